@@ -1,0 +1,57 @@
+# Every target installs what it needs: Node.js and the CDK CLI as pinned in package-lock.json, Go modules as pinned in
+# go.sum, tools as pinned below. Nothing is installed outside this folder but in the tools' own caches.
+
+GOLANGCI_LINT := v2.15.0
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-22s %s\n", $$1 substr(" ENV=…", 1, $$2 ~ /ENV/ ? 6 : 0), $$2}' Makefile
+
+.PHONY: synth
+synth: node_modules ## Write the cloud assembly of every environment to cdk.out, checked by AWS's validator
+	rm -rf cdk.out
+	cdk synth --quiet --strict
+	go run ./test/assembly/check cdk.out
+
+.PHONY: test
+test: node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
+	go test ./...
+
+.PHONY: golden
+golden: node_modules ## Rewrite the golden templates and the README's picture; review the diff before you commit it
+	go test ./test -run 'Golden|Picture' -update
+
+.PHONY: lint
+lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Check the code, and that imports run one way
+	$< run ./...
+
+.PHONY: diff
+diff: node_modules environment ## Show what deploying environment ENV would change
+	cdk diff '$(ENV)/*'
+
+.PHONY: deploy
+deploy: node_modules environment ## Deploy environment ENV with the account and region of your AWS credentials
+	cdk deploy '$(ENV)/*'
+
+.PHONY: destroy
+destroy: node_modules environment ## Delete environment ENV; refused unless it is disposable, and then its data is gone
+	cdk destroy '$(ENV)/*'
+
+.PHONY: environment
+environment:
+	@[ -n '$(ENV)' ] || { echo 'make: which environment? Say ENV=Dev, ENV=Staging or ENV=Prod' >&2; exit 2; }
+
+node_modules: package.json package-lock.json
+	npm ci --no-fund --no-audit
+	touch node_modules
+
+.bin/golangci-lint-$(GOLANGCI_LINT):
+	GOBIN='$(CURDIR)/.bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv .bin/golangci-lint $@

@@ -1,0 +1,250 @@
+// Package gofunction provisions Lambda functions written in Go: built on this machine from an import path, told
+// their settings by a typed struct, allowed nothing that they do not need.
+package gofunction
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+)
+
+// Props describes a function. Zero values take the stated default.
+type Props struct {
+	// Package is the import path of the function's package main: of the app's own module, or of any module that
+	// the app's go.mod names. Required.
+	Package string
+	// Settings is the struct that the function loads with lambdaenv; strings may be tokens. What is still zero
+	// may be filled in by grants such as the database's ConnectFrom; a required setting that nobody fills fails
+	// the synth. Default: the function has no settings.
+	Settings any
+
+	Description         string
+	Architecture        awslambda.Architecture // default: arm64
+	MemoryMiB           int                    // default: 512; a function's share of CPU grows with it
+	Timeout             time.Duration          // default: 10 s; the service's limit is 15 min
+	VPC                 awsec2.IVpc            // default: none; puts the function into the private subnets
+	ReservedConcurrency int                    // default: none reserved, none denied
+	DeadLetterQueue     awssqs.IQueue          // takes events of asynchronous invocations that failed; default: none
+	LogRetention        time.Duration          // default: 30 days
+	DisableTracing      bool                   // no X-Ray segments
+	Disposable          bool                   // delete the logs with the stack
+}
+
+// A Function is a Lambda function with its log group and, in a VPC, its security group.
+type Function struct {
+	Function      awslambda.Function
+	Role          awsiam.Role
+	LogGroup      awslogs.LogGroup
+	SecurityGroup awsec2.SecurityGroup // nil outside a VPC
+
+	settings  any
+	variables map[string]string
+	buildErr  error
+}
+
+// New declares a function under scope. A package that does not compile fails the synth with the compiler's message,
+// as does a required setting that is still zero when the app is synthesised.
+//
+// The package is not built where the CDK asks for no bundling: in cdk list and cdk destroy, and in an app whose
+// context sets aws:cdk:bundling-stacks to an empty list, as tests do.
+func New(scope constructs.Construct, id string, props Props) *Function {
+	props = props.withDefaults()
+	props.check(id)
+	variables, err := lambdaenv.Encode(props.Settings)
+	if err != nil {
+		panic(fmt.Errorf("gofunction: %s: %w", id, err))
+	}
+
+	f := &Function{settings: props.Settings, variables: variables}
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	f.LogGroup = loggroup.New(this, "Logs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
+
+	functionProps := &awslambda.FunctionProps{
+		Code:            f.code(this, props),
+		Handler:         jsii.String("bootstrap"),
+		Runtime:         awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:    props.Architecture,
+		MemorySize:      jsii.Number(props.MemoryMiB),
+		Timeout:         convert.Duration(props.Timeout),
+		Role:            f.Role,
+		LogGroup:        f.LogGroup,
+		LoggingFormat:   awslambda.LoggingFormat_JSON,
+		DeadLetterQueue: props.DeadLetterQueue,
+		Tracing:         awslambda.Tracing_ACTIVE,
+		Environment:     &map[string]*string{},
+	}
+	if props.Description != "" {
+		functionProps.Description = jsii.String(props.Description)
+	}
+	if props.DisableTracing {
+		functionProps.Tracing = awslambda.Tracing_DISABLED
+	}
+	if props.ReservedConcurrency > 0 {
+		functionProps.ReservedConcurrentExecutions = jsii.Number(props.ReservedConcurrency)
+	}
+	if props.VPC != nil {
+		f.SecurityGroup = newSecurityGroup(this, props.VPC)
+		functionProps.Vpc = props.VPC
+		functionProps.VpcSubnets = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
+		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
+	}
+	f.Function = awslambda.NewFunction(this, jsii.String("Function"), functionProps)
+	f.setVariables(variables)
+	this.Node().AddValidation(&complete{f})
+	return f
+}
+
+// AddSettings fills a part of the function's settings that was left zero, such as the database's. It panics when the
+// function's settings do not hold such a struct, or when a value would change one that is set: both are mistakes in
+// the program that declares the stack.
+func (f *Function) AddSettings(settings any) {
+	variables, err := lambdaenv.Encode(settings)
+	if err != nil {
+		panic(fmt.Errorf("gofunction: %s: %w", *f.Function.Node().Path(), err))
+	}
+	for name, value := range variables {
+		if set, ok := f.variables[name]; ok && set != value {
+			panic(fmt.Errorf("gofunction: %s: %s is %q already and cannot be %q as well", *f.Function.Node().Path(), name, set, value))
+		}
+		f.variables[name] = value
+	}
+	f.setVariables(variables)
+}
+
+// Allow lets the function's code call actions on resources, which are ARNs.
+func (f *Function) Allow(actions []string, resources ...string) {
+	f.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(actions...),
+		Resources: jsii.Strings(resources...),
+	}))
+}
+
+func (f *Function) setVariables(variables map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(variables)) { // a template has them in the order of the calls
+		f.Function.AddEnvironment(jsii.String(name), jsii.String(variables[name]), nil)
+	}
+}
+
+// code is the built package, or a stand-in where the CDK asks for no bundling or the build failed.
+func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code {
+	root := filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), ".gofunction")
+	if *awscdk.Stack_Of(scope).BundlingRequired() {
+		var dir string
+		if dir, f.buildErr = gobuild.Build(root, props.Package, goArch(props.Architecture)); f.buildErr == nil {
+			return awslambda.Code_FromAsset(jsii.String(dir), nil)
+		}
+	}
+	dir := filepath.Join(root, "not-built")
+	if err := errors.Join(os.MkdirAll(dir, 0o750), os.WriteFile(filepath.Join(dir, "bootstrap"), []byte("not built\n"), 0o600)); err != nil {
+		panic(fmt.Errorf("gofunction: %w", err))
+	}
+	return awslambda.Code_FromAsset(jsii.String(dir), nil)
+}
+
+// complete is asked by the CDK at the end of the synth, when all grants have been made.
+type complete struct{ function *Function }
+
+// Validate returns what is wrong with the function, as the CDK wants it.
+func (c *complete) Validate() *[]*string {
+	problems := []*string{}
+	if err := c.function.buildErr; err != nil {
+		problems = append(problems, jsii.String(err.Error()))
+	}
+	if err := lambdaenv.Check(c.function.settings, c.function.variables); err != nil {
+		problems = append(problems, jsii.String(err.Error()))
+	}
+	return &problems
+}
+
+func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsiam.Role {
+	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+	})
+	logs.GrantWrite(role)
+	if !inVPC {
+		return role
+	}
+	// The service makes the function's network interfaces with the function's role. These actions know no resource
+	// that exists beforehand, so they are allowed on all; the function's own code is denied them. Both statements
+	// are AWS's advice: "Giving Lambda functions access to resources in an Amazon VPC" in the Lambda Developer Guide.
+	actions := jsii.Strings("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("ServiceManagesNetworkInterfaces"), Actions: actions, Resources: jsii.Strings("*"),
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("CodeDoesNot"), Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
+		Conditions: &map[string]any{"ArnLike": map[string]any{
+			"lambda:SourceFunctionArn": awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+				Service: jsii.String("lambda"), Resource: jsii.String("function"), ResourceName: jsii.String("*"),
+				ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			}),
+		}},
+	}))
+	return role
+}
+
+// newSecurityGroup lets the function call AWS over TLS, through NAT or VPC endpoints, and nothing else: grants open
+// what else it needs.
+func newSecurityGroup(scope constructs.Construct, vpc awsec2.IVpc) awsec2.SecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              vpc,
+		Description:      jsii.String("What the function may reach"),
+		AllowAllOutbound: jsii.Bool(false),
+	})
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("AWS services over TLS"), nil)
+	return group
+}
+
+func goArch(architecture awslambda.Architecture) string {
+	if *architecture.Name() == *awslambda.Architecture_X86_64().Name() {
+		return "amd64"
+	}
+	return "arm64"
+}
+
+func (p Props) withDefaults() Props {
+	if p.Settings == nil {
+		p.Settings = struct{}{}
+	}
+	if p.Architecture == nil {
+		p.Architecture = awslambda.Architecture_ARM_64()
+	}
+	if p.MemoryMiB == 0 {
+		p.MemoryMiB = 512
+	}
+	if p.Timeout == 0 {
+		p.Timeout = 10 * time.Second
+	}
+	return p
+}
+
+// The bounds are the service's: "Lambda quotas" in the Lambda Developer Guide.
+func (p Props) check(id string) {
+	check.Props("gofunction", id,
+		check.Required("Package", p.Package != "", "pass the import path of the function's package main"),
+		check.That("MemoryMiB", p.MemoryMiB, p.MemoryMiB >= 128 && p.MemoryMiB <= 10240, "128 to 10240"),
+		check.That("Timeout", p.Timeout, p.Timeout >= time.Second && p.Timeout <= 15*time.Minute && p.Timeout%time.Second == 0, "whole seconds, 1s to 15m0s"),
+		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0, "0 for none, or more"),
+	)
+}

@@ -1,0 +1,30 @@
+// Package convert turns Go values into those that the CDK's generated API takes.
+package convert
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Duration converts d, which the CDK counts in milliseconds.
+func Duration(d time.Duration) awscdk.Duration {
+	return awscdk.Duration_Millis(jsii.Number(d.Milliseconds()))
+}
+
+// List converts a slice to what a generated property takes; nil stays nil, which leaves the property out.
+func List[T any](items []T) *[]T {
+	if items == nil {
+		return nil
+	}
+	return &items
+}
+
+// RemovalPolicy is what happens to a resource that leaves its stack: it is kept, unless it is disposable.
+func RemovalPolicy(disposable bool) awscdk.RemovalPolicy {
+	if disposable {
+		return awscdk.RemovalPolicy_DESTROY
+	}
+	return awscdk.RemovalPolicy_RETAIN
+}

@@ -1,0 +1,211 @@
+package gobuild_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
+
+	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
+)
+
+const (
+	goMod   = "module example.com/app\n\ngo 1.26.0\n"
+	program = "package main\n\nfunc main() { println(\"hello\") }\n"
+)
+
+// writeFiles makes files, given as alternating names and contents, below dir.
+func writeFiles(t *testing.T, dir string, files ...string) {
+	t.Helper()
+	for i := 0; i < len(files); i += 2 {
+		name := filepath.Join(dir, files[i])
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(files[i+1]), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func run(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	command := exec.CommandContext(context.Background(), name, args...) // runs in cleanups too
+	command.Dir = dir
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, output)
+	}
+}
+
+// build builds importPath as an app in dir would, and returns where the executable is.
+func build(t *testing.T, dir, importPath, arch string) (string, error) {
+	t.Helper()
+	t.Chdir(dir)
+	built, err := gobuild.Build(t.TempDir(), importPath, arch)
+	return filepath.Join(built, "bootstrap"), err
+}
+
+func hash(t *testing.T, name string) [sha256.Size]byte {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(data)
+}
+
+func TestBuildsAStaticExecutableForEachArchitecture(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, "go.mod", goMod, "main.go", program)
+	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
+		name, err := build(t, dir, "example.com/app", arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := elf.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.Machine != machine {
+			t.Errorf("%s: machine %s, want %s", arch, file.Machine, machine)
+		}
+		if libraries, _ := file.ImportedLibraries(); len(libraries) > 0 {
+			t.Errorf("%s: needs the libraries %q, which the runtime may not have", arch, libraries)
+		}
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) {
+	here, there := t.TempDir(), filepath.Join(t.TempDir(), "another", "place")
+	writeFiles(t, here, "go.mod", goMod, "main.go", program)
+	writeFiles(t, there, "go.mod", goMod, "main.go", program)
+	first, err := build(t, here, "example.com/app", "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Another developer: another folder, a git commit that Go would stamp, flags and an architecture of his own.
+	run(t, there, "git", "init", "--quiet")
+	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "--message", "a")
+	t.Setenv("GOFLAGS", "-buildvcs=true")
+	t.Setenv("GOARM64", "v9.0")
+	t.Setenv("GOEXPERIMENT", "nodwarf5")
+	t.Setenv("CGO_ENABLED", "1")
+	second, err := build(t, there, "example.com/app", "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hash(t, first) != hash(t, second) {
+		t.Error("the same source gave different bytes")
+	}
+
+	writeFiles(t, there, "main.go", strings.Replace(program, "hello", "goodbye", 1))
+	third, err := build(t, there, "example.com/app", "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hash(t, first) == hash(t, third) {
+		t.Error("different source gave the same bytes: this test cannot tell")
+	}
+}
+
+func TestAFunctionOfAnotherModuleIsBuiltFromTheModuleCacheAsItsAuthorsTestedIt(t *testing.T) {
+	// A module proxy on disk. The library's function says which version of its dependency it was built with.
+	proxy := t.TempDir()
+	publish(t, proxy, "example.com/dependency", "v1.0.0", "go.mod", "module example.com/dependency\n\ngo 1.26.0\n",
+		"dependency.go", "package dependency\n\nconst Version = \"one\"\n")
+	publish(t, proxy, "example.com/dependency", "v1.1.0", "go.mod", "module example.com/dependency\n\ngo 1.26.0\n",
+		"dependency.go", "package dependency\n\nconst Version = \"two\"\n")
+	library := "module example.com/library\n\ngo 1.26.0\n\nrequire example.com/dependency v1.0.0\n"
+	work := t.TempDir()
+	cache := t.TempDir()
+	t.Setenv("GOPROXY", "file://"+proxy)
+	t.Setenv("GONOSUMDB", "example.com")
+	t.Setenv("GOMODCACHE", cache)
+	// The cache is read-only, so that nobody changes it by mistake; here it has to go away again.
+	t.Cleanup(func() { run(t, work, "go", "clean", "-modcache") })
+
+	source := "package main\n\nimport \"example.com/dependency\"\n\nfunc main() { println(\"built with dependency\", dependency.Version) }\n"
+	writeFiles(t, work, "library/go.mod", library, "library/functions/hello/main.go", source)
+	run(t, filepath.Join(work, "library"), "go", "mod", "tidy")
+	sum, err := os.ReadFile(filepath.Join(work, "library", "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, proxy, "example.com/library", "v1.0.0", "go.mod", library, "go.sum", string(sum),
+		"library.go", "package library\n", "functions/hello/main.go", source)
+
+	// The app imports the library's package, as it would a construct, and has a newer dependency: what the function
+	// needs is neither in its go.sum nor of its choosing.
+	app := filepath.Join(work, "app")
+	writeFiles(t, app, "go.mod", "module example.com/app\n\ngo 1.26.0\n\nrequire (\n\texample.com/library v1.0.0\n\texample.com/dependency v1.1.0\n)\n",
+		"main.go", "package main\n\nimport (\n\t_ \"example.com/library\"\n\t_ \"example.com/dependency\"\n)\n\nfunc main() {}\n")
+	run(t, app, "go", "mod", "tidy")
+
+	name, err := build(t, app, "example.com/library/functions/hello", "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), "example.com/dependency\tv1.0.0\t") {
+		t.Error("the function was not built with the dependency that its module names")
+	}
+}
+
+// publish puts a module's version, files as in writeFiles, into a module proxy on disk.
+func publish(t *testing.T, proxy, path, version string, files ...string) {
+	t.Helper()
+	source := t.TempDir()
+	writeFiles(t, source, files...)
+	dir := filepath.Join(proxy, path, "@v")
+	writeFiles(t, dir, version+".mod", files[1], version+".info", `{"Version":"`+version+`"}`)
+	archive, err := os.Create(filepath.Join(dir, version+".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, source), archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFailingBuildSaysWhatTheCompilerSaid(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, "go.mod", goMod,
+		"broken/main.go", "package main\n\nfunc main() { undefinedFunction() }\n",
+		"library/library.go", "package library\n")
+	for importPath, want := range map[string]string{
+		"example.com/app/broken":  "broken/main.go:3:15: undefined: undefinedFunction",
+		"example.com/app/library": "it is package library; a function is package main",
+		"example.com/app/missing": "example.com/app/missing",
+	} {
+		_, err := build(t, dir, importPath, "arm64")
+		var buildError *gobuild.Error
+		if !errors.As(err, &buildError) {
+			t.Errorf("%s: error %v, want a *gobuild.Error", importPath, err)
+			continue
+		}
+		if buildError.Package != importPath || !strings.Contains(buildError.Output, want) {
+			t.Errorf("%s: error %q, want one that says %q", importPath, buildError, want)
+		}
+	}
+}
+
+func TestTheToolchainIsTheModulesOwn(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, "go.mod", goMod+"\ntoolchain go1.26.0-that-does-not-exist\n", "main.go", program)
+	t.Setenv("GOTOOLCHAIN", "local") // go list runs with what there is; the build must not
+	if _, err := build(t, dir, "example.com/app", "arm64"); err == nil || !strings.Contains(err.Error(), "go1.26.0-that-does-not-exist") {
+		t.Errorf("error %v, want one about the toolchain that the module names", err)
+	}
+}

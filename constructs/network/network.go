@@ -1,0 +1,135 @@
+// Package network provisions a VPC over several Availability Zones.
+package network
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	closedefaultsecuritygroup "github.com/ashlar-cdk/ashlar/lambdas/closedefaultsecuritygroup/contract"
+)
+
+// maxZones is how many zones the addresses are laid out for: a VPC may grow to so many without a subnet moving.
+const maxZones = 3
+
+// Props describes the network. Zero values take the stated default.
+type Props struct {
+	AvailabilityZones []string // default: the region's first two
+	CIDR              string   // default: 10.0.0.0/16; a /16, and it cannot be changed without a new VPC
+	NATGateways       int      // default: 0, no way out of the private subnets; at most one per zone
+	// InterfaceEndpoints are the AWS services that private subnets reach without NAT, besides S3 and DynamoDB, whose
+	// gateway endpoints are free and always there, by construct id. Each is billed by the hour and zone. Default: none.
+	InterfaceEndpoints map[string]awsec2.InterfaceVpcEndpointAwsService
+	LogRetention       time.Duration // of the flow logs; default: 30 days
+	Disposable         bool          // delete the flow logs with the stack
+}
+
+// A Network is a VPC with three subnets in every zone: public ones for what the internet calls, private ones for
+// functions and services, isolated ones for data.
+type Network struct {
+	VPC awsec2.Vpc
+}
+
+// New declares the network under scope.
+func New(scope constructs.Construct, id string, props Props) *Network {
+	props = props.withDefaults()
+	props.check(id)
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	vpcProps := &awsec2.VpcProps{
+		IpAddresses: awsec2.IpAddresses_Cidr(jsii.String(props.CIDR)),
+		NatGateways: jsii.Number(props.NATGateways),
+		// The groups' names and sizes go into logical ids and addresses: a change replaces subnets.
+		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
+			{Name: jsii.String("Public"), SubnetType: awsec2.SubnetType_PUBLIC, CidrMask: jsii.Number(22), MapPublicIpOnLaunch: jsii.Bool(false)},
+			{Name: jsii.String("Private"), SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS, CidrMask: jsii.Number(19)},
+			{Name: jsii.String("Isolated"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED, CidrMask: jsii.Number(22)},
+		},
+		// CDK's own way ships a function in Node.js; see closeDefaultSecurityGroup.
+		RestrictDefaultSecurityGroup: jsii.Bool(false),
+		GatewayEndpoints: &map[string]*awsec2.GatewayVpcEndpointOptions{
+			"S3":       {Service: awsec2.GatewayVpcEndpointAwsService_S3()},
+			"DynamoDB": {Service: awsec2.GatewayVpcEndpointAwsService_DYNAMODB()},
+		},
+	}
+	zones := 2
+	if props.AvailabilityZones == nil {
+		vpcProps.MaxAzs = jsii.Number(zones)
+	} else {
+		zones = len(props.AvailabilityZones)
+		vpcProps.AvailabilityZones = jsii.Strings(props.AvailabilityZones...)
+	}
+	vpcProps.ReservedAzs = jsii.Number(maxZones - zones)
+	n := &Network{VPC: awsec2.NewVpc(this, jsii.String("VPC"), vpcProps)}
+
+	for _, name := range slices.Sorted(maps.Keys(props.InterfaceEndpoints)) {
+		n.VPC.AddInterfaceEndpoint(jsii.String(name), &awsec2.InterfaceVpcEndpointOptions{
+			Service: props.InterfaceEndpoints[name],
+			Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
+		})
+	}
+	logs := loggroup.New(this, "FlowLogs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
+		Destination: awsec2.FlowLogDestination_ToCloudWatchLogs(logs, nil),
+	})
+	n.closeDefaultSecurityGroup(this, props)
+	return n
+}
+
+// closeDefaultSecurityGroup takes away the rules that AWS gives a VPC's default security group, so that whoever
+// forgets to name a group gets one that lets nothing through ([EC2.2] in the AWS Security Hub User Guide).
+// CloudFormation cannot do it, so a function does.
+func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Props) {
+	group := n.VPC.VpcDefaultSecurityGroup()
+	fn := gofunction.New(scope, "CloseDefaultSecurityGroup", gofunction.Props{
+		Package:      closedefaultsecuritygroup.Package,
+		Description:  "Takes the rules out of the VPC's default security group",
+		Timeout:      time.Minute,
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	fn.Allow(
+		[]string{"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"},
+		*awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("ec2"), Resource: jsii.String("security-group"), ResourceName: group,
+		}),
+	)
+	closed := awscdk.NewCustomResource(scope, jsii.String("ClosedDefaultSecurityGroup"), &awscdk.CustomResourceProps{
+		ResourceType:   jsii.String("Custom::ClosedDefaultSecurityGroup"),
+		ServiceToken:   fn.Function.FunctionArn(),
+		ServiceTimeout: convert.Duration(2 * time.Minute), // CloudFormation's own patience is an hour
+		Properties:     &map[string]any{"SecurityGroupId": group},
+	})
+	// Without its permissions the function would fail the first deployment.
+	closed.Node().AddDependency(fn.Role)
+}
+
+func (p Props) withDefaults() Props {
+	if p.CIDR == "" {
+		p.CIDR = "10.0.0.0/16"
+	}
+	return p
+}
+
+func (p Props) check(id string) {
+	zones := len(p.AvailabilityZones)
+	if p.AvailabilityZones == nil {
+		zones = 2
+	}
+	prefix, err := netip.ParsePrefix(p.CIDR)
+	check.Props("network", id,
+		check.That("CIDR", p.CIDR, err == nil && prefix.Bits() == 16 && prefix.Masked() == prefix && prefix.Addr().IsPrivate(), "a private /16 such as 10.0.0.0/16"),
+		check.That("AvailabilityZones", p.AvailabilityZones, zones >= 2 && zones <= maxZones, fmt.Sprintf("2 to %d", maxZones)),
+		check.That("NATGateways", p.NATGateways, p.NATGateways >= 0 && p.NATGateways <= zones, "0 to one per zone"),
+	)
+}

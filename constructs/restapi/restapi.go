@@ -1,0 +1,181 @@
+// Package restapi provisions a REST API on API Gateway: functions behind a Cognito authoriser, with CORS, request
+// validation, throttling, logs and traces.
+package restapi
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+)
+
+// Props describes the API. Zero values take the stated default.
+type Props struct {
+	UserPool       awscognito.IUserPool // whose users may call the API; required
+	AllowedOrigins []string             // the web origins that may call it from a browser; required
+
+	Version      string        // the API's version, which is its stage; default: v1
+	RateLimit    int           // requests a second that every method takes in the long run; default: 50
+	BurstLimit   int           // requests that may come at once; default: 100
+	LogRetention time.Duration // of the access and execution logs; default: 30 days
+	Disposable   bool          // delete the logs with the stack
+}
+
+// An API is a REST API with one stage.
+type API struct {
+	RestAPI    awsapigateway.RestApi
+	Authorizer awsapigateway.CognitoUserPoolsAuthorizer
+
+	validator awsapigateway.RequestValidator
+}
+
+// New declares the API under scope. [API.Handle] adds its methods.
+func New(scope constructs.Construct, id string, props Props) *API {
+	props = props.withDefaults()
+	props.check(id)
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	accessLogs := loggroup.New(this, "AccessLogs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	api := awsapigateway.NewRestApi(this, jsii.String("RestAPI"), &awsapigateway.RestApiProps{
+		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
+		// Logging is switched on for the account and region as a whole, not for the API: the role outlives the stack,
+		// because other APIs may log by it.
+		CloudWatchRole: jsii.Bool(true),
+		DeployOptions: &awsapigateway.StageOptions{
+			StageName:            jsii.String(props.Version),
+			ThrottlingRateLimit:  jsii.Number(props.RateLimit),
+			ThrottlingBurstLimit: jsii.Number(props.BurstLimit),
+			AccessLogDestination: awsapigateway.NewLogGroupLogDestination(accessLogs),
+			AccessLogFormat:      awsapigateway.AccessLogFormat_Custom(jsii.String(accessLogFormat())),
+			LoggingLevel:         awsapigateway.MethodLoggingLevel_ERROR,
+			DataTraceEnabled:     jsii.Bool(false), // would log bodies and tokens
+			MetricsEnabled:       jsii.Bool(true),
+			TracingEnabled:       jsii.Bool(true),
+		},
+		DefaultCorsPreflightOptions: &awsapigateway.CorsOptions{
+			AllowOrigins: jsii.Strings(props.AllowedOrigins...),
+			AllowMethods: awsapigateway.Cors_ALL_METHODS(),
+			AllowHeaders: jsii.Strings("Authorization", "Content-Type"),
+			MaxAge:       convert.Duration(time.Hour),
+		},
+	})
+	// The service would make this group itself and keep it for ever; the name is what it looks for.
+	executionLogs := loggroup.New(this, "ExecutionLogs", loggroup.Props{
+		Name:      "API-Gateway-Execution-Logs_" + *api.RestApiId() + "/" + props.Version,
+		Retention: props.LogRetention, Disposable: props.Disposable,
+	})
+	api.DeploymentStage().Node().AddDependency(executionLogs)
+
+	// An answer that the gateway gives by itself holds no data, so any origin may read it; without the header a
+	// browser would show its client a network error instead of the status.
+	answerErrors := func(id string, responses awsapigateway.ResponseType) {
+		api.AddGatewayResponse(jsii.String(id), &awsapigateway.GatewayResponseOptions{
+			Type:            responses,
+			ResponseHeaders: &map[string]*string{"Access-Control-Allow-Origin": jsii.String("'*'")},
+			Templates:       &map[string]*string{"application/json": jsii.String(gatewayError)},
+		})
+	}
+	answerErrors("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX())
+	answerErrors("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX())
+	return &API{
+		RestAPI: api,
+		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(this, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
+			CognitoUserPools: &[]awscognito.IUserPool{props.UserPool},
+		}),
+		validator: api.AddRequestValidator(jsii.String("Validator"), &awsapigateway.RequestValidatorOptions{
+			ValidateRequestBody:       jsii.Bool(true),
+			ValidateRequestParameters: jsii.Bool(true),
+		}),
+	}
+}
+
+// Handle lets fn answer method at path, /profile say, for signed-in users. A request whose body does not fit the
+// schema is refused before it reaches fn; nil means that the method takes no body.
+//
+// The gateway validates what a request declares to be application/json and lets other content through, so fn must
+// not rely on it.
+func (a *API) Handle(method, path string, fn *gofunction.Function, body *awsapigateway.JsonSchema) {
+	resource := a.RestAPI.Root().ResourceForPath(jsii.String(path))
+	options := &awsapigateway.MethodOptions{
+		AuthorizationType: awsapigateway.AuthorizationType_COGNITO,
+		Authorizer:        a.Authorizer,
+		RequestValidator:  a.validator,
+	}
+	if body != nil {
+		options.RequestModels = &map[string]awsapigateway.IModel{
+			"application/json": a.RestAPI.AddModel(jsii.String(modelID(method, path)), &awsapigateway.ModelOptions{Schema: body}),
+		}
+	}
+	resource.AddMethod(jsii.String(method), awsapigateway.NewLambdaIntegration(fn.Function, &awsapigateway.LambdaIntegrationOptions{
+		AllowTestInvoke: jsii.Bool(false),
+	}), options)
+}
+
+// modelID names the body of PUT /profile PutProfileBody.
+func modelID(method, path string) string {
+	id := strings.ToUpper(method[:1]) + strings.ToLower(method[1:])
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment = strings.Trim(segment, "{}+"); segment != "" {
+			id += strings.ToUpper(segment[:1]) + segment[1:]
+		}
+	}
+	return id + "Body"
+}
+
+// gatewayError has the shape of the functions' own errors, so that a client reads one kind.
+const gatewayError = `{"error":{"code":"$context.error.responseType","message":$context.error.messageString,"requestId":"$context.requestId"}}`
+
+// accessLogFormat is one JSON object a request, without bodies and tokens.
+func accessLogFormat() string {
+	format, err := json.Marshal(map[string]string{
+		"requestId":          "$context.requestId",
+		"extendedRequestId":  "$context.extendedRequestId",
+		"traceId":            "$context.xrayTraceId",
+		"time":               "$context.requestTime",
+		"sourceIp":           "$context.identity.sourceIp",
+		"userAgent":          "$context.identity.userAgent",
+		"subject":            "$context.authorizer.claims.sub",
+		"method":             "$context.httpMethod",
+		"resource":           "$context.resourcePath",
+		"status":             "$context.status",
+		"responseLength":     "$context.responseLength",
+		"responseLatency":    "$context.responseLatency",
+		"integrationLatency": "$context.integrationLatency",
+		"integrationStatus":  "$context.integrationStatus",
+		"error":              "$context.error.responseType",
+	})
+	if err != nil {
+		panic(err) // a map of strings has no other encoding
+	}
+	return string(format)
+}
+
+func (p Props) withDefaults() Props {
+	if p.Version == "" {
+		p.Version = "v1"
+	}
+	if p.RateLimit == 0 {
+		p.RateLimit = 50
+	}
+	if p.BurstLimit == 0 {
+		p.BurstLimit = 100
+	}
+	return p
+}
+
+func (p Props) check(id string) {
+	check.Props("restapi", id,
+		check.Required("UserPool", p.UserPool != nil, "pass identity.UserPool"),
+		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0, "pass the web client's origins"),
+		check.That("RateLimit", p.RateLimit, p.RateLimit >= 1, "at least 1"),
+		check.That("BurstLimit", p.BurstLimit, p.BurstLimit >= 1, "at least 1"),
+	)
+}

@@ -1,0 +1,125 @@
+// Package environments holds the settings of every environment that Ashlar is deployed to. It is plain Go: no CDK,
+// no look-ups, no files. All settings are checked together, before the first construct exists.
+package environments
+
+import "time"
+
+// NAT says how functions in private subnets reach the internet.
+type NAT string
+
+// The NAT modes. A NAT gateway is billed by the hour and by the gigabyte, so the mode is a choice between cost and
+// what still works when a zone is lost.
+const (
+	NATNone    NAT = "none"     // no way out; AWS services are reached through VPC endpoints
+	NATOne     NAT = "one"      // one gateway for all zones: its zone's failure cuts the others off too
+	NATPerZone NAT = "per-zone" // one gateway in every zone
+)
+
+// An Environment is one deployment of the whole platform, isolated from the others.
+type Environment struct {
+	Name string // names the CDK stage, and so the stacks: Prod
+
+	// Account and Region are where the environment lives. Both empty means wherever the CDK CLI's credentials and
+	// default region point, which lets anybody deploy it; only a disposable environment may leave that open.
+	Account string
+	Region  string
+	// Zones are the Availability Zones by name. Empty, with an empty Region, means the region's first two.
+	Zones []string
+
+	NAT NAT
+
+	DatabaseClass           string        // an RDS instance class without its "db.": t4g.micro
+	DatabaseStorageGiB      int           // allocated at first; RDS grows it up to DatabaseStorageLimitGiB
+	DatabaseStorageLimitGiB int           // where storage autoscaling stops
+	DatabaseReplicas        int           // read replicas; 0 sends reads to the writer
+	DatabaseMultiAZ         bool          // a standby in a second zone
+	DatabaseProxy           bool          // RDS Proxy between the functions and the writer
+	DatabaseInsights        bool          // Database Insights; not offered for micro and small burstable classes
+	Backups                 time.Duration // how long automated backups are kept; whole days
+
+	LogRetention time.Duration // of all logs; whole days, one of CloudWatch's steps
+
+	WebOrigins   []string // where the web client is served from: https://app.example.com
+	CallbackURLs []string // where sign-in may send the user back to; web and mobile
+	LogoutURLs   []string // where sign-out may send the user to
+
+	AlarmAddress string // the e-mail address that alarms go to
+
+	// Disposable environments are deleted with all their data by cdk destroy, without a snapshot.
+	Disposable bool
+}
+
+// NATGateways is the number of NAT gateways that the environment's mode asks for.
+func (e Environment) NATGateways() int {
+	switch e.NAT {
+	case NATOne:
+		return 1
+	case NATPerZone:
+		return len(e.Zones)
+	default:
+		return 0
+	}
+}
+
+// All lists the environments, in the order in which a change travels through them.
+func All() []Environment {
+	return []Environment{dev, staging, prod}
+}
+
+const day = 24 * time.Hour
+
+// dev is everybody's own: it has no account of its own, costs little and leaves nothing behind.
+var dev = Environment{
+	Name:                    "Dev",
+	NAT:                     NATNone,
+	DatabaseClass:           "t4g.micro",
+	DatabaseStorageGiB:      20,
+	DatabaseStorageLimitGiB: 40,
+	Backups:                 1 * day,
+	LogRetention:            7 * day,
+	WebOrigins:              []string{"http://localhost:5173"},
+	CallbackURLs:            []string{"http://localhost:5173/signed-in", "ashlar://signed-in"},
+	LogoutURLs:              []string{"http://localhost:5173/", "ashlar://signed-out"},
+	AlarmAddress:            "dev-alarms@example.com",
+	Disposable:              true,
+}
+
+// staging has prod's shape at a smaller size, so that what passes here passes there.
+var staging = Environment{
+	Name:                    "Staging",
+	Account:                 "111111111111",
+	Region:                  "eu-central-1",
+	Zones:                   []string{"eu-central-1a", "eu-central-1b"},
+	NAT:                     NATOne,
+	DatabaseClass:           "t4g.medium",
+	DatabaseStorageGiB:      20,
+	DatabaseStorageLimitGiB: 100,
+	DatabaseReplicas:        1,
+	Backups:                 7 * day,
+	LogRetention:            30 * day,
+	WebOrigins:              []string{"https://staging.example.com"},
+	CallbackURLs:            []string{"https://staging.example.com/signed-in", "ashlar://signed-in"},
+	LogoutURLs:              []string{"https://staging.example.com/", "ashlar://signed-out"},
+	AlarmAddress:            "staging-alarms@example.com",
+}
+
+var prod = Environment{
+	Name:                    "Prod",
+	Account:                 "222222222222",
+	Region:                  "eu-central-1",
+	Zones:                   []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"},
+	NAT:                     NATPerZone,
+	DatabaseClass:           "m7g.large",
+	DatabaseStorageGiB:      100,
+	DatabaseStorageLimitGiB: 1000,
+	DatabaseReplicas:        1,
+	DatabaseMultiAZ:         true,
+	DatabaseProxy:           true,
+	DatabaseInsights:        true,
+	Backups:                 35 * day,
+	LogRetention:            365 * day,
+	WebOrigins:              []string{"https://app.example.com"},
+	CallbackURLs:            []string{"https://app.example.com/signed-in", "ashlar://signed-in"},
+	LogoutURLs:              []string{"https://app.example.com/", "ashlar://signed-out"},
+	AlarmAddress:            "prod-alarms@example.com",
+}

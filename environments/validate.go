@@ -1,0 +1,180 @@
+package environments
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A FieldError says what is wrong with one field of one environment.
+type FieldError struct {
+	Environment string
+	Field       string
+	Got         any
+	Want        string
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("%s: %s: %v, want %s", e.Environment, e.Field, e.Got, e.Want)
+}
+
+var (
+	namePattern    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	classPattern   = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
+	// Performance data needs memory that these classes do not have: "Performance Insights" in the Amazon RDS User
+	// Guide, table of supported instance classes for MySQL.
+	noInsightsPattern = regexp.MustCompile(`^t[34]g?\.(micro|small)$`)
+
+	// logRetentionDays are the only values that CloudWatch Logs takes: PutRetentionPolicy in its API Reference.
+	logRetentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+
+// Validate reports all that is wrong with the environments at once, as joined [*FieldError] values, or nil.
+func Validate(environments []Environment) error {
+	var problems []error
+	seen := map[string]bool{}
+	for _, environment := range environments {
+		v := validator{environment: environment}
+		if seen[environment.Name] {
+			v.wrong("Name", fmt.Sprintf("%q", environment.Name), "a name that no other environment has")
+		}
+		seen[environment.Name] = true
+		v.validate()
+		problems = append(problems, v.problems...)
+	}
+	return errors.Join(problems...)
+}
+
+type validator struct {
+	environment Environment
+	problems    []error
+}
+
+func (v *validator) wrong(field string, got any, want string) {
+	v.problems = append(v.problems, &FieldError{Environment: v.environment.Name, Field: field, Got: got, Want: want})
+}
+
+func (v *validator) validate() {
+	e := v.environment
+	if !namePattern.MatchString(e.Name) {
+		v.wrong("Name", fmt.Sprintf("%q", e.Name), "letters and digits, a capital first")
+	}
+	v.validatePlace()
+	v.validateDatabase()
+	if days, whole := wholeDays(e.LogRetention); !whole || !slices.Contains(logRetentionDays, days) {
+		v.wrong("LogRetention", e.LogRetention, fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
+	}
+	v.validateURLs("WebOrigins", e.WebOrigins, func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
+	v.validateURLs("CallbackURLs", e.CallbackURLs, func(u *url.URL) bool { return isWeb(u) || isApp(u) })
+	v.validateURLs("LogoutURLs", e.LogoutURLs, func(u *url.URL) bool { return isWeb(u) || isApp(u) })
+	if address, err := mail.ParseAddress(e.AlarmAddress); err != nil || address.Address != e.AlarmAddress {
+		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
+	}
+	if e.Name == "Prod" && e.Disposable {
+		v.wrong("Disposable", true, "false: cdk destroy would delete production data without a snapshot")
+	}
+}
+
+func (v *validator) validatePlace() {
+	e := v.environment
+	if e.Account == "" && e.Region == "" {
+		if !e.Disposable {
+			v.wrong("Account", `""`, "an account: only a disposable environment may follow the CDK CLI's defaults")
+			v.wrong("Region", `""`, "a region: only a disposable environment may follow the CDK CLI's defaults")
+		}
+		if len(e.Zones) > 0 {
+			v.wrong("Zones", e.Zones, "none without a Region: the region's first two are taken")
+		}
+		if e.NAT == NATPerZone {
+			v.wrong("NAT", e.NAT, "none or one without a Region: the zones are not known yet")
+		}
+	} else {
+		if !accountPattern.MatchString(e.Account) {
+			v.wrong("Account", fmt.Sprintf("%q", e.Account), "12 digits, or empty together with Region")
+		}
+		if !regionPattern.MatchString(e.Region) {
+			v.wrong("Region", fmt.Sprintf("%q", e.Region), "a region such as eu-central-1, or empty together with Account")
+		}
+		if len(e.Zones) < 2 {
+			v.wrong("Zones", e.Zones, "at least 2: RDS asks for subnets in two zones")
+		}
+		for i, zone := range e.Zones {
+			if !strings.HasPrefix(zone, e.Region) || len(zone) <= len(e.Region) || slices.Contains(e.Zones[:i], zone) {
+				v.wrong(fmt.Sprintf("Zones[%d]", i), fmt.Sprintf("%q", zone), "a zone of the Region, named once")
+			}
+		}
+	}
+	if !slices.Contains([]NAT{NATNone, NATOne, NATPerZone}, e.NAT) {
+		v.wrong("NAT", fmt.Sprintf("%q", e.NAT), fmt.Sprintf("%s, %s or %s", NATNone, NATOne, NATPerZone))
+	}
+}
+
+func (v *validator) validateDatabase() {
+	e := v.environment
+	if !classPattern.MatchString(e.DatabaseClass) {
+		v.wrong("DatabaseClass", fmt.Sprintf("%q", e.DatabaseClass), "an instance class such as t4g.micro")
+	}
+	// The bounds of gp3 storage: "DB instance storage" in the Amazon RDS User Guide.
+	if e.DatabaseStorageGiB < 20 || e.DatabaseStorageGiB > 65536 {
+		v.wrong("DatabaseStorageGiB", e.DatabaseStorageGiB, "20 to 65536")
+	}
+	// RDS refuses a limit less than 10 % above the allocated storage: "Managing capacity automatically".
+	if e.DatabaseStorageLimitGiB*10 < e.DatabaseStorageGiB*11 || e.DatabaseStorageLimitGiB > 65536 {
+		v.wrong("DatabaseStorageLimitGiB", e.DatabaseStorageLimitGiB, "at least 10 % above DatabaseStorageGiB, at most 65536")
+	}
+	// RDS for MySQL has up to 15 replicas a source: "Working with MySQL read replicas".
+	if e.DatabaseReplicas < 0 || e.DatabaseReplicas > 15 {
+		v.wrong("DatabaseReplicas", e.DatabaseReplicas, "0 to 15")
+	}
+	if e.DatabaseInsights && noInsightsPattern.MatchString(e.DatabaseClass) {
+		v.wrong("DatabaseInsights", true, "false with "+e.DatabaseClass+", or a class from medium up")
+	}
+	days, whole := wholeDays(e.Backups)
+	switch {
+	case e.Backups < 24*time.Hour:
+		// Without backups there is no point-in-time recovery, and no read replica either.
+		v.wrong("Backups", e.Backups, "at least 24h")
+	case !whole || days > 35:
+		v.wrong("Backups", e.Backups, "whole days, 35 at most")
+	}
+}
+
+func (v *validator) validateURLs(field string, urls []string, allowed func(*url.URL) bool) {
+	if len(urls) == 0 {
+		v.wrong(field, "none", "at least one")
+	}
+	for i, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !allowed(u) {
+			v.wrong(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), wantURL(field))
+		}
+	}
+}
+
+func wantURL(field string) string {
+	if field == "WebOrigins" {
+		return "an https origin without a path (http for localhost only)"
+	}
+	return "an https URL (http for localhost only) or an app's own scheme"
+}
+
+// isWeb tells whether a browser may be sent to u: TLS everywhere but on the developer's own machine.
+func isWeb(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && u.Hostname() == "localhost"
+}
+
+// isApp tells whether u opens a mobile app by its own scheme.
+func isApp(u *url.URL) bool {
+	return u.Scheme != "http" && u.Scheme != "https"
+}
+
+func wholeDays(d time.Duration) (days int, whole bool) {
+	return int(d / day), d%day == 0
+}

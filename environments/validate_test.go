@@ -1,0 +1,114 @@
+package environments_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+)
+
+// named is the environment of that name, to be spoilt.
+func named(t *testing.T, name string) environments.Environment {
+	t.Helper()
+	for _, environment := range environments.All() {
+		if environment.Name == name {
+			return environment
+		}
+	}
+	t.Fatalf("there is no environment %s", name)
+	return environments.Environment{}
+}
+
+func TestTheEnvironmentsAreValid(t *testing.T) {
+	if err := environments.Validate(environments.All()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
+	for want, spoil := range map[string]func(*environments.Environment){
+		`Prod: Backups: 0s, want at least 24h`:                                 func(e *environments.Environment) { e.Backups = 0 },
+		`Prod: Backups: 864h0m0s, want whole days, 35 at most`:                 func(e *environments.Environment) { e.Backups = 36 * 24 * time.Hour },
+		`Prod: Backups: 36h0m0s, want whole days, 35 at most`:                  func(e *environments.Environment) { e.Backups = 36 * time.Hour },
+		`Prod: Disposable: true, want false`:                                   func(e *environments.Environment) { e.Disposable = true },
+		`prod: Name: "prod", want letters and digits, a capital first`:         func(e *environments.Environment) { e.Name = "prod" },
+		`Prod: Account: "1234", want 12 digits, or empty together with Region`: func(e *environments.Environment) { e.Account = "1234" },
+		`Prod: Account: "", want 12 digits, or empty together with Region`:     func(e *environments.Environment) { e.Account = "" },
+		`Prod: Region: "Frankfurt", want a region such as eu-central-1`: func(e *environments.Environment) {
+			e.Region, e.Zones = "Frankfurt", []string{"Frankfurta", "Frankfurtb"}
+		},
+		`Prod: Zones: [eu-central-1a], want at least 2`:                          func(e *environments.Environment) { e.Zones = e.Zones[:1] },
+		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:    func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
+		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`: func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
+		`Prod: NAT: "two", want none, one or per-zone`:                           func(e *environments.Environment) { e.NAT = "two" },
+		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:    func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
+		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                         func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
+		`Prod: DatabaseStorageLimitGiB: 109, want at least 10 % above`:           func(e *environments.Environment) { e.DatabaseStorageLimitGiB = 109 },
+		`Prod: DatabaseReplicas: 16, want 0 to 15`:                               func(e *environments.Environment) { e.DatabaseReplicas = 16 },
+		`Prod: DatabaseInsights: true, want false with t4g.small`:                func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
+		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:            func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
+		`Prod: WebOrigins: none, want at least one`:                              func(e *environments.Environment) { e.WebOrigins = nil },
+		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:    func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
+		`Prod: WebOrigins[0]: "*", want an https origin without a path`:          func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
+		`Prod: CallbackURLs[0]: "http://a.example.com/", want an https URL`:      func(e *environments.Environment) { e.CallbackURLs = []string{"http://a.example.com/"} },
+		`Prod: LogoutURLs[0]: "https://a.example.com/#x", want an https URL`:     func(e *environments.Environment) { e.LogoutURLs = []string{"https://a.example.com/#x"} },
+		`Prod: AlarmAddress: "", want an e-mail address`:                         func(e *environments.Environment) { e.AlarmAddress = "" },
+	} {
+		prod := named(t, "Prod")
+		spoil(&prod)
+		err := environments.Validate([]environments.Environment{prod})
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %q, want just %q", err, want)
+		}
+	}
+}
+
+func TestOnlyADisposableEnvironmentMayFollowTheCommandLine(t *testing.T) {
+	dev := named(t, "Dev")
+	dev.Disposable = false
+	dev.NAT = environments.NATPerZone
+	dev.Zones = []string{"eu-central-1a"}
+	want := []string{
+		`Dev: Account: "", want an account: only a disposable environment may follow the CDK CLI's defaults`,
+		`Dev: Region: "", want a region: only a disposable environment may follow the CDK CLI's defaults`,
+		`Dev: Zones: [eu-central-1a], want none without a Region: the region's first two are taken`,
+		`Dev: NAT: per-zone, want none or one without a Region: the zones are not known yet`,
+	}
+	err := environments.Validate([]environments.Environment{dev})
+	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {
+		t.Errorf("error\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+	}
+}
+
+func TestAllEnvironmentsAreReportedTogether(t *testing.T) {
+	all := environments.All()
+	all[0].Backups = 0
+	all[2].Disposable = true
+	all[2].Name = all[1].Name
+	err := environments.Validate(all)
+	want := []string{
+		`Dev: Backups: 0s, want at least 24h`,
+		`Staging: Name: "Staging", want a name that no other environment has`,
+	}
+	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {
+		t.Fatalf("error\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+	}
+	var fieldError *environments.FieldError
+	if !errors.As(err, &fieldError) || fieldError.Environment != "Dev" || fieldError.Field != "Backups" {
+		t.Errorf("the first problem is %+v, want a *FieldError for Dev's Backups", fieldError)
+	}
+}
+
+func TestNATGateways(t *testing.T) {
+	prod := named(t, "Prod")
+	for nat, want := range map[environments.NAT]int{environments.NATNone: 0, environments.NATOne: 1, environments.NATPerZone: 3} {
+		prod.NAT = nat
+		if got := prod.NATGateways(); got != want {
+			t.Errorf("%s: %d gateways, want %d", nat, got, want)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package lambdaenv_test
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+)
+
+type mode string
+
+type storage struct {
+	Bucket string `env:"BUCKET"`
+	Limit  int64  `env:"LIMIT"`
+}
+
+type settings struct {
+	Sender  string        `env:"SENDER"`
+	Mode    mode          `env:"MODE,optional"`
+	Timeout time.Duration `env:"TIMEOUT"`
+	Origins []string      `env:"ORIGINS,optional"`
+	Small   int8          `env:"SMALL,optional"`
+	Verbose bool          `env:"VERBOSE"`
+	Storage storage
+}
+
+func drawSettings(t *rapid.T) settings {
+	text := rapid.StringMatching(`[^\x00]+`)
+	item := rapid.StringMatching(`[^\x00,]+`)
+	return settings{
+		Sender:  text.Draw(t, "Sender"),
+		Mode:    mode(rapid.StringMatching(`[^\x00]*`).Draw(t, "Mode")),
+		Timeout: time.Duration(rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "Timeout")),
+		Origins: rapid.SliceOf(item).Draw(t, "Origins"),
+		Small:   rapid.Int8().Draw(t, "Small"),
+		Verbose: rapid.Bool().Draw(t, "Verbose"),
+		Storage: storage{Bucket: text.Draw(t, "Bucket"), Limit: rapid.Int64Range(1, 1<<62).Draw(t, "Limit")},
+	}
+}
+
+// load loads settings of type T from variables, as a function with that environment does.
+func load[T any](t interface{ Fatal(...any) }, variables map[string]string) (T, error) {
+	var none T
+	for _, name := range []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"} {
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+			return none, err
+		}
+	}
+	for name, value := range variables {
+		if err := os.Setenv(name, value); err != nil { //nolint:usetesting // a property test has no t.Setenv
+			t.Fatal(err)
+			return none, err
+		}
+	}
+	return lambdaenv.Load[T]()
+}
+
+func TestLoadIsTheInverseOfEncode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawSettings(t)
+		variables, err := lambdaenv.Encode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lambdaenv.Check(settings{}, variables); err != nil {
+			t.Fatal(err)
+		}
+		got, err := load[settings](t, variables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want.Origins) == 0 {
+			want.Origins = nil // an empty list and none are the same setting
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func TestATokenIsPassedOnAsItIs(t *testing.T) {
+	const token = "${Token[TOKEN.123]}"
+	variables, err := lambdaenv.Encode(settings{Sender: token, Origins: []string{token, "${Token[TOKEN.124]}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"SENDER": token, "ORIGINS": token + ",${Token[TOKEN.124]}"}
+	if diff := cmp.Diff(want, variables); diff != "" {
+		t.Error(diff)
+	}
+}
+
+var complete = map[string]string{"SENDER": "a@example.com", "TIMEOUT": "1m30s", "BUCKET": "b", "LIMIT": "5"}
+
+func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		set   map[string]string // added to complete settings; empty takes a variable away
+		wants []string
+	}{
+		"complete":         {nil, nil},
+		"missing":          {map[string]string{"SENDER": "", "BUCKET": ""}, []string{"SENDER (settings.Sender): is missing", "BUCKET (settings.Storage.Bucket): is missing"}},
+		"malformed":        {map[string]string{"TIMEOUT": "90", "LIMIT": "five"}, []string{`TIMEOUT (settings.Timeout): is "90"; want a duration such as 1m30s`, `LIMIT (settings.Storage.Limit): is "five"; want an integer of 64 bits`}},
+		"zero":             {map[string]string{"TIMEOUT": "0s"}, []string{"TIMEOUT (settings.Timeout): is 0s; a required setting cannot be zero"}},
+		"too big":          {map[string]string{"SMALL": "128"}, []string{`SMALL (settings.Small): is "128"; want an integer of 8 bits`}},
+		"neither":          {map[string]string{"VERBOSE": "maybe"}, []string{`VERBOSE (settings.Verbose): is "maybe"; want true or false`}},
+		"optional, absent": {map[string]string{"MODE": "", "VERBOSE": ""}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			variables := maps.Clone(complete)
+			for name, value := range test.set {
+				if variables[name] = value; value == "" {
+					delete(variables, name)
+				}
+			}
+			_, loadErr := load[settings](t, variables)
+			for function, err := range map[string]error{"Check": lambdaenv.Check(settings{}, variables), "Load": loadErr} {
+				if got := lines(err); !cmp.Equal(got, test.wants) {
+					t.Errorf("%s: %q, want %q", function, got, test.wants)
+				}
+				if fieldError := (*lambdaenv.FieldError)(nil); err != nil && !errors.As(err, &fieldError) {
+					t.Errorf("%s: error %v is no *FieldError", function, err)
+				}
+			}
+		})
+	}
+}
+
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+func TestAVariableThatNobodyReadsIsReported(t *testing.T) {
+	variables := maps.Clone(complete)
+	variables["SENDR"] = "a@example.com"
+	want := []string{"SENDR (lambdaenv_test.settings): no field reads it"}
+	if got := lines(lambdaenv.Check(settings{}, variables)); !cmp.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestASettingWithoutAFaithfulEncodingIsRefused(t *testing.T) {
+	_, err := lambdaenv.Encode(settings{Sender: "a\x00b", Origins: []string{"a,b"}})
+	want := []string{
+		"SENDER (settings.Sender): has a NUL byte, which no environment variable can hold",
+		`ORIGINS (settings.Origins): item 0 is "a,b"; want no empty item and no comma`,
+	}
+	if got := lines(err); !cmp.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
+	for want, settings := range map[string]any{
+		"settings are a int, want a struct": 1,
+		"A (.A): is a float64; want string, bool": struct {
+			A float64 `env:"A"`
+		}{},
+		" (.A): has no env tag": struct{ A string }{},
+		"A (.a): is not exported": struct {
+			a string `env:"A"`
+		}{},
+		`A (.A): has the unknown option "required"`: struct {
+			A string `env:"A,required"`
+		}{},
+		"A (.B): has the variable of .A": struct {
+			A, B string `env:"A"`
+		}{},
+	} {
+		if _, err := lambdaenv.Encode(settings); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%T: error %v, want one that says %q", settings, err, want)
+		}
+	}
+}
+
+func TestMustLoadStopsAFunctionThatIsNotConfigured(t *testing.T) {
+	t.Setenv("SENDER", "")
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "SENDER") {
+			t.Errorf("panicked with %v, want an error that names SENDER", err)
+		}
+	}()
+	lambdaenv.MustLoad[struct {
+		Sender string `env:"SENDER"`
+	}]()
+}

@@ -1,0 +1,32 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/ashlar-cdk/ashlar/constructs/mysql"
+	"github.com/ashlar-cdk/ashlar/environments"
+)
+
+// Data is the stack of what cannot be made again: the database.
+type Data struct {
+	Stack    awscdk.Stack
+	Database *mysql.Database
+}
+
+// NewData declares the database.
+func NewData(stage awscdk.Stage, env environments.Environment, network *Network) *Data {
+	stack := newStatefulStack(stage, "Data", "MySQL, its replicas and its secret", env)
+	return &Data{Stack: stack, Database: mysql.New(stack, "Database", mysql.Props{
+		VPC:             network.VPC,
+		InstanceClass:   env.DatabaseClass,
+		StorageGiB:      env.DatabaseStorageGiB,
+		StorageLimitGiB: env.DatabaseStorageLimitGiB,
+		MultiAZ:         env.DatabaseMultiAZ,
+		Replicas:        env.DatabaseReplicas,
+		Proxy:           env.DatabaseProxy,
+		Insights:        env.DatabaseInsights,
+		Backups:         env.Backups,
+		LogRetention:    env.LogRetention,
+		Disposable:      env.Disposable,
+	})}
+}

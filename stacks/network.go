@@ -1,0 +1,35 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+
+	"github.com/ashlar-cdk/ashlar/constructs/network"
+	"github.com/ashlar-cdk/ashlar/environments"
+)
+
+// A Network is the stack of the environment's VPC.
+type Network struct {
+	Stack awscdk.Stack
+	VPC   awsec2.Vpc
+}
+
+// NewNetwork declares the network. It is stateful in that everything else stands in it.
+func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
+	stack := newStatefulStack(stage, "Network", "VPC, subnets, NAT and endpoints", env)
+	props := network.Props{
+		AvailabilityZones: env.Zones,
+		NATGateways:       env.NATGateways(),
+		LogRetention:      env.LogRetention,
+		Disposable:        env.Disposable,
+	}
+	if env.NATGateways() == 0 {
+		// What the functions in the VPC call besides S3 and DynamoDB. With NAT they go through it, which is cheaper
+		// than endpoints for the little they say.
+		props.InterfaceEndpoints = map[string]awsec2.InterfaceVpcEndpointAwsService{
+			"SecretsManager": awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER(),
+			"XRay":           awsec2.InterfaceVpcEndpointAwsService_XRAY(),
+		}
+	}
+	return &Network{Stack: stack, VPC: network.New(stack, "Network", props).VPC}
+}

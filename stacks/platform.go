@@ -1,0 +1,64 @@
+// Package stacks puts the constructs together into the platform: one file a stack, and the graph of them here.
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+)
+
+// A Platform is one environment's stacks.
+type Platform struct {
+	Stage    awscdk.Stage
+	Network  *Network
+	Data     *Data
+	Schema   *Schema
+	Identity *Identity
+	API      *API
+}
+
+// NewPlatform declares one environment. A stack uses only the stacks above it.
+func NewPlatform(app awscdk.App, env environments.Environment) *Platform {
+	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{Env: place(env)})
+	if env.Region != "" {
+		// The CDK would look the region's zones up in the account; the environment has named them.
+		stage.Node().SetContext(jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region), env.Zones)
+	}
+	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
+	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
+
+	network := NewNetwork(stage, env)
+	data := NewData(stage, env, network)
+	schema := NewSchema(stage, env, network, data)
+	identity := NewIdentity(stage, env)
+	api := NewAPI(stage, env, network, data, schema, identity)
+	return &Platform{Stage: stage, Network: network, Data: data, Schema: schema, Identity: identity, API: api}
+}
+
+// place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
+func place(env environments.Environment) *awscdk.Environment {
+	if env.Account == "" {
+		return nil
+	}
+	return &awscdk.Environment{Account: jsii.String(env.Account), Region: jsii.String(env.Region)}
+}
+
+// newStack declares a stack that can be deleted and made again: all it holds is in the program.
+func newStack(stage awscdk.Stage, id, description string) awscdk.Stack {
+	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{Description: jsii.String(description)})
+}
+
+// newStatefulStack declares a stack that holds what cannot be made again. CloudFormation refuses to delete it, unless
+// the environment is disposable.
+func newStatefulStack(stage awscdk.Stage, id, description string, env environments.Environment) awscdk.Stack {
+	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{
+		Description:           jsii.String(description),
+		TerminationProtection: jsii.Bool(!env.Disposable),
+	})
+}
+
+// output shows a value at the end of a deployment, for people and for the clients' configuration.
+func output(stack awscdk.Stack, id, description string, value *string) {
+	awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
+}

@@ -1,0 +1,122 @@
+// Command check is the last step of make synth: it refuses a cloud assembly that a validator has something to say
+// about, or in which a function's code is not one static executable for the function's architecture, and lists the
+// functions with the size of their code.
+package main
+
+import (
+	"archive/zip"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: check cdk.out")
+		os.Exit(2)
+	}
+	if err := check(os.Stdout, os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func check(out io.Writer, dir string) error {
+	findings, err := assembly.Findings(dir)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, finding := range findings {
+		problems = append(problems, fmt.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule, finding.Description, strings.Join(finding.Constructs, "\n\t")))
+	}
+	stacks, err := assembly.Read(dir)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "FUNCTION\tASSET\tMB\tMB ZIPPED")
+	functions := 0
+	for _, stack := range stacks {
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			functions++
+			name := fmt.Sprintf("%s/%s/%s", stack.Environment, stack.Name, function.ID)
+			size, zipped, err := checkCode(dir, function)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", name, err))
+				continue
+			}
+			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"), float64(size)/1e6, float64(zipped)/1e6)
+		}
+	}
+	if functions == 0 {
+		problems = append(problems, errors.New("there is no function in any stack"))
+	}
+	return errors.Join(append(problems, table.Flush())...)
+}
+
+// checkCode looks at what will be uploaded for a function.
+func checkCode(dir string, function assembly.Resource) (size, zipped int64, err error) {
+	key, _ := function.At("Code", "S3Key").(string)
+	asset := filepath.Join(dir, "asset."+strings.TrimSuffix(key, ".zip"))
+	entries, err := os.ReadDir(asset)
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(entries) != 1 || entries[0].Name() != "bootstrap" || function.At("Handler") != "bootstrap" {
+		return 0, 0, fmt.Errorf("its asset is %v and its handler %v, want one file and its name, bootstrap", entries, function.At("Handler"))
+	}
+	name := filepath.Join(asset, "bootstrap")
+	executable, err := elf.Open(name)
+	if err != nil {
+		return 0, 0, fmt.Errorf("bootstrap: %w", err)
+	}
+	defer executable.Close()
+	want := elf.EM_AARCH64
+	if function.At("Architectures", 0) == "x86_64" {
+		want = elf.EM_X86_64
+	}
+	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want || len(libraries) > 0 {
+		return 0, 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s and none", executable.Machine, libraries, want)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	zipped, err = zipSize(name)
+	return info.Size(), zipped, err
+}
+
+// zipSize is about what cdk deploy uploads.
+func zipSize(name string) (int64, error) {
+	file, err := os.Open(name) //nolint:gosec // a file of the assembly under test
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	var counted counter
+	archive := zip.NewWriter(&counted)
+	entry, err := archive.Create("bootstrap")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := io.Copy(entry, file); err != nil {
+		return 0, err
+	}
+	err = archive.Close()
+	return int64(counted), err
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}

@@ -1,0 +1,42 @@
+package test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// synthesised is the stack that declare makes, in a stage as constructs are used.
+func synthesised(declare func(stack awscdk.Stack)) assembly.Stack {
+	app := newApp()
+	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+	declare(awscdk.NewStack(stage, jsii.String("Stack"), nil))
+	return synth(app)[0]
+}
+
+// refused fails the test unless declare panics with an error of just these lines.
+func refused(t *testing.T, declare func(stack awscdk.Stack), lines ...string) {
+	t.Helper()
+	app := newApp()
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	before := len(*stack.Node().FindAll(""))
+	got := func() (message string) {
+		defer func() {
+			if err, ok := recover().(error); ok {
+				message = err.Error()
+			}
+		}()
+		declare(stack)
+		return ""
+	}()
+	if want := strings.Join(lines, "\n"); got != want {
+		t.Errorf("refused with\n%s\nwant\n%s", got, want)
+	}
+	if after := len(*stack.Node().FindAll("")); after != before {
+		t.Errorf("%d constructs were declared before the refusal", after-before)
+	}
+}

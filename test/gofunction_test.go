@@ -1,0 +1,150 @@
+package test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+func TestEveryFunctionIsGoOnArm64AndLogsAndTraces(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			want(t, function, "provided.al2023", "Runtime")
+			want(t, function, "bootstrap", "Handler")
+			want(t, function, []string{"arm64"}, "Architectures")
+			want(t, function, "JSON", "LoggingConfig", "LogFormat")
+			want(t, function, "Active", "TracingConfig", "Mode")
+			if group := assembly.Refers(function.At("LoggingConfig", "LogGroup")); stack.Template.Resources[group].Type != "AWS::Logs::LogGroup" {
+				t.Errorf("%s logs to %q, want a group of its stack", function.ID, group)
+			}
+		}
+	})
+}
+
+func TestAFunctionInTheVPCReachesOnlyAWSByDefault(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			if function.At("VpcConfig") == nil {
+				continue
+			}
+			group := stack.Template.Resources[assembly.Refers(function.At("VpcConfig", "SecurityGroupIds", 0))]
+			rules := oneOrMore(group.At("SecurityGroupEgress"))
+			if len(rules) != 1 || assembly.At(rules[0], "FromPort") != 443.0 || assembly.At(rules[0], "ToPort") != 443.0 {
+				t.Errorf("%s reaches %s, want port 443 only", group.ID, text(rules))
+			}
+			for _, subnet := range oneOrMore(function.At("VpcConfig", "SubnetIds")) {
+				if !strings.Contains(assembly.Refers(subnet), "VPCPrivateSubnet") {
+					t.Errorf("%s stands in %s, want private subnets", function.ID, text(subnet))
+				}
+			}
+		}
+	})
+}
+
+type functionSettings struct {
+	Sender string `env:"SENDER"`
+	Own    partSettings
+}
+
+type partSettings struct {
+	Table string `env:"TABLE"`
+}
+
+func TestAFunctionByDefault(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"})
+	})
+	function := only(t, stack, "AWS::Lambda::Function", "")
+	want(t, function, 512, "MemorySize")
+	want(t, function, 10, "Timeout")
+	want(t, function, nil, "ReservedConcurrentExecutions")
+	want(t, function, nil, "DeadLetterConfig")
+	want(t, function, nil, "VpcConfig")
+	want(t, function, nil, "Environment")
+	want(t, only(t, stack, "AWS::Logs::LogGroup", ""), 30, "RetentionInDays")
+}
+
+func TestAFunctionAsAsked(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Mail", gofunction.Props{
+			Package: "example.com/mail", Architecture: awslambda.Architecture_X86_64(), MemoryMiB: 1024, Timeout: time.Minute,
+			ReservedConcurrency: 5, DisableTracing: true, Disposable: true, Description: "Sends mail",
+			DeadLetterQueue: awssqs.NewQueue(stack, jsii.String("Failed"), nil),
+			Settings:        functionSettings{Sender: *awscdk.Aws_REGION()}, // a token
+		})
+		fn.AddSettings(partSettings{Table: "t"})
+		fn.Allow([]string{"ses:SendEmail"}, "arn:aws:ses:eu-central-1:111111111111:identity/example.com")
+	})
+	function := only(t, stack, "AWS::Lambda::Function", "")
+	want(t, function, []string{"x86_64"}, "Architectures")
+	want(t, function, 1024, "MemorySize")
+	want(t, function, 60, "Timeout")
+	want(t, function, 5, "ReservedConcurrentExecutions")
+	want(t, function, "Sends mail", "Description")
+	want(t, function, map[string]any{"SENDER": map[string]string{"Ref": "AWS::Region"}, "TABLE": "t"}, "Environment", "Variables")
+	want(t, function, only(t, stack, "AWS::SQS::Queue", "").ID, "DeadLetterConfig", "TargetArn", "Fn::GetAtt", 0)
+	want(t, function, nil, "TracingConfig")
+	if policy := only(t, stack, "AWS::IAM::Policy", ""); !strings.Contains(text(policy.Properties), "identity/example.com") {
+		t.Errorf("the role's policy is %s", text(policy.Properties))
+	}
+}
+
+func TestAFunctionThatCannotBeIsRefused(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{MemoryMiB: 64, Timeout: time.Hour, ReservedConcurrency: -1})
+	},
+		"gofunction: Mail: Package is required; pass the import path of the function's package main",
+		"MemoryMiB: 64, want 128 to 10240",
+		"Timeout: 1h0m0s, want whole seconds, 1s to 15m0s",
+		"ReservedConcurrency: -1, want 0 for none, or more",
+	)
+}
+
+// failure is what synthesising an app with one function fails with.
+func failure(t *testing.T, context map[string]any, declare func(stack awscdk.Stack)) (message string) {
+	t.Helper()
+	defer func() {
+		if err, ok := recover().(error); ok {
+			message = err.Error()
+		}
+	}()
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir())})
+	declare(awscdk.NewStack(app, jsii.String("Stack"), nil))
+	app.Synth(nil)
+	return ""
+}
+
+func TestASettingThatNobodyFilledFailsTheSynth(t *testing.T) {
+	message := failure(t, map[string]any{"aws:cdk:bundling-stacks": []string{}}, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
+	})
+	if want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing"; !strings.Contains(message, want) {
+		t.Errorf("failed with %q, want it to say %q", message, want)
+	}
+}
+
+func TestASettingThatTheFunctionDoesNotReadFailsTheSynth(t *testing.T) {
+	message := failure(t, map[string]any{"aws:cdk:bundling-stacks": []string{}}, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(partSettings{Table: "t"})
+	})
+	if want := "[Stack/Mail] TABLE (struct {}): no field reads it"; !strings.Contains(message, want) {
+		t.Errorf("failed with %q, want it to say %q", message, want)
+	}
+}
+
+func TestAFunctionThatDoesNotCompileFailsTheSynthWithTheCompilersMessage(t *testing.T) {
+	message := failure(t, map[string]any{}, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{Package: "github.com/ashlar-cdk/ashlar/test/testdata/broken"})
+	})
+	if want := "broken.go:4:15: undefined: undefinedFunction"; !strings.Contains(message, want) || !strings.Contains(message, "[Stack/Mail] cannot build") {
+		t.Errorf("failed with %q, want it to say %q", message, want)
+	}
+}

@@ -1,0 +1,68 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// assetHash is where a template names an asset. What is in it is tested elsewhere, and would change the golden files
+// with every line of Go.
+var assetHash = regexp.MustCompile(`[0-9a-f]{64}\.zip`)
+
+// TestGoldenTemplates shows every change of a template in review. It proves nothing else: the sentences in the other
+// files do.
+func TestGoldenTemplates(t *testing.T) {
+	const dir = "golden"
+	var golden []string
+	for environment, stacks := range platforms {
+		for name, stack := range stacks {
+			file := filepath.Join(dir, environment, name+".json")
+			golden = append(golden, file)
+			t.Run(environment+"/"+name, func(t *testing.T) {
+				var got bytes.Buffer
+				if err := json.Indent(&got, assetHash.ReplaceAll(stack.Text, []byte("asset.zip")), "", "  "); err != nil {
+					t.Fatal(err)
+				}
+				got.WriteByte('\n')
+				hold(t, file, got.String())
+			})
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if !strings.Contains(strings.Join(golden, "\n"), name) {
+			t.Errorf("%s belongs to no stack; delete it", name)
+		}
+	}
+}
+
+// hold compares got with the file of that name, or rewrites the file if asked to.
+func hold(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v; make golden writes it", err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s is not what is synthesised (-file +synthesised); if the change is meant, run make golden:\n%s", name, diff)
+	}
+}

@@ -1,0 +1,130 @@
+// Package test holds what CDK synthesises against what it should be. Everything that starts the jsii kernel is here:
+// each test binary that does starts a Node.js of its own, and all platforms are synthesised once for all tests.
+package test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/stacks"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// platforms are all stacks, by environment and name: platforms["Prod"]["API"].
+var platforms = map[string]map[string]assembly.Stack{}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// The validator takes longer than all else; make synth is its gate.
+	if err := os.Setenv("CDK_VALIDATION", "false"); err != nil {
+		panic(err)
+	}
+	app := newApp()
+	for _, environment := range environments.All() {
+		stacks.NewPlatform(app, environment)
+	}
+	for _, stack := range synth(app) {
+		if platforms[stack.Environment] == nil {
+			platforms[stack.Environment] = map[string]assembly.Stack{}
+		}
+		platforms[stack.Environment][stack.Name] = stack
+	}
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+// synth synthesises app and reads the stacks of its stages. The files are of no use after that.
+func synth(app awscdk.App) []assembly.Stack {
+	dir := *app.Synth(nil).Directory()
+	found, err := assembly.Read(dir)
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+		panic(err)
+	}
+	return found
+}
+
+// newApp is an app with the context of cdk.json, so that tests see the templates that the CDK CLI deploys. It asks
+// for no bundling, so functions are not built.
+func newApp() awscdk.App {
+	data, err := os.ReadFile(filepath.Join("..", "cdk.json"))
+	if err != nil {
+		panic(err)
+	}
+	var config struct{ Context map[string]any }
+	if err := json.Unmarshal(data, &config); err != nil {
+		panic(err)
+	}
+	config.Context["aws:cdk:bundling-stacks"] = []string{}
+	outdir, err := os.MkdirTemp("", "ashlar-test-")
+	if err != nil {
+		panic(err)
+	}
+	return awscdk.NewApp(&awscdk.AppProps{
+		Context:            &config.Context,
+		Outdir:             jsii.String(outdir),
+		AnalyticsReporting: jsii.Bool(false),
+	})
+}
+
+// only is the stack's one resource of a type whose logical id starts with prefix.
+func only(t *testing.T, stack assembly.Stack, resourceType, prefix string) assembly.Resource {
+	t.Helper()
+	found := slices.DeleteFunc(stack.Template.OfType(resourceType), func(r assembly.Resource) bool { return !strings.HasPrefix(r.ID, prefix) })
+	if len(found) != 1 {
+		t.Fatalf("there are %d resources %s… of type %s, want 1", len(found), prefix, resourceType)
+	}
+	return found[0]
+}
+
+// everywhere runs check for every stack of every environment.
+func everywhere(t *testing.T, check func(t *testing.T, stack assembly.Stack)) {
+	t.Helper()
+	for _, environment := range environments.All() {
+		for _, name := range slices.Sorted(maps.Keys(platforms[environment.Name])) {
+			t.Run(environment.Name+"/"+name, func(t *testing.T) { check(t, platforms[environment.Name][name]) })
+		}
+	}
+}
+
+// inEvery runs check for the stack of that name in every environment.
+func inEvery(t *testing.T, name string, check func(t *testing.T, environment environments.Environment, stack assembly.Stack)) {
+	t.Helper()
+	for _, environment := range environments.All() {
+		stack, ok := platforms[environment.Name][name]
+		if !ok {
+			t.Fatalf("%s has no stack %s", environment.Name, name)
+		}
+		t.Run(environment.Name, func(t *testing.T) { check(t, environment, stack) })
+	}
+}
+
+// want reports a property that is not as it should be.
+func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
+	t.Helper()
+	if got := resource.At(path...); text(got) != text(want) {
+		t.Errorf("%s: %s is %s, want %s", resource.ID, text(path), text(got), text(want))
+	}
+}
+
+// text is a value as JSON, for comparisons and messages.
+func text(value any) string {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
+}

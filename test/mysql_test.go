@@ -1,0 +1,254 @@
+package test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/mysql"
+	"github.com/ashlar-cdk/ashlar/constructs/network"
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// ingress lists who may reach the security group with that name (a logical id or an export that ends with the id's
+// output), as the ids of the security groups that are let in, each with its port.
+func ingress(environment, group string) map[string]any {
+	found := map[string]any{}
+	for _, stack := range platforms[environment] {
+		for _, rule := range stack.Template.OfType("AWS::EC2::SecurityGroupIngress") {
+			if strings.Contains(text(rule.At("GroupId")), group) {
+				found[assembly.Refers(rule.At("SourceSecurityGroupId"))] = rule.At("ToPort")
+			}
+		}
+	}
+	return found
+}
+
+func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		instance := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
+		group := assembly.Refers(instance.At("VPCSecurityGroups", 0))
+		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "ProfileSecurityGroup"}
+		if environment.DatabaseProxy {
+			allowed = append(allowed, "DatabaseProxySecurityGroup")
+		}
+		found := ingress(environment.Name, group)
+		for source, port := range found {
+			if !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(source, prefix) }) {
+				t.Errorf("%s reaches the database", source)
+			}
+			// Who stands in the database's own stack is given the port that the instance has.
+			if text(port) != "3306" && text(port) != text(map[string]any{"Fn::GetAtt": []string{instance.ID, "Endpoint.Port"}}) {
+				t.Errorf("%s reaches the port %s, want the database's", source, text(port))
+			}
+		}
+		if len(found) != len(allowed) {
+			t.Errorf("%d groups reach the database, want %d: %v", len(found), len(allowed), found)
+		}
+		want(t, stack.Template.Resources[group], nil, "SecurityGroupIngress")
+	})
+}
+
+func TestNobodyCallsTheInternetFromTheDatabase(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		for _, group := range stack.Template.OfType("AWS::EC2::SecurityGroup") {
+			rotation := strings.HasPrefix(group.ID, "DatabaseRotation") // calls Secrets Manager
+			for _, rule := range oneOrMore(group.At("SecurityGroupEgress")) {
+				everything := assembly.At(rule, "CidrIp") == "0.0.0.0/0"
+				if everything && (!rotation || assembly.At(rule, "ToPort") != 443.0) {
+					t.Errorf("%s reaches %s", group.ID, text(rule))
+				}
+			}
+		}
+		group := only(t, stack, "AWS::RDS::DBSubnetGroup", "")
+		for _, subnet := range oneOrMore(group.At("SubnetIds")) {
+			if !strings.Contains(assembly.Refers(subnet), "VPCIsolatedSubnet") {
+				t.Errorf("the database stands in %s, want isolated subnets", text(subnet))
+			}
+		}
+	})
+}
+
+func TestTheDatabaseIsEncryptedBackedUpAndPatched(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
+		want(t, writer, true, "StorageEncrypted")
+		want(t, writer, environment.Backups.Hours()/24, "BackupRetentionPeriod")
+		want(t, writer, !environment.Disposable, "DeletionProtection")
+		want(t, writer, environment.DatabaseMultiAZ, "MultiAZ")
+		want(t, writer, "8.4", "EngineVersion")
+		want(t, writer, true, "AutoMinorVersionUpgrade")
+		want(t, writer, "open-source-rds-extended-support-disabled", "EngineLifecycleSupport")
+		want(t, writer, []string{"error", "slowquery"}, "EnableCloudwatchLogsExports")
+	})
+}
+
+func TestTheLogsOfTheDatabaseAreThereBeforeIt(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
+			var names []string
+			for _, id := range oneOrMore(instance.DependsOn) {
+				name, _ := stack.Template.Resources[id.(string)].At("LogGroupName").(string)
+				names = append(names, name)
+			}
+			identifier, _ := instance.At("DBInstanceIdentifier").(string)
+			wanted := []string{"/aws/rds/instance/" + identifier + "/error", "/aws/rds/instance/" + identifier + "/slowquery"}
+			if identifier != strings.ToLower(identifier) || len(identifier) > 63 || !cmp.Equal(names, wanted) {
+				t.Errorf("%s waits for %q, want %q", instance.ID, names, wanted)
+			}
+		}
+	})
+}
+
+func TestTheDatabaseIsStrictAndSpeaksTLSOnly(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		parameters := only(t, stack, "AWS::RDS::DBParameterGroup", "")
+		want(t, parameters, "mysql8.4", "Family")
+		want(t, parameters, "1", "Parameters", "require_secure_transport")
+		want(t, parameters, "utf8mb4", "Parameters", "character_set_server")
+		if mode, _ := parameters.At("Parameters", "sql_mode").(string); !strings.Contains(mode, "STRICT_TRANS_TABLES") {
+			t.Errorf("the SQL mode is %q, want a strict one", mode)
+		}
+		for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
+			want(t, instance, parameters.ID, "DBParameterGroupName", "Ref")
+		}
+		if proxies := stack.Template.OfType("AWS::RDS::DBProxy"); environment.DatabaseProxy {
+			want(t, proxies[0], true, "RequireTLS")
+		} else if len(proxies) > 0 {
+			t.Errorf("there are %d proxies, want none", len(proxies))
+		}
+	})
+}
+
+func TestThePasswordIsGeneratedAndRotated(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		schedule := only(t, stack, "AWS::SecretsManager::RotationSchedule", "")
+		want(t, schedule, "rate(30 days)", "RotationRules", "ScheduleExpression")
+		attachment := only(t, stack, "AWS::SecretsManager::SecretTargetAttachment", "")
+		want(t, schedule, attachment.ID, "SecretId", "Ref")
+		want(t, attachment, only(t, stack, "AWS::SecretsManager::Secret", "").ID, "SecretId", "Ref")
+	})
+}
+
+func TestReadersAreReplicasOfTheWriter(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
+		readers := 0
+		for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
+			if source := instance.At("SourceDBInstanceIdentifier"); source != nil {
+				readers++
+				if !strings.Contains(text(source), writer.ID) {
+					t.Errorf("%s is a replica of %s", instance.ID, text(source))
+				}
+			}
+		}
+		if readers != environment.DatabaseReplicas {
+			t.Errorf("there are %d replicas, want %d", readers, environment.DatabaseReplicas)
+		}
+		variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function", "Profile").At("Environment", "Variables").(map[string]any)
+		readerIsWriter := text(variables["DATABASE_READER_HOSTS"]) == text(variables["DATABASE_WRITER_HOST"])
+		if readerIsWriter != (environment.DatabaseReplicas == 0) {
+			t.Errorf("the function reads from %s and writes to %s", text(variables["DATABASE_READER_HOSTS"]), text(variables["DATABASE_WRITER_HOST"]))
+		}
+		if proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]), "Proxy"); proxied != environment.DatabaseProxy {
+			t.Errorf("the function writes to %s", text(variables["DATABASE_WRITER_HOST"]))
+		}
+	})
+}
+
+func TestTheAPIIsSwitchedOverAfterTheMigrations(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		if !slices.Contains(stack.DependsOn, "Schema") {
+			t.Errorf("the API's stack waits for %q, want Schema among them", stack.DependsOn)
+		}
+		schema := platforms[environment.Name]["Schema"]
+		migration := only(t, schema, "Custom::Migration", "")
+		function := only(t, schema, "AWS::Lambda::Function", "Migrate")
+		want(t, migration, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
+		if version, _ := migration.At("Version").(string); len(version) != 64 {
+			t.Errorf("the migration's version is %q, want the checksum of the files", version)
+		}
+		// A function without its permissions or its way to the database would fail the first deployment.
+		for _, resource := range schema.Template.Resources {
+			switch resource.Type {
+			case "AWS::IAM::Policy", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress":
+				if !slices.Contains(oneOrMore(migration.DependsOn), any(resource.ID)) {
+					t.Errorf("the migration does not wait for %s", resource.ID)
+				}
+			}
+		}
+	})
+}
+
+func TestADatabaseByDefault(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
+	})
+	writer := only(t, stack, "AWS::RDS::DBInstance", "")
+	want(t, writer, "db.t4g.micro", "DBInstanceClass")
+	want(t, writer, "20", "AllocatedStorage")
+	want(t, writer, 40, "MaxAllocatedStorage")
+	want(t, writer, "gp3", "StorageType")
+	want(t, writer, "app", "DBName")
+	want(t, writer, "8.4", "EngineVersion")
+	want(t, writer, 7, "BackupRetentionPeriod")
+	want(t, writer, true, "DeletionProtection")
+	want(t, writer, false, "MultiAZ")
+	want(t, writer, nil, "EnablePerformanceInsights")
+	if writer.DeletionPolicy != "Snapshot" {
+		t.Errorf("deletion leaves %s, want a snapshot", writer.DeletionPolicy)
+	}
+}
+
+func TestMySQL80IsPaidForOnPurpose(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC, Version: mysql.Version80})
+	})
+	writer := only(t, stack, "AWS::RDS::DBInstance", "")
+	want(t, writer, "8.0", "EngineVersion")
+	want(t, writer, "open-source-rds-extended-support", "EngineLifecycleSupport")
+	want(t, only(t, stack, "AWS::RDS::DBParameterGroup", ""), "mysql8.0", "Family")
+}
+
+func TestADatabaseThatCannotBeIsRefused(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) { mysql.New(stack, "Database", mysql.Props{}) },
+		"mysql: Database: VPC is required; pass network.VPC")
+	refused(t, func(stack awscdk.Stack) {
+		mysql.New(stack, "Database", mysql.Props{
+			Version: "5.7", StorageGiB: 10, StorageLimitGiB: 10, Replicas: -1, Insights: true, Backups: time.Hour, PasswordAge: time.Hour,
+		})
+	},
+		"mysql: Database: VPC is required; pass network.VPC",
+		"Version: 5.7, want 8.4 or 8.0",
+		"StorageGiB: 10, want 20 to 65536",
+		"StorageLimitGiB: 10, want at least 10 % above StorageGiB, at most 65536",
+		"Replicas: -1, want 0 to 15",
+		"Insights: true, want false with t4g.micro, or a class from medium up",
+		"Backups: 1h0m0s, want whole days, 24h0m0s to 840h0m0s",
+		"PasswordAge: 1h0m0s, want whole days, 24h0m0s to 24000h0m0s",
+	)
+}
+
+func TestOnlyAFunctionInTheVPCIsConnected(t *testing.T) {
+	message := func() (message string) {
+		defer func() {
+			if err, ok := recover().(error); ok {
+				message = err.Error()
+			}
+		}()
+		synthesised(func(stack awscdk.Stack) {
+			database := mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
+			database.ConnectFrom(gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/function"}))
+		})
+		return ""
+	}()
+	if want := "mysql: Test/Stack/Function/Function is not in a VPC and cannot reach the database; pass gofunction.Props.VPC"; message != want {
+		t.Errorf("refused with %q, want %q", message, want)
+	}
+}

@@ -1,0 +1,180 @@
+package test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/network"
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// subnets lists the logical ids of the network's subnets of a kind: Public, Private or Isolated.
+func subnets(stack assembly.Stack, kind string) []string {
+	var ids []string
+	for _, subnet := range stack.Template.OfType("AWS::EC2::Subnet") {
+		if strings.HasPrefix(subnet.ID, "NetworkVPC"+kind) {
+			ids = append(ids, subnet.ID)
+		}
+	}
+	return ids
+}
+
+// defaultRoute is what carries a subnet's traffic to the internet: the type of the resource, or empty.
+func defaultRoute(stack assembly.Stack, subnet string) string {
+	for _, association := range stack.Template.OfType("AWS::EC2::SubnetRouteTableAssociation") {
+		if assembly.Refers(association.At("SubnetId")) != subnet {
+			continue
+		}
+		for _, route := range stack.Template.OfType("AWS::EC2::Route") {
+			if route.At("DestinationCidrBlock") == "0.0.0.0/0" && assembly.Refers(route.At("RouteTableId")) == assembly.Refers(association.At("RouteTableId")) {
+				for _, way := range []string{"GatewayId", "NatGatewayId"} {
+					if id := assembly.Refers(route.At(way)); id != "" {
+						return stack.Template.Resources[id].Type
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func TestEachKindOfSubnetHasItsOwnWayOut(t *testing.T) {
+	inEvery(t, "Network", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		zones := max(len(environment.Zones), 2)
+		private := "AWS::EC2::NatGateway"
+		if environment.NAT == environments.NATNone {
+			private = ""
+		}
+		for kind, want := range map[string]string{"Public": "AWS::EC2::InternetGateway", "Private": private, "Isolated": ""} {
+			ids := subnets(stack, kind)
+			if len(ids) != zones {
+				t.Errorf("there are %d %s subnets, want %d, one per zone", len(ids), kind, zones)
+			}
+			for _, id := range ids {
+				if got := defaultRoute(stack, id); got != want {
+					t.Errorf("%s reaches the internet by %q, want %q", id, got, want)
+				}
+			}
+		}
+		if gateways := len(stack.Template.OfType("AWS::EC2::NatGateway")); gateways != environment.NATGateways() {
+			t.Errorf("there are %d NAT gateways, want %d", gateways, environment.NATGateways())
+		}
+	})
+}
+
+func TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT(t *testing.T) {
+	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		routeTables := len(stack.Template.OfType("AWS::EC2::RouteTable"))
+		for service, id := range map[string]string{".s3": "NetworkVPCS3", ".dynamodb": "NetworkVPCDynamoDB"} {
+			endpoint := only(t, stack, "AWS::EC2::VPCEndpoint", id)
+			want(t, endpoint, "Gateway", "VpcEndpointType")
+			if !strings.Contains(text(endpoint.At("ServiceName")), service) {
+				t.Errorf("%s is for %s, want %s", endpoint.ID, text(endpoint.At("ServiceName")), service)
+			}
+			if tables, _ := endpoint.At("RouteTableIds").([]any); len(tables) != routeTables {
+				t.Errorf("%s serves %d route tables, want all %d", endpoint.ID, len(tables), routeTables)
+			}
+		}
+	})
+}
+
+// TestFunctionsInTheVPCReachWhatTheyCall matters where there is no NAT: a call to a service without an endpoint would
+// hang until the function times out.
+func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
+	// Logs are carried by the service and never cross the VPC. Interfaces are made by the service too. A custom
+	// resource answers by a presigned S3 URL.
+	carried := []string{"logs", "ec2"}
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		endpoints := text(nil)
+		var servicesWithEndpoint []string
+		for _, endpoint := range platforms[stack.Environment]["Network"].Template.OfType("AWS::EC2::VPCEndpoint") {
+			endpoints += text(endpoint.At("ServiceName"))
+			servicesWithEndpoint = append(servicesWithEndpoint, endpoint.ID)
+		}
+		nat := len(platforms[stack.Environment]["Network"].Template.OfType("AWS::EC2::NatGateway")) > 0
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			if function.At("VpcConfig") == nil {
+				continue
+			}
+			role := assembly.Refers(function.At("Role"))
+			needed := map[string]bool{}
+			for _, policy := range stack.Template.OfType("AWS::IAM::Policy") {
+				if assembly.Refers(policy.At("Roles", 0)) != role {
+					continue
+				}
+				for _, s := range statements(t, stack) {
+					for _, action := range s.actions {
+						if service, _, _ := strings.Cut(action, ":"); s.resource == policy.ID && !slices.Contains(carried, service) {
+							needed[service] = true
+						}
+					}
+				}
+			}
+			if len(needed) == 0 {
+				t.Errorf("%s calls nothing: this test sees no policy", function.ID)
+			}
+			for service := range needed {
+				if !nat && !strings.Contains(endpoints, "."+service+`"`) {
+					t.Errorf("%s calls %s, which it cannot reach: there is no NAT, and the endpoints are %q", function.ID, service, servicesWithEndpoint)
+				}
+			}
+		}
+	})
+}
+
+func TestTheDefaultSecurityGroupIsClosed(t *testing.T) {
+	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		closed := only(t, stack, "Custom::ClosedDefaultSecurityGroup", "")
+		vpc := only(t, stack, "AWS::EC2::VPC", "")
+		want(t, closed, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId", "Fn::GetAtt")
+		function := only(t, stack, "AWS::Lambda::Function", "")
+		want(t, closed, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
+	})
+}
+
+func TestAllTrafficOfTheVPCIsLogged(t *testing.T) {
+	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		log := only(t, stack, "AWS::EC2::FlowLog", "")
+		want(t, log, "ALL", "TrafficType")
+		want(t, log, only(t, stack, "AWS::EC2::VPC", "").ID, "ResourceId", "Ref")
+	})
+}
+
+// TestAZoneMoreMovesNoSubnet: a subnet whose addresses change is replaced, with all that stands in it.
+func TestAZoneMoreMovesNoSubnet(t *testing.T) {
+	addresses := func(zones ...string) map[string]any {
+		found := map[string]any{}
+		stack := synthesised(func(stack awscdk.Stack) {
+			stack.Node().SetContext(jsii.String("availability-zones:account=111111111111:region=eu-central-1"), zones)
+			network.New(stack, "Network", network.Props{AvailabilityZones: zones})
+		})
+		for _, subnet := range stack.Template.OfType("AWS::EC2::Subnet") {
+			found[subnet.ID] = subnet.At("CidrBlock")
+		}
+		return found
+	}
+	two, three := addresses("eu-central-1a", "eu-central-1b"), addresses("eu-central-1a", "eu-central-1b", "eu-central-1c")
+	if len(two) != 6 || len(three) != 9 {
+		t.Fatalf("there are %d and %d subnets, want 6 and 9", len(two), len(three))
+	}
+	for id, address := range two {
+		if three[id] != address {
+			t.Errorf("%s moves from %v to %v", id, address, three[id])
+		}
+	}
+}
+
+func TestANetworkThatCannotBeIsRefused(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) {
+		network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/8", AvailabilityZones: []string{"eu-central-1a"}, NATGateways: 2})
+	},
+		"network: Network: CIDR: 10.0.0.0/8, want a private /16 such as 10.0.0.0/16",
+		"AvailabilityZones: [eu-central-1a], want 2 to 3",
+		"NATGateways: 2, want 0 to one per zone",
+	)
+}

@@ -1,0 +1,253 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// A statement is one of an IAM policy's, with lists where IAM allows single values.
+type statement struct {
+	resource  string // the logical id of the policy, or of what it is attached to
+	effect    string
+	actions   []string
+	resources []any
+	document  map[string]any
+}
+
+// statements lists every statement of every policy in the stack, whatever it is attached to.
+func statements(t *testing.T, stack assembly.Stack) []statement {
+	t.Helper()
+	var found []statement
+	var walk func(id string, value any)
+	walk = func(id string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			if list, ok := value["Statement"].([]any); ok {
+				for _, each := range list {
+					document, ok := each.(map[string]any)
+					if !ok {
+						t.Fatalf("%s: a statement is %s, want an object", id, text(each))
+					}
+					actions := []string{}
+					for _, action := range oneOrMore(document["Action"]) {
+						actions = append(actions, fmt.Sprint(action))
+					}
+					found = append(found, statement{
+						resource: id, effect: fmt.Sprint(document["Effect"]), actions: actions,
+						resources: oneOrMore(document["Resource"]), document: document,
+					})
+				}
+			}
+			for _, key := range slices.Sorted(maps.Keys(value)) {
+				walk(id, value[key])
+			}
+		case []any:
+			for _, each := range value {
+				walk(id, each)
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
+		walk(id, stack.Template.Resources[id].Properties)
+	}
+	return found
+}
+
+func oneOrMore(value any) []any {
+	if list, ok := value.([]any); ok {
+		return list
+	}
+	if value == nil {
+		return nil
+	}
+	return []any{value}
+}
+
+// wildcards are the actions that are allowed on every resource, and why. A reason that is no longer needed fails the
+// test as much as a wildcard without one.
+var wildcards = map[string]string{
+	"ec2:CreateNetworkInterface":     "the interface does not exist before the call; the function's code is denied it",
+	"ec2:DescribeNetworkInterfaces":  "describing knows no resources",
+	"ec2:DescribeSubnets":            "describing knows no resources",
+	"ec2:DeleteNetworkInterface":     "the service names the interface it made; the function's code is denied it",
+	"ec2:AssignPrivateIpAddresses":   "the service names the interface it made; the function's code is denied it",
+	"ec2:UnassignPrivateIpAddresses": "the service names the interface it made; the function's code is denied it",
+	"xray:PutTraceSegments":          "traces have no resource",
+	"xray:PutTelemetryRecords":       "traces have no resource",
+}
+
+func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
+	used := map[string]bool{}
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, s := range statements(t, stack) {
+			if s.effect != "Allow" {
+				continue
+			}
+			if s.document["NotAction"] != nil || s.document["NotResource"] != nil {
+				t.Errorf("%s allows all but something: %s", s.resource, text(s.document))
+			}
+			if principal := s.document["Principal"]; principal == "*" || assembly.At(principal, "AWS") == "*" {
+				t.Errorf("%s allows everybody: %s", s.resource, text(s.document))
+			}
+			for _, action := range s.actions {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s allows the actions %s", s.resource, action)
+				}
+				for _, on := range s.resources {
+					if on != "*" {
+						continue
+					}
+					if wildcards[action] == "" {
+						t.Errorf("%s allows %s on every resource, and nobody has said why", s.resource, action)
+					}
+					used[action] = true
+				}
+			}
+		}
+	})
+	for action := range wildcards {
+		if !used[action] {
+			t.Errorf("nobody is allowed %s on every resource; take its reason away", action)
+		}
+	}
+}
+
+// serviceStatements are what a function's role allows the Lambda service to do in the function's name; its code makes
+// none of these calls.
+var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
+	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+
+// TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers holds the roles against the calls that each function's own test
+// recorded when it ran the built function.
+func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
+	folders := map[string]string{
+		"API/Profile":    "profile",
+		"Schema/Migrate": "migrate",
+		"Network/NetworkCloseDefaultSecurityGroup": "closedefaultsecuritygroup",
+	}
+	seen := 0
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			name := stack.Name + "/" + regexp.MustCompile(`Function[0-9A-F]{8}$`).ReplaceAllString(function.ID, "")
+			recorded, err := os.ReadFile(filepath.Join("..", "lambdas", folders[name], "calls.txt"))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			made := strings.Fields(string(recorded))
+			if allowed := calls(t, stack, assembly.Refers(function.At("Role"))); !cmp.Equal(allowed, made) {
+				t.Errorf("%s may make the calls %q and makes %q", name, allowed, made)
+			}
+			seen++
+		}
+	})
+	if want := len(folders) * len(environments.All()); seen != want {
+		t.Errorf("%d functions were held against their calls, want %d", seen, want)
+	}
+}
+
+// calls lists what the code of a function with that role may call.
+func calls(t *testing.T, stack assembly.Stack, role string) []string {
+	t.Helper()
+	var allowed []string
+	for _, policy := range stack.Template.OfType("AWS::IAM::Policy") {
+		if assembly.Refers(policy.At("Roles", 0)) != role {
+			continue
+		}
+		for _, s := range statements(t, stack) {
+			if s.resource != policy.ID || s.effect != "Allow" {
+				continue
+			}
+			for _, action := range s.actions {
+				if !slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) {
+					allowed = append(allowed, action)
+				}
+			}
+		}
+	}
+	slices.Sort(allowed)
+	return slices.Compact(allowed)
+}
+
+func TestRolesHaveNoPoliciesThatAWSWritesButOne(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, role := range stack.Template.OfType("AWS::IAM::Role") {
+			policies := text(role.At("ManagedPolicyArns"))
+			// API Gateway takes this policy or one with the same rights on every log group.
+			if policies != "null" && !strings.Contains(policies, "policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs") {
+				t.Errorf("%s has the policies %s", role.ID, policies)
+			}
+		}
+	})
+}
+
+// TestNothingIsPublic looks at every resource of a type that can be.
+func TestNothingIsPublic(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, resource := range stack.Template.Resources {
+			switch resource.Type {
+			case "AWS::RDS::DBInstance":
+				want(t, resource, false, "PubliclyAccessible")
+			case "AWS::EC2::Subnet":
+				want(t, resource, false, "MapPublicIpOnLaunch")
+			case "AWS::EC2::SecurityGroup":
+				for _, rule := range oneOrMore(resource.At("SecurityGroupIngress")) {
+					if open := text(rule); strings.Contains(open, "0.0.0.0/0") || strings.Contains(open, "::/0") {
+						t.Errorf("%s lets everybody in: %s", resource.ID, open)
+					}
+				}
+			case "AWS::EC2::SecurityGroupIngress":
+				if resource.At("SourceSecurityGroupId") == nil {
+					t.Errorf("%s lets addresses in, want a security group", resource.ID)
+				}
+			case "AWS::Lambda::Url", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue":
+				t.Errorf("%s is a %s, which this test does not know yet; teach it what public means there", resource.ID, resource.Type)
+			}
+		}
+	})
+}
+
+func TestNoSecretIsInATemplate(t *testing.T) {
+	reference := regexp.MustCompile(`\{\{resolve:secretsmanager:`)
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, resource := range stack.Template.Resources {
+			allowed := 0
+			if resource.Type == "AWS::RDS::DBInstance" && resource.At("MasterUserPassword") != nil {
+				allowed = 1 // CloudFormation resolves it on the way to RDS, and it appears nowhere
+			}
+			if found := len(reference.FindAllString(text(resource.Properties), -1)); found != allowed {
+				t.Errorf("%s resolves %d secrets, want %d", resource.ID, found, allowed)
+			}
+			switch resource.Type {
+			case "AWS::SecretsManager::Secret":
+				if resource.At("SecretString") != nil || resource.At("GenerateSecretString") == nil {
+					t.Errorf("%s holds a secret that is not generated", resource.ID)
+				}
+			case "AWS::Cognito::UserPoolClient":
+				want(t, resource, false, "GenerateSecret")
+			}
+		}
+	})
+}
+
+func TestEveryLogGroupForgets(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, group := range stack.Template.OfType("AWS::Logs::LogGroup") {
+			for _, environment := range environments.All() {
+				if environment.Name == stack.Environment {
+					want(t, group, environment.LogRetention.Hours()/24, "RetentionInDays")
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,84 @@
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// stateful are the types of resources that hold what cannot be made again, or that everything else stands in: a new
+// one in their place is a loss or an outage.
+var stateful = map[string]bool{
+	"AWS::Cognito::UserPool":       true,
+	"AWS::Cognito::UserPoolClient": true, // installed apps know its id
+	"AWS::EC2::Subnet":             true,
+	"AWS::EC2::VPC":                true,
+	"AWS::RDS::DBInstance":         true,
+	"AWS::RDS::DBParameterGroup":   true, // a new one restarts the database
+	"AWS::RDS::DBSubnetGroup":      true,
+	"AWS::SecretsManager::Secret":  true,
+}
+
+// TestStatefulResourcesKeepTheirLogicalIDs holds the templates against stateful.json, which no command rewrites:
+// CloudFormation deletes a resource whose logical id is gone and makes a new, empty one.
+func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
+	const file = "stateful.json"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pinned map[string]map[string]string // stack → logical id → type
+	if err := json.Unmarshal(data, &pinned); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]map[string]string{}
+	everywhere(t, func(_ *testing.T, stack assembly.Stack) {
+		for id, resource := range stack.Template.Resources {
+			if stateful[resource.Type] {
+				name := stack.Environment + "/" + stack.Name
+				if found[name] == nil {
+					found[name] = map[string]string{}
+				}
+				found[name][id] = resource.Type
+			}
+		}
+	})
+	if diff := cmp.Diff(pinned, found); diff != "" {
+		t.Errorf("-%s +templates:\n%s\nA line with - would be deleted with its data by the next deployment, one with + made empty. "+
+			"If that is meant, edit %s by hand.", file, diff, file)
+	}
+}
+
+func TestStatefulStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		holds := false
+		for _, resource := range stack.Template.Resources {
+			holds = holds || stateful[resource.Type]
+		}
+		if want := holds && stack.Environment != "Dev"; stack.TerminationProtection != want {
+			t.Errorf("termination protection is %t, want %t", stack.TerminationProtection, want)
+		}
+	})
+}
+
+func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
+	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "Retain"}
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, resource := range stack.Template.Resources {
+			want, ok := policies[resource.Type]
+			if !ok {
+				continue
+			}
+			if stack.Environment == "Dev" || resource.At("SourceDBInstanceIdentifier") != nil {
+				want = "Delete" // a replica holds nothing of its own
+			}
+			if resource.DeletionPolicy != want || resource.UpdateReplacePolicy != want {
+				t.Errorf("%s: on deletion %s, on replacement %s, want %s", resource.ID, resource.DeletionPolicy, resource.UpdateReplacePolicy, want)
+			}
+		}
+	})
+}
