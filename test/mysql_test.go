@@ -152,9 +152,8 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 			t.Errorf("there are %d replicas, want %d", readers, environment.DatabaseReplicas)
 		}
 		variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function", "Profile").At("Environment", "Variables").(map[string]any)
-		readerIsWriter := text(variables["DATABASE_READER_HOSTS"]) == text(variables["DATABASE_WRITER_HOST"])
-		if readerIsWriter != (environment.DatabaseReplicas == 0) {
-			t.Errorf("the function reads from %s and writes to %s", text(variables["DATABASE_READER_HOSTS"]), text(variables["DATABASE_WRITER_HOST"]))
+		if toldOfReaders := variables["DATABASE_READER_HOSTS"] != nil; toldOfReaders != (environment.DatabaseReplicas > 0) {
+			t.Errorf("the function reads from %s", text(variables["DATABASE_READER_HOSTS"]))
 		}
 		if proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]), "Proxy"); proxied != environment.DatabaseProxy {
 			t.Errorf("the function writes to %s", text(variables["DATABASE_WRITER_HOST"]))

@@ -182,9 +182,6 @@ func (d *Database) ConnectFrom(fn *gofunction.Function) {
 	if d.Proxy == nil || len(d.Replicas) > 0 {
 		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port, jsii.String("MySQL"))
 	}
-	if len(settings.ReaderHosts) == 0 {
-		settings.ReaderHosts = []string{settings.WriterHost}
-	}
 	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *d.Secret.SecretArn())
 	fn.AddSettings(settings)
 }

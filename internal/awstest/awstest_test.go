@@ -1,0 +1,131 @@
+package awstest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+)
+
+const arn = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:Credentials-AbCdEf"
+
+func TestSecretsManager(t *testing.T) {
+	manager := awstest.StartSecretsManager(t)
+	client := secretsmanager.New(secretsmanager.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &manager.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
+	get := func(ctx context.Context) (string, error) {
+		output, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
+		if err != nil {
+			return "", err
+		}
+		return *output.SecretString, nil
+	}
+
+	_, err := get(t.Context())
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok {
+		t.Errorf("no secret: error %v, want ResourceNotFoundException", err)
+	}
+	for _, want := range []string{"first", "rotated"} {
+		manager.PutSecret(arn, want)
+		if value, err := get(t.Context()); err != nil || value != want {
+			t.Errorf("value %q, error %v; want %q", value, err, want)
+		}
+	}
+	manager.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalServiceError"})
+	_, err = get(t.Context())
+	if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != "InternalServiceError" {
+		t.Errorf("fault: error %v, want InternalServiceError", err)
+	}
+	manager.SetFault(awstest.Fault{Silent: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := get(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silent: error %v, want the caller to give up", err)
+	}
+	manager.SetFault(awstest.Fault{})
+	if _, err := get(t.Context()); err != nil {
+		t.Errorf("after the faults: %v", err)
+	}
+
+	want := slices.Repeat([]awstest.Call{{Action: "secretsmanager:GetSecretValue", Resource: arn}}, 6)
+	if calls := manager.Calls(); !slices.Equal(calls, want) {
+		t.Errorf("calls %v, want %v", calls, want)
+	}
+}
+
+func TestUnsignedRequestsAreRefused(t *testing.T) {
+	for _, url := range []string{awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL} {
+		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode/100 != 4 {
+			t.Errorf("status %d, want 4xx", response.StatusCode)
+		}
+	}
+}
+
+func TestCheckActions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "calls.txt")
+	if err := os.WriteFile(file, []byte("s3:GetObject\ns3:PutObject\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		called []string
+		want   []string
+	}{
+		"equal":          {called: []string{"s3:PutObject", "s3:GetObject", "s3:PutObject"}},
+		"one not listed": {called: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, want: []string{"s3:DeleteObject"}},
+		"one not called": {called: []string{"s3:GetObject"}, want: []string{"s3:PutObject"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var calls []awstest.Call
+			for _, action := range test.called {
+				calls = append(calls, awstest.Call{Action: action})
+			}
+			recorder := &errorRecorder{TB: t}
+			awstest.CheckActions(recorder, file, calls)
+			if len(recorder.errors) != len(test.want) {
+				t.Fatalf("errors %q, want one for each of %q", recorder.errors, test.want)
+			}
+			for i, action := range test.want {
+				if !strings.Contains(recorder.errors[i], action) {
+					t.Errorf("error %q, want it to name %s", recorder.errors[i], action)
+				}
+			}
+		})
+	}
+}
+
+// An errorRecorder is a test whose errors are expected.
+type errorRecorder struct {
+	testing.TB
+	errors []string
+}
+
+func (r *errorRecorder) Errorf(format string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,125 @@
+package awstest
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+)
+
+// A Rule is one rule of a security group, for all protocols and ports.
+type Rule struct {
+	Egress bool
+	Peer   string // a CIDR block or a security group's id
+}
+
+// EC2 stands in for Amazon EC2's security groups: AWS_ENDPOINT_URL_EC2.
+type EC2 struct {
+	service
+	URL string
+
+	account string
+	rules   map[string][]Rule // by security group; held by service.mu
+}
+
+// StartEC2 returns a stand-in for an account without security groups that runs until the test ends.
+func StartEC2(t testing.TB, account string) *EC2 {
+	e := &EC2{account: account, rules: map[string][]Rule{}}
+	e.URL = start(t, e.serve)
+	return e
+}
+
+// PutSecurityGroup makes a group with these rules, or gives it these instead of those it had.
+func (e *EC2) PutSecurityGroup(id string, rules ...Rule) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.rules[id] = rules
+}
+
+// Rules returns what rules a group has left.
+func (e *EC2) Rules(id string) []Rule {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.rules[id])
+}
+
+func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
+	if !signed(r, "ec2") {
+		xmlError(w, http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		xmlError(w, http.StatusBadRequest, "MalformedQueryString", err.Error())
+		return
+	}
+	action, group := r.PostForm.Get("Action"), r.PostForm.Get("GroupId")
+	if action != "RevokeSecurityGroupIngress" && action != "RevokeSecurityGroupEgress" {
+		xmlError(w, http.StatusBadRequest, "InvalidAction", "The action "+action+" is not valid for this web service.")
+		return
+	}
+	fault := e.take(r, Call{Action: "ec2:" + action, Resource: group})
+	if fault.Status != 0 {
+		xmlError(w, fault.Status, fault.Code, "")
+		return
+	}
+	rule, err := e.rule(r, action == "RevokeSecurityGroupEgress")
+	if err != nil {
+		xmlError(w, http.StatusBadRequest, "InvalidParameterValue", err.Error())
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	rules, ok := e.rules[group]
+	if !ok {
+		xmlError(w, http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '"+group+"' does not exist")
+		return
+	}
+	at := slices.Index(rules, rule)
+	if at < 0 {
+		xmlError(w, http.StatusBadRequest, "InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+		return
+	}
+	e.rules[group] = slices.Delete(slices.Clone(rules), at, at+1)
+	writeXML(w, http.StatusOK, "<%[1]sResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>00000000-0000-4000-8000-000000000000</requestId><return>true</return></%[1]sResponse>", action)
+}
+
+// rule reads the one permission of a request.
+func (e *EC2) rule(r *http.Request, egress bool) (Rule, error) {
+	form := r.PostForm
+	if protocol := form.Get("IpPermissions.1.IpProtocol"); protocol != "-1" {
+		return Rule{}, fmt.Errorf("protocol %q, want -1", protocol)
+	}
+	peers := []string{form.Get("IpPermissions.1.IpRanges.1.CidrIp"), form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6")}
+	if group := form.Get("IpPermissions.1.Groups.1.GroupId"); group != "" {
+		if owner := form.Get("IpPermissions.1.Groups.1.UserId"); owner != e.account {
+			return Rule{}, fmt.Errorf("group of account %q, want %s", owner, e.account)
+		}
+		peers = append(peers, group)
+	}
+	peers = slices.DeleteFunc(peers, func(peer string) bool { return peer == "" })
+	if len(peers) != 1 {
+		return Rule{}, fmt.Errorf("peers %q, want one", peers)
+	}
+	return Rule{Egress: egress, Peer: peers[0]}, nil
+}
+
+func xmlError(w http.ResponseWriter, status int, code, message string) {
+	answer, err := xml.Marshal(struct {
+		XMLName   xml.Name `xml:"Response"`
+		Code      string   `xml:"Errors>Error>Code"`
+		Message   string   `xml:"Errors>Error>Message"`
+		RequestID string   `xml:"RequestID"`
+	}{Code: code, Message: message, RequestID: "00000000-0000-4000-8000-000000000000"})
+	if err != nil {
+		panic(err) // strings have an encoding
+	}
+	writeXML(w, status, "%s", answer)
+}
+
+func writeXML(w http.ResponseWriter, status int, format string, args ...any) {
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, xml.Header+fmt.Sprintf(format, args...)) // a caller that is gone is its own test's matter
+}

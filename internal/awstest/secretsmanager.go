@@ -1,0 +1,80 @@
+package awstest
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+)
+
+// SecretsManager stands in for AWS Secrets Manager: AWS_ENDPOINT_URL_SECRETS_MANAGER.
+type SecretsManager struct {
+	service
+	URL string
+
+	secrets map[string]string // held by service.mu
+}
+
+// StartSecretsManager returns a stand-in without secrets that runs until the test ends.
+func StartSecretsManager(t testing.TB) *SecretsManager {
+	s := &SecretsManager{secrets: map[string]string{}}
+	s.URL = start(t, s.serve)
+	return s
+}
+
+// PutSecret sets the current value of the secret with the given ARN, as its creation and every rotation do.
+func (s *SecretsManager) PutSecret(arn, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secrets[arn] = value
+}
+
+func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
+	if !signed(r, "secretsmanager") {
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		return
+	}
+	if r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
+		jsonError(w, http.StatusBadRequest, "UnknownOperationException", "")
+		return
+	}
+	var request struct{ SecretId string }
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		jsonError(w, http.StatusBadRequest, "SerializationException", "")
+		return
+	}
+	fault := s.take(r, Call{Action: "secretsmanager:GetSecretValue", Resource: request.SecretId})
+	if fault.Status != 0 {
+		jsonError(w, fault.Status, fault.Code, "")
+		return
+	}
+	s.mu.Lock()
+	value, ok := s.secrets[request.SecretId]
+	s.mu.Unlock()
+	if !ok {
+		jsonError(w, http.StatusBadRequest, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"ARN":           request.SecretId,
+		"CreatedDate":   1793491200.0,
+		"Name":          "secret",
+		"SecretString":  value,
+		"VersionId":     "00000000-0000-4000-8000-000000000000",
+		"VersionStages": []string{"AWSCURRENT"},
+	})
+}
+
+func jsonError(w http.ResponseWriter, status int, code, message string) {
+	answer := map[string]string{"__type": code}
+	if message != "" {
+		answer["Message"] = message
+	}
+	writeJSON(w, status, answer)
+}
+
+func writeJSON(w http.ResponseWriter, status int, answer any) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer) // a caller that is gone is its own test's matter
+}

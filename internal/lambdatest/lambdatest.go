@@ -1,0 +1,241 @@
+// Package lambdatest runs a built function as the Lambda service does: a process in a function's environment that
+// asks the Runtime API for its next event, is started by its first invocation, is used again by the ones after it,
+// and is killed when it does not answer in time.
+package lambdatest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// InitTimeout is how long a process may take until it asks for its first event, as on the service.
+const InitTimeout = 10 * time.Second
+
+// Build compiles the main package at importPath for this machine, without C as a deployed function is, and returns
+// the executable. It is gone when the test ends: a test that starts several functions builds once.
+func Build(t testing.TB, importPath string) string {
+	t.Helper()
+	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
+	command := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", bootstrap, importPath)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("lambdatest: cannot build %s: %v\n%s", importPath, err, output)
+	}
+	return bootstrap
+}
+
+// A Function is a built function with its settings. It has one execution environment: invocations must not overlap.
+type Function struct {
+	bootstrap   string
+	environment []string
+	log         *os.File
+	process     *process // nil before the first invocation and after a process ended
+	processes   int
+}
+
+// New returns the function that runs the executable bootstrap. Its processes see the variables that the service
+// sets and environment, and nothing of the test's own. A process that is still running when the test ends is killed.
+func New(t testing.TB, bootstrap string, environment map[string]string) *Function {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatalf("lambdatest: %v", err)
+	}
+	variables := reserved()
+	variables["LAMBDA_TASK_ROOT"] = filepath.Dir(bootstrap)
+	maps.Copy(variables, environment)
+	f := &Function{bootstrap: bootstrap, log: log}
+	for name, value := range variables {
+		f.environment = append(f.environment, name+"="+value)
+	}
+	t.Cleanup(func() {
+		f.end()
+		if err := log.Close(); err != nil {
+			t.Errorf("lambdatest: %v", err)
+		}
+	})
+	return f
+}
+
+// reserved is what the service sets for a function on provided.al2023 that logs JSON. The credentials are nobody's.
+func reserved() map[string]string {
+	return map[string]string{
+		"_HANDLER":                        "bootstrap",
+		"AWS_LAMBDA_FUNCTION_NAME":        functionName,
+		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_FORMAT":           "JSON",
+		"AWS_LAMBDA_LOG_LEVEL":            "INFO",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + functionName,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      "2026/11/01/[$LATEST]00000000000000000000000000000000",
+		"AWS_REGION":                      region,
+		"AWS_DEFAULT_REGION":              region,
+		"AWS_ACCESS_KEY_ID":               "ASIAEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY":           "example-secret-access-key",
+		"AWS_SESSION_TOKEN":               "example-session-token",
+		"LANG":                            "en_US.UTF-8",
+		"PATH":                            "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"TZ":                              ":UTC",
+	}
+}
+
+const (
+	functionName = "function-under-test"
+	region       = "eu-central-1"
+	functionARN  = "arn:aws:lambda:" + region + ":111111111111:function:" + functionName
+)
+
+// A FunctionError is an error that the function returned, or a panic that its runtime reported.
+type FunctionError struct {
+	Type    string `json:"errorType"`
+	Message string `json:"errorMessage"`
+}
+
+func (e *FunctionError) Error() string {
+	return fmt.Sprintf("function error: %s: %s", e.Type, e.Message)
+}
+
+// An InitError is an error that the function reported before it asked for an event.
+type InitError struct {
+	Type    string `json:"errorType"`
+	Message string `json:"errorMessage"`
+}
+
+func (e *InitError) Error() string {
+	return fmt.Sprintf("init error: %s: %s", e.Type, e.Message)
+}
+
+// An ExitError is a process that ended instead of answering.
+type ExitError struct {
+	State  *os.ProcessState
+	Output string // what the process wrote to its stdout and stderr
+}
+
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("the function's process ended (%s):\n%s", e.State, e.Output)
+}
+
+// A TimeoutError is a process that did not answer in time and was killed.
+type TimeoutError struct {
+	Timeout time.Duration
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("task timed out after %s", e.Timeout)
+}
+
+// Invoke sends event to the function and returns its answer. timeout is the function's own: the process learns the
+// deadline and is killed at it. The error is a [*FunctionError], an [*InitError], an [*ExitError] or a
+// [*TimeoutError] when the function failed.
+//
+// The invocation is over when the process asks for the next event, so what it does after its answer, such as
+// logging, has happened when Invoke returns.
+func (f *Function) Invoke(ctx context.Context, event []byte, timeout time.Duration) ([]byte, error) {
+	if f.process == nil {
+		if err := f.start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, &TimeoutError{Timeout: timeout})
+	defer cancel()
+
+	select {
+	case f.process.invocations <- invocation{event: event, deadline: deadline}:
+	case <-f.process.exited:
+		return nil, f.exitError()
+	case <-ctx.Done():
+		f.end()
+		return nil, context.Cause(ctx)
+	}
+	var answer result
+	select {
+	case answer = <-f.process.results:
+	case <-f.process.exited:
+		// A runtime that panicked reports the error and exits: the report is the better answer.
+		select {
+		case answer = <-f.process.results:
+		default:
+			return nil, f.exitError()
+		}
+	case <-ctx.Done():
+		f.end()
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-f.process.idle:
+	case <-f.process.exited:
+		f.end()
+	case <-ctx.Done():
+		f.end()
+		return nil, context.Cause(ctx)
+	}
+	return answer.payload, answer.err
+}
+
+// Logs returns what the function's processes have written to stdout and stderr.
+func (f *Function) Logs() string {
+	content, err := os.ReadFile(f.log.Name())
+	if err != nil {
+		panic(fmt.Errorf("lambdatest: %w", err)) // the file is ours until the test ends
+	}
+	return string(content)
+}
+
+// Processes counts the processes that invocations have started: 1 until one of them ends.
+func (f *Function) Processes() int { return f.processes }
+
+// start runs a new process until it asks for its first event.
+func (f *Function) start(ctx context.Context) error {
+	process, err := startProcess(f.bootstrap, f.environment, f.log)
+	if err != nil {
+		return err
+	}
+	f.process = process
+	f.processes++
+	ctx, cancel := context.WithTimeoutCause(ctx, InitTimeout, &TimeoutError{Timeout: InitTimeout})
+	defer cancel()
+	select {
+	case <-f.process.idle:
+		return nil
+	case err := <-f.process.initErrors:
+		f.end()
+		return err
+	case <-f.process.exited:
+		select {
+		case err := <-f.process.initErrors:
+			f.end()
+			return err
+		default:
+			return f.exitError()
+		}
+	case <-ctx.Done():
+		f.end()
+		return context.Cause(ctx)
+	}
+}
+
+// exitError describes the process that has exited and forgets it.
+func (f *Function) exitError() error {
+	err := &ExitError{
+		State:  f.process.command.ProcessState,
+		Output: f.Logs()[f.process.logStart:],
+	}
+	f.end()
+	return err
+}
+
+// end kills the process, if there is one, and waits until it is gone.
+func (f *Function) end() {
+	if f.process != nil {
+		f.process.kill()
+		f.process = nil
+	}
+}

@@ -1,0 +1,163 @@
+package lambdatest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A process is one execution environment: a running bootstrap and the Runtime API that it alone talks to.
+type process struct {
+	command  *exec.Cmd
+	api      *httptest.Server
+	logStart int64 // where this process's output begins
+
+	idle        chan struct{} // receives when the process asks for an event
+	invocations chan invocation
+	results     chan result
+	initErrors  chan error
+	exited      chan struct{} // closed when the process has ended
+
+	latest   atomic.Int64 // the number of the latest invocation
+	answered atomic.Int64 // the number of the latest one that was answered
+}
+
+type invocation struct {
+	event    []byte
+	deadline time.Time
+}
+
+type result struct {
+	payload []byte
+	err     error
+}
+
+func startProcess(bootstrap string, environment []string, log *os.File) (*process, error) {
+	logStart, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{
+		logStart:    logStart,
+		idle:        make(chan struct{}),
+		invocations: make(chan invocation),
+		results:     make(chan result, 1),
+		initErrors:  make(chan error, 1),
+		exited:      make(chan struct{}),
+	}
+	p.api = httptest.NewServer(p.routes())
+	p.command = &exec.Cmd{
+		Path: bootstrap,
+		Args: []string{"bootstrap"},
+		Env:  append([]string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(p.api.URL, "http://")}, environment...),
+		// A file and not a pipe, so that a line is there as soon as the process has written it.
+		Stdout: log,
+		Stderr: log,
+	}
+	if err := p.command.Start(); err != nil {
+		p.api.Close()
+		return nil, err
+	}
+	go func() {
+		// The error says no more than the ProcessState, which ExitError carries.
+		_ = p.command.Wait()
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// kill returns when the process is gone and has nothing left to say to its Runtime API.
+func (p *process) kill() {
+	// It fails only when the process has ended already.
+	_ = p.command.Process.Kill()
+	<-p.exited
+	p.api.Close()
+}
+
+// routes are the Runtime API's, "Using the Lambda runtime API for custom runtimes" in the Lambda Developer Guide.
+func (p *process) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", p.next)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", p.answer(func(body []byte) result {
+		return result{payload: body}
+	}))
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", p.answer(func(body []byte) result {
+		failure := new(FunctionError)
+		if err := json.Unmarshal(body, failure); err != nil {
+			return result{err: fmt.Errorf("lambdatest: the function reported an error that is not JSON: %w: %q", err, body)}
+		}
+		return result{err: failure}
+	}))
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", p.initError)
+	return mux
+}
+
+func (p *process) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case p.idle <- struct{}{}:
+	case <-r.Context().Done():
+		return
+	}
+	select {
+	case next := <-p.invocations:
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", requestID(p.latest.Add(1)))
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(next.deadline.UnixMilli(), 10))
+		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", functionARN)
+		w.Header().Set("Lambda-Runtime-Trace-Id", "Root=1-65f1c1a0-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0")
+		_, _ = w.Write(next.event) // a process that is gone is reported by its exit
+	case <-r.Context().Done():
+	}
+}
+
+// answer takes the one answer to the latest invocation. A process that answers another one, or twice, is told so,
+// as on the service.
+func (p *process) answer(read func(body []byte) result) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		latest := p.latest.Load()
+		if r.PathValue("id") != requestID(latest) || !p.answered.CompareAndSwap(latest-1, latest) {
+			respond(w, http.StatusBadRequest, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`)
+			return
+		}
+		p.results <- read(body)
+		respond(w, http.StatusAccepted, `{"status":"OK"}`)
+	}
+}
+
+func (p *process) initError(w http.ResponseWriter, r *http.Request) {
+	failure := new(InitError)
+	if err := json.NewDecoder(r.Body).Decode(failure); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case p.initErrors <- failure:
+		respond(w, http.StatusAccepted, `{"status":"OK"}`)
+	default:
+		respond(w, http.StatusForbidden, `{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`)
+	}
+}
+
+func respond(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // a process that is gone is reported by its exit
+}
+
+// requestID gives the n-th invocation of a process the id that a log or an answer can be held against.
+func requestID(n int64) string {
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", n)
+}

@@ -1,0 +1,219 @@
+package mysqlstore_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+var ada = profile.Profile{Subject: "s-1", DisplayName: "Ada 🪨", Bio: "First.\n", Language: "en-GB"}
+
+var ignoreTimes = cmpopts.IgnoreFields(profile.Profile{}, "CreatedAt", "UpdatedAt")
+
+// start returns an empty store and the database it is in.
+func start(t *testing.T) (*mysqlstore.Profiles, *mysqltest.Server, *mysqltest.Database) {
+	t.Helper()
+	server := mysqltest.Start(t)
+	database := server.NewDatabase(t)
+	databases := database.Open(t)
+	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+		t.Fatal(err)
+	}
+	return mysqlstore.NewProfiles(databases), server, database
+}
+
+func put(t *testing.T, store *mysqlstore.Profiles, p profile.Profile) profile.Profile {
+	t.Helper()
+	stored, err := store.Put(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+func TestGetReturnsWhatWasPut(t *testing.T) {
+	store, _, _ := start(t)
+	before := time.Now().Add(-time.Minute) // the database's clock may be another machine's
+	stored := put(t, store, ada)
+	if diff := cmp.Diff(ada, stored, ignoreTimes); diff != "" {
+		t.Error(diff)
+	}
+	if !stored.CreatedAt.Equal(stored.UpdatedAt) || stored.CreatedAt.Before(before) || stored.CreatedAt.After(before.Add(2*time.Minute)) {
+		t.Errorf("created %s, updated %s, want now", stored.CreatedAt, stored.UpdatedAt)
+	}
+	got, err := store.Get(t.Context(), ada.Subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(stored, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPutAgainKeepsTheCreation(t *testing.T) {
+	store, _, _ := start(t)
+	first := put(t, store, ada)
+	changed := profile.Profile{Subject: ada.Subject, DisplayName: "Augusta", Bio: "", Language: ""}
+	second := put(t, store, changed)
+	if diff := cmp.Diff(changed, second, ignoreTimes); diff != "" {
+		t.Error(diff)
+	}
+	if !second.CreatedAt.Equal(first.CreatedAt) || !second.UpdatedAt.After(first.UpdatedAt) {
+		t.Errorf("created %s then %s, updated %s then %s", first.CreatedAt, second.CreatedAt, first.UpdatedAt, second.UpdatedAt)
+	}
+}
+
+func TestUnknownSubjectIsNotFound(t *testing.T) {
+	store, _, _ := start(t)
+	put(t, store, ada)
+	for _, subject := range []string{"s-2", "S-1", "s-"} {
+		if _, err := store.Get(t.Context(), subject); !errors.Is(err, profile.ErrNotFound) {
+			t.Errorf("%q: got %v, want ErrNotFound", subject, err)
+		}
+	}
+}
+
+func TestGetAsksTheWriterForWhatTheReplicaLacks(t *testing.T) {
+	server := mysqltest.Start(t)
+	writer, replica := server.NewDatabase(t).Open(t), server.NewDatabase(t).Open(t)
+	for _, databases := range []*mysqlconn.Databases{writer, replica} {
+		if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := mysqlstore.NewProfiles(&mysqlconn.Databases{Writer: writer.Writer, Reader: replica.Writer})
+	put(t, store, ada)
+	if got, err := store.Get(t.Context(), ada.Subject); err != nil || got.DisplayName != ada.DisplayName {
+		t.Errorf("before the replica has it: %v, %v", got, err)
+	}
+	old := ada
+	old.DisplayName = "as the replica has it"
+	put(t, mysqlstore.NewProfiles(replica), old)
+	if got, err := store.Get(t.Context(), ada.Subject); err != nil || got.DisplayName != old.DisplayName {
+		t.Errorf("once the replica has it: %v, %v; want the replica's", got, err)
+	}
+}
+
+func TestPutSurvives(t *testing.T) {
+	for name, fault := range map[string]func(*testing.T, *mysqltest.Server, *mysqltest.Database){
+		"deadlock": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
+			d.Deadlock(t, "profiles", "subject", "s-1")
+		},
+		"lock wait timeout": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
+			d.LockTimeout(t, "profiles", "subject", "s-1")
+		},
+		"failover":          func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.Failover(t) },
+		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.KillConnections(t) },
+		"reset connection":  func(_ *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.ResetConnections() },
+		"rotated secret": func(t *testing.T, s *mysqltest.Server, d *mysqltest.Database) {
+			d.RotatePassword(t)
+			s.ResetConnections()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, server, database := start(t)
+			first := put(t, store, ada)
+			fault(t, server, database)
+			changed := ada
+			changed.Bio = "changed"
+			if stored := put(t, store, changed); stored.Bio != "changed" || !stored.CreatedAt.Equal(first.CreatedAt) {
+				t.Errorf("stored %v", stored)
+			}
+		})
+	}
+}
+
+func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
+	for name, fault := range map[string]func(*mysqltest.Server){
+		"refuses": (*mysqltest.Server).Down,
+		"hangs":   (*mysqltest.Server).Hang,
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, server, _ := start(t)
+			put(t, store, ada)
+			fault(server)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			began := time.Now()
+			_, getErr := store.Get(ctx, ada.Subject)
+			_, putErr := store.Put(ctx, ada)
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("took %s past a deadline of 1s", took)
+			}
+			if !errors.Is(getErr, profile.ErrUnavailable) || !errors.Is(putErr, profile.ErrUnavailable) {
+				t.Errorf("got %v and %v, want ErrUnavailable", getErr, putErr)
+			}
+			server.Up(t)
+			if _, err := store.Get(t.Context(), ada.Subject); err != nil {
+				t.Errorf("when it is back: %v", err)
+			}
+		})
+	}
+}
+
+func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
+	store, server, database := start(t)
+	if _, err := server.Admin.Exec("DROP TABLE " + database.Name + ".profiles"); err != nil {
+		t.Fatal(err)
+	}
+	_, getErr := store.Get(t.Context(), ada.Subject)
+	_, putErr := store.Put(t.Context(), ada)
+	for _, err := range []error{getErr, putErr} {
+		if err == nil || errors.Is(err, profile.ErrNotFound) || errors.Is(err, profile.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
+			t.Errorf("got %v, want MySQL's 1146", err)
+		}
+	}
+}
+
+// TestAnyValidProfileFits holds the domain's limits and the table's columns together.
+func TestAnyValidProfileFits(t *testing.T) {
+	store, _, _ := start(t)
+	line := rapid.Rune() // Validate filters control characters
+	valid := rapid.Custom(func(t *rapid.T) profile.Profile {
+		return profile.Profile{
+			Subject:     rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "subject"),
+			DisplayName: rapid.StringOfN(line, 1, profile.MaxDisplayName, -1).Draw(t, "display name"),
+			Bio:         rapid.StringOfN(rapid.OneOf(line, rapid.SampledFrom([]rune("\n\t 🪨"))), 0, profile.MaxBio, -1).Draw(t, "bio"),
+			Language:    rapid.StringMatching(`([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,2})?`).Draw(t, "language"),
+		}
+	}).Filter(func(p profile.Profile) bool { return p.Validate() == nil })
+	rapid.Check(t, func(r *rapid.T) {
+		p := valid.Draw(r, "profile")
+		put(t, store, p)
+		got, err := store.Get(t.Context(), p.Subject)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if diff := cmp.Diff(p, got, ignoreTimes); diff != "" {
+			r.Fatal(diff)
+		}
+	})
+}
+
+func TestTheLongestProfileFits(t *testing.T) {
+	store, _, _ := start(t)
+	longest := profile.Profile{
+		Subject:     strings.Repeat("~", profile.MaxSubject),
+		DisplayName: strings.Repeat("🪨", profile.MaxDisplayName),
+		Bio:         strings.Repeat("🪨", profile.MaxBio),
+		Language:    "en" + strings.Repeat("-abcdefg", 4) + "a",
+	}
+	if err := longest.Validate(); err != nil || len(longest.Language) > profile.MaxLanguage {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(longest, put(t, store, longest), ignoreTimes); diff != "" {
+		t.Error(diff)
+	}
+}

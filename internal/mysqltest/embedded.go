@@ -1,0 +1,221 @@
+package mysqltest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sqle "github.com/dolthub/go-mysql-server"
+	"github.com/dolthub/go-mysql-server/memory"
+	"github.com/dolthub/go-mysql-server/server"
+	enginesql "github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/mysql_db"
+	"github.com/dolthub/go-mysql-server/sql/types"
+	vitess "github.com/dolthub/vitess/go/mysql"
+	"github.com/dolthub/vitess/go/sqltypes"
+	querypb "github.com/dolthub/vitess/go/vt/proto/query"
+	"github.com/dolthub/vitess/go/vt/sqlparser"
+	"github.com/sirupsen/logrus"
+)
+
+const adminPassword = "admin"
+
+// An embedded is go-mysql-server with an ear for the faults that the test has armed.
+type embedded struct {
+	address string
+
+	mu     sync.Mutex
+	faults []*injected
+}
+
+// An injected answers statements with an error instead of running them.
+type injected struct {
+	meets    func(user, statement string) bool
+	answer   *vitess.SQLError
+	once     bool
+	happened func()
+}
+
+func startEmbedded(t testing.TB) *embedded {
+	t.Helper()
+	logrus.SetOutput(io.Discard) // the engine tells every failed statement to the whole process
+	allowLockWaitTimeout()
+
+	provider := memory.NewDBProvider()
+	engine := sqle.NewDefault(provider)
+	accounts := engine.Analyzer.Catalog.MySQLDb
+	accounts.SetEnabled(true)
+	accounts.SetPersister(&mysql_db.NoopPersister{})
+	editor := accounts.Editor()
+	accounts.AddSuperUser(editor, "root", "%", adminPassword)
+	editor.Close()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &embedded{address: listener.Addr().String()}
+	var chain server.InterceptorChain
+	chain.WithInterceptor(e)
+	s, err := server.NewServer(server.Config{
+		Protocol:               "tcp",
+		Listener:               listener,
+		TLSConfig:              &tls.Config{Certificates: []tls.Certificate{testAuthority().certificate}, MinVersion: tls.VersionTLS12},
+		RequireSecureTransport: true,
+		Options:                []server.Option{chain.Option()},
+	}, engine, enginesql.NewContext, memory.NewSessionBuilder(provider), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = s.Start() // ends with Close
+	}()
+	t.Cleanup(func() {
+		_ = s.Close()
+		<-stopped
+		_ = engine.Close()
+	})
+	return e
+}
+
+// allowLockWaitTimeout gives a variable its real range: the engine, which has no locks to wait for, takes only 1.
+var allowLockWaitTimeout = sync.OnceFunc(func() {
+	enginesql.SystemVariables.AddSystemVariables([]enginesql.SystemVariable{&enginesql.MysqlSystemVariable{
+		Name:    "innodb_lock_wait_timeout",
+		Scope:   enginesql.GetMysqlScope(enginesql.SystemVariableScope_Both),
+		Dynamic: true,
+		Type:    types.NewSystemIntType("innodb_lock_wait_timeout", 1, 1<<30, false),
+		Default: int64(50),
+	}})
+})
+
+func (e *embedded) arm(fault *injected) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = append(e.faults, fault)
+}
+
+func (e *embedded) disarm(fault *injected) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.faults {
+		if e.faults[i] == fault {
+			e.faults = append(e.faults[:i], e.faults[i+1:]...)
+			return
+		}
+	}
+}
+
+func (e *embedded) meet(c *vitess.Conn, statement string) error {
+	e.mu.Lock()
+	var met *injected
+	for _, fault := range e.faults {
+		if fault.meets(c.User, statement) {
+			met = fault
+			break
+		}
+	}
+	e.mu.Unlock()
+	if met == nil {
+		return nil
+	}
+	if met.once {
+		e.disarm(met)
+	}
+	met.happened()
+	return met.answer
+}
+
+// writes tells whether a statement takes locks on rows of the table, or of any when it is "".
+func writes(statement, table string) bool {
+	fields := strings.Fields(strings.ToUpper(statement))
+	if len(fields) == 0 || !strings.Contains(statement, table) {
+		return false
+	}
+	switch fields[0] {
+	case "INSERT", "UPDATE", "DELETE", "REPLACE":
+		return true
+	case "SELECT":
+		return strings.HasSuffix(strings.Join(fields, " "), "FOR UPDATE")
+	default:
+		return false
+	}
+}
+
+// Priority and the methods below implement [server.Interceptor].
+func (e *embedded) Priority() int { return 0 }
+
+func (e *embedded) Query(ctx context.Context, chain server.Chain, c *vitess.Conn, query string, callback func(*sqltypes.Result, bool) error) error {
+	if err := e.meet(c, query); err != nil {
+		return err
+	}
+	return chain.ComQuery(ctx, c, query, callback)
+}
+
+func (e *embedded) ParsedQuery(chain server.Chain, c *vitess.Conn, query string, _ sqlparser.Statement, callback func(*sqltypes.Result, bool) error) error {
+	return e.Query(context.Background(), chain, c, query, callback)
+}
+
+func (e *embedded) MultiQuery(ctx context.Context, chain server.Chain, c *vitess.Conn, query string, callback func(*sqltypes.Result, bool) error) (string, error) {
+	if err := e.meet(c, query); err != nil {
+		return "", err
+	}
+	return chain.ComMultiQuery(ctx, c, query, callback)
+}
+
+func (e *embedded) Prepare(ctx context.Context, chain server.Chain, c *vitess.Conn, query string, prepare *vitess.PrepareData) ([]*querypb.Field, error) {
+	return chain.ComPrepare(ctx, c, query, prepare)
+}
+
+func (e *embedded) StmtExecute(ctx context.Context, chain server.Chain, c *vitess.Conn, prepare *vitess.PrepareData, callback func(*sqltypes.Result) error) error {
+	if err := e.meet(c, prepare.PrepareStmt); err != nil {
+		return err
+	}
+	return chain.ComStmtExecute(ctx, c, prepare, callback)
+}
+
+type authority struct {
+	pem         []byte
+	certificate tls.Certificate // of localhost and 127.0.0.1
+}
+
+// testAuthority is one for the process, since a process reads SSL_CERT_FILE once.
+var testAuthority = sync.OnceValue(func() authority {
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Ashlar test CA"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
+	must(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
+		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
+	must(err)
+	return authority{
+		pem:         pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}),
+		certificate: tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: key},
+	}
+})

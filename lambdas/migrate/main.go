@@ -1,0 +1,33 @@
+// Command migrate is the function behind a CloudFormation custom resource: it brings the database's schema up to date
+// during a deployment, before the functions that need it are replaced, and fails the deployment when it cannot.
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/migrate/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger()) // the cfn package's own lines go through it too
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	aws, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	databases, err := mysqlconn.Open(settings.Database, secretsmanager.NewFromConfig(aws), mysqlconn.LongStatements())
+	if err != nil {
+		panic(err)
+	}
+	lambda.Start(cfn.LambdaWrap(handler{database: databases.Writer, migrate: schema.Up}.handle))
+}

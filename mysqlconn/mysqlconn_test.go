@@ -1,0 +1,373 @@
+package mysqlconn_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+func exec(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func value(t *testing.T, db *sql.DB, query string) string {
+	t.Helper()
+	var value string
+	if err := db.QueryRowContext(t.Context(), query).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return value
+}
+
+func TestASessionIsSetUp(t *testing.T) {
+	database := mysqltest.Start(t).NewDatabase(t)
+	plain, long := database.Open(t).Writer, database.Open(t, mysqlconn.LongStatements()).Writer
+	const settings = "SELECT CONCAT_WS(' ', @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@time_zone, " +
+		"@@character_set_client, @@character_set_connection, @@character_set_results, DATABASE())"
+	if got, want := value(t, plain, settings), "2 2 +00:00 utf8mb4 utf8mb4 utf8mb4 "+database.Name; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := value(t, long, settings), "20 20 +00:00 utf8mb4 utf8mb4 utf8mb4 "+database.Name; got != want {
+		t.Errorf("with long statements:\ngot  %s\nwant %s", got, want)
+	}
+	var at time.Time
+	if err := plain.QueryRowContext(t.Context(), "SELECT CAST('2026-07-01 12:00:00.123456' AS DATETIME(6))").Scan(&at); err != nil {
+		t.Fatal(err)
+	}
+	if want := time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC); !at.Equal(want) || at.Location() != time.UTC {
+		t.Errorf("got %s, want %s", at, want)
+	}
+}
+
+func TestTheReaderIsAReplicaWhenThereIsOne(t *testing.T) {
+	server := mysqltest.Start(t)
+	database := server.NewDatabase(t)
+	settings := database.Settings()
+	settings.WriterHost = "writer.invalid"
+	settings.ReaderHosts = []string{server.Host, "localhost"}
+	databases, err := mysqlconn.Open(settings, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer databases.Close()
+	for range 4 {
+		databases.Reader.SetMaxIdleConns(0) // connects anew, to either host
+		if err := databases.Reader.PingContext(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := databases.Writer.PingContext(t.Context()); err == nil {
+		t.Error("the writer is not the writer's host")
+	}
+	if alone := database.Open(t); alone.Reader != alone.Writer {
+		t.Error("without replicas, the reader is not the writer")
+	}
+}
+
+func TestTheSecretIsFetchedOnceAndOnceMoreWhenItWasRotated(t *testing.T) {
+	server := mysqltest.Start(t)
+	database := server.NewDatabase(t)
+	databases := database.Open(t)
+	if n := database.Fetches(); n != 0 {
+		t.Errorf("%d fetches before the first connection", n)
+	}
+	connect := func() {
+		t.Helper()
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				conn, err := databases.Writer.Conn(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = conn.Close()
+			})
+		}
+		both.Wait()
+	}
+	connect()
+	server.ResetConnections()
+	connect()
+	if n := database.Fetches(); n != 1 {
+		t.Errorf("%d fetches, want 1", n)
+	}
+	database.RotatePassword(t)
+	server.ResetConnections()
+	connect()
+	if n := database.Fetches(); n != 2 {
+		t.Errorf("%d fetches after a rotation, want 2", n)
+	}
+}
+
+// staleSecrets never learn of a rotation.
+type staleSecrets string
+
+func (s staleSecrets) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: (*string)(&s)}, nil
+}
+
+func TestASecretThatStaysWrongIsUnavailableAndNotQuoted(t *testing.T) {
+	server := mysqltest.Start(t)
+	database := server.NewDatabase(t)
+	secrets, password := staleSecrets(database.Secret()), database.Password()
+	database.RotatePassword(t)
+	databases, err := mysqlconn.Open(database.Settings(), secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer databases.Close()
+	err = mysqlconn.Retry(t.Context(), func() error { return databases.Writer.PingContext(t.Context()) })
+	if !errors.Is(err, mysqlconn.ErrUnavailable) {
+		t.Fatalf("got %v, want ErrUnavailable", err)
+	}
+	if n := server.Connections(); n != 2 {
+		t.Errorf("%d attempts, want 2: MySQL may lock out who guesses", n)
+	}
+	// The ARN, which the error names, is made of the user's name in this test.
+	if text := strings.ReplaceAll(err.Error(), database.Settings().SecretARN, ""); strings.Contains(text, password) || strings.Contains(text, database.User) {
+		t.Errorf("the error tells the credentials: %v", err)
+	}
+}
+
+func TestTransactCommitsOrRollsBack(t *testing.T) {
+	db := mysqltest.Start(t).NewDatabase(t).Open(t).Writer
+	exec(t, db, "CREATE TABLE stones (id INT PRIMARY KEY)")
+	tries := 0
+	insert := func(id int, then func() error) func(*sql.Tx) error {
+		return func(tx *sql.Tx) error {
+			tries++
+			if _, err := tx.ExecContext(t.Context(), "INSERT INTO stones VALUES (?)", id); err != nil {
+				return err
+			}
+			return then()
+		}
+	}
+	if err := mysqlconn.Transact(t.Context(), db, insert(1, func() error { return nil })); err != nil {
+		t.Error(err)
+	}
+	mine := errors.New("mine")
+	if err := mysqlconn.Transact(t.Context(), db, insert(2, func() error { return mine })); err != mine {
+		t.Errorf("got %v, want the error as it is", err)
+	}
+	if err := mysqlconn.Transact(t.Context(), db, insert(1, func() error { return nil })); !errors.Is(err, &mysql.MySQLError{Number: 1062}) {
+		t.Errorf("got %v, want MySQL's 1062", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = mysqlconn.Transact(t.Context(), db, insert(3, func() error { panic("no") }))
+	}()
+	if tries != 4 {
+		t.Errorf("%d tries, want one each", tries)
+	}
+	if got := value(t, db, "SELECT GROUP_CONCAT(id) FROM stones"); got != "1" {
+		t.Errorf("stored %s, want 1", got)
+	}
+	if open := db.Stats().InUse; open != 0 {
+		t.Errorf("%d connections still in use", open)
+	}
+}
+
+// TestTransactRunsAgain has a first statement whose effect must be there once, and loses the transaction at the second.
+func TestTransactRunsAgain(t *testing.T) {
+	for name, fault := range map[string]func(*testing.T, *mysqltest.Server, *mysqltest.Database){
+		"deadlock":          func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.Deadlock(t, "stones", "id", "1") },
+		"lock wait timeout": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.LockTimeout(t, "stones", "id", "1") },
+		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.KillConnections(t) },
+		"reset connection":  func(_ *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.ResetConnections() },
+		"failover":          func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.Failover(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := mysqltest.Start(t)
+			database := server.NewDatabase(t)
+			db := database.Open(t).Writer
+			exec(t, db, "CREATE TABLE stones (id INT PRIMARY KEY, weight INT NOT NULL)")
+			exec(t, db, "CREATE TABLE log (entry INT)")
+			exec(t, db, "INSERT INTO stones VALUES (1, 1)")
+			tries := 0
+			strike := func() { fault(t, server, database) }
+			if name == "failover" { // a real server becomes read-only only between transactions
+				strike()
+				strike = func() {}
+			}
+			err := mysqlconn.Transact(t.Context(), db, func(tx *sql.Tx) error {
+				tries++
+				if _, err := tx.ExecContext(t.Context(), "INSERT INTO log VALUES (1)"); err != nil {
+					return err
+				}
+				if tries == 1 {
+					strike()
+				}
+				_, err := tx.ExecContext(t.Context(), "UPDATE stones SET weight = weight + 1 WHERE id = 1")
+				return err
+			})
+			if err != nil || tries != 2 {
+				t.Errorf("got %v after %d tries, want 2", err, tries)
+			}
+			if got := value(t, db, "SELECT CONCAT((SELECT COUNT(*) FROM log), ' ', weight) FROM stones"); got != "1 2" {
+				t.Errorf("entries and weight are %s, want 1 2", got)
+			}
+		})
+	}
+}
+
+func TestRetryGivesUp(t *testing.T) {
+	tries := 0
+	err := mysqlconn.Retry(t.Context(), func() error { tries++; return &mysql.MySQLError{Number: 1213} })
+	if !errors.Is(err, mysqlconn.ErrUnavailable) || !errors.Is(err, &mysql.MySQLError{Number: 1213}) || tries != 4 {
+		t.Errorf("got %v after %d tries", err, tries)
+	}
+
+	tries = 0
+	given := fmt.Errorf("%w: %w", mysqlconn.ErrUnavailable, io.EOF) // as by a connect that has tried all it can
+	err = mysqlconn.Retry(t.Context(), func() error { tries++; return given })
+	if err != given || tries != 1 {
+		t.Errorf("an error that is unavailable already: got %v after %d tries", err, tries)
+	}
+
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // shorter than any pause
+	defer cancel()
+	err = mysqlconn.Retry(short, func() error { return &mysql.MySQLError{Number: 1205} })
+	if !errors.Is(err, mysqlconn.ErrUnavailable) {
+		t.Errorf("at the deadline: got %v", err)
+	}
+}
+
+func TestADeadlineInsideATransactionIsUnavailable(t *testing.T) {
+	db := mysqltest.Start(t).NewDatabase(t).Open(t).Writer
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	err := mysqlconn.Transact(ctx, db, func(tx *sql.Tx) error {
+		<-ctx.Done()
+		for { // until database/sql has noticed, too: before that, the commit may still succeed
+			if _, err := tx.ExecContext(t.Context(), "SET @a = 1"); errors.Is(err, sql.ErrTxDone) {
+				return nil
+			}
+		}
+	})
+	if !errors.Is(err, mysqlconn.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+func TestASilentServerIsGivenUpBeforeTheDeadline(t *testing.T) {
+	server := mysqltest.Start(t)
+	db := server.NewDatabase(t).Open(t).Writer
+	value(t, db, "SELECT 1")
+	server.Hang()
+	defer server.Up(t)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, "DO 1"); !errors.Is(err, mysql.ErrInvalidConn) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(began); took < 4*time.Second || took > 7*time.Second {
+		t.Errorf("gave up after %s, want 5s", took)
+	}
+}
+
+// TestNoPasswordWithoutATrustedServer meets servers that anybody could put up.
+func TestNoPasswordWithoutATrustedServer(t *testing.T) {
+	database := mysqltest.Start(t).NewDatabase(t)
+	for name, test := range map[string]struct {
+		offersTLS bool
+		want      func(error) bool
+	}{
+		"no TLS": {false, func(err error) bool { return errors.Is(err, mysql.ErrNoTLS) }},
+		"unknown authority": {true, func(err error) bool {
+			var unknown x509.UnknownAuthorityError
+			return errors.As(err, &unknown)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			impostor, heard := startImpostor(t, test.offersTLS)
+			settings := database.Settings()
+			settings.WriterHost, settings.Port = "127.0.0.1", impostor
+			databases, err := mysqlconn.Open(settings, database)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer databases.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			err = mysqlconn.Retry(ctx, func() error { return databases.Writer.PingContext(ctx) })
+			if !test.want(err) || errors.Is(err, mysqlconn.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+			if text := <-heard; strings.Contains(text, database.User) {
+				t.Errorf("the server heard %q", text)
+			}
+		})
+	}
+}
+
+// startImpostor answers one connection as a MySQL server does whose certificate nobody signed, and sends what it heard.
+func startImpostor(t *testing.T, offersTLS bool) (port int, heard <-chan string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	channel := make(chan string, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		capabilities := byte(0x82) // protocol 4.1, authentication by plug-in
+		low := byte(0x00)
+		if offersTLS {
+			low = 0x08 // SSL, in the second byte
+		}
+		greeting := []byte("\x0a8.4.0\x00\x01\x00\x00\x00abcdefgh\x00")
+		greeting = append(greeting, 0x00, capabilities|low, 0x2d, 0x02, 0x00, 0x08, 0x00, 21)
+		greeting = append(greeting, make([]byte, 10)...)
+		greeting = append(greeting, "abcdefghijkl\x00mysql_native_password\x00"...)
+		_, _ = conn.Write(append([]byte{byte(len(greeting)), 0, 0, 0}, greeting...))
+		if offersTLS {
+			request := make([]byte, 36)
+			_, _ = io.ReadFull(conn, request)
+			secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+			text, _ := io.ReadAll(secure)
+			channel <- string(request) + string(text)
+			return
+		}
+		text, _ := io.ReadAll(conn)
+		channel <- string(text)
+	}()
+	return listener.Addr().(*net.TCPAddr).Port, channel
+}

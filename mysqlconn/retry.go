@@ -1,0 +1,109 @@
+package mysqlconn
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/go-sql-driver/mysql"
+)
+
+// ErrUnavailable says that the database could not be reached, kept failing in a way that passes, or did not answer
+// before the context's deadline. The same work may succeed later.
+var ErrUnavailable = errors.New("database unavailable")
+
+const (
+	// maxTries is enough for a deadlock or a lost connection. A failover takes longer than a request may.
+	maxTries = 4
+
+	// firstPause and its doublings are random by half, so that the transactions of a deadlock do not meet again.
+	firstPause = 50 * time.Millisecond
+)
+
+// MySQL's and MariaDB's error numbers that say: not now. A read-only server's (1290, 1792, 1836) are not among them,
+// since the driver turns them into [driver.ErrBadConn].
+const (
+	tooManyConnections     = 1040
+	accessDenied           = 1045
+	serverShutdown         = 1053 // also MySQL's answer on a connection that is killed
+	tooManyUserConnections = 1203
+	lockWaitTimeout        = 1205
+	deadlock               = 1213
+	connectionKilled       = 1927 // MariaDB's
+)
+
+// Transact runs work in a transaction on db and commits it when work returns nil.
+//
+// It does so again, from the start, when the transaction was lost to a deadlock (1213), a lock that was not released
+// in time (1205), a broken or killed connection or a server that became read-only: up to four times, with short random
+// pauses, within ctx. Whether a commit arrived is unknown when its connection breaks, so work must be idempotent: run
+// twice, it leaves the database as if run once. Any other error is returned as it is, at once.
+//
+// work must use its transaction only, and pass on the errors it gets, wrapped or not. When it panics, the transaction
+// is rolled back.
+func Transact(ctx context.Context, db *sql.DB, work func(*sql.Tx) error) error {
+	return Retry(ctx, func() error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		// Error 1205 rolls back its statement only: without this the rest would hold its locks, and be there twice.
+		defer func() { _ = tx.Rollback() }() // fails after a commit and on a lost connection; there is nothing to undo then
+		if err := work(tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// Retry is [Transact] for work that is one statement, such as a query, and needs no transaction.
+func Retry(ctx context.Context, work func() error) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval = firstPause
+	pauses.Multiplier = 2
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		last = work()
+		if last != nil && (errors.Is(last, ErrUnavailable) || !isTransient(last)) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		return struct{}{}, last
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxTries))
+	switch {
+	case err == nil, errors.Is(last, ErrUnavailable):
+		return last
+	case isTransient(last), errors.Is(last, context.DeadlineExceeded),
+		errors.Is(last, sql.ErrTxDone) && errors.Is(ctx.Err(), context.DeadlineExceeded): // how database/sql puts it in Commit
+		return fmt.Errorf("%w: %w", ErrUnavailable, last)
+	default:
+		return last
+	}
+}
+
+// isTransient tells whether the same work may succeed in a moment.
+func isTransient(err error) bool {
+	if isNumber(err, tooManyConnections, serverShutdown, tooManyUserConnections, lockWaitTimeout, deadlock, connectionKilled) {
+		return true
+	}
+	for _, broken := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, broken) {
+			return true
+		}
+	}
+	var network *net.OpError // refused, unreachable, timed out
+	var name *net.DNSError
+	return errors.As(err, &network) || errors.As(err, &name)
+}
+
+func isNumber(err error, numbers ...uint16) bool {
+	var answer *mysql.MySQLError
+	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
+}

@@ -1,0 +1,77 @@
+package mysqlconn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+// Secrets is where the database's credentials come from. A [secretsmanager.Client] is one.
+type Secrets interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+type credentials struct {
+	username, password string
+}
+
+// A credentialStore fetches credentials on first use and again when those it gave out turn out to be stale.
+type credentialStore struct {
+	secrets Secrets
+	arn     string
+	turn    chan struct{} // a lock that can be waited for within a context
+	current *credentials  // held by turn
+}
+
+func newCredentialStore(secrets Secrets, arn string) *credentialStore {
+	return &credentialStore{secrets: secrets, arn: arn, turn: make(chan struct{}, 1)}
+}
+
+// get returns credentials other than stale. Of those who call it at once with the same stale ones, one fetches.
+func (s *credentialStore) get(ctx context.Context, stale *credentials) (*credentials, error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s.current != stale {
+		return s.current, nil
+	}
+	output, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn})
+	if err != nil {
+		return nil, fmt.Errorf("%w: fetch the credentials: %w", ErrUnavailable, err)
+	}
+	if output.SecretString == nil {
+		return nil, fmt.Errorf("mysqlconn: secret %s is binary, want JSON text with username and password", s.arn)
+	}
+	fetched, err := parseCredentials(*output.SecretString)
+	if err != nil {
+		return nil, fmt.Errorf("mysqlconn: secret %s: %w", s.arn, err)
+	}
+	s.current = &fetched
+	return s.current, nil
+}
+
+// parseCredentials reads the secret that RDS and its rotation keep. Its errors never quote the secret, which those of
+// encoding/json may do.
+func parseCredentials(secret string) (credentials, error) {
+	var fields struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	if err := json.Unmarshal([]byte(secret), &fields); err != nil {
+		return credentials{}, errors.New("is not a JSON object with the strings username and password")
+	}
+	var missing []error
+	if fields.Username == "" {
+		missing = append(missing, errors.New("has no username"))
+	}
+	if fields.Password == "" {
+		missing = append(missing, errors.New("has no password"))
+	}
+	return credentials{username: fields.Username, password: fields.Password}, errors.Join(missing...)
+}
