@@ -148,3 +148,14 @@ func TestAFunctionThatDoesNotCompileFailsTheSynthWithTheCompilersMessage(t *test
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
+
+func TestASettingIsNotChangedByAGrant(t *testing.T) {
+	message := failure(t, map[string]any{"aws:cdk:bundling-stacks": []string{}}, func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
+		fn.AddSettings(partSettings{Table: "t"})
+		fn.AddSettings(partSettings{Table: "u"})
+	})
+	if want := `gofunction: Stack/Mail/Function: TABLE is "t" already and cannot be "u" as well`; message != want {
+		t.Errorf("failed with %q, want %q", message, want)
+	}
+}

@@ -114,9 +114,9 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	return f
 }
 
-// AddSettings fills a part of the function's settings that was left zero, such as the database's. It panics when the
-// function's settings do not hold such a struct, or when a value would change one that is set: both are mistakes in
-// the program that declares the stack.
+// AddSettings fills a part of the function's settings that was left zero, such as the database's. Settings that the
+// function does not read fail the synth. It panics when a value would change one that is set: a function has one
+// database, say.
 func (f *Function) AddSettings(settings any) {
 	variables, err := lambdaenv.Encode(settings)
 	if err != nil {

@@ -21,8 +21,8 @@ func NewProfiles(databases *mysqlconn.Databases) *Profiles {
 	return &Profiles{databases: databases}
 }
 
-// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old; a profile that the
-// replica does not have is looked for at the writer before it is [profile.ErrNotFound].
+// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old;
+// a profile that the replica does not have is looked for at the writer before it is [profile.ErrNotFound].
 func (s *Profiles) Get(ctx context.Context, subject string) (profile.Profile, error) {
 	found, err := s.get(ctx, s.databases.Reader, subject)
 	if errors.Is(err, sql.ErrNoRows) && s.databases.Reader != s.databases.Writer {
