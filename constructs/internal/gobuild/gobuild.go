@@ -36,6 +36,10 @@ var built = map[string]bool{}
 // function from the module cache is the very one that its authors tested, whichever versions the importing module
 // has settled on, and every team gets the same bytes.
 func Build(root, importPath, arch string) (dir string, err error) {
+	root, err = filepath.Abs(root) // the go command runs elsewhere
+	if err != nil {
+		return "", &Error{Package: importPath, Output: err.Error()}
+	}
 	key := sha256.Sum256([]byte(importPath + " " + arch))
 	dir = filepath.Join(root, hex.EncodeToString(key[:8]))
 	if built[dir] {

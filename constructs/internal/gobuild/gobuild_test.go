@@ -46,7 +46,10 @@ func run(t *testing.T, dir, name string, args ...string) {
 func build(t *testing.T, dir, importPath, arch string) (string, error) {
 	t.Helper()
 	t.Chdir(dir)
-	built, err := gobuild.Build(t.TempDir(), importPath, arch)
+	built, err := gobuild.Build("cdk.out", importPath, arch) // as the CDK names its folder: relative to the app
+	if err == nil && filepath.Dir(built) != filepath.Join(dir, "cdk.out") {
+		t.Errorf("built into %s, want a folder in the app's cdk.out", built)
+	}
 	return filepath.Join(built, "bootstrap"), err
 }
 
@@ -107,8 +110,9 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 		t.Error("the same source gave different bytes")
 	}
 
-	writeFiles(t, there, "main.go", strings.Replace(program, "hello", "goodbye", 1))
-	third, err := build(t, there, "example.com/app", "arm64")
+	other := t.TempDir()
+	writeFiles(t, other, "go.mod", goMod, "main.go", strings.Replace(program, "hello", "goodbye", 1))
+	third, err := build(t, other, "example.com/app", "arm64")
 	if err != nil {
 		t.Fatal(err)
 	}
