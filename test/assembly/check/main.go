@@ -43,17 +43,20 @@ func check(out io.Writer, dir string) error {
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FUNCTION\tASSET\tMB\tMB ZIPPED")
-	functions := 0
+	functions, zipped := 0, map[string]int64{} // environments share their functions, and zipping takes a while
 	for _, stack := range stacks {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			functions++
 			name := fmt.Sprintf("%s/%s/%s", stack.Environment, stack.Name, function.ID)
-			size, zipped, err := checkCode(dir, function)
+			bootstrap, size, err := checkCode(dir, function)
+			if err == nil && zipped[bootstrap] == 0 {
+				zipped[bootstrap], err = zipSize(bootstrap)
+			}
 			if err != nil {
 				problems = append(problems, fmt.Errorf("%s: %w", name, err))
 				continue
 			}
-			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"), float64(size)/1e6, float64(zipped)/1e6)
+			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"), float64(size)/1e6, float64(zipped[bootstrap])/1e6)
 		}
 	}
 	if functions == 0 {
@@ -62,21 +65,21 @@ func check(out io.Writer, dir string) error {
 	return errors.Join(append(problems, table.Flush())...)
 }
 
-// checkCode looks at what will be uploaded for a function.
-func checkCode(dir string, function assembly.Resource) (size, zipped int64, err error) {
+// checkCode looks at what will be uploaded for a function, and returns the executable's name and size.
+func checkCode(dir string, function assembly.Resource) (bootstrap string, size int64, err error) {
 	key, _ := function.At("Code", "S3Key").(string)
 	asset := filepath.Join(dir, "asset."+strings.TrimSuffix(key, ".zip"))
 	entries, err := os.ReadDir(asset)
 	if err != nil {
-		return 0, 0, err
+		return "", 0, err
 	}
 	if len(entries) != 1 || entries[0].Name() != "bootstrap" || function.At("Handler") != "bootstrap" {
-		return 0, 0, fmt.Errorf("its asset is %v and its handler %v, want one file and its name, bootstrap", entries, function.At("Handler"))
+		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want one file and its name, bootstrap", entries, function.At("Handler"))
 	}
-	name := filepath.Join(asset, "bootstrap")
-	executable, err := elf.Open(name)
+	bootstrap = filepath.Join(asset, "bootstrap")
+	executable, err := elf.Open(bootstrap)
 	if err != nil {
-		return 0, 0, fmt.Errorf("bootstrap: %w", err)
+		return "", 0, fmt.Errorf("bootstrap: %w", err)
 	}
 	defer func() { _ = executable.Close() }() // only read
 	want := elf.EM_AARCH64
@@ -84,14 +87,13 @@ func checkCode(dir string, function assembly.Resource) (size, zipped int64, err 
 		want = elf.EM_X86_64
 	}
 	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want || len(libraries) > 0 {
-		return 0, 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s and none", executable.Machine, libraries, want)
+		return "", 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s and none", executable.Machine, libraries, want)
 	}
-	info, err := os.Stat(name)
+	info, err := os.Stat(bootstrap)
 	if err != nil {
-		return 0, 0, err
+		return "", 0, err
 	}
-	zipped, err = zipSize(name)
-	return info.Size(), zipped, err
+	return bootstrap, info.Size(), nil
 }
 
 // zipSize is about what cdk deploy uploads.
