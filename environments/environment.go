@@ -39,11 +39,12 @@ type Environment struct {
 
 	LogRetention time.Duration // of all logs; whole days, one of CloudWatch's steps
 
-	WebOrigins   []string // where the web client is served from: https://app.example.com
-	CallbackURLs []string // where sign-in may send the user back to; web and mobile
-	LogoutURLs   []string // where sign-out may send the user to
+	WebOrigins []string // where the web client is served from: https://app.example.com
+	// Where sign-in may send the user back to, and sign-out: addresses of the web client, and of the mobile app.
+	WebCallbackURLs, WebLogoutURLs       []string
+	MobileCallbackURLs, MobileLogoutURLs []string
 
-	AlarmAddress string // the e-mail address that alarms go to
+	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet
 
 	// Disposable environments are deleted with all their data by cdk destroy, without a snapshot.
 	Disposable bool
@@ -68,7 +69,7 @@ func All() []Environment {
 
 const day = 24 * time.Hour
 
-// dev is everybody's own: it has no account of its own, costs little and leaves nothing behind.
+// dev is everybody's own: it has no account of its own, costs little and leaves little behind.
 var dev = Environment{
 	Name:                    "Dev",
 	NAT:                     NATNone,
@@ -78,8 +79,10 @@ var dev = Environment{
 	Backups:                 1 * day,
 	LogRetention:            7 * day,
 	WebOrigins:              []string{"http://localhost:5173"},
-	CallbackURLs:            []string{"http://localhost:5173/signed-in", "ashlar://signed-in"},
-	LogoutURLs:              []string{"http://localhost:5173/", "ashlar://signed-out"},
+	WebCallbackURLs:         []string{"http://localhost:5173/signed-in"},
+	WebLogoutURLs:           []string{"http://localhost:5173/"},
+	MobileCallbackURLs:      []string{"ashlar://signed-in"},
+	MobileLogoutURLs:        []string{"ashlar://signed-out"},
 	AlarmAddress:            "dev-alarms@example.com",
 	Disposable:              true,
 }
@@ -98,8 +101,10 @@ var staging = Environment{
 	Backups:                 7 * day,
 	LogRetention:            30 * day,
 	WebOrigins:              []string{"https://staging.example.com"},
-	CallbackURLs:            []string{"https://staging.example.com/signed-in", "ashlar://signed-in"},
-	LogoutURLs:              []string{"https://staging.example.com/", "ashlar://signed-out"},
+	WebCallbackURLs:         []string{"https://staging.example.com/signed-in"},
+	WebLogoutURLs:           []string{"https://staging.example.com/"},
+	MobileCallbackURLs:      []string{"ashlar://signed-in"},
+	MobileLogoutURLs:        []string{"ashlar://signed-out"},
 	AlarmAddress:            "staging-alarms@example.com",
 }
 
@@ -119,7 +124,9 @@ var prod = Environment{
 	Backups:                 35 * day,
 	LogRetention:            365 * day,
 	WebOrigins:              []string{"https://app.example.com"},
-	CallbackURLs:            []string{"https://app.example.com/signed-in", "ashlar://signed-in"},
-	LogoutURLs:              []string{"https://app.example.com/", "ashlar://signed-out"},
+	WebCallbackURLs:         []string{"https://app.example.com/signed-in"},
+	WebLogoutURLs:           []string{"https://app.example.com/"},
+	MobileCallbackURLs:      []string{"ashlar://signed-in"},
+	MobileLogoutURLs:        []string{"ashlar://signed-out"},
 	AlarmAddress:            "prod-alarms@example.com",
 }

@@ -71,9 +71,13 @@ func (v *validator) validate() {
 	if days, whole := wholeDays(e.LogRetention); !whole || !slices.Contains(logRetentionDays, days) {
 		v.wrong("LogRetention", e.LogRetention, fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
 	}
-	v.validateURLs("WebOrigins", e.WebOrigins, func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
-	v.validateURLs("CallbackURLs", e.CallbackURLs, func(u *url.URL) bool { return isWeb(u) || isApp(u) })
-	v.validateURLs("LogoutURLs", e.LogoutURLs, func(u *url.URL) bool { return isWeb(u) || isApp(u) })
+	v.validateURLs("WebOrigins", e.WebOrigins, "an https origin without a path (http for localhost only)", func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
+	const wantWeb = "an https URL (http for localhost only)"
+	v.validateURLs("WebCallbackURLs", e.WebCallbackURLs, wantWeb, isWeb)
+	v.validateURLs("WebLogoutURLs", e.WebLogoutURLs, wantWeb, isWeb)
+	const wantApp = "an https URL or one with the app's own scheme"
+	v.validateURLs("MobileCallbackURLs", e.MobileCallbackURLs, wantApp, isApp)
+	v.validateURLs("MobileLogoutURLs", e.MobileLogoutURLs, wantApp, isApp)
 	if address, err := mail.ParseAddress(e.AlarmAddress); err != nil || address.Address != e.AlarmAddress {
 		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
 	}
@@ -102,8 +106,9 @@ func (v *validator) validatePlace() {
 		if !regionPattern.MatchString(e.Region) {
 			v.wrong("Region", fmt.Sprintf("%q", e.Region), "a region such as eu-central-1, or empty together with Account")
 		}
-		if len(e.Zones) < 2 {
-			v.wrong("Zones", e.Zones, "at least 2: RDS asks for subnets in two zones")
+		// RDS asks for subnets in two zones, and the network's addresses are laid out for three.
+		if len(e.Zones) < 2 || len(e.Zones) > 3 {
+			v.wrong("Zones", e.Zones, "2 or 3")
 		}
 		for i, zone := range e.Zones {
 			if !strings.HasPrefix(zone, e.Region) || len(zone) <= len(e.Region) || slices.Contains(e.Zones[:i], zone) {
@@ -116,6 +121,7 @@ func (v *validator) validatePlace() {
 	}
 }
 
+// validateDatabase says by the environment's field what the mysql construct, which others use too, says by its prop.
 func (v *validator) validateDatabase() {
 	e := v.environment
 	if !classPattern.MatchString(e.DatabaseClass) {
@@ -146,23 +152,16 @@ func (v *validator) validateDatabase() {
 	}
 }
 
-func (v *validator) validateURLs(field string, urls []string, allowed func(*url.URL) bool) {
+func (v *validator) validateURLs(field string, urls []string, want string, allowed func(*url.URL) bool) {
 	if len(urls) == 0 {
 		v.wrong(field, "none", "at least one")
 	}
 	for i, text := range urls {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !allowed(u) {
-			v.wrong(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), wantURL(field))
+			v.wrong(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), want)
 		}
 	}
-}
-
-func wantURL(field string) string {
-	if field == "WebOrigins" {
-		return "an https origin without a path (http for localhost only)"
-	}
-	return "an https URL (http for localhost only) or an app's own scheme"
 }
 
 // isWeb tells whether a browser may be sent to u: TLS everywhere but on the developer's own machine.
@@ -170,9 +169,9 @@ func isWeb(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && u.Hostname() == "localhost"
 }
 
-// isApp tells whether u opens a mobile app by its own scheme.
+// isApp tells whether u opens a mobile app, by its own scheme or by an address that it owns.
 func isApp(u *url.URL) bool {
-	return u.Scheme != "http" && u.Scheme != "https"
+	return u.Scheme != "http"
 }
 
 func wholeDays(d time.Duration) (days int, whole bool) {

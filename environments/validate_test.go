@@ -41,7 +41,7 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: Region: "Frankfurt", want a region such as eu-central-1`: func(e *environments.Environment) {
 			e.Region, e.Zones = "Frankfurt", []string{"Frankfurta", "Frankfurtb"}
 		},
-		`Prod: Zones: [eu-central-1a], want at least 2`:                          func(e *environments.Environment) { e.Zones = e.Zones[:1] },
+		`Prod: Zones: [eu-central-1a], want 2 or 3`:                              func(e *environments.Environment) { e.Zones = e.Zones[:1] },
 		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:    func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
 		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`: func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
 		`Prod: NAT: "two", want none, one or per-zone`:                           func(e *environments.Environment) { e.NAT = "two" },
@@ -54,8 +54,11 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: WebOrigins: none, want at least one`:                              func(e *environments.Environment) { e.WebOrigins = nil },
 		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:    func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
 		`Prod: WebOrigins[0]: "*", want an https origin without a path`:          func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
-		`Prod: CallbackURLs[0]: "http://a.example.com/", want an https URL`:      func(e *environments.Environment) { e.CallbackURLs = []string{"http://a.example.com/"} },
-		`Prod: LogoutURLs[0]: "https://a.example.com/#x", want an https URL`:     func(e *environments.Environment) { e.LogoutURLs = []string{"https://a.example.com/#x"} },
+		`Prod: WebCallbackURLs[0]: "http://a.example.com/", want an https URL`:   func(e *environments.Environment) { e.WebCallbackURLs = []string{"http://a.example.com/"} },
+		`Prod: WebCallbackURLs[0]: "app://in", want an https URL`:                func(e *environments.Environment) { e.WebCallbackURLs = []string{"app://in"} },
+		`Prod: WebLogoutURLs[0]: "https://a.example.com/#x", want an https URL`:  func(e *environments.Environment) { e.WebLogoutURLs = []string{"https://a.example.com/#x"} },
+		`Prod: MobileCallbackURLs[0]: "http://localhost/", want an https URL or`: func(e *environments.Environment) { e.MobileCallbackURLs = []string{"http://localhost/"} },
+		`Prod: MobileLogoutURLs: none, want at least one`:                        func(e *environments.Environment) { e.MobileLogoutURLs = nil },
 		`Prod: AlarmAddress: "", want an e-mail address`:                         func(e *environments.Environment) { e.AlarmAddress = "" },
 	} {
 		prod := named(t, "Prod")

@@ -43,11 +43,11 @@ func (e *FieldError) Error() string {
 // Encode returns the environment variables of a settings struct. Settings that are zero have none: [Check] tells
 // whether one of them is required. The error joins a [*FieldError] for every value that has no faithful encoding.
 func Encode(settings any) (map[string]string, error) {
-	value := reflect.ValueOf(settings)
-	fields, err := fieldsOf(value.Type())
+	fields, err := fieldsOf(reflect.TypeOf(settings))
 	if err != nil {
 		return nil, err
 	}
+	value := reflect.ValueOf(settings)
 	variables := make(map[string]string, len(fields))
 	var problems []error
 	for _, field := range fields {
@@ -80,7 +80,7 @@ func Check(settings any, variables map[string]string) error {
 	})}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		if !slices.ContainsFunc(fields, func(f field) bool { return f.variable == name }) {
-			problems = append(problems, &FieldError{Variable: name, Field: settingsType.String(), Problem: "no field reads it"})
+			problems = append(problems, &FieldError{Variable: name, Field: settingsType.String(), Problem: "no field reads it; add the struct that has it to the function's settings"})
 		}
 	}
 	return errors.Join(problems...)
@@ -126,8 +126,8 @@ var durationType = reflect.TypeFor[time.Duration]()
 
 // fieldsOf lists the settings of a struct type and refuses a type that could not be carried whole.
 func fieldsOf(settingsType reflect.Type) ([]field, error) {
-	if settingsType.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("settings are a %s, want a struct", settingsType)
+	if settingsType == nil || settingsType.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("settings are %v, want a struct", settingsType)
 	}
 	var fields []field
 	var problems []error
@@ -208,7 +208,7 @@ func decodeInto(settings reflect.Value, fields []field, lookup func(string) (str
 		text, ok := lookup(f.variable)
 		if !ok || text == "" {
 			if !f.optional {
-				problems = append(problems, f.error("is missing"))
+				problems = append(problems, f.error("is missing; set it, or call the grant that fills it"))
 			}
 			continue
 		}

@@ -106,7 +106,7 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 		wants []string
 	}{
 		"complete":         {nil, nil},
-		"missing":          {map[string]string{"SENDER": "", "BUCKET": ""}, []string{"SENDER (settings.Sender): is missing", "BUCKET (settings.Storage.Bucket): is missing"}},
+		"missing":          {map[string]string{"SENDER": "", "BUCKET": ""}, []string{"SENDER (settings.Sender): is missing; set it, or call the grant that fills it", "BUCKET (settings.Storage.Bucket): is missing; set it, or call the grant that fills it"}},
 		"malformed":        {map[string]string{"TIMEOUT": "90", "LIMIT": "five"}, []string{`TIMEOUT (settings.Timeout): is "90"; want a duration such as 1m30s`, `LIMIT (settings.Storage.Limit): is "five"; want an integer of 64 bits`}},
 		"zero":             {map[string]string{"TIMEOUT": "0s"}, []string{"TIMEOUT (settings.Timeout): is 0s; a required setting cannot be zero"}},
 		"too big":          {map[string]string{"SMALL": "128"}, []string{`SMALL (settings.Small): is "128"; want an integer of 8 bits`}},
@@ -143,7 +143,7 @@ func lines(err error) []string {
 func TestAVariableThatNobodyReadsIsReported(t *testing.T) {
 	variables := maps.Clone(complete)
 	variables["SENDR"] = "a@example.com"
-	want := []string{"SENDR (lambdaenv_test.settings): no field reads it"}
+	want := []string{"SENDR (lambdaenv_test.settings): no field reads it; add the struct that has it to the function's settings"}
 	if got := lines(lambdaenv.Check(settings{}, variables)); !cmp.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -162,7 +162,7 @@ func TestASettingWithoutAFaithfulEncodingIsRefused(t *testing.T) {
 
 func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
 	for want, settings := range map[string]any{
-		"settings are a int, want a struct": 1,
+		"settings are int, want a struct": 1,
 		"A (.A): is a float64; want string, bool": struct {
 			A float64 `env:"A"`
 		}{},

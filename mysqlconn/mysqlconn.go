@@ -37,12 +37,8 @@ const (
 	// word in a failover well before API Gateway gives up after 29 seconds, and leaves time to try again.
 	ioTimeout = 5 * time.Second
 
-	// lockWait is below ioTimeout, so that a lock ends in MySQL's error 1205 and not in a cut connection, whose
-	// statement the server would carry on with.
-	lockWait = 2 * time.Second
-
-	// ddlLockWait is longer than a function's transactions last, and short because a statement that waits for a
-	// table's metadata lock makes every other statement on that table wait behind it.
+	// ddlLockWait is for changes of the schema. It is longer than a function's transactions last, and short because a
+	// statement that waits for a table's metadata lock makes every other statement on that table wait behind it.
 	ddlLockWait = 20 * time.Second
 
 	// maxConnections is what one process may open to the writer, and again to the reader. A function handles one
@@ -74,27 +70,31 @@ func (d *Databases) Close() error {
 	return errors.Join(d.Writer.Close(), d.Reader.Close())
 }
 
-// An Option changes what [Open] does for all functions alike.
-type Option struct{ apply func(*mysql.Config) }
-
-// LongStatements is for a schema migration and the like: a statement may take as long as its context allows. By
-// default it must answer within 5 seconds, and waits for a lock for 2 seconds. With LongStatements it waits for a
-// lock for 20 seconds.
-func LongStatements() Option {
-	return Option{func(config *mysql.Config) {
-		config.ReadTimeout = 0
-		config.Params = sessionVariables(ddlLockWait)
-	}}
-}
-
 // Open returns the database that the settings describe, without connecting to it. It fails when this machine's
 // certificate authorities cannot be read.
 //
 // Every connection is made to the writer, or to a replica picked at random, over TLS 1.2 or later with the host's
 // name verified against the machine's certificate authorities, which an RDS Proxy is certified by, and those of
-// Amazon RDS. The time zone is UTC, DATETIME columns scan into [time.Time], the character set is utf8mb4. A
-// connection that turns out to be read-only, as those to the old writer are after a failover, is replaced.
-func Open(settings Settings, secrets Secrets, options ...Option) (*Databases, error) {
+// Amazon RDS. The time zone is UTC, DATETIME columns scan into [time.Time], the character set is utf8mb4. A statement
+// must answer within 5 seconds; how long it waits for a lock is the server's to say, since a session that says it is
+// pinned to its connection by RDS Proxy. A connection that turns out to be read-only, as those to the old writer are
+// after a failover, is replaced.
+func Open(settings Settings, secrets Secrets) (*Databases, error) {
+	return open(settings, secrets, func(*mysql.Config) {})
+}
+
+// OpenForMigration is [Open] for a change of the schema: a statement may take as long as its context allows, and waits
+// for a lock for 20 seconds.
+func OpenForMigration(settings Settings, secrets Secrets) (*Databases, error) {
+	return open(settings, secrets, func(config *mysql.Config) {
+		config.ReadTimeout = 0
+		seconds := strconv.Itoa(int(ddlLockWait.Seconds()))
+		config.Params["innodb_lock_wait_timeout"] = seconds // rows
+		config.Params["lock_wait_timeout"] = seconds        // metadata: a table that is in use
+	})
+}
+
+func open(settings Settings, secrets Secrets, configure func(*mysql.Config)) (*Databases, error) {
 	authorities, err := x509.SystemCertPool()
 	if err != nil {
 		return nil, fmt.Errorf("mysqlconn: read the certificate authorities: %w", err)
@@ -106,38 +106,28 @@ func Open(settings Settings, secrets Secrets, options ...Option) (*Databases, er
 	config.TLS = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	config.ParseTime = true
 	config.RejectReadOnly = true
+	config.InterpolateParams = true // one round trip less; prepared statements would pin RDS Proxy's connections
 	config.Timeout = connectTimeout
 	config.ReadTimeout = ioTimeout
 	config.WriteTimeout = ioTimeout
-	config.Params = sessionVariables(lockWait)
+	config.Params = map[string]string{"time_zone": "'+00:00'"}
 	config.Logger = &mysql.NopLogger{} // what it would say is in the errors too
-	for _, option := range options {
-		option.apply(config)
-	}
+	configure(config)
 
 	credentials := newCredentialStore(secrets, settings.SecretARN)
-	open := func(hosts ...string) *sql.DB {
+	pool := func(hosts ...string) *sql.DB {
 		db := sql.OpenDB(&connector{config: config, hosts: hosts, port: settings.Port, credentials: credentials})
 		db.SetMaxOpenConns(maxConnections)
 		db.SetMaxIdleConns(maxConnections)
 		db.SetConnMaxLifetime(maxConnectionAge)
 		return db
 	}
-	databases := &Databases{Writer: open(settings.WriterHost)}
+	databases := &Databases{Writer: pool(settings.WriterHost)}
 	databases.Reader = databases.Writer
 	if len(settings.ReaderHosts) > 0 {
-		databases.Reader = open(settings.ReaderHosts...)
+		databases.Reader = pool(settings.ReaderHosts...)
 	}
 	return databases, nil
-}
-
-func sessionVariables(lockWait time.Duration) map[string]string {
-	seconds := strconv.Itoa(int(lockWait.Seconds()))
-	return map[string]string{
-		"innodb_lock_wait_timeout": seconds, // rows
-		"lock_wait_timeout":        seconds, // metadata: a table that is being altered
-		"time_zone":                "'+00:00'",
-	}
 }
 
 // A connector makes connections with the credentials that are valid at the time.

@@ -139,7 +139,7 @@ func TestTheBundleIsWhole(t *testing.T) {
 			t.Errorf("%s is out of order, or there twice", name)
 		}
 		seen[string(block.Bytes)], previous = true, name
-		if until := time.Date(2028, 12, 1, 0, 0, 0, 0, time.UTC); certificate.NotAfter.Before(until) {
+		if until := time.Now().AddDate(1, 0, 0); certificate.NotAfter.Before(until) {
 			t.Errorf("%s expires on %s: renew the bundle", name, certificate.NotAfter)
 		}
 	}

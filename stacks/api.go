@@ -9,19 +9,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
-	profilefunction "github.com/ashlar-cdk/ashlar/lambdas/profile/contract"
+	profilefn "github.com/ashlar-cdk/ashlar/lambdas/profile/contract"
 )
 
-// API is the stack of what clients call.
-type API struct {
-	Stack   awscdk.Stack
-	API     *restapi.API
-	Profile *gofunction.Function
-}
-
-// NewAPI declares the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity) *API {
-	stack := newStack(stage, "API", "REST API and its functions")
+// NewAPI declares the stack of what clients call: the REST API and its functions.
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity) {
+	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	api := restapi.New(stack, "API", restapi.Props{
 		UserPool:       identity.Identity.UserPool,
@@ -30,8 +23,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Disposable:     env.Disposable,
 	})
 	fn := gofunction.New(stack, "Profile", gofunction.Props{
-		Package:      profilefunction.Package,
-		Settings:     profilefunction.Settings{AllowedOrigins: env.WebOrigins},
+		Package:      profilefn.Package,
+		Settings:     profilefn.Settings{AllowedOrigins: env.WebOrigins},
 		Description:  "Reads and writes the signed-in user's profile",
 		VPC:          network.VPC,
 		LogRetention: env.LogRetention,
@@ -40,8 +33,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	data.Database.ConnectFrom(fn)
 	api.Handle("GET", "/profile", fn, nil)
 	api.Handle("PUT", "/profile", fn, profileBody())
-	output(stack, "Endpoint", "Where clients call the API", api.RestAPI.Url())
-	return &API{Stack: stack, API: api, Profile: fn}
+	output(stack, "Endpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
 }
 
 // profileBody lets through what the function would accept as far as a schema can tell; the limits are the domain's.

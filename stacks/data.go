@@ -9,14 +9,13 @@ import (
 
 // Data is the stack of what cannot be made again: the database.
 type Data struct {
-	Stack    awscdk.Stack
 	Database *mysql.Database
 }
 
 // NewData declares the database.
 func NewData(stage awscdk.Stage, env environments.Environment, network *Network) *Data {
-	stack := newStatefulStack(stage, "Data", "MySQL, its replicas and its secret", env)
-	return &Data{Stack: stack, Database: mysql.New(stack, "Database", mysql.Props{
+	stack := newStack(stage, "Data", "MySQL, its replicas and its secret", env)
+	database := mysql.New(stack, "Database", mysql.Props{
 		VPC:             network.VPC,
 		InstanceClass:   env.DatabaseClass,
 		StorageGiB:      env.DatabaseStorageGiB,
@@ -28,5 +27,10 @@ func NewData(stage awscdk.Stage, env environments.Environment, network *Network)
 		Backups:         env.Backups,
 		LogRetention:    env.LogRetention,
 		Disposable:      env.Disposable,
-	})}
+	})
+	// With a proxy or replicas, other stacks may stop using these, but never before this stack is deployed: without the
+	// exports, CloudFormation would refuse the change that brings the first proxy. See ADR 5.
+	stack.ExportValue(database.Instance.DbInstanceEndpointAddress(), nil)
+	stack.ExportValue(database.SecurityGroup.SecurityGroupId(), nil)
+	return &Data{Database: database}
 }

@@ -9,20 +9,21 @@ import (
 
 // Identity is the stack of the users and their clients.
 type Identity struct {
-	Stack    awscdk.Stack
 	Identity *identity.Identity
 }
 
 // NewIdentity declares sign-up and sign-in.
 func NewIdentity(stage awscdk.Stage, env environments.Environment) *Identity {
-	stack := newStatefulStack(stage, "Identity", "User pool, web client and mobile client", env)
+	stack := newStack(stage, "Identity", "User pool, web client and mobile client", env)
 	users := identity.New(stack, "Identity", identity.Props{
-		CallbackURLs: env.CallbackURLs,
-		LogoutURLs:   env.LogoutURLs,
-		Disposable:   env.Disposable,
+		WebCallbackURLs:    env.WebCallbackURLs,
+		WebLogoutURLs:      env.WebLogoutURLs,
+		MobileCallbackURLs: env.MobileCallbackURLs,
+		MobileLogoutURLs:   env.MobileLogoutURLs,
+		Disposable:         env.Disposable,
 	})
 	output(stack, "UserPoolId", "User pool that clients sign in to", users.UserPool.UserPoolId())
 	output(stack, "WebClientId", "Client id of the web app", users.WebClient.UserPoolClientId())
 	output(stack, "MobileClientId", "Client id of the mobile app", users.MobileClient.UserPoolClientId())
-	return &Identity{Stack: stack, Identity: users}
+	return &Identity{Identity: users}
 }

@@ -10,13 +10,12 @@ import (
 
 // A Network is the stack of the environment's VPC.
 type Network struct {
-	Stack awscdk.Stack
-	VPC   awsec2.Vpc
+	VPC awsec2.Vpc
 }
 
-// NewNetwork declares the network. It is stateful in that everything else stands in it.
+// NewNetwork declares the network that everything else stands in.
 func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
-	stack := newStatefulStack(stage, "Network", "VPC, subnets, NAT and endpoints", env)
+	stack := newStack(stage, "Network", "VPC, subnets, NAT and endpoints", env)
 	props := network.Props{
 		AvailabilityZones: env.Zones,
 		NATGateways:       env.NATGateways(),
@@ -31,5 +30,5 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
 			"XRay":           awsec2.InterfaceVpcEndpointAwsService_XRAY(),
 		}
 	}
-	return &Network{Stack: stack, VPC: network.New(stack, "Network", props).VPC}
+	return &Network{VPC: network.New(stack, "Network", props).VPC}
 }

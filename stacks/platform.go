@@ -8,18 +8,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// A Platform is one environment's stacks.
-type Platform struct {
-	Stage    awscdk.Stage
-	Network  *Network
-	Data     *Data
-	Schema   *Schema
-	Identity *Identity
-	API      *API
-}
-
 // NewPlatform declares one environment. A stack uses only the stacks above it.
-func NewPlatform(app awscdk.App, env environments.Environment) *Platform {
+func NewPlatform(app awscdk.App, env environments.Environment) {
 	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{Env: place(env)})
 	if env.Region != "" {
 		// The CDK would look the region's zones up in the account; the environment has named them.
@@ -32,8 +22,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) *Platform {
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)
 	identity := NewIdentity(stage, env)
-	api := NewAPI(stage, env, network, data, schema, identity)
-	return &Platform{Stage: stage, Network: network, Data: data, Schema: schema, Identity: identity, API: api}
+	NewAPI(stage, env, network, data, schema, identity)
 }
 
 // place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
@@ -44,14 +33,9 @@ func place(env environments.Environment) *awscdk.Environment {
 	return &awscdk.Environment{Account: jsii.String(env.Account), Region: jsii.String(env.Region)}
 }
 
-// newStack declares a stack that can be deleted and made again: all it holds is in the program.
-func newStack(stage awscdk.Stage, id, description string) awscdk.Stack {
-	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{Description: jsii.String(description)})
-}
-
-// newStatefulStack declares a stack that holds what cannot be made again. CloudFormation refuses to delete it, unless
-// the environment is disposable.
-func newStatefulStack(stage awscdk.Stage, id, description string, env environments.Environment) awscdk.Stack {
+// newStack declares a stack of the environment. CloudFormation refuses to delete it, unless the environment is
+// disposable: cdk destroy would take the API away before it is refused the database.
+func newStack(stage awscdk.Stage, id, description string, env environments.Environment) awscdk.Stack {
 	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{
 		Description:           jsii.String(description),
 		TerminationProtection: jsii.Bool(!env.Disposable),

@@ -9,22 +9,21 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/schema"
-	migrate "github.com/ashlar-cdk/ashlar/lambdas/migrate/contract"
+	migratefn "github.com/ashlar-cdk/ashlar/lambdas/migrate/contract"
 )
 
 // Schema is the stack that brings the database's schema up to date. The stacks that read and write tables are
 // deployed after it, so no function meets a schema older than itself.
 type Schema struct {
-	Stack   awscdk.Stack
-	Migrate *gofunction.Function
+	Stack awscdk.Stack
 }
 
 // NewSchema declares the migrations.
 func NewSchema(stage awscdk.Stage, env environments.Environment, network *Network, data *Data) *Schema {
-	stack := newStack(stage, "Schema", "Schema migrations, run by the deployment")
+	stack := newStack(stage, "Schema", "Schema migrations, run by the deployment", env)
 	fn := gofunction.New(stack, "Migrate", gofunction.Props{
-		Package:      migrate.Package,
-		Settings:     migrate.Settings{},
+		Package:      migratefn.Package,
+		Settings:     migratefn.Settings{},
 		Description:  "Brings the database's schema up to date while the platform is deployed",
 		VPC:          network.VPC,
 		Timeout:      15 * time.Minute, // a change to a big table takes its time
@@ -33,5 +32,5 @@ func NewSchema(stage awscdk.Stage, env environments.Environment, network *Networ
 	})
 	data.Database.ConnectFrom(fn)
 	mysql.NewMigration(stack, "Migration", fn, schema.Checksum())
-	return &Schema{Stack: stack, Migrate: fn}
+	return &Schema{Stack: stack}
 }

@@ -24,15 +24,7 @@ func refused(t *testing.T, declare func(stack awscdk.Stack), lines ...string) {
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	before := len(*stack.Node().FindAll(""))
-	got := func() (message string) {
-		defer func() {
-			if err, ok := recover().(error); ok {
-				message = err.Error()
-			}
-		}()
-		declare(stack)
-		return ""
-	}()
+	got := panicMessage(func() { declare(stack) })
 	if want := strings.Join(lines, "\n"); got != want {
 		t.Errorf("refused with\n%s\nwant\n%s", got, want)
 	}

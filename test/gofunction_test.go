@@ -102,46 +102,46 @@ func TestAFunctionThatCannotBeIsRefused(t *testing.T) {
 		gofunction.New(stack, "Mail", gofunction.Props{MemoryMiB: 64, Timeout: time.Hour, ReservedConcurrency: -1})
 	},
 		"gofunction: Mail: Package is required; pass the import path of the function's package main",
-		"MemoryMiB: 64, want 128 to 10240",
-		"Timeout: 1h0m0s, want whole seconds, 1s to 15m0s",
-		"ReservedConcurrency: -1, want 0 for none, or more",
+		"gofunction: Mail: MemoryMiB: 64, want 128 to 10240",
+		"gofunction: Mail: Timeout: 1h0m0s, want whole seconds, 1s to 15m0s",
+		"gofunction: Mail: ReservedConcurrency: -1, want 0 for none, or more",
 	)
 }
 
-// failure is what synthesising an app with one function fails with.
-func failure(t *testing.T, context map[string]any, declare func(stack awscdk.Stack)) (message string) {
+// failure is what synthesising an app with one stack fails with. Functions are built only if asked for.
+func failure(t *testing.T, build bool, declare func(stack awscdk.Stack)) string {
 	t.Helper()
-	defer func() {
-		if err, ok := recover().(error); ok {
-			message = err.Error()
-		}
-	}()
-	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir())})
-	declare(awscdk.NewStack(app, jsii.String("Stack"), nil))
-	app.Synth(nil)
-	return ""
+	context := map[string]any{}
+	if !build {
+		context["aws:cdk:bundling-stacks"] = []string{}
+	}
+	return panicMessage(func() {
+		app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir())})
+		declare(awscdk.NewStack(app, jsii.String("Stack"), nil))
+		app.Synth(nil)
+	})
 }
 
 func TestASettingThatNobodyFilledFailsTheSynth(t *testing.T) {
-	message := failure(t, map[string]any{"aws:cdk:bundling-stacks": []string{}}, func(stack awscdk.Stack) {
+	message := failure(t, false, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
 	})
-	if want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing"; !strings.Contains(message, want) {
+	if want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing; set it, or call the grant that fills it"; !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
 
 func TestASettingThatTheFunctionDoesNotReadFailsTheSynth(t *testing.T) {
-	message := failure(t, map[string]any{"aws:cdk:bundling-stacks": []string{}}, func(stack awscdk.Stack) {
+	message := failure(t, false, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(partSettings{Table: "t"})
 	})
-	if want := "[Stack/Mail] TABLE (struct {}): no field reads it"; !strings.Contains(message, want) {
+	if want := "[Stack/Mail] TABLE (struct {}): no field reads it; add the struct that has it to the function's settings"; !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
 
 func TestAFunctionThatDoesNotCompileFailsTheSynthWithTheCompilersMessage(t *testing.T) {
-	message := failure(t, map[string]any{}, func(stack awscdk.Stack) {
+	message := failure(t, true, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "github.com/ashlar-cdk/ashlar/test/testdata/broken"})
 	})
 	if want := "broken.go:4:15: undefined: undefinedFunction"; !strings.Contains(message, want) || !strings.Contains(message, "[Stack/Mail] cannot build") {
@@ -150,12 +150,12 @@ func TestAFunctionThatDoesNotCompileFailsTheSynthWithTheCompilersMessage(t *test
 }
 
 func TestASettingIsNotChangedByAGrant(t *testing.T) {
-	message := failure(t, map[string]any{"aws:cdk:bundling-stacks": []string{}}, func(stack awscdk.Stack) {
+	message := failure(t, false, func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
 		fn.AddSettings(partSettings{Table: "t"})
 		fn.AddSettings(partSettings{Table: "u"})
 	})
-	if want := `gofunction: Stack/Mail/Function: TABLE is "t" already and cannot be "u" as well`; message != want {
+	if want := `gofunction: Stack/Mail: TABLE is "t" already and cannot be "u" as well`; message != want {
 		t.Errorf("failed with %q, want %q", message, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestGoldenTemplates(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range files {
-		if !strings.Contains(strings.Join(golden, "\n"), name) {
+		if !slices.Contains(golden, name) {
 			t.Errorf("%s belongs to no stack; delete it", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestASecondFactorIsOfferedAndIsNeverSMS(t *testing.T) {
 	})
 }
 
-func TestClientsArePublicAndTellNobodyWhoIsAUser(t *testing.T) {
+func TestClientsArePublicAndSignInTellsNobodyWhoIsAUser(t *testing.T) {
 	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		clients := stack.Template.OfType("AWS::Cognito::UserPoolClient")
 		if len(clients) != 2 {
@@ -50,8 +51,12 @@ func TestClientsArePublicAndTellNobodyWhoIsAUser(t *testing.T) {
 			want(t, client, true, "EnableTokenRevocation")
 			want(t, client, []string{"code"}, "AllowedOAuthFlows") // the implicit flow puts tokens into addresses
 			want(t, client, []string{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}, "ExplicitAuthFlows")
-			want(t, client, environment.CallbackURLs, "CallbackURLs")
-			want(t, client, environment.LogoutURLs, "LogoutURLs")
+			callbackURLs, logoutURLs := environment.WebCallbackURLs, environment.WebLogoutURLs
+			if strings.HasPrefix(client.ID, "IdentityUserPoolMobile") {
+				callbackURLs, logoutURLs = environment.MobileCallbackURLs, environment.MobileLogoutURLs
+			}
+			want(t, client, callbackURLs, "CallbackURLs")
+			want(t, client, logoutURLs, "LogoutURLs")
 			want(t, client, 60, "AccessTokenValidity")
 			want(t, client, 60, "IdTokenValidity")
 			want(t, client, 30*24*60, "RefreshTokenValidity")
@@ -66,9 +71,11 @@ func TestAnIdentityThatCannotBeIsRefused(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second})
 	},
-		"identity: Identity: CallbackURLs is required; pass where sign-in may send the user back to",
-		"LogoutURLs is required; pass where sign-out may send the user to",
-		"AccessTokenValidity: 1m0s, want 5m0s to 24h0m0s",
-		"RefreshTokenValidity: 1s, want more than AccessTokenValidity, at most 87600h0m0s",
+		"identity: Identity: WebCallbackURLs is required; pass where sign-in may send the web client's user back to",
+		"identity: Identity: WebLogoutURLs is required; pass where sign-out may send the web client's user to",
+		"identity: Identity: MobileCallbackURLs is required; pass where sign-in may send the mobile app's user back to",
+		"identity: Identity: MobileLogoutURLs is required; pass where sign-out may send the mobile app's user to",
+		"identity: Identity: AccessTokenValidity: 1m0s, want 5m0s to 24h0m0s",
+		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity, at most 87600h0m0s",
 	)
 }

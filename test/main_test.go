@@ -4,7 +4,6 @@ package test
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"maps"
 	"os"
@@ -32,6 +31,10 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("CDK_VALIDATION", "false"); err != nil {
 		panic(err)
 	}
+	var err error
+	if outdirs, err = os.MkdirTemp("", "ashlar-test-"); err != nil {
+		panic(err)
+	}
 	app := newApp()
 	for _, environment := range environments.All() {
 		stacks.NewPlatform(app, environment)
@@ -44,14 +47,19 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	jsii.Close()
+	if err := os.RemoveAll(outdirs); err != nil {
+		panic(err)
+	}
 	os.Exit(code)
 }
 
-// synth synthesises app and reads the stacks of its stages. The files are of no use after that.
+// outdirs holds the cloud assemblies of all tests.
+var outdirs string
+
+// synth synthesises app and reads the stacks of its stages.
 func synth(app awscdk.App) []assembly.Stack {
-	dir := *app.Synth(nil).Directory()
-	found, err := assembly.Read(dir)
-	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+	found, err := assembly.Read(*app.Synth(nil).Directory())
+	if err != nil {
 		panic(err)
 	}
 	return found
@@ -69,7 +77,7 @@ func newApp() awscdk.App {
 		panic(err)
 	}
 	config.Context["aws:cdk:bundling-stacks"] = []string{}
-	outdir, err := os.MkdirTemp("", "ashlar-test-")
+	outdir, err := os.MkdirTemp(outdirs, "")
 	if err != nil {
 		panic(err)
 	}
@@ -118,6 +126,22 @@ func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	if got := resource.At(path...); text(got) != text(want) {
 		t.Errorf("%s: %s is %s, want %s", resource.ID, text(path), text(got), text(want))
 	}
+}
+
+// disposable tells whether the stack's environment is.
+func disposable(stack assembly.Stack) bool {
+	return slices.ContainsFunc(environments.All(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })
+}
+
+// panicMessage is the message of the error that f panics with, or empty.
+func panicMessage(f func()) (message string) {
+	defer func() {
+		if err, ok := recover().(error); ok {
+			message = err.Error()
+		}
+	}()
+	f()
+	return ""
 }
 
 // text is a value as JSON, for comparisons and messages.

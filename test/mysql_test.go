@@ -1,6 +1,7 @@
 package test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		instance := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		group := assembly.Refers(instance.At("VPCSecurityGroups", 0))
+		// Whoever is added here reads and writes everybody's data.
 		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "ProfileSecurityGroup"}
 		if environment.DatabaseProxy {
 			allowed = append(allowed, "DatabaseProxySecurityGroup")
@@ -112,6 +114,8 @@ func TestTheDatabaseIsStrictAndSpeaksTLSOnly(t *testing.T) {
 		want(t, parameters, "mysql8.4", "Family")
 		want(t, parameters, "1", "Parameters", "require_secure_transport")
 		want(t, parameters, "utf8mb4", "Parameters", "character_set_server")
+		want(t, parameters, "2", "Parameters", "innodb_lock_wait_timeout")
+		want(t, parameters, "600", "Parameters", "wait_timeout")
 		if mode, _ := parameters.At("Parameters", "sql_mode").(string); !strings.Contains(mode, "STRICT_TRANS_TABLES") {
 			t.Errorf("the SQL mode is %q, want a strict one", mode)
 		}
@@ -220,34 +224,46 @@ func TestADatabaseThatCannotBeIsRefused(t *testing.T) {
 		"mysql: Database: VPC is required; pass network.VPC")
 	refused(t, func(stack awscdk.Stack) {
 		mysql.New(stack, "Database", mysql.Props{
-			Version: "5.7", StorageGiB: 10, StorageLimitGiB: 10, Replicas: -1, Insights: true, Backups: time.Hour, PasswordAge: time.Hour,
+			Version: "5.7", InstanceClass: "db.t4g.micro", StorageGiB: 10, StorageLimitGiB: 10, Replicas: -1, Insights: true, Backups: time.Hour, PasswordAge: time.Hour,
 		})
 	},
 		"mysql: Database: VPC is required; pass network.VPC",
-		"Version: 5.7, want 8.4 or 8.0",
-		"StorageGiB: 10, want 20 to 65536",
-		"StorageLimitGiB: 10, want at least 10 % above StorageGiB, at most 65536",
-		"Replicas: -1, want 0 to 15",
-		"Insights: true, want false with t4g.micro, or a class from medium up",
-		"Backups: 1h0m0s, want whole days, 24h0m0s to 840h0m0s",
-		"PasswordAge: 1h0m0s, want whole days, 24h0m0s to 24000h0m0s",
+		"mysql: Database: Version: 5.7, want 8.4 or 8.0",
+		"mysql: Database: InstanceClass: db.t4g.micro, want a class without its db., such as t4g.micro",
+		"mysql: Database: StorageGiB: 10, want 20 to 65536",
+		"mysql: Database: StorageLimitGiB: 10, want at least 10 % above StorageGiB, at most 65536",
+		"mysql: Database: Replicas: -1, want 0 to 15",
+		"mysql: Database: Insights: true, want false with db.t4g.micro, or a class from medium up",
+		"mysql: Database: Backups: 1h0m0s, want whole days, 24h0m0s to 840h0m0s",
+		"mysql: Database: PasswordAge: 1h0m0s, want whole days, 24h0m0s to 24000h0m0s",
 	)
 }
 
 func TestOnlyAFunctionInTheVPCIsConnected(t *testing.T) {
-	message := func() (message string) {
-		defer func() {
-			if err, ok := recover().(error); ok {
-				message = err.Error()
-			}
-		}()
+	message := panicMessage(func() {
 		synthesised(func(stack awscdk.Stack) {
 			database := mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
 			database.ConnectFrom(gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/function"}))
 		})
-		return ""
-	}()
-	if want := "mysql: Test/Stack/Function/Function is not in a VPC and cannot reach the database; pass gofunction.Props.VPC"; message != want {
+	})
+	if want := "mysql: Test/Stack/Function is not in a VPC and cannot reach the database; pass gofunction.Props.VPC"; message != want {
 		t.Errorf("refused with %q, want %q", message, want)
 	}
+}
+
+// TestAFirstProxyCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
+func TestAFirstProxyCanBeDeployed(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
+		for _, exported := range []any{
+			map[string]any{"Fn::GetAtt": []string{writer.ID, "Endpoint.Address"}},
+			map[string]any{"Fn::GetAtt": []string{assembly.Refers(writer.At("VPCSecurityGroups", 0)), "GroupId"}},
+		} {
+			if !slices.ContainsFunc(slices.Collect(maps.Values(stack.Template.Outputs)), func(output map[string]any) bool {
+				return output["Export"] != nil && text(output["Value"]) == text(exported)
+			}) {
+				t.Errorf("%s is not exported", text(exported))
+			}
+		}
+	})
 }

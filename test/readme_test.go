@@ -32,8 +32,10 @@ func picture() string {
 	for _, name := range slices.Sorted(maps.Keys(platforms["Prod"])) {
 		stack := platforms["Prod"][name]
 		shape := `["%s"]`
-		if stack.TerminationProtection {
-			shape = `[("%s")]` // a drum, as data stores are drawn
+		for _, resource := range stack.Template.Resources {
+			if stateful[resource.Type] {
+				shape = `[("%s")]` // a drum, as data stores are drawn
+			}
 		}
 		fmt.Fprintf(&drawn, "  %s"+shape+"\n", name, "<b>"+name+"</b><br>"+stack.Template.Description)
 		for _, above := range stack.DependsOn {

@@ -3,6 +3,7 @@ package test
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +14,7 @@ import (
 // stateful are the types of resources that hold what cannot be made again, or that everything else stands in: a new
 // one in their place is a loss or an outage.
 var stateful = map[string]bool{
+	"AWS::ApiGateway::RestApi":     true, // its id is in the address that clients call
 	"AWS::Cognito::UserPool":       true,
 	"AWS::Cognito::UserPoolClient": true, // installed apps know its id
 	"AWS::EC2::Subnet":             true,
@@ -53,31 +55,28 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 	}
 }
 
-func TestStatefulStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
+func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
-		holds := false
-		for _, resource := range stack.Template.Resources {
-			holds = holds || stateful[resource.Type]
-		}
-		if want := holds && stack.Environment != "Dev"; stack.TerminationProtection != want {
+		if want := !disposable(stack); stack.TerminationProtection != want {
 			t.Errorf("termination protection is %t, want %t", stack.TerminationProtection, want)
 		}
 	})
 }
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
-	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "Retain"}
+	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]
 			if !ok {
 				continue
 			}
-			if stack.Environment == "Dev" || resource.At("SourceDBInstanceIdentifier") != nil {
+			if disposable(stack) || resource.At("SourceDBInstanceIdentifier") != nil {
 				want = "Delete" // a replica holds nothing of its own
 			}
-			if resource.DeletionPolicy != want || resource.UpdateReplacePolicy != want {
-				t.Errorf("%s: on deletion %s, on replacement %s, want %s", resource.ID, resource.DeletionPolicy, resource.UpdateReplacePolicy, want)
+			// A replacement knows no failed creation.
+			if replaced := strings.TrimSuffix(want, "ExceptOnCreate"); resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
+				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID, resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
 			}
 		}
 	})

@@ -56,6 +56,7 @@ type Function struct {
 	LogGroup      awslogs.LogGroup
 	SecurityGroup awsec2.SecurityGroup // nil outside a VPC
 
+	path      string // in the construct tree, for messages
 	settings  any
 	variables map[string]string
 	buildErr  error
@@ -74,8 +75,8 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		panic(fmt.Errorf("gofunction: %s: %w", id, err))
 	}
 
-	f := &Function{settings: props.Settings, variables: variables}
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	f := &Function{path: *this.Node().Path(), settings: props.Settings, variables: variables}
 	f.LogGroup = loggroup.New(this, "Logs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
 	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
 
@@ -120,11 +121,11 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 func (f *Function) AddSettings(settings any) {
 	variables, err := lambdaenv.Encode(settings)
 	if err != nil {
-		panic(fmt.Errorf("gofunction: %s: %w", *f.Function.Node().Path(), err))
+		panic(fmt.Errorf("gofunction: %s: %w", f.path, err))
 	}
 	for name, value := range variables {
 		if set, ok := f.variables[name]; ok && set != value {
-			panic(fmt.Errorf("gofunction: %s: %s is %q already and cannot be %q as well", *f.Function.Node().Path(), name, set, value))
+			panic(fmt.Errorf("gofunction: %s: %s is %q already and cannot be %q as well", f.path, name, set, value))
 		}
 		f.variables[name] = value
 	}

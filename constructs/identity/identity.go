@@ -4,6 +4,7 @@ package identity
 import (
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -14,8 +15,10 @@ import (
 
 // Props describes the user pool and its clients. Zero values take the stated default.
 type Props struct {
-	CallbackURLs []string // where sign-in may send the user back to; required
-	LogoutURLs   []string // where sign-out may send the user to; required
+	// Where sign-in may send the user back to, and sign-out. Required. The web client has none of the mobile app's:
+	// on a phone, any app can claim another's scheme.
+	WebCallbackURLs, WebLogoutURLs       []string
+	MobileCallbackURLs, MobileLogoutURLs []string
 
 	AccessTokenValidity  time.Duration // of access and ID tokens; default: 1 h, the service's limits are 5 min and 24 h
 	RefreshTokenValidity time.Duration // how long a user stays signed in; default: 30 days, at most 10 years
@@ -24,6 +27,9 @@ type Props struct {
 
 // An Identity is a user pool and the clients that users sign in with. What a user is identified by cannot be changed
 // once the pool exists: CloudFormation would replace it, and all users would be gone.
+//
+// Sign-in and the recovery of an account tell nobody whether an address has one. Sign-up does, by Cognito's design,
+// wherever the address is the user name; ADR 9 says why it is.
 type Identity struct {
 	UserPool     awscognito.UserPool
 	WebClient    awscognito.UserPoolClient
@@ -34,6 +40,10 @@ type Identity struct {
 func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
+	removalPolicy := awscdk.RemovalPolicy_RETAIN
+	if props.Disposable {
+		removalPolicy = awscdk.RemovalPolicy_DESTROY
+	}
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	pool := awscognito.NewUserPool(this, jsii.String("UserPool"), &awscognito.UserPoolProps{
 		SelfSignUpEnabled:   jsii.Bool(true),
@@ -59,18 +69,18 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 		MfaSecondFactor:    &awscognito.MfaSecondFactor{Otp: jsii.Bool(true), Sms: jsii.Bool(false)},
 		AccountRecovery:    awscognito.AccountRecovery_EMAIL_ONLY,
 		DeletionProtection: jsii.Bool(!props.Disposable),
-		RemovalPolicy:      convert.RemovalPolicy(props.Disposable),
+		RemovalPolicy:      removalPolicy,
 	})
 	return &Identity{
 		UserPool:     pool,
-		WebClient:    newClient(pool, "Web", props),
-		MobileClient: newClient(pool, "Mobile", props),
+		WebClient:    newClient(pool, "Web", props.WebCallbackURLs, props.WebLogoutURLs, props),
+		MobileClient: newClient(pool, "Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs, props),
 	}
 }
 
 // newClient declares a public client: it cannot keep a secret, so it has none and proves itself by PKCE, which
 // Cognito asks of the authorisation code grant when a client sends a challenge.
-func newClient(pool awscognito.UserPool, id string, props Props) awscognito.UserPoolClient {
+func newClient(pool awscognito.UserPool, id string, callbackURLs, logoutURLs []string, props Props) awscognito.UserPoolClient {
 	return pool.AddClient(jsii.String(id), &awscognito.UserPoolClientOptions{
 		GenerateSecret:             jsii.Bool(false),
 		PreventUserExistenceErrors: jsii.Bool(true),
@@ -79,8 +89,8 @@ func newClient(pool awscognito.UserPool, id string, props Props) awscognito.User
 		OAuth: &awscognito.OAuthSettings{
 			Flows:        &awscognito.OAuthFlows{AuthorizationCodeGrant: jsii.Bool(true)},
 			Scopes:       &[]awscognito.OAuthScope{awscognito.OAuthScope_OPENID(), awscognito.OAuthScope_EMAIL(), awscognito.OAuthScope_PROFILE()},
-			CallbackUrls: jsii.Strings(props.CallbackURLs...),
-			LogoutUrls:   jsii.Strings(props.LogoutURLs...),
+			CallbackUrls: jsii.Strings(callbackURLs...),
+			LogoutUrls:   jsii.Strings(logoutURLs...),
 		},
 		SupportedIdentityProviders: &[]awscognito.UserPoolClientIdentityProvider{awscognito.UserPoolClientIdentityProvider_COGNITO()},
 		AccessTokenValidity:        convert.Duration(props.AccessTokenValidity),
@@ -103,8 +113,10 @@ func (p Props) withDefaults() Props {
 func (p Props) check(id string) {
 	const day = 24 * time.Hour
 	check.Props("identity", id,
-		check.Required("CallbackURLs", len(p.CallbackURLs) > 0, "pass where sign-in may send the user back to"),
-		check.Required("LogoutURLs", len(p.LogoutURLs) > 0, "pass where sign-out may send the user to"),
+		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0, "pass where sign-in may send the web client's user back to"),
+		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0, "pass where sign-out may send the web client's user to"),
+		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0, "pass where sign-in may send the mobile app's user back to"),
+		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0, "pass where sign-out may send the mobile app's user to"),
 		check.That("AccessTokenValidity", p.AccessTokenValidity, p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day, "5m0s to 24h0m0s"),
 		check.That("RefreshTokenValidity", p.RefreshTokenValidity, p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day, "more than AccessTokenValidity, at most 87600h0m0s"),
 	)

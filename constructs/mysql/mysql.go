@@ -4,6 +4,7 @@ package mysql
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type Version string
 
 // The versions that RDS offers. 8.0 left standard support on 31 July 2026: AWS bills its extended support by the
 // vCPU and hour ("Amazon RDS Extended Support" in the Amazon RDS User Guide), so choose it only on the way to 8.4.
+// Replicas have to be upgraded before their source: take them away for the change.
 const (
 	Version84 Version = "8.4"
 	Version80 Version = "8.0"
@@ -37,15 +39,19 @@ const Port = 3306
 
 const day = 24 * time.Hour
 
+var instanceClass = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
+
 // Props describes the database. Zero values take the stated default.
 type Props struct {
-	VPC awsec2.IVpc // required; the database lives in its isolated subnets
+	// VPC is required. The database lives in its isolated subnets; its private ones need a way to Secrets Manager, by
+	// NAT or an interface endpoint, for the functions that connect and for the rotation.
+	VPC awsec2.IVpc
 
 	Version         Version       // default: 8.4; a downgrade is not possible
 	InstanceClass   string        // without "db."; default: t4g.micro
 	StorageGiB      int           // default: 20; storage never shrinks
 	StorageLimitGiB int           // where storage autoscaling stops; default: twice StorageGiB
-	DatabaseName    string        // the schema that is made with the instance; default: app; a change replaces the database
+	DatabaseName    string        // the schema that is made with the instance; default: app; it cannot be changed, since CloudFormation does not replace an instance with a name
 	MultiAZ         bool          // keep a standby in a second zone
 	Replicas        int           // read replicas; default: 0
 	Proxy           bool          // put RDS Proxy between functions and the writer
@@ -114,6 +120,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		CopyTagsToSnapshot:        jsii.Bool(true),
 		DeleteAutomatedBackups:    jsii.Bool(props.Disposable),
 		AutoMinorVersionUpgrade:   jsii.Bool(true),
+		AllowMajorVersionUpgrade:  jsii.Bool(true), // when Version is changed; it never happens by itself
 		CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
 		EnablePerformanceInsights: insights(props),
 		DeletionProtection:        jsii.Bool(!props.Disposable),
@@ -125,6 +132,10 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	})
 	logs.createBefore(d.Instance)
 	d.Secret = d.Instance.Secret()
+	if !props.Disposable {
+		// A snapshot is of no use without its password.
+		d.Instance.Node().FindChild(jsii.String("Secret")).(awscdk.Resource).ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
+	}
 	d.rotate(this, props)
 
 	for i := range props.Replicas {
@@ -160,9 +171,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 // ConnectFrom lets fn, which must be in the VPC and hold a [mysqlconn.Settings] among its settings, use the
 // database: it opens the network path, allows fn to read the secret, and tells it where everything is.
 func (d *Database) ConnectFrom(fn *gofunction.Function) {
-	if fn.SecurityGroup == nil {
-		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", *fn.Function.Node().Path()))
-	}
+	requireVPC(fn)
 	settings := mysqlconn.Settings{
 		SecretARN:  *d.Secret.SecretArn(),
 		WriterHost: *d.Instance.DbInstanceEndpointAddress(),
@@ -193,6 +202,7 @@ func (d *Database) ConnectFrom(fn *gofunction.Function) {
 // fn handles CloudFormation's custom resource events. When a deployment is rolled back, it is told to migrate to the
 // version before, and has to take that for done: schemas only grow.
 func NewMigration(scope constructs.Construct, id string, fn *gofunction.Function, version string) awscdk.CustomResource {
+	requireVPC(fn)
 	migration := awscdk.NewCustomResource(scope, jsii.String(id), &awscdk.CustomResourceProps{
 		ResourceType: jsii.String("Custom::Migration"),
 		ServiceToken: fn.Function.FunctionArn(),
@@ -203,6 +213,13 @@ func NewMigration(scope constructs.Construct, id string, fn *gofunction.Function
 	// The permission and the network path are resources of their own, and have to stand first.
 	migration.Node().AddDependency(fn.Role, fn.SecurityGroup)
 	return migration
+}
+
+func requireVPC(fn *gofunction.Function) {
+	if fn.SecurityGroup == nil {
+		path := *fn.Function.Node().Scope().Node().Path()
+		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", path))
+	}
 }
 
 // rotate has the password changed by AWS's own rotation function, from the Serverless Application Repository. It lives
@@ -276,6 +293,12 @@ func newParameterGroup(scope constructs.Construct, engine awsrds.IInstanceEngine
 		"require_secure_transport": jsii.String("1"),
 		// MySQL's own default, said aloud: a group that somebody loosened would let truncated values in.
 		"sql_mode": jsii.String("ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"),
+		// A lock must not outlive the request that waits for it. Said here and not by each session: a session that sets
+		// these is pinned to its connection by RDS Proxy.
+		"innodb_lock_wait_timeout": jsii.String("2"), // seconds
+		"lock_wait_timeout":        jsii.String("2"),
+		// Lambda drops idle processes without a word, and the server would keep their connections for eight hours.
+		"wait_timeout": jsii.String("600"), // seconds
 		// Slow queries are exported to CloudWatch, from files only.
 		"slow_query_log":  jsii.String("1"),
 		"long_query_time": jsii.String("1"), // second; a request has a few in all
@@ -345,6 +368,7 @@ func (p Props) check(id string) {
 	check.Props("mysql", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80, "8.4 or 8.0"),
+		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass), "a class without its db., such as t4g.micro"),
 		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536, "20 to 65536"),
 		check.That("StorageLimitGiB", p.StorageLimitGiB, p.StorageLimitGiB*10 >= p.StorageGiB*11 && p.StorageLimitGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
 		check.That("Replicas", p.Replicas, p.Replicas >= 0 && p.Replicas <= 15, "0 to 15"),

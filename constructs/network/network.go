@@ -17,7 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
-	closedefaultsecuritygroup "github.com/ashlar-cdk/ashlar/lambdas/closedefaultsecuritygroup/contract"
+	closedefaultsecuritygroupfn "github.com/ashlar-cdk/ashlar/lambdas/closedefaultsecuritygroup/contract"
 )
 
 // maxZones is how many zones the addresses are laid out for: a VPC may grow to so many without a subnet moving.
@@ -92,7 +92,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Props) {
 	group := n.VPC.VpcDefaultSecurityGroup()
 	fn := gofunction.New(scope, "CloseDefaultSecurityGroup", gofunction.Props{
-		Package:      closedefaultsecuritygroup.Package,
+		Package:      closedefaultsecuritygroupfn.Package,
 		Description:  "Takes the rules out of the VPC's default security group",
 		Timeout:      time.Minute,
 		LogRetention: props.LogRetention,

@@ -67,6 +67,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 			MaxAge:       convert.Duration(time.Hour),
 		},
 	})
+	api.Node().TryRemoveChild(jsii.String("Endpoint")) // the CDK's own output: which there are is the stack's affair
 	// The service would make this group itself and keep it for ever; the name is what it looks for.
 	executionLogs := loggroup.New(this, "ExecutionLogs", loggroup.Props{
 		Name:      "API-Gateway-Execution-Logs_" + *api.RestApiId() + "/" + props.Version,
@@ -74,17 +75,25 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	})
 	api.DeploymentStage().Node().AddDependency(executionLogs)
 
-	// An answer that the gateway gives by itself holds no data, so any origin may read it; without the header a
-	// browser would show its client a network error instead of the status.
-	answerErrors := func(id string, responses awsapigateway.ResponseType) {
+	// What the gateway answers by itself has the shape and, where the functions have one too, the code of their errors.
+	// It holds no data, so any origin may read it; without the header a browser would show its client a network error
+	// instead of the status.
+	answer := func(id string, kind awsapigateway.ResponseType, code, message string) {
 		api.AddGatewayResponse(jsii.String(id), &awsapigateway.GatewayResponseOptions{
-			Type:            responses,
+			Type:            kind,
 			ResponseHeaders: &map[string]*string{"Access-Control-Allow-Origin": jsii.String("'*'")},
-			Templates:       &map[string]*string{"application/json": jsii.String(gatewayError)},
+			Templates: &map[string]*string{"application/json": jsii.String(
+				`{"error":{"code":"` + code + `","message":` + message + `,"requestId":"$context.requestId"}}`)},
 		})
 	}
-	answerErrors("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX())
-	answerErrors("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX())
+	answer("Unauthorized", awsapigateway.ResponseType_UNAUTHORIZED(), "unauthenticated", `"Sign in and send your token in the Authorization header."`)
+	answer("ExpiredToken", awsapigateway.ResponseType_EXPIRED_TOKEN(), "unauthenticated", `"Your token has expired; sign in again or refresh it."`)
+	answer("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "invalid_body", `"The body does not have the fields that it should have, or one is too long."`)
+	answer("RequestTooLarge", awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "body_too_large", `"The body is larger than 10 MB; shorten it."`)
+	answer("Throttled", awsapigateway.ResponseType_THROTTLED(), "throttled", `"Too many requests at once; try again in a second."`)
+	// The rest are mistakes in the request's form or ours. messageString comes with its quotes.
+	answer("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX(), "$context.error.responseType", "$context.error.messageString")
+	answer("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX(), "$context.error.responseType", "$context.error.messageString")
 	return &API{
 		RestAPI: api,
 		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(this, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
@@ -129,9 +138,6 @@ func modelID(method, path string) string {
 	}
 	return id + "Body"
 }
-
-// gatewayError has the shape of the functions' own errors, so that a client reads one kind.
-const gatewayError = `{"error":{"code":"$context.error.responseType","message":$context.error.messageString,"requestId":"$context.requestId"}}`
 
 // accessLogFormat is one JSON object a request, without bodies and tokens.
 func accessLogFormat() string {

@@ -33,7 +33,11 @@ func StartCloudFormation(t testing.TB) *CloudFormation {
 		if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || r.Method != http.MethodPut {
 			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object", r.Method, err)
 		}
-		c.answers <- answer
+		select {
+		case c.answers <- answer:
+		default:
+			t.Error("awstest: an event was answered twice")
+		}
 	})
 	return c
 }
@@ -64,7 +68,7 @@ func (c *CloudFormation) Response(t testing.TB) CustomResourceResponse {
 	case answer := <-c.answers:
 		return answer
 	default:
-		t.Fatal("awstest: CloudFormation was told nothing, and would wait for an hour")
+		t.Fatal("awstest: CloudFormation was told nothing, and would wait until the resource's ServiceTimeout")
 		return CustomResourceResponse{}
 	}
 }

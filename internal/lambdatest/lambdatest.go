@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// InitTimeout is how long a process may take until it asks for its first event, as on the service.
-const InitTimeout = 10 * time.Second
+// initTimeout is how long a process may take until it asks for its first event, as on the service.
+const initTimeout = 10 * time.Second
 
 // Build compiles the main package at importPath for this machine, without C as a deployed function is, and returns
 // the executable. It is gone when the test ends: a test that starts several functions builds once.
@@ -200,7 +200,7 @@ func (f *Function) start(ctx context.Context) error {
 	}
 	f.process = process
 	f.processes++
-	ctx, cancel := context.WithTimeoutCause(ctx, InitTimeout, &TimeoutError{Timeout: InitTimeout})
+	ctx, cancel := context.WithTimeoutCause(ctx, initTimeout, &TimeoutError{Timeout: initTimeout})
 	defer cancel()
 	select {
 	case <-f.process.idle:

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -21,17 +22,31 @@ func NewProfiles(databases *mysqlconn.Databases) *Profiles {
 	return &Profiles{databases: databases}
 }
 
-// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old;
-// a profile that the replica does not have is looked for at the writer before it is [profile.ErrNotFound].
+// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old.
+// The writer is asked for what the replica does not have yet, and in its place while the replica is away, as it is
+// when RDS patches it: the replica has half of ctx's time to answer.
 func (s *Profiles) Get(ctx context.Context, subject string) (profile.Profile, error) {
-	found, err := s.get(ctx, s.databases.Reader, subject)
-	if errors.Is(err, sql.ErrNoRows) && s.databases.Reader != s.databases.Writer {
+	found, err := s.getFromReplica(ctx, subject)
+	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, mysqlconn.ErrUnavailable) {
 		found, err = s.get(ctx, s.databases.Writer, subject)
 	}
 	if err != nil {
 		return profile.Profile{}, asProfileError("get profile", err)
 	}
 	return found, nil
+}
+
+// getFromReplica fails with [sql.ErrNoRows] when there is no replica.
+func (s *Profiles) getFromReplica(ctx context.Context, subject string) (profile.Profile, error) {
+	if s.databases.Reader == s.databases.Writer {
+		return profile.Profile{}, sql.ErrNoRows
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	return s.get(ctx, s.databases.Reader, subject)
 }
 
 func (s *Profiles) get(ctx context.Context, db *sql.DB, subject string) (found profile.Profile, err error) {

@@ -3,6 +3,8 @@ package mysqlstore_test
 import (
 	"context"
 	"errors"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +29,17 @@ func start(t *testing.T) (*mysqlstore.Profiles, *mysqltest.Server, *mysqltest.Da
 	t.Helper()
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
+	return storeIn(t, database), server, database
+}
+
+// storeIn returns the empty store in an empty database.
+func storeIn(t *testing.T, database *mysqltest.Database) *mysqlstore.Profiles {
+	t.Helper()
 	databases := database.Open(t)
 	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
 		t.Fatal(err)
 	}
-	return mysqlstore.NewProfiles(databases), server, database
+	return mysqlstore.NewProfiles(databases)
 }
 
 func put(t *testing.T, store *mysqlstore.Profiles, p profile.Profile) profile.Profile {
@@ -65,7 +73,7 @@ func TestGetReturnsWhatWasPut(t *testing.T) {
 func TestPutAgainKeepsTheCreation(t *testing.T) {
 	store, _, _ := start(t)
 	first := put(t, store, ada)
-	changed := profile.Profile{Subject: ada.Subject, DisplayName: "Augusta", Bio: "", Language: ""}
+	changed := profile.Profile{Subject: ada.Subject, DisplayName: "Ada the Second", Bio: "", Language: ""}
 	second := put(t, store, changed)
 	if diff := cmp.Diff(changed, second, ignoreTimes); diff != "" {
 		t.Error(diff)
@@ -103,6 +111,34 @@ func TestGetAsksTheWriterForWhatTheReplicaLacks(t *testing.T) {
 	put(t, mysqlstore.NewProfiles(replica), old)
 	if got, err := store.Get(t.Context(), ada.Subject); err != nil || got.DisplayName != old.DisplayName {
 		t.Errorf("once the replica has it: %v, %v; want the replica's", got, err)
+	}
+}
+
+func TestGetAsksTheWriterWhileTheReplicaIsAway(t *testing.T) {
+	server := mysqltest.Start(t)
+	database := server.NewDatabase(t)
+	// Nobody takes the calls that this host's kernel accepts. It is a loopback address that Linux has and nobody uses.
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.2", strconv.Itoa(server.Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	put(t, storeIn(t, database), ada)
+	for name, host := range map[string]string{"gone": "replica.invalid", "silent": "127.0.0.2"} {
+		t.Run(name, func(t *testing.T) {
+			settings := database.Settings()
+			settings.ReaderHosts = []string{host}
+			databases, err := mysqlconn.Open(settings, database)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = databases.Close() })
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if got, err := mysqlstore.NewProfiles(databases).Get(ctx, ada.Subject); err != nil || got.DisplayName != ada.DisplayName {
+				t.Errorf("got %v, %v; want the writer's", got, err)
+			}
+		})
 	}
 }
 

@@ -7,16 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/dolthub/vitess/go/mysql"
 )
 
 // Every fault below is armed by its call, met by the code under test, and over by itself. One that was never met
 // fails the test.
-
-// pollInterval is how often a condition is asked for.
-const pollInterval = 10 * time.Millisecond
 
 // RotatePassword gives the user a new password. Connections that there are stay.
 func (d *Database) RotatePassword(t testing.TB) {
@@ -27,7 +23,7 @@ func (d *Database) RotatePassword(t testing.TB) {
 	d.server.exec(t, "ALTER USER '"+d.User+"'@'%' IDENTIFIED BY '"+d.password+"'")
 }
 
-// KillConnections kills the user's connections, of which there must be one, and returns when they are gone.
+// KillConnections kills the user's connections, of which there must be at least one, and returns when they are gone.
 func (d *Database) KillConnections(t testing.TB) {
 	t.Helper()
 	if d.kill(t) == 0 {
@@ -38,7 +34,7 @@ func (d *Database) KillConnections(t testing.TB) {
 func (d *Database) kill(t testing.TB) int {
 	t.Helper()
 	killed := map[int64]bool{}
-	gone := eventually(pollInterval, func() bool {
+	gone := eventually(func() bool {
 		rows, err := d.server.Admin.Query("SELECT id FROM information_schema.processlist WHERE user = ?", d.User)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +83,11 @@ func (s *Server) Failover(t testing.TB) {
 		})
 	} else {
 		s.exec(t, "SET GLOBAL read_only = ON")
-		end = func() { s.exec(t, "SET GLOBAL read_only = OFF") }
+		end = func() { // on the relay's goroutine
+			if _, err := s.Admin.Exec("SET GLOBAL read_only = OFF"); err != nil {
+				t.Errorf("Failover: %v", err)
+			}
+		}
 	}
 	over := false
 	s.relay.mu.Lock()
@@ -116,7 +116,7 @@ func (d *Database) Deadlock(t testing.TB, table, column, value string) {
 	d.lock(t, other, table, column, value, "LOCK IN SHARE MODE")
 	before := d.server.metric(t, "lock_deadlocks")
 	d.after(t, func() {
-		if !eventually(pollInterval, func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }) {
+		if !eventually(func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }) {
 			t.Error("Deadlock: nobody writes the row")
 		} else {
 			d.run(t, other, "UPDATE "+d.Name+"."+table+" SET "+column+" = "+column+" WHERE "+column+" = ?", value)
@@ -139,7 +139,7 @@ func (d *Database) LockTimeout(t testing.TB, table, column, value string) {
 	other := d.begin(t)
 	d.lock(t, other, table, column, value, "FOR UPDATE")
 	d.after(t, func() {
-		if !eventually(pollInterval, func() bool { return d.server.metric(t, "lock_timeouts") > before }) {
+		if !eventually(func() bool { return d.server.metric(t, "lock_timeouts") > before }) {
 			t.Error("LockTimeout: nobody waits for the row and gives up")
 		}
 		_ = other.Rollback()

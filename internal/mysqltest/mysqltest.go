@@ -154,14 +154,25 @@ func (s *Server) NewDatabase(t testing.TB) *Database {
 
 // Settings are those of a function that is connected to the database.
 func (d *Database) Settings() mysqlconn.Settings {
-	return mysqlconn.Settings{SecretARN: "arn:aws:secretsmanager:eu-central-1:111122223333:secret:database-" + d.User,
+	return mysqlconn.Settings{SecretARN: "arn:aws:secretsmanager:eu-central-1:111111111111:secret:database-" + d.User,
 		WriterHost: d.server.Host, Port: d.server.Port, Name: d.Name}
 }
 
 // Open returns the database as a function opens it, until t ends.
-func (d *Database) Open(t testing.TB, options ...mysqlconn.Option) *mysqlconn.Databases {
+func (d *Database) Open(t testing.TB) *mysqlconn.Databases {
 	t.Helper()
-	databases, err := mysqlconn.Open(d.Settings(), d, options...)
+	return d.open(t, mysqlconn.Open)
+}
+
+// OpenForMigration returns the database as the migrate function opens it, until t ends.
+func (d *Database) OpenForMigration(t testing.TB) *mysqlconn.Databases {
+	t.Helper()
+	return d.open(t, mysqlconn.OpenForMigration)
+}
+
+func (d *Database) open(t testing.TB, open func(mysqlconn.Settings, mysqlconn.Secrets) (*mysqlconn.Databases, error)) *mysqlconn.Databases {
+	t.Helper()
+	databases, err := open(d.Settings(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,9 +213,12 @@ func (d *Database) Fetches() int {
 	return d.fetches
 }
 
+// pollInterval is how often a condition is asked for.
+const pollInterval = 10 * time.Millisecond
+
 // eventually waits for a condition that another process or goroutine brings about.
-func eventually(interval time.Duration, condition func() bool) bool {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(interval) {
+func eventually(condition func() bool) bool {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(pollInterval) {
 		if condition() {
 			return true
 		}

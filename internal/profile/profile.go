@@ -53,6 +53,11 @@ func (e *InvalidError) Error() string {
 	return "invalid profile: " + strings.Join(texts, "; ")
 }
 
+// ValidSubject tells whether s can be the subject of a profile.
+func ValidSubject(s string) bool {
+	return empty(s) == "" && notVisibleASCII(s) == "" && tooLong(s, MaxSubject) == ""
+}
+
 // Validate returns nil or an [*InvalidError] with all problems. Times are not looked at: the store sets them.
 func (p Profile) Validate() error {
 	var invalid InvalidError

@@ -11,7 +11,7 @@ import (
 )
 
 func valid() profile.Profile {
-	return profile.Profile{Subject: "1f0c9b1e-0001", DisplayName: "Ada", Bio: "First programmer.\n\tSecond line.", Language: "en-GB"}
+	return profile.Profile{Subject: "1f0c9b1e-0001", DisplayName: "Ada", Bio: "Cuts stones.\n\tSecond line.", Language: "en-GB"}
 }
 
 func TestValidProfiles(t *testing.T) {

@@ -15,13 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
-	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
 func start(t *testing.T) (*mysqltest.Database, *sql.DB) {
 	t.Helper()
 	database := mysqltest.Start(t).NewDatabase(t)
-	return database, database.Open(t, mysqlconn.LongStatements()).Writer
+	return database, database.OpenForMigration(t).Writer
 }
 
 // files makes migrations of statements, numbered from 1.
@@ -78,7 +77,7 @@ func TestTwoAtOnceApplyEachMigrationOnce(t *testing.T) {
 	errs := make(chan error)
 	const callers = 4
 	for range callers {
-		other := database.Open(t, mysqlconn.LongStatements()).Writer
+		other := database.OpenForMigration(t).Writer
 		go func() {
 			_, err := up(t.Context(), other, steps)
 			errs <- err
@@ -97,7 +96,7 @@ func TestTwoAtOnceApplyEachMigrationOnce(t *testing.T) {
 	}
 }
 
-// TestTheSecondWaitsForTheFirst holds the lock that Up takes, and sees Up wait for it and then go on.
+// TestTheSecondWaitsForTheFirst holds the lock that Up takes, and sees Up wait for it in vain, and not in vain.
 func TestTheSecondWaitsForTheFirst(t *testing.T) {
 	database, db := start(t)
 	unlock, err := lock(t.Context(), db)
@@ -174,7 +173,7 @@ func TestMigrationsAreOneStatementUp(t *testing.T) {
 		t.Fatalf("%d migrations, %v", len(paths), err)
 	}
 	for i, path := range paths {
-		if !name.MatchString(path) || path[:4] != "000"+string(rune('1'+i)) {
+		if !name.MatchString(path) || path[:4] != fmt.Sprintf("%04d", i+1) {
 			t.Errorf("%s: want a name such as 0001_profiles.sql, numbered without a gap", path)
 		}
 		content, err := fs.ReadFile(migrations(), path)

@@ -20,8 +20,7 @@ const (
 	// physicalID never changes: CloudFormation deletes what a changed id stood for.
 	physicalID = "database-schema"
 
-	// answerTime is kept of the function's own time to tell CloudFormation how it went. A function that is cut off
-	// without an answer leaves the deployment waiting for an hour.
+	// answerTime is kept of the function's own time to tell CloudFormation how it went, and why.
 	answerTime = 10 * time.Second
 
 	// maxReason keeps the whole response well below the 4096 bytes that CloudFormation takes.
@@ -37,9 +36,9 @@ type handler struct {
 	migrate  func(context.Context, *sql.DB) (schema.Result, error)
 }
 
-// handle is a [cfn.CustomResourceFunction]. Its data is Version, the number of the schema's last migration. The error
+// Handle is a [cfn.CustomResourceFunction]. Its data is Version, the number of the schema's last migration. The error
 // becomes the reason by which the deployment fails.
-func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+func (h *handler) Handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	if event.RequestType == cfn.RequestDelete {
 		return physicalID, nil, nil // the data outlives the resource
 	}
@@ -57,7 +56,7 @@ func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[strin
 	return physicalID, map[string]any{"Version": result.Version}, nil
 }
 
-func (h handler) up(ctx context.Context) (schema.Result, error) {
+func (h *handler) up(ctx context.Context) (schema.Result, error) {
 	if err := h.connect(ctx); err != nil {
 		return schema.Result{}, fmt.Errorf("connect: %w", err)
 	}
@@ -65,7 +64,7 @@ func (h handler) up(ctx context.Context) (schema.Result, error) {
 }
 
 // connect waits for a database that is only just being created, or whose secret is.
-func (h handler) connect(ctx context.Context) error {
+func (h *handler) connect(ctx context.Context) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = longestPause
 	var last error

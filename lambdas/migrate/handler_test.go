@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -14,50 +12,50 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/schema"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-type answer struct {
-	Status             string
-	Reason             string
-	PhysicalResourceID string `json:"PhysicalResourceId"`
-	Data               map[string]any
-}
-
 // invoke sends an event as CloudFormation does and returns the answer that it gets.
-func invoke(t *testing.T, ctx context.Context, h handler, request cfn.RequestType) answer {
+func invoke(t *testing.T, ctx context.Context, h *handler, request cfn.RequestType) awstest.CustomResourceResponse {
 	t.Helper()
-	answers := make(chan answer, 1)
-	cloudFormation := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		var got answer
-		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
-			t.Error(err)
-		}
-		answers <- got
-	}))
-	defer cloudFormation.Close()
-	event := cfn.Event{RequestType: request, RequestID: "request", PhysicalResourceID: physicalID, ResponseURL: cloudFormation.URL}
-	if _, err := cfn.LambdaWrap(h.handle)(ctx, event); err != nil {
+	cloudFormation := awstest.StartCloudFormation(t)
+	var event cfn.Event
+	if err := json.Unmarshal(cloudFormation.Event(t, "testdata/"+strings.ToLower(string(request))+".json"), &event); err != nil {
 		t.Fatal(err)
 	}
-	return <-answers
+	if _, err := cfn.LambdaWrap(h.Handle)(ctx, event); err != nil {
+		t.Fatal(err)
+	}
+	return cloudFormation.Response(t)
 }
 
-func migrating(t *testing.T, database *mysqltest.Database) handler {
+func migrating(t *testing.T, database *mysqltest.Database) *handler {
 	t.Helper()
-	return handler{database: database.Open(t, mysqlconn.LongStatements()).Writer, migrate: schema.Up}
+	return &handler{database: database.OpenForMigration(t).Writer, migrate: schema.Up}
+}
+
+// latest is what bringing an empty database up to date comes to.
+func latest(t *testing.T, server *mysqltest.Server) schema.Result {
+	t.Helper()
+	result, err := schema.Up(t.Context(), server.NewDatabase(t).OpenForMigration(t).Writer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
 }
 
 func TestCreateAndUpdateMigrate(t *testing.T) {
-	h := migrating(t, mysqltest.Start(t).NewDatabase(t))
+	server := mysqltest.Start(t)
+	h := migrating(t, server.NewDatabase(t))
+	version := float64(latest(t, server).Version)
 	for _, request := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
-		want := answer{Status: "SUCCESS", PhysicalResourceID: "database-schema", Data: map[string]any{"Version": 1.0}}
-		if diff := cmp.Diff(want, invoke(t, t.Context(), h, request)); diff != "" {
-			t.Errorf("%s: %s", request, diff)
+		got := invoke(t, t.Context(), h, request)
+		if got.Status != "SUCCESS" || got.PhysicalResourceID != "database-schema" || got.Data["Version"] != version {
+			t.Errorf("%s: got %+v, want success at version %v", request, got, version)
 		}
 	}
 	var profiles int
@@ -69,9 +67,8 @@ func TestCreateAndUpdateMigrate(t *testing.T) {
 func TestDeleteKeepsTheData(t *testing.T) {
 	h := migrating(t, mysqltest.Start(t).NewDatabase(t))
 	invoke(t, t.Context(), h, cfn.RequestCreate)
-	want := answer{Status: "SUCCESS", PhysicalResourceID: "database-schema"}
-	if diff := cmp.Diff(want, invoke(t, t.Context(), h, cfn.RequestDelete)); diff != "" {
-		t.Error(diff)
+	if got := invoke(t, t.Context(), h, cfn.RequestDelete); got.Status != "SUCCESS" || got.PhysicalResourceID != "database-schema" {
+		t.Errorf("got %+v", got)
 	}
 	var profiles int
 	if err := h.database.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM profiles").Scan(&profiles); err != nil {
@@ -146,7 +143,7 @@ func TestASecretThatCannotBeUsedFailsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = databases.Close() })
-	got := invoke(t, t.Context(), handler{database: databases.Writer, migrate: schema.Up}, cfn.RequestCreate)
+	got := invoke(t, t.Context(), &handler{database: databases.Writer, migrate: schema.Up}, cfn.RequestCreate)
 	if got.Status != "FAILED" || !strings.Contains(got.Reason, "is not a JSON object") || strings.Contains(got.Reason, "hunter2") {
 		t.Errorf("got %+v", got)
 	}

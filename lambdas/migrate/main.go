@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -21,13 +22,14 @@ import (
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger()) // the cfn package's own lines go through it too
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	aws, err := config.LoadDefaultConfig(context.Background())
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	databases, err := mysqlconn.OpenForMigration(settings.Database, secretsmanager.NewFromConfig(awsConfig))
 	if err != nil {
 		panic(err)
 	}
-	databases, err := mysqlconn.Open(settings.Database, secretsmanager.NewFromConfig(aws), mysqlconn.LongStatements())
-	if err != nil {
-		panic(err)
-	}
-	lambda.Start(cfn.LambdaWrap(handler{database: databases.Writer, migrate: schema.Up}.handle))
+	h := &handler{database: databases.Writer, migrate: schema.Up}
+	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

@@ -82,6 +82,7 @@ func (h *handler) Handle(ctx context.Context, request events.APIGatewayProxyRequ
 	}
 	if origin := headerValue(request, "Origin"); slices.Contains(h.allowedOrigins, origin) {
 		header["Access-Control-Allow-Origin"] = origin
+		header["Access-Control-Expose-Headers"] = "Retry-After" // a browser keeps all others from the client
 	}
 	answer, err := h.serve(ctx, request)
 	if err != nil {
@@ -197,12 +198,8 @@ func refuseProfile(invalid *profile.InvalidError) *refusal {
 func subjectOf(request events.APIGatewayProxyRequest) (string, error) {
 	claims, _ := request.RequestContext.Authorizer["claims"].(map[string]any)
 	subject, _ := claims["sub"].(string)
-	if invalid, ok := errors.AsType[*profile.InvalidError](profile.Profile{Subject: subject}.Validate()); ok {
-		for _, problem := range invalid.Problems {
-			if problem.Field == "Subject" {
-				return "", &refusal{status: http.StatusUnauthorized, Code: "unauthenticated", Message: "Sign in and send your token in the Authorization header."}
-			}
-		}
+	if !profile.ValidSubject(subject) {
+		return "", &refusal{status: http.StatusUnauthorized, Code: "unauthenticated", Message: "Sign in and send your token in the Authorization header."}
 	}
 	return subject, nil
 }

@@ -123,10 +123,11 @@ func TestProfileIsReadAndReplaced(t *testing.T) {
 			want := events.APIGatewayProxyResponse{
 				StatusCode: 200,
 				Headers: map[string]string{
-					"Content-Type":                "application/json",
-					"Cache-Control":               "no-store",
-					"Vary":                        "Origin",
-					"Access-Control-Allow-Origin": origin,
+					"Content-Type":                  "application/json",
+					"Cache-Control":                 "no-store",
+					"Vary":                          "Origin",
+					"Access-Control-Allow-Origin":   origin,
+					"Access-Control-Expose-Headers": "Retry-After",
 				},
 				Body: test.want,
 			}

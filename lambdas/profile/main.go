@@ -19,9 +19,9 @@ import (
 )
 
 func main() {
-	settings := lambdaenv.MustLoad[contract.Settings]()
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))

@@ -26,6 +26,7 @@ type Stack struct {
 type Template struct {
 	Description string
 	Resources   map[string]Resource
+	Outputs     map[string]map[string]any
 }
 
 // A Resource is one of a template's.

@@ -10,8 +10,14 @@ import (
 // Props panics with every problem that is not nil. A program that declares a construct wrongly is mistaken in its
 // source, so there is nothing that it could do with an error.
 func Props(construct, id string, problems ...error) {
-	if err := errors.Join(problems...); err != nil {
-		panic(fmt.Errorf("%s: %s: %w", construct, id, err))
+	var named []error
+	for _, problem := range problems {
+		if problem != nil {
+			named = append(named, fmt.Errorf("%s: %s: %w", construct, id, problem))
+		}
+	}
+	if len(named) > 0 {
+		panic(errors.Join(named...))
 	}
 }
 

@@ -20,11 +20,3 @@ func List[T any](items []T) *[]T {
 	}
 	return &items
 }
-
-// RemovalPolicy is what happens to a resource that leaves its stack: it is kept, unless it is disposable.
-func RemovalPolicy(disposable bool) awscdk.RemovalPolicy {
-	if disposable {
-		return awscdk.RemovalPolicy_DESTROY
-	}
-	return awscdk.RemovalPolicy_RETAIN
-}

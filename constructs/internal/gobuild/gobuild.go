@@ -34,7 +34,8 @@ var built = map[string]bool{}
 //
 // The package is built inside the module that holds it, with that module's own go.mod, go.sum and toolchain: a
 // function from the module cache is the very one that its authors tested, whichever versions the importing module
-// has settled on, and every team gets the same bytes.
+// has settled on, and every team gets the same bytes. A module without a toolchain line is built with whichever Go is
+// there, and its bytes change with that.
 func Build(root, importPath, arch string) (dir string, err error) {
 	root, err = filepath.Abs(root) // the go command runs elsewhere
 	if err != nil {
@@ -53,10 +54,10 @@ func Build(root, importPath, arch string) (dir string, err error) {
 	if err != nil {
 		return "", &Error{Package: importPath, Output: err.Error()}
 	}
-	// What a developer's machine adds to a build is taken away: paths, version-control stamps, build flags. See
-	// docs/adr for the flags; lambda.norpc leaves out the RPC mode that only the retired go1.x runtime used.
+	// What a developer's machine adds to a build is taken away: paths, version-control stamps, build flags. ADR 2 has
+	// the reasons. Values that change nothing stand where an empty one would let go env -w's through.
 	_, err = goCommand(module, importPath,
-		[]string{"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOARM64=v8.0", "GOAMD64=v1", "GOTOOLCHAIN=" + toolchain},
+		[]string{"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=nofieldtrack", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1", "GOTOOLCHAIN=" + toolchain},
 		"build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=",
 		"-o", filepath.Join(dir, "bootstrap"), importPath)
 	if err != nil {

@@ -98,9 +98,9 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 	// Another developer: another folder, a git commit that Go would stamp, flags and an architecture of his own.
 	run(t, there, "git", "init", "--quiet")
 	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "--message", "a")
-	t.Setenv("GOFLAGS", "-buildvcs=true")
+	writeFiles(t, there, "goenv", "GOFLAGS=-buildvcs=true\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n") // by go env -w
+	t.Setenv("GOENV", filepath.Join(there, "goenv"))
 	t.Setenv("GOARM64", "v9.0")
-	t.Setenv("GOEXPERIMENT", "nodwarf5")
 	t.Setenv("CGO_ENABLED", "1")
 	second, err := build(t, there, "example.com/app", "arm64")
 	if err != nil {

@@ -4,11 +4,10 @@ package loggroup
 import (
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
 
 // DefaultRetention is how long logs are kept when nobody says otherwise. CloudWatch's own default is for ever.
@@ -30,9 +29,14 @@ func New(scope constructs.Construct, id string, props Props) awslogs.LogGroup {
 	if props.Name != "" {
 		name = jsii.String(props.Name)
 	}
+	policy := awscdk.RemovalPolicy_DESTROY
+	if !props.Disposable {
+		// Kept, unless the deployment that made it fails: what is left of that would stand in the next one's way.
+		policy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+	}
 	group := awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
 		LogGroupName:  name,
-		RemovalPolicy: convert.RemovalPolicy(props.Disposable),
+		RemovalPolicy: policy,
 	})
 	// The L2 takes an enumeration with a name for each step; the resource beneath takes the days themselves.
 	resource := group.Node().DefaultChild().(awslogs.CfnLogGroup)
