@@ -37,16 +37,16 @@ diff: node_modules environment ## Show what deploying environment ENV would chan
 	cdk diff '$(ENV)/*'
 
 .PHONY: deploy
-deploy: node_modules environment ## Deploy environment ENV with the account and region of your AWS credentials
+deploy: node_modules environment ## Deploy environment ENV; Dev goes wherever your AWS credentials point
 	cdk deploy '$(ENV)/*'
 
 .PHONY: destroy
-destroy: node_modules environment ## Delete environment ENV; refused unless it is disposable, and then its data is gone
+destroy: node_modules environment ## Delete environment ENV with its data; refused unless it is disposable
 	cdk destroy '$(ENV)/*'
 
 .PHONY: environment
 environment:
-	@[ -n '$(ENV)' ] || { echo 'make: which environment? Say ENV=Dev, ENV=Staging or ENV=Prod' >&2; exit 2; }
+	@[ -n '$(ENV)' ] || { echo 'make: which environment? Say ENV= and a name in environments/environment.go, such as ENV=Dev' >&2; exit 2; }
 
 node_modules: package.json package-lock.json
 	npm ci --no-fund --no-audit
