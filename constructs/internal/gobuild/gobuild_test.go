@@ -98,7 +98,7 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 	// Another developer: another folder, a git commit that Go would stamp, flags and an architecture of his own.
 	run(t, there, "git", "init", "--quiet")
 	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "--message", "a")
-	writeFiles(t, there, "goenv", "GOFLAGS=-buildvcs=true\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n") // by go env -w
+	writeFiles(t, there, "goenv", "GOFLAGS=-gcflags=all=-N\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n") // by go env -w
 	t.Setenv("GOENV", filepath.Join(there, "goenv"))
 	t.Setenv("GOARM64", "v9.0")
 	t.Setenv("CGO_ENABLED", "1")
