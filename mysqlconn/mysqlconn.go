@@ -161,11 +161,11 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, err
 }
 
-func (c *connector) connectAs(ctx context.Context, as *credentials) (driver.Conn, error) {
+func (c *connector) connectAs(ctx context.Context, as *Credentials) (driver.Conn, error) {
 	config := c.config.Clone()
 	host := c.hosts[rand.IntN(len(c.hosts))] //nolint:gosec // spreads load; nobody gains by guessing the host
 	config.Addr = net.JoinHostPort(host, strconv.Itoa(c.port))
-	config.User, config.Passwd = as.username, as.password
+	config.User, config.Passwd = as.Username, as.Password
 	dialer, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, err

@@ -14,8 +14,26 @@ type Secrets interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-type credentials struct {
-	username, password string
+// Credentials are a database user's, as RDS and the rotation of the password keep them in a secret.
+type Credentials struct {
+	Username, Password string
+}
+
+// FetchCredentials reads a secret. It fails with [ErrUnavailable] when Secrets Manager cannot be asked. No error quotes
+// the secret.
+func FetchCredentials(ctx context.Context, secrets Secrets, arn string) (Credentials, error) {
+	output, err := secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
+	if err != nil {
+		return Credentials{}, fmt.Errorf("%w: fetch the credentials: %w", ErrUnavailable, err)
+	}
+	if output.SecretString == nil {
+		return Credentials{}, fmt.Errorf("mysqlconn: secret %s is binary, want JSON text with username and password", arn)
+	}
+	fetched, err := parseCredentials(*output.SecretString)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("mysqlconn: secret %s: %w", arn, err)
+	}
+	return fetched, nil
 }
 
 // A credentialStore fetches credentials on first use and again when those it gave out turn out to be stale.
@@ -23,7 +41,7 @@ type credentialStore struct {
 	secrets Secrets
 	arn     string
 	turn    chan struct{} // a lock that can be waited for within a context
-	current *credentials  // held by turn
+	current *Credentials  // held by turn
 }
 
 func newCredentialStore(secrets Secrets, arn string) *credentialStore {
@@ -31,7 +49,7 @@ func newCredentialStore(secrets Secrets, arn string) *credentialStore {
 }
 
 // get returns credentials other than stale. Of those who call it at once with the same stale ones, one fetches.
-func (s *credentialStore) get(ctx context.Context, stale *credentials) (*credentials, error) {
+func (s *credentialStore) get(ctx context.Context, stale *Credentials) (*Credentials, error) {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -41,16 +59,9 @@ func (s *credentialStore) get(ctx context.Context, stale *credentials) (*credent
 	if s.current != stale {
 		return s.current, nil
 	}
-	output, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn})
+	fetched, err := FetchCredentials(ctx, s.secrets, s.arn)
 	if err != nil {
-		return nil, fmt.Errorf("%w: fetch the credentials: %w", ErrUnavailable, err)
-	}
-	if output.SecretString == nil {
-		return nil, fmt.Errorf("mysqlconn: secret %s is binary, want JSON text with username and password", s.arn)
-	}
-	fetched, err := parseCredentials(*output.SecretString)
-	if err != nil {
-		return nil, fmt.Errorf("mysqlconn: secret %s: %w", s.arn, err)
+		return nil, err
 	}
 	s.current = &fetched
 	return s.current, nil
@@ -58,13 +69,13 @@ func (s *credentialStore) get(ctx context.Context, stale *credentials) (*credent
 
 // parseCredentials reads the secret that RDS and its rotation keep. Its errors never quote the secret, which those of
 // encoding/json may do.
-func parseCredentials(secret string) (credentials, error) {
+func parseCredentials(secret string) (Credentials, error) {
 	var fields struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
 	}
 	if err := json.Unmarshal([]byte(secret), &fields); err != nil {
-		return credentials{}, errors.New("is not a JSON object with the strings username and password")
+		return Credentials{}, errors.New("is not a JSON object with the strings username and password")
 	}
 	var missing []error
 	if fields.Username == "" {
@@ -73,5 +84,5 @@ func parseCredentials(secret string) (credentials, error) {
 	if fields.Password == "" {
 		missing = append(missing, errors.New("has no password"))
 	}
-	return credentials{username: fields.Username, password: fields.Password}, errors.Join(missing...)
+	return Credentials{Username: fields.Username, Password: fields.Password}, errors.Join(missing...)
 }

@@ -103,10 +103,10 @@ func FuzzParseCredentials(f *testing.F) {
 			}
 			t.Fatalf("an error that may quote the secret: %v", err)
 		}
-		if got.username == "" || got.password == "" {
+		if got.Username == "" || got.Password == "" {
 			t.Fatal("credentials are missing without an error")
 		}
-		again, err := json.Marshal(map[string]string{"username": got.username, "password": got.password})
+		again, err := json.Marshal(map[string]string{"username": got.Username, "password": got.Password})
 		if err != nil {
 			t.Fatal(err)
 		}

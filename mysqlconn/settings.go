@@ -1,6 +1,6 @@
 package mysqlconn
 
-// Settings tell a function where its database is. The mysql construct's ConnectFrom fills them; the function's
+// Settings tell a function where its database is. The mysql construct's ConnectFrom and MigrateWith fill them; the function's
 // own settings hold them as a field, so that a database nobody connected fails the synth.
 type Settings struct {
 	SecretARN   string   `env:"DATABASE_SECRET_ARN"`            // Secrets Manager: {"username": …, "password": …}
@@ -8,4 +8,10 @@ type Settings struct {
 	ReaderHosts []string `env:"DATABASE_READER_HOSTS,optional"` // the replicas; without any, the writer is read from
 	Port        int      `env:"DATABASE_PORT"`
 	Name        string   `env:"DATABASE_NAME"` // the schema
+}
+
+// AppUser tells the function that migrates the schema which user the other functions sign in as. The mysql construct's
+// MigrateWith fills it.
+type AppUser struct {
+	SecretARN string `env:"DATABASE_APP_SECRET_ARN"` // Secrets Manager: {"username": …, "password": …}
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/schema"
 	migratefn "github.com/ashlar-cdk/ashlar/lambdas/migrate/contract"
@@ -30,7 +29,6 @@ func NewSchema(stage awscdk.Stage, env environments.Environment, network *Networ
 		LogRetention: env.LogRetention,
 		Disposable:   env.Disposable,
 	})
-	data.Database.ConnectFrom(fn)
-	mysql.NewMigration(stack, "Migration", fn, schema.Checksum())
+	data.Database.MigrateWith(stack, fn, schema.Checksum())
 	return &Schema{Stack: stack}
 }

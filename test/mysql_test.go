@@ -130,14 +130,67 @@ func TestTheDatabaseIsStrictAndSpeaksTLSOnly(t *testing.T) {
 	})
 }
 
-func TestThePasswordIsGeneratedAndRotated(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		schedule := only(t, stack, "AWS::SecretsManager::RotationSchedule", "")
-		want(t, schedule, "rate(30 days)", "RotationRules", "ScheduleExpression")
-		attachment := only(t, stack, "AWS::SecretsManager::SecretTargetAttachment", "")
-		want(t, schedule, attachment.ID, "SecretId", "Ref")
-		want(t, attachment, only(t, stack, "AWS::SecretsManager::Secret", "").ID, "SecretId", "Ref")
+func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
+		admin, app := refersToSecret(t, data, "admin"), refersToSecret(t, data, "app")
+		schema := platforms[environment.Name]["Schema"]
+		if secrets := data.Template.OfType("AWS::SecretsManager::Secret"); len(secrets) != 2 {
+			t.Errorf("there are %d secrets, want the administrator's and app's", len(secrets))
+		}
+		ofAdmin := only(t, data, "AWS::SecretsManager::RotationSchedule", "")
+		want(t, ofAdmin, admin, "SecretId", "Ref")
+		ofApp := only(t, schema, "AWS::SecretsManager::RotationSchedule", "")
+		if secret := assembly.Refers(ofApp.At("SecretId")); !strings.Contains(secret, app) {
+			t.Errorf("%s is rotated after the migration, want %s", secret, app)
+		}
+		if !slices.Contains(oneOrMore(ofApp.DependsOn), any("Migration")) {
+			t.Errorf("app is rotated after %s, want Migration, which makes that user", text(ofApp.DependsOn))
+		}
+		for _, schedule := range []assembly.Resource{ofAdmin, ofApp} {
+			want(t, schedule, "rate(30 days)", "RotationRules", "ScheduleExpression")
+		}
 	})
+}
+
+func TestOnlyMigrationsSignInAsTheAdministrator(t *testing.T) {
+	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
+		admin := refersToSecret(t, data, "admin")
+		for _, stack := range platforms[environment.Name] {
+			for _, s := range statements(t, stack) {
+				for _, on := range s.resources {
+					migrates := stack.Name == "Schema" && strings.HasPrefix(s.resource, "MigrateRole")
+					if strings.Contains(assembly.Refers(on), admin) && s.effect == "Allow" && !migrates {
+						t.Errorf("%s/%s may read the administrator's password", stack.Name, s.resource)
+					}
+				}
+			}
+			for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+				secret := assembly.Refers(function.At("Environment", "Variables", "DATABASE_SECRET_ARN"))
+				if secret != "" && strings.Contains(secret, admin) != (stack.Name == "Schema") {
+					t.Errorf("%s signs in with %s", function.ID, secret)
+				}
+			}
+		}
+		for _, proxy := range data.Template.OfType("AWS::RDS::DBProxy") {
+			if text(proxy.At("Auth")) == "null" || strings.Contains(text(proxy.At("Auth")), admin) {
+				t.Errorf("the proxy signs in with %s", text(proxy.At("Auth")))
+			}
+		}
+	})
+}
+
+// refersToSecret is the logical id of the attachment of a user's secret, by which all others refer to the secret.
+func refersToSecret(t *testing.T, data assembly.Stack, user string) string {
+	t.Helper()
+	for _, attachment := range data.Template.OfType("AWS::SecretsManager::SecretTargetAttachment") {
+		secret := data.Template.Resources[assembly.Refers(attachment.At("SecretId"))]
+		template, _ := secret.At("GenerateSecretString", "SecretStringTemplate").(string)
+		if strings.Contains(template, `"username":"`+user+`"`) {
+			return attachment.ID
+		}
+	}
+	t.Fatalf("there is no secret of the user %s", user)
+	return ""
 }
 
 func TestReadersAreReplicasOfTheWriter(t *testing.T) {

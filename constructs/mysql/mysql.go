@@ -37,6 +37,10 @@ const (
 // Port is where the database listens.
 const Port = 3306
 
+// unquotable are the characters that AWS keeps out of a database's generated password: a connection string or a shell
+// would need them quoted.
+const unquotable = " %+~`#$&*()|[]{}:;<>?!'/@\"\\"
+
 const day = 24 * time.Hour
 
 var instanceClass = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
@@ -65,15 +69,18 @@ type Props struct {
 	Disposable bool
 }
 
-// A Database is a MySQL instance, its replicas and the secret of its administrator.
+// A Database is a MySQL instance, its replicas, and the secrets of its two users: the administrator, who changes the
+// schema, and app, whom functions sign in as. The instance knows app only once MigrateWith has had that user made.
 type Database struct {
 	Instance      awsrds.DatabaseInstance
 	Replicas      []awsrds.DatabaseInstanceReadReplica
 	Proxy         awsrds.DatabaseProxy // nil unless Props.Proxy
-	Secret        awssecretsmanager.ISecret
+	AdminSecret   awssecretsmanager.ISecret
+	AppSecret     awssecretsmanager.ISecret
 	SecurityGroup awsec2.SecurityGroup // of the instance and its replicas
 
-	name string
+	name     string
+	rotation *awssecretsmanager.SecretRotationProps // what both rotations have in common
 }
 
 // New declares the database under scope.
@@ -131,12 +138,20 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		Reason: jsii.String("RDS takes a major version and keeps the minor one up to date; the rule knows full versions only"),
 	})
 	logs.createBefore(d.Instance)
-	d.Secret = d.Instance.Secret()
+	d.AdminSecret = d.Instance.Secret()
+	app := awsrds.NewDatabaseSecret(this, jsii.String("AppSecret"), &awsrds.DatabaseSecretProps{
+		Username: jsii.String("app"), Dbname: jsii.String(props.DatabaseName),
+	})
+	d.AppSecret = app.Attach(d.Instance)
 	if !props.Disposable {
-		// A snapshot is of no use without its password.
+		// A snapshot is of no use without its passwords.
+		app.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 		d.Instance.Node().FindChild(jsii.String("Secret")).(awscdk.Resource).ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
-	d.rotate(this, props)
+	d.rotation = newRotation(this, d.Instance, props)
+	rotateAdmin := *d.rotation
+	rotateAdmin.Secret = d.AdminSecret
+	awssecretsmanager.NewSecretRotation(this, jsii.String("AdminRotation"), &rotateAdmin)
 
 	for i := range props.Replicas {
 		reader := constructs.NewConstruct(this, jsii.Sprintf("Reader%d", i+1))
@@ -168,42 +183,54 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	return d
 }
 
-// ConnectFrom lets fn, which must be in the VPC and hold a [mysqlconn.Settings] among its settings, use the
-// database: it opens the network path, allows fn to read the secret, and tells it where everything is.
+// ConnectFrom lets fn, which must be in the VPC and hold a [mysqlconn.Settings] among its settings, use the database as
+// the user app, who reads and writes rows: it opens the network path, allows fn to read the secret, and tells it where
+// everything is.
 func (d *Database) ConnectFrom(fn *gofunction.Function) {
 	requireVPC(fn)
-	settings := mysqlconn.Settings{
-		SecretARN:  *d.Secret.SecretArn(),
-		WriterHost: *d.Instance.DbInstanceEndpointAddress(),
-		Port:       Port,
-		Name:       d.name,
-	}
+	settings := d.settings(d.AppSecret)
 	for _, replica := range d.Replicas {
 		settings.ReaderHosts = append(settings.ReaderHosts, *replica.DbInstanceEndpointAddress())
 	}
 	// The rules belong to the function's stack, which is below the database's: said from the function's side, the
 	// CDK puts both there.
-	port := awsec2.Port_Tcp(jsii.Number(Port))
 	if d.Proxy != nil {
 		settings.WriterHost = *d.Proxy.Endpoint()
-		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port, jsii.String("MySQL through the proxy"))
+		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port(), jsii.String("MySQL through the proxy"))
 	}
 	if d.Proxy == nil || len(d.Replicas) > 0 {
-		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port, jsii.String("MySQL"))
+		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
 	}
-	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *d.Secret.SecretArn())
+	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *d.AppSecret.SecretArn())
 	fn.AddSettings(settings)
 }
 
-// NewMigration runs fn, which must be connected to its database already, while its stack is deployed: once for every
-// new version, before anything that depends on the returned resource. When fn reports an error, the deployment fails
-// and is rolled back.
+func (d *Database) settings(secret awssecretsmanager.ISecret) mysqlconn.Settings {
+	return mysqlconn.Settings{
+		SecretARN:  *secret.SecretArn(),
+		WriterHost: *d.Instance.DbInstanceEndpointAddress(),
+		Port:       Port,
+		Name:       d.name,
+	}
+}
+
+func port() awsec2.Port { return awsec2.Port_Tcp(jsii.Number(Port)) }
+
+// MigrateWith runs fn while the stack of scope is deployed: once for every new version, before anything that depends on
+// the returned resource. When fn reports an error, the deployment fails and is rolled back.
 //
-// fn handles CloudFormation's custom resource events. When a deployment is rolled back, it is told to migrate to the
-// version before, and has to take that for done: schemas only grow.
-func NewMigration(scope constructs.Construct, id string, fn *gofunction.Function, version string) awscdk.CustomResource {
+// fn must be in the VPC and hold a [mysqlconn.Settings] and a [mysqlconn.AppUser] among its settings. It signs in as the
+// administrator, straight to the instance, changes the schema, and makes the user app, whose password is rotated from
+// then on. It handles CloudFormation's custom resource events. When a deployment is rolled back, it is told to migrate
+// to the version before, and has to take that for done: schemas only grow.
+func (d *Database) MigrateWith(scope constructs.Construct, fn *gofunction.Function, version string) awscdk.CustomResource {
 	requireVPC(fn)
-	migration := awscdk.NewCustomResource(scope, jsii.String(id), &awscdk.CustomResourceProps{
+	fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
+	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(), *d.AppSecret.SecretArn())
+	fn.AddSettings(d.settings(d.AdminSecret))
+	fn.AddSettings(mysqlconn.AppUser{SecretARN: *d.AppSecret.SecretArn()})
+
+	migration := awscdk.NewCustomResource(scope, jsii.String("Migration"), &awscdk.CustomResourceProps{
 		ResourceType: jsii.String("Custom::Migration"),
 		ServiceToken: fn.Function.FunctionArn(),
 		Properties:   &map[string]any{"Version": version},
@@ -212,6 +239,13 @@ func NewMigration(scope constructs.Construct, id string, fn *gofunction.Function
 	})
 	// The permission and the network path are resources of their own, and have to stand first.
 	migration.Node().AddDependency(fn.Role, fn.SecurityGroup)
+
+	// Secrets Manager rotates, or tries to, as soon as it is told to, and before the migration there is no such user. So
+	// the rotation is declared here, on a reference to the secret, and not beside the administrator's.
+	rotateApp := *d.rotation
+	rotateApp.Secret = awssecretsmanager.Secret_FromSecretCompleteArn(scope, jsii.String("AppSecret"), d.AppSecret.SecretArn())
+	awssecretsmanager.NewSecretRotation(scope, jsii.String("AppRotation"), &rotateApp)
+	rotateApp.Secret.Node().AddDependency(migration)
 	return migration
 }
 
@@ -222,20 +256,24 @@ func requireVPC(fn *gofunction.Function) {
 	}
 }
 
-// rotate has the password changed by AWS's own rotation function, from the Serverless Application Repository. It lives
-// where functions do, since it calls Secrets Manager as well as the database.
-func (d *Database) rotate(scope constructs.Construct, props Props) {
+// newRotation is how the passwords are changed: by AWS's own rotation function, from the Serverless Application
+// Repository. It lives where functions do, since it calls Secrets Manager as well as the database.
+func newRotation(scope constructs.Construct, instance awsrds.DatabaseInstance, props Props) *awssecretsmanager.SecretRotationProps {
 	group := awsec2.NewSecurityGroup(scope, jsii.String("RotationSecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("What the rotation of the password may reach"),
+		Description:      jsii.String("What the rotation of the passwords may reach"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Secrets Manager over TLS"), nil)
-	d.Instance.AddRotationSingleUser(&awsrds.RotationSingleUserOptions{
+	return &awssecretsmanager.SecretRotationProps{
+		Application:        awssecretsmanager.SecretRotationApplication_MYSQL_ROTATION_SINGLE_USER(),
+		Target:             instance,
 		AutomaticallyAfter: convert.Duration(props.PasswordAge),
-		SecurityGroup:      group,
+		ExcludeCharacters:  jsii.String(unquotable),
+		Vpc:                props.VPC,
 		VpcSubnets:         &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
-	})
+		SecurityGroup:      group,
+	}
 }
 
 func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.DatabaseProxy {
@@ -246,7 +284,7 @@ func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.Data
 	})
 	return awsrds.NewDatabaseProxy(scope, jsii.String("Proxy"), &awsrds.DatabaseProxyProps{
 		ProxyTarget:    awsrds.ProxyTarget_FromInstance(d.Instance),
-		Secrets:        &[]awssecretsmanager.ISecret{d.Secret},
+		Secrets:        &[]awssecretsmanager.ISecret{d.AppSecret},
 		Vpc:            props.VPC,
 		VpcSubnets:     isolated(),
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func (s *Server) exec(t testing.TB, statement string, args ...any) {
 	}
 }
 
-// A Database is an empty schema and a user who may do everything in it and nothing elsewhere.
+// A Database is an empty schema and a user who may do everything in it, and make users, as RDS's administrator may.
 type Database struct {
 	Name string
 	User string
@@ -143,13 +144,25 @@ func (s *Server) NewDatabase(t testing.TB) *Database {
 	database := &Database{Name: "test_" + id, User: "user_" + id[:20], server: s, password: rand.Text()}
 	s.exec(t, "CREATE DATABASE "+database.Name+" CHARACTER SET utf8mb4")
 	s.exec(t, "CREATE USER '"+database.User+"'@'%' IDENTIFIED BY '"+database.password+"'")
-	s.exec(t, "GRANT ALL ON "+database.Name+".* TO '"+database.User+"'@'%'")
+	s.exec(t, "GRANT ALL ON "+database.Name+".* TO '"+database.User+"'@'%' WITH GRANT OPTION")
+	s.exec(t, "GRANT CREATE USER ON *.* TO '"+database.User+"'@'%'")
 	t.Cleanup(func() {
 		database.kill(t) // a statement that a test left behind would keep the schema locked
+		s.exec(t, "DROP USER IF EXISTS '"+database.AppUser()+"'@'%'")
 		s.exec(t, "DROP USER '"+database.User+"'@'%'")
 		s.exec(t, "DROP DATABASE "+database.Name)
 	})
 	return database
+}
+
+// AppUser is the name of a user that a test may make: it is removed with the database.
+func (d *Database) AppUser() string { return "app_" + strings.TrimPrefix(d.User, "user_") }
+
+// OpenAs returns the database as a function opens it that signs in with these credentials, until t ends.
+func (d *Database) OpenAs(t testing.TB, username, password string) *mysqlconn.Databases {
+	t.Helper()
+	other := &Database{Name: d.Name, User: username, server: d.server, password: password}
+	return other.open(t, mysqlconn.Open)
 }
 
 // Settings are those of a function that is connected to the database.

@@ -11,6 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/migrate/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
 // A deployment is what the built function runs in: CloudFormation, Secrets Manager, and an empty database.
@@ -29,13 +30,17 @@ func newDeployment(t *testing.T, server *mysqltest.Server, bootstrap string) *de
 // again is a second function on the same database.
 func (d *deployment) again(t *testing.T, server *mysqltest.Server, bootstrap string) *deployment {
 	t.Helper()
-	settings := contract.Settings{Database: d.database.Settings()}
+	settings := contract.Settings{
+		Database: d.database.Settings(),
+		App:      mysqlconn.AppUser{SecretARN: "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app-" + d.database.AppUser()},
+	}
 	environment, err := lambdaenv.Encode(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	secrets := awstest.StartSecretsManager(t)
 	secrets.PutSecret(settings.Database.SecretARN, d.database.Secret())
+	secrets.PutSecret(settings.App.SecretARN, fmt.Sprintf(`{"username":%q,"password":%q}`, d.database.AppUser(), appPassword))
 	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = secrets.URL
 	environment["SSL_CERT_FILE"] = server.CAFile
 	return &deployment{
@@ -52,8 +57,10 @@ func (d *deployment) send(t *testing.T, file string, timeout time.Duration) awst
 	if _, err := d.function.Invoke(t.Context(), d.cloudFormation.Event(t, "testdata/"+file), timeout); err != nil {
 		t.Errorf("%v\n%s", err, d.function.Logs())
 	}
-	if strings.Contains(d.function.Logs(), d.database.Password()) {
-		t.Error("the password is in the logs")
+	for _, password := range []string{d.database.Password(), "app's"} {
+		if strings.Contains(d.function.Logs(), password) {
+			t.Error("a password is in the logs")
+		}
 	}
 	return d.cloudFormation.Response(t)
 }
@@ -96,6 +103,9 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("want one run that applied the files and one that had none to apply:\n%s", d.function.Logs())
 		}
 		awstest.CheckActions(t, "calls.txt", d.secrets.Calls())
+		if err := d.database.OpenAs(t, d.database.AppUser(), appPassword).Writer.PingContext(t.Context()); err != nil {
+			t.Errorf("the functions' user cannot sign in: %v", err)
+		}
 	})
 
 	t.Run("two at once migrate once", func(t *testing.T) {

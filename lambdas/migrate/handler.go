@@ -32,8 +32,10 @@ const (
 
 // A handler migrates the database when CloudFormation creates or updates the custom resource.
 type handler struct {
-	database *sql.DB
-	migrate  func(context.Context, *sql.DB) (schema.Result, error)
+	database     *sql.DB
+	secrets      mysqlconn.Secrets
+	appSecretARN string // of the user that the other functions sign in as
+	migrate      func(context.Context, *sql.DB) (schema.Result, error)
 }
 
 // Handle is a [cfn.CustomResourceFunction]. Its data is Version, the number of the schema's last migration. The error
@@ -60,7 +62,15 @@ func (h *handler) up(ctx context.Context) (schema.Result, error) {
 	if err := h.connect(ctx); err != nil {
 		return schema.Result{}, fmt.Errorf("connect: %w", err)
 	}
-	return h.migrate(ctx, h.database)
+	result, err := h.migrate(ctx, h.database)
+	if err != nil {
+		return schema.Result{}, err
+	}
+	app, err := mysqlconn.FetchCredentials(ctx, h.secrets, h.appSecretARN)
+	if err != nil {
+		return schema.Result{}, err
+	}
+	return result, schema.Admit(ctx, h.database, app.Username, app.Password)
 }
 
 // connect waits for a database that is only just being created, or whose secret is.

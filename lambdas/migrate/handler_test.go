@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,15 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/schema"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
+
+// secret is a Secrets Manager that holds nothing else.
+type secret string
+
+func (s secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: (*string)(&s)}, nil
+}
+
+const appPassword = "app's \\ password" // is quoted
 
 // invoke sends an event as CloudFormation does and returns the answer that it gets.
 func invoke(t *testing.T, ctx context.Context, h *handler, request cfn.RequestType) awstest.CustomResourceResponse {
@@ -35,7 +45,11 @@ func invoke(t *testing.T, ctx context.Context, h *handler, request cfn.RequestTy
 
 func migrating(t *testing.T, database *mysqltest.Database) *handler {
 	t.Helper()
-	return &handler{database: database.OpenForMigration(t).Writer, migrate: schema.Up}
+	return &handler{
+		database: database.OpenForMigration(t).Writer,
+		secrets:  secret(`{"username":"` + database.AppUser() + `","password":` + strconv.Quote(appPassword) + `}`),
+		migrate:  schema.Up,
+	}
 }
 
 // latest is what bringing an empty database up to date comes to.
@@ -61,6 +75,38 @@ func TestCreateAndUpdateMigrate(t *testing.T) {
 	var profiles int
 	if err := h.database.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM profiles").Scan(&profiles); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFunctionsSignInAsAUserWhoReadsAndWritesRowsOnly(t *testing.T) {
+	database := mysqltest.Start(t).NewDatabase(t)
+	h := migrating(t, database)
+	for _, request := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} { // the second finds the user there
+		if got := invoke(t, t.Context(), h, request); got.Status != "SUCCESS" {
+			t.Fatalf("%s: got %+v", request, got)
+		}
+	}
+	app := database.OpenAs(t, database.AppUser(), appPassword).Writer
+	for _, statement := range []string{
+		"INSERT INTO profiles VALUES ('s', 'd', '', '', NOW(), NOW())", "UPDATE profiles SET bio = 'b'",
+		"SELECT COUNT(*) FROM profiles", "DELETE FROM profiles",
+	} {
+		if _, err := app.ExecContext(t.Context(), statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	for _, statement := range []string{"DROP TABLE profiles", "CREATE TABLE t (id INT)", "ALTER TABLE profiles ADD COLUMN c INT", "CREATE USER x"} {
+		if _, err := app.ExecContext(t.Context(), statement); err == nil {
+			t.Errorf("%s: allowed", statement)
+		}
+	}
+}
+
+func TestAnAppSecretThatCannotBeReadFailsTheDeployment(t *testing.T) {
+	h := migrating(t, mysqltest.Start(t).NewDatabase(t))
+	h.secrets = secret("hunter2")
+	if got := invoke(t, t.Context(), h, cfn.RequestCreate); got.Status != "FAILED" || !strings.Contains(got.Reason, "is not a JSON object") || strings.Contains(got.Reason, "hunter2") {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -130,20 +176,14 @@ func TestAnswersBeforeItsOwnDeadline(t *testing.T) {
 	}
 }
 
-type malformed string
-
-func (m malformed) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	return &secretsmanager.GetSecretValueOutput{SecretString: (*string)(&m)}, nil
-}
-
 func TestASecretThatCannotBeUsedFailsAtOnce(t *testing.T) {
 	database := mysqltest.Start(t).NewDatabase(t)
-	databases, err := mysqlconn.Open(database.Settings(), malformed("hunter2"))
+	databases, err := mysqlconn.Open(database.Settings(), secret("hunter2"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = databases.Close() })
-	got := invoke(t, t.Context(), &handler{database: databases.Writer, migrate: schema.Up}, cfn.RequestCreate)
+	got := invoke(t, t.Context(), &handler{database: databases.Writer, secrets: secret(""), migrate: schema.Up}, cfn.RequestCreate)
 	if got.Status != "FAILED" || !strings.Contains(got.Reason, "is not a JSON object") || strings.Contains(got.Reason, "hunter2") {
 		t.Errorf("got %+v", got)
 	}

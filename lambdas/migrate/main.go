@@ -26,10 +26,11 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	databases, err := mysqlconn.OpenForMigration(settings.Database, secretsmanager.NewFromConfig(awsConfig))
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.OpenForMigration(settings.Database, secrets)
 	if err != nil {
 		panic(err)
 	}
-	h := &handler{database: databases.Writer, migrate: schema.Up}
+	h := &handler{database: databases.Writer, secrets: secrets, appSecretARN: settings.App.SecretARN, migrate: schema.Up}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

@@ -8,5 +8,6 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/migrate"
 
 // Settings is what the migrate function is told by its stack.
 type Settings struct {
-	Database mysqlconn.Settings
+	Database mysqlconn.Settings // as the administrator
+	App      mysqlconn.AppUser
 }
