@@ -22,7 +22,8 @@ func Admit(ctx context.Context, db *sql.DB, username, password string) error {
 		return fmt.Errorf("schema: read the database's name: %w", err)
 	}
 	tables := "`" + strings.ReplaceAll(name, "`", "``") + "`.*"
-	if _, err := db.ExecContext(ctx, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+tables+" TO ?@'%'", username); err != nil {
+	grant := "GRANT SELECT, INSERT, UPDATE, DELETE ON " + tables + " TO ?@'%'"
+	if _, err := db.ExecContext(ctx, grant, username); err != nil {
 		return fmt.Errorf("schema: grant the functions' user its rights: %w", err)
 	}
 	return nil
