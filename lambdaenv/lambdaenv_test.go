@@ -45,25 +45,34 @@ func drawSettings(t *rapid.T) settings {
 	}
 }
 
-// load loads settings of type T from variables, as a function with that environment does.
-func load[T any](t interface{ Fatal(...any) }, variables map[string]string) (T, error) {
-	var none T
-	for _, name := range []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"} {
+// names are the variables of settings.
+var names = []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"}
+
+// restoreEnvironment gives the process its variables back when t ends: load changes them.
+func restoreEnvironment(t *testing.T) {
+	t.Helper()
+	for _, name := range names {
+		t.Setenv(name, "")
+	}
+}
+
+// load loads settings from variables, as a function with that environment does.
+func load(t interface{ Fatal(...any) }, variables map[string]string) (settings, error) {
+	for _, name := range names {
 		if err := os.Unsetenv(name); err != nil {
 			t.Fatal(err)
-			return none, err
 		}
 	}
 	for name, value := range variables {
 		if err := os.Setenv(name, value); err != nil { //nolint:usetesting // a property test has no t.Setenv
 			t.Fatal(err)
-			return none, err
 		}
 	}
-	return lambdaenv.Load[T]()
+	return lambdaenv.Load[settings]()
 }
 
 func TestLoadIsTheInverseOfEncode(t *testing.T) {
+	restoreEnvironment(t)
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawSettings(t)
 		variables, err := lambdaenv.Encode(want)
@@ -73,7 +82,7 @@ func TestLoadIsTheInverseOfEncode(t *testing.T) {
 		if err := lambdaenv.Check(settings{}, variables); err != nil {
 			t.Fatal(err)
 		}
-		got, err := load[settings](t, variables)
+		got, err := load(t, variables)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,6 +110,7 @@ func TestATokenIsPassedOnAsItIs(t *testing.T) {
 var complete = map[string]string{"SENDER": "a@example.com", "TIMEOUT": "1m30s", "BUCKET": "b", "LIMIT": "5"}
 
 func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
+	restoreEnvironment(t)
 	for name, test := range map[string]struct {
 		set   map[string]string // added to complete settings; empty takes a variable away
 		wants []string
@@ -120,7 +130,7 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 					delete(variables, name)
 				}
 			}
-			_, loadErr := load[settings](t, variables)
+			_, loadErr := load(t, variables)
 			for function, err := range map[string]error{"Check": lambdaenv.Check(settings{}, variables), "Load": loadErr} {
 				if got := lines(err); !cmp.Equal(got, test.wants) {
 					t.Errorf("%s: %q, want %q", function, got, test.wants)

@@ -132,7 +132,7 @@ func TestTheDatabaseIsStrictAndSpeaksTLSOnly(t *testing.T) {
 
 func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
 	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
-		admin, app := refersToSecret(t, data, "admin"), refersToSecret(t, data, "app")
+		admin, app := secretAttachment(t, data, "admin"), secretAttachment(t, data, "app")
 		schema := platforms[environment.Name]["Schema"]
 		if secrets := data.Template.OfType("AWS::SecretsManager::Secret"); len(secrets) != 2 {
 			t.Errorf("there are %d secrets, want the administrator's and app's", len(secrets))
@@ -154,7 +154,7 @@ func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
 
 func TestOnlyMigrationsSignInAsTheAdministrator(t *testing.T) {
 	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
-		admin := refersToSecret(t, data, "admin")
+		admin := secretAttachment(t, data, "admin")
 		for _, stack := range platforms[environment.Name] {
 			for _, s := range statements(t, stack) {
 				for _, on := range s.resources {
@@ -179,8 +179,9 @@ func TestOnlyMigrationsSignInAsTheAdministrator(t *testing.T) {
 	})
 }
 
-// refersToSecret is the logical id of the attachment of a user's secret, by which all others refer to the secret.
-func refersToSecret(t *testing.T, data assembly.Stack, user string) string {
+// secretAttachment is the logical id of the attachment of a user's secret to the instance, by which all others refer to
+// the secret.
+func secretAttachment(t *testing.T, data assembly.Stack, user string) string {
 	t.Helper()
 	for _, attachment := range data.Template.OfType("AWS::SecretsManager::SecretTargetAttachment") {
 		secret := data.Template.Resources[assembly.Refers(attachment.At("SecretId"))]

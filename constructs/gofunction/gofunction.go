@@ -56,7 +56,6 @@ type Function struct {
 	LogGroup      awslogs.LogGroup
 	SecurityGroup awsec2.SecurityGroup // nil outside a VPC
 
-	path      string // in the construct tree, for messages
 	settings  any
 	variables map[string]string
 	buildErr  error
@@ -76,7 +75,7 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	}
 
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	f := &Function{path: *this.Node().Path(), settings: props.Settings, variables: variables}
+	f := &Function{settings: props.Settings, variables: variables}
 	f.LogGroup = loggroup.New(this, "Logs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
 	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
 
@@ -115,17 +114,20 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	return f
 }
 
+// Path is where the function stands in the construct tree, for messages: Dev/API/Profile.
+func (f *Function) Path() string { return *f.Function.Node().Scope().Node().Path() }
+
 // AddSettings fills a part of the function's settings that was left zero, such as the database's. Settings that the
 // function does not read fail the synth. It panics when a value would change one that is set: a function has one
 // database, say.
 func (f *Function) AddSettings(settings any) {
 	variables, err := lambdaenv.Encode(settings)
 	if err != nil {
-		panic(fmt.Errorf("gofunction: %s: %w", f.path, err))
+		panic(fmt.Errorf("gofunction: %s: %w", f.Path(), err))
 	}
 	for name, value := range variables {
 		if set, ok := f.variables[name]; ok && set != value {
-			panic(fmt.Errorf("gofunction: %s: %s is %q already and cannot be %q as well", f.path, name, set, value))
+			panic(fmt.Errorf("gofunction: %s: %s is %q already and cannot be %q as well", f.Path(), name, set, value))
 		}
 		f.variables[name] = value
 	}

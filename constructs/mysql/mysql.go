@@ -55,7 +55,7 @@ type Props struct {
 	InstanceClass   string        // without "db."; default: t4g.micro
 	StorageGiB      int           // default: 20; storage never shrinks
 	StorageLimitGiB int           // where storage autoscaling stops; default: twice StorageGiB
-	DatabaseName    string        // the schema that is made with the instance; default: app; it cannot be changed, since CloudFormation does not replace an instance with a name
+	DatabaseName    string        // the schema made with the instance, for good: a named instance is not replaced; default: app
 	MultiAZ         bool          // keep a standby in a second zone
 	Replicas        int           // read replicas; default: 0
 	Proxy           bool          // put RDS Proxy between functions and the writer
@@ -251,8 +251,7 @@ func (d *Database) MigrateWith(scope constructs.Construct, fn *gofunction.Functi
 
 func requireVPC(fn *gofunction.Function) {
 	if fn.SecurityGroup == nil {
-		path := *fn.Function.Node().Scope().Node().Path()
-		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", path))
+		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", fn.Path()))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,12 +113,7 @@ func (e *embedded) arm(fault *injected) {
 func (e *embedded) disarm(fault *injected) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for i := range e.faults {
-		if e.faults[i] == fault {
-			e.faults = append(e.faults[:i], e.faults[i+1:]...)
-			return
-		}
-	}
+	e.faults = slices.DeleteFunc(e.faults, func(armed *injected) bool { return armed == fault })
 }
 
 func (e *embedded) meet(c *vitess.Conn, statement string) error {

@@ -158,7 +158,7 @@ func (s *Server) Hang() {
 	s.relay.silent = true
 }
 
-// Up ends [Server.Down] and [Server.Hang].
+// Up ends [Server.Down] and [Server.Hang]. It may be called on another goroutine than the test's.
 func (s *Server) Up(t testing.TB) {
 	t.Helper()
 	s.relay.mu.Lock()
@@ -167,7 +167,7 @@ func (s *Server) Up(t testing.TB) {
 	s.relay.changed.Broadcast()
 	if s.relay.listener == nil {
 		if err := s.relay.listen(); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
 	}
 }

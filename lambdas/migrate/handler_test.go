@@ -52,20 +52,22 @@ func migrating(t *testing.T, database *mysqltest.Database) *handler {
 	}
 }
 
-// latest is what bringing an empty database up to date comes to.
-func latest(t *testing.T, server *mysqltest.Server) schema.Result {
+// latest is a database that is up to date, and what it took.
+func latest(t *testing.T, server *mysqltest.Server) (*mysqltest.Database, schema.Result) {
 	t.Helper()
-	result, err := schema.Up(t.Context(), server.NewDatabase(t).OpenForMigration(t).Writer)
+	database := server.NewDatabase(t)
+	result, err := schema.Up(t.Context(), database.OpenForMigration(t).Writer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return result
+	return database, result
 }
 
 func TestCreateAndUpdateMigrate(t *testing.T) {
 	server := mysqltest.Start(t)
 	h := migrating(t, server.NewDatabase(t))
-	version := float64(latest(t, server).Version)
+	_, want := latest(t, server)
+	version := float64(want.Version) // as JSON has it
 	for _, request := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
 		got := invoke(t, t.Context(), h, request)
 		if got.Status != "SUCCESS" || got.PhysicalResourceID != "database-schema" || got.Data["Version"] != version {
