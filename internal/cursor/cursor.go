@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
 
 // Settings are those of a function that gives out cursors.
@@ -22,18 +24,12 @@ type Settings struct {
 	KeyARN string `env:"CURSOR_KEY_ARN"` // of the secret that cursors are sealed with: text of at least 32 random characters
 }
 
-// MaxLength is more than the longest cursor, in characters.
-const MaxLength = 200
-
 var (
 	// ErrForged says that this list never gave out the cursor, or that the key is another one now.
 	ErrForged = errors.New("cursor is forged")
 
 	// ErrExpired says that the list gave out the cursor, and too long ago.
 	ErrExpired = errors.New("cursor has expired")
-
-	// ErrUnavailable says that the key cannot be fetched for the moment.
-	ErrUnavailable = errors.New("cursors are unavailable")
 )
 
 // Secrets is where the key comes from. A [secretsmanager.Client] is one.
@@ -42,7 +38,7 @@ type Secrets interface {
 }
 
 // A Sealer seals and opens cursors with one key, which it fetches on first use and keeps. Its methods may be called at
-// once.
+// once. They fail with [retry.ErrLater] when the key cannot be fetched.
 //
 // A position is sealed by AES-256-GCM with a random nonce: NIST SP 800-38D, 8.2.2, which allows a key 2^32 of them.
 // The list's name is authenticated along with it, so the cursor of one list does not open in another.
@@ -55,9 +51,9 @@ type Sealer struct {
 	aead cipher.AEAD // held by mu; nil until it is fetched
 }
 
-// NewSealer returns a Sealer.
-func NewSealer(settings Settings, secrets Secrets) *Sealer {
-	return &Sealer{settings: settings, secrets: secrets, now: time.Now}
+// NewSealer returns a Sealer. now is time.Now, but in tests.
+func NewSealer(settings Settings, secrets Secrets, now func() time.Time) *Sealer {
+	return &Sealer{settings: settings, secrets: secrets, now: now}
 }
 
 // Seal returns the cursor of position in list.
@@ -100,7 +96,7 @@ func (s *Sealer) key(ctx context.Context) (cipher.AEAD, error) {
 	}
 	output, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.settings.KeyARN})
 	if err != nil {
-		return nil, fmt.Errorf("%w: fetch the key: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: fetch the key of cursors: %w", retry.ErrLater, err)
 	}
 	const shortest = 32
 	if output.SecretString == nil || len(*output.SecretString) < shortest {

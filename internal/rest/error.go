@@ -13,7 +13,7 @@ type Error struct {
 	Code      string  `json:"code" doc:"What is wrong, for programs" example:"invalid_request"`
 	Message   string  `json:"message" doc:"What is wrong and what would be right, for people"`
 	RequestID string  `json:"requestId" doc:"Names the request in our logs"`
-	Fields    []Field `json:"fields,omitempty" doc:"What is wrong, by field"`
+	Fields    []Field `json:"fields,omitempty" nullable:"false" doc:"What is wrong, by field"`
 
 	status int
 	header map[string]string
@@ -47,8 +47,8 @@ func Invalid(fields ...Field) *Error {
 // or two, and clients that come back every few seconds do it no harm.
 const retryAfter = "5"
 
-// Unavailable returns the error of a request that may be answered when it comes again.
-func Unavailable() *Error {
+// unavailable returns the error of a request that may be answered when it comes again.
+func unavailable() *Error {
 	refused := NewError(http.StatusServiceUnavailable, "unavailable", "This is unavailable for the moment; try again in "+retryAfter+" seconds.")
 	refused.header = map[string]string{"Retry-After": retryAfter}
 	return refused

@@ -15,6 +15,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
+	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 const (
@@ -150,10 +154,23 @@ func (h *Handler[S]) refuse(err error) *Error {
 	if refused := h.service.Refuse(err); refused != nil {
 		return refused
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return Unavailable()
+	if invalid, ok := errors.AsType[*validate.Error](err); ok {
+		fields := make([]Field, len(invalid.Problems))
+		for i, problem := range invalid.Problems {
+			fields[i] = Field{Name: problem.Field, Problem: problem.Problem}
+		}
+		return Invalid(fields...)
 	}
-	return NewError(http.StatusInternalServerError, "internal", "Something went wrong on our side; report it with this request id.")
+	switch {
+	case errors.Is(err, cursor.ErrForged):
+		return NewError(http.StatusBadRequest, "invalid_cursor", "This list did not give out the cursor; begin again without one.")
+	case errors.Is(err, cursor.ErrExpired):
+		return NewError(http.StatusBadRequest, "expired_cursor", "The cursor is too old; begin again without one.")
+	case errors.Is(err, retry.ErrLater), errors.Is(err, context.DeadlineExceeded):
+		return unavailable()
+	default:
+		return NewError(http.StatusInternalServerError, "internal", "Something went wrong on our side; report it with this request id.")
+	}
 }
 
 // log writes the one line about a request that failed. What a client got wrong is its own affair and may hold

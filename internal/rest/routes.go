@@ -19,6 +19,14 @@ const (
 	SignedIn Access = "signed-in" // a user whose token is valid; [Caller] says who
 )
 
+// IdempotencyKeyHeader is the name of the header of an [IdempotencyKey].
+const IdempotencyKeyHeader = "Idempotency-Key"
+
+// An IdempotencyKey is a header by which a client sends a request twice and has its effect once. A request embeds it.
+type IdempotencyKey struct {
+	Key string `header:"Idempotency-Key" maxLength:"64" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"The same for each try of one request: a UUID, say"`
+}
+
 // A Service is what a function's handlers are methods of.
 type Service interface {
 	// Refuse says what the client is told about an error of a handler: nil when it is none that the client could do

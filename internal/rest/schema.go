@@ -50,3 +50,10 @@ func draft4(registry huma.Registry, schema *huma.Schema) map[string]any {
 	}
 	return converted
 }
+
+// LimitLength lets the property of a schema have no more characters than most. A type calls it in its TransformSchema
+// where the number is the domain's.
+func LimitLength(schema *huma.Schema, property string, most int) {
+	schema.Properties[property].MaxLength = &most
+	schema.Properties[property].PrecomputeMessages()
+}

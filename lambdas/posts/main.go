@@ -1,20 +1,23 @@
-// Command profile is the function behind GET /profile and PUT /profile: it reads and replaces the signed-in user's
-// profile.
+// Command posts is the function of posts and comments.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
-	"github.com/ashlar-cdk/ashlar/lambdas/profile/contract"
+	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -26,14 +29,14 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	databases, err := mysqlconn.Open(settings.Database, secretsmanager.NewFromConfig(awsConfig))
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.Open(settings.Database, secrets)
 	if err != nil {
 		panic(err)
 	}
-	h := &handler{
-		profiles:       mysqlstore.NewProfiles(databases),
-		allowedOrigins: settings.AllowedOrigins,
-		logger:         logger,
+	service := &postsapi.Service{
+		Store:   mysqlstore.NewPosts(databases),
+		Cursors: cursor.NewSealer(settings.Cursors, secrets, time.Now),
 	}
-	lambda.Start(h.Handle)
+	lambda.Start(rest.NewHandler(postsapi.Routes, service, settings.API, logger).Handle)
 }
