@@ -29,11 +29,13 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		LogRetention:   env.LogRetention,
 		Disposable:     env.Disposable,
 	})
-	// Whoever loses it loses no more than the pages that clients are turning, so it may go with the stack.
 	cursorKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
 		Description:          jsii.String("Seals the cursors that the API gives out"),
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)},
 	})
+	if !env.Disposable { // with another key, every client would have to fetch everything anew
+		cursorKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
+	}
 	settings := rest.Settings{
 		AllowedOrigins: env.WebOrigins,
 		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},

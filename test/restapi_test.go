@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -221,17 +222,29 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 	})
 }
 
-func TestOnlyTheGatewayCallsTheFunction(t *testing.T) {
+func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
+	parameter := regexp.MustCompile(`\{[^}]*\}`)
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		permissions := stack.Template.OfType("AWS::Lambda::Permission")
-		if methods := methods(t, stack); len(permissions) != len(methods) {
-			t.Errorf("there are %d permissions, want one for each of the %d methods", len(permissions), len(methods))
+		var want, got []string
+		for route := range methods(t, stack) {
+			method, path, _ := strings.Cut(route, " ")
+			want = append(want, "/"+method+parameter.ReplaceAllString(path, "*"))
 		}
-		for _, permission := range permissions {
-			want(t, permission, "apigateway.amazonaws.com", "Principal")
-			if source := text(permission.At("SourceArn")); strings.Contains(source, "*") {
-				t.Errorf("%s lets %s in", permission.ID, source)
+		stage := only(t, stack, "AWS::ApiGateway::Stage", "").ID
+		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
+			if permission.At("Principal") != "apigateway.amazonaws.com" {
+				t.Errorf("%s may call %s", text(permission.At("Principal")), text(permission.At("FunctionName")))
 			}
+			arn := oneOrMore(permission.At("SourceArn", "Fn::Join", 1))
+			if len(arn) < 3 || assembly.Refers(arn[len(arn)-2]) != stage {
+				t.Fatalf("%s lets %s in, want methods of the stage", permission.ID, text(arn))
+			}
+			got = append(got, fmt.Sprint(arn[len(arn)-1]))
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("methods that may call a function (-want +got):\n%s", diff)
 		}
 	})
 }
