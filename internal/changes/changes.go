@@ -7,16 +7,11 @@
 package changes
 
 import (
-	"errors"
-
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 )
-
-// ErrUnavailable says that changes cannot be read for the moment; the same call may work later.
-var ErrUnavailable = errors.New("changes are unavailable")
 
 // A Position is how far a client has come. It is the last change that the client has, so the zero Position is the
 // beginning. Positions of two users have nothing to do with each other.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -25,14 +24,14 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 // Delete removes all that a user has: posts with the comments on them, comments on posts of others, the list of
 // changes, and the profile. From its beginning the user can change nothing any more, whatever becomes of the rest: it
 // goes in many short transactions, and what does not fit into ctx's time is done by the next call, as
-// [account.ErrUnavailable] asks for. What is left in the end is the subject and the time, so that tokens which outlive
+// [retry.ErrLater] asks for. What is left in the end is the subject and the time, so that tokens which outlive
 // the account open no new one.
 func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	for _, step := range []func(context.Context, string) error{
 		s.mark, s.deletePosts, s.deleteComments, s.deleteChanges, s.deleteProfile,
 	} {
 		if err := step(ctx, subject); err != nil {
-			return failed("delete account", err, account.ErrUnavailable)
+			return failed("delete account", err)
 		}
 	}
 	return nil

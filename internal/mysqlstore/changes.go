@@ -38,7 +38,7 @@ func (s *Changes) Since(ctx context.Context, subject string, from changes.Positi
 		return fill(ctx, tx, subject, page.Changes)
 	})
 	if err != nil {
-		return changes.Page{}, failed("read changes", err, changes.ErrUnavailable)
+		return changes.Page{}, failed("read changes", err)
 	}
 	return page, nil
 }

@@ -61,7 +61,7 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 		return err
 	})
 	if err != nil {
-		return posts.Comment{}, failed("create comment", err, posts.ErrUnavailable)
+		return posts.Comment{}, failed("create comment", err)
 	}
 	return created, nil
 }
@@ -72,7 +72,7 @@ func (s *Posts) GetComment(ctx context.Context, postID, id uuid.UUID) (posts.Com
 		return scanComment(db.QueryRowContext(ctx, selectComment, postID[:], id[:]))
 	})
 	if err != nil {
-		return posts.Comment{}, failed("get comment", orNotFound(err, posts.ErrNotFound), posts.ErrUnavailable)
+		return posts.Comment{}, failed("get comment", orNotFound(err, posts.ErrNotFound))
 	}
 	return found, nil
 }
@@ -89,7 +89,7 @@ func (s *Posts) ListComments(ctx context.Context, postID, after uuid.UUID, limit
 		return nil, db.QueryRowContext(ctx, "SELECT 1 FROM posts WHERE id = ?", postID[:]).Scan(&one)
 	})
 	if err != nil {
-		return nil, failed("list comments", orNotFound(err, posts.ErrNotFound), posts.ErrUnavailable)
+		return nil, failed("list comments", orNotFound(err, posts.ErrNotFound))
 	}
 	return found, nil
 }
@@ -120,7 +120,7 @@ func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uui
 		return err
 	})
 	if err != nil {
-		return posts.Comment{}, failed("update comment", err, posts.ErrUnavailable)
+		return posts.Comment{}, failed("update comment", err)
 	}
 	return updated, nil
 }
@@ -150,7 +150,7 @@ func (s *Posts) DeleteComment(ctx context.Context, author string, postID, id uui
 		}
 		return addComments(ctx, tx, accounts, owner, postID, -1)
 	})
-	return failed("delete comment", err, posts.ErrUnavailable)
+	return failed("delete comment", err)
 }
 
 // requireOwnComment is called while the author's account is locked, without which no comment of the author's changes.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -24,7 +25,7 @@ func read[T any](ctx context.Context, databases *mysqlconn.Databases, query func
 			return found, err
 		}
 	}
-	return retry(ctx, databases.Writer, query)
+	return tryAgain(ctx, databases.Writer, query)
 }
 
 func readReplica[T any](ctx context.Context, replica *sql.DB, query func(context.Context, *sql.DB) (T, error)) (T, error) {
@@ -33,10 +34,10 @@ func readReplica[T any](ctx context.Context, replica *sql.DB, query func(context
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	return retry(ctx, replica, query)
+	return tryAgain(ctx, replica, query)
 }
 
-func retry[T any](ctx context.Context, db *sql.DB, query func(context.Context, *sql.DB) (T, error)) (found T, err error) {
+func tryAgain[T any](ctx context.Context, db *sql.DB, query func(context.Context, *sql.DB) (T, error)) (found T, err error) {
 	err = mysqlconn.Retry(ctx, func() error {
 		found, err = query(ctx, db)
 		return err
@@ -81,12 +82,12 @@ func orNotFound(err, notFound error) error {
 }
 
 // failed says what could not be done, and in the domain's words that it may be tried again.
-func failed(action string, err, unavailable error) error {
+func failed(action string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, mysqlconn.ErrUnavailable):
-		return fmt.Errorf("%s: %w: %w", action, unavailable, err)
+		return fmt.Errorf("%s: %w: %w", action, retry.ErrLater, err)
 	default:
 		return fmt.Errorf("%s: %w", action, err)
 	}

@@ -64,7 +64,7 @@ func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft
 		return err
 	})
 	if err != nil {
-		return posts.Post{}, failed("create post", err, posts.ErrUnavailable)
+		return posts.Post{}, failed("create post", err)
 	}
 	return created, nil
 }
@@ -75,7 +75,7 @@ func (s *Posts) Get(ctx context.Context, id uuid.UUID) (posts.Post, error) {
 		return scanPost(db.QueryRowContext(ctx, selectPost, id[:]))
 	})
 	if err != nil {
-		return posts.Post{}, failed("get post", orNotFound(err, posts.ErrNotFound), posts.ErrUnavailable)
+		return posts.Post{}, failed("get post", orNotFound(err, posts.ErrNotFound))
 	}
 	return found, nil
 }
@@ -90,7 +90,7 @@ func (s *Posts) List(ctx context.Context, before uuid.UUID, limit int) ([]posts.
 		return list(ctx, db, scanPost, listPosts, before[:], limit)
 	})
 	if err != nil {
-		return nil, failed("list posts", err, posts.ErrUnavailable)
+		return nil, failed("list posts", err)
 	}
 	return found, nil
 }
@@ -115,7 +115,7 @@ func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft p
 		return err
 	})
 	if err != nil {
-		return posts.Post{}, failed("update post", err, posts.ErrUnavailable)
+		return posts.Post{}, failed("update post", err)
 	}
 	return updated, nil
 }
@@ -131,7 +131,7 @@ func (s *Posts) Delete(ctx context.Context, author string, id uuid.UUID) error {
 			return err
 		})
 		if gone || err != nil {
-			return failed("delete post", err, posts.ErrUnavailable)
+			return failed("delete post", err)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (s *Profiles) Get(ctx context.Context, subject string) (profile.Profile, er
 		return scanProfile(db.QueryRowContext(ctx, selectProfile, subject))
 	})
 	if err != nil {
-		return profile.Profile{}, failed("get profile", orNotFound(err, profile.ErrNotFound), profile.ErrUnavailable)
+		return profile.Profile{}, failed("get profile", orNotFound(err, profile.ErrNotFound))
 	}
 	return found, nil
 }
@@ -63,7 +63,7 @@ func (s *Profiles) Put(ctx context.Context, p profile.Profile) (profile.Profile,
 		return err
 	})
 	if err != nil {
-		return profile.Profile{}, failed("put profile", err, profile.ErrUnavailable)
+		return profile.Profile{}, failed("put profile", err)
 	}
 	return stored, nil
 }
@@ -87,7 +87,7 @@ func (s *Profiles) Create(ctx context.Context, p profile.Profile) error {
 		}
 		return accounts.record(ctx, tx, p.Subject, changes.Profile, uuid.Nil)
 	})
-	return failed("create profile", err, profile.ErrUnavailable)
+	return failed("create profile", err)
 }
 
 const (

@@ -16,6 +16,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/internal/schema"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -188,8 +189,8 @@ func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 			if took := time.Since(began); took > 2*time.Second {
 				t.Errorf("took %s past a deadline of 1s", took)
 			}
-			if !errors.Is(getErr, profile.ErrUnavailable) || !errors.Is(putErr, profile.ErrUnavailable) {
-				t.Errorf("got %v and %v, want ErrUnavailable", getErr, putErr)
+			if !errors.Is(getErr, retry.ErrLater) || !errors.Is(putErr, retry.ErrLater) {
+				t.Errorf("got %v and %v, want ErrLater", getErr, putErr)
 			}
 			server.Up(t)
 			if _, err := store.Get(t.Context(), ada.Subject); err != nil {
@@ -207,7 +208,7 @@ func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
 	_, getErr := store.Get(t.Context(), ada.Subject)
 	_, putErr := store.Put(t.Context(), ada)
 	for _, err := range []error{getErr, putErr} {
-		if err == nil || errors.Is(err, profile.ErrNotFound) || errors.Is(err, profile.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
+		if err == nil || errors.Is(err, profile.ErrNotFound) || errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), "1146") {
 			t.Errorf("got %v, want MySQL's 1146", err)
 		}
 	}

@@ -25,9 +25,6 @@ var (
 
 	// ErrNoProfile says that the author has no name to be shown by.
 	ErrNoProfile = errors.New("the author has no profile; create it first")
-
-	// ErrUnavailable says that posts cannot be read or written for the moment; the same call may work later.
-	ErrUnavailable = errors.New("posts are unavailable")
 )
 
 // A Post is one user's. Its ID is a UUID of version 7: the newer post has the greater one.

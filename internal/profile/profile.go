@@ -20,9 +20,6 @@ const (
 // ErrNotFound says that the subject has no profile yet.
 var ErrNotFound = errors.New("profile not found")
 
-// ErrUnavailable says that profiles cannot be read or written for the moment; the same call may work later.
-var ErrUnavailable = errors.New("profiles are unavailable")
-
 // A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
 type Profile struct {
 	Subject     string // the user's sub in the sign-in's tokens, never shown to others
