@@ -188,8 +188,9 @@ func cut(t *testing.T, s *stores, work func(context.Context) error) {
 			}
 		}
 	}
-	// The embedded engine does not roll back a statement that is cut. It does roll back a transaction that met an error.
-	for _, statement := range []string{"UPDATE posts", "DELETE FROM posts", "DELETE FROM comments", "DELETE FROM changes", "DELETE FROM profiles"} {
+	// The embedded engine rolls back rows but not their places in indexes, so it is cut where a transaction begins: this
+	// proves the steps, and a real server what is within them.
+	for _, statement := range []string{"FROM posts WHERE id", "DELETE FROM changes", "DELETE FROM profiles"} {
 		for range 4 { // as many as a transaction is tried
 			s.database.Deadlock(t, statement, "", "")
 		}
