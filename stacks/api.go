@@ -33,7 +33,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	data.Database.ConnectFrom(fn)
 	api.Handle("GET", "/profile", fn, nil)
 	api.Handle("PUT", "/profile", fn, profileBody())
-	output(stack, "Endpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
+	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
 }
 
 // profileBody lets through what the function would accept as far as a schema can tell; the limits are the domain's.
