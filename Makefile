@@ -3,6 +3,9 @@
 
 GOLANGCI_LINT := v2.15.0
 
+# Whose configuration make outputs writes: web or mobile.
+CLIENT := web
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -39,6 +42,10 @@ diff: node_modules environment ## Show what deploying environment ENV would chan
 .PHONY: deploy
 deploy: node_modules environment ## Deploy environment ENV; Dev goes wherever your AWS credentials point
 	cdk deploy '$(ENV)/*'
+
+.PHONY: outputs
+outputs: environment ## Write amplify_outputs.json for the web client of ENV, or for the mobile app's: CLIENT=mobile
+	go run ./outputs -client '$(CLIENT)' '$(ENV)'
 
 .PHONY: destroy
 destroy: node_modules environment ## Delete environment ENV with its data; refused unless it is disposable

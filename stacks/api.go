@@ -66,7 +66,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{API: settings, Cursors: cursors})
 	handle(api, posts, postsapi.Routes.Operations())
 
-	output(stack, "Endpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
+	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
 }
 
 // handle lets fn answer its routes.

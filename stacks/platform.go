@@ -3,6 +3,7 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/environments"
@@ -21,6 +22,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)
+	NewMedia(stage, env)
 	identity := NewIdentity(stage, env)
 	NewAPI(stage, env, network, data, schema, identity)
 }
@@ -42,7 +44,14 @@ func newStack(stage awscdk.Stage, id, description string, env environments.Envir
 	})
 }
 
-// output shows a value at the end of a deployment, for people and for the clients' configuration.
+// output says an endpoint or an id that clients and other services need: to people at the end of a deployment, to
+// programs in Parameter Store, under the environment's path. The stack is no part of the parameter's name, so an output
+// may move to another stack; its id is a contract.
 func output(stack awscdk.Stack, id, description string, value *string) {
 	awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
+	awsssm.NewStringParameter(stack, jsii.String(id+"Parameter"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(environments.ParameterPath(*awscdk.Stage_Of(stack).StageName()) + "/" + id),
+		Description:   jsii.String(description),
+		StringValue:   value,
+	})
 }

@@ -212,8 +212,43 @@ func TestNothingIsPublic(t *testing.T) {
 				if resource.At("SourceSecurityGroupId") == nil {
 					t.Errorf("%s lets addresses in, want a security group", resource.ID)
 				}
-			case "AWS::Lambda::Url", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue":
+			case "AWS::S3::Bucket":
+				for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+					want(t, resource, true, "PublicAccessBlockConfiguration", block)
+				}
+				want(t, resource, "BucketOwnerEnforced", "OwnershipControls", "Rules", 0, "ObjectOwnership") // no object has an ACL
+			case "AWS::Lambda::Url", "AWS::SNS::Topic", "AWS::SQS::Queue":
 				t.Errorf("%s is a %s, which this test does not know yet; teach it what public means there", resource.ID, resource.Type)
+			}
+		}
+	})
+}
+
+// TestBucketPoliciesAllowNobodyAndRefuseWhatIsNotEncrypted holds the policies of all buckets: access is given to
+// roles, by roles' own policies.
+func TestBucketPoliciesAllowNobodyAndRefuseWhatIsNotEncrypted(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		refusing := map[string]bool{} // buckets, by logical id
+		for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
+			bucket := assembly.Refers(policy.At("Bucket"))
+			arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
+			refusal := map[string]any{
+				"Effect": "Deny", "Principal": map[string]any{"AWS": "*"}, "Action": "s3:*",
+				"Resource":  []any{arn, map[string]any{"Fn::Join": []any{"", []any{arn, "/*"}}}},
+				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+			}
+			for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
+				if effect := assembly.At(statement, "Effect"); effect != "Deny" {
+					t.Errorf("%s: %s, want nothing allowed", policy.ID, text(statement))
+				}
+				if text(statement) == text(refusal) {
+					refusing[bucket] = true
+				}
+			}
+		}
+		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+			if !refusing[bucket.ID] {
+				t.Errorf("%s takes requests without TLS", bucket.ID)
 			}
 		}
 	})

@@ -22,6 +22,7 @@ var stateful = map[string]bool{
 	"AWS::RDS::DBInstance":         true,
 	"AWS::RDS::DBParameterGroup":   true, // a new one restarts the database
 	"AWS::RDS::DBSubnetGroup":      true,
+	"AWS::S3::Bucket":              true,
 	"AWS::SecretsManager::Secret":  true,
 }
 
@@ -64,7 +65,7 @@ func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 }
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
-	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
+	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::S3::Bucket": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
@@ -72,8 +74,59 @@ func TestSecretsManager(t *testing.T) {
 	}
 }
 
+func TestParameterStore(t *testing.T) {
+	store := awstest.StartSSM(t)
+	client := ssm.New(ssm.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &store.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
+	below := func(path string) (map[string]string, error) {
+		found := map[string]string{}
+		pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &path})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				return nil, err
+			}
+			for _, parameter := range page.Parameters {
+				found[*parameter.Name] = *parameter.Value
+			}
+		}
+		return found, nil
+	}
+
+	if found, err := below("/a"); err != nil || len(found) != 0 {
+		t.Errorf("no parameters: %v, error %v; want none", found, err)
+	}
+	want := map[string]string{"/a/1": "one", "/a/2": "two", "/a/3": "three"}
+	for name, value := range want {
+		store.PutParameter(name, "before")
+		store.PutParameter(name, value)
+	}
+	for _, other := range []string{"/a/b/1", "/ab/1", "/a/4"} {
+		store.PutParameter(other, "other")
+	}
+	store.DeleteParameter("/a/4")
+	if found, err := below("/a"); err != nil || !maps.Equal(found, want) {
+		t.Errorf("parameters %v, error %v; want %v", found, err, want)
+	}
+	calls := slices.Repeat([]awstest.Call{{Action: "ssm:GetParametersByPath", Resource: "/a"}}, 3)
+	if !slices.Equal(store.Calls(), calls) { // one without parameters, and two pages
+		t.Errorf("calls %v, want %v", store.Calls(), calls)
+	}
+	store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
+	_, err := below("/a")
+	if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != "AccessDeniedException" {
+		t.Errorf("fault: error %v, want AccessDeniedException", err)
+	}
+}
+
 func TestUnsignedRequestsAreRefused(t *testing.T) {
-	for _, url := range []string{awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL} {
+	for _, url := range []string{awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartSSM(t).URL} {
 		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/changes"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 

@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
 
 // many is more comments than one transaction deletes, and not a multiple of it.

@@ -1,0 +1,8 @@
+package environments
+
+// ParameterPath is where the endpoints and ids of the environment of that name are in Parameter Store: /ashlar/Prod.
+// Each is a parameter below it, such as /ashlar/Prod/UserPoolId. The names are a contract with clients and other
+// services.
+func ParameterPath(environment string) string {
+	return "/ashlar/" + environment
+}

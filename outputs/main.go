@@ -1,0 +1,154 @@
+// Command outputs writes amplify_outputs.json, which tells a client of an environment where it signs in, calls and
+// uploads: the file that Amplify's libraries for JavaScript and for Flutter read. Endpoints and ids come from Parameter
+// Store, where the deployment left them.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+)
+
+const usage = `usage: outputs [-client web|mobile] ENVIRONMENT
+
+Writes amplify_outputs.json for a client of the environment into the current folder. It needs AWS credentials that may
+call ssm:GetParametersByPath, and finds them where the AWS CLI does.
+
+`
+
+// outputsFile is the name that Amplify's libraries and their documentation use.
+const outputsFile = "amplify_outputs.json"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run returns the exit code: 2 when it was asked for what there is not, 1 when the file could not be made.
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("outputs", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	kind := flags.String("client", "web", "web or mobile; each has an id and addresses of its own")
+	if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	environment, err := named(flags.Args())
+	if err != nil {
+		fmt.Fprintf(stderr, "outputs: %v\n", err)
+		return 2
+	}
+	client, err := clientOf(environment, *kind)
+	if err != nil {
+		fmt.Fprintf(stderr, "outputs: %v\n", err)
+		return 2
+	}
+	if err := write(ctx, environment, client); err != nil {
+		fmt.Fprintf(stderr, "outputs: %v\n", err)
+		return 1
+	}
+	fmt.Fprintf(stdout, "wrote %s for %s's %s client\n", outputsFile, environment.Name, *kind)
+	return 0
+}
+
+// named is the one environment that the arguments name.
+func named(arguments []string) (environments.Environment, error) {
+	var names []string
+	for _, environment := range environments.All() {
+		if slices.Equal(arguments, []string{environment.Name}) {
+			return environment, nil
+		}
+		names = append(names, environment.Name)
+	}
+	return environments.Environment{}, fmt.Errorf("environment %q, want one of %s", strings.Join(arguments, " "), strings.Join(names, ", "))
+}
+
+// write makes the file, or leaves the one that there is.
+func write(ctx context.Context, environment environments.Environment, client client) error {
+	// An environment without a region of its own is where the credentials point.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(environment.Region))
+	if err != nil {
+		return fmt.Errorf("the AWS configuration of this shell: %w", err)
+	}
+	if settings.Region == "" {
+		return fmt.Errorf("%s is in no region of its own, and this shell names none; export AWS_REGION as when you deployed it", environment.Name)
+	}
+	if _, err := settings.Credentials.Retrieve(ctx); err != nil {
+		return fmt.Errorf("no AWS credentials in this shell; sign in, by aws sso login or any other way: %w", err)
+	}
+	parameters, err := readParameters(ctx, ssm.NewFromConfig(settings), environment)
+	if err != nil {
+		return err
+	}
+	outputs, err := newOutputs(settings.Region, environment, client, parameters)
+	if err != nil {
+		return err
+	}
+	content, err := json.MarshalIndent(outputs, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replace(outputsFile, append(content, '\n'))
+}
+
+// readParameters reads all that the environment's deployments said, by name.
+func readParameters(ctx context.Context, client *ssm.Client, environment environments.Environment) (map[string]string, error) {
+	path := environments.ParameterPath(environment.Name)
+	parameters := map[string]string{}
+	pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &path})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the parameters %s/*: %w", path, err)
+		}
+		for _, parameter := range page.Parameters {
+			parameters[strings.TrimPrefix(*parameter.Name, path+"/")] = *parameter.Value
+		}
+	}
+	if len(parameters) == 0 {
+		where := client.Options().Region
+		if environment.Account != "" {
+			where += ", which should be account " + environment.Account
+		}
+		return nil, fmt.Errorf("there are no parameters %s/* in your account in %s: %s is not deployed there; make deploy ENV=%s", path, where, environment.Name, environment.Name)
+	}
+	return parameters, nil
+}
+
+// replace gives the file new content at once: nobody reads half of it.
+func replace(name string, content []byte) (err error) {
+	file, err := os.CreateTemp(".", name+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name()) // what failed first is said
+		}
+	}()
+	_, err = file.Write(content)
+	err = errors.Join(err, file.Chmod(0o644), file.Close()) // there is no secret in it
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
+}
