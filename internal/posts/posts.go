@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 // Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup,
@@ -53,31 +51,5 @@ type Comment struct {
 // A Draft is what an author writes of a post.
 type Draft struct {
 	Title string // plain text of one line, kept as it is
-	Body  string // HTML
-}
-
-// Clean returns the draft as it may be kept and shown: of its body's HTML there is left what a post may have. The
-// error is a [*validate.Error] with all problems. A clean draft stays as it is.
-func (d Draft) Clean() (Draft, error) {
-	var invalid validate.Error
-	invalid.Check("title", validate.Required(d.Title), validate.UTF8(d.Title), validate.NoControl(d.Title, ""),
-		validate.NotBlank(d.Title), validate.AtMost(d.Title, MaxTitle))
-	body, problem := cleanHTML(ofPosts, d.Body, MaxBody)
-	invalid.Check("body", problem)
-	if err := invalid.OrNil(); err != nil {
-		return Draft{}, err
-	}
-	return Draft{Title: d.Title, Body: body}, nil
-}
-
-// CleanComment does for a comment's body what [Draft.Clean] does for a post's. A comment has no headings and no
-// pictures.
-func CleanComment(body string) (string, error) {
-	var invalid validate.Error
-	clean, problem := cleanHTML(ofComments, body, MaxComment)
-	invalid.Check("body", problem)
-	if err := invalid.OrNil(); err != nil {
-		return "", err
-	}
-	return clean, nil
+	Body  string // HTML, to be cleaned by richtext before it is kept
 }

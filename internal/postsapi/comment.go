@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/richtext"
 )
 
 type (
@@ -103,7 +104,7 @@ func (s *Service) createComment(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body CommentDraft
 }) (*oneComment, error) {
-	body, err := posts.CleanComment(in.Body.Body)
+	body, err := richtext.CleanComment(in.Body.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (s *Service) updateComment(ctx context.Context, in *struct {
 	CommentPath
 	Body CommentDraft
 }) (*oneComment, error) {
-	body, err := posts.CleanComment(in.Body.Body)
+	body, err := richtext.CleanComment(in.Body.Body)
 	if err != nil {
 		return nil, err
 	}

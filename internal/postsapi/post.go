@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/richtext"
 )
 
 // listOfPosts names the list for its cursors.
@@ -100,7 +101,7 @@ func (s *Service) createPost(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body PostDraft
 }) (*onePost, error) {
-	draft, err := posts.Draft(in.Body).Clean()
+	draft, err := richtext.CleanPost(posts.Draft(in.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (s *Service) updatePost(ctx context.Context, in *struct {
 	PostPath
 	Body PostDraft
 }) (*onePost, error) {
-	draft, err := posts.Draft(in.Body).Clean()
+	draft, err := richtext.CleanPost(posts.Draft(in.Body))
 	if err != nil {
 		return nil, err
 	}

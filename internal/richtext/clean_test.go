@@ -1,4 +1,4 @@
-package posts_test
+package richtext_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/richtext"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
@@ -26,7 +27,7 @@ func TestACleanDraftIsAsItWasWritten(t *testing.T) {
 			`<p><a href="https://example.com/a?b=c&amp;d=%20#e" rel="nofollow noreferrer noopener" target="_blank">link</a></p>` +
 			`<p><a href="mailto:ada@example.com" rel="nofollow noreferrer">mail</a></p>`},
 	} {
-		clean, err := draft.Clean()
+		clean, err := richtext.CleanPost(draft)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -37,7 +38,7 @@ func TestACleanDraftIsAsItWasWritten(t *testing.T) {
 }
 
 func TestAPictureIsEnoughOfABody(t *testing.T) {
-	if _, err := (posts.Draft{Title: "A wall", Body: `<img src="temp/a.jpg">`}).Clean(); err != nil {
+	if _, err := richtext.CleanPost(posts.Draft{Title: "A wall", Body: `<img src="temp/a.jpg">`}); err != nil {
 		t.Error(err)
 	}
 }
@@ -65,7 +66,7 @@ func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
 		"deep": {posts.Draft{Title: "t", Body: strings.Repeat("<ul><li>", 600) + "x"},
 			validate.Problem{Field: "body", Problem: "is nested too deeply; use fewer elements within each other"}},
 	} {
-		_, err := test.draft.Clean()
+		_, err := richtext.CleanPost(test.draft)
 		var invalid *validate.Error
 		if !errors.As(err, &invalid) {
 			t.Errorf("%s: got %v, want a validate.Error", name, err)
@@ -78,14 +79,14 @@ func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
 }
 
 func TestAllProblemsOfADraftAreReportedAtOnce(t *testing.T) {
-	_, err := posts.Draft{}.Clean()
+	_, err := richtext.CleanPost(posts.Draft{})
 	if want := "invalid: title is empty; it is required; body is empty; it is required"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
 func TestACommentHasNeitherHeadingsNorPictures(t *testing.T) {
-	clean, err := posts.CleanComment(`<h2>No</h2><figure><img src="temp/a.jpg">heading</figure> <em>yes</em>`)
+	clean, err := richtext.CleanComment(`<h2>No</h2><figure><img src="temp/a.jpg">heading</figure> <em>yes</em>`)
 	if want := "Noheading <em>yes</em>"; err != nil || clean != want {
 		t.Errorf("got %q, %v, want %q", clean, err, want)
 	}
@@ -94,7 +95,7 @@ func TestACommentHasNeitherHeadingsNorPictures(t *testing.T) {
 		`<img src="temp/a.jpg">`:   "invalid: body shows nothing; write some text",
 		strings.Repeat("ß", 2_001): "invalid: body has 2001 characters; at most 2000 are allowed",
 	} {
-		if _, err := posts.CleanComment(body); err == nil || err.Error() != want {
+		if _, err := richtext.CleanComment(body); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

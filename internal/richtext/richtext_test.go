@@ -1,4 +1,4 @@
-package posts_test
+package richtext_test
 
 import (
 	"slices"
@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/richtext"
 )
 
 // hostile is what somebody may send, and what is left of it.
@@ -102,7 +103,7 @@ var hostile = map[string]string{
 
 func TestOfHostileTextOnlyHarmlessTextIsLeft(t *testing.T) {
 	for written, want := range hostile {
-		clean, err := posts.Draft{Title: "t", Body: written}.Clean()
+		clean, err := richtext.CleanPost(posts.Draft{Title: "t", Body: written})
 		if want == "" {
 			if err == nil {
 				t.Errorf("%s: got %s, want a problem", written, clean.Body)
@@ -148,17 +149,17 @@ func shards() []string {
 
 func checkCleaning(t errorer, written string) {
 	t.Helper()
-	draft, err := posts.Draft{Title: "t", Body: written}.Clean()
+	draft, err := richtext.CleanPost(posts.Draft{Title: "t", Body: written})
 	if err == nil {
 		checkHarmless(t, draft.Body)
-		if again, err := draft.Clean(); err != nil || again != draft {
+		if again, err := richtext.CleanPost(draft); err != nil || again != draft {
 			t.Errorf("%q was cleaned to\n%q, and that to\n%q, %v", written, draft.Body, again.Body, err)
 		}
 	}
-	comment, err := posts.CleanComment(written)
+	comment, err := richtext.CleanComment(written)
 	if err == nil {
 		checkHarmless(t, comment)
-		if again, err := posts.CleanComment(comment); err != nil || again != comment {
+		if again, err := richtext.CleanComment(comment); err != nil || again != comment {
 			t.Errorf("%q was cleaned to\n%q, and that to\n%q, %v", written, comment, again, err)
 		}
 	}
