@@ -9,8 +9,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 )
 
 func main() {
@@ -20,6 +23,20 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	h := &handler{users: cognitoidentityprovider.NewFromConfig(awsConfig), logger: logger}
+	client := cognitoidentityprovider.NewFromConfig(awsConfig, func(options *cognitoidentityprovider.Options) {
+		options.Retryer = retry.NewStandard(func(standard *retry.StandardOptions) {
+			standard.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(unlessLimit)}, standard.Retryables...)
+		})
+	})
+	h := &handler{users: client, logger: logger}
 	lambda.Start(h.Handle)
+}
+
+// unlessLimit keeps the SDK from trying again when a user has as many sign-ins linked as Cognito allows: by its name it
+// takes the error for throttling.
+func unlessLimit(err error) aws.Ternary {
+	if isA[*types.LimitExceededException](err) {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
