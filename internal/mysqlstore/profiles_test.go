@@ -16,7 +16,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
-	"github.com/ashlar-cdk/ashlar/internal/schema"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -27,18 +26,15 @@ var ignoreTimes = cmpopts.IgnoreFields(profile.Profile{}, "CreatedAt", "UpdatedA
 // start returns an empty store and the database it is in.
 func start(t *testing.T) (*mysqlstore.Profiles, *mysqltest.Server, *mysqltest.Database) {
 	t.Helper()
-	server := mysqltest.Start(t)
-	database := server.NewDatabase(t)
-	return storeIn(t, database), server, database
+	stores := open(t)
+	return stores.profiles, stores.server, stores.database
 }
 
 // storeIn returns the empty store in an empty database.
 func storeIn(t *testing.T, database *mysqltest.Database) *mysqlstore.Profiles {
 	t.Helper()
 	databases := database.Open(t)
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
-		t.Fatal(err)
-	}
+	migrate(t, databases)
 	return mysqlstore.NewProfiles(databases)
 }
 
@@ -97,9 +93,7 @@ func TestGetAsksTheWriterForWhatTheReplicaLacks(t *testing.T) {
 	server := mysqltest.Start(t)
 	writer, replica := server.NewDatabase(t).Open(t), server.NewDatabase(t).Open(t)
 	for _, databases := range []*mysqlconn.Databases{writer, replica} {
-		if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
-			t.Fatal(err)
-		}
+		migrate(t, databases)
 	}
 	store := mysqlstore.NewProfiles(&mysqlconn.Databases{Writer: writer.Writer, Reader: replica.Writer})
 	put(t, store, ada)

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 const (
@@ -166,7 +167,7 @@ func refuse(err error) *refusal {
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused
 	}
-	if invalid, ok := errors.AsType[*profile.InvalidError](err); ok {
+	if invalid, ok := errors.AsType[*validate.Error](err); ok {
 		return refuseProfile(invalid)
 	}
 	switch {
@@ -182,13 +183,12 @@ func refuse(err error) *refusal {
 	}
 }
 
-func refuseProfile(invalid *profile.InvalidError) *refusal {
+func refuseProfile(invalid *validate.Error) *refusal {
 	refused := &refusal{status: http.StatusBadRequest, Code: "invalid_profile"}
 	var sentences []string
 	for _, problem := range invalid.Problems {
-		name := strings.ToLower(problem.Field[:1]) + problem.Field[1:] // DisplayName is displayName in JSON
-		refused.Fields = append(refused.Fields, fieldProblem{Field: name, Problem: problem.Problem})
-		sentences = append(sentences, name+" "+problem.Problem+".")
+		refused.Fields = append(refused.Fields, fieldProblem{Field: problem.Field, Problem: problem.Problem})
+		sentences = append(sentences, problem.Field+" "+problem.Problem+".")
 	}
 	refused.Message = strings.Join(sentences, " ")
 	return refused

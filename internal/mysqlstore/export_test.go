@@ -1,0 +1,4 @@
+package mysqlstore
+
+// Batch is how many comments one transaction deletes.
+const Batch = batch
