@@ -1,10 +1,5 @@
 // Package bench measures what the platform promises about its speed. Ratios are of figures taken in turn, in one run,
 // so that they hold on other machines too.
-//
-// The pages of posts, on a real server, where the set-up takes a quarter of a minute:
-//
-//	eval "$(.ci/mariadb start)"
-//	go test ./bench -run '^$' -bench List -benchtime 200x
 package bench
 
 import (
@@ -34,7 +29,11 @@ const (
 )
 
 // BenchmarkList reads the first page of posts and one at a depth of 400 000 or more of 500 000 in turn, through the
-// store, and fails when the median of the deep ones is more than three times that of the first ones.
+// store, and fails when the median of the deep ones is more than three times that of the first ones. It wants a real
+// server, where the set-up takes a quarter of a minute:
+//
+//	eval "$(.ci/mariadb start)"
+//	go test ./bench -run '^$' -bench List -benchtime 200x
 func BenchmarkList(b *testing.B) {
 	server := mysqltest.Start(b)
 	if server.Embedded() {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 )
@@ -77,11 +76,6 @@ func build(b *testing.B, importPath string) string {
 		b.Fatalf("%v\n%s", err, output)
 	}
 	return bootstrap
-}
-
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
 }
 
 func megabytes(b *testing.B, file string) float64 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
 
 const subject = "00000000-0000-4000-8000-00000000aaaa"
@@ -104,7 +105,7 @@ func TestAProfileThatCannotBeMadeIsLoggedAndSignUpGoesOn(t *testing.T) {
 		err        error
 		want       string
 	}{
-		"unavailable": {map[string]string{"sub": subject}, profile.ErrUnavailable, profile.ErrUnavailable.Error()},
+		"unavailable": {map[string]string{"sub": subject}, retry.ErrLater, retry.ErrLater.Error()},
 		"deleted":     {map[string]string{"sub": subject}, account.ErrDeleted, account.ErrDeleted.Error()},
 		"broken":      {map[string]string{"sub": subject}, errors.New("broken"), "broken"},
 		"no subject":  {map[string]string{}, nil, "subject is empty"},
