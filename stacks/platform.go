@@ -21,7 +21,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)
-	identity := NewIdentity(stage, env)
+	identity := NewIdentity(stage, env, network, data, schema)
 	NewAPI(stage, env, network, data, schema, identity)
 }
 
