@@ -97,7 +97,7 @@ var dev = Environment{
 }
 
 // staging has prod's shape at a smaller size, so that what passes here passes there.
-var staging = Environment{
+var staging = Environment{ //nolint:gosec // it names secrets and holds none
 	Name:                    "Staging",
 	Account:                 "111111111111",
 	Region:                  "eu-central-1",
@@ -124,7 +124,7 @@ var staging = Environment{
 	AlarmAddress:            "staging-alarms@example.com",
 }
 
-var prod = Environment{
+var prod = Environment{ //nolint:gosec // it names secrets and holds none
 	Name:                    "Prod",
 	Account:                 "222222222222",
 	Region:                  "eu-central-1",

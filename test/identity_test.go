@@ -154,7 +154,7 @@ func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
 		want(t, function, nil, "VpcConfig")
 		policy := only(t, stack, "AWS::IAM::Policy", "IdentityLinkSignIns")
 		want(t, policy, []any{map[string]any{
-			"Effect": "Allow", "Action": []string{"cognito-idp:ListUsers", "cognito-idp:AdminLinkProviderForUser"},
+			"Effect": "Allow", "Action": []string{"cognito-idp:AdminLinkProviderForUser", "cognito-idp:ListUsers"},
 			"Resource": map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}},
 		}}, "PolicyDocument", "Statement")
 	})
@@ -241,7 +241,7 @@ func waitsFor(resource assembly.Resource) []string {
 			}
 		}
 	}
-	walk(map[string]any(resource.Properties))
+	walk(resource.Properties)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
