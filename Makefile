@@ -28,8 +28,9 @@ test: node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MyS
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
-golden: node_modules ## Rewrite the golden templates and the README's picture; review the diff before you commit it
+golden: node_modules ## Rewrite the golden templates, docs/openapi.json and the README's picture; review the diff before you commit it
 	go test ./test -run 'Golden|Picture' -update
+	go test ./internal/openapi -update
 
 .PHONY: lint
 lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Check the code, and that imports run one way
