@@ -13,7 +13,7 @@ import (
 type (
 	// A ProfileDraft is what a user sends.
 	ProfileDraft struct {
-		DisplayName string `json:"displayName" doc:"One line, shown with all that the user writes"`
+		DisplayName string `json:"displayName" minLength:"1" doc:"One line, shown with all that the user writes"`
 		Bio         string `json:"bio,omitempty"`
 		Language    string `json:"language,omitempty" doc:"A BCP 47 tag such as de or pt-BR"`
 	}

@@ -41,28 +41,34 @@ type Settings struct {
 	Database mysqlconn.Settings
 }
 
-// A Function is a built function and what it calls.
-type Function struct {
+// An Account is what the functions of one environment share: what they call.
+type Account struct {
 	Server   *mysqltest.Server
 	Database *mysqltest.Database
 	Secrets  *awstest.SecretsManager
 	Cognito  *awstest.Cognito
 
-	function  *lambdatest.Function
 	databases string   // ARN of the database's secret
 	cursorKey string   // the present one
 	passwords []string // of all times, that must be nowhere
-	answers   strings.Builder
 }
 
-// Start gives a built function its surroundings, until t ends. settings chooses what the function is told.
-func Start(t testing.TB, server *mysqltest.Server, bootstrap string, settings func(Settings) any) *Function {
+// A Function is a built function with its surroundings.
+type Function struct {
+	*Account
+
+	function *lambdatest.Function
+	answers  strings.Builder
+}
+
+// NewAccount returns an account with an empty database that has the platform's schema, until t ends.
+func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	t.Helper()
 	database := server.NewDatabase(t)
 	if _, err := schema.Up(t.Context(), database.Open(t).Writer); err != nil {
 		t.Fatal(err)
 	}
-	f := &Function{
+	a := &Account{
 		Server:    server,
 		Database:  database,
 		Secrets:   awstest.StartSecretsManager(t),
@@ -70,39 +76,44 @@ func Start(t testing.TB, server *mysqltest.Server, bootstrap string, settings fu
 		databases: database.Settings().SecretARN,
 		cursorKey: "the key of cursors, of many characters",
 	}
-	f.PublishSecret()
-	f.Secrets.PutSecret(cursorARN, f.cursorKey)
+	a.PublishSecret()
+	a.Secrets.PutSecret(cursorARN, a.cursorKey)
+	return a
+}
+
+// Start gives a built function the account's surroundings, until t ends. settings chooses what the function is told.
+func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) any) *Function {
+	t.Helper()
 	environment, err := lambdaenv.Encode(settings(Settings{
 		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
 		Cursors:  cursor.Settings{KeyARN: cursorARN},
 		Users:    cognito.Settings{UserPoolID: userPoolID},
-		Database: database.Settings(),
+		Database: a.Database.Settings(),
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = f.Secrets.URL
-	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = f.Cognito.URL
-	environment["SSL_CERT_FILE"] = server.CAFile
-	f.function = lambdatest.New(t, bootstrap, environment)
-	return f
+	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = a.Secrets.URL
+	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = a.Cognito.URL
+	environment["SSL_CERT_FILE"] = a.Server.CAFile
+	return &Function{Account: a, function: lambdatest.New(t, bootstrap, environment)}
 }
 
 // PublishSecret puts the database's present credentials into Secrets Manager.
-func (f *Function) PublishSecret() {
-	f.Secrets.PutSecret(f.databases, f.Database.Secret())
-	f.passwords = append(f.passwords, f.Database.Password())
+func (a *Account) PublishSecret() {
+	a.Secrets.PutSecret(a.databases, a.Database.Secret())
+	a.passwords = append(a.passwords, a.Database.Password())
 }
 
 // SpoilSecret puts something into Secrets Manager that is no database's credentials.
-func (f *Function) SpoilSecret() {
-	f.Secrets.PutSecret(f.databases, `{"password":"`+f.Database.Password()+`"}`)
+func (a *Account) SpoilSecret() {
+	a.Secrets.PutSecret(a.databases, `{"password":"`+a.Database.Password()+`"}`)
 }
 
 // Cursor is one that the function gave out, some time ago.
-func (f *Function) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
+func (a *Account) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
 	t.Helper()
-	sealer := cursor.NewSealer(cursor.Settings{KeyARN: cursorARN}, key(f.cursorKey), func() time.Time { return time.Now().Add(-age) })
+	sealer := cursor.NewSealer(cursor.Settings{KeyARN: cursorARN}, key(a.cursorKey), func() time.Time { return time.Now().Add(-age) })
 	sealed, err := sealer.Seal(t.Context(), list, position)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +203,7 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 	}
 }
 
-// Calls are all that the function has made of AWS.
-func (f *Function) Calls() []awstest.Call {
-	return append(f.Secrets.Calls(), f.Cognito.Calls()...)
+// Calls are all that have been made of AWS.
+func (a *Account) Calls() []awstest.Call {
+	return append(a.Secrets.Calls(), a.Cognito.Calls()...)
 }

@@ -80,7 +80,7 @@ func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settin
 	}
 	for name, fault := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := Start(t, server, bootstrap, settings)
+			f := NewAccount(t, server).Start(t, bootstrap, settings)
 			f.Secrets.SetFault(fault)
 			f.CheckUnavailable(t, request)
 			f.Secrets.SetFault(awstest.Fault{})
@@ -90,7 +90,7 @@ func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settin
 		})
 	}
 	t.Run("holds what is no secret of a database", func(t *testing.T) {
-		f := Start(t, server, bootstrap, settings)
+		f := NewAccount(t, server).Start(t, bootstrap, settings)
 		f.SpoilSecret()
 		resttest.ErrorOf(t, f.Do(t, request), 500, "internal")
 		f.PublishSecret()

@@ -21,7 +21,7 @@ type (
 
 	// A CommentDraft is what an author sends.
 	CommentDraft struct {
-		Body string `json:"body" doc:"HTML; what a comment may not have is taken out of it"`
+		Body string `json:"body" minLength:"1" doc:"HTML; what a comment may not have is taken out of it"`
 	}
 
 	// A Comment is a comment as everybody sees it.

@@ -23,8 +23,8 @@ type (
 
 	// A PostDraft is what an author sends.
 	PostDraft struct {
-		Title string `json:"title" doc:"Plain text of one line"`
-		Body  string `json:"body" doc:"HTML; what a post may not have is taken out of it. A picture's src is the key that it was uploaded by."`
+		Title string `json:"title" minLength:"1" doc:"Plain text of one line"`
+		Body  string `json:"body" minLength:"1" doc:"HTML; what a post may not have is taken out of it. A picture's src is the key that it was uploaded by."`
 	}
 
 	// A PostSummary is a post in a list.

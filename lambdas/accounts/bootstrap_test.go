@@ -47,7 +47,7 @@ const body = `{"displayName":"Ada","bio":"Cuts stones true.","language":"en-GB"}
 // TestBootstrap drives the built function with API Gateway's events, against a MySQL server that has the platform's
 // schema. The subtests share the function's process as requests do; each leaves the database up.
 func TestBootstrap(t *testing.T) {
-	f := apitest.Start(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings)
+	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
 
 	t.Run("a profile is not found before it is put, and is then", func(t *testing.T) {
 		resttest.ErrorOf(t, f.Do(t, getProfile(ada)), 404, "not_found")

@@ -32,7 +32,7 @@ func createPost(subject string) resttest.Request {
 // TestBootstrap drives the built function with API Gateway's events, against a MySQL server that has the platform's
 // schema. The subtests share the function's process as requests do; each leaves the database up.
 func TestBootstrap(t *testing.T) {
-	f := apitest.Start(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings)
+	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
 	resttest.ErrorOf(t, f.Do(t, createPost(resttest.Subject)), 409, "profile_required")
 	profiles := mysqlstore.NewProfiles(f.Database.Open(t))
 	for subject, name := range map[string]string{resttest.Subject: "Ada", eve: "Eve"} {
