@@ -43,7 +43,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	flags := flag.NewFlagSet("outputs", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprintf(stderr, usage)
 		flags.PrintDefaults()
 	}
 	kind := flags.String("client", "web", "web or mobile; each has an id and addresses of its own")
