@@ -230,6 +230,25 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 	}
 }
 
+// TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce: whoever has the old file open, by its second name here, sees no
+// half of the new one.
+func TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce(t *testing.T) {
+	dir, old := t.TempDir(), []byte(`{"version": "1"}`)
+	file, opened := filepath.Join(dir, "amplify_outputs.json"), filepath.Join(dir, "opened")
+	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Link(file, opened)); err != nil {
+		t.Fatal(err)
+	}
+	if said, code := run(t, dir, shell(t, deploy(t)), outputs(t), "Dev"); code != 0 || said != "wrote amplify_outputs.json for Dev's web client\n" {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+	if content, err := os.ReadFile(opened); err != nil || string(content) != string(old) {
+		t.Errorf("the old file is now %s (%v)", content, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
 func TestAConfigurationThatCannotBeMadeLeavesTheOldOne(t *testing.T) {
 	command := outputs(t)
 	for name, test := range map[string]struct {
