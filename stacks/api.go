@@ -2,53 +2,84 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/profile"
-	profilefn "github.com/ashlar-cdk/ashlar/lambdas/profile/contract"
+	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
+	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 )
 
 // NewAPI declares the stack of what clients call: the REST API and its functions.
 func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity) {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
+	users := identity.Identity
 	api := restapi.New(stack, "API", restapi.Props{
-		UserPool:       identity.Identity.UserPool,
+		UserPool:       users.UserPool,
 		AllowedOrigins: env.WebOrigins,
+		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
 		LogRetention:   env.LogRetention,
 		Disposable:     env.Disposable,
 	})
-	fn := gofunction.New(stack, "Profile", gofunction.Props{
-		Package:      profilefn.Package,
-		Settings:     profilefn.Settings{AllowedOrigins: env.WebOrigins},
-		Description:  "Reads and writes the signed-in user's profile",
-		VPC:          network.VPC,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+	cursorKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
+		Description:          jsii.String("Seals the cursors that the API gives out"),
+		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)},
 	})
-	data.Database.ConnectFrom(fn)
-	api.Handle("GET", "/profile", fn, nil)
-	api.Handle("PUT", "/profile", fn, profileBody())
+	if !env.Disposable { // with another key, every client would have to fetch everything anew
+		cursorKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
+	}
+	settings := rest.Settings{
+		AllowedOrigins: env.WebOrigins,
+		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
+	}
+	cursors := cursor.Settings{KeyARN: *cursorKey.SecretArn()}
+	newFunction := func(id, description, path string, settings any) *gofunction.Function {
+		fn := gofunction.New(stack, id, gofunction.Props{
+			Package:      path,
+			Settings:     settings,
+			Description:  description,
+			VPC:          network.VPC,
+			LogRetention: env.LogRetention,
+			Disposable:   env.Disposable,
+		})
+		data.Database.ConnectFrom(fn)
+		fn.Allow([]string{"secretsmanager:GetSecretValue"}, *cursorKey.SecretArn())
+		return fn
+	}
+
+	accounts := newFunction("Accounts", "Profiles, sync, and the end of an account", accountsfn.Package, accountsfn.Settings{
+		API:     settings,
+		Cursors: cursors,
+		Users:   cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
+	})
+	accounts.Allow([]string{"cognito-idp:AdminDeleteUser"}, *users.UserPool.UserPoolArn())
+	handle(api, accounts, accountsapi.Routes.Operations())
+
+	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{API: settings, Cursors: cursors})
+	handle(api, posts, postsapi.Routes.Operations())
+
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
 }
 
-// profileBody lets through what the function would accept as far as a schema can tell; the limits are the domain's.
-func profileBody() *awsapigateway.JsonSchema {
-	text := func(longest int) *awsapigateway.JsonSchema {
-		return &awsapigateway.JsonSchema{Type: awsapigateway.JsonSchemaType_STRING, MaxLength: jsii.Number(longest)}
-	}
-	return &awsapigateway.JsonSchema{
-		Type: awsapigateway.JsonSchemaType_OBJECT,
-		Properties: &map[string]*awsapigateway.JsonSchema{
-			"displayName": text(profile.MaxDisplayName),
-			"bio":         text(profile.MaxBio),
-			"language":    text(profile.MaxLanguage),
-		},
-		Required:             jsii.Strings("displayName"),
-		AdditionalProperties: false,
+// handle lets fn answer its routes.
+func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {
+	for _, route := range routes {
+		api.Handle(restapi.Method{
+			HTTPMethod:      route.Method,
+			Path:            route.Path,
+			Function:        fn,
+			Public:          route.Access == rest.Public,
+			QueryParameters: route.Query,
+			Headers:         route.Headers,
+			Body:            route.Body,
+		})
 	}
 }

@@ -36,7 +36,7 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 		instance := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		group := assembly.Refers(instance.At("VPCSecurityGroups", 0))
 		// Whoever is added here reads and writes everybody's data.
-		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "ProfileSecurityGroup"}
+		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "AccountsSecurityGroup", "PostsSecurityGroup"}
 		if environment.DatabaseProxy {
 			allowed = append(allowed, "DatabaseProxySecurityGroup")
 		}
@@ -209,7 +209,7 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 		if readers != environment.DatabaseReplicas {
 			t.Errorf("there are %d replicas, want %d", readers, environment.DatabaseReplicas)
 		}
-		variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function", "Profile").At("Environment", "Variables").(map[string]any)
+		variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function", "Accounts").At("Environment", "Variables").(map[string]any)
 		if toldOfReaders := variables["DATABASE_READER_HOSTS"] != nil; toldOfReaders != (environment.DatabaseReplicas > 0) {
 			t.Errorf("the function reads from %s", text(variables["DATABASE_READER_HOSTS"]))
 		}

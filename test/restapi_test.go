@@ -2,36 +2,110 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-func TestOnlySignedInUsersCallTheAPI(t *testing.T) {
+// public are the methods that anybody may call. Whoever makes another one public says so here.
+var public = []string{
+	"GET /posts",
+	"GET /posts/{postId}",
+	"GET /posts/{postId}/comments",
+	"GET /posts/{postId}/comments/{commentId}",
+}
+
+// routes are those of all tables, by method and path.
+func routes() map[string]rest.Operation {
+	found := map[string]rest.Operation{}
+	for _, route := range slices.Concat(accountsapi.Routes.Operations(), postsapi.Routes.Operations()) {
+		found[route.Method+" "+route.Path] = route
+	}
+	return found
+}
+
+// methods are those of the API that reach a function, by method and path.
+func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
+	t.Helper()
+	found := map[string]assembly.Resource{}
+	for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
+		if method.At("HttpMethod") == "OPTIONS" {
+			continue
+		}
+		path := ""
+		for id := assembly.Refers(method.At("ResourceId")); id != ""; {
+			resource := stack.Template.Resources[id]
+			path = fmt.Sprintf("/%s%s", resource.At("PathPart"), path)
+			id = assembly.Refers(resource.At("ParentId"))
+			if stack.Template.Resources[id].Type != "AWS::ApiGateway::Resource" {
+				break // the root
+			}
+		}
+		found[fmt.Sprintf("%s %s", method.At("HttpMethod"), path)] = method
+	}
+	return found
+}
+
+func TestTheGatewayHasTheRoutesOfTheTables(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		want, got := slices.Sorted(maps.Keys(routes())), slices.Sorted(maps.Keys(methods(t, stack)))
+		if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
+			t.Errorf("routes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		authorizer := only(t, stack, "AWS::ApiGateway::Authorizer", "")
 		want(t, authorizer, "COGNITO_USER_POOLS", "Type")
 		if pool := text(authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
 			t.Errorf("the authoriser trusts %s, want the environment's own user pool", pool)
 		}
-		checked := 0
-		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
-			if method.At("HttpMethod") == "OPTIONS" {
-				want(t, method, "MOCK", "Integration", "Type") // a preflight has no token, and reaches no function
+		found := methods(t, stack)
+		for route, method := range found {
+			if slices.Contains(public, route) {
+				want(t, method, "NONE", "AuthorizationType")
 				continue
 			}
 			want(t, method, "COGNITO_USER_POOLS", "AuthorizationType")
 			want(t, method, authorizer.ID, "AuthorizerId", "Ref")
-			checked++
 		}
-		if checked == 0 {
-			t.Error("there are no methods")
+		for _, route := range public {
+			if found[route].ID == "" {
+				t.Errorf("there is no %s; take it off the list of what is public", route)
+			}
+		}
+		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
+			if method.At("HttpMethod") == "OPTIONS" {
+				want(t, method, "MOCK", "Integration", "Type") // a preflight has no token, and reaches no function
+			}
+		}
+	})
+}
+
+func TestTheFunctionsTakeTokensOfBothClients(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		for _, name := range []string{"Accounts", "Posts"} {
+			function := only(t, stack, "AWS::Lambda::Function", name)
+			want(t, function, strings.Join(environment.WebOrigins, ","), "Environment", "Variables", "ALLOWED_ORIGINS")
+			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
+			if !strings.Contains(clients, "IdentityUserPoolWeb") || !strings.Contains(clients, "IdentityUserPoolMobile") {
+				t.Errorf("%s takes tokens of %s, want those of the web client and of the mobile one", name, clients)
+			}
 		}
 	})
 }
@@ -40,21 +114,39 @@ func TestABodyIsValidatedBeforeItReachesAFunction(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		validator := only(t, stack, "AWS::ApiGateway::RequestValidator", "")
 		want(t, validator, true, "ValidateRequestBody")
-		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
-			verb := method.At("HttpMethod")
-			if verb == "OPTIONS" {
-				continue
-			}
+		want(t, validator, true, "ValidateRequestParameters")
+		declared := routes()
+		for route, method := range methods(t, stack) {
 			want(t, method, validator.ID, "RequestValidatorId", "Ref")
 			model := assembly.Refers(method.At("RequestModels", "application/json"))
-			if hasBody := verb != "GET" && verb != "DELETE"; hasBody != (model != "") {
-				t.Errorf("%s has the model %q", method.ID, model)
+			verb, _, _ := strings.Cut(route, " ")
+			if hasBody := verb == "POST" || verb == "PUT"; hasBody != (model != "") {
+				t.Errorf("%s has the model %q", route, model)
 			}
-			if model != "" {
-				want(t, stack.Template.Resources[model], false, "Schema", "additionalProperties")
-				want(t, stack.Template.Resources[model], 80, "Schema", "properties", "displayName", "maxLength")
+			if model == "" {
+				continue
+			}
+			schema := stack.Template.Resources[model]
+			want(t, schema, "http://json-schema.org/draft-04/schema#", "Schema", "$schema")
+			want(t, schema, "object", "Schema", "type")
+			want(t, schema, false, "Schema", "additionalProperties")
+			want(t, schema, declared[route].Body["properties"], "Schema", "properties")
+			want(t, schema, declared[route].Body["required"], "Schema", "required")
+			for name := range declared[route].Body["properties"].(map[string]any) {
+				if limit, ok := schema.At("Schema", "properties", name, "maxLength").(float64); !ok || limit < 1 {
+					t.Errorf("%s: %s may be as long as one likes", route, name)
+				}
 			}
 		}
+		want(t, stack.Template.Resources[assembly.Refers(methods(t, stack)["POST /posts"].At("RequestModels", "application/json"))], 200, "Schema", "properties", "title", "maxLength")
+	})
+}
+
+func TestTheGatewayKnowsTheParametersOfARequest(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		found := methods(t, stack)
+		want(t, found["GET /posts"], map[string]bool{"method.request.querystring.cursor": false, "method.request.querystring.limit": false}, "RequestParameters")
+		want(t, found["POST /posts"], map[string]bool{"method.request.header.Idempotency-Key": false}, "RequestParameters")
 	})
 }
 
@@ -67,12 +159,11 @@ func TestABrowserOfTheWebClientAndNoOtherMayCallTheAPI(t *testing.T) {
 			}
 			preflights++
 			want(t, method, "'"+environment.WebOrigins[0]+"'", "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Origin")
+			want(t, method, "'Authorization,Content-Type,Idempotency-Key'", "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Headers")
 		}
 		if resources := len(stack.Template.OfType("AWS::ApiGateway::Resource")); preflights != resources+1 {
 			t.Errorf("there are %d preflights, want one for each of the %d resources and the root", preflights, resources)
 		}
-		function := only(t, stack, "AWS::Lambda::Function", "Profile")
-		want(t, function, strings.Join(environment.WebOrigins, ","), "Environment", "Variables", "ALLOWED_ORIGINS")
 	})
 }
 
@@ -93,7 +184,7 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 		}
 		for kind, code := range map[string]string{
 			"DEFAULT_4XX": "$context.error.responseType", "DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
-			"EXPIRED_TOKEN": "unauthenticated", "BAD_REQUEST_BODY": "invalid_body", "REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
+			"EXPIRED_TOKEN": "unauthenticated", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
 		} {
 			if codes[kind] != code {
 				t.Errorf("%s has the code %q, want %q", kind, codes[kind], code)
@@ -131,18 +222,29 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 	})
 }
 
-func TestOnlyTheGatewayCallsTheFunction(t *testing.T) {
+func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
+	parameter := regexp.MustCompile(`\{[^}]*\}`)
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		permissions := stack.Template.OfType("AWS::Lambda::Permission")
-		methods := slices.DeleteFunc(stack.Template.OfType("AWS::ApiGateway::Method"), func(m assembly.Resource) bool { return m.At("HttpMethod") == "OPTIONS" })
-		if len(permissions) != len(methods) {
-			t.Errorf("there are %d permissions, want one for each of the %d methods", len(permissions), len(methods))
+		var want, got []string
+		for route := range methods(t, stack) {
+			method, path, _ := strings.Cut(route, " ")
+			want = append(want, "/"+method+parameter.ReplaceAllString(path, "*"))
 		}
-		for _, permission := range permissions {
-			want(t, permission, "apigateway.amazonaws.com", "Principal")
-			if source := text(permission.At("SourceArn")); strings.Contains(source, "*") {
-				t.Errorf("%s lets %s in", permission.ID, source)
+		stage := only(t, stack, "AWS::ApiGateway::Stage", "").ID
+		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
+			if permission.At("Principal") != "apigateway.amazonaws.com" {
+				t.Errorf("%s may call %s", text(permission.At("Principal")), text(permission.At("FunctionName")))
 			}
+			arn := oneOrMore(permission.At("SourceArn", "Fn::Join", 1))
+			if len(arn) < 3 || assembly.Refers(arn[len(arn)-2]) != stage {
+				t.Fatalf("%s lets %s in, want methods of the stage", permission.ID, text(arn))
+			}
+			got = append(got, fmt.Sprint(arn[len(arn)-1]))
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("methods that may call a function (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -153,5 +255,10 @@ func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 		"restapi: API: AllowedOrigins is required; pass the web client's origins",
 		"restapi: API: RateLimit: -1, want at least 1",
 		"restapi: API: BurstLimit: -1, want at least 1",
+	)
+	refused(t, func(stack awscdk.Stack) { new(restapi.API).Handle(restapi.Method{Path: "posts"}) },
+		"restapi: posts: HTTPMethod is required; pass GET, say",
+		"restapi: posts: Path is required; pass a path that begins with /",
+		"restapi: posts: Function is required; pass the function that answers",
 	)
 }

@@ -132,7 +132,8 @@ var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface",
 // recorded when it ran the built function.
 func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	folders := map[string]string{
-		"API/Profile":    "profile",
+		"API/Accounts":   "accounts",
+		"API/Posts":      "posts",
 		"Schema/Migrate": "migrate",
 		"Network/NetworkCloseDefaultSecurityGroup": "closedefaultsecuritygroup",
 	}

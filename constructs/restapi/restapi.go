@@ -4,6 +4,7 @@ package restapi
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ import (
 type Props struct {
 	UserPool       awscognito.IUserPool // whose users may call the API; required
 	AllowedOrigins []string             // the web origins that may call it from a browser; required
+
+	AllowedHeaders []string // that a browser may send besides Authorization and Content-Type; default: none
 
 	Version      string        // the API's version, which is its stage; default: v1
 	RateLimit    int           // requests a second that every method takes in the long run; default: 50
@@ -63,7 +66,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 		DefaultCorsPreflightOptions: &awsapigateway.CorsOptions{
 			AllowOrigins: jsii.Strings(props.AllowedOrigins...),
 			AllowMethods: awsapigateway.Cors_ALL_METHODS(),
-			AllowHeaders: jsii.Strings("Authorization", "Content-Type"),
+			AllowHeaders: jsii.Strings(append([]string{"Authorization", "Content-Type"}, props.AllowedHeaders...)...),
 			MaxAge:       convert.Duration(time.Hour),
 		},
 	})
@@ -88,7 +91,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	}
 	answer("Unauthorized", awsapigateway.ResponseType_UNAUTHORIZED(), "unauthenticated", `"Sign in and send your token in the Authorization header."`)
 	answer("ExpiredToken", awsapigateway.ResponseType_EXPIRED_TOKEN(), "unauthenticated", `"Your token has expired; sign in again or refresh it."`)
-	answer("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "invalid_body", `"The body does not have the fields that it should have, or one is too long."`)
+	answer("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "invalid_request", `"The body does not have the fields that it should have, or one is too long."`)
 	answer("RequestTooLarge", awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "body_too_large", `"The body is larger than 10 MB; shorten it."`)
 	answer("Throttled", awsapigateway.ResponseType_THROTTLED(), "throttled", `"Too many requests at once; try again in a second."`)
 	// The rest are mistakes in the request's form or ours. messageString comes with its quotes.
@@ -106,26 +109,67 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	}
 }
 
-// Handle lets fn answer method at path, /profile say, for signed-in users. A request whose body does not fit the
-// schema is refused before it reaches fn; nil means that the method takes no body.
+// A Method is what a function answers.
+type Method struct {
+	HTTPMethod string               // GET; required
+	Path       string               // /posts/{postId}; required
+	Function   *gofunction.Function // required
+	Public     bool                 // anybody may call it, without a token
+
+	// What a request may have, for the gateway's documentation and cache: it lets others through.
+	QueryParameters, Headers []string
+	// Body is the JSON schema, draft 4, that a request's body has to fit. Nil means that the method takes no body.
+	Body map[string]any
+}
+
+// Handle lets a function answer a method. A request whose body does not fit the schema is refused before it reaches the
+// function.
 //
-// The gateway validates what a request declares to be application/json and lets other content through, so fn must
-// not rely on it.
-func (a *API) Handle(method, path string, fn *gofunction.Function, body *awsapigateway.JsonSchema) {
-	resource := a.RestAPI.Root().ResourceForPath(jsii.String(path))
+// The gateway validates what a request declares to be application/json and lets other content through, so the function
+// must not rely on it.
+func (a *API) Handle(method Method) {
+	check.Props("restapi", strings.TrimSpace(method.HTTPMethod+" "+method.Path),
+		check.Required("HTTPMethod", method.HTTPMethod != "", "pass GET, say"),
+		check.Required("Path", strings.HasPrefix(method.Path, "/"), "pass a path that begins with /"),
+		check.Required("Function", method.Function != nil, "pass the function that answers"),
+	)
 	options := &awsapigateway.MethodOptions{
 		AuthorizationType: awsapigateway.AuthorizationType_COGNITO,
 		Authorizer:        a.Authorizer,
 		RequestValidator:  a.validator,
+		RequestParameters: &map[string]*bool{},
 	}
-	if body != nil {
-		options.RequestModels = &map[string]awsapigateway.IModel{
-			"application/json": a.RestAPI.AddModel(jsii.String(modelID(method, path)), &awsapigateway.ModelOptions{Schema: body}),
-		}
+	if method.Public {
+		options.AuthorizationType, options.Authorizer = awsapigateway.AuthorizationType_NONE, nil
 	}
-	resource.AddMethod(jsii.String(method), awsapigateway.NewLambdaIntegration(fn.Function, &awsapigateway.LambdaIntegrationOptions{
+	for _, name := range method.QueryParameters {
+		(*options.RequestParameters)["method.request.querystring."+name] = jsii.Bool(false)
+	}
+	for _, name := range method.Headers {
+		(*options.RequestParameters)["method.request.header."+name] = jsii.Bool(false)
+	}
+	if method.Body != nil {
+		options.RequestModels = &map[string]awsapigateway.IModel{"application/json": a.model(modelID(method.HTTPMethod, method.Path), method.Body)}
+	}
+	resource := a.RestAPI.Root().ResourceForPath(jsii.String(method.Path))
+	resource.AddMethod(jsii.String(method.HTTPMethod), awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
 		AllowTestInvoke: jsii.Bool(false),
 	}), options)
+}
+
+// model declares a schema. The CDK's own Model wants its keywords one by one.
+func (a *API) model(id string, schema map[string]any) awsapigateway.IModel {
+	schema = maps.Clone(schema)
+	schema["$schema"] = "http://json-schema.org/draft-04/schema#"
+	model := awsapigateway.NewCfnModel(a.RestAPI, jsii.String(id), &awsapigateway.CfnModelProps{
+		RestApiId:   a.RestAPI.RestApiId(),
+		ContentType: jsii.String("application/json"),
+		Schema:      schema,
+	})
+	deployment := a.RestAPI.LatestDeployment()
+	deployment.Node().AddDependency(model)
+	deployment.AddToLogicalId(schema) // a stage serves the schemas of its deployment
+	return awsapigateway.Model_FromModelName(model, jsii.String("Model"), model.Ref())
 }
 
 // modelID names the body of PUT /profile PutProfileBody.

@@ -24,6 +24,7 @@ type Fault struct {
 	Status int    // of the answer; 4xx is the caller's fault and 5xx the service's
 	Code   string // of the error in the service's own format, such as InternalServiceError
 	Silent bool   // never answer: the caller gives up
+	Action string // only calls of this IAM action; empty for all
 }
 
 // A service is what all stand-ins share.
@@ -43,7 +44,7 @@ func start(t testing.TB, serve http.HandlerFunc) string {
 	return server.URL
 }
 
-// SetFault makes every later request fail as described; the zero Fault ends it.
+// SetFault makes later requests fail as described; the zero Fault ends it.
 func (s *service) SetFault(fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,6 +64,9 @@ func (s *service) take(r *http.Request, call Call) Fault {
 	s.calls = append(s.calls, call)
 	fault := s.fault
 	s.mu.Unlock()
+	if fault.Action != "" && fault.Action != call.Action {
+		return Fault{}
+	}
 	if fault.Silent {
 		<-r.Context().Done()
 	}

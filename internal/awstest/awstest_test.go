@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	cognitotypes "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -74,6 +76,115 @@ func TestSecretsManager(t *testing.T) {
 	}
 }
 
+const pool = "eu-central-1_AbCdEfGhI"
+
+func TestCognito(t *testing.T) {
+	cognito := awstest.StartCognito(t, pool)
+	client := cognitoidentityprovider.New(cognitoidentityprovider.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &cognito.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
+	user := func(name, status, email string) awstest.CognitoUser {
+		return awstest.CognitoUser{Username: name, Status: status, Attributes: map[string]string{"sub": "sub-of-" + name, "email": email}}
+	}
+	disabled := user("google_2", "EXTERNAL_PROVIDER", "ADA@example.com")
+	disabled.Disabled = true
+	cognito.SetUsers(user("ada", "CONFIRMED", "ada@example.com"), user("bob", "CONFIRMED", "bob@example.com"), disabled)
+	list := func(filter string) ([]string, error) {
+		var found []string
+		pages := cognitoidentityprovider.NewListUsersPaginator(client, &cognitoidentityprovider.ListUsersInput{UserPoolId: aws.String(pool), Filter: &filter})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				return nil, err
+			}
+			for _, user := range page.Users {
+				for _, attribute := range user.Attributes {
+					if *attribute.Name == "sub" {
+						found = append(found, fmt.Sprintf("%s %s %t %s", *user.Username, user.UserStatus, user.Enabled, *attribute.Value))
+					}
+				}
+			}
+		}
+		return found, nil
+	}
+	want := []string{"ada CONFIRMED true sub-of-ada", "google_2 EXTERNAL_PROVIDER false sub-of-google_2"}
+	if found, err := list(`email = "Ada@Example.com"`); err != nil || !slices.Equal(found, want) {
+		t.Errorf("users %q, %v; want %q", found, err, want)
+	}
+	if found, err := list(`email = "nobody@example.com"`); err != nil || found != nil {
+		t.Errorf("users %q, %v; want none", found, err)
+	}
+	if _, err := list(`email = "a" or sub = "b"`); code(err) != "InvalidParameterException" {
+		t.Errorf("error %v for a filter that is none", err)
+	}
+
+	link := func(destinationProvider, destination, sourceProvider, source string) error {
+		_, err := client.AdminLinkProviderForUser(t.Context(), &cognitoidentityprovider.AdminLinkProviderForUserInput{
+			UserPoolId:      aws.String(pool),
+			DestinationUser: &cognitotypes.ProviderUserIdentifierType{ProviderName: &destinationProvider, ProviderAttributeValue: &destination},
+			SourceUser: &cognitotypes.ProviderUserIdentifierType{
+				ProviderName: &sourceProvider, ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: &source,
+			},
+		})
+		return err
+	}
+	for i, step := range []struct{ destinationProvider, destination, sourceProvider, source, want string }{
+		{"Cognito", "ada", "Google", "1", ""},
+		{"Cognito", "ada", "Google", "1", "InvalidParameterException"}, // linked already
+		{"Cognito", "ada", "google", "3", "InvalidParameterException"}, // no such provider
+		{"Cognito", "ada", "Google", "2", "InvalidParameterException"}, // has signed in
+		{"Cognito", "eve", "Google", "3", "UserNotFoundException"},
+		{"Google", "2", "SignInWithApple", "1", ""},
+		{"Cognito", "ada", "Google", "4", ""},
+		{"Cognito", "ada", "Google", "5", ""},
+		{"Cognito", "ada", "Google", "6", ""},
+		{"Cognito", "ada", "Google", "7", ""},
+		{"Cognito", "ada", "Google", "8", "LimitExceededException"},
+	} {
+		if err := link(step.destinationProvider, step.destination, step.sourceProvider, step.source); code(err) != step.want {
+			t.Errorf("link %d: error %v, want %q", i, err, step.want)
+		}
+	}
+	if links := cognito.Links(); len(links) != 6 || links["Google_1"] != "ada" || links["SignInWithApple_1"] != "google_2" {
+		t.Errorf("links %v", links)
+	}
+
+	for username, want := range map[string]string{"sub-of-bob": "", "google_2": "", "sub-of-google_2": "UserNotFoundException"} {
+		_, err := client.AdminDeleteUser(t.Context(), &cognitoidentityprovider.AdminDeleteUserInput{UserPoolId: aws.String(pool), Username: &username})
+		if code(err) != want {
+			t.Errorf("deleting %s: error %v, want %q", username, err, want)
+		}
+	}
+	if users := cognito.Users(); !slices.Equal(users, []string{"ada"}) {
+		t.Errorf("users %q are left, want ada", users)
+	}
+
+	cognito.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "TooManyRequestsException", Action: "cognito-idp:AdminLinkProviderForUser"})
+	if err := link("Cognito", "ada", "Google", "9"); code(err) != "TooManyRequestsException" {
+		t.Errorf("fault: error %v, want TooManyRequestsException", err)
+	}
+	if _, err := list(`email = "ada@example.com"`); err != nil {
+		t.Errorf("a fault of another action: %v", err)
+	}
+	calls := cognito.Calls()
+	if last := calls[len(calls)-1]; last != (awstest.Call{Action: "cognito-idp:ListUsers", Resource: pool}) {
+		t.Errorf("the last call is %+v", last)
+	}
+}
+
+// code is that of the service's error, or empty.
+func code(err error) string {
+	if failure, ok := errors.AsType[smithy.APIError](err); ok {
+		return failure.ErrorCode()
+	}
+	return ""
+}
+
 func TestParameterStore(t *testing.T) {
 	store := awstest.StartSSM(t)
 	client := ssm.New(ssm.Options{
@@ -126,7 +237,7 @@ func TestParameterStore(t *testing.T) {
 }
 
 func TestUnsignedRequestsAreRefused(t *testing.T) {
-	for _, url := range []string{awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartSSM(t).URL} {
+	for _, url := range []string{awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL} {
 		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)

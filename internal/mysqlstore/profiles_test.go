@@ -16,7 +16,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
-	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -27,18 +27,15 @@ var ignoreTimes = cmpopts.IgnoreFields(profile.Profile{}, "CreatedAt", "UpdatedA
 // start returns an empty store and the database it is in.
 func start(t *testing.T) (*mysqlstore.Profiles, *mysqltest.Server, *mysqltest.Database) {
 	t.Helper()
-	server := mysqltest.Start(t)
-	database := server.NewDatabase(t)
-	return storeIn(t, database), server, database
+	stores := open(t)
+	return stores.profiles, stores.server, stores.database
 }
 
 // storeIn returns the empty store in an empty database.
 func storeIn(t *testing.T, database *mysqltest.Database) *mysqlstore.Profiles {
 	t.Helper()
 	databases := database.Open(t)
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
-		t.Fatal(err)
-	}
+	migrate(t, databases)
 	return mysqlstore.NewProfiles(databases)
 }
 
@@ -97,9 +94,7 @@ func TestGetAsksTheWriterForWhatTheReplicaLacks(t *testing.T) {
 	server := mysqltest.Start(t)
 	writer, replica := server.NewDatabase(t).Open(t), server.NewDatabase(t).Open(t)
 	for _, databases := range []*mysqlconn.Databases{writer, replica} {
-		if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
-			t.Fatal(err)
-		}
+		migrate(t, databases)
 	}
 	store := mysqlstore.NewProfiles(&mysqlconn.Databases{Writer: writer.Writer, Reader: replica.Writer})
 	put(t, store, ada)
@@ -188,8 +183,8 @@ func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 			if took := time.Since(began); took > 2*time.Second {
 				t.Errorf("took %s past a deadline of 1s", took)
 			}
-			if !errors.Is(getErr, profile.ErrUnavailable) || !errors.Is(putErr, profile.ErrUnavailable) {
-				t.Errorf("got %v and %v, want ErrUnavailable", getErr, putErr)
+			if !errors.Is(getErr, retry.ErrLater) || !errors.Is(putErr, retry.ErrLater) {
+				t.Errorf("got %v and %v, want ErrLater", getErr, putErr)
 			}
 			server.Up(t)
 			if _, err := store.Get(t.Context(), ada.Subject); err != nil {
@@ -207,7 +202,7 @@ func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
 	_, getErr := store.Get(t.Context(), ada.Subject)
 	_, putErr := store.Put(t.Context(), ada)
 	for _, err := range []error{getErr, putErr} {
-		if err == nil || errors.Is(err, profile.ErrNotFound) || errors.Is(err, profile.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
+		if err == nil || errors.Is(err, profile.ErrNotFound) || errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), "1146") {
 			t.Errorf("got %v, want MySQL's 1146", err)
 		}
 	}

@@ -54,7 +54,7 @@ func startEmbedded(t testing.TB) *embedded {
 	logrus.SetOutput(io.Discard) // the engine tells every failed statement to the whole process
 	allowLockWaitTimeout()
 
-	provider := memory.NewDBProvider()
+	provider := memory.NewDBProviderWithOpts(memory.NativeIndexProvider(true)).(*memory.DbProvider) // foreign keys need indexes
 	engine := sqle.NewDefault(provider)
 	accounts := engine.Analyzer.Catalog.MySQLDb
 	accounts.SetEnabled(true)

@@ -3,11 +3,10 @@ package profile
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 // Limits of a profile's fields, in characters (Unicode code points), as the database counts them.
@@ -21,9 +20,6 @@ const (
 // ErrNotFound says that the subject has no profile yet.
 var ErrNotFound = errors.New("profile not found")
 
-// ErrUnavailable says that profiles cannot be read or written for the moment; the same call may work later.
-var ErrUnavailable = errors.New("profiles are unavailable")
-
 // A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
 type Profile struct {
 	Subject     string // the user's sub in the sign-in's tokens, never shown to others
@@ -34,95 +30,20 @@ type Profile struct {
 	UpdatedAt   time.Time
 }
 
-// InvalidError lists everything that is wrong with a profile, so that a user can correct it in one go.
-type InvalidError struct {
-	Problems []Problem
-}
-
-// A Problem is what is wrong with one field and what would be right. It never repeats the field's value.
-type Problem struct {
-	Field   string // the Go field's name: DisplayName
-	Problem string // has 81 characters; at most 80 are allowed
-}
-
-func (e *InvalidError) Error() string {
-	texts := make([]string, len(e.Problems))
-	for i, problem := range e.Problems {
-		texts[i] = problem.Field + " " + problem.Problem
-	}
-	return "invalid profile: " + strings.Join(texts, "; ")
-}
-
 // ValidSubject tells whether s can be the subject of a profile.
 func ValidSubject(s string) bool {
-	return empty(s) == "" && notVisibleASCII(s) == "" && tooLong(s, MaxSubject) == ""
+	return validate.Required(s) == "" && validate.VisibleASCII(s) == "" && validate.AtMost(s, MaxSubject) == ""
 }
 
-// Validate returns nil or an [*InvalidError] with all problems. Times are not looked at: the store sets them.
+// Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.
 func (p Profile) Validate() error {
-	var invalid InvalidError
-	check := func(field string, problems ...string) {
-		for _, problem := range problems {
-			if problem != "" {
-				invalid.Problems = append(invalid.Problems, Problem{Field: field, Problem: problem})
-				return
-			}
-		}
-	}
-	check("Subject", empty(p.Subject), notVisibleASCII(p.Subject), tooLong(p.Subject, MaxSubject))
-	check("DisplayName", empty(p.DisplayName), notUTF8(p.DisplayName), control(p.DisplayName, ""), blank(p.DisplayName), tooLong(p.DisplayName, MaxDisplayName))
-	check("Bio", notUTF8(p.Bio), control(p.Bio, "\n\t"), tooLong(p.Bio, MaxBio))
-	check("Language", notLanguageTag(p.Language), tooLong(p.Language, MaxLanguage))
-	if len(invalid.Problems) == 0 {
-		return nil
-	}
-	return &invalid
-}
-
-func empty(s string) string {
-	if s == "" {
-		return "is empty; it is required"
-	}
-	return ""
-}
-
-func blank(s string) string {
-	if strings.TrimSpace(s) == "" {
-		return "is only spaces; write at least one visible character"
-	}
-	return ""
-}
-
-func notUTF8(s string) string {
-	if !utf8.ValidString(s) {
-		return "is not valid UTF-8"
-	}
-	return ""
-}
-
-func control(s, allowed string) string {
-	for _, r := range s {
-		if unicode.IsControl(r) && !strings.ContainsRune(allowed, r) {
-			return fmt.Sprintf("has the control character %U; remove it", r)
-		}
-	}
-	return ""
-}
-
-func tooLong(s string, most int) string {
-	if n := utf8.RuneCountInString(s); n > most {
-		return fmt.Sprintf("has %d characters; at most %d are allowed", n, most)
-	}
-	return ""
-}
-
-func notVisibleASCII(s string) string {
-	for _, r := range s {
-		if r <= ' ' || r > '~' {
-			return fmt.Sprintf("has the character %U; only visible ASCII is allowed", r)
-		}
-	}
-	return ""
+	var invalid validate.Error
+	invalid.Check("subject", validate.Required(p.Subject), validate.VisibleASCII(p.Subject), validate.AtMost(p.Subject, MaxSubject))
+	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName), validate.NoControl(p.DisplayName, ""),
+		validate.NotBlank(p.DisplayName), validate.AtMost(p.DisplayName, MaxDisplayName))
+	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"), validate.AtMost(p.Bio, MaxBio))
+	invalid.Check("language", notLanguageTag(p.Language), validate.AtMost(p.Language, MaxLanguage))
+	return invalid.OrNil()
 }
 
 // notLanguageTag holds s against the outline of a tag only: which subtags exist is a list that grows every year.

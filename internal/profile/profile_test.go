@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 func valid() profile.Profile {
@@ -37,34 +38,34 @@ func TestValidProfiles(t *testing.T) {
 func TestEachProblemNamesItsFieldAndRemedy(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*profile.Profile)
-		want   profile.Problem
+		want   validate.Problem
 	}{
-		"empty subject":      {func(p *profile.Profile) { p.Subject = "" }, profile.Problem{Field: "Subject", Problem: "is empty; it is required"}},
-		"subject not ASCII":  {func(p *profile.Profile) { p.Subject = "é" }, profile.Problem{Field: "Subject", Problem: "has the character U+00E9; only visible ASCII is allowed"}},
-		"subject with space": {func(p *profile.Profile) { p.Subject = "a b" }, profile.Problem{Field: "Subject", Problem: "has the character U+0020; only visible ASCII is allowed"}},
-		"long subject":       {func(p *profile.Profile) { p.Subject = strings.Repeat("s", 129) }, profile.Problem{Field: "Subject", Problem: "has 129 characters; at most 128 are allowed"}},
-		"empty name":         {func(p *profile.Profile) { p.DisplayName = "" }, profile.Problem{Field: "DisplayName", Problem: "is empty; it is required"}},
-		"blank name":         {func(p *profile.Profile) { p.DisplayName = " \u2003" }, profile.Problem{Field: "DisplayName", Problem: "is only spaces; write at least one visible character"}},
-		"name of two lines":  {func(p *profile.Profile) { p.DisplayName = "A\nB" }, profile.Problem{Field: "DisplayName", Problem: "has the control character U+000A; remove it"}},
-		"long name":          {func(p *profile.Profile) { p.DisplayName = strings.Repeat("🪨", 81) }, profile.Problem{Field: "DisplayName", Problem: "has 81 characters; at most 80 are allowed"}},
-		"name not UTF-8":     {func(p *profile.Profile) { p.DisplayName = "A\xff" }, profile.Problem{Field: "DisplayName", Problem: "is not valid UTF-8"}},
-		"bio with NUL":       {func(p *profile.Profile) { p.Bio = "a\x00" }, profile.Problem{Field: "Bio", Problem: "has the control character U+0000; remove it"}},
-		"bio with DEL":       {func(p *profile.Profile) { p.Bio = "a\x7f" }, profile.Problem{Field: "Bio", Problem: "has the control character U+007F; remove it"}},
-		"long bio":           {func(p *profile.Profile) { p.Bio = strings.Repeat("b", 501) }, profile.Problem{Field: "Bio", Problem: "has 501 characters; at most 500 are allowed"}},
-		"long language":      {func(p *profile.Profile) { p.Language = "en" + strings.Repeat("-abcdefg", 5) }, profile.Problem{Field: "Language", Problem: "has 42 characters; at most 35 are allowed"}},
-		"language name":      {func(p *profile.Profile) { p.Language = "Klingonese" }, profile.Problem{Field: "Language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
-		"underscore":         {func(p *profile.Profile) { p.Language = "pt_BR" }, profile.Problem{Field: "Language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
-		"trailing hyphen":    {func(p *profile.Profile) { p.Language = "en-" }, profile.Problem{Field: "Language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
-		"one letter":         {func(p *profile.Profile) { p.Language = "e" }, profile.Problem{Field: "Language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
+		"empty subject":      {func(p *profile.Profile) { p.Subject = "" }, validate.Problem{Field: "subject", Problem: "is empty; it is required"}},
+		"subject not ASCII":  {func(p *profile.Profile) { p.Subject = "é" }, validate.Problem{Field: "subject", Problem: "has the character U+00E9; only visible ASCII is allowed"}},
+		"subject with space": {func(p *profile.Profile) { p.Subject = "a b" }, validate.Problem{Field: "subject", Problem: "has the character U+0020; only visible ASCII is allowed"}},
+		"long subject":       {func(p *profile.Profile) { p.Subject = strings.Repeat("s", 129) }, validate.Problem{Field: "subject", Problem: "has 129 characters; at most 128 are allowed"}},
+		"empty name":         {func(p *profile.Profile) { p.DisplayName = "" }, validate.Problem{Field: "displayName", Problem: "is empty; it is required"}},
+		"blank name":         {func(p *profile.Profile) { p.DisplayName = " \u2003" }, validate.Problem{Field: "displayName", Problem: "is only spaces; write at least one visible character"}},
+		"name of two lines":  {func(p *profile.Profile) { p.DisplayName = "A\nB" }, validate.Problem{Field: "displayName", Problem: "has the control character U+000A; remove it"}},
+		"long name":          {func(p *profile.Profile) { p.DisplayName = strings.Repeat("🪨", 81) }, validate.Problem{Field: "displayName", Problem: "has 81 characters; at most 80 are allowed"}},
+		"name not UTF-8":     {func(p *profile.Profile) { p.DisplayName = "A\xff" }, validate.Problem{Field: "displayName", Problem: "is not valid UTF-8"}},
+		"bio with NUL":       {func(p *profile.Profile) { p.Bio = "a\x00" }, validate.Problem{Field: "bio", Problem: "has the control character U+0000; remove it"}},
+		"bio with DEL":       {func(p *profile.Profile) { p.Bio = "a\x7f" }, validate.Problem{Field: "bio", Problem: "has the control character U+007F; remove it"}},
+		"long bio":           {func(p *profile.Profile) { p.Bio = strings.Repeat("b", 501) }, validate.Problem{Field: "bio", Problem: "has 501 characters; at most 500 are allowed"}},
+		"long language":      {func(p *profile.Profile) { p.Language = "en" + strings.Repeat("-abcdefg", 5) }, validate.Problem{Field: "language", Problem: "has 42 characters; at most 35 are allowed"}},
+		"language name":      {func(p *profile.Profile) { p.Language = "Klingonese" }, validate.Problem{Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
+		"underscore":         {func(p *profile.Profile) { p.Language = "pt_BR" }, validate.Problem{Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
+		"trailing hyphen":    {func(p *profile.Profile) { p.Language = "en-" }, validate.Problem{Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
+		"one letter":         {func(p *profile.Profile) { p.Language = "e" }, validate.Problem{Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR"}},
 	} {
 		p := valid()
 		test.change(&p)
-		var invalid *profile.InvalidError
+		var invalid *validate.Error
 		if err := p.Validate(); !errors.As(err, &invalid) {
-			t.Errorf("%s: got %v, want an InvalidError", name, err)
+			t.Errorf("%s: got %v, want a validate.Error", name, err)
 			continue
 		}
-		if diff := cmp.Diff([]profile.Problem{test.want}, invalid.Problems); diff != "" {
+		if diff := cmp.Diff([]validate.Problem{test.want}, invalid.Problems); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -72,8 +73,8 @@ func TestEachProblemNamesItsFieldAndRemedy(t *testing.T) {
 
 func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	err := profile.Profile{Bio: "\x00", Language: "_"}.Validate()
-	want := "invalid profile: Subject is empty; it is required; DisplayName is empty; it is required; " +
-		"Bio has the control character U+0000; remove it; Language is not a BCP 47 language tag such as en or pt-BR"
+	want := "invalid: subject is empty; it is required; displayName is empty; it is required; " +
+		"bio has the control character U+0000; remove it; language is not a BCP 47 language tag such as en or pt-BR"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

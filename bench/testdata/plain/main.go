@@ -1,0 +1,50 @@
+// Command plain is the posts function without its routes: what it would be if it answered by itself.
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/richtext"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+type settings struct {
+	Cursors  cursor.Settings
+	Database mysqlconn.Settings
+}
+
+func main() {
+	settings := lambdaenv.MustLoad[settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.Open(settings.Database, secrets)
+	if err != nil {
+		panic(err)
+	}
+	store, cursors := mysqlstore.NewPosts(databases), cursor.NewSealer(settings.Cursors, secrets, time.Now)
+	lambda.Start(func(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		draft, err := richtext.CleanPost(posts.Draft{Title: request.Path, Body: request.Body})
+		if err != nil {
+			return events.APIGatewayProxyResponse{}, err
+		}
+		created, err := store.Create(ctx, "", "", draft)
+		if err != nil {
+			return events.APIGatewayProxyResponse{}, err
+		}
+		sealed, err := cursors.Seal(ctx, "", created.ID[:])
+		return events.APIGatewayProxyResponse{StatusCode: 200, Body: sealed}, err
+	})
+}

@@ -1,0 +1,81 @@
+// Package accountsapi is the API of what is the signed-in user's: routes and what answers them.
+package accountsapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/ashlar-cdk/ashlar/internal/account"
+	"github.com/ashlar-cdk/ashlar/internal/changes"
+	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+)
+
+// Routes are those of the profile, of sync, and of the account's end.
+var Routes = rest.Table[*Service]{
+	rest.Handle("GET", "/profile", rest.SignedIn, "Read one's profile", (*Service).getProfile),
+	rest.Handle("PUT", "/profile", rest.SignedIn, "Create or replace one's profile", (*Service).putProfile),
+	rest.Handle("GET", "/user/sync", rest.SignedIn, "Ask what has changed of one's own", (*Service).sync),
+	rest.Handle("DELETE", "/user", rest.SignedIn, "Delete one's account and all that one has written, for good", (*Service).deleteUser),
+}
+
+// Profiles is where profiles are kept.
+type Profiles interface {
+	Get(ctx context.Context, subject string) (profile.Profile, error)
+	Put(ctx context.Context, p profile.Profile) (profile.Profile, error)
+}
+
+// Changes is where one learns what has changed.
+type Changes interface {
+	Since(ctx context.Context, subject string, position changes.Position, limit int) (changes.Page, error)
+}
+
+// Accounts is where all that is a user's is kept.
+type Accounts interface {
+	Delete(ctx context.Context, subject string) error
+}
+
+// Users is where users sign in.
+type Users interface {
+	// Delete removes a user, if there is one of that name.
+	Delete(ctx context.Context, username string) error
+}
+
+// Cursors seal how far a client has come.
+type Cursors interface {
+	Seal(ctx context.Context, list string, position []byte) (string, error)
+	Open(ctx context.Context, list, cursor string, lifetime time.Duration) ([]byte, error)
+}
+
+// A Service answers the routes.
+type Service struct {
+	Profiles Profiles
+	Changes  Changes
+	Accounts Accounts
+	Users    Users
+	Cursors  Cursors
+}
+
+// Refuse says what the client is told about the domain's errors.
+func (s *Service) Refuse(err error) *rest.Error {
+	switch {
+	case errors.Is(err, profile.ErrNotFound):
+		return rest.NewError(http.StatusNotFound, "not_found", "You have no profile yet; create it with PUT /profile.")
+	case errors.Is(err, account.ErrDeleted):
+		return rest.NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
+	default:
+		return nil
+	}
+}
+
+// deleteUser deletes what the user has written before the user, so that whoever is cut off on the way can still sign in
+// and ask again. Each step may be repeated.
+func (s *Service) deleteUser(ctx context.Context, _ *struct{}) (*struct{}, error) {
+	caller := rest.Caller(ctx)
+	if err := s.Accounts.Delete(ctx, caller.Subject); err != nil {
+		return nil, err
+	}
+	return nil, s.Users.Delete(ctx, caller.Username)
+}

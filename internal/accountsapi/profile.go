@@ -1,0 +1,73 @@
+package accountsapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+)
+
+type (
+	// A ProfileDraft is what a user sends.
+	ProfileDraft struct {
+		DisplayName string `json:"displayName" doc:"One line, shown with all that the user writes"`
+		Bio         string `json:"bio,omitempty"`
+		Language    string `json:"language,omitempty" doc:"A BCP 47 tag such as de or pt-BR"`
+	}
+
+	// A Profile is the signed-in user's.
+	Profile struct {
+		DisplayName string    `json:"displayName"`
+		Bio         string    `json:"bio"`
+		Language    string    `json:"language"`
+		CreatedAt   time.Time `json:"createdAt"`
+		UpdatedAt   time.Time `json:"updatedAt"`
+	}
+
+	oneProfile struct{ Body Profile }
+)
+
+// TransformSchema says the domain's limits.
+func (ProfileDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.LimitLength(schema, "displayName", profile.MaxDisplayName)
+	rest.LimitLength(schema, "bio", profile.MaxBio)
+	rest.LimitLength(schema, "language", profile.MaxLanguage)
+	return schema
+}
+
+func representProfile(p profile.Profile) Profile {
+	return Profile{
+		DisplayName: p.DisplayName,
+		Bio:         p.Bio,
+		Language:    p.Language,
+		CreatedAt:   p.CreatedAt.UTC(),
+		UpdatedAt:   p.UpdatedAt.UTC(),
+	}
+}
+
+func answerProfile(p profile.Profile, err error) (*oneProfile, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &oneProfile{Body: representProfile(p)}, nil
+}
+
+func (s *Service) getProfile(ctx context.Context, _ *struct{}) (*oneProfile, error) {
+	return answerProfile(s.Profiles.Get(ctx, rest.Caller(ctx).Subject))
+}
+
+func (s *Service) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*oneProfile, error) {
+	p := profile.Profile{
+		Subject:     rest.Caller(ctx).Subject,
+		DisplayName: in.Body.DisplayName,
+		Bio:         in.Body.Bio,
+		Language:    in.Body.Language,
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return answerProfile(s.Profiles.Put(ctx, p))
+}

@@ -1,0 +1,198 @@
+// Package apitest runs a built function of the API in the surroundings that it has on AWS: API Gateway's events, the
+// Lambda service, a MySQL server with the platform's schema, Secrets Manager and Cognito.
+package apitest
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+const (
+	// timeout is the function's own, as it is deployed.
+	timeout = 10 * time.Second
+
+	// shortTimeout is the function's own where the test has to wait for it.
+	shortTimeout = 3 * time.Second
+
+	userPoolID = "eu-central-1_EXAMPLE"
+	cursorARN  = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:cursor-key"
+)
+
+// Settings are what a stack can tell a function of the API.
+type Settings struct {
+	API      rest.Settings
+	Cursors  cursor.Settings
+	Users    cognito.Settings
+	Database mysqlconn.Settings
+}
+
+// A Function is a built function and what it calls.
+type Function struct {
+	Server   *mysqltest.Server
+	Database *mysqltest.Database
+	Secrets  *awstest.SecretsManager
+	Cognito  *awstest.Cognito
+
+	function  *lambdatest.Function
+	databases string   // ARN of the database's secret
+	cursorKey string   // the present one
+	passwords []string // of all times, that must be nowhere
+	answers   strings.Builder
+}
+
+// Start gives a built function its surroundings, until t ends. settings chooses what the function is told.
+func Start(t testing.TB, server *mysqltest.Server, bootstrap string, settings func(Settings) any) *Function {
+	t.Helper()
+	database := server.NewDatabase(t)
+	if _, err := schema.Up(t.Context(), database.Open(t).Writer); err != nil {
+		t.Fatal(err)
+	}
+	f := &Function{
+		Server:    server,
+		Database:  database,
+		Secrets:   awstest.StartSecretsManager(t),
+		Cognito:   awstest.StartCognito(t, userPoolID),
+		databases: database.Settings().SecretARN,
+		cursorKey: "the key of cursors, of many characters",
+	}
+	f.PublishSecret()
+	f.Secrets.PutSecret(cursorARN, f.cursorKey)
+	environment, err := lambdaenv.Encode(settings(Settings{
+		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
+		Cursors:  cursor.Settings{KeyARN: cursorARN},
+		Users:    cognito.Settings{UserPoolID: userPoolID},
+		Database: database.Settings(),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = f.Secrets.URL
+	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = f.Cognito.URL
+	environment["SSL_CERT_FILE"] = server.CAFile
+	f.function = lambdatest.New(t, bootstrap, environment)
+	return f
+}
+
+// PublishSecret puts the database's present credentials into Secrets Manager.
+func (f *Function) PublishSecret() {
+	f.Secrets.PutSecret(f.databases, f.Database.Secret())
+	f.passwords = append(f.passwords, f.Database.Password())
+}
+
+// SpoilSecret puts something into Secrets Manager that is no database's credentials.
+func (f *Function) SpoilSecret() {
+	f.Secrets.PutSecret(f.databases, `{"password":"`+f.Database.Password()+`"}`)
+}
+
+// Cursor is one that the function gave out, some time ago.
+func (f *Function) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
+	t.Helper()
+	sealer := cursor.NewSealer(cursor.Settings{KeyARN: cursorARN}, key(f.cursorKey), func() time.Time { return time.Now().Add(-age) })
+	sealed, err := sealer.Seal(t.Context(), list, position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+// Do sends a request through the Lambda service and returns the answer. It fails the test when the function does not
+// answer before its deadline.
+func (f *Function) Do(t testing.TB, request resttest.Request) events.APIGatewayProxyResponse {
+	t.Helper()
+	return f.do(t, request.Event(t), timeout)
+}
+
+func (f *Function) do(t testing.TB, request events.APIGatewayProxyRequest, timeout time.Duration) events.APIGatewayProxyResponse {
+	t.Helper()
+	event, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := f.function.Invoke(t.Context(), event, timeout)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, f.function.Logs())
+	}
+	f.answers.Write(payload)
+	var response events.APIGatewayProxyResponse
+	if err := json.Unmarshal(payload, &response); err != nil {
+		t.Fatalf("%v: %s", err, payload)
+	}
+	if response.StatusCode == 500 {
+		lines := strings.SplitAfter(strings.TrimSpace(f.function.Logs()), "\n")
+		t.Logf("the log ends with %s", lines[len(lines)-1])
+	}
+	return response
+}
+
+// Check fails the test unless the answer has this status, and returns it.
+func (f *Function) Check(t testing.TB, request resttest.Request, status int) events.APIGatewayProxyResponse {
+	t.Helper()
+	response := f.Do(t, request)
+	if response.StatusCode != status {
+		t.Fatalf("%s: status %d, want %d: %s", request.Route, response.StatusCode, status, response.Body)
+	}
+	return response
+}
+
+// CheckUnavailable fails the test unless the client is told, before the function's deadline, to try again.
+func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
+	t.Helper()
+	response := f.do(t, request.Event(t), shortTimeout)
+	resttest.ErrorOf(t, response, 503, "unavailable")
+	if response.Headers["Retry-After"] == "" {
+		t.Errorf("headers %v, want Retry-After", response.Headers)
+	}
+}
+
+// CheckOneProcess holds that the function never crashed or was killed.
+func (f *Function) CheckOneProcess(t testing.TB) {
+	t.Helper()
+	if processes := f.function.Processes(); processes != 1 {
+		t.Errorf("%d processes, want 1\n%s", processes, f.function.Logs())
+	}
+}
+
+// CheckSecrecy looks for what must be in no log and in no answer. A log may name the host that could not be reached,
+// which whoever is woken by it needs; an answer may not. Neither may have what users write, which is personal.
+func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
+	t.Helper()
+	logs, answers := f.function.Logs(), f.answers.String()
+	settings := f.Database.Settings()
+	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.cursorKey}, f.passwords...)
+	for _, secret := range append(everywhere, written...) {
+		if strings.Contains(logs, secret) {
+			t.Errorf("the log has %q:\n%s", secret, logs)
+		}
+	}
+	inside := append([]string{"INSERT INTO", "SELECT ", "mysql", settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User, resttest.Subject, f.cursorKey}, f.passwords...)
+	for _, secret := range inside {
+		if strings.Contains(answers, secret) {
+			t.Errorf("an answer has %q", secret)
+		}
+	}
+	for line := range strings.Lines(logs) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a log line is not JSON: %s", line)
+		}
+	}
+}
+
+// Calls are all that the function has made of AWS.
+func (f *Function) Calls() []awstest.Call {
+	return append(f.Secrets.Calls(), f.Cognito.Calls()...)
+}

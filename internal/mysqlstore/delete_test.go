@@ -1,0 +1,283 @@
+package mysqlstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/account"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
+)
+
+// many is more comments than one transaction deletes, and not a multiple of it.
+const many = 2*mysqlstore.Batch + 7
+
+func TestAPostGoesWithItsCommentsAndEachCommenterHearsOfIt(t *testing.T) {
+	for name, n := range map[string]int{"none": 0, "few": 3, "exactly a batch": mysqlstore.Batch, "many": many} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			users := []string{"ada", "bob", "cy"}
+			s.signUp(t, users...)
+			post, other := s.post(t, "ada"), s.post(t, "ada")
+			s.comment(t, "bob", other.ID)
+			for i := range n {
+				s.comment(t, users[i%len(users)], post.ID)
+			}
+			var clients []*client
+			for _, user := range users {
+				c := newClient(user)
+				ok(t, c.syncToTheEnd(t, s.changes, 100))
+				clients = append(clients, c)
+			}
+			ok(t, s.posts.Delete(t.Context(), "ada", post.ID))
+			if err := s.posts.Delete(t.Context(), "ada", post.ID); !errors.Is(err, posts.ErrNotFound) {
+				t.Errorf("again: %v, want ErrNotFound", err)
+			}
+			if n := s.count(t, "comments", "post_id = ?", post.ID[:]); n != 0 {
+				t.Errorf("%d comments are left", n)
+			}
+			for _, c := range clients {
+				ok(t, c.syncToTheEnd(t, s.changes, 10))
+				if diff := c.check(t, s); diff != "" {
+					t.Errorf("%s (-tables +client):\n%s", c.subject, diff)
+				}
+			}
+			s.checkCounts(t)
+		})
+	}
+}
+
+// fill gives ada, whose account is about to go, posts with comments on them, and comments on posts of bob's.
+func fill(t *testing.T, s *stores) {
+	t.Helper()
+	s.signUp(t, "ada", "bob", "cy")
+	for i, owner := range []string{"ada", "ada", "bob", "bob"} {
+		post := s.post(t, owner)
+		n := 3
+		if i%2 == 0 {
+			n = many
+		}
+		for j := range n {
+			s.comment(t, []string{"ada", "bob", "cy"}[j%3], post.ID)
+		}
+		s.comment(t, "ada", post.ID)
+	}
+}
+
+// checkGone wants nothing to be left of a user but the mark, and the others' content to be right.
+func checkGone(t *testing.T, s *stores, subject string, others ...*client) {
+	t.Helper()
+	for table, column := range map[string]string{"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject"} {
+		if n := s.count(t, table, column+" = ?", subject); n != 0 {
+			t.Errorf("%d rows of the user are left in %s", n, table)
+		}
+	}
+	if n := s.count(t, "accounts", "subject = ? AND deleted_at IS NOT NULL", subject); n != 1 {
+		t.Errorf("%d accounts are marked as deleted, want 1", n)
+	}
+	s.checkCounts(t)
+	for _, c := range others {
+		ok(t, c.syncToTheEnd(t, s.changes, 20))
+		if diff := c.check(t, s); diff != "" {
+			t.Errorf("%s (-tables +client):\n%s", c.subject, diff)
+		}
+	}
+}
+
+// checkRefused wants a user whose account is deleted to be refused everything. post and comment are the user's own,
+// perhaps deleted.
+func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment uuid.UUID) {
+	t.Helper()
+	_, get := s.profiles.Get(t.Context(), subject)
+	_, put := s.profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Back"})
+	create := s.profiles.Create(t.Context(), profile.Profile{Subject: subject, DisplayName: "Back"})
+	_, since := newClient(subject).sync(t, s.changes, 1)
+	_, createPost := s.posts.Create(t.Context(), subject, "", draft)
+	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
+	for i, err := range []error{get, put, create, since, createPost, createComment} {
+		if !errors.Is(err, account.ErrDeleted) {
+			t.Errorf("%d: got %v, want ErrDeleted", i, err)
+		}
+	}
+	_, update := s.posts.Update(t.Context(), subject, post, draft)
+	_, updateComment := s.posts.UpdateComment(t.Context(), subject, bobs, comment, "x")
+	deleteComment := s.posts.DeleteComment(t.Context(), subject, bobs, comment)
+	for i, err := range []error{update, updateComment, deleteComment} {
+		if !errors.Is(err, account.ErrDeleted) && !errors.Is(err, posts.ErrNotFound) {
+			t.Errorf("%d: got %v, want ErrDeleted or ErrNotFound", i, err)
+		}
+	}
+}
+
+func TestADeletedAccountLeavesNothingAndComesNotBack(t *testing.T) {
+	s := open(t)
+	fill(t, s)
+	bobs := s.post(t, "bob")
+	post, comment := s.post(t, "ada"), s.comment(t, "ada", bobs.ID)
+	bob, cy := newClient("bob"), newClient("cy")
+	ok(t, bob.syncToTheEnd(t, s.changes, 20))
+	ok(t, cy.syncToTheEnd(t, s.changes, 20))
+
+	ok(t, s.accounts.Delete(t.Context(), "ada"))
+	checkGone(t, s, "ada", bob, cy)
+	checkRefused(t, s, "ada", bobs.ID, post.ID, comment.ID)
+	checkGone(t, s, "ada")
+	if _, err := s.profiles.Get(t.Context(), "bob"); err != nil {
+		t.Errorf("another's profile: %v", err)
+	}
+	ok(t, s.accounts.Delete(t.Context(), "ada"))
+}
+
+func TestAnAccountThatHasNothingIsDeletedToo(t *testing.T) {
+	s := open(t)
+	s.signUp(t, "bob")
+	bobs := s.post(t, "bob")
+	ok(t, s.accounts.Delete(t.Context(), "nobody"))
+	checkGone(t, s, "nobody")
+	checkRefused(t, s, "nobody", bobs.ID, bobs.ID, bobs.ID)
+}
+
+func TestADeletionThatWasCutGoesOn(t *testing.T) {
+	s := open(t)
+	fill(t, s)
+	bobs := s.post(t, "bob")
+	post, comment := s.post(t, "ada"), s.comment(t, "ada", bobs.ID)
+	bob, cy := newClient("bob"), newClient("cy")
+	left := map[string]bool{}
+	cut(t, s, func(ctx context.Context) error {
+		err := s.accounts.Delete(ctx, "ada")
+		if err != nil && !errors.Is(err, retry.ErrLater) {
+			t.Fatalf("got %v, want ErrUnavailable", err)
+		}
+		if s.count(t, "accounts", "subject = 'ada' AND deleted_at IS NOT NULL") == 0 {
+			return err // it did not even begin
+		}
+		left[fmt.Sprint(s.count(t, "posts", "author = 'ada'"), s.count(t, "comments", "1 = 1"), s.count(t, "changes", "subject = 'ada'"))] = true
+		checkRefused(t, s, "ada", bobs.ID, post.ID, comment.ID)
+		s.checkCounts(t)
+		for _, c := range []*client{bob, cy} {
+			ok(t, c.syncToTheEnd(t, s.changes, 20))
+			if diff := c.check(t, s); diff != "" {
+				t.Errorf("%s (-tables +client):\n%s", c.subject, diff)
+			}
+		}
+		return err
+	})
+	if len(left) < 3 {
+		t.Errorf("it left %v: want it to stop in between", left)
+	}
+	checkGone(t, s, "ada", bob, cy)
+}
+
+// cut calls work, which is given less time than it needs or meets a fault, until it succeeds.
+func cut(t *testing.T, s *stores, work func(context.Context) error) {
+	t.Helper()
+	if !s.server.Embedded() {
+		for timeout := 10 * time.Millisecond; ; timeout += timeout / 4 {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			err := work(ctx)
+			cancel()
+			if err == nil {
+				return
+			}
+		}
+	}
+	// The embedded engine rolls back rows but not their places in indexes, so it is cut where a transaction begins: this
+	// proves the steps, and a real server what is within them.
+	for _, statement := range []string{"FROM posts WHERE id", "DELETE FROM changes", "DELETE FROM profiles"} {
+		for range 4 { // as many as a transaction is tried
+			s.database.Deadlock(t, statement, "", "")
+		}
+		if err := work(t.Context()); err == nil {
+			t.Errorf("it does not %s", statement)
+		}
+	}
+	ok(t, work(t.Context()))
+}
+
+func TestADeletionSurvives(t *testing.T) {
+	for name, fault := range map[string]func(*testing.T, *stores){
+		"deadlock":          func(t *testing.T, s *stores) { s.database.Deadlock(t, "accounts", "subject", "bob") },
+		"lock wait timeout": func(t *testing.T, s *stores) { s.database.LockTimeout(t, "accounts", "subject", "bob") },
+		"killed connection": func(t *testing.T, s *stores) { s.database.KillConnections(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			fill(t, s)
+			fault(t, s)
+			ok(t, s.accounts.Delete(t.Context(), "ada"))
+			checkGone(t, s, "ada", newClient("bob"), newClient("cy"))
+		})
+	}
+}
+
+func TestNobodyCommentsOnAPostThatIsAboutToGo(t *testing.T) {
+	s := open(t)
+	s.signUp(t, "ada", "bob")
+	post := s.post(t, "ada")
+	if _, err := s.server.Admin.Exec("INSERT INTO " + s.database.Name + ".accounts VALUES ('ada', 1, UTC_TIMESTAMP(6))" +
+		" ON DUPLICATE KEY UPDATE deleted_at = UTC_TIMESTAMP(6)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x"); !errors.Is(err, posts.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+}
+
+// TestNothingWrittenDuringTheDeletionSurvivesIt has the user and others write on and on until they are refused.
+func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
+	s := open(t)
+	fill(t, s)
+	bobs := s.post(t, "bob")
+	const writers = 6
+	bob, cy := newClient("bob"), newClient("cy")
+	s.atOnce(t, writers+1, func(s *stores, i int) error {
+		if i == writers {
+			return s.accounts.Delete(t.Context(), "ada")
+		}
+		rounds := 100_000 // refused long before
+		if s.server.Embedded() {
+			rounds = 3
+		}
+		for range rounds {
+			var err error
+			switch i {
+			case 0, 1:
+				_, err = s.posts.Create(t.Context(), "ada", "", draft)
+			case 2, 3:
+				_, err = s.posts.CreateComment(t.Context(), "ada", "", bobs.ID, "x")
+			case 4:
+				_, err = s.profiles.Put(t.Context(), profile.Profile{Subject: "ada", DisplayName: "Still here"})
+			case 5: // bob and cy on a post of ada's, while there is one
+				var newest []posts.Post
+				if newest, err = s.posts.List(t.Context(), uuid.Nil, 1); err == nil && newest[0].Author == "ada" {
+					_, err = s.posts.CreateComment(t.Context(), "cy", "", newest[0].ID, "x")
+				}
+				if _, gone := s.profiles.Get(t.Context(), "ada"); errors.Is(gone, account.ErrDeleted) {
+					return nil
+				}
+				if errors.Is(err, posts.ErrNotFound) {
+					err = nil
+				}
+			}
+			if errors.Is(err, account.ErrDeleted) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("writer %d: %w", i, err)
+			}
+		}
+		if !s.server.Embedded() {
+			return fmt.Errorf("writer %d was never refused", i)
+		}
+		return nil
+	})
+	checkGone(t, s, "ada", bob, cy)
+}

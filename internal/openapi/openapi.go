@@ -1,0 +1,16 @@
+// Package openapi is the document of the whole API, for its clients: docs/openapi.json.
+package openapi
+
+import (
+	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+)
+
+// Document returns the OpenAPI document, from the routes of all functions.
+func Document() []byte {
+	document := rest.NewDocument("Ashlar", "v1", "The API of the Ashlar platform.")
+	rest.Add(document, accountsapi.Routes)
+	rest.Add(document, postsapi.Routes)
+	return document.JSON()
+}

@@ -1,0 +1,55 @@
+// Package posts is what users write for each other: posts with rich text, and comments on them.
+package posts
+
+import (
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup,
+// both as it was written and as it is kept.
+const (
+	MaxTitle          = 200
+	MaxBody           = 20_000
+	MaxComment        = 2_000
+	MaxIdempotencyKey = 64 // visible ASCII
+)
+
+var (
+	// ErrNotFound says that there is no such post or comment, or that it is another's who alone may change it.
+	ErrNotFound = errors.New("post or comment not found")
+
+	// ErrNoProfile says that the author has no name to be shown by.
+	ErrNoProfile = errors.New("the author has no profile; create it first")
+)
+
+// A Post is one user's. Its ID is a UUID of version 7: the newer post has the greater one.
+type Post struct {
+	ID           uuid.UUID
+	Author       string // the subject, never shown
+	AuthorName   string // as it is in the author's profile
+	Title        string // plain text, to be escaped in HTML
+	Body         string // HTML that is safe to show; empty in a list
+	CommentCount int
+	CreatedAt    time.Time
+	UpdatedAt    time.Time // of the title and the body; a comment does not change it
+}
+
+// A Comment is one user's, on a post of anybody's. Its ID is a UUID of version 7, as a post's.
+type Comment struct {
+	ID         uuid.UUID
+	PostID     uuid.UUID
+	Author     string // the subject, never shown
+	AuthorName string // as it is in the author's profile
+	Body       string // HTML that is safe to show
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// A Draft is what an author writes of a post.
+type Draft struct {
+	Title string // plain text of one line, kept as it is
+	Body  string // HTML, to be cleaned by richtext before it is kept
+}

@@ -1,0 +1,131 @@
+package postsapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/richtext"
+)
+
+type (
+	// A CommentPath names a comment on a post.
+	CommentPath struct {
+		PostPath
+		CommentID uuid.UUID `path:"commentId" format:"uuid"`
+	}
+
+	// A CommentDraft is what an author sends.
+	CommentDraft struct {
+		Body string `json:"body" doc:"HTML; what a comment may not have is taken out of it"`
+	}
+
+	// A Comment is a comment as everybody sees it.
+	Comment struct {
+		ID        uuid.UUID `json:"id" format:"uuid"`
+		PostID    uuid.UUID `json:"postId" format:"uuid"`
+		Body      string    `json:"body" doc:"HTML that is safe to show"`
+		Author    Author    `json:"author"`
+		CreatedAt time.Time `json:"createdAt"`
+		UpdatedAt time.Time `json:"updatedAt"`
+	}
+
+	// A CommentPage is a part of the list of a post's comments.
+	CommentPage struct {
+		Comments   []Comment `json:"comments" nullable:"false"`
+		NextCursor string    `json:"nextCursor,omitempty" doc:"Asks for the next page; missing on the last"`
+	}
+)
+
+// TransformSchema says the domain's limit.
+func (CommentDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.LimitLength(schema, "body", posts.MaxComment)
+	return schema
+}
+
+// listOfComments names the list of a post's comments for its cursors.
+func listOfComments(postID uuid.UUID) string { return "comments of " + postID.String() }
+
+func represent(comment posts.Comment) Comment {
+	return Comment{
+		ID:        comment.ID,
+		PostID:    comment.PostID,
+		Body:      comment.Body,
+		Author:    Author{DisplayName: comment.AuthorName},
+		CreatedAt: comment.CreatedAt.UTC(),
+		UpdatedAt: comment.UpdatedAt.UTC(),
+	}
+}
+
+type oneComment struct{ Body Comment }
+
+func answerComment(comment posts.Comment, err error) (*oneComment, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &oneComment{Body: represent(comment)}, nil
+}
+
+func (s *Service) listComments(ctx context.Context, in *struct {
+	PostPath
+	Page
+}) (*struct{ Body CommentPage }, error) {
+	list := listOfComments(in.PostID)
+	after, err := s.start(ctx, list, in.Page)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Store.ListComments(ctx, in.PostID, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 { // is there a post to have no comments?
+		if _, err := s.Store.Get(ctx, in.PostID); err != nil {
+			return nil, err
+		}
+	}
+	shown, next, err := cut(ctx, s, list, in.Page, found, func(comment posts.Comment) uuid.UUID { return comment.ID })
+	if err != nil {
+		return nil, err
+	}
+	page := CommentPage{Comments: make([]Comment, len(shown)), NextCursor: next}
+	for i, comment := range shown {
+		page.Comments[i] = represent(comment)
+	}
+	return &struct{ Body CommentPage }{page}, nil
+}
+
+func (s *Service) createComment(ctx context.Context, in *struct {
+	PostPath
+	rest.IdempotencyKey
+	Body CommentDraft
+}) (*oneComment, error) {
+	body, err := richtext.CleanComment(in.Body.Body)
+	if err != nil {
+		return nil, err
+	}
+	return answerComment(s.Store.CreateComment(ctx, rest.Caller(ctx).Subject, in.Key, in.PostID, body))
+}
+
+func (s *Service) getComment(ctx context.Context, in *struct{ CommentPath }) (*oneComment, error) {
+	return answerComment(s.Store.GetComment(ctx, in.PostID, in.CommentID))
+}
+
+func (s *Service) updateComment(ctx context.Context, in *struct {
+	CommentPath
+	Body CommentDraft
+}) (*oneComment, error) {
+	body, err := richtext.CleanComment(in.Body.Body)
+	if err != nil {
+		return nil, err
+	}
+	return answerComment(s.Store.UpdateComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID, body))
+}
+
+func (s *Service) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {
+	return nil, s.Store.DeleteComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID)
+}

@@ -1,0 +1,99 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// An exchange is one request and its answer, as huma wants to see them.
+type exchange struct {
+	ctx       context.Context
+	request   events.APIGatewayProxyRequest
+	body      []byte
+	operation *huma.Operation
+
+	err            error // what went wrong; the answer's status and body mean nothing then
+	status         int
+	responseHeader map[string]string
+	responseBody   bytes.Buffer
+}
+
+func (x *exchange) Operation() *huma.Operation { return x.operation }
+func (x *exchange) Context() context.Context   { return x.ctx }
+func (x *exchange) Method() string             { return x.request.HTTPMethod }
+func (x *exchange) Host() string               { return x.request.RequestContext.DomainName }
+func (x *exchange) RemoteAddr() string         { return x.request.RequestContext.Identity.SourceIP }
+
+// URL has the query decoded already, by the gateway.
+func (x *exchange) URL() url.URL {
+	query := url.Values{}
+	for name, value := range x.request.QueryStringParameters {
+		query.Set(name, value)
+	}
+	return url.URL{Path: x.request.Path, RawQuery: query.Encode()}
+}
+
+func (x *exchange) Param(name string) string  { return x.request.PathParameters[name] }
+func (x *exchange) Query(name string) string  { return x.request.QueryStringParameters[name] }
+func (x *exchange) Header(name string) string { return header(x.request, name) }
+
+func (x *exchange) EachHeader(each func(name, value string)) {
+	for name, value := range x.request.Headers {
+		each(name, value)
+	}
+}
+
+func (x *exchange) BodyReader() io.Reader           { return bytes.NewReader(x.body) }
+func (x *exchange) SetStatus(status int)            { x.status = status }
+func (x *exchange) Status() int                     { return x.status }
+func (x *exchange) SetHeader(name, value string)    { x.responseHeader[name] = value }
+func (x *exchange) AppendHeader(name, value string) { x.responseHeader[name] = value }
+func (x *exchange) BodyWriter() io.Writer           { return &x.responseBody }
+
+// What follows has no meaning behind the gateway, and no route asks for it.
+
+func (x *exchange) TLS() *tls.ConnectionState         { return nil }
+func (x *exchange) Version() huma.ProtoVersion        { return huma.ProtoVersion{} }
+func (x *exchange) SetReadDeadline(_ time.Time) error { return nil }
+func (x *exchange) GetMultipartForm() (*multipart.Form, error) {
+	return nil, http.ErrNotMultipart
+}
+
+// A router collects the operations that huma registers. Which one answers a request, API Gateway has decided.
+type router struct {
+	operations []*huma.Operation
+	handlers   []func(huma.Context)
+}
+
+// Handle makes a router a huma.Adapter.
+func (r *router) Handle(operation *huma.Operation, handle func(huma.Context)) {
+	r.operations = append(r.operations, operation)
+	r.handlers = append(r.handlers, func(ctx huma.Context) {
+		ctx.(*exchange).operation = operation
+		handle(ctx)
+	})
+}
+
+// ServeHTTP makes a router a huma.Adapter. Nothing calls it.
+func (r *router) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "API Gateway serves this", http.StatusNotImplemented)
+}
+
+// contentType is the only one that is spoken.
+const contentType = "application/json"
+
+func newAPI(adapter huma.Adapter) huma.API {
+	return huma.NewAPI(huma.Config{
+		OpenAPI: &huma.OpenAPI{},
+		Formats: map[string]huma.Format{contentType: {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}},
+	}, adapter)
+}

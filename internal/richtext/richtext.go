@@ -1,0 +1,139 @@
+// Package richtext cleans what authors write. It is apart from what it cleans, since its policies take milliseconds of
+// the start of every function that imports it.
+package richtext
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/microcosm-cc/bluemonday"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/validate"
+)
+
+var (
+	// picture is the key of an uploaded picture. Each part of it begins and ends with a letter, a digit, _ or -, so
+	// none is "..", and a browser resolves it below the address that the client puts before it.
+	picture = regexp.MustCompile(`^(?:temp|permanent)(?:/[A-Za-z0-9_-]+(?:[.:][A-Za-z0-9_-]+)*)+$`)
+
+	// link is absolute: a relative one would lead somewhere else in every client.
+	link = regexp.MustCompile(`(?i)^(?:https?://|mailto:)[^\s]+$`)
+
+	ofComments = commentPolicy()
+	ofPosts    = postPolicy()
+)
+
+func commentPolicy() *bluemonday.Policy {
+	policy := bluemonday.NewPolicy()
+	policy.AllowElements("p", "br", "strong", "b", "em", "i", "u", "s", "blockquote", "code", "pre", "ul", "ol", "li")
+	policy.AllowAttrs("href").Matching(link).OnElements("a")
+	policy.RequireParseableURLs(true)
+	policy.AllowURLSchemes("http", "https", "mailto")
+	policy.RequireNoFollowOnLinks(true)
+	policy.RequireNoReferrerOnLinks(true)
+	policy.AddTargetBlankToFullyQualifiedLinks(true) // adds noopener too
+	return policy
+}
+
+func postPolicy() *bluemonday.Policy {
+	policy := commentPolicy()
+	policy.AllowElements("h2", "h3", "h4", "figure", "figcaption")
+	policy.AllowAttrs("src").Matching(picture).OnElements("img")
+	policy.AllowAttrs("alt").OnElements("img")
+	policy.AllowRelativeURLs(true) // for src; link refuses them in href
+	return policy
+}
+
+// CleanPost returns a draft as it may be kept and shown: of its body's HTML there is left what a post may have. The
+// error is a [*validate.Error] with all problems. A clean draft stays as it is.
+func CleanPost(draft posts.Draft) (posts.Draft, error) {
+	var invalid validate.Error
+	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
+		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, posts.MaxTitle))
+	body, problem := cleanHTML(ofPosts, draft.Body, posts.MaxBody)
+	invalid.Check("body", problem)
+	if err := invalid.OrNil(); err != nil {
+		return posts.Draft{}, err
+	}
+	return posts.Draft{Title: draft.Title, Body: body}, nil
+}
+
+// CleanComment does for a comment's body what [CleanPost] does for a post's. A comment has no headings and no
+// pictures.
+func CleanComment(body string) (string, error) {
+	var invalid validate.Error
+	clean, problem := cleanHTML(ofComments, body, posts.MaxComment)
+	invalid.Check("body", problem)
+	if err := invalid.OrNil(); err != nil {
+		return "", err
+	}
+	return clean, nil
+}
+
+// controls are the control characters that text may have.
+const controls = "\n\t"
+
+// cleanHTML returns what policy leaves of written, well-formed, or the problem with it.
+func cleanHTML(policy *bluemonday.Policy, written string, most int) (clean, problem string) {
+	for _, problem := range []string{validate.Required(written), validate.UTF8(written), validate.NoControl(written, controls), validate.AtMost(written, most)} {
+		if problem != "" {
+			return "", problem
+		}
+	}
+	// The policy leaves tags unclosed, or closed that were never opened, as they come. Parsed and rendered, they end
+	// here and not in the page around the text.
+	context := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
+	nodes, err := html.ParseFragment(strings.NewReader(policy.Sanitize(written)), context)
+	if err != nil {
+		return "", "is nested too deeply; use fewer elements within each other"
+	}
+	root := &html.Node{Type: html.DocumentNode}
+	for _, node := range nodes {
+		root.AppendChild(node)
+	}
+	if !prune(root) {
+		return "", "shows nothing; write some text"
+	}
+	var rendered strings.Builder
+	if err := html.Render(&rendered, root); err != nil {
+		return "", "is not HTML that can be kept; write simpler text"
+	}
+	clean = rendered.String()
+	for _, problem := range []string{validate.NoControl(clean, controls), validate.AtMost(clean, most)} { // &#1; &amp;
+		if problem != "" {
+			return "", problem
+		}
+	}
+	return clean, ""
+}
+
+// prune removes the pictures below node that have lost their src, and tells whether anything is left to see.
+func prune(node *html.Node) (visible bool) {
+	for child := node.FirstChild; child != nil; {
+		next := child.NextSibling
+		switch {
+		case child.Type == html.TextNode:
+			visible = visible || strings.TrimSpace(child.Data) != ""
+		case child.DataAtom == atom.Img && !hasSource(child):
+			node.RemoveChild(child)
+		case child.DataAtom == atom.Img:
+			visible = true
+		default:
+			visible = prune(child) || visible
+		}
+		child = next
+	}
+	return visible
+}
+
+func hasSource(img *html.Node) bool {
+	for _, attribute := range img.Attr {
+		if attribute.Key == "src" {
+			return true
+		}
+	}
+	return false
+}

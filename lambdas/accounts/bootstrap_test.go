@@ -1,0 +1,238 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/apitest"
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/posts"
+	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
+)
+
+func settings(of apitest.Settings) any { return contract.Settings(of) }
+
+const (
+	ada = resttest.Subject
+	eve = "00000000-0000-4000-8000-0000000000bb"
+)
+
+func getProfile(subject string) resttest.Request {
+	return resttest.Request{Route: "GET /profile", Subject: subject}
+}
+
+func putProfile(subject, body string) resttest.Request {
+	return resttest.Request{Route: "PUT /profile", Subject: subject, Body: body}
+}
+
+func sync(subject string, query map[string]string) resttest.Request {
+	return resttest.Request{Route: "GET /user/sync", Subject: subject, Query: query}
+}
+
+func deleteUser(subject string) resttest.Request {
+	return resttest.Request{Route: "DELETE /user", Subject: subject}
+}
+
+const body = `{"displayName":"Ada","bio":"Cuts stones true.","language":"en-GB"}`
+
+// TestBootstrap drives the built function with API Gateway's events, against a MySQL server that has the platform's
+// schema. The subtests share the function's process as requests do; each leaves the database up.
+func TestBootstrap(t *testing.T) {
+	f := apitest.Start(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings)
+
+	t.Run("a profile is not found before it is put, and is then", func(t *testing.T) {
+		resttest.ErrorOf(t, f.Do(t, getProfile(ada)), 404, "not_found")
+		stored := resttest.Body[accountsapi.Profile](t, f.Do(t, putProfile(ada, body)), 200)
+		read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
+		if read != stored {
+			t.Errorf("GET answers %+v after PUT answered %+v", read, stored)
+		}
+		if read.DisplayName != "Ada" || read.Bio != "Cuts stones true." || read.Language != "en-GB" || read.CreatedAt.IsZero() || !read.CreatedAt.Equal(read.UpdatedAt) {
+			t.Errorf("profile %+v, want what was sent", read)
+		}
+	})
+
+	t.Run("a profile is replaced, whatever it is written in", func(t *testing.T) {
+		f.Check(t, putProfile(ada, `{"displayName":"Ада 🪨 '; DROP TABLE profiles; --","bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
+		read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
+		if read.DisplayName != "Ада 🪨 '; DROP TABLE profiles; --" || read.Bio != "é\n\t\"quoted\" \\ %s ?" || read.Language != "" {
+			t.Errorf("profile %+v, want what was sent", read)
+		}
+	})
+
+	t.Run("users see their own profiles", func(t *testing.T) {
+		resttest.ErrorOf(t, f.Do(t, getProfile(eve)), 404, "not_found")
+	})
+
+	t.Run("every route", func(t *testing.T) {
+		request := func(request resttest.Request) func(testing.TB, string, string) resttest.Request {
+			return func(t testing.TB, user, _ string) resttest.Request {
+				request.Subject = user
+				return request
+			}
+		}
+		apitest.CheckRoutes(t, f, accountsapi.Routes.Operations(), map[string]apitest.Route{
+			"GET /profile": {Request: request(getProfile("")), Want: map[string][]string{
+				"200":                 {"valid", "twice"},
+				"401 unauthenticated": {"nobody signed in"},
+			}},
+			"PUT /profile": {Request: request(putProfile("", body)), Want: map[string][]string{
+				"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
+				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language",
+					"too long displayName", "too long bio", "too long language", "SQL in language"},
+				"401 unauthenticated": {"nobody signed in"},
+			}},
+			"GET /user/sync": {Request: request(sync("", nil)), List: func(resttest.Request) string { return "changes of " + ada }, Want: map[string][]string{
+				"200":                 {"valid", "twice"},
+				"400 invalid_cursor":  {"SQL in token", "forged token", "token of another list"},
+				"400 expired_cursor":  {"expired token"},
+				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
+				"401 unauthenticated": {"nobody signed in"},
+			}},
+			"DELETE /user": {Request: func(testing.TB, string, string) resttest.Request {
+				return deleteUser(uuid.NewString()) // of whom there is nothing more to be asked afterwards
+			}, Want: map[string][]string{
+				"204":                 {"valid", "twice"},
+				"401 unauthenticated": {"nobody signed in"},
+			}},
+		})
+	})
+
+	f.Check(t, putProfile(ada, body), 200)
+	f.CheckFaults(t, getProfile(ada), putProfile(ada, body))
+
+	t.Run("sync tells what has changed, and no more", func(t *testing.T) { checkSync(t, f) })
+	t.Run("an account is deleted with all that was written, for good", func(t *testing.T) { checkDeletion(t, f) })
+	f.CheckSecrecy(t, "Cuts stones")
+	awstest.CheckActions(t, "calls.txt", f.Calls())
+}
+
+// checkSync follows two users' changes, which the posts function would make.
+func checkSync(t *testing.T, f *apitest.Function) {
+	databases := f.Database.Open(t)
+	store := mysqlstore.NewPosts(databases)
+	f.Check(t, putProfile(eve, `{"displayName":"Eve"}`), 200)
+	post, err := store.Create(t.Context(), eve, "", posts.Draft{Title: "Cutting true", Body: "<p>Six faces.</p>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, err := store.CreateComment(t.Context(), ada, "", post.ID, "True.")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// ask takes pages of one, as a client with little memory would, until there is no more.
+	ask := func(subject, token string) (state map[string]accountsapi.Change, next string) {
+		state = map[string]accountsapi.Change{}
+		for more := true; more; {
+			query := map[string]string{"limit": "1"}
+			if token != "" {
+				query["token"] = token
+			}
+			page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(subject, query), 200), 200)
+			for _, change := range page.Changes {
+				state[change.Kind+" "+change.ID.String()] = change
+			}
+			if len(page.Changes) > 1 || len(page.Changes) == 0 && page.More {
+				t.Fatalf("a page of %d, more to come: %t", len(page.Changes), page.More)
+			}
+			token, more = page.Token, page.More
+		}
+		return state, token
+	}
+	names := func(state map[string]accountsapi.Change) []string { return slices.Sorted(maps.Keys(state)) }
+	profileName, postName, commentName := "profile "+uuid.Nil.String(), "post "+post.ID.String(), "comment "+comment.ID.String()
+
+	eves, eveToken := ask(eve, "")
+	if diff := cmp.Diff([]string{postName, profileName}, names(eves)); diff != "" {
+		t.Fatalf("Eve's (-want +got):\n%s", diff)
+	}
+	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" || synced.Body != "<p>Six faces.</p>" || synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
+		t.Errorf("Eve's post %+v and profile %+v", synced, eves[profileName].Profile)
+	}
+	adas, adaToken := ask(ada, "")
+	if diff := cmp.Diff([]string{commentName, profileName}, names(adas)); diff != "" {
+		t.Fatalf("Ada's (-want +got):\n%s", diff)
+	}
+	if synced := adas[commentName].Comment; synced == nil || synced.Body != "True." || synced.PostID != post.ID {
+		t.Errorf("Ada's comment %+v", synced)
+	}
+	if nothing, _ := ask(eve, eveToken); len(nothing) > 0 {
+		t.Errorf("nothing has changed, and Eve is told %v", nothing)
+	}
+	resttest.ErrorOf(t, f.Do(t, sync(ada, map[string]string{"token": eveToken})), 400, "invalid_cursor")
+
+	if err := store.Delete(t.Context(), eve, post.ID); err != nil {
+		t.Fatal(err)
+	}
+	eves, _ = ask(eve, eveToken)
+	adas, _ = ask(ada, adaToken)
+	if diff := cmp.Diff([]string{postName}, names(eves)); diff != "" || !eves[postName].Deleted || eves[postName].Post != nil {
+		t.Errorf("Eve is told %v, want a tombstone", eves)
+	}
+	if diff := cmp.Diff([]string{commentName}, names(adas)); diff != "" || !adas[commentName].Deleted || adas[commentName].Comment != nil {
+		t.Errorf("Ada is told %v, want a tombstone", adas)
+	}
+}
+
+func checkDeletion(t *testing.T, f *apitest.Function) {
+	databases := f.Database.Open(t)
+	store := mysqlstore.NewPosts(databases)
+	f.Cognito.SetUsers(awstest.CognitoUser{Username: ada}, awstest.CognitoUser{Username: eve})
+	adas, err := store.Create(t.Context(), ada, "", posts.Draft{Title: "Cutting true", Body: "<p>Six faces.</p>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eves, err := store.Create(t.Context(), eve, "", posts.Draft{Title: "Mine", Body: "<p>Mine.</p>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, postID := range []uuid.UUID{adas.ID, eves.ID} {
+		for _, author := range []string{ada, eve} {
+			if _, err := store.CreateComment(t.Context(), author, "", postID, "True."); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	// A user pool that does not answer leaves the user, whose data is gone, to be deleted by the next request.
+	f.Cognito.SetFault(awstest.Fault{Status: 500, Code: "InternalErrorException"})
+	f.CheckUnavailable(t, deleteUser(ada))
+	f.Cognito.SetFault(awstest.Fault{Status: 400, Code: "TooManyRequestsException"})
+	f.CheckUnavailable(t, deleteUser(ada))
+	f.Cognito.SetFault(awstest.Fault{Status: 400, Code: "NotAuthorizedException"})
+	resttest.ErrorOf(t, f.Do(t, deleteUser(ada)), 500, "internal")
+	f.Cognito.SetFault(awstest.Fault{})
+	f.Check(t, deleteUser(ada), 204)
+	f.Check(t, deleteUser(ada), 204)
+
+	if diff := cmp.Diff([]string{eve}, f.Cognito.Users()); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+	// Ada's token is valid for some time yet.
+	for _, request := range []resttest.Request{getProfile(ada), putProfile(ada, body), sync(ada, nil)} {
+		resttest.ErrorOf(t, f.Do(t, request), 403, "account_deleted")
+	}
+	if left, err := store.List(t.Context(), uuid.Nil, 10); err != nil || len(left) != 1 || left[0].ID != eves.ID || left[0].CommentCount != 1 {
+		t.Errorf("left are %+v, %v; want Eve's with her own comment", left, err)
+	}
+	f.Check(t, getProfile(eve), 200)
+}
+
+func TestBootstrapWithoutItsSecret(t *testing.T) {
+	apitest.CheckStart(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings, getProfile(ada), 404)
+}
+
+func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN",
+		"USER_POOL_ID", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+}

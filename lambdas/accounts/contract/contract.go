@@ -1,0 +1,21 @@
+// Package contract is what the accounts function and the stack that declares it agree on. The routes that it answers are
+// accountsapi.Routes.
+package contract
+
+import (
+	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// Package is the function's import path, for gofunction.Props.
+const Package = "github.com/ashlar-cdk/ashlar/lambdas/accounts"
+
+// Settings is what the accounts function is told by its stack.
+type Settings struct {
+	API      rest.Settings
+	Cursors  cursor.Settings
+	Users    cognito.Settings
+	Database mysqlconn.Settings
+}

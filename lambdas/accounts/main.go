@@ -1,0 +1,47 @@
+// Command accounts is the function of what is the signed-in user's: the profile, sync, and the account's end.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.Open(settings.Database, secrets)
+	if err != nil {
+		panic(err)
+	}
+	service := &accountsapi.Service{
+		Profiles: mysqlstore.NewProfiles(databases),
+		Changes:  mysqlstore.NewChanges(databases),
+		Accounts: mysqlstore.NewAccounts(databases),
+		Users:    cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
+		Cursors:  cursor.NewSealer(settings.Cursors, secrets, time.Now),
+	}
+	lambda.Start(rest.NewHandler(accountsapi.Routes, service, settings.API, logger).Handle)
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/account"
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
+)
+
+const (
+	// timeout is the function's own, as it is deployed, and how long Cognito waits.
+	timeout = 5 * time.Second
+
+	// shortTimeout is in its place where the test has to wait for it.
+	shortTimeout = 3 * time.Second
+)
+
+// TestBootstrap drives the built function with Cognito's events, against a MySQL server that has the platform's schema.
+func TestBootstrap(t *testing.T) {
+	server := mysqltest.Start(t)
+	database := server.NewDatabase(t)
+	databases := database.Open(t)
+	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+		t.Fatal(err)
+	}
+	settings := contract.Settings{Database: database.Settings()}
+	environment, err := lambdaenv.Encode(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := awstest.StartSecretsManager(t)
+	secrets.PutSecret(settings.Database.SecretARN, database.Secret())
+	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = secrets.URL
+	environment["SSL_CERT_FILE"] = server.CAFile
+	bootstrap := lambdatest.Build(t, contract.Package)
+	fn := lambdatest.New(t, bootstrap, environment)
+	profiles := mysqlstore.NewProfiles(databases)
+
+	// send checks that Cognito gets its event back: anything else would tell the user that sign-up failed.
+	send := func(t *testing.T, fn *lambdatest.Function, timeout time.Duration, event []byte) {
+		t.Helper()
+		answer, err := fn.Invoke(t.Context(), event, timeout)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, fn.Logs())
+		}
+		var sent, got map[string]any
+		if err := errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(answer, &got)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(sent["response"], got["response"]); diff != "" {
+			t.Errorf("response (-sent +got):\n%s", diff)
+		}
+	}
+	// named checks the profile of a subject by its display name; empty for none.
+	named := func(t *testing.T, subject, want string) profile.Profile {
+		t.Helper()
+		p, err := profiles.Get(t.Context(), subject)
+		if want == "" && errors.Is(err, profile.ErrNotFound) {
+			return p
+		}
+		if err != nil || p.DisplayName != want {
+			t.Errorf("profile %+v, %v; want the display name %q", p, err, want)
+		}
+		return p
+	}
+	ofSubject := func(t *testing.T, subject string) []byte {
+		t.Helper()
+		return []byte(strings.ReplaceAll(string(read(t, "signup.json")), "00000000-0000-4000-8000-00000000aaaa", subject))
+	}
+
+	t.Run("a confirmed sign-up makes a profile that does not tell the address", func(t *testing.T) {
+		send(t, fn, timeout, read(t, "signup.json"))
+		named(t, "00000000-0000-4000-8000-00000000aaaa", nameless)
+	})
+	t.Run("a first social sign-in makes a profile with the provider's name", func(t *testing.T) {
+		send(t, fn, timeout, read(t, "google.json"))
+		named(t, "00000000-0000-4000-8000-00000000bbbb", "Grace Hopper")
+	})
+	t.Run("a new password makes none", func(t *testing.T) {
+		send(t, fn, timeout, read(t, "newpassword.json"))
+		named(t, "00000000-0000-4000-8000-00000000cccc", "")
+	})
+	t.Run("an event that comes again changes nothing, whatever the user has changed since", func(t *testing.T) {
+		event, subject := read(t, "google.json"), "00000000-0000-4000-8000-00000000bbbb"
+		first := named(t, subject, "Grace Hopper")
+		send(t, fn, timeout, event)
+		if diff := cmp.Diff(first, named(t, subject, "Grace Hopper")); diff != "" {
+			t.Errorf("profile (-before +after):\n%s", diff)
+		}
+		changed, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Amazing Grace"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(t, fn, timeout, event)
+		if diff := cmp.Diff(changed, named(t, subject, "Amazing Grace")); diff != "" {
+			t.Errorf("profile (-before +after):\n%s", diff)
+		}
+	})
+	t.Run("events that come at once make one profile", func(t *testing.T) {
+		event := ofSubject(t, "at-once")
+		done := make(chan error)
+		const copies = 3
+		for range copies {
+			other := lambdatest.New(t, bootstrap, environment)
+			go func() {
+				_, err := other.Invoke(t.Context(), event, timeout)
+				done <- err
+			}()
+		}
+		for range copies {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		named(t, "at-once", nameless)
+		var rows int
+		if err := databases.Writer.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM changes WHERE subject = 'at-once'").Scan(&rows); err != nil || rows != 1 {
+			t.Errorf("%d changes, %v; want 1", rows, err)
+		}
+	})
+	t.Run("a user who is gone by now stays so", func(t *testing.T) {
+		event := ofSubject(t, "gone")
+		send(t, fn, timeout, event)
+		if err := mysqlstore.NewAccounts(databases).Delete(t.Context(), "gone"); err != nil {
+			t.Fatal(err)
+		}
+		send(t, fn, timeout, event)
+		if _, err := profiles.Get(t.Context(), "gone"); !errors.Is(err, profile.ErrNotFound) && !errors.Is(err, account.ErrDeleted) {
+			t.Errorf("error %v, want no profile", err)
+		}
+	})
+	t.Run("a sign-up goes on while the database is away", func(t *testing.T) {
+		server.Down()
+		send(t, fn, shortTimeout, ofSubject(t, "down"))
+		server.Up(t)
+		named(t, "down", "")
+		send(t, fn, timeout, ofSubject(t, "up-again"))
+		server.Hang()
+		send(t, fn, shortTimeout, ofSubject(t, "hangs"))
+		server.Up(t)
+		send(t, fn, timeout, ofSubject(t, "hangs"))
+		named(t, "hangs", nameless)
+		named(t, "up-again", nameless)
+		if !strings.Contains(fn.Logs(), "a new user has no profile") {
+			t.Errorf("the log does not say so:\n%s", fn.Logs())
+		}
+	})
+	t.Run("a lost connection is replaced", func(t *testing.T) {
+		database.KillConnections(t)
+		send(t, fn, timeout, ofSubject(t, "killed"))
+		named(t, "killed", nameless)
+	})
+	for name, fault := range map[string]awstest.Fault{
+		"fails":     {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
+		"throttles": {Status: http.StatusBadRequest, Code: "ThrottlingException"},
+		"denies":    {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
+		"is silent": {Silent: true},
+	} {
+		t.Run("a sign-up goes on while Secrets Manager "+name, func(t *testing.T) {
+			cold := lambdatest.New(t, bootstrap, environment)
+			secrets.SetFault(fault)
+			send(t, cold, shortTimeout, ofSubject(t, "secret"))
+			secrets.SetFault(awstest.Fault{})
+			named(t, "secret", "")
+			send(t, cold, timeout, ofSubject(t, "later"))
+			named(t, "later", nameless)
+			if processes := cold.Processes(); processes != 1 {
+				t.Errorf("%d processes, want 1\n%s", processes, cold.Logs())
+			}
+		})
+	}
+
+	if processes := fn.Processes(); processes != 1 {
+		t.Errorf("%d processes, want 1\n%s", processes, fn.Logs())
+	}
+	for _, secret := range []string{"@example.com", "Grace", "Hopper", "0000aaaa", "0000bbbb", "INSERT", database.Password()} {
+		if strings.Contains(fn.Logs(), secret) {
+			t.Errorf("the log has %q:\n%s", secret, fn.Logs())
+		}
+	}
+	for line := range strings.Lines(fn.Logs()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a log line is not JSON: %s", line)
+		}
+	}
+	awstest.CheckActions(t, "calls.txt", secrets.Calls())
+}
+
+func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
+	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil)
+	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
+	if err == nil || !strings.Contains(err.Error(), "DATABASE_SECRET_ARN") {
+		t.Errorf("error %v, want it to name DATABASE_SECRET_ARN", err)
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	content, err := os.ReadFile("testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}

@@ -1,0 +1,19 @@
+// Package contract is what the posts function and the stack that declares it agree on. The routes that it answers are
+// postsapi.Routes.
+package contract
+
+import (
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// Package is the function's import path, for gofunction.Props.
+const Package = "github.com/ashlar-cdk/ashlar/lambdas/posts"
+
+// Settings is what the posts function is told by its stack.
+type Settings struct {
+	API      rest.Settings
+	Cursors  cursor.Settings
+	Database mysqlconn.Settings
+}

@@ -1,0 +1,42 @@
+// Command posts is the function of posts and comments.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.Open(settings.Database, secrets)
+	if err != nil {
+		panic(err)
+	}
+	service := &postsapi.Service{
+		Store:   mysqlstore.NewPosts(databases),
+		Cursors: cursor.NewSealer(settings.Cursors, secrets, time.Now),
+	}
+	lambda.Start(rest.NewHandler(postsapi.Routes, service, settings.API, logger).Handle)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/ashlar-cdk/ashlar/internal/signin"
+)
+
+// externalProvider is the source of the event that comes before the first social sign-in of somebody, and again for as
+// long as it fails. It never comes for an identity that is linked or has a user of its own.
+const externalProvider = "PreSignUp_ExternalProvider"
+
+// answerMargin is what Cognito's calls leave of the function's time, so that the user is told to try again before Cognito
+// gives up on the function: it waits 5 seconds and then calls again.
+const answerMargin = time.Second
+
+// What people are told besides the domain's refusals, in the middle of Cognito's own sentence: "PreSignUp failed with
+// error …".
+var (
+	errUnavailable = errors.New("sign-in is unavailable for the moment; try again")
+	errTooMany     = errors.New("the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
+)
+
+// users is the part of a user pool that finds users and links them. What the function may not do it cannot name.
+type users interface {
+	cognitoidentityprovider.ListUsersAPIClient
+	AdminLinkProviderForUser(context.Context, *cognitoidentityprovider.AdminLinkProviderForUserInput, ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminLinkProviderForUserOutput, error)
+}
+
+// A handler links social sign-ins. Its log names providers and outcomes, never an address or a user.
+type handler struct {
+	users  users
+	logger *slog.Logger
+}
+
+// Handle lets everybody sign up, and links who signs in by a provider for the first time to the user with the same
+// verified address. An error keeps Cognito from signing up a separate user, which nobody could ever link again.
+//
+// Nothing is refused for what others did: an address that is not verified, on whichever side, makes a separate user.
+func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPoolsPreSignup) (events.CognitoEventUserPoolsPreSignup, error) {
+	if event.TriggerSource != externalProvider {
+		return event, nil
+	}
+	identity, trusted := signin.ParseUserName(event.UserName)
+	email := event.Request.UserAttributes["email"]
+	if !trusted || event.Request.UserAttributes["email_verified"] != "true" || !signin.LinkableEmail(email) {
+		h.logger.InfoContext(ctx, "a separate user: the address is not verified, or not one to compare", "provider", identity.Provider)
+		return event, nil
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
+		defer cancel()
+	}
+	return event, h.link(ctx, event.UserPoolID, identity, email)
+}
+
+// link makes identity sign in as the user who has the address, if there is one. Its error is for people to read.
+func (h *handler) link(ctx context.Context, pool string, identity signin.Identity, email string) error {
+	found, err := h.find(ctx, pool, email)
+	if err != nil {
+		h.logger.ErrorContext(ctx, "cannot look for users", "provider", identity.Provider, "error", err.Error())
+		return errUnavailable
+	}
+	destination, known, err := signin.Destination(identity, email, found)
+	if err != nil {
+		h.logger.WarnContext(ctx, "refused", "provider", identity.Provider, "error", err.Error())
+		return err
+	}
+	if !known {
+		h.logger.InfoContext(ctx, "a new user", "provider", identity.Provider)
+		return nil
+	}
+	_, err = h.users.AdminLinkProviderForUser(ctx, &cognitoidentityprovider.AdminLinkProviderForUserInput{
+		UserPoolId:      &pool,
+		DestinationUser: identifier(destination),
+		SourceUser: &types.ProviderUserIdentifierType{
+			ProviderName: &identity.Provider, ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: &identity.UserID,
+		},
+	})
+	switch {
+	case err == nil, alreadyLinked(err):
+		h.logger.InfoContext(ctx, "linked", "provider", identity.Provider)
+		return nil
+	case isA[*types.LimitExceededException](err):
+		h.logger.WarnContext(ctx, "refused", "provider", identity.Provider, "error", err.Error())
+		return errTooMany
+	default:
+		h.logger.ErrorContext(ctx, "cannot link", "provider", identity.Provider, "error", err.Error())
+		return errUnavailable
+	}
+}
+
+// find lists the users with the address email, which has no character that ends the filter's text. Cognito's searches
+// disregard case; users who signed up within the last seconds may be missing.
+func (h *handler) find(ctx context.Context, pool, email string) ([]signin.User, error) {
+	var found []signin.User
+	pages := cognitoidentityprovider.NewListUsersPaginator(h.users, &cognitoidentityprovider.ListUsersInput{
+		UserPoolId: &pool,
+		Filter:     aws.String(fmt.Sprintf(`email = "%s"`, email)),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, user := range page.Users {
+			found = append(found, asUser(user))
+		}
+	}
+	return found, nil
+}
+
+func asUser(listed types.UserType) signin.User {
+	user := signin.User{Name: aws.ToString(listed.Username), Enabled: listed.Enabled, Status: string(listed.UserStatus)}
+	for _, attribute := range listed.Attributes {
+		switch aws.ToString(attribute.Name) {
+		case "email":
+			user.Email = aws.ToString(attribute.Value)
+		case "email_verified":
+			user.EmailVerified = aws.ToString(attribute.Value) == "true"
+		}
+	}
+	return user
+}
+
+// identifier names a user as the destination of a link: one who came by a provider by what that provider calls him or
+// her.
+func identifier(user signin.User) *types.ProviderUserIdentifierType {
+	if user.Status == signin.StatusExternalProvider {
+		if identity, ok := signin.ParseUserName(user.Name); ok {
+			return &types.ProviderUserIdentifierType{ProviderName: &identity.Provider, ProviderAttributeValue: &identity.UserID}
+		}
+	}
+	return &types.ProviderUserIdentifierType{ProviderName: aws.String("Cognito"), ProviderAttributeValue: &user.Name}
+}
+
+// alreadyLinked tells whether err says that the link is there, as it does when Cognito called the function twice. The
+// error has no code of its own.
+func alreadyLinked(err error) bool {
+	invalid, ok := errors.AsType[*types.InvalidParameterException](err)
+	return ok && strings.Contains(invalid.ErrorMessage(), "already linked to DestinationUser")
+}
+
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
