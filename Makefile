@@ -28,7 +28,7 @@ test: node_modules web/node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MY
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
-golden: node_modules web/node_modules ## Rewrite what is made from the code: templates, the README's picture, the API's document and its client's types; review the diff
+golden: node_modules web/node_modules ## Rewrite the golden templates, docs/openapi.json, the web client's types and the README's picture; review the diff before you commit it
 	go test ./test -run 'Golden|Picture' -update
 	go test ./internal/openapi -update
 	npm --prefix web run generate

@@ -44,6 +44,14 @@ type Environment struct {
 	WebCallbackURLs, WebLogoutURLs       []string
 	MobileCallbackURLs, MobileLogoutURLs []string
 
+	// SignInDomain is where the sign-in pages are: a prefix that is the environment's own, to which its account's number
+	// and Cognito's domain are added. Google and Apple know the whole: a change means telling them.
+	SignInDomain string
+	// Sign-in by Google and with Apple; empty is without. A secret is named as it is in the environment's Secrets Manager,
+	// and holds the OAuth client's secret, or the private key, and nothing else.
+	GoogleClientID, GoogleSecretName                          string
+	AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName string
+
 	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet
 
 	// Disposable environments are deleted with all their data by cdk destroy, without a snapshot.
@@ -83,12 +91,13 @@ var dev = Environment{
 	WebLogoutURLs:           []string{"http://localhost:5173/"},
 	MobileCallbackURLs:      []string{"ashlar://signed-in"},
 	MobileLogoutURLs:        []string{"ashlar://signed-out"},
+	SignInDomain:            "ashlar-dev",
 	AlarmAddress:            "dev-alarms@example.com",
 	Disposable:              true,
 }
 
 // staging has prod's shape at a smaller size, so that what passes here passes there.
-var staging = Environment{
+var staging = Environment{ //nolint:gosec // it names secrets and holds none
 	Name:                    "Staging",
 	Account:                 "111111111111",
 	Region:                  "eu-central-1",
@@ -105,10 +114,17 @@ var staging = Environment{
 	WebLogoutURLs:           []string{"https://staging.example.com/"},
 	MobileCallbackURLs:      []string{"ashlar://signed-in"},
 	MobileLogoutURLs:        []string{"ashlar://signed-out"},
+	SignInDomain:            "ashlar-staging",
+	GoogleClientID:          "111111111111-example.apps.googleusercontent.com",
+	GoogleSecretName:        "ashlar/google",
+	AppleServicesID:         "com.example.staging.signin",
+	AppleTeamID:             "EXAMPLE123",
+	AppleKeyID:              "EXAMPLE111",
+	AppleSecretName:         "ashlar/apple",
 	AlarmAddress:            "staging-alarms@example.com",
 }
 
-var prod = Environment{
+var prod = Environment{ //nolint:gosec // it names secrets and holds none
 	Name:                    "Prod",
 	Account:                 "222222222222",
 	Region:                  "eu-central-1",
@@ -128,5 +144,12 @@ var prod = Environment{
 	WebLogoutURLs:           []string{"https://app.example.com/"},
 	MobileCallbackURLs:      []string{"ashlar://signed-in"},
 	MobileLogoutURLs:        []string{"ashlar://signed-out"},
+	SignInDomain:            "ashlar",
+	GoogleClientID:          "222222222222-example.apps.googleusercontent.com",
+	GoogleSecretName:        "ashlar/google",
+	AppleServicesID:         "com.example.app.signin",
+	AppleTeamID:             "EXAMPLE123",
+	AppleKeyID:              "EXAMPLE222",
+	AppleSecretName:         "ashlar/apple",
 	AlarmAddress:            "prod-alarms@example.com",
 }

@@ -28,6 +28,13 @@ var (
 	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	classPattern   = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
+	domainPattern  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	// The names that Google, Apple and Secrets Manager give: "Setting up OAuth 2.0" in Google's help, "Register a services
+	// ID" in Apple's, and CreateSecret in the AWS Secrets Manager API Reference.
+	googleClientPattern = regexp.MustCompile(`^[0-9]+-[a-z0-9]+\.apps\.googleusercontent\.com$`)
+	servicesIDPattern   = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	appleIDPattern      = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+	secretNamePattern   = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
 	// Performance data needs memory that these classes do not have: "Performance Insights" in the Amazon RDS User
 	// Guide, table of supported instance classes for MySQL.
 	noInsightsPattern = regexp.MustCompile(`^t[34]g?\.(micro|small)$`)
@@ -39,13 +46,17 @@ var (
 // Validate reports all that is wrong with the environments at once, as joined [*FieldError] values, or nil.
 func Validate(environments []Environment) error {
 	var problems []error
-	seen := map[string]bool{}
+	seen, domains := map[string]bool{}, map[string]bool{}
 	for _, environment := range environments {
 		v := validator{environment: environment}
 		if seen[environment.Name] {
 			v.wrong("Name", fmt.Sprintf("%q", environment.Name), "a name that no other environment has")
 		}
 		seen[environment.Name] = true
+		if domains[environment.SignInDomain] {
+			v.wrong("SignInDomain", fmt.Sprintf("%q", environment.SignInDomain), "a prefix that no other environment has")
+		}
+		domains[environment.SignInDomain] = true
 		v.validate()
 		problems = append(problems, v.problems...)
 	}
@@ -78,6 +89,7 @@ func (v *validator) validate() {
 	const wantApp = "an https URL or one with the app's own scheme"
 	v.validateURLs("MobileCallbackURLs", e.MobileCallbackURLs, wantApp, isApp)
 	v.validateURLs("MobileLogoutURLs", e.MobileLogoutURLs, wantApp, isApp)
+	v.validateSignIn()
 	if address, err := mail.ParseAddress(e.AlarmAddress); err != nil || address.Address != e.AlarmAddress {
 		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
 	}
@@ -149,6 +161,45 @@ func (v *validator) validateDatabase() {
 		v.wrong("Backups", e.Backups, "at least 24h")
 	case !whole || days > 35:
 		v.wrong("Backups", e.Backups, "whole days, 35 at most")
+	}
+}
+
+// validateSignIn says by the environment's field what the identity construct, which others use too, says by its prop.
+func (v *validator) validateSignIn() {
+	e := v.environment
+	// A label has 63 characters ("Configuring a user pool domain" in the Amazon Cognito Developer Guide), of which a hyphen
+	// and the account's number take 13.
+	reserved := slices.ContainsFunc([]string{"aws", "amazon", "cognito"}, func(word string) bool { return strings.Contains(e.SignInDomain, word) })
+	if !domainPattern.MatchString(e.SignInDomain) || len(e.SignInDomain) > 50 || reserved {
+		v.wrong("SignInDomain", fmt.Sprintf("%q", e.SignInDomain), "1 to 50 lower-case letters, digits and hyphens inside, without aws, amazon and cognito")
+	}
+	v.validateTogether(
+		setting{"GoogleClientID", e.GoogleClientID, googleClientPattern, "the OAuth client's id, which ends with .apps.googleusercontent.com"},
+		setting{"GoogleSecretName", e.GoogleSecretName, secretNamePattern, "the name, not the ARN, of a secret"},
+	)
+	v.validateTogether(
+		setting{"AppleServicesID", e.AppleServicesID, servicesIDPattern, "a Services ID such as com.example.signin"},
+		setting{"AppleTeamID", e.AppleTeamID, appleIDPattern, "10 capitals and digits"},
+		setting{"AppleKeyID", e.AppleKeyID, appleIDPattern, "10 capitals and digits"},
+		setting{"AppleSecretName", e.AppleSecretName, secretNamePattern, "the name, not the ARN, of a secret"},
+	)
+}
+
+type setting struct {
+	field, value string
+	pattern      *regexp.Regexp
+	want         string
+}
+
+// validateTogether wants all of the settings or none.
+func (v *validator) validateTogether(settings ...setting) {
+	if !slices.ContainsFunc(settings, func(s setting) bool { return s.value != "" }) {
+		return
+	}
+	for _, s := range settings {
+		if !s.pattern.MatchString(s.value) {
+			v.wrong(s.field, fmt.Sprintf("%q", s.value), s.want+", or none of "+settings[0].field+" and what goes with it")
+		}
 	}
 }
 

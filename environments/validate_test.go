@@ -41,25 +41,48 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: Region: "Frankfurt", want a region such as eu-central-1`: func(e *environments.Environment) {
 			e.Region, e.Zones = "Frankfurt", []string{"Frankfurta", "Frankfurtb"}
 		},
-		`Prod: Zones: [eu-central-1a], want 2 or 3`:                              func(e *environments.Environment) { e.Zones = e.Zones[:1] },
-		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:    func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
-		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`: func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
-		`Prod: NAT: "two", want none, one or per-zone`:                           func(e *environments.Environment) { e.NAT = "two" },
-		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:    func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
-		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                         func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
-		`Prod: DatabaseStorageLimitGiB: 109, want at least 10 % above`:           func(e *environments.Environment) { e.DatabaseStorageLimitGiB = 109 },
-		`Prod: DatabaseReplicas: 16, want 0 to 15`:                               func(e *environments.Environment) { e.DatabaseReplicas = 16 },
-		`Prod: DatabaseInsights: true, want false with t4g.small`:                func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
-		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:            func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
-		`Prod: WebOrigins: none, want at least one`:                              func(e *environments.Environment) { e.WebOrigins = nil },
-		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:    func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
-		`Prod: WebOrigins[0]: "*", want an https origin without a path`:          func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
-		`Prod: WebCallbackURLs[0]: "http://a.example.com/", want an https URL`:   func(e *environments.Environment) { e.WebCallbackURLs = []string{"http://a.example.com/"} },
-		`Prod: WebCallbackURLs[0]: "app://in", want an https URL`:                func(e *environments.Environment) { e.WebCallbackURLs = []string{"app://in"} },
-		`Prod: WebLogoutURLs[0]: "https://a.example.com/#x", want an https URL`:  func(e *environments.Environment) { e.WebLogoutURLs = []string{"https://a.example.com/#x"} },
-		`Prod: MobileCallbackURLs[0]: "http://localhost/", want an https URL or`: func(e *environments.Environment) { e.MobileCallbackURLs = []string{"http://localhost/"} },
-		`Prod: MobileLogoutURLs: none, want at least one`:                        func(e *environments.Environment) { e.MobileLogoutURLs = nil },
-		`Prod: AlarmAddress: "", want an e-mail address`:                         func(e *environments.Environment) { e.AlarmAddress = "" },
+		`Prod: Zones: [eu-central-1a], want 2 or 3`:                                                                            func(e *environments.Environment) { e.Zones = e.Zones[:1] },
+		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:                                                  func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
+		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`:                                               func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
+		`Prod: NAT: "two", want none, one or per-zone`:                                                                         func(e *environments.Environment) { e.NAT = "two" },
+		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:                                                  func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
+		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                                                                       func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
+		`Prod: DatabaseStorageLimitGiB: 109, want at least 10 % above`:                                                         func(e *environments.Environment) { e.DatabaseStorageLimitGiB = 109 },
+		`Prod: DatabaseReplicas: 16, want 0 to 15`:                                                                             func(e *environments.Environment) { e.DatabaseReplicas = 16 },
+		`Prod: DatabaseInsights: true, want false with t4g.small`:                                                              func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
+		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:                                                          func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
+		`Prod: WebOrigins: none, want at least one`:                                                                            func(e *environments.Environment) { e.WebOrigins = nil },
+		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:                                                  func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
+		`Prod: WebOrigins[0]: "*", want an https origin without a path`:                                                        func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
+		`Prod: WebCallbackURLs[0]: "http://a.example.com/", want an https URL`:                                                 func(e *environments.Environment) { e.WebCallbackURLs = []string{"http://a.example.com/"} },
+		`Prod: WebCallbackURLs[0]: "app://in", want an https URL`:                                                              func(e *environments.Environment) { e.WebCallbackURLs = []string{"app://in"} },
+		`Prod: WebLogoutURLs[0]: "https://a.example.com/#x", want an https URL`:                                                func(e *environments.Environment) { e.WebLogoutURLs = []string{"https://a.example.com/#x"} },
+		`Prod: MobileCallbackURLs[0]: "http://localhost/", want an https URL or`:                                               func(e *environments.Environment) { e.MobileCallbackURLs = []string{"http://localhost/"} },
+		`Prod: MobileLogoutURLs: none, want at least one`:                                                                      func(e *environments.Environment) { e.MobileLogoutURLs = nil },
+		`Prod: MobileCallbackURLs: none, want at least one`:                                                                    func(e *environments.Environment) { e.MobileCallbackURLs = nil },
+		`Prod: WebCallbackURLs: none, want at least one`:                                                                       func(e *environments.Environment) { e.WebCallbackURLs = nil },
+		`Prod: WebLogoutURLs: none, want at least one`:                                                                         func(e *environments.Environment) { e.WebLogoutURLs = nil },
+		`Prod: SignInDomain: "", want 1 to 50 lower-case letters, digits and hyphens inside, without aws, amazon and cognito`:  func(e *environments.Environment) { e.SignInDomain = "" },
+		`Prod: SignInDomain: "Ashlar", want 1 to 50 lower-case letters`:                                                        func(e *environments.Environment) { e.SignInDomain = "Ashlar" },
+		`Prod: SignInDomain: "ashlar-", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "ashlar-" },
+		`Prod: SignInDomain: "-ashlar", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "-ashlar" },
+		`Prod: SignInDomain: "sign.in", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "sign.in" },
+		`Prod: SignInDomain: "pawsome", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "pawsome" },
+		`Prod: SignInDomain: "my-amazon", want 1 to 50 lower-case letters`:                                                     func(e *environments.Environment) { e.SignInDomain = "my-amazon" },
+		`Prod: SignInDomain: "incognito", want 1 to 50 lower-case letters`:                                                     func(e *environments.Environment) { e.SignInDomain = "incognito" },
+		`Prod: SignInDomain: "` + strings.Repeat("a", 51) + `", want 1 to 50`:                                                  func(e *environments.Environment) { e.SignInDomain = strings.Repeat("a", 51) },
+		`Prod: GoogleClientID: "", want the OAuth client's id`:                                                                 func(e *environments.Environment) { e.GoogleClientID = "" },
+		`Prod: GoogleClientID: "1234", want the OAuth client's id`:                                                             func(e *environments.Environment) { e.GoogleClientID = "1234" },
+		`Prod: GoogleSecretName: "", want the name, not the ARN, of a secret, or none of GoogleClientID and what goes with it`: func(e *environments.Environment) { e.GoogleSecretName = "" },
+		`Prod: GoogleSecretName: "arn:aws:secretsmanager:eu-central-1:222222222222:secret:google-AbCdEf", want the name`: func(e *environments.Environment) {
+			e.GoogleSecretName = "arn:aws:secretsmanager:eu-central-1:222222222222:secret:google-AbCdEf"
+		},
+		`Prod: AppleServicesID: "", want a Services ID such as`:                                                                func(e *environments.Environment) { e.AppleServicesID = "" },
+		`Prod: AppleServicesID: "signin", want a Services ID such as`:                                                          func(e *environments.Environment) { e.AppleServicesID = "signin" },
+		`Prod: AppleTeamID: "", want 10 capitals and digits`:                                                                   func(e *environments.Environment) { e.AppleTeamID = "" },
+		`Prod: AppleKeyID: "abc", want 10 capitals and digits`:                                                                 func(e *environments.Environment) { e.AppleKeyID = "abc" },
+		`Prod: AppleSecretName: "", want the name, not the ARN, of a secret, or none of AppleServicesID and what goes with it`: func(e *environments.Environment) { e.AppleSecretName = "" },
+		`Prod: AlarmAddress: "", want an e-mail address`:                                                                       func(e *environments.Environment) { e.AlarmAddress = "" },
 	} {
 		prod := named(t, "Prod")
 		spoil(&prod)
@@ -84,6 +107,40 @@ func TestOnlyADisposableEnvironmentMayFollowTheCommandLine(t *testing.T) {
 	err := environments.Validate([]environments.Environment{dev})
 	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {
 		t.Errorf("error\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+	}
+}
+
+func TestAnEnvironmentNeedsNoIdentityProviders(t *testing.T) {
+	prod := named(t, "Prod")
+	prod.GoogleClientID, prod.GoogleSecretName = "", ""
+	prod.AppleServicesID, prod.AppleTeamID, prod.AppleKeyID, prod.AppleSecretName = "", "", "", ""
+	if err := environments.Validate([]environments.Environment{prod}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsMissingOfAnIdentityProviderIsReportedTogether(t *testing.T) {
+	prod := named(t, "Prod")
+	prod.SignInDomain, prod.WebCallbackURLs, prod.MobileLogoutURLs = "", nil, nil
+	prod.GoogleClientID = ""
+	prod.AppleServicesID, prod.AppleTeamID, prod.AppleKeyID = "", "", ""
+	err := environments.Validate([]environments.Environment{prod})
+	for _, field := range []string{"SignInDomain", "WebCallbackURLs", "MobileLogoutURLs", "GoogleClientID", "AppleServicesID", "AppleTeamID", "AppleKeyID"} {
+		if err == nil || !strings.Contains(err.Error(), "Prod: "+field+": ") {
+			t.Errorf("error\n%v\nwant it to name %s", err, field)
+		}
+	}
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != 7 {
+		t.Errorf("error of %d lines, want 7:\n%v", lines, err)
+	}
+}
+
+func TestNoTwoEnvironmentsHaveOneSignInDomain(t *testing.T) {
+	staging, prod := named(t, "Staging"), named(t, "Prod")
+	staging.SignInDomain = prod.SignInDomain
+	err := environments.Validate([]environments.Environment{staging, prod})
+	if want := `Prod: SignInDomain: "ashlar", want a prefix that no other environment has`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

@@ -76,6 +76,18 @@ type customAPI struct {
 // apiName is what the API is called in a client's code.
 const apiName = "Ashlar"
 
+// identityProviders are those that the environment has, besides the user pool itself.
+func identityProviders(environment environments.Environment) []string {
+	providers := []string{}
+	if environment.GoogleClientID != "" {
+		providers = append(providers, "GOOGLE")
+	}
+	if environment.AppleServicesID != "" {
+		providers = append(providers, "SIGN_IN_WITH_APPLE")
+	}
+	return providers
+}
+
 // A client is one of the two that sign users in.
 type client struct {
 	idParameter              string
@@ -115,8 +127,8 @@ func newOutputs(region string, environment environments.Environment, client clie
 			UserPoolClientID: parameter(client.idParameter),
 			IdentityPoolID:   parameter("IdentityPoolId"),
 			OAuth: oauth{
-				IdentityProviders:  []string{},
-				Domain:             parameter("SignInDomain"),
+				IdentityProviders:  identityProviders(environment),
+				Domain:             strings.TrimPrefix(parameter("SignInURL"), "https://"),
 				Scopes:             []string{"openid", "email", "profile"},
 				RedirectSignInURI:  client.callbackURLs,
 				RedirectSignOutURI: client.logoutURLs,

@@ -60,7 +60,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Cursors: cursors,
 		Users:   cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
 	})
-	accounts.Allow([]string{"cognito-idp:AdminDeleteUser"}, *users.UserPool.UserPoolArn())
+	users.AllowDeletingUsers(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{API: settings, Cursors: cursors})

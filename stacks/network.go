@@ -26,6 +26,7 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
 		// What the functions in the VPC call besides S3 and DynamoDB. With NAT they go through it, which is cheaper
 		// than endpoints for the little they say.
 		props.InterfaceEndpoints = map[string]awsec2.InterfaceVpcEndpointAwsService{
+			"CognitoIDP":     awsec2.InterfaceVpcEndpointAwsService_COGNITO_IDP(),
 			"SecretsManager": awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER(),
 			"XRay":           awsec2.InterfaceVpcEndpointAwsService_XRAY(),
 		}

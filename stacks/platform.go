@@ -22,8 +22,8 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)
-	NewMedia(stage, env)
-	identity := NewIdentity(stage, env)
+	identity := NewIdentity(stage, env, network, data, schema)
+	NewMedia(stage, env, identity)
 	NewAPI(stage, env, network, data, schema, identity)
 }
 

@@ -1,12 +1,18 @@
 package test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/identity"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
@@ -67,14 +73,313 @@ func TestClientsArePublicAndSignInTellsNobodyWhoIsAUser(t *testing.T) {
 	})
 }
 
+func TestTheSignInPagesHaveADomainThatNobodyElseHas(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		domain := only(t, stack, "AWS::Cognito::UserPoolDomain", "")
+		prefix := any(environment.SignInDomain + "-" + environment.Account)
+		if environment.Account == "" {
+			prefix = map[string]any{"Fn::Join": []any{"", []any{environment.SignInDomain + "-", map[string]any{"Ref": "AWS::AccountId"}}}}
+		}
+		want(t, domain, prefix, "Domain")
+		want(t, domain, 2, "ManagedLoginVersion")
+		want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ESSENTIALS", "UserPoolTier") // Lite has no managed login
+		clients := map[string]bool{}
+		for _, branding := range stack.Template.OfType("AWS::Cognito::ManagedLoginBranding") {
+			want(t, branding, true, "UseCognitoProvidedValues")
+			clients[assembly.Refers(branding.At("ClientId"))] = true
+		}
+		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
+			if !clients[client.ID] {
+				t.Errorf("%s has no style: its sign-in pages would say that they are unavailable", client.ID)
+			}
+		}
+	})
+}
+
+func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		supported, providers := []string{"COGNITO"}, []string{}
+		if environment.GoogleClientID != "" {
+			google := only(t, stack, "AWS::Cognito::UserPoolIdentityProvider", "IdentityGoogle")
+			want(t, google, "Google", "ProviderName")
+			want(t, google, map[string]any{
+				"authorize_scopes": "openid email profile",
+				"client_id":        environment.GoogleClientID,
+				"client_secret":    "{{resolve:secretsmanager:" + environment.GoogleSecretName + ":SecretString:::}}",
+			}, "ProviderDetails")
+			want(t, google, map[string]string{
+				"email": "email", "email_verified": "email_verified", "name": "name", "given_name": "given_name", "family_name": "family_name",
+			}, "AttributeMapping")
+			supported, providers = append(supported, "Google"), append(providers, google.ID)
+		}
+		if environment.AppleServicesID != "" {
+			apple := only(t, stack, "AWS::Cognito::UserPoolIdentityProvider", "IdentityApple")
+			want(t, apple, "SignInWithApple", "ProviderName")
+			want(t, apple, map[string]any{
+				"authorize_scopes": "email name",
+				"client_id":        environment.AppleServicesID,
+				"team_id":          environment.AppleTeamID,
+				"key_id":           environment.AppleKeyID,
+				"private_key":      "{{resolve:secretsmanager:" + environment.AppleSecretName + ":SecretString:::}}",
+			}, "ProviderDetails")
+			want(t, apple, map[string]string{
+				"email": "email", "email_verified": "email_verified", "given_name": "firstName", "family_name": "lastName",
+			}, "AttributeMapping")
+			supported, providers = append(supported, "SignInWithApple"), append(providers, apple.ID)
+		}
+		if found := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider"); len(found) != len(providers) {
+			t.Errorf("there are %d identity providers, want %q", len(found), providers)
+		}
+		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
+			want(t, client, supported, "SupportedIdentityProviders")
+			for _, provider := range providers {
+				if !slices.Contains(oneOrMore(client.DependsOn), any(provider)) {
+					t.Errorf("%s does not wait for %s, and would fail the first deployment", client.ID, provider)
+				}
+			}
+		}
+	})
+}
+
+func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		pool := only(t, stack, "AWS::Cognito::UserPool", "")
+		if len(stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")) == 0 {
+			want(t, pool, nil, "LambdaConfig", "PreSignUp")
+			return
+		}
+		function := only(t, stack, "AWS::Lambda::Function", "IdentityPreSignUp")
+		want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PreSignUp", "Fn::GetAtt")
+		want(t, function, 5, "Timeout")
+		want(t, function, nil, "VpcConfig")
+		policy := only(t, stack, "AWS::IAM::Policy", "IdentityLinkSignIns")
+		want(t, policy, []any{map[string]any{
+			"Effect": "Allow", "Action": []string{"cognito-idp:AdminLinkProviderForUser", "cognito-idp:ListUsers"},
+			"Resource": map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}},
+		}}, "PolicyDocument", "Statement")
+	})
+}
+
+func TestEveryNewUserIsGivenAProfile(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		pool := only(t, stack, "AWS::Cognito::UserPool", "")
+		function := only(t, stack, "AWS::Lambda::Function", "PostConfirmation")
+		want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PostConfirmation", "Fn::GetAtt")
+		want(t, function, 5, "Timeout")
+		if !slices.Contains(stack.DependsOn, "Schema") {
+			t.Errorf("the stack waits for %q, want Schema among them", stack.DependsOn)
+		}
+	})
+}
+
+func TestOnlyTheUserPoolCallsItsFunctions(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		pool := only(t, stack, "AWS::Cognito::UserPool", "")
+		called := map[string]bool{}
+		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
+			want(t, permission, "cognito-idp.amazonaws.com", "Principal")
+			want(t, permission, map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}}, "SourceArn")
+			called[assembly.Refers(permission.At("FunctionName"))] = true
+		}
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			if !called[function.ID] {
+				t.Errorf("the user pool may not call %s", function.ID)
+			}
+		}
+	})
+}
+
+// TestNoResourceWaitsForItself: CloudFormation refuses such a template, which no validator sees. A trigger that may do
+// something to its user pool is the classic case.
+func TestNoResourceWaitsForItself(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		const seeing, seen = 1, 2
+		state := map[string]int{}
+		var visit func(id string, path []string)
+		visit = func(id string, path []string) {
+			path = append(slices.Clone(path), id)
+			switch state[id] {
+			case seeing:
+				t.Errorf("a circle: %s", strings.Join(path, " → "))
+				return
+			case seen:
+				return
+			}
+			state[id] = seeing
+			for _, next := range waitsFor(stack.Template.Resources[id]) {
+				if _, ok := stack.Template.Resources[next]; ok {
+					visit(next, path)
+				}
+			}
+			state[id] = seen
+		}
+		for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
+			visit(id, nil)
+		}
+	})
+}
+
+// waitsFor lists what a resource names by Ref, Fn::GetAtt or DependsOn. The CDK writes no Fn::Sub here.
+func waitsFor(resource assembly.Resource) []string {
+	var found []string
+	for _, id := range oneOrMore(resource.DependsOn) {
+		found = append(found, fmt.Sprint(id))
+	}
+	var walk func(value any)
+	walk = func(value any) {
+		if id := assembly.Refers(value); id != "" {
+			found = append(found, id)
+		}
+		switch value := value.(type) {
+		case map[string]any:
+			for _, each := range value {
+				walk(each)
+			}
+		case []any:
+			for _, each := range value {
+				walk(each)
+			}
+		}
+	}
+	walk(resource.Properties)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		pool := only(t, stack, "AWS::Cognito::IdentityPool", "")
+		want(t, pool, false, "AllowUnauthenticatedIdentities")
+		want(t, pool, false, "AllowClassicFlow")
+		users := only(t, stack, "AWS::Cognito::UserPool", "")
+		clients := map[string]bool{}
+		for _, provider := range oneOrMore(pool.At("CognitoIdentityProviders")) {
+			if assembly.At(provider, "ServerSideTokenCheck") != true || text(assembly.At(provider, "ProviderName")) != text(map[string]any{"Fn::GetAtt": []string{users.ID, "ProviderName"}}) {
+				t.Errorf("the identity pool trusts %s", text(provider))
+			}
+			clients[assembly.Refers(assembly.At(provider, "ClientId"))] = true
+		}
+		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
+			if !clients[client.ID] {
+				t.Errorf("%s is not known to the identity pool", client.ID)
+			}
+		}
+		if len(clients) != 2 {
+			t.Errorf("the identity pool knows %d clients, want 2", len(clients))
+		}
+		role := only(t, stack, "AWS::IAM::Role", "IdentitySignedInRole")
+		roles := only(t, stack, "AWS::Cognito::IdentityPoolRoleAttachment", "")
+		want(t, roles, map[string]any{"authenticated": map[string]any{"Fn::GetAtt": []string{role.ID, "Arn"}}}, "Roles")
+		want(t, roles, pool.ID, "IdentityPoolId", "Ref")
+		want(t, role, []any{map[string]any{
+			"Action": "sts:AssumeRoleWithWebIdentity", "Effect": "Allow",
+			"Principal": map[string]any{"Federated": "cognito-identity.amazonaws.com"},
+			"Condition": map[string]any{
+				"StringEquals":           map[string]any{"cognito-identity.amazonaws.com:aud": map[string]any{"Ref": pool.ID}},
+				"ForAnyValue:StringLike": map[string]any{"cognito-identity.amazonaws.com:amr": "authenticated"},
+			},
+		}}, "AssumeRolePolicyDocument", "Statement")
+		want(t, role, nil, "ManagedPolicyArns")
+		if actions := allowed(t, stack, role.ID); len(actions) > 0 {
+			t.Errorf("signed-in clients may %q before anything is granted", actions)
+		}
+	})
+}
+
+// users declares an identity as others may, without identity providers.
+func users(stack awscdk.Stack) *identity.Identity {
+	return identity.New(stack, "Identity", identity.Props{
+		DomainPrefix:       "example",
+		WebCallbackURLs:    []string{"https://example.com/in"},
+		WebLogoutURLs:      []string{"https://example.com/out"},
+		MobileCallbackURLs: []string{"example://in"},
+		MobileLogoutURLs:   []string{"example://out"},
+	})
+}
+
+func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
+	app := newApp()
+	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+	identityStack, media := awscdk.NewStack(stage, jsii.String("Identity"), nil), awscdk.NewStack(stage, jsii.String("Media"), nil)
+	bucket := awss3.NewBucket(media, jsii.String("Uploads"), nil)
+	users(identityStack).AllowUploads(bucket)
+	stacks := synth(app)
+	policy := only(t, stacks[1], "AWS::IAM::Policy", "")
+	objects := func(pattern string) any {
+		id := *media.GetLogicalId(bucket.Node().DefaultChild().(awscdk.CfnElement))
+		return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{id, "Arn"}}, pattern}}}
+	}
+	want(t, policy, []any{map[string]any{
+		"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+		"Resource": []any{
+			objects("/private/${cognito-identity.amazonaws.com:sub}/*"),
+			objects("/protected/${cognito-identity.amazonaws.com:sub}/*"),
+			objects("/public/*"),
+		},
+	}}, "PolicyDocument", "Statement")
+	role := only(t, stacks[0], "AWS::IAM::Role", "IdentitySignedInRole")
+	if imported := text(policy.At("Roles")); !strings.Contains(imported, role.ID) {
+		t.Errorf("%s may upload, want %s", imported, role.ID)
+	}
+	if !slices.Equal(stacks[1].DependsOn, []string{"Identity"}) || stacks[0].DependsOn != nil {
+		t.Errorf("Media waits for %q and Identity for %q", stacks[1].DependsOn, stacks[0].DependsOn)
+	}
+}
+
+func TestAFunctionMayBeAllowedToDeleteUsers(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		users(stack).AllowDeletingUsers(gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
+	})
+	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
+	pool := only(t, stack, "AWS::Cognito::UserPool", "")
+	if statements := text(policy.At("PolicyDocument", "Statement")); !strings.Contains(statements, `"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow","Resource":{"Fn::GetAtt":["`+pool.ID+`","Arn"]}`) {
+		t.Errorf("the function may %s", statements)
+	}
+}
+
+func TestAnIdentityByDefault(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) { users(stack) })
+	if functions := stack.Template.OfType("AWS::Lambda::Function"); len(functions) != 0 {
+		t.Errorf("there are %d functions, want none without identity providers", len(functions))
+	}
+	if providers := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider"); len(providers) != 0 {
+		t.Errorf("there are %d identity providers, want none", len(providers))
+	}
+	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ACTIVE", "DeletionProtection")
+	for _, resourceType := range []string{"AWS::Cognito::UserPool", "AWS::Cognito::IdentityPool"} {
+		if kept := only(t, stack, resourceType, ""); kept.DeletionPolicy != "Retain" {
+			t.Errorf("%s: on deletion %s, want Retain", kept.ID, kept.DeletionPolicy)
+		}
+	}
+}
+
 func TestAnIdentityThatCannotBeIsRefused(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) {
-		identity.New(stack, "Identity", identity.Props{AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second})
+		identity.New(stack, "Identity", identity.Props{
+			DomainPrefix: "cognito_", GoogleSecretName: "google", AppleKeyID: "EXAMPLE123",
+			WebCallbackURLs: []string{"https://example.com"}, WebLogoutURLs: []string{"https://example.com"},
+			MobileCallbackURLs: []string{"example://in"}, MobileLogoutURLs: []string{"example://out"},
+		})
 	},
+		"identity: Identity: DomainPrefix: cognito_, want at most 63 lower-case letters, digits and hyphens inside, without aws, amazon and cognito",
+		"identity: Identity: GoogleClientID is required; pass the id of the OAuth client, or no GoogleSecretName",
+		"identity: Identity: AppleServicesID is required; pass the Services ID, or nothing of Apple's",
+		"identity: Identity: AppleTeamID is required; pass the team's id, or nothing of Apple's",
+		"identity: Identity: AppleSecretName is required; pass the name of the secret with the private key, or nothing of Apple's",
+	)
+	refused(t, func(stack awscdk.Stack) {
+		identity.New(stack, "Identity", identity.Props{
+			GoogleClientID: "google", AppleServicesID: "com.example", AppleTeamID: "EXAMPLE123", AppleSecretName: "apple",
+			AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second,
+		})
+	},
+		"identity: Identity: DomainPrefix is required; pass the first label of the sign-in pages' domain, such as example-dev",
 		"identity: Identity: WebCallbackURLs is required; pass where sign-in may send the web client's user back to",
 		"identity: Identity: WebLogoutURLs is required; pass where sign-out may send the web client's user to",
 		"identity: Identity: MobileCallbackURLs is required; pass where sign-in may send the mobile app's user back to",
 		"identity: Identity: MobileLogoutURLs is required; pass where sign-out may send the mobile app's user to",
+		"identity: Identity: GoogleSecretName is required; pass the name of the secret with the client secret, or no GoogleClientID",
+		"identity: Identity: AppleKeyID is required; pass the key's id, or nothing of Apple's",
 		"identity: Identity: AccessTokenValidity: 1m0s, want 5m0s to 24h0m0s",
 		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity, at most 87600h0m0s",
 	)

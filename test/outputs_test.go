@@ -55,7 +55,7 @@ var deployed = map[string]string{
 	"IdentityPoolId": "eu-central-1:00000000-0000-4000-8000-000000000001",
 	"MediaBucket":    "media-originals",
 	"MobileClientId": "mobileclient",
-	"SignInDomain":   "ashlar.auth.eu-central-1.amazoncognito.com",
+	"SignInURL":      "https://ashlar.auth.eu-central-1.amazoncognito.com",
 	"UserPoolId":     "eu-central-1_AbCdEfGhI",
 	"WebClientId":    "webclient",
 }
@@ -70,12 +70,6 @@ func deploy(t *testing.T) *awstest.SSM {
 			store.PutParameter(name, deployed[path.Base(name)])
 		}
 	})
-	// Until the stack Identity has these outputs, which are to be taken away then.
-	for _, environment := range environments.All() {
-		for _, name := range []string{"IdentityPoolId", "SignInDomain"} {
-			store.PutParameter("/ashlar/"+environment.Name+"/"+name, deployed[name])
-		}
-	}
 	return store
 }
 
@@ -216,7 +210,7 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 		"oauth": map[string]any{
 			"identity_providers": translated(client.At("SupportedIdentityProviders"),
 				map[any]string{"COGNITO": "", "Google": "GOOGLE", "SignInWithApple": "SIGN_IN_WITH_APPLE"}),
-			"domain":                deployed["SignInDomain"],
+			"domain":                strings.TrimPrefix(deployed["SignInURL"], "https://"),
 			"scopes":                client.At("AllowedOAuthScopes"),
 			"redirect_sign_in_uri":  client.At("CallbackURLs"),
 			"redirect_sign_out_uri": client.At("LogoutURLs"),

@@ -256,7 +256,7 @@ func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 		"restapi: API: RateLimit: -1, want at least 1",
 		"restapi: API: BurstLimit: -1, want at least 1",
 	)
-	refused(t, func(stack awscdk.Stack) { new(restapi.API).Handle(restapi.Method{Path: "posts"}) },
+	refused(t, func(awscdk.Stack) { new(restapi.API).Handle(restapi.Method{Path: "posts"}) },
 		"restapi: posts: HTTPMethod is required; pass GET, say",
 		"restapi: posts: Path is required; pass a path that begins with /",
 		"restapi: posts: Function is required; pass the function that answers",

@@ -132,12 +132,14 @@ var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface",
 // recorded when it ran the built function.
 func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	folders := map[string]string{
-		"API/Accounts":   "accounts",
-		"API/Posts":      "posts",
-		"Schema/Migrate": "migrate",
+		"API/Accounts":                             "accounts",
+		"API/Posts":                                "posts",
+		"Identity/IdentityPreSignUp":               "presignup",
+		"Identity/PostConfirmation":                "postconfirmation",
+		"Schema/Migrate":                           "migrate",
 		"Network/NetworkCloseDefaultSecurityGroup": "closedefaultsecuritygroup",
 	}
-	seen := 0
+	seen := map[string]bool{}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			name := stack.Name + "/" + regexp.MustCompile(`Function[0-9A-F]{8}$`).ReplaceAllString(function.ID, "")
@@ -152,11 +154,13 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 			if allowed := calls(t, stack, assembly.Refers(function.At("Role"))); !cmp.Equal(allowed, made) {
 				t.Errorf("%s may make the calls %q and makes %q", name, allowed, made)
 			}
-			seen++
+			seen[name] = true
 		}
 	})
-	if want := len(folders) * len(environments.All()); seen != want {
-		t.Errorf("%d functions were held against their calls, want %d", seen, want)
+	for name := range folders {
+		if !seen[name] {
+			t.Errorf("no environment has %s; take it out of folders", name)
+		}
 	}
 }
 
@@ -259,8 +263,11 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			allowed := 0
-			if resource.Type == "AWS::RDS::DBInstance" && resource.At("MasterUserPassword") != nil {
-				allowed = 1 // CloudFormation resolves it on the way to RDS, and it appears nowhere
+			// CloudFormation resolves it on the way to the service, and it appears nowhere.
+			switch {
+			case resource.Type == "AWS::RDS::DBInstance" && resource.At("MasterUserPassword") != nil,
+				resource.Type == "AWS::Cognito::UserPoolIdentityProvider":
+				allowed = 1
 			}
 			if found := len(reference.FindAllString(text(resource.Properties), -1)); found != allowed {
 				t.Errorf("%s resolves %d secrets, want %d", resource.ID, found, allowed)

@@ -15,8 +15,10 @@ import (
 // one in their place is a loss or an outage.
 var stateful = map[string]bool{
 	"AWS::ApiGateway::RestApi":     true, // its id is in the address that clients call
+	"AWS::Cognito::IdentityPool":   true, // its identities name the folders of users' uploads
 	"AWS::Cognito::UserPool":       true,
 	"AWS::Cognito::UserPoolClient": true, // installed apps know its id
+	"AWS::Cognito::UserPoolDomain": true, // installed apps, Google and Apple know it
 	"AWS::EC2::Subnet":             true,
 	"AWS::EC2::VPC":                true,
 	"AWS::RDS::DBInstance":         true,
@@ -65,7 +67,7 @@ func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 }
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
-	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::S3::Bucket": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
+	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::Cognito::IdentityPool": "Retain", "AWS::S3::Bucket": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]

@@ -1,27 +1,47 @@
-// Package identity provisions sign-up and sign-in: a Cognito user pool with a web client and a mobile client.
+// Package identity provisions sign-up and sign-in: a Cognito user pool with a web client and a mobile client, Google
+// and Apple, Cognito's own sign-in pages, and an identity pool that gives clients AWS credentials.
 package identity
 
 import (
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	presignupfn "github.com/ashlar-cdk/ashlar/lambdas/presignup/contract"
 )
 
 // Props describes the user pool and its clients. Zero values take the stated default.
 type Props struct {
+	// DomainPrefix is the first label of the sign-in pages' domain, which is Cognito's:
+	// <DomainPrefix>.auth.<region>.amazoncognito.com. No other user pool of the region may have it, whosever it is.
+	// A change replaces the domain, which clients, Google and Apple know. Required.
+	DomainPrefix string
+
 	// Where sign-in may send the user back to, and sign-out. Required. The web client has none of the mobile app's:
 	// on a phone, any app can claim another's scheme.
 	WebCallbackURLs, WebLogoutURLs       []string
 	MobileCallbackURLs, MobileLogoutURLs []string
 
+	// Sign-in by Google: an OAuth client of type "Web application", and the name of the secret in Secrets Manager
+	// that holds its client secret and nothing else. Default: none.
+	GoogleClientID, GoogleSecretName string
+	// Sign in with Apple: a Services ID of a team, a key of the team by its id, and the name of the secret in Secrets
+	// Manager that holds the private key and nothing else. Default: none.
+	AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName string
+
 	AccessTokenValidity  time.Duration // of access and ID tokens; default: 1 h, the service's limits are 5 min and 24 h
 	RefreshTokenValidity time.Duration // how long a user stays signed in; default: 30 days, at most 10 years
+	LogRetention         time.Duration // of the function that links sign-ins; default: 30 days
 	Disposable           bool          // delete the users with the stack, for good
 }
 
@@ -30,27 +50,77 @@ type Props struct {
 //
 // Sign-in and the recovery of an account tell nobody whether an address has one. Sign-up does, by Cognito's design,
 // wherever the address is the user name; ADR 9 says why it is.
+//
+// With Google or Apple, a function links whoever signs in by them for the first time to the user who has the same
+// e-mail address, if the provider and the user have both verified it.
 type Identity struct {
 	UserPool     awscognito.UserPool
+	Domain       awscognito.UserPoolDomain
 	WebClient    awscognito.UserPoolClient
 	MobileClient awscognito.UserPoolClient
+
+	// IdentityPool gives signed-in clients the credentials of SignedInRole; guests get none.
+	IdentityPool awscognito.CfnIdentityPool
+	SignedInRole awsiam.Role
 }
 
 // New declares the user pool under scope.
 func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
-	removalPolicy := awscdk.RemovalPolicy_RETAIN
-	if props.Disposable {
-		removalPolicy = awscdk.RemovalPolicy_DESTROY
-	}
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	pool := awscognito.NewUserPool(this, jsii.String("UserPool"), &awscognito.UserPoolProps{
+	i := &Identity{UserPool: newUserPool(this, props)}
+	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
+		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
+		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
+	})
+	providers := i.addProviders(this, props)
+	i.WebClient = i.newClient("Web", props.WebCallbackURLs, props.WebLogoutURLs, providers, props)
+	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs, providers, props)
+	if len(providers) > 0 {
+		i.linkSignIns(this, props)
+	}
+	i.IdentityPool = i.newIdentityPool(this, props)
+	i.SignedInRole = i.newSignedInRole(this)
+	return i
+}
+
+// AllowDeletingUsers lets the code of fn delete users for good. Cognito calls a user who came by a provider by another
+// name than the sub: pass it the token's cognito:username. In a VPC without NAT, fn needs the interface endpoint of
+// cognito-idp.
+func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
+	fn.Allow([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
+}
+
+// AllowUploads lets signed-in clients read, write and delete objects of the bucket where Amplify's storage has them:
+// below public/, and below protected/ and private/ in a folder of each client's own, named by its identity in the
+// identity pool. The bucket must not need a KMS key.
+//
+// Amplify would let everybody read what is below protected/, and list objects. We do not: what others may see is
+// delivered by a distribution, and names of objects are what the API hands out. The policy stands in the bucket's
+// stack, which so comes after the user pool's.
+func (i *Identity) AllowUploads(bucket awss3.IBucket) {
+	own := "${cognito-identity.amazonaws.com:sub}/*"
+	var objects []*string
+	for _, pattern := range []string{"public/*", "protected/" + own, "private/" + own} {
+		objects = append(objects, bucket.ArnForObjects(jsii.String(pattern)))
+	}
+	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
+		Roles: &[]awsiam.IRole{i.SignedInRole},
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+			Resources: &objects,
+		})},
+	})
+}
+
+func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
+	return awscognito.NewUserPool(scope, jsii.String("UserPool"), &awscognito.UserPoolProps{
 		SelfSignUpEnabled:   jsii.Bool(true),
 		SignInAliases:       &awscognito.SignInAliases{Email: jsii.Bool(true)},
 		SignInCaseSensitive: jsii.Bool(false),
 		AutoVerify:          &awscognito.AutoVerifiedAttrs{Email: jsii.Bool(true)},
-		// A changed address counts only once its owner has confirmed it.
+		// A changed address counts only once its owner has confirmed it: social sign-ins are linked by the address.
 		KeepOriginal: &awscognito.KeepOriginalAttrs{Email: jsii.Bool(true)},
 		StandardAttributes: &awscognito.StandardAttributes{
 			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
@@ -66,22 +136,77 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 		},
 		Mfa: awscognito.Mfa_OPTIONAL,
 		// No SMS: it costs, it can be intercepted, and it needs a role and a quota of its own.
-		MfaSecondFactor:    &awscognito.MfaSecondFactor{Otp: jsii.Bool(true), Sms: jsii.Bool(false)},
-		AccountRecovery:    awscognito.AccountRecovery_EMAIL_ONLY,
+		MfaSecondFactor: &awscognito.MfaSecondFactor{Otp: jsii.Bool(true), Sms: jsii.Bool(false)},
+		AccountRecovery: awscognito.AccountRecovery_EMAIL_ONLY,
+		// Lite has no managed login: "User pool feature plans" in the Amazon Cognito Developer Guide.
+		FeaturePlan:        awscognito.FeaturePlan_ESSENTIALS,
 		DeletionProtection: jsii.Bool(!props.Disposable),
-		RemovalPolicy:      removalPolicy,
+		RemovalPolicy:      removalPolicy(props),
 	})
-	return &Identity{
-		UserPool:     pool,
-		WebClient:    newClient(pool, "Web", props.WebCallbackURLs, props.WebLogoutURLs, props),
-		MobileClient: newClient(pool, "Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs, props),
+}
+
+// A provider is an identity provider of the user pool, and the name by which clients support it.
+type provider struct {
+	resource awscognito.IUserPoolIdentityProvider
+	name     awscognito.UserPoolClientIdentityProvider
+}
+
+// addProviders declares Google and Apple, where they are set. Their secrets are references that CloudFormation resolves
+// on the way to Cognito.
+//
+// Whether the provider has verified the address is mapped too. By default Cognito takes it for unverified, also of a
+// user whom the sign-in is linked to: it writes all mapped attributes at each sign-in ("Mapping IdP attributes to
+// profiles and tokens" in the Amazon Cognito Developer Guide).
+func (i *Identity) addProviders(scope constructs.Construct, props Props) []provider {
+	var providers []provider
+	if props.GoogleClientID != "" {
+		providers = append(providers, provider{
+			name: awscognito.UserPoolClientIdentityProvider_GOOGLE(),
+			resource: awscognito.NewUserPoolIdentityProviderGoogle(scope, jsii.String("Google"), &awscognito.UserPoolIdentityProviderGoogleProps{
+				UserPool:          i.UserPool,
+				ClientId:          jsii.String(props.GoogleClientID),
+				ClientSecretValue: awscdk.SecretValue_SecretsManager(jsii.String(props.GoogleSecretName), nil),
+				Scopes:            jsii.Strings("openid", "email", "profile"),
+				AttributeMapping: &awscognito.AttributeMapping{
+					Email:         awscognito.ProviderAttribute_GOOGLE_EMAIL(),
+					EmailVerified: awscognito.ProviderAttribute_GOOGLE_EMAIL_VERIFIED(),
+					Fullname:      awscognito.ProviderAttribute_GOOGLE_NAME(),
+					GivenName:     awscognito.ProviderAttribute_GOOGLE_GIVEN_NAME(),
+					FamilyName:    awscognito.ProviderAttribute_GOOGLE_FAMILY_NAME(),
+				},
+			}),
+		})
 	}
+	if props.AppleServicesID != "" {
+		providers = append(providers, provider{
+			name: awscognito.UserPoolClientIdentityProvider_APPLE(),
+			resource: awscognito.NewUserPoolIdentityProviderApple(scope, jsii.String("Apple"), &awscognito.UserPoolIdentityProviderAppleProps{
+				UserPool:        i.UserPool,
+				ClientId:        jsii.String(props.AppleServicesID),
+				TeamId:          jsii.String(props.AppleTeamID),
+				KeyId:           jsii.String(props.AppleKeyID),
+				PrivateKeyValue: awscdk.SecretValue_SecretsManager(jsii.String(props.AppleSecretName), nil),
+				Scopes:          jsii.Strings("email", "name"),
+				AttributeMapping: &awscognito.AttributeMapping{
+					Email:         awscognito.ProviderAttribute_APPLE_EMAIL(),
+					EmailVerified: awscognito.ProviderAttribute_APPLE_EMAIL_VERIFIED(),
+					GivenName:     awscognito.ProviderAttribute_APPLE_FIRST_NAME(), // Apple sends names once, at the first sign-in
+					FamilyName:    awscognito.ProviderAttribute_APPLE_LAST_NAME(),
+				},
+			}),
+		})
+	}
+	return providers
 }
 
 // newClient declares a public client: it cannot keep a secret, so it has none and proves itself by PKCE, which
 // Cognito asks of the authorisation code grant when a client sends a challenge.
-func newClient(pool awscognito.UserPool, id string, callbackURLs, logoutURLs []string, props Props) awscognito.UserPoolClient {
-	return pool.AddClient(jsii.String(id), &awscognito.UserPoolClientOptions{
+func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, providers []provider, props Props) awscognito.UserPoolClient {
+	supported := []awscognito.UserPoolClientIdentityProvider{awscognito.UserPoolClientIdentityProvider_COGNITO()}
+	for _, provider := range providers {
+		supported = append(supported, provider.name)
+	}
+	client := i.UserPool.AddClient(jsii.String(id), &awscognito.UserPoolClientOptions{
 		GenerateSecret:             jsii.Bool(false),
 		PreventUserExistenceErrors: jsii.Bool(true),
 		EnableTokenRevocation:      jsii.Bool(true),
@@ -92,11 +217,85 @@ func newClient(pool awscognito.UserPool, id string, callbackURLs, logoutURLs []s
 			CallbackUrls: jsii.Strings(callbackURLs...),
 			LogoutUrls:   jsii.Strings(logoutURLs...),
 		},
-		SupportedIdentityProviders: &[]awscognito.UserPoolClientIdentityProvider{awscognito.UserPoolClientIdentityProvider_COGNITO()},
+		SupportedIdentityProviders: &supported,
 		AccessTokenValidity:        convert.Duration(props.AccessTokenValidity),
 		IdTokenValidity:            convert.Duration(props.AccessTokenValidity),
 		RefreshTokenValidity:       convert.Duration(props.RefreshTokenValidity),
 	})
+	for _, provider := range providers {
+		client.Node().AddDependency(provider.resource) // a client cannot support what is not there yet
+	}
+	// A client without a style has no sign-in pages: "Apply branding to managed login pages" in the Amazon Cognito
+	// Developer Guide.
+	awscognito.NewCfnManagedLoginBranding(client, jsii.String("Branding"), &awscognito.CfnManagedLoginBrandingProps{
+		UserPoolId:               i.UserPool.UserPoolId(),
+		ClientId:                 client.UserPoolClientId(),
+		UseCognitoProvidedValues: jsii.Bool(true),
+	})
+	return client
+}
+
+// linkSignIns has Cognito ask a function before it makes a user of somebody's first social sign-in.
+func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
+	fn := gofunction.New(scope, "PreSignUp", gofunction.Props{
+		Package:      presignupfn.Package,
+		Description:  "Links social sign-ins to the users who have their addresses",
+		Timeout:      5 * time.Second, // Cognito waits no longer
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function, awscognito.LambdaVersion_V1_0)
+	// A policy of its own: the function waits for those of its role, and the user pool for the function.
+	awsiam.NewPolicy(scope, jsii.String("LinkSignIns"), &awsiam.PolicyProps{
+		Roles: &[]awsiam.IRole{fn.Role},
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminLinkProviderForUser"),
+			Resources: jsii.Strings(*i.UserPool.UserPoolArn()),
+		})},
+	})
+}
+
+// newIdentityPool declares the identity pool, whose identities name the folders of clients' uploads: kept like the
+// users. The classic flow would let a client choose its role.
+func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awscognito.CfnIdentityPool {
+	var clients []any
+	for _, client := range []awscognito.UserPoolClient{i.WebClient, i.MobileClient} {
+		clients = append(clients, &awscognito.CfnIdentityPool_CognitoIdentityProviderProperty{
+			ClientId:             client.UserPoolClientId(),
+			ProviderName:         i.UserPool.UserPoolProviderName(),
+			ServerSideTokenCheck: jsii.Bool(true), // who is signed out, disabled or deleted gets no credentials
+		})
+	}
+	pool := awscognito.NewCfnIdentityPool(scope, jsii.String("IdentityPool"), &awscognito.CfnIdentityPoolProps{
+		AllowUnauthenticatedIdentities: jsii.Bool(false),
+		AllowClassicFlow:               jsii.Bool(false),
+		CognitoIdentityProviders:       &clients,
+	})
+	pool.ApplyRemovalPolicy(removalPolicy(props), nil)
+	return pool
+}
+
+// newSignedInRole declares what signed-in clients are in AWS. It allows nothing by itself.
+func (i *Identity) newSignedInRole(scope constructs.Construct) awsiam.Role {
+	role := awsiam.NewRole(scope, jsii.String("SignedInRole"), &awsiam.RoleProps{
+		Description: jsii.String("What signed-in clients may do in AWS"),
+		AssumedBy: awsiam.NewWebIdentityPrincipal(jsii.String("cognito-identity.amazonaws.com"), &map[string]any{
+			"StringEquals":           map[string]any{"cognito-identity.amazonaws.com:aud": i.IdentityPool.Ref()},
+			"ForAnyValue:StringLike": map[string]any{"cognito-identity.amazonaws.com:amr": "authenticated"},
+		}),
+	})
+	awscognito.NewCfnIdentityPoolRoleAttachment(scope, jsii.String("IdentityPoolRoles"), &awscognito.CfnIdentityPoolRoleAttachmentProps{
+		IdentityPoolId: i.IdentityPool.Ref(),
+		Roles:          map[string]any{"authenticated": role.RoleArn()},
+	})
+	return role
+}
+
+func removalPolicy(props Props) awscdk.RemovalPolicy {
+	if props.Disposable {
+		return awscdk.RemovalPolicy_DESTROY
+	}
+	return awscdk.RemovalPolicy_RETAIN
 }
 
 func (p Props) withDefaults() Props {
@@ -109,14 +308,40 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
+var domainPrefix = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// isDomainPrefix tells whether Cognito takes the prefix, as far as it is known yet: CreateUserPoolDomain in the Amazon
+// Cognito API Reference and "Configuring a user pool domain" in its Developer Guide.
+func isDomainPrefix(prefix string) bool {
+	if *awscdk.Token_IsUnresolved(prefix) {
+		return true
+	}
+	for _, reserved := range []string{"aws", "amazon", "cognito"} {
+		if strings.Contains(prefix, reserved) {
+			return false
+		}
+	}
+	return domainPrefix.MatchString(prefix)
+}
+
 // The bounds are the service's: "Quotas in Amazon Cognito" in the Amazon Cognito Developer Guide.
 func (p Props) check(id string) {
 	const day = 24 * time.Hour
+	google := p.GoogleClientID != "" || p.GoogleSecretName != ""
+	apple := p.AppleServicesID != "" || p.AppleTeamID != "" || p.AppleKeyID != "" || p.AppleSecretName != ""
 	check.Props("identity", id,
+		check.Required("DomainPrefix", p.DomainPrefix != "", "pass the first label of the sign-in pages' domain, such as example-dev"),
+		check.That("DomainPrefix", p.DomainPrefix, p.DomainPrefix == "" || isDomainPrefix(p.DomainPrefix), "at most 63 lower-case letters, digits and hyphens inside, without aws, amazon and cognito"),
 		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0, "pass where sign-in may send the web client's user back to"),
 		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0, "pass where sign-out may send the web client's user to"),
 		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0, "pass where sign-in may send the mobile app's user back to"),
 		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0, "pass where sign-out may send the mobile app's user to"),
+		check.Required("GoogleClientID", !google || p.GoogleClientID != "", "pass the id of the OAuth client, or no GoogleSecretName"),
+		check.Required("GoogleSecretName", !google || p.GoogleSecretName != "", "pass the name of the secret with the client secret, or no GoogleClientID"),
+		check.Required("AppleServicesID", !apple || p.AppleServicesID != "", "pass the Services ID, or nothing of Apple's"),
+		check.Required("AppleTeamID", !apple || p.AppleTeamID != "", "pass the team's id, or nothing of Apple's"),
+		check.Required("AppleKeyID", !apple || p.AppleKeyID != "", "pass the key's id, or nothing of Apple's"),
+		check.Required("AppleSecretName", !apple || p.AppleSecretName != "", "pass the name of the secret with the private key, or nothing of Apple's"),
 		check.That("AccessTokenValidity", p.AccessTokenValidity, p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day, "5m0s to 24h0m0s"),
 		check.That("RefreshTokenValidity", p.RefreshTokenValidity, p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day, "more than AccessTokenValidity, at most 87600h0m0s"),
 	)

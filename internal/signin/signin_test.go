@@ -188,7 +188,7 @@ func FuzzDestination(f *testing.F) {
 		}
 		user := signin.User{Name: name, Email: users, EmailVerified: verified, Enabled: enabled, Status: status}
 		got, found, err := signin.Destination(google, address, []signin.User{user})
-		if found && (err != nil || got != user || !verified || !enabled || strings.ToLower(users) != strings.ToLower(address) ||
+		if found && (err != nil || got != user || !verified || !enabled || !strings.EqualFold(users, address) ||
 			status != signin.StatusConfirmed && status != signin.StatusExternalProvider) {
 			t.Errorf("%q is linked to %+v, %v", address, user, err)
 		}

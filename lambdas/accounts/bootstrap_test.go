@@ -75,7 +75,7 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("every route", func(t *testing.T) {
 		request := func(request resttest.Request) func(testing.TB, string, string) resttest.Request {
-			return func(t testing.TB, user, _ string) resttest.Request {
+			return func(_ testing.TB, user, _ string) resttest.Request {
 				request.Subject = user
 				return request
 			}
