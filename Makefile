@@ -24,13 +24,14 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out
 
 .PHONY: test
-test: node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
+test: node_modules web/node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
-golden: node_modules ## Rewrite the golden templates, docs/openapi.json and the README's picture; review the diff before you commit it
+golden: node_modules web/node_modules ## Rewrite the golden templates, docs/openapi.json, the web client's types and the README's picture; review the diff before you commit it
 	go test ./test -run 'Golden|Picture' -update
 	go test ./internal/openapi -update
+	npm --prefix web run generate
 
 .PHONY: lint
 lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Check the code, and that imports run one way
@@ -59,6 +60,10 @@ environment:
 node_modules: package.json package-lock.json
 	npm ci --no-fund --no-audit
 	touch node_modules
+
+web/node_modules: web/package.json web/package-lock.json
+	npm ci --prefix web --no-fund --no-audit
+	touch web/node_modules
 
 .bin/golangci-lint-$(GOLANGCI_LINT):
 	GOBIN='$(CURDIR)/.bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

@@ -84,4 +84,7 @@ require (
 	gopkg.in/src-d/go-errors.v1 v1.0.0 // indirect
 )
 
-ignore ./node_modules
+ignore (
+	./node_modules
+	./web/node_modules
+)

@@ -25,7 +25,6 @@ const usage = `usage: outputs [-client web|mobile] ENVIRONMENT
 
 Writes amplify_outputs.json for a client of the environment into the current folder. It needs AWS credentials that may
 call ssm:GetParametersByPath, and finds them where the AWS CLI does.
-
 `
 
 // outputsFile is the name that Amplify's libraries and their documentation use.
@@ -43,7 +42,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	flags := flag.NewFlagSet("outputs", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprintf(stderr, "%s\n", usage)
 		flags.PrintDefaults()
 	}
 	kind := flags.String("client", "web", "web or mobile; each has an id and addresses of its own")

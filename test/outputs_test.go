@@ -76,6 +76,16 @@ func deploy(t *testing.T) *awstest.SSM {
 // outputs builds the command.
 func outputs(t *testing.T) string {
 	t.Helper()
+	// go test remembers a result until a file that the test itself has read changes. The compiler's it does not see.
+	sources, err := filepath.Glob("../outputs/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("%d source files (%v)", len(sources), err)
+	}
+	for _, source := range sources {
+		if _, err := os.ReadFile(source); err != nil {
+			t.Fatal(err)
+		}
+	}
 	name := filepath.Join(t.TempDir(), "outputs")
 	command := exec.Command("go", "build", "-buildvcs=false", "-o", name, "github.com/ashlar-cdk/ashlar/outputs")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -221,6 +231,25 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 			"require_uppercase": password("RequireUppercase"),
 			"require_symbols":   password("RequireSymbols"),
 		},
+	}
+}
+
+// TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce: whoever has the old file open, by its second name here, sees no
+// half of the new one.
+func TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce(t *testing.T) {
+	dir, old := t.TempDir(), []byte(`{"version": "1"}`)
+	file, opened := filepath.Join(dir, "amplify_outputs.json"), filepath.Join(dir, "opened")
+	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Link(file, opened)); err != nil {
+		t.Fatal(err)
+	}
+	if said, code := run(t, dir, shell(t, deploy(t)), outputs(t), "Dev"); code != 0 || said != "wrote amplify_outputs.json for Dev's web client\n" {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+	if content, err := os.ReadFile(opened); err != nil || string(content) != string(old) {
+		t.Errorf("the old file is now %s (%v)", content, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("left behind: %v (%v)", left, err)
 	}
 }
 
