@@ -6,6 +6,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/apitest"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
+	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 )
 
 func TestTheClientsTypesAreThoseOfTheDocument(t *testing.T) {
@@ -18,6 +26,20 @@ func TestTheClientCompiles(t *testing.T) {
 
 func TestTheClientCallsTheAPI(t *testing.T) {
 	npm(t, "test")
+}
+
+// TestTheClientAndTheFunctionsUnderstandEachOther has the client call the built functions over HTTP.
+func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
+	account := apitest.NewAccount(t, mysqltest.Start(t))
+	gateway := apitest.NewGateway()
+	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package), func(of apitest.Settings) any { return accountsfn.Settings(of) })
+	gateway.Handle(t, accounts, accountsapi.Routes.Operations())
+	posts := account.Start(t, lambdatest.Build(t, postsfn.Package), func(of apitest.Settings) any {
+		return postsfn.Settings{API: of.API, Cursors: of.Cursors, Database: of.Database}
+	})
+	gateway.Handle(t, posts, postsapi.Routes.Operations())
+	t.Setenv("ENDPOINT", gateway.Serve(t))
+	npm(t, "run", "e2e")
 }
 
 func npm(t *testing.T, arguments ...string) {

@@ -1,0 +1,63 @@
+// What the client and the functions say to each other, for real: web_test.go starts the functions and names their
+// endpoint in ENDPOINT. A token is the subject that it stands for.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { answer, APIError, newClient } from "./client.ts";
+
+const endpoint = process.env.ENDPOINT;
+assert.ok(endpoint, "ENDPOINT is missing");
+const as = (subject?: string) => newClient(endpoint, async () => subject);
+const ada = as("00000000-0000-4000-8000-0000000000aa");
+const eve = as("00000000-0000-4000-8000-0000000000bb");
+const anybody = as();
+
+/** Follows a user's changes to the end, and returns the ids of those that are there still. */
+async function synced(client: typeof ada): Promise<Map<string, string>> {
+  const state = new Map<string, string>();
+  let token: string | undefined;
+  for (;;) {
+    const page = await answer(client.GET("/user/sync", { params: { query: { limit: 2, ...(token && { token }) } } }));
+    for (const { kind, id, deleted } of page.changes) deleted ? state.delete(id) : state.set(id, kind);
+    if (!page.more) return state;
+    token = page.token;
+  }
+}
+
+test("a post lives and dies, with its comments", async () => {
+  const draft = { title: "Cutting true", body: "<p>Six faces.<script>steal()</script></p>" };
+  await assert.rejects(answer(ada.POST("/posts", { body: draft })), (error: APIError) => error.status === 409 && error.code === "profile_required");
+  await answer(ada.PUT("/profile", { body: { displayName: "Ada" } }));
+  await answer(eve.PUT("/profile", { body: { displayName: "Eve", language: "ko" } }));
+
+  const params = { header: { "Idempotency-Key": "7d1c" } };
+  const post = await answer(ada.POST("/posts", { params, body: draft }));
+  assert.deepEqual(await answer(ada.POST("/posts", { params, body: draft })), post);
+  assert.equal(post.body, "<p>Six faces.</p>");
+
+  const path = { postId: post.id };
+  const comment = await answer(eve.POST("/posts/{postId}/comments", { params: { path }, body: { body: "True." } }));
+  const read = await answer(anybody.GET("/posts/{postId}", { params: { path } }));
+  assert.deepEqual([read.author.displayName, read.commentCount], ["Ada", 1]);
+  const { comments } = await answer(anybody.GET("/posts/{postId}/comments", { params: { path } }));
+  assert.deepEqual(comments, [comment]);
+  assert.deepEqual((await answer(anybody.GET("/posts"))).posts.map(({ id }) => id), [post.id]);
+
+  await assert.rejects(answer(eve.DELETE("/posts/{postId}", { params: { path } })), (error: APIError) => error.status === 404);
+  assert.equal((await synced(eve)).get(comment.id), "comment");
+  await answer(ada.DELETE("/posts/{postId}", { params: { path } }));
+  assert.equal((await synced(eve)).has(comment.id), false);
+  assert.equal((await synced(ada)).has(post.id), false);
+});
+
+test("a refusal says what is wrong with each field", async () => {
+  await assert.rejects(answer(ada.PUT("/profile", { body: { displayName: "A\u0000", language: "_" } })), (error: APIError) => {
+    assert.deepEqual([error.status, error.code, error.fields.map(({ field }) => field)], [400, "invalid_request", ["displayName", "language"]]);
+    return true;
+  });
+  await assert.rejects(answer(anybody.GET("/profile")), (error: APIError) => error.status === 401 && error.code === "unauthenticated");
+});
+
+test("an account ends", async () => {
+  await answer(eve.DELETE("/user"));
+  await assert.rejects(answer(eve.GET("/profile")), (error: APIError) => error.status === 403 && error.code === "account_deleted");
+});
