@@ -550,6 +550,37 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
+func FuzzParameters(f *testing.F) {
+	f.Add("00000000-0000-7000-8000-000000000001", "cursor", "7", "key")
+	f.Add("1' OR '1", "\xff", "1e3", "a b")
+	f.Fuzz(func(t *testing.T, id, cursor, limit, key string) {
+		q := cutting()
+		q.list = func(_ context.Context, in *listStones) (*stones, error) {
+			if in.Limit < 1 || in.Limit > 100 || in.Cursor != cursor {
+				t.Errorf("the query %q, %q is %+v", cursor, limit, in)
+			}
+			return &stones{}, nil
+		}
+		q.remove = func(_ context.Context, in *removeStone) (*struct{}, error) {
+			if in.ID != id {
+				t.Errorf("the id %q is %q", id, in.ID)
+			}
+			return nil, nil
+		}
+		keyed := cut(`{"name":"Ada"}`)
+		keyed.Headers = map[string]string{"Idempotency-Key": key}
+		for _, request := range []resttest.Request{
+			{Route: "GET /stones", Query: map[string]string{"cursor": cursor, "limit": limit}},
+			{Route: "DELETE /stones/{stoneId}", Path: map[string]string{"stoneId": id}, Subject: resttest.Subject},
+			keyed,
+		} {
+			if response := handle(t, q, request.Event(t)); response.StatusCode >= 300 && response.StatusCode != 400 {
+				t.Errorf("%s: status %d: %s", request.Route, response.StatusCode, response.Body)
+			}
+		}
+	})
+}
+
 func FuzzClaims(f *testing.F) {
 	f.Add(`{"claims":{"sub":"` + resttest.Subject + `","token_use":"id","aud":"` + resttest.ClientID + `","cognito:username":"ada"}}`)
 	f.Add(`{"claims":{"sub":"a\u0000","token_use":"access","client_id":"` + resttest.ClientID + `","username":"ada"}}`)
