@@ -241,7 +241,7 @@ func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
 		if i == writers {
 			return s.accounts.Delete(t.Context(), "ada")
 		}
-		rounds := 100_000 // refused long before
+		rounds := 2_000 // refused long before
 		if s.server.Embedded() {
 			rounds = 3
 		}
