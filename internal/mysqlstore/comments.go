@@ -31,7 +31,7 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 			return err
 		}
 		if accounts[owner].deleted {
-			return posts.ErrNotFound // in a moment
+			return posts.ErrNotFound // in a moment, which must come
 		}
 		if idempotencyKey != "" { // as in Create
 			created, err = scanComment(tx.QueryRowContext(ctx, selectCommentByKey, author, postID[:], idempotencyKey))

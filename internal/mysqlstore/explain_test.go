@@ -16,7 +16,7 @@ import (
 
 // Sizes of the tables that statements are explained on. They are large enough that a scan would not pay.
 const (
-	manyUsers    = 20
+	manyUsers    = 4 // so few that beginning with their profiles is tempting
 	manyPosts    = 20_000
 	manyComments = 40_000 // half of them on one post, the others one a post
 	manyChanges  = 40_000 // half of them one user's
