@@ -19,7 +19,9 @@ type (
 	// A SyncRequest asks for what has changed.
 	SyncRequest struct {
 		Token string `query:"token" doc:"token of the answer before, good for 90 days; none to begin with nothing"`
-		Limit int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many changes at most"`
+		// 40 of the longest posts, of characters that JSON escapes and the Runtime API's JSON escapes again, are 5.6 of the
+		// 6 MB that a function may answer: "Lambda quotas" in the Lambda Developer Guide.
+		Limit int `query:"limit" minimum:"1" maximum:"40" default:"20" doc:"How many changes at most"`
 	}
 
 	// A SyncPage is some of what has changed. A client that applies the pages in order, until there is no more, has what

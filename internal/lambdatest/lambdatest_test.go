@@ -75,6 +75,15 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
+	t.Run("an answer that is too long is an error, as on the service", func(t *testing.T) {
+		fn := start(t, nil)
+		_, err := invoke(t, fn, "echo", strings.Repeat("\u2028", 1_050_000), time.Minute) // 6 bytes each in an answer
+		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok || failure.Type != "Function.ResponseSizeTooLarge" {
+			t.Errorf("error %v, want ResponseSizeTooLarge", err)
+		}
+		mustEcho(t, fn, "short")
+	})
+
 	t.Run("a panic is reported, and a new process takes the next event", func(t *testing.T) {
 		fn := start(t, nil)
 		_, err := invoke(t, fn, "panic", "out of stones", time.Minute)

@@ -118,6 +118,10 @@ func (p *process) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// maxResponse is how much a function may answer, in bytes: "Lambda quotas" in the Lambda Developer Guide, 6 MB, and the
+// number that the service's own error has.
+const maxResponse = 6_291_556
+
 // answer takes the one answer to the latest invocation. A process that answers another one, or twice, is told so,
 // as on the service.
 func (p *process) answer(read func(body []byte) result) http.HandlerFunc {
@@ -130,6 +134,12 @@ func (p *process) answer(read func(body []byte) result) http.HandlerFunc {
 		latest := p.latest.Load()
 		if r.PathValue("id") != requestID(latest) || !p.answered.CompareAndSwap(latest-1, latest) {
 			respond(w, http.StatusBadRequest, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`)
+			return
+		}
+		if len(body) > maxResponse {
+			message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse)
+			p.results <- result{err: &FunctionError{Type: "Function.ResponseSizeTooLarge", Message: message}}
+			respond(w, http.StatusRequestEntityTooLarge, `{"errorMessage":"`+message+`","errorType":"RequestEntityTooLarge"}`)
 			return
 		}
 		p.results <- read(body)

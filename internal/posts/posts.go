@@ -11,10 +11,9 @@ import (
 // Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup,
 // both as it was written and as it is kept.
 const (
-	MaxTitle          = 200
-	MaxBody           = 20_000
-	MaxComment        = 2_000
-	MaxIdempotencyKey = 64 // visible ASCII
+	MaxTitle   = 200
+	MaxBody    = 20_000
+	MaxComment = 2_000
 )
 
 var (

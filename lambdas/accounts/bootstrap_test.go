@@ -3,6 +3,8 @@ package main
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,6 +114,20 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("sync tells what has changed, and no more", func(t *testing.T) { checkSync(t, f) })
 	t.Run("an account is deleted with all that was written, for good", func(t *testing.T) { checkDeletion(t, f) })
+	t.Run("a page of the longest posts fits into an answer", func(t *testing.T) {
+		const author, most = "00000000-0000-4000-8000-0000000000cc", 40
+		f.Check(t, putProfile(author, body), 200)
+		store := mysqlstore.NewPosts(f.Database.Open(t))
+		for range most {
+			if _, err := store.Create(t.Context(), author, "", posts.Draft{Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(author, map[string]string{"limit": strconv.Itoa(most)}), 200), 200)
+		if len(page.Changes) != most {
+			t.Errorf("%d changes, want %d", len(page.Changes), most)
+		}
+	})
 	f.CheckSecrecy(t, "Cuts stones")
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
