@@ -85,7 +85,7 @@ func fill(ctx context.Context, tx *sql.Tx, subject string, page []changes.Change
 	}
 	written := map[uuid.UUID]*posts.Post{}
 	if some := ids[changes.Post]; len(some) > 0 {
-		found, err := list(ctx, tx, scanPost, selectPosts+"WHERE p.id IN "+in(some), bytesOf(some)...)
+		found, err := list(ctx, tx, scanPost, selectPostsByID+in(some), bytesOf(some)...)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func fill(ctx context.Context, tx *sql.Tx, subject string, page []changes.Change
 	}
 	comments := map[uuid.UUID]*posts.Comment{}
 	if some := ids[changes.Comment]; len(some) > 0 {
-		found, err := list(ctx, tx, scanComment, selectComments+"WHERE c.id IN "+in(some), bytesOf(some)...)
+		found, err := list(ctx, tx, scanComment, selectCommentsByID+in(some), bytesOf(some)...)
 		if err != nil {
 			return err
 		}
@@ -113,8 +113,14 @@ func fill(ctx context.Context, tx *sql.Tx, subject string, page []changes.Change
 	return nil
 }
 
-// The condition on version and id is written out, since (version, id) > (?, ?) would not be a range of the index.
-const listChanges = `
-	SELECT version, id, kind FROM changes
-	WHERE subject = ? AND version >= ? AND (version > ? OR id > ?)
-	ORDER BY version, id LIMIT ?`
+const (
+	// The condition on version and id is written out, since (version, id) > (?, ?) would not be a range of the index.
+	// The range begins with the version: what is before id in it, a [batch] at most, is read and passed over.
+	listChanges = `
+		SELECT version, id, kind FROM changes
+		WHERE subject = ? AND version >= ? AND (version > ? OR id > ?)
+		ORDER BY version, id LIMIT ?`
+
+	selectPostsByID    = selectPosts + "WHERE p.id IN "
+	selectCommentsByID = selectComments + "WHERE c.id IN "
+)

@@ -31,7 +31,7 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 			return err
 		}
 		if accounts[owner].deleted {
-			return posts.ErrNotFound // in a moment
+			return posts.ErrNotFound // in a moment, which must come
 		}
 		if idempotencyKey != "" { // as in Create
 			created, err = scanComment(tx.QueryRowContext(ctx, selectCommentByKey, author, postID[:], idempotencyKey))
@@ -142,7 +142,7 @@ func (s *Posts) DeleteComment(ctx context.Context, author string, postID, id uui
 		if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
 			return err
 		}
-		if err := deleteComments(ctx, tx, postID, []uuid.UUID{id}); err != nil {
+		if err := deleteComments(ctx, tx, []uuid.UUID{id}); err != nil {
 			return err
 		}
 		if err := accounts.record(ctx, tx, author, changes.Comment, id); err != nil {

@@ -36,7 +36,7 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 	if err != nil {
 		return false, err
 	}
-	if err := deleteComments(ctx, tx, id, ids); err != nil {
+	if err := deleteComments(ctx, tx, ids); err != nil {
 		return false, err
 	}
 	for _, comment := range comments {
@@ -71,18 +71,18 @@ func deleteCommentsOf(ctx context.Context, tx *sql.Tx, author string, postID uui
 	if err != nil {
 		return err
 	}
-	if err := deleteComments(ctx, tx, postID, ids); err != nil {
+	if err := deleteComments(ctx, tx, ids); err != nil {
 		return err
 	}
 	return addComments(ctx, tx, accounts, owner, postID, -len(ids))
 }
 
-// deleteComments deletes comments on a post, which is locked.
-func deleteComments(ctx context.Context, tx *sql.Tx, postID uuid.UUID, ids []uuid.UUID) error {
+// deleteComments deletes comments on a post that is locked.
+func deleteComments(ctx context.Context, tx *sql.Tx, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM comments WHERE post_id = ? AND id IN "+in(ids), append([]any{postID[:]}, bytesOf(ids)...)...) //nolint:gosec // only question marks
+	_, err := tx.ExecContext(ctx, deleteSomeComments+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 	return err
 }
 
@@ -103,6 +103,7 @@ func bytesOf(ids []uuid.UUID) []any {
 const (
 	listCommentsOfPost   = "SELECT id, author FROM comments WHERE post_id = ? ORDER BY id LIMIT ?"
 	listCommentsOfAuthor = "SELECT id, author FROM comments WHERE author = ? AND post_id = ? LIMIT ?"
+	deleteSomeComments   = "DELETE FROM comments WHERE id IN "
 )
 
 // An owned object is a comment as far as its deletion needs it.

@@ -66,17 +66,12 @@ func (l lockedAccounts) refuseDeleted(subject string) error {
 }
 
 // record has the user of an account that is locked sync an object that this transaction has changed, made or deleted.
-// Who has deleted the account syncs nothing more.
 func (l lockedAccounts) record(ctx context.Context, tx *sql.Tx, subject string, kind changes.Kind, id uuid.UUID) error {
-	one := l[subject]
-	if one.deleted {
-		return nil
-	}
-	// The version is passed twice, as in [Profiles.Put].
+	version := l[subject].version // passed twice, as in [Profiles.Put]
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO changes (subject, id, kind, version) VALUES (?, ?, ?, ?)
 		ON DUPLICATE KEY UPDATE version = ?`,
-		subject, id[:], kind, one.version, one.version)
+		subject, id[:], kind, version, version)
 	return err
 }
 

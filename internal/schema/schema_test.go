@@ -139,6 +139,30 @@ func TestAFailingMigrationIsNamedAndTriedAgain(t *testing.T) {
 	}
 }
 
+// TestProfilesOfBeforeAreSynced has a profile that was written when there were only profiles.
+func TestProfilesOfBeforeAreSynced(t *testing.T) {
+	_, db := start(t)
+	all := migrations()
+	first, err := fs.ReadFile(all, "0001_profiles.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustUp(t, db, fstest.MapFS{"0001_profiles.sql": &fstest.MapFile{Data: first}})
+	_, err = db.ExecContext(t.Context(), "INSERT INTO profiles VALUES ('ada', 'Ada', '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustUp(t, db, all)
+	for _, rows := range []string{
+		"accounts WHERE subject = 'ada' AND version = 1 AND deleted_at IS NULL",
+		"changes WHERE subject = 'ada' AND version = 1 AND kind = 'profile' AND HEX(id) = REPEAT('0', 32)",
+	} {
+		if n := count(t, db, rows); n != 1 {
+			t.Errorf("%d rows in %s, want 1", n, rows)
+		}
+	}
+}
+
 func TestChecksumChangesExactlyWithTheFiles(t *testing.T) {
 	original := files("CREATE TABLE one (id INT)")
 	if checksum(original) != checksum(files("CREATE TABLE one (id INT)")) {

@@ -1,0 +1,118 @@
+// Package bench measures what the platform promises about its speed. Ratios are of figures taken in turn, in one run,
+// so that they hold on other machines too.
+//
+// The pages of posts, on a real server, where the set-up takes a quarter of a minute:
+//
+//	eval "$(.ci/mariadb start)"
+//	go test ./bench -run '^$' -bench List -benchtime 200x
+package bench
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/schema"
+)
+
+const (
+	users = 1_000
+	posts = 500_000
+	depth = 400_000
+	page  = 50
+
+	// most is what the deep page may take, in first pages.
+	most = 3
+)
+
+// BenchmarkList reads the first page of posts and one at a depth of 400 000 or more of 500 000 in turn, through the
+// store, and fails when the median of the deep ones is more than three times that of the first ones.
+func BenchmarkList(b *testing.B) {
+	server := mysqltest.Start(b)
+	if server.Embedded() {
+		b.Fatal("the embedded engine is no measure: set TEST_MYSQL_DSN to a server that is, see the package's comment")
+	}
+	databases := server.NewDatabase(b).Open(b)
+	if _, err := schema.Up(b.Context(), databases.Writer); err != nil {
+		b.Fatal(err)
+	}
+	fill(b, databases.Writer)
+	store := mysqlstore.NewPosts(databases)
+	read := func(before uuid.UUID, newest int) time.Duration {
+		began := time.Now()
+		found, err := store.List(b.Context(), before, page)
+		took := time.Since(began)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(found) != page || found[0].ID != numbered(newest) {
+			b.Fatalf("%d posts from %s on, want %d from number %d on", len(found), found[0].ID, page, newest)
+		}
+		return took
+	}
+	read(uuid.Nil, posts) // connects
+
+	var first, deep []time.Duration
+	for newest := posts - depth; b.Loop(); newest -= page { // another page each time, as other readers want
+		if newest < page {
+			newest = posts - depth
+		}
+		first = append(first, read(uuid.Nil, posts))
+		deep = append(deep, read(numbered(newest+1), newest))
+	}
+	ratio := float64(median(deep)) / float64(median(first))
+	b.ReportMetric(float64(median(first).Microseconds()), "µs/first-page")
+	b.ReportMetric(float64(median(deep).Microseconds()), "µs/deep-page")
+	b.ReportMetric(ratio, "deep/first")
+	if ratio > most {
+		b.Errorf("a deep page takes %.1f first pages, want at most %d", ratio, most)
+	}
+}
+
+func median(durations []time.Duration) time.Duration {
+	slices.Sort(durations)
+	return durations[len(durations)/2]
+}
+
+// numbered is the id of a post that is newer than those of smaller numbers.
+func numbered(n int) (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:], uint64(n))
+	return id
+}
+
+// fill makes the users and their posts, many to a statement.
+func fill(b *testing.B, db *sql.DB) {
+	b.Helper()
+	exec := func(statement string, args ...any) {
+		b.Helper()
+		if _, err := db.ExecContext(b.Context(), statement, args...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	author := func(i int) string { return fmt.Sprint("user-", i%users) }
+	for i := range users {
+		exec("INSERT INTO profiles VALUES (?, ?, '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", author(i), author(i))
+	}
+	body := "<p>" + strings.Repeat("Stone by stone. ", 30) + "</p>"
+	const atOnce = 2_000
+	for from := 1; from <= posts; from += atOnce {
+		var rows []string
+		var values []any
+		for i := from; i < from+atOnce && i <= posts; i++ {
+			id := numbered(i)
+			rows = append(rows, "(?, ?, NULL, ?, ?, 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))")
+			values = append(values, id[:], author(i*7919), "Title", body) // a prime: neighbours have different authors
+		}
+		exec("INSERT INTO posts (id, author, idempotency_key, title, body, comment_count, created_at, updated_at) VALUES "+
+			strings.Join(rows, ", "), values...)
+	}
+	exec("ANALYZE TABLE posts, profiles")
+}
