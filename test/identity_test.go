@@ -1,8 +1,6 @@
 package test
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -187,63 +185,6 @@ func TestOnlyTheUserPoolCallsItsFunctions(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestNoResourceWaitsForItself: CloudFormation refuses such a template, which no validator sees. A trigger that may do
-// something to its user pool is the classic case.
-func TestNoResourceWaitsForItself(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
-		const seeing, seen = 1, 2
-		state := map[string]int{}
-		var visit func(id string, path []string)
-		visit = func(id string, path []string) {
-			path = append(slices.Clone(path), id)
-			switch state[id] {
-			case seeing:
-				t.Errorf("a circle: %s", strings.Join(path, " → "))
-				return
-			case seen:
-				return
-			}
-			state[id] = seeing
-			for _, next := range waitsFor(stack.Template.Resources[id]) {
-				if _, ok := stack.Template.Resources[next]; ok {
-					visit(next, path)
-				}
-			}
-			state[id] = seen
-		}
-		for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
-			visit(id, nil)
-		}
-	})
-}
-
-// waitsFor lists what a resource names by Ref, Fn::GetAtt or DependsOn. The CDK writes no Fn::Sub here.
-func waitsFor(resource assembly.Resource) []string {
-	var found []string
-	for _, id := range oneOrMore(resource.DependsOn) {
-		found = append(found, fmt.Sprint(id))
-	}
-	var walk func(value any)
-	walk = func(value any) {
-		if id := assembly.Refers(value); id != "" {
-			found = append(found, id)
-		}
-		switch value := value.(type) {
-		case map[string]any:
-			for _, each := range value {
-				walk(each)
-			}
-		case []any:
-			for _, each := range value {
-				walk(each)
-			}
-		}
-	}
-	walk(resource.Properties)
-	slices.Sort(found)
-	return slices.Compact(found)
 }
 
 func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {

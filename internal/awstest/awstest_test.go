@@ -139,6 +139,7 @@ func TestCognito(t *testing.T) {
 		{"Cognito", "ada", "google", "3", "InvalidParameterException"}, // no such provider
 		{"Cognito", "ada", "Google", "2", "InvalidParameterException"}, // has signed in
 		{"Cognito", "eve", "Google", "3", "UserNotFoundException"},
+		{"Cognito", "google_2", "SignInWithApple", "1", "UserNotFoundException"}, // named by the provider only
 		{"Google", "2", "SignInWithApple", "1", ""},
 		{"Cognito", "ada", "Google", "4", ""},
 		{"Cognito", "ada", "Google", "5", ""},

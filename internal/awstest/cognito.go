@@ -192,7 +192,7 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 	identity := source.ProviderName + "_" + source.ProviderAttributeValue
 	at := c.index(destination)
 	switch {
-	case at < 0:
+	case at < 0, request.DestinationUser.ProviderName == "Cognito" && c.users[at].Status == "EXTERNAL_PROVIDER":
 		return nil, &cognitoError{"UserNotFoundException", "User does not exist."}
 	case c.links[identity] == c.users[at].Username:
 		return nil, &cognitoError{"InvalidParameterException", "SourceUser is already linked to DestinationUser"}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// fakeUsers is a user pool as functions.
+type fakeUsers struct {
+	list func(context.Context, *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error)
+	link func(*cognitoidentityprovider.AdminLinkProviderForUserInput) error
+}
+
+func (f fakeUsers) ListUsers(ctx context.Context, input *cognitoidentityprovider.ListUsersInput, _ ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.ListUsersOutput, error) {
+	return f.list(ctx, input)
+}
+
+func (f fakeUsers) AdminLinkProviderForUser(_ context.Context, input *cognitoidentityprovider.AdminLinkProviderForUserInput, _ ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminLinkProviderForUserOutput, error) {
+	return &cognitoidentityprovider.AdminLinkProviderForUserOutput{}, f.link(input)
+}
+
+// byGoogle is somebody's first sign-in by Google.
+func byGoogle() events.CognitoEventUserPoolsPreSignup {
+	event := events.CognitoEventUserPoolsPreSignup{}
+	event.TriggerSource, event.UserPoolID, event.UserName = "PreSignUp_ExternalProvider", pool, "google_1234"
+	event.Request.UserAttributes = map[string]string{"email": "Ada@example.com", "email_verified": "true"}
+	return event
+}
+
+func listed(name string, status types.UserStatusType) types.UserType {
+	return types.UserType{Username: &name, UserStatus: status, Enabled: true, Attributes: []types.AttributeType{
+		{Name: aws.String("email_verified"), Value: aws.String("true")}, {Name: aws.String("email"), Value: aws.String("ada@example.com")},
+	}}
+}
+
+func TestWhatCognitoIsAsked(t *testing.T) {
+	for name, test := range map[string]struct {
+		user types.UserType
+		want *types.ProviderUserIdentifierType
+	}{
+		"for who signed up":     {listed("name", types.UserStatusTypeConfirmed), &types.ProviderUserIdentifierType{ProviderName: aws.String("Cognito"), ProviderAttributeValue: aws.String("name")}},
+		"for who came by Apple": {listed("signinwithapple_1.a", types.UserStatusTypeExternalProvider), &types.ProviderUserIdentifierType{ProviderName: aws.String("SignInWithApple"), ProviderAttributeValue: aws.String("1.a")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked []*cognitoidentityprovider.AdminLinkProviderForUserInput
+			h := &handler{logger: slog.New(slog.DiscardHandler), users: fakeUsers{
+				list: func(_ context.Context, input *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error) {
+					if *input.UserPoolId != pool || *input.Filter != `email = "Ada@example.com"` {
+						t.Errorf("searched %s for %s", *input.UserPoolId, *input.Filter)
+					}
+					return &cognitoidentityprovider.ListUsersOutput{Users: []types.UserType{test.user}}, nil
+				},
+				link: func(input *cognitoidentityprovider.AdminLinkProviderForUserInput) error {
+					asked = append(asked, input)
+					return nil
+				},
+			}}
+			event := byGoogle()
+			answer, err := h.Handle(t.Context(), event)
+			if diff := cmp.Diff(event, answer); diff != "" || err != nil {
+				t.Errorf("answer %v (-event +answer):\n%s", err, diff)
+			}
+			want := []*cognitoidentityprovider.AdminLinkProviderForUserInput{{
+				UserPoolId:      aws.String(pool),
+				DestinationUser: test.want,
+				SourceUser: &types.ProviderUserIdentifierType{
+					ProviderName: aws.String("Google"), ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: aws.String("1234"),
+				},
+			}}
+			if diff := cmp.Diff(want, asked, cmpopts.IgnoreUnexported(cognitoidentityprovider.AdminLinkProviderForUserInput{}, types.ProviderUserIdentifierType{})); diff != "" {
+				t.Errorf("asked for (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhoIsNotLinkedIsNotLookedFor(t *testing.T) {
+	h := &handler{logger: slog.New(slog.DiscardHandler)} // a call would panic
+	for name, change := range map[string]func(*events.CognitoEventUserPoolsPreSignup){
+		"a sign-up with a password": func(event *events.CognitoEventUserPoolsPreSignup) { event.TriggerSource = "PreSignUp_SignUp" },
+		"an invitation":             func(event *events.CognitoEventUserPoolsPreSignup) { event.TriggerSource = "PreSignUp_AdminCreateUser" },
+		"another provider":          func(event *events.CognitoEventUserPoolsPreSignup) { event.UserName = "facebook_1234" },
+		"an unverified address": func(event *events.CognitoEventUserPoolsPreSignup) {
+			event.Request.UserAttributes["email_verified"] = "false"
+		},
+		"an address with a quote": func(event *events.CognitoEventUserPoolsPreSignup) { event.Request.UserAttributes["email"] = `"a"@b.c` },
+		"no attributes":           func(event *events.CognitoEventUserPoolsPreSignup) { event.Request.UserAttributes = nil },
+	} {
+		event := byGoogle()
+		change(&event)
+		if _, err := h.Handle(t.Context(), event); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCognitoHasLessTimeThanTheFunction(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	h := &handler{logger: slog.New(slog.DiscardHandler), users: fakeUsers{
+		list: func(ctx context.Context, _ *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error) {
+			deadline, ok := ctx.Deadline()
+			if left := time.Until(deadline); !ok || left > 4*time.Second || left < 3*time.Second {
+				t.Errorf("%s are left (%t), want 4s", left, ok)
+			}
+			return nil, context.DeadlineExceeded
+		},
+	}}
+	if _, err := h.Handle(ctx, byGoogle()); !errors.Is(err, errUnavailable) {
+		t.Errorf("error %v, want %v", err, errUnavailable)
+	}
+}
+
+// FuzzHandle holds that nobody is linked but by a provider of ours that has verified a plain address.
+func FuzzHandle(f *testing.F) {
+	f.Add("PreSignUp_ExternalProvider", "google_1", "ada@example.com", "true")
+	f.Add("PreSignUp_SignUp", "google_1", "ada@example.com", "true")
+	f.Add("PreSignUp_ExternalProvider", "facebook_1", `ada" or sub ^= "`, "TRUE")
+	f.Fuzz(func(t *testing.T, source, userName, email, verified string) {
+		linked := false
+		h := &handler{logger: slog.New(slog.DiscardHandler), users: fakeUsers{
+			list: func(_ context.Context, input *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error) {
+				if *input.Filter != `email = "`+email+`"` {
+					t.Errorf("filter %s", *input.Filter)
+				}
+				user := listed("somebody", types.UserStatusTypeConfirmed)
+				user.Attributes[1].Value = &email
+				return &cognitoidentityprovider.ListUsersOutput{Users: []types.UserType{user}}, nil
+			},
+			link: func(*cognitoidentityprovider.AdminLinkProviderForUserInput) error { linked = true; return nil },
+		}}
+		event := byGoogle()
+		event.TriggerSource, event.UserName = source, userName
+		event.Request.UserAttributes = map[string]string{"email": email, "email_verified": verified}
+		if _, err := h.Handle(t.Context(), event); err != nil {
+			t.Errorf("error %v", err)
+		}
+		if linked && (source != "PreSignUp_ExternalProvider" || verified != "true") {
+			t.Errorf("%q, verified %q, was linked by %q", userName, verified, source)
+		}
+	})
+}
