@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,7 +28,24 @@ func Build(t testing.TB, importPath string) string {
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("lambdatest: cannot build %s: %v\n%s", importPath, err, output)
 	}
+	watch(t, importPath)
 	return bootstrap
+}
+
+// watch looks at the source of the package and all that it imports of this module. go test remembers a result until what
+// the test itself has looked at changes; what the compiler reads, it does not see.
+func watch(t testing.TB, importPath string) {
+	t.Helper()
+	const files = `{{if and .Module .Module.Main}}{{range .GoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}`
+	list, err := exec.Command("go", "list", "-deps", "-f", files, importPath).Output()
+	if err != nil {
+		t.Fatalf("lambdatest: cannot list the source of %s: %v", importPath, err)
+	}
+	for _, file := range strings.Fields(string(list)) {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatalf("lambdatest: %v", err)
+		}
+	}
 }
 
 // A Function is a built function with its settings. It has one execution environment: invocations must not overlap.
