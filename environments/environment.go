@@ -45,7 +45,8 @@ type Environment struct {
 	MobileCallbackURLs, MobileLogoutURLs []string
 
 	// SignInDomain is where the sign-in pages are: a prefix that is the environment's own, to which its account's number
-	// and Cognito's domain are added. Google and Apple know the whole: a change means telling them.
+	// and Cognito's domain are added. Google and Apple know the whole. It cannot be changed by a deployment: the old domain
+	// has to be deleted by hand first, and nobody signs in meanwhile.
 	SignInDomain string
 	// Sign-in by Google and with Apple; empty is without. A secret is named as it is in the environment's Secrets Manager,
 	// and holds the OAuth client's secret, or the private key, and nothing else.

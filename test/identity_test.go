@@ -250,14 +250,16 @@ func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
 		id := *media.GetLogicalId(bucket.Node().DefaultChild().(awscdk.CfnElement))
 		return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{id, "Arn"}}, pattern}}}
 	}
-	want(t, policy, []any{map[string]any{
-		"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
-		"Resource": []any{
-			objects("/private/${cognito-identity.amazonaws.com:sub}/*"),
-			objects("/protected/${cognito-identity.amazonaws.com:sub}/*"),
-			objects("/public/*"),
+	want(t, policy, []any{
+		map[string]any{"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects("/public/*")},
+		map[string]any{
+			"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+			"Resource": []any{
+				objects("/private/${cognito-identity.amazonaws.com:sub}/*"),
+				objects("/protected/${cognito-identity.amazonaws.com:sub}/*"),
+			},
 		},
-	}}, "PolicyDocument", "Statement")
+	}, "PolicyDocument", "Statement")
 	role := only(t, stacks[0], "AWS::IAM::Role", "IdentitySignedInRole")
 	if imported := text(policy.At("Roles")); !strings.Contains(imported, role.ID) {
 		t.Errorf("%s may upload, want %s", imported, role.ID)
@@ -287,9 +289,9 @@ func TestAnIdentityByDefault(t *testing.T) {
 		t.Errorf("there are %d identity providers, want none", len(providers))
 	}
 	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ACTIVE", "DeletionProtection")
-	for _, resourceType := range []string{"AWS::Cognito::UserPool", "AWS::Cognito::IdentityPool"} {
-		if kept := only(t, stack, resourceType, ""); kept.DeletionPolicy != "Retain" {
-			t.Errorf("%s: on deletion %s, want Retain", kept.ID, kept.DeletionPolicy)
+	for resourceType, policy := range map[string]string{"AWS::Cognito::UserPool": "Retain", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate"} {
+		if kept := only(t, stack, resourceType, ""); kept.DeletionPolicy != policy {
+			t.Errorf("%s: on deletion %s, want %s", kept.ID, kept.DeletionPolicy, policy)
 		}
 	}
 }

@@ -181,10 +181,13 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 				t.Errorf("%s: the body is %s (%v), want an error as the functions give", response.ID, body, err)
 			}
 			codes[response.At("ResponseType")] = parsed.Error.Code
+			if response.At("ResponseType") == "MISSING_AUTHENTICATION_TOKEN" { // which is no question of tokens
+				want(t, response, "404", "StatusCode")
+			}
 		}
 		for kind, code := range map[string]string{
 			"DEFAULT_4XX": "$context.error.responseType", "DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
-			"EXPIRED_TOKEN": "unauthenticated", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
+			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
 		} {
 			if codes[kind] != code {
 				t.Errorf("%s has the code %q, want %q", kind, codes[kind], code)

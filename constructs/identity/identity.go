@@ -24,7 +24,8 @@ import (
 type Props struct {
 	// DomainPrefix is the first label of the sign-in pages' domain, which is Cognito's:
 	// <DomainPrefix>.auth.<region>.amazoncognito.com. No other user pool of the region may have it, whosever it is.
-	// A change replaces the domain, which clients, Google and Apple know. Required.
+	// Clients, Google and Apple know it. A user pool has one domain, and CloudFormation would make the new one before it
+	// deletes the old: a change fails until the old one is deleted by hand. Required.
 	DomainPrefix string
 
 	// Where sign-in may send the user back to, and sign-out. Required. The web client has none of the mobile app's:
@@ -92,25 +93,27 @@ func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
 	fn.Allow([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
-// AllowUploads lets signed-in clients read, write and delete objects of the bucket where Amplify's storage has them:
-// below public/, and below protected/ and private/ in a folder of each client's own, named by its identity in the
-// identity pool. The bucket must not need a KMS key.
+// AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
+// below protected/ and private/, in a folder named by the client's identity in the identity pool. How much they write,
+// nothing limits. The bucket must not need a KMS key.
 //
-// Amplify would let everybody read what is below protected/, and list objects. We do not: what others may see is
-// delivered by a distribution, and names of objects are what the API hands out. The policy stands in the bucket's
-// stack, which so comes after the user pool's.
+// Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
+// up, and could delete what others have written; what others may see is delivered by a distribution; and names of
+// objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
 func (i *Identity) AllowUploads(bucket awss3.IBucket) {
-	own := "${cognito-identity.amazonaws.com:sub}/*"
-	var objects []*string
-	for _, pattern := range []string{"public/*", "protected/" + own, "private/" + own} {
-		objects = append(objects, bucket.ArnForObjects(jsii.String(pattern)))
-	}
+	const own = "${cognito-identity.amazonaws.com:sub}/*"
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
-			Resources: &objects,
-		})},
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("s3:GetObject"),
+				Resources: &[]*string{bucket.ArnForObjects(jsii.String("public/*"))},
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+				Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))},
+			}),
+		},
 	})
 }
 
@@ -120,7 +123,8 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		SignInAliases:       &awscognito.SignInAliases{Email: jsii.Bool(true)},
 		SignInCaseSensitive: jsii.Bool(false),
 		AutoVerify:          &awscognito.AutoVerifiedAttrs{Email: jsii.Bool(true)},
-		// A changed address counts only once its owner has confirmed it: social sign-ins are linked by the address.
+		// A changed address counts only once its owner has confirmed it: social sign-ins are linked by the address. That
+		// of a linked user follows the provider at each sign-in, which has verified it.
 		KeepOriginal: &awscognito.KeepOriginalAttrs{Email: jsii.Bool(true)},
 		StandardAttributes: &awscognito.StandardAttributes{
 			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
@@ -271,7 +275,11 @@ func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awsc
 		AllowClassicFlow:               jsii.Bool(false),
 		CognitoIdentityProviders:       &clients,
 	})
-	pool.ApplyRemovalPolicy(removalPolicy(props), nil)
+	removalPolicy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+	if props.Disposable {
+		removalPolicy = awscdk.RemovalPolicy_DESTROY
+	}
+	pool.ApplyRemovalPolicy(removalPolicy, nil)
 	return pool
 }
 

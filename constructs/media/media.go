@@ -33,7 +33,7 @@ type Media struct {
 // New declares the bucket under scope.
 func New(scope constructs.Construct, id string, props Props) *Media {
 	props.check(id)
-	removalPolicy := awscdk.RemovalPolicy_RETAIN
+	removalPolicy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	if props.Disposable {
 		removalPolicy = awscdk.RemovalPolicy_DESTROY
 	}
