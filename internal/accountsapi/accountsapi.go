@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/changes"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
@@ -60,14 +59,10 @@ type Service struct {
 
 // Refuse says what the client is told about the domain's errors.
 func (s *Service) Refuse(err error) *rest.Error {
-	switch {
-	case errors.Is(err, profile.ErrNotFound):
+	if errors.Is(err, profile.ErrNotFound) {
 		return rest.NewError(http.StatusNotFound, "not_found", "You have no profile yet; create it with PUT /profile.")
-	case errors.Is(err, account.ErrDeleted):
-		return rest.NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
-	default:
-		return nil
 	}
+	return nil
 }
 
 // deleteUser deletes what the user has written before the user, so that whoever is cut off on the way can still sign in

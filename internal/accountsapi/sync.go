@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/changes"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 )
 
@@ -90,9 +91,11 @@ func (s *Service) position(ctx context.Context, subject, token string) (changes.
 	if err != nil {
 		return changes.Position{}, err
 	}
-	const version = 8 // bytes
-	id, err := uuid.FromBytes(position[version:])
-	return changes.Position{Version: binary.BigEndian.Uint64(position), ID: id}, err
+	const version = 8                                        // bytes
+	if len(position) != version+len(changes.Position{}.ID) { // a token of another deployment's form
+		return changes.Position{}, cursor.ErrForged
+	}
+	return changes.Position{Version: binary.BigEndian.Uint64(position), ID: uuid.UUID(position[version:])}, nil
 }
 
 func represent(change changes.Change) Change {

@@ -3,6 +3,7 @@
 package apitest
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -130,24 +131,28 @@ func (f *Function) Do(t testing.TB, request resttest.Request) events.APIGatewayP
 
 func (f *Function) do(t testing.TB, request events.APIGatewayProxyRequest, timeout time.Duration) events.APIGatewayProxyResponse {
 	t.Helper()
-	event, err := json.Marshal(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := f.function.Invoke(t.Context(), event, timeout)
+	response, err := f.invoke(t.Context(), request, timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, f.function.Logs())
-	}
-	f.answers.Write(payload)
-	var response events.APIGatewayProxyResponse
-	if err := json.Unmarshal(payload, &response); err != nil {
-		t.Fatalf("%v: %s", err, payload)
 	}
 	if response.StatusCode == 500 {
 		lines := strings.SplitAfter(strings.TrimSpace(f.function.Logs()), "\n")
 		t.Logf("the log ends with %s", lines[len(lines)-1])
 	}
 	return response
+}
+
+func (f *Function) invoke(ctx context.Context, request events.APIGatewayProxyRequest, timeout time.Duration) (response events.APIGatewayProxyResponse, err error) {
+	event, err := json.Marshal(request)
+	if err != nil {
+		return response, err
+	}
+	payload, err := f.function.Invoke(ctx, event, timeout)
+	if err != nil {
+		return response, err
+	}
+	f.answers.Write(payload)
+	return response, json.Unmarshal(payload, &response)
 }
 
 // Check fails the test unless the answer has this status, and returns it.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
+
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/resttest"
 )
@@ -53,9 +55,12 @@ func (g *Gateway) Handle(t testing.TB, f *Function, routes []rest.Operation) {
 					return
 				}
 			}
-			g.mu.Lock()
-			response := f.Do(t, request)
-			g.mu.Unlock()
+			response, err := g.do(t, f, request)
+			if err != nil {
+				t.Errorf("gateway: %v", err)
+				http.Error(w, `{"message": "Internal server error"}`, http.StatusBadGateway)
+				return
+			}
 			for name, value := range response.Headers {
 				w.Header().Set(name, value)
 			}
@@ -63,6 +68,13 @@ func (g *Gateway) Handle(t testing.TB, f *Function, routes []rest.Operation) {
 			_, _ = io.WriteString(w, response.Body) // a client that is gone has its own say
 		})
 	}
+}
+
+// do runs on the server's goroutine, which must not end the test.
+func (g *Gateway) do(t testing.TB, f *Function, request resttest.Request) (events.APIGatewayProxyResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return f.invoke(t.Context(), request.Event(t), timeout)
 }
 
 // Serve runs the gateway until t ends and returns the endpoint.

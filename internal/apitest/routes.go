@@ -20,8 +20,12 @@ import (
 type Route struct {
 	// Request is a valid request of the user's, on objects that it makes for the owner.
 	Request func(t testing.TB, user, owner string) resttest.Request
-	// List names the list that a request's cursors are of; nil in a route without cursors.
-	List func(resttest.Request) string
+	// Cursor is the name of the parameter that takes a cursor; empty in a route without one. List names the list that a
+	// request's cursors are of, Position is the first one's, and Lifetime is how long they are good for.
+	Cursor   string
+	List     func(resttest.Request) string
+	Position []byte
+	Lifetime time.Duration
 	// Want are the cases that the route has, by their answer: a status, with the error's code: 400 invalid_request.
 	Want map[string][]string
 }
@@ -126,16 +130,18 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 		}
 		change("unknown field", func(t testing.TB, request *resttest.Request) { set(t, request, "subject", other) })
 		for name, schema := range operation.Body["properties"].(map[string]any) {
-			longest := schema.(map[string]any)["maxLength"].(*int)
-			change("wrong type in "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, 7) })
-			change("too long "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, strings.Repeat("x", *longest+1)) })
+			schema := schema.(map[string]any)
+			change("wrong type in "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, []any{map[string]any{}}) })
 			change("SQL in "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, sql) })
+			if longest, ok := schema["maxLength"].(*int); ok {
+				change("too long "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, strings.Repeat("x", *longest+1)) })
+			}
 		}
 	}
 	for _, name := range operation.Headers {
 		change("SQL in "+name, func(_ testing.TB, request *resttest.Request) { request.Headers = map[string]string{name: sql} })
 		change("too long "+name, func(_ testing.TB, request *resttest.Request) {
-			request.Headers = map[string]string{name: strings.Repeat("x", 65)}
+			request.Headers = map[string]string{name: strings.Repeat("x", 1000)}
 		})
 	}
 	for _, name := range operation.Query {
@@ -143,25 +149,28 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 		if name == "limit" {
 			change("limit of zero", func(_ testing.TB, request *resttest.Request) { request.Query = map[string]string{name: "0"} })
 			change("limit of a million", func(_ testing.TB, request *resttest.Request) { request.Query = map[string]string{name: "1000000"} })
-			continue
 		}
+	}
+	if name := route.Cursor; name != "" {
 		send := func(position []byte, age time.Duration, list func(resttest.Request) string) func(testing.TB, *resttest.Request) {
 			return func(t testing.TB, request *resttest.Request) {
 				request.Query = map[string]string{name: f.Cursor(t, list(*request), position, age)}
 			}
 		}
-		position := make([]byte, 24) // long enough for all lists
 		change("forged "+name, func(t testing.TB, request *resttest.Request) {
-			send(position, 0, route.List)(t, request)
+			send(route.Position, 0, route.List)(t, request)
 			cursor := request.Query[name]
-			last := "A"
-			if strings.HasSuffix(cursor, last) {
-				last = "Q"
+			first := "A"
+			if strings.HasPrefix(cursor, first) {
+				first = "Q"
 			}
-			request.Query[name] = cursor[:len(cursor)-1] + last
+			request.Query[name] = first + cursor[1:]
 		})
-		change("expired "+name, send(position, 91*24*time.Hour, route.List))
-		change(name+" of another list", send(position, 0, func(resttest.Request) string { return "another" }))
+		change("old "+name, send(route.Position, route.Lifetime-time.Minute, route.List))
+		change("expired "+name, send(route.Position, route.Lifetime+time.Minute, route.List))
+		change("empty "+name, send(nil, 0, route.List))
+		change("overlong "+name, send(append([]byte{1}, route.Position...), 0, route.List))
+		change(name+" of another list", send(route.Position, 0, func(resttest.Request) string { return "another" }))
 	}
 	for _, match := range parameter.FindAllStringSubmatch(operation.Path, -1) {
 		name := match[1]

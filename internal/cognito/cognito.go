@@ -45,9 +45,9 @@ func (u *Users) Delete(ctx context.Context, username string) error {
 		return nil
 	}
 	_, throttled := errors.AsType[*types.TooManyRequestsException](err)
-	refused, answered := errors.AsType[smithy.APIError](err)
-	if answered && refused.ErrorFault() == smithy.FaultClient && !throttled {
-		return fmt.Errorf("delete user: %w", err)
+	_, broken := errors.AsType[*types.InternalErrorException](err)
+	if _, answered := errors.AsType[smithy.APIError](err); answered && !throttled && !broken {
+		return fmt.Errorf("delete user: %w", err) // it will answer the same next time
 	}
 	return fmt.Errorf("%w: delete user: %w", retry.ErrLater, err)
 }

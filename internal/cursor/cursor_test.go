@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,6 +120,27 @@ func TestTheKeyIsFetchedOnceItCanBe(t *testing.T) {
 	}
 	if secrets.fetches != 2 {
 		t.Errorf("%d fetches, want one that failed and one that did not", secrets.fetches)
+	}
+}
+
+func TestCursorsAreSealedAndOpenedAtOnce(t *testing.T) { // which the race detector watches, in .ci/run
+	secrets := &secret{text: text(strings.Repeat("k", 32))}
+	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			cursor, err := s.Seal(t.Context(), "posts", []byte("position"))
+			if err == nil {
+				_, err = s.Open(t.Context(), "posts", cursor, day)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if secrets.fetches != 1 {
+		t.Errorf("%d fetches, want 1", secrets.fetches)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
@@ -236,7 +237,7 @@ func TestAnyValidProfileFits(t *testing.T) {
 func TestTheLongestProfileFits(t *testing.T) {
 	store, _, _ := start(t)
 	longest := profile.Profile{
-		Subject:     strings.Repeat("~", profile.MaxSubject),
+		Subject:     strings.Repeat("~", account.MaxName),
 		DisplayName: strings.Repeat("🪨", profile.MaxDisplayName),
 		Bio:         strings.Repeat("🪨", profile.MaxBio),
 		Language:    "en" + strings.Repeat("-abcdefg", 4) + "a",

@@ -4,12 +4,13 @@ package postsapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/account"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 )
@@ -39,7 +40,7 @@ type Store interface {
 
 	CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.Comment, error)
 	GetComment(ctx context.Context, postID, id uuid.UUID) (posts.Comment, error)
-	ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]posts.Comment, error)
+	ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]posts.Comment, error) // ErrNotFound without the post
 	UpdateComment(ctx context.Context, author string, postID, id uuid.UUID, body string) (posts.Comment, error)
 	DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error
 }
@@ -85,7 +86,11 @@ func (s *Service) start(ctx context.Context, list string, page Page) (uuid.UUID,
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return uuid.FromBytes(position)
+	id, err := uuid.FromBytes(position)
+	if err != nil { // a cursor of another deployment's form
+		return uuid.Nil, fmt.Errorf("%w: %w", cursor.ErrForged, err)
+	}
+	return id, nil
 }
 
 // Refuse says what the client is told about the domain's errors.
@@ -95,8 +100,6 @@ func (s *Service) Refuse(err error) *rest.Error {
 		return rest.NewError(http.StatusNotFound, "not_found", "There is no such post or comment, or it is not yours to change.")
 	case errors.Is(err, posts.ErrNoProfile):
 		return rest.NewError(http.StatusConflict, "profile_required", "You have no profile yet; create it with PUT /profile, and try again.")
-	case errors.Is(err, account.ErrDeleted):
-		return rest.NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
 	default:
 		return nil
 	}

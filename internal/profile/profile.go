@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 // Limits of a profile's fields, in characters (Unicode code points), as the database counts them.
 const (
-	MaxSubject     = 128 // Cognito's limit for a subject
 	MaxDisplayName = 80
 	MaxBio         = 500
 	MaxLanguage    = 35 // RFC 5646 asks that this much be kept
@@ -30,15 +30,10 @@ type Profile struct {
 	UpdatedAt   time.Time
 }
 
-// ValidSubject tells whether s can be the subject of a profile.
-func ValidSubject(s string) bool {
-	return validate.Required(s) == "" && validate.VisibleASCII(s) == "" && validate.AtMost(s, MaxSubject) == ""
-}
-
 // Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.
 func (p Profile) Validate() error {
 	var invalid validate.Error
-	invalid.Check("subject", validate.Required(p.Subject), validate.VisibleASCII(p.Subject), validate.AtMost(p.Subject, MaxSubject))
+	invalid.Check("subject", account.CheckName(p.Subject))
 	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName), validate.NoControl(p.DisplayName, ""),
 		validate.NotBlank(p.DisplayName), validate.AtMost(p.DisplayName, MaxDisplayName))
 	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"), validate.AtMost(p.Bio, MaxBio))

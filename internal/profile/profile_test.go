@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
@@ -21,7 +22,7 @@ func TestValidProfiles(t *testing.T) {
 		"no bio, no language":       func(p *profile.Profile) { p.Bio, p.Language = "", "" },
 		"longest name in runes":     func(p *profile.Profile) { p.DisplayName = strings.Repeat("🪨", profile.MaxDisplayName) },
 		"longest bio in runes":      func(p *profile.Profile) { p.Bio = strings.Repeat("ß", profile.MaxBio) },
-		"longest subject":           func(p *profile.Profile) { p.Subject = strings.Repeat("s", profile.MaxSubject) },
+		"longest subject":           func(p *profile.Profile) { p.Subject = strings.Repeat("s", account.MaxName) },
 		"spaces around are kept":    func(p *profile.Profile) { p.DisplayName = " Ada " },
 		"script and region subtags": func(p *profile.Profile) { p.Language = "zh-Hant-TW" },
 		"variant with digits":       func(p *profile.Profile) { p.Language = "de-CH-1996" },

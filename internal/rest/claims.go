@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/account"
 )
 
 // Claims say who calls. They are from a token that API Gateway's authoriser has verified.
@@ -20,9 +22,6 @@ type callerKey struct{}
 func Caller(ctx context.Context) Claims {
 	return ctx.Value(callerKey{}).(Claims)
 }
-
-// maxSubject is Cognito's limit for a subject and for a user name.
-const maxSubject = 128
 
 // claims returns who is signed in. Only the claims that API Gateway's authoriser has verified say so. That the token is
 // one of the API's own clients is looked at here as well, since an authoriser trusts every client of the user pool. The
@@ -45,18 +44,8 @@ func (s Settings) claims(request events.APIGatewayProxyRequest) (Claims, error) 
 		return Claims{}, unauthenticated
 	}
 	caller := Claims{Subject: text("sub"), Username: username}
-	if !slices.Contains(s.ClientIDs, client) || !isName(caller.Subject) || !isName(caller.Username) {
+	if !slices.Contains(s.ClientIDs, client) || account.CheckName(caller.Subject) != "" || account.CheckName(caller.Username) != "" {
 		return Claims{}, unauthenticated
 	}
 	return caller, nil
-}
-
-// isName tells whether s can be a subject or a user name: visible ASCII, as Cognito makes them.
-func isName(s string) bool {
-	for _, r := range s {
-		if r <= ' ' || r > '~' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= maxSubject
 }

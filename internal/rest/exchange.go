@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -30,37 +31,36 @@ type exchange struct {
 func (x *exchange) Operation() *huma.Operation { return x.operation }
 func (x *exchange) Context() context.Context   { return x.ctx }
 func (x *exchange) Method() string             { return x.request.HTTPMethod }
-func (x *exchange) Host() string               { return x.request.RequestContext.DomainName }
-func (x *exchange) RemoteAddr() string         { return x.request.RequestContext.Identity.SourceIP }
 
-// URL has the query decoded already, by the gateway.
-func (x *exchange) URL() url.URL {
-	query := url.Values{}
-	for name, value := range x.request.QueryStringParameters {
-		query.Set(name, value)
-	}
-	return url.URL{Path: x.request.Path, RawQuery: query.Encode()}
-}
+func (x *exchange) Param(name string) string { return x.request.PathParameters[name] }
+func (x *exchange) Query(name string) string { return x.request.QueryStringParameters[name] }
 
-func (x *exchange) Param(name string) string  { return x.request.PathParameters[name] }
-func (x *exchange) Query(name string) string  { return x.request.QueryStringParameters[name] }
-func (x *exchange) Header(name string) string { return header(x.request, name) }
-
-func (x *exchange) EachHeader(each func(name, value string)) {
-	for name, value := range x.request.Headers {
-		each(name, value)
+// Header has no Accept, since there is one thing to accept, and huma panics on some.
+func (x *exchange) Header(name string) string {
+	switch name {
+	case "Accept":
+		return ""
+	case "Content-Type":
+		return strings.ToLower(header(x.request, name)) // as media types are compared
+	default:
+		return header(x.request, name)
 	}
 }
 
-func (x *exchange) BodyReader() io.Reader           { return bytes.NewReader(x.body) }
-func (x *exchange) SetStatus(status int)            { x.status = status }
-func (x *exchange) Status() int                     { return x.status }
-func (x *exchange) SetHeader(name, value string)    { x.responseHeader[name] = value }
-func (x *exchange) AppendHeader(name, value string) { x.responseHeader[name] = value }
-func (x *exchange) BodyWriter() io.Writer           { return &x.responseBody }
+func (x *exchange) BodyReader() io.Reader        { return bytes.NewReader(x.body) }
+func (x *exchange) SetStatus(status int)         { x.status = status }
+func (x *exchange) Status() int                  { return x.status }
+func (x *exchange) SetHeader(name, value string) { x.responseHeader[name] = value }
+func (x *exchange) BodyWriter() io.Writer        { return &x.responseBody }
 
-// What follows has no meaning behind the gateway, and no route asks for it.
+// What follows has no meaning behind the gateway, and huma does not ask for it: no route has cookies, forms, or several
+// headers of one name.
 
+func (x *exchange) URL() url.URL                      { return url.URL{} }
+func (x *exchange) Host() string                      { return "" }
+func (x *exchange) RemoteAddr() string                { return "" }
+func (x *exchange) EachHeader(_ func(_, _ string))    {}
+func (x *exchange) AppendHeader(name, value string)   { x.SetHeader(name, value) }
 func (x *exchange) TLS() *tls.ConnectionState         { return nil }
 func (x *exchange) Version() huma.ProtoVersion        { return huma.ProtoVersion{} }
 func (x *exchange) SetReadDeadline(_ time.Time) error { return nil }

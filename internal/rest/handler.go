@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
@@ -111,7 +112,7 @@ func (h *Handler[S]) serve(ctx context.Context, request events.APIGatewayProxyRe
 	if err != nil {
 		return nil, err
 	}
-	if route.access == SignedIn {
+	if route.access != Public {
 		claims, err := h.settings.claims(request)
 		if err != nil {
 			return nil, err
@@ -162,6 +163,8 @@ func (h *Handler[S]) refuse(err error) *Error {
 		return Invalid(fields...)
 	}
 	switch {
+	case errors.Is(err, account.ErrDeleted):
+		return NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
 	case errors.Is(err, cursor.ErrForged):
 		return NewError(http.StatusBadRequest, "invalid_cursor", "This list did not give out the cursor; begin again without one.")
 	case errors.Is(err, cursor.ErrExpired):

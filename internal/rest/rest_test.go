@@ -18,8 +18,12 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/internal/account"
+	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
+	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 const maxBody = 256 << 10 // as promised to clients
@@ -183,6 +187,26 @@ func TestParametersThatAreNotSentHaveTheirDefault(t *testing.T) {
 	}
 }
 
+func TestMediaTypesAreComparedWithoutRegardToCase(t *testing.T) {
+	request := cut(`{"name":"Ada"}`)
+	for _, contentType := range []string{"application/json", "Application/JSON", "application/json; charset=UTF-8"} {
+		request.Headers = map[string]string{"Content-Type": contentType}
+		if response := handle(t, cutting(), request.Event(t)); response.StatusCode != 201 {
+			t.Errorf("%s: status %d: %s", contentType, response.StatusCode, response.Body)
+		}
+	}
+}
+
+func TestWhatAClientWouldAcceptChangesNothing(t *testing.T) {
+	request := cut(`{"name":"Ada"}`)
+	for _, accept := range []string{"text/html", "a;,b", "text/html;q,*/*", "application/cbor"} {
+		request.Headers = map[string]string{"Accept": accept}
+		if response := handle(t, cutting(), request.Event(t)); response.StatusCode != 201 || response.Headers["Content-Type"] != "application/json" {
+			t.Errorf("%s: status %d of type %s: %s", accept, response.StatusCode, response.Headers["Content-Type"], response.Body)
+		}
+	}
+}
+
 func TestABodyInBase64IsRead(t *testing.T) {
 	request := cut(base64.StdEncoding.EncodeToString([]byte(` {"name" : "\u0041da" } `))).Event(t)
 	request.IsBase64Encoded = true
@@ -322,7 +346,7 @@ func TestTheCallerIsTheClaims(t *testing.T) {
 	idToken.RequestContext.Authorizer["principalId"] = "somebody-else"
 	accessToken := cut(`{"name":"Ada"}`).Event(t)
 	accessToken.RequestContext.Authorizer = map[string]any{"claims": map[string]any{
-		"token_use": "access", "client_id": resttest.ClientID, "sub": resttest.Subject, "username": resttest.Subject,
+		"token_use": "access", "client_id": resttest.ClientID, "sub": resttest.Subject, "username": resttest.Username(resttest.Subject),
 	}}
 	for _, request := range []events.APIGatewayProxyRequest{idToken, accessToken} {
 		var caller rest.Claims
@@ -333,7 +357,7 @@ func TestTheCallerIsTheClaims(t *testing.T) {
 		if response := handle(t, q, request); response.StatusCode != 201 {
 			t.Errorf("status %d, want 201: %s", response.StatusCode, response.Body)
 		}
-		if (caller != rest.Claims{Subject: resttest.Subject, Username: resttest.Subject}) {
+		if (caller != rest.Claims{Subject: resttest.Subject, Username: resttest.Username(resttest.Subject)}) {
 			t.Errorf("caller %+v, want the claims'", caller)
 		}
 	}
@@ -399,6 +423,11 @@ func TestErrorsReachTheClientAsCodes(t *testing.T) {
 		log     map[string]any
 	}{
 		"the domain's":      {failing(fmt.Errorf("cut: %w: %s", errGone, inner)), 404, "not_found", "no such stone", map[string]any{"level": "INFO", "status": 404.0, "code": "not_found"}},
+		"deleted account":   {failing(fmt.Errorf("cut: %w", account.ErrDeleted)), 403, "account_deleted", "sign out", map[string]any{"level": "INFO", "status": 403.0, "code": "account_deleted"}},
+		"tried again later": {failing(fmt.Errorf("cut: %w: %s", retry.ErrLater, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
+		"forged cursor":     {failing(fmt.Errorf("cut: %w", cursor.ErrForged)), 400, "invalid_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_cursor"}},
+		"expired cursor":    {failing(fmt.Errorf("cut: %w", cursor.ErrExpired)), 400, "expired_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "expired_cursor"}},
+		"several problems":  {failing(&validate.Error{Problems: []validate.Problem{{Field: "name", Problem: "is taken"}, {Field: "weight", Problem: "is odd"}}}), 400, "invalid_request", "name is taken. weight is odd.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},
 		"the handler's own": {failing(rest.Invalid(rest.Field{Name: "name", Problem: "is taken"})), 400, "invalid_request", "name is taken.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},
 		"out of time":       {failing(fmt.Errorf("cut: %w: %s", context.DeadlineExceeded, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
 		"unexpected":        {failing(errors.New(inner)), 500, "internal", "request id", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": inner}},
@@ -497,6 +526,47 @@ func TestTheGatewayKnowsTheRoutes(t *testing.T) {
 	}
 }
 
+type (
+	tree struct {
+		Body struct {
+			Root branch `json:"root"`
+		}
+	}
+	branch struct {
+		Branches []branch `json:"branches"`
+	}
+	named struct {
+		Body struct {
+			Names map[string]string `json:"names"`
+		}
+	}
+	required struct {
+		Name string `query:"name" required:"true"`
+	}
+)
+
+func take[T any](quarry, context.Context, *T) (*struct{}, error) { return nil, nil }
+
+func TestATableThatTheGatewayCannotBeToldIsAMistake(t *testing.T) {
+	for want, mistake := range map[string]func(){
+		"type #/components/schemas/Branch within itself": func() { operations(rest.Handle("PUT", "/a", rest.Public, "", take[tree])) },
+		"schema that API Gateway is not told":            func() { operations(rest.Handle("PUT", "/a", rest.Public, "", take[named])) },
+		"name is required":                               func() { operations(rest.Handle("GET", "/a", rest.Public, "", take[required])) },
+		`the access is "everybody"`:                      func() { rest.Handle("GET", "/a", "everybody", "", take[struct{}]) },
+	} {
+		func() {
+			defer func() {
+				if reason := fmt.Sprint(recover()); !strings.Contains(reason, want) {
+					t.Errorf("panic %s, want %q in it", reason, want)
+				}
+			}()
+			mistake()
+		}()
+	}
+}
+
+func operations(route rest.Route[quarry]) { rest.Table[quarry]{route}.Operations() }
+
 func TestTheDocumentSaysWhoMayCallWhat(t *testing.T) {
 	document := rest.NewDocument("Quarry", "v1", "Stones.")
 	rest.Add(document, routes)
@@ -551,9 +621,10 @@ func FuzzBody(f *testing.F) {
 }
 
 func FuzzParameters(f *testing.F) {
-	f.Add("00000000-0000-7000-8000-000000000001", "cursor", "7", "key")
-	f.Add("1' OR '1", "\xff", "1e3", "a b")
-	f.Fuzz(func(t *testing.T, id, cursor, limit, key string) {
+	f.Add("00000000-0000-7000-8000-000000000001", "cursor", "7", "key", "*/*", "application/json; charset=utf-8")
+	f.Add("1' OR '1", "\xff", "1e3", "a b", "a;,b", ";")
+	f.Add("", "", "", "", "text/html;q,*/*", "Application/JSON")
+	f.Fuzz(func(t *testing.T, id, cursor, limit, key, accept, contentType string) {
 		q := cutting()
 		q.list = func(_ context.Context, in *listStones) (*stones, error) {
 			if in.Limit < 1 || in.Limit > 100 || in.Cursor != cursor {
@@ -568,13 +639,13 @@ func FuzzParameters(f *testing.F) {
 			return nil, nil
 		}
 		keyed := cut(`{"name":"Ada"}`)
-		keyed.Headers = map[string]string{"Idempotency-Key": key}
+		keyed.Headers = map[string]string{"Idempotency-Key": key, "Accept": accept, "Content-Type": contentType}
 		for _, request := range []resttest.Request{
 			{Route: "GET /stones", Query: map[string]string{"cursor": cursor, "limit": limit}},
 			{Route: "DELETE /stones/{stoneId}", Path: map[string]string{"stoneId": id}, Subject: resttest.Subject},
 			keyed,
 		} {
-			if response := handle(t, q, request.Event(t)); response.StatusCode >= 300 && response.StatusCode != 400 {
+			if response := handle(t, q, request.Event(t)); response.StatusCode >= 300 && response.StatusCode != 400 && response.StatusCode != 415 {
 				t.Errorf("%s: status %d: %s", request.Route, response.StatusCode, response.Body)
 			}
 		}

@@ -5,6 +5,7 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -50,6 +51,9 @@ type Route[S Service] struct {
 //
 // A success is answered 201 to POST, 204 without a body in the response, 200 otherwise.
 func Handle[S Service, In, Out any](method, path string, access Access, summary string, handle func(S, context.Context, *In) (*Out, error)) Route[S] {
+	if access != Public && access != SignedIn {
+		panic(fmt.Errorf("rest: %s %s: the access is %q, want Public or SignedIn", method, path, access))
+	}
 	var none *Out
 	operation := huma.Operation{
 		OperationID:  huma.GenerateOperationID(method, path, none),
@@ -82,7 +86,7 @@ type Table[S Service] []Route[S]
 type Operation struct {
 	Method, Path   string
 	Access         Access
-	Query, Headers []string       // the parameters by name; none is required
+	Query, Headers []string       // the parameters by name, none of which may be required
 	Body           map[string]any // JSON schema, draft 4; nil when the route takes no body
 }
 
@@ -96,10 +100,13 @@ func (t Table[S]) Operations() []Operation {
 	for i, operation := range registered.operations {
 		operations[i] = Operation{Method: operation.Method, Path: operation.Path, Access: t[i].access}
 		for _, parameter := range operation.Parameters {
-			switch parameter.In {
-			case "query":
+			switch {
+			case parameter.In == "path":
+			case parameter.Required:
+				panic(fmt.Errorf("rest: %s %s: %s is required, which the gateway is not told; leave it optional", operation.Method, operation.Path, parameter.Name))
+			case parameter.In == "query":
 				operations[i].Query = append(operations[i].Query, parameter.Name)
-			case "header":
+			case parameter.In == "header":
 				operations[i].Headers = append(operations[i].Headers, parameter.Name)
 			}
 		}

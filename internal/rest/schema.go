@@ -2,20 +2,27 @@ package rest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
 // draft4 is a schema in the words of JSON schema draft 4, which is what API Gateway validates by: "Data models for REST
 // APIs" in the API Gateway Developer Guide. References are written out. What a gateway has no use for, descriptions and
-// formats, is left out; what it would misread, is a mistake in the table.
-func draft4(registry huma.Registry, schema *huma.Schema) map[string]any {
+// formats, is left out; what it would misread is a mistake in the table, as is a type within itself.
+func draft4(registry huma.Registry, schema *huma.Schema, within ...string) map[string]any {
 	if schema.Ref != "" {
+		if slices.Contains(within, schema.Ref) {
+			panic(fmt.Errorf("rest: a request has the type %s within itself, which API Gateway cannot be told", schema.Ref))
+		}
+		within = append(slices.Clone(within), schema.Ref)
 		schema = registry.SchemaFromRef(schema.Ref)
 	}
-	if schema.OneOf != nil || schema.AnyOf != nil || schema.AllOf != nil || schema.Not != nil ||
-		schema.ExclusiveMinimum != nil || schema.ExclusiveMaximum != nil || schema.Type == "" {
-		panic(fmt.Errorf("rest: a request has a schema that API Gateway does not know: %+v", schema))
+	_, open := schema.AdditionalProperties.(*huma.Schema)
+	if open || schema.OneOf != nil || schema.AnyOf != nil || schema.AllOf != nil || schema.Not != nil || len(schema.DependentRequired) > 0 ||
+		schema.ExclusiveMinimum != nil || schema.ExclusiveMaximum != nil || schema.MultipleOf != nil || schema.UniqueItems ||
+		schema.MinProperties != nil || schema.MaxProperties != nil || schema.Type == "" {
+		panic(fmt.Errorf("rest: a request has a schema that API Gateway is not told: %+v", schema))
 	}
 	converted := map[string]any{"type": schema.Type}
 	if schema.Nullable {
@@ -35,14 +42,12 @@ func draft4(registry huma.Registry, schema *huma.Schema) map[string]any {
 	set("minItems", schema.MinItems, schema.MinItems != nil)
 	set("maxItems", schema.MaxItems, schema.MaxItems != nil)
 	if schema.Items != nil {
-		converted["items"] = draft4(registry, schema.Items)
+		converted["items"] = draft4(registry, schema.Items, within...)
 	}
 	if schema.Type == huma.TypeObject {
 		properties := map[string]any{}
 		for name, property := range schema.Properties {
-			if name != "$schema" {
-				properties[name] = draft4(registry, property)
-			}
+			properties[name] = draft4(registry, property, within...)
 		}
 		converted["properties"] = properties
 		converted["additionalProperties"] = false

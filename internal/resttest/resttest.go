@@ -71,9 +71,13 @@ func (r Request) Event(t testing.TB) events.APIGatewayProxyRequest {
 	if !ok {
 		t.Fatal("the event has no claims")
 	}
-	claims["sub"], claims["cognito:username"] = r.Subject, r.Subject
+	claims["sub"], claims["cognito:username"] = r.Subject, Username(r.Subject)
 	return request
 }
+
+// Username is the name in the user pool of the user with this subject: another one, as that of everybody is who has come
+// by an identity provider.
+func Username(subject string) string { return "google_" + subject }
 
 // An Error is one that a client reads.
 type Error struct {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -93,9 +95,9 @@ func TestBootstrap(t *testing.T) {
 					"too long displayName", "too long bio", "too long language", "SQL in language"},
 				"401 unauthenticated": {"nobody signed in"},
 			}},
-			"GET /user/sync": {Request: request(sync("", nil)), List: func(resttest.Request) string { return "changes of " + ada }, Want: map[string][]string{
-				"200":                 {"valid", "twice"},
-				"400 invalid_cursor":  {"SQL in token", "forged token", "token of another list"},
+			"GET /user/sync": {Request: request(sync("", nil)), Cursor: "token", Position: make([]byte, 24), Lifetime: 90 * 24 * time.Hour, List: func(resttest.Request) string { return "changes of " + ada }, Want: map[string][]string{
+				"200":                 {"valid", "twice", "old token"},
+				"400 invalid_cursor":  {"SQL in token", "forged token", "empty token", "overlong token", "token of another list"},
 				"400 expired_cursor":  {"expired token"},
 				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
 				"401 unauthenticated": {"nobody signed in"},
@@ -203,7 +205,7 @@ func checkSync(t *testing.T, f *apitest.Function) {
 func checkDeletion(t *testing.T, f *apitest.Function) {
 	databases := f.Database.Open(t)
 	store := mysqlstore.NewPosts(databases)
-	f.Cognito.SetUsers(awstest.CognitoUser{Username: ada}, awstest.CognitoUser{Username: eve})
+	f.Cognito.SetUsers(awstest.CognitoUser{Username: resttest.Username(ada)}, awstest.CognitoUser{Username: resttest.Username(eve)})
 	adas, err := store.Create(t.Context(), ada, "", posts.Draft{Title: "Cutting true", Body: "<p>Six faces.</p>"})
 	if err != nil {
 		t.Fatal(err)
@@ -223,6 +225,9 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 	// A user pool that does not answer leaves the user, whose data is gone, to be deleted by the next request.
 	f.Cognito.SetFault(awstest.Fault{Status: 500, Code: "InternalErrorException"})
 	f.CheckUnavailable(t, deleteUser(ada))
+	if _, err := store.Get(t.Context(), adas.ID); !errors.Is(err, posts.ErrNotFound) {
+		t.Errorf("the user is not deleted yet, and the post: %v", err)
+	}
 	f.Cognito.SetFault(awstest.Fault{Status: 400, Code: "TooManyRequestsException"})
 	f.CheckUnavailable(t, deleteUser(ada))
 	f.Cognito.SetFault(awstest.Fault{Status: 400, Code: "NotAuthorizedException"})
@@ -231,7 +236,7 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 	f.Check(t, deleteUser(ada), 204)
 	f.Check(t, deleteUser(ada), 204)
 
-	if diff := cmp.Diff([]string{eve}, f.Cognito.Users()); diff != "" {
+	if diff := cmp.Diff([]string{resttest.Username(eve)}, f.Cognito.Users()); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 	// Ada's token is valid for some time yet.

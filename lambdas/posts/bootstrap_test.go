@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/apitest"
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
@@ -66,9 +67,9 @@ func TestBootstrap(t *testing.T) {
 		}
 		none := func(testing.TB, string) map[string]string { return nil }
 		apitest.CheckRoutes(t, f, postsapi.Routes.Operations(), map[string]apitest.Route{
-			"GET /posts": {Request: public("GET /posts", none), List: func(resttest.Request) string { return "posts" }, Want: map[string][]string{
-				"200":                 {"valid", "twice"},
-				"400 invalid_cursor":  {"SQL in cursor", "forged cursor", "cursor of another list"},
+			"GET /posts": {Request: public("GET /posts", none), Cursor: "cursor", Position: make([]byte, 16), Lifetime: 24 * time.Hour, List: func(resttest.Request) string { return "posts" }, Want: map[string][]string{
+				"200":                 {"valid", "twice", "old cursor"},
+				"400 invalid_cursor":  {"SQL in cursor", "forged cursor", "empty cursor", "overlong cursor", "cursor of another list"},
 				"400 expired_cursor":  {"expired cursor"},
 				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
 			}},
@@ -96,11 +97,11 @@ func TestBootstrap(t *testing.T) {
 				"401 unauthenticated": {"nobody signed in"},
 				"404 not_found":       {"nobody's postId", "another's", "twice"},
 			}},
-			"GET /posts/{postId}/comments": {Request: public("GET /posts/{postId}/comments", newPost), List: func(request resttest.Request) string {
+			"GET /posts/{postId}/comments": {Request: public("GET /posts/{postId}/comments", newPost), Cursor: "cursor", Position: make([]byte, 16), Lifetime: 24 * time.Hour, List: func(request resttest.Request) string {
 				return "comments of " + request.Path["postId"]
 			}, Want: map[string][]string{
-				"200":                 {"valid", "twice", "another's"},
-				"400 invalid_cursor":  {"SQL in cursor", "forged cursor", "cursor of another list"},
+				"200":                 {"valid", "twice", "another's", "old cursor"},
+				"400 invalid_cursor":  {"SQL in cursor", "forged cursor", "empty cursor", "overlong cursor", "cursor of another list"},
 				"400 expired_cursor":  {"expired cursor"},
 				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million", "SQL in postId"},
 				"404 not_found":       {"nobody's postId"},
@@ -151,6 +152,9 @@ func TestBootstrap(t *testing.T) {
 	})
 
 	t.Run("all posts are met once, newest first, page by page", func(t *testing.T) {
+		for range 3 {
+			newPost(t, eve) // older than those that are met, so that no page of them is the last
+		}
 		var written []string
 		for range 7 {
 			written = append([]string{newPost(t, resttest.Subject)["postId"]}, written...)

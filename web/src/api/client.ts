@@ -8,7 +8,7 @@ type Schemas = components["schemas"];
 export class APIError extends Error {
   override readonly name = "APIError";
   readonly status: number;
-  /** What is wrong, for programs: profile_not_found, say. */
+  /** What is wrong, for programs: profile_required, say. */
   readonly code: string;
   /** Names the request in the API's logs. */
   readonly requestId: string;
