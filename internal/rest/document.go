@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -31,6 +32,34 @@ func NewDocument(title, version, description string) *Document {
 func Add[S Service](document *Document, table Table[S]) {
 	var service S
 	table.register(document.api, service)
+	schemas := document.api.OpenAPI().Components.Schemas
+	requests := map[string]bool{}
+	for _, item := range document.api.OpenAPI().Paths {
+		for _, operation := range []*huma.Operation{item.Post, item.Put} {
+			if operation != nil && operation.RequestBody != nil {
+				mark(requests, schemas, operation.RequestBody.Content[contentType].Schema)
+			}
+		}
+	}
+	for name, schema := range schemas.Map() {
+		if !requests[name] {
+			schema.AdditionalProperties = nil // an answer may have more than its client knows of
+		}
+	}
+}
+
+// mark names the schemas that a request is made of.
+func mark(requests map[string]bool, schemas huma.Registry, schema *huma.Schema) {
+	if schema.Ref != "" {
+		requests[path.Base(schema.Ref)] = true
+		schema = schemas.SchemaFromRef(schema.Ref)
+	}
+	if schema.Items != nil {
+		mark(requests, schemas, schema.Items)
+	}
+	for _, property := range schema.Properties {
+		mark(requests, schemas, property)
+	}
 }
 
 // JSON is the document, the same for the same tables.

@@ -577,7 +577,10 @@ func TestTheDocumentSaysWhoMayCallWhat(t *testing.T) {
 			OperationID string `json:"operationId"`
 		}
 		Components struct {
-			Schemas map[string]struct{ Properties map[string]any }
+			Schemas map[string]struct {
+				Properties           map[string]any
+				AdditionalProperties any
+			}
 		}
 	}
 	if err := json.Unmarshal(document.JSON(), &got); err != nil {
@@ -590,6 +593,12 @@ func TestTheDocumentSaysWhoMayCallWhat(t *testing.T) {
 		responses := got.Paths["/stones"][operation].Responses
 		if responses[status] == nil || responses["default"] == nil {
 			t.Errorf("%s has the responses %v, want %s and default", operation, slices.Sorted(maps.Keys(responses)), status)
+		}
+	}
+	for name, want := range map[string]any{"CutStoneBody": false, "OriginStruct": false, "StonesBody": nil, "ErrorBody": nil, "Error": nil} {
+		schema, ok := got.Components.Schemas[name]
+		if !ok || schema.AdditionalProperties != want {
+			t.Errorf("%s (%t) may have more properties: %v, want %v; there are %v", name, ok, schema.AdditionalProperties, want, slices.Sorted(maps.Keys(got.Components.Schemas)))
 		}
 	}
 	if got.Components.Schemas["ErrorBody"].Properties["error"] == nil {
