@@ -107,6 +107,7 @@ func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
 			}, "ProviderDetails")
 			want(t, google, map[string]string{
 				"email": "email", "email_verified": "email_verified", "name": "name", "given_name": "given_name", "family_name": "family_name",
+				"custom:hd": "hd",
 			}, "AttributeMapping")
 			supported, providers = append(supported, "Google"), append(providers, google.ID)
 		}
@@ -139,6 +140,27 @@ func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
 	})
 }
 
+// TestClientsMayWriteWhatGoogleIsMappedTo: Cognito fails the sign-in otherwise.
+func TestClientsMayWriteWhatGoogleIsMappedTo(t *testing.T) {
+	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		attributes := []any{map[string]any{"Name": "email", "Mutable": true, "Required": true}}
+		if environment.GoogleClientID != "" {
+			attributes = append(attributes, map[string]any{"Name": "hd", "AttributeDataType": "String", "Mutable": true})
+		}
+		want(t, only(t, stack, "AWS::Cognito::UserPool", ""), attributes, "Schema")
+		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
+			if environment.GoogleClientID == "" {
+				want(t, client, nil, "WriteAttributes")
+				continue
+			}
+			want(t, client, []string{
+				"address", "birthdate", "custom:hd", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name", "nickname",
+				"phone_number", "picture", "preferred_username", "profile", "updated_at", "website", "zoneinfo",
+			}, "WriteAttributes")
+		}
+	})
+}
+
 func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
 	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::UserPool", "")
@@ -152,7 +174,7 @@ func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
 		want(t, function, nil, "VpcConfig")
 		policy := only(t, stack, "AWS::IAM::Policy", "IdentityLinkSignIns")
 		want(t, policy, []any{map[string]any{
-			"Effect": "Allow", "Action": []string{"cognito-idp:AdminLinkProviderForUser", "cognito-idp:ListUsers"},
+			"Effect": "Allow", "Action": []string{"cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser", "cognito-idp:ListUsers"},
 			"Resource": map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}},
 		}}, "PolicyDocument", "Statement")
 	})
@@ -289,6 +311,7 @@ func TestAnIdentityByDefault(t *testing.T) {
 		t.Errorf("there are %d identity providers, want none", len(providers))
 	}
 	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ACTIVE", "DeletionProtection")
+	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), []any{map[string]any{"Name": "email", "Mutable": true, "Required": true}}, "Schema")
 	for resourceType, policy := range map[string]string{"AWS::Cognito::UserPool": "Retain", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate"} {
 		if kept := only(t, stack, resourceType, ""); kept.DeletionPolicy != policy {
 			t.Errorf("%s: on deletion %s, want %s", kept.ID, kept.DeletionPolicy, policy)

@@ -34,7 +34,8 @@ type Props struct {
 	MobileCallbackURLs, MobileLogoutURLs []string
 
 	// Sign-in by Google: an OAuth client of type "Web application", and the name of the secret in Secrets Manager
-	// that holds its client secret and nothing else. Default: none.
+	// that holds its client secret and nothing else. Default: none. The user pool gets a custom attribute with it, which
+	// Cognito never removes again: once deployed, CloudFormation refuses props without Google.
 	GoogleClientID, GoogleSecretName string
 	// Sign in with Apple: a Services ID of a team, a key of the team by its id, and the name of the secret in Secrets
 	// Manager that holds the private key and nothing else. Default: none.
@@ -53,7 +54,7 @@ type Props struct {
 // wherever the address is the user name; ADR 9 says why it is.
 //
 // With Google or Apple, a function links whoever signs in by them for the first time to the user who has the same
-// e-mail address, if the provider and the user have both verified it.
+// e-mail address, if the provider is authoritative for it, and the user has verified it and has no second factor.
 type Identity struct {
 	UserPool     awscognito.UserPool
 	Domain       awscognito.UserPoolDomain
@@ -129,6 +130,7 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		StandardAttributes: &awscognito.StandardAttributes{
 			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
 		},
+		CustomAttributes: customAttributes(props),
 		// Length is what makes a password strong; composition rules make it forgettable: NIST SP 800-63B, 5.1.1.2.
 		PasswordPolicy: &awscognito.PasswordPolicy{
 			MinLength:            jsii.Number(12),
@@ -147,6 +149,48 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		DeletionProtection: jsii.Bool(!props.Disposable),
 		RemovalPolicy:      removalPolicy(props),
 	})
+}
+
+// customAttributes are those that Google needs: its organisation's domain, without which nobody can tell whether Google
+// is authoritative for an address. Cognito adds an attribute to a pool that is there, and can neither change nor remove
+// it afterwards. It has to be mutable: Cognito writes mapped attributes at each sign-in.
+func customAttributes(props Props) *map[string]awscognito.ICustomAttribute {
+	if props.GoogleClientID == "" {
+		return nil
+	}
+	name := strings.TrimPrefix(presignupfn.HostedDomain, "custom:")
+	return &map[string]awscognito.ICustomAttribute{name: awscognito.NewStringAttribute(&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)})}
+}
+
+// writeAttributes are what clients may write: all that there is. Cognito fails the sign-in where a client may not write
+// a mapped attribute (WriteAttributes of CreateUserPoolClient in the Amazon Cognito API Reference), and a client that
+// was there before a custom attribute may not until it is named.
+//
+// So users can write any organisation into their profiles, and it is of no use: the function that links sign-ins reads
+// it in the event alone, before there is a profile. Nothing else may take it for true, in a token neither.
+func writeAttributes(props Props) awscognito.ClientAttributes {
+	if props.GoogleClientID == "" {
+		return nil
+	}
+	return awscognito.NewClientAttributes().WithStandardAttributes(&awscognito.StandardAttributesMask{
+		Address:           jsii.Bool(true),
+		Birthdate:         jsii.Bool(true),
+		Email:             jsii.Bool(true),
+		FamilyName:        jsii.Bool(true),
+		Fullname:          jsii.Bool(true),
+		Gender:            jsii.Bool(true),
+		GivenName:         jsii.Bool(true),
+		LastUpdateTime:    jsii.Bool(true),
+		Locale:            jsii.Bool(true),
+		MiddleName:        jsii.Bool(true),
+		Nickname:          jsii.Bool(true),
+		PhoneNumber:       jsii.Bool(true),
+		PreferredUsername: jsii.Bool(true),
+		ProfilePage:       jsii.Bool(true),
+		ProfilePicture:    jsii.Bool(true),
+		Timezone:          jsii.Bool(true),
+		Website:           jsii.Bool(true),
+	}).WithCustomAttributes(jsii.String(presignupfn.HostedDomain))
 }
 
 // A provider is an identity provider of the user pool, and the name by which clients support it.
@@ -177,6 +221,9 @@ func (i *Identity) addProviders(scope constructs.Construct, props Props) []provi
 					Fullname:      awscognito.ProviderAttribute_GOOGLE_NAME(),
 					GivenName:     awscognito.ProviderAttribute_GOOGLE_GIVEN_NAME(),
 					FamilyName:    awscognito.ProviderAttribute_GOOGLE_FAMILY_NAME(),
+					Custom: &map[string]awscognito.ProviderAttribute{
+						presignupfn.HostedDomain: awscognito.ProviderAttribute_Other(jsii.String("hd")),
+					},
 				},
 			}),
 		})
@@ -222,6 +269,7 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 			LogoutUrls:   jsii.Strings(logoutURLs...),
 		},
 		SupportedIdentityProviders: &supported,
+		WriteAttributes:            writeAttributes(props),
 		AccessTokenValidity:        convert.Duration(props.AccessTokenValidity),
 		IdTokenValidity:            convert.Duration(props.AccessTokenValidity),
 		RefreshTokenValidity:       convert.Duration(props.RefreshTokenValidity),
@@ -253,7 +301,7 @@ func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
 	awsiam.NewPolicy(scope, jsii.String("LinkSignIns"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{fn.Role},
 		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminLinkProviderForUser"),
+			Actions:   jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"),
 			Resources: jsii.Strings(*i.UserPool.UserPoolArn()),
 		})},
 	})

@@ -93,7 +93,9 @@ func TestCognito(t *testing.T) {
 	}
 	disabled := user("google_2", "EXTERNAL_PROVIDER", "ADA@example.com")
 	disabled.Disabled = true
-	cognito.SetUsers(user("ada", "CONFIRMED", "ada@example.com"), user("bob", "CONFIRMED", "bob@example.com"), disabled)
+	ada := user("ada", "CONFIRMED", "ada@example.com")
+	ada.Factors, ada.Preferred = []string{"SOFTWARE_TOKEN_MFA"}, "SOFTWARE_TOKEN_MFA"
+	cognito.SetUsers(ada, user("bob", "CONFIRMED", "bob@example.com"), disabled)
 	list := func(filter string) ([]string, error) {
 		var found []string
 		pages := cognitoidentityprovider.NewListUsersPaginator(client, &cognitoidentityprovider.ListUsersInput{UserPoolId: aws.String(pool), Filter: &filter})
@@ -153,6 +155,26 @@ func TestCognito(t *testing.T) {
 	}
 	if links := cognito.Links(); len(links) != 6 || links["Google_1"] != "ada" || links["SignInWithApple_1"] != "google_2" {
 		t.Errorf("links %v", links)
+	}
+
+	for username, want := range map[string]string{
+		"ada": "ada CONFIRMED true sub-of-ada [SOFTWARE_TOKEN_MFA] SOFTWARE_TOKEN_MFA", "sub-of-bob": "bob CONFIRMED true sub-of-bob [] ",
+		"google_2": "google_2 EXTERNAL_PROVIDER false sub-of-google_2 [] ",
+	} {
+		got, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{UserPoolId: aws.String(pool), Username: &username})
+		if err != nil {
+			t.Fatalf("getting %s: %v", username, err)
+		}
+		for _, attribute := range got.UserAttributes {
+			if *attribute.Name == "sub" {
+				if user := fmt.Sprintf("%s %s %t %s %s %s", *got.Username, got.UserStatus, got.Enabled, *attribute.Value, got.UserMFASettingList, aws.ToString(got.PreferredMfaSetting)); user != want {
+					t.Errorf("%s is %q, want %q", username, user, want)
+				}
+			}
+		}
+	}
+	if _, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{UserPoolId: aws.String(pool), Username: aws.String("eve")}); code(err) != "UserNotFoundException" {
+		t.Errorf("getting nobody: error %v, want UserNotFoundException", err)
 	}
 
 	for username, want := range map[string]string{"sub-of-bob": "", "google_2": "", "sub-of-google_2": "UserNotFoundException"} {

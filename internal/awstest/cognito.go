@@ -27,6 +27,9 @@ type CognitoUser struct {
 	Status     string // CONFIRMED, EXTERNAL_PROVIDER, …
 	Disabled   bool
 	Attributes map[string]string
+
+	Factors   []string // the second factors that are set up, such as SOFTWARE_TOKEN_MFA
+	Preferred string   // the one of them that is asked for first
 }
 
 // maxLinks is how many identities Cognito links to one user.
@@ -78,6 +81,7 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	operations := map[string]func([]byte) (any, *cognitoError){
 		"ListUsers":                c.listUsers,
+		"AdminGetUser":             c.adminGetUser,
 		"AdminLinkProviderForUser": c.adminLinkProviderForUser,
 		"AdminDeleteUser":          c.adminDeleteUser,
 	}
@@ -158,6 +162,29 @@ func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	return page, nil
 }
 
+// adminGetUser answers what a list has, and the factors if there are any: the service leaves out what is empty.
+func (c *Cognito) adminGetUser(body []byte) (any, *cognitoError) {
+	var request struct{ UserPoolId, Username string }
+	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
+		return nil, failure
+	}
+	at := c.index(request.Username)
+	if at < 0 {
+		return nil, &cognitoError{"UserNotFoundException", "User does not exist."}
+	}
+	user := c.users[at].wire()
+	user["UserAttributes"] = user["Attributes"]
+	delete(user, "Attributes")
+	if factors := c.users[at].Factors; len(factors) > 0 {
+		user["UserMFASettingList"] = factors
+	}
+	if preferred := c.users[at].Preferred; preferred != "" {
+		user["PreferredMfaSetting"] = preferred
+	}
+	return user, nil
+}
+
+// wire is a user as in a list, which does not have the factors.
 func (u CognitoUser) wire() map[string]any {
 	type attribute struct{ Name, Value string }
 	attributes := []attribute{}

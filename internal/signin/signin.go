@@ -8,11 +8,12 @@ import (
 )
 
 // The refusals. Their texts reach the person who signs in, who has proved to own the address, in the middle of a
-// sentence of Cognito's: they say what to do, and of the account no more than that there is one.
+// sentence of Cognito's: they say what to do, and of the account no more than it takes to do it.
 var (
-	ErrDisabled  = errors.New("the account with this e-mail address is disabled; ask support to enable it")
-	ErrNotReady  = errors.New("the account with this e-mail address needs a new password first; set it, sign in with it, and try again")
-	ErrAmbiguous = errors.New("several accounts have this e-mail address; sign in the way you did before, or ask support")
+	ErrDisabled     = errors.New("the account with this e-mail address is disabled; ask support to enable it")
+	ErrNotReady     = errors.New("the account with this e-mail address needs a new password first; set it, sign in with it, and try again")
+	ErrAmbiguous    = errors.New("several accounts have this e-mail address; sign in the way you did before, or ask support")
+	ErrSecondFactor = errors.New("the account with this e-mail address has a second factor; sign in with the password and the second factor")
 )
 
 // maxEmail is the longest address that SMTP carries: RFC 5321, 4.5.3.1.3, without the brackets.
@@ -24,9 +25,12 @@ type Identity struct {
 	UserID   string // the subject in the provider's tokens
 }
 
-// providers are those whose word on an address is taken. Their names come in lower case from a user pool that
-// disregards case, and have to go back to Cognito like this.
-var providers = []string{"Google", "SignInWithApple"}
+// The providers whose word on an address is taken, where they are authoritative. Their names come in lower case from a
+// user pool that disregards case, and have to go back to Cognito like this.
+const (
+	google = "Google"
+	apple  = "SignInWithApple"
+)
 
 // ParseUserName reads the name that Cognito gives the user of a social sign-in: the provider's, an underscore and the
 // subject, such as Google_104657891234567890123. It tells whether the provider is one whose word is taken.
@@ -35,12 +39,34 @@ func ParseUserName(userName string) (Identity, bool) {
 	if !found || userID == "" || !visibleASCII(userID) {
 		return Identity{}, false
 	}
-	for _, provider := range providers {
+	for _, provider := range []string{google, apple} {
 		if equalASCIIFold(prefix, provider) {
 			return Identity{Provider: provider, UserID: userID}, true
 		}
 	}
 	return Identity{}, false
+}
+
+// domains are those whose addresses a provider hands out itself, and to nobody else later.
+var domains = map[string][]string{
+	google: {"gmail.com", "googlemail.com"},
+	apple:  {"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"},
+}
+
+// Authoritative tells whether the provider knows who has the address email, which has to be [LinkableEmail], now. Of
+// another's address it knows who had it once, and whoever has it today may be somebody else.
+//
+// hostedDomain is the organisation's of a Google Workspace account, and empty for others: hd in Google's tokens, which
+// is fresh only at the sign-in itself. "Verify the Google ID token on your server side" in Google's guide calls Google
+// authoritative for nothing else. No address has two authoritative providers.
+func (i Identity) Authoritative(email, hostedDomain string) bool {
+	_, domain, _ := strings.Cut(email, "@")
+	for _, own := range domains[i.Provider] {
+		if equalASCIIFold(domain, own) {
+			return true
+		}
+	}
+	return i.Provider == google && equalASCIIFold(domain, hostedDomain)
 }
 
 // A User is somebody whom the user pool knows.
@@ -66,31 +92,24 @@ func LinkableEmail(email string) bool {
 		visibleASCII(email) && !strings.ContainsAny(email, `"\`) && !strings.Contains(domain, "@")
 }
 
-// Destination returns which of users the identity belongs to; none is found when it is a new user's. The identity's
-// provider has verified the address email, which has to be [LinkableEmail]. users may hold others than those who have
-// it.
+// Destination returns which of users a social sign-in with the address email belongs to; none is found when it is a new
+// user's. The provider has verified the address, which has to be [LinkableEmail], and is [Identity.Authoritative] for it.
+// users may hold others than those who have it.
 //
-// Only users who have verified the address count. Anybody can sign up with somebody else's address, set a password and
-// wait: who is linked to such a user, or is turned away because of one, is the victim. A user who signed up here goes
-// before one who came by another provider.
+// Only users who have verified the address with us count. Anybody can sign up with somebody else's address, set a
+// password and wait: who is linked to such a user, or is turned away because of one, is the victim. The same goes for
+// users who came by a provider: it was not the one that is authoritative for the address, or somebody else had the
+// address there then.
 //
 // The refusals are [ErrDisabled], [ErrNotReady] and [ErrAmbiguous]. A separate user in their place could never be
-// linked again, and would let a disabled one back in.
-func Destination(identity Identity, email string, users []User) (destination User, found bool, err error) {
-	var local, federated []User
+// linked again, and would let a disabled one back in. [ErrSecondFactor] is left to the caller: a list of users does not
+// have their factors.
+func Destination(email string, users []User) (destination User, found bool, err error) {
+	var candidates []User
 	for _, user := range users {
-		if !user.EmailVerified || !equalASCIIFold(user.Email, email) {
-			continue
+		if user.Status != StatusExternalProvider && user.EmailVerified && equalASCIIFold(user.Email, email) {
+			candidates = append(candidates, user)
 		}
-		if user.Status != StatusExternalProvider {
-			local = append(local, user)
-		} else if other, ok := ParseUserName(user.Name); ok && other != identity {
-			federated = append(federated, user)
-		}
-	}
-	candidates := local
-	if len(local) == 0 {
-		candidates = federated
 	}
 	switch {
 	case len(candidates) == 0:
@@ -99,7 +118,7 @@ func Destination(identity Identity, email string, users []User) (destination Use
 		return User{}, false, ErrAmbiguous
 	case !candidates[0].Enabled:
 		return User{}, false, ErrDisabled
-	case candidates[0].Status != StatusConfirmed && candidates[0].Status != StatusExternalProvider:
+	case candidates[0].Status != StatusConfirmed:
 		return User{}, false, ErrNotReady
 	}
 	return candidates[0], true, nil

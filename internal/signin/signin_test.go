@@ -2,6 +2,7 @@ package signin_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,18 +22,69 @@ func ada(change func(*signin.User)) signin.User {
 	return user
 }
 
-// byApple is a user who came by Apple, changed by the test.
-func byApple(change func(*signin.User)) signin.User {
+// by is a user who came by a provider and has the address verified, changed by the test.
+func by(name string, change func(*signin.User)) signin.User {
 	return ada(func(user *signin.User) {
-		user.Name, user.Status = "signinwithapple_000123.0123456789abcdef0123456789abcdef.0456", signin.StatusExternalProvider
+		user.Name, user.Status = name, signin.StatusExternalProvider
 		if change != nil {
 			change(user)
 		}
 	})
 }
 
+// TestOnlyWhoHandsOutAnAddressIsAuthoritative: the others have seen at some time that somebody had it.
+func TestOnlyWhoHandsOutAnAddressIsAuthoritative(t *testing.T) {
+	const google, apple = "Google", "SignInWithApple"
+	tests := []struct {
+		provider, email, hostedDomain string
+		want                          bool
+	}{
+		{google, "ada@gmail.com", "", true},
+		{google, "Ada@GMail.com", "", true},
+		{google, "ada@googlemail.com", "", true},
+		{google, "ada@example.com", "example.com", true},
+		{google, "ada@Example.com", "EXAMPLE.com", true},
+
+		{google, "ada@example.com", "", false}, // an account at Google with an address of one's own
+		{google, "ada@example.com", "attacker.example", false},
+		{google, "ada@example.com", "com", false},
+		{google, "ada@mail.example.com", "example.com", false},
+		{google, "ada@example.com", "mail.example.com", false},
+		{google, "ada@example.com", "example.com.", false},
+		{google, "ada@example.com", " example.com", false},
+		{google, "ada@example.com", "ada@example.com", false},
+		{google, "ada@example.kom", "example.\u212aom", false}, // the sign for kelvin
+		{google, "example.com@attacker.example", "example.com", false},
+		{google, "gmail.com@attacker.example", "", false},
+		{google, "ada@gmail.com.attacker.example", "", false},
+		{google, "ada@mail.gmail.com", "", false},
+		{google, "ada@notgmail.com", "", false},
+		{google, "ada@icloud.com", "", false},
+
+		{apple, "ada@icloud.com", "", true},
+		{apple, "ada@me.com", "", true},
+		{apple, "ada@mac.com", "", true},
+		{apple, "000123.0456@PrivateRelay.AppleID.com", "", true},
+		{apple, "ada@example.com", "", false},
+		{apple, "ada@example.com", "example.com", false}, // Apple has no such claim
+		{apple, "ada@gmail.com", "", false},
+		{apple, "ada@appleid.com", "", false},
+		{apple, "ada@icloud.com.attacker.example", "", false},
+
+		{"Facebook", "ada@gmail.com", "", false},
+		{"Facebook", "ada@example.com", "example.com", false},
+		{"", "ada@example.com", "example.com", false},
+	}
+	for _, test := range tests {
+		identity := signin.Identity{Provider: test.provider, UserID: "1"}
+		if got := identity.Authoritative(test.email, test.hostedDomain); got != test.want {
+			t.Errorf("%s, of %q with the hosted domain %q: %t, want %t", test.provider, test.email, test.hostedDomain, got, test.want)
+		}
+	}
+}
+
 // TestWhoASocialSignInBelongsTo has every way into somebody else's account that we know of: in each, the attacker or the
-// victim signs in by Google with the address ada@example.com, which Google has verified.
+// victim signs in by Google with the address ada@example.com, which Google has verified and is authoritative for.
 func TestWhoASocialSignInBelongsTo(t *testing.T) {
 	unverified := func(user *signin.User) { user.EmailVerified = false }
 	unconfirmed := func(user *signin.User) { user.EmailVerified, user.Status = false, "UNCONFIRMED" }
@@ -48,14 +100,16 @@ func TestWhoASocialSignInBelongsTo(t *testing.T) {
 		"nobody has the address":                            {nil, "", nil},
 		"a confirmed user with the verified address":        {[]signin.User{ada(nil)}, ada(nil).Name, nil},
 		"whatever the case":                                 {[]signin.User{ada(address("ADA@Example.Com"))}, ada(nil).Name, nil},
-		"a user who came by another provider":               {[]signin.User{byApple(nil)}, byApple(nil).Name, nil},
-		"who signed up here goes before another provider's": {[]signin.User{byApple(nil), ada(nil)}, ada(nil).Name, nil},
+		"who signed up here goes before another provider's": {[]signin.User{by("signinwithapple_1", nil), ada(nil)}, ada(nil).Name, nil},
 
 		"attacker signed up with the victim's address and never confirmed it": {[]signin.User{ada(unconfirmed)}, "", nil},
 		"attacker was confirmed without the address":                          {[]signin.User{ada(unverified)}, "", nil},
-		"attacker came by a provider that did not verify the address":         {[]signin.User{byApple(unverified)}, "", nil},
-		"the victim is not turned away for an attacker's sake":                {[]signin.User{ada(unconfirmed), byApple(unverified)}, "", nil},
-		"the victim is found among attackers":                                 {[]signin.User{ada(unconfirmed), byApple(unverified), ada(named("victim"))}, "victim", nil},
+		"attacker came by a provider that did not verify the address":         {[]signin.User{by("signinwithapple_1", unverified)}, "", nil},
+		"attacker had the address once, and came by another provider":         {[]signin.User{by("signinwithapple_1", nil)}, "", nil},
+		"attacker had the address at the same provider":                       {[]signin.User{by("google_2", nil)}, "", nil},
+		"attackers came by all providers":                                     {[]signin.User{by("signinwithapple_1", nil), by("google_2", nil)}, "", nil},
+		"the victim is not turned away for an attacker's sake":                {[]signin.User{ada(unconfirmed), by("signinwithapple_1", disabled)}, "", nil},
+		"the victim is found among attackers":                                 {[]signin.User{ada(unconfirmed), by("signinwithapple_1", nil), ada(named("victim"))}, "victim", nil},
 		"an attacker who is disabled does not turn the victim away": {[]signin.User{ada(func(user *signin.User) {
 			unconfirmed(user)
 			disabled(user)
@@ -65,22 +119,18 @@ func TestWhoASocialSignInBelongsTo(t *testing.T) {
 		"an address with a tag":                 {[]signin.User{ada(address("ada+tag@example.com"))}, "", nil},
 		"an address with a space":               {[]signin.User{ada(address("ada@example.com "))}, "", nil},
 		"no address":                            {[]signin.User{ada(address(""))}, "", nil},
-		"a provider whose word is not taken":    {[]signin.User{byApple(named("facebook_1234"))}, "", nil},
-		"a user of a provider without a name":   {[]signin.User{byApple(named("00000000-0000-4000-8000-00000000bbbb"))}, "", nil},
-		"itself, as another request has it now": {[]signin.User{byApple(named("google_104657891234567890123"))}, "", nil},
+		"itself, as another request has it now": {[]signin.User{by("google_104657891234567890123", nil)}, "", nil},
 
 		"a disabled user":                        {[]signin.User{ada(disabled)}, "", signin.ErrDisabled},
-		"a disabled user of another provider":    {[]signin.User{byApple(disabled)}, "", signin.ErrDisabled},
-		"a disabled user and another provider's": {[]signin.User{ada(disabled), byApple(nil)}, "", signin.ErrDisabled},
+		"a disabled user and another provider's": {[]signin.User{ada(disabled), by("signinwithapple_1", nil)}, "", signin.ErrDisabled},
 		"an invited user":                        {[]signin.User{ada(status("FORCE_CHANGE_PASSWORD"))}, "", signin.ErrNotReady},
 		"an imported user":                       {[]signin.User{ada(status("RESET_REQUIRED"))}, "", signin.ErrNotReady},
 		"a user in a state that we do not know":  {[]signin.User{ada(status("COMPROMISED"))}, "", signin.ErrNotReady},
 		"two users with the verified address":    {[]signin.User{ada(nil), ada(named("other"))}, "", signin.ErrAmbiguous},
-		"two users of other providers":           {[]signin.User{byApple(nil), byApple(named("google_2"))}, "", signin.ErrAmbiguous},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, found, err := signin.Destination(google, email, test.users)
+			got, found, err := signin.Destination(email, test.users)
 			if got.Name != test.want || found != (test.want != "") || !errors.Is(err, test.err) {
 				t.Errorf("user %q (%t), error %v; want %q, %v", got.Name, found, err, test.want, test.err)
 			}
@@ -92,7 +142,7 @@ func TestWhoASocialSignInBelongsTo(t *testing.T) {
 func TestAnAddressThatFoldsIntoAnotherIsAnother(t *testing.T) {
 	for _, address := range []string{"\u212aate.s@example.com", "kate.\u017f@example.com"} {
 		user := ada(func(user *signin.User) { user.Email = address })
-		if got, found, err := signin.Destination(google, "kate.s@example.com", []signin.User{user}); found || err != nil {
+		if got, found, err := signin.Destination("kate.s@example.com", []signin.User{user}); found || err != nil {
 			t.Errorf("%q is taken for kate.s@example.com: %+v, %v", address, got, err)
 		}
 	}
@@ -196,13 +246,33 @@ func FuzzDestination(f *testing.F) {
 			return
 		}
 		user := signin.User{Name: name, Email: users, EmailVerified: verified, Enabled: enabled, Status: status}
-		got, found, err := signin.Destination(google, address, []signin.User{user})
-		if found && (err != nil || got != user || !verified || !enabled || !strings.EqualFold(users, address) ||
-			status != signin.StatusConfirmed && status != signin.StatusExternalProvider) {
+		got, found, err := signin.Destination(address, []signin.User{user})
+		if found && (err != nil || got != user || !verified || !enabled || !strings.EqualFold(users, address) || status != signin.StatusConfirmed) {
 			t.Errorf("%q is linked to %+v, %v", address, user, err)
 		}
 		if !verified && (found || err != nil) {
 			t.Errorf("an unverified user matters: %t, %v", found, err)
+		}
+	})
+}
+
+// FuzzAuthoritative holds that no provider speaks for a domain that is neither its own nor its account's.
+func FuzzAuthoritative(f *testing.F) {
+	f.Add("google_1", "ada@gmail.com", "")
+	f.Add("google_1", "ada@example.com", "Example.com")
+	f.Add("signinwithapple_1", "ada@icloud.com", "icloud.com")
+	f.Add("google_1", "ada@example.kom", "example.\u212aom")
+	f.Fuzz(func(t *testing.T, userName, address, hostedDomain string) {
+		identity, ok := signin.ParseUserName(userName)
+		if !ok || !signin.LinkableEmail(address) || !identity.Authoritative(address, hostedDomain) {
+			return
+		}
+		domains := map[string][]string{
+			"Google":          {"gmail.com", "googlemail.com", strings.ToLower(hostedDomain)},
+			"SignInWithApple": {"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"},
+		}[identity.Provider]
+		if _, domain, _ := strings.Cut(address, "@"); !slices.Contains(domains, strings.ToLower(domain)) {
+			t.Errorf("%s speaks for %q with the hosted domain %q", identity.Provider, address, hostedDomain)
 		}
 	})
 }

@@ -42,6 +42,14 @@ func ada(change func(*awstest.CognitoUser)) awstest.CognitoUser {
 	return user
 }
 
+// adaAtApple is another user, who has her address from Apple.
+func adaAtApple() awstest.CognitoUser {
+	return ada(func(user *awstest.CognitoUser) {
+		user.Username, user.Attributes["email"] = "00000000-0000-4000-8000-00000000bbbb", "ada@icloud.com"
+		user.Attributes["sub"] = user.Username
+	})
+}
+
 // by is a user who came by a provider that has verified her address.
 func by(name string) awstest.CognitoUser {
 	return ada(func(user *awstest.CognitoUser) { user.Username, user.Status = name, "EXTERNAL_PROVIDER" })
@@ -102,21 +110,21 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("who has verified the address is linked, by each provider and once", func(t *testing.T) {
-		cognito.SetUsers(ada(nil))
-		want := map[string]string{googleIdentity: ada(nil).Username, appleIdentity: ada(nil).Username}
+		cognito.SetUsers(ada(nil), adaAtApple())
+		want := map[string]string{googleIdentity: ada(nil).Username, appleIdentity: adaAtApple().Username}
 		for range 2 { // Cognito calls again when the first answer comes late
 			send(t, google, "")
 			send(t, apple, "")
 			linked(t, want)
 		}
 	})
-	t.Run("who came by another provider is linked to that user", func(t *testing.T) {
-		cognito.SetUsers(by("google_104657891234567890123"))
-		send(t, apple, "")
-		linked(t, map[string]string{appleIdentity: "google_104657891234567890123"})
-		cognito.SetUsers(by("signinwithapple_000123.0123456789abcdef0123456789abcdef.0456"))
-		send(t, google, "")
-		linked(t, map[string]string{googleIdentity: "signinwithapple_000123.0123456789abcdef0123456789abcdef.0456"})
+	t.Run("who has an address of Gmail's is linked without an organisation", func(t *testing.T) {
+		cognito.SetUsers(ada(func(user *awstest.CognitoUser) { user.Attributes["email"] = "ada@gmail.com" }))
+		send(t, changed(t, google, func(event *events.CognitoEventUserPoolsPreSignup) {
+			event.Request.UserAttributes["email"] = "ada@gmail.com"
+			delete(event.Request.UserAttributes, "custom:hd")
+		}), "")
+		linked(t, map[string]string{googleIdentity: ada(nil).Username})
 	})
 	t.Run("the right user is found on a later page, whatever the case", func(t *testing.T) {
 		cognito.SetUsers(
@@ -164,6 +172,22 @@ func TestBootstrap(t *testing.T) {
 			"the event is another one with a social name":   changed(t, signUp, func(event *events.CognitoEventUserPoolsPreSignup) { event.UserName = "google_1" }),
 			"the event is an administrator's":               changed(t, google, func(event *events.CognitoEventUserPoolsPreSignup) { event.TriggerSource = "PreSignUp_AdminCreateUser" }),
 			"the attacker's own, with the victim in a name": change("email", "ada@example.com.attacker.example"),
+			"the attacker had the address once":             without("custom:hd"),
+			"the organisation is empty":                     change("custom:hd", ""),
+			"the attacker has another organisation":         change("custom:hd", "attacker.example"),
+			"the organisation's domain is above":            change("custom:hd", "com"),
+			"the organisation's domain is below":            change("custom:hd", "mail.example.com"),
+			"the organisation's domain looks like it":       change("custom:hd", "\u0435xample.com"),
+			"the organisation is the attacker's word": changed(t, without("custom:hd"), func(event *events.CognitoEventUserPoolsPreSignup) {
+				event.Request.ClientMetadata = map[string]string{"custom:hd": "example.com"}
+				event.Request.ValidationData = map[string]string{"custom:hd": "example.com"}
+				event.Request.UserAttributes["hd"] = "example.com"
+			}),
+			"the attacker had the address once, at Apple": userName("signinwithapple_000123.0456"),
+			"a sign-up has an organisation": changed(t, signUp, func(event *events.CognitoEventUserPoolsPreSignup) {
+				event.UserName, event.Request.UserAttributes["custom:hd"] = "google_1", "example.com"
+				event.Request.UserAttributes["email_verified"] = "true"
+			}),
 		} {
 			t.Run(name, func(t *testing.T) {
 				cognito.SetUsers(ada(nil))
@@ -181,7 +205,9 @@ func TestBootstrap(t *testing.T) {
 			"another provider has not verified it": ada(func(user *awstest.CognitoUser) {
 				user.Username, user.Status, user.Attributes["email_verified"] = "signinwithapple_1", "EXTERNAL_PROVIDER", "false"
 			}),
-			"it came by a provider that is no more": by("facebook_1"),
+			"it came by a provider that is no more":  by("facebook_1"),
+			"it came by another provider":            by("signinwithapple_1"),
+			"it had the address in the organisation": by("google_1"),
 		} {
 			t.Run("the victim is not linked to a user: "+name, func(t *testing.T) {
 				cognito.SetUsers(user)
@@ -189,13 +215,54 @@ func TestBootstrap(t *testing.T) {
 				linked(t, none)
 			})
 		}
+		t.Run("the victim's address is Apple's, and the attacker, who had it once, came by Google", func(t *testing.T) {
+			attacker := adaAtApple()
+			attacker.Username, attacker.Status, attacker.Attributes["custom:hd"] = "google_1", "EXTERNAL_PROVIDER", "icloud.com"
+			cognito.SetUsers(attacker)
+			send(t, apple, "")
+			linked(t, none)
+		})
+		t.Run("a user has written an organisation into the profile", func(t *testing.T) {
+			cognito.SetUsers(ada(func(user *awstest.CognitoUser) { user.Attributes["custom:hd"] = "example.com" }))
+			send(t, without("custom:hd"), "")
+			linked(t, none)
+		})
+	})
+
+	t.Run("nobody gets around a second factor", func(t *testing.T) {
+		const refusal = "the account with this e-mail address has a second factor; sign in with the password and the second factor"
+		for name, protect := range map[string]func(*awstest.CognitoUser){
+			"one":           func(user *awstest.CognitoUser) { user.Factors = []string{"SOFTWARE_TOKEN_MFA"} },
+			"one preferred": func(user *awstest.CognitoUser) { user.Preferred = "SOFTWARE_TOKEN_MFA" },
+			"several": func(user *awstest.CognitoUser) {
+				user.Factors, user.Preferred = []string{"EMAIL_OTP", "SOFTWARE_TOKEN_MFA"}, "EMAIL_OTP"
+			},
+			"one that we do not know": func(user *awstest.CognitoUser) { user.Factors = []string{"A_NEW_FACTOR"} },
+		} {
+			t.Run(name, func(t *testing.T) {
+				atApple := adaAtApple()
+				protect(&atApple)
+				cognito.SetUsers(ada(protect), atApple)
+				send(t, google, refusal)
+				send(t, apple, refusal)
+				linked(t, none)
+			})
+		}
+		t.Run("another's does not matter", func(t *testing.T) {
+			cognito.SetUsers(ada(nil), ada(func(user *awstest.CognitoUser) {
+				user.Username, user.Status, user.Attributes["email_verified"] = "squatter", "UNCONFIRMED", "false"
+				user.Factors = []string{"SOFTWARE_TOKEN_MFA"}
+			}))
+			send(t, google, "")
+			linked(t, map[string]string{googleIdentity: ada(nil).Username})
+		})
 	})
 
 	t.Run("a refusal says what to do", func(t *testing.T) {
 		for want, users := range map[string][]awstest.CognitoUser{
 			"the account with this e-mail address is disabled; ask support to enable it":                              {ada(func(user *awstest.CognitoUser) { user.Disabled = true })},
 			"the account with this e-mail address needs a new password first; set it, sign in with it, and try again": {ada(func(user *awstest.CognitoUser) { user.Status = "FORCE_CHANGE_PASSWORD" })},
-			"several accounts have this e-mail address; sign in the way you did before, or ask support":               {by("google_1"), by("signinwithapple_1")},
+			"several accounts have this e-mail address; sign in the way you did before, or ask support":               {ada(nil), ada(func(user *awstest.CognitoUser) { user.Username = "other" })},
 		} {
 			cognito.SetUsers(users...)
 			send(t, google, want)
@@ -209,7 +276,7 @@ func TestBootstrap(t *testing.T) {
 			send(t, changed(t, google, func(event *events.CognitoEventUserPoolsPreSignup) { event.UserName = "google_" + subject }), "")
 			want["Google_"+subject] = ada(nil).Username
 		}
-		send(t, apple, "the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
+		send(t, google, "the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
 		linked(t, want)
 	})
 
@@ -231,7 +298,7 @@ func TestBootstrap(t *testing.T) {
 			"knows no such": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
 			"objects":       {Status: http.StatusBadRequest, Code: "InvalidParameterException"},
 		} {
-			for _, action := range []string{"cognito-idp:ListUsers", "cognito-idp:AdminLinkProviderForUser"} {
+			for _, action := range []string{"cognito-idp:ListUsers", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"} {
 				t.Run(name+" in "+action, func(t *testing.T) {
 					cognito.SetUsers(ada(nil))
 					fault.Action = action
@@ -249,7 +316,7 @@ func TestBootstrap(t *testing.T) {
 	if processes := fn.Processes(); processes != 1 {
 		t.Errorf("%d processes, want 1\n%s", processes, fn.Logs())
 	}
-	for _, secret := range []string{"ada@example.com", "Lovelace", "104657891234567890123", "000123.", "00000000-0000-4000-8000-00000000aaaa", "example-secret-access-key"} {
+	for _, secret := range []string{"ada@example.com", "ada@icloud.com", "ada@gmail.com", "Lovelace", "104657891234567890123", "000123.", "00000000-0000-4000-8000-00000000aaaa", "example-secret-access-key"} {
 		if strings.Contains(fn.Logs(), secret) {
 			t.Errorf("the log has %q:\n%s", secret, fn.Logs())
 		}

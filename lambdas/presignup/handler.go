@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
 	"github.com/ashlar-cdk/ashlar/internal/signin"
+	"github.com/ashlar-cdk/ashlar/lambdas/presignup/contract"
 )
 
 // externalProvider is the source of the event that comes before the first social sign-in of somebody, and again for as
@@ -34,6 +35,7 @@ var (
 // users is the part of a user pool that finds users and links them. What the function may not do it cannot name.
 type users interface {
 	cognitoidentityprovider.ListUsersAPIClient
+	AdminGetUser(context.Context, *cognitoidentityprovider.AdminGetUserInput, ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminGetUserOutput, error)
 	AdminLinkProviderForUser(context.Context, *cognitoidentityprovider.AdminLinkProviderForUserInput, ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminLinkProviderForUserOutput, error)
 }
 
@@ -46,7 +48,7 @@ type handler struct {
 // Handle lets everybody sign up, and links who signs in by a provider for the first time to the user with the same
 // verified address. An error keeps Cognito from signing up a separate user, which nobody could ever link again.
 //
-// Nothing is refused for what others did: an address that is not verified, on whichever side, makes a separate user.
+// Nothing is refused for what others did: an address that is not proved, on whichever side, makes a separate user.
 func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPoolsPreSignup) (events.CognitoEventUserPoolsPreSignup, error) {
 	if event.TriggerSource != externalProvider {
 		return event, nil
@@ -55,6 +57,10 @@ func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPools
 	email := event.Request.UserAttributes["email"]
 	if !trusted || event.Request.UserAttributes["email_verified"] != "true" || !signin.LinkableEmail(email) {
 		h.logger.InfoContext(ctx, "a separate user: the address is not verified, or not one to compare", "provider", identity.Provider)
+		return event, nil
+	}
+	if !identity.Authoritative(email, event.Request.UserAttributes[contract.HostedDomain]) {
+		h.logger.InfoContext(ctx, "a separate user: the provider is not authoritative for the address", "provider", identity.Provider)
 		return event, nil
 	}
 	if deadline, ok := ctx.Deadline(); ok {
@@ -72,7 +78,7 @@ func (h *handler) link(ctx context.Context, pool string, identity signin.Identit
 		h.logger.ErrorContext(ctx, "cannot look for users", "provider", identity.Provider, "error", err.Error())
 		return errUnavailable
 	}
-	destination, known, err := signin.Destination(identity, email, found)
+	destination, known, err := signin.Destination(email, found)
 	if err != nil {
 		h.logger.WarnContext(ctx, "refused", "provider", identity.Provider, "error", err.Error())
 		return err
@@ -81,9 +87,18 @@ func (h *handler) link(ctx context.Context, pool string, identity signin.Identit
 		h.logger.InfoContext(ctx, "a new user", "provider", identity.Provider)
 		return nil
 	}
+	secondFactor, err := h.hasSecondFactor(ctx, pool, destination)
+	if err != nil {
+		h.logger.ErrorContext(ctx, "cannot ask for the second factor", "provider", identity.Provider, "error", err.Error())
+		return errUnavailable
+	}
+	if secondFactor {
+		h.logger.WarnContext(ctx, "refused", "provider", identity.Provider, "error", signin.ErrSecondFactor.Error())
+		return signin.ErrSecondFactor
+	}
 	_, err = h.users.AdminLinkProviderForUser(ctx, &cognitoidentityprovider.AdminLinkProviderForUserInput{
 		UserPoolId:      &pool,
-		DestinationUser: identifier(destination),
+		DestinationUser: &types.ProviderUserIdentifierType{ProviderName: aws.String("Cognito"), ProviderAttributeValue: &destination.Name},
 		SourceUser: &types.ProviderUserIdentifierType{
 			ProviderName: &identity.Provider, ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: &identity.UserID,
 		},
@@ -121,6 +136,16 @@ func (h *handler) find(ctx context.Context, pool, email string) ([]signin.User, 
 	return found, nil
 }
 
+// hasSecondFactor tells whether user has set up a second factor. Cognito asks none of who signs in by a provider ("Adding
+// MFA to a user pool" in the Amazon Cognito Developer Guide), so that a link would be a way around it.
+func (h *handler) hasSecondFactor(ctx context.Context, pool string, user signin.User) (bool, error) {
+	got, err := h.users.AdminGetUser(ctx, &cognitoidentityprovider.AdminGetUserInput{UserPoolId: &pool, Username: &user.Name})
+	if err != nil {
+		return false, err
+	}
+	return len(got.UserMFASettingList) > 0 || aws.ToString(got.PreferredMfaSetting) != "", nil
+}
+
 func asUser(listed types.UserType) signin.User {
 	user := signin.User{Name: aws.ToString(listed.Username), Enabled: listed.Enabled, Status: string(listed.UserStatus)}
 	for _, attribute := range listed.Attributes {
@@ -132,17 +157,6 @@ func asUser(listed types.UserType) signin.User {
 		}
 	}
 	return user
-}
-
-// identifier names a user as the destination of a link: one who came by a provider by what that provider calls him or
-// her.
-func identifier(user signin.User) *types.ProviderUserIdentifierType {
-	if user.Status == signin.StatusExternalProvider {
-		if identity, ok := signin.ParseUserName(user.Name); ok {
-			return &types.ProviderUserIdentifierType{ProviderName: &identity.Provider, ProviderAttributeValue: &identity.UserID}
-		}
-	}
-	return &types.ProviderUserIdentifierType{ProviderName: aws.String("Cognito"), ProviderAttributeValue: &user.Name}
 }
 
 // alreadyLinked tells whether err says that the link is there, as it does when Cognito called the function twice. The

@@ -13,11 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ashlar-cdk/ashlar/internal/signin"
 )
 
 // fakeUsers is a user pool as functions.
 type fakeUsers struct {
 	list func(context.Context, *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error)
+	get  func(*cognitoidentityprovider.AdminGetUserInput) (*cognitoidentityprovider.AdminGetUserOutput, error)
 	link func(*cognitoidentityprovider.AdminLinkProviderForUserInput) error
 }
 
@@ -25,15 +28,19 @@ func (f fakeUsers) ListUsers(ctx context.Context, input *cognitoidentityprovider
 	return f.list(ctx, input)
 }
 
+func (f fakeUsers) AdminGetUser(_ context.Context, input *cognitoidentityprovider.AdminGetUserInput, _ ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminGetUserOutput, error) {
+	return f.get(input)
+}
+
 func (f fakeUsers) AdminLinkProviderForUser(_ context.Context, input *cognitoidentityprovider.AdminLinkProviderForUserInput, _ ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminLinkProviderForUserOutput, error) {
 	return &cognitoidentityprovider.AdminLinkProviderForUserOutput{}, f.link(input)
 }
 
-// byGoogle is somebody's first sign-in by Google.
+// byGoogle is the first sign-in by Google of somebody whose organisation has its addresses there.
 func byGoogle() events.CognitoEventUserPoolsPreSignup {
 	event := events.CognitoEventUserPoolsPreSignup{}
 	event.TriggerSource, event.UserPoolID, event.UserName = "PreSignUp_ExternalProvider", pool, "google_1234"
-	event.Request.UserAttributes = map[string]string{"email": "Ada@example.com", "email_verified": "true"}
+	event.Request.UserAttributes = map[string]string{"email": "Ada@example.com", "email_verified": "true", "custom:hd": "example.com"}
 	return event
 }
 
@@ -44,43 +51,39 @@ func listed(name string, status types.UserStatusType) types.UserType {
 }
 
 func TestWhatCognitoIsAsked(t *testing.T) {
-	for name, test := range map[string]struct {
-		user types.UserType
-		want *types.ProviderUserIdentifierType
-	}{
-		"for who signed up":     {listed("name", types.UserStatusTypeConfirmed), &types.ProviderUserIdentifierType{ProviderName: aws.String("Cognito"), ProviderAttributeValue: aws.String("name")}},
-		"for who came by Apple": {listed("signinwithapple_1.a", types.UserStatusTypeExternalProvider), &types.ProviderUserIdentifierType{ProviderName: aws.String("SignInWithApple"), ProviderAttributeValue: aws.String("1.a")}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var asked []*cognitoidentityprovider.AdminLinkProviderForUserInput
-			h := &handler{logger: slog.New(slog.DiscardHandler), users: fakeUsers{
-				list: func(_ context.Context, input *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error) {
-					if *input.UserPoolId != pool || *input.Filter != `email = "Ada@example.com"` {
-						t.Errorf("searched %s for %s", *input.UserPoolId, *input.Filter)
-					}
-					return &cognitoidentityprovider.ListUsersOutput{Users: []types.UserType{test.user}}, nil
-				},
-				link: func(input *cognitoidentityprovider.AdminLinkProviderForUserInput) error {
-					asked = append(asked, input)
-					return nil
-				},
-			}}
-			event := byGoogle()
-			answer, err := h.Handle(t.Context(), event)
-			if diff := cmp.Diff(event, answer); diff != "" || err != nil {
-				t.Errorf("answer %v (-event +answer):\n%s", err, diff)
+	var asked []*cognitoidentityprovider.AdminLinkProviderForUserInput
+	h := &handler{logger: slog.New(slog.DiscardHandler), users: fakeUsers{
+		list: func(_ context.Context, input *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error) {
+			if *input.UserPoolId != pool || *input.Filter != `email = "Ada@example.com"` {
+				t.Errorf("searched %s for %s", *input.UserPoolId, *input.Filter)
 			}
-			want := []*cognitoidentityprovider.AdminLinkProviderForUserInput{{
-				UserPoolId:      aws.String(pool),
-				DestinationUser: test.want,
-				SourceUser: &types.ProviderUserIdentifierType{
-					ProviderName: aws.String("Google"), ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: aws.String("1234"),
-				},
-			}}
-			if diff := cmp.Diff(want, asked, cmpopts.IgnoreUnexported(cognitoidentityprovider.AdminLinkProviderForUserInput{}, types.ProviderUserIdentifierType{})); diff != "" {
-				t.Errorf("asked for (-want +got):\n%s", diff)
+			return &cognitoidentityprovider.ListUsersOutput{Users: []types.UserType{listed("name", types.UserStatusTypeConfirmed)}}, nil
+		},
+		get: func(input *cognitoidentityprovider.AdminGetUserInput) (*cognitoidentityprovider.AdminGetUserOutput, error) {
+			if *input.UserPoolId != pool || *input.Username != "name" {
+				t.Errorf("asked %s for the factors of %s", *input.UserPoolId, *input.Username)
 			}
-		})
+			return &cognitoidentityprovider.AdminGetUserOutput{}, nil
+		},
+		link: func(input *cognitoidentityprovider.AdminLinkProviderForUserInput) error {
+			asked = append(asked, input)
+			return nil
+		},
+	}}
+	event := byGoogle()
+	answer, err := h.Handle(t.Context(), event)
+	if diff := cmp.Diff(event, answer); diff != "" || err != nil {
+		t.Errorf("answer %v (-event +answer):\n%s", err, diff)
+	}
+	want := []*cognitoidentityprovider.AdminLinkProviderForUserInput{{
+		UserPoolId:      aws.String(pool),
+		DestinationUser: &types.ProviderUserIdentifierType{ProviderName: aws.String("Cognito"), ProviderAttributeValue: aws.String("name")},
+		SourceUser: &types.ProviderUserIdentifierType{
+			ProviderName: aws.String("Google"), ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: aws.String("1234"),
+		},
+	}}
+	if diff := cmp.Diff(want, asked, cmpopts.IgnoreUnexported(cognitoidentityprovider.AdminLinkProviderForUserInput{}, types.ProviderUserIdentifierType{})); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
 	}
 }
 
@@ -92,6 +95,9 @@ func TestWhoIsNotLinkedIsNotLookedFor(t *testing.T) {
 		"another provider":          func(event *events.CognitoEventUserPoolsPreSignup) { event.UserName = "facebook_1234" },
 		"an unverified address": func(event *events.CognitoEventUserPoolsPreSignup) {
 			event.Request.UserAttributes["email_verified"] = "false"
+		},
+		"an address that is not Google's": func(event *events.CognitoEventUserPoolsPreSignup) {
+			delete(event.Request.UserAttributes, "custom:hd")
 		},
 		"an address with a quote": func(event *events.CognitoEventUserPoolsPreSignup) { event.Request.UserAttributes["email"] = `"a"@b.c` },
 		"no attributes":           func(event *events.CognitoEventUserPoolsPreSignup) { event.Request.UserAttributes = nil },
@@ -121,12 +127,15 @@ func TestCognitoHasLessTimeThanTheFunction(t *testing.T) {
 	}
 }
 
-// FuzzHandle holds that nobody is linked but by a provider of ours that has verified a plain address.
+// FuzzHandle holds that nobody is linked but by a provider of ours that has verified a plain address and is
+// authoritative for it, and only to a user without a second factor.
 func FuzzHandle(f *testing.F) {
-	f.Add("PreSignUp_ExternalProvider", "google_1", "ada@example.com", "true")
-	f.Add("PreSignUp_SignUp", "google_1", "ada@example.com", "true")
-	f.Add("PreSignUp_ExternalProvider", "facebook_1", `ada" or sub ^= "`, "TRUE")
-	f.Fuzz(func(t *testing.T, source, userName, email, verified string) {
+	f.Add("PreSignUp_ExternalProvider", "google_1", "ada@example.com", "true", "example.com", "")
+	f.Add("PreSignUp_ExternalProvider", "google_1", "ada@example.com", "true", "attacker.example", "")
+	f.Add("PreSignUp_ExternalProvider", "signinwithapple_1", "ada@icloud.com", "true", "", "SOFTWARE_TOKEN_MFA")
+	f.Add("PreSignUp_SignUp", "google_1", "ada@example.com", "true", "example.com", "")
+	f.Add("PreSignUp_ExternalProvider", "facebook_1", `ada" or sub ^= "`, "TRUE", "", "")
+	f.Fuzz(func(t *testing.T, source, userName, email, verified, hostedDomain, factor string) {
 		linked := false
 		h := &handler{logger: slog.New(slog.DiscardHandler), users: fakeUsers{
 			list: func(_ context.Context, input *cognitoidentityprovider.ListUsersInput) (*cognitoidentityprovider.ListUsersOutput, error) {
@@ -137,16 +146,20 @@ func FuzzHandle(f *testing.F) {
 				user.Attributes[1].Value = &email
 				return &cognitoidentityprovider.ListUsersOutput{Users: []types.UserType{user}}, nil
 			},
+			get: func(*cognitoidentityprovider.AdminGetUserInput) (*cognitoidentityprovider.AdminGetUserOutput, error) {
+				return &cognitoidentityprovider.AdminGetUserOutput{PreferredMfaSetting: &factor}, nil
+			},
 			link: func(*cognitoidentityprovider.AdminLinkProviderForUserInput) error { linked = true; return nil },
 		}}
 		event := byGoogle()
 		event.TriggerSource, event.UserName = source, userName
-		event.Request.UserAttributes = map[string]string{"email": email, "email_verified": verified}
-		if _, err := h.Handle(t.Context(), event); err != nil {
+		event.Request.UserAttributes = map[string]string{"email": email, "email_verified": verified, "custom:hd": hostedDomain}
+		if _, err := h.Handle(t.Context(), event); err != nil && (factor == "" || !errors.Is(err, signin.ErrSecondFactor)) {
 			t.Errorf("error %v", err)
 		}
-		if linked && (source != "PreSignUp_ExternalProvider" || verified != "true") {
-			t.Errorf("%q, verified %q, was linked by %q", userName, verified, source)
+		identity, trusted := signin.ParseUserName(userName)
+		if linked && (source != "PreSignUp_ExternalProvider" || verified != "true" || factor != "" || !trusted || !identity.Authoritative(email, hostedDomain)) {
+			t.Errorf("%q, of %q (%q) at %q, was linked by %q to a user with the factor %q", userName, email, verified, hostedDomain, source, factor)
 		}
 	})
 }
