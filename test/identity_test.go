@@ -143,9 +143,9 @@ func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
 // TestClientsMayWriteWhatGoogleIsMappedTo: Cognito fails the sign-in otherwise.
 func TestClientsMayWriteWhatGoogleIsMappedTo(t *testing.T) {
 	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		attributes := []any{map[string]any{"Name": "email", "Mutable": true, "Required": true}}
-		if environment.GoogleClientID != "" {
-			attributes = append(attributes, map[string]any{"Name": "hd", "AttributeDataType": "String", "Mutable": true})
+		attributes := []any{
+			map[string]any{"Name": "email", "Mutable": true, "Required": true},
+			map[string]any{"Name": "hd", "AttributeDataType": "String", "Mutable": true},
 		}
 		want(t, only(t, stack, "AWS::Cognito::UserPool", ""), attributes, "Schema")
 		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {

@@ -34,8 +34,7 @@ type Props struct {
 	MobileCallbackURLs, MobileLogoutURLs []string
 
 	// Sign-in by Google: an OAuth client of type "Web application", and the name of the secret in Secrets Manager
-	// that holds its client secret and nothing else. Default: none. The user pool gets a custom attribute with it, which
-	// Cognito never removes again: once deployed, CloudFormation refuses props without Google.
+	// that holds its client secret and nothing else. Default: none.
 	GoogleClientID, GoogleSecretName string
 	// Sign in with Apple: a Services ID of a team, a key of the team by its id, and the name of the secret in Secrets
 	// Manager that holds the private key and nothing else. Default: none.
@@ -130,7 +129,12 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		StandardAttributes: &awscognito.StandardAttributes{
 			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
 		},
-		CustomAttributes: customAttributes(props),
+		// Google's organisation, without which nobody can tell whether Google is authoritative for an address. It has to be
+		// mutable, since Cognito writes mapped attributes at each sign-in. Every pool has it, also without Google: Cognito
+		// never removes an attribute, and CloudFormation would fail to.
+		CustomAttributes: &map[string]awscognito.ICustomAttribute{
+			strings.TrimPrefix(presignupfn.HostedDomain, "custom:"): awscognito.NewStringAttribute(&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)}),
+		},
 		// Length is what makes a password strong; composition rules make it forgettable: NIST SP 800-63B, 5.1.1.2.
 		PasswordPolicy: &awscognito.PasswordPolicy{
 			MinLength:            jsii.Number(12),
@@ -149,17 +153,6 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		DeletionProtection: jsii.Bool(!props.Disposable),
 		RemovalPolicy:      removalPolicy(props),
 	})
-}
-
-// customAttributes are those that Google needs: its organisation's domain, without which nobody can tell whether Google
-// is authoritative for an address. Cognito adds an attribute to a pool that is there, and can neither change nor remove
-// it afterwards. It has to be mutable: Cognito writes mapped attributes at each sign-in.
-func customAttributes(props Props) *map[string]awscognito.ICustomAttribute {
-	if props.GoogleClientID == "" {
-		return nil
-	}
-	name := strings.TrimPrefix(presignupfn.HostedDomain, "custom:")
-	return &map[string]awscognito.ICustomAttribute{name: awscognito.NewStringAttribute(&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)})}
 }
 
 // writeAttributes are what clients may write: all that there is. Cognito fails the sign-in where a client may not write
