@@ -311,7 +311,6 @@ func TestAnIdentityByDefault(t *testing.T) {
 		t.Errorf("there are %d identity providers, want none", len(providers))
 	}
 	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ACTIVE", "DeletionProtection")
-	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), []any{map[string]any{"Name": "email", "Mutable": true, "Required": true}}, "Schema")
 	for resourceType, policy := range map[string]string{"AWS::Cognito::UserPool": "Retain", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate"} {
 		if kept := only(t, stack, resourceType, ""); kept.DeletionPolicy != policy {
 			t.Errorf("%s: on deletion %s, want %s", kept.ID, kept.DeletionPolicy, policy)
