@@ -11,26 +11,19 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
-const (
-	// maxBody holds the longest post in any encoding: 20,000 characters of 12 bytes, as JSON may escape them.
-	maxBody = 256 << 10
-
-	// answerMargin is what a handler leaves of the function's time: enough to roll back, log and answer on a share of a
-	// CPU. A client is then told to try again, where a function that hit its own deadline is killed and leaves the
-	// gateway to say that something went wrong.
-	answerMargin = time.Second
-)
+// maxBody holds the longest post in any encoding: 20,000 characters of 12 bytes, as JSON may escape them.
+const maxBody = 256 << 10
 
 // Settings are those of every function of the API. The stack fills them.
 type Settings struct {
@@ -103,11 +96,8 @@ func (h *Handler[S]) serve(ctx context.Context, request events.APIGatewayProxyRe
 			err = fmt.Errorf("panic: %v\n%s", reason, debug.Stack())
 		}
 	}()
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
-		defer cancel()
-	}
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
 	route, err := h.route(request)
 	if err != nil {
 		return nil, err

@@ -4,21 +4,17 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 )
 
 // confirmSignUp is the source of the event that comes once somebody has become a user. The trigger's other source is a
 // user who has set a new password.
 const confirmSignUp = "PostConfirmation_ConfirmSignUp"
-
-// answerMargin is what the store leaves of the function's time. Cognito waits 5 seconds and then calls again; a user
-// whose sign-up is over should not wait for that.
-const answerMargin = time.Second
 
 // nameless is the display name of a user who has told nobody a name.
 const nameless = "New user"
@@ -42,11 +38,8 @@ func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPools
 	if event.TriggerSource != confirmSignUp {
 		return event, nil
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
-		defer cancel()
-	}
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
 	attributes := event.Request.UserAttributes
 	p := profile.Profile{Subject: attributes["sub"], DisplayName: displayName(attributes)}
 	err := p.Validate()

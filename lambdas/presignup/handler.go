@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/signin"
 	"github.com/ashlar-cdk/ashlar/lambdas/presignup/contract"
 )
@@ -20,10 +20,6 @@ import (
 // externalProvider is the source of the event that comes before the first social sign-in of somebody, and again for as
 // long as it fails. It never comes for an identity that is linked or has a user of its own.
 const externalProvider = "PreSignUp_ExternalProvider"
-
-// answerMargin is what Cognito's calls leave of the function's time, so that the user is told to try again before Cognito
-// gives up on the function: it waits 5 seconds and then calls again.
-const answerMargin = time.Second
 
 // What people are told besides the domain's refusals, in the middle of Cognito's own sentence: "PreSignUp failed with
 // error …".
@@ -63,11 +59,8 @@ func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPools
 		h.logger.InfoContext(ctx, "a separate user: the provider is not authoritative for the address", "provider", identity.Provider)
 		return event, nil
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
-		defer cancel()
-	}
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
 	return event, h.link(ctx, event.UserPoolID, identity, email)
 }
 
