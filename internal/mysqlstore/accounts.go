@@ -22,7 +22,7 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 }
 
 // Delete removes all that a user has: posts with the comments on them, comments on posts of others, the list of
-// changes, and the profile. From its beginning the user can change nothing any more, whatever becomes of the rest: it
+// changes, and the profile. From its beginning the user can write nothing any more, whatever becomes of the rest: it
 // goes in many short transactions, and what does not fit into ctx's time is done by the next call, as
 // [retry.ErrLater] asks for. What is left in the end is the subject and the time, so that tokens which outlive
 // the account open no new one.
@@ -75,7 +75,7 @@ func (s *Accounts) eachUUID(ctx context.Context, first, subject string, work fun
 			return err
 		}
 		err = mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error { return work(tx, id) })
-		if err != nil && !errors.Is(err, posts.ErrNotFound) { // somebody else has deleted the post meanwhile
+		if err != nil && !errors.Is(err, posts.ErrNotFound) { // the post went meanwhile, with others or with an unheard commit
 			return err
 		}
 	}

@@ -127,28 +127,14 @@ func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uui
 
 // DeleteComment removes a comment of the author's. A comment of somebody else is not found.
 func (s *Posts) DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error {
+	found := false
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
-		owner, err := lockPost(ctx, tx, postID)
-		if err != nil {
-			return err
+		err := deleteComment(ctx, tx, author, postID, id)
+		if found && errors.Is(err, posts.ErrNotFound) {
+			return nil // as in Delete
 		}
-		accounts, err := lockAccounts(ctx, tx, author, owner)
-		if err != nil {
-			return err
-		}
-		if err := accounts.refuseDeleted(author); err != nil {
-			return err
-		}
-		if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
-			return err
-		}
-		if err := deleteComments(ctx, tx, []uuid.UUID{id}); err != nil {
-			return err
-		}
-		if err := accounts.record(ctx, tx, author, changes.Comment, id); err != nil {
-			return err
-		}
-		return addComments(ctx, tx, accounts, owner, postID, -1)
+		found = found || err == nil
+		return err
 	})
 	return failed("delete comment", err)
 }

@@ -53,6 +53,31 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 	return true, accounts.record(ctx, tx, author, changes.Post, id)
 }
 
+// deleteComment deletes a comment of the author's, whose account must not be deleted.
+func deleteComment(ctx context.Context, tx *sql.Tx, author string, postID, id uuid.UUID) error {
+	owner, err := lockPost(ctx, tx, postID)
+	if err != nil {
+		return err
+	}
+	accounts, err := lockAccounts(ctx, tx, author, owner)
+	if err != nil {
+		return err
+	}
+	if err := accounts.refuseDeleted(author); err != nil {
+		return err
+	}
+	if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
+		return err
+	}
+	if err := deleteComments(ctx, tx, []uuid.UUID{id}); err != nil {
+		return err
+	}
+	if err := accounts.record(ctx, tx, author, changes.Comment, id); err != nil {
+		return err
+	}
+	return addComments(ctx, tx, accounts, owner, postID, -1)
+}
+
 // deleteCommentsOf deletes a batch of the author's comments on a post of another's, as part of the author's account.
 func deleteCommentsOf(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID) error {
 	owner, err := lockPost(ctx, tx, postID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -219,6 +220,53 @@ func TestADeletionSurvives(t *testing.T) {
 	}
 }
 
+func TestADeletionTakesAllThatIsMoreThanOneStatementDeletes(t *testing.T) {
+	s := open(t)
+	s.signUp(t, "ada", "bob")
+	post := s.post(t, "bob")
+	insert := func(table, row string, n int) { // past the stores, which would take their time
+		t.Helper()
+		var rows []string
+		for i := range n {
+			rows = append(rows, fmt.Sprintf(row, i))
+		}
+		if _, err := s.server.Admin.Exec("INSERT INTO " + s.database.Name + "." + table + " VALUES " + strings.Join(rows, ", ")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert("changes", "('ada', UNHEX('01%030x'), 'post', 1)", mysqlstore.ChangesAtOnce+1)
+	insert("comments", fmt.Sprintf("(UNHEX('%x'), UNHEX('02%%030x'), 'ada', NULL, 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", post.ID[:]), mysqlstore.Batch+1)
+	if _, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?", mysqlstore.Batch+1); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, s.accounts.Delete(t.Context(), "ada"))
+	checkGone(t, s, "ada", newClient("bob"))
+}
+
+func TestADeletionPassesOverAPostThatItsAuthorDeletesMeanwhile(t *testing.T) {
+	s := open(t)
+	if s.server.Embedded() {
+		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
+	}
+	s.signUp(t, "ada", "bob")
+	post := s.post(t, "bob")
+	s.comment(t, "ada", post.ID)
+	author := must(s.server.Admin.Begin())(t)
+	for _, rows := range []string{"comments WHERE post_id = ?", "posts WHERE id = ?"} {
+		if _, err := author.Exec("DELETE FROM "+s.database.Name+"."+rows, post.ID[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deleted := make(chan error)
+	go func() { deleted <- s.accounts.Delete(t.Context(), "ada") }()
+	s.awaitWaiting(t, 1) // it has found the comment, and wants the post
+	ok(t, author.Commit())
+	if err := <-deleted; err != nil {
+		t.Error(err)
+	}
+	checkGone(t, s, "ada")
+}
+
 func TestNobodyCommentsOnAPostThatIsAboutToGo(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
@@ -273,16 +321,21 @@ func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
 			}
 		})
 	}
-	waiting := "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_row_lock_current_waits'"
-	n := 0
-	for deadline := time.Now().Add(10 * time.Second); n < len(writes) && time.Now().Before(deadline); {
-		ok(t, s.server.Admin.QueryRow(waiting).Scan(&n))
-	}
-	if n < len(writes) {
-		t.Errorf("%d of %d writes wait for the account", n, len(writes))
-	}
+	s.awaitWaiting(t, len(writes))
 	ok(t, mark.Commit())
 	running.Wait()
+}
+
+// awaitWaiting returns when n transactions wait for rows.
+func (s *stores) awaitWaiting(t *testing.T, n int) {
+	t.Helper()
+	waiting := 0
+	for deadline := time.Now().Add(10 * time.Second); waiting < n && time.Now().Before(deadline); {
+		ok(t, s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_row_lock_current_waits'").Scan(&waiting))
+	}
+	if waiting < n {
+		t.Errorf("%d of %d transactions wait", waiting, n)
+	}
 }
 
 // TestNothingWrittenDuringTheDeletionSurvivesIt has the user and others write on and on until they are refused.

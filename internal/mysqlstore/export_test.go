@@ -1,7 +1,10 @@
 package mysqlstore
 
-// Batch is how many comments one transaction deletes.
-const Batch = batch
+// How many comments one transaction deletes, and how many changes one statement.
+const (
+	Batch         = batch
+	ChangesAtOnce = changesAtOnce
+)
 
 // The statements that read or delete more than one row, or find the first of many.
 const (

@@ -13,8 +13,8 @@ import (
 )
 
 // Posts keeps posts and comments in the tables of these names. What is read comes from a replica, so it may be some
-// seconds old. The drafts it is given must be clean. Users whose account is deleted can change nothing any more: they
-// get [account.ErrDeleted].
+// seconds old. The drafts it is given must be clean. Users whose account is deleted get
+// [account.ErrDeleted] for all that they would change, but by Delete: what it removes, the account's deletion does too.
 type Posts struct {
 	databases *mysqlconn.Databases
 }
@@ -124,10 +124,15 @@ func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft p
 // comments goes in several transactions: what does not fit into ctx's time is done by the next call, and until then the
 // post is there, with the comments that are left.
 func (s *Posts) Delete(ctx context.Context, author string, id uuid.UUID) error {
+	found := false
 	for {
 		var gone bool
 		err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) (err error) {
 			gone, err = deletePost(ctx, tx, author, id)
+			if found && errors.Is(err, posts.ErrNotFound) {
+				gone, err = true, nil // with an earlier try, whose commit nobody heard of
+			}
+			found = found || err == nil
 			return err
 		})
 		if gone || err != nil {

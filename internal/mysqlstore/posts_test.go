@@ -411,6 +411,59 @@ func TestPostsAreWrittenInSpiteOf(t *testing.T) {
 	}
 }
 
+// TestWhatIsCommittedUnheardIsDoneOnce breaks the connection in place of the answer to the commit, so that all is done
+// again, from the start.
+func TestWhatIsCommittedUnheardIsDoneOnce(t *testing.T) {
+	s := open(t)
+	for name, test := range map[string]struct {
+		table           string // whose number of rows the commit changes
+		work            func(author string, post, comment uuid.UUID) error
+		posts, comments int // there are afterwards, of one each
+	}{
+		"create post": {"posts", func(author string, _, _ uuid.UUID) error {
+			_, err := s.posts.Create(t.Context(), author, "", draft)
+			return err
+		}, 2, 1},
+		"create post by key": {"posts", func(author string, _, _ uuid.UUID) error {
+			_, err := s.posts.Create(t.Context(), author, "key", draft)
+			return err
+		}, 2, 1},
+		"delete post": {"posts", func(author string, post, _ uuid.UUID) error {
+			return s.posts.Delete(t.Context(), author, post)
+		}, 0, 0},
+		"create comment": {"comments", func(author string, post, _ uuid.UUID) error {
+			_, err := s.posts.CreateComment(t.Context(), author, "", post, "x")
+			return err
+		}, 1, 2},
+		"create comment by key": {"comments", func(author string, post, _ uuid.UUID) error {
+			_, err := s.posts.CreateComment(t.Context(), author, "key", post, "x")
+			return err
+		}, 1, 2},
+		"delete comment": {"comments", func(author string, post, comment uuid.UUID) error {
+			return s.posts.DeleteComment(t.Context(), author, post, comment)
+		}, 1, 0},
+		"delete account": {"posts", func(author string, _, _ uuid.UUID) error {
+			return s.accounts.Delete(t.Context(), author)
+		}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			author := strings.ReplaceAll(name, " ", "-")
+			s.signUp(t, author)
+			post := s.post(t, author)
+			comment := s.comment(t, author, post.ID)
+			s.database.LoseCommit(t, test.table)
+			if err := test.work(author, post.ID, comment.ID); err != nil {
+				t.Error(err)
+			}
+			posts, comments := s.count(t, "posts", "author = ?", author), s.count(t, "comments", "author = ?", author)
+			if posts != test.posts || comments != test.comments {
+				t.Errorf("%d posts and %d comments, want %d and %d", posts, comments, test.posts, test.comments)
+			}
+			s.checkCounts(t)
+		})
+	}
+}
+
 func TestPostsOfADatabaseThatIsDownAreUnavailable(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada")

@@ -146,6 +146,41 @@ func (d *Database) LockTimeout(t testing.TB, table, column, value string) {
 	})
 }
 
+// LoseCommit makes the next commit that adds rows to the table, or takes some away, one that nobody hears of: it is
+// carried out, and the connection breaks in place of the answer. It does not read the answers, which are encrypted:
+// each is held back until Admin, who sees what is committed, has counted the rows.
+func (d *Database) LoseCommit(t testing.TB, table string) {
+	t.Helper()
+	rows := func() (n int, err error) {
+		err = d.server.Admin.QueryRow("SELECT COUNT(*) FROM " + d.Name + "." + table).Scan(&n)
+		return n, err
+	}
+	before, err := rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := false
+	relay := d.server.relay
+	relay.mu.Lock()
+	defer relay.mu.Unlock()
+	relay.lose = func() bool { // on the relay's goroutine
+		now, err := rows()
+		if err != nil {
+			t.Errorf("LoseCommit: %v", err)
+		}
+		lost = err == nil && now != before
+		return lost
+	}
+	t.Cleanup(func() {
+		relay.mu.Lock()
+		defer relay.mu.Unlock()
+		relay.lose = nil
+		if !lost {
+			t.Errorf("LoseCommit: nobody commits another number of rows in %s", table)
+		}
+	})
+}
+
 // inject answers the next write of the user to the table with an error.
 func (d *Database) inject(t testing.TB, table string, answer *mysql.SQLError) {
 	t.Helper()

@@ -17,7 +17,8 @@ type relay struct {
 	silent   bool         // accepts, and passes nothing on
 	closed   bool
 	count    int
-	arrived  func() // called before the next connection is passed on, once
+	arrived  func()      // called before the next connection is passed on, once
+	lose     func() bool // asked for each answer of the server: whether it is lost, and the connection with it; once
 	pairs    map[*pair]bool
 	running  sync.WaitGroup
 }
@@ -105,6 +106,9 @@ func (r *relay) pass(p *pair, from, to *net.TCPConn) {
 			r.changed.Wait()
 		}
 		r.mu.Unlock()
+		if from == p.server && r.loses() {
+			break
+		}
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				break
@@ -119,6 +123,17 @@ func (r *relay) pass(p *pair, from, to *net.TCPConn) {
 	r.mu.Lock()
 	delete(r.pairs, p)
 	r.mu.Unlock()
+}
+
+// loses tells whether what the server has just sent is lost.
+func (r *relay) loses() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lose == nil || !r.lose() {
+		return false
+	}
+	r.lose = nil
+	return true
 }
 
 // refuse closes the listener and all connections. The caller holds r.mu.
