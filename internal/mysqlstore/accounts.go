@@ -75,7 +75,8 @@ func (s *Accounts) eachUUID(ctx context.Context, first, subject string, work fun
 			return err
 		}
 		err = mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error { return work(tx, id) })
-		if err != nil && !errors.Is(err, posts.ErrNotFound) { // the post went meanwhile, with others or with an unheard commit
+		// The post may have gone meanwhile, by somebody else or by an earlier try whose commit nobody heard of.
+		if err != nil && !errors.Is(err, posts.ErrNotFound) {
 			return err
 		}
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // Posts keeps posts and comments in the tables of these names. What is read comes from a replica, so it may be some
-// seconds old. The drafts it is given must be clean. Users whose account is deleted get
-// [account.ErrDeleted] for all that they would change, but by Delete: what it removes, the account's deletion does too.
+// seconds old. The drafts it is given must be clean. Users whose account is deleted get [account.ErrDeleted] for all
+// that they would change, but may still Delete a post: the end of the account does so too.
 type Posts struct {
 	databases *mysqlconn.Databases
 }
