@@ -151,7 +151,7 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		// Lite has no managed login: "User pool feature plans" in the Amazon Cognito Developer Guide.
 		FeaturePlan:        awscognito.FeaturePlan_ESSENTIALS,
 		DeletionProtection: jsii.Bool(!props.Disposable),
-		RemovalPolicy:      removalPolicy(props),
+		RemovalPolicy:      props.removalPolicy(awscdk.RemovalPolicy_RETAIN),
 	})
 }
 
@@ -316,11 +316,7 @@ func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awsc
 		AllowClassicFlow:               jsii.Bool(false),
 		CognitoIdentityProviders:       &clients,
 	})
-	removalPolicy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if props.Disposable {
-		removalPolicy = awscdk.RemovalPolicy_DESTROY
-	}
-	pool.ApplyRemovalPolicy(removalPolicy, nil)
+	pool.ApplyRemovalPolicy(props.removalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE), nil)
 	return pool
 }
 
@@ -340,11 +336,12 @@ func (i *Identity) newSignedInRole(scope constructs.Construct) awsiam.Role {
 	return role
 }
 
-func removalPolicy(props Props) awscdk.RemovalPolicy {
-	if props.Disposable {
+// removalPolicy is how users are kept, unless they are disposable.
+func (p Props) removalPolicy(kept awscdk.RemovalPolicy) awscdk.RemovalPolicy {
+	if p.Disposable {
 		return awscdk.RemovalPolicy_DESTROY
 	}
-	return awscdk.RemovalPolicy_RETAIN
+	return kept
 }
 
 func (p Props) withDefaults() Props {

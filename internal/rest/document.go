@@ -32,10 +32,14 @@ func NewDocument(title, version, description string) *Document {
 func Add[S Service](document *Document, table Table[S]) {
 	var service S
 	table.register(document.api, service)
-	schemas := document.api.OpenAPI().Components.Schemas
+}
+
+// open lets answers have more than their clients know of. Requests stay as strict as the handlers are.
+func (d *Document) open() {
+	schemas := d.api.OpenAPI().Components.Schemas
 	requests := map[string]bool{}
-	for _, item := range document.api.OpenAPI().Paths {
-		for _, operation := range []*huma.Operation{item.Post, item.Put} {
+	for _, item := range d.api.OpenAPI().Paths {
+		for _, operation := range []*huma.Operation{item.Post, item.Put, item.Patch, item.Delete} {
 			if operation != nil && operation.RequestBody != nil {
 				mark(requests, schemas, operation.RequestBody.Content[contentType].Schema)
 			}
@@ -43,7 +47,7 @@ func Add[S Service](document *Document, table Table[S]) {
 	}
 	for name, schema := range schemas.Map() {
 		if !requests[name] {
-			schema.AdditionalProperties = nil // an answer may have more than its client knows of
+			schema.AdditionalProperties = nil
 		}
 	}
 }
@@ -64,6 +68,7 @@ func mark(requests map[string]bool, schemas huma.Registry, schema *huma.Schema) 
 
 // JSON is the document, the same for the same tables.
 func (d *Document) JSON() []byte {
+	d.open()
 	encoded, err := json.MarshalIndent(d.api.OpenAPI(), "", "  ")
 	if err != nil {
 		panic(fmt.Errorf("rest: %w", err))

@@ -5,6 +5,8 @@ package signin
 import (
 	"errors"
 	"strings"
+
+	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 // The refusals. Their texts reach the person who signs in, who has proved to own the address, in the middle of a
@@ -36,7 +38,7 @@ const (
 // subject, such as Google_104657891234567890123. It tells whether the provider is one whose word is taken.
 func ParseUserName(userName string) (Identity, bool) {
 	prefix, userID, found := strings.Cut(userName, "_")
-	if !found || userID == "" || !visibleASCII(userID) {
+	if !found || userID == "" || validate.VisibleASCII(userID) != "" {
 		return Identity{}, false
 	}
 	for _, provider := range []string{google, apple} {
@@ -89,7 +91,7 @@ const (
 func LinkableEmail(email string) bool {
 	local, domain, found := strings.Cut(email, "@")
 	return found && local != "" && domain != "" && len(email) <= maxEmail &&
-		visibleASCII(email) && !strings.ContainsAny(email, `"\`) && !strings.Contains(domain, "@")
+		validate.VisibleASCII(email) == "" && !strings.ContainsAny(email, `"\`) && !strings.Contains(domain, "@")
 }
 
 // Destination returns which of users a social sign-in with the address email belongs to; none is found when it is a new
@@ -124,16 +126,7 @@ func Destination(email string, users []User) (destination User, found bool, err 
 	return candidates[0], true, nil
 }
 
-func visibleASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
 // equalASCIIFold is [strings.EqualFold] for ASCII only: Unicode has a sign for kelvin that folds into k.
 func equalASCIIFold(a, b string) bool {
-	return visibleASCII(a) && visibleASCII(b) && strings.EqualFold(a, b)
+	return validate.VisibleASCII(a) == "" && validate.VisibleASCII(b) == "" && strings.EqualFold(a, b)
 }
