@@ -18,7 +18,7 @@ import (
 )
 
 // NewAPI declares the stack of what clients call: the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity) {
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, _ *Media) {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	users := identity.Identity

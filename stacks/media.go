@@ -7,10 +7,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
+// Media is the stack of what users upload.
+type Media struct {
+	Media *media.Media
+}
+
 // NewMedia declares the stack of what users upload: the bucket, to which signed-in clients upload by themselves.
-func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity) {
+func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity) *Media {
 	stack := newStack(stage, "Media", "Bucket for uploads", env)
 	pictures := media.New(stack, "Media", media.Props{AllowedOrigins: env.WebOrigins, Disposable: env.Disposable})
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", pictures.Originals.BucketName())
 	identity.Identity.AllowUploads(pictures.Originals)
+	return &Media{Media: pictures}
 }

@@ -23,8 +23,8 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)
 	identity := NewIdentity(stage, env, network, data, schema)
-	NewMedia(stage, env, identity)
-	NewAPI(stage, env, network, data, schema, identity)
+	media := NewMedia(stage, env, identity)
+	NewAPI(stage, env, network, data, schema, identity, media)
 }
 
 // place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
@@ -59,6 +60,24 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 			RemovalPolicy: removalPolicy,
 		}),
 	}
+}
+
+// AllowUploading lets fn sign uploads below temp/, and delete what is there.
+func (m *Media) AllowUploading(fn *gofunction.Function) {
+	fn.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+}
+
+// AllowKeeping lets fn copy what is below temp/ to permanent/, and delete what is there. That it may list the bucket has
+// S3 tell it what is missing, instead of refusing it.
+func (m *Media) AllowKeeping(fn *gofunction.Function) {
+	fn.Allow([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+	fn.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+	fn.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+}
+
+// AllowLettingGo lets fn delete what is below permanent/.
+func (m *Media) AllowLettingGo(fn *gofunction.Function) {
+	fn.Allow([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
 }
 
 func (p Props) check(id string) {

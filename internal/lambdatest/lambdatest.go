@@ -93,21 +93,28 @@ func reserved() map[string]string {
 		"AWS_LAMBDA_LOG_LEVEL":            "INFO",
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + functionName,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      "2026/11/01/[$LATEST]00000000000000000000000000000000",
-		"AWS_REGION":                      region,
-		"AWS_DEFAULT_REGION":              region,
-		"AWS_ACCESS_KEY_ID":               "ASIAEXAMPLE",
-		"AWS_SECRET_ACCESS_KEY":           "example-secret-access-key",
-		"AWS_SESSION_TOKEN":               "example-session-token",
+		"AWS_REGION":                      Region,
+		"AWS_DEFAULT_REGION":              Region,
+		"AWS_ACCESS_KEY_ID":               AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":           SecretAccessKey,
+		"AWS_SESSION_TOKEN":               SessionToken,
 		"LANG":                            "en_US.UTF-8",
 		"PATH":                            "/usr/local/bin:/usr/bin:/bin:/opt/bin",
 		"TZ":                              ":UTC",
 	}
 }
 
+// Where a function runs, and the temporary credentials that it has there.
+const (
+	Region          = "eu-central-1"
+	AccessKeyID     = "ASIAEXAMPLE"
+	SecretAccessKey = "example-secret-access-key" //nolint:gosec // nobody's
+	SessionToken    = "example-session-token"
+)
+
 const (
 	functionName = "function-under-test"
-	region       = "eu-central-1"
-	functionARN  = "arn:aws:lambda:" + region + ":111111111111:function:" + functionName
+	functionARN  = "arn:aws:lambda:" + Region + ":111111111111:function:" + functionName
 )
 
 // A FunctionError is an error that the function returned, or a panic that its runtime reported.

@@ -1,0 +1,212 @@
+// Package s3test gives a test an S3-compatible server over HTTP. It verifies signatures and the policies of presigned
+// POSTs, keeps versions where a bucket has them, and is VersityGW behind a relay: the relay records which IAM actions a
+// request needs, and fails requests on purpose.
+package s3test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+)
+
+// A Server is an S3-compatible server: AWS_ENDPOINT_URL_S3. Its only user has the credentials of a function that
+// lambdatest runs, and may do everything.
+type Server struct {
+	URL    string
+	Client *s3.Client // signs as the function does, but goes past the relay: it is not recorded, and never fails
+
+	mu        sync.Mutex
+	calls     []awstest.Call
+	intercept func(awstest.Call) awstest.Fault
+}
+
+// Start gives t a server without buckets until it ends.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	folder := t.TempDir()
+	socket := startGateway(t, folder)
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	s := &Server{intercept: func(awstest.Call) awstest.Fault { return awstest.Fault{} }}
+	relay := httptest.NewServer(s.relay(transport))
+	t.Cleanup(func() {
+		relay.CloseClientConnections() // Close would wait for silent answers
+		relay.Close()
+		transport.CloseIdleConnections()
+	})
+	s.URL = relay.URL
+	s.Client = s3.New(s3.Options{
+		BaseEndpoint: aws.String(relay.URL), // the host is signed
+		HTTPClient:   &http.Client{Transport: transport},
+		Region:       lambdatest.Region,
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+	})
+	return s
+}
+
+// startGateway returns the socket of a server that keeps its objects in folder.
+func startGateway(t testing.TB, folder string) (socket string) {
+	t.Helper()
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ashlar-cdk/ashlar").Output()
+	if err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+	sockets, err := os.MkdirTemp("", "s3") // a socket's path has 107 characters at most, which a test's own folder may exceed
+	if err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+	socket = filepath.Join(sockets, "s")
+	command := exec.Command("go", "run", "-buildvcs=false", ".", socket, folder) // go keeps the executable in its cache
+	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "s3test", "gateway")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0",
+		"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
+	var log strings.Builder
+	command.Stderr = &log
+	stdin, err := command.StdinPipe() // closed with this process, however it ends
+	if err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = command.Wait()
+		_ = os.RemoveAll(sockets)
+	})
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if lines.Text() == "ready" {
+			go func() { _, _ = io.Copy(io.Discard, stdout) }()
+			return socket
+		}
+	}
+	_ = command.Wait() // the log is whole then
+	t.Fatalf("s3test: the gateway ended before it was ready:\n%s", log.String())
+	return ""
+}
+
+// Bucket makes an empty bucket of that name.
+func (s *Server) Bucket(t testing.TB, name string) {
+	t.Helper()
+	_, err := s.Client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket:                    &name,
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: lambdatest.Region},
+	})
+	if err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+}
+
+// Keys returns the keys of a bucket's objects in their order.
+func (s *Server) Keys(t testing.TB, bucket string) []string {
+	t.Helper()
+	keys := []string{}
+	pages := s3.NewListObjectsV2Paginator(s.Client, &s3.ListObjectsV2Input{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatalf("s3test: %v", err)
+		}
+		for _, object := range page.Contents {
+			keys = append(keys, *object.Key)
+		}
+	}
+	return keys
+}
+
+// Intercept has f look at every call before it is done, and say how it fails; the zero Fault lets it pass. f may wait, and
+// may be called for several calls at a time. A nil f ends it.
+func (s *Server) Intercept(f func(awstest.Call) awstest.Fault) {
+	if f == nil {
+		f = func(awstest.Call) awstest.Fault { return awstest.Fault{} }
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intercept = f
+}
+
+// SetFault makes later requests fail as described; the zero Fault ends it.
+func (s *Server) SetFault(fault awstest.Fault) {
+	s.Intercept(func(call awstest.Call) awstest.Fault {
+		if fault.Action != "" && fault.Action != call.Action {
+			return awstest.Fault{}
+		}
+		return fault
+	})
+}
+
+// Calls returns the IAM actions that requests through the relay have needed so far, the oldest first; those of one
+// request follow each other.
+func (s *Server) Calls() []awstest.Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// relay passes requests on as they are, so that their signatures hold.
+func (s *Server) relay(transport http.RoundTripper) http.Handler {
+	proxy := &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "gateway", r.In.Host
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if r.StatusCode == http.StatusNotFound && mayTellOfMissing(r.Request) {
+				// Without it, S3 answers 403: it does not tell who may not list what is missing.
+				s.record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
+			}
+			return nil
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		needed := actions(r)
+		s.record(needed...)
+		s.mu.Lock()
+		intercept := s.intercept
+		s.mu.Unlock()
+		for _, call := range needed {
+			fault := intercept(call)
+			if fault.Silent {
+				<-r.Context().Done()
+				return
+			}
+			if fault.Status != 0 {
+				writeError(w, fault)
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) record(calls ...awstest.Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, calls...)
+}
