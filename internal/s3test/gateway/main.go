@@ -57,15 +57,15 @@ func run(socket, folder string) error {
 	// VersityGW's root user cannot have a session token, as a function's role has; so root is somebody whom nobody knows.
 	root := auth.Account{Access: "root", Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Role: auth.RoleAdmin}
 	return embedgw.RunVersityGW(context.Background(), backend, &embedgw.Config{
-		RootUserAccess:      root.Access,
-		RootUserSecret:      root.Secret,
-		Region:              os.Getenv("AWS_REGION"),
-		Ports:               []string{socket},
-		MaxConnections:      1000,
-		MaxRequests:         1000,
-		MultipartMaxParts:   10_000,
-		Quiet:               true,
-		KeepAlive:           true,
+		RootUserAccess:    root.Access,
+		RootUserSecret:    root.Secret,
+		Region:            os.Getenv("AWS_REGION"),
+		Ports:             []string{socket},
+		MaxConnections:    1000,
+		MaxRequests:       1000,
+		MultipartMaxParts: 10_000,
+		Quiet:             true,
+		KeepAlive:         true,
 		IAMService: &role{
 			IAMService: auth.NewIAMServiceSingle(root),
 			access:     os.Getenv("AWS_ACCESS_KEY_ID"),
