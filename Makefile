@@ -36,6 +36,7 @@ golden: node_modules web/node_modules ## Rewrite the golden templates, docs/open
 .PHONY: lint
 lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Check the code, and that imports run one way
 	$< run ./...
+	cd internal/s3test/gateway && '$(CURDIR)/$<' run --config '$(CURDIR)/.golangci.yml' ./... # a module of its own
 
 .PHONY: diff
 diff: node_modules environment ## Show what deploying environment ENV would change

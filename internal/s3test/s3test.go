@@ -72,7 +72,7 @@ func startGateway(t testing.TB, folder string) (socket string) {
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}
-	sockets, err := os.MkdirTemp("", "s3") // a socket's path has 107 characters at most, which a test's own folder may exceed
+	sockets, err := os.MkdirTemp("", "s3") //nolint:usetesting // a socket's path has 107 characters at most, which a test's own folder may exceed
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}

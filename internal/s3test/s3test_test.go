@@ -131,6 +131,7 @@ func TestThePolicyOfAPresignedPostHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 		said, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
 		if answer.StatusCode != want {
 			t.Errorf("%s: %s, want %d\n%s", content, answer.Status, want, said)
 		}
