@@ -23,7 +23,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 )
 
-func settings(of apitest.Settings) any { return contract.Settings(of) }
+func settings(of apitest.Settings) any {
+	return contract.Settings{API: of.API, Cursors: of.Cursors, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+}
 
 const (
 	ada = resttest.Subject
@@ -255,5 +257,5 @@ func TestBootstrapWithoutItsSecret(t *testing.T) {
 
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
 	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN",
-		"USER_POOL_ID", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

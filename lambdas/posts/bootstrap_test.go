@@ -18,7 +18,7 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Cursors: of.Cursors, Database: of.Database}
+	return contract.Settings{API: of.API, Cursors: of.Cursors, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 }
 
 const (
@@ -213,5 +213,5 @@ func TestBootstrapWithoutItsSecret(t *testing.T) {
 
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
 	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package),
-		"ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+		"ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }
