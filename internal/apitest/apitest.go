@@ -209,7 +209,8 @@ func (f *Function) CheckOneProcess(t testing.TB) {
 // which whoever is woken by it needs; an answer may not. Neither may have what users write, which is personal.
 func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 	t.Helper()
-	logs, answers := f.function.Logs(), f.answers.String()
+	logs := f.function.Logs()
+	answers := strings.ReplaceAll(f.answers.String(), f.S3.URL, "") // where browsers upload to, on the host of the database
 	settings := f.Database.Settings()
 	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.cursorKey}, f.passwords...)
 	for _, secret := range append(everywhere, written...) {

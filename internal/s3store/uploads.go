@@ -43,7 +43,7 @@ func NewUploads(settings UploadSettings, client *s3.Client) *Uploads {
 // It is good as long as the credentials are that it is signed with, at most. Those of a function are good for hours, and
 // Lambda replaces them in time for the function's own calls; it does not say how long before.
 func (u *Uploads) Sign(ctx context.Context, key, contentType string) (pictures.Form, error) {
-	expires := time.Now().Add(u.settings.Lifetime) // a moment before the policy does
+	expires := time.Now().Add(u.settings.Lifetime).Truncate(time.Second) // as a policy has it
 	signed, err := u.presign.PresignPostObject(ctx, &s3.PutObjectInput{Bucket: &u.settings.Bucket, Key: &key},
 		func(o *s3.PresignPostOptions) {
 			o.Expires = u.settings.Lifetime
