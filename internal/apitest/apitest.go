@@ -5,6 +5,7 @@ package apitest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +134,14 @@ func (a *Account) SpoilSecret() {
 	a.Secrets.PutSecret(a.databases, `{"password":"`+a.Database.Password()+`"}`)
 }
 
+// AgePictures has all pictures be noted an hour ago.
+func (a *Account) AgePictures(t testing.TB) {
+	t.Helper()
+	if _, err := a.Server.Admin.ExecContext(t.Context(), "UPDATE "+a.Database.Name+".pictures SET created_at = created_at - INTERVAL 1 HOUR"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Cursor is one that the function gave out, some time ago.
 func (a *Account) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
 	t.Helper()
@@ -194,6 +203,17 @@ func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
 	resttest.ErrorOf(t, response, 503, "unavailable")
 	if response.Headers["Retry-After"] == "" {
 		t.Errorf("headers %v, want Retry-After", response.Headers)
+	}
+}
+
+// CheckKilled has the function's process killed while it answers a request: by kill, which somebody whom it calls has to
+// call.
+func (f *Function) CheckKilled(t testing.TB, request resttest.Request, arm func(kill func())) {
+	t.Helper()
+	arm(f.function.Kill)
+	response, err := f.invoke(t.Context(), request.Event(t), timeout)
+	if _, killed := errors.AsType[*lambdatest.ExitError](err); !killed {
+		t.Fatalf("the function was not killed: %v, %d %s", err, response.StatusCode, response.Body)
 	}
 }
 
