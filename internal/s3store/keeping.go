@@ -84,10 +84,14 @@ func (k *Keeping) Delete(ctx context.Context, ids []uuid.UUID) error {
 	if err != nil {
 		return failed("delete pictures", err)
 	}
-	for _, failure := range answer.Errors {
-		return failed("delete pictures", &smithy.GenericAPIError{Code: aws.ToString(failure.Code), Message: aws.ToString(failure.Message)})
+	if len(answer.Errors) == 0 {
+		return nil
 	}
-	return nil
+	first := &smithy.GenericAPIError{Code: aws.ToString(answer.Errors[0].Code), Message: aws.ToString(answer.Errors[0].Message)}
+	if first.Code == "InternalError" { // which the SDK knows by the status that an answer of its own would have
+		return fmt.Errorf("delete pictures: %w: %w", later.ErrLater, first)
+	}
+	return failed("delete pictures", first)
 }
 
 // failed says what could not be done, and in the domain's words that it may be tried again: that is what the SDK has tried
