@@ -20,3 +20,9 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identi
 	identity.Identity.AllowUploads(pictures.Originals)
 	return &Media{Media: pictures}
 }
+
+// url is where thumbnails are seen. MERGE: the distribution's.
+func (m *Media) url() string { return "https://" + *m.Media.Originals.BucketRegionalDomainName() }
+
+// accelerated tells whether the bucket takes uploads at the accelerated endpoint. MERGE: what the construct says.
+func (m *Media) accelerated() bool { return false }
