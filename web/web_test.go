@@ -12,8 +12,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
 func TestTheClientsTypesAreThoseOfTheDocument(t *testing.T) {
@@ -40,6 +42,10 @@ func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
 		return postsfn.Settings{API: of.API, Cursors: of.Cursors, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 	})
 	gateway.Handle(t, posts, postsapi.Routes.Operations())
+	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package), func(of apitest.Settings) any {
+		return uploadsfn.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
+	})
+	gateway.Handle(t, uploads, uploadsapi.Routes.Operations())
 	t.Setenv("ENDPOINT", gateway.Serve(t))
 	npm(t, "run", "e2e")
 }
