@@ -195,7 +195,10 @@ const (
 
 	giveUpCopying = "UPDATE pictures SET state = '" + leaving + "' WHERE owner = ? AND state = '" + copying + "'" +
 		" AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND"
-	listLeaving    = "SELECT id FROM pictures WHERE owner = ? AND state = '" + leaving + "' LIMIT ?"
+	listLeaving = "SELECT id FROM pictures WHERE owner = ? AND state = '" + leaving + "' LIMIT ?"
+	// dropPicturesOfNobody is for a user without posts.
+	dropPicturesOfNobody = "UPDATE pictures SET state = '" + leaving + "' WHERE owner = ? AND state = '" + kept + "'"
+
 	anyPicture     = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
 	forgetPictures = "DELETE FROM pictures WHERE state = '" + leaving + "' AND id IN "
 

@@ -637,6 +637,20 @@ func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
 	w.checkSettled(t)
 }
 
+// TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle is about the functions of the deployment before, which know of no
+// pictures.
+func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
+	w := newWorld(t)
+	post, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
+	_, err := w.server.Admin.Exec("DELETE FROM "+w.database.Name+".posts WHERE id = ?", post.ID[:])
+	ok(t, err)
+	if !slices.Equal(w.permanent(t), kept) {
+		t.Errorf("there are %v, want %v", w.permanent(t), kept)
+	}
+	ok(t, w.end(t.Context(), "ada"))
+	w.checkSettled(t)
+}
+
 // TestAnAccountsEndWaitsForTheSaveThatItMeets lets an account end while a save copies: what the save leaves behind has
 // nobody else who would let it go.
 func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
