@@ -68,6 +68,7 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"picture by its key":          {mysqlstore.SelectKept, []any{some[0], "user-3"}, "PRIMARY"},
 		"picture by its upload":       {mysqlstore.SelectKeptUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
 		"pictures left behind":        {mysqlstore.GiveUpCopying, []any{"user-1", 60}, "pictures_by_state"},
+		"pictures copied in vain":     {mysqlstore.GiveUpPictures + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 		"pictures that are leaving":   {mysqlstore.ListLeaving, []any{user, limit}, "pictures_by_state"},
 		"any picture":                 {mysqlstore.AnyPicture, []any{user}, ""},
 		"pictures that are gone":      {mysqlstore.ForgetPictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},

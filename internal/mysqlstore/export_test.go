@@ -24,6 +24,7 @@ const (
 	SelectKept           = selectKept
 	SelectKeptUpload     = selectKeptUpload
 	GiveUpCopying        = giveUpCopying
+	GiveUpPictures       = giveUpPictures
 	ListLeaving          = listLeaving
 	AnyPicture           = anyPicture
 	ForgetPictures       = forgetPictures

@@ -82,6 +82,15 @@ func promote(ctx context.Context, tx *sql.Tx, author string, picture pictures.Re
 	return pictures.Promotion{ID: id, CopyOf: picture.Key()}, err
 }
 
+// GiveUp has those pictures be leaving that are still being copied. Whose post is about to be committed, it waits for.
+func (s *Pictures) GiveUp(ctx context.Context, ids []uuid.UUID) error {
+	err := mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, giveUpPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		return err
+	})
+	return failed("give up pictures", err)
+}
+
 // Leaving lists up to limit of the user's pictures that are to be deleted.
 func (s *Pictures) Leaving(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
 	seconds := int(pictures.CopyTime.Seconds())
@@ -195,7 +204,8 @@ const (
 
 	giveUpCopying = "UPDATE pictures SET state = '" + leaving + "' WHERE owner = ? AND state = '" + copying + "'" +
 		" AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND"
-	listLeaving = "SELECT id FROM pictures WHERE owner = ? AND state = '" + leaving + "' LIMIT ?"
+	giveUpPictures = "UPDATE pictures SET state = '" + leaving + "' WHERE state = '" + copying + "' AND id IN "
+	listLeaving    = "SELECT id FROM pictures WHERE owner = ? AND state = '" + leaving + "' LIMIT ?"
 	// dropPicturesOfNobody is for a user without posts.
 	dropPicturesOfNobody = "UPDATE pictures SET state = '" + leaving + "' WHERE owner = ? AND state = '" + kept + "'"
 

@@ -34,6 +34,8 @@ type Store interface {
 	// Promote says what to do so that a post of the author's can show these pictures. Each that has to be copied gets an
 	// ID that no picture ever had, and is noted, lest it stay when the post is never saved.
 	Promote(ctx context.Context, author string, shown []Reference) ([]Promotion, error)
+	// GiveUp has pictures be leaving that were noted to be copied, unless a post has them by now.
+	GiveUp(ctx context.Context, ids []uuid.UUID) error
 	// Leaving lists up to limit of the user's pictures that are to be deleted: those that lost their last post, and those
 	// that have been copied for longer than CopyTime.
 	Leaving(ctx context.Context, owner string, limit int) ([]uuid.UUID, error)
@@ -83,14 +85,12 @@ const (
 // is somebody else's.
 func (k *Keeper) Save(ctx context.Context, author, html string, save func(html string, shown []uuid.UUID) error) error {
 	for range maxTries {
-		kept, shown, err := k.promote(ctx, author, html)
-		if err != nil {
-			return err
-		}
-		err = save(kept, shown)
+		promoted, err := k.promote(ctx, author, html)
 		if err == nil {
-			k.LetGo(ctx, author)
-			return nil
+			err = save(promoted.html, promoted.shown)
+		}
+		if err == nil || len(promoted.copied) > 0 {
+			k.letGoAfter(ctx, author, promoted.copied)
 		}
 		if !errors.Is(err, ErrLeft) {
 			return err
@@ -99,7 +99,14 @@ func (k *Keeper) Save(ctx context.Context, author, html string, save func(html s
 	return fmt.Errorf("save pictures: %w: %w", retry.ErrLater, ErrLeft)
 }
 
-func (k *Keeper) promote(ctx context.Context, author, html string) (kept string, shown []uuid.UUID, err error) {
+// A promoted body has permanent keys.
+type promoted struct {
+	html   string
+	shown  []uuid.UUID
+	copied []uuid.UUID // by this save, with an error too; but none while copies may be under way
+}
+
+func (k *Keeper) promote(ctx context.Context, author, html string) (promoted, error) {
 	var distinct []Reference
 	numbers := map[Reference]int{} // of each picture's first place in html, from 1
 	for i, picture := range In(html) {
@@ -109,15 +116,16 @@ func (k *Keeper) promote(ctx context.Context, author, html string) (kept string,
 		}
 	}
 	if len(distinct) == 0 {
-		return html, nil, nil
+		return promoted{html: html}, nil
 	}
 	promotions, err := k.Store.Promote(ctx, author, distinct)
 	if err != nil {
-		return "", nil, err
+		return promoted{}, err
 	}
+	var done promoted
 	var missing []int // numbers
 	var copies []Promotion
-	var copied []int // numbers of copies
+	var copyNumbers []int
 	keys := map[Reference]string{}
 	for i, promotion := range promotions {
 		picture := distinct[i]
@@ -126,23 +134,26 @@ func (k *Keeper) promote(ctx context.Context, author, html string) (kept string,
 		case promotion.Missing:
 			missing = append(missing, numbers[picture])
 		case promotion.CopyOf != "":
-			copies, copied = append(copies, promotion), append(copied, numbers[picture])
+			copies, copyNumbers = append(copies, promotion), append(copyNumbers, numbers[picture])
+			done.copied = append(done.copied, promotion.ID)
 		}
-		shown = append(shown, promotion.ID)
+		done.shown = append(done.shown, promotion.ID)
 	}
 	if len(missing) == 0 && len(copies) > 0 {
 		gone, err := k.Bucket.Copy(ctx, copies)
 		if err != nil {
-			return "", nil, err
+			return promoted{}, err
 		}
 		for _, i := range gone {
-			missing = append(missing, copied[i])
+			missing = append(missing, copyNumbers[i])
 		}
 	}
 	if len(missing) > 0 {
-		return "", nil, notThere(missing)
+		return done, notThere(missing)
 	}
-	return replace(html, func(picture Reference) string { return keys[picture] }), unique(shown), nil
+	done.html = replace(html, func(picture Reference) string { return keys[picture] })
+	done.shown = unique(done.shown)
+	return done, nil
 }
 
 // notThere names pictures by their place in the body: a problem does not repeat what was written.
@@ -172,10 +183,21 @@ func unique(ids []uuid.UUID) []uuid.UUID {
 
 // LetGo deletes the user's pictures that no post shows any more. It is for after a save or a deletion, which has been
 // done: what goes wrong here is logged, and is done by the user's next save.
-func (k *Keeper) LetGo(ctx context.Context, owner string) {
+func (k *Keeper) LetGo(ctx context.Context, owner string) { k.letGoAfter(ctx, owner, nil) }
+
+// letGoAfter also lets go of what a save has copied and no post has got, lest somebody fill the bucket by posts that are
+// refused.
+func (k *Keeper) letGoAfter(ctx context.Context, owner string, copied []uuid.UUID) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := k.letGo(ctx, owner); err != nil {
+	var err error
+	if len(copied) > 0 {
+		err = k.Store.GiveUp(ctx, copied)
+	}
+	if err == nil {
+		_, err = k.letGo(ctx, owner)
+	}
+	if err != nil {
 		k.Logger.WarnContext(ctx, "pictures are let go later", slog.String("error", err.Error()))
 	}
 }
@@ -191,11 +213,11 @@ func (k *Keeper) LetGoOfAll(ctx context.Context, owner string) error {
 		if deleted > 0 {
 			continue
 		}
-		any, err := k.Store.Any(ctx, owner)
+		left, err := k.Store.Any(ctx, owner)
 		if err != nil {
 			return err
 		}
-		if any {
+		if left {
 			return fmt.Errorf("let go of all pictures: %w: some may still be copied", retry.ErrLater)
 		}
 		return nil

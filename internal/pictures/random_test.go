@@ -62,6 +62,10 @@ func (m *mortal) Copy(ctx context.Context, copies []pictures.Promotion) (missing
 	return missing, nil
 }
 
+func (m *mortal) GiveUp(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Store.GiveUp(ctx, ids) })
+}
+
 func (m *mortal) Leaving(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
 	err = m.step(func() error { ids, err = m.Store.Leaving(ctx, owner, limit); return err })
 	return ids, err
