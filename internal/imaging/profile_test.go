@@ -43,6 +43,21 @@ func TestColoursOfDisplayP3AreThoseOfSRGB(t *testing.T) {
 	}
 }
 
+func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
+	t.Parallel()
+	picture, err := os.ReadFile("testdata/srgb.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := readJPEG(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(header.profile) == 0 || parseProfile(header.profile) != nil {
+		t.Errorf("of %d bytes a conversion was made", len(header.profile))
+	}
+}
+
 func TestCurvesAreThoseOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	curv := func(values ...uint16) []byte {

@@ -99,8 +99,8 @@ func lanczos(x, lobes float64) float64 {
 // positive by a bias, so that neither borrows from the other in the end; between, they may.
 func (k *kernel) apply(from plane, to *plane, transpose bool) {
 	const low = 0x000000ff_000000ff
-	const bias = uint64(offset<<bits + one/2)
-	const biases = bias | bias<<32
+	const bias = offset<<bits + one/2
+	const biases = uint64(bias | bias<<32)
 	step, next := 1, to.stride // from a sample to the next, and from a row to the next
 	if transpose {
 		step, next = to.stride, 1
@@ -110,7 +110,7 @@ func (k *kernel) apply(from plane, to *plane, transpose bool) {
 		out := to.samples[i*next:]
 		x := 0
 		for ; x+8 <= from.width; x += 8 {
-			a, b, c, d := uint64(biases), uint64(biases), uint64(biases), uint64(biases)
+			a, b, c, d := biases, biases, biases, biases
 			at := first*from.stride + x
 			for _, weight := range weights {
 				w := uint64(int64(weight))
@@ -128,7 +128,7 @@ func (k *kernel) apply(from plane, to *plane, transpose bool) {
 			o[3*step], o[7*step] = clamped(d)
 		}
 		for ; x < from.width; x++ {
-			sum := uint64(biases)
+			sum := biases
 			for j, weight := range weights {
 				sum += uint64(from.samples[(first+j)*from.stride+x]) * uint64(int64(weight))
 			}

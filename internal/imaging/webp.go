@@ -129,9 +129,6 @@ func readWebP(picture []byte) (webpContainer, error) {
 		}
 		return found, err
 	}
-	if string(found.bitstream[:4]) == "VP8L" {
-		found.alpha = nil // it has its own
-	}
 	return found, nil
 }
 
@@ -162,7 +159,7 @@ func riff(chunks ...[]byte) io.Reader {
 			length++
 		}
 	}
-	header := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(4+length)) //nolint:gosec // of a file that was read into memory
+	header := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(4+length))
 	return io.MultiReader(append([]io.Reader{bytes.NewReader(append(header, "WEBP"...))}, parts...)...)
 }
 
