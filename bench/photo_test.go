@@ -6,9 +6,10 @@ import (
 	"math/rand/v2"
 )
 
-// photo paints a picture that is as hard to compress and to scale as a photograph, and the same on every machine: a sky
-// that fades, hills of noise in seven octaves with hard edges between them, a wall of bricks, fine twigs, lamps that are brighter
-// than all else, and the grain of a sensor. As a JPEG of quality 90 it takes two bits a pixel, as a telephone's photo does.
+// photo paints a picture that is as hard to compress and to scale as a photograph, and the same on every machine: a
+// sky that fades, hills of noise in seven octaves with hard edges between them, a wall of bricks, fine twigs, lamps
+// that are brighter than all else, and the grain of a sensor. As a JPEG of quality 90 it takes two bits a pixel, as a
+// telephone's photo does.
 func photo(width, height int, seed uint64) *image.NRGBA {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var noises [3]*noise

@@ -32,11 +32,12 @@ var limits = imaging.Limits{Bytes: 20 << 20, Pixels: 50_000_000}
 // pairs are how often each takes its turn in one run.
 const pairs = 15
 
-// BenchmarkThumbnails makes thumbnails of a photo of 12 megapixels, beside sharp (libvips), one thread each and in turn. sharp
-// decodes the photo again for each width, with as little detail as that one needs: that is how it is used.
+// BenchmarkThumbnails makes thumbnails of a photo of 12 megapixels, beside sharp (libvips), one thread each and in
+// turn. sharp decodes the photo again for each width, with as little detail as that one needs: that is how it is
+// used.
 //
-// It fails when the four widths, which the platform makes, take more than twice sharp's time. A single small one takes about that: all of
-// it is unpacking the JPEG, which libjpeg-turbo does in half the time (ADR 15).
+// It fails when the four widths, which the platform makes, take more than twice sharp's time. A single small one
+// takes about that: all of it is unpacking the JPEG, which libjpeg-turbo does in half the time (ADR 15).
 //
 //	make bench/sharp/node_modules
 //	PATH=$PWD/node_modules/.bin:$PATH go test ./bench -run '^$' -bench Thumbnails -benchtime 1x
@@ -87,8 +88,8 @@ func BenchmarkThumbnails(b *testing.B) {
 	}
 }
 
-// TestThumbnailsAreAsGoodAsThoseOfLibvips compares our thumbnails with those of sharp, of the same quality, as the same decoder
-// shows them. How much either of them loses by its encoding counts too.
+// TestThumbnailsAreAsGoodAsThoseOfLibvips compares our thumbnails with those of sharp, of the same quality, as the
+// same decoder shows them. How much either of them loses by its encoding counts too.
 func TestThumbnailsAreAsGoodAsThoseOfLibvips(t *testing.T) {
 	t.Parallel()
 	sharp := startSharp(t)

@@ -44,8 +44,8 @@ func decode(picture []byte, widest int, limits Limits) (*source, error) {
 	})
 }
 
-// guarded makes a refusal of a panic. Decoders are other people's code on strangers' bytes, and a picture that makes one of
-// them panic would do so at every attempt. What comes after decoding is ours, and may not hide here.
+// guarded makes a refusal of a panic. Decoders are other people's code on strangers' bytes, and a picture that makes
+// one of them panic would do so at every attempt. What comes after decoding is ours, and may not hide here.
 func guarded(decode func() (*source, error)) (decoded *source, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -42,8 +42,8 @@ const (
 // Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights follow from the
 // picture's proportions. Errors that are the picture's own fault wrap ErrRefused; anything else is ours.
 //
-// Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which looks
-// the same and is less work.
+// Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which
+// looks the same and is less work.
 func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error) {
 	for _, width := range widths {
 		if width < 1 {

@@ -129,8 +129,8 @@ func TestAllEightOrientationsAreShownUpright(t *testing.T) {
 	}
 }
 
-// Whole pictures, so that nothing is moved by a pixel, which the middles of the quarters do not show. Odd sizes: the last pixel has no
-// partner to share its colour with.
+// Whole pictures, so that nothing is moved by a pixel, which the middles of the quarters do not show. Odd sizes: the
+// last pixel has no partner to share its colour with.
 func TestOrientationsAreTheSameToThePixel(t *testing.T) {
 	t.Parallel()
 	upright := image.NewRGBA(image.Rect(0, 0, 61, 43))
@@ -321,7 +321,8 @@ func TestPlainAreasKeepTheirColour(t *testing.T) {
 	}
 }
 
-// Columns of black and of white, as fine as can be, are grey from further away. What takes too few samples shows stripes of its own.
+// Columns of black and of white, as fine as can be, are grey from further away. What takes too few samples shows
+// stripes of its own.
 func TestFinePatternsBecomeGrey(t *testing.T) {
 	t.Parallel()
 	img := image.NewGray(image.Rect(0, 0, 400, 400))
@@ -440,7 +441,8 @@ func TestASideHasAtLeastOnePixel(t *testing.T) {
 	}
 }
 
-// A thumbnail says nothing about who took the picture, where, and with what: it has the segments that it needs for its pixels.
+// A thumbnail says nothing about who took the picture, where, and with what: it has the segments that it needs for
+// its pixels.
 func TestThumbnailsHoldNothingButPixels(t *testing.T) {
 	t.Parallel()
 	needed := []byte{0xdb, 0xc0, 0xc4, 0xda} // DQT, SOF0, DHT, SOS

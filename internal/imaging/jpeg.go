@@ -9,15 +9,15 @@ import (
 	"github.com/gen2brain/jpegn"
 )
 
-// mostScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and takes a dozen bytes. Real
-// ones have about ten.
-const mostScans = 100
+// mostScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and takes a dozen
+// bytes. Real ones have about ten.
+const mostScans = 50
 
-// decodeJPEG decodes no more detail than thumbnails of the width need: at a half, a quarter or an eighth of the size, which is a
-// by-product of how a JPEG is stored.
+// decodeJPEG decodes no more detail than thumbnails of the width need: at a half, a quarter or an eighth of the size,
+// which is a by-product of how a JPEG is stored.
 //
-// jpegn is the fast decoder and does it. It cannot do all that image/jpeg can (baseline in several scans, say), and it misreads four
-// colours; those are left to image/jpeg.
+// jpegn is the fast decoder and does it. It cannot do all that image/jpeg can (baseline in several scans, say), and
+// it misreads four colours; those are left to image/jpeg.
 func decodeJPEG(picture []byte, widest int, limits Limits) (*source, error) {
 	header, err := readJPEG(picture)
 	if err != nil {
@@ -104,8 +104,8 @@ const (
 	markerTEM  = 0x01
 )
 
-// readJPEG walks the segments up to the end of the picture. Decoders take what is there and leave the rest grey, so that it is
-// here that a picture without an end is refused.
+// readJPEG walks the segments up to the end of the picture. Decoders take what is there and leave the rest grey, so
+// that it is here that a picture without an end is refused.
 func readJPEG(picture []byte) (jpegHeader, error) {
 	var header jpegHeader
 	var profile [256][]byte // its parts, by number

@@ -29,8 +29,8 @@ const (
 	webpFormat = imagemeta.WebP
 )
 
-// orientationOf reads the EXIF tag Orientation. A picture whose EXIF cannot be read is shown as it is stored, as browsers
-// do.
+// orientationOf reads the EXIF tag Orientation. A picture whose EXIF cannot be read is shown as it is stored, as
+// browsers do.
 func orientationOf(picture []byte, format imagemeta.ImageFormat) orientation {
 	found := upright
 	_, _ = imagemeta.Decode(imagemeta.Options{

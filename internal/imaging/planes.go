@@ -5,8 +5,8 @@ import (
 	"image/color"
 )
 
-// planes are a picture in JPEG's own terms, in which it is scaled without a detour over RGB: brightness, and unless it is grey
-// two colours, of which there may be fewer samples.
+// planes are a picture in JPEG's own terms, in which it is scaled without a detour over RGB: brightness, and unless
+// it is grey two colours, of which there may be fewer samples.
 type planes struct {
 	size   image.Point // in pixels
 	planes []plane     // Y, or Y, Cb, Cr
@@ -18,8 +18,8 @@ type plane struct {
 	stride        int // from a row to the next
 	width, height int // how many samples there are
 
-	// spanX and spanY are how many of them the picture covers. It ends within the last sample where its size is not a multiple of
-	// what a sample stands for.
+	// spanX and spanY are how many of them the picture covers. It ends within the last sample where its size is not a
+	// multiple of what a sample stands for.
 	spanX, spanY float64
 }
 
@@ -143,7 +143,10 @@ func fromYCbCr(img *image.YCbCr) *planes {
 			spanX: float64(width) / float64(shareX), spanY: float64(height) / float64(shareY),
 		}
 	}
-	y := plane{samples: img.Y, stride: img.YStride, width: width, height: height, spanX: float64(width), spanY: float64(height)}
+	y := plane{
+		samples: img.Y, stride: img.YStride, width: width, height: height,
+		spanX: float64(width), spanY: float64(height),
+	}
 	return &planes{size: image.Pt(width, height), planes: []plane{y, colour(img.Cb), colour(img.Cr)}}
 }
 

@@ -8,8 +8,9 @@ import (
 	"math"
 )
 
-// A profile says what a picture's colours are, by an ICC profile of a matrix and three curves, as cameras and telephones write (Display
-// P3, Adobe RGB). Profiles of tables, which printers have, are not read: their pictures are shown as if they had none.
+// A profile says what a picture's colours are, by an ICC profile of a matrix and three curves, as cameras and
+// telephones write (Display P3, Adobe RGB). Profiles of tables, which printers have, are not read: their pictures are
+// shown as if they had none.
 type profile struct {
 	linear [3][256]int32 // of each colour's value, from 0 to unit
 	matrix [3][3]int32   // from there to sRGB's, in units of 1<<matrixBits
@@ -23,8 +24,8 @@ const (
 	longestProfile = 1 << 20
 )
 
-// fromXYZ are the linear values of sRGB for the XYZ of the profile connection space, whose white is D50: the inverse of the
-// primaries of IEC 61966-2-1, adapted from D65 by Bradford's method.
+// fromXYZ are the linear values of sRGB for the XYZ of the profile connection space, whose white is D50: the inverse
+// of the primaries of IEC 61966-2-1, adapted from D65 by Bradford's method.
 var fromXYZ = [3][3]float64{
 	{3.1338561, -1.6168667, -0.4906146},
 	{-0.9787684, 1.9161415, 0.0334540},
@@ -160,7 +161,8 @@ func within(v int32) int32 { return min(max(v, 0), 255) }
 // fixed reads an s15Fixed16Number.
 func fixed(b []byte) float64 { return float64(int32(binary.BigEndian.Uint32(b))) / (1 << 16) }
 
-// parseCurve reads a curveType or a parametricCurveType: 10.6 and 10.18 of the specification. It returns nil for others.
+// parseCurve reads a curveType or a parametricCurveType: 10.6 and 10.18 of the specification. It returns nil for
+// others.
 func parseCurve(tag []byte) func(float64) float64 {
 	if len(tag) < 12 {
 		return nil
@@ -190,7 +192,8 @@ func parseCurve(tag []byte) func(float64) float64 {
 	return nil
 }
 
-// parametric is a power, moved and scaled, with a straight line below d. Each kind has more parameters than the one before.
+// parametric is a power, moved and scaled, with a straight line below d. Each kind has more parameters than the one
+// before.
 func parametric(kind uint16, data []byte) func(float64) float64 {
 	counts := []int{1, 3, 4, 5, 7}
 	if int(kind) >= len(counts) || len(data) < 4*counts[kind] {

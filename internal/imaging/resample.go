@@ -15,8 +15,8 @@ func (p *planes) resize(size image.Point, turn orientation) *planes {
 	return result
 }
 
-// resize fills to, which covers the same picture. It is scaled along its columns first, and what that gives, of which the rows are
-// columns now, along those.
+// resize fills to, which covers the same picture. It is scaled along its columns first, and what that gives, of which
+// the rows are columns now, along those.
 func (p plane) resize(to *plane, turn orientation) {
 	width, height, spanX, spanY := to.width, to.height, to.spanX, to.spanY
 	if turn.transposes() {
@@ -42,8 +42,8 @@ type kernel struct {
 	weights []int32 // taps of them for each new sample
 }
 
-// newKernel is Lanczos' with three lobes, widened so that it takes each of the samples that a new one stands for, as libvips
-// does. have samples cover the picture along span of them, want samples along wantSpan.
+// newKernel is Lanczos' with three lobes, widened so that it takes each of the samples that a new one stands for, as
+// libvips does. have samples cover the picture along span of them, want samples along wantSpan.
 func newKernel(have int, span float64, want int, wantSpan float64, mirrored bool) *kernel {
 	const lobes = 3
 	scale := span / wantSpan
@@ -95,8 +95,8 @@ func lanczos(x, lobes float64) float64 {
 
 // apply scales along columns. If it transposes, rows of the result are columns of to.
 //
-// Two samples share a machine word, so that one multiplication does for both: (a + b<<32) * weight. The sums of both are made
-// positive by a bias, so that neither borrows from the other in the end; between, they may.
+// Two samples share a machine word, so that one multiplication does for both: (a + b<<32) * weight. The sums of both
+// are made positive by a bias, so that neither borrows from the other in the end; between, they may.
 func (k *kernel) apply(from plane, to *plane, transpose bool) {
 	const low = 0x000000ff_000000ff
 	const bias = offset<<bits + one/2

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// decodeWebP reads a still picture or the first frame of an animated one, which the decoder does not know. The frame is taken out of its
-// container and given to the decoder in one of our own, so that what the container says about sizes cannot differ from what
-// is decoded.
+// decodeWebP reads a still picture or the first frame of an animated one, which the decoder does not know. The frame
+// is taken out of its container and given to the decoder in one of our own, so that what the container says about
+// sizes cannot differ from what is decoded.
 func decodeWebP(picture []byte, limits Limits) (*source, error) {
 	container, err := readWebP(picture)
 	if err != nil {
