@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/gif"
 	"image/png"
-	"runtime/debug"
 )
 
 // A source is a decoded picture, as it is stored: not yet upright and not yet in sRGB.
@@ -49,7 +48,7 @@ func decode(picture []byte, widest int, limits Limits) (*source, error) {
 func guarded(decode func() (*source, error)) (decoded *source, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			decoded, err = nil, refuse("its decoder gave up: %v\n%s", cause, debug.Stack())
+			decoded, err = nil, refuse("its decoder gave up: %v", cause)
 		}
 	}()
 	return decode()

@@ -94,7 +94,7 @@ var quarters = [4]color.RGBA{red, green, blue, grey}
 func TestEveryKindOfPictureLooksAsItDid(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"baseline.jpg", "progressive.jpg", "444.jpg", "422.jpg", "restarts.jpg", "rgb.jpg", "wrong-extension.png", "palette.png",
+		"baseline.jpg", "progressive.jpg", "444.jpg", "422.jpg", "restarts.jpg", "scans.jpg", "rgb.jpg", "wrong-extension.png", "palette.png",
 		"interlaced.png", "16-bit.png", "lossy.webp", "lossless.webp", "animated.webp",
 	} {
 		for _, width := range []int{500, 480, 300, 240, 120, 60} {
@@ -218,6 +218,23 @@ func TestColoursOfOtherProfilesAreShownAsInSRGB(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, color.RGBAModel.Convert(got), want)
 			}
 		}
+	}
+}
+
+func TestAProfileMayComeInPartsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	picture := read(t, "display-p3.jpg")
+	at := bytes.Index(picture, []byte("\xff\xe2"))
+	end := at + 2 + int(binary.BigEndian.Uint16(picture[at+2:]))
+	profile := picture[at+4+len("ICC_PROFILE\x00\x01\x01") : end]
+	part := func(number byte, data []byte) []byte {
+		segment := append([]byte("ICC_PROFILE\x00"), number, 2)
+		segment = append(segment, data...)
+		return append(binary.BigEndian.AppendUint16([]byte{0xff, 0xe2}, uint16(2+len(segment))), segment...)
+	}
+	inParts := slices.Concat(picture[:at], part(2, profile[200:]), part(1, profile[:200]), picture[end:])
+	if got, want := thumbnail(t, inParts, 20).At(10, 7), (color.RGBA{200, 100, 50, 255}); !near(got, want, 5) {
+		t.Errorf("%v, want %v", color.RGBAModel.Convert(got), want)
 	}
 }
 

@@ -1,9 +1,10 @@
-"""Writes the pictures beside it that Pillow can write. Pillow 12.0.0, its wheel's libjpeg-turbo, libwebp and zlib:
+"""Writes the pictures beside it that Pillow can write, with its wheel's libjpeg-turbo and libwebp. One wants jpegtran:
 
-    pip install pillow==12.0.0 && python make.py
+    apt-get install libjpeg-turbo-progs && pip install pillow==12.0.0 && python make.py
 """
 import io
 import struct
+import subprocess
 
 from PIL import Image, ImageDraw
 
@@ -62,6 +63,7 @@ stored(card(), 6).save("orientation-6.png", exif=exif(6))
 stored(card(), 6).save("orientation-6.webp", quality=92, exif=exif(6))
 
 card().save("baseline.jpg", quality=92)
+subprocess.run(["jpegtran", "-scans", "/dev/stdin", "-outfile", "scans.jpg", "baseline.jpg"], input=b"0; 1; 2;", check=True)
 card().save("progressive.jpg", quality=92, progressive=True)
 card().save("444.jpg", quality=92, subsampling=0)
 card().save("422.jpg", quality=92, subsampling=1)
