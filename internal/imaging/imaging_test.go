@@ -150,12 +150,13 @@ func TestOrientationsAreTheSameToThePixel(t *testing.T) {
 			for x := range size.X {
 				// TIFF 6.0, tag Orientation: where row 0 and column 0 are seen
 				right, bottom := size.X-1-x, size.Y-1-y
-				at := [...]image.Point{{x, y}, {right, y}, {right, bottom}, {x, bottom}, {y, x}, {bottom, x}, {bottom, right}, {y, right}}[orientation-1]
+				at := [...]image.Point{
+					{x, y}, {right, y}, {right, bottom}, {x, bottom}, {y, x}, {bottom, x}, {bottom, right}, {y, right},
+				}[orientation-1]
 				stored.SetRGBA(x, y, upright.RGBAAt(at.X, at.Y))
 			}
 		}
-		exif := []byte("MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(rune(orientation)) + "\x00\x00\x00\x00\x00\x00")
-		got := thumbnail(t, insert(encodePNG(t, stored), chunk("eXIf", exif)), 47)
+		got := thumbnail(t, insert(encodePNG(t, stored), chunk("eXIf", exif(byte(orientation)))), 47)
 		if got.Bounds() != want.Bounds() {
 			t.Errorf("orientation %d: has %v, want %v", orientation, got.Bounds().Max, want.Bounds().Max)
 			continue
@@ -310,7 +311,9 @@ func TestAnAnimationIsItsFirstFrameWhereItIsOnTheCanvas(t *testing.T) {
 		if want := image.Pt(480, 200); img.Bounds().Max != want {
 			t.Errorf("%s: has %v, want %v", name, img.Bounds().Max, want)
 		}
-		for at, want := range map[image.Point]color.RGBA{{110, 100}: white, {130, 30}: red, {350, 170}: grey, {370, 100}: white, {240, 10}: white, {240, 190}: white} {
+		for at, want := range map[image.Point]color.RGBA{
+			{130, 30}: red, {350, 170}: grey, {110, 100}: white, {370, 100}: white, {240, 10}: white, {240, 190}: white,
+		} {
 			if got := img.At(at.X, at.Y); !near(got, want, 8) {
 				t.Errorf("%s at %v: %v, want %v", name, at, color.RGBAModel.Convert(got), want)
 			}
@@ -365,11 +368,12 @@ func TestAThumbnailLooksTheSameWhateverItIsMadeFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	asPNG := encodePNG(t, full)
-	turned := []byte("Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00")
-	app1 := append(binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(2+len(turned))), turned...)
+	turned := exif(6)
+	app1 := append([]byte{0xff, 0xe1, 0, byte(2 + 6 + len(turned))}, "Exif\x00\x00"...)
+	app1 = append(app1, turned...)
 	for name, pair := range map[string][2][]byte{
 		"as it is": {noise, asPNG},
-		"turned":   {slices.Concat(noise[:2], app1, noise[2:]), insert(asPNG, chunk("eXIf", turned[6:]))},
+		"turned":   {slices.Concat(noise[:2], app1, noise[2:]), insert(asPNG, chunk("eXIf", turned))},
 	} {
 		widths := []int{48, 290, 205, 190, 24, 145, 96}
 		several, err := imaging.Thumbnails(pair[0], widths, limits)
@@ -509,6 +513,12 @@ func encodePNG(tb testing.TB, img image.Image) []byte {
 		tb.Fatal(err)
 	}
 	return file.Bytes()
+}
+
+// exif has one tag, Orientation.
+func exif(orientation byte) []byte {
+	const header, entries, tag = "MM\x00\x2a\x00\x00\x00\x08", "\x00\x01", "\x01\x12\x00\x03\x00\x00\x00\x01"
+	return slices.Concat([]byte(header+entries+tag), []byte{0, orientation, 0, 0}, make([]byte, 4))
 }
 
 // chunk is one of a PNG.
