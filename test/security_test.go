@@ -137,6 +137,7 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 		"Identity/IdentityPreSignUp":               "presignup",
 		"Identity/PostConfirmation":                "postconfirmation",
 		"Schema/Migrate":                           "migrate",
+		"Media/MediaOriginalsEmpty":                "emptybucket",
 		"Network/NetworkCloseDefaultSecurityGroup": "closedefaultsecuritygroup",
 	}
 	seen := map[string]bool{}
