@@ -402,6 +402,33 @@ func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 	})
 }
 
+// TestADeploymentTouchesItsOwnWebsiteAlone looks at what the function may do to which resources.
+func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID + `","Arn"]}`
+		distribution := `:distribution/",{"Ref":"` + only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
+		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "SiteDeploy").At("Role"))
+		assets := regexp.MustCompile(`:s3:::cdk-hnb659fds-assets-[^/]*/\*\.zip"`)
+		for _, s := range statements(t, stack) {
+			if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
+				continue
+			}
+			for _, action := range s.actions {
+				for _, on := range s.resources {
+					switch service, _, _ := strings.Cut(action, ":"); {
+					case service == "logs", service == "xray", action == "s3:ListBucket":
+					case service == "cloudfront" && strings.HasSuffix(text(on), distribution):
+					case service == "s3" && text(on) == `{"Fn::Join":["",[`+bucket+`,"/*"]]}`:
+					case action == "s3:GetObject" && assets.MatchString(text(on)):
+					default:
+						t.Errorf("the function may %s on %s", action, text(on))
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")

@@ -15,7 +15,7 @@ type CloudFront struct {
 	URL string
 
 	invalidations map[string][]Invalidation // by distribution, the oldest first; held by service.mu, as what follows
-	looks         int
+	looks, busy   int
 }
 
 // An Invalidation is what a distribution was asked to forget.
@@ -38,6 +38,13 @@ func (c *CloudFront) SetPatience(looks int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looks = looks
+}
+
+// SetBusy has the next so many requests for an invalidation be one too many.
+func (c *CloudFront) SetBusy(requests int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = requests
 }
 
 // Invalidations returns those of a distribution, the oldest first.
@@ -102,6 +109,11 @@ func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution
 	}
 	if batch.Quantity != len(batch.Paths) || len(batch.Paths) == 0 {
 		cloudFrontError(w, http.StatusBadRequest, "InconsistentQuantities", "The value of Quantity and the size of Items don't match.")
+		return
+	}
+	if c.busy > 0 {
+		c.busy--
+		cloudFrontError(w, http.StatusBadRequest, "TooManyInvalidationsInProgress", "Processing your request will cause you to exceed the maximum number of in-progress wildcard invalidations.")
 		return
 	}
 	known := c.invalidations[distribution]

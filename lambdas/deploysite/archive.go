@@ -133,12 +133,16 @@ func (a *archive) read(name string) (_ []byte, err error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	content, err := io.ReadAll(io.LimitReader(reader, maxFile+1)) // the directory may lie about sizes
-	if err != nil {
+	content := make([]byte, a.files[name].UncompressedSize64) // maxFile at most
+	if _, err := io.ReadFull(reader, content); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxFile)
+	// The checksum is looked at behind the last byte, where there must be no more of them.
+	switch _, err := io.CopyN(io.Discard, reader, 1); {
+	case err == nil:
+		return nil, fmt.Errorf("%s: longer than its archive says", name)
+	case !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return content, nil
 }

@@ -229,9 +229,15 @@ func (d *deployment) forgot(t *testing.T, number int, paths ...string) {
 	}
 }
 
-// TestBootstrap drives the built function through the life of a site.
 func TestBootstrap(t *testing.T) {
-	d := start(t, lambdatest.Build(t, contract.Package))
+	bootstrap := lambdatest.Build(t, contract.Package)
+	t.Run("life", func(t *testing.T) { testLife(t, bootstrap) })
+	t.Run("faults", func(t *testing.T) { testFaults(t, bootstrap) })
+}
+
+// testLife drives the built function through the life of a site.
+func testLife(t *testing.T, bootstrap string) {
+	d := start(t, bootstrap)
 	changed := []string{"/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html"}
 
 	t.Run("create puts everything", func(t *testing.T) {
@@ -334,9 +340,8 @@ func copiesOf(calls []awstest.Call, key string) (copies int) {
 	return copies
 }
 
-// TestFaults breaks S3, CloudFront and the content in the middle of a deployment.
-func TestFaults(t *testing.T) {
-	bootstrap := lambdatest.Build(t, contract.Package)
+// testFaults breaks S3, CloudFront and the content in the middle of a deployment.
+func testFaults(t *testing.T, bootstrap string) {
 	update := event{requestType: "Update", from: "first.zip", to: "second.zip"}
 	deployed := func(t *testing.T) *deployment {
 		d := start(t, bootstrap)
@@ -391,18 +396,8 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("CloudFront that is busy is waited for", func(t *testing.T) {
 		d := deployed(t)
-		d.cloudFront.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "TooManyInvalidationsInProgress", Action: "cloudfront:CreateInvalidation"})
-		calls := len(d.cloudFront.Calls())
-		d.server.Intercept(func(awstest.Call) awstest.Fault { return awstest.Fault{} })
-		answered := make(chan awstest.CustomResourceResponse, 1)
-		go func() { answered <- d.send(t, update) }()
-		for len(d.cloudFront.Calls()) < calls+2 {
-			time.Sleep(10 * time.Millisecond) // the function is a process of its own
-		}
-		d.cloudFront.SetFault(awstest.Fault{})
-		if got := <-answered; got.Status != "SUCCESS" {
-			t.Errorf("response %+v", got)
-		}
+		d.cloudFront.SetBusy(1)
+		d.succeeds(t, update)
 		d.forgot(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
 	})
 	t.Run("a refusal by CloudFront fails the deployment and says why", func(t *testing.T) {

@@ -95,7 +95,7 @@ func declare(scope constructs.Construct, id string, bucketProps *awss3.BucketPro
 }
 
 // emptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
-// other bucket.
+// other bucket: one that is replaced stays behind, since the function's rights are to the new one by then.
 func emptyOnDelete(bucket awss3.Bucket, logRetention time.Duration) {
 	// Not by awscdk.Tags, which would tag what stands below the bucket too.
 	bucket.Node().DefaultChild().(awss3.CfnBucket).Tags().SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
