@@ -408,7 +408,7 @@ func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
 		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID + `","Arn"]}`
 		distribution := `:distribution/",{"Ref":"` + only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
 		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "SiteDeploy").At("Role"))
-		assets := regexp.MustCompile(`:s3:::cdk-hnb659fds-assets-[^/]*/\*\.zip"`)
+		assets := regexp.MustCompile(`cdk-hnb659fds-assets-[^/]*/\*\.zip"`)
 		for _, s := range statements(t, stack) {
 			if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
 				continue
