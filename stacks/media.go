@@ -15,7 +15,11 @@ type Media struct {
 // NewMedia declares the stack of what users upload: the bucket, to which signed-in clients upload by themselves.
 func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity) *Media {
 	stack := newStack(stage, "Media", "Bucket for uploads", env)
-	pictures := media.New(stack, "Media", media.Props{AllowedOrigins: env.WebOrigins, Disposable: env.Disposable})
+	pictures := media.New(stack, "Media", media.Props{
+		AllowedOrigins: env.WebOrigins,
+		LogRetention:   env.LogRetention,
+		Disposable:     env.Disposable,
+	})
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", pictures.Originals.BucketName())
 	identity.Identity.AllowUploads(pictures.Originals)
 	return &Media{Media: pictures}

@@ -19,6 +19,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
 	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
 
+	NewWebsite(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)

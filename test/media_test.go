@@ -41,15 +41,6 @@ func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBucket(t *testing.T) {
 	})
 }
 
-// TestNobodyEmptiesTheMediaBucket: the CDK would do it by a function that may delete every object.
-func TestNobodyEmptiesTheMediaBucket(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		if functions := stack.Template.OfType("AWS::Lambda::Function"); len(functions) > 0 {
-			t.Errorf("%s is in the stack, want no functions", functions[0].ID)
-		}
-	})
-}
-
 func TestMediaThatCannotBeIsRefused(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
 		"media: Media: AllowedOrigins is required; pass the web client's origins")

@@ -58,6 +58,8 @@ var deployed = map[string]string{
 	"SignInURL":      "https://ashlar.auth.eu-central-1.amazoncognito.com",
 	"UserPoolId":     "eu-central-1_AbCdEfGhI",
 	"WebClientId":    "webclient",
+	"WebsiteDomain":  "d111111abcdef8.cloudfront.net",
+	"WebsiteURL":     "https://app.example.com",
 }
 
 // deploy gives the stand-in the parameters of every environment's templates.

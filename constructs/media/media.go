@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
@@ -20,8 +20,8 @@ import (
 type Props struct {
 	AllowedOrigins []string // the web origins whose pages may upload to it and read from it; required
 
-	// Disposable deletes the bucket with the stack. CloudFormation deletes only an empty one: empty it first.
-	Disposable bool
+	LogRetention time.Duration // default: 30 days
+	Disposable   bool          // delete the pictures with the stack
 }
 
 // Media is where users' pictures are kept.
@@ -34,30 +34,21 @@ type Media struct {
 // New declares the bucket under scope.
 func New(scope constructs.Construct, id string, props Props) *Media {
 	props.check(id)
-	removalPolicy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if props.Disposable {
-		removalPolicy = awscdk.RemovalPolicy_DESTROY
-	}
-	const day = 24 * time.Hour // lifecycle rules count in whole days, from the midnight (UTC) after
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	return &Media{
-		Originals: awss3.NewBucket(this, jsii.String("Originals"), &awss3.BucketProps{
-			BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-			ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-			Encryption:        awss3.BucketEncryption_S3_MANAGED,
-			EnforceSSL:        jsii.Bool(true),
-			LifecycleRules: &[]*awss3.LifecycleRule{
-				{Id: jsii.String("ForgetWhatNobodyKept"), Prefix: jsii.String("temp/"), Expiration: convert.Duration(day)},
-				{Id: jsii.String("AbortUnfinishedUploads"), AbortIncompleteMultipartUploadAfter: convert.Duration(day)},
+		Originals: bucket.New(this, "Originals", bucket.Props{
+			LifecycleRules: []*awss3.LifecycleRule{
+				{Id: jsii.String("ForgetWhatNobodyKept"), Prefix: jsii.String("temp/"), Expiration: convert.Duration(bucket.Day)},
 			},
-			Cors: &[]*awss3.CorsRule{{
+			CORS: []*awss3.CorsRule{{
 				AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
 				AllowedMethods: &[]awss3.HttpMethods{awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT, awss3.HttpMethods_POST, awss3.HttpMethods_DELETE},
 				AllowedHeaders: jsii.Strings("*"),    // those that a signed request has are many, and CORS protects none of them
 				ExposedHeaders: jsii.Strings("ETag"), // without it, no browser can complete a multipart upload
 				MaxAge:         jsii.Number(time.Hour.Seconds()),
 			}},
-			RemovalPolicy: removalPolicy,
+			LogRetention: props.LogRetention,
+			Disposable:   props.Disposable,
 		}),
 	}
 }
