@@ -66,8 +66,9 @@ type Media struct {
 	// the message attribute Reason where the picture is to blame, without one where the function failed again and again.
 	Events, DeadEvents awssqs.Queue
 
-	// Finished tells of each picture whose thumbnails are there. FinishedPictures gets all of that; what its consumer fails
-	// at is in DeadFinishedPictures, and what did not reach it in UndeliveredPictures.
+	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
+	// more. FinishedPictures gets all of that; what its consumer fails at is in DeadFinishedPictures, and what did not reach
+	// it in UndeliveredPictures.
 	Finished                                                    awssns.Topic
 	FinishedPictures, DeadFinishedPictures, UndeliveredPictures awssqs.Queue
 
