@@ -16,10 +16,10 @@ type Media struct {
 
 // NewMedia declares the stack of users' pictures: the buckets, the function that makes thumbnails, and their delivery.
 // Signed-in clients may also upload by themselves.
-func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity) *Media {
+func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity, website *Website) *Media {
 	stack := newStack(stage, "Media", "Pictures: uploads, thumbnails and their delivery", env)
 	media := media.New(stack, "Media", media.Props{
-		AllowedOrigins:              env.WebOrigins,
+		AllowedOrigins:              website.Origins(env),
 		Widths:                      pictures.Widths,
 		MaxBytes:                    pictures.MaxBytes,
 		MaxPixels:                   pictures.MaxPixels,

@@ -64,12 +64,19 @@ func TestPicturesAreEncryptedByTheKeyThatS3Manages(t *testing.T) {
 
 func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		origins := []any{}
+		if environment.WebsiteCertificateARN == "" { // the website has only the name that CloudFront gives it
+			origins = append(origins, map[string]any{"Fn::Join": []any{"", []any{"https://", websiteDomain(t, environment)}}})
+		}
+		for _, origin := range environment.WebOrigins {
+			origins = append(origins, origin)
+		}
 		for name, methods := range map[string][]string{
 			"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
 			"MediaThumbnails": {"GET", "HEAD"},
 		} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
-				"AllowedOrigins": environment.WebOrigins,
+				"AllowedOrigins": origins,
 				"AllowedMethods": methods,
 				"AllowedHeaders": []string{"*"},
 				"ExposedHeaders": []string{"ETag"},
@@ -78,13 +85,27 @@ func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
 		}
 		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
 		want(t, headers, map[string]any{
-			"AccessControlAllowOrigins":     map[string]any{"Items": environment.WebOrigins},
+			"AccessControlAllowOrigins":     map[string]any{"Items": origins},
 			"AccessControlAllowMethods":     map[string]any{"Items": []string{"GET", "HEAD"}},
 			"AccessControlAllowHeaders":     map[string]any{"Items": []string{"*"}},
 			"AccessControlAllowCredentials": false,
 			"OriginOverride":                true,
 		}, "ResponseHeadersPolicyConfig", "CorsConfig")
 	})
+}
+
+// websiteDomain is how other stacks name the domain of the environment's website.
+func websiteDomain(t *testing.T, environment environments.Environment) any {
+	t.Helper()
+	website := platforms[environment.Name]["Website"]
+	domain := map[string]any{"Fn::GetAtt": []string{only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
+	for _, output := range website.Template.Outputs {
+		if output["Export"] != nil && text(output["Value"]) == text(domain) {
+			return map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}
+		}
+	}
+	t.Fatalf("%s/Website exports no %s", environment.Name, text(domain))
+	return nil
 }
 
 func TestUploadsAreAcceleratedWhereTheEnvironmentSaysSo(t *testing.T) {

@@ -73,7 +73,8 @@ type Media struct {
 	FinishedPictures, DeadFinishedPictures, UndeliveredPictures awssqs.Queue
 
 	// Distribution delivers what Thumbnails has below temp/, permanent/ and protected/ to everybody who knows its name. What
-	// is below private/ is its owner's. Nothing can be listed, so what is missing is refused like what is private: 403.
+	// is below private/ is its owner's. Nothing can be listed, so what is missing is refused like what is private: 403. It has
+	// CloudFront's own name and certificate, with which CloudFront takes TLS 1.0 too.
 	Distribution awscloudfront.Distribution
 	// AccessLogs holds the logs of the distribution and of both buckets.
 	AccessLogs awss3.Bucket
