@@ -38,9 +38,10 @@ type Props struct {
 	// DisableTransferAcceleration is for regions where S3 has none: "Configuring fast, secure file transfers using Amazon S3
 	// Transfer Acceleration" in the Amazon S3 User Guide lists those that have it.
 	DisableTransferAcceleration bool
-	// OriginAccessControl has CloudFront sign its requests as the distribution, and not as an origin access identity, which
-	// AWS calls legacy and the newest regions do not know ("Restrict access to an Amazon S3 origin" in the Amazon CloudFront
-	// Developer Guide). CloudFront takes some minutes to change over, and may be refused meanwhile.
+	// OriginAccessControl has CloudFront prove itself to the bucket by an origin access control. Default: by an origin access
+	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have ("Restrict access to an
+	// Amazon S3 origin" in the Amazon CloudFront Developer Guide). While a deployment changes it, which takes CloudFront some
+	// minutes, thumbnails that no edge has are refused.
 	OriginAccessControl bool
 
 	LogRetention time.Duration // of access logs too; default: 30 days
@@ -57,13 +58,13 @@ type Media struct {
 	Originals awss3.Bucket
 	// TransferAcceleration tells that Originals takes uploads at S3's accelerated endpoint as well.
 	TransferAcceleration bool
-	// Thumbnails holds K/<width>.jpg for the original K: as long as there is an original, and below temp/ no longer than one.
+	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. What is below temp/ goes by the same rule.
 	Thumbnails awss3.Bucket
 
 	// Function makes the thumbnails, and deletes those of originals that are gone.
 	Function *gofunction.Function
-	// Events tells the function what has happened in Originals. What it can make no thumbnails of is in DeadEvents: with
-	// the message attribute Reason where the picture is to blame, without one where the function failed again and again.
+	// Events tells the function what has happened in Originals. What it gives up is in DeadEvents, with the message
+	// attribute Reason: what is no picture, say. So is what it failed at five times, without one.
 	Events, DeadEvents awssqs.Queue
 
 	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
@@ -149,10 +150,10 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 // cfnBucket is the resource beneath, for what the bucket's construct does not offer.
 func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().(awss3.CfnBucket) }
 
-// timeout is what the function has for a batch. It works on one picture after the other.
+// The function works on one picture of a batch after the other.
 const (
-	timeout   = time.Minute
 	batchSize = 5
+	timeout   = time.Minute // for a batch
 )
 
 // takeEvents has S3 tell of everything that comes into Originals or is deleted from it. What a lifecycle rule expires is
