@@ -113,6 +113,9 @@ func (v *validator) validatePlace() {
 		if e.NAT == NATPerZone {
 			v.wrong("NAT", e.NAT, "none or one without a Region: the zones are not known yet")
 		}
+		if e.TransferAcceleration {
+			v.wrong("TransferAcceleration", true, "false without a Region: not every region has it")
+		}
 	} else {
 		if !accountPattern.MatchString(e.Account) {
 			v.wrong("Account", fmt.Sprintf("%q", e.Account), "12 digits, or empty together with Region")

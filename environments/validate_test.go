@@ -106,11 +106,13 @@ func TestOnlyADisposableEnvironmentMayFollowTheCommandLine(t *testing.T) {
 	dev.Disposable = false
 	dev.NAT = environments.NATPerZone
 	dev.Zones = []string{"eu-central-1a"}
+	dev.TransferAcceleration = true
 	want := []string{
 		`Dev: Account: "", want an account: only a disposable environment may follow the CDK CLI's defaults`,
 		`Dev: Region: "", want a region: only a disposable environment may follow the CDK CLI's defaults`,
 		`Dev: Zones: [eu-central-1a], want none without a Region: the region's first two are taken`,
 		`Dev: NAT: per-zone, want none or one without a Region: the zones are not known yet`,
+		`Dev: TransferAcceleration: true, want false without a Region: not every region has it`,
 	}
 	err := environments.Validate([]environments.Environment{dev})
 	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {
