@@ -24,7 +24,7 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out
 
 .PHONY: test
-test: node_modules web/node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
+test: node_modules web/node_modules bench/sharp/node_modules ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
@@ -65,6 +65,10 @@ node_modules: package.json package-lock.json
 web/node_modules: web/package.json web/package-lock.json
 	npm ci --prefix web --no-fund --no-audit
 	touch web/node_modules
+
+bench/sharp/node_modules: bench/sharp/package.json bench/sharp/package-lock.json
+	npm ci --prefix bench/sharp --no-fund --no-audit
+	touch bench/sharp/node_modules
 
 .bin/golangci-lint-$(GOLANGCI_LINT):
 	GOBIN='$(CURDIR)/.bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

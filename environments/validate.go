@@ -24,11 +24,12 @@ func (e *FieldError) Error() string {
 }
 
 var (
-	namePattern    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
-	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	classPattern   = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
-	domainPattern  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	namePattern        = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+	accountPattern     = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	classPattern       = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
+	certificatePattern = regexp.MustCompile(`^arn:aws[a-z-]*:acm:us-east-1:([0-9]{12}):certificate/[0-9a-f-]+$`)
+	domainPattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 	// The names that Google, Apple and Secrets Manager give: "Setting up OAuth 2.0" in Google's help, "Register a services
 	// ID" in Apple's, and CreateSecret in the AWS Secrets Manager API Reference.
 	googleClientPattern = regexp.MustCompile(`^[0-9]+-[a-z0-9]+\.apps\.googleusercontent\.com$`)
@@ -83,6 +84,7 @@ func (v *validator) validate() {
 		v.wrong("LogRetention", e.LogRetention, fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
 	}
 	v.validateURLs("WebOrigins", e.WebOrigins, "an https origin without a path (http for localhost only)", func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
+	v.validateCertificate()
 	const wantWeb = "an https URL (http for localhost only)"
 	v.validateURLs("WebCallbackURLs", e.WebCallbackURLs, wantWeb, isWeb)
 	v.validateURLs("WebLogoutURLs", e.WebLogoutURLs, wantWeb, isWeb)
@@ -110,6 +112,9 @@ func (v *validator) validatePlace() {
 		}
 		if e.NAT == NATPerZone {
 			v.wrong("NAT", e.NAT, "none or one without a Region: the zones are not known yet")
+		}
+		if e.TransferAcceleration {
+			v.wrong("TransferAcceleration", true, "false without a Region: not every region has it")
 		}
 	} else {
 		if !accountPattern.MatchString(e.Account) {
@@ -161,6 +166,24 @@ func (v *validator) validateDatabase() {
 		v.wrong("Backups", e.Backups, "at least 24h")
 	case !whole || days > 35:
 		v.wrong("Backups", e.Backups, "whole days, 35 at most")
+	}
+}
+
+// validateCertificate says by the environment's field what the site construct, which others use too, says by its prop.
+func (v *validator) validateCertificate() {
+	e := v.environment
+	if e.WebsiteCertificateARN == "" {
+		return
+	}
+	const want = "a certificate of ACM of the Account, in us-east-1"
+	match := certificatePattern.FindStringSubmatch(e.WebsiteCertificateARN)
+	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
+		v.wrong("WebsiteCertificateARN", fmt.Sprintf("%q", e.WebsiteCertificateARN), want)
+	}
+	for i, origin := range e.WebOrigins {
+		if u, err := url.Parse(origin); err == nil && u.Host != "" && (u.Scheme != "https" || u.Port() != "") {
+			v.wrong(fmt.Sprintf("WebOrigins[%d]", i), fmt.Sprintf("%q", origin), "an https origin without a port: the website is served there")
+		}
 	}
 }
 

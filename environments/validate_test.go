@@ -41,19 +41,27 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: Region: "Frankfurt", want a region such as eu-central-1`: func(e *environments.Environment) {
 			e.Region, e.Zones = "Frankfurt", []string{"Frankfurta", "Frankfurtb"}
 		},
-		`Prod: Zones: [eu-central-1a], want 2 or 3`:                                                                            func(e *environments.Environment) { e.Zones = e.Zones[:1] },
-		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:                                                  func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
-		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`:                                               func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
-		`Prod: NAT: "two", want none, one or per-zone`:                                                                         func(e *environments.Environment) { e.NAT = "two" },
-		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:                                                  func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
-		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                                                                       func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
-		`Prod: DatabaseStorageLimitGiB: 109, want at least 10 % above`:                                                         func(e *environments.Environment) { e.DatabaseStorageLimitGiB = 109 },
-		`Prod: DatabaseReplicas: 16, want 0 to 15`:                                                                             func(e *environments.Environment) { e.DatabaseReplicas = 16 },
-		`Prod: DatabaseInsights: true, want false with t4g.small`:                                                              func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
-		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:                                                          func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
-		`Prod: WebOrigins: none, want at least one`:                                                                            func(e *environments.Environment) { e.WebOrigins = nil },
-		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:                                                  func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
-		`Prod: WebOrigins[0]: "*", want an https origin without a path`:                                                        func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
+		`Prod: Zones: [eu-central-1a], want 2 or 3`:                                              func(e *environments.Environment) { e.Zones = e.Zones[:1] },
+		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:                    func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
+		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`:                 func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
+		`Prod: NAT: "two", want none, one or per-zone`:                                           func(e *environments.Environment) { e.NAT = "two" },
+		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:                    func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
+		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                                         func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
+		`Prod: DatabaseStorageLimitGiB: 109, want at least 10 % above`:                           func(e *environments.Environment) { e.DatabaseStorageLimitGiB = 109 },
+		`Prod: DatabaseReplicas: 16, want 0 to 15`:                                               func(e *environments.Environment) { e.DatabaseReplicas = 16 },
+		`Prod: DatabaseInsights: true, want false with t4g.small`:                                func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
+		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:                            func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
+		`Prod: WebOrigins: none, want at least one`:                                              func(e *environments.Environment) { e.WebOrigins = nil },
+		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:                    func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
+		`Prod: WebOrigins[0]: "*", want an https origin without a path`:                          func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
+		`Prod: WebOrigins[1]: "http://localhost:5173", want an https origin without a port`:      func(e *environments.Environment) { e.WebOrigins = append(e.WebOrigins, "http://localhost:5173") },
+		`Prod: WebOrigins[0]: "https://a.example.com:8443", want an https origin without a port`: func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com:8443"} },
+		`Prod: WebsiteCertificateARN: "arn:aws:acm:eu-central-1:222222222222:certificate/0", want a certificate of ACM of the`: func(e *environments.Environment) {
+			e.WebsiteCertificateARN = "arn:aws:acm:eu-central-1:222222222222:certificate/0"
+		},
+		`Prod: WebsiteCertificateARN: "arn:aws:acm:us-east-1:111111111111:certificate/0", want a certificate of ACM of the`: func(e *environments.Environment) {
+			e.WebsiteCertificateARN = "arn:aws:acm:us-east-1:111111111111:certificate/0"
+		},
 		`Prod: WebCallbackURLs[0]: "http://a.example.com/", want an https URL`:                                                 func(e *environments.Environment) { e.WebCallbackURLs = []string{"http://a.example.com/"} },
 		`Prod: WebCallbackURLs[0]: "app://in", want an https URL`:                                                              func(e *environments.Environment) { e.WebCallbackURLs = []string{"app://in"} },
 		`Prod: WebLogoutURLs[0]: "https://a.example.com/#x", want an https URL`:                                                func(e *environments.Environment) { e.WebLogoutURLs = []string{"https://a.example.com/#x"} },
@@ -98,11 +106,13 @@ func TestOnlyADisposableEnvironmentMayFollowTheCommandLine(t *testing.T) {
 	dev.Disposable = false
 	dev.NAT = environments.NATPerZone
 	dev.Zones = []string{"eu-central-1a"}
+	dev.TransferAcceleration = true
 	want := []string{
 		`Dev: Account: "", want an account: only a disposable environment may follow the CDK CLI's defaults`,
 		`Dev: Region: "", want a region: only a disposable environment may follow the CDK CLI's defaults`,
 		`Dev: Zones: [eu-central-1a], want none without a Region: the region's first two are taken`,
 		`Dev: NAT: per-zone, want none or one without a Region: the zones are not known yet`,
+		`Dev: TransferAcceleration: true, want false without a Region: not every region has it`,
 	}
 	err := environments.Validate([]environments.Environment{dev})
 	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {

@@ -10,7 +10,7 @@
 //		Database mysqlconn.Settings // a struct without a tag is part of this one
 //	}
 //
-// Strings, booleans, integers, [time.Duration] and []string can be settings. A setting is required: its zero value
+// Strings, booleans, integers, [time.Duration], []string and []int can be settings. A setting is required: its zero value
 // means that somebody forgot it, so the stack does not synthesise and the function does not start. An optional
 // setting may be zero, as any boolean may; a zero setting has no variable.
 //
@@ -152,7 +152,7 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 			case option != "" && option != "optional":
 				problems = append(problems, f.error(fmt.Sprintf("has the unknown option %q; want optional", option)))
 			case !supported(structField.Type):
-				problems = append(problems, f.error(fmt.Sprintf("is a %s; want string, bool, integer, time.Duration or []string", structField.Type)))
+				problems = append(problems, f.error(fmt.Sprintf("is a %s; want string, bool, integer, time.Duration, []string or []int", structField.Type)))
 			case seen[name] != "":
 				problems = append(problems, f.error("has the variable of "+seen[name]))
 			}
@@ -169,7 +169,7 @@ func supported(t reflect.Type) bool {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return true
 	case reflect.Slice:
-		return t.Elem().Kind() == reflect.String
+		return t.Elem().Kind() == reflect.String || t.Elem().Kind() == reflect.Int
 	default:
 		return false
 	}
@@ -187,7 +187,11 @@ func encode(value reflect.Value) (string, error) {
 	case value.Kind() == reflect.Slice:
 		items := make([]string, value.Len())
 		for i := range items {
-			items[i] = value.Index(i).String()
+			item, err := encode(value.Index(i))
+			if err != nil {
+				return "", err
+			}
+			items[i] = item
 			if items[i] == "" || strings.Contains(items[i], ",") {
 				return "", fmt.Errorf("item %d is %q; want no empty item and no comma", i, items[i])
 			}
@@ -242,7 +246,9 @@ func decode(value reflect.Value, text string) error {
 		items := strings.Split(text, ",")
 		value.Set(reflect.MakeSlice(value.Type(), len(items), len(items)))
 		for i, item := range items {
-			value.Index(i).SetString(item)
+			if err := decode(value.Index(i), item); err != nil {
+				return fmt.Errorf("item %d %w", i, err)
+			}
 		}
 	default:
 		number, err := strconv.ParseInt(text, 10, value.Type().Bits())

@@ -26,6 +26,7 @@ type settings struct {
 	Mode    mode          `env:"MODE,optional"`
 	Timeout time.Duration `env:"TIMEOUT"`
 	Origins []string      `env:"ORIGINS,optional"`
+	Widths  []int         `env:"WIDTHS,optional"`
 	Small   int8          `env:"SMALL,optional"`
 	Verbose bool          `env:"VERBOSE"`
 	Storage storage
@@ -39,6 +40,7 @@ func drawSettings(t *rapid.T) settings {
 		Mode:    mode(rapid.StringMatching(`[^\x00]*`).Draw(t, "Mode")),
 		Timeout: time.Duration(rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "Timeout")),
 		Origins: rapid.SliceOf(item).Draw(t, "Origins"),
+		Widths:  rapid.SliceOf(rapid.Int()).Draw(t, "Widths"),
 		Small:   rapid.Int8().Draw(t, "Small"),
 		Verbose: rapid.Bool().Draw(t, "Verbose"),
 		Storage: storage{Bucket: text.Draw(t, "Bucket"), Limit: rapid.Int64Range(1, 1<<62).Draw(t, "Limit")},
@@ -46,7 +48,7 @@ func drawSettings(t *rapid.T) settings {
 }
 
 // names are the variables of settings.
-var names = []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"}
+var names = []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "WIDTHS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"}
 
 // restoreEnvironment gives the process its variables back when t ends: load changes them.
 func restoreEnvironment(t *testing.T) {
@@ -89,6 +91,9 @@ func TestLoadIsTheInverseOfEncode(t *testing.T) {
 		if len(want.Origins) == 0 {
 			want.Origins = nil // an empty list and none are the same setting
 		}
+		if len(want.Widths) == 0 {
+			want.Widths = nil
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatal(diff)
 		}
@@ -119,6 +124,7 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 		"missing":          {map[string]string{"SENDER": "", "BUCKET": ""}, []string{"SENDER (settings.Sender): is missing; set it, or call the grant that fills it", "BUCKET (settings.Storage.Bucket): is missing; set it, or call the grant that fills it"}},
 		"malformed":        {map[string]string{"TIMEOUT": "90", "LIMIT": "five"}, []string{`TIMEOUT (settings.Timeout): is "90"; want a duration such as 1m30s`, `LIMIT (settings.Storage.Limit): is "five"; want an integer of 64 bits`}},
 		"zero":             {map[string]string{"TIMEOUT": "0s"}, []string{"TIMEOUT (settings.Timeout): is 0s; a required setting cannot be zero"}},
+		"no number":        {map[string]string{"WIDTHS": "320,,640"}, []string{`WIDTHS (settings.Widths): item 1 is ""; want an integer of 64 bits`}},
 		"too big":          {map[string]string{"SMALL": "128"}, []string{`SMALL (settings.Small): is "128"; want an integer of 8 bits`}},
 		"neither":          {map[string]string{"VERBOSE": "maybe"}, []string{`VERBOSE (settings.Verbose): is "maybe"; want true or false`}},
 		"optional, absent": {map[string]string{"MODE": "", "VERBOSE": ""}, nil},
@@ -175,6 +181,9 @@ func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
 		"settings are int, want a struct": 1,
 		"A (.A): is a float64; want string, bool": struct {
 			A float64 `env:"A"`
+		}{},
+		"A (.A): is a []bool; want string, bool": struct {
+			A []bool `env:"A"`
 		}{},
 		" (.A): has no env tag": struct{ A string }{},
 		"A (.a): is not exported": struct {

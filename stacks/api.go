@@ -48,7 +48,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	}
 	cursors := cursor.Settings{KeyARN: *cursorKey.SecretArn()}
 	originals := *media.Media.Originals.BucketName()
-	mediaURL := pictures.Delivery(media.url())
+	mediaURL := pictures.Delivery(media.Media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
 		fn := gofunction.New(stack, id, gofunction.Props{
 			Package:      path,
@@ -88,7 +88,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Package: uploadsfn.Package,
 		Settings: uploadsfn.Settings{
 			API:     settings,
-			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.accelerated()},
+			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.Media.TransferAcceleration},
 			Media:   mediaURL,
 		},
 		Description:  "Forms to upload pictures with",

@@ -2,27 +2,34 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 )
 
-// Media is the stack of what users upload.
+// Media is the stack of users' pictures.
 type Media struct {
 	Media *media.Media
 }
 
-// NewMedia declares the stack of what users upload: the bucket, to which signed-in clients upload by themselves.
-func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity) *Media {
-	stack := newStack(stage, "Media", "Bucket for uploads", env)
-	pictures := media.New(stack, "Media", media.Props{AllowedOrigins: env.WebOrigins, Disposable: env.Disposable})
-	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", pictures.Originals.BucketName())
-	identity.Identity.AllowUploads(pictures.Originals)
-	return &Media{Media: pictures}
+// NewMedia declares the stack of users' pictures: the buckets, the function that makes thumbnails, and their delivery.
+// Signed-in clients may also upload by themselves.
+func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identity, website *Website) *Media {
+	stack := newStack(stage, "Media", "Pictures: uploads, thumbnails and their delivery", env)
+	media := media.New(stack, "Media", media.Props{
+		AllowedOrigins:              website.Origins(env),
+		Widths:                      pictures.Widths,
+		MaxBytes:                    pictures.MaxBytes,
+		MaxPixels:                   pictures.MaxPixels,
+		DisableTransferAcceleration: !env.TransferAcceleration,
+		LogRetention:                env.LogRetention,
+		Disposable:                  env.Disposable,
+	})
+	identity.Identity.AllowUploads(media.Originals)
+	identity.Identity.AllowReadingThumbnails(media.Thumbnails)
+	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
+	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
+	return &Media{Media: media}
 }
-
-// url is where thumbnails are seen. MERGE: the distribution's.
-func (m *Media) url() string { return "https://" + *m.Media.Originals.BucketRegionalDomainName() }
-
-// accelerated tells whether the bucket takes uploads at the accelerated endpoint. MERGE: what the construct says.
-func (m *Media) accelerated() bool { return false }

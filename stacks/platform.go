@@ -19,11 +19,12 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
 	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
 
+	website := NewWebsite(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network)
 	schema := NewSchema(stage, env, network, data)
 	identity := NewIdentity(stage, env, network, data, schema)
-	media := NewMedia(stage, env, identity)
+	media := NewMedia(stage, env, identity, website)
 	NewAPI(stage, env, network, data, schema, identity, media)
 }
 

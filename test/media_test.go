@@ -1,59 +1,506 @@
 package test
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-func TestUploadsThatNobodyKeepsAreForgottenAfterADay(t *testing.T) {
+// objects is what IAM calls the objects of a bucket below a pattern such as temp/*.
+func objects(bucket assembly.Resource, pattern string) any {
+	return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{bucket.ID, "Arn"}}, "/" + pattern}}}
+}
+
+// arn is a resource's.
+func arn(resource assembly.Resource) any {
+	return map[string]any{"Fn::GetAtt": []string{resource.ID, "Arn"}}
+}
+
+// allowances are the statements of the policy that is attached to the resource by the property, without refusals.
+func allowances(t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource) []any {
+	t.Helper()
+	found := []any{}
+	for _, policy := range stack.Template.OfType(policyType) {
+		if assembly.Refers(oneOrMore(policy.At(property))[0]) != of.ID {
+			continue
+		}
+		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
+			if assembly.At(statement, "Effect") != "Deny" {
+				found = append(found, statement)
+			}
+		}
+	}
+	return found
+}
+
+func TestUploadsThatNobodyKeepsAreForgottenAfterADayAndTheirThumbnailsToo(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		want(t, bucket, []any{
-			map[string]any{"Id": "ForgetWhatNobodyKept", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
-			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
-		}, "LifecycleConfiguration", "Rules")
+		for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
+			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{
+				map[string]any{"Id": "ForgetWhatNobodyKept", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
+				map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+			}, "LifecycleConfiguration", "Rules")
+		}
 	})
 }
 
 func TestPicturesAreEncryptedByTheKeyThatS3Manages(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		want(t, bucket, []any{map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}},
-			"BucketEncryption", "ServerSideEncryptionConfiguration")
-	})
-}
-
-func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBucket(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		bucket := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		want(t, bucket, []any{map[string]any{
-			"AllowedOrigins": environment.WebOrigins,
-			"AllowedMethods": []string{"GET", "HEAD", "PUT", "POST", "DELETE"},
-			"AllowedHeaders": []string{"*"},
-			"ExposedHeaders": []string{"ETag"},
-			"MaxAge":         3600,
-		}}, "CorsConfiguration", "CorsRules")
-	})
-}
-
-// TestNobodyEmptiesTheMediaBucket: the CDK would do it by a function that may delete every object.
-func TestNobodyEmptiesTheMediaBucket(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		if functions := stack.Template.OfType("AWS::Lambda::Function"); len(functions) > 0 {
-			t.Errorf("%s is in the stack, want no functions", functions[0].ID)
+		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+			want(t, bucket, []any{map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}},
+				"BucketEncryption", "ServerSideEncryptionConfiguration")
 		}
 	})
 }
 
+func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		origins := []any{}
+		if environment.WebsiteCertificateARN == "" { // the website has only the name that CloudFront gives it
+			origins = append(origins, map[string]any{"Fn::Join": []any{"", []any{"https://", websiteDomain(t, environment)}}})
+		}
+		for _, origin := range environment.WebOrigins {
+			origins = append(origins, origin)
+		}
+		for name, methods := range map[string][]string{
+			"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
+			"MediaThumbnails": {"GET", "HEAD"},
+		} {
+			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
+				"AllowedOrigins": origins,
+				"AllowedMethods": methods,
+				"AllowedHeaders": []string{"*"},
+				"ExposedHeaders": []string{"ETag"},
+				"MaxAge":         3600,
+			}}, "CorsConfiguration", "CorsRules")
+		}
+		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
+		want(t, headers, map[string]any{
+			"AccessControlAllowOrigins":     map[string]any{"Items": origins},
+			"AccessControlAllowMethods":     map[string]any{"Items": []string{"GET", "HEAD"}},
+			"AccessControlAllowHeaders":     map[string]any{"Items": []string{"*"}},
+			"AccessControlAllowCredentials": false,
+			"OriginOverride":                true,
+		}, "ResponseHeadersPolicyConfig", "CorsConfig")
+	})
+}
+
+// websiteDomain is how other stacks name the domain of the environment's website.
+func websiteDomain(t *testing.T, environment environments.Environment) any {
+	t.Helper()
+	website := platforms[environment.Name]["Website"]
+	domain := map[string]any{"Fn::GetAtt": []string{only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
+	for _, output := range website.Template.Outputs {
+		if output["Export"] != nil && text(output["Value"]) == text(domain) {
+			return map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}
+		}
+	}
+	t.Fatalf("%s/Website exports no %s", environment.Name, text(domain))
+	return nil
+}
+
+func TestUploadsAreAcceleratedWhereTheEnvironmentSaysSo(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		var status any
+		if environment.TransferAcceleration {
+			status = "Enabled"
+		}
+		want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), status, "AccelerateConfiguration", "AccelerationStatus")
+		want(t, only(t, stack, "AWS::S3::Bucket", "MediaThumbnails"), nil, "AccelerateConfiguration")
+	})
+}
+
+func TestOnlyCloudFrontReadsTheThumbnailsAndNotThePrivateOnes(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "")
+		allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+		if want := []any{map[string]any{
+			"Effect": "Allow", "Action": "s3:GetObject",
+			"Principal": map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []string{identity.ID, "S3CanonicalUserId"}}},
+			"Resource":  []any{objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"), objects(thumbnails, "temp/*")},
+		}}; text(allowed) != text(want) {
+			t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
+		}
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		want(t, distribution, map[string]any{"OriginAccessIdentity": map[string]any{
+			"Fn::Join": []any{"", []any{"origin-access-identity/cloudfront/", map[string]any{"Ref": identity.ID}}},
+		}}, "DistributionConfig", "Origins", 0, "S3OriginConfig")
+	})
+}
+
+func TestOnlyTheDistributionReadsTheThumbnailsWithOriginAccessControl(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		props := pictureProps
+		props.OriginAccessControl = true
+		media.New(stack, "Media", props)
+	})
+	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+	distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
+	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	if want := []any{map[string]any{
+		"Effect": "Allow", "Action": "s3:GetObject",
+		"Principal": map[string]any{"Service": "cloudfront.amazonaws.com"},
+		"Resource":  []any{objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"), objects(thumbnails, "temp/*")},
+		"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": map[string]any{"Fn::Join": []any{"", []any{
+			"arn:", map[string]any{"Ref": "AWS::Partition"}, ":cloudfront::", map[string]any{"Ref": "AWS::AccountId"}, ":distribution/", map[string]any{"Ref": distribution.ID},
+		}}}}},
+	}}; text(allowed) != text(want) {
+		t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
+	}
+	want(t, distribution, control.ID, "DistributionConfig", "Origins", 0, "OriginAccessControlId", "Fn::GetAtt", 0)
+	want(t, distribution, "", "DistributionConfig", "Origins", 0, "S3OriginConfig", "OriginAccessIdentity")
+	want(t, control, "always", "OriginAccessControlConfig", "SigningBehavior")
+	want(t, control, "s3", "OriginAccessControlConfig", "OriginAccessControlOriginType")
+	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
+		t.Errorf("there is %s, which nothing needs", identities[0].ID)
+	}
+}
+
+func TestOriginalsAreDeliveredToNobody(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+		if allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals); len(allowed) > 0 {
+			t.Errorf("the policy of the originals allows %s", text(allowed))
+		}
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		origins := oneOrMore(distribution.At("DistributionConfig", "Origins"))
+		if len(origins) != 1 || assembly.Refers(assembly.At(origins[0], "DomainName")) != thumbnails.ID {
+			t.Errorf("the distribution delivers from %s, want the thumbnails alone", text(origins))
+		}
+	})
+}
+
+func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		for path, value := range map[string]any{"Enabled": true, "HttpVersion": "http2and3", "IPV6Enabled": true, "CacheBehaviors": nil} {
+			want(t, distribution, value, "DistributionConfig", path)
+		}
+		for path, value := range map[string]any{"ViewerProtocolPolicy": "redirect-to-https", "AllowedMethods": []string{"GET", "HEAD"}, "Compress": false} {
+			want(t, distribution, value, "DistributionConfig", "DefaultCacheBehavior", path)
+		}
+		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
+		want(t, distribution, headers.ID, "DistributionConfig", "DefaultCacheBehavior", "ResponseHeadersPolicyId", "Ref")
+		want(t, headers, map[string]any{
+			"ContentTypeOptions":      map[string]any{"Override": true},
+			"ContentSecurityPolicy":   map[string]any{"ContentSecurityPolicy": "default-src 'none'", "Override": true},
+			"StrictTransportSecurity": map[string]any{"AccessControlMaxAgeSec": 31536000, "Override": true},
+		}, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig")
+		want(t, headers, []any{map[string]any{"Header": "Cross-Origin-Resource-Policy", "Value": "cross-origin", "Override": true}},
+			"ResponseHeadersPolicyConfig", "CustomHeadersConfig", "Items")
+	})
+}
+
+// TestADeletedPictureIsGoneFromTheEdgesAfterADay: and what is not there yet is asked for again after a second.
+func TestADeletedPictureIsGoneFromTheEdgesAfterADay(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
+		want(t, distribution, policy.ID, "DistributionConfig", "DefaultCacheBehavior", "CachePolicyId", "Ref")
+		for path, value := range map[string]any{"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 24 * 60 * 60} {
+			want(t, policy, value, "CachePolicyConfig", path)
+		}
+		want(t, policy, map[string]any{
+			"CookiesConfig": map[string]any{"CookieBehavior": "none"}, "HeadersConfig": map[string]any{"HeaderBehavior": "none"},
+			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
+			"EnableAcceptEncodingBrotli": false, "EnableAcceptEncodingGzip": false,
+		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
+		want(t, distribution, []any{map[string]any{"ErrorCode": 403, "ErrorCachingMinTTL": 1}}, "DistributionConfig", "CustomErrorResponses")
+	})
+}
+
+// TestWhatCloudFrontKeepsByNameIsNamedByItsRegion: CloudFront has its policies once for all regions.
+func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		props := pictureProps
+		props.OriginAccessControl = true
+		media.New(stack, "Media", props)
+	})
+	for resourceType, config := range map[string]string{
+		"AWS::CloudFront::CachePolicy":           "CachePolicyConfig",
+		"AWS::CloudFront::OriginAccessControl":   "OriginAccessControlConfig",
+		"AWS::CloudFront::ResponseHeadersPolicy": "ResponseHeadersPolicyConfig",
+	} {
+		resource := only(t, stack, resourceType, "")
+		if name := text(resource.At(config, "Name")); !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
+			t.Errorf("%s is named %s, which another region's would be too", resource.ID, name)
+		}
+	}
+}
+
+func TestRequestsForPicturesAreLogged(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")
+		want(t, logs, environment.LogRetention.Hours()/24, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+		want(t, only(t, stack, "AWS::CloudFront::Distribution", ""), map[string]any{
+			"Bucket": map[string]any{"Fn::GetAtt": []string{logs.ID, "RegionalDomainName"}}, "Prefix": "delivery/",
+		}, "DistributionConfig", "Logging")
+		for name, prefix := range map[string]string{"MediaOriginals": "originals/", "MediaThumbnails": "thumbnails/"} {
+			want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{
+				"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": prefix,
+			}, "LoggingConfiguration")
+		}
+	})
+}
+
+func TestWhatHappensToOriginalsIsToldToTheQueue(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+		events := only(t, stack, "AWS::SQS::Queue", "MediaEvents")
+		want(t, originals, map[string]any{"QueueConfigurations": []any{
+			map[string]any{"Event": "s3:ObjectCreated:*", "Queue": arn(events)},
+			map[string]any{"Event": "s3:ObjectRemoved:*", "Queue": arn(events)},
+		}}, "NotificationConfiguration")
+
+		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", events)
+		if want := []any{map[string]any{
+			"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn(events),
+			"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)}},
+		}}; text(allowed) != text(want) {
+			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
+		}
+		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaEvents")
+		if !slices.Contains(oneOrMore(originals.DependsOn), any(policy.ID)) {
+			t.Errorf("%s does not wait for %s, and S3 would not take the queue", originals.ID, policy.ID)
+		}
+	})
+}
+
+// TestNoThumbnailIsMadeOfAThumbnail: that would go on for ever.
+func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+			if bucket.ID != originals.ID {
+				want(t, bucket, nil, "NotificationConfiguration")
+			}
+		}
+		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
+		want(t, function, map[string]any{"Ref": thumbnails.ID}, "Environment", "Variables", "THUMBNAIL_BUCKET")
+		policy := only(t, stack, "AWS::IAM::Policy", "MediaMakeThumbnailsRole")
+		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
+			if actions := text(assembly.At(statement, "Action")); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
+				if on := text(assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
+					t.Errorf("the function may %s on %s, want the thumbnails alone", actions, on)
+				}
+			}
+		}
+	})
+}
+
+func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		on := map[string]any{ // action → resource
+			"s3:GetObject":           objects(originals, "*"),
+			"s3:ListBucket":          arn(originals), // without it, what is missing is refused
+			"s3:PutObject":           objects(thumbnails, "*"),
+			"s3:DeleteObject":        objects(thumbnails, "*"),
+			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
+			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaDeadEvents")),
+			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")),
+			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")),
+			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")),
+		}
+		seen := map[string]bool{}
+		policy := only(t, stack, "AWS::IAM::Policy", "MediaMakeThumbnailsRole")
+		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
+			for _, action := range oneOrMore(assembly.At(statement, "Action")) {
+				action := action.(string)
+				if strings.HasPrefix(action, "logs:") || strings.HasPrefix(action, "xray:") {
+					continue
+				}
+				seen[action] = true
+				if got := text(assembly.At(statement, "Resource")); got != text(on[action]) {
+					t.Errorf("the function may %s on %s, want %s", action, got, text(on[action]))
+				}
+			}
+		}
+		for action := range on {
+			if !seen[action] {
+				t.Errorf("the function may not %s", action)
+			}
+		}
+	})
+}
+
+func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
+		mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
+		want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
+		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")), "EventSourceArn")
+		want(t, mapping, 5, "BatchSize")
+		want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
+		want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
+		want(t, mapping, nil, "Enabled") // it is, by default
+	})
+}
+
+func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
+		want(t, function, 1769, "MemorySize")
+		want(t, function, []string{"arm64"}, "Architectures")
+		want(t, function, nil, "VpcConfig")
+		want(t, function, 60, "Timeout")
+		want(t, only(t, stack, "AWS::SQS::Queue", "MediaEvents"), 6*60, "VisibilityTimeout") // six times the function's
+		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
+		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
+		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaDeadEvents").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID}, "Environment", "Variables", "TOPIC_ARN")
+	})
+}
+
+func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		for name, dead := range map[string]string{"MediaEvents": "MediaDeadEvents", "MediaFinishedPictures": "MediaDeadFinishedPictures"} {
+			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
+			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
+			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
+		}
+		for _, name := range []string{"MediaDeadEvents", "MediaDeadFinishedPictures", "MediaUndeliveredPictures"} {
+			letters := only(t, stack, "AWS::SQS::Queue", name)
+			want(t, letters, 14*24*60*60, "MessageRetentionPeriod")
+			want(t, letters, nil, "RedrivePolicy")
+		}
+		if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 5 {
+			t.Errorf("there are %d queues, want 5", len(queues))
+		}
+	})
+}
+
+func TestFinishedPicturesAreTold(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		topic := only(t, stack, "AWS::SNS::Topic", "MediaFinished")
+		queue, undelivered := only(t, stack, "AWS::SQS::Queue", "MediaFinishedPictures"), only(t, stack, "AWS::SQS::Queue", "MediaUndeliveredPictures")
+		subscription := only(t, stack, "AWS::SNS::Subscription", "")
+		want(t, subscription, map[string]any{
+			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(undelivered)},
+		})
+		for _, to := range []assembly.Resource{queue, undelivered} {
+			allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
+			if want := []any{map[string]any{
+				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
+				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": map[string]any{"Ref": topic.ID}}},
+			}}; text(allowed) != text(want) {
+				t.Errorf("the policy of %s allows %s, want %s", to.ID, text(allowed), text(want))
+			}
+		}
+		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaFinishedPictures"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
+			t.Errorf("%s does not wait for %s, and what is told before that is lost", subscription.ID, policy.ID)
+		}
+	})
+}
+
+func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		want(t, only(t, stack, "AWS::IAM::Policy", "SignedInThumbnails"), []any{map[string]any{
+			"Effect": "Allow", "Action": "s3:GetObject",
+			"Resource": []any{
+				objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
+				objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
+			},
+		}}, "PolicyDocument", "Statement")
+		uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
+		if statements := text(uploads.At("PolicyDocument")); strings.Contains(statements, thumbnails.ID) || !strings.Contains(statements, only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
+			t.Errorf("signed-in clients may %s, want the originals alone", statements)
+		}
+	})
+}
+
+// TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted: a disposable bucket that is written to while it is emptied would
+// keep its stack from being deleted.
+func TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		if !environment.Disposable {
+			return
+		}
+		for id, resource := range map[string]assembly.Resource{
+			"MediaThumbnailsEmptied": only(t, stack, "AWS::Lambda::EventSourceMapping", ""),
+			"MediaAccessLogsEmptied": only(t, stack, "AWS::CloudFront::Distribution", ""),
+		} {
+			if emptied := only(t, stack, "Custom::EmptiedBucket", id); !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
+				t.Errorf("%s may be there when %s is deleted", resource.ID, emptied.ID)
+			}
+		}
+	})
+}
+
+func TestClientsAreToldWhereThumbnailsAre(t *testing.T) {
+	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		url := map[string]any{"Fn::Join": []any{"", []any{"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}}}}}
+		if got := stack.Template.Outputs["MediaURL"]["Value"]; text(got) != text(url) {
+			t.Errorf("MediaURL is %s, want %s", text(got), text(url))
+		}
+	})
+}
+
+// pictureProps are what media needs.
+var pictureProps = media.Props{
+	AllowedOrigins: []string{"https://app.example.com"},
+	Widths:         pictures.Widths,
+	MaxBytes:       pictures.MaxBytes,
+	MaxPixels:      pictures.MaxPixels,
+}
+
+func TestMediaAsItIsAskedFor(t *testing.T) {
+	accelerated := map[bool]bool{}
+	stack := synthesised(func(stack awscdk.Stack) {
+		props := pictureProps
+		accelerated[true] = media.New(stack, "Media", props).TransferAcceleration
+		props.TempRetention, props.DisableTransferAcceleration = 3*24*time.Hour, true
+		accelerated[false] = media.New(stack, "Other", props).TransferAcceleration
+	})
+	if want := map[bool]bool{true: true, false: false}; !cmp.Equal(accelerated, want) {
+		t.Errorf("accelerated: %v, want %v", accelerated, want)
+	}
+	want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), "Enabled", "AccelerateConfiguration", "AccelerationStatus")
+	want(t, only(t, stack, "AWS::S3::Bucket", "OtherOriginals"), nil, "AccelerateConfiguration")
+	for _, name := range []string{"OtherOriginals", "OtherThumbnails"} {
+		want(t, only(t, stack, "AWS::S3::Bucket", name), 3, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+	}
+	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+}
+
 func TestMediaThatCannotBeIsRefused(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
-		"media: Media: AllowedOrigins is required; pass the web client's origins")
+		"media: Media: AllowedOrigins is required; pass the web client's origins",
+		"media: Media: Widths is required; pass those of the thumbnails, in pixels",
+		"media: Media: MaxBytes is required; pass what an original may have",
+		"media: Media: MaxPixels is required; pass what an original may have",
+	)
 	refused(t, func(stack awscdk.Stack) {
-		media.New(stack, "Media", media.Props{AllowedOrigins: []string{"https://app.example.com", "*"}})
-	}, "media: Media: AllowedOrigins[1]: *, want an origin without *")
+		media.New(stack, "Media", media.Props{
+			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536}, MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
+		})
+	},
+		"media: Media: MaxBytes: -1, want more than 0",
+		"media: Media: MaxPixels: -1, want more than 0",
+		"media: Media: TempRetention: 36h0m0s, want whole days, at least 24h0m0s",
+		"media: Media: AllowedOrigins[1]: *, want an origin without *",
+		"media: Media: Widths[1]: 0, want 1 to 65535",
+		"media: Media: Widths[2]: 65536, want 1 to 65535",
+	)
+	refused(t, func(stack awscdk.Stack) {
+		props := pictureProps
+		props.TempRetention = -24 * time.Hour
+		media.New(stack, "Media", props)
+	}, "media: Media: TempRetention: -24h0m0s, want whole days, at least 24h0m0s")
 }

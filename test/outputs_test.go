@@ -54,10 +54,13 @@ var deployed = map[string]string{
 	"APIEndpoint":    "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/",
 	"IdentityPoolId": "eu-central-1:00000000-0000-4000-8000-000000000001",
 	"MediaBucket":    "media-originals",
+	"MediaURL":       "https://d111111abcdef8.cloudfront.net",
 	"MobileClientId": "mobileclient",
 	"SignInURL":      "https://ashlar.auth.eu-central-1.amazoncognito.com",
 	"UserPoolId":     "eu-central-1_AbCdEfGhI",
 	"WebClientId":    "webclient",
+	"WebsiteDomain":  "d111111abcdef8.cloudfront.net",
+	"WebsiteURL":     "https://app.example.com",
 }
 
 // deploy gives the stand-in the parameters of every environment's templates.

@@ -138,6 +138,13 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 		"Identity/IdentityPreSignUp":               "presignup",
 		"Identity/PostConfirmation":                "postconfirmation",
 		"Schema/Migrate":                           "migrate",
+		"Media/MediaAccessLogsEmpty":               "emptybucket",
+		"Media/MediaMakeThumbnails":                "thumbnails",
+		"Media/MediaOriginalsEmpty":                "emptybucket",
+		"Media/MediaThumbnailsEmpty":               "emptybucket",
+		"Website/SiteBucketEmpty":                  "emptybucket",
+		"Website/SiteDeploy":                       "deploysite",
+		"Website/SiteLogsEmpty":                    "emptybucket",
 		"Network/NetworkCloseDefaultSecurityGroup": "closedefaultsecuritygroup",
 	}
 	seen := map[string]bool{}
@@ -152,7 +159,7 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			made := strings.Fields(string(recorded))
-			if allowed := calls(t, stack, assembly.Refers(function.At("Role"))); !cmp.Equal(allowed, made) {
+			if allowed := calls(t, stack, function); !cmp.Equal(allowed, made) {
 				t.Errorf("%s may make the calls %q and makes %q", name, allowed, made)
 			}
 			seen[name] = true
@@ -165,12 +172,39 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	}
 }
 
-// calls lists what the code of a function with that role may call.
-func calls(t *testing.T, stack assembly.Stack, role string) []string {
+// polling is what Lambda does to a queue in the name of the function that gets its messages.
+var polling = []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+
+// calls lists what the code of the function may call.
+func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []string {
 	t.Helper()
+	role := assembly.Refers(function.At("Role"))
 	return slices.DeleteFunc(allowed(t, stack, role), func(action string) bool {
-		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) })
+		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) ||
+			slices.Contains(polling, action) && onlyPolls(t, stack, function, role, action)
 	})
+}
+
+// onlyPolls tells whether the role allows the action on nothing but queues that Lambda polls for the function.
+func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
+	t.Helper()
+	var polled []string
+	for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
+		if assembly.Refers(mapping.At("FunctionName")) == function.ID {
+			polled = append(polled, assembly.Refers(mapping.At("EventSourceArn")))
+		}
+	}
+	for _, s := range statements(t, stack) {
+		if s.effect != "Allow" || !slices.Contains(s.actions, action) || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
+			continue
+		}
+		for _, on := range s.resources {
+			if queue := assembly.Refers(on); queue == "" || !slices.Contains(polled, queue) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // allowed lists the actions that a role's policies allow, each once.
@@ -221,17 +255,60 @@ func TestNothingIsPublic(t *testing.T) {
 				for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
 					want(t, resource, true, "PublicAccessBlockConfiguration", block)
 				}
-				want(t, resource, "BucketOwnerEnforced", "OwnershipControls", "Rules", 0, "ObjectOwnership") // no object has an ACL
-			case "AWS::Lambda::Url", "AWS::SNS::Topic", "AWS::SQS::Queue":
+				ownership := "BucketOwnerEnforced" // no object has an ACL
+				if takesLogsOfCloudFront(stack, resource.ID) {
+					ownership = "BucketOwnerPreferred" // CloudFront's account is admitted by the bucket's ACL
+				}
+				want(t, resource, ownership, "OwnershipControls", "Rules", 0, "ObjectOwnership")
+			case "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy":
+				// A topic or a queue is public by its policy alone. It lets in services of AWS, for what is ours.
+				for _, statement := range oneOrMore(resource.At("PolicyDocument", "Statement")) {
+					if assembly.At(statement, "Effect") != "Deny" && !letsOursIn(stack, statement) {
+						t.Errorf("%s lets others in: %s", resource.ID, text(statement))
+					}
+				}
+			case "AWS::Lambda::Url":
 				t.Errorf("%s is a %s, which this test does not know yet; teach it what public means there", resource.ID, resource.Type)
 			}
 		}
 	})
 }
 
-// TestBucketPoliciesAllowNobodyAndRefuseWhatIsNotEncrypted holds the policies of all buckets: access is given to
-// roles, by roles' own policies.
-func TestBucketPoliciesAllowNobodyAndRefuseWhatIsNotEncrypted(t *testing.T) {
+// takesLogsOfCloudFront tells whether a distribution of the stack logs to the bucket.
+func takesLogsOfCloudFront(stack assembly.Stack, bucket string) bool {
+	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"), func(distribution assembly.Resource) bool {
+		return assembly.Refers(distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
+	})
+}
+
+// letsOursIn tells whether a statement allows a service of AWS just to send, and only for the environment's own account
+// or for a resource of the stack.
+func letsOursIn(stack assembly.Stack, statement any) bool {
+	service, _ := assembly.At(statement, "Principal", "Service").(string)
+	action := assembly.At(statement, "Action")
+	if !strings.HasSuffix(service, ".amazonaws.com") || action != "sqs:SendMessage" && action != "sns:Publish" {
+		return false
+	}
+	if account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"); account != nil {
+		return text(account) == text(accountOf(stack))
+	}
+	_, ours := stack.Template.Resources[assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))]
+	return ours
+}
+
+// accountOf is the account of the stack's environment, as templates have it.
+func accountOf(stack assembly.Stack) any {
+	for _, environment := range environments.All() {
+		if environment.Name == stack.Environment && environment.Account != "" {
+			return environment.Account
+		}
+	}
+	return map[string]any{"Ref": "AWS::AccountId"}
+}
+
+// TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted holds the policies of all buckets: roles are given
+// access by their own policies. What a distribution may read is said beside each.
+func TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted(t *testing.T) {
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		refusing := map[string]bool{} // buckets, by logical id
 		for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
@@ -243,11 +320,13 @@ func TestBucketPoliciesAllowNobodyAndRefuseWhatIsNotEncrypted(t *testing.T) {
 				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
 			}
 			for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
-				if effect := assembly.At(statement, "Effect"); effect != "Deny" {
-					t.Errorf("%s: %s, want nothing allowed", policy.ID, text(statement))
-				}
-				if text(statement) == text(refusal) {
+				switch {
+				case text(statement) == text(refusal):
 					refusing[bucket] = true
+				case assembly.At(statement, "Effect") == "Deny":
+				case readsForDistribution(stack, bucket, statement), logsOf(stack, bucket, statement):
+				default:
+					t.Errorf("%s: %s, want nothing allowed", policy.ID, text(statement))
 				}
 			}
 		}
@@ -257,6 +336,123 @@ func TestBucketPoliciesAllowNobodyAndRefuseWhatIsNotEncrypted(t *testing.T) {
 			}
 		}
 	})
+}
+
+// readsForDistribution tells whether the statement lets the identity of a distribution, whose origin the bucket is, read
+// objects or see which there are, and no more.
+func readsForDistribution(stack assembly.Stack, bucket string, statement any) bool {
+	for _, action := range oneOrMore(assembly.At(statement, "Action")) {
+		if action != "s3:GetObject" && action != "s3:ListBucket" {
+			return false
+		}
+	}
+	identity := assembly.Refers(assembly.At(statement, "Principal", "CanonicalUser"))
+	for _, distribution := range stack.Template.OfType("AWS::CloudFront::Distribution") {
+		for _, origin := range oneOrMore(distribution.At("DistributionConfig", "Origins")) {
+			reader := assembly.Refers(assembly.At(origin, "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1))
+			if identity != "" && reader == identity && assembly.Refers(assembly.At(origin, "DomainName")) == bucket {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// logsOf tells whether the statement lets S3 write the access logs of a bucket that names this one for them.
+func logsOf(stack assembly.Stack, bucket string, statement any) bool {
+	from := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
+	return assembly.At(statement, "Action") == "s3:PutObject" &&
+		assembly.At(statement, "Principal", "Service") == "logging.s3.amazonaws.com" &&
+		text(assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")) == text(accountOf(stack)) &&
+		from != "" && assembly.Refers(stack.Template.Resources[from].At("LoggingConfiguration", "DestinationBucketName")) == bucket
+}
+
+// TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot: and each has a policy that says so.
+func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		refusing := map[string]bool{} // queues and topics, by logical id
+		for _, s := range statements(t, stack) {
+			unencrypted := text(s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
+			everybody := s.document["Principal"] == "*" || assembly.At(s.document["Principal"], "AWS") == "*"
+			if s.effect == "Deny" && unencrypted && everybody && (slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
+				for _, on := range s.resources {
+					refusing[assembly.Refers(on)] = true
+				}
+			}
+		}
+		for _, queue := range stack.Template.OfType("AWS::SQS::Queue") {
+			want(t, queue, true, "SqsManagedSseEnabled")
+		}
+		for _, topic := range stack.Template.OfType("AWS::SNS::Topic") {
+			want(t, topic, "alias/aws/sns", "KmsMasterKeyId")
+		}
+		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"), stack.Template.OfType("AWS::SNS::Topic")) {
+			if !refusing[resource.ID] {
+				t.Errorf("%s takes messages without TLS", resource.ID)
+			}
+		}
+	})
+}
+
+// TestNoResourceWaitsForItself: CloudFormation refuses a template with a circle.
+func TestNoResourceWaitsForItself(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		done := map[string]bool{}
+		var visit func(id string, above []string)
+		visit = func(id string, above []string) {
+			if slices.Contains(above, id) {
+				t.Fatalf("%s waits for itself: %q", id, above)
+			}
+			if done[id] {
+				return
+			}
+			for _, needed := range neededBy(stack, stack.Template.Resources[id]) {
+				visit(needed, append(above, id))
+			}
+			done[id] = true
+		}
+		for id := range stack.Template.Resources {
+			visit(id, nil)
+		}
+	})
+}
+
+// substitution is where Fn::Sub names a resource.
+var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9]+)`)
+
+// neededBy lists the resources that have to be there before the resource, by logical id.
+func neededBy(stack assembly.Stack, resource assembly.Resource) []string {
+	var needed []string
+	add := func(id any) {
+		if _, ok := stack.Template.Resources[fmt.Sprint(id)]; ok {
+			needed = append(needed, fmt.Sprint(id))
+		}
+	}
+	for _, id := range oneOrMore(resource.DependsOn) {
+		add(id)
+	}
+	var walk func(value any)
+	walk = func(value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			add(value["Ref"])
+			add(assembly.At(value, "Fn::GetAtt", 0))
+			if sub := value["Fn::Sub"]; sub != nil {
+				for _, match := range substitution.FindAllStringSubmatch(text(sub), -1) {
+					add(match[1])
+				}
+			}
+			for _, each := range value {
+				walk(each)
+			}
+		case []any:
+			for _, each := range value {
+				walk(each)
+			}
+		}
+	}
+	walk(resource.Properties)
+	return needed
 }
 
 func TestNoSecretIsInATemplate(t *testing.T) {

@@ -14,18 +14,20 @@ import (
 // stateful are the types of resources that hold what cannot be made again, or that everything else stands in: a new
 // one in their place is a loss or an outage.
 var stateful = map[string]bool{
-	"AWS::ApiGateway::RestApi":     true, // its id is in the address that clients call
-	"AWS::Cognito::IdentityPool":   true, // its identities name the folders of users' uploads
-	"AWS::Cognito::UserPool":       true,
-	"AWS::Cognito::UserPoolClient": true, // installed apps know its id
-	"AWS::Cognito::UserPoolDomain": true, // installed apps, Google and Apple know it
-	"AWS::EC2::Subnet":             true,
-	"AWS::EC2::VPC":                true,
-	"AWS::RDS::DBInstance":         true,
-	"AWS::RDS::DBParameterGroup":   true, // a new one restarts the database
-	"AWS::RDS::DBSubnetGroup":      true,
-	"AWS::S3::Bucket":              true,
-	"AWS::SecretsManager::Secret":  true,
+	"AWS::ApiGateway::RestApi":                        true, // its id is in the address that clients call
+	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true, // until the bucket's policy knows a new one, nothing is delivered
+	"AWS::CloudFront::Distribution":                   true, // DNS records and, without a domain of its own, users know its name
+	"AWS::Cognito::IdentityPool":                      true, // its identities name the folders of users' uploads
+	"AWS::Cognito::UserPool":                          true,
+	"AWS::Cognito::UserPoolClient":                    true, // installed apps know its id
+	"AWS::Cognito::UserPoolDomain":                    true, // installed apps, Google and Apple know it
+	"AWS::EC2::Subnet":                                true,
+	"AWS::EC2::VPC":                                   true,
+	"AWS::RDS::DBInstance":                            true,
+	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
+	"AWS::RDS::DBSubnetGroup":                         true,
+	"AWS::S3::Bucket":                                 true,
+	"AWS::SecretsManager::Secret":                     true,
 }
 
 // TestStatefulResourcesKeepTheirLogicalIDs holds the templates against stateful.json, which no command rewrites:

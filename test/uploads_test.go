@@ -60,10 +60,12 @@ func TestEachFunctionReachesItsPartOfTheOriginals(t *testing.T) {
 }
 
 func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		function := only(t, stack, "AWS::Lambda::Function", "Uploads")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
+		accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration] // not said when it is off
+		want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
 		if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") || strings.Contains(variables, "KEY") {
 			t.Errorf("it is told %s", variables)
 		}
@@ -76,7 +78,7 @@ func TestPicturesAreSeenAtOneAddress(t *testing.T) {
 		for _, name := range []string{"Accounts", "Posts"} {
 			want(t, only(t, stack, "AWS::Lambda::Function", name), address, "Environment", "Variables", "MEDIA_URL")
 		}
-		if written := text(address); !strings.Contains(written, "https://") {
+		if written := text(address); !strings.Contains(written, "https://") || !strings.Contains(written, "MediaDistribution") {
 			t.Errorf("it is %s", written)
 		}
 	})

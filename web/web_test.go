@@ -1,4 +1,3 @@
-// Package web is the web client, which is TypeScript. Its Go is a test that runs its own.
 package web
 
 import (

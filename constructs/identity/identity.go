@@ -93,6 +93,9 @@ func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
 	fn.Allow([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
+// own is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
+const own = "${cognito-identity.amazonaws.com:sub}/*"
+
 // AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
 // below protected/ and private/, in a folder named by the client's identity in the identity pool. How much they write,
 // nothing limits. The bucket must not need a KMS key.
@@ -101,7 +104,6 @@ func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
 // objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
 func (i *Identity) AllowUploads(bucket awss3.IBucket) {
-	const own = "${cognito-identity.amazonaws.com:sub}/*"
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
@@ -114,6 +116,18 @@ func (i *Identity) AllowUploads(bucket awss3.IBucket) {
 				Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))},
 			}),
 		},
+	})
+}
+
+// AllowReadingThumbnails lets signed-in clients read the objects of the bucket that were made of what they have below
+// protected/ and private/ of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
+func (i *Identity) AllowReadingThumbnails(bucket awss3.IBucket) {
+	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
+		Roles: &[]awsiam.IRole{i.SignedInRole},
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("s3:GetObject"),
+			Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))},
+		})},
 	})
 }
 

@@ -1,4 +1,5 @@
-// Package media provisions the bucket that users' pictures are uploaded to.
+// Package media provisions users' pictures: the bucket that they upload to, the function that makes thumbnails in a second
+// bucket, a notification of each picture that is finished, and the delivery of the thumbnails through CloudFront.
 package media
 
 import (
@@ -7,60 +8,106 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	thumbnailsfn "github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 
-// Props describes the bucket. Zero values take the stated default.
+// Props describes the buckets and what stands between them. Zero values take the stated default.
 type Props struct {
-	AllowedOrigins []string // the web origins whose pages may upload to it and read from it; required
+	AllowedOrigins []string // the web origins whose pages may upload pictures, and read them; required
 
-	// Disposable deletes the bucket with the stack. CloudFormation deletes only an empty one: empty it first.
-	Disposable bool
+	Widths    []int // of the thumbnails that every picture gets, in pixels; required
+	MaxBytes  int64 // what an original may have, to get thumbnails; required
+	MaxPixels int   // likewise; required
+
+	TempRetention time.Duration // how long what is below temp/ stays; whole days; default: 1 day
+
+	// DisableTransferAcceleration is for regions where S3 has none: "Configuring fast, secure file transfers using Amazon S3
+	// Transfer Acceleration" in the Amazon S3 User Guide lists those that have it.
+	DisableTransferAcceleration bool
+	// OriginAccessControl has CloudFront prove itself to the bucket by an origin access control. Default: by an origin access
+	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have ("Restrict access to an
+	// Amazon S3 origin" in the Amazon CloudFront Developer Guide). While a deployment changes it, which takes CloudFront some
+	// minutes, thumbnails that no edge has are refused.
+	OriginAccessControl bool
+
+	LogRetention time.Duration // of access logs too; default: 30 days
+	Disposable   bool          // delete the pictures with the stack
 }
 
-// Media is where users' pictures are kept.
+// Media is where users' pictures are kept, and where they are seen.
+//
+// What is seen are thumbnails, which the function has decoded and encoded again. An original is delivered to nobody: it
+// may tell where it was taken, and may be no picture at all.
 type Media struct {
-	// Originals holds pictures as they were uploaded. Nothing in it is public, and what lies under temp/ for a day is
-	// deleted: whoever keeps an upload moves it.
+	// Originals holds pictures as they were uploaded. What lies below temp/ is deleted after TempRetention: whoever keeps an
+	// upload copies it to permanent/. Signed-in clients with credentials of their own write below protected/ and private/.
 	Originals awss3.Bucket
+	// TransferAcceleration tells that Originals takes uploads at S3's accelerated endpoint as well.
+	TransferAcceleration bool
+	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. What is below temp/ goes by the same rule.
+	Thumbnails awss3.Bucket
+
+	// Function makes the thumbnails, and deletes those of originals that are gone.
+	Function *gofunction.Function
+	// Events tells the function what has happened in Originals. What it gives up is in DeadEvents, with the message
+	// attribute Reason: what is no picture, say. So is what it failed at five times, without one.
+	Events, DeadEvents awssqs.Queue
+
+	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
+	// more. FinishedPictures gets all of that; what its consumer fails at is in DeadFinishedPictures, and what did not reach
+	// it in UndeliveredPictures.
+	Finished                                                    awssns.Topic
+	FinishedPictures, DeadFinishedPictures, UndeliveredPictures awssqs.Queue
+
+	// Distribution delivers what Thumbnails has below temp/, permanent/ and protected/ to everybody who knows its name. What
+	// is below private/ is its owner's. Nothing can be listed, so what is missing is refused like what is private: 403. It has
+	// CloudFront's own name and certificate, with which CloudFront takes TLS 1.0 too.
+	Distribution awscloudfront.Distribution
+	// AccessLogs holds the logs of the distribution and of both buckets.
+	AccessLogs awss3.Bucket
 }
 
-// New declares the bucket under scope.
+// New declares the buckets, the function and the distribution under scope.
 func New(scope constructs.Construct, id string, props Props) *Media {
+	props = props.withDefaults()
 	props.check(id)
-	removalPolicy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if props.Disposable {
-		removalPolicy = awscdk.RemovalPolicy_DESTROY
-	}
-	const day = 24 * time.Hour // lifecycle rules count in whole days, from the midnight (UTC) after
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	return &Media{
-		Originals: awss3.NewBucket(this, jsii.String("Originals"), &awss3.BucketProps{
-			BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-			ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-			Encryption:        awss3.BucketEncryption_S3_MANAGED,
-			EnforceSSL:        jsii.Bool(true),
-			LifecycleRules: &[]*awss3.LifecycleRule{
-				{Id: jsii.String("ForgetWhatNobodyKept"), Prefix: jsii.String("temp/"), Expiration: convert.Duration(day)},
-				{Id: jsii.String("AbortUnfinishedUploads"), AbortIncompleteMultipartUploadAfter: convert.Duration(day)},
-			},
-			Cors: &[]*awss3.CorsRule{{
-				AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
-				AllowedMethods: &[]awss3.HttpMethods{awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT, awss3.HttpMethods_POST, awss3.HttpMethods_DELETE},
-				AllowedHeaders: jsii.Strings("*"),    // those that a signed request has are many, and CORS protects none of them
-				ExposedHeaders: jsii.Strings("ETag"), // without it, no browser can complete a multipart upload
-				MaxAge:         jsii.Number(time.Hour.Seconds()),
-			}},
-			RemovalPolicy: removalPolicy,
-		}),
+	m := &Media{
+		TransferAcceleration: !props.DisableTransferAcceleration,
+		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable}),
 	}
+	m.Originals = m.newBucket(this, "Originals", props,
+		// A browser uploads by a form that the API has signed (POST), and by credentials of its user (the others; POST is
+		// how a multipart upload begins and ends).
+		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT, awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
+	m.Thumbnails = m.newBucket(this, "Thumbnails", props,
+		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD) // by its user's credentials a browser reads what is private
+	if m.TransferAcceleration {
+		cfnBucket(m.Originals).SetAccelerateConfiguration(&awss3.CfnBucket_AccelerateConfigurationProperty{AccelerationStatus: jsii.String("Enabled")})
+	}
+	m.takeEvents(this)
+	m.notify(this)
+	m.makeThumbnails(this, props)
+	m.deliver(this, props)
+	return m
 }
+
+// URL is where thumbnails are delivered, without a slash at the end.
+func (m *Media) URL() string { return "https://" + *m.Distribution.DistributionDomainName() }
 
 // AllowUploading lets fn sign uploads below temp/, and delete what is there.
 func (m *Media) AllowUploading(fn *gofunction.Function) {
@@ -80,10 +127,161 @@ func (m *Media) AllowLettingGo(fn *gofunction.Function) {
 	fn.Allow([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
 }
 
+// newBucket declares a bucket whose objects below temp/ are forgotten.
+func (m *Media) newBucket(scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods) awss3.Bucket {
+	return bucket.New(scope, id, bucket.Props{
+		LifecycleRules: []*awss3.LifecycleRule{
+			{Id: jsii.String("ForgetWhatNobodyKept"), Prefix: jsii.String("temp/"), Expiration: convert.Duration(props.TempRetention)},
+		},
+		CORS: []*awss3.CorsRule{{
+			AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
+			AllowedMethods: &methods,
+			AllowedHeaders: jsii.Strings("*"),    // those that a signed request has are many, and CORS protects none of them
+			ExposedHeaders: jsii.Strings("ETag"), // without it, no browser can complete a multipart upload
+			MaxAge:         jsii.Number(time.Hour.Seconds()),
+		}},
+		AccessLogs:   m.AccessLogs,
+		LogPrefix:    strings.ToLower(id) + "/",
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+}
+
+// cfnBucket is the resource beneath, for what the bucket's construct does not offer.
+func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().(awss3.CfnBucket) }
+
+// The function works on one picture of a batch after the other.
+const (
+	batchSize = 5
+	timeout   = time.Minute // for a batch
+)
+
+// takeEvents has S3 tell of everything that comes into Originals or is deleted from it. What a lifecycle rule expires is
+// left out: the thumbnails have the same rule.
+//
+// The notification is the bucket's own property. The CDK would have a function in Python set it (ADR 4), so that the
+// queue's policy may name the bucket. S3 tries the queue before it takes the notification, so the policy comes first; it
+// lets in what S3 sends for any bucket of the account.
+func (m *Media) takeEvents(scope constructs.Construct) {
+	m.DeadEvents = newDeadLetters(scope, "DeadEvents")
+	// Lambda wants six times the function's timeout, to try again what it could not deliver: "Creating and configuring an
+	// Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
+	m.Events = newQueue(scope, "Events", 6*timeout, m.DeadEvents)
+	allowed := m.Events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{m.Events.QueueArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
+	}))
+	var configurations []any
+	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
+		configurations = append(configurations, &awss3.CfnBucket_QueueConfigurationProperty{Event: jsii.String(event), Queue: m.Events.QueueArn()})
+	}
+	resource := cfnBucket(m.Originals)
+	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
+	resource.Node().AddDependency(allowed.PolicyDependable)
+}
+
+// notify declares the topic of finished pictures, and the queue that gets what it says.
+func (m *Media) notify(scope constructs.Construct) {
+	m.Finished = awssns.NewTopic(scope, jsii.String("Finished"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
+	// The key that AWS manages lets every principal of the account use it through SNS who may publish, so the function needs
+	// no right to it: "Viewing key policies" of AWS managed keys in the AWS KMS Developer Guide. Services such as S3 or
+	// CloudWatch are no such principals: they could not publish here.
+	m.Finished.Node().DefaultChild().(awssns.CfnTopic).SetKmsMasterKeyId(jsii.String("alias/aws/sns"))
+	m.DeadFinishedPictures = newDeadLetters(scope, "DeadFinishedPictures")
+	m.UndeliveredPictures = newDeadLetters(scope, "UndeliveredPictures")
+	m.FinishedPictures = newQueue(scope, "FinishedPictures", 30*time.Second, m.DeadFinishedPictures)
+	m.Finished.AddSubscription(awssnssubscriptions.NewSqsSubscription(m.FinishedPictures, &awssnssubscriptions.SqsSubscriptionProps{
+		RawMessageDelivery: jsii.Bool(true), // what the function said, without SNS's envelope
+		DeadLetterQueue:    m.UndeliveredPictures,
+	}))
+}
+
+// makeThumbnails declares the function between the buckets.
+func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
+	m.Function = gofunction.New(scope, "MakeThumbnails", gofunction.Props{
+		Package: thumbnailsfn.Package,
+		Settings: thumbnailsfn.Settings{
+			ThumbnailBucket:    *m.Thumbnails.BucketName(),
+			TopicARN:           *m.Finished.TopicArn(),
+			DeadLetterQueueURL: *m.DeadEvents.QueueUrl(),
+			Widths:             props.Widths,
+			MaxBytes:           props.MaxBytes,
+			MaxPixels:          props.MaxPixels,
+		},
+		Description:  "Makes thumbnails of pictures",
+		MemoryMiB:    1769, // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
+		Timeout:      timeout,
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	m.Function.Allow([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("*")))
+	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
+	m.Function.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+	m.Function.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
+	m.Function.Allow([]string{"sns:Publish"}, *m.Finished.TopicArn())
+	m.Function.Allow([]string{"sqs:SendMessage"}, *m.DeadEvents.QueueArn())
+	// Lambda takes the messages in the function's name. The CDK's event source would allow more than it needs: "Lambda
+	// execution role permissions" for Amazon SQS in the AWS Lambda Developer Guide.
+	m.Function.Allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *m.Events.QueueArn())
+	mapping := awslambda.NewEventSourceMapping(scope, jsii.String("EventsToThumbnails"), &awslambda.EventSourceMappingProps{
+		Target:                  m.Function.Function,
+		EventSourceArn:          m.Events.QueueArn(),
+		BatchSize:               jsii.Number(batchSize),
+		ReportBatchItemFailures: jsii.Bool(true),
+		// So many pictures at once, at most: a flood of uploads waits in the queue, and leaves the account's concurrency to
+		// the API.
+		MaxConcurrency: jsii.Number(5),
+	})
+	bucket.EmptyAfter(m.Thumbnails, mapping)
+}
+
+// newQueue declares a queue that is encrypted and takes nothing without TLS. A message that has been received five times
+// in vain goes to dead: the least that Lambda's document asks for, since throttling counts as well.
+func newQueue(scope constructs.Construct, id string, visibilityTimeout time.Duration, dead awssqs.IQueue) awssqs.Queue {
+	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
+		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		VisibilityTimeout: convert.Duration(visibilityTimeout),
+		RetentionPeriod:   convert.Duration(4 * 24 * time.Hour),
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(5)},
+	})
+}
+
+// newDeadLetters declares a queue for people to look into. It keeps messages for 14 days, as long as SQS can; their age
+// counts from when they came into the first queue.
+func newDeadLetters(scope constructs.Construct, id string) awssqs.Queue {
+	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: convert.Duration(14 * 24 * time.Hour),
+	})
+}
+
+func (p Props) withDefaults() Props {
+	if p.TempRetention == 0 {
+		p.TempRetention = bucket.Day
+	}
+	return p
+}
+
 func (p Props) check(id string) {
-	problems := []error{check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0, "pass the web client's origins")}
+	problems := []error{
+		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0, "pass the web client's origins"),
+		check.Required("Widths", len(p.Widths) > 0, "pass those of the thumbnails, in pixels"),
+		check.Required("MaxBytes", p.MaxBytes != 0, "pass what an original may have"),
+		check.Required("MaxPixels", p.MaxPixels != 0, "pass what an original may have"),
+		check.That("MaxBytes", p.MaxBytes, p.MaxBytes >= 0, "more than 0"),
+		check.That("MaxPixels", p.MaxPixels, p.MaxPixels >= 0, "more than 0"),
+		check.That("TempRetention", p.TempRetention, p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+	}
 	for i, origin := range p.AllowedOrigins {
 		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin, !strings.Contains(origin, "*"), "an origin without *"))
+	}
+	for i, width := range p.Widths {
+		// JPEG counts in 16 bits.
+		problems = append(problems, check.That(fmt.Sprintf("Widths[%d]", i), width, width >= 1 && width <= 65535, "1 to 65535"))
 	}
 	check.Props("media", id, problems...)
 }

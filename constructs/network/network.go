@@ -90,9 +90,12 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 // forgets to name a group gets one that lets nothing through ([EC2.2] in the AWS Security Hub User Guide).
 // CloudFormation cannot do it, so a function does.
 func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Props) {
-	group := n.VPC.VpcDefaultSecurityGroup()
+	stack, group := awscdk.Stack_Of(scope), n.VPC.VpcDefaultSecurityGroup()
 	fn := gofunction.New(scope, "CloseDefaultSecurityGroup", gofunction.Props{
-		Package:      closedefaultsecuritygroupfn.Package,
+		Package: closedefaultsecuritygroupfn.Package,
+		Settings: closedefaultsecuritygroupfn.Settings{
+			Endpoint: "https://ec2." + *stack.Region() + "." + *stack.UrlSuffix(), // "Amazon EC2 endpoints" in the AWS General Reference
+		},
 		Description:  "Takes the rules out of the VPC's default security group",
 		Timeout:      time.Minute,
 		LogRetention: props.LogRetention,
@@ -100,7 +103,7 @@ func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Pr
 	})
 	fn.Allow(
 		[]string{"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"},
-		*awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+		*stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("ec2"), Resource: jsii.String("security-group"), ResourceName: group,
 		}),
 	)

@@ -25,6 +25,7 @@ type Fault struct {
 	Code   string // of the error in the service's own format, such as InternalServiceError
 	Silent bool   // never answer: the caller gives up
 	Action string // only calls of this IAM action; empty for all
+	Times  int    // how many calls fail; 0 for all until another fault is set
 }
 
 // A service is what all stand-ins share.
@@ -63,10 +64,14 @@ func (s *service) take(r *http.Request, call Call) Fault {
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
 	fault := s.fault
-	s.mu.Unlock()
 	if fault.Action != "" && fault.Action != call.Action {
+		s.mu.Unlock()
 		return Fault{}
 	}
+	if s.fault.Times--; s.fault.Times == 0 {
+		s.fault = Fault{}
+	}
+	s.mu.Unlock()
 	if fault.Silent {
 		<-r.Context().Done()
 	}

@@ -15,7 +15,7 @@ type Rule struct {
 	Peer   string // a CIDR block or a security group's id
 }
 
-// EC2 stands in for Amazon EC2's security groups: AWS_ENDPOINT_URL_EC2.
+// EC2 stands in for Amazon EC2's security groups, by its Query API.
 type EC2 struct {
 	service
 	URL string

@@ -1,7 +1,9 @@
 package s3test
 
 import (
+	"bytes"
 	"encoding/xml"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,9 +26,15 @@ func actions(r *http.Request) []awstest.Call {
 	}
 	switch {
 	case key == "" && r.Method == http.MethodPost && query.Has("delete"):
-		return []awstest.Call{{Action: "s3:DeleteObject", Resource: arnOf(bucket) + "/*"}}
+		needed := []awstest.Call{{Action: "s3:DeleteObject", Resource: arnOf(bucket) + "/*"}}
+		if bytes.Contains(bodyOf(r), []byte("<VersionId>")) {
+			needed = append(needed, awstest.Call{Action: "s3:DeleteObjectVersion", Resource: arnOf(bucket) + "/*"})
+		}
+		return needed
 	case key == "" && r.Method == http.MethodPost:
 		return []awstest.Call{{Action: "s3:PutObject", Resource: arnOf(bucket) + "/*"}}
+	case key == "" && query.Has("tagging"):
+		return ofBucket("GetBucketTagging")
 	case key == "" && query.Has("versions"):
 		return ofBucket("ListBucketVersions")
 	case key == "" && query.Has("uploads"):
@@ -50,6 +58,16 @@ func actions(r *http.Request) []awstest.Call {
 		needed = append(needed, object("PutObjectTagging"))
 	}
 	return needed
+}
+
+// bodyOf reads the body of r, and leaves it to be read again.
+func bodyOf(r *http.Request) []byte {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body
 }
 
 // mayTellOfMissing tells whether the answer to r depends on whether the caller may list the bucket.

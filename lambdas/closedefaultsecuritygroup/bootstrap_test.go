@@ -24,7 +24,7 @@ var defaultRules = []awstest.Rule{
 // TestBootstrap drives the built function with CloudFormation's events.
 func TestBootstrap(t *testing.T) {
 	ec2 := awstest.StartEC2(t, account)
-	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), map[string]string{"AWS_ENDPOINT_URL_EC2": ec2.URL})
+	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), map[string]string{"EC2_ENDPOINT": ec2.URL})
 	cloudFormation := awstest.StartCloudFormation(t)
 	send := func(t *testing.T, file string) awstest.CustomResourceResponse {
 		t.Helper()
@@ -82,6 +82,16 @@ func TestBootstrap(t *testing.T) {
 		}
 		if now := len(ec2.Calls()); now != calls {
 			t.Errorf("%d calls, want none", now-calls)
+		}
+	})
+	t.Run("a failure of EC2 that passes is tried again", func(t *testing.T) {
+		ec2.PutSecurityGroup(group, defaultRules...)
+		ec2.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded", Times: 2})
+		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+		if rules := ec2.Rules(group); len(rules) != 0 {
+			t.Errorf("rules %v, want none", rules)
 		}
 	})
 	t.Run("EC2's refusal fails the deployment and says why", func(t *testing.T) {

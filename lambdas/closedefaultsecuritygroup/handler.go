@@ -6,17 +6,13 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 )
 
 // securityGroups is the part of Amazon EC2 that takes rules away. What the function may not do it cannot name.
 type securityGroups interface {
-	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error)
-	RevokeSecurityGroupEgress(context.Context, *ec2.RevokeSecurityGroupEgressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error)
+	Revoke(ctx context.Context, action, group string, peer map[string]string) error
 }
 
 // A handler closes default security groups.
@@ -45,32 +41,13 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 // owner is account, and all traffic out. Each goes by its own call, because one rule that is not there would make EC2
 // refuse the others too.
 func (h *handler) close(ctx context.Context, group, account string) error {
-	_, ingress := h.groups.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
-		GroupId: &group,
-		IpPermissions: []types.IpPermission{{
-			IpProtocol:       aws.String(allProtocols),
-			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &group, UserId: &account}},
-		}},
-	})
-	_, egressIPv4 := h.groups.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
-		GroupId: &group,
-		IpPermissions: []types.IpPermission{{
-			IpProtocol: aws.String(allProtocols),
-			IpRanges:   []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
-		}},
-	})
-	// There only when the VPC has an IPv6 block.
-	_, egressIPv6 := h.groups.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
-		GroupId: &group,
-		IpPermissions: []types.IpPermission{{
-			IpProtocol: aws.String(allProtocols),
-			Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
-		}},
-	})
-	return errors.Join(unlessClosed(ingress), unlessClosed(egressIPv4), unlessClosed(egressIPv6))
+	return errors.Join(
+		unlessClosed(h.groups.Revoke(ctx, "RevokeSecurityGroupIngress", group, map[string]string{"Groups.1.GroupId": group, "Groups.1.UserId": account})),
+		unlessClosed(h.groups.Revoke(ctx, "RevokeSecurityGroupEgress", group, map[string]string{"IpRanges.1.CidrIp": "0.0.0.0/0"})),
+		// There only when the VPC has an IPv6 block.
+		unlessClosed(h.groups.Revoke(ctx, "RevokeSecurityGroupEgress", group, map[string]string{"Ipv6Ranges.1.CidrIpv6": "::/0"})),
+	)
 }
-
-const allProtocols = "-1"
 
 // unlessClosed returns err, or nil when it says that the rule is not there: then it was taken away before.
 func unlessClosed(err error) error {

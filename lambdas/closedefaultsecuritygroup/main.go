@@ -9,20 +9,31 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/closedefaultsecuritygroup/contract"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
+	settings := lambdaenv.MustLoad[contract.Settings]()
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	h := &handler{groups: ec2.NewFromConfig(awsConfig)}
+	h := &handler{groups: &queryAPI{
+		endpoint:    settings.Endpoint,
+		region:      awsConfig.Region,
+		credentials: awsConfig.Credentials,
+		client:      &http.Client{Timeout: 10 * time.Second}, // of the minute that the function has
+		pause:       500 * time.Millisecond,
+	}}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

@@ -32,18 +32,19 @@ func main() {
 }
 
 func run(socket, folder string) error {
-	objects, metadata, versions := filepath.Join(folder, "objects"), filepath.Join(folder, "metadata"), filepath.Join(folder, "versions")
-	for _, dir := range []string{objects, metadata, versions} {
+	objects, versions := filepath.Join(folder, "objects"), filepath.Join(folder, "versions")
+	for _, dir := range []string{objects, versions} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
 	}
-	store, err := meta.NewSideCar(metadata) // not every file system has extended attributes
-	if err != nil {
-		return err
+	// Not in files beside the objects, for file systems that have none: there, an object that is overwritten keeps its tags,
+	// and one that was deleted stays so.
+	store := meta.XattrMeta{}
+	if err := store.Test(objects); err != nil {
+		return fmt.Errorf("%s needs a file system with extended attributes, which TMPDIR may name: %w", objects, err)
 	}
 	backend, err := posix.New(objects, store, posix.PosixOpts{
-		SideCarDir:          metadata,
 		VersioningDir:       versions,
 		CopyObjectThreshold: 5 << 30, // as S3
 	})

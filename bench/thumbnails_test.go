@@ -1,0 +1,269 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ashlar-cdk/ashlar/internal/imaging"
+)
+
+// fourWidths are those of the website's thumbnails.
+var fourWidths = []int{320, 640, 1280, 1920}
+
+var limits = imaging.Limits{Bytes: 20 << 20, Pixels: 50_000_000}
+
+// pairs are how often each takes its turn in one run.
+const pairs = 15
+
+// BenchmarkThumbnails makes thumbnails of a photo of 12 megapixels, beside sharp (libvips), one thread each and in
+// turn. sharp decodes the photo again for each width, with as little detail as that one needs: that is how it is
+// used.
+//
+// It fails when the four widths, which the platform makes, take more than twice sharp's time. A single small one
+// takes about that: all of it is unpacking the JPEG, which libjpeg-turbo does in half the time (ADR 15).
+//
+//	make bench/sharp/node_modules
+//	PATH=$PWD/node_modules/.bin:$PATH go test ./bench -run '^$' -bench Thumbnails -benchtime 1x
+func BenchmarkThumbnails(b *testing.B) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	sharp := startSharp(b)
+	photos := map[string]string{"baseline": "", "progressive": ""}
+	img := photo(4000, 3000, 1)
+	for kind := range photos {
+		photos[kind] = sharp.encode(b, img, kind == "progressive")
+	}
+	for _, kind := range []string{"baseline", "progressive"} {
+		for name, widths := range map[string][]int{"256": {256}, "four": fourWidths} {
+			b.Run(kind+"/"+name, func(b *testing.B) {
+				picture, err := os.ReadFile(photos[kind])
+				if err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					var ours, theirs []time.Duration
+					for i := range pairs + 1 {
+						began := time.Now()
+						if _, err := imaging.Thumbnails(picture, widths, limits); err != nil {
+							b.Fatal(err)
+						}
+						took := time.Since(began)
+						answer := sharp.ask(b, request{Picture: photos[kind], Widths: widths})
+						if i == 0 {
+							continue // warms both up
+						}
+						ours = append(ours, took)
+						theirs = append(theirs, time.Duration(answer.Milliseconds*float64(time.Millisecond)))
+					}
+					ratios := make([]float64, pairs)
+					for i := range ratios {
+						ratios[i] = float64(ours[i]) / float64(theirs[i])
+					}
+					slices.Sort(ratios)
+					b.ReportMetric(median(ours).Seconds()*1000, "ms/ours")
+					b.ReportMetric(median(theirs).Seconds()*1000, "ms/sharp")
+					b.ReportMetric(ratios[pairs/2], "ours/sharp")
+					if ratio := ratios[pairs/2]; len(widths) > 1 && ratio > 2 {
+						b.Errorf("ours take %.2f times as long as sharp's, want at most 2", ratio)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestThumbnailsAreAsGoodAsThoseOfLibvips compares our thumbnails with those of sharp, of the same quality, as the
+// same decoder shows them. How much either of them loses by its encoding counts too.
+func TestThumbnailsAreAsGoodAsThoseOfLibvips(t *testing.T) {
+	t.Parallel()
+	sharp := startSharp(t)
+	for name, picture := range map[string]string{
+		"a large JPEG":               sharp.encode(t, photo(3000, 2000, 1), false),
+		"a progressive one, upright": sharp.encode(t, photo(1500, 2100, 2), true),
+		"a PNG":                      encodePNG(t, photo(2100, 1400, 3)),
+		"a small JPEG":               sharp.encode(t, photo(701, 467, 4), false),
+	} {
+		content, err := os.ReadFile(picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := imaging.Thumbnails(content, fourWidths, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := t.TempDir()
+		sharp.ask(t, request{Picture: picture, Widths: fourWidths, Folder: folder})
+		for _, thumbnail := range ours {
+			theirs, err := os.ReadFile(filepath.Join(folder, fmt.Sprint(thumbnail.Width, ".jpg")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := decode(t, thumbnail.JPEG), decode(t, theirs)
+			if got.Bounds() != want.Bounds() {
+				t.Errorf("%s at %d: has %v, libvips' has %v", name, thumbnail.Width, got.Bounds().Max, want.Bounds().Max)
+				continue
+			}
+			psnr, ssim := compare(got, want)
+			t.Logf("%s at %d: PSNR %.1f dB, SSIM %.4f, %d kB, libvips' %d kB",
+				name, thumbnail.Width, psnr, ssim, len(thumbnail.JPEG)/1000, len(theirs)/1000)
+			if psnr < 35 || ssim < 0.95 {
+				t.Errorf("%s at %d: PSNR %.1f dB, SSIM %.4f, want at least 35 dB and 0.95", name, thumbnail.Width, psnr, ssim)
+			}
+		}
+	}
+}
+
+func decode(tb testing.TB, content []byte) image.Image {
+	tb.Helper()
+	img, err := jpeg.Decode(bytes.NewReader(content))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return img
+}
+
+// compare returns the peak signal-to-noise ratio over red, green and blue, and the structural similarity of
+// brightness, in windows of 8 by 8 pixels.
+func compare(got, want image.Image) (psnr, ssim float64) {
+	bounds := want.Bounds()
+	brightness := [2][]float64{}
+	var squares float64
+	for y := range bounds.Dy() {
+		for x := range bounds.Dx() {
+			a, b := color.NRGBAModel.Convert(got.At(x, y)).(color.NRGBA), color.NRGBAModel.Convert(want.At(x, y)).(color.NRGBA)
+			for _, d := range []float64{float64(a.R) - float64(b.R), float64(a.G) - float64(b.G), float64(a.B) - float64(b.B)} {
+				squares += d * d
+			}
+			brightness[0] = append(brightness[0], 0.299*float64(a.R)+0.587*float64(a.G)+0.114*float64(a.B))
+			brightness[1] = append(brightness[1], 0.299*float64(b.R)+0.587*float64(b.G)+0.114*float64(b.B))
+		}
+	}
+	psnr = 10 * math.Log10(255*255*3*float64(bounds.Dx()*bounds.Dy())/squares)
+
+	const window, step = 8, 4
+	var sum, count float64
+	for y := 0; y+window <= bounds.Dy(); y += step {
+		for x := 0; x+window <= bounds.Dx(); x += step {
+			var a, b, aa, bb, ab float64
+			for i := range window {
+				for j := range window {
+					at := (y+i)*bounds.Dx() + x + j
+					p, q := brightness[0][at], brightness[1][at]
+					a, b, aa, bb, ab = a+p, b+q, aa+p*p, bb+q*q, ab+p*q
+				}
+			}
+			const n, c1, c2 = window * window, (0.01 * 255) * (0.01 * 255), (0.03 * 255) * (0.03 * 255)
+			a, b = a/n, b/n
+			va, vb, cov := aa/n-a*a, bb/n-b*b, ab/n-a*b
+			sum += (2*a*b + c1) * (2*cov + c2) / ((a*a + b*b + c1) * (va + vb + c2))
+			count++
+		}
+	}
+	return psnr, sum / count
+}
+
+func encodePNG(tb testing.TB, img image.Image) string {
+	tb.Helper()
+	file, err := os.Create(filepath.Join(tb.TempDir(), "photo.png"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := errors.Join((&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(file, img), file.Close()); err != nil {
+		tb.Fatal(err)
+	}
+	return file.Name()
+}
+
+// sharpProcess is a node that answers one request after the other.
+type sharpProcess struct {
+	requests io.Writer
+	answers  *bufio.Reader
+}
+
+// A request is one of sharp/sharp.js, which says what it means.
+type request struct {
+	Picture     string `json:"picture"`
+	Widths      []int  `json:"widths,omitempty"`
+	Folder      string `json:"folder,omitempty"`
+	JPEG        string `json:"jpeg,omitempty"`
+	Progressive bool   `json:"progressive,omitempty"`
+}
+
+type answer struct {
+	Error        string
+	Milliseconds float64
+}
+
+func startSharp(tb testing.TB) *sharpProcess {
+	tb.Helper()
+	if _, err := os.Stat("sharp/node_modules/sharp"); errors.Is(err, fs.ErrNotExist) {
+		tb.Fatal("sharp is not installed: run make bench/sharp/node_modules")
+	}
+	node := exec.Command("node", "sharp/sharp.js")
+	node.Env = append(os.Environ(), "UV_THREADPOOL_SIZE=1", "VIPS_CONCURRENCY=1")
+	node.Stderr = os.Stderr
+	requests, err := node.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	answers, err := node.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := node.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := errors.Join(requests.Close(), node.Wait()); err != nil { // it ends with its input
+			tb.Errorf("sharp: %v", err)
+		}
+	})
+	return &sharpProcess{requests, bufio.NewReader(answers)}
+}
+
+func (s *sharpProcess) ask(tb testing.TB, r request) answer {
+	tb.Helper()
+	line, err := json.Marshal(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := s.requests.Write(append(line, '\n')); err != nil {
+		tb.Fatal(err)
+	}
+	line, err = s.answers.ReadBytes('\n')
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var said answer
+	if err := json.Unmarshal(line, &said); err != nil {
+		tb.Fatal(err)
+	}
+	if said.Error != "" {
+		tb.Fatalf("sharp: %s", said.Error)
+	}
+	return said
+}
+
+// encode has libjpeg-turbo write the picture, as a camera does and image/jpeg cannot: progressive too.
+func (s *sharpProcess) encode(tb testing.TB, img image.Image, progressive bool) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "photo.jpg")
+	s.ask(tb, request{Picture: encodePNG(tb, img), JPEG: file, Progressive: progressive})
+	return file
+}

@@ -1,0 +1,108 @@
+package media
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfrontorigins"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+)
+
+// delivered are the prefixes of Thumbnails that the distribution may read.
+var delivered = []string{"temp/*", "permanent/*", "protected/*"}
+
+// deliver declares the distribution of thumbnails, and lets it read what is delivered and nothing else. The origins that
+// the CDK makes by themselves would let it read the whole bucket.
+func (m *Media) deliver(scope constructs.Construct, props Props) {
+	origin := &awscloudfront.OriginProps{}
+	if props.OriginAccessControl {
+		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
+			OriginAccessControlName: globalName(scope, "OAC"),
+		})
+		origin.OriginAccessControlId = control.OriginAccessControlId()
+	}
+	m.Distribution = awscloudfront.NewDistribution(scope, jsii.String("Distribution"), &awscloudfront.DistributionProps{
+		Comment: jsii.String("Thumbnails of users' pictures"),
+		DefaultBehavior: &awscloudfront.BehaviorOptions{
+			Origin:                awscloudfrontorigins.S3BucketOrigin_WithBucketDefaults(m.Thumbnails, origin),
+			ViewerProtocolPolicy:  awscloudfront.ViewerProtocolPolicy_REDIRECT_TO_HTTPS,
+			AllowedMethods:        awscloudfront.AllowedMethods_ALLOW_GET_HEAD(),
+			Compress:              jsii.Bool(false), // JPEGs do not get smaller
+			CachePolicy:           newCachePolicy(scope),
+			ResponseHeadersPolicy: newHeaders(scope, props.AllowedOrigins),
+		},
+		// A thumbnail that is asked for before it is made is there a second later. CloudFront's own patience is ten.
+		ErrorResponses: &[]*awscloudfront.ErrorResponse{{HttpStatus: jsii.Number(403), Ttl: convert.Duration(time.Second)}},
+		HttpVersion:    awscloudfront.HttpVersion_HTTP2_AND_3,
+		LogBucket:      m.AccessLogs,
+		LogFilePrefix:  jsii.String("delivery/"),
+	})
+	bucket.EmptyAfter(m.AccessLogs, m.Distribution)
+
+	statement := &awsiam.PolicyStatementProps{Actions: jsii.Strings("s3:GetObject"), Resources: &[]*string{}}
+	for _, prefix := range delivered {
+		*statement.Resources = append(*statement.Resources, m.Thumbnails.ArnForObjects(jsii.String(prefix)))
+	}
+	if props.OriginAccessControl {
+		statement.Principals = &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"), nil)}
+		statement.Conditions = &map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": m.Distribution.DistributionArn()}}
+	} else {
+		identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("OriginAccessIdentity"), &awscloudfront.OriginAccessIdentityProps{
+			Comment: jsii.String("Reads thumbnails of users' pictures"),
+		})
+		m.Distribution.Node().DefaultChild().(awscloudfront.CfnDistribution).AddPropertyOverride(
+			jsii.String("DistributionConfig.Origins.0.S3OriginConfig.OriginAccessIdentity"),
+			"origin-access-identity/cloudfront/"+*identity.OriginAccessIdentityId())
+		statement.Principals = &[]awsiam.IPrincipal{identity.GrantPrincipal()}
+	}
+	m.Thumbnails.AddToResourcePolicy(awsiam.NewPolicyStatement(statement))
+}
+
+// newCachePolicy has the edges keep a thumbnail as long as its Cache-Control says, and no longer than a day: so long may
+// one be seen whose picture is deleted. The path alone tells thumbnails apart.
+func newCachePolicy(scope constructs.Construct) awscloudfront.CachePolicy {
+	return awscloudfront.NewCachePolicy(scope, jsii.String("CachePolicy"), &awscloudfront.CachePolicyProps{
+		Comment:    jsii.String("As long as Cache-Control says, a day at most"),
+		MinTtl:     awscdk.Duration_Seconds(jsii.Number(0)),
+		DefaultTtl: awscdk.Duration_Seconds(jsii.Number(0)),
+		MaxTtl:     convert.Duration(bucket.Day),
+	})
+}
+
+// newHeaders has browsers take the answer for a picture and for nothing else, and pages of the origins read it.
+func newHeaders(scope constructs.Construct, origins []string) awscloudfront.ResponseHeadersPolicy {
+	const year = 365 * bucket.Day
+	override := jsii.Bool(true)
+	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
+		ResponseHeadersPolicyName: globalName(scope, "Headers"),
+		Comment:                   jsii.String("Pictures for the web client"),
+		CorsBehavior: &awscloudfront.ResponseHeadersCorsBehavior{
+			AccessControlAllowOrigins:     jsii.Strings(origins...),
+			AccessControlAllowMethods:     jsii.Strings("GET", "HEAD"),
+			AccessControlAllowHeaders:     jsii.Strings("*"), // none: no request that needs leave for its headers gets as far
+			AccessControlAllowCredentials: jsii.Bool(false),
+			OriginOverride:                override,
+		},
+		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
+			ContentTypeOptions:      &awscloudfront.ResponseHeadersContentTypeOptions{Override: override},
+			ContentSecurityPolicy:   &awscloudfront.ResponseHeadersContentSecurityPolicy{ContentSecurityPolicy: jsii.String("default-src 'none'"), Override: override},
+			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{AccessControlMaxAge: convert.Duration(year), Override: override},
+		},
+		CustomHeadersBehavior: &awscloudfront.ResponseCustomHeadersBehavior{CustomHeaders: &[]*awscloudfront.ResponseCustomHeader{
+			// Pages of another site may show pictures, also where they ask for isolation (COEP): the web client is another site.
+			{Header: jsii.String("Cross-Origin-Resource-Policy"), Value: jsii.String("cross-origin"), Override: override},
+		}},
+	})
+}
+
+// globalName names what CloudFront keeps for all regions of the account by name: without the region in it, an environment
+// could not be in two of them. The CDK does the same for cache policies.
+func globalName(scope constructs.Construct, name string) *string {
+	return jsii.Sprintf("%s-%s-%s", *awscdk.Names_UniqueResourceName(scope, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(32)}), name, *awscdk.Stack_Of(scope).Region())
+}

@@ -1,0 +1,320 @@
+// Package site provisions a website: its files in a private bucket, delivered by CloudFront, as a single-page app has them.
+package site
+
+import (
+	_ "embed" // addresses.js
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfrontorigins"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
+)
+
+// Props describes the website. Zero values take the stated default.
+type Props struct {
+	// Content is the website's files, with an index.html: an embed.FS, or os.DirFS of what a bundler has written. Files below
+	// assets/ have a hash of their content in their names, and are never asked for again; all others are asked for each time.
+	// Addresses without an extension show index.html, so files without one are delivered only from .well-known/ and assets/.
+	// Required.
+	Content fs.FS
+
+	// DomainNames are the website's own. Each needs a DNS record that points to the Distribution's. Default: none, only
+	// CloudFront's name.
+	DomainNames []string
+	// CertificateARN names a certificate of ACM for all DomainNames, in us-east-1 whatever the stack's region is. Required
+	// with DomainNames. Without, CloudFront's own certificate is used, with which it takes TLS 1.0 too.
+	CertificateARN string
+	WebACLARN      string // a web ACL of AWS WAF, of the scope CLOUDFRONT; default: none
+
+	// ContentSecurityPolicy replaces the sources of the directives that it names: {"connect-src": {"'self'",
+	// "https://api.example.com"}}. Default: the website's own files, images in data: URLs, and nothing else.
+	ContentSecurityPolicy map[string][]string
+
+	// OriginAccessControl has CloudFront prove itself to the bucket by an origin access control. Default: by an origin access
+	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have.
+	OriginAccessControl bool
+	LogRetention        time.Duration // of all logs; default: 30 days
+	Disposable          bool          // delete the content and the logs with the stack
+}
+
+// A Site is a website.
+type Site struct {
+	// Bucket holds what is delivered. A deployment deletes from it what is not in Props.Content.
+	Bucket awss3.Bucket
+	// Logs holds the access logs of the distribution, below cloudfront/, and of the bucket, below s3/.
+	Logs         awss3.Bucket
+	Distribution awscloudfront.Distribution
+
+	domain string
+}
+
+// addresses is the function that shows index.html at the app's addresses.
+//
+//go:embed addresses.js
+var addresses string
+
+const day = bucket.Day
+
+// New declares a website under scope.
+func New(scope constructs.Construct, id string, props Props) *Site {
+	props.check(id)
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	s := &Site{Logs: bucket.NewAccessLogs(this, "Logs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})}
+	s.Bucket = bucket.New(this, "Bucket", bucket.Props{
+		Versioned: true,
+		LifecycleRules: []*awss3.LifecycleRule{
+			{
+				Id: jsii.String("ForgetFormerContent"), NoncurrentVersionExpiration: convert.Duration(30 * day),
+				ExpiredObjectDeleteMarker: jsii.Bool(true),
+			},
+			{
+				Id: jsii.String("ForgetWhatOldPagesAskFor"), Expiration: convert.Duration(30 * day),
+				TagFilters: &map[string]any{deploysitefn.Superseded: "true"},
+			},
+		},
+		AccessLogs:   s.Logs,
+		LogPrefix:    "s3/",
+		Disposable:   props.Disposable,
+		LogRetention: props.LogRetention,
+	})
+	origin, reader := s.origin(this, props)
+	s.Distribution = awscloudfront.NewDistribution(this, jsii.String("Distribution"), s.distributionProps(this, props, origin))
+	bucket.EmptyAfter(s.Logs, s.Distribution)
+	if props.OriginAccessControl {
+		reader = awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceArn": s.Distribution.DistributionArn()}},
+		})
+	}
+	// S3 then says 404 of a missing file: to who may not list a bucket it says 403. Nobody sees a list: an address that could
+	// ask for one shows index.html, and query strings do not reach the bucket.
+	s.Bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(*s.Bucket.BucketArn()), Principals: &[]awsiam.IPrincipal{reader},
+	}))
+	s.domain = *s.Distribution.DistributionDomainName()
+	if len(props.DomainNames) > 0 {
+		s.domain = props.DomainNames[0]
+	}
+	s.deploy(this, props)
+	return s
+}
+
+// Origin is the website's address as a browser has it in the header Origin: https://app.example.com.
+func (s *Site) Origin() string { return "https://" + s.domain }
+
+func (s *Site) distributionProps(scope constructs.Construct, props Props, origin awscloudfront.IOrigin) *awscloudfront.DistributionProps {
+	function := awscloudfront.NewFunction(scope, jsii.String("Addresses"), &awscloudfront.FunctionProps{
+		Comment: jsii.String("Shows index.html at the addresses of the app"),
+		Code:    awscloudfront.FunctionCode_FromInline(jsii.String(addresses)),
+		Runtime: awscloudfront.FunctionRuntime_JS_2_0(),
+	})
+	distributionProps := &awscloudfront.DistributionProps{
+		Comment:           awscdk.Stack_Of(scope).StackName(), // what tells distributions apart in the console
+		DefaultRootObject: jsii.String(deploysitefn.Index),
+		DefaultBehavior: &awscloudfront.BehaviorOptions{
+			Origin:               origin,
+			AllowedMethods:       awscloudfront.AllowedMethods_ALLOW_GET_HEAD(),
+			ViewerProtocolPolicy: awscloudfront.ViewerProtocolPolicy_REDIRECT_TO_HTTPS,
+			Compress:             jsii.Bool(true),
+			// The bucket sees neither query strings nor cookies: nobody lists it by way of ?list-type=2.
+			CachePolicy: awscloudfront.NewCachePolicy(scope, jsii.String("Cache"), &awscloudfront.CachePolicyProps{
+				Comment: jsii.String("As long as the file's Cache-Control says"),
+				MinTtl:  convert.Duration(0), DefaultTtl: convert.Duration(0), MaxTtl: convert.Duration(365 * day),
+				EnableAcceptEncodingBrotli: jsii.Bool(true),
+				EnableAcceptEncodingGzip:   jsii.Bool(true),
+			}),
+			ResponseHeadersPolicy: headers(scope, props),
+			// Here and not as error responses, which would show the page in place of the errors of all other behaviours, such as
+			// an API's.
+			FunctionAssociations: &[]*awscloudfront.FunctionAssociation{
+				{EventType: awscloudfront.FunctionEventType_VIEWER_REQUEST, Function: function},
+			},
+		},
+		HttpVersion:   awscloudfront.HttpVersion_HTTP2_AND_3,
+		EnableIpv6:    jsii.Bool(true),
+		EnableLogging: jsii.Bool(true),
+		LogBucket:     s.Logs,
+		LogFilePrefix: jsii.String("cloudfront/"),
+	}
+	if len(props.DomainNames) > 0 {
+		distributionProps.DomainNames = convert.List(*jsii.Strings(props.DomainNames...))
+		distributionProps.Certificate = awscertificatemanager.Certificate_FromCertificateArn(scope, jsii.String("Certificate"), jsii.String(props.CertificateARN))
+		distributionProps.MinimumProtocolVersion = awscloudfront.SecurityPolicyProtocol_TLS_V1_2_2021
+	}
+	if props.WebACLARN != "" {
+		distributionProps.WebAclId = jsii.String(props.WebACLARN)
+	}
+	return distributionProps
+}
+
+// origin is the bucket, with a policy that lets CloudFront read objects. reader is whom the policy names, if it is an
+// origin access identity.
+func (s *Site) origin(scope constructs.Construct, props Props) (origin awscloudfront.IOrigin, reader awsiam.IPrincipal) {
+	if props.OriginAccessControl {
+		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(s.Bucket, nil), nil
+	}
+	identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("Identity"), &awscloudfront.OriginAccessIdentityProps{
+		Comment: jsii.String("Reads the website's bucket"),
+	})
+	return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessIdentity(s.Bucket, &awscloudfrontorigins.S3BucketOriginWithOAIProps{
+		OriginAccessIdentity: identity,
+	}), identity.GrantPrincipal()
+}
+
+// deploy has a function put the content into the bucket.
+func (s *Site) deploy(scope constructs.Construct, props Props) {
+	asset := contentAsset(scope, props.Content)
+	const timeout = 15 * time.Minute // Lambda's longest; CloudFront takes a minute or two of it, and seldom ten
+	fn := gofunction.New(scope, "Deploy", gofunction.Props{
+		Package:      deploysitefn.Package,
+		Description:  "Puts the website's content into its bucket",
+		Timeout:      timeout,
+		MemoryMiB:    1024, // eight files at a time, of 50 MiB at most
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	assets := *asset.Bucket().BucketArn()
+	// The former content too, whose name no template has any more. The CDK's zips lie side by side.
+	fn.Allow([]string{"s3:GetObject"}, assets+"/*.zip")
+	fn.Allow([]string{"s3:ListBucket"}, assets, *s.Bucket.BucketArn())
+	fn.Allow([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *s.Bucket.ArnForObjects(jsii.String("*")))
+	fn.Allow([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *s.Distribution.DistributionArn())
+	content := awscdk.NewCustomResource(scope, jsii.String("Content"), &awscdk.CustomResourceProps{
+		ResourceType:   jsii.String("Custom::SiteContent"),
+		ServiceToken:   fn.Function.FunctionArn(),
+		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's own patience is an hour
+		Properties: properties(deploysitefn.Properties{
+			BucketName: *s.Bucket.BucketName(), DistributionID: *s.Distribution.DistributionId(),
+			AssetBucket: *asset.S3BucketName(), AssetKey: *asset.S3ObjectKey(),
+		}),
+	})
+	content.Node().AddDependency(fn.Role)
+}
+
+// properties is what the CDK takes of the function's contract.
+func properties(p deploysitefn.Properties) *map[string]any {
+	encoded, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Errorf("site: %w", err))
+	}
+	var decoded map[string]any
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
+		panic(fmt.Errorf("site: %w", err))
+	}
+	return &decoded
+}
+
+// contentAsset copies the content to where the CDK copies it from.
+func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
+	dir, err := os.MkdirTemp("", "site-")
+	if err == nil {
+		err = os.CopyFS(dir, content)
+	}
+	if err != nil {
+		panic(fmt.Errorf("site: Content: %w", err))
+	}
+	asset := awss3assets.NewAsset(scope, jsii.String("Asset"), &awss3assets.AssetProps{Path: jsii.String(dir)})
+	if err := os.RemoveAll(dir); err != nil {
+		panic(fmt.Errorf("site: %w", err))
+	}
+	return asset
+}
+
+// headers are those that a browser protects the website's users by. They come with errors too.
+func headers(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
+	override := jsii.Bool(true)
+	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
+		Comment: jsii.String("Security headers of the website"),
+		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
+			ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{
+				ContentSecurityPolicy: jsii.String(policy(props.ContentSecurityPolicy)), Override: override,
+			},
+			ContentTypeOptions: &awscloudfront.ResponseHeadersContentTypeOptions{Override: override},
+			FrameOptions:       &awscloudfront.ResponseHeadersFrameOptions{FrameOption: awscloudfront.HeadersFrameOption_DENY, Override: override},
+			ReferrerPolicy: &awscloudfront.ResponseHeadersReferrerPolicy{
+				ReferrerPolicy: awscloudfront.HeadersReferrerPolicy_STRICT_ORIGIN_WHEN_CROSS_ORIGIN, Override: override,
+			},
+			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{
+				AccessControlMaxAge: convert.Duration(365 * day), IncludeSubdomains: jsii.Bool(true), Override: override,
+			},
+		},
+		CustomHeadersBehavior: &awscloudfront.ResponseCustomHeadersBehavior{CustomHeaders: &[]*awscloudfront.ResponseCustomHeader{{
+			Header: jsii.String("Permissions-Policy"), Override: override,
+			Value: jsii.String("camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+		}}},
+	})
+}
+
+// policy is the content security policy with these directives in place of its own.
+func policy(directives map[string][]string) string {
+	all := map[string][]string{
+		"default-src":     {"'none'"},
+		"base-uri":        {"'none'"},
+		"connect-src":     {"'self'"},
+		"font-src":        {"'self'"},
+		"form-action":     {"'self'"},
+		"frame-ancestors": {"'none'"},
+		"img-src":         {"'self'", "data:"}, // bundlers put small images into the style sheet
+		"manifest-src":    {"'self'"},
+		"script-src":      {"'self'"},
+		"style-src":       {"'self'"},
+		"worker-src":      {"'self'"},
+	}
+	maps.Copy(all, directives)
+	var parts []string
+	for _, directive := range slices.Sorted(maps.Keys(all)) {
+		parts = append(parts, directive+" "+strings.Join(all[directive], " "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+var (
+	certificatePattern = regexp.MustCompile(`^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$`)
+	webACLPattern      = regexp.MustCompile(`^arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[^/]+/[0-9a-f-]+$`)
+	domainPattern      = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+	directivePattern   = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+)
+
+func (p Props) check(id string) {
+	known := func(arn string) bool { return !*awscdk.Token_IsUnresolved(arn) } // what is a token cannot be looked at
+	problems := []error{
+		check.Required("Content", p.Content != nil, "pass an embed.FS, or os.DirFS of the folder"),
+		check.That("CertificateARN", fmt.Sprintf("%q", p.CertificateARN), p.CertificateARN == "" || !known(p.CertificateARN) || certificatePattern.MatchString(p.CertificateARN), "the ARN of a certificate of ACM in us-east-1, where CloudFront looks for it"),
+		check.That("CertificateARN", fmt.Sprintf("%q", p.CertificateARN), (p.CertificateARN == "") == (len(p.DomainNames) == 0), "one for the DomainNames, or neither"),
+		check.That("WebACLARN", fmt.Sprintf("%q", p.WebACLARN), p.WebACLARN == "" || !known(p.WebACLARN) || webACLPattern.MatchString(p.WebACLARN), "the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1"),
+	}
+	if p.Content != nil {
+		_, err := fs.Stat(p.Content, deploysitefn.Index)
+		problems = append(problems, check.That("Content", err, !errors.Is(err, fs.ErrNotExist), "an "+deploysitefn.Index))
+	}
+	for i, name := range p.DomainNames {
+		problems = append(problems, check.That(fmt.Sprintf("DomainNames[%d]", i), name, domainPattern.MatchString(name), "a name such as app.example.com"))
+	}
+	for _, directive := range slices.Sorted(maps.Keys(p.ContentSecurityPolicy)) {
+		sources := p.ContentSecurityPolicy[directive]
+		malformed := func(source string) bool { return source == "" || strings.ContainsAny(source, " \t\r\n;,") }
+		problems = append(problems, check.That(fmt.Sprintf("ContentSecurityPolicy[%s]", directive), sources,
+			directivePattern.MatchString(directive) && len(sources) > 0 && !slices.ContainsFunc(sources, malformed), "a directive with its sources one by one"))
+	}
+	check.Props("site", id, problems...)
+}

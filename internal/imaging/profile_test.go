@@ -1,0 +1,140 @@
+package imaging
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"os"
+	"testing"
+)
+
+func displayP3(tb testing.TB) []byte {
+	tb.Helper()
+	picture, err := os.ReadFile("testdata/display-p3.png")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return profileOfPNG(picture)
+}
+
+// What littleCMS makes of them.
+func TestColoursOfDisplayP3AreThoseOfSRGB(t *testing.T) {
+	t.Parallel()
+	p := parseProfile(displayP3(t))
+	if p == nil {
+		t.Fatal("the profile was not read")
+	}
+	for from, want := range map[[3]int32][3]int32{
+		{255, 0, 0}:     {255, 0, 0}, // sRGB has no such red
+		{234, 51, 35}:   {255, 0, 3},
+		{0, 255, 0}:     {0, 255, 0},
+		{128, 128, 128}: {128, 128, 128},
+		{60, 120, 90}:   {30, 122, 88},
+		{255, 255, 255}: {255, 255, 255},
+		{0, 0, 0}:       {0, 0, 0},
+	} {
+		r, g, b := p.convert(from[0], from[1], from[2])
+		for i, v := range []int32{r, g, b} {
+			if abs(v-want[i]) > 3 {
+				t.Errorf("%v: %d, %d, %d, want %v", from, r, g, b, want)
+				break
+			}
+		}
+	}
+}
+
+func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
+	t.Parallel()
+	picture, err := os.ReadFile("testdata/srgb.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := readJPEG(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(header.profile) == 0 || parseProfile(header.profile) != nil {
+		t.Errorf("of %d bytes a conversion was made", len(header.profile))
+	}
+}
+
+func TestCurvesAreThoseOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	curv := func(values ...uint16) []byte {
+		tag := binary.BigEndian.AppendUint32([]byte("curv\x00\x00\x00\x00"), uint32(len(values)))
+		for _, v := range values {
+			tag = binary.BigEndian.AppendUint16(tag, v)
+		}
+		return tag
+	}
+	para := func(kind uint16, values ...float64) []byte {
+		tag := binary.BigEndian.AppendUint16([]byte("para\x00\x00\x00\x00"), kind)
+		tag = append(tag, 0, 0)
+		for _, v := range values {
+			tag = binary.BigEndian.AppendUint32(tag, uint32(int32(math.Round(v*65536))))
+		}
+		return tag
+	}
+	for name, c := range map[string]struct {
+		tag     []byte
+		x, want float64
+	}{
+		"straight":                      {curv(), 0.3, 0.3},
+		"a gamma":                       {curv(0x0200), 0.3, 0.09},
+		"a table, between":              {curv(0, 0x1000, 0xffff), 0.25, 0x0800 / 65535.0},
+		"a table's end":                 {curv(0, 0x1000, 0xffff), 1, 1},
+		"a power":                       {para(0, 2), 0.3, 0.09},
+		"a moved power":                 {para(1, 2, 0.5, 0.25), 0.5, 0.25},
+		"a moved power, below":          {para(1, 2, 0.5, -0.25), 0.2, 0},
+		"a raised power":                {para(2, 2, 1, 0, 0.5), 0.5, 0.75},
+		"a raised power, below":         {para(2, 2, 1, -0.5, 0.5), 0.2, 0.5},
+		"a power with a line":           {para(3, 2, 1, 0, 0.5, 0.1), 0.5, 0.25},
+		"a power with a line, below":    {para(3, 2, 1, 0, 0.5, 0.1), 0.05, 0.025},
+		"everything, above":             {para(4, 2, 1, 0, 0.5, 0.1, 0.2, 0.3), 0.5, 0.45},
+		"everything, below":             {para(4, 2, 1, 0, 0.5, 0.1, 0.2, 0.3), 0.05, 0.325},
+		"sRGB's":                        {para(3, 2.4, 1/1.055, 0.055/1.055, 1/12.92, 0.04045), 0.5, 0.21404},
+		"a table that is not all there": {curv(0, 1, 2, 3)[:14], 0, -1},
+		"a kind that is not known":      {para(5, 1, 1, 1, 1, 1, 1, 1), 0, -1},
+		"too few parameters":            {para(4, 2, 1), 0, -1},
+		"something else":                {[]byte("mAB \x00\x00\x00\x00\x00\x00\x00\x00"), 0, -1},
+		"nothing":                       {nil, 0, -1},
+	} {
+		curve := parseCurve(c.tag)
+		switch {
+		case c.want < 0 && curve != nil:
+			t.Errorf("%s: was read, want nothing", name)
+		case c.want >= 0 && curve == nil:
+			t.Errorf("%s: was not read", name)
+		case c.want >= 0 && math.Abs(curve(c.x)-c.want) > 1e-3:
+			t.Errorf("%s at %v: %v, want %v", name, c.x, curve(c.x), c.want)
+		}
+	}
+}
+
+// FuzzProfile holds that any profile is either left aside, or gives colours.
+func FuzzProfile(f *testing.F) {
+	f.Add(displayP3(f))
+	f.Fuzz(func(t *testing.T, icc []byte) {
+		p := parseProfile(icc)
+		if p == nil {
+			return
+		}
+		for _, v := range []int32{0, 1, 100, 254, 255} {
+			r, g, b := p.convert(v, 255-v, 17)
+			if min(r, g, b) < 0 || max(r, g, b) > 255 {
+				t.Errorf("%d: %d, %d, %d", v, r, g, b)
+			}
+		}
+	})
+}
+
+func TestAPanicOfADecoderIsARefusal(t *testing.T) {
+	t.Parallel()
+	decoded, err := guarded(func() (*source, error) {
+		var none []int
+		return nil, errors.New("unreached" + string(rune(none[3])))
+	})
+	if decoded != nil || !errors.Is(err, ErrRefused) {
+		t.Errorf("%v, %v, want a refusal", decoded, err)
+	}
+}

@@ -1,0 +1,27 @@
+// Command deploysite is a CloudFormation custom resource that puts the content of a website into its bucket, and has
+// CloudFront forget what has changed.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
+	// What fails is rolled back by CloudFormation, which takes longer than patience with S3.
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithRetryMaxAttempts(6))
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	h := &handler{objects: s3.NewFromConfig(awsConfig), edges: cloudfront.NewFromConfig(awsConfig)}
+	lambda.Start(cfn.LambdaWrap(h.Handle))
+}

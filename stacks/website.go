@@ -1,0 +1,69 @@
+package stacks
+
+import (
+	"net/url"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/web"
+)
+
+// Website is the stack of the web client.
+type Website struct {
+	Site *site.Site
+}
+
+// NewWebsite declares the web client's website.
+func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
+	stack := newStack(stage, "Website", "Web client, delivered by CloudFront", env)
+	props := site.Props{
+		Content:               web.Placeholder(),
+		CertificateARN:        env.WebsiteCertificateARN,
+		ContentSecurityPolicy: contentSecurityPolicy(stack, env),
+		LogRetention:          env.LogRetention,
+		Disposable:            env.Disposable,
+	}
+	if env.WebsiteCertificateARN != "" {
+		for _, origin := range env.WebOrigins {
+			u, err := url.Parse(origin)
+			if err != nil {
+				panic(err) // the environment has been validated
+			}
+			props.DomainNames = append(props.DomainNames, u.Host)
+		}
+	}
+	w := &Website{Site: site.New(stack, "Site", props)}
+	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(w.Site.Origin()))
+	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", w.Site.Distribution.DistributionDomainName())
+	return w
+}
+
+// Origins are the origins whose pages may use the platform from a browser.
+func (w *Website) Origins(env environments.Environment) []string {
+	if env.WebsiteCertificateARN != "" {
+		return env.WebOrigins
+	}
+	return append([]string{w.Site.Origin()}, env.WebOrigins...)
+}
+
+// contentSecurityPolicy lets the client reach what it needs besides its own files. The stacks below know the website's
+// origin, so the website cannot know their addresses: the API's, the buckets' and the pictures' are said by service and
+// region.
+func contentSecurityPolicy(stack awscdk.Stack, env environments.Environment) map[string][]string {
+	region := *stack.Region()
+	return map[string][]string{
+		"connect-src": {
+			"'self'",
+			"https://*.execute-api." + region + ".amazonaws.com",
+			"https://cognito-idp." + region + ".amazonaws.com",
+			"https://cognito-identity." + region + ".amazonaws.com",
+			"https://" + env.SignInDomain + "-" + *stack.Account() + ".auth." + region + ".amazoncognito.com",
+			"https://*.s3." + region + ".amazonaws.com",
+			"https://*.s3-accelerate.amazonaws.com",
+		},
+		"img-src": {"'self'", "data:", "blob:", "https://*.cloudfront.net"}, // blob: is a picture before it is uploaded
+	}
+}

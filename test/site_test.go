@@ -1,0 +1,536 @@
+package test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfrontorigins"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/environments"
+	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
+	"github.com/ashlar-cdk/ashlar/stacks"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// content is the least that a website has.
+var content = fstest.MapFS{"index.html": {Data: []byte("<h1>Ashlar</h1>")}}
+
+// distributionOf is the stack's distribution, at a path into its configuration.
+func distributionOf(t *testing.T, stack assembly.Stack) func(path ...any) any {
+	t.Helper()
+	distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+	return func(path ...any) any { return distribution.At(append([]any{"DistributionConfig"}, path...)...) }
+}
+
+// allowedOn lists what the policy of a bucket allows: principal, actions, resource and condition.
+func allowedOn(stack assembly.Stack, bucket string) [][]any {
+	var found [][]any
+	for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
+		for _, s := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
+			if assembly.Refers(policy.At("Bucket")) == bucket && assembly.At(s, "Effect") == "Allow" {
+				found = append(found, []any{assembly.At(s, "Principal"), assembly.At(s, "Action"), assembly.At(s, "Resource"), assembly.At(s, "Condition")})
+			}
+		}
+	}
+	return found
+}
+
+func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID
+		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "").ID
+		arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
+		reader := map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []any{identity, "S3CanonicalUserId"}}}
+		want := [][]any{
+			{reader, "s3:GetObject", map[string]any{"Fn::Join": []any{"", []any{arn, "/*"}}}, nil},
+			{reader, "s3:ListBucket", arn, nil},
+		}
+		if diff := cmp.Diff(want, allowedOn(stack, bucket)); diff != "" {
+			t.Errorf("the bucket's policy allows (-want +got):\n%s", diff)
+		}
+		origins := oneOrMore(distributionOf(t, stack)("Origins"))
+		if len(origins) != 1 || assembly.Refers(assembly.At(origins[0], "DomainName")) != bucket ||
+			assembly.Refers(assembly.At(origins[0], "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1)) != identity {
+			t.Errorf("origins %s, want the bucket, read by the identity", text(origins))
+		}
+	})
+}
+
+func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		site.New(stack, "Site", site.Props{Content: content, OriginAccessControl: true})
+	})
+	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
+		t.Errorf("there is %s too", identities[0].ID)
+	}
+	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
+	for property, value := range map[string]string{"OriginAccessControlOriginType": "s3", "SigningBehavior": "always", "SigningProtocol": "sigv4"} {
+		want(t, control, value, "OriginAccessControlConfig", property)
+	}
+	if used := assembly.Refers(distributionOf(t, stack)("Origins", 0, "OriginAccessControlId")); used != control.ID {
+		t.Errorf("the origin uses %q, want %s", used, control.ID)
+	}
+	bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID
+	distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
+	allowed := allowedOn(stack, bucket)
+	var actions []any
+	for _, a := range allowed {
+		source := text(assembly.At(a[3], "StringEquals"))
+		if text(a[0]) != `{"Service":"cloudfront.amazonaws.com"}` || !strings.Contains(source, `{"Ref":"`+distribution+`"}`) {
+			t.Errorf("%s is allowed %s if %s, want the one distribution alone", text(a[0]), a[1], text(a[3]))
+		}
+		actions = append(actions, a[1])
+	}
+	if diff := cmp.Diff([]any{"s3:GetObject", "s3:ListBucket"}, actions); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		for property, value := range map[string]any{
+			"ViewerProtocolPolicy": "redirect-to-https",
+			"AllowedMethods":       []any{"GET", "HEAD"},
+			"Compress":             true,
+		} {
+			want(t, distribution, value, "DistributionConfig", "DefaultCacheBehavior", property)
+		}
+		for property, value := range map[string]any{
+			"HttpVersion": "http2and3", "IPV6Enabled": true, "Enabled": true, "DefaultRootObject": "index.html",
+		} {
+			want(t, distribution, value, "DistributionConfig", property)
+		}
+	})
+}
+
+// TestTheErrorsOfOthersAreNotHidden: error responses would show index.html in place of what an API behind the same
+// distribution says, and the function would send its requests there.
+func TestTheErrorsOfOthersAreNotHidden(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		s := site.New(stack, "Site", site.Props{Content: content})
+		s.Distribution.AddBehavior(jsii.String("/api/*"), awscloudfrontorigins.NewHttpOrigin(jsii.String("api.example.com"), nil), &awscloudfront.AddBehaviorOptions{})
+	})
+	configuration := distributionOf(t, stack)
+	function := only(t, stack, "AWS::CloudFront::Function", "").ID
+	if used := configuration("DefaultCacheBehavior", "FunctionAssociations"); len(oneOrMore(used)) != 1 ||
+		assembly.At(used, 0, "EventType") != "viewer-request" || assembly.Refers(assembly.At(used, 0, "FunctionARN")) != function {
+		t.Errorf("functions %s, want %s for requests of viewers", text(used), function)
+	}
+	others := oneOrMore(configuration("CacheBehaviors"))
+	if len(others) != 1 || assembly.At(others[0], "FunctionAssociations") != nil {
+		t.Errorf("other behaviours %s, want one without functions", text(others))
+	}
+	if responses := configuration("CustomErrorResponses"); responses != nil {
+		t.Errorf("error responses %s, want none", text(responses))
+	}
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		if responses := distributionOf(t, stack)("CustomErrorResponses"); responses != nil {
+			t.Errorf("error responses %s, want none", text(responses))
+		}
+	})
+}
+
+// TestTheAppsAddressesShowItsPageAndFilesThatAreMissingDoNot runs the deployed function in Node.js, on events as "Event
+// structure" in the Amazon CloudFront Developer Guide has them.
+func TestTheAppsAddressesShowItsPageAndFilesThatAreMissingDoNot(t *testing.T) {
+	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
+	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
+	want(t, function, true, "AutoPublish")
+	code := function.At("FunctionCode").(string)
+	if !strings.Contains(code, "'/"+deploysitefn.HashedPrefix+"'") {
+		t.Errorf("the function does not know /%s", deploysitefn.HashedPrefix)
+	}
+	const page = "/index.html"
+	shown := map[string]string{
+		"/":                       page,
+		"/posts":                  page,
+		"/posts/":                 page,
+		"/posts/42/comments":      page,
+		"/v1.2/about":             page,
+		"/users/jane%2Edoe":       page,
+		"/caf%C3%A9/%F0%9F%8D%B0": page,
+		"/a%2Fb.js/c":             page,
+		"//":                      page,
+		"/..":                     "/..",
+		"/well-known/thing":       page,
+		"/assetsnot/thing":        page,
+		"/index.html":             page,
+		"/docs/index.html":        "/docs/index.html",
+		"/favicon.ico":            "/favicon.ico",
+		"/missing.js":             "/missing.js",
+		"/images/a%20b.png":       "/images/a%20b.png",
+		"/assets/app-07e0b3df.js": "/assets/app-07e0b3df.js",
+		"/assets/LICENCE":         "/assets/LICENCE",
+		"/assets/":                "/assets/",
+		"/.well-known/apple-app-site-association": "/.well-known/apple-app-site-association",
+		"/.well-known/assetlinks.json":            "/.well-known/assetlinks.json",
+		"/.env":                                   "/.env",
+		"/.git/config":                            page,
+	}
+	var events []map[string]any
+	uris := []string{}
+	for uri := range shown {
+		uris = append(uris, uri)
+		events = append(events, map[string]any{
+			"version": "1.0",
+			"context": map[string]any{
+				"distributionDomainName": "d111111abcdef8.cloudfront.net", "distributionId": "E1EXAMPLE",
+				"eventType": "viewer-request", "requestId": "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==",
+			},
+			"viewer": map[string]any{"ip": "192.0.2.44"},
+			"request": map[string]any{
+				"method": "GET", "uri": uri,
+				"querystring": map[string]any{"page": map[string]any{"value": "2"}},
+				"headers":     map[string]any{"host": map[string]any{"value": "app.example.com"}},
+				"cookies":     map[string]any{},
+			},
+		})
+	}
+	const run = `const [, code, events] = process.argv;
+const handler = new Function(code + '; return handler')();
+process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(event))));`
+	output, err := exec.Command("node", "-e", run, "--", code, text(events)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	var requests []map[string]any
+	if err := json.Unmarshal(output, &requests); err != nil || len(requests) != len(events) {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for i, request := range requests {
+		if request["uri"] != shown[uris[i]] {
+			t.Errorf("%s shows %s, want %s", uris[i], request["uri"], shown[uris[i]])
+		}
+		was := events[i]["request"].(map[string]any)
+		was["uri"] = request["uri"]
+		if text(request) != text(was) {
+			t.Errorf("%s: the request is %s, want nothing else changed", uris[i], text(request))
+		}
+	}
+}
+
+func TestTheFilesThemselvesSayHowLongTheyAreKept(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
+		if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId")); used != policy.ID {
+			t.Errorf("the cache policy is %s, want %s", used, policy.ID)
+		}
+		for property, value := range map[string]any{"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 365 * 24 * 3600} {
+			want(t, policy, value, "CachePolicyConfig", property)
+		}
+		// Neither cookies, headers nor query strings, which would also let viewers ask the bucket for a list.
+		want(t, policy, map[string]any{
+			"EnableAcceptEncodingBrotli": true,
+			"EnableAcceptEncodingGzip":   true,
+			"CookiesConfig":              map[string]any{"CookieBehavior": "none"},
+			"HeadersConfig":              map[string]any{"HeaderBehavior": "none"},
+			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
+		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
+		if policy := distributionOf(t, stack)("DefaultCacheBehavior", "OriginRequestPolicyId"); policy != nil {
+			t.Errorf("the bucket is sent %s, want nothing more", text(policy))
+		}
+	})
+}
+
+// headersOf is the stack's response headers policy, which its default behaviour has to use.
+func headersOf(t *testing.T, stack assembly.Stack) assembly.Resource {
+	t.Helper()
+	policy := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
+	if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId")); used != policy.ID {
+		t.Errorf("the headers are %s, want %s", used, policy.ID)
+	}
+	return policy
+}
+
+func TestBrowsersAreToldToProtectTheWebsitesUsers(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		headers := headersOf(t, stack)
+		for header, value := range map[string]any{
+			"ContentTypeOptions": map[string]any{"Override": true},
+			"FrameOptions":       map[string]any{"FrameOption": "DENY", "Override": true},
+			"ReferrerPolicy":     map[string]any{"ReferrerPolicy": "strict-origin-when-cross-origin", "Override": true},
+			"StrictTransportSecurity": map[string]any{
+				"AccessControlMaxAgeSec": 31536000, "IncludeSubdomains": true, "Override": true,
+			},
+		} {
+			want(t, headers, value, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig", header)
+		}
+		want(t, headers, []any{map[string]any{
+			"Header": "Permissions-Policy", "Override": true,
+			"Value": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+		}}, "ResponseHeadersPolicyConfig", "CustomHeadersConfig", "Items")
+		want(t, headers, true, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "Override")
+	})
+}
+
+// policyOf is the content security policy, by directive. Where the template does not know the region, "REGION" is said.
+func policyOf(t *testing.T, stack assembly.Stack) map[string]string {
+	t.Helper()
+	value := headersOf(t, stack).At("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
+	said, ok := value.(string)
+	if !ok {
+		for _, part := range oneOrMore(assembly.At(value, "Fn::Join", 1)) {
+			switch literal := part.(type) {
+			case string:
+				said += literal
+			default:
+				said += map[string]string{"AWS::Region": "REGION", "AWS::AccountId": "ACCOUNT"}[assembly.Refers(part)]
+			}
+		}
+	}
+	directives := map[string]string{}
+	for _, directive := range strings.Split(said, "; ") {
+		name, sources, _ := strings.Cut(directive, " ")
+		directives[name] = sources
+	}
+	return directives
+}
+
+func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *testing.T) {
+	strict := map[string]string{
+		"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'",
+		"connect-src": "'self'", "font-src": "'self'", "form-action": "'self'", "manifest-src": "'self'",
+		"script-src": "'self'", "style-src": "'self'", "worker-src": "'self'", "img-src": "'self' data:",
+	}
+	stack := synthesised(func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{Content: content}) })
+	if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
+		t.Errorf("by default (-want +got):\n%s", diff)
+	}
+	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		region, account := environment.Region, environment.Account
+		if region == "" {
+			region, account = "REGION", "ACCOUNT"
+		}
+		strict["connect-src"] = strings.NewReplacer("REGION", region, "ACCOUNT", account, "PREFIX", environment.SignInDomain).Replace("'self'" +
+			" https://*.execute-api.REGION.amazonaws.com" +
+			" https://cognito-idp.REGION.amazonaws.com" +
+			" https://cognito-identity.REGION.amazonaws.com" +
+			" https://PREFIX-ACCOUNT.auth.REGION.amazoncognito.com" +
+			" https://*.s3.REGION.amazonaws.com" +
+			" https://*.s3-accelerate.amazonaws.com")
+		strict["img-src"] = "'self' data: blob: https://*.cloudfront.net"
+		if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		logs := only(t, stack, "AWS::S3::Bucket", "SiteLogs")
+		want(t, logs, []any{
+			map[string]any{"Id": "ForgetOldLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
+			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+		}, "LifecycleConfiguration", "Rules")
+		logging := distributionOf(t, stack)("Logging")
+		if assembly.Refers(assembly.At(logging, "Bucket")) != logs.ID || assembly.At(logging, "Prefix") != "cloudfront/" || assembly.At(logging, "IncludeCookies") == true {
+			t.Errorf("the distribution logs to %s, want cloudfront/ of %s, without cookies", text(logging), logs.ID)
+		}
+		want(t, only(t, stack, "AWS::S3::Bucket", "SiteBucket"), map[string]any{
+			"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": "s3/",
+		}, "LoggingConfiguration")
+	})
+}
+
+func TestWhatTheWebsiteWasIsKeptForAMonth(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket")
+		want(t, bucket, "Enabled", "VersioningConfiguration", "Status")
+		want(t, bucket, []any{
+			map[string]any{
+				"Id": "ForgetFormerContent", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,
+				"NoncurrentVersionExpiration": map[string]any{"NoncurrentDays": 30},
+			},
+			map[string]any{
+				"Id": "ForgetWhatOldPagesAskFor", "Status": "Enabled", "ExpirationInDays": 30,
+				"TagFilters": []any{map[string]any{"Key": deploysitefn.Superseded, "Value": "true"}},
+			},
+			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+		}, "LifecycleConfiguration", "Rules")
+	})
+}
+
+// TestWhatLogsGoesBeforeItsLogs: a log that comes after a disposable bucket was emptied would keep it.
+func TestWhatLogsGoesBeforeItsLogs(t *testing.T) {
+	stack := platforms["Dev"]["Website"]
+	emptied := only(t, stack, "Custom::EmptiedBucket", "SiteLogsEmptied").ID
+	for _, writer := range []assembly.Resource{
+		only(t, stack, "AWS::CloudFront::Distribution", ""), only(t, stack, "AWS::S3::Bucket", "SiteBucket"),
+	} {
+		if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied)) {
+			t.Errorf("%s depends on %s, want it to depend on %s", writer.ID, text(writer.DependsOn), emptied)
+		}
+	}
+}
+
+// TestDisposableBucketsAreEmptiedAndNoOthers holds the tag, the function and the resource together.
+func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		emptied := map[string]bool{}
+		for _, resource := range stack.Template.OfType("Custom::EmptiedBucket") {
+			bucket := assembly.Refers(resource.At("BucketName"))
+			emptied[bucket] = true
+			function := stack.Template.Resources[assembly.Refers(resource.At("ServiceToken"))]
+			for _, s := range statements(t, stack) {
+				if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != assembly.Refers(function.At("Role")) {
+					continue
+				}
+				for _, action := range s.actions {
+					if strings.HasPrefix(action, "s3:") && (len(s.resources) != 1 || !strings.Contains(text(s.resources[0]), `{"Fn::GetAtt":["`+bucket+`","Arn"]}`)) {
+						t.Errorf("%s may %s on %s, want on %s alone", function.ID, action, text(s.resources), bucket)
+					}
+				}
+			}
+		}
+		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+			tagged := strings.Contains(text(bucket.At("Tags")), `{"Key":"ashlar:DeletedWithStack","Value":"true"}`)
+			if emptied[bucket.ID] != disposable(stack) || tagged != disposable(stack) {
+				t.Errorf("%s: emptied %t, tagged %t, want both to be %t", bucket.ID, emptied[bucket.ID], tagged, disposable(stack))
+			}
+		}
+	})
+}
+
+// TestADeploymentTouchesItsOwnWebsiteAlone looks at what the function may do to which resources.
+func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID + `","Arn"]}`
+		distribution := `:distribution/",{"Ref":"` + only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
+		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "SiteDeploy").At("Role"))
+		assets := regexp.MustCompile(`cdk-hnb659fds-assets-[^/]*/\*\.zip"`)
+		for _, s := range statements(t, stack) {
+			if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
+				continue
+			}
+			for _, action := range s.actions {
+				for _, on := range s.resources {
+					switch service, _, _ := strings.Cut(action, ":"); {
+					case service == "logs", service == "xray", action == "s3:ListBucket":
+					case service == "cloudfront" && strings.HasSuffix(text(on), distribution):
+					case service == "s3" && text(on) == `{"Fn::Join":["",[`+bucket+`,"/*"]]}`:
+					case action == "s3:GetObject" && assets.MatchString(text(on)):
+					default:
+						t.Errorf("the function may %s on %s", action, text(on))
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+		own := map[string]any{"Fn::GetAtt": []any{distribution.ID, "DomainName"}}
+		url := any(map[string]any{"Fn::Join": []any{"", []any{"https://", own}}})
+		if environment.WebsiteCertificateARN == "" {
+			want(t, distribution, nil, "DistributionConfig", "Aliases")
+			want(t, distribution, nil, "DistributionConfig", "ViewerCertificate")
+		} else {
+			hosts := []string{}
+			for _, origin := range environment.WebOrigins {
+				hosts = append(hosts, strings.TrimPrefix(origin, "https://"))
+			}
+			url = environment.WebOrigins[0]
+			want(t, distribution, hosts, "DistributionConfig", "Aliases")
+			want(t, distribution, map[string]any{
+				"AcmCertificateArn": environment.WebsiteCertificateARN, "MinimumProtocolVersion": "TLSv1.2_2021", "SslSupportMethod": "sni-only",
+			}, "DistributionConfig", "ViewerCertificate")
+		}
+		if got := stack.Template.Outputs["WebsiteURL"]["Value"]; text(got) != text(url) {
+			t.Errorf("the URL is %s, want %s", text(got), text(url))
+		}
+		if got := stack.Template.Outputs["WebsiteDomain"]["Value"]; text(got) != text(own) {
+			t.Errorf("CloudFront's name is %s, want %s", text(got), text(own))
+		}
+	})
+}
+
+func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
+	for _, environment := range environments.All() {
+		app := newApp()
+		website := stacks.NewWebsite(awscdk.NewStage(app, jsii.String(environment.Name), nil), environment)
+		got := website.Origins(environment)
+		want := environment.WebOrigins
+		if environment.WebsiteCertificateARN == "" {
+			want = append([]string{"https://" + *website.Site.Distribution.DistributionDomainName()}, want...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: origins %q, want %q", environment.Name, got, want)
+		}
+	}
+}
+
+func TestAWebACLStandsBeforeTheWebsiteIfOneIsNamed(t *testing.T) {
+	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/00000000-0000-4000-8000-000000000001"
+	stack := synthesised(func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{Content: content, WebACLARN: acl}) })
+	if got := distributionOf(t, stack)("WebACLId"); got != acl {
+		t.Errorf("the web ACL is %v, want %s", got, acl)
+	}
+	if got := distributionOf(t, platforms["Prod"]["Website"])("WebACLId"); got != nil {
+		t.Errorf("the web ACL is %v, want none", got)
+	}
+}
+
+// TestAChangedFileIsADeployment: CloudFormation calls the function when the name of the asset changes, and only then.
+func TestAChangedFileIsADeployment(t *testing.T) {
+	asset := func(content fstest.MapFS) string {
+		stack := synthesised(func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{Content: content}) })
+		deployment := only(t, stack, "Custom::SiteContent", "")
+		bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID
+		distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
+		want(t, deployment, map[string]any{"Ref": bucket}, "BucketName")
+		want(t, deployment, map[string]any{"Ref": distribution}, "DistributionID")
+		want(t, deployment, "960", "ServiceTimeout")
+		return deployment.At("AssetKey").(string)
+	}
+	first, again := asset(content), asset(content)
+	changed := asset(fstest.MapFS{"index.html": {Data: []byte("<h1>Ashler</h1>")}})
+	added := asset(fstest.MapFS{"index.html": content["index.html"], "assets/a.js": {Data: []byte("a()")}})
+	if !regexp.MustCompile(`^[0-9a-f]{64}\.zip$`).MatchString(first) || first != again {
+		t.Errorf("assets %s and %s, want the same zip", first, again)
+	}
+	if changed == first || added == first || added == changed {
+		t.Errorf("assets %s, %s and %s, want three", first, changed, added)
+	}
+}
+
+func TestAWebsiteThatCannotBeIsRefused(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{}) },
+		"site: Site: Content is required; pass an embed.FS, or os.DirFS of the folder")
+	refused(t, func(stack awscdk.Stack) {
+		site.New(stack, "Site", site.Props{Content: fstest.MapFS{"readme.txt": {}}, DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"}})
+	},
+		`site: Site: CertificateARN: "", want one for the DomainNames, or neither`,
+		"site: Site: Content: open index.html: file does not exist, want an index.html",
+		"site: Site: DomainNames[1]: *.example.com, want a name such as app.example.com",
+		"site: Site: DomainNames[2]: https://example.com, want a name such as app.example.com")
+	refused(t, func(stack awscdk.Stack) {
+		site.New(stack, "Site", site.Props{
+			Content:        content,
+			DomainNames:    []string{"app.example.com"},
+			CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
+			WebACLARN:      "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001",
+			ContentSecurityPolicy: map[string][]string{
+				"script-src": {"'self' 'unsafe-inline'"}, "img-src": {"'self';"}, "style-src": {}, "Font-Src": {"'self'"}, "connect-src": {"'self'"},
+			},
+		})
+	},
+		`site: Site: CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001", want the ARN of a certificate of ACM in us-east-1, where CloudFront looks for it`,
+		`site: Site: WebACLARN: "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001", want the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1`,
+		"site: Site: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its sources one by one",
+		"site: Site: ContentSecurityPolicy[img-src]: ['self';], want a directive with its sources one by one",
+		"site: Site: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a directive with its sources one by one",
+		"site: Site: ContentSecurityPolicy[style-src]: [], want a directive with its sources one by one")
+}
