@@ -336,6 +336,10 @@ func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
 	}
 	_, err := w.create(t.Context(), "ada", html(never, mine, pictures.TempKey(adas, uuid.New())))
 	wantMissing(t, err, "1, 3")
+	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never, nobodys))
+	wantMissing(t, err, "6") // what has no note is refused before anything is copied
+	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never))
+	wantMissing(t, err, "3")
 	if n := column[int](t, w, "SELECT COUNT(*) FROM posts WHERE author = 'ada'")[0]; n != 0 {
 		t.Errorf("%d posts are saved, want none", n)
 	}
@@ -366,7 +370,10 @@ func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
 			}
 		})
 	}
-	second, _ := w.mustCreate(t, "ada", kept[0])
+	second, twice := w.mustCreate(t, "ada", kept[0], key)
+	if !slices.Equal(twice, []string{kept[0], kept[0]}) {
+		t.Errorf("the post shows %v, want %s by both its keys", twice, kept[0])
+	}
 	ok(t, w.delete(t.Context(), "ada", first.ID))
 	w.checkSettled(t)
 	_, err := w.update(t.Context(), "ada", second.ID, html())
