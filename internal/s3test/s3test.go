@@ -6,6 +6,7 @@ package s3test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -200,9 +201,26 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 				writeError(w, fault)
 				return
 			}
+			if fault.Cut {
+				w = &cutting{w}
+			}
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// A cutting writer lets half of the first part of a body pass.
+type cutting struct{ http.ResponseWriter }
+
+func (c *cutting) Write(part []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(part[:len(part)/2])
+	if err == nil {
+		err = http.NewResponseController(c.ResponseWriter).Flush()
+	}
+	if err == nil {
+		err = errors.New("cut on purpose") // the proxy ends the connection
+	}
+	return n, err
 }
 
 func (s *Server) record(calls ...awstest.Call) {
