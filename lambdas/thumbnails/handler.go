@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -47,6 +48,7 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 		err := errNoTime
 		if i == 0 || enoughTime(ctx) {
 			err = h.take(ctx, message)
+			runtime.GC() // the next picture is not to come on top of this one
 		}
 		if err == nil {
 			continue

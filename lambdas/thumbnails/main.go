@@ -28,7 +28,7 @@ import (
 
 // answerTimeout is how long a service may take until it begins to answer. Then the SDK tries again, on another
 // connection; without it, one silent server has all the time that the function has.
-const answerTimeout = 5 * time.Second
+const answerTimeout = 3 * time.Second
 
 func main() {
 	logger := lambdacontext.NewLogger()
