@@ -18,9 +18,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
 )
 
-// pictureTime is enough for the largest picture that may be, on a whole CPU. Decoding does not stop at a deadline: what
-// would not be done by then is not begun.
-const pictureTime = 10 * time.Second
+// pictureTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
+// deadline: what might not be done by then is not begun.
+const pictureTime = 20 * time.Second
 
 var (
 	errNoID   = errors.New("a message that has to come again has no id")
@@ -96,7 +96,7 @@ func (h *handler) follow(ctx context.Context, message events.SQSMessage) ([]dead
 		Records []json.RawMessage // S3 sends one, and does not promise to
 	}
 	if err := json.Unmarshal([]byte(message.Body), &notification); err != nil {
-		return []deadletter.Letter{{Body: message.Body, Reason: "not an event notification of S3: " + err.Error()}}, nil
+		return []deadletter.Letter{{Body: message.Body, Reason: "not an event notification of S3: " + err.Error()}}, nil //nolint:nilerr // the letter says it
 	}
 	if notification.Event == "s3:TestEvent" {
 		return nil, nil // S3 sends it when the bucket's notifications are set up
