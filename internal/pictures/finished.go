@@ -16,8 +16,8 @@ type Finished struct {
 	// ETag is that of the original which was read, in the form that S3's events have; empty when it is gone.
 	ETag string `json:"eTag,omitempty"`
 
-	// Sequencer is that of the change. Those of one key are compared as text, the shorter one filled up with zeros at its
-	// end: "Event message structure" in the Amazon S3 User Guide.
+	// Sequencer is that of the change. It orders the changes of one key, as "Event message structure" in the Amazon S3 User
+	// Guide says: they are hexadecimal numbers, and may differ in length.
 	Sequencer string `json:"sequencer,omitempty"`
 
 	Thumbnails []FinishedThumbnail `json:"thumbnails"` // none when Removed

@@ -83,11 +83,13 @@ func (p *platform) newFunction(t *testing.T) *lambdatest.Function {
 	return lambdatest.New(t, p.bootstrap, p.environment)
 }
 
-// put makes an original, without an event.
+// put makes an original, without an event, and without a checksum of its own, as a browser does.
 func (p *platform) put(t *testing.T, key string, content []byte) {
 	t.Helper()
 	if _, err := p.server.Client.PutObject(t.Context(), &s3.PutObjectInput{
 		Bucket: aws.String("originals"), Key: &key, Body: bytes.NewReader(content),
+	}, func(options *s3.Options) {
+		options.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -41,9 +41,7 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	objects := s3.NewFromConfig(awsConfig, func(options *s3.Options) {
-		options.DisableLogOutputChecksumValidationSkipped = true // a line for every original that has no checksum
-	})
+	objects := s3.NewFromConfig(awsConfig)
 	follower := &thumbnails.Follower{
 		Originals:  &s3store.Originals{API: objects},
 		Thumbnails: &s3store.Thumbnails{Bucket: settings.ThumbnailBucket, API: objects},
