@@ -91,7 +91,7 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		size += len(name) + len(attribute.DataType) + len(attribute.StringValue)
 	}
 	if size > maxMessage {
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message is too long.")
 		return
 	}
 	s.mu.Lock()

@@ -128,7 +128,8 @@ func (h *handler) read(raw json.RawMessage) (thumbnails.Change, string) {
 	if err := json.Unmarshal(raw, &record); err != nil {
 		return thumbnails.Change{}, "not an event of S3: " + err.Error()
 	}
-	change := thumbnails.Change{Bucket: record.S3.Bucket.Name, Key: record.S3.Object.URLDecodedKey, Sequencer: record.S3.Object.Sequencer}
+	object := record.S3.Object
+	change := thumbnails.Change{Bucket: record.S3.Bucket.Name, Key: object.URLDecodedKey, Sequencer: object.Sequencer}
 	switch change.Bucket {
 	case "":
 		return change, "not an event of S3: no bucket"
