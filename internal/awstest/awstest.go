@@ -24,6 +24,7 @@ type Fault struct {
 	Status int    // of the answer; 4xx is the caller's fault and 5xx the service's
 	Code   string // of the error in the service's own format, such as InternalServiceError
 	Silent bool   // never answer: the caller gives up
+	Cut    bool   // do the work, and end the connection in the middle of the answer's body; s3test alone knows it
 	Action string // only calls of this IAM action; empty for all
 	Times  int    // how many calls fail; 0 for all until another fault is set
 }

@@ -18,8 +18,13 @@ import (
 	cognitotypes "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
 )
@@ -259,8 +264,118 @@ func TestParameterStore(t *testing.T) {
 	}
 }
 
+const queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadLetters"
+
+func TestSQS(t *testing.T) {
+	queue := awstest.StartSQS(t, queueURL)
+	client := sqs.New(sqs.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &queue.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
+	send := func(ctx context.Context, url, body, reason string) error {
+		_, err := client.SendMessage(ctx, &sqs.SendMessageInput{
+			QueueUrl: &url, MessageBody: &body,
+			MessageAttributes: map[string]sqstypes.MessageAttributeValue{"Reason": {DataType: aws.String("String"), StringValue: &reason}},
+		})
+		return err
+	}
+	for _, step := range []struct{ url, body, reason, want string }{
+		{queueURL, "one", "ä reason", ""},
+		{"https://sqs.eu-central-1.amazonaws.com/111111111111/Other", "two", "reason", "AWS.SimpleQueueService.NonExistentQueue"},
+		{queueURL, "two\x01", "reason", "InvalidMessageContents"},
+		{queueURL, "", "reason", "InvalidMessageContents"},
+		{queueURL, "two", "\x01", "InvalidParameterValue"},
+		{queueURL, "two", "", "InvalidParameterValue"},
+		{queueURL, strings.Repeat("x", 1<<20-5), "reason", "InvalidParameterValue"},
+		{queueURL, "three", "reason", ""},
+	} {
+		if err := send(t.Context(), step.url, step.body, step.reason); code(err) != step.want || err != nil && step.want == "" {
+			t.Errorf("sending %.10q to %s for %q: error %v, want %q", step.body, step.url, step.reason, err, step.want)
+		}
+	}
+	want := []awstest.SQSMessage{
+		{Body: "one", Attributes: map[string]string{"Reason": "ä reason"}},
+		{Body: "three", Attributes: map[string]string{"Reason": "reason"}},
+	}
+	queue.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable"})
+	if err := send(t.Context(), queueURL, "four", "reason"); code(err) != "ServiceUnavailable" {
+		t.Errorf("fault: error %v, want ServiceUnavailable", err)
+	}
+	queue.SetFault(awstest.Fault{Silent: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := send(ctx, queueURL, "four", "reason"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silent: error %v, want the caller to give up", err)
+	}
+	if diff := cmp.Diff(want, queue.Messages()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if calls := queue.Calls(); len(calls) != 10 || calls[0] != (awstest.Call{Action: "sqs:SendMessage", Resource: queueURL}) {
+		t.Errorf("calls %v, want 10 of SendMessage", calls)
+	}
+}
+
+const topicARN = "arn:aws:sns:eu-central-1:111111111111:Finished"
+
+func TestSNS(t *testing.T) {
+	topic := awstest.StartSNS(t, topicARN)
+	client := sns.New(sns.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &topic.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
+	publish := func(ctx context.Context, arn, message, prefix string) error {
+		_, err := client.Publish(ctx, &sns.PublishInput{
+			TopicArn: &arn, Message: &message,
+			MessageAttributes: map[string]snstypes.MessageAttributeValue{
+				"prefix": {DataType: aws.String("String"), StringValue: &prefix},
+				"other":  {DataType: aws.String("String"), StringValue: aws.String("+ &")},
+			},
+		})
+		return err
+	}
+	for _, step := range []struct{ arn, message, prefix, want string }{
+		{topicARN, `{"key":"a+b ü"}`, "temp", ""},
+		{topicARN + "Other", "two", "temp", "NotFound"},
+		{topicARN, "", "temp", "InvalidParameter"},
+		{topicARN, "two", "", "ParameterValueInvalid"},
+		{topicARN, "two", "\x00", "ParameterValueInvalid"},
+	} {
+		if err := publish(t.Context(), step.arn, step.message, step.prefix); code(err) != step.want || err != nil && step.want == "" {
+			t.Errorf("publishing %q to %s with %q: error %v, want %q", step.message, step.arn, step.prefix, err, step.want)
+		}
+	}
+	topic.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"})
+	if err := publish(t.Context(), topicARN, "three", "temp"); code(err) != "InternalError" {
+		t.Errorf("fault: error %v, want InternalError", err)
+	}
+	topic.SetFault(awstest.Fault{Silent: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := publish(ctx, topicARN, "three", "temp"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silent: error %v, want the caller to give up", err)
+	}
+	want := []awstest.SNSMessage{{Message: `{"key":"a+b ü"}`, Attributes: map[string]string{"prefix": "temp", "other": "+ &"}}}
+	if diff := cmp.Diff(want, topic.Messages()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if calls := topic.Calls(); len(calls) != 7 || calls[0] != (awstest.Call{Action: "sns:Publish", Resource: topicARN}) {
+		t.Errorf("calls %v, want 7 of Publish", calls)
+	}
+}
+
 func TestUnsignedRequestsAreRefused(t *testing.T) {
-	for _, url := range []string{awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL, awstest.StartCloudFront(t, "E1EXAMPLE").URL} {
+	for _, url := range []string{
+		awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL,
+		awstest.StartCloudFront(t, "E1EXAMPLE").URL, awstest.StartSQS(t, queueURL).URL, awstest.StartSNS(t, topicARN).URL,
+	} {
 		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)

@@ -217,6 +217,27 @@ func (f *Function) Logs() string {
 // Processes counts the processes that invocations have started: 1 until one of them ends.
 func (f *Function) Processes() int { return f.processes }
 
+// PeakMemory is the most memory that the running process has had so far, in bytes of RAM: VmHWM in proc(5), so on Linux
+// only. An error of the test's when no process runs.
+func (f *Function) PeakMemory(t testing.TB) int64 {
+	t.Helper()
+	if f.process == nil {
+		t.Fatal("lambdatest: no process runs whose memory could be measured")
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.process.command.Process.Pid))
+	if err != nil {
+		t.Fatalf("lambdatest: %v", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kibibytes int64
+		if n, err := fmt.Sscanf(line, "VmHWM: %d kB", &kibibytes); n == 1 && err == nil {
+			return kibibytes << 10
+		}
+	}
+	t.Fatalf("lambdatest: no VmHWM in\n%s", status)
+	return 0
+}
+
 // start runs a new process until it asks for its first event.
 func (f *Function) start(ctx context.Context) error {
 	process, err := startProcess(f.bootstrap, f.environment, f.log)

@@ -158,6 +158,16 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
+	t.Run("its memory is measured", func(t *testing.T) {
+		fn := start(t, nil)
+		mustEcho(t, fn, "")
+		before := fn.PeakMemory(t)
+		mustEcho(t, fn, strings.Repeat("x", 5<<20)) // which an answer may have
+		if after := fn.PeakMemory(t); before < 1<<20 || after < before+5<<20 || after > 1<<30 {
+			t.Errorf("%d bytes, and %d after an event of 5 MiB", before, after)
+		}
+	})
+
 	t.Run("logs hold what all processes wrote", func(t *testing.T) {
 		fn := start(t, nil)
 		if _, err := invoke(t, fn, "crash", "the quarry is closed", time.Minute); err == nil {

@@ -1,4 +1,3 @@
-// Package s3store keeps pictures in S3.
 package s3store
 
 import (

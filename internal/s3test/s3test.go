@@ -6,6 +6,7 @@ package s3test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -195,7 +196,7 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 		for _, call := range needed {
 			fault := intercept(call)
 			if fault.Silent {
-				_, _ = io.Copy(io.Discard, r.Body) // net/http sees that a client is gone only once its request is read
+				_, _ = io.Copy(io.Discard, r.Body) // while there is any left, the server does not notice a caller who gives up
 				<-r.Context().Done()
 				return
 			}
@@ -203,9 +204,26 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 				writeError(w, fault)
 				return
 			}
+			if fault.Cut {
+				w = &cutting{w}
+			}
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// A cutting writer lets half of the first part of a body pass.
+type cutting struct{ http.ResponseWriter }
+
+func (c *cutting) Write(part []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(part[:len(part)/2])
+	if err == nil {
+		err = http.NewResponseController(c.ResponseWriter).Flush()
+	}
+	if err == nil {
+		err = errors.New("cut on purpose") // the proxy ends the connection
+	}
+	return n, err
 }
 
 func (s *Server) record(calls ...awstest.Call) {

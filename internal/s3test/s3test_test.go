@@ -95,6 +95,24 @@ func TestAFaultIsAnsweredInS3sWords(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsCut(t *testing.T) {
+	server := s3test.Start(t)
+	server.Bucket(t, "pictures")
+	client := clientOf(server, lambdatest.SecretAccessKey)
+	put := &s3.PutObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k"), Body: strings.NewReader(strings.Repeat("stone", 10_000))}
+	if _, err := client.PutObject(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	server.SetFault(awstest.Fault{Cut: true})
+	found, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: put.Bucket, Key: put.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := io.ReadAll(found.Body); !errors.Is(err, io.ErrUnexpectedEOF) || len(content) == 0 || len(content) == 50_000 {
+		t.Errorf("%d bytes, %v, want some and ErrUnexpectedEOF", len(content), err)
+	}
+}
+
 // TestThePolicyOfAPresignedPostHolds shows that the server does what tests of uploads rely on.
 func TestThePolicyOfAPresignedPostHolds(t *testing.T) {
 	server := s3test.Start(t)

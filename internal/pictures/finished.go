@@ -1,0 +1,40 @@
+package pictures
+
+import "strings"
+
+// Finished is what the subscribers of the topic hear, as JSON, after every change of an original: what there is of it by
+// then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
+//
+// A notification may come twice, and two of one key in any order. The one that counts is that with the highest
+// sequencer: it tells what is there after the key's last change.
+type Finished struct {
+	Key string `json:"key"` // of the original
+
+	// Removed says that there are no thumbnails, or none any more: the original is gone, or none can be made of it.
+	Removed bool `json:"removed"`
+
+	// ETag is that of the original which was read, in the form that S3's events have; empty when it is gone.
+	ETag string `json:"eTag,omitempty"`
+
+	// Sequencer is that of the change. It orders the changes of one key, as "Event message structure" in the Amazon S3 User
+	// Guide says: they are hexadecimal numbers, and may differ in length.
+	Sequencer string `json:"sequencer,omitempty"`
+
+	Thumbnails []FinishedThumbnail `json:"thumbnails"` // none when Removed
+}
+
+// A FinishedThumbnail is one of the thumbnails that a picture has now.
+type FinishedThumbnail struct {
+	Key    string `json:"key"`    // in the bucket of thumbnails
+	Width  int    `json:"width"`  // in pixels; less than the one in the key when the original is narrower
+	Height int    `json:"height"` // in pixels
+}
+
+// Prefix is the kind of key that an original has, by its first folder: temp, permanent, protected or private; else other.
+func Prefix(key string) string {
+	switch folder, _, _ := strings.Cut(key, "/"); folder {
+	case "temp", "permanent", "protected", "private":
+		return folder
+	}
+	return "other"
+}

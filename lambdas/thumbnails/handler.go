@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
+	"github.com/ashlar-cdk/ashlar/internal/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
+)
+
+// pictureTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
+// deadline: what might not be done by then is not begun.
+const pictureTime = 20 * time.Second
+
+var (
+	errNoID   = errors.New("a message that has to come again has no id")
+	errNoTime = errors.New("no time is left for it")
+)
+
+// A handler takes S3's event notifications from a queue. It takes one after another: a picture in memory is enough.
+type handler struct {
+	follower interface {
+		Follow(context.Context, thumbnails.Change) error
+	}
+	deadLetters interface {
+		Send(context.Context, deadletter.Letter) error
+	}
+	thumbnailBucket string
+	logger          *slog.Logger
+}
+
+// Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
+func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for i, message := range event.Records {
+		err := errNoTime
+		if i == 0 || enoughTime(ctx) {
+			err = h.take(ctx, message)
+			runtime.GC() // the next picture is not to come on top of this one
+		}
+		if err == nil {
+			continue
+		}
+		h.logger.ErrorContext(ctx, "has to come again", "message", message.MessageId, "error", err.Error())
+		if message.MessageId == "" {
+			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
+		}
+		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+	}
+	return response, nil
+}
+
+func enoughTime(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return !ok || time.Until(end) >= pictureTime
+}
+
+// take follows all that a message tells of. What is refused is given up only when nothing has to come again: the message
+// would bring it a second time.
+func (h *handler) take(ctx context.Context, message events.SQSMessage) (err error) {
+	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	letters, err := h.follow(ctx, message)
+	if err != nil {
+		return err
+	}
+	for _, letter := range letters {
+		h.logger.WarnContext(ctx, "given up", "message", message.MessageId, "reason", letter.Reason)
+		if err := h.deadLetters.Send(ctx, letter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow returns what is to be given up. The error joins those of all changes that have to be followed again.
+func (h *handler) follow(ctx context.Context, message events.SQSMessage) ([]deadletter.Letter, error) {
+	var notification struct {
+		Event   string
+		Records []json.RawMessage // S3 sends one, and does not promise to
+	}
+	if err := json.Unmarshal([]byte(message.Body), &notification); err != nil {
+		return []deadletter.Letter{{Body: message.Body, Reason: "not an event notification of S3: " + err.Error()}}, nil //nolint:nilerr // the letter says it
+	}
+	if notification.Event == "s3:TestEvent" {
+		return nil, nil // S3 sends it when the bucket's notifications are set up
+	}
+	if len(notification.Records) == 0 {
+		return []deadletter.Letter{{Body: message.Body, Reason: "not an event notification of S3: no Records"}}, nil
+	}
+	var letters []deadletter.Letter
+	var failures []error
+	for _, record := range notification.Records {
+		change, reason := h.read(record)
+		if reason == "" {
+			if err := h.follower.Follow(ctx, change); errors.Is(err, imaging.ErrRefused) {
+				reason = err.Error()
+			} else if err != nil {
+				failures = append(failures, err)
+			}
+		}
+		if reason != "" {
+			letters = append(letters, deadletter.Letter{Body: `{"Records":[` + string(record) + `]}`, Reason: reason, Key: change.Key})
+		}
+	}
+	return letters, errors.Join(failures...)
+}
+
+// read returns the change that a record tells of, or the reason to give it up.
+func (h *handler) read(raw json.RawMessage) (thumbnails.Change, string) {
+	var record events.S3EventRecord
+	if err := json.Unmarshal(raw, &record); err != nil {
+		return thumbnails.Change{}, "not an event of S3: " + err.Error()
+	}
+	object := record.S3.Object
+	change := thumbnails.Change{Bucket: record.S3.Bucket.Name, Key: object.URLDecodedKey, Sequencer: object.Sequencer}
+	switch change.Bucket {
+	case "":
+		return change, "not an event of S3: no bucket"
+	case h.thumbnailBucket:
+		// Thumbnails of thumbnails would never end.
+		return change, "it is a thumbnail: take the notifications from the bucket of the thumbnails"
+	}
+	if change.Key == "" {
+		return change, "not an event of S3: no key"
+	}
+	return change, ""
+}
