@@ -30,7 +30,7 @@ func TestAPictureIsKnownByItsKeyAndByTheAddressesOfItsThumbnails(t *testing.T) {
 			}
 		}
 	}
-	for _, source := range []string{"", "x", "/" + kept.Key(), kept.Key() + "/320.jpg", "https://other.example.com/" + kept.Key() + "/320.jpg", string(media) + "/" + kept.Key()} {
+	for _, source := range []string{"", "x", "/" + kept.Key(), kept.Key() + "/320.jpg", "https://other.example.com/" + kept.Key() + "/320.jpg", media.URL(kept.Key(), 320) + "x", string(media) + "/" + kept.Key()} {
 		if found, ok := media.Parse(source); ok {
 			t.Errorf("%s is %v", source, found)
 		}
