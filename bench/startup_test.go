@@ -31,6 +31,7 @@ func BenchmarkStartup(b *testing.B) {
 	environment := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=startup", "AWS_REGION=eu-central-1",
 		"ALLOWED_ORIGINS=https://app.example.com", "CLIENT_IDS=client", "CURSOR_KEY_ARN=arn", "DATABASE_SECRET_ARN=arn",
+		"ORIGINALS_BUCKET=originals", "MEDIA_URL=https://media.example.com",
 		"DATABASE_WRITER_HOST=database.example.com", "DATABASE_PORT=3306", "DATABASE_NAME=ashlar",
 	}
 	start := func(bootstrap string) time.Duration {

@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
@@ -11,14 +13,18 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
 // NewAPI declares the stack of what clients call: the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, _ *Media) {
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media) {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	users := identity.Identity
@@ -41,6 +47,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
 	}
 	cursors := cursor.Settings{KeyARN: *cursorKey.SecretArn()}
+	originals := *media.Media.Originals.BucketName()
+	mediaURL := pictures.Delivery(media.Media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
 		fn := gofunction.New(stack, id, gofunction.Props{
 			Package:      path,
@@ -56,18 +64,45 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	}
 
 	accounts := newFunction("Accounts", "Profiles, sync, and the end of an account", accountsfn.Package, accountsfn.Settings{
-		API:     settings,
-		Cursors: cursors,
-		Users:   cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
+		API:      settings,
+		Cursors:  cursors,
+		Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
+		Pictures: s3store.Settings{Bucket: originals},
+		Media:    mediaURL,
 	})
 	users.AllowDeletingUsers(accounts)
+	media.Media.AllowLettingGo(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
-	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{API: settings, Cursors: cursors})
+	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
+		API:      settings,
+		Cursors:  cursors,
+		Pictures: s3store.Settings{Bucket: originals},
+		Media:    mediaURL,
+	})
+	media.Media.AllowKeeping(posts)
 	handle(api, posts, postsapi.Routes.Operations())
+
+	// It has neither the database nor the VPC: what it signs, the world can do.
+	uploads := gofunction.New(stack, "Uploads", gofunction.Props{
+		Package: uploadsfn.Package,
+		Settings: uploadsfn.Settings{
+			API:     settings,
+			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.Media.TransferAcceleration},
+			Media:   mediaURL,
+		},
+		Description:  "Forms to upload pictures with",
+		LogRetention: env.LogRetention,
+		Disposable:   env.Disposable,
+	})
+	media.Media.AllowUploading(uploads)
+	handle(api, uploads, uploadsapi.Routes.Operations())
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
 }
+
+// uploadLifetime is how long a browser may wait before it begins an upload that it has asked for.
+const uploadLifetime = 5 * time.Minute
 
 // handle lets fn answer its routes.
 func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {

@@ -18,6 +18,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/openapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -32,7 +33,7 @@ var public = []string{
 // routes are those of all tables, by method and path.
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
-	for _, route := range slices.Concat(accountsapi.Routes.Operations(), postsapi.Routes.Operations()) {
+	for _, route := range slices.Concat(accountsapi.Routes.Operations(), postsapi.Routes.Operations(), uploadsapi.Routes.Operations()) {
 		found[route.Method+" "+route.Path] = route
 	}
 	return found
@@ -119,7 +120,7 @@ func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
 
 func TestTheFunctionsTakeTokensOfBothClients(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		for _, name := range []string{"Accounts", "Posts"} {
+		for _, name := range []string{"Accounts", "Posts", "Uploads"} {
 			function := only(t, stack, "AWS::Lambda::Function", name)
 			want(t, function, strings.Join(environment.WebOrigins, ","), "Environment", "Variables", "ALLOWED_ORIGINS")
 			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))

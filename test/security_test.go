@@ -134,6 +134,7 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	folders := map[string]string{
 		"API/Accounts":                             "accounts",
 		"API/Posts":                                "posts",
+		"API/Uploads":                              "uploads",
 		"Identity/IdentityPreSignUp":               "presignup",
 		"Identity/PostConfirmation":                "postconfirmation",
 		"Schema/Migrate":                           "migrate",

@@ -11,8 +11,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
 func TestTheClientsTypesAreThoseOfTheDocument(t *testing.T) {
@@ -31,12 +33,18 @@ func TestTheClientCallsTheAPI(t *testing.T) {
 func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
 	account := apitest.NewAccount(t, mysqltest.Start(t))
 	gateway := apitest.NewGateway()
-	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package), func(of apitest.Settings) any { return accountsfn.Settings(of) })
+	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package), func(of apitest.Settings) any {
+		return accountsfn.Settings{API: of.API, Cursors: of.Cursors, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+	})
 	gateway.Handle(t, accounts, accountsapi.Routes.Operations())
 	posts := account.Start(t, lambdatest.Build(t, postsfn.Package), func(of apitest.Settings) any {
-		return postsfn.Settings{API: of.API, Cursors: of.Cursors, Database: of.Database}
+		return postsfn.Settings{API: of.API, Cursors: of.Cursors, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 	})
 	gateway.Handle(t, posts, postsapi.Routes.Operations())
+	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package), func(of apitest.Settings) any {
+		return uploadsfn.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
+	})
+	gateway.Handle(t, uploads, uploadsapi.Routes.Operations())
 	t.Setenv("ENDPOINT", gateway.Serve(t))
 	npm(t, "run", "e2e")
 }

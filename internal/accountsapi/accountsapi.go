@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/changes"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 )
@@ -36,6 +37,12 @@ type Accounts interface {
 	Delete(ctx context.Context, subject string) error
 }
 
+// Pictures is where those of posts are kept.
+type Pictures interface {
+	// LetGoOfAll deletes a user's pictures that no post shows.
+	LetGoOfAll(ctx context.Context, owner string) error
+}
+
 // Users is where users sign in.
 type Users interface {
 	// Delete removes a user, if there is one of that name.
@@ -53,7 +60,9 @@ type Service struct {
 	Profiles Profiles
 	Changes  Changes
 	Accounts Accounts
+	Pictures Pictures
 	Users    Users
+	Media    pictures.Delivery
 	Cursors  Cursors
 }
 
@@ -70,6 +79,9 @@ func (s *Service) Refuse(err error) *rest.Error {
 func (s *Service) deleteUser(ctx context.Context, _ *struct{}) (*struct{}, error) {
 	caller := rest.Caller(ctx)
 	if err := s.Accounts.Delete(ctx, caller.Subject); err != nil {
+		return nil, err
+	}
+	if err := s.Pictures.LetGoOfAll(ctx, caller.Subject); err != nil {
 		return nil, err
 	}
 	return nil, s.Users.Delete(ctx, caller.Username)

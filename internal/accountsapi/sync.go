@@ -21,7 +21,8 @@ type (
 	SyncRequest struct {
 		Token string `query:"token" doc:"token of the answer before, good for 90 days; none to begin with nothing"`
 		// 40 of the longest posts, of characters that JSON escapes and the Runtime API's JSON escapes again, are 5.6 of the
-		// 6 MB that a function may answer: "Lambda quotas" in the Lambda Developer Guide.
+		// 6 MB that a function may answer: "Lambda quotas" in the Lambda Developer Guide. The address of a picture has fewer
+		// bytes than so many for its key, which it is kept as.
 		Limit int `query:"limit" minimum:"1" maximum:"40" default:"20" doc:"How many changes at most"`
 	}
 
@@ -76,7 +77,7 @@ func (s *Service) sync(ctx context.Context, in *SyncRequest) (*struct{ Body Sync
 	}
 	page := SyncPage{Changes: make([]Change, len(found.Changes)), More: found.More}
 	for i, change := range found.Changes {
-		page.Changes[i] = represent(change)
+		page.Changes[i] = s.represent(change)
 	}
 	next := append(binary.BigEndian.AppendUint64(nil, found.Next.Version), found.Next.ID[:]...)
 	page.Token, err = s.Cursors.Seal(ctx, changesOf(subject), next)
@@ -98,7 +99,7 @@ func (s *Service) position(ctx context.Context, subject, token string) (changes.
 	return changes.Position{Version: binary.BigEndian.Uint64(position), ID: uuid.UUID(position[version:])}, nil
 }
 
-func represent(change changes.Change) Change {
+func (s *Service) represent(change changes.Change) Change {
 	represented := Change{Kind: string(change.Kind), ID: change.ID, Deleted: change.Deleted}
 	if p := change.Profile; p != nil {
 		profile := representProfile(*p)
@@ -107,7 +108,7 @@ func represent(change changes.Change) Change {
 	if p := change.Post; p != nil {
 		represented.Post = &SyncedPost{
 			Title:        p.Title,
-			Body:         p.Body,
+			Body:         s.Media.Show(p.Body),
 			CommentCount: p.CommentCount,
 			CreatedAt:    p.CreatedAt.UTC(),
 			UpdatedAt:    p.UpdatedAt.UTC(),

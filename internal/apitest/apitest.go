@@ -1,10 +1,12 @@
 // Package apitest runs a built function of the API in the surroundings that it has on AWS: API Gateway's events, the
-// Lambda service, a MySQL server with the platform's schema, Secrets Manager and Cognito.
+// Lambda service, a MySQL server with the platform's schema, S3, Secrets Manager and Cognito.
 package apitest
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +18,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/s3test"
 	"github.com/ashlar-cdk/ashlar/internal/schema"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -34,11 +39,22 @@ const (
 	cursorARN  = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:cursor-key"
 )
 
+const (
+	// Originals is the bucket that pictures are uploaded to and kept in.
+	Originals = "originals"
+
+	// Media is where pictures are seen, so to speak: nothing is there.
+	Media = pictures.Delivery("https://media.example.com")
+)
+
 // Settings are what a stack can tell a function of the API.
 type Settings struct {
 	API      rest.Settings
 	Cursors  cursor.Settings
 	Users    cognito.Settings
+	Pictures s3store.Settings
+	Uploads  s3store.UploadSettings
+	Media    pictures.Delivery
 	Database mysqlconn.Settings
 }
 
@@ -46,6 +62,7 @@ type Settings struct {
 type Account struct {
 	Server   *mysqltest.Server
 	Database *mysqltest.Database
+	S3       *s3test.Server
 	Secrets  *awstest.SecretsManager
 	Cognito  *awstest.Cognito
 
@@ -62,7 +79,7 @@ type Function struct {
 	answers  strings.Builder
 }
 
-// NewAccount returns an account with an empty database that has the platform's schema, until t ends.
+// NewAccount returns an account with an empty database that has the platform's schema, and an empty bucket, until t ends.
 func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	t.Helper()
 	database := server.NewDatabase(t)
@@ -72,11 +89,13 @@ func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	a := &Account{
 		Server:    server,
 		Database:  database,
+		S3:        s3test.Start(t),
 		Secrets:   awstest.StartSecretsManager(t),
 		Cognito:   awstest.StartCognito(t, userPoolID),
 		databases: database.Settings().SecretARN,
 		cursorKey: "the key of cursors, of many characters",
 	}
+	a.S3.Bucket(t, Originals)
 	a.PublishSecret()
 	a.Secrets.PutSecret(cursorARN, a.cursorKey)
 	return a
@@ -89,11 +108,15 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
 		Cursors:  cursor.Settings{KeyARN: cursorARN},
 		Users:    cognito.Settings{UserPoolID: userPoolID},
+		Pictures: s3store.Settings{Bucket: Originals},
+		Uploads:  s3store.UploadSettings{Bucket: Originals, Lifetime: 5 * time.Minute},
+		Media:    Media,
 		Database: a.Database.Settings(),
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
+	environment["AWS_ENDPOINT_URL_S3"] = a.S3.URL
 	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = a.Secrets.URL
 	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = a.Cognito.URL
 	environment["SSL_CERT_FILE"] = a.Server.CAFile
@@ -109,6 +132,14 @@ func (a *Account) PublishSecret() {
 // SpoilSecret puts something into Secrets Manager that is no database's credentials.
 func (a *Account) SpoilSecret() {
 	a.Secrets.PutSecret(a.databases, `{"password":"`+a.Database.Password()+`"}`)
+}
+
+// AgePictures has all pictures be noted an hour ago.
+func (a *Account) AgePictures(t testing.TB) {
+	t.Helper()
+	if _, err := a.Server.Admin.ExecContext(t.Context(), "UPDATE "+a.Database.Name+".pictures SET created_at = created_at - INTERVAL 1 HOUR"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Cursor is one that the function gave out, some time ago.
@@ -175,6 +206,17 @@ func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
 	}
 }
 
+// CheckKilled has the function's process killed while it answers a request: by kill, which somebody whom it calls has to
+// call.
+func (f *Function) CheckKilled(t testing.TB, request resttest.Request, arm func(kill func())) {
+	t.Helper()
+	arm(f.function.Kill)
+	response, err := f.invoke(t.Context(), request.Event(t), timeout)
+	if _, killed := errors.AsType[*lambdatest.ExitError](err); !killed {
+		t.Fatalf("the function was not killed: %v, %d %s", err, response.StatusCode, response.Body)
+	}
+}
+
 // CheckOneProcess holds that the function never crashed or was killed.
 func (f *Function) CheckOneProcess(t testing.TB) {
 	t.Helper()
@@ -187,7 +229,8 @@ func (f *Function) CheckOneProcess(t testing.TB) {
 // which whoever is woken by it needs; an answer may not. Neither may have what users write, which is personal.
 func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 	t.Helper()
-	logs, answers := f.function.Logs(), f.answers.String()
+	logs := f.function.Logs()
+	answers := strings.ReplaceAll(f.answers.String(), f.S3.URL, "") // where browsers upload to, on the host of the database
 	settings := f.Database.Settings()
 	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.cursorKey}, f.passwords...)
 	for _, secret := range append(everywhere, written...) {
@@ -210,5 +253,5 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 
 // Calls are all that have been made of AWS.
 func (a *Account) Calls() []awstest.Call {
-	return append(a.Secrets.Calls(), a.Cognito.Calls()...)
+	return slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls())
 }

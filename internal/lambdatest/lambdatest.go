@@ -268,6 +268,12 @@ func (f *Function) start(ctx context.Context) error {
 	}
 }
 
+// Kill ends the process of an invocation that is under way, which returns an [*ExitError]. It is for those whom the process
+// calls meanwhile.
+func (f *Function) Kill() {
+	_ = f.process.command.Process.Kill() // fails when it has ended by itself
+}
+
 // exitError describes the process that has exited and forgets it.
 func (f *Function) exitError() error {
 	err := &ExitError{

@@ -22,13 +22,13 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 }
 
 // Delete removes all that a user has: posts with the comments on them, comments on posts of others, the list of
-// changes, and the profile. From its beginning the user can write nothing any more, whatever becomes of the rest: it
+// changes, and the profile. The pictures are leaving then. From its beginning the user can write nothing any more, whatever becomes of the rest: it
 // goes in many short transactions, and what does not fit into ctx's time is done by the next call, as
 // [retry.ErrLater] asks for. What is left in the end is the subject and the time, so that tokens which outlive
 // the account open no new one.
 func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	for _, step := range []func(context.Context, string) error{
-		s.mark, s.deletePosts, s.deleteComments, s.deleteChanges, s.deleteProfile,
+		s.mark, s.deletePosts, s.dropPictures, s.deleteComments, s.deleteChanges, s.deleteProfile,
 	} {
 		if err := step(ctx, subject); err != nil {
 			return failed("delete account", err)
@@ -51,6 +51,15 @@ func (s *Accounts) mark(ctx context.Context, subject string) error {
 func (s *Accounts) deletePosts(ctx context.Context, subject string) error {
 	return s.eachUUID(ctx, firstPostOfAuthor, subject, func(tx *sql.Tx, id uuid.UUID) error {
 		_, err := deletePost(ctx, tx, subject, id)
+		return err
+	})
+}
+
+// dropPictures lets go of the user's pictures that no post shows, though they are not marked so: the functions of the
+// deployment before pictures delete posts without them.
+func (s *Accounts) dropPictures(ctx context.Context, subject string) error {
+	return mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, dropPicturesOfNobody, subject)
 		return err
 	})
 }

@@ -47,6 +47,9 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 	if len(comments) == batch {
 		return false, addComments(ctx, tx, accounts, author, id, -len(comments))
 	}
+	if err := dropAllPictures(ctx, tx, id); err != nil {
+		return false, err
+	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM posts WHERE id = ?", id[:]); err != nil {
 		return false, err
 	}

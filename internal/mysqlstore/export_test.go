@@ -21,4 +21,17 @@ const (
 	SelectCommentsByID   = selectCommentsByID
 	SelectPostByKey      = selectPostByKey
 	SelectCommentByKey   = selectCommentByKey
+	SelectKept           = selectKept
+	SelectKeptUpload     = selectKeptUpload
+	GiveUpCopying        = giveUpCopying
+	GiveUpPictures       = giveUpPictures
+	ListLeaving          = listLeaving
+	AnyPicture           = anyPicture
+	ForgetPictures       = forgetPictures
+	ListPicturesOfPost   = listPicturesOfPost
+	LockStaying          = lockStaying
+	LockElsewhere        = lockElsewhere
+	RemovePictures       = removePictures
+	MarkKept             = markKept
+	MarkLeaving          = markLeaving
 )

@@ -24,9 +24,10 @@ func NewPosts(databases *mysqlconn.Databases) *Posts {
 	return &Posts{databases: databases}
 }
 
-// Create makes a post, unless there is one of this author and idempotency key, which is returned as it is. An empty
-// key is none. The author must have a profile, or gets [posts.ErrNoProfile].
-func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft posts.Draft) (posts.Post, error) {
+// Create makes a post that shows these pictures, unless there is one of this author and idempotency key, which is returned
+// as it is. An empty key is none. The author must have a profile, or gets [posts.ErrNoProfile]. When a picture has been let
+// go meanwhile, the error is [pictures.ErrLeft].
+func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error) {
 	id := uuid.Must(uuid.NewV7()) // fails only without a source of random numbers
 	var created posts.Post
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -57,6 +58,9 @@ func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft
 		if err != nil {
 			return err
 		}
+		if err := showPictures(ctx, tx, author, id, shown); err != nil {
+			return err
+		}
 		if err := accounts.record(ctx, tx, author, changes.Post, id); err != nil {
 			return err
 		}
@@ -67,6 +71,20 @@ func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft
 		return posts.Post{}, failed("create post", err)
 	}
 	return created, nil
+}
+
+// Created returns the post that the author has made with this idempotency key.
+func (s *Posts) Created(ctx context.Context, author, idempotencyKey string) (posts.Post, error) {
+	found, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (posts.Post, error) {
+		if err := refuseDeletedAccount(ctx, db, author); err != nil {
+			return posts.Post{}, err
+		}
+		return scanPost(db.QueryRowContext(ctx, selectPostByKey, author, idempotencyKey))
+	})
+	if err != nil {
+		return posts.Post{}, failed("get created post", orNotFound(err, posts.ErrNotFound))
+	}
+	return found, nil
 }
 
 // Get returns a post.
@@ -95,8 +113,9 @@ func (s *Posts) List(ctx context.Context, before uuid.UUID, limit int) ([]posts.
 	return found, nil
 }
 
-// Update replaces what the author has written of a post. A post of somebody else is not found.
-func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft) (posts.Post, error) {
+// Update replaces what the author has written of a post, and the pictures that it shows, as Create does. A post of somebody
+// else is not found. A picture that it has no more and no other post has is leaving.
+func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error) {
 	var updated posts.Post
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		accounts, err := lockOwnPost(ctx, tx, author, id)
@@ -106,6 +125,9 @@ func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft p
 		_, err = tx.ExecContext(ctx, "UPDATE posts SET title = ?, body = ?, updated_at = UTC_TIMESTAMP(6) WHERE id = ?",
 			draft.Title, draft.Body, id[:])
 		if err != nil {
+			return err
+		}
+		if err := showPictures(ctx, tx, author, id, shown); err != nil {
 			return err
 		}
 		if err := accounts.record(ctx, tx, author, changes.Post, id); err != nil {
@@ -122,7 +144,7 @@ func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft p
 
 // Delete removes a post of the author with all its comments. A post of somebody else is not found. A post with many
 // comments goes in several transactions: what does not fit into ctx's time is done by the next call, and until then the
-// post is there, with the comments that are left.
+// post is there, with the comments that are left. Its pictures that no other post shows are leaving then.
 func (s *Posts) Delete(ctx context.Context, author string, id uuid.UUID) error {
 	found := false
 	for {

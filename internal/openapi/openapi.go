@@ -5,6 +5,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 )
 
 // Document returns the OpenAPI document, from the routes of all functions.
@@ -12,5 +13,6 @@ func Document() []byte {
 	document := rest.NewDocument("Ashlar", "v1", "The API of the Ashlar platform.")
 	rest.Add(document, accountsapi.Routes)
 	rest.Add(document, postsapi.Routes)
+	rest.Add(document, uploadsapi.Routes)
 	return document.JSON()
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -39,3 +40,10 @@ func PermanentKey(id uuid.UUID) string { return "permanent/" + id.String() }
 
 // ThumbnailKey is where the thumbnail of the picture at key is, in the bucket of thumbnails.
 func ThumbnailKey(key string, width int) string { return key + "/" + strconv.Itoa(width) + ".jpg" }
+
+// A Form uploads one picture, as multipart/form-data: these fields first, then the picture as the field file.
+type Form struct {
+	URL       string
+	Fields    map[string]string
+	ExpiresAt time.Time // when it is too late to begin
+}

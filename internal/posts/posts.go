@@ -8,12 +8,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup,
-// both as it was written and as it is kept.
+// Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup, as it
+// is kept, and a comment's as it was written too.
 const (
 	MaxTitle   = 200
 	MaxBody    = 20_000
 	MaxComment = 2_000
+
+	MaxPictures = 50 // in one post, counted as often as they are in it
+
+	// MaxWritten holds for a body as it was written, in which a picture has an address where the kept one has a key: longer
+	// by 280 characters at most, since a domain name has 253. So what a client is shown, it may send back.
+	MaxWritten = MaxBody + MaxPictures*280
 )
 
 var (

@@ -2,11 +2,13 @@ package postsapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/richtext"
@@ -24,7 +26,7 @@ type (
 	// A PostDraft is what an author sends.
 	PostDraft struct {
 		Title string `json:"title" minLength:"1" doc:"Plain text of one line"`
-		Body  string `json:"body" minLength:"1" doc:"HTML; what a post may not have is taken out of it. A picture's src is the key that it was uploaded by."`
+		Body  string `json:"body" minLength:"1" doc:"HTML; what a post may not have is taken out of it. It has 20,000 characters at most, in which a picture's address counts as 74, and 50 pictures. A picture's src is the key or the address that POST /uploads answered, or the address that it has in a post of one's own."`
 	}
 
 	// A PostSummary is a post in a list.
@@ -40,7 +42,7 @@ type (
 	// A Post is a post as everybody sees it.
 	Post struct {
 		PostSummary
-		Body string `json:"body" doc:"HTML that is safe to show"`
+		Body string `json:"body" doc:"HTML that is safe to show. A picture that the post has got by this request is seen a second or two later."`
 	}
 
 	// A PostPage is a part of the list of posts.
@@ -53,7 +55,7 @@ type (
 // TransformSchema says the domain's limits.
 func (PostDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	rest.LimitLength(schema, "title", posts.MaxTitle)
-	rest.LimitLength(schema, "body", posts.MaxBody)
+	rest.LimitLength(schema, "body", posts.MaxWritten)
 	return schema
 }
 
@@ -70,11 +72,11 @@ func summary(post posts.Post) PostSummary {
 
 type onePost struct{ Body Post }
 
-func answerPost(post posts.Post, err error) (*onePost, error) {
+func (s *Service) answerPost(post posts.Post, err error) (*onePost, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &onePost{Body: Post{PostSummary: summary(post), Body: post.Body}}, nil
+	return &onePost{Body: Post{PostSummary: summary(post), Body: s.Media.Show(post.Body)}}, nil
 }
 
 func (s *Service) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ Body PostPage }, error) {
@@ -101,28 +103,51 @@ func (s *Service) createPost(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body PostDraft
 }) (*onePost, error) {
-	draft, err := richtext.CleanPost(posts.Draft(in.Body))
+	draft, err := richtext.CleanPost(posts.Draft(in.Body), s.Media)
 	if err != nil {
 		return nil, err
 	}
-	return answerPost(s.Store.Create(ctx, rest.Caller(ctx).Subject, in.Key, draft))
+	author := rest.Caller(ctx).Subject
+	// A request that comes again is answered as before, though its uploads may be gone by now.
+	if in.Key != "" && len(pictures.In(draft.Body)) > 0 {
+		if post, err := s.Store.Created(ctx, author, in.Key); !errors.Is(err, posts.ErrNotFound) {
+			return s.answerPost(post, err)
+		}
+	}
+	var post posts.Post
+	err = s.Pictures.Save(ctx, author, draft.Body, func(body string, shown []uuid.UUID) (err error) {
+		post, err = s.Store.Create(ctx, author, in.Key, posts.Draft{Title: draft.Title, Body: body}, shown...)
+		return err
+	})
+	return s.answerPost(post, err)
 }
 
 func (s *Service) getPost(ctx context.Context, in *struct{ PostPath }) (*onePost, error) {
-	return answerPost(s.Store.Get(ctx, in.PostID))
+	return s.answerPost(s.Store.Get(ctx, in.PostID))
 }
 
 func (s *Service) updatePost(ctx context.Context, in *struct {
 	PostPath
 	Body PostDraft
 }) (*onePost, error) {
-	draft, err := richtext.CleanPost(posts.Draft(in.Body))
+	draft, err := richtext.CleanPost(posts.Draft(in.Body), s.Media)
 	if err != nil {
 		return nil, err
 	}
-	return answerPost(s.Store.Update(ctx, rest.Caller(ctx).Subject, in.PostID, draft))
+	author := rest.Caller(ctx).Subject
+	var post posts.Post
+	err = s.Pictures.Save(ctx, author, draft.Body, func(body string, shown []uuid.UUID) (err error) {
+		post, err = s.Store.Update(ctx, author, in.PostID, posts.Draft{Title: draft.Title, Body: body}, shown...)
+		return err
+	})
+	return s.answerPost(post, err)
 }
 
 func (s *Service) deletePost(ctx context.Context, in *struct{ PostPath }) (*struct{}, error) {
-	return nil, s.Store.Delete(ctx, rest.Caller(ctx).Subject, in.PostID)
+	author := rest.Caller(ctx).Subject
+	if err := s.Store.Delete(ctx, author, in.PostID); err != nil {
+		return nil, err
+	}
+	s.Pictures.LetGo(ctx, author)
+	return nil, nil
 }

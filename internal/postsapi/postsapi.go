@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 )
@@ -32,10 +33,11 @@ var Routes = rest.Table[*Service]{
 
 // A Store is where posts and comments are kept.
 type Store interface {
-	Create(ctx context.Context, author, idempotencyKey string, draft posts.Draft) (posts.Post, error)
+	Create(ctx context.Context, author, idempotencyKey string, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error)
+	Created(ctx context.Context, author, idempotencyKey string) (posts.Post, error)
 	Get(ctx context.Context, id uuid.UUID) (posts.Post, error)
 	List(ctx context.Context, before uuid.UUID, limit int) ([]posts.Post, error)
-	Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft) (posts.Post, error)
+	Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error)
 	Delete(ctx context.Context, author string, id uuid.UUID) error
 
 	CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.Comment, error)
@@ -43,6 +45,12 @@ type Store interface {
 	ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]posts.Comment, error) // ErrNotFound without the post
 	UpdateComment(ctx context.Context, author string, postID, id uuid.UUID, body string) (posts.Comment, error)
 	DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error
+}
+
+// Pictures keeps those of posts.
+type Pictures interface {
+	Save(ctx context.Context, author, html string, save func(html string, shown []uuid.UUID) error) error
+	LetGo(ctx context.Context, owner string)
 }
 
 // Cursors seal where a page of a list ends.
@@ -53,8 +61,10 @@ type Cursors interface {
 
 // A Service answers the routes.
 type Service struct {
-	Store   Store
-	Cursors Cursors
+	Store    Store
+	Pictures Pictures
+	Media    pictures.Delivery
+	Cursors  Cursors
 }
 
 // cursorLifetime is longer than anybody turns pages.

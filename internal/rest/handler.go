@@ -22,7 +22,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
-// maxBody holds the longest post in any encoding: 20,000 characters of 12 bytes, as JSON may escape them.
+// maxBody holds the longest post in any encoding: 20,000 characters of 12 bytes, as JSON may escape them. The address of a
+// picture has fewer bytes than so many for its key, as which it is counted.
 const maxBody = 256 << 10
 
 // Settings are those of every function of the API. The stack fills them.

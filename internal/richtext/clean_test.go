@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/richtext"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
@@ -23,11 +24,11 @@ func TestACleanDraftIsAsItWasWritten(t *testing.T) {
 			`<p><strong>a</strong> <b>b</b> <em>c</em> <i>d</i> <u>e</u> <s>f</s> <code>g</code><br/></p>` +
 			`<blockquote><p>q</p></blockquote><pre>one
 	two</pre><ul><li>x</li></ul><ol><li>y</li></ol>` +
-			`<figure><img src="permanent/a/b.jpg" alt="A &#34;wall&#34;"/><figcaption>z</figcaption></figure>` +
+			`<figure><img src="permanent/6f1c9b1e-0b7a-4c1e-9d52-3a4f5b6c7d8e" alt="A &#34;wall&#34;"/><figcaption>z</figcaption></figure>` +
 			`<p><a href="https://example.com/a?b=c&amp;d=%20#e" rel="nofollow noreferrer noopener" target="_blank">link</a></p>` +
 			`<p><a href="mailto:ada@example.com" rel="nofollow noreferrer">mail</a></p>`},
 	} {
-		clean, err := richtext.CleanPost(draft)
+		clean, err := richtext.CleanPost(draft, media)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -38,7 +39,7 @@ func TestACleanDraftIsAsItWasWritten(t *testing.T) {
 }
 
 func TestAPictureIsEnoughOfABody(t *testing.T) {
-	if _, err := richtext.CleanPost(posts.Draft{Title: "A wall", Body: `<img src="temp/a.jpg">`}); err != nil {
+	if _, err := richtext.CleanPost(posts.Draft{Title: "A wall", Body: `<img src="` + upload + `">`}, media); err != nil {
 		t.Error(err)
 	}
 }
@@ -58,6 +59,7 @@ func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
 		"body with NUL":      {posts.Draft{Title: "t", Body: "a\x00"}, validate.Problem{Field: "body", Problem: "has the control character U+0000; remove it"}},
 		"escaped control":    {posts.Draft{Title: "t", Body: "a&#1;"}, validate.Problem{Field: "body", Problem: "has the control character U+0001; remove it"}},
 		"long body":          {posts.Draft{Title: "t", Body: strings.Repeat("🪨", 20_001)}, validate.Problem{Field: "body", Problem: "has 20001 characters; at most 20000 are allowed"}},
+		"long as written":    {posts.Draft{Title: "t", Body: strings.Repeat("<p>", 12_000)}, validate.Problem{Field: "body", Problem: "has 36000 characters; at most 34000 are allowed"}},
 		"long once escaped":  {posts.Draft{Title: "t", Body: strings.Repeat("&", 4_001)}, validate.Problem{Field: "body", Problem: "has 20005 characters; at most 20000 are allowed"}},
 		"only markup":        {posts.Draft{Title: "t", Body: "<p> <br></p>&nbsp;"}, validate.Problem{Field: "body", Problem: "shows nothing; write some text"}},
 		"only a script":      {posts.Draft{Title: "t", Body: "<script>alert(1)</script>"}, validate.Problem{Field: "body", Problem: "shows nothing; write some text"}},
@@ -66,7 +68,7 @@ func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
 		"deep": {posts.Draft{Title: "t", Body: strings.Repeat("<ul><li>", 600) + "x"},
 			validate.Problem{Field: "body", Problem: "is nested too deeply; use fewer elements within each other"}},
 	} {
-		_, err := richtext.CleanPost(test.draft)
+		_, err := richtext.CleanPost(test.draft, media)
 		var invalid *validate.Error
 		if !errors.As(err, &invalid) {
 			t.Errorf("%s: got %v, want a validate.Error", name, err)
@@ -78,22 +80,48 @@ func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
 	}
 }
 
+// TestWhatAClientIsShownItMaySendBack holds for the longest body with the most pictures, delivered from the longest domain.
+func TestWhatAClientIsShownItMaySendBack(t *testing.T) {
+	far := pictures.Delivery("https://" + strings.Repeat("a", 253))
+	body := strings.Repeat(`<img src="`+kept+`"/>`, posts.MaxPictures)
+	body += strings.Repeat("x", posts.MaxBody-len(body))
+	draft := posts.Draft{Title: "t", Body: far.Show(body)}
+	if n := strings.Count(draft.Body, "https://"); n != posts.MaxPictures {
+		t.Fatalf("%d pictures are shown, want %d", n, posts.MaxPictures)
+	}
+	clean, err := richtext.CleanPost(draft, far)
+	if err != nil || clean.Body != body {
+		t.Errorf("%v; the body is the one that was shown: %t", err, clean.Body == body)
+	}
+}
+
+func TestAPostHasFiftyPictures(t *testing.T) {
+	fifty := strings.Repeat(`<img src="`+upload+`"/>`, 50)
+	if _, err := richtext.CleanPost(posts.Draft{Title: "t", Body: fifty + `<img src="https://evil.example/a.jpg">`}, media); err != nil {
+		t.Error(err)
+	}
+	_, err := richtext.CleanPost(posts.Draft{Title: "t", Body: fifty + `<img src="` + kept + `"/>`}, media)
+	if want := "invalid: body has 51 pictures; at most 50 are allowed"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestAllProblemsOfADraftAreReportedAtOnce(t *testing.T) {
-	_, err := richtext.CleanPost(posts.Draft{})
+	_, err := richtext.CleanPost(posts.Draft{}, media)
 	if want := "invalid: title is empty; it is required; body is empty; it is required"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
 func TestACommentHasNeitherHeadingsNorPictures(t *testing.T) {
-	clean, err := richtext.CleanComment(`<h2>No</h2><figure><img src="temp/a.jpg">heading</figure> <em>yes</em>`)
+	clean, err := richtext.CleanComment(`<h2>No</h2><figure><img src="` + upload + `">heading</figure> <em>yes</em>`)
 	if want := "Noheading <em>yes</em>"; err != nil || clean != want {
 		t.Errorf("got %q, %v, want %q", clean, err, want)
 	}
 	for body, want := range map[string]string{
-		"":                         "invalid: body is empty; it is required",
-		`<img src="temp/a.jpg">`:   "invalid: body shows nothing; write some text",
-		strings.Repeat("ß", 2_001): "invalid: body has 2001 characters; at most 2000 are allowed",
+		"":                           "invalid: body is empty; it is required",
+		`<img src="` + upload + `">`: "invalid: body shows nothing; write some text",
+		strings.Repeat("ß", 2_001):   "invalid: body has 2001 characters; at most 2000 are allowed",
 	} {
 		if _, err := richtext.CleanComment(body); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

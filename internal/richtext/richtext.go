@@ -3,6 +3,7 @@
 package richtext
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -10,14 +11,14 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
 var (
-	// picture is the key of an uploaded picture. Each part of it begins and ends with a letter, a digit, _ or -, so
-	// none is "..", and a browser resolves it below the address that the client puts before it.
-	picture = regexp.MustCompile(`^(?:temp|permanent)(?:/[A-Za-z0-9_-]+(?:[.:][A-Za-z0-9_-]+)*)+$`)
+	// picture may be a picture of ours. Which are, is seen where its address is made a key.
+	picture = regexp.MustCompile(pictures.SourcePattern)
 
 	// link is absolute: a relative one would lead somewhere else in every client.
 	link = regexp.MustCompile(`(?i)^(?:https?://|mailto:)[^\s]+$`)
@@ -47,14 +48,15 @@ func postPolicy() *bluemonday.Policy {
 	return policy
 }
 
-// CleanPost returns a draft as it may be kept and shown: of its body's HTML there is left what a post may have. The
-// error is a [*validate.Error] with all problems. A clean draft stays as it is.
-func CleanPost(draft posts.Draft) (posts.Draft, error) {
+// CleanPost returns a draft as it may be kept and shown: of its body's HTML there is left what a post may have. A picture
+// has its key for an address, be it written with that or with one of media's; all others are taken out. The error is a
+// [*validate.Error] with all problems. A clean draft stays as it is.
+func CleanPost(draft posts.Draft, media pictures.Delivery) (posts.Draft, error) {
 	var invalid validate.Error
 	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
 		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, posts.MaxTitle))
-	body, problem := cleanHTML(ofPosts, draft.Body, posts.MaxBody)
-	invalid.Check("body", problem)
+	body, problem := cleanHTML(ofPosts, draft.Body, limits{written: posts.MaxWritten, kept: posts.MaxBody}, media)
+	invalid.Check("body", problem, tooManyPictures(body))
 	if err := invalid.OrNil(); err != nil {
 		return posts.Draft{}, err
 	}
@@ -65,7 +67,7 @@ func CleanPost(draft posts.Draft) (posts.Draft, error) {
 // pictures.
 func CleanComment(body string) (string, error) {
 	var invalid validate.Error
-	clean, problem := cleanHTML(ofComments, body, posts.MaxComment)
+	clean, problem := cleanHTML(ofComments, body, limits{written: posts.MaxComment, kept: posts.MaxComment}, "")
 	invalid.Check("body", problem)
 	if err := invalid.OrNil(); err != nil {
 		return "", err
@@ -73,12 +75,22 @@ func CleanComment(body string) (string, error) {
 	return clean, nil
 }
 
+func tooManyPictures(body string) string {
+	if n := len(pictures.In(body)); n > posts.MaxPictures {
+		return fmt.Sprintf("has %d pictures; at most %d are allowed", n, posts.MaxPictures)
+	}
+	return ""
+}
+
 // controls are the control characters that text may have.
 const controls = "\n\t"
 
+// limits are how many characters HTML may have.
+type limits struct{ written, kept int }
+
 // cleanHTML returns what policy leaves of written, well-formed, or the problem with it.
-func cleanHTML(policy *bluemonday.Policy, written string, most int) (clean, problem string) {
-	for _, problem := range []string{validate.Required(written), validate.UTF8(written), validate.NoControl(written, controls), validate.AtMost(written, most)} {
+func cleanHTML(policy *bluemonday.Policy, written string, most limits, media pictures.Delivery) (clean, problem string) {
+	for _, problem := range []string{validate.Required(written), validate.UTF8(written), validate.NoControl(written, controls), validate.AtMost(written, most.written)} {
 		if problem != "" {
 			return "", problem
 		}
@@ -94,7 +106,7 @@ func cleanHTML(policy *bluemonday.Policy, written string, most int) (clean, prob
 	for _, node := range nodes {
 		root.AppendChild(node)
 	}
-	if !prune(root) {
+	if !prune(root, media) {
 		return "", "shows nothing; write some text"
 	}
 	var rendered strings.Builder
@@ -102,7 +114,7 @@ func cleanHTML(policy *bluemonday.Policy, written string, most int) (clean, prob
 		return "", "is not HTML that can be kept; write simpler text"
 	}
 	clean = rendered.String()
-	for _, problem := range []string{validate.NoControl(clean, controls), validate.AtMost(clean, most)} { // &#1; &amp;
+	for _, problem := range []string{validate.NoControl(clean, controls), validate.AtMost(clean, most.kept)} { // &#1; &amp;
 		if problem != "" {
 			return "", problem
 		}
@@ -110,29 +122,33 @@ func cleanHTML(policy *bluemonday.Policy, written string, most int) (clean, prob
 	return clean, ""
 }
 
-// prune removes the pictures below node that have lost their src, and tells whether anything is left to see.
-func prune(node *html.Node) (visible bool) {
+// prune gives the pictures below node their keys, removes those that are none of ours, and tells whether anything is left
+// to see.
+func prune(node *html.Node, media pictures.Delivery) (visible bool) {
 	for child := node.FirstChild; child != nil; {
 		next := child.NextSibling
 		switch {
 		case child.Type == html.TextNode:
 			visible = visible || strings.TrimSpace(child.Data) != ""
-		case child.DataAtom == atom.Img && !hasSource(child):
+		case child.DataAtom == atom.Img && !nameByKey(child, media):
 			node.RemoveChild(child)
 		case child.DataAtom == atom.Img:
 			visible = true
 		default:
-			visible = prune(child) || visible
+			visible = prune(child, media) || visible
 		}
 		child = next
 	}
 	return visible
 }
 
-func hasSource(img *html.Node) bool {
-	for _, attribute := range img.Attr {
-		if attribute.Key == "src" {
-			return true
+// nameByKey makes a picture's src its key, if it is one of ours.
+func nameByKey(img *html.Node, media pictures.Delivery) bool {
+	for i := range img.Attr {
+		if img.Attr[i].Key == "src" {
+			picture, ok := media.Parse(img.Attr[i].Val)
+			img.Attr[i].Val = picture.Key()
+			return ok
 		}
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -83,8 +84,8 @@ func startGateway(t testing.TB, folder string) (socket string) {
 	command.Env = append(os.Environ(), "CGO_ENABLED=0",
 		"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
-	var log strings.Builder
-	command.Stderr = &log
+	var said strings.Builder
+	command.Stderr = &said
 	stdin, err := command.StdinPipe() // closed with this process, however it ends
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
@@ -107,8 +108,8 @@ func startGateway(t testing.TB, folder string) (socket string) {
 			return socket
 		}
 	}
-	_ = command.Wait() // the log is whole then
-	t.Fatalf("s3test: the gateway ended before it was ready:\n%s", log.String())
+	_ = command.Wait() // what it said is whole then
+	t.Fatalf("s3test: the gateway ended before it was ready:\n%s", said.String())
 	return ""
 }
 
@@ -174,6 +175,7 @@ func (s *Server) Calls() []awstest.Call {
 func (s *Server) relay(transport http.RoundTripper) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
+		ErrorLog:  log.New(io.Discard, "", 0), // clients that are gone
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "gateway", r.In.Host
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -18,12 +21,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 )
 
-func settings(of apitest.Settings) any { return contract.Settings(of) }
+func settings(of apitest.Settings) any {
+	return contract.Settings{API: of.API, Cursors: of.Cursors, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+}
 
 const (
 	ada = resttest.Subject
@@ -139,10 +146,7 @@ func checkSync(t *testing.T, f *apitest.Function) {
 	databases := f.Database.Open(t)
 	store := mysqlstore.NewPosts(databases)
 	f.Check(t, putProfile(eve, `{"displayName":"Eve"}`), 200)
-	post, err := store.Create(t.Context(), eve, "", posts.Draft{Title: "Cutting true", Body: "<p>Six faces.</p>"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	post, key := postWithPicture(t, f, eve)
 	comment, err := store.CreateComment(t.Context(), ada, "", post.ID, "True.")
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +178,7 @@ func checkSync(t *testing.T, f *apitest.Function) {
 	if diff := cmp.Diff([]string{postName, profileName}, names(eves)); diff != "" {
 		t.Fatalf("Eve's (-want +got):\n%s", diff)
 	}
-	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" || synced.Body != "<p>Six faces.</p>" || synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
+	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" || synced.Body != `<p>Six faces.</p><img src="`+apitest.Media.URL(key, 1280)+`"/>` || synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
 		t.Errorf("Eve's post %+v and profile %+v", synced, eves[profileName].Profile)
 	}
 	adas, adaToken := ask(ada, "")
@@ -192,6 +196,10 @@ func checkSync(t *testing.T, f *apitest.Function) {
 	if err := store.Delete(t.Context(), eve, post.ID); err != nil {
 		t.Fatal(err)
 	}
+	removed := &s3.DeleteObjectInput{Bucket: aws.String(apitest.Originals), Key: &key}
+	if _, err := f.S3.Client.DeleteObject(t.Context(), removed); err != nil {
+		t.Fatal(err)
+	}
 	eves, _ = ask(eve, eveToken)
 	adas, _ = ask(ada, adaToken)
 	if diff := cmp.Diff([]string{postName}, names(eves)); diff != "" || !eves[postName].Deleted || eves[postName].Post != nil {
@@ -206,20 +214,24 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 	databases := f.Database.Open(t)
 	store := mysqlstore.NewPosts(databases)
 	f.Cognito.SetUsers(awstest.CognitoUser{Username: resttest.Username(ada)}, awstest.CognitoUser{Username: resttest.Username(eve)})
-	adas, err := store.Create(t.Context(), ada, "", posts.Draft{Title: "Cutting true", Body: "<p>Six faces.</p>"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	eves, err := store.Create(t.Context(), eve, "", posts.Draft{Title: "Mine", Body: "<p>Mine.</p>"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	adas, _ := postWithPicture(t, f, ada)
+	eves, evesKey := postWithPicture(t, f, eve)
 	for _, postID := range []uuid.UUID{adas.ID, eves.ID} {
 		for _, author := range []string{ada, eve} {
 			if _, err := store.CreateComment(t.Context(), author, "", postID, "True."); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+
+	// So does S3, while it does not answer: what is left there is deleted by the next request.
+	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Silent: true}} {
+		f.S3.SetFault(fault)
+		f.CheckUnavailable(t, deleteUser(ada))
+	}
+	f.S3.SetFault(awstest.Fault{})
+	if n := len(f.S3.Keys(t, apitest.Originals)); n != 2 {
+		t.Errorf("S3 did not answer, and there are %d pictures, want both", n)
 	}
 
 	// A user pool that does not answer leaves the user, whose data is gone, to be deleted by the next request.
@@ -247,6 +259,36 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 		t.Errorf("left are %+v, %v; want Eve's with her own comment", left, err)
 	}
 	f.Check(t, getProfile(eve), 200)
+	if diff := cmp.Diff([]string{evesKey}, f.S3.Keys(t, apitest.Originals)); diff != "" {
+		t.Errorf("pictures (-want +there):\n%s", diff)
+	}
+}
+
+// postWithPicture makes a post as the posts function would. The upload has expired already.
+func postWithPicture(t testing.TB, f *apitest.Function, author string) (post posts.Post, key string) {
+	t.Helper()
+	databases := f.Database.Open(t)
+	upload := pictures.TempKey(pictures.Owner(author), uuid.New())
+	bucket := apitest.Originals
+	if _, err := f.S3.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone")}); err != nil {
+		t.Fatal(err)
+	}
+	keeper := &pictures.Keeper{
+		Store:  mysqlstore.NewPictures(databases),
+		Bucket: &s3store.Keeping{Settings: s3store.Settings{Bucket: bucket}, API: f.S3.Client},
+		Logger: slog.Default(),
+	}
+	err := keeper.Save(t.Context(), author, `<p>Six faces.</p><img src="`+upload+`"/>`, func(body string, shown []uuid.UUID) (err error) {
+		post, err = mysqlstore.NewPosts(databases).Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: body}, shown...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.S3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
+		t.Fatal(err)
+	}
+	return post, pictures.In(post.Body)[0].Key()
 }
 
 func TestBootstrapWithoutItsSecret(t *testing.T) {
@@ -255,5 +297,5 @@ func TestBootstrapWithoutItsSecret(t *testing.T) {
 
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
 	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN",
-		"USER_POOL_ID", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

@@ -11,13 +11,16 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -40,8 +43,14 @@ func main() {
 		Profiles: mysqlstore.NewProfiles(databases),
 		Changes:  mysqlstore.NewChanges(databases),
 		Accounts: mysqlstore.NewAccounts(databases),
-		Users:    cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
-		Cursors:  cursor.NewSealer(settings.Cursors, secrets, time.Now),
+		Pictures: &pictures.Keeper{
+			Store:  mysqlstore.NewPictures(databases),
+			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+			Logger: logger,
+		},
+		Users:   cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
+		Media:   settings.Media,
+		Cursors: cursor.NewSealer(settings.Cursors, secrets, time.Now),
 	}
 	lambda.Start(rest.NewHandler(accountsapi.Routes, service, settings.API, logger).Handle)
 }

@@ -3,14 +3,24 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/apitest"
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/internal/resttest"
@@ -18,7 +28,7 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Cursors: of.Cursors, Database: of.Database}
+	return contract.Settings{API: of.API, Cursors: of.Cursors, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 }
 
 const (
@@ -146,7 +156,7 @@ func TestBootstrap(t *testing.T) {
 		if read != created {
 			t.Errorf("GET answers %+v after POST answered %+v", read, created)
 		}
-		if read.Title != title || read.Body != `<p>Six faces<img src="temp/1/a.jpg"/>.</p>` || read.Author.DisplayName != "Ada" || read.CreatedAt.IsZero() || !read.CreatedAt.Equal(read.UpdatedAt) {
+		if read.Title != title || read.Body != `<p>Six faces.</p>` || read.Author.DisplayName != "Ada" || read.CreatedAt.IsZero() || !read.CreatedAt.Equal(read.UpdatedAt) {
 			t.Errorf("post %+v", read)
 		}
 	})
@@ -198,6 +208,8 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
+	t.Run("a post's pictures are kept, shown, and let go", func(t *testing.T) { checkPictures(t, f) })
+
 	path := newPost(t, resttest.Subject)
 	f.CheckFaults(t,
 		resttest.Request{Route: "GET /posts/{postId}", Path: path},
@@ -213,5 +225,259 @@ func TestBootstrapWithoutItsSecret(t *testing.T) {
 
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
 	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package),
-		"ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+		"ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+}
+
+// A picture is an upload of the user's, as a browser leaves it.
+func upload(t testing.TB, f *apitest.Function, subject string) (key string) {
+	t.Helper()
+	key = pictures.TempKey(pictures.Owner(subject), uuid.New())
+	_, err := f.S3.Client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(apitest.Originals), Key: &key, ContentType: aws.String("image/png"), Body: strings.NewReader(key),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func remove(t testing.TB, f *apitest.Function, key string) {
+	t.Helper()
+	if _, err := f.S3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(apitest.Originals), Key: &key}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// show is a post with these pictures.
+func show(sources ...string) string {
+	body := "<p>Six faces.</p>"
+	for _, source := range sources {
+		body += `<img src="` + source + `">`
+	}
+	encoded, err := json.Marshal(map[string]string{"title": "Cutting true", "body": body})
+	if err != nil {
+		panic(err) // strings have an encoding
+	}
+	return string(encoded)
+}
+
+// keptIn are the keys of the pictures that a body shows, which must be addresses of their thumbnails.
+func keptIn(t testing.TB, body string) []string {
+	t.Helper()
+	var keys []string
+	for _, part := range strings.Split(body, ` src="`)[1:] {
+		source, _, _ := strings.Cut(part, `"`)
+		picture, ok := apitest.Media.Parse(source)
+		if !ok || picture.Owner != "" || source != apitest.Media.URL(picture.Key(), 1280) {
+			t.Errorf("a picture is shown as %s", source)
+		}
+		keys = append(keys, picture.Key())
+	}
+	return keys
+}
+
+// permanent lists what is kept.
+func permanent(t testing.TB, f *apitest.Function) []string {
+	t.Helper()
+	return slices.DeleteFunc(f.S3.Keys(t, apitest.Originals), func(key string) bool { return !strings.HasPrefix(key, "permanent/") })
+}
+
+func checkPictures(t *testing.T, f *apitest.Function) {
+	create := func(subject, body string) resttest.Request {
+		return resttest.Request{Route: "POST /posts", Subject: subject, Body: body}
+	}
+	update := func(post postsapi.Post, body string) resttest.Request {
+		return resttest.Request{Route: "PUT /posts/{postId}", Path: map[string]string{"postId": post.ID.String()}, Subject: resttest.Subject, Body: body}
+	}
+	deletion := func(post postsapi.Post) resttest.Request {
+		return resttest.Request{Route: "DELETE /posts/{postId}", Path: map[string]string{"postId": post.ID.String()}, Subject: resttest.Subject}
+	}
+	created := func(t testing.TB, request resttest.Request) postsapi.Post {
+		t.Helper()
+		return resttest.Body[postsapi.Post](t, f.Check(t, request, 201), 201)
+	}
+	none := func(t *testing.T) {
+		t.Helper()
+		if left := permanent(t, f); len(left) > 0 {
+			t.Errorf("left are %v", left)
+		}
+	}
+
+	t.Run("by key and by address, from the upload to the deletion", func(t *testing.T) {
+		one, two := upload(t, f, resttest.Subject), upload(t, f, resttest.Subject)
+		post := created(t, create(resttest.Subject, show(one, apitest.Media.URL(two, 640))))
+		if kept := keptIn(t, post.Body); len(kept) != 2 || len(permanent(t, f)) != 2 {
+			t.Errorf("the post shows %v, there are %v", kept, permanent(t, f))
+		}
+		read := resttest.Body[postsapi.Post](t, f.Check(t, resttest.Request{Route: "GET /posts/{postId}", Path: map[string]string{"postId": post.ID.String()}}, 200), 200)
+		if read != post {
+			t.Errorf("GET answers %+v after POST answered %+v", read, post)
+		}
+		// What it was shown, a client sends back; and then without the first picture.
+		encoded, err := json.Marshal(map[string]string{"title": post.Title, "body": post.Body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := resttest.Body[postsapi.Post](t, f.Check(t, update(post, string(encoded)), 200), 200); same.Body != post.Body {
+			t.Errorf("the same is %s, was %s", same.Body, post.Body)
+		}
+		second := keptIn(t, post.Body)[1]
+		f.Check(t, update(post, show(apitest.Media.URL(second, 1280))), 200)
+		if diff := cmp.Diff([]string{second}, permanent(t, f)); diff != "" {
+			t.Errorf("(-shown +there):\n%s", diff)
+		}
+		f.Check(t, deletion(post), 204)
+		none(t)
+	})
+
+	t.Run("a picture that is not there is named by its field and its number", func(t *testing.T) {
+		eves := upload(t, f, eve)
+		for name, key := range map[string]string{"another's": eves, "nobody's": pictures.TempKey(pictures.Owner(resttest.Subject), uuid.New())} {
+			refused := resttest.ErrorOf(t, f.Do(t, create(resttest.Subject, show(upload(t, f, resttest.Subject), key))), 400, "invalid_request")
+			want := "shows pictures that are not there, by number 2; upload them again, or take them out"
+			if len(refused.Fields) != 1 || refused.Fields[0].Field != "body" || refused.Fields[0].Problem != want {
+				t.Errorf("%s: %+v", name, refused.Fields)
+			}
+		}
+		none(t)
+	})
+
+	t.Run("a request that comes again is answered as before, though its uploads and its pictures are gone", func(t *testing.T) {
+		key := upload(t, f, resttest.Subject)
+		request := create(resttest.Subject, show(key))
+		request.Headers = map[string]string{"Idempotency-Key": "with-a-picture"}
+		first := f.Check(t, request, 201)
+		if again := f.Check(t, request, 201); again.Body != first.Body || len(permanent(t, f)) != 1 {
+			t.Errorf("answered %s, there are %v", again.Body, permanent(t, f))
+		}
+		remove(t, f, key)
+		if again := f.Check(t, request, 201); again.Body != first.Body {
+			t.Errorf("answered %s, was %s", again.Body, first.Body)
+		}
+		post := resttest.Body[postsapi.Post](t, first, 201)
+		f.Check(t, update(post, show()), 200)
+		if again := f.Check(t, request, 201); len(keptIn(t, resttest.Body[postsapi.Post](t, again, 201).Body)) != 0 {
+			t.Errorf("answered %s after the picture was taken out", again.Body)
+		}
+		f.Check(t, deletion(post), 204)
+		none(t)
+	})
+
+	t.Run("while S3 is away, nothing is saved, and then all", func(t *testing.T) {
+		request := create(resttest.Subject, show(upload(t, f, resttest.Subject), upload(t, f, resttest.Subject)))
+		request.Headers = map[string]string{"Idempotency-Key": "while-s3-is-away"}
+		for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Silent: true}, {Status: 500, Code: "InternalError", Action: "s3:PutObject"}} {
+			f.S3.SetFault(fault)
+			f.CheckUnavailable(t, request)
+			f.S3.SetFault(awstest.Fault{})
+		}
+		f.S3.SetFault(awstest.Fault{Status: 403, Code: "AccessDenied"})
+		resttest.ErrorOf(t, f.Do(t, request), 500, "internal")
+		f.S3.SetFault(awstest.Fault{})
+		post := created(t, request)
+		f.AgePictures(t)
+		f.Check(t, update(post, show(keptIn(t, post.Body)...)), 200)
+		if diff := cmp.Diff(slices.Sorted(slices.Values(keptIn(t, post.Body))), permanent(t, f)); diff != "" {
+			t.Errorf("(-shown +there):\n%s", diff)
+		}
+		f.Check(t, deletion(post), 204)
+		none(t)
+	})
+	f.CheckOneProcess(t)
+}
+
+// TestBootstrapKilled kills the function's process in the middle of a save. The client tries again, with the same key.
+func TestBootstrapKilled(t *testing.T) {
+	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
+	profiles := mysqlstore.NewProfiles(f.Database.Open(t))
+	if _, err := profiles.Put(t.Context(), profile.Profile{Subject: resttest.Subject, DisplayName: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	newest := func(t testing.TB) []postsapi.PostSummary {
+		return resttest.Body[postsapi.PostPage](t, f.Check(t, resttest.Request{Route: "GET /posts"}, 200), 200).Posts
+	}
+	// once kills at the n-th call of an action on something with one of these names: the call is not done, or, after, it is.
+	// Calls of a process that was killed before may still arrive, but for what has other names.
+	once := func(action string, n int, after func(), names ...string) func(kill func()) {
+		return func(kill func()) {
+			var mu sync.Mutex
+			f.S3.Intercept(func(call awstest.Call) awstest.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				named := slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(call.Resource, name) })
+				if call.Action != action || !named {
+					return awstest.Fault{}
+				}
+				if n--; n != 0 {
+					return awstest.Fault{}
+				}
+				if after != nil {
+					after()
+					return awstest.Fault{}
+				}
+				kill()
+				return awstest.Fault{Silent: true}
+			})
+		}
+	}
+	check := func(t *testing.T, name string, arm func(uploads []string) func(kill func())) {
+		t.Run(name, func(t *testing.T) {
+			before := len(newest(t))
+			uploads := []string{upload(t, f, resttest.Subject), upload(t, f, resttest.Subject), upload(t, f, resttest.Subject)}
+			request := resttest.Request{Route: "POST /posts", Subject: resttest.Subject, Headers: map[string]string{"Idempotency-Key": uuid.NewString()},
+				Body: show(uploads...)}
+			f.CheckKilled(t, request, arm(uploads))
+			f.S3.Intercept(nil)
+			f.Server.Up(t)
+			if now := len(newest(t)) - before; now != 0 {
+				t.Errorf("%d posts are saved", now)
+			}
+			post := resttest.Body[postsapi.Post](t, f.Check(t, request, 201), 201)
+			if len(newest(t))-before != 1 {
+				t.Errorf("%d posts are saved, want 1", len(newest(t))-before)
+			}
+			f.AgePictures(t)
+			path := map[string]string{"postId": post.ID.String()}
+			f.Check(t, resttest.Request{Route: "PUT /posts/{postId}", Path: path, Subject: resttest.Subject, Body: show(keptIn(t, post.Body)...)}, 200)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(keptIn(t, post.Body))), permanent(t, f)); diff != "" || len(permanent(t, f)) != 3 {
+				t.Errorf("(-shown +there):\n%s", diff)
+			}
+			f.Check(t, resttest.Request{Route: "DELETE /posts/{postId}", Path: path, Subject: resttest.Subject}, 204)
+			if left := permanent(t, f); len(left) > 0 {
+				t.Errorf("left are %v", left)
+			}
+		})
+	}
+	check(t, "before the first copy", func(uploads []string) func(kill func()) { return once("s3:GetObject", 1, nil, uploads...) })
+	check(t, "between two copies", func(uploads []string) func(kill func()) { return once("s3:GetObject", 3, nil, uploads...) })
+	check(t, "between the last copy and the commit", func(uploads []string) func(kill func()) {
+		return func(kill func()) {
+			there := len(permanent(t, f))
+			once("s3:GetObject", 3, func() {
+				f.Server.Hang() // before the third copy is done, which is well; whoever has it then waits for the database
+				go func() {
+					for len(permanent(t, f)) < there+3 {
+						runtime.Gosched()
+					}
+					kill()
+				}()
+			}, uploads...)(kill)
+		}
+	})
+
+	t.Run("after the commit, before what was dropped is deleted", func(t *testing.T) {
+		post := resttest.Body[postsapi.Post](t, f.Check(t, resttest.Request{Route: "POST /posts", Subject: resttest.Subject, Body: show(upload(t, f, resttest.Subject))}, 201), 201)
+		path := map[string]string{"postId": post.ID.String()}
+		dropping := resttest.Request{Route: "PUT /posts/{postId}", Path: path, Subject: resttest.Subject, Body: show()}
+		f.CheckKilled(t, dropping, once("s3:DeleteObject", 1, nil, apitest.Originals+"/*"))
+		f.S3.Intercept(nil)
+		read := resttest.Body[postsapi.Post](t, f.Check(t, resttest.Request{Route: "GET /posts/{postId}", Path: path}, 200), 200)
+		if len(keptIn(t, read.Body)) != 0 || len(permanent(t, f)) != 1 {
+			t.Errorf("the post is %s, there are %v", read.Body, permanent(t, f))
+		}
+		f.Check(t, dropping, 200)
+		if left := permanent(t, f); len(left) > 0 {
+			t.Errorf("left are %v", left)
+		}
+	})
 }

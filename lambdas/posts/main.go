@@ -10,12 +10,15 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -35,7 +38,13 @@ func main() {
 		panic(err)
 	}
 	service := &postsapi.Service{
-		Store:   mysqlstore.NewPosts(databases),
+		Store: mysqlstore.NewPosts(databases),
+		Pictures: &pictures.Keeper{
+			Store:  mysqlstore.NewPictures(databases),
+			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+			Logger: logger,
+		},
+		Media:   settings.Media,
 		Cursors: cursor.NewSealer(settings.Cursors, secrets, time.Now),
 	}
 	lambda.Start(rest.NewHandler(postsapi.Routes, service, settings.API, logger).Handle)

@@ -3,23 +3,30 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/richtext"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
 type settings struct {
 	Cursors  cursor.Settings
+	Pictures s3store.Settings
+	Media    pictures.Delivery `env:"MEDIA_URL"`
 	Database mysqlconn.Settings
 }
 
@@ -34,13 +41,22 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
+	keeper := &pictures.Keeper{
+		Store:  mysqlstore.NewPictures(databases),
+		Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+		Logger: slog.Default(),
+	}
 	store, cursors := mysqlstore.NewPosts(databases), cursor.NewSealer(settings.Cursors, secrets, time.Now)
 	lambda.Start(func(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		draft, err := richtext.CleanPost(posts.Draft{Title: request.Path, Body: request.Body})
+		draft, err := richtext.CleanPost(posts.Draft{Title: request.Path, Body: request.Body}, settings.Media)
 		if err != nil {
 			return events.APIGatewayProxyResponse{}, err
 		}
-		created, err := store.Create(ctx, "", "", draft)
+		var created posts.Post
+		err = keeper.Save(ctx, "", draft.Body, func(body string, shown []uuid.UUID) (err error) {
+			created, err = store.Create(ctx, "", "", posts.Draft{Title: draft.Title, Body: body}, shown...)
+			return err
+		})
 		if err != nil {
 			return events.APIGatewayProxyResponse{}, err
 		}

@@ -5,7 +5,9 @@ package contract
 import (
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -17,5 +19,7 @@ type Settings struct {
 	API      rest.Settings
 	Cursors  cursor.Settings
 	Users    cognito.Settings
+	Pictures s3store.Settings
+	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
 	Database mysqlconn.Settings
 }

@@ -4,7 +4,9 @@ package contract
 
 import (
 	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -15,5 +17,7 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/posts"
 type Settings struct {
 	API      rest.Settings
 	Cursors  cursor.Settings
+	Pictures s3store.Settings
+	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
 	Database mysqlconn.Settings
 }

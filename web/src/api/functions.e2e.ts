@@ -49,6 +49,31 @@ test("a post lives and dies, with its comments", async () => {
   assert.equal((await synced(ada)).has(post.id), false);
 });
 
+test("a picture goes from the browser to a post", async () => {
+  const picture = new Blob(["a picture, so to speak"], { type: "image/png" });
+  const { id, key, upload, url, urls } = await answer(ada.POST("/uploads", { body: { contentType: "image/png" } }));
+  const form = new FormData();
+  for (const [name, value] of Object.entries(upload.fields)) form.append(name, value);
+  form.append("file", picture);
+  assert.equal((await fetch(upload.url, { method: "POST", body: form })).status, 204);
+
+  // An upload adapter of CKEditor resolves urls, and the editor writes what is the default.
+  assert.equal(urls.default, url);
+  const post = await answer(ada.POST("/posts", { body: { title: "A wall", body: `<figure><img src="${urls.default}" srcset="${urls["320"]} 320w" width="1920"></figure>` } }));
+  const kept = /<figure><img src="(https:\/\/media\.example\.com\/permanent\/[0-9a-f-]{36}\/1280\.jpg)"\/><\/figure>/;
+  assert.match(post.body, kept);
+  await answer(ada.DELETE("/uploads/{uploadId}", { params: { path: { uploadId: id } } }));
+
+  const path = { postId: post.id };
+  const edited = await answer(ada.PUT("/posts/{postId}", { params: { path }, body: { title: post.title, body: post.body + "<p>True.</p>" } }));
+  assert.equal(edited.body, post.body + "<p>True.</p>");
+  await assert.rejects(answer(eve.POST("/posts", { body: { title: "Mine", body: `<img src="${key}">` } })), (error: APIError) => {
+    assert.deepEqual([error.status, error.fields.map(({ field }) => field)], [400, ["body"]]);
+    return true;
+  });
+  await answer(ada.DELETE("/posts/{postId}", { params: { path } }));
+});
+
 test("a refusal says what is wrong with each field", async () => {
   await assert.rejects(answer(ada.PUT("/profile", { body: { displayName: "A\u0000", language: "_" } })), (error: APIError) => {
     assert.deepEqual([error.status, error.code, error.fields.map(({ field }) => field)], [400, "invalid_request", ["displayName", "language"]]);

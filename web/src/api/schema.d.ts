@@ -96,6 +96,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for a form to upload a picture with */
+        post: operations["post-uploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/{uploadId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an upload that no post is going to keep */
+        delete: operations["delete-uploads-by-upload-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/user": {
         parameters: {
             query?: never;
@@ -195,9 +229,17 @@ export interface components {
             /** @description has 81 characters; at most 80 are allowed */
             problem: string;
         };
+        Form: {
+            /** @description The form's fields, all of them and no others, followed by the picture as the field file, of 1 byte to 20 MiB */
+            fields: {
+                [key: string]: string;
+            };
+            /** @description Where to POST the form, as multipart/form-data. The storage answers 204. */
+            url: string;
+        };
         Post: {
             author: components["schemas"]["Author"];
-            /** @description HTML that is safe to show */
+            /** @description HTML that is safe to show. A picture that the post has got by this request is seen a second or two later. */
             body: string;
             /** Format: int64 */
             commentCount: number;
@@ -214,7 +256,7 @@ export interface components {
             updatedAt: string;
         };
         PostDraft: {
-            /** @description HTML; what a post may not have is taken out of it. A picture's src is the key that it was uploaded by. */
+            /** @description HTML; what a post may not have is taken out of it. It has 20,000 characters at most, in which a picture's address counts as 74, and 50 pictures. A picture's src is the key or the address that POST /uploads answered, or the address that it has in a post of one's own. */
             body: string;
             /** @description Plain text of one line */
             title: string;
@@ -284,6 +326,34 @@ export interface components {
             title: string;
             /** Format: date-time */
             updatedAt: string;
+        };
+        Upload: {
+            /**
+             * Format: date-time
+             * @description Begin the upload before. If the storage refuses it nevertheless, ask for another form.
+             */
+            expiresAt: string;
+            /**
+             * Format: uuid
+             * @description Names the upload, for DELETE /uploads/{uploadId}
+             */
+            id: string;
+            /** @description What a post may have as the picture's src. It keeps the picture when it is saved; what no post has kept after a day is deleted. */
+            key: string;
+            upload: components["schemas"]["Form"];
+            /** @description Where the picture is seen, in the width that posts have: a second or two after it was uploaded. A post may have it as the picture's src, too. */
+            url: string;
+            /** @description Where it is seen, by width in pixels, and by default; as an upload adapter of CKEditor resolves it */
+            urls: {
+                [key: string]: string;
+            };
+        };
+        UploadRequest: {
+            /**
+             * @description That of the picture, as the form has to say it
+             * @enum {string}
+             */
+            contentType: "image/jpeg" | "image/png" | "image/gif" | "image/webp";
         };
     };
     responses: never;
@@ -681,6 +751,68 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Profile"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "post-uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "delete-uploads-by-upload-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uploadId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

@@ -1,0 +1,12 @@
+-- +goose Up
+-- What lies below permanent/ in the bucket of originals has its row here, from before it is copied until after it is
+-- deleted. The id is the key's, and no other picture ever has it. States go one way: copying, kept, leaving.
+CREATE TABLE IF NOT EXISTS pictures (
+	id         BINARY(16) NOT NULL PRIMARY KEY,
+	owner      VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	upload     BINARY(16) NOT NULL,
+	state      VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	KEY pictures_by_upload (owner, upload),
+	KEY pictures_by_state (owner, state, created_at)
+) DEFAULT CHARACTER SET utf8mb4;

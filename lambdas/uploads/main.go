@@ -1,0 +1,35 @@
+// Command uploads is the function that has browsers upload pictures. It is apart from that of posts, since whoever has a
+// form has the rights of the role that signed it: this one can put and delete uploads, and nothing else.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
+)
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	service := &uploadsapi.Service{
+		Uploads: s3store.NewUploads(settings.Uploads, s3.NewFromConfig(awsConfig)),
+		Media:   settings.Media,
+	}
+	lambda.Start(rest.NewHandler(uploadsapi.Routes, service, settings.API, logger).Handle)
+}

@@ -1,0 +1,85 @@
+package test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// inOriginals lists what a function may do in the bucket of originals: each action with the prefix that it may do it
+// below, or with none for the bucket itself.
+func inOriginals(t *testing.T, stack assembly.Stack, function string) []string {
+	t.Helper()
+	role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role"))
+	var may []string
+	for _, s := range statements(t, stack) {
+		if s.effect != "Allow" || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
+			continue
+		}
+		for _, action := range s.actions {
+			if !strings.HasPrefix(action, "s3:") {
+				continue
+			}
+			for _, on := range s.resources {
+				arn := oneOrMore(assembly.At(on, "Fn::Join", 1))
+				below := ""
+				if len(arn) == 2 {
+					below = fmt.Sprint(arn[1])
+					on = arn[0]
+				}
+				if !strings.Contains(text(on), "MediaOriginals") {
+					t.Errorf("%s may %s on %s", function, action, text(on))
+				}
+				may = append(may, strings.TrimSpace(action+" "+below))
+			}
+		}
+	}
+	slices.Sort(may)
+	return may
+}
+
+func TestEachFunctionReachesItsPartOfTheOriginals(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		for function, want := range map[string][]string{
+			// What it may do, whoever has a form of it may do.
+			"Uploads":  {"s3:DeleteObject /temp/*", "s3:PutObject /temp/*"},
+			"Posts":    {"s3:DeleteObject /permanent/*", "s3:GetObject /temp/*", "s3:ListBucket", "s3:PutObject /permanent/*"},
+			"Accounts": {"s3:DeleteObject /permanent/*"},
+		} {
+			if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+				t.Errorf("%s (-want +allowed):\n%s", function, diff)
+			}
+		}
+	})
+}
+
+func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		function := only(t, stack, "AWS::Lambda::Function", "Uploads")
+		want(t, function, nil, "VpcConfig")
+		want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
+		accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration] // not said when it is off
+		want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
+		if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") || strings.Contains(variables, "KEY") {
+			t.Errorf("it is told %s", variables)
+		}
+	})
+}
+
+func TestPicturesAreSeenAtOneAddress(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		address := only(t, stack, "AWS::Lambda::Function", "Uploads").At("Environment", "Variables", "MEDIA_URL")
+		for _, name := range []string{"Accounts", "Posts"} {
+			want(t, only(t, stack, "AWS::Lambda::Function", name), address, "Environment", "Variables", "MEDIA_URL")
+		}
+		if written := text(address); !strings.Contains(written, "https://") || !strings.Contains(written, "MediaDistribution") {
+			t.Errorf("it is %s", written)
+		}
+	})
+}
