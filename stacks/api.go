@@ -24,13 +24,13 @@ import (
 )
 
 // NewAPI declares the stack of what clients call: the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media) {
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, website *Website) {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	users := identity.Identity
 	api := restapi.New(stack, "API", restapi.Props{
 		UserPool:       users.UserPool,
-		AllowedOrigins: env.WebOrigins,
+		AllowedOrigins: website.Origins(env),
 		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
 		LogRetention:   env.LogRetention,
 		Disposable:     env.Disposable,
@@ -43,7 +43,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		cursorKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
 	settings := rest.Settings{
-		AllowedOrigins: env.WebOrigins,
+		AllowedOrigins: website.Origins(env),
 		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
 	}
 	cursors := cursor.Settings{KeyARN: *cursorKey.SecretArn()}

@@ -25,7 +25,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	schema := NewSchema(stage, env, network, data)
 	identity := NewIdentity(stage, env, network, data, schema)
 	media := NewMedia(stage, env, identity, website)
-	NewAPI(stage, env, network, data, schema, identity, media)
+	NewAPI(stage, env, network, data, schema, identity, media, website)
 }
 
 // place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.

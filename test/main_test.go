@@ -134,6 +134,48 @@ func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	}
 }
 
+// ownOrigins are the origins of the environment's own pages, each in its parts: the website's, where it has only the name
+// that CloudFront gives it, and those that the environment names.
+func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
+	t.Helper()
+	var origins [][]any
+	if environment.WebsiteCertificateARN == "" {
+		website := platforms[environment.Name]["Website"]
+		domain := map[string]any{"Fn::GetAtt": []string{only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
+		for _, output := range website.Template.Outputs {
+			if output["Export"] != nil && text(output["Value"]) == text(domain) {
+				origins = append(origins, []any{"https://", map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}})
+			}
+		}
+		if len(origins) != 1 {
+			t.Fatalf("%s/Website exports %s %d times, want 1", environment.Name, text(domain), len(origins))
+		}
+	}
+	for _, origin := range environment.WebOrigins {
+		origins = append(origins, []any{origin})
+	}
+	return origins
+}
+
+// joined is how a template has parts that stand one behind the other.
+func joined(parts ...any) any {
+	var merged []any
+	for _, part := range parts {
+		last := len(merged) - 1
+		if text, ok := part.(string); ok && last >= 0 {
+			if before, ok := merged[last].(string); ok {
+				merged[last] = before + text
+				continue
+			}
+		}
+		merged = append(merged, part)
+	}
+	if len(merged) == 1 {
+		return merged[0]
+	}
+	return map[string]any{"Fn::Join": []any{"", merged}}
+}
+
 // disposable tells whether the stack's environment is.
 func disposable(stack assembly.Stack) bool {
 	return slices.ContainsFunc(environments.All(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })

@@ -64,12 +64,9 @@ func TestPicturesAreEncryptedByTheKeyThatS3Manages(t *testing.T) {
 
 func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		origins := []any{}
-		if environment.WebsiteCertificateARN == "" { // the website has only the name that CloudFront gives it
-			origins = append(origins, map[string]any{"Fn::Join": []any{"", []any{"https://", websiteDomain(t, environment)}}})
-		}
-		for _, origin := range environment.WebOrigins {
-			origins = append(origins, origin)
+		var origins []any
+		for _, origin := range ownOrigins(t, environment) {
+			origins = append(origins, joined(origin...))
 		}
 		for name, methods := range map[string][]string{
 			"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
@@ -92,20 +89,6 @@ func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
 			"OriginOverride":                true,
 		}, "ResponseHeadersPolicyConfig", "CorsConfig")
 	})
-}
-
-// websiteDomain is how other stacks name the domain of the environment's website.
-func websiteDomain(t *testing.T, environment environments.Environment) any {
-	t.Helper()
-	website := platforms[environment.Name]["Website"]
-	domain := map[string]any{"Fn::GetAtt": []string{only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
-	for _, output := range website.Template.Outputs {
-		if output["Export"] != nil && text(output["Value"]) == text(domain) {
-			return map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}
-		}
-	}
-	t.Fatalf("%s/Website exports no %s", environment.Name, text(domain))
-	return nil
 }
 
 func TestUploadsAreAcceleratedWhereTheEnvironmentSaysSo(t *testing.T) {

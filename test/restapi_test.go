@@ -118,11 +118,18 @@ func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
 	})
 }
 
-func TestTheFunctionsTakeTokensOfBothClients(t *testing.T) {
+func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		var origins []any
+		for i, origin := range ownOrigins(t, environment) {
+			if i > 0 {
+				origins = append(origins, ",")
+			}
+			origins = append(origins, origin...)
+		}
 		for _, name := range []string{"Accounts", "Posts", "Uploads"} {
 			function := only(t, stack, "AWS::Lambda::Function", name)
-			want(t, function, strings.Join(environment.WebOrigins, ","), "Environment", "Variables", "ALLOWED_ORIGINS")
+			want(t, function, joined(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
 			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
 			if !strings.Contains(clients, "IdentityUserPoolWeb") || !strings.Contains(clients, "IdentityUserPoolMobile") {
 				t.Errorf("%s takes tokens of %s, want those of the web client and of the mobile one", name, clients)
@@ -173,13 +180,21 @@ func TestTheGatewayKnowsTheParametersOfARequest(t *testing.T) {
 
 func TestABrowserOfTheWebClientAndNoOtherMayCallTheAPI(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		origins := ownOrigins(t, environment)
+		first := joined(slices.Concat([]any{"'"}, origins[0], []any{"'"})...)
 		preflights := 0
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") != "OPTIONS" {
 				continue
 			}
 			preflights++
-			want(t, method, "'"+environment.WebOrigins[0]+"'", "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Origin")
+			want(t, method, first, "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Origin")
+			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates", "application/json"))
+			for _, origin := range origins[1:] {
+				if comparison := text("$origin == " + text(joined(origin...))); !strings.Contains(others, strings.Trim(comparison, `"`)) {
+					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others, text(origin))
+				}
+			}
 			want(t, method, "'Authorization,Content-Type,Idempotency-Key'", "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Headers")
 		}
 		if resources := len(stack.Template.OfType("AWS::ApiGateway::Resource")); preflights != resources+1 {
