@@ -359,6 +359,24 @@ func TestFinePatternsBecomeGrey(t *testing.T) {
 	}
 }
 
+// Of a long picture each pixel stands for thousands, of which each has next to no weight: those weights must not be lost.
+func TestALongPictureIsScaledAsSmoothlyAsOthers(t *testing.T) {
+	t.Parallel()
+	img := image.NewGray(image.Rect(0, 0, 65_535, 1))
+	for x := range img.Pix {
+		img.Pix[x] = uint8(255 * x / 65_535)
+	}
+	for _, width := range []int{10, 20, 40, 320} {
+		small := thumbnail(t, encodePNG(t, img), width)
+		for x := 1; x < width-1; x++ { // Lanczos' kernel overshoots at the edges
+			v := uint8(255 * (2*x + 1) / (2 * width))
+			if got := small.At(x, 0); !near(got, color.RGBA{v, v, v, 255}, 3) {
+				t.Errorf("at %d of %d: %v, want %d", x, width, got, v)
+			}
+		}
+	}
+}
+
 // What a JPEG is decoded to depends on the widths that are asked for, and so does what a thumbnail is made from.
 func TestAThumbnailLooksTheSameWhateverItIsMadeFrom(t *testing.T) {
 	t.Parallel()

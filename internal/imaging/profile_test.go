@@ -58,6 +58,19 @@ func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
 	}
 }
 
+// A JPEG's profile comes in parts of up to 64 KiB, and a WebP's in one of any length.
+func TestAProfileOfMegabytesIsLeftAside(t *testing.T) {
+	t.Parallel()
+	icc := displayP3(t)
+	longest := append(icc, make([]byte, longestProfile-len(icc))...)
+	if parseProfile(longest) == nil {
+		t.Errorf("one of %d bytes was not read", len(longest))
+	}
+	if parseProfile(append(longest, 0)) != nil {
+		t.Errorf("one of %d bytes was read", len(longest)+1)
+	}
+}
+
 func TestCurvesAreThoseOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	curv := func(values ...uint16) []byte {
