@@ -61,8 +61,8 @@ func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
 // A JPEG's profile comes in parts of up to 64 KiB, and a WebP's in one of any length.
 func TestAProfileOfMegabytesIsLeftAside(t *testing.T) {
 	t.Parallel()
-	icc := displayP3(t)
-	longest := append(icc, make([]byte, longestProfile-len(icc))...)
+	longest := make([]byte, longestProfile)
+	copy(longest, displayP3(t))
 	if parseProfile(longest) == nil {
 		t.Errorf("one of %d bytes was not read", len(longest))
 	}
