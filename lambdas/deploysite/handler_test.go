@@ -11,9 +11,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
@@ -252,6 +258,47 @@ func TestADeploymentLeavesNoTemporaryFiles(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// slowEdges is CloudFront with an invalidation that never ends.
+type slowEdges struct {
+	looks   int
+	lookErr error
+}
+
+func (e *slowEdges) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
+	return &cloudfront.CreateInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, nil
+}
+
+func (e *slowEdges) GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error) {
+	e.looks++
+	return &cloudfront.GetInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, e.lookErr
+}
+
+// TestAnInvalidationThatIsSlowTakesNothingBack: to fail would have CloudFormation roll back, for which CloudFront would
+// have to forget once more.
+func TestAnInvalidationThatIsSlowTakesNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := (&handler{edges: &slowEdges{}}).invalidate(t.Context(), "E1", "request", everything); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 10*time.Minute {
+			t.Errorf("it was waited for %s, want 10m0s", took)
+		}
+	})
+}
+
+func TestALookAtAnInvalidationThatFailsTakesNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		edges := &slowEdges{lookErr: &smithy.GenericAPIError{Code: "Throttling"}}
+		if err := (&handler{edges: edges}).invalidate(t.Context(), "E1", "request", everything); err != nil {
+			t.Error(err)
+		}
+		if edges.looks != 1 {
+			t.Errorf("%d looks, want 1: the SDK has tried again", edges.looks)
+		}
+	})
 }
 
 func TestPropertiesAreAllRequired(t *testing.T) {
