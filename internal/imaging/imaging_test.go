@@ -171,6 +171,18 @@ func TestOrientationsAreTheSameToThePixel(t *testing.T) {
 	}
 }
 
+func TestAnOrientationThatIsNoneOrAnotherPicturesIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	img := image.NewGray(image.Rect(0, 0, 30, 20))
+	// Of two directories, the second is about a thumbnail that the picture carries.
+	ofAnother := slices.Concat([]byte("MM\x00\x2a\x00\x00\x00\x08\x00\x00\x00\x00\x00\x0e"), exif(6)[8:])
+	for name, metadata := range map[string][]byte{"0": exif(0), "9": exif(9), "another picture's": ofAnother} {
+		if got := thumbnail(t, insert(encodePNG(t, img), chunk("eXIf", metadata)), 30).Bounds().Max; got != img.Rect.Max {
+			t.Errorf("orientation %s: has %v, want %v", name, got, img.Rect.Max)
+		}
+	}
+}
+
 func TestInksAreShownAsTheirColours(t *testing.T) {
 	t.Parallel()
 	want := [4]color.RGBA{{0, 255, 255, 255}, {255, 0, 255, 255}, {255, 255, 0, 255}, {127, 127, 127, 255}}
@@ -451,13 +463,14 @@ func TestNothingIsEnlarged(t *testing.T) {
 	}
 }
 
-func TestASideHasAtLeastOnePixel(t *testing.T) {
+func TestASideIsRoundedAndHasAtLeastOnePixel(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct{ picture, thumbnail image.Point }{
 		{image.Pt(1, 1), image.Pt(1, 1)},
 		{image.Pt(1, 5000), image.Pt(1, 5000)},
 		{image.Pt(5000, 1), image.Pt(320, 1)},
 		{image.Pt(3, 2), image.Pt(3, 2)},
+		{image.Pt(480, 322), image.Pt(320, 215)}, // two thirds are 214.67
 	} {
 		img := image.NewRGBA(image.Rectangle{Max: want.picture})
 		draw.Draw(img, img.Rect, image.NewUniform(red), image.Point{}, draw.Src)
