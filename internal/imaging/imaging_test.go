@@ -446,6 +446,21 @@ func TestOfASmallPictureOneThumbnailIsMade(t *testing.T) {
 	}
 }
 
+// vertical-411.jpg gets more red to the right and more green downwards. Four pixels below each other share a colour,
+// of which eight times as many are left in a thumbnail.
+func TestColoursThatAreSharedStrangelyStayInTheirPlaces(t *testing.T) {
+	t.Parallel()
+	small := thumbnail(t, read(t, "vertical-411.jpg"), 20)
+	for y := 2; y < 13; y++ {
+		for x := 2; x < 18; x++ {
+			want := color.RGBA{uint8(255 * (2*x + 1) / 40), uint8(255 * (2*y + 1) / 30), 128, 255}
+			if got := small.At(x, y); !near(got, want, 20) {
+				t.Errorf("at %d, %d: %v, want %v", x, y, color.RGBAModel.Convert(got), want)
+			}
+		}
+	}
+}
+
 func TestNothingIsEnlarged(t *testing.T) {
 	t.Parallel()
 	made, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{640, 240, 1920}, limits)
