@@ -52,7 +52,10 @@ type Props struct {
 	ContentSecurityPolicy map[string][]string
 
 	// OriginAccessControl has CloudFront prove itself to the bucket by an origin access control. Default: by an origin access
-	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have.
+	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have (those
+	// do not get CloudFront's logs either: ADR 16). A switch is no matter of
+	// course: the bucket admits just one of both, so that CloudFront says 403 of all that it does not hold, for the minutes in
+	// which the distribution changes.
 	OriginAccessControl bool
 	LogRetention        time.Duration // of all logs; default: 30 days
 	Disposable          bool          // delete the content and the logs with the stack

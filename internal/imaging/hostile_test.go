@@ -113,20 +113,21 @@ func TestWhatIsTooLargeIsRefusedByItsHeader(t *testing.T) {
 		picture []byte
 		reason  string
 	}{
-		"a JPEG of 100 megapixels":               {resized(t, read(t, "baseline.jpg"), 10_000, 10_000), "10000 × 10000 pixels, more than 50000000"},
-		"a progressive JPEG of 100 megapixels":   {resized(t, read(t, "progressive.jpg"), 10_000, 10_000), "10000 × 10000 pixels, more than 50000000"},
-		"a JPEG of four colours":                 {resized(t, read(t, "cmyk.jpg"), 65_535, 65_535), "65535 × 65535 pixels, more than 50000000"},
-		"a PNG of 400 megapixels":                {emptyPNG(20_000, 20_000), "20000 × 20000 pixels, more than 50000000"},
-		"a PNG with a side longer than a JPEG's": {emptyPNG(1, 70_000), "1 × 70000 pixels"},
-		"a GIF with a large canvas":              {gifOf(image.Pt(65_535, 65_535), image.Pt(1, 1)), "65535 × 65535 pixels, more than 50000000"},
-		"a GIF with a frame beyond its canvas":   {gifOf(image.Pt(1, 1), image.Pt(65_535, 65_535)), "frame bounds larger than image bounds"},
-		"a lossy WebP":                           {webpOf(vp8(16_383, 16_383)), "16383 × 16383 pixels, more than 50000000"},
-		"a lossless WebP":                        {webpOf(vp8l(16_383, 16_383)), "16383 × 16383 pixels, more than 50000000"},
-		"a WebP that says it is small":           {webpOf(vp8x(10, 10, 0), vp8(16_383, 16_383)), "16383 × 16383 pixels, more than 50000000"},
-		"a WebP with alpha that says so too":     {webpOf(vp8x(10, 10, 1<<4), webpChunk("ALPH", make([]byte, 20)), vp8(16_383, 16_383)), "16383 × 16383"},
-		"an animated WebP with a large canvas":   {webpOf(vp8x(1<<24, 1<<24, 2), anmf(0, 0, lossy)), "16777216 × 16777216 pixels"},
-		"an animated WebP with a large frame":    {webpOf(vp8x(10, 10, 2), anmf(0, 0, vp8(16_383, 16_383))), "16383 × 16383 pixels"},
-		"an animated WebP with a frame outside":  {webpOf(vp8x(480, 320, 2), anmf(2, 0, lossy)), "not within its canvas"},
+		"a JPEG of 100 megapixels":                {resized(t, read(t, "baseline.jpg"), 10_000, 10_000), "10000 × 10000 pixels, more than 50000000"},
+		"a progressive JPEG of 100 megapixels":    {resized(t, read(t, "progressive.jpg"), 10_000, 10_000), "10000 × 10000 pixels, more than 50000000"},
+		"a JPEG of four colours":                  {resized(t, read(t, "cmyk.jpg"), 65_535, 65_535), "65535 × 65535 pixels, more than 50000000"},
+		"a PNG of 400 megapixels":                 {emptyPNG(20_000, 20_000), "20000 × 20000 pixels, more than 50000000"},
+		"a PNG that is higher than a JPEG can be": {emptyPNG(1, 70_000), "1 × 70000 pixels"},
+		"a PNG that is wider than a JPEG can be":  {emptyPNG(70_000, 1), "70000 × 1 pixels"},
+		"a GIF with a large canvas":               {gifOf(image.Pt(65_535, 65_535), image.Pt(1, 1)), "65535 × 65535 pixels, more than 50000000"},
+		"a GIF with a frame beyond its canvas":    {gifOf(image.Pt(1, 1), image.Pt(65_535, 65_535)), "frame bounds larger than image bounds"},
+		"a lossy WebP":                            {webpOf(vp8(16_383, 16_383)), "16383 × 16383 pixels, more than 50000000"},
+		"a lossless WebP":                         {webpOf(vp8l(16_383, 16_383)), "16383 × 16383 pixels, more than 50000000"},
+		"a WebP that says it is small":            {webpOf(vp8x(10, 10, 0), vp8(16_383, 16_383)), "16383 × 16383 pixels, more than 50000000"},
+		"a WebP with alpha that says so too":      {webpOf(vp8x(10, 10, 1<<4), webpChunk("ALPH", make([]byte, 20)), vp8(16_383, 16_383)), "16383 × 16383"},
+		"an animated WebP with a large canvas":    {webpOf(vp8x(1<<24, 1<<24, 2), anmf(0, 0, lossy)), "16777216 × 16777216 pixels"},
+		"an animated WebP with a large frame":     {webpOf(vp8x(10, 10, 2), anmf(0, 0, vp8(16_383, 16_383))), "16383 × 16383 pixels"},
+		"an animated WebP with a frame outside":   {webpOf(vp8x(480, 320, 2), anmf(2, 0, lossy)), "not within its canvas"},
 	} {
 		took := allocated(func() { refused(t, c.picture, limits, c.reason) })
 		if t.Logf("%s: %d bytes allocated", name, took); took > 1<<20 {

@@ -171,6 +171,18 @@ func TestOrientationsAreTheSameToThePixel(t *testing.T) {
 	}
 }
 
+func TestAnOrientationThatIsNoneOrAnotherPicturesIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	img := image.NewGray(image.Rect(0, 0, 30, 20))
+	// Of two directories, the second is about a thumbnail that the picture carries.
+	ofAnother := slices.Concat([]byte("MM\x00\x2a\x00\x00\x00\x08\x00\x00\x00\x00\x00\x0e"), exif(6)[8:])
+	for name, metadata := range map[string][]byte{"0": exif(0), "9": exif(9), "another picture's": ofAnother} {
+		if got := thumbnail(t, insert(encodePNG(t, img), chunk("eXIf", metadata)), 30).Bounds().Max; got != img.Rect.Max {
+			t.Errorf("orientation %s: has %v, want %v", name, got, img.Rect.Max)
+		}
+	}
+}
+
 func TestInksAreShownAsTheirColours(t *testing.T) {
 	t.Parallel()
 	want := [4]color.RGBA{{0, 255, 255, 255}, {255, 0, 255, 255}, {255, 255, 0, 255}, {127, 127, 127, 255}}
@@ -359,6 +371,24 @@ func TestFinePatternsBecomeGrey(t *testing.T) {
 	}
 }
 
+// Of a long picture each pixel stands for thousands, of which each has next to no weight: those weights must not be lost.
+func TestALongPictureIsScaledAsSmoothlyAsOthers(t *testing.T) {
+	t.Parallel()
+	img := image.NewGray(image.Rect(0, 0, 65_535, 1))
+	for x := range img.Pix {
+		img.Pix[x] = uint8(255 * x / 65_535)
+	}
+	for _, width := range []int{10, 20, 40, 320} {
+		small := thumbnail(t, encodePNG(t, img), width)
+		for x := 1; x < width-1; x++ { // Lanczos' kernel overshoots at the edges
+			v := uint8(255 * (2*x + 1) / (2 * width))
+			if got := small.At(x, 0); !near(got, color.RGBA{v, v, v, 255}, 3) {
+				t.Errorf("at %d of %d: %v, want %d", x, width, got, v)
+			}
+		}
+	}
+}
+
 // What a JPEG is decoded to depends on the widths that are asked for, and so does what a thumbnail is made from.
 func TestAThumbnailLooksTheSameWhateverItIsMadeFrom(t *testing.T) {
 	t.Parallel()
@@ -416,6 +446,21 @@ func TestOfASmallPictureOneThumbnailIsMade(t *testing.T) {
 	}
 }
 
+// vertical-411.jpg gets more red to the right and more green downwards. Four pixels below each other share a colour,
+// of which eight times as many are left in a thumbnail.
+func TestColoursThatAreSharedStrangelyStayInTheirPlaces(t *testing.T) {
+	t.Parallel()
+	small := thumbnail(t, read(t, "vertical-411.jpg"), 20)
+	for y := 2; y < 13; y++ {
+		for x := 2; x < 18; x++ {
+			want := color.RGBA{uint8(255 * (2*x + 1) / 40), uint8(255 * (2*y + 1) / 30), 128, 255}
+			if got := small.At(x, y); !near(got, want, 20) {
+				t.Errorf("at %d, %d: %v, want %v", x, y, color.RGBAModel.Convert(got), want)
+			}
+		}
+	}
+}
+
 func TestNothingIsEnlarged(t *testing.T) {
 	t.Parallel()
 	made, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{640, 240, 1920}, limits)
@@ -433,13 +478,14 @@ func TestNothingIsEnlarged(t *testing.T) {
 	}
 }
 
-func TestASideHasAtLeastOnePixel(t *testing.T) {
+func TestASideIsRoundedAndHasAtLeastOnePixel(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct{ picture, thumbnail image.Point }{
 		{image.Pt(1, 1), image.Pt(1, 1)},
 		{image.Pt(1, 5000), image.Pt(1, 5000)},
 		{image.Pt(5000, 1), image.Pt(320, 1)},
 		{image.Pt(3, 2), image.Pt(3, 2)},
+		{image.Pt(480, 322), image.Pt(320, 215)}, // two thirds are 214.67
 	} {
 		img := image.NewRGBA(image.Rectangle{Max: want.picture})
 		draw.Draw(img, img.Rect, image.NewUniform(red), image.Point{}, draw.Src)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
+	"image/color"
 	"image/jpeg"
 
 	"github.com/gen2brain/jpegn"
@@ -61,6 +62,14 @@ func decodeScaled(picture []byte, widest int, orientation orientation, limits Li
 	decoded, err := jpegn.Decode(bytes.NewReader(picture), &jpegn.Options{ScaleDenom: shrink})
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := decoded.(*image.RGBA); ok && header.ColorModel == color.YCbCrModel && shrink > 1 {
+		// Its pixels share colours in a way that image.YCbCr does not know, as those of 4:1:1 do that is turned by 90°. Of
+		// what is shrunk, jpegn puts those colours into wrong places.
+		if decoded, err = jpegn.Decode(bytes.NewReader(picture), nil); err != nil {
+			return nil, err
+		}
+		shrink = 1
 	}
 	result := fromImage(decoded, decoded.Bounds())
 	result.shrunk(image.Pt(header.Width, header.Height), shrink)

@@ -20,7 +20,8 @@ const (
 	unit       = 1<<14 - 1
 	matrixBits = 12
 
-	// longestProfile is far more than a matrix and curves take. What is compressed may say that it is any length.
+	// longestProfile is far more than a matrix and curves take. A longer one is not read: its tags alone could fill the
+	// memory, and what is compressed may say that it is any length.
 	longestProfile = 1 << 20
 )
 
@@ -50,7 +51,7 @@ var encoded = func() (table [unit + 1]uint8) {
 func parseProfile(icc []byte) *profile {
 	// https://www.color.org/specification/ICC.1-2022-05.pdf, 7.2 and 7.3
 	const header = 128
-	if len(icc) < header+4 || string(icc[16:24]) != "RGB XYZ " || string(icc[36:40]) != "acsp" {
+	if len(icc) < header+4 || len(icc) > longestProfile || string(icc[16:24]) != "RGB XYZ " || string(icc[36:40]) != "acsp" {
 		return nil
 	}
 	tags := map[string][]byte{}

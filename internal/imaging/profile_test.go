@@ -1,10 +1,12 @@
 package imaging
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -55,6 +57,52 @@ func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
 	}
 	if len(header.profile) == 0 || parseProfile(header.profile) != nil {
 		t.Errorf("of %d bytes a conversion was made", len(header.profile))
+	}
+}
+
+func TestAProfileThatGivesNoColoursIsLeftAside(t *testing.T) {
+	t.Parallel()
+	// tagged has another entry for a tag, at the end of the profile or beyond it.
+	tagged := func(name string, data []byte, beyond uint32) []byte {
+		icc := displayP3(t)
+		entry := 132 + bytes.Index(icc[132:], []byte(name))
+		binary.BigEndian.PutUint32(icc[entry+4:], uint32(len(icc)))
+		binary.BigEndian.PutUint32(icc[entry+8:], uint32(len(data))+beyond)
+		return slices.Clip(append(icc, data...))
+	}
+	fixeds := func(tag string, values ...float64) []byte {
+		data := []byte(tag)
+		for _, v := range values {
+			data = binary.BigEndian.AppendUint32(data, uint32(int32(v*65536)))
+		}
+		return data
+	}
+	const xyz, power = "XYZ \x00\x00\x00\x00", "para\x00\x00\x00\x00\x00\x04\x00\x00"
+	if parseProfile(tagged("rXYZ", fixeds(xyz, 1, 1, 1), 0)) == nil {
+		t.Error("a profile with another red was not read")
+	}
+	for name, icc := range map[string][]byte{
+		"a tag beyond its end":    tagged("rXYZ", fixeds(xyz, 1, 1, 1), 1),
+		"a tag far beyond":        tagged("rXYZ", fixeds(xyz, 1, 1, 1), 1<<32-100),
+		"a red of twenty whites":  tagged("rXYZ", fixeds(xyz, 20, 1, 1), 0),
+		"the root of less than 0": tagged("rTRC", fixeds(power, 0.5, -1, -1, 0, 0, 0, 0), 0),
+	} {
+		if parseProfile(icc) != nil {
+			t.Errorf("%s: was read", name)
+		}
+	}
+}
+
+// A JPEG's profile comes in parts of up to 64 KiB, and a WebP's in one of any length.
+func TestAProfileOfMegabytesIsLeftAside(t *testing.T) {
+	t.Parallel()
+	longest := make([]byte, longestProfile)
+	copy(longest, displayP3(t))
+	if parseProfile(longest) == nil {
+		t.Errorf("one of %d bytes was not read", len(longest))
+	}
+	if parseProfile(append(longest, 0)) != nil {
+		t.Errorf("one of %d bytes was read", len(longest)+1)
 	}
 }
 

@@ -69,15 +69,14 @@ func newKernel(have int, span float64, want int, wantSpan float64, mirrored bool
 		}
 		k.first[i] = start
 		weights := k.weights[i*k.taps:][:k.taps]
-		left, heaviest := int32(one), 0
+		// What rounding takes from a weight goes to the next: together they are one, or plain areas would change.
+		var due float64
+		var given int32
 		for j, w := range exact {
-			weights[j] = int32(math.Round(w / sum * one))
-			left -= weights[j]
-			if weights[j] > weights[heaviest] {
-				heaviest = j
-			}
+			due += w / sum * one
+			weights[j] = int32(math.Round(due)) - given
+			given += weights[j]
 		}
-		weights[heaviest] += left // what rounding lost, or plain areas would change
 	}
 	return k
 }

@@ -315,6 +315,10 @@ func testLife(t *testing.T, bootstrap string) {
 		d.holds(t, site, second, "assets/app-1.js")
 		d.forgot(t, 4, "/*")
 	})
+	t.Run("without former properties, everything is forgotten", func(t *testing.T) {
+		d.succeeds(t, event{requestType: "Update", from: "", to: "second.zip"})
+		d.forgot(t, 5, "/*")
+	})
 	t.Run("a new bucket gets everything, and the deletion of the old one's resource changes nothing", func(t *testing.T) {
 		const replaced = "dev-website-site-ba9876543210"
 		d.bucket(t, replaced)
@@ -403,7 +407,7 @@ func testFaults(t *testing.T, bootstrap string) {
 	t.Run("a refusal by CloudFront fails the deployment and says why", func(t *testing.T) {
 		d := deployed(t)
 		d.cloudFront.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"})
-		d.fails(t, update, "invalidate / /gone/for%20good.txt")
+		d.fails(t, update, "invalidate 4 paths of "+distribution)
 	})
 
 	damaged := zipped(t, second)

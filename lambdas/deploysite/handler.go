@@ -114,8 +114,9 @@ func (h *handler) changed(ctx context.Context, event cfn.Event, to contract.Prop
 		return everything, nil
 	}
 	from, err := properties(event.OldResourceProperties)
-	if err != nil {
-		return nil, err
+	if err != nil { // another version of the construct has written them, or they are why this is a rollback
+		slog.WarnContext(ctx, "the former properties are not readable", "error", err)
+		return everything, nil
 	}
 	if from.AssetBucket != to.AssetBucket {
 		return everything, nil // the function may read one bucket of assets only

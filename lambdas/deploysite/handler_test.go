@@ -11,9 +11,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
@@ -239,6 +245,67 @@ func TestAnAnswerThatIsCutOffIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// TestWhatWasNobodyKnowsIsAllForgotten: its bucket is another, which is not read, or no archive is in it.
+func TestWhatWasNobodyKnowsIsAllForgotten(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for name, test := range map[string]struct {
+		assetBucket string
+		objects     objects // a call to none would panic
+	}{
+		"another bucket": {"others", nil},
+		"no archive":     {"assets", &cutOff{content: "no archive"}},
+	} {
+		h := &handler{objects: test.objects}
+		paths, err := h.changed(t.Context(), cfn.Event{RequestType: cfn.RequestUpdate, OldResourceProperties: map[string]any{
+			"BucketName": "site", "DistributionID": "E1", "AssetBucket": test.assetBucket, "AssetKey": "former.zip",
+		}}, contract.Properties{AssetBucket: "assets"}, of(nil))
+		if err != nil || !slices.Equal(paths, []string{"/*"}) {
+			t.Errorf("%s: %q, %v, want /*", name, paths, err)
+		}
+	}
+}
+
+// endless is S3 with an object of zeros without end.
+type endless struct {
+	objects
+	gets int
+}
+
+func (e *endless) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	e.gets++
+	return &s3.GetObjectOutput{Body: io.NopCloser(zeros{})}, nil
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestAnArchiveThatIsTooLargeIsRefusedOnce(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	objects := &endless{}
+	_, err := (&handler{objects: objects}).fetch(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "site.zip"})
+	if err == nil || !strings.HasSuffix(err.Error(), "larger than 209715200 bytes") || objects.gets != 1 {
+		t.Errorf("error %v after %d attempts", err, objects.gets)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// expired is S3 that has deleted an object since it was listed.
+type expired struct{ objects }
+
+func (expired) GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error) {
+	return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
+}
+
+func TestAHashedFileThatExpiresMeanwhileIsNoFailure(t *testing.T) {
+	if err := (&handler{objects: expired{}}).supersede(t.Context(), "site", "assets/a.js"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestADeploymentLeavesNoTemporaryFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -252,6 +319,47 @@ func TestADeploymentLeavesNoTemporaryFiles(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// slowEdges is CloudFront with an invalidation that never ends.
+type slowEdges struct {
+	looks   int
+	lookErr error
+}
+
+func (e *slowEdges) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
+	return &cloudfront.CreateInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, nil
+}
+
+func (e *slowEdges) GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error) {
+	e.looks++
+	return &cloudfront.GetInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, e.lookErr
+}
+
+// TestAnInvalidationThatIsSlowTakesNothingBack: to fail would have CloudFormation roll back, for which CloudFront would
+// have to forget once more.
+func TestAnInvalidationThatIsSlowTakesNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := (&handler{edges: &slowEdges{}}).invalidate(t.Context(), "E1", "request", everything); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 10*time.Minute {
+			t.Errorf("it was waited for %s, want 10m0s", took)
+		}
+	})
+}
+
+func TestALookAtAnInvalidationThatFailsTakesNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		edges := &slowEdges{lookErr: &smithy.GenericAPIError{Code: "Throttling"}}
+		if err := (&handler{edges: edges}).invalidate(t.Context(), "E1", "request", everything); err != nil {
+			t.Error(err)
+		}
+		if edges.looks != 1 {
+			t.Errorf("%d looks, want 1: the SDK has tried again", edges.looks)
+		}
+	})
 }
 
 func TestPropertiesAreAllRequired(t *testing.T) {

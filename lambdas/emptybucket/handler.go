@@ -46,7 +46,7 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 	switch {
 	case isCode(err, "NoSuchBucket"):
 		err = nil
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("the bucket %s holds more than could be deleted in the function's time; delete the stack again, which goes on from here: %w", bucket, err)
 	}
 	return event.PhysicalResourceID, nil, err

@@ -27,6 +27,7 @@ type fakeBucket struct {
 	refused  []string // keys that cannot be deleted
 	gone     []string // uploads that are completed before they are aborted
 	onDelete func()   // before each page is deleted
+	onList   func()   // after each page is listed
 }
 
 func (f *fakeBucket) GetBucketTagging(context.Context, *s3.GetBucketTaggingInput, ...func(*s3.Options)) (*s3.GetBucketTaggingOutput, error) {
@@ -36,6 +37,9 @@ func (f *fakeBucket) GetBucketTagging(context.Context, *s3.GetBucketTaggingInput
 func (f *fakeBucket) ListObjectVersions(ctx context.Context, input *s3.ListObjectVersionsInput, _ ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
 	if *input.Bucket != bucketName {
 		panic(*input.Bucket)
+	}
+	if f.onList != nil {
+		defer f.onList()
 	}
 	page := &s3.ListObjectVersionsOutput{}
 	for _, each := range f.versions[:min(3, len(f.versions))] {
@@ -181,6 +185,14 @@ func TestWhatCannotBeDeletedIsNamedAndAllElseIsDeleted(t *testing.T) {
 	}
 	if len(bucket.versions) != 1 {
 		t.Errorf("left: %q, want b", bucket.versions)
+	}
+}
+
+func TestABucketThatIsEmptyAtTheLastMomentIsEmpty(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	bucket := &fakeBucket{tags: tagged(), onList: cancel}
+	if _, _, err := (&handler{objects: bucket}).Handle(ctx, deletion()); err != nil {
+		t.Error(err)
 	}
 }
 
