@@ -360,8 +360,8 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("%d processes, want 1\n%s", processes, p.fn.Logs())
 	}
 	for line := range strings.Lines(p.fn.Logs()) {
-		if !json.Valid([]byte(line)) {
-			t.Errorf("a log line is not JSON: %s", line)
+		if !json.Valid([]byte(line)) || strings.Count(line, `"message":`) != 1 {
+			t.Errorf("a log line is not JSON with one message: %s", line)
 		}
 	}
 	if strings.Contains(p.fn.Logs(), "my cat") {

@@ -53,7 +53,7 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 		if err == nil {
 			continue
 		}
-		h.logger.ErrorContext(ctx, "has to come again", "message", message.MessageId, "error", err.Error())
+		h.logger.ErrorContext(ctx, "has to come again", "messageId", message.MessageId, "error", err.Error())
 		if message.MessageId == "" {
 			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
 		}
@@ -81,7 +81,7 @@ func (h *handler) take(ctx context.Context, message events.SQSMessage) (err erro
 		return err
 	}
 	for _, letter := range letters {
-		h.logger.WarnContext(ctx, "given up", "message", message.MessageId, "reason", letter.Reason)
+		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "reason", letter.Reason)
 		if err := h.deadLetters.Send(ctx, letter); err != nil {
 			return err
 		}

@@ -197,7 +197,7 @@ func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
 func TestAPanicIsLoggedWithItsPlace(t *testing.T) {
 	f := newFake()
 	f.handle(t, t.Context(), body("panics"))
-	for _, want := range []string{"out of stones", "handler_test.go", `"message":"0"`} {
+	for _, want := range []string{"out of stones", "handler_test.go", `"messageId":"0"`} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, f.log.String())
 		}
