@@ -5,7 +5,9 @@ import (
 	"errors"
 	"image"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -179,6 +181,42 @@ func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
 	}
 	if len(s.told) > 0 {
 		t.Errorf("told %+v, want nothing", s.told)
+	}
+}
+
+// TestWhatThereIsNoTimeForIsNotReadAgain: decoding would go on after the deadline, and the service would end the function.
+func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
+	for left, again := range map[time.Duration]bool{thumbnails.PictureTime - time.Second: false, thumbnails.PictureTime + time.Minute: true} {
+		ctx, cancel := context.WithTimeout(t.Context(), left)
+		defer cancel()
+		s := &store{original: "one"}
+		s.written = func() { s.original = "two" }
+		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
+		err := follower.Follow(ctx, thumbnails.Change{Bucket: "originals", Key: key})
+		if errors.Is(err, thumbnails.ErrUnsettled) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
+			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
+		}
+	}
+}
+
+// TestAKeyMayLeaveNoRoomForItsThumbnails: signed-in clients choose theirs, and S3 refuses what is longer, each time.
+func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
+	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/640.jpg"))
+	s := &store{original: "one"}
+	if err := s.follow(t, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/640.jpg: one at 640, private, max-age=300") {
+		t.Errorf("error %v after %d calls, want thumbnails", err, len(s.calls))
+	}
+	for original, refused := range map[string]bool{"one": true, "": false} {
+		s := &store{original: original}
+		if err := s.follow(t, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
+			t.Errorf("error %v, want a refusal: %t", err, refused)
+		}
+		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
+			t.Errorf("%d calls, want %q", len(s.calls), want)
+		}
+		if len(s.told) != 1 || !s.told[0].Removed {
+			t.Errorf("told %+v, want that there are none", s.told)
+		}
 	}
 }
 
