@@ -31,7 +31,7 @@ type Props struct {
 
 	Widths    []int // of the thumbnails that every picture gets, in pixels; required
 	MaxBytes  int64 // what an original may have, to get thumbnails; required
-	MaxPixels int   // likewise; required
+	MaxPixels int   // likewise; required; the function's memory is for 50 million
 
 	TempRetention time.Duration // how long what is below temp/ stays; whole days; default: 1 day
 
