@@ -182,6 +182,9 @@ func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
 	if len(s.told) > 0 {
 		t.Errorf("told %+v, want nothing", s.told)
 	}
+	if read := strings.Count(strings.Join(s.calls, "\n"), "get"); read != 3 {
+		t.Errorf("read %d times, want 3", read)
+	}
 }
 
 // TestWhatThereIsNoTimeForIsNotReadAgain: decoding would go on after the deadline, and the service would end the function.
@@ -201,14 +204,18 @@ func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
 
 // TestAKeyMayLeaveNoRoomForItsThumbnails: signed-in clients choose theirs, and S3 refuses what is longer, each time.
 func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
-	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/640.jpg"))
+	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
+	follow := func(s *store, key string) error {
+		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Make: makeThumbnails}
+		return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	}
 	s := &store{original: "one"}
-	if err := s.follow(t, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/640.jpg: one at 640, private, max-age=300") {
+	if err := follow(s, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/1280.jpg: one at 1280, private, max-age=300") {
 		t.Errorf("error %v after %d calls, want thumbnails", err, len(s.calls))
 	}
 	for original, refused := range map[string]bool{"one": true, "": false} {
 		s := &store{original: original}
-		if err := s.follow(t, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
+		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
 			t.Errorf("error %v, want a refusal: %t", err, refused)
 		}
 		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
@@ -238,6 +245,13 @@ func TestWhatFailsComesAgain(t *testing.T) {
 				t.Errorf("%s of %q: error %v, want the fault and no refusal", failing, original, err)
 			}
 		}
+	}
+}
+
+func TestAnOriginalMayHaveAsManyBytesAsAllowed(t *testing.T) {
+	s := &store{original: "10 bytes.."} // limits.Bytes
+	if err := s.follow(t, key); err != nil || len(s.told) != 1 || s.told[0].Removed {
+		t.Errorf("error %v, told %+v, want thumbnails", err, s.told)
 	}
 }
 
