@@ -69,7 +69,7 @@ type Media struct {
 
 	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
 	// more. FinishedPictures gets all of that; what its consumer fails at is in DeadFinishedPictures, and what did not reach
-	// it in UndeliveredPictures.
+	// it in UndeliveredPictures, from where SQS cannot move it back (StartMessageMoveTask): it was in no queue before.
 	Finished                                                    awssns.Topic
 	FinishedPictures, DeadFinishedPictures, UndeliveredPictures awssqs.Queue
 
