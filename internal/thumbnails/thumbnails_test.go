@@ -199,6 +199,9 @@ func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
 		if errors.Is(err, thumbnails.ErrUnsettled) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
 			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
 		}
+		if !slices.Contains(s.calls, "put temp/a/640.jpg: one at 640, public, max-age=300") {
+			t.Errorf("%s before the end: calls %q, want the first reading to be followed whatever the time", left, s.calls)
+		}
 	}
 }
 
