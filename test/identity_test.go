@@ -272,14 +272,16 @@ func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
 		id := *media.GetLogicalId(bucket.Node().DefaultChild().(awscdk.CfnElement))
 		return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{id, "Arn"}}, pattern}}}
 	}
+	own := []any{
+		objects("/private/${cognito-identity.amazonaws.com:sub}/*"),
+		objects("/protected/${cognito-identity.amazonaws.com:sub}/*"),
+	}
 	want(t, policy, []any{
 		map[string]any{"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects("/public/*")},
+		map[string]any{"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject"}, "Resource": own},
 		map[string]any{
-			"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
-			"Resource": []any{
-				objects("/private/${cognito-identity.amazonaws.com:sub}/*"),
-				objects("/protected/${cognito-identity.amazonaws.com:sub}/*"),
-			},
+			"Effect": "Allow", "Action": "s3:PutObject", "Resource": own,
+			"Condition": map[string]any{"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"}},
 		},
 	}, "PolicyDocument", "Statement")
 	role := only(t, stacks[0], "AWS::IAM::Role", "IdentitySignedInRole")

@@ -98,12 +98,14 @@ const own = "${cognito-identity.amazonaws.com:sub}/*"
 
 // AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
 // below protected/ and private/, in a folder named by the client's identity in the identity pool. How much they write,
-// nothing limits. The bucket must not need a KMS key.
+// nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
+// what is archived cannot be read. The bucket must not need a KMS key.
 //
 // Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
 // objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
 func (i *Identity) AllowUploads(bucket awss3.IBucket) {
+	folders := &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))}
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
@@ -112,8 +114,14 @@ func (i *Identity) AllowUploads(bucket awss3.IBucket) {
 				Resources: &[]*string{bucket.ArnForObjects(jsii.String("public/*"))},
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
-				Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))},
+				Actions:   jsii.Strings("s3:GetObject", "s3:DeleteObject"),
+				Resources: folders,
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("s3:PutObject"),
+				Resources: folders,
+				// "IfExists", since most requests do not name one: the parts of a multipart upload cannot.
+				Conditions: &map[string]any{"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"}},
 			}),
 		},
 	})

@@ -31,7 +31,7 @@ type Props struct {
 
 	Widths    []int // of the thumbnails that every picture gets, in pixels; required
 	MaxBytes  int64 // what an original may have, to get thumbnails; required
-	MaxPixels int   // likewise; required
+	MaxPixels int   // likewise; required; the function's memory is for 50 million
 
 	TempRetention time.Duration // how long what is below temp/ stays; whole days; default: 1 day
 
@@ -69,7 +69,7 @@ type Media struct {
 
 	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
 	// more. FinishedPictures gets all of that; what its consumer fails at is in DeadFinishedPictures, and what did not reach
-	// it in UndeliveredPictures.
+	// it in UndeliveredPictures, from where SQS cannot move it back (StartMessageMoveTask): it was in no queue before.
 	Finished                                                    awssns.Topic
 	FinishedPictures, DeadFinishedPictures, UndeliveredPictures awssqs.Queue
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,11 +61,15 @@ func (o *Originals) ETag(ctx context.Context, bucket, key string) (string, error
 // plain is an ETag as S3's events have it, without the quotes of HTTP.
 func plain(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
 
+// failure says what has failed, and does not tell the key: a URL has it, and users name their files as they like.
 func failure(what string, err error) error {
 	_, noKey := errors.AsType[*types.NoSuchKey](err)
 	_, notFound := errors.AsType[*types.NotFound](err) // what HEAD has for it: an answer without a body
 	if noKey || notFound {
 		return fmt.Errorf("%s: %w", what, thumbnails.ErrMissing)
+	}
+	if withURL, ok := errors.AsType[*url.Error](err); ok {
+		err = withURL.Err
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -88,7 +93,7 @@ func (t *Thumbnails) Put(ctx context.Context, key string, jpeg []byte, cacheCont
 		CacheControl: &cacheControl,
 	})
 	if err != nil {
-		return fmt.Errorf("write a thumbnail: %w", err)
+		return failure("write a thumbnail", err)
 	}
 	return nil
 }
@@ -96,7 +101,7 @@ func (t *Thumbnails) Put(ctx context.Context, key string, jpeg []byte, cacheCont
 // Delete is that of [thumbnails.Thumbnails].
 func (t *Thumbnails) Delete(ctx context.Context, key string) error {
 	if _, err := t.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &t.Bucket, Key: &key}); err != nil {
-		return fmt.Errorf("delete a thumbnail: %w", err)
+		return failure("delete a thumbnail", err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,6 +58,27 @@ func TestAnOriginalIsReadWholeOrNotAtAll(t *testing.T) {
 	}
 	if _, err := originals.Get(t.Context(), "elsewhere", "k", 5); err == nil || errors.Is(err, thumbnails.ErrMissing) {
 		t.Errorf("got %v: that there is no bucket does not mean that there is no original", err)
+	}
+}
+
+// TestAFailureDoesNotTellTheKey: it is in URLs, and users name their files as they like.
+func TestAFailureDoesNotTellTheKey(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close() // so that nobody answers
+	const key = "private/secret"
+	originals := &s3store.Originals{API: clientOf(server.URL)}
+	made := &s3store.Thumbnails{Bucket: "thumbnails", API: clientOf(server.URL)}
+	_, getErr := originals.Get(t.Context(), "pictures", key, 5)
+	_, headErr := originals.ETag(t.Context(), "pictures", key)
+	for what, err := range map[string]error{
+		"read the original":    getErr,
+		"look at the original": headErr,
+		"write a thumbnail":    made.Put(t.Context(), key, []byte("stone"), "public"),
+		"delete a thumbnail":   made.Delete(t.Context(), key),
+	} {
+		if err == nil || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), what+": ") || !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s: error %v, want that nobody answers, without the key", what, err)
+		}
 	}
 }
 

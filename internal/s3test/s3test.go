@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -155,8 +156,12 @@ func (s *Server) Intercept(f func(awstest.Call) awstest.Fault) {
 
 // SetFault makes later requests fail as described; the zero Fault ends it.
 func (s *Server) SetFault(fault awstest.Fault) {
+	var failed atomic.Int64
 	s.Intercept(func(call awstest.Call) awstest.Fault {
 		if fault.Action != "" && fault.Action != call.Action {
+			return awstest.Fault{}
+		}
+		if fault.Times > 0 && failed.Add(1) > int64(fault.Times) {
 			return awstest.Fault{}
 		}
 		return fault

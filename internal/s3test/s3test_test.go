@@ -95,6 +95,18 @@ func TestAFaultIsAnsweredInS3sWords(t *testing.T) {
 	}
 }
 
+func TestAFaultEndsAfterItsTimes(t *testing.T) {
+	server := s3test.Start(t)
+	server.Bucket(t, "pictures")
+	server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Times: 2})
+	for _, want := range []string{"SlowDown", "SlowDown", "NoSuchKey"} {
+		_, err := clientOf(server, lambdatest.SecretAccessKey).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
+		if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestAnAnswerIsCut(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
@@ -13,11 +15,25 @@ import (
 // ErrMissing says that there is no original at a key.
 var ErrMissing = errors.New("no such original")
 
-// ErrUnsettled says that an original was another one whenever it was looked at. Whoever changes it so often will end.
+// ErrUnsettled says that an original was another one whenever it was looked at, as often as there was time for. Whoever
+// changes it so often will end.
 var ErrUnsettled = errors.New("the original keeps changing")
 
 // looks is how often an original is read in one go until it stays what it was.
 const looks = 3
+
+// PictureTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
+// deadline: what might not be done by then is not begun.
+const PictureTime = 20 * time.Second
+
+// EnoughTime tells whether another picture may be begun.
+func EnoughTime(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return !ok || time.Until(end) >= PictureTime
+}
+
+// longestKey is what S3 takes, in bytes: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
+const longestKey = 1024
 
 // A Change is one that happened to an original. What it was does not matter.
 type Change struct {
@@ -74,7 +90,10 @@ type Follower struct {
 // and another attempt would end the same. After any other error the same change has to be followed again, or the
 // thumbnails may stay those of an earlier original.
 func (f *Follower) Follow(ctx context.Context, change Change) error {
-	for range looks {
+	for look := range looks {
+		if look > 0 && !EnoughTime(ctx) {
+			break
+		}
 		original, err := f.Originals.Get(ctx, change.Bucket, change.Key, f.Limits.Bytes)
 		gone := errors.Is(err, ErrMissing)
 		if err != nil && !gone {
@@ -83,7 +102,7 @@ func (f *Follower) Follow(ctx context.Context, change Change) error {
 		var made []imaging.Thumbnail
 		var refusal error
 		if !gone {
-			if made, err = f.make(original); errors.Is(err, imaging.ErrRefused) {
+			if made, err = f.make(change.Key, original); errors.Is(err, imaging.ErrRefused) {
 				refusal = err
 			} else if err != nil {
 				return err
@@ -111,7 +130,15 @@ func (f *Follower) Follow(ctx context.Context, change Change) error {
 	return ErrUnsettled
 }
 
-func (f *Follower) make(original Original) ([]imaging.Thumbnail, error) {
+// longest is the length of the longest key of an original's thumbnails, in bytes.
+func (f *Follower) longest(key string) int {
+	return len(pictures.ThumbnailKey(key, slices.Max(f.Widths)))
+}
+
+func (f *Follower) make(key string, original Original) ([]imaging.Thumbnail, error) {
+	if length := f.longest(key); length > longestKey {
+		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d", imaging.ErrRefused, length, longestKey)
+	}
 	if original.Size > f.Limits.Bytes {
 		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d", imaging.ErrRefused, original.Size, f.Limits.Bytes)
 	}
@@ -127,6 +154,9 @@ func (f *Follower) write(ctx context.Context, change Change, made []imaging.Thum
 		Thumbnails: []pictures.FinishedThumbnail{},
 	}
 	if finished.Removed {
+		if f.longest(change.Key) > longestKey { // nothing can be there, and S3 would refuse to look
+			return finished, nil
+		}
 		for _, width := range f.Widths {
 			if err := f.Thumbnails.Delete(ctx, pictures.ThumbnailKey(change.Key, width)); err != nil {
 				return pictures.Finished{}, err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"image"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -180,6 +182,52 @@ func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
 	if len(s.told) > 0 {
 		t.Errorf("told %+v, want nothing", s.told)
 	}
+	if read := strings.Count(strings.Join(s.calls, "\n"), "get"); read != 3 {
+		t.Errorf("read %d times, want 3", read)
+	}
+}
+
+// TestWhatThereIsNoTimeForIsNotReadAgain: decoding would go on after the deadline, and the service would end the function.
+func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
+	for left, again := range map[time.Duration]bool{thumbnails.PictureTime - time.Second: false, thumbnails.PictureTime + time.Minute: true} {
+		ctx, cancel := context.WithTimeout(t.Context(), left)
+		defer cancel()
+		s := &store{original: "one"}
+		s.written = func() { s.original = "two" }
+		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
+		err := follower.Follow(ctx, thumbnails.Change{Bucket: "originals", Key: key})
+		if errors.Is(err, thumbnails.ErrUnsettled) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
+			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
+		}
+		if !slices.Contains(s.calls, "put temp/a/640.jpg: one at 640, public, max-age=300") {
+			t.Errorf("%s before the end: calls %q, want the first reading to be followed whatever the time", left, s.calls)
+		}
+	}
+}
+
+// TestAKeyMayLeaveNoRoomForItsThumbnails: signed-in clients choose theirs, and S3 refuses what is longer, each time.
+func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
+	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
+	follow := func(s *store, key string) error {
+		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Make: makeThumbnails}
+		return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	}
+	s := &store{original: "one"}
+	if err := follow(s, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/1280.jpg: one at 1280, private, max-age=300") {
+		t.Errorf("error %v after %d calls, want thumbnails", err, len(s.calls))
+	}
+	for original, refused := range map[string]bool{"one": true, "": false} {
+		s := &store{original: original}
+		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
+			t.Errorf("error %v, want a refusal: %t", err, refused)
+		}
+		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
+			t.Errorf("%d calls, want %q", len(s.calls), want)
+		}
+		if len(s.told) != 1 || !s.told[0].Removed {
+			t.Errorf("told %+v, want that there are none", s.told)
+		}
+	}
 }
 
 func TestWhatFailsComesAgain(t *testing.T) {
@@ -200,6 +248,13 @@ func TestWhatFailsComesAgain(t *testing.T) {
 				t.Errorf("%s of %q: error %v, want the fault and no refusal", failing, original, err)
 			}
 		}
+	}
+}
+
+func TestAnOriginalMayHaveAsManyBytesAsAllowed(t *testing.T) {
+	s := &store{original: "10 bytes.."} // limits.Bytes
+	if err := s.follow(t, key); err != nil || len(s.told) != 1 || s.told[0].Removed {
+		t.Errorf("error %v, told %+v, want thumbnails", err, s.told)
 	}
 }
 

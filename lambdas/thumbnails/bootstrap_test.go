@@ -360,8 +360,8 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("%d processes, want 1\n%s", processes, p.fn.Logs())
 	}
 	for line := range strings.Lines(p.fn.Logs()) {
-		if !json.Valid([]byte(line)) {
-			t.Errorf("a log line is not JSON: %s", line)
+		if !json.Valid([]byte(line)) || strings.Count(line, `"message":`) != 1 {
+			t.Errorf("a log line is not JSON with one message: %s", line)
 		}
 	}
 	if strings.Contains(p.fn.Logs(), "my cat") {
@@ -531,23 +531,14 @@ func followFaults(t *testing.T, p *platform) {
 	})
 	t.Run("a server that fails once is asked again", func(t *testing.T) {
 		p.put(t, "temp/failing", plain(t, red))
-		var calls atomic.Int32
-		p.server.Intercept(func(awstest.Call) awstest.Fault {
-			if calls.Add(1) == 1 {
-				return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
-			}
-			return awstest.Fault{}
-		})
+		p.server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Times: 1})
 		p.done(t, changed(t, "temp/failing"))
-		p.server.Intercept(nil)
 		p.has(t, "temp/failing", &red)
 	})
 	t.Run("a server that is silent once is asked again", func(t *testing.T) {
 		p.put(t, "temp/silent", plain(t, red))
-		var calls atomic.Int32
-		p.server.Intercept(func(awstest.Call) awstest.Fault { return awstest.Fault{Silent: calls.Add(1) == 1} })
+		p.server.SetFault(awstest.Fault{Silent: true, Times: 1})
 		p.done(t, changed(t, "temp/silent"))
-		p.server.Intercept(nil)
 		p.has(t, "temp/silent", &red)
 	})
 	for name, fault := range map[string]awstest.Fault{

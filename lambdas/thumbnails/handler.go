@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -17,10 +16,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
 	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
 )
-
-// pictureTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
-// deadline: what might not be done by then is not begun.
-const pictureTime = 20 * time.Second
 
 var (
 	errNoID   = errors.New("a message that has to come again has no id")
@@ -46,25 +41,20 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, message := range event.Records {
 		err := errNoTime
-		if i == 0 || enoughTime(ctx) {
+		if i == 0 || thumbnails.EnoughTime(ctx) {
 			err = h.take(ctx, message)
 			runtime.GC() // the next picture is not to come on top of this one
 		}
 		if err == nil {
 			continue
 		}
-		h.logger.ErrorContext(ctx, "has to come again", "message", message.MessageId, "error", err.Error())
+		h.logger.ErrorContext(ctx, "has to come again", "messageId", message.MessageId, "error", err.Error())
 		if message.MessageId == "" {
 			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
 		}
 		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 	}
 	return response, nil
-}
-
-func enoughTime(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return !ok || time.Until(end) >= pictureTime
 }
 
 // take follows all that a message tells of. What is refused is given up only when nothing has to come again: the message
@@ -81,7 +71,7 @@ func (h *handler) take(ctx context.Context, message events.SQSMessage) (err erro
 		return err
 	}
 	for _, letter := range letters {
-		h.logger.WarnContext(ctx, "given up", "message", message.MessageId, "reason", letter.Reason)
+		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "reason", letter.Reason)
 		if err := h.deadLetters.Send(ctx, letter); err != nil {
 			return err
 		}

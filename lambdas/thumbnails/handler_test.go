@@ -181,13 +181,13 @@ func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
 
 func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
 	f := newFake()
-	ctx, cancel := context.WithTimeout(t.Context(), pictureTime) // less the margin
+	ctx, cancel := context.WithTimeout(t.Context(), thumbnails.PictureTime) // less the margin
 	defer cancel()
 	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); !slices.Equal(failed, []string{"1", "2"}) || len(f.followed) != 1 {
 		t.Errorf("%q come again after %+v, want all but the first", failed, f.followed)
 	}
 	f = newFake()
-	ctx, cancel = context.WithTimeout(t.Context(), pictureTime+time.Minute)
+	ctx, cancel = context.WithTimeout(t.Context(), thumbnails.PictureTime+time.Minute)
 	defer cancel()
 	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); len(failed) > 0 {
 		t.Errorf("%q come again, want none", failed)
@@ -197,7 +197,7 @@ func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
 func TestAPanicIsLoggedWithItsPlace(t *testing.T) {
 	f := newFake()
 	f.handle(t, t.Context(), body("panics"))
-	for _, want := range []string{"out of stones", "handler_test.go", `"message":"0"`} {
+	for _, want := range []string{"out of stones", "handler_test.go", `"messageId":"0"`} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, f.log.String())
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -30,7 +31,12 @@ import (
 // connection; without it, one silent server has all the time that the function has.
 const answerTimeout = 3 * time.Second
 
+// usable is the part of its memory, in hundredths, that the function may fill before it collects what is not used any more.
+// Go does not know Lambda's limit: by itself, it lets the memory double first, and the largest pictures need more than half.
+const usable = 75
+
 func main() {
+	debug.SetMemoryLimit(int64(lambdacontext.MemoryLimitInMB) << 20 / 100 * usable)
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()

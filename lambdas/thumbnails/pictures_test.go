@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 )
 
@@ -234,6 +235,25 @@ func bomb(t *testing.T, width, height int, bits byte) []byte {
 	return file
 }
 
+// fourColours is a small file of a large progressive JPEG in CMYK, one scan of zeros: white.
+func fourColours(t *testing.T, width, height int) []byte {
+	t.Helper()
+	file := []byte("\xff\xd8")
+	segment := func(marker byte, parts ...[]byte) {
+		data := slices.Concat(parts...)
+		file = append(binary.BigEndian.AppendUint16(append(file, 0xff, marker), uint16(2+len(data))), data...)
+	}
+	segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00"))                   // CMYK as it is
+	segment(0xdb, make([]byte, 1), bytes.Repeat([]byte{1}, 64))                  // quantisation
+	segment(0xc4, make([]byte, 1), []byte{1}, make([]byte, 15), make([]byte, 1)) // one code of one bit: no difference
+	size := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{8}, uint16(height)), uint16(width))
+	segment(0xc2, size, []byte{4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0})
+	segment(0xda, []byte{4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0})
+	blocks := ((width + 7) / 8) * ((height + 7) / 8)
+	file = append(file, make([]byte, blocks*4/8)...) // a bit for each colour of each
+	return append(file, 0xff, 0xd9)
+}
+
 // photo is a baseline JPEG of 12 megapixels with as much in it as a telephone's: noise does not compress.
 func photo(t *testing.T) []byte {
 	t.Helper()
@@ -267,8 +287,12 @@ func measureMemory(t *testing.T, p *platform) {
 		{"photos of 12 megapixels", photo(t), 5, 256},
 		{"progressive ones", progressive, 5, 256},
 		{"PNGs as large as they may be", bomb(t, 7_000, 7_000, 16), 2, 700},
+		// Its coefficients alone take 800 MB, and what is not collected on the way as much again.
+		{"progressive JPEGs of four colours as large as they may be", fourColours(t, 760, 65_535), 1, 1450},
 	} {
-		fn := p.newFunction(t)
+		environment := maps.Clone(p.environment)
+		environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "1769" // as it is deployed
+		fn := lambdatest.New(t, p.bootstrap, environment)
 		var bodies []string
 		for i := range test.several {
 			key := fmt.Sprintf("temp/%s %d", test.name, i)
