@@ -35,12 +35,18 @@ const (
 	// quality is a little above sharp's 80: image/jpeg always writes a quarter of the colour samples.
 	quality = 85
 
+	// tallest is what a thumbnail's height may be, in widths that were asked for. A picture of 760 × 65,535 pixels, which
+	// is narrower than most widths, would otherwise be delivered whole under most of them.
+	tallest = 4
+
 	// longestSide is what a JPEG can have.
 	longestSide = 1<<16 - 1
 )
 
 // Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights follow from the
-// picture's proportions. Errors that are the picture's own fault wrap ErrRefused; anything else is ours.
+// picture's proportions, unless it is more than four times as tall as it is wide: then its thumbnails are four times as
+// tall as the width that was asked for, and narrower. Errors that are the picture's own fault wrap ErrRefused; anything
+// else is ours.
 //
 // Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which
 // looks the same and is less work.
@@ -85,13 +91,22 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 	return thumbnails, nil
 }
 
-// fit is the size that a picture has when it is at most so wide.
+// fit is the size that a picture has when it is at most so wide, and at most tallest times as tall as that.
 func fit(size image.Point, width int) image.Point {
-	if size.X <= width {
+	height := tallest * width
+	switch {
+	case size.X <= width && size.Y <= height:
 		return size
+	case size.Y <= tallest*size.X:
+		return image.Pt(width, max(1, part(size.Y, width, size.X)))
+	default:
+		return image.Pt(max(1, part(size.X, height, size.Y)), height)
 	}
-	height := math.Round(float64(size.Y) * float64(width) / float64(size.X))
-	return image.Pt(width, max(1, int(height)))
+}
+
+// part is n·numerator/denominator, rounded.
+func part(n, numerator, denominator int) int {
+	return int(math.Round(float64(n) * float64(numerator) / float64(denominator)))
 }
 
 // widestFirst returns the indexes of widths, those of the widest first.

@@ -482,7 +482,11 @@ func TestASideIsRoundedAndHasAtLeastOnePixel(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct{ picture, thumbnail image.Point }{
 		{image.Pt(1, 1), image.Pt(1, 1)},
-		{image.Pt(1, 5000), image.Pt(1, 5000)},
+		{image.Pt(1, 5000), image.Pt(1, 1280)},
+		{image.Pt(300, 1200), image.Pt(300, 1200)},
+		{image.Pt(300, 1281), image.Pt(300, 1280)},
+		{image.Pt(640, 2560), image.Pt(320, 1280)},
+		{image.Pt(640, 5120), image.Pt(160, 1280)},
 		{image.Pt(5000, 1), image.Pt(320, 1)},
 		{image.Pt(3, 2), image.Pt(3, 2)},
 		{image.Pt(480, 322), image.Pt(320, 215)}, // two thirds are 214.67
