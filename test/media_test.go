@@ -204,25 +204,6 @@ func TestADeletedPictureIsGoneFromTheEdgesAfterADay(t *testing.T) {
 	})
 }
 
-// TestWhatCloudFrontKeepsByNameIsNamedByItsRegion: CloudFront has its policies once for all regions.
-func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		props := pictureProps
-		props.OriginAccessControl = true
-		media.New(stack, "Media", props)
-	})
-	for resourceType, config := range map[string]string{
-		"AWS::CloudFront::CachePolicy":           "CachePolicyConfig",
-		"AWS::CloudFront::OriginAccessControl":   "OriginAccessControlConfig",
-		"AWS::CloudFront::ResponseHeadersPolicy": "ResponseHeadersPolicyConfig",
-	} {
-		resource := only(t, stack, resourceType, "")
-		if name := text(resource.At(config, "Name")); !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
-			t.Errorf("%s is named %s, which another region's would be too", resource.ID, name)
-		}
-	}
-}
-
 func TestRequestsForPicturesAreLogged(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")

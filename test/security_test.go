@@ -10,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/media"
+	"github.com/ashlar-cdk/ashlar/constructs/site"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -491,4 +494,31 @@ func TestEveryLogGroupForgets(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatCloudFrontKeepsByNameIsNamedByItsRegion: CloudFront has its policies and functions once for all regions of an
+// account, by name.
+func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		pictures := pictureProps
+		pictures.OriginAccessControl = true
+		media.New(stack, "Media", pictures)
+		site.New(stack, "Site", site.Props{Content: content, OriginAccessControl: true})
+	})
+	for resourceType, path := range map[string][]any{
+		"AWS::CloudFront::CachePolicy":           {"CachePolicyConfig", "Name"},
+		"AWS::CloudFront::Function":              {"Name"},
+		"AWS::CloudFront::OriginAccessControl":   {"OriginAccessControlConfig", "Name"},
+		"AWS::CloudFront::ResponseHeadersPolicy": {"ResponseHeadersPolicyConfig", "Name"},
+	} {
+		found := stack.Template.OfType(resourceType)
+		if len(found) == 0 {
+			t.Errorf("there is no %s", resourceType)
+		}
+		for _, resource := range found {
+			if name := text(resource.At(path...)); !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
+				t.Errorf("%s is named %s, which another region's would be too", resource.ID, name)
+			}
+		}
+	}
 }

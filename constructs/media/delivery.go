@@ -12,6 +12,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/globalname"
 )
 
 // delivered are the prefixes of Thumbnails that the distribution may read.
@@ -23,7 +24,7 @@ func (m *Media) deliver(scope constructs.Construct, props Props) {
 	origin := &awscloudfront.OriginProps{}
 	if props.OriginAccessControl {
 		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
-			OriginAccessControlName: globalName(scope, "OAC"),
+			OriginAccessControlName: globalname.Of(scope, "OAC"),
 		})
 		origin.OriginAccessControlId = control.OriginAccessControlId()
 	}
@@ -80,7 +81,7 @@ func newHeaders(scope constructs.Construct, origins []string) awscloudfront.Resp
 	const year = 365 * bucket.Day
 	override := jsii.Bool(true)
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		ResponseHeadersPolicyName: globalName(scope, "Headers"),
+		ResponseHeadersPolicyName: globalname.Of(scope, "Headers"),
 		Comment:                   jsii.String("Pictures for the web client"),
 		CorsBehavior: &awscloudfront.ResponseHeadersCorsBehavior{
 			AccessControlAllowOrigins:     jsii.Strings(origins...),
@@ -99,10 +100,4 @@ func newHeaders(scope constructs.Construct, origins []string) awscloudfront.Resp
 			{Header: jsii.String("Cross-Origin-Resource-Policy"), Value: jsii.String("cross-origin"), Override: override},
 		}},
 	})
-}
-
-// globalName names what CloudFront keeps for all regions of the account by name: without the region in it, an environment
-// could not be in two of them. The CDK does the same for cache policies.
-func globalName(scope constructs.Construct, name string) *string {
-	return jsii.Sprintf("%s-%s-%s", *awscdk.Names_UniqueResourceName(scope, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(32)}), name, *awscdk.Stack_Of(scope).Region())
 }

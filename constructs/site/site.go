@@ -28,6 +28,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/globalname"
 	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
 )
 
@@ -52,10 +53,9 @@ type Props struct {
 	ContentSecurityPolicy map[string][]string
 
 	// OriginAccessControl has CloudFront prove itself to the bucket by an origin access control. Default: by an origin access
-	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have (those
-	// do not get CloudFront's logs either: ADR 16). A switch is no matter of
-	// course: the bucket admits just one of both, so that CloudFront says 403 of all that it does not hold, for the minutes in
-	// which the distribution changes.
+	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have (those do not get
+	// CloudFront's logs either: ADR 16). The bucket admits one of the two: while a deployment changes it, which takes
+	// CloudFront some minutes, all that no edge has is refused.
 	OriginAccessControl bool
 	LogRetention        time.Duration // of all logs; default: 30 days
 	Disposable          bool          // delete the content and the logs with the stack
@@ -174,7 +174,12 @@ func (s *Site) distributionProps(scope constructs.Construct, props Props, origin
 // origin access identity.
 func (s *Site) origin(scope constructs.Construct, props Props) (origin awscloudfront.IOrigin, reader awsiam.IPrincipal) {
 	if props.OriginAccessControl {
-		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(s.Bucket, nil), nil
+		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
+			OriginAccessControlName: globalname.Of(scope, "OAC"),
+		})
+		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(s.Bucket, &awscloudfrontorigins.S3BucketOriginWithOACProps{
+			OriginAccessControl: control,
+		}), nil
 	}
 	identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("Identity"), &awscloudfront.OriginAccessIdentityProps{
 		Comment: jsii.String("Reads the website's bucket"),
@@ -247,7 +252,8 @@ func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
 func headers(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
 	override := jsii.Bool(true)
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		Comment: jsii.String("Security headers of the website"),
+		ResponseHeadersPolicyName: globalname.Of(scope, "Headers"),
+		Comment:                   jsii.String("Security headers of the website"),
 		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 			ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{
 				ContentSecurityPolicy: jsii.String(policy(props.ContentSecurityPolicy)), Override: override,
