@@ -4,6 +4,8 @@
 package awstest
 
 import (
+	"encoding/json"
+	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -84,6 +86,36 @@ func signed(r *http.Request, signingName string) bool {
 	authorization := r.Header.Get("Authorization")
 	return strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=") &&
 		strings.Contains(authorization, "/"+signingName+"/aws4_request")
+}
+
+// requestID is that of every answer, and whatever else an answer names and nobody looks at.
+const requestID = "00000000-0000-4000-8000-000000000000"
+
+func jsonError(w http.ResponseWriter, status int, code, message string) {
+	answer := map[string]string{"__type": code}
+	if message != "" {
+		answer["Message"] = message
+	}
+	writeJSON(w, status, answer)
+}
+
+func writeJSON(w http.ResponseWriter, status int, answer any) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	}
+	w.Header().Set("X-Amzn-Requestid", requestID)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer) // a caller that is gone is its own test's matter
+}
+
+func writeXML(w http.ResponseWriter, status int, answer any) {
+	encoded, err := xml.Marshal(answer)
+	if err != nil {
+		panic(err) // strings have an encoding
+	}
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(append([]byte(xml.Header), encoded...)) // a caller that is gone is its own test's matter
 }
 
 // CheckActions holds the calls that a function made in its tests against the reviewed list of its IAM actions in

@@ -153,22 +153,14 @@ func writeInvalidation(w http.ResponseWriter, status int, invalidation Invalidat
 	if invalidation.looks >= 0 {
 		answer.Status = "InProgress"
 	}
-	encoded, err := xml.Marshal(answer)
-	if err != nil {
-		panic(err) // strings have an encoding
-	}
-	writeXML(w, status, "%s", encoded)
+	writeXML(w, status, answer)
 }
 
 func cloudFrontError(w http.ResponseWriter, status int, code, message string) {
-	answer, err := xml.Marshal(struct {
+	writeXML(w, status, struct {
 		XMLName   xml.Name `xml:"http://cloudfront.amazonaws.com/doc/2020-05-31/ ErrorResponse"`
 		Code      string   `xml:"Error>Code"`
 		Message   string   `xml:"Error>Message"`
 		RequestID string   `xml:"RequestId"`
-	}{Code: code, Message: message, RequestID: "00000000-0000-4000-8000-000000000000"})
-	if err != nil {
-		panic(err) // strings have an encoding
-	}
-	writeXML(w, status, "%s", answer)
+	}{Code: code, Message: message, RequestID: requestID})
 }

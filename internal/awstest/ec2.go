@@ -3,7 +3,6 @@ package awstest
 import (
 	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -47,42 +46,46 @@ func (e *EC2) Rules(id string) []Rule {
 
 func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "ec2") {
-		xmlError(w, http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+		ec2Error(w, http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
 		return
 	}
 	if err := r.ParseForm(); err != nil {
-		xmlError(w, http.StatusBadRequest, "MalformedQueryString", err.Error())
+		ec2Error(w, http.StatusBadRequest, "MalformedQueryString", err.Error())
 		return
 	}
 	action, group := r.PostForm.Get("Action"), r.PostForm.Get("GroupId")
 	if action != "RevokeSecurityGroupIngress" && action != "RevokeSecurityGroupEgress" {
-		xmlError(w, http.StatusBadRequest, "InvalidAction", "The action "+action+" is not valid for this web service.")
+		ec2Error(w, http.StatusBadRequest, "InvalidAction", "The action "+action+" is not valid for this web service.")
 		return
 	}
 	fault := e.take(r, Call{Action: "ec2:" + action, Resource: group})
 	if fault.Status != 0 {
-		xmlError(w, fault.Status, fault.Code, "")
+		ec2Error(w, fault.Status, fault.Code, "")
 		return
 	}
 	rule, err := e.rule(r, action == "RevokeSecurityGroupEgress")
 	if err != nil {
-		xmlError(w, http.StatusBadRequest, "InvalidParameterValue", err.Error())
+		ec2Error(w, http.StatusBadRequest, "InvalidParameterValue", err.Error())
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	rules, ok := e.rules[group]
 	if !ok {
-		xmlError(w, http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '"+group+"' does not exist")
+		ec2Error(w, http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '"+group+"' does not exist")
 		return
 	}
 	at := slices.Index(rules, rule)
 	if at < 0 {
-		xmlError(w, http.StatusBadRequest, "InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+		ec2Error(w, http.StatusBadRequest, "InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 		return
 	}
 	e.rules[group] = slices.Delete(slices.Clone(rules), at, at+1)
-	writeXML(w, http.StatusOK, "<%[1]sResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>00000000-0000-4000-8000-000000000000</requestId><return>true</return></%[1]sResponse>", action)
+	writeXML(w, http.StatusOK, struct {
+		XMLName   xml.Name
+		RequestID string `xml:"requestId"`
+		Return    bool   `xml:"return"`
+	}{XMLName: xml.Name{Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response"}, RequestID: requestID, Return: true})
 }
 
 // rule reads the one permission of a request.
@@ -105,21 +108,11 @@ func (e *EC2) rule(r *http.Request, egress bool) (Rule, error) {
 	return Rule{Egress: egress, Peer: peers[0]}, nil
 }
 
-func xmlError(w http.ResponseWriter, status int, code, message string) {
-	answer, err := xml.Marshal(struct {
+func ec2Error(w http.ResponseWriter, status int, code, message string) {
+	writeXML(w, status, struct {
 		XMLName   xml.Name `xml:"Response"`
 		Code      string   `xml:"Errors>Error>Code"`
 		Message   string   `xml:"Errors>Error>Message"`
 		RequestID string   `xml:"RequestID"`
-	}{Code: code, Message: message, RequestID: "00000000-0000-4000-8000-000000000000"})
-	if err != nil {
-		panic(err) // strings have an encoding
-	}
-	writeXML(w, status, "%s", answer)
-}
-
-func writeXML(w http.ResponseWriter, status int, format string, args ...any) {
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, xml.Header+fmt.Sprintf(format, args...)) // a caller that is gone is its own test's matter
+	}{Code: code, Message: message, RequestID: requestID})
 }

@@ -59,24 +59,7 @@ func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 		"CreatedDate":   1793491200.0,
 		"Name":          "secret",
 		"SecretString":  value,
-		"VersionId":     "00000000-0000-4000-8000-000000000000",
+		"VersionId":     requestID,
 		"VersionStages": []string{"AWSCURRENT"},
 	})
-}
-
-func jsonError(w http.ResponseWriter, status int, code, message string) {
-	answer := map[string]string{"__type": code}
-	if message != "" {
-		answer["Message"] = message
-	}
-	writeJSON(w, status, answer)
-}
-
-func writeJSON(w http.ResponseWriter, status int, answer any) {
-	if w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	}
-	w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // a caller that is gone is its own test's matter
 }

@@ -78,9 +78,11 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.messages = append(s.messages, message)
 	s.mu.Unlock()
-	writeXML(w, http.StatusOK, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>`+
-		`<MessageId>%[1]s</MessageId></PublishResult><ResponseMetadata><RequestId>%[1]s</RequestId></ResponseMetadata></PublishResponse>`,
-		"00000000-0000-4000-8000-000000000000")
+	writeXML(w, http.StatusOK, struct {
+		XMLName   xml.Name `xml:"http://sns.amazonaws.com/doc/2010-03-31/ PublishResponse"`
+		MessageID string   `xml:"PublishResult>MessageId"`
+		RequestID string   `xml:"ResponseMetadata>RequestId"`
+	}{MessageID: requestID, RequestID: requestID})
 }
 
 func snsError(w http.ResponseWriter, status int, code, message string) {
@@ -88,15 +90,11 @@ func snsError(w http.ResponseWriter, status int, code, message string) {
 	if status >= http.StatusInternalServerError {
 		kind = "Receiver"
 	}
-	answer, err := xml.Marshal(struct {
+	writeXML(w, status, struct {
 		XMLName   xml.Name `xml:"http://sns.amazonaws.com/doc/2010-03-31/ ErrorResponse"`
 		Type      string   `xml:"Error>Type"`
 		Code      string   `xml:"Error>Code"`
 		Message   string   `xml:"Error>Message"`
 		RequestID string   `xml:"RequestId"`
-	}{Type: kind, Code: code, Message: message, RequestID: "00000000-0000-4000-8000-000000000000"})
-	if err != nil {
-		panic(err) // strings have an encoding
-	}
-	writeXML(w, status, "%s", answer)
+	}{Type: kind, Code: code, Message: message, RequestID: requestID})
 }

@@ -99,7 +99,7 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	digest := md5.Sum([]byte(message.Body)) //nolint:gosec // what SQS answers with
 	writeJSON(w, http.StatusOK, map[string]string{
-		"MessageId":        "00000000-0000-4000-8000-000000000000",
+		"MessageId":        requestID,
 		"MD5OfMessageBody": hex.EncodeToString(digest[:]),
 	})
 }
