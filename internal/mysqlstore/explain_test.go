@@ -67,7 +67,7 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"deletion of posts, all gone": {mysqlstore.FirstPostOfAuthor, []any{"nobody"}, "posts_by_author"},
 		"picture by its key":          {mysqlstore.SelectKept, []any{some[0], "user-3"}, "PRIMARY"},
 		"picture by its upload":       {mysqlstore.SelectKeptUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
-		"pictures left behind":        {mysqlstore.GiveUpCopying, []any{"user-1", 60}, "pictures_by_state"},
+		"pictures left behind":        {mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state"},
 		"pictures copied in vain":     {mysqlstore.GiveUpPictures + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 		"pictures that are leaving":   {mysqlstore.ListLeaving, []any{user, limit}, "pictures_by_state"},
 		"any picture":                 {mysqlstore.AnyPicture, []any{user}, ""},

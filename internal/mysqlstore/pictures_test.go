@@ -1,0 +1,36 @@
+package mysqlstore_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
+)
+
+// TestLookingForLeavingPicturesWaitsForNoSave holds a save just before its commit. Every save looks for what is leaving:
+// if it locked entries next to those of other saves, they would deadlock with each other, be they of one author or of two.
+func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
+	s := open(t)
+	store := mysqlstore.NewPictures(s.database.Open(t))
+	save := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
+	t.Cleanup(func() { _ = save.Rollback() })
+	for _, author := range []string{"ada", "eve"} {
+		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
+		copied := must(store.Promote(t.Context(), author, []pictures.Reference{upload}))(t)
+		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkKept+"(?)", copied[0].ID[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, author := range []string{"ada", "eve", "bob"} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		leaving, err := store.Leaving(ctx, author, 10)
+		cancel()
+		if err != nil || len(leaving) > 0 {
+			t.Errorf("%s: %v, %v; want nothing at once", author, leaving, err)
+		}
+	}
+}
