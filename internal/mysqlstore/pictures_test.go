@@ -34,3 +34,26 @@ func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
+	s := open(t)
+	store := mysqlstore.NewPictures(s.database.Open(t))
+	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
+	copied := []uuid.UUID{must(store.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
+	for _, step := range []struct {
+		do   func(context.Context, []uuid.UUID) error
+		left bool
+	}{
+		{store.Forget, true}, // it is being copied
+		{store.GiveUp, true},
+		{store.Forget, false},
+		{store.Forget, false},
+	} {
+		if err := step.do(t.Context(), copied); err != nil {
+			t.Fatal(err)
+		}
+		if left := must(store.Any(t.Context(), "ada"))(t); left != step.left {
+			t.Errorf("a note is left: %t, want %t", left, step.left)
+		}
+	}
+}
