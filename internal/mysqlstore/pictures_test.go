@@ -2,6 +2,7 @@ package mysqlstore_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -55,5 +56,45 @@ func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
 		if left := must(store.Any(t.Context(), "ada"))(t); left != step.left {
 			t.Errorf("a note is left: %t, want %t", left, step.left)
 		}
+	}
+}
+
+func TestAPostShowsNobodyElsesPicture(t *testing.T) {
+	s := open(t)
+	s.signUp(t, "ada", "eve")
+	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
+	eves := must(mysqlstore.NewPictures(s.database.Open(t)).Promote(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
+	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrLeft) {
+		t.Errorf("Ada's post with Eve's picture: got %v, want ErrLeft", err)
+	}
+	must(s.posts.Create(t.Context(), "eve", "", draft, eves))(t)
+}
+
+// TestASaveWaitsToSeeWhetherItsPictureIsLetGo meets a save with a deletion that is about to be committed: what is leaving
+// is never kept again.
+func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
+	s := open(t)
+	if s.server.Embedded() {
+		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
+	}
+	s.signUp(t, "ada")
+	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
+	id := must(mysqlstore.NewPictures(s.database.Open(t)).Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
+	lettingGo := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
+	t.Cleanup(func() { _ = lettingGo.Rollback() })
+	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkLeaving+"(?)", id[:]); err != nil {
+		t.Fatal(err)
+	}
+	saved := make(chan error)
+	go func() {
+		_, err := s.posts.Create(t.Context(), "ada", "", draft, id)
+		saved <- err
+	}()
+	s.database.AwaitLockWait(t)
+	if err := lettingGo.Commit(); err != nil {
+		t.Error(err)
+	}
+	if err := <-saved; !errors.Is(err, pictures.ErrLeft) {
+		t.Errorf("got %v, want ErrLeft", err)
 	}
 }
