@@ -74,6 +74,7 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"pictures that are gone":      {mysqlstore.ForgetPictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},
 		"pictures of a post":          {mysqlstore.ListPicturesOfPost, []any{some[0]}, "PRIMARY"},
 		"pictures that stay":          {mysqlstore.LockStaying + "(?, ?, ?) FOR UPDATE", []any{user, some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures that stay, of few":  {mysqlstore.LockStaying + "(?, ?, ?) FOR UPDATE", []any{"nobody", some[0], some[1], some[2]}, "PRIMARY"},
 		"pictures of other posts":     {mysqlstore.LockElsewhere + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
 		"pictures out of a post":      {mysqlstore.RemovePictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
 		"pictures become kept":        {mysqlstore.MarkKept + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
