@@ -16,19 +16,18 @@ import (
 // if it locked entries next to those of other saves, they would deadlock with each other, be they of one author or of two.
 func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 	s := open(t)
-	store := mysqlstore.NewPictures(s.database.Open(t))
 	save := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = save.Rollback() })
 	for _, author := range []string{"ada", "eve"} {
 		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
-		copied := must(store.Promote(t.Context(), author, []pictures.Reference{upload}))(t)
+		copied := must(s.pictures.Promote(t.Context(), author, []pictures.Reference{upload}))(t)
 		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkKept+"(?)", copied[0].ID[:]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, author := range []string{"ada", "eve", "bob"} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		leaving, err := store.Leaving(ctx, author, 10)
+		leaving, err := s.pictures.Leaving(ctx, author, 10)
 		cancel()
 		if err != nil || len(leaving) > 0 {
 			t.Errorf("%s: %v, %v; want nothing at once", author, leaving, err)
@@ -38,22 +37,21 @@ func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 
 func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
 	s := open(t)
-	store := mysqlstore.NewPictures(s.database.Open(t))
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	copied := []uuid.UUID{must(store.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
+	copied := []uuid.UUID{must(s.pictures.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
 	for _, step := range []struct {
 		do   func(context.Context, []uuid.UUID) error
 		left bool
 	}{
-		{store.Forget, true}, // it is being copied
-		{store.GiveUp, true},
-		{store.Forget, false},
-		{store.Forget, false},
+		{s.pictures.Forget, true}, // it is being copied
+		{s.pictures.GiveUp, true},
+		{s.pictures.Forget, false},
+		{s.pictures.Forget, false},
 	} {
 		if err := step.do(t.Context(), copied); err != nil {
 			t.Fatal(err)
 		}
-		if left := must(store.Any(t.Context(), "ada"))(t); left != step.left {
+		if left := must(s.pictures.Any(t.Context(), "ada"))(t); left != step.left {
 			t.Errorf("a note is left: %t, want %t", left, step.left)
 		}
 	}
@@ -63,7 +61,7 @@ func TestAPostShowsNobodyElsesPicture(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "eve")
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
-	eves := must(mysqlstore.NewPictures(s.database.Open(t)).Promote(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
+	eves := must(s.pictures.Promote(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
 	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrLeft) {
 		t.Errorf("Ada's post with Eve's picture: got %v, want ErrLeft", err)
 	}
@@ -79,7 +77,7 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 	}
 	s.signUp(t, "ada")
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	id := must(mysqlstore.NewPictures(s.database.Open(t)).Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
+	id := must(s.pictures.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
 	lettingGo := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = lettingGo.Rollback() })
 	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkLeaving+"(?)", id[:]); err != nil {
