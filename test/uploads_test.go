@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -68,6 +69,16 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 		want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
 		if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") || strings.Contains(variables, "KEY") {
 			t.Errorf("it is told %s", variables)
+		}
+	})
+}
+
+// TestACopyIsGivenUpWhenItsFunctionIsGone holds what a deletion relies on: whoever copied in vain copies no more.
+func TestACopyIsGivenUpWhenItsFunctionIsGone(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64) // in seconds
+		if !ok || timeout*2 > pictures.CopyTime.Seconds() {
+			t.Errorf("the function lives for %v seconds; copies are given up after %s, want twice as long at least", timeout, pictures.CopyTime)
 		}
 	})
 }

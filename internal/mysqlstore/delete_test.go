@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
@@ -103,7 +104,9 @@ func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment u
 	_, since := newClient(subject).sync(t, s.changes, 1)
 	_, createPost := s.posts.Create(t.Context(), subject, "", draft)
 	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
-	for i, err := range []error{get, put, create, since, createPost, createComment} {
+	_, created := s.posts.Created(t.Context(), subject, "key")
+	_, promote := s.pictures.Promote(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
+	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote} {
 		if !errors.Is(err, account.ErrDeleted) {
 			t.Errorf("%d: got %v, want ErrDeleted", i, err)
 		}

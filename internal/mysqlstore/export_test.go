@@ -23,7 +23,7 @@ const (
 	SelectCommentByKey   = selectCommentByKey
 	SelectKept           = selectKept
 	SelectKeptUpload     = selectKeptUpload
-	GiveUpCopying        = giveUpCopying
+	ListAbandoned        = listAbandoned
 	GiveUpPictures       = giveUpPictures
 	ListLeaving          = listLeaving
 	AnyPicture           = anyPicture

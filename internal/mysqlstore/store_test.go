@@ -29,6 +29,7 @@ type stores struct {
 	posts    *mysqlstore.Posts
 	changes  *mysqlstore.Changes
 	accounts *mysqlstore.Accounts
+	pictures *mysqlstore.Pictures
 }
 
 // open returns empty stores.
@@ -55,6 +56,7 @@ func (s *stores) use(databases *mysqlconn.Databases) {
 	s.posts = mysqlstore.NewPosts(databases)
 	s.changes = mysqlstore.NewChanges(databases)
 	s.accounts = mysqlstore.NewAccounts(databases)
+	s.pictures = mysqlstore.NewPictures(databases)
 }
 
 func migrate(t testing.TB, databases *mysqlconn.Databases) {

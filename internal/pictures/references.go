@@ -26,7 +26,7 @@ const (
 
 	// SourcePattern matches what may be the address of a picture, wherever it is delivered from. It is for those who look
 	// before [Delivery.Parse] does.
-	SourcePattern = `^(?:https://[^/?#@\\\s]+/)?` + keyPattern + `(?:/[0-9]{1,5}\.jpg)?$`
+	SourcePattern = `^(?:https://\S+/)?` + keyPattern + `(?:/[0-9]{1,5}\.jpg)?$`
 )
 
 var (

@@ -195,6 +195,10 @@ func checkCleaning(t errorer, written string) {
 		if again, err := richtext.CleanPost(draft, media); err != nil || again != draft {
 			t.Errorf("%q was cleaned to\n%q, and that to\n%q, %v", written, draft.Body, again.Body, err)
 		}
+		shown := posts.Draft{Title: "t", Body: media.Show(draft.Body)}
+		if back, err := richtext.CleanPost(shown, media); err != nil || back != draft {
+			t.Errorf("%q was shown as\n%q, and is cleaned to\n%q, %v", draft.Body, shown.Body, back.Body, err)
+		}
 	}
 	comment, err := richtext.CleanComment(written)
 	if err == nil {
