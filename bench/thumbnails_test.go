@@ -22,12 +22,11 @@ import (
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 )
 
-// fourWidths are those of the website's thumbnails.
-var fourWidths = []int{320, 640, 1280, 1920}
-
-var limits = imaging.Limits{Bytes: 20 << 20, Pixels: 50_000_000}
+// limits are those of what users upload.
+var limits = imaging.Limits{Bytes: pictures.MaxBytes, Pixels: pictures.MaxPixels}
 
 // pairs are how often each takes its turn in one run.
 const pairs = 15
@@ -50,7 +49,7 @@ func BenchmarkThumbnails(b *testing.B) {
 		photos[kind] = sharp.encode(b, img, kind == "progressive")
 	}
 	for _, kind := range []string{"baseline", "progressive"} {
-		for name, widths := range map[string][]int{"256": {256}, "four": fourWidths} {
+		for name, widths := range map[string][]int{"256": {256}, "four": pictures.Widths} {
 			b.Run(kind+"/"+name, func(b *testing.B) {
 				picture, err := os.ReadFile(photos[kind])
 				if err != nil {
@@ -103,12 +102,12 @@ func TestThumbnailsAreAsGoodAsThoseOfLibvips(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ours, err := imaging.Thumbnails(content, fourWidths, limits)
+		ours, err := imaging.Thumbnails(content, pictures.Widths, limits)
 		if err != nil {
 			t.Fatal(err)
 		}
 		folder := t.TempDir()
-		sharp.ask(t, request{Picture: picture, Widths: fourWidths, Folder: folder})
+		sharp.ask(t, request{Picture: picture, Widths: pictures.Widths, Folder: folder})
 		for _, thumbnail := range ours {
 			theirs, err := os.ReadFile(filepath.Join(folder, fmt.Sprint(thumbnail.Width, ".jpg")))
 			if err != nil {

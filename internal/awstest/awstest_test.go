@@ -31,15 +31,18 @@ import (
 
 const arn = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:Credentials-AbCdEf"
 
+// nobody's credentials sign requests. The stand-ins do not verify signatures.
+var nobody = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+})
+
 func TestSecretsManager(t *testing.T) {
 	manager := awstest.StartSecretsManager(t)
 	client := secretsmanager.New(secretsmanager.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &manager.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+		Credentials:  nobody,
 	})
 	get := func(ctx context.Context) (string, error) {
 		output, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
@@ -61,7 +64,7 @@ func TestSecretsManager(t *testing.T) {
 	}
 	manager.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalServiceError"})
 	_, err = get(t.Context())
-	if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != "InternalServiceError" {
+	if code(err) != "InternalServiceError" {
 		t.Errorf("fault: error %v, want InternalServiceError", err)
 	}
 	manager.SetFault(awstest.Fault{Silent: true})
@@ -89,9 +92,7 @@ func TestCognito(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &cognito.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+		Credentials:  nobody,
 	})
 	user := func(name, status, email string) awstest.CognitoUser {
 		return awstest.CognitoUser{Username: name, Status: status, Attributes: map[string]string{"sub": "sub-of-" + name, "email": email}}
@@ -219,9 +220,7 @@ func TestParameterStore(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &store.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+		Credentials:  nobody,
 	})
 	below := func(path string) (map[string]string, error) {
 		found := map[string]string{}
@@ -259,7 +258,7 @@ func TestParameterStore(t *testing.T) {
 	}
 	store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
 	_, err := below("/a")
-	if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != "AccessDeniedException" {
+	if code(err) != "AccessDeniedException" {
 		t.Errorf("fault: error %v, want AccessDeniedException", err)
 	}
 }
@@ -272,9 +271,7 @@ func TestSQS(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &queue.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+		Credentials:  nobody,
 	})
 	send := func(ctx context.Context, url, body, reason string) error {
 		_, err := client.SendMessage(ctx, &sqs.SendMessageInput{
@@ -327,9 +324,7 @@ func TestSNS(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &topic.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+		Credentials:  nobody,
 	})
 	publish := func(ctx context.Context, arn, message, prefix string) error {
 		_, err := client.Publish(ctx, &sns.PublishInput{

@@ -1,14 +1,11 @@
 package awstest_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -22,9 +19,7 @@ func TestCloudFront(t *testing.T) {
 		Region:       "us-east-1",
 		BaseEndpoint: &cloudFront.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+		Credentials:  nobody,
 	})
 	create := func(distribution, reference string, quantity int32, paths ...string) (*types.Invalidation, string) {
 		output, err := client.CreateInvalidation(t.Context(), &cloudfront.CreateInvalidationInput{
@@ -33,8 +28,8 @@ func TestCloudFront(t *testing.T) {
 				CallerReference: &reference, Paths: &types.Paths{Items: paths, Quantity: &quantity},
 			},
 		})
-		if failure, ok := errors.AsType[smithy.APIError](err); ok {
-			return nil, failure.ErrorCode()
+		if code := code(err); code != "" {
+			return nil, code
 		}
 		if err != nil {
 			t.Fatal(err)

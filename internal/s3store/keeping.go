@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	later "github.com/ashlar-cdk/ashlar/internal/retry"
 )
@@ -49,7 +50,7 @@ func (k *Keeping) Copy(ctx context.Context, copies []pictures.Promotion) (missin
 				Key:        aws.String(pictures.PermanentKey(picture.ID)),
 				CopySource: aws.String(k.Settings.Bucket + "/" + picture.CopyOf), // which has nothing to be escaped
 			})
-			if missingKey(err) {
+			if awserror.Is(err, (&types.NoSuchKey{}).ErrorCode()) { // that of a copy has no type of its own
 				mu.Lock()
 				defer mu.Unlock()
 				missing = append(missing, i)
@@ -63,12 +64,6 @@ func (k *Keeping) Copy(ctx context.Context, copies []pictures.Promotion) (missin
 	}
 	slices.Sort(missing)
 	return missing, nil
-}
-
-// missingKey knows the error by its code: that of a copy has no type of its own.
-func missingKey(err error) bool {
-	failure, ok := errors.AsType[smithy.APIError](err)
-	return ok && failure.ErrorCode() == (&types.NoSuchKey{}).ErrorCode()
 }
 
 // Delete is that of [pictures.Bucket].

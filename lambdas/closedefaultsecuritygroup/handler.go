@@ -7,7 +7,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/smithy-go"
+
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 )
 
 // securityGroups is the part of Amazon EC2 that takes rules away. What the function may not do it cannot name.
@@ -51,7 +52,7 @@ func (h *handler) close(ctx context.Context, group, account string) error {
 
 // unlessClosed returns err, or nil when it says that the rule is not there: then it was taken away before.
 func unlessClosed(err error) error {
-	if failure, ok := errors.AsType[smithy.APIError](err); ok && failure.ErrorCode() == "InvalidPermission.NotFound" {
+	if awserror.Is(err, "InvalidPermission.NotFound") {
 		return nil
 	}
 	return err

@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
 )
@@ -122,7 +122,7 @@ func (h *handler) changed(ctx context.Context, event cfn.Event, to contract.Prop
 		return everything, nil // the function may read one bucket of assets only
 	}
 	file, err := h.fetch(ctx, from)
-	if isCode(err, "NoSuchKey") { // cdk gc deletes what no template names any more
+	if awserror.Is(err, "NoSuchKey") { // cdk gc deletes what no template names any more
 		return everything, nil
 	}
 	if err != nil {
@@ -208,7 +208,7 @@ func (h *handler) retire(ctx context.Context, bucket string, content *archive) e
 // supersede gives a file the tag, once, and by a copy onto itself: the bucket's rule counts from an object's creation.
 func (h *handler) supersede(ctx context.Context, bucket, name string) error {
 	tagging, err := h.objects.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &name})
-	if isCode(err, "NoSuchKey") { // the rule was quicker
+	if awserror.Is(err, "NoSuchKey") { // the rule was quicker
 		return nil
 	}
 	if err != nil {
@@ -226,16 +226,10 @@ func (h *handler) supersede(ctx context.Context, bucket, name string) error {
 		MetadataDirective: types.MetadataDirectiveReplace,
 		ContentType:       aws.String(contentType(name)), CacheControl: aws.String(cacheControl(name)),
 	})
-	if err != nil && !isCode(err, "NoSuchKey") {
+	if err != nil && !awserror.Is(err, "NoSuchKey") {
 		return fmt.Errorf("supersede %s: %w", name, err)
 	}
 	return nil
 }
 
 func isHashed(name string) bool { return strings.HasPrefix(name, contract.HashedPrefix) }
-
-// isCode tells whether err is AWS's of that code.
-func isCode(err error, code string) bool {
-	failure, ok := errors.AsType[smithy.APIError](err)
-	return ok && failure.ErrorCode() == code
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
 )
 
@@ -86,7 +87,7 @@ func (h *handler) invalidate(ctx context.Context, distribution, reference string
 		},
 	}
 	created, err := h.edges.CreateInvalidation(ctx, input)
-	for isCode(err, "TooManyInvalidationsInProgress") && rest(ctx) == nil {
+	for awserror.Is(err, "TooManyInvalidationsInProgress") && rest(ctx) == nil {
 		created, err = h.edges.CreateInvalidation(ctx, input)
 	}
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -10,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/lambdas/emptybucket/contract"
 )
@@ -44,7 +43,7 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 	defer cancel()
 	err = h.empty(ctx, bucket)
 	switch {
-	case isCode(err, "NoSuchBucket"):
+	case awserror.Is(err, "NoSuchBucket"):
 		err = nil
 	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("the bucket %s holds more than could be deleted in the function's time; delete the stack again, which goes on from here: %w", bucket, err)
@@ -73,7 +72,7 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 		}
 		for _, upload := range page.Uploads {
 			_, err := h.objects.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId})
-			if err != nil && !isCode(err, "NoSuchUpload") {
+			if err != nil && !awserror.Is(err, "NoSuchUpload") {
 				return fmt.Errorf("abort the upload of %s: %w", *upload.Key, err)
 			}
 		}
@@ -113,7 +112,7 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 // goesWithStack tells whether the bucket has the tag.
 func (h *handler) goesWithStack(ctx context.Context, bucket string) (bool, error) {
 	tagging, err := h.objects.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
-	if isCode(err, "NoSuchTagSet") {
+	if awserror.Is(err, "NoSuchTagSet") {
 		return false, nil
 	}
 	if err != nil {
@@ -125,10 +124,4 @@ func (h *handler) goesWithStack(ctx context.Context, bucket string) (bool, error
 		}
 	}
 	return false, nil
-}
-
-// isCode tells whether err is S3's of that code.
-func isCode(err error, code string) bool {
-	failure, ok := errors.AsType[smithy.APIError](err)
-	return ok && failure.ErrorCode() == code
 }
