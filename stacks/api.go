@@ -12,11 +12,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
@@ -35,18 +35,19 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		LogRetention:   env.LogRetention,
 		Disposable:     env.Disposable,
 	})
-	cursorKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
-		Description:          jsii.String("Seals the cursors that the API gives out"),
+	// Its id is from when there were only cursors; another one would be another key.
+	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
+		Description:          jsii.String("Seals the cursors and links that the API gives out"),
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)},
 	})
-	if !env.Disposable { // with another key, every client would have to fetch everything anew
-		cursorKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
+	if !env.Disposable { // with another key, every client would fetch everything anew, and no link in a mail would open
+		tokenKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
 	settings := rest.Settings{
 		AllowedOrigins: website.Origins(env),
 		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
 	}
-	cursors := cursor.Settings{KeyARN: *cursorKey.SecretArn()}
+	tokens := token.Settings{KeyARN: *tokenKey.SecretArn()}
 	originals := *media.Media.Originals.BucketName()
 	mediaURL := pictures.Delivery(media.Media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
@@ -59,13 +60,13 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 			Disposable:   env.Disposable,
 		})
 		data.Database.ConnectFrom(fn)
-		fn.Allow([]string{"secretsmanager:GetSecretValue"}, *cursorKey.SecretArn())
+		fn.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 		return fn
 	}
 
 	accounts := newFunction("Accounts", "Profiles, sync, and the end of an account", accountsfn.Package, accountsfn.Settings{
 		API:      settings,
-		Cursors:  cursors,
+		Tokens:   tokens,
 		Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
@@ -76,7 +77,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
 		API:      settings,
-		Cursors:  cursors,
+		Tokens:   tokens,
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
 	})

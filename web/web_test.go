@@ -34,11 +34,11 @@ func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
 	account := apitest.NewAccount(t, mysqltest.Start(t))
 	gateway := apitest.NewGateway()
 	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package), func(of apitest.Settings) any {
-		return accountsfn.Settings{API: of.API, Cursors: of.Cursors, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+		return accountsfn.Settings{API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 	})
 	gateway.Handle(t, accounts, accountsapi.Routes.Operations())
 	posts := account.Start(t, lambdatest.Build(t, postsfn.Package), func(of apitest.Settings) any {
-		return postsfn.Settings{API: of.API, Cursors: of.Cursors, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+		return postsfn.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 	})
 	gateway.Handle(t, posts, postsapi.Routes.Operations())
 	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package), func(of apitest.Settings) any {

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/changes"
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 )
 
 // tokenLifetime is how long a client may be away and still be told only what has changed. After that it begins again, so
@@ -84,17 +84,17 @@ func (s *Service) sync(ctx context.Context, in *SyncRequest) (*struct{ Body Sync
 	return &struct{ Body SyncPage }{page}, err
 }
 
-func (s *Service) position(ctx context.Context, subject, token string) (changes.Position, error) {
-	if token == "" {
+func (s *Service) position(ctx context.Context, subject, sealed string) (changes.Position, error) {
+	if sealed == "" {
 		return changes.Position{}, nil
 	}
-	position, err := s.Cursors.Open(ctx, changesOf(subject), token, tokenLifetime)
+	position, err := s.Cursors.Open(ctx, changesOf(subject), sealed, tokenLifetime)
 	if err != nil {
 		return changes.Position{}, err
 	}
 	const version = 8                                        // bytes
 	if len(position) != version+len(changes.Position{}.ID) { // a token of another deployment's form
-		return changes.Position{}, cursor.ErrForged
+		return changes.Position{}, token.ErrForged
 	}
 	return changes.Position{Version: binary.BigEndian.Uint64(position), ID: uuid.UUID(position[version:])}, nil
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
@@ -24,6 +23,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/s3test"
 	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -35,8 +35,8 @@ const (
 	// shortTimeout is the function's own where the test has to wait for it.
 	shortTimeout = 3 * time.Second
 
-	userPoolID = "eu-central-1_EXAMPLE"
-	cursorARN  = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:cursor-key"
+	userPoolID  = "eu-central-1_EXAMPLE"
+	tokenKeyARN = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:token-key"
 )
 
 const (
@@ -50,7 +50,7 @@ const (
 // Settings are what a stack can tell a function of the API.
 type Settings struct {
 	API      rest.Settings
-	Cursors  cursor.Settings
+	Tokens   token.Settings
 	Users    cognito.Settings
 	Pictures s3store.Settings
 	Uploads  s3store.UploadSettings
@@ -67,7 +67,7 @@ type Account struct {
 	Cognito  *awstest.Cognito
 
 	databases string   // ARN of the database's secret
-	cursorKey string   // the present one
+	tokenKey  string   // the present one
 	passwords []string // of all times, that must be nowhere
 }
 
@@ -93,11 +93,11 @@ func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 		Secrets:   awstest.StartSecretsManager(t),
 		Cognito:   awstest.StartCognito(t, userPoolID),
 		databases: database.Settings().SecretARN,
-		cursorKey: "the key of cursors, of many characters",
+		tokenKey:  "the key of tokens, of many characters",
 	}
 	a.S3.Bucket(t, Originals)
 	a.PublishSecret()
-	a.Secrets.PutSecret(cursorARN, a.cursorKey)
+	a.Secrets.PutSecret(tokenKeyARN, a.tokenKey)
 	return a
 }
 
@@ -106,7 +106,7 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 	t.Helper()
 	environment, err := lambdaenv.Encode(settings(Settings{
 		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
-		Cursors:  cursor.Settings{KeyARN: cursorARN},
+		Tokens:   token.Settings{KeyARN: tokenKeyARN},
 		Users:    cognito.Settings{UserPoolID: userPoolID},
 		Pictures: s3store.Settings{Bucket: Originals},
 		Uploads:  s3store.UploadSettings{Bucket: Originals, Lifetime: 5 * time.Minute},
@@ -145,7 +145,7 @@ func (a *Account) AgePictures(t testing.TB) {
 // Cursor is one that the function gave out, some time ago.
 func (a *Account) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
 	t.Helper()
-	sealer := cursor.NewSealer(cursor.Settings{KeyARN: cursorARN}, key(a.cursorKey), func() time.Time { return time.Now().Add(-age) })
+	sealer := token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key(a.tokenKey), func() time.Time { return time.Now().Add(-age) })
 	sealed, err := sealer.Seal(t.Context(), list, position)
 	if err != nil {
 		t.Fatal(err)
@@ -232,13 +232,13 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 	logs := f.function.Logs()
 	answers := strings.ReplaceAll(f.answers.String(), f.S3.URL, "") // where browsers upload to, on the host of the database
 	settings := f.Database.Settings()
-	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.cursorKey}, f.passwords...)
+	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.tokenKey}, f.passwords...)
 	for _, secret := range append(everywhere, written...) {
 		if strings.Contains(logs, secret) {
 			t.Errorf("the log has %q:\n%s", secret, logs)
 		}
 	}
-	inside := append([]string{"INSERT INTO", "SELECT ", "mysql", settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User, resttest.Subject, f.cursorKey}, f.passwords...)
+	inside := append([]string{"INSERT INTO", "SELECT ", "mysql", settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User, resttest.Subject, f.tokenKey}, f.passwords...)
 	for _, secret := range inside {
 		if strings.Contains(answers, secret) {
 			t.Errorf("an answer has %q", secret)

@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 )
 
 // Routes are those of posts and comments. What is public is the same for everybody: whose a post is, a client knows from
@@ -98,7 +98,7 @@ func (s *Service) start(ctx context.Context, list string, page Page) (uuid.UUID,
 	}
 	id, err := uuid.FromBytes(position)
 	if err != nil { // a cursor of another deployment's form
-		return uuid.Nil, fmt.Errorf("%w: %w", cursor.ErrForged, err)
+		return uuid.Nil, fmt.Errorf("%w: %w", token.ErrForged, err)
 	}
 	return id, nil
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ashlar-cdk/ashlar/internal/account"
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
 )
 
@@ -156,9 +156,9 @@ func (h *Handler[S]) refuse(err error) *Error {
 	switch {
 	case errors.Is(err, account.ErrDeleted):
 		return NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
-	case errors.Is(err, cursor.ErrForged):
+	case errors.Is(err, token.ErrForged):
 		return NewError(http.StatusBadRequest, "invalid_cursor", "This list did not give out the cursor; begin again without one.")
-	case errors.Is(err, cursor.ErrExpired):
+	case errors.Is(err, token.ErrExpired):
 		return NewError(http.StatusBadRequest, "expired_cursor", "The cursor is too old; begin again without one.")
 	case errors.Is(err, retry.ErrLater), errors.Is(err, context.DeadlineExceeded):
 		return unavailable()

@@ -29,7 +29,7 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Cursors: of.Cursors, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+	return contract.Settings{API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 }
 
 const (

@@ -16,11 +16,11 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -50,7 +50,7 @@ func main() {
 		},
 		Users:   cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
 		Media:   settings.Media,
-		Cursors: cursor.NewSealer(settings.Cursors, secrets, time.Now),
+		Cursors: token.NewSealer(settings.Tokens, secrets, time.Now),
 	}
 	lambda.Start(rest.NewHandler(accountsapi.Routes, service, settings.API, logger).Handle)
 }

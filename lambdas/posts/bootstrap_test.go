@@ -28,7 +28,7 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Cursors: of.Cursors, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+	return contract.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 }
 
 const (

@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -45,7 +45,7 @@ func main() {
 			Logger: logger,
 		},
 		Media:   settings.Media,
-		Cursors: cursor.NewSealer(settings.Cursors, secrets, time.Now),
+		Cursors: token.NewSealer(settings.Tokens, secrets, time.Now),
 	}
 	lambda.Start(rest.NewHandler(postsapi.Routes, service, settings.API, logger).Handle)
 }

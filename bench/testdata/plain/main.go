@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
@@ -24,7 +24,7 @@ import (
 )
 
 type settings struct {
-	Cursors  cursor.Settings
+	Tokens   token.Settings
 	Pictures s3store.Settings
 	Media    pictures.Delivery `env:"MEDIA_URL"`
 	Database mysqlconn.Settings
@@ -46,7 +46,7 @@ func main() {
 		Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
 		Logger: slog.Default(),
 	}
-	store, cursors := mysqlstore.NewPosts(databases), cursor.NewSealer(settings.Cursors, secrets, time.Now)
+	store, cursors := mysqlstore.NewPosts(databases), token.NewSealer(settings.Tokens, secrets, time.Now)
 	lambda.Start(func(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		draft, err := richtext.CleanPost(posts.Draft{Title: request.Path, Body: request.Body}, settings.Media)
 		if err != nil {

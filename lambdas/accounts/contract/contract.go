@@ -4,10 +4,10 @@ package contract
 
 import (
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -17,7 +17,7 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/accounts"
 // Settings is what the accounts function is told by its stack.
 type Settings struct {
 	API      rest.Settings
-	Cursors  cursor.Settings
+	Tokens   token.Settings
 	Users    cognito.Settings
 	Pictures s3store.Settings
 	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen

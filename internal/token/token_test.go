@@ -1,4 +1,4 @@
-package cursor
+package token
 
 import (
 	"bytes"

@@ -1,0 +1,33 @@
+// Package email is what a mail is before anybody sends it: whom it is for, what it says, and how its reader gets no more.
+package email
+
+import (
+	"context"
+	"errors"
+)
+
+// A Message is one mail to one person, in the two forms that say the same.
+type Message struct {
+	To         Address
+	Subject    string // one line
+	Text, HTML string
+
+	// Unsubscribe is an address that ends mails of this kind when something is posted to it (RFC 8058).
+	Unsubscribe string
+}
+
+// A Mailer sends mails. An error wraps [ErrRefused] or [ErrHeld], or trying again later may help.
+type Mailer interface {
+	// Send returns the name that the service has given the mail. When it fails, the mail may have been sent nevertheless:
+	// an answer can be lost.
+	Send(ctx context.Context, message Message) (id string, err error)
+}
+
+var (
+	// ErrRefused says that this mail will never be sent: its address is none, or its content is not taken.
+	ErrRefused = errors.New("the mail is refused")
+
+	// ErrHeld says that no mail goes out until a person has done something, or a day has passed: the daily quota is used
+	// up, sending is paused, or the sender is not verified.
+	ErrHeld = errors.New("mails are held")
+)
