@@ -45,7 +45,7 @@ func (l *MailingList) claim(ctx context.Context, of mailinglist.Key, holder uuid
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}, meetTransactions)
+	}, callOptions)
 	if err == nil {
 		return decode(updated.Attributes)
 	}
@@ -96,7 +96,7 @@ func (l *MailingList) end(ctx context.Context, claim mailinglist.Claim, update s
 		UpdateExpression:          &update,
 		ConditionExpression:       aws.String("Claim = :holder"),
 		ExpressionAttributeValues: all,
-	}, meetTransactions)
+	}, callOptions)
 	if _, refused := refusal(err); refused {
 		return mailinglist.ErrNotFound
 	}
@@ -118,7 +118,7 @@ func (l *MailingList) Waiting(ctx context.Context, before time.Time, limit int) 
 	})
 	var keys []mailinglist.Key
 	for pages.HasMorePages() && len(keys) < limit {
-		page, err := pages.NextPage(ctx)
+		page, err := pages.NextPage(ctx, callOptions)
 		if err != nil {
 			return nil, awserror.Wrap("list what waits", err)
 		}
