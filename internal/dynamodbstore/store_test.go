@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -576,16 +577,15 @@ func TestALostAnswerChangesNothing(t *testing.T) {
 			}
 			w := start(t)
 			do := w.operations(t)[name]
-			seen := 0
+			var seen atomic.Int64
 			w.server.Intercept(func(awstest.Call) awstest.Fault {
-				seen++
-				return awstest.Fault{Cut: seen == i+1}
+				return awstest.Fault{Cut: seen.Add(1) == int64(i)+1}
 			})
 			if err := do(t.Context()); err != nil {
 				t.Errorf("%s: %s: %v", name, call.Action, err)
 			}
-			if seen <= len(calls) {
-				t.Errorf("%s: %s: %d calls, want one more than %d", name, call.Action, seen, len(calls))
+			if seen.Load() <= int64(len(calls)) {
+				t.Errorf("%s: %s: %d calls, want more than %d", name, call.Action, seen.Load(), len(calls))
 			}
 			if diff := cmp.Diff(want, without("ID", w.rows(t))); diff != "" {
 				t.Errorf("%s: %s: table (-want +got):\n%s", name, call.Action, diff)
