@@ -94,11 +94,11 @@ func Failure(code string) Translation {
 	return Translation{
 		"en": {
 			Title: "Something went wrong",
-			Text:  "The fault is on our side. Try again later.",
+			Text:  "This did not work. Try again later.",
 		},
 		"ko": {
 			Title: "문제가 발생했습니다",
-			Text:  "저희 쪽에 문제가 생겼습니다. 나중에 다시 시도해 주세요.",
+			Text:  "요청을 처리하지 못했습니다. 나중에 다시 시도해 주세요.",
 		},
 	}
 }
