@@ -28,7 +28,9 @@ var Routes = rest.Table[*Service]{
 // Profiles is where profiles are kept.
 type Profiles interface {
 	Get(ctx context.Context, subject string) (profile.Profile, error)
-	Put(ctx context.Context, p profile.Profile) (profile.Profile, error)
+	// Put leaves the mails about comments as they are when commentMails is nil; in a new profile they are on.
+	Put(ctx context.Context, p profile.Profile, commentMails *bool) (profile.Profile, error)
+
 	// SetCommentMails says whether the user wants to be told of comments by mail.
 	SetCommentMails(ctx context.Context, subject string, on bool) error
 }

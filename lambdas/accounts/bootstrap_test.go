@@ -80,6 +80,19 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
+	t.Run("mails about comments are on until they are turned off, and stay so when nothing is said of them", func(t *testing.T) {
+		for i, step := range []struct {
+			sent string
+			want bool
+		}{{"", true}, {`,"commentMails":false`, false}, {"", false}, {`,"commentMails":true`, true}, {"", true}} {
+			stored := resttest.Body[accountsapi.Profile](t, f.Do(t, putProfile(ada, `{"displayName":"Ada"`+step.sent+`}`)), 200)
+			read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
+			if stored.CommentMails != step.want || read != stored {
+				t.Errorf("%d: PUT answers %+v, GET %+v", i, stored, read)
+			}
+		}
+	})
+
 	t.Run("users see their own profiles", func(t *testing.T) {
 		resttest.ErrorOf(t, f.Do(t, getProfile(eve)), 404, "not_found")
 	})
@@ -98,7 +111,7 @@ func TestBootstrap(t *testing.T) {
 			}},
 			"PUT /profile": {Request: request(putProfile("", body)), Want: map[string][]string{
 				"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language",
+				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language", "wrong type in commentMails", "SQL in commentMails",
 					"too long displayName", "too long bio", "too long language", "SQL in language"},
 				"401 unauthenticated": {"nobody signed in"},
 			}},

@@ -284,6 +284,8 @@ export interface components {
         };
         Profile: {
             bio: string;
+            /** @description Whether comments on one's posts are told by mail */
+            commentMails: boolean;
             /** Format: date-time */
             createdAt: string;
             displayName: string;
@@ -293,6 +295,8 @@ export interface components {
         };
         ProfileDraft: {
             bio?: string;
+            /** @description Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true. */
+            commentMails?: boolean;
             /** @description One line, shown with all that the user writes */
             displayName: string;
             /** @description A BCP 47 tag such as de or pt-BR */
