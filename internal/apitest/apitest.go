@@ -191,6 +191,17 @@ func (a *Account) Links(age time.Duration) *links.Links {
 	return &links.Links{Endpoint: Endpoint, Tokens: a.sealer(age)}
 }
 
+// Follow is a request to where a link leads, with what API Gateway takes for its token.
+func Follow(t testing.TB, method, link string) resttest.Request {
+	t.Helper()
+	below, ok := strings.CutPrefix(link, Endpoint)
+	path, token, found := strings.Cut(below, "/")
+	if !ok || !found || strings.ContainsAny(token, "/?#%") {
+		t.Fatalf("the link is %q, want one below %s, with one token", link, Endpoint)
+	}
+	return resttest.Request{Route: method + " /" + path + "/{token}", Path: map[string]string{"token": token}}
+}
+
 func (a *Account) sealer(age time.Duration) *token.Sealer {
 	return token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key(a.tokenKey), func() time.Time { return time.Now().Add(-age) })
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +17,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
-	"github.com/ashlar-cdk/ashlar/internal/page"
 	"github.com/ashlar-cdk/ashlar/internal/resttest"
 	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
@@ -49,17 +46,6 @@ func subscribe(address, language string) resttest.Request {
 		panic(err) // text has an encoding
 	}
 	return resttest.Request{Route: "POST /subscriptions", Body: string(body)}
-}
-
-// follow is a request to where a link leads.
-func follow(t testing.TB, method, link string) resttest.Request {
-	t.Helper()
-	below, ok := strings.CutPrefix(link, apitest.Endpoint)
-	path, token, found := strings.Cut(below, "/")
-	if _, err := url.Parse(link); err != nil || !ok || !found {
-		t.Fatalf("the link is %q, want one below %s (%v)", link, apitest.Endpoint, err)
-	}
-	return resttest.Request{Route: method + " /" + path + "/{token}", Path: map[string]string{"token": token}}
 }
 
 // An item is what the table has of an address.
@@ -100,21 +86,6 @@ func mails(t testing.TB, f *apitest.Function, address string) int {
 	return count
 }
 
-// checkPage holds that a page is shown, and is as every page is.
-func checkPage(t testing.TB, response events.APIGatewayProxyResponse, status int, title string) {
-	t.Helper()
-	if response.StatusCode != status || !strings.Contains(response.Body, "<h1>"+title+"</h1>") {
-		t.Errorf("status %d, want %d %s: %s", response.StatusCode, status, title, response.Body)
-	}
-	want := page.Headers()
-	want["Cache-Control"] = "no-store"
-	for name, value := range want {
-		if got := response.Headers[name]; got != value {
-			t.Errorf("%s is %q, want %q", name, got, value)
-		}
-	}
-}
-
 const (
 	askToConfirm = "구독을 확인해 주세요"
 	confirmed    = "구독이 확인되었습니다"
@@ -144,7 +115,7 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("every route", func(t *testing.T) {
 		request := func(method string, link func(testing.TB) string) func(testing.TB, string, string) resttest.Request {
-			return func(t testing.TB, _, _ string) resttest.Request { return follow(t, method, link(t)) }
+			return func(t testing.TB, _, _ string) resttest.Request { return apitest.Follow(t, method, link(t)) }
 		}
 		leave := func(t testing.TB) string { return leaveLink(t, "route@example.com") }
 		confirm := func(t testing.TB) string { return pending(t, uuid.NewString()+"@example.com") }
@@ -188,12 +159,12 @@ func TestBootstrap(t *testing.T) {
 		if len(kept) != 1 || asked.To != "Ada@Example.com" || asked.Language != "ko-KR" || mails(t, f, address) != 1 {
 			t.Fatalf("kept are %+v, with %d mails", kept, mails(t, f, address))
 		}
-		checkPage(t, f.Do(t, follow(t, "GET", asked.Link)), 200, askToConfirm)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", asked.Link)), 200, askToConfirm)
 		if diff := cmp.Diff(kept, items(t, f, address)); diff != "" {
 			t.Errorf("looking has changed (-before +after):\n%s", diff)
 		}
 		for range 2 { // the button is pressed twice
-			checkPage(t, f.Do(t, follow(t, "POST", asked.Link)), 200, confirmed)
+			resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", asked.Link)), 200, confirmed)
 			kept = items(t, f, address)
 			got := kept[mailinglist.Subscribed]
 			want := item{Address: address, Kind: "subscription", ID: asked.ID, To: "Ada@Example.com", Language: "ko-KR", Link: got.Link}
@@ -206,22 +177,22 @@ func TestBootstrap(t *testing.T) {
 		}
 
 		leave := kept[mailinglist.Subscribed].Link
-		checkPage(t, f.Do(t, follow(t, "GET", leave)), 200, askToLeave)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", leave)), 200, askToLeave)
 		if diff := cmp.Diff(kept, items(t, f, address)); diff != "" {
 			t.Errorf("looking has changed (-before +after):\n%s", diff)
 		}
-		oneClick := follow(t, "POST", leave)
+		oneClick := apitest.Follow(t, "POST", leave)
 		oneClick.Headers = map[string]string{"Content-Type": "application/x-www-form-urlencoded", "origin": "", "User-Agent": ""}
 		oneClick.Body = "List-Unsubscribe=One-Click"
 		first := f.Do(t, oneClick)
-		checkPage(t, first, 200, left)
+		resttest.Page(t, first, 200, left)
 		if diff := cmp.Diff(first, f.Do(t, oneClick)); diff != "" {
 			t.Errorf("the second click is answered otherwise (-first +second):\n%s", diff)
 		}
 		if kept := items(t, f, address); len(kept) > 0 {
 			t.Errorf("left is %+v", kept)
 		}
-		checkPage(t, f.Do(t, follow(t, "POST", asked.Link)), 404, nothing) // an old mail's link
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", asked.Link)), 404, nothing) // an old mail's link
 		if kept := items(t, f, address); len(kept) > 0 {
 			t.Errorf("the old link has made %+v", kept)
 		}
@@ -230,7 +201,7 @@ func TestBootstrap(t *testing.T) {
 		if again == asked.Link || mails(t, f, address) != 3 || items(t, f, address)[mailinglist.Pending].ID == asked.ID {
 			t.Errorf("subscribing again is not a new subscription: %+v, %d mails", items(t, f, address), mails(t, f, address))
 		}
-		f.Check(t, follow(t, "DELETE", leave), 204) // by the link of a mail of the first time
+		f.Check(t, apitest.Follow(t, "DELETE", leave), 204) // by the link of a mail of the first time
 		if kept := items(t, f, address); len(kept) > 0 {
 			t.Errorf("left is %+v", kept)
 		}
@@ -259,7 +230,7 @@ func TestBootstrap(t *testing.T) {
 		if count := mails(t, f, "eve@example.com"); count != 1 {
 			t.Errorf("%d mails, want 1", count)
 		}
-		f.Check(t, follow(t, "POST", before[mailinglist.Pending].Link), 200)
+		f.Check(t, apitest.Follow(t, "POST", before[mailinglist.Pending].Link), 200)
 		same("who is subscribed", answer("eve@example.com", "ko"))
 		if count := mails(t, f, "eve@example.com"); count != 2 {
 			t.Errorf("%d mails, want one to confirm and one to welcome", count)
@@ -304,20 +275,20 @@ func TestBootstrap(t *testing.T) {
 		leave, _ := old(10*365*24*time.Hour + time.Minute)
 		for _, link := range []string{leave, confirm} {
 			for _, method := range []string{"GET", "POST"} {
-				request := follow(t, method, link)
-				checkPage(t, f.Do(t, request), 410, "This link has expired")
+				request := apitest.Follow(t, method, link)
+				resttest.Page(t, f.Do(t, request), 410, "This link has expired")
 				request.Headers = map[string]string{"Accept-Language": "ko-KR,ko;q=0.9"}
-				checkPage(t, f.Do(t, request), 410, "만료된 링크입니다")
+				resttest.Page(t, f.Do(t, request), 410, "만료된 링크입니다")
 				request.Path = map[string]string{"token": request.Path["token"] + "A"}
-				checkPage(t, f.Do(t, request), 400, "올바르지 않은 링크입니다")
+				resttest.Page(t, f.Do(t, request), 400, "올바르지 않은 링크입니다")
 			}
 		}
-		resttest.ErrorOf(t, f.Do(t, follow(t, "DELETE", leave)), 410, "expired_link")
+		resttest.ErrorOf(t, f.Do(t, apitest.Follow(t, "DELETE", leave)), 410, "expired_link")
 		if now := len(f.DynamoDB.Calls()); now != calls {
 			t.Errorf("%d calls of DynamoDB, want none", now-calls)
 		}
 		nine, _ := old(9 * 365 * 24 * time.Hour)
-		checkPage(t, f.Do(t, follow(t, "POST", nine)), 200, left)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", nine)), 200, left)
 	})
 
 	t.Run("while DynamoDB is away, all is for later, and then it is done", func(t *testing.T) {
@@ -332,24 +303,24 @@ func TestBootstrap(t *testing.T) {
 			other := uuid.NewString() + "@example.com"
 			f.DynamoDB.SetFault(fault)
 			f.CheckUnavailable(t, subscribe(other, "en"))
-			response := f.DoBriefly(t, follow(t, "POST", confirm))
-			checkPage(t, response, 503, "Try again in a moment")
+			response := f.DoBriefly(t, apitest.Follow(t, "POST", confirm))
+			resttest.Page(t, response, 503, "Try again in a moment")
 			if response.Headers["Retry-After"] == "" {
 				t.Errorf("headers %v, want Retry-After", response.Headers)
 			}
 			f.DynamoDB.SetFault(awstest.Fault{})
-			checkPage(t, f.Do(t, follow(t, "POST", confirm)), 200, confirmed)
+			resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", confirm)), 200, confirmed)
 			f.Check(t, subscribe(other, "en"), 201)
 			if mails(t, f, address) != 2 || items(t, f, address)[mailinglist.Subscribed].ID == "" || mails(t, f, other) != 1 {
 				t.Errorf("%s: afterwards %+v, %d and %d mails", name, items(t, f, address), mails(t, f, address), mails(t, f, other))
 			}
 		}
 		f.DynamoDB.SetFault(awstest.Fault{Silent: true})
-		f.CheckUnavailable(t, follow(t, "DELETE", leaveLink(t, "ada@example.com")))
-		checkPage(t, f.DoBriefly(t, follow(t, "POST", leaveLink(t, "ada@example.com"))), 503, "Try again in a moment")
+		f.CheckUnavailable(t, apitest.Follow(t, "DELETE", leaveLink(t, "ada@example.com")))
+		resttest.Page(t, f.DoBriefly(t, apitest.Follow(t, "POST", leaveLink(t, "ada@example.com"))), 503, "Try again in a moment")
 		f.DynamoDB.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
 		resttest.ErrorOf(t, f.Do(t, subscribe("ada@example.com", "en")), 500, "internal")
-		checkPage(t, f.Do(t, follow(t, "POST", leaveLink(t, "ada@example.com"))), 500, "Something went wrong")
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", leaveLink(t, "ada@example.com"))), 500, "Something went wrong")
 		f.DynamoDB.SetFault(awstest.Fault{})
 	})
 
@@ -361,7 +332,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%d mails to confirm, want 1", count)
 		}
 		f.DynamoDB.SetFault(awstest.Fault{Cut: true, Action: "dynamodb:DeleteItem", Times: 1})
-		checkPage(t, f.Do(t, follow(t, "POST", items(t, f, address)[mailinglist.Pending].Link)), 200, confirmed)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", items(t, f, address)[mailinglist.Pending].Link)), 200, confirmed)
 		f.DynamoDB.SetFault(awstest.Fault{})
 		if count := mails(t, f, address); count != 2 {
 			t.Errorf("%d mails, want one to confirm and one to welcome", count)
@@ -386,7 +357,7 @@ func TestWithoutConfirmationWhoeverSubscribesIsSubscribed(t *testing.T) {
 	if len(kept) != 1 || subscription.To != "Ada@example.com" || mails(t, f, "ada@example.com") != 1 {
 		t.Fatalf("kept are %+v, with %d mails", kept, mails(t, f, "ada@example.com"))
 	}
-	checkPage(t, f.Do(t, follow(t, "POST", subscription.Link)), 200, left)
+	resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", subscription.Link)), 200, left)
 	if kept := items(t, f, "ada@example.com"); len(kept) > 0 {
 		t.Errorf("left is %+v", kept)
 	}
@@ -408,13 +379,13 @@ func TestWhileItsKeyIsAwayItIsForLater(t *testing.T) {
 			}
 			f.Secrets.SetFault(fault)
 			f.CheckUnavailable(t, subscribe("ada@example.com", "ko"))
-			checkPage(t, f.DoBriefly(t, follow(t, "GET", link)), 503, "Try again in a moment")
+			resttest.Page(t, f.DoBriefly(t, apitest.Follow(t, "GET", link)), 503, "Try again in a moment")
 			if kept := items(t, f, "ada@example.com"); len(kept) > 0 {
 				t.Errorf("kept are %+v, whose mail would have no link", kept)
 			}
 			f.Secrets.SetFault(awstest.Fault{})
 			f.Check(t, subscribe("ada@example.com", "ko"), 201)
-			checkPage(t, f.Do(t, follow(t, "GET", link)), 200, askToLeave)
+			resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", link)), 200, askToLeave)
 			f.CheckOneProcess(t)
 			f.CheckSecrecy(t, "example.com")
 		})
