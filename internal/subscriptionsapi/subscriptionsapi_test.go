@@ -340,3 +340,41 @@ func TestWhenTheListIsAwayItIsForLater(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLink follows what anybody may send. Only what is sealed is done, and nothing that was sent comes back.
+func FuzzLink(f *testing.F) {
+	leave, confirm := linksOf(f, 0, id, "ada@example.com", "ko")
+	f.Add(leave[strings.LastIndex(leave, "/")+1:], "ko", "application/x-www-form-urlencoded", "List-Unsubscribe=One-Click", false)
+	f.Add(confirm[strings.LastIndex(confirm, "/")+1:], "en", "application/json", "{}", false)
+	f.Add("<script>alert(1)</script>", "\"><script>", "multipart/form-data", "%", true)
+	f.Add("", "", "", "", false)
+	f.Add("../profile", "ko;q=0,*;q=1", ";", "\xff", true)
+	f.Fuzz(func(t *testing.T, token, acceptLanguage, contentType, body string, encoded bool) {
+		for _, path := range []string{"/subscriptions", "/confirmations"} {
+			for _, method := range []string{"GET", "POST"} {
+				var kept list
+				request := resttest.Request{
+					Route: method + " " + path + "/{token}", Path: map[string]string{"token": token}, Body: body,
+					Headers: map[string]string{"Accept-Language": acceptLanguage, "Content-Type": contentType},
+				}.Event(t)
+				request.IsBase64Encoded = encoded
+				service := &subscriptionsapi.Service{MailingList: &kept, Links: newLinks(0)}
+				response, err := rest.NewHandler(subscriptionsapi.Routes, service, rest.Settings{}, slog.New(slog.DiscardHandler)).Handle(t.Context(), request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.HasPrefix(response.Body, "<!DOCTYPE html>") || strings.Contains(response.Body, "script") {
+					t.Errorf("%s %s is answered %s", method, path, response.Body)
+				}
+				switch opened, err := newLinks(0).OpenLeave(t.Context(), token); {
+				case response.StatusCode == 400:
+					kept.idle(t)
+				case response.StatusCode != 200:
+					t.Errorf("%s %s: status %d", method, path, response.StatusCode)
+				case path == "/subscriptions" && (err != nil || method == "POST" && (len(kept.left) != 1 || kept.left[0] != opened.Address)):
+					t.Errorf("%q is taken for %+v (%v): %+v", token, opened, err, kept)
+				}
+			}
+		}
+	})
+}
