@@ -30,8 +30,8 @@ func BenchmarkStartup(b *testing.B) {
 	})
 	environment := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=startup", "AWS_REGION=eu-central-1",
-		"ALLOWED_ORIGINS=https://app.example.com", "CLIENT_IDS=client", "CURSOR_KEY_ARN=arn", "DATABASE_SECRET_ARN=arn",
-		"ORIGINALS_BUCKET=originals", "MEDIA_URL=https://media.example.com",
+		"ALLOWED_ORIGINS=https://app.example.com", "CLIENT_IDS=client", "TOKEN_KEY_ARN=arn", "DATABASE_SECRET_ARN=arn",
+		"ORIGINALS_BUCKET=originals", "MEDIA_URL=https://media.example.com", "TOPIC_ARN=arn",
 		"DATABASE_WRITER_HOST=database.example.com", "DATABASE_PORT=3306", "DATABASE_NAME=ashlar",
 	}
 	start := func(bootstrap string) time.Duration {

@@ -1,5 +1,5 @@
 // Package apitest runs a built function of the API in the surroundings that it has on AWS: API Gateway's events, the
-// Lambda service, a MySQL server with the platform's schema, S3, Secrets Manager and Cognito.
+// Lambda service, a MySQL server with the platform's schema, S3, SNS, Secrets Manager and Cognito.
 package apitest
 
 import (
@@ -36,6 +36,7 @@ const (
 	shortTimeout = 3 * time.Second
 
 	userPoolID  = "eu-central-1_EXAMPLE"
+	topicARN    = "arn:aws:sns:eu-central-1:111111111111:Activity"
 	tokenKeyARN = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:token-key"
 )
 
@@ -55,6 +56,7 @@ type Settings struct {
 	Pictures s3store.Settings
 	Uploads  s3store.UploadSettings
 	Media    pictures.Delivery
+	TopicARN string
 	Database mysqlconn.Settings
 }
 
@@ -65,6 +67,7 @@ type Account struct {
 	S3       *s3test.Server
 	Secrets  *awstest.SecretsManager
 	Cognito  *awstest.Cognito
+	Activity *awstest.SNS
 
 	databases string   // ARN of the database's secret
 	tokenKey  string   // the present one
@@ -92,6 +95,7 @@ func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 		S3:        s3test.Start(t),
 		Secrets:   awstest.StartSecretsManager(t),
 		Cognito:   awstest.StartCognito(t, userPoolID),
+		Activity:  awstest.StartSNS(t, topicARN),
 		databases: database.Settings().SecretARN,
 		tokenKey:  "the key of tokens, of many characters",
 	}
@@ -111,6 +115,7 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 		Pictures: s3store.Settings{Bucket: Originals},
 		Uploads:  s3store.UploadSettings{Bucket: Originals, Lifetime: 5 * time.Minute},
 		Media:    Media,
+		TopicARN: topicARN,
 		Database: a.Database.Settings(),
 	}))
 	if err != nil {
@@ -119,6 +124,7 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 	environment["AWS_ENDPOINT_URL_S3"] = a.S3.URL
 	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = a.Secrets.URL
 	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = a.Cognito.URL
+	environment["AWS_ENDPOINT_URL_SNS"] = a.Activity.URL
 	environment["SSL_CERT_FILE"] = a.Server.CAFile
 	return &Function{Account: a, function: lambdatest.New(t, bootstrap, environment)}
 }
@@ -253,5 +259,5 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 
 // Calls are all that have been made of AWS.
 func (a *Account) Calls() []awstest.Call {
-	return slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls())
+	return slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(), a.Activity.Calls())
 }

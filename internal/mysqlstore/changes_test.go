@@ -159,9 +159,9 @@ func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 	case 8:
 		err = s.posts.Delete(t.Context(), user, post())
 	case 9, 10, 11, 12:
-		var created posts.Comment
+		var created posts.NewComment
 		if created, err = s.posts.CreateComment(t.Context(), user, key, post(), text); err == nil {
-			w.comments = append(w.comments, created)
+			w.comments = append(w.comments, created.Comment)
 		}
 	case 13:
 		one := comment()

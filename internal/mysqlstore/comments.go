@@ -15,9 +15,9 @@ import (
 // CreateComment makes a comment on a post, unless there is one on it of this author and idempotency key, which is
 // returned as it is. An empty key is none. The author must have a profile, or gets [posts.ErrNoProfile]. A post whose
 // author has deleted the account is not found any more.
-func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.Comment, error) {
+func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.NewComment, error) {
 	id := uuid.Must(uuid.NewV7()) // fails only without a source of random numbers
-	var created posts.Comment
+	var created posts.NewComment
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		owner, err := lockPost(ctx, tx, postID)
 		if err != nil {
@@ -33,10 +33,13 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 		if accounts[owner].deleted {
 			return posts.ErrNotFound // in a moment, which must come
 		}
+		if owner != author {
+			created.Recipient = owner
+		}
 		if idempotencyKey != "" { // as in Create
-			created, err = scanComment(tx.QueryRowContext(ctx, selectCommentByKey, author, postID[:], idempotencyKey))
+			created.Comment, err = scanComment(tx.QueryRowContext(ctx, selectCommentByKey, author, postID[:], idempotencyKey))
 		} else {
-			created, err = scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
+			created.Comment, err = scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -57,11 +60,11 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 		if err := addComments(ctx, tx, accounts, owner, postID, 1); err != nil {
 			return err
 		}
-		created, err = scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
+		created.Comment, err = scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
 		return err
 	})
 	if err != nil {
-		return posts.Comment{}, failed("create comment", err)
+		return posts.NewComment{}, failed("create comment", err)
 	}
 	return created, nil
 }

@@ -83,7 +83,7 @@ func (s *stores) post(t testing.TB, author string) posts.Post {
 
 func (s *stores) comment(t testing.TB, author string, postID uuid.UUID) posts.Comment {
 	t.Helper()
-	return must(s.posts.CreateComment(t.Context(), author, "", postID, "A comment."))(t)
+	return must(s.posts.CreateComment(t.Context(), author, "", postID, "A comment."))(t).Comment
 }
 
 var draft = posts.Draft{Title: "A wall 🪨", Body: "<p>Stones &amp; mortar 🪨</p>"}

@@ -23,6 +23,9 @@ type Finished struct {
 	Thumbnails []FinishedThumbnail `json:"thumbnails"` // none when Removed
 }
 
+// Attributes are the message's.
+func (f Finished) Attributes() map[string]string { return map[string]string{"prefix": Prefix(f.Key)} }
+
 // A FinishedThumbnail is one of the thumbnails that a picture has now.
 type FinishedThumbnail struct {
 	Key    string `json:"key"`    // in the bucket of thumbnails

@@ -53,6 +53,12 @@ type Comment struct {
 	UpdatedAt  time.Time
 }
 
+// A NewComment is one that has just been made.
+type NewComment struct {
+	Comment
+	Recipient string // who is to be told of it: the post's author; empty when that is who wrote it
+}
+
 // A Draft is what an author writes of a post.
 type Draft struct {
 	Title string // plain text of one line, kept as it is

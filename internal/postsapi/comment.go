@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/notices"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/richtext"
@@ -103,7 +104,25 @@ func (s *Service) createComment(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return answerComment(s.Store.CreateComment(ctx, rest.Caller(ctx).Subject, in.Key, in.PostID, body))
+	created, err := s.Store.CreateComment(ctx, rest.Caller(ctx).Subject, in.Key, in.PostID, body)
+	if err == nil && created.Recipient != "" {
+		s.announce(ctx, created)
+	}
+	return answerComment(created.Comment, err)
+}
+
+// announceTime is how long a client waits for the topic, retries included. It answers within some tens of milliseconds.
+const announceTime = 2 * time.Second
+
+// announce has the recipient told of a comment soon. The comment is there, and so is the notice of it, which is told later
+// if the topic is away: so it is no failure of the request. A request that comes again with its Idempotency-Key announces
+// again, which is how one that was cut off in between is made good; who has been told already is not told twice.
+func (s *Service) announce(ctx context.Context, created posts.NewComment) {
+	ctx, cancel := context.WithTimeout(ctx, announceTime)
+	defer cancel()
+	if err := s.Activity.Notify(ctx, notices.Message{Recipient: created.Recipient}); err != nil {
+		s.Logger.WarnContext(ctx, "a comment is not announced", "comment", created.ID.String(), "error", err.Error())
+	}
 }
 
 func (s *Service) getComment(ctx context.Context, in *struct{ CommentPath }) (*oneComment, error) {

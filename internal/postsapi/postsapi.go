@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/notices"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/posts"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
@@ -40,7 +42,7 @@ type Store interface {
 	Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error)
 	Delete(ctx context.Context, author string, id uuid.UUID) error
 
-	CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.Comment, error)
+	CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.NewComment, error)
 	GetComment(ctx context.Context, postID, id uuid.UUID) (posts.Comment, error)
 	ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]posts.Comment, error) // ErrNotFound without the post
 	UpdateComment(ctx context.Context, author string, postID, id uuid.UUID, body string) (posts.Comment, error)
@@ -51,6 +53,11 @@ type Store interface {
 type Pictures interface {
 	Save(ctx context.Context, author, html string, save func(html string, shown []uuid.UUID) error) error
 	LetGo(ctx context.Context, owner string)
+}
+
+// Activity tells the subscribers what happens.
+type Activity interface {
+	Notify(ctx context.Context, message notices.Message) error
 }
 
 // Cursors seal where a page of a list ends.
@@ -64,7 +71,9 @@ type Service struct {
 	Store    Store
 	Pictures Pictures
 	Media    pictures.Delivery
+	Activity Activity
 	Cursors  Cursors
+	Logger   *slog.Logger
 }
 
 // cursorLifetime is longer than anybody turns pages.

@@ -1,4 +1,4 @@
-// Package snstopic tells the subscribers of an SNS topic what has become of pictures.
+// Package snstopic tells the subscribers of SNS topics what has happened.
 package snstopic
 
 import (
@@ -9,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
-
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
 )
 
 // API is what is called of SNS. A [sns.Client] is one.
@@ -18,24 +16,32 @@ type API interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// A Topic is where pictures are announced.
-type Topic struct {
+// A Message is what subscribers get as JSON.
+type Message interface {
+	// Attributes are what filter policies look at. None is empty.
+	Attributes() map[string]string
+}
+
+// A Topic has messages of one type.
+type Topic[M Message] struct {
 	ARN string
 	API API
 }
 
-// Notify publishes finished as JSON, with the attribute prefix.
-func (t *Topic) Notify(ctx context.Context, finished pictures.Finished) error {
-	message, err := json.Marshal(finished)
+// Notify publishes a message, with its attributes.
+func (t *Topic[M]) Notify(ctx context.Context, message M) error {
+	encoded, err := json.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
+	attributes := map[string]types.MessageAttributeValue{}
+	for name, value := range message.Attributes() {
+		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+	}
 	_, err = t.API.Publish(ctx, &sns.PublishInput{
-		TopicArn: &t.ARN,
-		Message:  aws.String(string(message)),
-		MessageAttributes: map[string]types.MessageAttributeValue{
-			"prefix": {DataType: aws.String("String"), StringValue: aws.String(pictures.Prefix(finished.Key))},
-		},
+		TopicArn:          &t.ARN,
+		Message:           aws.String(string(encoded)),
+		MessageAttributes: attributes,
 	})
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)

@@ -296,6 +296,6 @@ func TestBootstrapWithoutItsSecret(t *testing.T) {
 }
 
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN",
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "TOKEN_KEY_ARN",
 		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

@@ -28,7 +28,7 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+	return contract.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, TopicARN: of.TopicARN, Database: of.Database}
 }
 
 const (
@@ -210,6 +210,8 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("a post's pictures are kept, shown, and let go", func(t *testing.T) { checkPictures(t, f) })
 
+	t.Run("a new comment is announced", func(t *testing.T) { checkAnnouncements(t, f, newPost(t, eve), newPost(t, resttest.Subject)) })
+
 	path := newPost(t, resttest.Subject)
 	f.CheckFaults(t,
 		resttest.Request{Route: "GET /posts/{postId}", Path: path},
@@ -225,7 +227,7 @@ func TestBootstrapWithoutItsSecret(t *testing.T) {
 
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
 	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package),
-		"ALLOWED_ORIGINS", "CLIENT_IDS", "CURSOR_KEY_ARN", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+		"ALLOWED_ORIGINS", "CLIENT_IDS", "TOKEN_KEY_ARN", "ORIGINALS_BUCKET", "MEDIA_URL", "TOPIC_ARN", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }
 
 // A picture is an upload of the user's, as a browser leaves it.
@@ -383,6 +385,72 @@ func checkPictures(t *testing.T, f *apitest.Function) {
 		f.Check(t, deletion(post), 204)
 		none(t)
 	})
+	f.CheckOneProcess(t)
+}
+
+// checkAnnouncements has ada comment on a post of eve's, and on her own.
+func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]string) {
+	comment := resttest.Request{Route: "POST /posts/{postId}/comments", Path: eves, Subject: resttest.Subject, Body: `{"body":"True."}`}
+	// announced is what the topic has heard since it was asked the last time.
+	before := len(f.Activity.Messages())
+	announced := func() []awstest.SNSMessage {
+		messages := f.Activity.Messages()[before:]
+		before += len(messages)
+		return messages
+	}
+	want := []awstest.SNSMessage{{Message: `{"recipient":"` + eve + `"}`, Attributes: map[string]string{"event": "comment.created"}}}
+
+	t.Run("to the post's author, without what it says", func(t *testing.T) {
+		f.Check(t, comment, 201)
+		if diff := cmp.Diff(want, announced()); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("unless it is on one's own post", func(t *testing.T) {
+		f.Check(t, resttest.Request{Route: comment.Route, Path: own, Subject: resttest.Subject, Body: comment.Body}, 201)
+		if messages := announced(); len(messages) > 0 {
+			t.Errorf("announced %v", messages)
+		}
+	})
+	t.Run("nor when it is not made, is changed or goes", func(t *testing.T) {
+		path := map[string]string{"postId": eves["postId"], "commentId": resttest.Body[postsapi.Comment](t, f.Check(t, comment, 201), 201).ID.String()}
+		announced()
+		f.Check(t, resttest.Request{Route: comment.Route, Path: eves, Subject: resttest.Subject, Body: `{"body":"<br>"}`}, 400)
+		f.Check(t, resttest.Request{Route: comment.Route, Path: map[string]string{"postId": uuid.NewString()}, Subject: resttest.Subject, Body: comment.Body}, 404)
+		f.Check(t, resttest.Request{Route: "PUT /posts/{postId}/comments/{commentId}", Path: path, Subject: resttest.Subject, Body: comment.Body}, 200)
+		f.Check(t, resttest.Request{Route: "DELETE /posts/{postId}/comments/{commentId}", Path: path, Subject: resttest.Subject}, 204)
+		if messages := announced(); len(messages) > 0 {
+			t.Errorf("announced %v", messages)
+		}
+	})
+	t.Run("again when the request comes again, for the first one may have been cut off", func(t *testing.T) {
+		request := comment
+		request.Headers = map[string]string{"Idempotency-Key": "announced-again"}
+		first, again := f.Check(t, request, 201), f.Check(t, request, 201)
+		if diff := cmp.Diff(append(want, want...), announced()); diff != "" || again.Body != first.Body {
+			t.Errorf("answered %s, was %s\n%s", again.Body, first.Body, diff)
+		}
+	})
+	for name, fault := range map[string]awstest.Fault{
+		"fails":     {Status: 500, Code: "InternalError"},
+		"throttles": {Status: 400, Code: "Throttled"},
+		"denies":    {Status: 403, Code: "AuthorizationError"},
+		"is gone":   {Status: 404, Code: "NotFound"},
+		"is silent": {Silent: true},
+	} {
+		t.Run("or is made all the same while the topic "+name, func(t *testing.T) {
+			f.Activity.SetFault(fault)
+			defer f.Activity.SetFault(awstest.Fault{})
+			began := time.Now()
+			f.Check(t, comment, 201)
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("the client waited %s", took)
+			}
+			if messages := announced(); len(messages) > 0 {
+				t.Errorf("announced %v", messages)
+			}
+		})
+	}
 	f.CheckOneProcess(t)
 }
 

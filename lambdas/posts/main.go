@@ -12,12 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/notices"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/snstopic"
 	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
@@ -44,8 +47,10 @@ func main() {
 			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
 			Logger: logger,
 		},
-		Media:   settings.Media,
-		Cursors: token.NewSealer(settings.Tokens, secrets, time.Now),
+		Media:    settings.Media,
+		Activity: &snstopic.Topic[notices.Message]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
+		Cursors:  token.NewSealer(settings.Tokens, secrets, time.Now),
+		Logger:   logger,
 	}
 	lambda.Start(rest.NewHandler(postsapi.Routes, service, settings.API, logger).Handle)
 }

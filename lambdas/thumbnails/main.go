@@ -20,6 +20,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/deadletter"
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/snstopic"
 	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
@@ -51,7 +52,7 @@ func main() {
 	follower := &thumbnails.Follower{
 		Originals:  &s3store.Originals{API: objects},
 		Thumbnails: &s3store.Thumbnails{Bucket: settings.ThumbnailBucket, API: objects},
-		Notifier:   &snstopic.Topic{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
+		Notifier:   &snstopic.Topic[pictures.Finished]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
 		Widths:     settings.Widths,
 		Limits:     imaging.Limits{Bytes: settings.MaxBytes, Pixels: settings.MaxPixels},
 		Make:       imaging.Thumbnails,
