@@ -82,7 +82,6 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 	l.Identity = awsses.NewEmailIdentity(this, jsii.String("Identity"), &awsses.EmailIdentityProps{
 		Identity:           identity,
 		ConfigurationSet:   l.ConfigurationSet, // also of mails that name none
-		DkimSigning:        jsii.Bool(true),
 		FeedbackForwarding: jsii.Bool(false), // the topic is told; nobody need read the sender's mail
 	})
 	l.welcome(this)
@@ -222,7 +221,7 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 		}},
 		BatchSize:                      jsii.Number(25),
 		MaximumBatchingWindowInSeconds: jsii.Number(1),
-		ParallelizationFactor:          jsii.Number(2), // so much more than one mail at a time that SES's rate is not met soon
+		ParallelizationFactor:          jsii.Number(2), // batches of a shard at a time, each of other addresses
 		// A batch that fails as a whole, out of memory say, is tried in halves; of all others, the function says where to go on.
 		BisectBatchOnFunctionError: jsii.Bool(true),
 		FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
