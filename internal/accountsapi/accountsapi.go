@@ -8,23 +8,31 @@ import (
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/changes"
+	"github.com/ashlar-cdk/ashlar/internal/links"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/profile"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 )
 
-// Routes are those of the profile, of sync, and of the account's end.
+// Routes are those of the profile, of sync, of the account's end, and of the links in mails to users: package links makes
+// them, and knows their path.
 var Routes = rest.Table[*Service]{
 	rest.Handle("GET", "/profile", rest.SignedIn, "Read one's profile", (*Service).getProfile),
 	rest.Handle("PUT", "/profile", rest.SignedIn, "Create or replace one's profile", (*Service).putProfile),
 	rest.Handle("GET", "/user/sync", rest.SignedIn, "Ask what has changed of one's own", (*Service).sync),
 	rest.Handle("DELETE", "/user", rest.SignedIn, "Delete one's account and all that one has written, for good", (*Service).deleteUser),
+	rest.HandlePage("GET", "/comment-mails/{token}", "Ask a mail's reader whether to get no more mails about comments", (*Service).askToEndCommentMails),
+	rest.HandlePage("POST", "/comment-mails/{token}", "Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058)", (*Service).endCommentMails),
 }
 
 // Profiles is where profiles are kept.
 type Profiles interface {
 	Get(ctx context.Context, subject string) (profile.Profile, error)
-	Put(ctx context.Context, p profile.Profile) (profile.Profile, error)
+	// Put leaves the mails about comments as they are when commentMails is nil; in a new profile they are on.
+	Put(ctx context.Context, p profile.Profile, commentMails *bool) (profile.Profile, error)
+
+	// SetCommentMails says whether the user wants to be told of comments by mail.
+	SetCommentMails(ctx context.Context, subject string, on bool) error
 }
 
 // Changes is where one learns what has changed.
@@ -64,6 +72,7 @@ type Service struct {
 	Users    Users
 	Media    pictures.Delivery
 	Cursors  Cursors
+	Links    *links.Links // opens those of mails
 }
 
 // Refuse says what the client is told about the domain's errors.

@@ -146,7 +146,7 @@ func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 	var err error
 	switch draw("kind of write", 16) {
 	case 0, 1, 2:
-		_, err = s.profiles.Put(t.Context(), profile.Profile{Subject: user, DisplayName: text})
+		_, err = s.profiles.Put(t.Context(), profile.Profile{Subject: user, DisplayName: text}, nil)
 	case 3:
 		err = s.profiles.Create(t.Context(), profile.Profile{Subject: user, DisplayName: text})
 	case 4, 5, 6:

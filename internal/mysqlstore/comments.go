@@ -13,7 +13,7 @@ import (
 )
 
 // CreateComment makes a comment on a post, unless there is one on it of this author and idempotency key, which is
-// returned as it is. An empty key is none. The author must have a profile, or gets [posts.ErrNoProfile]. A post whose
+// returned as it is. An empty key is none. The author of the post has a notice of it, if that is somebody else. The author must have a profile, or gets [posts.ErrNoProfile]. A post whose
 // author has deleted the account is not found any more.
 func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.NewComment, error) {
 	id := uuid.Must(uuid.NewV7()) // fails only without a source of random numbers
@@ -53,6 +53,11 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 			postID[:], id[:], author, orNull(idempotencyKey), body)
 		if err != nil {
 			return err
+		}
+		if created.Recipient != "" {
+			if err := addNotice(ctx, tx, accounts, created.Recipient, postID, id); err != nil {
+				return err
+			}
 		}
 		if err := accounts.record(ctx, tx, author, changes.Comment, id); err != nil {
 			return err

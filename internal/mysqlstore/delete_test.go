@@ -77,7 +77,8 @@ func fill(t *testing.T, s *stores) {
 // checkGone wants nothing to be left of a user but the mark, and the others' content to be right.
 func checkGone(t *testing.T, s *stores, subject string, others ...*client) {
 	t.Helper()
-	for table, column := range map[string]string{"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject"} {
+	for table, column := range map[string]string{"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject",
+		"comment_notices": "recipient", "digests": "recipient"} {
 		if n := s.count(t, table, column+" = ?", subject); n != 0 {
 			t.Errorf("%d rows of the user are left in %s", n, table)
 		}
@@ -99,14 +100,15 @@ func checkGone(t *testing.T, s *stores, subject string, others ...*client) {
 func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment uuid.UUID) {
 	t.Helper()
 	_, get := s.profiles.Get(t.Context(), subject)
-	_, put := s.profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Back"})
+	_, put := s.profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Back"}, nil)
 	create := s.profiles.Create(t.Context(), profile.Profile{Subject: subject, DisplayName: "Back"})
 	_, since := newClient(subject).sync(t, s.changes, 1)
 	_, createPost := s.posts.Create(t.Context(), subject, "", draft)
 	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
 	_, created := s.posts.Created(t.Context(), subject, "key")
 	_, promote := s.pictures.Promote(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
-	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote} {
+	mails := s.profiles.SetCommentMails(t.Context(), subject, true)
+	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote, mails} {
 		if !errors.Is(err, account.ErrDeleted) {
 			t.Errorf("%d: got %v, want ErrDeleted", i, err)
 		}
@@ -299,7 +301,7 @@ func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
 	}
 	writes := map[string]func(*stores) error{
 		"put profile": func(s *stores) error {
-			_, err := s.profiles.Put(t.Context(), profile.Profile{Subject: "ada"})
+			_, err := s.profiles.Put(t.Context(), profile.Profile{Subject: "ada"}, nil)
 			return err
 		},
 		"create profile": func(s *stores) error { return s.profiles.Create(t.Context(), profile.Profile{Subject: "ada"}) },
@@ -364,7 +366,7 @@ func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
 			case 2, 3:
 				_, err = s.posts.CreateComment(t.Context(), "ada", "", bobs.ID, "x")
 			case 4:
-				_, err = s.profiles.Put(t.Context(), profile.Profile{Subject: "ada", DisplayName: "Still here"})
+				_, err = s.profiles.Put(t.Context(), profile.Profile{Subject: "ada", DisplayName: "Still here"}, nil)
 			case 5: // bob and cy on a post of ada's, while there is one
 				var newest []posts.Post
 				if newest, err = s.posts.List(t.Context(), uuid.Nil, 1); err == nil && newest[0].Author == "ada" {

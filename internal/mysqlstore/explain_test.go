@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/notices"
 )
 
 // Sizes of the tables that statements are explained on. They are large enough that a scan would not pay.
@@ -20,6 +21,7 @@ const (
 	manyPosts    = 20_000
 	manyComments = 40_000 // half of them on one post, the others one a post
 	manyChanges  = 40_000 // half of them one user's
+	manyNotices  = 20_000 // one a post; one in five hundred is user-1's
 	manyPictures = 20_000 // one a post; but one in a thousand is leaving, and one is being copied
 
 	sharing = mysqlstore.Batch + 1 // the most changes that one transaction makes, which have one version
@@ -78,6 +80,11 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"pictures of other posts":     {mysqlstore.LockElsewhere + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
 		"pictures out of a post":      {mysqlstore.RemovePictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
 		"pictures become kept":        {mysqlstore.MarkKept + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"notices, counted":            {mysqlstore.CountNotices, []any{"user-1"}, "PRIMARY"},
+		"notices, told":               {mysqlstore.ListNotices, []any{"user-1", notices.MaxComments}, "PRIMARY"},
+		"notices, told of many":       {mysqlstore.ListNotices, []any{"user-0", notices.MaxComments}, "PRIMARY"},
+		"notices, taken out":          {mysqlstore.DeleteNotices, []any{"user-1", 100}, "PRIMARY"},
+		"notices, overdue":            {mysqlstore.ListOverdue, []any{10 * 60 * 1e6, limit}, "comment_notices_by_age"},
 		"pictures begin to leave":     {mysqlstore.MarkLeaving + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +195,7 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		query(t, conn, "ANALYZE TABLE "+table)
 	}
 	now, body := "2026-11-01", strings.Repeat("stone ", 20)
-	insert("profiles", manyUsers, func(i int) []any { return []any{author(i), "Name", "", "", now, now} })
+	insert("profiles", manyUsers, func(i int) []any { return []any{author(i), "Name", "", "", now, now, true} })
 	insert("posts", manyPosts, func(i int) []any {
 		return []any{numbered(i), author(i), fmt.Sprint("key-", i), "Title", body, 0, now, now}
 	})
@@ -198,6 +205,13 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 			post = i - manyComments/2
 		}
 		return []any{numbered(post), numbered(i), author(i), fmt.Sprint("key-", i), body, now, now}
+	})
+	insert("comment_notices", manyNotices, func(i int) []any {
+		recipient := author(2 * i)
+		if i%500 == 0 {
+			recipient = "user-1"
+		}
+		return []any{recipient, i, numbered(i), numbered(manyComments/2 + i), now}
 	})
 	insert("changes", manyChanges, func(i int) []any {
 		switch {

@@ -34,4 +34,8 @@ const (
 	RemovePictures       = removePictures
 	MarkKept             = markKept
 	MarkLeaving          = markLeaving
+	CountNotices         = countNotices
+	ListNotices          = listNotices
+	DeleteNotices        = deleteNotices
+	ListOverdue          = listOverdue
 )

@@ -38,8 +38,9 @@ func (s *Profiles) Get(ctx context.Context, subject string) (profile.Profile, er
 }
 
 // Put makes p the profile of its subject and returns it with its times, which are the database's: a new profile is
-// created now, one that there was keeps its creation. p must be valid.
-func (s *Profiles) Put(ctx context.Context, p profile.Profile) (profile.Profile, error) {
+// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentMails is commentMails; when that
+// is nil it stays as it is, and is true in a new profile.
+func (s *Profiles) Put(ctx context.Context, p profile.Profile, commentMails *bool) (profile.Profile, error) {
 	var stored profile.Profile
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		accounts, err := lockAccounts(ctx, tx, p.Subject)
@@ -51,8 +52,9 @@ func (s *Profiles) Put(ctx context.Context, p profile.Profile) (profile.Profile,
 		}
 		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks the row alias in its place.
 		_, err = tx.ExecContext(ctx, insertProfile+`
-			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?, updated_at = UTC_TIMESTAMP(6)`,
-			p.Subject, p.DisplayName, p.Bio, p.Language, p.DisplayName, p.Bio, p.Language)
+			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?, comment_mails = COALESCE(?, comment_mails),
+				updated_at = UTC_TIMESTAMP(6)`,
+			p.Subject, p.DisplayName, p.Bio, p.Language, commentMails, p.DisplayName, p.Bio, p.Language, commentMails)
 		if err != nil {
 			return err
 		}
@@ -68,7 +70,8 @@ func (s *Profiles) Put(ctx context.Context, p profile.Profile) (profile.Profile,
 	return stored, nil
 }
 
-// Create makes p the profile of its subject, unless there is one, which stays as it is. p must be valid.
+// Create makes p the profile of its subject, unless there is one, which stays as it is. p must be valid. Comments are told
+// by mail.
 func (s *Profiles) Create(ctx context.Context, p profile.Profile) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		accounts, err := lockAccounts(ctx, tx, p.Subject)
@@ -82,7 +85,7 @@ func (s *Profiles) Create(ctx context.Context, p profile.Profile) error {
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, insertProfile, p.Subject, p.DisplayName, p.Bio, p.Language); err != nil {
+		if _, err := tx.ExecContext(ctx, insertProfile, p.Subject, p.DisplayName, p.Bio, p.Language, nil); err != nil {
 			return err
 		}
 		return accounts.record(ctx, tx, p.Subject, changes.Profile, uuid.Nil)
@@ -90,18 +93,42 @@ func (s *Profiles) Create(ctx context.Context, p profile.Profile) error {
 	return failed("create profile", err)
 }
 
+// SetCommentMails says whether comments on the user's posts are told by mail. It fails with [profile.ErrNotFound] when the
+// user has no profile.
+func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool) error {
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		accounts, err := lockAccounts(ctx, tx, subject)
+		if err != nil {
+			return err
+		}
+		if err := accounts.refuseDeleted(subject); err != nil {
+			return err
+		}
+		p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, subject))
+		if err != nil || p.CommentMails == on {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE profiles SET comment_mails = ?, updated_at = UTC_TIMESTAMP(6) WHERE subject = ?", on, subject)
+		if err != nil {
+			return err
+		}
+		return accounts.record(ctx, tx, subject, changes.Profile, uuid.Nil)
+	})
+	return failed("set comment mails", orNotFound(err, profile.ErrNotFound))
+}
+
 const (
 	selectProfile = `
-		SELECT subject, display_name, bio, language, created_at, updated_at
+		SELECT subject, display_name, bio, language, comment_mails, created_at, updated_at
 		FROM profiles WHERE subject = ?`
 
 	insertProfile = `
-		INSERT INTO profiles (subject, display_name, bio, language, created_at, updated_at)
-		VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`
+		INSERT INTO profiles (subject, display_name, bio, language, comment_mails, created_at, updated_at)
+		VALUES (?, ?, ?, ?, COALESCE(?, TRUE), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`
 )
 
 func scanProfile(from row) (profile.Profile, error) {
 	var p profile.Profile
-	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CreatedAt, &p.UpdatedAt)
+	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentMails, &p.CreatedAt, &p.UpdatedAt)
 	return p, err
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-var ada = profile.Profile{Subject: "s-1", DisplayName: "Ada 🪨", Bio: "First.\n", Language: "en-GB"}
+var ada = profile.Profile{Subject: "s-1", DisplayName: "Ada 🪨", Bio: "First.\n", Language: "en-GB", CommentMails: true}
 
 var ignoreTimes = cmpopts.IgnoreFields(profile.Profile{}, "CreatedAt", "UpdatedAt")
 
@@ -42,7 +42,7 @@ func storeIn(t *testing.T, database *mysqltest.Database) *mysqlstore.Profiles {
 
 func put(t *testing.T, store *mysqlstore.Profiles, p profile.Profile) profile.Profile {
 	t.Helper()
-	stored, err := store.Put(t.Context(), p)
+	stored, err := store.Put(t.Context(), p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +71,67 @@ func TestGetReturnsWhatWasPut(t *testing.T) {
 func TestPutAgainKeepsTheCreation(t *testing.T) {
 	store, _, _ := start(t)
 	first := put(t, store, ada)
-	changed := profile.Profile{Subject: ada.Subject, DisplayName: "Ada the Second", Bio: "", Language: ""}
+	changed := profile.Profile{Subject: ada.Subject, DisplayName: "Ada the Second", Bio: "", Language: "", CommentMails: true}
 	second := put(t, store, changed)
 	if diff := cmp.Diff(changed, second, ignoreTimes); diff != "" {
 		t.Error(diff)
 	}
 	if !second.CreatedAt.Equal(first.CreatedAt) || !second.UpdatedAt.After(first.UpdatedAt) {
 		t.Errorf("created %s then %s, updated %s then %s", first.CreatedAt, second.CreatedAt, first.UpdatedAt, second.UpdatedAt)
+	}
+}
+
+func TestMailsAboutCommentsAreWantedUntilTheUserSaysOtherwise(t *testing.T) {
+	s := open(t)
+	wanted := func(commentMails *bool) bool {
+		t.Helper()
+		stored := must(s.profiles.Put(t.Context(), ada, commentMails))(t)
+		if got := must(s.profiles.Get(t.Context(), ada.Subject))(t); got != stored {
+			t.Errorf("stored %+v, got %+v", stored, got)
+		}
+		return stored.CommentMails
+	}
+	on, off := true, false
+	for i, step := range []struct {
+		put  *bool
+		want bool
+	}{{nil, true}, {&off, false}, {nil, false}, {&on, true}, {nil, true}, {&off, false}, {&off, false}} {
+		if got := wanted(step.put); got != step.want {
+			t.Errorf("%d: wanted %t, want %t", i, got, step.want)
+		}
+	}
+	must(s.profiles.Put(t.Context(), profile.Profile{Subject: "s-2", DisplayName: "Off from the first"}, &off))(t)
+	ok(t, s.profiles.Create(t.Context(), profile.Profile{Subject: "s-3", DisplayName: "By the sign-up"}))
+	for subject, want := range map[string]bool{"s-2": false, "s-3": true} {
+		if got := must(s.profiles.Get(t.Context(), subject))(t); got.CommentMails != want {
+			t.Errorf("%s: wanted %t, want %t", subject, got.CommentMails, want)
+		}
+	}
+}
+
+func TestMailsAboutCommentsAreTurnedOffAndOnByThemselves(t *testing.T) {
+	s := open(t)
+	first := put(t, s.profiles, ada)
+	phone := newClient(ada.Subject)
+	ok(t, phone.syncToTheEnd(t, s.changes, 10))
+	for _, on := range []bool{false, false, true, true} {
+		ok(t, s.profiles.SetCommentMails(t.Context(), ada.Subject, on))
+		got := must(s.profiles.Get(t.Context(), ada.Subject))(t)
+		want := ada
+		want.CommentMails = on
+		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" || !got.CreatedAt.Equal(first.CreatedAt) {
+			t.Errorf("created %s, was %s\n%s", got.CreatedAt, first.CreatedAt, diff)
+		}
+		ok(t, phone.syncToTheEnd(t, s.changes, 10))
+		if diff := phone.check(t, s); diff != "" {
+			t.Errorf("another device of the user's (-tables +client):\n%s", diff)
+		}
+	}
+	if err := s.profiles.SetCommentMails(t.Context(), "nobody", false); !errors.Is(err, profile.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	if n := s.count(t, "profiles", "subject = 'nobody'"); n != 0 {
+		t.Error("nobody has a profile now")
 	}
 }
 
@@ -180,7 +234,7 @@ func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 			defer cancel()
 			began := time.Now()
 			_, getErr := store.Get(ctx, ada.Subject)
-			_, putErr := store.Put(ctx, ada)
+			_, putErr := store.Put(ctx, ada, nil)
 			if took := time.Since(began); took > 2*time.Second {
 				t.Errorf("took %s past a deadline of 1s", took)
 			}
@@ -201,7 +255,7 @@ func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, getErr := store.Get(t.Context(), ada.Subject)
-	_, putErr := store.Put(t.Context(), ada)
+	_, putErr := store.Put(t.Context(), ada, nil)
 	for _, err := range []error{getErr, putErr} {
 		if err == nil || errors.Is(err, profile.ErrNotFound) || errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), "1146") {
 			t.Errorf("got %v, want MySQL's 1146", err)
@@ -215,10 +269,11 @@ func TestAnyValidProfileFits(t *testing.T) {
 	line := rapid.Rune() // Validate filters control characters
 	valid := rapid.Custom(func(t *rapid.T) profile.Profile {
 		return profile.Profile{
-			Subject:     rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "subject"),
-			DisplayName: rapid.StringOfN(line, 1, profile.MaxDisplayName, -1).Draw(t, "display name"),
-			Bio:         rapid.StringOfN(rapid.OneOf(line, rapid.SampledFrom([]rune("\n\t 🪨"))), 0, profile.MaxBio, -1).Draw(t, "bio"),
-			Language:    rapid.StringMatching(`([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,2})?`).Draw(t, "language"),
+			Subject:      rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "subject"),
+			DisplayName:  rapid.StringOfN(line, 1, profile.MaxDisplayName, -1).Draw(t, "display name"),
+			Bio:          rapid.StringOfN(rapid.OneOf(line, rapid.SampledFrom([]rune("\n\t 🪨"))), 0, profile.MaxBio, -1).Draw(t, "bio"),
+			Language:     rapid.StringMatching(`([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,2})?`).Draw(t, "language"),
+			CommentMails: true,
 		}
 	}).Filter(func(p profile.Profile) bool { return p.Validate() == nil })
 	rapid.Check(t, func(r *rapid.T) {
@@ -237,10 +292,11 @@ func TestAnyValidProfileFits(t *testing.T) {
 func TestTheLongestProfileFits(t *testing.T) {
 	store, _, _ := start(t)
 	longest := profile.Profile{
-		Subject:     strings.Repeat("~", account.MaxName),
-		DisplayName: strings.Repeat("🪨", profile.MaxDisplayName),
-		Bio:         strings.Repeat("🪨", profile.MaxBio),
-		Language:    "en" + strings.Repeat("-abcdefg", 4) + "a",
+		Subject:      strings.Repeat("~", account.MaxName),
+		DisplayName:  strings.Repeat("🪨", profile.MaxDisplayName),
+		Bio:          strings.Repeat("🪨", profile.MaxBio),
+		CommentMails: true,
+		Language:     "en" + strings.Repeat("-abcdefg", 4) + "a",
 	}
 	if err := longest.Validate(); err != nil || len(longest.Language) > profile.MaxLanguage {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ type stores struct {
 	changes  *mysqlstore.Changes
 	accounts *mysqlstore.Accounts
 	pictures *mysqlstore.Pictures
+	notices  *mysqlstore.Notices
 }
 
 // open returns empty stores.
@@ -57,6 +58,7 @@ func (s *stores) use(databases *mysqlconn.Databases) {
 	s.changes = mysqlstore.NewChanges(databases)
 	s.accounts = mysqlstore.NewAccounts(databases)
 	s.pictures = mysqlstore.NewPictures(databases)
+	s.notices = mysqlstore.NewNotices(databases)
 }
 
 func migrate(t testing.TB, databases *mysqlconn.Databases) {
@@ -70,7 +72,7 @@ func migrate(t testing.TB, databases *mysqlconn.Databases) {
 func (s *stores) signUp(t testing.TB, subjects ...string) {
 	t.Helper()
 	for _, subject := range subjects {
-		must(s.profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: nameOf(subject)}))(t)
+		must(s.profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: nameOf(subject)}, nil))(t)
 	}
 }
 
@@ -176,9 +178,9 @@ func (s *stores) content(t testing.TB, subject string) content {
 		}
 		ok(t, rows.Err())
 	}
-	scan("SELECT subject, display_name, bio, language FROM profiles WHERE subject = ?", func(row func(...any) error) error {
+	scan("SELECT subject, display_name, bio, language, comment_mails FROM profiles WHERE subject = ?", func(row func(...any) error) error {
 		var p profile.Profile
-		err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language)
+		err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentMails)
 		found.Profile = append(found.Profile, p)
 		return err
 	})
@@ -256,7 +258,7 @@ func (c *client) content() content {
 		switch change.Kind {
 		case changes.Profile:
 			p := *change.Profile
-			kept.Profile = append(kept.Profile, profile.Profile{Subject: p.Subject, DisplayName: p.DisplayName, Bio: p.Bio, Language: p.Language})
+			kept.Profile = append(kept.Profile, profile.Profile{Subject: p.Subject, DisplayName: p.DisplayName, Bio: p.Bio, Language: p.Language, CommentMails: p.CommentMails})
 		case changes.Post:
 			p := *change.Post
 			kept.Posts = append(kept.Posts, posts.Post{ID: p.ID, Author: p.Author, AuthorName: p.AuthorName, Title: p.Title, Body: p.Body, CommentCount: p.CommentCount})

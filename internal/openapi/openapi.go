@@ -5,6 +5,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 )
 
@@ -14,5 +15,6 @@ func Document() []byte {
 	rest.Add(document, accountsapi.Routes)
 	rest.Add(document, postsapi.Routes)
 	rest.Add(document, uploadsapi.Routes)
+	rest.Add(document, subscriptionsapi.Routes)
 	return document.JSON()
 }

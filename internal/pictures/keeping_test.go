@@ -59,7 +59,7 @@ func newWorld(t testing.TB) *world {
 	ok(t, err)
 	w.s3.Bucket(t, originals)
 	for _, subject := range []string{"ada", "eve"} {
-		_, err := mysqlstore.NewProfiles(databases).Put(t.Context(), profile.Profile{Subject: subject, DisplayName: subject})
+		_, err := mysqlstore.NewProfiles(databases).Put(t.Context(), profile.Profile{Subject: subject, DisplayName: subject}, nil)
 		ok(t, err)
 	}
 	w.author = w.newAuthor(t)

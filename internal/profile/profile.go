@@ -3,7 +3,6 @@ package profile
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/account"
@@ -14,7 +13,7 @@ import (
 const (
 	MaxDisplayName = 80
 	MaxBio         = 500
-	MaxLanguage    = 35 // RFC 5646 asks that this much be kept
+	MaxLanguage    = validate.MaxLanguageTag
 )
 
 // ErrNotFound says that the subject has no profile yet.
@@ -22,12 +21,13 @@ var ErrNotFound = errors.New("profile not found")
 
 // A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
 type Profile struct {
-	Subject     string // the user's sub in the sign-in's tokens, never shown to others
-	DisplayName string // required, one line
-	Bio         string // may be empty; the only control characters are line feeds and tabs
-	Language    string // a BCP 47 tag such as de or pt-BR; empty when the user has not chosen
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	Subject      string // the user's sub in the sign-in's tokens, never shown to others
+	DisplayName  string // required, one line
+	Bio          string // may be empty; the only control characters are line feeds and tabs
+	Language     string // a BCP 47 tag such as de or pt-BR; empty when the user has not chosen
+	CommentMails bool   // whether comments on the user's posts are told by mail
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 // Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.
@@ -37,27 +37,6 @@ func (p Profile) Validate() error {
 	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName), validate.NoControl(p.DisplayName, ""),
 		validate.NotBlank(p.DisplayName), validate.AtMost(p.DisplayName, MaxDisplayName))
 	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"), validate.AtMost(p.Bio, MaxBio))
-	invalid.Check("language", notLanguageTag(p.Language), validate.AtMost(p.Language, MaxLanguage))
+	invalid.Check("language", validate.LanguageTag(p.Language))
 	return invalid.OrNil()
-}
-
-// notLanguageTag holds s against the outline of a tag only: which subtags exist is a list that grows every year.
-func notLanguageTag(s string) string {
-	if s == "" {
-		return ""
-	}
-	const remedy = "is not a BCP 47 language tag such as en or pt-BR"
-	for i, subtag := range strings.Split(s, "-") {
-		if len(subtag) == 0 || len(subtag) > 8 || (i == 0 && len(subtag) < 2) {
-			return remedy
-		}
-		for _, r := range subtag {
-			letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-			digit := r >= '0' && r <= '9'
-			if !letter && (i == 0 || !digit) {
-				return remedy
-			}
-		}
-	}
-	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/account"
 	"github.com/ashlar-cdk/ashlar/internal/deadline"
+	"github.com/ashlar-cdk/ashlar/internal/links"
+	"github.com/ashlar-cdk/ashlar/internal/page"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/internal/validate"
@@ -42,6 +45,8 @@ type Handler[S Service] struct {
 
 type served struct {
 	access Access
+	page   bool // answers people
+	body   bool // takes a body
 	handle func(huma.Context)
 }
 
@@ -54,7 +59,12 @@ func NewHandler[S Service](table Table[S], service S, settings Settings, logger 
 		if h.methods[operation.Path] == nil {
 			h.methods[operation.Path] = map[string]served{}
 		}
-		h.methods[operation.Path][operation.Method] = served{access: table[i].access, handle: registered.handlers[i]}
+		h.methods[operation.Path][operation.Method] = served{
+			access: table[i].access,
+			page:   table[i].page,
+			body:   operation.RequestBody != nil,
+			handle: registered.handlers[i],
+		}
 	}
 	return h
 }
@@ -79,6 +89,11 @@ func (h *Handler[S]) Handle(ctx context.Context, request events.APIGatewayProxyR
 			response.Headers[name] = value
 		}
 		response.StatusCode = refused.status
+		if h.methods[request.Resource][request.HTTPMethod].page {
+			maps.Copy(response.Headers, page.Headers())
+			response.Body = page.Failure(refused.Code).In(page.Preferred(header(request, "Accept-Language"))).HTML()
+			return response, nil
+		}
 		response.Headers["Content-Type"] = contentType
 		response.Body = encode(ErrorBody{Content: refused})
 		return response, nil
@@ -110,9 +125,11 @@ func (h *Handler[S]) serve(ctx context.Context, request events.APIGatewayProxyRe
 		}
 		ctx = context.WithValue(ctx, callerKey{}, claims)
 	}
-	body, err := bodyOf(request)
-	if err != nil {
-		return nil, err
+	var body []byte
+	if route.body {
+		if body, err = bodyOf(request); err != nil {
+			return nil, err
+		}
 	}
 	answer = &exchange{ctx: ctx, request: request, body: body, responseHeader: map[string]string{}}
 	route.handle(answer)
@@ -156,6 +173,10 @@ func (h *Handler[S]) refuse(err error) *Error {
 	switch {
 	case errors.Is(err, account.ErrDeleted):
 		return NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
+	case errors.Is(err, links.ErrForged):
+		return NewError(http.StatusBadRequest, "invalid_link", "The token is not that of a link in one of our mails; take all of it.")
+	case errors.Is(err, links.ErrExpired):
+		return NewError(http.StatusGone, "expired_link", "The link is too old; take that of a newer mail.")
 	case errors.Is(err, token.ErrForged):
 		return NewError(http.StatusBadRequest, "invalid_cursor", "This list did not give out the cursor; begin again without one.")
 	case errors.Is(err, token.ErrExpired):

@@ -1,14 +1,20 @@
 // Package rest serves a table of routes to API Gateway. A route is declared once, with its method, its path, who may call
 // it, and its handler, whose parameter and result are the request and the response. From the table come the function's
 // routing and its checks, what the gateway has to know to refuse a bad request by itself, and the OpenAPI document.
+//
+// Programs are answered in JSON. A route that people come to by a link in a mail is answered by pages.
 package rest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ashlar-cdk/ashlar/internal/page"
 )
 
 // Access says who may call a route.
@@ -39,6 +45,7 @@ type Service interface {
 type Route[S Service] struct {
 	operation huma.Operation
 	access    Access
+	page      bool // answers people
 	register  func(api huma.API, operation huma.Operation, service S)
 }
 
@@ -55,13 +62,7 @@ func Handle[S Service, In, Out any](method, path string, access Access, summary 
 		panic(fmt.Errorf("rest: %s %s: the access is %q, want Public or SignedIn", method, path, access))
 	}
 	var none *Out
-	operation := huma.Operation{
-		OperationID:  huma.GenerateOperationID(method, path, none),
-		Method:       method,
-		Path:         path,
-		Summary:      summary,
-		MaxBodyBytes: -1, // the handler has looked at the length
-	}
+	operation := newOperation(method, path, summary, none)
 	if method == http.MethodPost {
 		operation.DefaultStatus = http.StatusCreated
 	}
@@ -76,6 +77,48 @@ func Handle[S Service, In, Out any](method, path string, access Access, summary 
 				return handle(service, ctx, in)
 			})
 		},
+	}
+}
+
+// HandlePage declares a route that anybody comes to by a link in a mail: a GET that shows what the link is for, which
+// programs that look for malware open as well, and a POST that does it. handle takes a struct as that of [Handle] does, but
+// without a Body: whatever is sent as a body is ignored. So a POST may come from the page's button, and from a mail program,
+// which sends List-Unsubscribe=One-Click and neither cookies nor its origin (RFC 8058).
+//
+// What goes wrong is answered by a page, too.
+func HandlePage[S Service, In any](method, path, summary string, handle func(S, context.Context, *In) (page.Page, error)) Route[S] {
+	var none *page.Page
+	return Route[S]{
+		operation: newOperation(method, path, summary, none),
+		access:    Public,
+		page:      true,
+		register: func(api huma.API, operation huma.Operation, service S) {
+			html := map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}
+			operation.Responses = map[string]*huma.Response{
+				"200":     {Description: "A page", Content: html},
+				"default": {Description: "A page that says what is wrong", Content: html},
+			}
+			huma.Register(api, operation, func(ctx context.Context, in *In) (*huma.StreamResponse, error) {
+				shown, err := handle(service, ctx, in)
+				return &huma.StreamResponse{Body: func(answer huma.Context) {
+					answer.SetStatus(cmp.Or(shown.Status, http.StatusOK))
+					for name, value := range page.Headers() {
+						answer.SetHeader(name, value)
+					}
+					_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // a buffer
+				}}, err
+			})
+		},
+	}
+}
+
+func newOperation(method, path, summary string, response any) huma.Operation {
+	return huma.Operation{
+		OperationID:  huma.GenerateOperationID(method, path, response),
+		Method:       method,
+		Path:         path,
+		Summary:      summary,
+		MaxBodyBytes: -1, // the handler has looked at the length
 	}
 }
 

@@ -102,3 +102,28 @@ func VisibleASCII(s string) string {
 	}
 	return ""
 }
+
+// MaxLanguageTag is how many characters of a language tag are kept: RFC 5646, 4.4.1, asks for that many.
+const MaxLanguageTag = 35
+
+// LanguageTag wants s to be empty, or a BCP 47 tag such as de or pt-BR. It is held against the outline of one only: which
+// subtags exist is a list that grows every year.
+func LanguageTag(s string) string {
+	if s == "" {
+		return ""
+	}
+	const remedy = "is not a BCP 47 language tag such as en or pt-BR"
+	for i, subtag := range strings.Split(s, "-") {
+		if len(subtag) == 0 || len(subtag) > 8 || (i == 0 && len(subtag) < 2) {
+			return remedy
+		}
+		for _, r := range subtag {
+			letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+			digit := r >= '0' && r <= '9'
+			if !letter && (i == 0 || !digit) {
+				return remedy
+			}
+		}
+	}
+	return AtMost(s, MaxLanguageTag)
+}

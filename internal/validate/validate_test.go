@@ -38,6 +38,7 @@ func TestEachProblemSaysWhatWouldBeRight(t *testing.T) {
 		"has 3 characters; at most 2 are allowed":                 validate.AtMost("🪨ßa", 2),
 		"has the character U+0020; only visible ASCII is allowed": validate.VisibleASCII("a b"),
 		"has the character U+00E9; only visible ASCII is allowed": validate.VisibleASCII("é"),
+		"is not a BCP 47 language tag such as en or pt-BR":        validate.LanguageTag("pt_BR"),
 		"has the character U+007F; only visible ASCII is allowed": validate.VisibleASCII("\x7f"),
 	} {
 		if got != want {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/links"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
@@ -39,6 +40,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
+	tokens := token.NewSealer(settings.Tokens, secrets, time.Now)
 	service := &accountsapi.Service{
 		Profiles: mysqlstore.NewProfiles(databases),
 		Changes:  mysqlstore.NewChanges(databases),
@@ -50,7 +52,8 @@ func main() {
 		},
 		Users:   cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
 		Media:   settings.Media,
-		Cursors: token.NewSealer(settings.Tokens, secrets, time.Now),
+		Cursors: tokens,
+		Links:   &links.Links{Tokens: tokens},
 	}
 	lambda.Start(rest.NewHandler(accountsapi.Routes, service, settings.API, logger).Handle)
 }

@@ -102,7 +102,7 @@ func TestBootstrap(t *testing.T) {
 		if diff := cmp.Diff(first, named(t, subject, "Grace Hopper")); diff != "" {
 			t.Errorf("profile (-before +after):\n%s", diff)
 		}
-		changed, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Amazing Grace"})
+		changed, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Amazing Grace"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestBootstrap(t *testing.T) {
 	resttest.ErrorOf(t, f.Do(t, createPost(resttest.Subject)), 409, "profile_required")
 	profiles := mysqlstore.NewProfiles(f.Database.Open(t))
 	for subject, name := range map[string]string{resttest.Subject: "Ada", eve: "Eve"} {
-		if _, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: name}); err != nil {
+		if _, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: name}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -458,7 +458,7 @@ func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]
 func TestBootstrapKilled(t *testing.T) {
 	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
 	profiles := mysqlstore.NewProfiles(f.Database.Open(t))
-	if _, err := profiles.Put(t.Context(), profile.Profile{Subject: resttest.Subject, DisplayName: "Ada"}); err != nil {
+	if _, err := profiles.Put(t.Context(), profile.Profile{Subject: resttest.Subject, DisplayName: "Ada"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	newest := func(t testing.TB) []postsapi.PostSummary {

@@ -1,0 +1,179 @@
+package mysqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/notices"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// Notices are what authors have not been told of. All is read from the writer, and all times are the database's.
+//
+// A recipient's notices come and go while the account's row is held, by the recipient and by those who comment. So they are
+// committed in the order of their versions, and transactions that delete notices do not meet.
+type Notices struct {
+	databases *mysqlconn.Databases
+}
+
+// NewNotices returns the notices in databases.
+func NewNotices(databases *mysqlconn.Databases) *Notices {
+	return &Notices{databases: databases}
+}
+
+// addNotice is called while the account of the recipient is locked, once in a transaction.
+func addNotice(ctx context.Context, tx *sql.Tx, accounts lockedAccounts, recipient string, postID, commentID uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO comment_notices (recipient, version, post_id, comment_id, created_at)
+		VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6))`,
+		recipient, accounts[recipient].version, postID[:], commentID[:])
+	return err
+}
+
+// Claim returns what the recipient has not been told. Nobody else gets it until the claim is settled or released, or the
+// lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed] while somebody else has it.
+func (s *Notices) Claim(ctx context.Context, recipient string, lease time.Duration) (notices.Claim, error) {
+	claim := notices.Claim{Holder: uuid.New()}
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		deleted, err := holdAccount(ctx, tx, recipient)
+		if err != nil {
+			return err
+		}
+		claim.Digest, err = readDigest(ctx, tx, recipient)
+		if err != nil {
+			return err
+		}
+		claim.Digest.Unwanted = claim.Digest.Unwanted || deleted
+		var other bool
+		err = tx.QueryRowContext(ctx, selectClaim, claim.Holder[:], recipient).Scan(&other)
+		switch {
+		case err == nil && other:
+			return notices.ErrClaimed
+		case err != nil && !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		_, err = tx.ExecContext(ctx, putClaim, recipient, claim.Holder[:], lease.Microseconds(), claim.Holder[:], lease.Microseconds())
+		return err
+	})
+	if err != nil {
+		return notices.Claim{}, failed("claim notices", err)
+	}
+	return claim, nil
+}
+
+// holdAccount holds the row of an account until the end of the transaction, without a new version: there is nothing to sync.
+// It must be the transaction's first statement. Who has no account, has no post that somebody could comment on.
+func holdAccount(ctx context.Context, tx *sql.Tx, subject string) (deleted bool, err error) {
+	var one lockedAccount
+	err = tx.QueryRowContext(ctx, selectAccount+" FOR UPDATE", subject).Scan(&one.version, &one.deleted)
+	return one.deleted, orNotFound(err, notices.ErrNothing)
+}
+
+// readDigest sees one state of the database, as its transaction has not read without a lock before.
+func readDigest(ctx context.Context, tx *sql.Tx, recipient string) (notices.Digest, error) {
+	digest := notices.Digest{Recipient: recipient}
+	if err := tx.QueryRowContext(ctx, countNotices, recipient).Scan(&digest.Count, &digest.Last); err != nil {
+		return digest, err
+	}
+	if digest.Count == 0 {
+		return digest, notices.ErrNothing
+	}
+	p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, recipient))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		digest.Unwanted = true
+	case err != nil:
+		return digest, err
+	default:
+		digest.Language, digest.Unwanted = p.Language, !p.CommentMails
+	}
+	digest.Comments, err = list(ctx, tx, scanNotice, listNotices, recipient, notices.MaxComments)
+	return digest, err
+}
+
+// Settle takes out the notices of a claim, and the claim. It does so too when the claim has run out: the recipient has been
+// told. What has come since the claim stays.
+func (s *Notices) Settle(ctx context.Context, claim notices.Claim) error {
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		if _, err := holdAccount(ctx, tx, claim.Digest.Recipient); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, deleteNotices, claim.Digest.Recipient, claim.Digest.Last); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, deleteClaim, claim.Digest.Recipient, claim.Holder[:])
+		return err
+	})
+	return failed("settle notices", err)
+}
+
+// Release ends a claim whose recipient has not been told. It is no error when the claim has run out.
+func (s *Notices) Release(ctx context.Context, claim notices.Claim) error {
+	err := mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, deleteClaim, claim.Digest.Recipient, claim.Holder[:])
+		return err
+	})
+	return failed("release notices", err)
+}
+
+// Overdue lists recipients who have notices older than age: those of the oldest notices, and not all if there are very many.
+func (s *Notices) Overdue(ctx context.Context, age time.Duration) ([]string, error) {
+	found, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]string, error) {
+		return list(ctx, db, func(from row) (recipient string, err error) {
+			err = from.Scan(&recipient)
+			return recipient, err
+		}, listOverdue, age.Microseconds(), overdueAtOnce)
+	})
+	if err != nil {
+		return nil, failed("list overdue notices", err)
+	}
+	seen := map[string]bool{}
+	var recipients []string
+	for _, recipient := range found {
+		if !seen[recipient] {
+			seen[recipient] = true
+			recipients = append(recipients, recipient)
+		}
+	}
+	return recipients, nil
+}
+
+// overdueAtOnce is how many notices are looked at for their recipients, who cannot be counted without reading all.
+const overdueAtOnce = 1000
+
+const (
+	countNotices = "SELECT COUNT(*), COALESCE(MAX(version), 0) FROM comment_notices WHERE recipient = ?"
+
+	// The joins are outer ones, as those of posts. A notice has its comment, and a comment its post.
+	listNotices = `
+		SELECT c.id, c.post_id, p.title, COALESCE(a.display_name, ''), c.body
+		FROM comment_notices n
+		LEFT JOIN comments c ON c.post_id = n.post_id AND c.id = n.comment_id
+		LEFT JOIN posts p ON p.id = n.post_id
+		LEFT JOIN profiles a ON a.subject = c.author
+		WHERE n.recipient = ? ORDER BY n.version LIMIT ?`
+
+	deleteNotices = "DELETE FROM comment_notices WHERE recipient = ? AND version <= ?"
+	listOverdue   = `
+		SELECT recipient FROM comment_notices
+		WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY created_at LIMIT ?`
+
+	// selectClaim tells whether a claim that has not run out is another's than this one's.
+	selectClaim = "SELECT claim <> ? AND claimed_until > UTC_TIMESTAMP(6) FROM digests WHERE recipient = ?"
+	// putClaim passes its values twice, as [Profiles.Put].
+	putClaim = `
+		INSERT INTO digests (recipient, claim, claimed_until) VALUES (?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)
+		ON DUPLICATE KEY UPDATE claim = ?, claimed_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND`
+	deleteClaim    = "DELETE FROM digests WHERE recipient = ? AND claim = ?"
+	deleteAnyClaim = "DELETE FROM digests WHERE recipient = ?"
+)
+
+func scanNotice(from row) (notices.Comment, error) {
+	var c notices.Comment
+	err := from.Scan(&c.ID, &c.PostID, &c.PostTitle, &c.AuthorName, &c.Body)
+	return c, err
+}
