@@ -17,6 +17,9 @@ var (
 	// ErrNothing says that the recipient has been told of all there is.
 	ErrNothing = errors.New("nothing to tell")
 
+	// ErrNoAddress says that the recipient has no address that mails may go to.
+	ErrNoAddress = errors.New("the recipient has no verified address")
+
 	// ErrClaimed says that somebody else is telling the recipient right now.
 	ErrClaimed = errors.New("somebody else tells this recipient")
 )
@@ -33,6 +36,7 @@ type Digest struct {
 	Language  string // as in the recipient's profile: a BCP 47 tag, or empty
 	Unwanted  bool   // the recipient has turned these mails off, or has no profile, or no account any more
 	Count     int    // how many comments there are: one at least
+	Posts     int    // how many posts they are on
 	Comments  []Comment
 	Last      uint64 // the greatest version of a notice of these comments
 }
