@@ -45,7 +45,7 @@ func (l *MailingList) claim(ctx context.Context, of mailinglist.Key, holder uuid
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}, meetTransactions)
+	}, callOptions)
 	if err == nil {
 		return decode(updated.Attributes)
 	}
@@ -96,7 +96,7 @@ func (l *MailingList) end(ctx context.Context, claim mailinglist.Claim, update s
 		UpdateExpression:          &update,
 		ConditionExpression:       aws.String("Claim = :holder"),
 		ExpressionAttributeValues: all,
-	}, meetTransactions)
+	}, callOptions)
 	if _, refused := refusal(err); refused {
 		return mailinglist.ErrNotFound
 	}
@@ -104,9 +104,10 @@ func (l *MailingList) end(ctx context.Context, claim mailinglist.Claim, update s
 }
 
 // Waiting returns up to limit items whose mail is not sent and which were there before a time, the oldest first: also those
-// that somebody has claimed, and expired ones, which [MailingList.Claim] tells. It is at most seconds behind.
+// that somebody has claimed, but none that had expired at that time, which may stay in the table for days. It is at most
+// seconds behind.
 func (l *MailingList) Waiting(ctx context.Context, before time.Time, limit int) ([]mailinglist.Key, error) {
-	found, err := l.API.Query(ctx, &dynamodb.QueryInput{
+	pages := dynamodb.NewQueryPaginator(l.API, &dynamodb.QueryInput{
 		TableName:              &l.Table,
 		IndexName:              aws.String("Waiting"),
 		KeyConditionExpression: aws.String("Waiting = :waiting AND CreatedAt < :before"),
@@ -115,20 +116,27 @@ func (l *MailingList) Waiting(ctx context.Context, before time.Time, limit int) 
 		},
 		Limit: aws.Int32(int32(limit)), //nolint:gosec // G115: nobody asks for thousands of millions
 	})
-	if err != nil {
-		return nil, awserror.Wrap("list what waits", err)
-	}
-	keys := make([]mailinglist.Key, 0, len(found.Items))
-	for _, attributes := range found.Items {
-		i, err := decode(attributes)
+	var keys []mailinglist.Key
+	for pages.HasMorePages() && len(keys) < limit {
+		page, err := pages.NextPage(ctx, callOptions)
 		if err != nil {
-			return nil, err
+			return nil, awserror.Wrap("list what waits", err)
 		}
-		s, err := i.subscription()
-		if err != nil {
-			return nil, err
+		for _, attributes := range page.Items {
+			i, err := decode(attributes)
+			if err != nil {
+				return nil, err
+			}
+			s, err := i.subscription()
+			if err != nil {
+				return nil, err
+			}
+			// The index does not have ExpiresAt.
+			if s.Kind == mailinglist.Pending && !s.CreatedAt.Add(mailinglist.ConfirmWithin).After(before) {
+				continue
+			}
+			keys = append(keys, s.Key)
 		}
-		keys = append(keys, s.Key)
 	}
-	return keys, nil
+	return keys[:min(len(keys), limit)], nil
 }

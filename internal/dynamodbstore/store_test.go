@@ -430,6 +430,12 @@ func TestTheOldestWaitFirst(t *testing.T) {
 		ok(t, w.Subscribe(t.Context(), s))
 		want = append(want, s.Key)
 	}
+	for i := range 5 {
+		expired := subscription(mailinglist.Pending)
+		expired.Address = fmt.Sprintf("expired%d@example.com", i)
+		expired.CreatedAt = now.Add(-time.Minute - mailinglist.ConfirmWithin)
+		ok(t, w.Subscribe(t.Context(), expired))
+	}
 	ok(t, w.Suppress(t.Context(), "suppressed@example.com", "bounced", now.Add(-time.Hour)))
 	for limit, want := range map[int][]mailinglist.Key{2: want[:2], 100: want[:3]} {
 		got, err := w.Waiting(t.Context(), now.Add(-time.Minute), limit)

@@ -32,7 +32,7 @@ func (l *MailingList) Subscribe(ctx context.Context, s mailinglist.Subscription)
 			Item:                                attributes,
 			ConditionExpression:                 aws.String("attribute_not_exists(Address)"),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}, meetTransactions)
+		}, callOptions)
 		there, refused := refusal(err)
 		if !refused {
 			return wrap("subscribe", err)
@@ -94,7 +94,7 @@ func (l *MailingList) replacePending(ctx context.Context, s mailinglist.Subscrip
 			ConditionExpression:       aws.String("ID = :id"),
 			ExpressionAttributeValues: map[string]types.AttributeValue{":id": text(s.ID.String())},
 		}},
-	}}, meetTransactions)
+	}}, callOptions)
 	if err == nil {
 		return true, nil
 	}
@@ -118,7 +118,7 @@ func (l *MailingList) remove(ctx context.Context, address string, kind mailingli
 		TableName: &l.Table, Key: key(address, kind),
 		ConditionExpression:       aws.String("ID = :id"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":id": text(id)},
-	}, meetTransactions)
+	}, callOptions)
 	if _, refused := refusal(err); refused {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (l *MailingList) remove(ctx context.Context, address string, kind mailingli
 func (l *MailingList) Leave(ctx context.Context, address string) error {
 	// In this order: what is pending cannot become a subscription behind our back.
 	for _, kind := range []mailinglist.Kind{mailinglist.Pending, mailinglist.Subscribed} {
-		if _, err := l.API.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(address, kind)}, meetTransactions); err != nil {
+		if _, err := l.API.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(address, kind)}, callOptions); err != nil {
 			return wrap("leave", err)
 		}
 	}

@@ -18,7 +18,7 @@ func (l *MailingList) Suppress(ctx context.Context, address, reason string, at t
 	suppression["CreatedAt"] = text(at.UTC().Format(layout))
 	_, err := l.API.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &l.Table, Item: suppression, ConditionExpression: aws.String("attribute_not_exists(Address)"),
-	}, meetTransactions)
+	}, callOptions)
 	if _, refused := refusal(err); refused {
 		return nil
 	}
