@@ -3,6 +3,7 @@ package notices_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,10 +81,10 @@ func shown(t testing.TB, document string) (text string, links []string) {
 	}
 	var said strings.Builder
 	for node := range root.Descendants() {
-		switch {
-		case node.Type == html.TextNode:
+		switch node.Type {
+		case html.TextNode:
 			said.WriteString(node.Data + " ")
-		case node.Type == html.ElementNode:
+		case html.ElementNode:
 			for _, attribute := range node.Attr {
 				if attribute.Key == "href" {
 					links = append(links, attribute.Val)
@@ -107,7 +108,7 @@ func shown(t testing.TB, document string) (text string, links []string) {
 
 func TestAMailSaysWhoHasCommentedOnWhatInTheReadersLanguage(t *testing.T) {
 	one := []notices.Comment{on(wall, "A dry wall", "Bob", "<p>True &amp; cut.</p>")}
-	two := append(one, on(arch, "아치", "민수", "<p>첫 번째</p><p>두 번째</p>"), on(wall, "A dry wall", "", "Gone soon"))
+	two := append(slices.Clone(one), on(arch, "아치", "민수", "<p>첫 번째</p><p>두 번째</p>"), on(wall, "A dry wall", "", "Gone soon"))
 	for name, test := range map[string]struct {
 		digest  notices.Digest
 		subject string

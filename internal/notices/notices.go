@@ -17,9 +17,6 @@ var (
 	// ErrNothing says that the recipient has been told of all there is.
 	ErrNothing = errors.New("nothing to tell")
 
-	// ErrNoAddress says that the recipient has no address that mails may go to.
-	ErrNoAddress = errors.New("the recipient has no verified address")
-
 	// ErrClaimed says that somebody else is telling the recipient right now.
 	ErrClaimed = errors.New("somebody else tells this recipient")
 )

@@ -43,7 +43,7 @@ type Store interface {
 
 // Users are those who sign in.
 type Users interface {
-	// Address is where mails to a user go. It fails with [ErrNoAddress].
+	// Address is where mails to a user go. It fails with [email.ErrNoAddress].
 	Address(ctx context.Context, subject string) (email.Address, error)
 }
 
@@ -132,7 +132,7 @@ func (t *Teller) send(ctx context.Context, digest Digest, leased time.Time) erro
 		return nil
 	}
 	to, err := t.Users.Address(ctx, digest.Recipient)
-	if errors.Is(err, ErrNoAddress) {
+	if errors.Is(err, email.ErrNoAddress) {
 		return nil
 	}
 	if err != nil {

@@ -316,7 +316,7 @@ func (p *process) Overdue(ctx context.Context, age time.Duration) (recipients []
 func (p *process) Address(ctx context.Context, subject string) (address email.Address, err error) {
 	err = p.call(ctx, "Address", func() error {
 		if p.world.unwilling[subject] == "without address" {
-			return notices.ErrNoAddress
+			return email.ErrNoAddress
 		}
 		address = email.Address(subject)
 		return nil
@@ -598,4 +598,20 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhoIsBeingToldIsLookedAtAgain has a message come while another function is at it, which may die.
+func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1, map[string]int{})
+		w.write("ada", false)
+		w.claims["ada"] = claim{uuid.New(), time.Now().Add(lease)}
+		if err := w.run(notices.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrLater) || len(w.mails) > 0 {
+			t.Errorf("%d mails, %v; want ErrLater", len(w.mails), err)
+		}
+		time.Sleep(lease)
+		if err := w.run(notices.Message{Recipient: "ada"}, 2); err != nil || len(w.mails) != 1 {
+			t.Errorf("%d mails, %v", len(w.mails), err)
+		}
+	})
 }
