@@ -124,6 +124,15 @@ func TestCognito(t *testing.T) {
 	if found, err := list(`email = "Ada@Example.com"`); err != nil || !slices.Equal(found, want) {
 		t.Errorf("users %q, %v; want %q", found, err, want)
 	}
+	if found, err := list(`sub = "sub-of-bob"`); err != nil || !slices.Equal(found, []string{"bob CONFIRMED true sub-of-bob"}) {
+		t.Errorf("users %q, %v; want bob", found, err)
+	}
+	if found, err := list(`sub = "sub-of-\"bob\\"`); err != nil || found != nil {
+		t.Errorf("users %q, %v; want none", found, err)
+	}
+	if _, err := list(`sub = "sub-of-"bob"`); code(err) != "InvalidParameterException" {
+		t.Errorf("a quote that is not escaped: %v", err)
+	}
 	if found, err := list(`email = "nobody@example.com"`); err != nil || found != nil {
 		t.Errorf("users %q, %v; want none", found, err)
 	}
