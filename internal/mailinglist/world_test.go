@@ -81,7 +81,7 @@ func (w *world) confirm(address string) {
 
 func (w *world) put(key mailinglist.Key) {
 	w.items = append(w.items, &item{waiting: true, subscription: mailinglist.Subscription{
-		Key: key, To: email.Address(key.Address), Language: "ko", Link: "https://example.com/" + key.ID.String(), CreatedAt: time.Now(),
+		Key: key, To: email.Address(key.Address), Language: "ko-KR", Link: "https://example.com/" + key.ID.String(), CreatedAt: time.Now(),
 	}})
 	w.hints = append(w.hints, key)
 }
