@@ -20,6 +20,10 @@ const (
 	Suppressed Kind = "suppression"  // has bounced or complained: nothing is sent there
 )
 
+// ConfirmWithin is how long a pending subscription can be confirmed, and its link is good. Whoever asks again later gets
+// another mail.
+const ConfirmWithin = 24 * time.Hour
+
 // A Key names what a mail is sent for. Whoever subscribes, leaves and subscribes again has two subscriptions, with two ids.
 type Key struct {
 	Address string    // as [email.Address.Key] has it

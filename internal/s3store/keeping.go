@@ -2,13 +2,11 @@ package s3store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -56,7 +54,7 @@ func (k *Keeping) Copy(ctx context.Context, copies []pictures.Promotion) (missin
 				missing = append(missing, i)
 				return nil // the others may be missing as well, of which the author hears at once
 			}
-			return failed("copy a picture", err)
+			return awserror.Wrap("copy a picture", err)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -77,7 +75,7 @@ func (k *Keeping) Delete(ctx context.Context, ids []uuid.UUID) error {
 		Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)}, // it answers what failed
 	})
 	if err != nil {
-		return failed("delete pictures", err)
+		return awserror.Wrap("delete pictures", err)
 	}
 	if len(answer.Errors) == 0 {
 		return nil
@@ -86,18 +84,5 @@ func (k *Keeping) Delete(ctx context.Context, ids []uuid.UUID) error {
 	if first.Code == "InternalError" { // which the SDK knows by the status that an answer of its own would have
 		return fmt.Errorf("delete pictures: %w: %w", later.ErrLater, first)
 	}
-	return failed("delete pictures", first)
-}
-
-// failed says what could not be done, and in the domain's words that it may be tried again: that is what the SDK has tried
-// again in vain, what S3 did not answer, and what it cannot do for the moment.
-func failed(action string, err error) error {
-	if err == nil {
-		return nil
-	}
-	_, answered := errors.AsType[smithy.APIError](err)
-	if !answered || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() {
-		return fmt.Errorf("%s: %w: %w", action, later.ErrLater, err)
-	}
-	return fmt.Errorf("%s: %w", action, err)
+	return awserror.Wrap("delete pictures", first)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 )
 
@@ -52,7 +53,7 @@ func (u *Uploads) Sign(ctx context.Context, key, contentType string) (pictures.F
 			}
 		})
 	if err != nil {
-		return pictures.Form{}, failed("sign an upload", err)
+		return pictures.Form{}, awserror.Wrap("sign an upload", err)
 	}
 	signed.Values[contentTypeField] = contentType
 	return pictures.Form{URL: signed.URL, Fields: signed.Values, ExpiresAt: expires}, nil
@@ -63,5 +64,5 @@ const contentTypeField = "Content-Type"
 // Delete deletes an upload, whether it is there or not.
 func (u *Uploads) Delete(ctx context.Context, key string) error {
 	_, err := u.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &u.settings.Bucket, Key: aws.String(key)})
-	return failed("delete an upload", err)
+	return awserror.Wrap("delete an upload", err)
 }

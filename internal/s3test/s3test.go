@@ -16,10 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,12 +31,9 @@ import (
 // A Server is an S3-compatible server: AWS_ENDPOINT_URL_S3. Its only user has the credentials of a function that
 // lambdatest runs, and may do everything.
 type Server struct {
+	awstest.Recorder
 	URL    string
 	Client *s3.Client // signs as the function does, but goes past the relay: it is not recorded, and never fails
-
-	mu        sync.Mutex
-	calls     []awstest.Call
-	intercept func(awstest.Call) awstest.Fault
 }
 
 // Start gives t a server without buckets until it ends.
@@ -50,7 +44,7 @@ func Start(t testing.TB) *Server {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
-	s := &Server{intercept: func(awstest.Call) awstest.Fault { return awstest.Fault{} }}
+	s := new(Server)
 	relay := httptest.NewServer(s.relay(transport))
 	t.Cleanup(func() {
 		relay.CloseClientConnections() // Close would wait for silent answers
@@ -143,39 +137,6 @@ func (s *Server) Keys(t testing.TB, bucket string) []string {
 	return keys
 }
 
-// Intercept has f look at every call before it is done, and say how it fails; the zero Fault lets it pass. f may wait, and
-// may be called for several calls at a time. A nil f ends it.
-func (s *Server) Intercept(f func(awstest.Call) awstest.Fault) {
-	if f == nil {
-		f = func(awstest.Call) awstest.Fault { return awstest.Fault{} }
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.intercept = f
-}
-
-// SetFault makes later requests fail as described; the zero Fault ends it.
-func (s *Server) SetFault(fault awstest.Fault) {
-	var failed atomic.Int64
-	s.Intercept(func(call awstest.Call) awstest.Fault {
-		if fault.Action != "" && fault.Action != call.Action {
-			return awstest.Fault{}
-		}
-		if fault.Times > 0 && failed.Add(1) > int64(fault.Times) {
-			return awstest.Fault{}
-		}
-		return fault
-	})
-}
-
-// Calls returns the IAM actions that requests through the relay have needed so far, the oldest first; those of one
-// request follow each other.
-func (s *Server) Calls() []awstest.Call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.calls)
-}
-
 // relay passes requests on as they are, so that their signatures hold.
 func (s *Server) relay(transport http.RoundTripper) http.Handler {
 	proxy := &httputil.ReverseProxy{
@@ -187,19 +148,16 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 		ModifyResponse: func(r *http.Response) error {
 			if r.StatusCode == http.StatusNotFound && mayTellOfMissing(r.Request) {
 				// Without it, S3 answers 403: it does not tell who may not list what is missing.
-				s.record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
+				s.Record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
 			}
 			return nil
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		needed := actions(r)
-		s.record(needed...)
-		s.mu.Lock()
-		intercept := s.intercept
-		s.mu.Unlock()
+		s.Record(needed...)
 		for _, call := range needed {
-			fault := intercept(call)
+			fault := s.Fate(call)
 			if fault.Silent {
 				_, _ = io.Copy(io.Discard, r.Body) // while there is any left, the server does not notice a caller who gives up
 				<-r.Context().Done()
@@ -229,10 +187,4 @@ func (c *cutting) Write(part []byte) (int, error) {
 		err = errors.New("cut on purpose") // the proxy ends the connection
 	}
 	return n, err
-}
-
-func (s *Server) record(calls ...awstest.Call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls = append(s.calls, calls...)
 }

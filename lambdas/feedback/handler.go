@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
+)
+
+var errNoID = errors.New("a message that has to come again has no id")
+
+// A handler takes SES's events from a queue.
+type handler struct {
+	mailingList interface {
+		Suppress(ctx context.Context, address, reason string, at time.Time) error
+		Leave(ctx context.Context, address string) error
+	}
+	deadLetters interface {
+		Send(context.Context, deadletter.Letter) error
+	}
+	logger *slog.Logger
+	now    func() time.Time
+}
+
+// Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
+func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for _, message := range event.Records {
+		err := h.take(ctx, message)
+		if err == nil {
+			continue
+		}
+		h.logger.ErrorContext(ctx, "has to come again", "messageId", message.MessageId, "error", err.Error())
+		if message.MessageId == "" {
+			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
+		}
+		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+	}
+	return response, nil
+}
+
+// take does what a message asks for. It may come twice, and late.
+func (h *handler) take(ctx context.Context, message events.SQSMessage) (err error) {
+	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	read, err := readFeedback(message.Body)
+	if err != nil {
+		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "mail", read.messageID, "reason", err.Error())
+		return h.deadLetters.Send(ctx, deadletter.Letter{Body: message.Body, Reason: err.Error(), Key: read.messageID})
+	}
+	for _, address := range read.suppress {
+		if err := h.mailingList.Suppress(ctx, address.Key(), read.reason, h.now()); err != nil {
+			return err
+		}
+		if !read.complaint {
+			// Servers refuse for good by mistake as well. Whoever lifts the suppression finds the subscription as it was.
+			continue
+		}
+		// Who complains does not want to be subscribed, even if somebody lifts the suppression.
+		if err := h.mailingList.Leave(ctx, address.Key()); err != nil {
+			return err
+		}
+	}
+	if len(read.suppress) > 0 {
+		h.logger.InfoContext(ctx, "suppressed", "mail", read.messageID, "reason", read.reason)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+// Command feedback takes what SES tells of mails that came back or were complained about: nothing is sent there any more.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/ashlar-cdk/ashlar/internal/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/feedback/contract"
+)
+
+// answerTimeout is how long a service may take until it begins to answer. Then the SDK tries again, on another
+// connection; without it, one silent server has all the time that the function has.
+const answerTimeout = 3 * time.Second
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
+		transport.ResponseHeaderTimeout = answerTimeout
+	})
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client))
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	h := &handler{
+		mailingList: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
+		deadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)},
+		logger:      logger,
+		now:         time.Now,
+	}
+	lambda.Start(h.Handle)
+}
