@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
@@ -125,6 +126,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	})
 	subscriptions.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 	mail.MailingList.AllowSubscribing(subscriptions)
+	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))
 	return &API{RestAPI: api, TokenKey: tokenKey, Activity: activity}

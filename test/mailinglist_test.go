@@ -12,6 +12,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -130,6 +131,27 @@ func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
 			"StreamSpecification":              map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
 			"TimeToLiveSpecification":          map[string]any{"AttributeName": "ExpiresAt", "Enabled": true},
 		})
+	})
+}
+
+// TestTheStoreIsTestedOnTheTableThatIsDeployed: the tests of the functions make a table by what dynamodbtest says.
+func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		table, tested := only(t, stack, "AWS::DynamoDB::Table", ""), dynamodbtest.MailingList
+		want(t, table, tested.AttributeDefinitions, "AttributeDefinitions")
+		want(t, table, tested.KeySchema, "KeySchema")
+		want(t, table, tested.BillingMode, "BillingMode")
+		want(t, table, tested.StreamSpecification.StreamViewType, "StreamSpecification", "StreamViewType")
+		want(t, table, dynamodbtest.MailingListTTL, "TimeToLiveSpecification", "AttributeName")
+		if indexes := oneOrMore(table.At("GlobalSecondaryIndexes")); len(indexes) != len(tested.GlobalSecondaryIndexes) {
+			t.Errorf("there are %d indexes, and %d are tested", len(indexes), len(tested.GlobalSecondaryIndexes))
+		}
+		for i, index := range tested.GlobalSecondaryIndexes {
+			want(t, table, index.IndexName, "GlobalSecondaryIndexes", i, "IndexName")
+			want(t, table, index.KeySchema, "GlobalSecondaryIndexes", i, "KeySchema")
+			want(t, table, index.Projection.ProjectionType, "GlobalSecondaryIndexes", i, "Projection", "ProjectionType")
+			want(t, table, index.Projection.NonKeyAttributes, "GlobalSecondaryIndexes", i, "Projection", "NonKeyAttributes")
+		}
 	})
 }
 

@@ -21,22 +21,33 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/openapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
 // public are the methods that anybody may call. Whoever makes another one public says so here.
 var public = []string{
+	"GET /comment-mails/{token}",
+	"GET /confirmations/{token}",
 	"GET /posts",
 	"GET /posts/{postId}",
 	"GET /posts/{postId}/comments",
 	"GET /posts/{postId}/comments/{commentId}",
+	"GET /subscriptions/{token}",
+	"POST /comment-mails/{token}",
+	"POST /confirmations/{token}",
+	"POST /subscriptions",
+	"POST /subscriptions/{token}",
+	"DELETE /subscriptions/{token}",
 }
 
 // routes are those of all tables, by method and path.
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
-	for _, route := range slices.Concat(accountsapi.Routes.Operations(), postsapi.Routes.Operations(), uploadsapi.Routes.Operations()) {
+	for _, route := range slices.Concat(
+		accountsapi.Routes.Operations(), postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(), uploadsapi.Routes.Operations(),
+	) {
 		found[route.Method+" "+route.Path] = route
 	}
 	return found
