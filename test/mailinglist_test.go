@@ -283,7 +283,7 @@ func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
 }
 
 func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack, "AWS::SNS::Topic", "MailingListBounced")
 		destination := only(t, stack, "AWS::SES::ConfigurationSetEventDestination", "")
 		has(t, destination, map[string]any{

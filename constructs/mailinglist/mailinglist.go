@@ -82,7 +82,7 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 	l.Identity = awsses.NewEmailIdentity(this, jsii.String("Identity"), &awsses.EmailIdentityProps{
 		Identity:           identity,
 		ConfigurationSet:   l.ConfigurationSet, // also of mails that name none
-		FeedbackForwarding: jsii.Bool(false), // the topic is told; nobody need read the sender's mail
+		FeedbackForwarding: jsii.Bool(false),   // the topic is told; nobody need read the sender's mail
 	})
 	l.welcome(this)
 	l.takeFeedback(this)
