@@ -51,6 +51,10 @@ deploy: node_modules environment ## Deploy environment ENV; Dev goes wherever yo
 outputs: environment ## Write amplify_outputs.json for the web client of ENV, or for the mobile app's: CLIENT=mobile
 	go run ./outputs -client '$(CLIENT)' '$(ENV)'
 
+.PHONY: redrive
+redrive: environment ## List the dead-letter queues of ENV, or have the messages of one come again: QUEUE=Welcomes
+	go run ./redrive $(if $(QUEUE),-queue '$(QUEUE)') '$(ENV)'
+
 .PHONY: destroy
 destroy: node_modules environment ## Delete environment ENV with its data; refused unless it is disposable
 	cdk destroy '$(ENV)/*'

@@ -61,6 +61,17 @@ type Environment struct {
 	GoogleClientID, GoogleSecretName                          string
 	AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName string
 
+	// MailIdentity is what SES knows the sender of mails by: a domain, which its owner confirms by the DNS records that the
+	// deployment's outputs name, or an address, to which SES sends a link. Nothing is sent before. MailFrom, which is of that
+	// identity, is whom mails are from: Ashlar <hello@example.com>.
+	MailIdentity, MailFrom string
+	// MailSandbox is for an account that AWS has not let out of SES's sandbox: mails go to addresses that the account has
+	// confirmed as well, and to no other.
+	MailSandbox bool
+	// DisableSubscriptionConfirmation has whoever is subscribed, by anybody, welcomed at once. Without it, the address's owner
+	// has to confirm it by a link in a mail.
+	DisableSubscriptionConfirmation bool
+
 	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet
 
 	// Disposable environments are deleted with all their data by cdk destroy, without a snapshot.
@@ -101,8 +112,14 @@ var dev = Environment{
 	MobileCallbackURLs:      []string{"ashlar://signed-in"},
 	MobileLogoutURLs:        []string{"ashlar://signed-out"},
 	SignInDomain:            "ashlar-dev",
-	AlarmAddress:            "dev-alarms@example.com",
-	Disposable:              true,
+	MailIdentity:            "ashlar-dev@example.com", // put your own, which a link is sent to
+	MailFrom:                "Ashlar <ashlar-dev@example.com>",
+	MailSandbox:             true,
+
+	DisableSubscriptionConfirmation: true,
+
+	AlarmAddress: "dev-alarms@example.com",
+	Disposable:   true,
 }
 
 // staging has prod's shape at a smaller size, so that what passes here passes there.
@@ -132,6 +149,8 @@ var staging = Environment{ //nolint:gosec // it names secrets and holds none
 	AppleTeamID:             "EXAMPLE123",
 	AppleKeyID:              "EXAMPLE111",
 	AppleSecretName:         "ashlar/apple",
+	MailIdentity:            "staging.example.com",
+	MailFrom:                "Ashlar <hello@staging.example.com>",
 	AlarmAddress:            "staging-alarms@example.com",
 }
 
@@ -164,5 +183,7 @@ var prod = Environment{ //nolint:gosec // it names secrets and holds none
 	AppleTeamID:             "EXAMPLE123",
 	AppleKeyID:              "EXAMPLE222",
 	AppleSecretName:         "ashlar/apple",
+	MailIdentity:            "example.com",
+	MailFrom:                "Ashlar <hello@example.com>",
 	AlarmAddress:            "prod-alarms@example.com",
 }

@@ -30,6 +30,7 @@ var (
 	classPattern       = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
 	certificatePattern = regexp.MustCompile(`^arn:aws[a-z-]*:acm:us-east-1:([0-9]{12}):certificate/[0-9a-f-]+$`)
 	domainPattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	mailDomainPattern  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
 	// The names that Google, Apple and Secrets Manager give: "Setting up OAuth 2.0" in Google's help, "Register a services
 	// ID" in Apple's, and CreateSecret in the AWS Secrets Manager API Reference.
 	googleClientPattern = regexp.MustCompile(`^[0-9]+-[a-z0-9]+\.apps\.googleusercontent\.com$`)
@@ -47,7 +48,7 @@ var (
 // Validate reports all that is wrong with the environments at once, as joined [*FieldError] values, or nil.
 func Validate(environments []Environment) error {
 	var problems []error
-	seen, domains := map[string]bool{}, map[string]bool{}
+	seen, domains, identities := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, environment := range environments {
 		v := validator{environment: environment}
 		if seen[environment.Name] {
@@ -58,6 +59,11 @@ func Validate(environments []Environment) error {
 			v.wrong("SignInDomain", fmt.Sprintf("%q", environment.SignInDomain), "a prefix that no other environment has")
 		}
 		domains[environment.SignInDomain] = true
+		if identities[environment.MailIdentity] {
+			// An account and region has an identity once, and the stack that declares it.
+			v.wrong("MailIdentity", fmt.Sprintf("%q", environment.MailIdentity), "an identity that no other environment has")
+		}
+		identities[environment.MailIdentity] = true
 		v.validate()
 		problems = append(problems, v.problems...)
 	}
@@ -92,7 +98,8 @@ func (v *validator) validate() {
 	v.validateURLs("MobileCallbackURLs", e.MobileCallbackURLs, wantApp, isApp)
 	v.validateURLs("MobileLogoutURLs", e.MobileLogoutURLs, wantApp, isApp)
 	v.validateSignIn()
-	if address, err := mail.ParseAddress(e.AlarmAddress); err != nil || address.Address != e.AlarmAddress {
+	v.validateMail()
+	if !isAddress(e.AlarmAddress) {
 		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
 	}
 	if e.Name == "Prod" && e.Disposable {
@@ -206,6 +213,30 @@ func (v *validator) validateSignIn() {
 		setting{"AppleKeyID", e.AppleKeyID, appleIDPattern, "10 capitals and digits"},
 		setting{"AppleSecretName", e.AppleSecretName, secretNamePattern, "the name, not the ARN, of a secret"},
 	)
+}
+
+// validateMail says by the environment's fields what the mailinglist construct, which others use too, says by its props.
+func (v *validator) validateMail() {
+	e := v.environment
+	if !mailDomainPattern.MatchString(e.MailIdentity) && !isAddress(e.MailIdentity) {
+		v.wrong("MailIdentity", fmt.Sprintf("%q", e.MailIdentity), "a domain such as example.com, or an address")
+		return
+	}
+	from, err := mail.ParseAddress(e.MailFrom)
+	if err != nil {
+		v.wrong("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address, or a name with one: Ashlar <hello@example.com>")
+		return
+	}
+	_, host, _ := strings.Cut(from.Address, "@")
+	if from.Address != e.MailIdentity && host != e.MailIdentity && !strings.HasSuffix(host, "."+e.MailIdentity) {
+		v.wrong("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address of "+e.MailIdentity)
+	}
+}
+
+// isAddress tells whether text is an e-mail address and nothing else.
+func isAddress(text string) bool {
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Address == text
 }
 
 type setting struct {

@@ -90,6 +90,15 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: AppleTeamID: "", want 10 capitals and digits`:                                                                   func(e *environments.Environment) { e.AppleTeamID = "" },
 		`Prod: AppleKeyID: "abc", want 10 capitals and digits`:                                                                 func(e *environments.Environment) { e.AppleKeyID = "abc" },
 		`Prod: AppleSecretName: "", want the name, not the ARN, of a secret, or none of AppleServicesID and what goes with it`: func(e *environments.Environment) { e.AppleSecretName = "" },
+		`Prod: MailIdentity: "", want a domain such as example.com, or an address`:                                             func(e *environments.Environment) { e.MailIdentity = "" },
+		`Prod: MailIdentity: "example", want a domain such as example.com, or an address`:                                      func(e *environments.Environment) { e.MailIdentity = "example" },
+		`Prod: MailIdentity: "https://example.com", want a domain`:                                                             func(e *environments.Environment) { e.MailIdentity = "https://example.com" },
+		`Prod: MailIdentity: "Ashlar <hello@example.com>", want a domain such as example.com, or an address`:                   func(e *environments.Environment) { e.MailIdentity = "Ashlar <hello@example.com>" },
+		`Prod: MailFrom: "", want an address, or a name with one: Ashlar <hello@example.com>`:                                  func(e *environments.Environment) { e.MailFrom = "" },
+		`Prod: MailFrom: "Ashlar", want an address, or a name with one`:                                                        func(e *environments.Environment) { e.MailFrom = "Ashlar" },
+		`Prod: MailFrom: "hello@example.org", want an address of example.com`:                                                  func(e *environments.Environment) { e.MailFrom = "hello@example.org" },
+		`Prod: MailFrom: "hello@badexample.com", want an address of example.com`:                                               func(e *environments.Environment) { e.MailFrom = "hello@badexample.com" },
+		`Prod: MailFrom: "Ashlar <hello@example.com>", want an address of other@example.com`:                                   func(e *environments.Environment) { e.MailIdentity = "other@example.com" },
 		`Prod: AlarmAddress: "", want an e-mail address`:                                                                       func(e *environments.Environment) { e.AlarmAddress = "" },
 	} {
 		prod := named(t, "Prod")
@@ -150,6 +159,29 @@ func TestNoTwoEnvironmentsHaveOneSignInDomain(t *testing.T) {
 	staging.SignInDomain = prod.SignInDomain
 	err := environments.Validate([]environments.Environment{staging, prod})
 	if want := `Prod: SignInDomain: "ashlar", want a prefix that no other environment has`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestMailsAreFromAnAddressOfTheirIdentity(t *testing.T) {
+	for identity, from := range map[string]string{
+		"example.com":       "Ashlar <hello@news.example.com>",
+		"news.example.com":  "hello@news.example.com",
+		"hello@example.com": "Ashlar <hello@example.com>",
+	} {
+		prod := named(t, "Prod")
+		prod.MailIdentity, prod.MailFrom = identity, from
+		if err := environments.Validate([]environments.Environment{prod}); err != nil {
+			t.Errorf("%s of %s: %v", from, identity, err)
+		}
+	}
+}
+
+func TestNoTwoEnvironmentsHaveOneMailIdentity(t *testing.T) {
+	staging, prod := named(t, "Staging"), named(t, "Prod")
+	staging.MailIdentity, staging.MailFrom = prod.MailIdentity, prod.MailFrom
+	err := environments.Validate([]environments.Environment{staging, prod})
+	if want := `Prod: MailIdentity: "example.com", want an identity that no other environment has`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -12,12 +12,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
+	"github.com/ashlar-cdk/ashlar/deployment"
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
@@ -51,7 +47,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	} else if err != nil {
 		return 2
 	}
-	environment, err := named(flags.Args())
+	environment, err := deployment.Named(flags.Args())
 	if err != nil {
 		fmt.Fprintf(stderr, "outputs: %v\n", err)
 		return 2
@@ -69,32 +65,13 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-// named is the one environment that the arguments name.
-func named(arguments []string) (environments.Environment, error) {
-	var names []string
-	for _, environment := range environments.All() {
-		if slices.Equal(arguments, []string{environment.Name}) {
-			return environment, nil
-		}
-		names = append(names, environment.Name)
-	}
-	return environments.Environment{}, fmt.Errorf("environment %q, want one of %s", strings.Join(arguments, " "), strings.Join(names, ", "))
-}
-
 // write makes the file, or leaves the one that there is.
 func write(ctx context.Context, environment environments.Environment, client client) error {
-	// An environment without a region of its own is where the credentials point.
-	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(environment.Region))
+	settings, err := deployment.Config(ctx, environment)
 	if err != nil {
-		return fmt.Errorf("the AWS configuration of this shell: %w", err)
+		return err
 	}
-	if settings.Region == "" {
-		return fmt.Errorf("%s is in no region of its own, and this shell names none; export AWS_REGION as when you deployed it", environment.Name)
-	}
-	if _, err := settings.Credentials.Retrieve(ctx); err != nil {
-		return fmt.Errorf("no AWS credentials in this shell; sign in, by aws sso login or any other way: %w", err)
-	}
-	parameters, err := readParameters(ctx, ssm.NewFromConfig(settings), environment)
+	parameters, err := deployment.Parameters(ctx, settings, environment, environments.ParameterPath(environment.Name))
 	if err != nil {
 		return err
 	}
@@ -107,30 +84,6 @@ func write(ctx context.Context, environment environments.Environment, client cli
 		return err
 	}
 	return replace(outputsFile, append(content, '\n'))
-}
-
-// readParameters reads all that the environment's deployments said, by name.
-func readParameters(ctx context.Context, client *ssm.Client, environment environments.Environment) (map[string]string, error) {
-	path := environments.ParameterPath(environment.Name)
-	parameters := map[string]string{}
-	pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &path})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("reading the parameters %s/*: %w", path, err)
-		}
-		for _, parameter := range page.Parameters {
-			parameters[strings.TrimPrefix(*parameter.Name, path+"/")] = *parameter.Value
-		}
-	}
-	if len(parameters) == 0 {
-		where := client.Options().Region
-		if environment.Account != "" {
-			where += ", which should be account " + environment.Account
-		}
-		return nil, fmt.Errorf("there are no parameters %s/* in your account in %s: %s is not deployed there; make deploy ENV=%s", path, where, environment.Name, environment.Name)
-	}
-	return parameters, nil
 }
 
 // replace gives the file new content at once: nobody reads half of it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
+	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
@@ -16,15 +17,24 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/token"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	subscriptionsfn "github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
-// NewAPI declares the stack of what clients call: the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, website *Website) {
+// API is the stack of what clients call.
+type API struct {
+	RestAPI  *restapi.API
+	TokenKey awssecretsmanager.Secret // seals what the API gives out, and links in mails that lead to it
+	Activity *topic.Topic             // hears of what users do, by the attribute event
+}
+
+// NewAPI declares the REST API and its functions.
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, mail *Mail, website *Website) *API {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	users := identity.Identity
@@ -82,6 +92,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Media:    mediaURL,
 	})
 	media.Media.AllowKeeping(posts)
+	activity := topic.New(stack, "Activity", topic.Props{})
+	activity.AllowPublishing(posts)
 	handle(api, posts, postsapi.Routes.Operations())
 
 	// It has neither the database nor the VPC: what it signs, the world can do.
@@ -99,11 +111,35 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	media.Media.AllowUploading(uploads)
 	handle(api, uploads, uploadsapi.Routes.Operations())
 
-	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", api.RestAPI.Url())
+	// It has neither the database nor the VPC either: strangers call it.
+	subscriptions := gofunction.New(stack, "Subscriptions", gofunction.Props{
+		Package: subscriptionsfn.Package,
+		Settings: subscriptionsfn.Settings{
+			API:                 settings,
+			Tokens:              tokens,
+			Endpoint:            api.URL(),
+			DisableConfirmation: env.DisableSubscriptionConfirmation,
+		},
+		Description:  "Who gets the mailing list's mails",
+		LogRetention: env.LogRetention,
+		Disposable:   env.Disposable,
+	})
+	subscriptions.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
+	mail.MailingList.AllowSubscribing(subscriptions)
+	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
+
+	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))
+	return &API{RestAPI: api, TokenKey: tokenKey, Activity: activity}
 }
 
 // uploadLifetime is how long a browser may wait before it begins an upload that it has asked for.
 const uploadLifetime = 5 * time.Minute
+
+// throttles are of routes that take less than the others, in requests a second and at once. Whoever subscribes an address has
+// a mail sent to it, without having signed in: this is what bounds how many strangers get one, and what SES thinks of us.
+var throttles = map[string]struct{ rate, burst int }{
+	"POST /subscriptions": {rate: 5, burst: 10},
+}
 
 // handle lets fn answer its routes.
 func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {
@@ -116,6 +152,8 @@ func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) 
 			QueryParameters: route.Query,
 			Headers:         route.Headers,
 			Body:            route.Body,
+			RateLimit:       throttles[route.Method+" "+route.Path].rate,
+			BurstLimit:      throttles[route.Method+" "+route.Path].burst,
 		})
 	}
 }

@@ -27,7 +27,9 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
 		// than endpoints for the little they say.
 		props.InterfaceEndpoints = map[string]awsec2.InterfaceVpcEndpointAwsService{
 			"CognitoIDP":     awsec2.InterfaceVpcEndpointAwsService_COGNITO_IDP(),
+			"Email":          awsec2.InterfaceVpcEndpointAwsService_EMAIL(), // the API of SES
 			"SecretsManager": awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER(),
+			"SNS":            awsec2.InterfaceVpcEndpointAwsService_SNS(),
 			"XRay":           awsec2.InterfaceVpcEndpointAwsService_XRAY(),
 		}
 	}

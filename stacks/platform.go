@@ -3,6 +3,7 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,7 +26,9 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	schema := NewSchema(stage, env, network, data)
 	identity := NewIdentity(stage, env, network, data, schema)
 	media := NewMedia(stage, env, identity, website)
-	NewAPI(stage, env, network, data, schema, identity, media, website)
+	mail := NewMail(stage, env)
+	api := NewAPI(stage, env, network, data, schema, identity, media, mail, website)
+	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
 }
 
 // place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
@@ -54,5 +57,14 @@ func output(stack awscdk.Stack, id, description string, value *string) {
 		ParameterName: jsii.String(environments.ParameterPath(*awscdk.Stage_Of(stack).StageName()) + "/" + id),
 		Description:   jsii.String(description),
 		StringValue:   value,
+	})
+}
+
+// deadLetters says where a dead-letter queue is, by the name that make redrive knows it by.
+func deadLetters(stack awscdk.Stack, name string, queue awssqs.IQueue) {
+	awsssm.NewStringParameter(stack, jsii.String(name+"DeadLetters"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(environments.DeadLettersPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
+		Description:   jsii.String("Where the dead letters of " + name + " are"),
+		StringValue:   queue.QueueUrl(),
 	})
 }

@@ -222,7 +222,7 @@ func TestRequestsForPicturesAreLogged(t *testing.T) {
 func TestWhatHappensToOriginalsIsToldToTheQueue(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		events := only(t, stack, "AWS::SQS::Queue", "MediaEvents")
+		events := only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")
 		want(t, originals, map[string]any{"QueueConfigurations": []any{
 			map[string]any{"Event": "s3:ObjectCreated:*", "Queue": arn(events)},
 			map[string]any{"Event": "s3:ObjectRemoved:*", "Queue": arn(events)},
@@ -235,7 +235,7 @@ func TestWhatHappensToOriginalsIsToldToTheQueue(t *testing.T) {
 		}}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
-		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaEvents")
+		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaEventsQueue")
 		if !slices.Contains(oneOrMore(originals.DependsOn), any(policy.ID)) {
 			t.Errorf("%s does not wait for %s, and S3 would not take the queue", originals.ID, policy.ID)
 		}
@@ -273,10 +273,10 @@ func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 			"s3:PutObject":           objects(thumbnails, "*"),
 			"s3:DeleteObject":        objects(thumbnails, "*"),
 			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
-			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaDeadEvents")),
-			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")),
-			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")),
-			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")),
+			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsDeadLetters")),
+			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")),
+			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")),
+			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")),
 		}
 		seen := map[string]bool{}
 		policy := only(t, stack, "AWS::IAM::Policy", "MediaMakeThumbnailsRole")
@@ -305,7 +305,7 @@ func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
 		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
 		mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
 		want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
-		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaEvents")), "EventSourceArn")
+		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")), "EventSourceArn")
 		want(t, mapping, 5, "BatchSize")
 		want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
 		want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
@@ -320,29 +320,29 @@ func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
 		want(t, function, []string{"arm64"}, "Architectures")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, 60, "Timeout")
-		want(t, only(t, stack, "AWS::SQS::Queue", "MediaEvents"), 6*60, "VisibilityTimeout") // six times the function's
+		want(t, only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
 		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
 		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaDeadEvents").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaEventsDeadLetters").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
 		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID}, "Environment", "Variables", "TOPIC_ARN")
 	})
 }
 
 func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for name, dead := range map[string]string{"MediaEvents": "MediaDeadEvents", "MediaFinishedPictures": "MediaDeadFinishedPictures"} {
+		for name, dead := range map[string]string{"MediaEventsQueue": "MediaEventsDeadLetters", "MediaFinishedPictures": "MediaDeadFinishedPictures"} {
 			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
 			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
 		}
-		for _, name := range []string{"MediaDeadEvents", "MediaDeadFinishedPictures", "MediaUndeliveredPictures"} {
+		for _, name := range []string{"MediaEventsDeadLetters", "MediaDeadFinishedPictures"} {
 			letters := only(t, stack, "AWS::SQS::Queue", name)
 			want(t, letters, 14*24*60*60, "MessageRetentionPeriod")
 			want(t, letters, nil, "RedrivePolicy")
 		}
-		if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 5 {
-			t.Errorf("there are %d queues, want 5", len(queues))
+		if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 4 {
+			t.Errorf("there are %d queues, want 4", len(queues))
 		}
 	})
 }
@@ -350,13 +350,13 @@ func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
 func TestFinishedPicturesAreTold(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaFinished")
-		queue, undelivered := only(t, stack, "AWS::SQS::Queue", "MediaFinishedPictures"), only(t, stack, "AWS::SQS::Queue", "MediaUndeliveredPictures")
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaFinishedPictures"), only(t, stack, "AWS::SQS::Queue", "MediaDeadFinishedPictures")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
 		want(t, subscription, map[string]any{
 			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(undelivered)},
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
-		for _, to := range []assembly.Resource{queue, undelivered} {
+		for _, to := range []assembly.Resource{queue, letters} {
 			allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
 			if want := []any{map[string]any{
 				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),

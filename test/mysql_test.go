@@ -36,7 +36,7 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 		instance := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		group := assembly.Refers(instance.At("VPCSecurityGroups", 0))
 		// Whoever is added here reads and writes everybody's data.
-		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "PostConfirmationSecurityGroup", "AccountsSecurityGroup", "PostsSecurityGroup"}
+		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "PostConfirmationSecurityGroup", "AccountsSecurityGroup", "PostsSecurityGroup", "NotifySecurityGroup"}
 		if environment.DatabaseProxy {
 			allowed = append(allowed, "DatabaseProxySecurityGroup")
 		}

@@ -31,6 +31,9 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 					t.Errorf("%s and %s both declare %s", other, name, full)
 				}
 				stacks[full] = name
+				if path.Dir(full) == environments.DeadLettersPath(environment.Name) {
+					continue // for make redrive alone
+				}
 				if path.Dir(full) != "/ashlar/"+environment.Name {
 					t.Errorf("%s/%s: %s, want a parameter of /ashlar/%s", environment.Name, name, full, environment.Name)
 				}
@@ -53,6 +56,9 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 var deployed = map[string]string{
 	"APIEndpoint":    "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/",
 	"IdentityPoolId": "eu-central-1:00000000-0000-4000-8000-000000000001",
+	"MailDNSRecord1": "abc._domainkey.example.com CNAME abc.dkim.amazonses.com",
+	"MailDNSRecord2": "def._domainkey.example.com CNAME def.dkim.amazonses.com",
+	"MailDNSRecord3": "ghi._domainkey.example.com CNAME ghi.dkim.amazonses.com",
 	"MediaBucket":    "media-originals",
 	"MediaURL":       "https://d111111abcdef8.cloudfront.net",
 	"MobileClientId": "mobileclient",
@@ -84,7 +90,7 @@ func outputs(t *testing.T) string {
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("%d source files (%v)", len(sources), err)
 	}
-	for _, source := range sources {
+	for _, source := range append(sources, "../deployment/deployment.go") {
 		if _, err := os.ReadFile(source); err != nil {
 			t.Fatal(err)
 		}

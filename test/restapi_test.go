@@ -10,30 +10,44 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/openapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
 // public are the methods that anybody may call. Whoever makes another one public says so here.
 var public = []string{
+	"GET /comment-mails/{token}",
+	"GET /confirmations/{token}",
 	"GET /posts",
 	"GET /posts/{postId}",
 	"GET /posts/{postId}/comments",
 	"GET /posts/{postId}/comments/{commentId}",
+	"GET /subscriptions/{token}",
+	"POST /comment-mails/{token}",
+	"POST /confirmations/{token}",
+	"POST /subscriptions",
+	"POST /subscriptions/{token}",
+	"DELETE /subscriptions/{token}",
 }
 
 // routes are those of all tables, by method and path.
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
-	for _, route := range slices.Concat(accountsapi.Routes.Operations(), postsapi.Routes.Operations(), uploadsapi.Routes.Operations()) {
+	for _, route := range slices.Concat(
+		accountsapi.Routes.Operations(), postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(), uploadsapi.Routes.Operations(),
+	) {
 		found[route.Method+" "+route.Path] = route
 	}
 	return found
@@ -127,7 +141,7 @@ func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
 			}
 			origins = append(origins, origin...)
 		}
-		for _, name := range []string{"Accounts", "Posts", "Uploads"} {
+		for _, name := range []string{"Accounts", "Posts", "Uploads", "Subscriptions"} {
 			function := only(t, stack, "AWS::Lambda::Function", name)
 			want(t, function, joined(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
 			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
@@ -237,15 +251,13 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 		stage := only(t, stack, "AWS::ApiGateway::Stage", "")
 		want(t, stage, "v1", "StageName")
 		want(t, stage, true, "TracingEnabled")
-		if settings := oneOrMore(stage.At("MethodSettings")); len(settings) != 1 {
-			t.Errorf("there are settings %s, want one for all methods", text(settings))
+		settings := func(method, path string, rate, burst int) any {
+			return map[string]any{
+				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst,
+				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true, // a method takes none of those for all
+			}
 		}
-		for property, value := range map[string]any{
-			"HttpMethod": "*", "ResourcePath": "/*", "DataTraceEnabled": false, "LoggingLevel": "ERROR",
-			"ThrottlingRateLimit": 50, "ThrottlingBurstLimit": 100,
-		} {
-			want(t, stage, value, "MethodSettings", 0, property)
-		}
+		want(t, stage, []any{settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10)}, "MethodSettings")
 		format, _ := stage.At("AccessLogSetting", "Format").(string)
 		var entry map[string]string
 		if err := json.Unmarshal([]byte(format), &entry); err != nil || entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
@@ -288,6 +300,57 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	})
 }
 
+func TestFunctionsAreToldTheAddressThatClientsCall(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
+		address := address(stack, ref(api))
+		if got := stack.Template.Outputs["APIEndpoint"]["Value"]; text(got) != text(address) {
+			t.Errorf("clients are told %s, want %s", text(got), text(address))
+		}
+		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName") // which the address ends with
+		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment", "Variables", "API_ENDPOINT")
+	})
+	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		api := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
+		want(t, only(t, stack, "AWS::Lambda::Function", "Notify"), address(stack, api), "Environment", "Variables", "API_ENDPOINT")
+	})
+}
+
+// address is where a REST API is called, as templates have it.
+func address(stack assembly.Stack, api any) any {
+	region := any(map[string]any{"Ref": "AWS::Region"})
+	for _, environment := range environments.All() {
+		if environment.Name == stack.Environment && environment.Region != "" {
+			region = environment.Region
+		}
+	}
+	return joined("https://", api, ".execute-api.", region, ".", map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
+}
+
+func TestAMethodIsThrottledAsItIsAskedFor(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		api := restapi.New(stack, "API", restapi.Props{
+			UserPool: awscognito.NewUserPool(stack, jsii.String("UserPool"), nil), AllowedOrigins: []string{"https://app.example.com"}, Version: "v2",
+		})
+		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: struct {
+			Endpoint string `env:"ENDPOINT"`
+		}{api.URL()}})
+		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts", Function: fn})
+		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn, RateLimit: 7})
+		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/", Function: fn, BurstLimit: 8})
+	})
+	var got []string
+	for _, settings := range oneOrMore(only(t, stack, "AWS::ApiGateway::Stage", "").At("MethodSettings")) {
+		got = append(got, fmt.Sprint(assembly.At(settings, "ResourcePath"), " ", assembly.At(settings, "ThrottlingRateLimit"), " ", assembly.At(settings, "ThrottlingBurstLimit")))
+	}
+	if diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if endpoint := text(only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT")); !strings.Contains(endpoint, "/v2/") {
+		t.Errorf("the function is told %s", endpoint)
+	}
+}
+
 func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) { restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1}) },
 		"restapi: API: UserPool is required; pass identity.UserPool",
@@ -295,9 +358,13 @@ func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 		"restapi: API: RateLimit: -1, want at least 1",
 		"restapi: API: BurstLimit: -1, want at least 1",
 	)
-	refused(t, func(awscdk.Stack) { new(restapi.API).Handle(restapi.Method{Path: "posts"}) },
+	refused(t, func(awscdk.Stack) {
+		new(restapi.API).Handle(restapi.Method{Path: "posts", RateLimit: -1, BurstLimit: -1})
+	},
 		"restapi: posts: HTTPMethod is required; pass GET, say",
 		"restapi: posts: Path is required; pass a path that begins with /",
 		"restapi: posts: Function is required; pass the function that answers",
+		"restapi: posts: RateLimit: -1, want at least 1, or 0 for the API's",
+		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
 	)
 }

@@ -94,8 +94,8 @@ func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
 	used := map[string]bool{}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, s := range statements(t, stack) {
-			if s.effect != "Allow" {
-				continue
+			if s.effect != "Allow" || stack.Template.Resources[s.resource].Type == "AWS::KMS::Key" {
+				continue // a key's policy calls the key *: TestAKeyIsItsAccountsAndItsServices
 			}
 			if s.document["NotAction"] != nil || s.document["NotResource"] != nil {
 				t.Errorf("%s allows all but something: %s", s.resource, text(s.document))
@@ -136,6 +136,10 @@ var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface",
 func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	folders := map[string]string{
 		"API/Accounts":                             "accounts",
+		"API/Subscriptions":                        "subscriptions",
+		"Mail/MailingListTakeFeedback":             "feedback",
+		"Mail/MailingListWelcome":                  "welcome",
+		"Notifications/Notify":                     "notify",
 		"API/Posts":                                "posts",
 		"API/Uploads":                              "uploads",
 		"Identity/IdentityPreSignUp":               "presignup",
@@ -175,8 +179,11 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	}
 }
 
-// polling is what Lambda does to a queue in the name of the function that gets its messages.
-var polling = []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+// polling is what Lambda does to a queue or a stream in the name of the function that gets its messages or records.
+var polling = []string{
+	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+	"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
+}
 
 // calls lists what the code of the function may call.
 func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []string {
@@ -184,17 +191,21 @@ func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []str
 	role := assembly.Refers(function.At("Role"))
 	return slices.DeleteFunc(allowed(t, stack, role), func(action string) bool {
 		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) ||
-			slices.Contains(polling, action) && onlyPolls(t, stack, function, role, action)
+			onlyPolls(t, stack, function, role, action)
 	})
 }
 
-// onlyPolls tells whether the role allows the action on nothing but queues that Lambda polls for the function.
+// onlyPolls tells whether the action is one by which Lambda polls, and the role allows it on nothing but what Lambda polls
+// for the function.
 func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
 	t.Helper()
+	if !slices.Contains(polling, action) {
+		return false
+	}
 	var polled []string
 	for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
 		if assembly.Refers(mapping.At("FunctionName")) == function.ID {
-			polled = append(polled, assembly.Refers(mapping.At("EventSourceArn")))
+			polled = append(polled, text(mapping.At("EventSourceArn")))
 		}
 	}
 	for _, s := range statements(t, stack) {
@@ -202,7 +213,7 @@ func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, r
 			continue
 		}
 		for _, on := range s.resources {
-			if queue := assembly.Refers(on); queue == "" || !slices.Contains(polled, queue) {
+			if !slices.Contains(polled, text(on)) {
 				return false
 			}
 		}
@@ -295,8 +306,21 @@ func letsOursIn(stack assembly.Stack, statement any) bool {
 	if account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"); account != nil {
 		return text(account) == text(accountOf(stack))
 	}
-	_, ours := stack.Template.Resources[assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))]
-	return ours
+	source := assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))
+	_, ours := stack.Template.Resources[source]
+	return ours || exported(stack.Environment, source)
+}
+
+// exported tells whether a stack of the environment exports something by that name.
+func exported(environment, name string) bool {
+	for _, stack := range platforms[environment] {
+		for _, output := range stack.Template.Outputs {
+			if name != "" && assembly.At(output["Export"], "Name") == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // accountOf is the account of the stack's environment, as templates have it.
@@ -387,7 +411,9 @@ func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
 			want(t, queue, true, "SqsManagedSseEnabled")
 		}
 		for _, topic := range stack.Template.OfType("AWS::SNS::Topic") {
-			want(t, topic, "alias/aws/sns", "KmsMasterKeyId")
+			if key := assembly.Refers(topic.At("KmsMasterKeyId")); stack.Template.Resources[key].Type != "AWS::KMS::Key" {
+				want(t, topic, "alias/aws/sns", "KmsMasterKeyId")
+			}
 		}
 		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"), stack.Template.OfType("AWS::SNS::Topic")) {
 			if !refusing[resource.ID] {
@@ -395,6 +421,43 @@ func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAKeyIsItsAccountsAndItsServices: who else may use a key says so by IAM, as for all that the account has.
+func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
+	keys := 0
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, key := range stack.Template.OfType("AWS::KMS::Key") {
+			keys++
+			want(t, key, true, "EnableKeyRotation")
+			for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
+				service := assembly.At(statement, "Principal", "Service") != nil &&
+					text(assembly.At(statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
+					text(assembly.At(statement, "Condition")) == text(map[string]any{"ArnLike": map[string]any{
+						"kms:EncryptionContext:aws:sns:topicArn": inAccount(stack, "sns", "*"),
+					}})
+				root := text(assembly.At(statement, "Principal")) == text(map[string]any{"AWS": inAccount(stack, "iam", "root")})
+				if !service && !root {
+					t.Errorf("%s: %s", key.ID, text(statement))
+				}
+			}
+		}
+	})
+	if keys == 0 {
+		t.Error("there is no key; take this test away")
+	}
+}
+
+// inAccount is the ARN of what the stack's account has, or what it has in the stack's region, as templates have it.
+func inAccount(stack assembly.Stack, service, name string) any {
+	partition, region, account := any("aws"), any("eu-central-1"), accountOf(stack)
+	if _, known := account.(string); !known {
+		partition, region = map[string]any{"Ref": "AWS::Partition"}, map[string]any{"Ref": "AWS::Region"}
+	}
+	if service == "iam" {
+		region = ""
+	}
+	return joined("arn:", partition, ":"+service+":", region, ":", account, ":"+name)
 }
 
 // TestNoResourceWaitsForItself: CloudFormation refuses a template with a circle.

@@ -93,6 +93,12 @@ func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
 	fn.Allow([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
+// AllowFindingUsers lets the code of fn look users up, their addresses included. In a VPC without NAT, fn needs the
+// interface endpoint of cognito-idp.
+func (i *Identity) AllowFindingUsers(fn *gofunction.Function) {
+	fn.Allow([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
+}
+
 // own is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
 const own = "${cognito-identity.amazonaws.com:sub}/*"
 

@@ -10,18 +10,18 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/queue"
+	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	thumbnailsfn "github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 
@@ -63,15 +63,15 @@ type Media struct {
 
 	// Function makes the thumbnails, and deletes those of originals that are gone.
 	Function *gofunction.Function
-	// Events tells the function what has happened in Originals. What it gives up is in DeadEvents, with the message
+	// Events tells the function what has happened in Originals. What it gives up is among the dead letters, with the message
 	// attribute Reason: what is no picture, say. So is what it failed at five times, without one.
-	Events, DeadEvents awssqs.Queue
+	Events *consumer.Consumer
 
 	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
-	// more. FinishedPictures gets all of that; what its consumer fails at is in DeadFinishedPictures, and what did not reach
-	// it in UndeliveredPictures, from where SQS cannot move it back (StartMessageMoveTask): it was in no queue before.
-	Finished                                                    awssns.Topic
-	FinishedPictures, DeadFinishedPictures, UndeliveredPictures awssqs.Queue
+	// more. FinishedPictures gets all of that; what did not reach it, and what its consumer fails at, is in
+	// DeadFinishedPictures.
+	Finished                               *topic.Topic
+	FinishedPictures, DeadFinishedPictures awssqs.Queue
 
 	// Distribution delivers what Thumbnails has below temp/, permanent/ and protected/ to everybody who knows its name. What
 	// is below private/ is its owner's. Nothing can be listed, so what is missing is refused like what is private: 403. It has
@@ -99,9 +99,9 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	if m.TransferAcceleration {
 		cfnBucket(m.Originals).SetAccelerateConfiguration(&awss3.CfnBucket_AccelerateConfigurationProperty{AccelerationStatus: jsii.String("Enabled")})
 	}
-	m.takeEvents(this)
 	m.notify(this)
 	m.makeThumbnails(this, props)
+	m.takeEvents(this)
 	m.deliver(this, props)
 	return m
 }
@@ -150,52 +150,12 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 // cfnBucket is the resource beneath, for what the bucket's construct does not offer.
 func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().(awss3.CfnBucket) }
 
-// The function works on one picture of a batch after the other.
-const (
-	batchSize = 5
-	timeout   = time.Minute // for a batch
-)
-
-// takeEvents has S3 tell of everything that comes into Originals or is deleted from it. What a lifecycle rule expires is
-// left out: the thumbnails have the same rule.
-//
-// The notification is the bucket's own property. The CDK would have a function in Python set it (ADR 4), so that the
-// queue's policy may name the bucket. S3 tries the queue before it takes the notification, so the policy comes first; it
-// lets in what S3 sends for any bucket of the account.
-func (m *Media) takeEvents(scope constructs.Construct) {
-	m.DeadEvents = newDeadLetters(scope, "DeadEvents")
-	// Lambda wants six times the function's timeout, to try again what it could not deliver: "Creating and configuring an
-	// Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
-	m.Events = newQueue(scope, "Events", 6*timeout, m.DeadEvents)
-	allowed := m.Events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{m.Events.QueueArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
-	}))
-	var configurations []any
-	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
-		configurations = append(configurations, &awss3.CfnBucket_QueueConfigurationProperty{Event: jsii.String(event), Queue: m.Events.QueueArn()})
-	}
-	resource := cfnBucket(m.Originals)
-	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
-	resource.Node().AddDependency(allowed.PolicyDependable)
-}
-
 // notify declares the topic of finished pictures, and the queue that gets what it says.
 func (m *Media) notify(scope constructs.Construct) {
-	m.Finished = awssns.NewTopic(scope, jsii.String("Finished"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
-	// The key that AWS manages lets every principal of the account use it through SNS who may publish, so the function needs
-	// no right to it: "Viewing key policies" of AWS managed keys in the AWS KMS Developer Guide. Services such as S3 or
-	// CloudWatch are no such principals: they could not publish here.
-	m.Finished.Node().DefaultChild().(awssns.CfnTopic).SetKmsMasterKeyId(jsii.String("alias/aws/sns"))
-	m.DeadFinishedPictures = newDeadLetters(scope, "DeadFinishedPictures")
-	m.UndeliveredPictures = newDeadLetters(scope, "UndeliveredPictures")
-	m.FinishedPictures = newQueue(scope, "FinishedPictures", 30*time.Second, m.DeadFinishedPictures)
-	m.Finished.AddSubscription(awssnssubscriptions.NewSqsSubscription(m.FinishedPictures, &awssnssubscriptions.SqsSubscriptionProps{
-		RawMessageDelivery: jsii.Bool(true), // what the function said, without SNS's envelope
-		DeadLetterQueue:    m.UndeliveredPictures,
-	}))
+	m.Finished = topic.New(scope, "Finished", topic.Props{})
+	m.DeadFinishedPictures = queue.NewDeadLetters(scope, "DeadFinishedPictures")
+	m.FinishedPictures = queue.New(scope, "FinishedPictures", queue.Props{DeadLetters: m.DeadFinishedPictures, VisibilityTimeout: 30 * time.Second})
+	m.Finished.SendTo(m.FinishedPictures, m.DeadFinishedPictures, nil)
 }
 
 // makeThumbnails declares the function between the buckets.
@@ -203,16 +163,14 @@ func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
 	m.Function = gofunction.New(scope, "MakeThumbnails", gofunction.Props{
 		Package: thumbnailsfn.Package,
 		Settings: thumbnailsfn.Settings{
-			ThumbnailBucket:    *m.Thumbnails.BucketName(),
-			TopicARN:           *m.Finished.TopicArn(),
-			DeadLetterQueueURL: *m.DeadEvents.QueueUrl(),
-			Widths:             props.Widths,
-			MaxBytes:           props.MaxBytes,
-			MaxPixels:          props.MaxPixels,
+			ThumbnailBucket: *m.Thumbnails.BucketName(),
+			Widths:          props.Widths,
+			MaxBytes:        props.MaxBytes,
+			MaxPixels:       props.MaxPixels,
 		},
 		Description:  "Makes thumbnails of pictures",
-		MemoryMiB:    1769, // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
-		Timeout:      timeout,
+		MemoryMiB:    1769,        // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
+		Timeout:      time.Minute, // for a batch
 		LogRetention: props.LogRetention,
 		Disposable:   props.Disposable,
 	})
@@ -220,43 +178,39 @@ func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
 	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
 	m.Function.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 	m.Function.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
-	m.Function.Allow([]string{"sns:Publish"}, *m.Finished.TopicArn())
-	m.Function.Allow([]string{"sqs:SendMessage"}, *m.DeadEvents.QueueArn())
-	// Lambda takes the messages in the function's name. The CDK's event source would allow more than it needs: "Lambda
-	// execution role permissions" for Amazon SQS in the AWS Lambda Developer Guide.
-	m.Function.Allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *m.Events.QueueArn())
-	mapping := awslambda.NewEventSourceMapping(scope, jsii.String("EventsToThumbnails"), &awslambda.EventSourceMappingProps{
-		Target:                  m.Function.Function,
-		EventSourceArn:          m.Events.QueueArn(),
-		BatchSize:               jsii.Number(batchSize),
-		ReportBatchItemFailures: jsii.Bool(true),
+	m.Finished.AllowPublishing(m.Function)
+}
+
+// takeEvents has S3 tell the function of everything that comes into Originals or is deleted from it. What a lifecycle rule
+// expires is left out: the thumbnails have the same rule.
+//
+// The notification is the bucket's own property. The CDK would have a function in Python set it (ADR 4), so that the
+// queue's policy may name the bucket. S3 tries the queue before it takes the notification, so the policy comes first; it
+// lets in what S3 sends for any bucket of the account.
+func (m *Media) takeEvents(scope constructs.Construct) {
+	m.Events = consumer.New(scope, "Events", consumer.Props{
+		Function:  m.Function,
+		BatchSize: 5, // the function works on one picture after the other
 		// So many pictures at once, at most: a flood of uploads waits in the queue, and leaves the account's concurrency to
 		// the API.
-		MaxConcurrency: jsii.Number(5),
+		MaxConcurrency: 5,
 	})
-	bucket.EmptyAfter(m.Thumbnails, mapping)
-}
-
-// newQueue declares a queue that is encrypted and takes nothing without TLS. A message that has been received five times
-// in vain goes to dead: the least that Lambda's document asks for, since throttling counts as well.
-func newQueue(scope constructs.Construct, id string, visibilityTimeout time.Duration, dead awssqs.IQueue) awssqs.Queue {
-	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
-		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:        jsii.Bool(true),
-		VisibilityTimeout: convert.Duration(visibilityTimeout),
-		RetentionPeriod:   convert.Duration(4 * 24 * time.Hour),
-		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(5)},
-	})
-}
-
-// newDeadLetters declares a queue for people to look into. It keeps messages for 14 days, as long as SQS can; their age
-// counts from when they came into the first queue.
-func newDeadLetters(scope constructs.Construct, id string) awssqs.Queue {
-	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: convert.Duration(14 * 24 * time.Hour),
-	})
+	m.Events.AllowGivingUp()
+	events := m.Events.Queue
+	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{events.QueueArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
+	}))
+	var configurations []any
+	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
+		configurations = append(configurations, &awss3.CfnBucket_QueueConfigurationProperty{Event: jsii.String(event), Queue: events.QueueArn()})
+	}
+	resource := cfnBucket(m.Originals)
+	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
+	resource.Node().AddDependency(allowed.PolicyDependable)
+	bucket.EmptyAfter(m.Thumbnails, m.Events.Mapping)
 }
 
 func (p Props) withDefaults() Props {

@@ -3,11 +3,13 @@
 package restapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -39,6 +41,10 @@ type API struct {
 	Authorizer awsapigateway.CognitoUserPoolsAuthorizer
 
 	validator awsapigateway.RequestValidator
+	version   string
+	rate      int
+	burst     int
+	settings  []any // of the stage's methods; the first is for all
 }
 
 // New declares the API under scope. [API.Handle] adds its methods.
@@ -54,13 +60,8 @@ func New(scope constructs.Construct, id string, props Props) *API {
 		CloudWatchRole: jsii.Bool(true),
 		DeployOptions: &awsapigateway.StageOptions{
 			StageName:            jsii.String(props.Version),
-			ThrottlingRateLimit:  jsii.Number(props.RateLimit),
-			ThrottlingBurstLimit: jsii.Number(props.BurstLimit),
 			AccessLogDestination: awsapigateway.NewLogGroupLogDestination(accessLogs),
 			AccessLogFormat:      awsapigateway.AccessLogFormat_Custom(jsii.String(accessLogFormat())),
-			LoggingLevel:         awsapigateway.MethodLoggingLevel_ERROR,
-			DataTraceEnabled:     jsii.Bool(false), // would log bodies and tokens
-			MetricsEnabled:       jsii.Bool(true),
 			TracingEnabled:       jsii.Bool(true),
 		},
 		DefaultCorsPreflightOptions: &awsapigateway.CorsOptions{
@@ -102,7 +103,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	// The rest are mistakes in the request's form or ours. messageString comes with its quotes.
 	answer("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX(), "", "$context.error.responseType", "$context.error.messageString")
 	answer("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX(), "", "$context.error.responseType", "$context.error.messageString")
-	return &API{
+	a := &API{
 		RestAPI: api,
 		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(this, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
 			CognitoUserPools: &[]awscognito.IUserPool{props.UserPool},
@@ -111,7 +112,19 @@ func New(scope constructs.Construct, id string, props Props) *API {
 			ValidateRequestBody:       jsii.Bool(true),
 			ValidateRequestParameters: jsii.Bool(true),
 		}),
+		version: props.Version,
+		rate:    props.RateLimit,
+		burst:   props.BurstLimit,
 	}
+	a.setMethod("*", "/*", props.RateLimit, props.BurstLimit)
+	return a
+}
+
+// URL is where clients call the API, with a slash at the end. Other than the CDK's own, it does not refer to the stage,
+// which comes after the functions: so a function that the API calls may be told it.
+func (a *API) URL() string {
+	stack := awscdk.Stack_Of(a.RestAPI)
+	return "https://" + *a.RestAPI.RestApiId() + ".execute-api." + *stack.Region() + "." + *stack.UrlSuffix() + "/" + a.version + "/"
 }
 
 // A Method is what a function answers.
@@ -120,6 +133,9 @@ type Method struct {
 	Path       string               // /posts/{postId}; required
 	Function   *gofunction.Function // required
 	Public     bool                 // anybody may call it, without a token
+
+	RateLimit  int // requests a second that it takes in the long run; default: the API's
+	BurstLimit int // requests that may come at once; default: the API's
 
 	// What a request may have, for the gateway's documentation and cache: it lets others through.
 	QueryParameters, Headers []string
@@ -137,6 +153,8 @@ func (a *API) Handle(method Method) {
 		check.Required("HTTPMethod", method.HTTPMethod != "", "pass GET, say"),
 		check.Required("Path", strings.HasPrefix(method.Path, "/"), "pass a path that begins with /"),
 		check.Required("Function", method.Function != nil, "pass the function that answers"),
+		check.That("RateLimit", method.RateLimit, method.RateLimit >= 0, "at least 1, or 0 for the API's"),
+		check.That("BurstLimit", method.BurstLimit, method.BurstLimit >= 0, "at least 1, or 0 for the API's"),
 	)
 	options := &awsapigateway.MethodOptions{
 		AuthorizationType: awsapigateway.AuthorizationType_COGNITO,
@@ -160,6 +178,26 @@ func (a *API) Handle(method Method) {
 	resource.AddMethod(jsii.String(method.HTTPMethod), awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
 		AllowTestInvoke: jsii.Bool(false),
 	}), options)
+	if method.RateLimit > 0 || method.BurstLimit > 0 {
+		// Slashes are escaped: MethodSetting of AWS::ApiGateway::Stage in the AWS CloudFormation documentation.
+		path := "/" + strings.ReplaceAll(strings.TrimSuffix(method.Path, "/"), "/", "~1")
+		a.setMethod(method.HTTPMethod, path, cmp.Or(method.RateLimit, a.rate), cmp.Or(method.BurstLimit, a.burst))
+	}
+}
+
+// setMethod gives the stage's settings for a method. They are said in full: what a method's own leave out would be the
+// service's default, and not what is said for all.
+func (a *API) setMethod(httpMethod, path string, rate, burst int) {
+	a.settings = append(a.settings, &awsapigateway.CfnStage_MethodSettingProperty{
+		HttpMethod:           jsii.String(httpMethod),
+		ResourcePath:         jsii.String(path),
+		ThrottlingRateLimit:  jsii.Number(rate),
+		ThrottlingBurstLimit: jsii.Number(burst),
+		LoggingLevel:         jsii.String("ERROR"),
+		DataTraceEnabled:     jsii.Bool(false), // would log bodies and tokens
+		MetricsEnabled:       jsii.Bool(true),
+	})
+	a.RestAPI.DeploymentStage().Node().DefaultChild().(awsapigateway.CfnStage).SetMethodSettings(&a.settings)
 }
 
 // model declares a schema. The CDK's own Model wants its keywords one by one.

@@ -124,6 +124,15 @@ func TestCognito(t *testing.T) {
 	if found, err := list(`email = "Ada@Example.com"`); err != nil || !slices.Equal(found, want) {
 		t.Errorf("users %q, %v; want %q", found, err, want)
 	}
+	if found, err := list(`sub = "sub-of-bob"`); err != nil || !slices.Equal(found, []string{"bob CONFIRMED true sub-of-bob"}) {
+		t.Errorf("users %q, %v; want bob", found, err)
+	}
+	if found, err := list(`sub = "sub-of-\"bob\\"`); err != nil || found != nil {
+		t.Errorf("users %q, %v; want none", found, err)
+	}
+	if _, err := list(`sub = "sub-of-"bob"`); code(err) != "InvalidParameterException" {
+		t.Errorf("a quote that is not escaped: %v", err)
+	}
 	if found, err := list(`email = "nobody@example.com"`); err != nil || found != nil {
 		t.Errorf("users %q, %v; want none", found, err)
 	}
@@ -313,6 +322,65 @@ func TestSQS(t *testing.T) {
 	}
 	if calls := queue.Calls(); len(calls) != 10 || calls[0] != (awstest.Call{Action: "sqs:SendMessage", Resource: queueURL}) {
 		t.Errorf("calls %v, want 10 of SendMessage", calls)
+	}
+}
+
+func TestSQSMovesMessages(t *testing.T) {
+	const account = "arn:aws:sqs:eu-central-1:111111111111:"
+	const events, other = "https://sqs.eu-central-1.amazonaws.com/111111111111/Events", "https://sqs.eu-central-1.amazonaws.com/111111111111/Other"
+	queues := awstest.StartSQS(t, queueURL)
+	queues.AddQueue(events, queueURL)
+	queues.AddQueue(other, "")
+	queues.Put(queueURL, "one", "two")
+	client := sqs.New(sqs.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &queues.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials:  nobody,
+	})
+	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(queueURL), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"QueueArn": account + "DeadLetters", "ApproximateNumberOfMessages": "2"}, attributes.Attributes); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+	sources, err := client.ListDeadLetterSourceQueues(t.Context(), &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: aws.String(queueURL)})
+	if err != nil || !slices.Equal(sources.QueueUrls, []string{events}) {
+		t.Errorf("sources %v (%v), want %s", sources, err, events)
+	}
+	for _, step := range []struct{ source, destination, want string }{
+		{"Other", "Events", "InvalidParameterValue"}, // it is no dead-letter queue
+		{"Nothing", "Events", "ResourceNotFoundException"},
+		{"DeadLetters", "Nothing", "ResourceNotFoundException"},
+		{"DeadLetters", "Events", ""},
+		{"DeadLetters", "Events", "UnsupportedOperation"}, // one at a time
+	} {
+		_, err := client.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{
+			SourceArn: aws.String(account + step.source), DestinationArn: aws.String(account + step.destination),
+		})
+		if code(err) != step.want || err != nil && step.want == "" {
+			t.Errorf("moving from %s to %s: error %v, want %q", step.source, step.destination, err, step.want)
+		}
+	}
+	var seen []string
+	for range 5 {
+		tasks, err := client.ListMessageMoveTasks(t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(account + "DeadLetters")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks.Results {
+			seen = append(seen, fmt.Sprintf("%s %d/%d", *task.Status, task.ApproximateNumberOfMessagesMoved, *task.ApproximateNumberOfMessagesToMove))
+		}
+	}
+	// The first list does not know of it yet.
+	if diff := cmp.Diff([]string{"RUNNING 1/2", "RUNNING 2/2", "COMPLETED 2/2", "COMPLETED 2/2"}, seen); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+	if left, moved := queues.MessagesIn(queueURL), queues.MessagesIn(events); len(left) != 0 || len(moved) != 2 {
+		t.Errorf("%d messages are left and %d have moved, want 0 and 2", len(left), len(moved))
 	}
 }
 

@@ -125,8 +125,8 @@ func (c *Cognito) decode(body []byte, userPoolID *string, request any) *cognitoE
 	return nil
 }
 
-// emailFilter is the one filter that is understood. A value that needs escaping is not.
-var emailFilter = regexp.MustCompile(`^email = "([^"\\]+)"$`)
+// filter is what is understood of filters: one attribute's exact value, in which quotes and backslashes are escaped.
+var filter = regexp.MustCompile(`^(email|sub) = "((?:[^"\\]|\\["\\])+)"$`)
 
 // listUsers answers one user a page, and an empty page before the first: both are what the service may do. Searches
 // disregard case ("Managing and searching for user accounts" in the Amazon Cognito Developer Guide).
@@ -135,13 +135,14 @@ func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
 		return nil, failure
 	}
-	filter := emailFilter.FindStringSubmatch(request.Filter)
-	if filter == nil {
+	asked := filter.FindStringSubmatch(request.Filter)
+	if asked == nil {
 		return nil, &cognitoError{"InvalidParameterException", "Error while parsing filter."}
 	}
+	attribute, value := asked[1], strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(asked[2])
 	var found []CognitoUser
 	for _, user := range c.users {
-		if strings.EqualFold(user.Attributes["email"], filter[1]) {
+		if strings.EqualFold(user.Attributes[attribute], value) {
 			found = append(found, user)
 		}
 	}

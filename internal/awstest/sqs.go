@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"crypto/md5" //nolint:gosec // what SQS answers with
 	"encoding/hex"
 	"encoding/json"
@@ -11,13 +12,20 @@ import (
 	"testing"
 )
 
-// SQS stands in for one queue of Amazon SQS: AWS_ENDPOINT_URL_SQS.
+// SQS stands in for Amazon SQS: AWS_ENDPOINT_URL_SQS.
 type SQS struct {
 	service
 	URL string
 
-	queueURL string
-	messages []SQSMessage // held by service.mu
+	queues []*sqsQueue // in the order in which they were made; held by service.mu, as all that is below
+	tasks  []*sqsTask  // the oldest first
+	broken string      // why tasks fail
+}
+
+type sqsQueue struct {
+	url         string
+	deadLetters string // the address of its dead-letter queue; empty if it has none
+	messages    []SQSMessage
 }
 
 // An SQSMessage is one that was sent.
@@ -30,18 +38,64 @@ type SQSMessage struct {
 // Guide, 1 MiB.
 const maxMessage = 1 << 20
 
-// StartSQS returns a stand-in for a queue without messages that runs until the test ends.
+// StartSQS returns a stand-in with one queue, without messages, that runs until the test ends.
 func StartSQS(t testing.TB, queueURL string) *SQS {
-	s := &SQS{queueURL: queueURL}
+	s := &SQS{}
+	s.AddQueue(queueURL, "")
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// Messages returns those that were sent so far, the oldest first.
+// AddQueue makes another queue, whose dead-letter queue is at the address deadLetters; it has none if that is empty.
+func (s *SQS) AddQueue(queueURL, deadLetters string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queues = append(s.queues, &sqsQueue{url: queueURL, deadLetters: deadLetters})
+}
+
+// Messages returns those that were sent to the first queue so far, the oldest first.
 func (s *SQS) Messages() []SQSMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.messages)
+	return slices.Clone(s.queues[0].messages)
+}
+
+// MessagesIn returns those that are in the queue at that address, the oldest first.
+func (s *SQS) MessagesIn(queueURL string) []SQSMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.queueAt(queueURL).messages)
+}
+
+// Put puts messages of these bodies into the queue at that address.
+func (s *SQS) Put(queueURL string, bodies ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queue := s.queueAt(queueURL)
+	for _, body := range bodies {
+		queue.messages = append(queue.messages, SQSMessage{Body: body})
+	}
+}
+
+// queueAt is the queue at that address, or nil. s.mu is held.
+func (s *SQS) queueAt(queueURL string) *sqsQueue {
+	for _, queue := range s.queues {
+		if queue.url == queueURL {
+			return queue
+		}
+	}
+	return nil
+}
+
+// An sqsRequest has the parameters of all operations.
+type sqsRequest struct {
+	QueueUrl          string
+	MessageBody       string
+	MessageAttributes map[string]struct{ DataType, StringValue string }
+	AttributeNames    []string
+
+	SourceArn, DestinationArn string
+	MaxResults                int
 }
 
 func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
@@ -50,32 +104,50 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#MissingAuthenticationTokenException", "Missing Authentication Token")
 		return
 	}
-	if r.Header.Get("X-Amz-Target") != "AmazonSQS.SendMessage" {
+	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
+	answer, ok := map[string]func(http.ResponseWriter, sqsRequest, *sqsQueue){
+		"SendMessage":                s.sendMessage,
+		"GetQueueAttributes":         s.getQueueAttributes,
+		"ListDeadLetterSourceQueues": s.listDeadLetterSourceQueues,
+		"StartMessageMoveTask":       s.startMessageMoveTask,
+		"ListMessageMoveTasks":       s.listMessageMoveTasks,
+	}[operation]
+	if !ok {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#UnknownOperationException", "")
 		return
 	}
-	var request struct {
-		QueueUrl          string
-		MessageBody       string
-		MessageAttributes map[string]struct{ DataType, StringValue string }
-	}
+	var request sqsRequest
 	body, err := io.ReadAll(r.Body) // while there is any left, the server does not notice a caller who gives up
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "sqs:SendMessage", Resource: request.QueueUrl})
+	fault := s.take(r, Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
 	switch {
 	case fault.Silent:
 		return // what was asked for is not done either
 	case fault.Status != 0:
 		jsonError(w, fault.Status, "com.amazonaws.sqs#"+fault.Code, "")
 		return
-	case request.QueueUrl != s.queueURL:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queue := s.queueAt(request.QueueUrl)
+	if request.SourceArn != "" {
+		queue = s.queueNamed(request.SourceArn)
+	}
+	switch {
+	case queue == nil && request.SourceArn != "":
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
+	case queue == nil:
 		w.Header().Set("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender")
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
-		return
+	default:
+		answer(w, request, queue)
 	}
+}
+
+func (s *SQS) sendMessage(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
 	message := SQSMessage{Body: request.MessageBody, Attributes: map[string]string{}}
 	size := len(message.Body)
 	if message.Body == "" || strings.ContainsFunc(message.Body, notAllowed) {
@@ -94,9 +166,7 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message is too long.")
 		return
 	}
-	s.mu.Lock()
-	s.messages = append(s.messages, message)
-	s.mu.Unlock()
+	queue.messages = append(queue.messages, message)
 	digest := md5.Sum([]byte(message.Body)) //nolint:gosec // what SQS answers with
 	writeJSON(w, http.StatusOK, map[string]string{
 		"MessageId":        requestID,

@@ -5,21 +5,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ashlar-cdk/ashlar/internal/email"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
 
-// Settings are those of a function that deletes users.
+// Settings are those of a function that looks users up, or deletes them.
 type Settings struct {
 	UserPoolID string `env:"USER_POOL_ID"`
 }
 
 // API is what is called of Cognito. A [cognitoidentityprovider.Client] is one.
 type API interface {
+	cognitoidentityprovider.ListUsersAPIClient
 	AdminDeleteUser(context.Context, *cognitoidentityprovider.AdminDeleteUserInput, ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminDeleteUserOutput, error)
 }
 
@@ -44,10 +48,43 @@ func (u *Users) Delete(ctx context.Context, username string) error {
 	if _, gone := errors.AsType[*types.UserNotFoundException](err); gone || err == nil {
 		return nil
 	}
+	return failed("delete user", err)
+}
+
+// Address is where mails to the user with this subject go. It fails with [email.ErrNoAddress] when there is no such user, or
+// a disabled one, or none whose address is verified, and with [retry.ErrLater] when Cognito does not answer for the moment.
+func (u *Users) Address(ctx context.Context, subject string) (email.Address, error) {
+	// Names are other than subjects where users have come by an identity provider. Cognito searches by the subject too:
+	// "Managing and searching for user accounts" in the Amazon Cognito Developer Guide, which says how to escape as well.
+	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(subject)
+	pages := cognitoidentityprovider.NewListUsersPaginator(u.api, &cognitoidentityprovider.ListUsersInput{
+		UserPoolId: &u.settings.UserPoolID,
+		Filter:     aws.String(`sub = "` + escaped + `"`),
+	})
+	for pages.HasMorePages() { // the first may be empty though there is a second
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", failed("look a user up", err)
+		}
+		for _, user := range page.Users {
+			attributes := map[string]string{}
+			for _, attribute := range user.Attributes {
+				attributes[aws.ToString(attribute.Name)] = aws.ToString(attribute.Value)
+			}
+			if user.Enabled && attributes["sub"] == subject && attributes["email_verified"] == "true" && attributes["email"] != "" {
+				return email.Address(attributes["email"]), nil
+			}
+		}
+	}
+	return "", email.ErrNoAddress
+}
+
+// failed says in the domain's words whether to try again.
+func failed(action string, err error) error {
 	_, throttled := errors.AsType[*types.TooManyRequestsException](err)
 	_, broken := errors.AsType[*types.InternalErrorException](err)
 	if _, answered := errors.AsType[smithy.APIError](err); answered && !throttled && !broken {
-		return fmt.Errorf("delete user: %w", err) // it will answer the same next time
+		return fmt.Errorf("%s: %w", action, err) // it will answer the same next time
 	}
-	return fmt.Errorf("%w: delete user: %w", retry.ErrLater, err)
+	return fmt.Errorf("%w: %s: %w", retry.ErrLater, action, err)
 }

@@ -3,12 +3,16 @@ package cognito
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/email"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
 
@@ -17,6 +21,10 @@ type deleteUser func(*cognitoidentityprovider.AdminDeleteUserInput) error
 
 func (d deleteUser) AdminDeleteUser(_ context.Context, input *cognitoidentityprovider.AdminDeleteUserInput, _ ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminDeleteUserOutput, error) {
 	return &cognitoidentityprovider.AdminDeleteUserOutput{}, d(input)
+}
+
+func (d deleteUser) ListUsers(context.Context, *cognitoidentityprovider.ListUsersInput, ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.ListUsersOutput, error) {
+	return nil, d(nil)
 }
 
 func TestAUserIsDeletedFromTheSettingsPool(t *testing.T) {
@@ -49,6 +57,51 @@ func TestWhatMayWorkLaterIsTriedAgainAndNothingElse(t *testing.T) {
 		err := users.Delete(t.Context(), "ada")
 		if later, final := errors.Is(err, retry.ErrLater), err != nil && !errors.Is(err, retry.ErrLater); later != test.later || final != test.final {
 			t.Errorf("%s: error %v", name, err)
+		}
+		if test.err == nil || !test.later && !test.final { // who is gone is no error of a list
+			continue
+		}
+		_, err = users.Address(t.Context(), "ada")
+		if later := errors.Is(err, retry.ErrLater); err == nil || later != test.later || errors.Is(err, email.ErrNoAddress) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestAUsersVerifiedAddressIsFoundByTheSubject(t *testing.T) {
+	const pool = "eu-central-1_EXAMPLE"
+	server := awstest.StartCognito(t, pool)
+	users := NewUsers(Settings{UserPoolID: pool}, cognitoidentityprovider.New(cognitoidentityprovider.Options{
+		Region: "eu-central-1", BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "example", ""),
+	}))
+	user := func(name, subject, address, verified string) awstest.CognitoUser {
+		attributes := map[string]string{"sub": subject, "email": address, "email_verified": verified}
+		maps.DeleteFunc(attributes, func(_, value string) bool { return value == "" }) // the service leaves out what is not set
+		return awstest.CognitoUser{Username: name, Status: "EXTERNAL_PROVIDER", Attributes: attributes}
+	}
+	disabled := user("google_5", "disabled", "dee@example.com", "true")
+	disabled.Disabled = true
+	server.SetUsers(user("google_1", "ada", "Ada@example.com", "true"), user("google_2", "bob", "bob@example.com", "false"),
+		user("google_3", "cy", "cy@example.com", ""), user("google_4", "nobody@example.com", "", "true"), disabled,
+		user("google_6", `quote" or sub = "ada`, "eve@example.com", "true"), user("google_7", "ADA2", "other@example.com", "true"))
+	for subject, want := range map[string]email.Address{
+		"ada":                    "Ada@example.com",
+		"bob":                    "", // not verified
+		"cy":                     "",
+		"nobody@example.com":     "",
+		"disabled":               "",
+		"unknown":                "",
+		"google_1":               "", // is no subject
+		"ada2":                   "", // is another one
+		`quote" or sub = "ada`:   "eve@example.com",
+		`x" or email = "ada`:     "",
+		`\" or sub = \"ada`:      "",
+		`quote\" or sub = \"ada`: "",
+	} {
+		got, err := users.Address(t.Context(), subject)
+		if got != want || errors.Is(err, email.ErrNoAddress) != (want == "") || err != nil && want != "" {
+			t.Errorf("%s: got %q, %v, want %q", subject, got, err, want)
 		}
 	}
 }

@@ -24,6 +24,9 @@ type Mailer interface {
 }
 
 var (
+	// ErrNoAddress says that somebody has no address that mails may go to: none, or none that is proved to be his or hers.
+	ErrNoAddress = errors.New("there is no address to write to")
+
 	// ErrRefused says that this mail will never be sent: its address is none, or its content is not taken.
 	ErrRefused = errors.New("the mail is refused")
 

@@ -1,0 +1,140 @@
+package awstest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An sqsTask moves the messages of one queue to another.
+type sqsTask struct {
+	source, destination *sqsQueue
+	status              string
+	reason              string // of its failure
+	started             int64  // in milliseconds since 1970
+	moved, toMove       int
+	listed              bool // a list knows of a task a moment after it was begun
+}
+
+// BreakMoves has tasks fail that move messages, for that reason.
+func (s *SQS) BreakMoves(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = reason
+}
+
+// StartMove begins to move the messages of one queue to another, as somebody else would.
+func (s *SQS) StartMove(sourceURL, destinationURL string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.move(s.queueAt(sourceURL), s.queueAt(destinationURL)).listed = true
+}
+
+// move begins a task. s.mu is held.
+func (s *SQS) move(source, destination *sqsQueue) *sqsTask {
+	task := &sqsTask{source: source, destination: destination, status: "RUNNING", toMove: len(source.messages)}
+	task.started = 1793491200000 + int64(len(s.tasks)) // each later than the one before
+	s.tasks = append(s.tasks, task)
+	return task
+}
+
+// step moves one message, if there is one: tasks get on when somebody looks at them, so no test waits for a clock.
+func (t *sqsTask) step(broken string) {
+	switch {
+	case t.status != "RUNNING":
+	case broken != "":
+		t.status, t.reason = "FAILED", broken
+	case t.moved < t.toMove:
+		t.destination.messages = append(t.destination.messages, t.source.messages[0])
+		t.source.messages = t.source.messages[1:]
+		t.moved++
+	default:
+		t.status = "COMPLETED"
+	}
+}
+
+// arn is the queue's: its address ends with the account and the name.
+func (q *sqsQueue) arn() string {
+	parts := strings.Split(q.url, "/")
+	return "arn:aws:sqs:eu-central-1:" + strings.Join(parts[len(parts)-2:], ":")
+}
+
+// queueNamed is the queue with that ARN, or nil. s.mu is held.
+func (s *SQS) queueNamed(arn string) *sqsQueue {
+	for _, queue := range s.queues {
+		if queue.arn() == arn {
+			return queue
+		}
+	}
+	return nil
+}
+
+// sources are the queues whose dead-letter queue it is. s.mu is held.
+func (s *SQS) sources(queue *sqsQueue) []string {
+	urls := []string{}
+	for _, source := range s.queues {
+		if source.deadLetters == queue.url {
+			urls = append(urls, source.url)
+		}
+	}
+	return urls
+}
+
+func (s *SQS) getQueueAttributes(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
+	attributes := map[string]string{}
+	for name, value := range map[string]string{
+		"QueueArn":                    queue.arn(),
+		"ApproximateNumberOfMessages": strconv.Itoa(len(queue.messages)),
+	} {
+		if slices.Contains(request.AttributeNames, name) || slices.Contains(request.AttributeNames, "All") {
+			attributes[name] = value
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"Attributes": attributes})
+}
+
+func (s *SQS) listDeadLetterSourceQueues(w http.ResponseWriter, _ sqsRequest, queue *sqsQueue) {
+	writeJSON(w, http.StatusOK, map[string]any{"queueUrls": s.sources(queue)})
+}
+
+func (s *SQS) startMessageMoveTask(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
+	destination := s.queueNamed(request.DestinationArn)
+	running := slices.ContainsFunc(s.tasks, func(task *sqsTask) bool { return task.source == queue && task.status == "RUNNING" })
+	switch {
+	case destination == nil:
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException", "The resource that you specified for the DestinationArn parameter doesn't exist.")
+	case len(s.sources(queue)) == 0:
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+	case running:
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#UnsupportedOperation", "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"TaskHandle": strconv.FormatInt(s.move(queue, destination).started, 10)})
+	}
+}
+
+func (s *SQS) listMessageMoveTasks(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
+	results := []any{}
+	for _, task := range slices.Backward(s.tasks) {
+		if task.source != queue || len(results) == max(request.MaxResults, 1) {
+			continue
+		}
+		if !task.listed {
+			task.listed = true
+			continue
+		}
+		task.step(s.broken)
+		result := map[string]any{
+			"SourceArn": task.source.arn(), "DestinationArn": task.destination.arn(), "Status": task.status, "StartedTimestamp": task.started,
+			"ApproximateNumberOfMessagesMoved": task.moved, "ApproximateNumberOfMessagesToMove": task.toMove,
+		}
+		if task.status == "RUNNING" {
+			result["TaskHandle"] = strconv.FormatInt(task.started, 10)
+		}
+		if task.reason != "" {
+			result["FailureReason"] = task.reason
+		}
+		results = append(results, result)
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"Results": results})
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// A queue is what SQS says of one.
+type queue struct {
+	arn      string
+	messages int // that can be received; SQS counts them roughly
+}
+
+func attributes(ctx context.Context, client *sqs.Client, url string) (queue, error) {
+	const arn, messages = types.QueueAttributeNameQueueArn, types.QueueAttributeNameApproximateNumberOfMessages
+	output, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{arn, messages},
+	})
+	if err != nil {
+		return queue{}, fmt.Errorf("asking for the number of its messages: %w", err)
+	}
+	count, err := strconv.Atoi(output.Attributes[string(messages)])
+	if err != nil {
+		return queue{}, fmt.Errorf("the number of its messages: %w", err)
+	}
+	return queue{arn: output.Attributes[string(arn)], messages: count}, nil
+}
+
+// A move takes the messages of one dead-letter queue back.
+type move struct {
+	client            *sqs.Client
+	name, environment string
+	out               io.Writer
+	interval          time.Duration
+}
+
+// run moves what is in the dead-letter queue at url, or follows whoever does it already: SQS has one task a queue.
+func (m *move) run(ctx context.Context, url string) error {
+	dead, err := attributes(ctx, m.client, url)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	last, err := m.lastTask(ctx, dead.arn)
+	if err != nil {
+		return err
+	}
+	if aws.ToString(last.Status) == "RUNNING" {
+		fmt.Fprintf(m.out, "%s: somebody has begun to move its dead letters back already\n", m.name)
+		return m.follow(ctx, dead.arn, last.StartedTimestamp-1)
+	}
+	if dead.messages == 0 {
+		fmt.Fprintf(m.out, "%s has no dead letters\n", m.name)
+		return nil
+	}
+	source, err := m.source(ctx, url)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	// Without a destination, SQS refuses what it has not put into the dead-letter queue itself.
+	_, err = m.client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &dead.arn, DestinationArn: &source.arn})
+	if err != nil {
+		return fmt.Errorf("%s: moving its dead letters: %w", m.name, err)
+	}
+	return m.follow(ctx, dead.arn, last.StartedTimestamp)
+}
+
+// source is the queue whose messages are given up into the one at url.
+func (m *move) source(ctx context.Context, url string) (queue, error) {
+	output, err := m.client.ListDeadLetterSourceQueues(ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &url})
+	if err != nil {
+		return queue{}, fmt.Errorf("asking whose dead letters these are: %w", err)
+	}
+	if len(output.QueueUrls) != 1 {
+		return queue{}, fmt.Errorf("its dead letters are those of %d queues, want 1: [%s]", len(output.QueueUrls), strings.Join(output.QueueUrls, ", "))
+	}
+	return attributes(ctx, m.client, output.QueueUrls[0])
+}
+
+// lastTask is the one that was begun last to move messages out of the queue; the zero task, if none ever was.
+func (m *move) lastTask(ctx context.Context, arn string) (types.ListMessageMoveTasksResultEntry, error) {
+	var last types.ListMessageMoveTasksResultEntry
+	output, err := m.client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &arn, MaxResults: aws.Int32(1)})
+	if err != nil {
+		return last, fmt.Errorf("%s: asking how far its dead letters are: %w", m.name, err)
+	}
+	if len(output.Results) > 0 {
+		last = output.Results[0]
+	}
+	return last, nil
+}
+
+// follow says how far the task is that was begun after that time, until it has ended.
+func (m *move) follow(ctx context.Context, arn string, after int64) error {
+	moved := int64(-1)
+	for {
+		task, err := m.lastTask(ctx, arn)
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: SQS goes on without you; make redrive ENV=%s QUEUE=%s says how far it is", m.name, m.environment, m.name)
+		}
+		if err != nil {
+			return err
+		}
+		if task.StartedTimestamp > after { // or it is not in the list yet
+			if task.ApproximateNumberOfMessagesMoved != moved {
+				moved = task.ApproximateNumberOfMessagesMoved
+				fmt.Fprintf(m.out, "%s: %d of %d moved back\n", m.name, moved, aws.ToInt64(task.ApproximateNumberOfMessagesToMove))
+			}
+			switch status := aws.ToString(task.Status); status {
+			case "RUNNING", "CANCELLING":
+			case "COMPLETED":
+				return nil
+			default:
+				return fmt.Errorf("%s: %s after %d were moved back: %s", m.name, strings.ToLower(status), moved, aws.ToString(task.FailureReason))
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(m.interval):
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package test
+
+import (
+	"path"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/ashlar-cdk/ashlar/constructs/consumer"
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/topic"
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// TestEveryQueueIsPolledForSixTimesItsFunctionsTimeout: Lambda asks for it, and mappings without partial batch responses would
+// bring back what was done.
+func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeout(t *testing.T) {
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
+			want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
+			queue := stack.Template.Resources[assembly.Refers(mapping.At("EventSourceArn"))]
+			if queue.Type != "AWS::SQS::Queue" {
+				continue
+			}
+			timeout, _ := stack.Template.Resources[assembly.Refers(mapping.At("FunctionName"))].At("Timeout").(float64)
+			if timeout == 0 {
+				t.Errorf("%s calls a function without a timeout", mapping.ID)
+			}
+			want(t, queue, 6*timeout, "VisibilityTimeout")
+		}
+	})
+}
+
+// TestEveryDeadLetterQueueIsInParameterStore: make redrive finds it there, and what it gets can go back to one queue.
+func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
+	for _, environment := range environments.All() {
+		named := map[string]string{} // queues, by name
+		for _, stack := range platforms[environment.Name] {
+			sources := map[string]int{} // how many queues give up into it, by logical id
+			for _, queue := range stack.Template.OfType("AWS::SQS::Queue") {
+				if target := assembly.Refers(queue.At("RedrivePolicy", "deadLetterTargetArn")); target != "" {
+					sources[target]++
+				}
+			}
+			for _, parameter := range stack.Template.OfType("AWS::SSM::Parameter") {
+				full, _ := parameter.At("Name").(string)
+				if path.Dir(full) != "/ashlar/"+environment.Name+"/dead-letters" {
+					continue
+				}
+				id := assembly.Refers(parameter.At("Value"))
+				want(t, parameter, map[string]any{"Ref": id}, "Value") // a queue's is its address
+				if sources[id] != 1 {
+					t.Errorf("%s names %s, the dead-letter queue of %d queues, want 1", full, id, sources[id])
+				}
+				named[path.Base(full)] = id
+				delete(sources, id)
+			}
+			for id := range sources {
+				t.Errorf("%s/%s: %s is not in Parameter Store, and make redrive does not know it", environment.Name, stack.Name, id)
+			}
+		}
+		for _, name := range []string{"CommentNotices", "Feedback", "FinishedPictures", "Thumbnails", "Welcomes"} {
+			if named[name] == "" {
+				t.Errorf("%s has no dead letters called %s", environment.Name, name)
+			}
+		}
+	}
+}
+
+type givingUp struct {
+	DeadLetterQueueURL string `env:"DEAD_LETTER_QUEUE_URL"`
+}
+
+func TestAConsumerByDefault(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: givingUp{}})
+		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).AllowGivingUp()
+	})
+	queue, letters := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetters")
+	has(t, queue, map[string]any{
+		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60, "MessageRetentionPeriod": 4 * 24 * 60 * 60,
+		"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
+	})
+	has(t, letters, map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
+	has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+		"FunctionName": ref(only(t, stack, "AWS::Lambda::Function", "")), "EventSourceArn": arn(queue), "BatchSize": 10,
+		"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
+	})
+	if subscriptions := stack.Template.OfType("AWS::SNS::Subscription"); len(subscriptions) > 0 {
+		t.Errorf("it is subscribed to %s", text(subscriptions[0].At("TopicArn")))
+	}
+}
+
+func TestAConsumerAsItIsAskedFor(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
+		c := consumer.New(stack, "Consumer", consumer.Props{
+			Function: fn, Topic: topic.New(stack, "Topic", topic.Props{}), Filter: map[string][]string{"event": {"a", "b"}},
+			Delay: 15 * time.Minute, BatchSize: 1, MaxConcurrency: 1000,
+		})
+		c.Repeat("Hourly", time.Hour, `{"all":true}`)
+	})
+	queue := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue")
+	want(t, queue, 900, "DelaySeconds")
+	want(t, queue, 360, "VisibilityTimeout")
+	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
+	want(t, mapping, 1, "BatchSize")
+	want(t, mapping, 1000, "ScalingConfig", "MaximumConcurrency")
+	want(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{"event": []string{"a", "b"}}, "FilterPolicy")
+	rule := only(t, stack, "AWS::Events::Rule", "")
+	want(t, rule, "rate(60 minutes)", "ScheduleExpression")
+	want(t, rule, `{"all":true}`, "Targets", 0, "Input")
+}
+
+func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) {
+		consumer.New(stack, "Consumer", consumer.Props{Filter: map[string][]string{"event": {"a"}}, Delay: 16 * time.Minute, BatchSize: 11, MaxConcurrency: 1})
+	},
+		"consumer: Consumer: Function is required; pass the function that takes the messages",
+		"consumer: Consumer: Filter: map[event:[a]], want none without a Topic",
+		"consumer: Consumer: Delay: 16m0s, want whole seconds, at most 15m0s",
+		"consumer: Consumer: BatchSize: 11, want 1 to 10",
+		"consumer: Consumer: MaxConcurrency: 1, want 2 to 1000",
+	)
+	refused(t, func(awscdk.Stack) { new(consumer.Consumer).Repeat("Often", time.Minute, "{}") },
+		"consumer: Often: every: 1m0s, want whole minutes, at least 2m0s",
+	)
+}
+
+func TestATopicThatCannotBeIsRefused(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Publisher: "ses"}) },
+		"topic: Topic: Publisher: ses, want a service such as ses.amazonaws.com",
+		"topic: Topic: Source: , want the ARN of what Publisher publishes for, or none of both",
+	)
+	refused(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Source: "arn:aws:s3:::bucket"}) },
+		"topic: Topic: Source: arn:aws:s3:::bucket, want the ARN of what Publisher publishes for, or none of both",
+	)
+}
+
+func TestAFunctionDoesNotPublishWhereAServiceDoes(t *testing.T) {
+	message := ""
+	synthesised(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn"})
+		theirs := topic.New(stack, "Theirs", topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
+		message = panicMessage(func() { theirs.AllowPublishing(fn) })
+	})
+	if want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a service publishes; declare a topic without Publisher"; message != want {
+		t.Errorf("%q, want %q", message, want)
+	}
+}

@@ -1,0 +1,433 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// has fails the test unless the resource has just these properties, besides its tags.
+func has(t *testing.T, resource assembly.Resource, want map[string]any) {
+	t.Helper()
+	got := maps.Clone(resource.Properties)
+	delete(got, "Tags")
+	if text(got) != text(want) {
+		t.Errorf("%s is %s\nwant %s", resource.ID, text(got), text(want))
+	}
+}
+
+// ref is a resource as others refer to it.
+func ref(resource assembly.Resource) any { return map[string]any{"Ref": resource.ID} }
+
+// from is a part of what another stack of the environment declares, as the stack's templates have it: "Arn", or its Ref if
+// the attribute is empty.
+func from(t *testing.T, environment, stack string, resource assembly.Resource, attribute string) any {
+	t.Helper()
+	value := ref(resource)
+	if attribute != "" {
+		value = map[string]any{"Fn::GetAtt": []string{resource.ID, attribute}}
+	}
+	for _, output := range platforms[environment][stack].Template.Outputs {
+		if output["Export"] != nil && text(output["Value"]) == text(value) {
+			return map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}
+		}
+	}
+	t.Fatalf("%s/%s does not export %s", environment, stack, text(value))
+	return nil
+}
+
+// may lists what the code of a function may do, and the service in its name, each action with the resource and the condition
+// of its statement: logs, traces and network interfaces left out, which all have alike.
+func may(t *testing.T, stack assembly.Stack, function string) map[string]string {
+	t.Helper()
+	role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role"))
+	found := map[string]string{}
+	for _, s := range statements(t, stack) {
+		if s.effect != "Allow" || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
+			continue
+		}
+		for _, action := range s.actions {
+			if slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) {
+				continue
+			}
+			on := text(s.document["Resource"])
+			if condition := s.document["Condition"]; condition != nil {
+				on += " if " + text(condition)
+			}
+			if other, ok := found[action]; ok {
+				on = other + " and " + on
+			}
+			found[action] = on
+		}
+	}
+	return found
+}
+
+// held fails the test unless the function may do just that.
+func held(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
+	t.Helper()
+	wanted := map[string]string{}
+	for action, on := range want {
+		wanted[action] = fmt.Sprint(on)
+		if _, ok := on.(string); !ok {
+			wanted[action] = text(on)
+		}
+	}
+	if diff := cmp.Diff(wanted, may(t, stack, function)); diff != "" {
+		t.Errorf("%s (-want +allowed):\n%s", function, diff)
+	}
+}
+
+// ses is the ARN of what SES has, as templates have it.
+func ses(stack assembly.Stack, parts ...any) any {
+	base := inAccount(stack, "ses", "")
+	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
+	if !ok {
+		list = []any{base}
+	}
+	return joined(append(slices.Clone(list), parts...)...)
+}
+
+// sending is what a function may that sends mails, and on what: the sender's identity, by the configuration set, and from
+// the environment's address.
+func sending(environment environments.Environment, stack assembly.Stack, identity, set any) string {
+	_, address, ok := strings.Cut(strings.TrimSuffix(environment.MailFrom, ">"), "<")
+	if !ok {
+		address = environment.MailFrom
+	}
+	identities := ses(stack, "identity/", identity)
+	if environment.MailSandbox {
+		identities = ses(stack, "identity/*") // SES asks for the recipient's too
+	}
+	return text([]any{ses(stack, "configuration-set/", set), identities}) +
+		" if " + text(map[string]any{"StringEquals": map[string]any{"ses:FromAddress": address}})
+}
+
+func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		attribute := func(name string) any { return map[string]any{"AttributeName": name, "AttributeType": "S"} }
+		key := func(name, kind string) any { return map[string]any{"AttributeName": name, "KeyType": kind} }
+		has(t, only(t, stack, "AWS::DynamoDB::Table", ""), map[string]any{
+			"AttributeDefinitions": []any{attribute("Address"), attribute("Kind"), attribute("Waiting"), attribute("CreatedAt")},
+			"KeySchema":            []any{key("Address", "HASH"), key("Kind", "RANGE")},
+			"GlobalSecondaryIndexes": []any{map[string]any{
+				"IndexName": "Waiting", "KeySchema": []any{key("Waiting", "HASH"), key("CreatedAt", "RANGE")},
+				"Projection": map[string]any{"ProjectionType": "INCLUDE", "NonKeyAttributes": []string{"ID"}},
+			}},
+			"BillingMode":                      "PAY_PER_REQUEST",
+			"DeletionProtectionEnabled":        !environment.Disposable,
+			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
+			"SSESpecification":                 map[string]any{"SSEEnabled": true}, // by the key that AWS manages
+			"StreamSpecification":              map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
+			"TimeToLiveSpecification":          map[string]any{"AttributeName": "ExpiresAt", "Enabled": true},
+		})
+	})
+}
+
+// TestTheStoreIsTestedOnTheTableThatIsDeployed: the tests of the functions make a table by what dynamodbtest says.
+func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		table, tested := only(t, stack, "AWS::DynamoDB::Table", ""), dynamodbtest.MailingList
+		want(t, table, tested.AttributeDefinitions, "AttributeDefinitions")
+		want(t, table, tested.KeySchema, "KeySchema")
+		want(t, table, tested.BillingMode, "BillingMode")
+		want(t, table, tested.StreamSpecification.StreamViewType, "StreamSpecification", "StreamViewType")
+		want(t, table, dynamodbtest.MailingListTTL, "TimeToLiveSpecification", "AttributeName")
+		if indexes := oneOrMore(table.At("GlobalSecondaryIndexes")); len(indexes) != len(tested.GlobalSecondaryIndexes) {
+			t.Errorf("there are %d indexes, and %d are tested", len(indexes), len(tested.GlobalSecondaryIndexes))
+		}
+		for i, index := range tested.GlobalSecondaryIndexes {
+			want(t, table, index.IndexName, "GlobalSecondaryIndexes", i, "IndexName")
+			want(t, table, index.KeySchema, "GlobalSecondaryIndexes", i, "KeySchema")
+			want(t, table, index.Projection.ProjectionType, "GlobalSecondaryIndexes", i, "Projection", "ProjectionType")
+			want(t, table, index.Projection.NonKeyAttributes, "GlobalSecondaryIndexes", i, "Projection", "NonKeyAttributes")
+		}
+	})
+}
+
+func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		table := only(t, stack, "AWS::DynamoDB::Table", "")
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListStreamToWelcome"), map[string]any{
+			"FunctionName":     ref(only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")),
+			"EventSourceArn":   map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}},
+			"Enabled":          true,
+			"StartingPosition": "TRIM_HORIZON",
+			"FilterCriteria": map[string]any{"Filters": []any{map[string]any{
+				"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`,
+			}}},
+			"BatchSize":                      25,
+			"MaximumBatchingWindowInSeconds": 1,
+			"ParallelizationFactor":          2,
+			"BisectBatchOnFunctionError":     true,
+			"FunctionResponseTypes":          []string{"ReportBatchItemFailures"},
+			"MaximumRetryAttempts":           10,
+			"MaximumRecordAgeInSeconds":      6 * 60 * 60,
+			"DestinationConfig": map[string]any{"OnFailure": map[string]any{
+				"Destination": arn(only(t, stack, "AWS::SQS::Queue", "MailingListWelcomesDeadLetters")),
+			}},
+		})
+	})
+}
+
+// TestAWelcomeThatWasGivenUpCanComeBack: SQS moves messages from the dead-letter queues of queues alone.
+func TestAWelcomeThatWasGivenUpCanComeBack(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomesQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomesDeadLetters")
+		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
+		want(t, letters, nil, "RedrivePolicy")
+		want(t, letters, nil, "RedriveAllowPolicy") // any queue's
+		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomesMapping"), map[string]any{
+			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
+			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
+		})
+		if allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue); len(allowed) > 0 {
+			t.Errorf("%s lets in %s, want what is moved back alone", queue.ID, text(allowed))
+		}
+	})
+}
+
+func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		table := only(t, stack, "AWS::DynamoDB::Table", "")
+		stream := map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}}
+		queue := func(name string) any { return arn(only(t, stack, "AWS::SQS::Queue", name)) }
+		held(t, stack, "MailingListWelcome", map[string]any{
+			"dynamodb:GetItem":          arn(table),
+			"dynamodb:UpdateItem":       arn(table),
+			"dynamodb:Query":            joined(arn(table), "/index/Waiting"),
+			"dynamodb:DescribeStream":   stream,
+			"dynamodb:GetRecords":       stream,
+			"dynamodb:GetShardIterator": stream,
+			"dynamodb:ListStreams":      stream,
+			"ses:SendEmail": sending(environment, stack,
+				ref(only(t, stack, "AWS::SES::EmailIdentity", "")), ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
+			"sqs:SendMessage":        queue("MailingListWelcomesDeadLetters"),
+			"sqs:ReceiveMessage":     queue("MailingListWelcomesQueue"),
+			"sqs:DeleteMessage":      queue("MailingListWelcomesQueue"),
+			"sqs:GetQueueAttributes": queue("MailingListWelcomesQueue"),
+		})
+		held(t, stack, "MailingListTakeFeedback", map[string]any{
+			"dynamodb:PutItem":       arn(table),
+			"dynamodb:DeleteItem":    arn(table),
+			"sqs:SendMessage":        queue("MailingListFeedbackDeadLetters"),
+			"sqs:ReceiveMessage":     queue("MailingListFeedbackQueue"),
+			"sqs:DeleteMessage":      queue("MailingListFeedbackQueue"),
+			"sqs:GetQueueAttributes": queue("MailingListFeedbackQueue"),
+		})
+		api := platforms[environment.Name]["API"]
+		tableARN := from(t, environment.Name, "Mail", table, "Arn")
+		held(t, api, "Subscriptions", map[string]any{
+			"dynamodb:GetItem":              tableARN,
+			"dynamodb:PutItem":              tableARN,
+			"dynamodb:DeleteItem":           tableARN,
+			"secretsmanager:GetSecretValue": ref(only(t, api, "AWS::SecretsManager::Secret", "CursorKey")),
+		})
+	})
+}
+
+// TestTwoFunctionsSendMailsAndNoOtherUsesSES holds all policies: those two are looked at in full elsewhere.
+func TestTwoFunctionsSendMailsAndNoOtherUsesSES(t *testing.T) {
+	senders := map[string]bool{}
+	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+		for _, s := range statements(t, stack) {
+			for _, action := range s.actions {
+				if !strings.HasPrefix(action, "ses:") {
+					continue
+				}
+				if action != "ses:SendEmail" || assembly.At(s.document, "Condition", "StringEquals", "ses:FromAddress") == nil {
+					t.Errorf("%s: %s", s.resource, text(s.document))
+				}
+				senders[stack.Name+"/"+strings.Split(s.resource, "Role")[0]] = true
+			}
+		}
+	})
+	if want := map[string]bool{"Mail/MailingListWelcome": true, "Notifications/Notify": true}; !cmp.Equal(senders, want) {
+		t.Errorf("mails are sent by %v, want %v", senders, want)
+	}
+}
+
+func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		set := only(t, stack, "AWS::SES::ConfigurationSet", "")
+		has(t, set, map[string]any{
+			"DeliveryOptions":    map[string]any{"TlsPolicy": "REQUIRE"},
+			"ReputationOptions":  map[string]any{"ReputationMetricsEnabled": true},
+			"SendingOptions":     map[string]any{"SendingEnabled": true},
+			"SuppressionOptions": map[string]any{"SuppressedReasons": []string{"BOUNCE", "COMPLAINT"}},
+		})
+		has(t, only(t, stack, "AWS::SES::EmailIdentity", ""), map[string]any{
+			"EmailIdentity":              environment.MailIdentity,
+			"ConfigurationSetAttributes": map[string]any{"ConfigurationSetName": ref(set)},
+			"FeedbackAttributes":         map[string]any{"EmailForwardingEnabled": false},
+		})
+		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
+		want(t, function, ref(set), "Environment", "Variables", "MAIL_CONFIGURATION_SET")
+		want(t, function, ref(only(t, stack, "AWS::DynamoDB::Table", "")), "Environment", "Variables", "MAILING_LIST_TABLE")
+		if got := function.At("Environment", "Variables", "MAIL_FROM"); strings.ReplaceAll(fmt.Sprint(got), `"`, "") != environment.MailFrom {
+			t.Errorf("mails are from %v, want %s", got, environment.MailFrom)
+		}
+	})
+}
+
+func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack, "AWS::SNS::Topic", "MailingListBounced")
+		destination := only(t, stack, "AWS::SES::ConfigurationSetEventDestination", "")
+		has(t, destination, map[string]any{
+			"ConfigurationSetName": ref(set),
+			"EventDestination": map[string]any{
+				"Enabled": true, "MatchingEventTypes": []string{"bounce", "complaint"},
+				"SnsDestination": map[string]any{"TopicARN": ref(topic)},
+			},
+		})
+		policy := only(t, stack, "AWS::SNS::TopicPolicy", "MailingListBounced")
+		if !slices.Contains(oneOrMore(destination.DependsOn), any(policy.ID)) {
+			t.Errorf("%s does not wait for %s, and SES would not take the topic", destination.ID, policy.ID)
+		}
+		allowed := allowances(t, stack, "AWS::SNS::TopicPolicy", "Topics", topic)
+		for _, statement := range allowed {
+			delete(statement.(map[string]any), "Sid") // a number that the CDK gives
+		}
+		if want := []any{map[string]any{
+			"Effect": "Allow", "Action": "sns:Publish", "Principal": map[string]any{"Service": "ses.amazonaws.com"}, "Resource": ref(topic),
+			"Condition": map[string]any{"StringEquals": map[string]any{
+				"aws:SourceAccount": accountOf(stack), "aws:SourceArn": ses(stack, "configuration-set/", ref(set)),
+			}},
+		}}; text(allowed) != text(want) {
+			t.Errorf("the topic's policy allows %s, want %s", text(allowed), text(want))
+		}
+		key := only(t, stack, "AWS::KMS::Key", "MailingListBounced")
+		want(t, topic, arn(key), "KmsMasterKeyId")
+		services := []any{}
+		for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
+			if service := assembly.At(statement, "Principal", "Service"); service != nil {
+				services = append(services, service) // what they may, TestAKeyIsItsAccountsAndItsServices holds
+			}
+		}
+		if text(services) != `["ses.amazonaws.com"]` {
+			t.Errorf("the key is for %s, want SES, or no event reaches the topic", text(services))
+		}
+
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackDeadLetters")
+		function := only(t, stack, "AWS::Lambda::Function", "MailingListTakeFeedback")
+		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
+			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+		})
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackMapping"), map[string]any{
+			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
+			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
+		})
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
+		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+	})
+}
+
+// TestARunOutlivesItsLease: whoever finds a mail claimed can wait for the end of the claim.
+func TestARunOutlivesItsLease(t *testing.T) {
+	for stack, function := range map[string]string{"Mail": "MailingListWelcome", "Notifications": "Notify"} {
+		inEvery(t, stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			function := only(t, stack, "AWS::Lambda::Function", function)
+			want(t, function, "30s", "Environment", "Variables", "LEASE")
+			want(t, function, 120, "Timeout")
+		})
+	}
+}
+
+func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			want(t, function, nil, "VpcConfig")
+			if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
+				t.Errorf("%s is told %s", function.ID, variables)
+			}
+		}
+	})
+}
+
+func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
+		records := 0
+		for id, output := range stack.Template.Outputs {
+			if output["Export"] != nil {
+				continue
+			}
+			records++
+			n := strings.TrimPrefix(id, "MailDNSRecord")
+			part := func(attribute string) any { return map[string]any{"Fn::GetAtt": []string{identity.ID, attribute + n}} }
+			if got, want := output["Value"], joined(part("DkimDNSTokenName"), " CNAME ", part("DkimDNSTokenValue")); text(got) != text(want) {
+				t.Errorf("%s is %s, want %s", id, text(got), text(want))
+			}
+		}
+		if want := map[bool]int{true: 0, false: 3}[strings.Contains(environment.MailIdentity, "@")]; records != want {
+			t.Errorf("there are %d records for %s, want %d", records, environment.MailIdentity, want)
+		}
+	})
+}
+
+func TestSubscriptionsAreConfirmedWhereTheEnvironmentDoesNotDisableIt(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		disabled := map[bool]any{true: "true"}[environment.DisableSubscriptionConfirmation] // not said when it is not
+		function := only(t, stack, "AWS::Lambda::Function", "Subscriptions")
+		want(t, function, disabled, "Environment", "Variables", "DISABLE_CONFIRMATION")
+		want(t, function, nil, "VpcConfig")
+	})
+}
+
+func TestAMailingListAsItIsAskedFor(t *testing.T) {
+	records := map[string]int{}
+	stack := synthesised(func(stack awscdk.Stack) {
+		records["domain"] = len(mailinglist.New(stack, "Domain", mailinglist.Props{Identity: "example.com", From: "석공 <hello@news.example.com>"}).DKIMRecords())
+		records["address"] = len(mailinglist.New(stack, "Address", mailinglist.Props{Identity: "hello@example.com", From: "hello@example.com", Disposable: true}).DKIMRecords())
+	})
+	if want := map[string]int{"domain": 3, "address": 0}; !cmp.Equal(records, want) {
+		t.Errorf("DNS records: %v, want %v", records, want)
+	}
+	// SES takes names in ASCII alone: RFC 2047.
+	want(t, only(t, stack, "AWS::Lambda::Function", "DomainWelcome"), "=?utf-8?q?=EC=84=9D=EA=B3=B5?= <hello@news.example.com>", "Environment", "Variables", "MAIL_FROM")
+	want(t, only(t, stack, "AWS::Lambda::Function", "AddressWelcome"), "<hello@example.com>", "Environment", "Variables", "MAIL_FROM")
+	for name, policy := range map[string]string{"Domain": "Retain", "Address": "Delete"} {
+		if table := only(t, stack, "AWS::DynamoDB::Table", name); table.DeletionPolicy != policy || table.UpdateReplacePolicy != policy {
+			t.Errorf("%s: on deletion %s, on replacement %s, want %s", table.ID, table.DeletionPolicy, table.UpdateReplacePolicy, policy)
+		}
+	}
+	want(t, only(t, stack, "AWS::DynamoDB::Table", "Domain"), true, "DeletionProtectionEnabled")
+}
+
+func TestAMailingListThatCannotBeIsRefused(t *testing.T) {
+	for _, test := range []struct {
+		props mailinglist.Props
+		lines []string
+	}{
+		{mailinglist.Props{}, []string{
+			"mailinglist: List: Identity is required; pass the sender's domain, or its address",
+			"mailinglist: List: From is required; pass whom mails are from, such as Ashlar <hello@example.com>",
+		}},
+		{mailinglist.Props{Identity: "example", From: "Ashlar"}, []string{
+			"mailinglist: List: Identity: example, want a domain such as example.com, or an address",
+			"mailinglist: List: From: Ashlar, want an address, or a name with one: Ashlar <hello@example.com>",
+		}},
+		{mailinglist.Props{Identity: "Ashlar <hello@example.com>", From: "hello@example.com"}, []string{
+			"mailinglist: List: Identity: Ashlar <hello@example.com>, want a domain such as example.com, or an address",
+			"mailinglist: List: From: hello@example.com, want an address of Ashlar <hello@example.com>",
+		}},
+		{mailinglist.Props{Identity: "example.com", From: "hello@badexample.com"}, []string{"mailinglist: List: From: hello@badexample.com, want an address of example.com"}},
+		{mailinglist.Props{Identity: "hello@example.com", From: "Ashlar <bye@example.com>"}, []string{"mailinglist: List: From: Ashlar <bye@example.com>, want an address of hello@example.com"}},
+	} {
+		refused(t, func(stack awscdk.Stack) { mailinglist.New(stack, "List", test.props) }, test.lines...)
+	}
+}

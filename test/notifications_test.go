@@ -1,0 +1,117 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/notices"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// TestCommentsAreToldAWindowLater: the queue's delay is the window that the function knows.
+func TestCommentsAreToldAWindowLater(t *testing.T) {
+	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "CommentNoticesQueue"), only(t, stack, "AWS::SQS::Queue", "CommentNoticesDeadLetters")
+		function := only(t, stack, "AWS::Lambda::Function", "Notify")
+		activity := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "Activity"), "")
+		has(t, queue, map[string]any{
+			"DelaySeconds": 300, "MessageRetentionPeriod": 4 * 24 * 60 * 60, "SqsManagedSseEnabled": true,
+			"VisibilityTimeout": 6 * 120, // six times the function's
+			"RedrivePolicy":     map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
+		})
+		want(t, function, "5m0s", "Environment", "Variables", "WINDOW")
+		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
+			"TopicArn": activity, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
+			"FilterPolicy":  map[string]any{"event": []string{"comment.created"}},
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+		})
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
+			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
+		})
+		for name, value := range (notices.Message{}).Attributes() {
+			if filter := text(map[string]any{name: []string{value}}); filter != `{"event":["comment.created"]}` {
+				t.Errorf("messages have %s, which the filter does not let through", filter)
+			}
+		}
+	})
+}
+
+func TestEverybodyIsLookedForEveryQuarterOfAnHour(t *testing.T) {
+	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		queue, rule := only(t, stack, "AWS::SQS::Queue", "CommentNoticesQueue"), only(t, stack, "AWS::Events::Rule", "")
+		has(t, rule, map[string]any{
+			"ScheduleExpression": "rate(15 minutes)",
+			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": `{"sweep":true}`}},
+		})
+		var message notices.Message
+		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message); err != nil || message != (notices.Message{Sweep: true}) {
+			t.Errorf("the function reads %+v (%v)", message, err)
+		}
+		activity := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "Activity"), "")
+		sends := func(service string, source any) any {
+			return map[string]any{
+				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": service}, "Resource": arn(queue),
+				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": source}},
+			}
+		}
+		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
+		if want := []any{sends("sns.amazonaws.com", activity), sends("events.amazonaws.com", arn(rule))}; text(allowed) != text(want) {
+			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
+		}
+	})
+}
+
+func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
+	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		of := func(name, resourceType, prefix, attribute string) any {
+			return from(t, environment.Name, name, only(t, platforms[environment.Name][name], resourceType, prefix), attribute)
+		}
+		queue := arn(only(t, stack, "AWS::SQS::Queue", "CommentNoticesQueue"))
+		held(t, stack, "Notify", map[string]any{
+			"cognito-idp:ListUsers": of("Identity", "AWS::Cognito::UserPool", "", "Arn"),
+			"dynamodb:GetItem":      of("Mail", "AWS::DynamoDB::Table", "", "Arn"),
+			"ses:SendEmail":         sending(environment, stack, identityOf(environment, of), of("Mail", "AWS::SES::ConfigurationSet", "", "")),
+			"secretsmanager:GetSecretValue": []any{
+				of("API", "AWS::SecretsManager::Secret", "CursorKey", ""), of("Data", "AWS::SecretsManager::SecretTargetAttachment", "DatabaseAppSecret", ""),
+			},
+			"sqs:ReceiveMessage": queue, "sqs:DeleteMessage": queue, "sqs:GetQueueAttributes": queue,
+		})
+		function := only(t, stack, "AWS::Lambda::Function", "Notify")
+		if function.At("VpcConfig") == nil {
+			t.Error("it is in no VPC, and does not reach the database")
+		}
+		want(t, function, of("Mail", "AWS::DynamoDB::Table", "", ""), "Environment", "Variables", "MAILING_LIST_TABLE")
+		want(t, function, of("Identity", "AWS::Cognito::UserPool", "", ""), "Environment", "Variables", "USER_POOL_ID")
+		want(t, function, joined(ownOrigins(t, environment)[0]...), "Environment", "Variables", "WEBSITE_URL")
+	})
+}
+
+// identityOf is the sender's identity, which nobody exports where functions may use all identities.
+func identityOf(environment environments.Environment, of func(name, resourceType, prefix, attribute string) any) any {
+	if environment.MailSandbox {
+		return nil
+	}
+	return of("Mail", "AWS::SES::EmailIdentity", "", "")
+}
+
+// TestOnlyThePostsFunctionSaysWhatUsersDo: and whoever subscribes to the topic reads it.
+func TestOnlyThePostsFunctionSaysWhatUsersDo(t *testing.T) {
+	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		topic := only(t, stack, "AWS::SNS::Topic", "Activity")
+		for _, s := range statements(t, stack) {
+			for _, on := range s.resources {
+				if assembly.Refers(on) != topic.ID || s.effect != "Allow" {
+					continue
+				}
+				role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "Posts").At("Role"))
+				if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role || text(s.document["Action"]) != `"sns:Publish"` {
+					t.Errorf("%s: %s", s.resource, text(s.document))
+				}
+			}
+		}
+		want(t, only(t, stack, "AWS::Lambda::Function", "Posts"), ref(topic), "Environment", "Variables", "TOPIC_ARN")
+	})
+}
