@@ -11,9 +11,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	subscriptionsfn "github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
@@ -32,19 +34,24 @@ func TestTheClientCallsTheAPI(t *testing.T) {
 // TestTheClientAndTheFunctionsUnderstandEachOther has the client call the built functions over HTTP.
 func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
 	account := apitest.NewAccount(t, mysqltest.Start(t))
+	account.AddMailingList(t)
 	gateway := apitest.NewGateway()
 	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package), func(of apitest.Settings) any {
 		return accountsfn.Settings{API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
 	})
 	gateway.Handle(t, accounts, accountsapi.Routes.Operations())
 	posts := account.Start(t, lambdatest.Build(t, postsfn.Package), func(of apitest.Settings) any {
-		return postsfn.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+		return postsfn.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, TopicARN: of.TopicARN, Database: of.Database}
 	})
 	gateway.Handle(t, posts, postsapi.Routes.Operations())
 	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package), func(of apitest.Settings) any {
 		return uploadsfn.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
 	})
 	gateway.Handle(t, uploads, uploadsapi.Routes.Operations())
+	subscriptions := account.Start(t, lambdatest.Build(t, subscriptionsfn.Package), func(of apitest.Settings) any {
+		return subscriptionsfn.Settings{API: of.API, Tokens: of.Tokens, Table: of.Table, Endpoint: apitest.Endpoint}
+	})
+	gateway.Handle(t, subscriptions, subscriptionsapi.Routes.Operations())
 	t.Setenv("ENDPOINT", gateway.Serve(t))
 	npm(t, "run", "e2e")
 }

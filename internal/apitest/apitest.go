@@ -1,5 +1,6 @@
 // Package apitest runs a built function of the API in the surroundings that it has on AWS: API Gateway's events, the
-// Lambda service, a MySQL server with the platform's schema, S3, SNS, Secrets Manager and Cognito.
+// Lambda service, a MySQL server with the platform's schema, DynamoDB with a mailing list, S3, SNS, Secrets Manager and
+// Cognito.
 package apitest
 
 import (
@@ -15,7 +16,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
 	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/links"
 	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
@@ -46,6 +49,9 @@ const (
 
 	// Media is where pictures are seen, so to speak: nothing is there.
 	Media = pictures.Delivery("https://media.example.com")
+
+	// Endpoint is where links of mails lead to, so to speak.
+	Endpoint = "https://api.example.com/v1/"
 )
 
 // Settings are what a stack can tell a function of the API.
@@ -57,13 +63,16 @@ type Settings struct {
 	Uploads  s3store.UploadSettings
 	Media    pictures.Delivery
 	TopicARN string
+	Table    string // the mailing list's
 	Database mysqlconn.Settings
 }
 
 // An Account is what the functions of one environment share: what they call.
 type Account struct {
-	Server   *mysqltest.Server
-	Database *mysqltest.Database
+	Server   *mysqltest.Server    // nil in an account without a database
+	Database *mysqltest.Database  // nil as well
+	DynamoDB *dynamodbtest.Server // nil before AddMailingList
+	Table    string               // the mailing list's
 	S3       *s3test.Server
 	Secrets  *awstest.SecretsManager
 	Cognito  *awstest.Cognito
@@ -82,33 +91,43 @@ type Function struct {
 	answers  strings.Builder
 }
 
-// NewAccount returns an account with an empty database that has the platform's schema, and an empty bucket, until t ends.
+// NewAccount returns an account with an empty database on server that has the platform's schema, and an empty bucket,
+// until t ends. Where server is nil, there is no database.
 func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	t.Helper()
-	database := server.NewDatabase(t)
-	if _, err := schema.Up(t.Context(), database.Open(t).Writer); err != nil {
-		t.Fatal(err)
-	}
 	a := &Account{
-		Server:    server,
-		Database:  database,
-		S3:        s3test.Start(t),
-		Secrets:   awstest.StartSecretsManager(t),
-		Cognito:   awstest.StartCognito(t, userPoolID),
-		Activity:  awstest.StartSNS(t, topicARN),
-		databases: database.Settings().SecretARN,
-		tokenKey:  "the key of tokens, of many characters",
+		Server:   server,
+		S3:       s3test.Start(t),
+		Secrets:  awstest.StartSecretsManager(t),
+		Cognito:  awstest.StartCognito(t, userPoolID),
+		Activity: awstest.StartSNS(t, topicARN),
+		tokenKey: "the key of tokens, of many characters",
 	}
 	a.S3.Bucket(t, Originals)
-	a.PublishSecret()
 	a.Secrets.PutSecret(tokenKeyARN, a.tokenKey)
+	if server == nil {
+		return a
+	}
+	a.Database = server.NewDatabase(t)
+	if _, err := schema.Up(t.Context(), a.Database.Open(t).Writer); err != nil {
+		t.Fatal(err)
+	}
+	a.databases = a.Database.Settings().SecretARN
+	a.PublishSecret()
 	return a
+}
+
+// AddMailingList gives the account an empty one, until t ends.
+func (a *Account) AddMailingList(t testing.TB) {
+	t.Helper()
+	a.DynamoDB = dynamodbtest.Start(t)
+	a.Table = a.DynamoDB.NewMailingList(t)
 }
 
 // Start gives a built function the account's surroundings, until t ends. settings chooses what the function is told.
 func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) any) *Function {
 	t.Helper()
-	environment, err := lambdaenv.Encode(settings(Settings{
+	told := Settings{
 		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
 		Tokens:   token.Settings{KeyARN: tokenKeyARN},
 		Users:    cognito.Settings{UserPoolID: userPoolID},
@@ -116,8 +135,12 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 		Uploads:  s3store.UploadSettings{Bucket: Originals, Lifetime: 5 * time.Minute},
 		Media:    Media,
 		TopicARN: topicARN,
-		Database: a.Database.Settings(),
-	}))
+		Table:    a.Table,
+	}
+	if a.Database != nil {
+		told.Database = a.Database.Settings()
+	}
+	environment, err := lambdaenv.Encode(settings(told))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +148,12 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = a.Secrets.URL
 	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = a.Cognito.URL
 	environment["AWS_ENDPOINT_URL_SNS"] = a.Activity.URL
-	environment["SSL_CERT_FILE"] = a.Server.CAFile
+	if a.Server != nil {
+		environment["SSL_CERT_FILE"] = a.Server.CAFile
+	}
+	if a.DynamoDB != nil {
+		environment["AWS_ENDPOINT_URL_DYNAMODB"] = a.DynamoDB.URL
+	}
 	return &Function{Account: a, function: lambdatest.New(t, bootstrap, environment)}
 }
 
@@ -151,12 +179,31 @@ func (a *Account) AgePictures(t testing.TB) {
 // Cursor is one that the function gave out, some time ago.
 func (a *Account) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
 	t.Helper()
-	sealer := token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key(a.tokenKey), func() time.Time { return time.Now().Add(-age) })
-	sealed, err := sealer.Seal(t.Context(), list, position)
+	sealed, err := a.sealer(age).Seal(t.Context(), list, position)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sealed
+}
+
+// Links makes links that were in a mail some time ago.
+func (a *Account) Links(age time.Duration) *links.Links {
+	return &links.Links{Endpoint: Endpoint, Tokens: a.sealer(age)}
+}
+
+// Follow is a request to where a link leads, with what API Gateway takes for its token.
+func Follow(t testing.TB, method, link string) resttest.Request {
+	t.Helper()
+	below, ok := strings.CutPrefix(link, Endpoint)
+	path, token, found := strings.Cut(below, "/")
+	if !ok || !found || strings.ContainsAny(token, "/?#%") {
+		t.Fatalf("the link is %q, want one below %s, with one token", link, Endpoint)
+	}
+	return resttest.Request{Route: method + " /" + path + "/{token}", Path: map[string]string{"token": token}}
+}
+
+func (a *Account) sealer(age time.Duration) *token.Sealer {
+	return token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key(a.tokenKey), func() time.Time { return time.Now().Add(-age) })
 }
 
 // Do sends a request through the Lambda service and returns the answer. It fails the test when the function does not
@@ -202,10 +249,16 @@ func (f *Function) Check(t testing.TB, request resttest.Request, status int) eve
 	return response
 }
 
+// DoBriefly does as Do, within so short a time as the test wants to wait where nobody answers.
+func (f *Function) DoBriefly(t testing.TB, request resttest.Request) events.APIGatewayProxyResponse {
+	t.Helper()
+	return f.do(t, request.Event(t), shortTimeout)
+}
+
 // CheckUnavailable fails the test unless the client is told, before the function's deadline, to try again.
 func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
 	t.Helper()
-	response := f.do(t, request.Event(t), shortTimeout)
+	response := f.DoBriefly(t, request)
 	resttest.ErrorOf(t, response, 503, "unavailable")
 	if response.Headers["Retry-After"] == "" {
 		t.Errorf("headers %v, want Retry-After", response.Headers)
@@ -237,14 +290,20 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 	t.Helper()
 	logs := f.function.Logs()
 	answers := strings.ReplaceAll(f.answers.String(), f.S3.URL, "") // where browsers upload to, on the host of the database
-	settings := f.Database.Settings()
 	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.tokenKey}, f.passwords...)
 	for _, secret := range append(everywhere, written...) {
 		if strings.Contains(logs, secret) {
 			t.Errorf("the log has %q:\n%s", secret, logs)
 		}
 	}
-	inside := append([]string{"INSERT INTO", "SELECT ", "mysql", settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User, resttest.Subject, f.tokenKey}, f.passwords...)
+	inside := append([]string{"INSERT INTO", "SELECT ", "mysql", "dynamodb", resttest.Subject, f.tokenKey}, f.passwords...)
+	if f.Database != nil {
+		settings := f.Database.Settings()
+		inside = append(inside, settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User)
+	}
+	if f.Table != "" {
+		inside = append(inside, f.Table)
+	}
 	for _, secret := range inside {
 		if strings.Contains(answers, secret) {
 			t.Errorf("an answer has %q", secret)
@@ -259,5 +318,9 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 
 // Calls are all that have been made of AWS.
 func (a *Account) Calls() []awstest.Call {
-	return slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(), a.Activity.Calls())
+	calls := slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(), a.Activity.Calls())
+	if a.DynamoDB != nil {
+		calls = append(calls, a.DynamoDB.Calls()...)
+	}
+	return calls
 }

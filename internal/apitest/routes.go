@@ -26,7 +26,8 @@ type Route struct {
 	List     func(resttest.Request) string
 	Position []byte
 	Lifetime time.Duration
-	// Want are the cases that the route has, by their answer: a status, with the error's code: 400 invalid_request.
+	// Want are the cases that the route has, by their answer: a status, with the error's code: 400 invalid_request. Where
+	// the answer is a page, it is said instead: 400 page.
 	Want map[string][]string
 }
 
@@ -73,7 +74,9 @@ func check(t *testing.T, f *Function, request resttest.Request, want string) {
 	t.Helper()
 	response := f.Do(t, request)
 	got := fmt.Sprint(response.StatusCode)
-	if response.StatusCode >= 400 {
+	if strings.HasPrefix(response.Headers["Content-Type"], "text/html") {
+		got += " page"
+	} else if response.StatusCode >= 400 {
 		var body struct{ Error resttest.Error }
 		if err := json.Unmarshal([]byte(response.Body), &body); err != nil {
 			t.Fatalf("%v: %s", err, response.Body)

@@ -3,8 +3,10 @@ package dynamodbtest
 import (
 	"bytes"
 	"encoding/json"
+	"hash/crc32"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
@@ -48,9 +50,15 @@ func actions(r *http.Request) []awstest.Call {
 
 // writeError answers as DynamoDB does: "Error handling with DynamoDB" in the Amazon DynamoDB Developer Guide.
 func writeError(w http.ResponseWriter, fault awstest.Fault) {
+	body := []byte(`{"__type":"com.amazonaws.dynamodb.v20120810#` + fault.Code + `","message":"on purpose"}`)
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	addChecksum(w.Header(), body)
 	w.WriteHeader(fault.Status)
-	_ = json.NewEncoder(w).Encode(map[string]string{
-		"__type": "com.amazonaws.dynamodb.v20120810#" + fault.Code, "message": "on purpose",
-	})
+	_, _ = w.Write(body) // a client that is gone has its own say
+}
+
+// addChecksum adds the header that DynamoDB sends with every answer, errors too. DynamoDB Local leaves it out of errors,
+// and then the SDK writes to its log that the body is another one.
+func addChecksum(header http.Header, body []byte) {
+	header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 }

@@ -6,6 +6,7 @@
 package dynamodbtest
 
 import (
+	"bytes"
 	"io"
 	"log"
 	"net/http"
@@ -61,6 +62,15 @@ func (s *Server) relay(target *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		ErrorLog: log.New(io.Discard, "", 0), // clients that are gone
 		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ModifyResponse: func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			addChecksum(r.Header, body)
+			return nil
+		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		needed := actions(r)

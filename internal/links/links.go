@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/token"
 )
 
@@ -22,13 +23,8 @@ const (
 	commentMails = "comment-mails"
 )
 
-const (
-	// ConfirmLifetime is how long whoever has asked to subscribe may take to confirm it.
-	ConfirmLifetime = 24 * time.Hour
-
-	// lifetime is that of the links that end mails, which are read years after they were sent.
-	lifetime = 10 * 365 * 24 * time.Hour
-)
+// lifetime is that of the links that end mails, which are read years after they were sent.
+const lifetime = 10 * 365 * 24 * time.Hour
 
 var (
 	// ErrForged says that the link is none of ours, or not whole.
@@ -74,14 +70,14 @@ type Confirm struct {
 	Language string    // of the mail that the link is in; a BCP 47 tag, or empty
 }
 
-// Confirm returns the address where a pending subscription is confirmed, for a day.
+// Confirm returns the address where a pending subscription is confirmed, within [mailinglist.ConfirmWithin].
 func (l *Links) Confirm(ctx context.Context, id uuid.UUID, address, language string) (string, error) {
 	return l.link(ctx, "confirmations/", confirm, language, string(id[:])+address)
 }
 
 // OpenConfirm opens the token of a link that Confirm made.
 func (l *Links) OpenConfirm(ctx context.Context, token string) (Confirm, error) {
-	language, subject, err := l.open(ctx, confirm, token, ConfirmLifetime)
+	language, subject, err := l.open(ctx, confirm, token, mailinglist.ConfirmWithin)
 	if err != nil {
 		return Confirm{}, err
 	}

@@ -93,7 +93,7 @@ func TestTheStyleIsTheOneThatTheBrowserIsToldOf(t *testing.T) {
 func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
 	translation := page.Translation{"en": {Title: "Done"}, "ko": {Title: "완료"}}
 	for acceptLanguage, want := range map[string]string{
-		"ko": "ko", "ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7": "ko", " KO-kr ;q=1": "ko",
+		"ko": "ko", "ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7": "ko", "KO-kr ;q=1": "ko",
 		"en": "en", "en-GB,ko;q=0.5": "en", "de": "en", "*": "en", "": "en", ";,": "en", "kok": "en",
 	} {
 		got := translation.In(page.Preferred(acceptLanguage))

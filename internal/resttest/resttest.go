@@ -4,11 +4,14 @@ package resttest
 import (
 	_ "embed"
 	"encoding/json"
+	"html"
 	"maps"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/page"
 )
 
 // What every request of a signed-in user has.
@@ -114,4 +117,19 @@ func Body[T any](t testing.TB, response events.APIGatewayProxyResponse, status i
 		t.Fatalf("%v: %s", err, response.Body)
 	}
 	return body
+}
+
+// Page holds that an answer is a page with this status and title, and with all that every page has a browser keep to.
+func Page(t testing.TB, response events.APIGatewayProxyResponse, status int, title string) {
+	t.Helper()
+	if response.StatusCode != status || !strings.Contains(response.Body, "<h1>"+html.EscapeString(title)+"</h1>") {
+		t.Errorf("status %d, want %d %s: %s", response.StatusCode, status, title, response.Body)
+	}
+	want := page.Headers()
+	want["Cache-Control"] = "no-store"
+	for name, value := range want {
+		if got := response.Headers[name]; got != value {
+			t.Errorf("%s is %q, want %q", name, got, value)
+		}
+	}
 }

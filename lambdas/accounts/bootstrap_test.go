@@ -122,6 +122,18 @@ func TestBootstrap(t *testing.T) {
 				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
 				"401 unauthenticated": {"nobody signed in"},
 			}},
+			"GET /comment-mails/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
+				return apitest.Follow(t, "GET", commentMails(t, f, user))
+			}, Want: map[string][]string{
+				"200 page": {"valid", "twice", "another's"},
+				"400 page": {"SQL in token", "nobody's token"},
+			}},
+			"POST /comment-mails/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
+				return apitest.Follow(t, "POST", commentMails(t, f, user))
+			}, Want: map[string][]string{
+				"200 page": {"valid", "twice"},
+				"400 page": {"SQL in token", "nobody's token"},
+			}},
 			"DELETE /user": {Request: func(testing.TB, string, string) resttest.Request {
 				return deleteUser(uuid.NewString()) // of whom there is nothing more to be asked afterwards
 			}, Want: map[string][]string{
@@ -130,6 +142,8 @@ func TestBootstrap(t *testing.T) {
 			}},
 		})
 	})
+
+	t.Run("the link of a mail ends mails about comments", func(t *testing.T) { checkCommentMails(t, f) })
 
 	f.Check(t, putProfile(ada, body), 200)
 	f.CheckFaults(t, getProfile(ada), putProfile(ada, body))
@@ -152,6 +166,71 @@ func TestBootstrap(t *testing.T) {
 	})
 	f.CheckSecrecy(t, "Cuts stones")
 	awstest.CheckActions(t, "calls.txt", f.Calls())
+}
+
+// commentMails is the link in the mails about comments on a user's posts.
+func commentMails(t testing.TB, f *apitest.Function, subject string) string {
+	t.Helper()
+	link, err := f.Links(0).CommentMails(t.Context(), subject, "ko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
+func checkCommentMails(t *testing.T, f *apitest.Function) {
+	const ask, ended = "댓글 알림 메일을 끄시겠습니까?", "댓글 알림 메일을 껐습니다"
+	on := func(subject string) bool {
+		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)), 200).CommentMails
+	}
+	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentMails":true}`), 200)
+	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentMails":true}`), 200)
+	link := commentMails(t, f, ada)
+	resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", link)), 200, ask)
+	if !on(ada) {
+		t.Error("looking at the page has ended them")
+	}
+	oneClick := apitest.Follow(t, "POST", link)
+	oneClick.Headers = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	oneClick.Body = "List-Unsubscribe=One-Click"
+	for range 2 {
+		resttest.Page(t, f.Do(t, oneClick), 200, ended)
+		if on(ada) || !on(eve) {
+			t.Errorf("Ada's are on: %t, and Eve's: %t; want Ada's off", on(ada), on(eve))
+		}
+	}
+
+	t.Run("for whoever has no profile or no account any more, there is nothing to end", func(t *testing.T) {
+		nobody := uuid.NewString()
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentMails(t, f, nobody))), 200, ended)
+		resttest.ErrorOf(t, f.Do(t, getProfile(nobody)), 404, "not_found")
+		f.Check(t, deleteUser(nobody), 204)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentMails(t, f, nobody))), 200, ended)
+	})
+
+	t.Run("a link that is none, or too old, ends nothing", func(t *testing.T) {
+		cursor := f.Cursor(t, "changes of "+eve, make([]byte, 24), 0)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", apitest.Endpoint+"comment-mails/"+cursor)), 400, "This link does not work")
+		old, err := f.Links(10*365*24*time.Hour+time.Minute).CommentMails(t.Context(), eve, "ko")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", old)), 410, "This link has expired")
+		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"comment-mails/")})), 400, "invalid_cursor")
+		if !on(eve) {
+			t.Error("Eve's are off")
+		}
+	})
+
+	t.Run("while the database is away, it is for later", func(t *testing.T) {
+		f.Server.Down()
+		response := f.DoBriefly(t, apitest.Follow(t, "POST", commentMails(t, f, eve)))
+		f.Server.Up(t)
+		resttest.Page(t, response, 503, "Try again in a moment")
+		if response.Headers["Retry-After"] == "" {
+			t.Errorf("headers %v, want Retry-After", response.Headers)
+		}
+	})
 }
 
 // checkSync follows two users' changes, which the posts function would make.

@@ -86,3 +86,15 @@ test("an account ends", async () => {
   await answer(eve.DELETE("/user"));
   await assert.rejects(answer(eve.GET("/profile")), (error: APIError) => error.status === 403 && error.code === "account_deleted");
 });
+
+test("anybody subscribes an address, and is told what comes next", async () => {
+  const subscribe = (address: string) => answer(anybody.POST("/subscriptions", { body: { address, language: "ko" } }));
+  assert.deepEqual(await subscribe("ada@example.com"), { confirmationRequired: true });
+  await assert.rejects(subscribe("ada"), (error: APIError) => error.status === 400 && error.fields[0]?.field === "address");
+
+  const params = { path: { token: "bm9uZQ" } };
+  await assert.rejects(answer(anybody.DELETE("/subscriptions/{token}", { params })), (error: APIError) => error.code === "invalid_link");
+  const page = await anybody.GET("/subscriptions/{token}", { params, parseAs: "text" });
+  assert.equal(page.response.status, 400);
+  assert.match(page.error ?? "", /^<!DOCTYPE html>/);
+});

@@ -1,0 +1,43 @@
+// Command subscriptions is the function of the mailing list's routes. It keeps who subscribes, and sends no mail: that is
+// done by the function that follows the table.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/links"
+	"github.com/ashlar-cdk/ashlar/internal/rest"
+	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
+	"github.com/ashlar-cdk/ashlar/internal/token"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
+)
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	service := &subscriptionsapi.Service{
+		MailingList: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
+		Links: &links.Links{
+			Endpoint: settings.Endpoint,
+			Tokens:   token.NewSealer(settings.Tokens, secretsmanager.NewFromConfig(awsConfig), time.Now),
+		},
+		DisableConfirmation: settings.DisableConfirmation,
+	}
+	lambda.Start(rest.NewHandler(subscriptionsapi.Routes, service, settings.API, logger).Handle)
+}
