@@ -102,6 +102,9 @@ func waits(s mailinglist.Subscription) row {
 		"Address": s.Address, "Kind": string(s.Kind), "ID": s.ID.String(), "To": string(s.To), "Language": s.Language, "Link": s.Link,
 		"CreatedAt": s.CreatedAt.Format("2006-01-02T15:04:05.000Z"), "Waiting": "yes",
 	}
+	if s.Language == "" {
+		delete(r, "Language")
+	}
 	if s.Kind == mailinglist.Pending {
 		r["ExpiresAt"] = float64(s.CreatedAt.Add(24 * time.Hour).Unix())
 	}
@@ -415,6 +418,35 @@ func TestOfManyClaimersOneHasIt(t *testing.T) {
 	if won != 1 || lost != claimers-1 {
 		t.Errorf("%d have it and %d do not, want 1 and %d", won, lost, claimers-1)
 	}
+}
+
+// TestManyAtOnceAreOne has many do the same at a time: each hears that it is done, and it is done once.
+func TestManyAtOnceAreOne(t *testing.T) {
+	w := start(t)
+	expired, tomorrow := subscription(mailinglist.Pending), subscription(mailinglist.Pending)
+	tomorrow.CreatedAt = now.Add(24 * time.Hour)
+	ok(t, w.Subscribe(t.Context(), expired))
+	atOnce := func(do func() error) {
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				if err := do(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+	atOnce(func() error { return w.Subscribe(t.Context(), tomorrow) })
+	atOnce(func() error { return w.Confirm(t.Context(), tomorrow) })
+	confirmed := tomorrow
+	confirmed.Kind = mailinglist.Subscribed
+	w.want(t, map[string]row{"ada@example.com subscription": waits(confirmed)})
+	if diff := cmp.Diff([]string{expired.ID.String(), tomorrow.ID.String(), tomorrow.ID.String()}, w.inserted(t)); diff != "" {
+		t.Errorf("ids in the stream (-want +got):\n%s", diff)
+	}
+	atOnce(func() error { return w.Leave(t.Context(), tomorrow.Address) })
+	w.want(t, map[string]row{})
 }
 
 func TestTheOldestWaitFirst(t *testing.T) {

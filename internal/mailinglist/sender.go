@@ -1,0 +1,195 @@
+package mailinglist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ashlar-cdk/ashlar/internal/email"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
+)
+
+const (
+	// sendTime is what a mail may take that is not the only one to be sent at the moment.
+	sendTime = 5 * time.Second
+
+	// markTime is kept for noting what has become of a mail, or for giving the claim back.
+	markTime = 5 * time.Second
+
+	// firstPause and longestPause are between attempts to note that a mail was sent.
+	firstPause, longestPause = 100 * time.Millisecond, time.Second
+
+	// page is how many waiting subscriptions are looked up at a time.
+	page = 100
+)
+
+// ShortestLease is the least that [Sender.Lease] may be.
+const ShortestLease = sendTime + markTime
+
+// Subscriptions is where they are kept. Errors that may be gone later wrap [retry.ErrLater].
+type Subscriptions interface {
+	// Claim takes the right to send the mail of the subscription that key names. It fails with [ErrNotFound] when there is no
+	// such subscription, or none that waits for its mail, and with a [*ClaimedError] when somebody else has the right.
+	Claim(ctx context.Context, key Key, now, until time.Time) (Claim, error)
+
+	// MarkSent notes that the mail was sent, however often it is told. It fails with [ErrNotFound] when the subscription has
+	// gone, or somebody else has claimed the mail meanwhile.
+	MarkSent(ctx context.Context, claim Claim, messageID string, now time.Time) error
+
+	// MarkRefused notes that the mail will never be sent, and why. It fails like MarkSent.
+	MarkRefused(ctx context.Context, claim Claim, reason string) error
+
+	// Release gives a claim back, unless somebody else has it by now.
+	Release(ctx context.Context, claim Claim) error
+
+	// Suppressed tells whether nothing may be sent to the address.
+	Suppressed(ctx context.Context, address string) (bool, error)
+
+	// Waiting lists subscriptions that wait for their mails and were made before a time, the oldest first.
+	Waiting(ctx context.Context, before time.Time, limit int) ([]Key, error)
+}
+
+// Messages is what mails say. [email.Templates] are such.
+type Messages interface {
+	Message(language, name string, to email.Address, data any) (email.Message, error)
+}
+
+// A Sender sends each subscription the one mail that it waits for.
+type Sender struct {
+	Subscriptions Subscriptions
+	Messages      Messages // has the mails confirm and welcome, of a [Subscription]
+	Mailer        email.Mailer
+
+	// Lease is how long a claim lasts, at least [ShortestLease]. It begins to matter when its holder dies: so long nobody
+	// else sends the mail.
+	Lease time.Duration
+}
+
+// Send sends the mail of the subscription that key names, unless that was done, or is not to be done any more. It believes
+// nothing but what is kept: it may be told of a subscription often, late, by several at a time, or of one that has gone.
+//
+// Of one subscription two mails are sent only if the first was accepted and nobody could note it: the answer was lost, the
+// process died, or the subscriptions were out of reach until the deadline. Nothing can rule that out, since noting it first
+// would lose the mail instead.
+//
+// An error that wraps [retry.ErrLater] asks to be told again; after any other, a person has to do something first.
+func (s *Sender) Send(ctx context.Context, key Key) error {
+	claim, err := s.claim(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	id, err := s.deliver(ctx, claim)
+	switch {
+	case err == nil:
+		return note(ctx, func() error { return s.Subscriptions.MarkSent(ctx, claim, id, time.Now()) })
+	case errors.Is(err, email.ErrRefused):
+		return note(ctx, func() error { return s.Subscriptions.MarkRefused(ctx, claim, err.Error()) })
+	}
+	if failure := s.Subscriptions.Release(ctx, claim); failure != nil {
+		return errors.Join(err, failure) // the lease ends by itself
+	}
+	return err
+}
+
+// SendWaiting sends the mails of all subscriptions that wait for theirs, the oldest first. It ends with the first that fails.
+func (s *Sender) SendWaiting(ctx context.Context) error {
+	for {
+		keys, err := s.Subscriptions.Waiting(ctx, time.Now(), page)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := s.Send(ctx, key); err != nil {
+				return err
+			}
+		}
+		if len(keys) < page {
+			return nil
+		}
+	}
+}
+
+// claim waits for the end of another's claim if there is time enough to send the mail after it.
+func (s *Sender) claim(ctx context.Context, key Key) (Claim, error) {
+	for {
+		if !timeFor(ctx, sendTime+markTime) {
+			return Claim{}, fmt.Errorf("%w: no time is left to send the mail", retry.ErrLater)
+		}
+		now := time.Now()
+		claim, err := s.Subscriptions.Claim(ctx, key, now, now.Add(s.Lease))
+		claimed, ok := errors.AsType[*ClaimedError](err)
+		if !ok {
+			return claim, err
+		}
+		rest := max(time.Until(claimed.Until), 0) + time.Millisecond
+		if !timeFor(ctx, rest+sendTime+markTime) {
+			return Claim{}, fmt.Errorf("%w: %w", retry.ErrLater, err)
+		}
+		if err := wait(ctx, rest); err != nil {
+			return Claim{}, err
+		}
+	}
+}
+
+// deliver sends the mail of a claim, and ends while there is time to note it.
+func (s *Sender) deliver(ctx context.Context, claim Claim) (id string, err error) {
+	suppressed, err := s.Subscriptions.Suppressed(ctx, claim.Address)
+	if err != nil {
+		return "", err
+	}
+	if suppressed {
+		return "", fmt.Errorf("%w: the address has bounced or complained", email.ErrRefused)
+	}
+	name := "confirm"
+	if claim.Kind == Subscribed {
+		name = "welcome"
+	}
+	message, err := s.Messages.Message(email.Language(claim.Language), name, claim.To, claim.Subscription)
+	if err != nil {
+		return "", err
+	}
+	if claim.Kind == Subscribed {
+		message.Unsubscribe = claim.Link
+	}
+	end := claim.Until
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	ctx, cancel := context.WithDeadline(ctx, end.Add(-markTime))
+	defer cancel()
+	return s.Mailer.Send(ctx, message)
+}
+
+// note tries again until ctx ends: what is not noted is sent again.
+func note(ctx context.Context, mark func() error) error {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := mark()
+		if err == nil || errors.Is(err, ErrNotFound) { // nobody is left to be told, or somebody else is at it
+			return nil
+		}
+		if wait(ctx, pause) != nil {
+			return fmt.Errorf("%w: what has become of the mail is not noted: %w", retry.ErrLater, err)
+		}
+	}
+}
+
+// timeFor tells whether something that takes so long may be begun.
+func timeFor(ctx context.Context, duration time.Duration) bool {
+	end, ok := ctx.Deadline()
+	return !ok || time.Until(end) >= duration
+}
+
+func wait(ctx context.Context, duration time.Duration) error {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", retry.ErrLater, ctx.Err())
+	}
+}
