@@ -102,7 +102,7 @@ var within = map[string]bool{"a": true, "b": true, "code": true, "em": true, "i"
 func line(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp):
+		case unicode.IsControl(r): // a line feed is one, and whatever else may not be in a subject
 			return ' '
 		case unicode.Is(unicode.Bidi_Control, r):
 			return -1

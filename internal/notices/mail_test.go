@@ -192,6 +192,7 @@ func TestWhatIsLongIsCut(t *testing.T) {
 
 func FuzzMail(f *testing.F) {
 	f.Add("A wall", "Bob", "<p>True &amp; cut.</p>")
+	f.Add("wall\x07", "\x1bBob", "\x00")
 	f.Add("<b>", "\r\nBcc: x", "</p><script>&#0;\u202e\xff")
 	f.Fuzz(func(t *testing.T, title, name, body string) {
 		for _, text := range []string{title, name, body} {
