@@ -1,0 +1,67 @@
+// Command welcome sends each new subscriber a mail, once, and each who has to confirm a subscription.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/ashlar-cdk/ashlar/internal/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/sesmail"
+	"github.com/ashlar-cdk/ashlar/internal/welcome"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/welcome/contract"
+)
+
+// answerTimeout is how long a service may take until it begins to answer. Then the SDK tries again, on another
+// connection; without it, one silent server has all the time that the function has.
+//
+// It is not for SES: there, giving up early may send a mail twice.
+const answerTimeout = 3 * time.Second
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	if settings.Lease < mailinglist.ShortestLease {
+		panic(fmt.Errorf("LEASE is %s; no mail can be sent in less than %s", settings.Lease, mailinglist.ShortestLease))
+	}
+	from, err := sesmail.ParseFrom(settings.From)
+	if err != nil {
+		panic(fmt.Errorf("MAIL_FROM: %w", err))
+	}
+	templates, err := welcome.Templates()
+	if err != nil {
+		panic(err)
+	}
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	impatient := awsConfig.Copy()
+	impatient.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
+		transport.ResponseHeaderTimeout = answerTimeout
+	})
+	sender := &mailinglist.Sender{
+		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(impatient)},
+		Messages:      templates,
+		Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: sesmail.NewClient(awsConfig)},
+		Lease:         settings.Lease,
+	}
+	lambda.Start(&welcome.Handler{
+		Sender:      sender,
+		DeadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(impatient)},
+		Logger:      logger,
+	})
+}
