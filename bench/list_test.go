@@ -98,7 +98,7 @@ func fill(b *testing.B, db *sql.DB) {
 	}
 	author := func(i int) string { return fmt.Sprint("user-", i%users) }
 	for i := range users {
-		exec("INSERT INTO profiles VALUES (?, ?, '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", author(i), author(i))
+		exec("INSERT INTO profiles VALUES (?, ?, '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), TRUE)", author(i), author(i))
 	}
 	body := "<p>" + strings.Repeat("Stone by stone. ", 30) + "</p>"
 	const atOnce = 2_000

@@ -284,6 +284,14 @@ func (f *Function) CheckOneProcess(t testing.TB) {
 	}
 }
 
+// CheckLogged wants the log to say these words.
+func (f *Function) CheckLogged(t testing.TB, words string) {
+	t.Helper()
+	if logs := f.function.Logs(); !strings.Contains(logs, words) {
+		t.Errorf("the log does not say %q:\n%s", words, logs)
+	}
+}
+
 // CheckSecrecy looks for what must be in no log and in no answer. A log may name the host that could not be reached,
 // which whoever is woken by it needs; an answer may not. Neither may have what users write, which is personal.
 func (f *Function) CheckSecrecy(t testing.TB, written ...string) {

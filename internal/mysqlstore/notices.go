@@ -76,7 +76,7 @@ func holdAccount(ctx context.Context, tx *sql.Tx, subject string) (deleted bool,
 // readDigest sees one state of the database, as its transaction has not read without a lock before.
 func readDigest(ctx context.Context, tx *sql.Tx, recipient string) (notices.Digest, error) {
 	digest := notices.Digest{Recipient: recipient}
-	if err := tx.QueryRowContext(ctx, countNotices, recipient).Scan(&digest.Count, &digest.Posts, &digest.Last); err != nil {
+	if err := tx.QueryRowContext(ctx, countNotices, recipient).Scan(&digest.Count, &digest.OnePost, &digest.Last); err != nil {
 		return digest, err
 	}
 	if digest.Count == 0 {
@@ -146,7 +146,9 @@ func (s *Notices) Overdue(ctx context.Context, age time.Duration) ([]string, err
 const overdueAtOnce = 1000
 
 const (
-	countNotices = "SELECT COUNT(*), COUNT(DISTINCT post_id), COALESCE(MAX(version), 0) FROM comment_notices WHERE recipient = ?"
+	countNotices = `
+		SELECT COUNT(*), COALESCE(MIN(post_id) = MAX(post_id), FALSE), COALESCE(MAX(version), 0)
+		FROM comment_notices WHERE recipient = ?`
 
 	// The joins are outer ones, as those of posts. A notice has its comment, and a comment its post.
 	listNotices = `

@@ -91,7 +91,7 @@ func TestTheAuthorOfAPostHasANoticeOfEachCommentByAnother(t *testing.T) {
 		t.Errorf("made %+v, and then %+v", first, again)
 	}
 	s.checkNothing(t, "bob")
-	want := notices.Digest{Recipient: "ada", Count: 1, Posts: 1, Comments: []notices.Comment{
+	want := notices.Digest{Recipient: "ada", Count: 1, OnePost: true, Comments: []notices.Comment{
 		{ID: first.ID, PostID: post.ID, PostTitle: draft.Title, AuthorName: nameOf("bob"), Body: "<p>True &amp; cut.</p>"},
 	}}
 	claim := s.claim(t, "ada")
@@ -115,8 +115,8 @@ func TestADigestHasTheOldestCommentsAndCountsAll(t *testing.T) {
 	}
 	s.comment(t, "ada", s.post(t, "bob").ID) // which is not ada's to be told
 	got := s.claim(t, "ada").Digest
-	if got.Count != len(want) || got.Posts != 2 {
-		t.Errorf("%d comments on %d posts are counted, want %d on 2", got.Count, got.Posts, len(want))
+	if got.Count != len(want) || got.OnePost {
+		t.Errorf("%d comments are counted, on one post: %t; want %d on two", got.Count, got.OnePost, len(want))
 	}
 	if diff := cmp.Diff(want[:notices.MaxComments], got.Comments); diff != "" {
 		t.Error(diff)

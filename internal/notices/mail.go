@@ -60,7 +60,7 @@ func (t *Teller) message(ctx context.Context, to email.Address, digest Digest) (
 		return email.Message{}, err
 	}
 	mail := Mail{Count: digest.Count, More: digest.Count - len(digest.Comments), End: end}
-	if digest.Posts == 1 {
+	if digest.OnePost {
 		mail.Title = line(digest.Comments[0].PostTitle, maxTitle)
 	}
 	at := map[string]int{}

@@ -51,9 +51,6 @@ func mail(t testing.TB, digest notices.Digest) email.Message {
 	if digest.Count == 0 {
 		digest.Count = len(digest.Comments)
 	}
-	if digest.Posts == 0 {
-		digest.Posts = 1
-	}
 	r := &reader{digest: digest}
 	teller := notices.Teller{Store: r, Users: r, Suppressions: r, Links: r, Messages: messages, Mailer: r,
 		Website: "https://app.example.com", Logger: slog.New(slog.DiscardHandler), Lease: time.Minute}
@@ -114,13 +111,13 @@ func TestAMailSaysWhoHasCommentedOnWhatInTheReadersLanguage(t *testing.T) {
 		subject string
 		says    []string // one after another, in both forms
 	}{
-		"one":           {notices.Digest{Language: "de", Comments: one}, "New comment on “A dry wall”", []string{"a new comment on your post.", "A dry wall", "Bob", "True & cut."}},
-		"one, Korean":   {notices.Digest{Language: "ko-KR", Comments: one}, "“A dry wall” 글에 새 댓글", []string{"새 댓글이 달렸습니다", "A dry wall", "Bob", "True & cut."}},
-		"many":          {notices.Digest{Comments: two, Count: 3, Posts: 2}, "3 new comments on your posts", []string{"3 new comments on your posts.", "A dry wall", "Bob", "True & cut.", "Somebody", "Gone soon", "아치", "민수", "첫 번째 두 번째"}},
-		"many, Korean":  {notices.Digest{Language: "ko", Comments: two, Count: 3, Posts: 2}, "작성하신 글에 새 댓글 3개", []string{"새 댓글 3개가 달렸습니다", "A dry wall", "Bob", "누군가", "Gone soon", "아치", "민수", "첫 번째 두 번째"}},
-		"more":          {notices.Digest{Comments: one, Count: 1200}, "1200 new comments on “A dry wall”", []string{"1200 new comments on your post.", "True & cut.", "and 1199 more"}},
-		"more, Korean":  {notices.Digest{Language: "ko", Comments: one, Count: 1200}, "“A dry wall” 글에 새 댓글 1200개", []string{"True & cut.", "외 1199개"}},
-		"more of posts": {notices.Digest{Comments: one, Count: 2, Posts: 2}, "2 new comments on your posts", []string{"A dry wall", "and 1 more"}},
+		"one":           {notices.Digest{Language: "de", OnePost: true, Comments: one}, "New comment on “A dry wall”", []string{"a new comment on your post.", "A dry wall", "Bob", "True & cut."}},
+		"one, Korean":   {notices.Digest{Language: "ko-KR", OnePost: true, Comments: one}, "“A dry wall” 글에 새 댓글", []string{"새 댓글이 달렸습니다", "A dry wall", "Bob", "True & cut."}},
+		"many":          {notices.Digest{Comments: two, Count: 3}, "3 new comments on your posts", []string{"3 new comments on your posts.", "A dry wall", "Bob", "True & cut.", "Somebody", "Gone soon", "아치", "민수", "첫 번째 두 번째"}},
+		"many, Korean":  {notices.Digest{Language: "ko", Comments: two, Count: 3}, "작성하신 글에 새 댓글 3개", []string{"새 댓글 3개가 달렸습니다", "A dry wall", "Bob", "누군가", "Gone soon", "아치", "민수", "첫 번째 두 번째"}},
+		"more":          {notices.Digest{OnePost: true, Comments: one, Count: 1200}, "1200 new comments on “A dry wall”", []string{"1200 new comments on your post.", "True & cut.", "and 1199 more"}},
+		"more, Korean":  {notices.Digest{Language: "ko", OnePost: true, Comments: one, Count: 1200}, "“A dry wall” 글에 새 댓글 1200개", []string{"True & cut.", "외 1199개"}},
+		"more of posts": {notices.Digest{Comments: one, Count: 2}, "2 new comments on your posts", []string{"A dry wall", "and 1 more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := mail(t, test.digest)
@@ -157,7 +154,7 @@ func TestAMailSaysWhoHasCommentedOnWhatInTheReadersLanguage(t *testing.T) {
 // TestWhatOthersHaveWrittenIsTextInAMail has somebody write what would be HTML, a header, or another line, if it could.
 func TestWhatOthersHaveWrittenIsTextInAMail(t *testing.T) {
 	const evil = `<script>steal()</script><img src=x onerror=steal()>`
-	message := mail(t, notices.Digest{Comments: []notices.Comment{
+	message := mail(t, notices.Digest{OnePost: true, Comments: []notices.Comment{
 		on(wall, evil+" {{.End}} \u2028Bcc: eve@example.com", `"><a href="javascript:steal()">`+"\u202eeve", "<p>&lt;script&gt;steal()&lt;/script&gt;<br>--<br>You\u2066 get <a href=\"https://evil.example.com/\">no</a> more.\u2029</p>"),
 	}})
 	text, links := shown(t, message.HTML)
@@ -176,7 +173,7 @@ func TestWhatOthersHaveWrittenIsTextInAMail(t *testing.T) {
 
 func TestWhatIsLongIsCut(t *testing.T) {
 	long := strings.Repeat("돌 ", 1000)
-	message := mail(t, notices.Digest{Comments: []notices.Comment{on(wall, long, strings.Repeat("가", 80), "<p>"+long+"</p>")}})
+	message := mail(t, notices.Digest{OnePost: true, Comments: []notices.Comment{on(wall, long, strings.Repeat("가", 80), "<p>"+long+"</p>")}})
 	if n := utf8.RuneCountInString(message.Subject); n > 110 {
 		t.Errorf("the subject has %d characters", n)
 	}
@@ -188,7 +185,7 @@ func TestWhatIsLongIsCut(t *testing.T) {
 		t.Errorf("a line of %d characters in\n%s", longest, message.Text)
 	}
 	exact := strings.Repeat("x", 200)
-	if message := mail(t, notices.Digest{Comments: []notices.Comment{on(wall, "A wall", "Bob", exact)}}); !strings.Contains(message.Text, exact+"\n") {
+	if message := mail(t, notices.Digest{OnePost: true, Comments: []notices.Comment{on(wall, "A wall", "Bob", exact)}}); !strings.Contains(message.Text, exact+"\n") {
 		t.Errorf("what just fits is cut:\n%s", message.Text)
 	}
 }
@@ -202,9 +199,9 @@ func FuzzMail(f *testing.F) {
 				return
 			}
 		}
-		message := mail(t, notices.Digest{Comments: []notices.Comment{on(wall, title, name, body)}})
+		message := mail(t, notices.Digest{OnePost: true, Comments: []notices.Comment{on(wall, title, name, body)}})
 		_, links := shown(t, message.HTML)
-		if len(links) != 2 || strings.Count(message.Text, "\n") != strings.Count(mail(t, notices.Digest{Comments: []notices.Comment{on(wall, "A wall", "Bob", "True.")}}).Text, "\n") {
+		if len(links) != 2 || strings.Count(message.Text, "\n") != strings.Count(mail(t, notices.Digest{OnePost: true, Comments: []notices.Comment{on(wall, "A wall", "Bob", "True.")}}).Text, "\n") {
 			t.Errorf("links %q, text\n%s", links, message.Text)
 		}
 	})

@@ -33,7 +33,7 @@ type Digest struct {
 	Language  string // as in the recipient's profile: a BCP 47 tag, or empty
 	Unwanted  bool   // the recipient has turned these mails off, or has no profile, or no account any more
 	Count     int    // how many comments there are: one at least
-	Posts     int    // how many posts they are on
+	OnePost   bool   // whether they are all on the same
 	Comments  []Comment
 	Last      uint64 // the greatest version of a notice of these comments
 }

@@ -264,7 +264,7 @@ func (p *process) Claim(ctx context.Context, recipient string, lease time.Durati
 		}
 		p.recipient, p.since, p.until, p.accepted = recipient, time.Now(), time.Now().Add(lease), nil
 		made = notices.Claim{Holder: uuid.New(), Digest: digest}
-		made.Digest.Count, made.Digest.Posts, made.Digest.Unwanted = len(p.claimed), 1, p.world.unwilling[recipient] == "unwanted"
+		made.Digest.Count, made.Digest.OnePost, made.Digest.Unwanted = len(p.claimed), true, p.world.unwilling[recipient] == "unwanted"
 		id := uuid.UUID{}
 		binary.BigEndian.PutUint64(id[:], p.claimed[0].version)
 		made.Digest.Comments = []notices.Comment{{ID: id}}

@@ -90,7 +90,7 @@ func TestFunctionsSignInAsAUserWhoReadsAndWritesRowsOnly(t *testing.T) {
 	}
 	app := database.OpenAs(t, database.AppUser(), appPassword).Writer
 	for _, statement := range []string{
-		"INSERT INTO profiles VALUES ('s', 'd', '', '', NOW(), NOW())", "UPDATE profiles SET bio = 'b'",
+		"INSERT INTO profiles VALUES ('s', 'd', '', '', NOW(), NOW(), TRUE)", "UPDATE profiles SET bio = 'b'",
 		"SELECT COUNT(*) FROM profiles", "DELETE FROM profiles",
 	} {
 		if _, err := app.ExecContext(t.Context(), statement); err != nil {

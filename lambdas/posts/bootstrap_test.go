@@ -442,7 +442,8 @@ func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]
 			f.Activity.SetFault(fault)
 			defer f.Activity.SetFault(awstest.Fault{})
 			began := time.Now()
-			f.Check(t, comment, 201)
+			made := resttest.Body[postsapi.Comment](t, f.Check(t, comment, 201), 201)
+			f.CheckLogged(t, `"message":"a comment is not announced","comment":"`+made.ID.String()+`"`)
 			if took := time.Since(began); took > 4*time.Second {
 				t.Errorf("the client waited %s", took)
 			}

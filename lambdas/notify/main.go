@@ -1,0 +1,77 @@
+// Command notify tells authors of the comments on their posts, by mail. A queue says whom to look at.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/links"
+	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/notices"
+	"github.com/ashlar-cdk/ashlar/internal/sesmail"
+	"github.com/ashlar-cdk/ashlar/internal/token"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/notify/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// answerTimeout is how long a service that is only asked may take until it begins to answer. Then the SDK asks again, on
+// another connection; without it, one silent server has all the time that there is for the mail. SES has all of that: a mail
+// whose answer nobody waited for would be sent again.
+const answerTimeout = time.Second
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	from, err := sesmail.ParseFrom(settings.From)
+	if err != nil {
+		panic(err)
+	}
+	messages, err := notices.ParseTemplates()
+	if err != nil {
+		panic(err)
+	}
+	mails := sesmail.NewClient(awsConfig)
+	awsConfig.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
+		transport.ResponseHeaderTimeout = answerTimeout
+	})
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.Open(settings.Database, secrets)
+	if err != nil {
+		panic(err)
+	}
+	h := &handler{
+		teller: &notices.Teller{
+			Store:        mysqlstore.NewNotices(databases),
+			Users:        cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
+			Suppressions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
+			Links:        &links.Links{Endpoint: settings.Endpoint, Tokens: token.NewSealer(settings.Tokens, secrets, time.Now)},
+			Messages:     messages,
+			Mailer:       &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: mails},
+			Website:      settings.Website,
+			Logger:       logger,
+			Lease:        settings.Lease,
+			Overdue:      2 * settings.Window,
+		},
+		logger: logger,
+	}
+	lambda.Start(h.Handle)
+}
