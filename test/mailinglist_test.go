@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
+	mailing "github.com/ashlar-cdk/ashlar/internal/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/notices"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -336,13 +339,25 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 	})
 }
 
-// TestARunOutlivesItsLease: whoever finds a mail claimed can wait for the end of the claim.
+// TestARunOutlivesItsLease: whoever finds a mail claimed can wait for the end of the claim, and send it then.
 func TestARunOutlivesItsLease(t *testing.T) {
-	for stack, function := range map[string]string{"Mail": "MailingListWelcome", "Notifications": "Notify"} {
-		inEvery(t, stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-			function := only(t, stack, "AWS::Lambda::Function", function)
-			want(t, function, "30s", "Environment", "Variables", "LEASE")
-			want(t, function, 120, "Timeout")
+	for _, test := range []struct {
+		stack, function string
+		shortest        time.Duration
+	}{
+		{"Mail", "MailingListWelcome", mailing.ShortestLease},
+		{"Notifications", "Notify", notices.ShortestLease},
+	} {
+		inEvery(t, test.stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			function := only(t, stack, "AWS::Lambda::Function", test.function)
+			lease, err := time.ParseDuration(fmt.Sprint(function.At("Environment", "Variables", "LEASE")))
+			timeout, _ := function.At("Timeout").(float64)
+			if err != nil || lease < test.shortest {
+				t.Errorf("%s: the lease is %s (%v), want %s at least", function.ID, lease, err, test.shortest)
+			}
+			if run := time.Duration(timeout) * time.Second; run < lease+2*test.shortest {
+				t.Errorf("%s: a run has %s, want time for a lease of %s and a mail", function.ID, run, lease)
+			}
 		})
 	}
 }
