@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,19 +75,19 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 		for _, a := range operations {
 			for _, b := range operations {
 				var possible []string
-				for at := 2; ; at++ { // before the first, it is b and then a
+				for at := int64(2); ; at++ { // before the first, it is b and then a
 					prepare(name)
-					calls := 0
+					var calls atomic.Int64
 					var second error
 					w.server.Intercept(func(awstest.Call) awstest.Fault {
-						if calls++; calls == at {
+						if calls.Add(1) == at {
 							second = b.do(direct)
 						}
 						return awstest.Fault{}
 					})
 					first := a.do(w.MailingList)
 					w.server.Intercept(nil)
-					if calls < at {
+					if calls.Load() < at {
 						break
 					}
 					between++
