@@ -25,7 +25,7 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
+test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
@@ -74,6 +74,10 @@ web/node_modules: web/package.json web/package-lock.json
 bench/sharp/node_modules: bench/sharp/package.json bench/sharp/package-lock.json
 	npm ci --prefix bench/sharp --no-fund --no-audit
 	touch bench/sharp/node_modules
+
+bench/powertools/node_modules: bench/powertools/package.json bench/powertools/package-lock.json
+	npm ci --prefix bench/powertools --no-fund --no-audit
+	touch bench/powertools/node_modules
 
 internal/dynamodbtest/lib: internal/dynamodbtest/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: tests run DynamoDB Local; install Java 17 and Maven, which fetches it' >&2; exit 2; }

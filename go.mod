@@ -103,6 +103,7 @@ require (
 )
 
 ignore (
+	./bench/powertools/node_modules
 	./bench/sharp/node_modules
 	./node_modules
 	./web/node_modules

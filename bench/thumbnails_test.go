@@ -1,20 +1,15 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"image/png"
-	"io"
-	"io/fs"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -189,11 +184,8 @@ func encodePNG(tb testing.TB, img image.Image) string {
 	return file.Name()
 }
 
-// sharpProcess is a node that answers one request after the other.
-type sharpProcess struct {
-	requests io.Writer
-	answers  *bufio.Reader
-}
+// sharpProcess is a node that makes thumbnails.
+type sharpProcess struct{ *node }
 
 // A request is one of sharp/sharp.js, which says what it means.
 type request struct {
@@ -205,57 +197,18 @@ type request struct {
 }
 
 type answer struct {
-	Error        string
 	Milliseconds float64
 }
 
 func startSharp(tb testing.TB) *sharpProcess {
 	tb.Helper()
-	if _, err := os.Stat("sharp/node_modules/sharp"); errors.Is(err, fs.ErrNotExist) {
-		tb.Fatal("sharp is not installed: run make bench/sharp/node_modules")
-	}
-	node := exec.Command("node", "sharp/sharp.js")
-	node.Env = append(os.Environ(), "UV_THREADPOOL_SIZE=1", "VIPS_CONCURRENCY=1")
-	node.Stderr = os.Stderr
-	requests, err := node.StdinPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	answers, err := node.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := node.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := errors.Join(requests.Close(), node.Wait()); err != nil { // it ends with its input
-			tb.Errorf("sharp: %v", err)
-		}
-	})
-	return &sharpProcess{requests, bufio.NewReader(answers)}
+	return &sharpProcess{startNode(tb, "sharp", "UV_THREADPOOL_SIZE=1", "VIPS_CONCURRENCY=1")}
 }
 
 func (s *sharpProcess) ask(tb testing.TB, r request) answer {
 	tb.Helper()
-	line, err := json.Marshal(r)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := s.requests.Write(append(line, '\n')); err != nil {
-		tb.Fatal(err)
-	}
-	line, err = s.answers.ReadBytes('\n')
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var said answer
-	if err := json.Unmarshal(line, &said); err != nil {
-		tb.Fatal(err)
-	}
-	if said.Error != "" {
-		tb.Fatalf("sharp: %s", said.Error)
-	}
+	s.node.ask(tb, r, &said)
 	return said
 }
 

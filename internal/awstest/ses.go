@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
+	"net"
 	"net/http"
 	"net/mail"
 	"net/smtp"
@@ -92,7 +93,8 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return // what was asked for is not done either
 	case fault.Reset:
-		panic(http.ErrAbortHandler) // ends the connection
+		reset(w)
+		return
 	case fault.Status != 0:
 		sesError(w, fault.Status, fault.Code, fault.Reason)
 		return
@@ -114,9 +116,22 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		(*pause)(id)
 	}
 	if fault.Cut {
-		panic(http.ErrAbortHandler)
+		reset(w)
+		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"MessageId": id})
+}
+
+// reset ends a request's connection the hard way, so that its caller has an error of TCP's.
+func reset(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err) // HTTP/1 has no other connections
+	}
+	if tcp, ok := connection.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // what was not sent is thrown away
+	}
+	_ = connection.Close()
 }
 
 // Of headers: "MessageHeader" and "Message" in the Amazon SES API v2 Reference.

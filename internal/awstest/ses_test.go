@@ -99,8 +99,8 @@ func TestSES(t *testing.T) {
 		want  string // in the error's text
 	}{
 		"a code with a reason": {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, 0, "Daily message quota exceeded."},
-		"reset":                {awstest.Fault{Reset: true}, 0, "EOF"},
-		"cut":                  {awstest.Fault{Cut: true}, 1, "EOF"},
+		"reset":                {awstest.Fault{Reset: true}, 0, "connection reset"},
+		"cut":                  {awstest.Fault{Cut: true}, 1, "connection reset"},
 		"silent":               {awstest.Fault{Silent: true}, 0, "deadline"},
 	} {
 		before := service.Accepted()

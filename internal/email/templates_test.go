@@ -138,6 +138,34 @@ func TestAMailSaysNothingThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestNoPartOfAMailSaysThatSomethingIsMissing has one part only that wants more than there is.
+func TestNoPartOfAMailSaysThatSomethingIsMissing(t *testing.T) {
+	for _, ending := range []string{".subject.txt", ".txt", ".html"} {
+		templates, err := email.ParseTemplates(files(func(fs fstest.MapFS) {
+			for _, part := range []string{".subject.txt", ".txt", ".html"} {
+				fs["en/hello"+part].Data = []byte("Hello")
+			}
+			fs["en/hello"+ending].Data = []byte("Hello {{.Name}}")
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if message, err := templates.Message("en", "hello", "ada@example.com", map[string]string{}); err == nil {
+			t.Errorf("%s: %+v, want an error", ending, message)
+		}
+	}
+}
+
+func TestASubjectSaysSomething(t *testing.T) {
+	templates, err := email.ParseTemplates(files(func(fs fstest.MapFS) { fs["en/hello.subject.txt"].Data = []byte("{{.Name}}") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if message, err := templates.Message("en", "hello", "ada@example.com", map[string]string{"Name": "", "Link": "https://example.com"}); err == nil {
+		t.Errorf("%+v, want an error", message)
+	}
+}
+
 func TestAllThatIsWrongWithTemplatesIsSaidAtOnce(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(fstest.MapFS)

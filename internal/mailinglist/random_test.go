@@ -95,10 +95,11 @@ func checkWorld(t *rapid.T, counts map[string]int) {
 			w.hints, w.letters = append(w.hints, w.letters...), nil
 		case "call":
 			p := stopped[rapid.IntRange(0, len(stopped)-1).Draw(t, "process")]
+			call, _ := p.waits()
 			fates := []fate{works}
 			if faults > 0 {
 				fates = []fate{works, works, works, works, fails, unheard, hangs, dies, died}
-				if p.call == "Send" {
+				if call == "Send" {
 					fates = append([]fate{refused, held, held}, fates...)
 				}
 			}
@@ -154,7 +155,7 @@ func checkWorld(t *rapid.T, counts map[string]int) {
 func (w *world) stopped() []*process {
 	var stopped []*process
 	for _, p := range w.processes {
-		if p.call != "" {
+		if call, _ := p.waits(); call != "" {
 			stopped = append(stopped, p)
 		}
 	}
@@ -166,7 +167,7 @@ func (w *world) stopped() []*process {
 func (w *world) settle(fate fate) {
 	stopped := w.stopped()
 	for _, p := range stopped {
-		if p.call != "" {
+		if call, _ := p.waits(); call != "" {
 			p.step(fate)
 		}
 	}
@@ -226,11 +227,15 @@ func TestMailsCounted(t *testing.T) {
 					w.hints, w.letters = w.letters, nil
 				}
 				p := w.processes[0]
-				for !p.ended {
+				for {
+					call, ended := p.waits()
+					if ended {
+						break
+					}
 					switch {
-					case p.call == "":
+					case call == "":
 						w.pass(time.Second)
-					case len(fates) > 0 && fates[0].call == p.call:
+					case len(fates) > 0 && fates[0].call == call:
 						next := fates[0].fate
 						fates = fates[1:]
 						p.step(next)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"testing/synctest"
 	"time"
 
@@ -33,6 +34,8 @@ type world struct {
 	rejected   map[mailinglist.Key]bool // SES has refused it at least once
 	processes  []*process               // those that run
 	started    int
+
+	mu sync.Mutex // held by whoever looks at a process, or is one: time wakes several at once
 }
 
 // An item is a subscription as it is kept.
@@ -151,7 +154,11 @@ func (w *world) start(key mailinglist.Key) *process {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		p.err = errors.New("the process has died") // unless it says something else
-		defer func() { p.ended = true }()
+		defer func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			p.ended = true
+		}()
 		sender := mailinglist.Sender{Subscriptions: p, Messages: messages{}, Mailer: p, Lease: lease}
 		if key == (mailinglist.Key{}) {
 			p.err = sender.SendWaiting(ctx)
@@ -168,6 +175,8 @@ func (w *world) start(key mailinglist.Key) *process {
 func (w *world) pass(duration time.Duration) {
 	time.Sleep(duration)
 	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.processes = slices.DeleteFunc(w.processes, func(p *process) bool {
 		if !p.ended {
 			return false
@@ -183,6 +192,13 @@ func (w *world) pass(duration time.Duration) {
 	})
 }
 
+// waits returns the call that a process waits to do, and whether it has ended.
+func (p *process) waits() (call string, ended bool) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	return p.call, p.ended
+}
+
 // step does the call that a process waits for.
 func (p *process) step(fate fate) {
 	p.fates <- fate
@@ -191,13 +207,26 @@ func (p *process) step(fate fate) {
 
 // wait does work when its turn has come, as its fate has it.
 func (p *process) wait(ctx context.Context, call string, work func() error) error {
+	p.world.mu.Lock()
 	p.call = call
+	p.world.mu.Unlock()
 	var fate fate
 	select {
 	case fate = <-p.fates:
 	case <-ctx.Done(): // it takes too long
 		fate = fails
 	}
+	if err, hanging := p.meet(fate, call, work); !hanging {
+		return err
+	}
+	<-ctx.Done()
+	return errFault
+}
+
+// meet does work as its fate has it, but for the waiting.
+func (p *process) meet(fate fate, call string, work func() error) (err error, hanging bool) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
 	p.call = ""
 	if fate != works && fate != unheard {
 		p.lose()
@@ -206,14 +235,14 @@ func (p *process) wait(ctx context.Context, call string, work func() error) erro
 	case dies:
 		runtime.Goexit()
 	case fails:
-		return errFault
+		return errFault, false
 	case refused:
 		p.world.rejected[p.claimed] = true
-		return fmt.Errorf("%w: on purpose", email.ErrRefused)
+		return fmt.Errorf("%w: on purpose", email.ErrRefused), false
 	case held:
-		return fmt.Errorf("%w: on purpose", email.ErrHeld)
+		return fmt.Errorf("%w: on purpose", email.ErrHeld), false
 	}
-	err := work()
+	err = work()
 	if fate != works && call == "Send" {
 		p.lose()
 	}
@@ -221,12 +250,9 @@ func (p *process) wait(ctx context.Context, call string, work func() error) erro
 	case died:
 		runtime.Goexit()
 	case unheard:
-		return errFault
-	case hangs:
-		<-ctx.Done()
-		return errFault
+		return errFault, false
 	}
-	return err
+	return err, fate == hangs
 }
 
 func (p *process) Claim(ctx context.Context, key mailinglist.Key, now, until time.Time) (claim mailinglist.Claim, err error) {
@@ -261,6 +287,8 @@ func (p *process) mine(ctx context.Context, call string, claim mailinglist.Claim
 func (p *process) MarkSent(ctx context.Context, claim mailinglist.Claim, _ string, _ time.Time) error {
 	err := p.mine(ctx, "MarkSent", claim, func(item *item) { item.waiting = false })
 	if !time.Now().Before(claim.Until) {
+		p.world.mu.Lock()
+		defer p.world.mu.Unlock()
 		p.lose() // it has taken so long that somebody else may have claimed the mail
 	}
 	return err

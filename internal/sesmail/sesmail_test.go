@@ -202,6 +202,28 @@ func TestAServiceThatDoesNotListenIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestOnlyTheDeadlineEndsTheAttempts: by itself, the SDK has a store of attempts that many throttled mails use up.
+func TestOnlyTheDeadlineEndsTheAttempts(t *testing.T) {
+	retryer := sesmail.NewClient(config("http://127.0.0.1")).Options().Retryer
+	if attempts := retryer.MaxAttempts(); attempts != 0 {
+		t.Errorf("%d attempts, want as many as there is time for", attempts)
+	}
+	pauses := map[time.Duration]bool{}
+	for attempt := range 1000 {
+		if _, err := retryer.GetRetryToken(t.Context(), errors.New("throttled")); err != nil {
+			t.Fatalf("attempt %d: %v", attempt, err)
+		}
+		pause, err := retryer.RetryDelay(attempt, nil)
+		if err != nil || pause < 0 || pause >= 3*time.Second || attempt == 1 && pause >= 200*time.Millisecond {
+			t.Fatalf("attempt %d: a pause of %s, %v", attempt, pause, err)
+		}
+		pauses[pause] = true
+	}
+	if len(pauses) < 900 {
+		t.Errorf("%d different pauses of 1000, want them random", len(pauses))
+	}
+}
+
 func TestParseFrom(t *testing.T) {
 	for given, want := range map[string]string{
 		"Ashlar <hello@example.com>":         `"Ashlar" <hello@example.com>`,

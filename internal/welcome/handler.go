@@ -49,9 +49,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // a stream's is the same
 	for i := range event.Records {
 		record := &event.Records[i]
-		letter, err := h.take(ctx, record)
-		if err == nil && letter.Reason != "" {
-			err = h.giveUp(ctx, record, letter, payload, i)
+		key, reason, err := h.take(ctx, record)
+		if err == nil && reason != "" {
+			err = h.giveUp(ctx, payload, i, record, key, reason)
 		}
 		if err == nil {
 			continue
@@ -68,72 +68,68 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(response)
 }
 
-// take does what a record asks for. It returns a letter that has a reason when the record is to be given up, and an error
-// when it has to come again.
-func (h *Handler) take(ctx context.Context, record *record) (given deadletter.Letter, err error) {
+// take does what a record asks for. It returns the subscription that the record is about, if it is about one, the reason
+// when it is to be given up, and an error when it has to come again.
+func (h *Handler) take(ctx context.Context, record *record) (key mailinglist.Key, reason string, err error) {
 	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.Logger.ErrorContext(ctx, "panic", "record", record.id(), "subscription", given.Key, "stack", string(debug.Stack()))
-			given.Reason, err = fmt.Sprintf("panic: %v", cause), nil
+			h.Logger.ErrorContext(ctx, "panic", "record", record.id(), "stack", string(debug.Stack()))
+			reason, err = fmt.Sprintf("panic: %v", cause), nil
 		}
 	}()
 	if record.undecodable != nil {
-		return deadletter.Letter{Reason: "not a record: " + record.undecodable.Error()}, nil
+		return key, "not a record: " + record.undecodable.Error(), nil
 	}
 	about := letter{record.DynamoDB.Keys.Address.S, mailinglist.Kind(record.DynamoDB.Keys.Kind.S), record.DynamoDB.NewImage.ID.S}
 	switch record.EventSource {
 	case "aws:dynamodb":
 		if record.EventName != "INSERT" || about.Kind == mailinglist.Suppressed {
-			return deadletter.Letter{}, nil // the source's filter leaves none through
+			return key, "", nil // the source's filter leaves none through
 		}
 	case "aws:sqs":
-		given.Body = record.Body
 		var said struct {
 			letter
 			DDBStreamBatchInfo json.RawMessage // "Configure destinations for failed invocations" in the Lambda Developer Guide
 		}
 		if err := json.Unmarshal([]byte(record.Body), &said); err != nil {
-			given.Reason = "not a letter: " + err.Error()
-			return given, nil
+			return key, "not a letter: " + err.Error(), nil //nolint:nilerr // the reason says it
 		}
 		if said.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
-			err := h.Sender.SendWaiting(ctx)
-			return outcome(given, err)
+			reason, err = outcome(h.Sender.SendWaiting(ctx))
+			return key, reason, err
 		}
 		about = said.letter
 	default:
-		given.Reason = fmt.Sprintf("a record of %q, not of a DynamoDB stream or an SQS queue", record.EventSource)
-		return given, nil
+		return key, fmt.Sprintf("a record of %q, not of a DynamoDB stream or an SQS queue", record.EventSource), nil
 	}
-	key, problem := about.key()
-	if problem != "" {
-		given.Reason = problem
-		return given, nil
+	if key, reason = about.key(); reason == "" {
+		reason, err = outcome(h.Sender.Send(ctx, key))
 	}
-	given.Body, given.Key = writeLetter(key), key.ID.String()
-	err = h.Sender.Send(ctx, key)
-	return outcome(given, err)
+	return key, reason, err
 }
 
 // outcome gives up what a person has to do something about.
-func outcome(given deadletter.Letter, err error) (deadletter.Letter, error) {
+func outcome(err error) (reason string, again error) {
 	if err == nil || errors.Is(err, retry.ErrLater) {
-		return deadletter.Letter{}, err
+		return "", err
 	}
-	given.Reason = err.Error()
-	return given, nil
+	return err.Error(), nil
 }
 
-// giveUp puts a letter into the dead-letter queue, with the record itself if nobody can tell which subscription it is about.
-func (h *Handler) giveUp(ctx context.Context, record *record, letter deadletter.Letter, payload []byte, i int) error {
-	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", letter.Key, "reason", letter.Reason)
-	if letter.Body == "" {
+// giveUp puts a letter into the dead-letter queue: about the subscription, or else what the queue or the stream had.
+func (h *Handler) giveUp(ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string) error {
+	letter := deadletter.Letter{Body: record.Body, Reason: reason}
+	switch {
+	case key != mailinglist.Key{}:
+		letter.Body, letter.Key = writeLetter(key), key.ID.String()
+	case letter.Body == "":
 		raw, err := rawRecords(payload)
 		if err != nil {
 			return err
 		}
 		letter.Body = evidence(raw[i])
 	}
+	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", letter.Key, "reason", reason)
 	return h.DeadLetters.Send(ctx, letter)
 }

@@ -303,7 +303,7 @@ func (trial trial) run(t *testing.T, p *platform) (mails int, state string) {
 				trial.after(t, p, subscription)
 			}
 		}
-		records = append(next, p.redrive(t)...)
+		records = slices.Concat(next, p.redrive(t))
 		if len(records) > 0 && p.state(t, subscription.Key) == "waiting" {
 			p.passLease(t, subscription.Key)
 		}
