@@ -107,7 +107,7 @@ func list(ctx context.Context, client *sqs.Client, queues map[string]string, out
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		fmt.Fprintf(table, "%s\t%d\n", name, queue.messages)
+		fmt.Fprintf(table, "%s\t%d\n", name, queue.messages+queue.inFlight)
 	}
 	return table.Flush()
 }

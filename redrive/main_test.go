@@ -62,6 +62,7 @@ func bodies(messages []awstest.SQSMessage) []string {
 func TestTheDeadLettersOfAnEnvironmentAreListed(t *testing.T) {
 	queues, _ := deploy(t)
 	queues.Put(deadWelcomes, "a", "b", "c")
+	queues.Receive(deadWelcomes) // which hides them, but takes them from nobody
 	stdout, stderr, code := redrive(t.Context(), "Dev")
 	const want = "QUEUE     DEAD LETTERS\nFeedback  0\nWelcomes  3\n"
 	if stdout != want || stderr != "" || code != 0 {
@@ -149,7 +150,8 @@ func TestWhoeverInterruptsItIsToldThatSQSGoesOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	out, problems := &interrupter{cancel: cancel}, &bytes.Buffer{}
 	code := run(ctx, []string{"-queue", "Welcomes", "Dev"}, out, problems, time.Hour)
-	const want = "redrive: Welcomes: SQS goes on without you; make redrive ENV=Dev QUEUE=Welcomes says how far it is\n"
+	const want = "redrive: Welcomes: SQS goes on without you; make redrive ENV=Dev QUEUE=Welcomes says how far it is, and this stops it:\n" +
+		"aws sqs cancel-message-move-task --region eu-central-1 --task-handle '1793491200000'\n"
 	if problems.String() != want || code != 1 {
 		t.Errorf("%d: %s\nwant\n%s", code, problems, want)
 	}
@@ -187,6 +189,11 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 		"dead letters of two queues": {
 			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.AddQueue(welcomes+"2", deadWelcomes) },
 			arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: its dead letters are those of 2 queues, want 1: [" + welcomes + ", " + welcomes + "2]"},
+		},
+		"dead letters that somebody looks at": {
+			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Receive(deadWelcomes) },
+			arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1,
+			says: []string{"Welcomes: somebody is looking at its dead letters, 1 of them; SQS moves them when it shows them again: try in half a minute"},
 		},
 		"a task that fails": {
 			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.BreakMoves("AccessDenied") },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,22 +17,29 @@ import (
 // A queue is what SQS says of one.
 type queue struct {
 	arn      string
-	messages int // that can be received; SQS counts them roughly
+	messages int // that can be received; SQS counts roughly
+	inFlight int // that somebody has received, and that nobody else can for a while: thirty seconds of a dead-letter queue
 }
 
 func attributes(ctx context.Context, client *sqs.Client, url string) (queue, error) {
-	const arn, messages = types.QueueAttributeNameQueueArn, types.QueueAttributeNameApproximateNumberOfMessages
+	const (
+		arn      = types.QueueAttributeNameQueueArn
+		messages = types.QueueAttributeNameApproximateNumberOfMessages
+		inFlight = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+	)
 	output, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{arn, messages},
+		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{arn, messages, inFlight},
 	})
 	if err != nil {
 		return queue{}, fmt.Errorf("asking for the number of its messages: %w", err)
 	}
-	count, err := strconv.Atoi(output.Attributes[string(messages)])
-	if err != nil {
-		return queue{}, fmt.Errorf("the number of its messages: %w", err)
+	q := queue{arn: output.Attributes[string(arn)]}
+	for name, count := range map[types.QueueAttributeName]*int{messages: &q.messages, inFlight: &q.inFlight} {
+		if *count, err = strconv.Atoi(output.Attributes[string(name)]); err != nil {
+			return queue{}, fmt.Errorf("the number of its messages: %w", err)
+		}
 	}
-	return queue{arn: output.Attributes[string(arn)], messages: count}, nil
+	return q, nil
 }
 
 // A move takes the messages of one dead-letter queue back.
@@ -55,6 +63,9 @@ func (m *move) run(ctx context.Context, url string) error {
 	if aws.ToString(last.Status) == "RUNNING" {
 		fmt.Fprintf(m.out, "%s: somebody has begun to move its dead letters back already\n", m.name)
 		return m.follow(ctx, dead.arn, last.StartedTimestamp-1)
+	}
+	if dead.messages == 0 && dead.inFlight > 0 {
+		return fmt.Errorf("%s: somebody is looking at its dead letters, %d of them; SQS moves them when it shows them again: try in half a minute", m.name, dead.inFlight)
 	}
 	if dead.messages == 0 {
 		fmt.Fprintf(m.out, "%s has no dead letters\n", m.name)
@@ -99,26 +110,28 @@ func (m *move) lastTask(ctx context.Context, arn string) (types.ListMessageMoveT
 
 // follow says how far the task is that was begun after that time, until it has ended.
 func (m *move) follow(ctx context.Context, arn string, after int64) error {
-	moved := int64(-1)
+	moved, handle := int64(-1), ""
 	for {
 		task, err := m.lastTask(ctx, arn)
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: SQS goes on without you; make redrive ENV=%s QUEUE=%s says how far it is", m.name, m.environment, m.name)
+			return m.interrupted(handle)
 		}
 		if err != nil {
 			return err
 		}
 		if task.StartedTimestamp > after { // or it is not in the list yet
-			if task.ApproximateNumberOfMessagesMoved != moved {
+			handle = aws.ToString(task.TaskHandle)
+			// How many there are to move, SQS knows only when it has begun.
+			if all := task.ApproximateNumberOfMessagesToMove; all != nil && task.ApproximateNumberOfMessagesMoved != moved {
 				moved = task.ApproximateNumberOfMessagesMoved
-				fmt.Fprintf(m.out, "%s: %d of %d moved back\n", m.name, moved, aws.ToInt64(task.ApproximateNumberOfMessagesToMove))
+				fmt.Fprintf(m.out, "%s: %d of %d moved back\n", m.name, moved, *all)
 			}
 			switch status := aws.ToString(task.Status); status {
 			case "RUNNING", "CANCELLING":
 			case "COMPLETED":
 				return nil
 			default:
-				return fmt.Errorf("%s: %s after %d were moved back: %s", m.name, strings.ToLower(status), moved, aws.ToString(task.FailureReason))
+				return fmt.Errorf("%s: %s after %d were moved back: %s", m.name, strings.ToLower(status), task.ApproximateNumberOfMessagesMoved, aws.ToString(task.FailureReason))
 			}
 		}
 		select {
@@ -126,4 +139,13 @@ func (m *move) follow(ctx context.Context, arn string, after int64) error {
 		case <-time.After(m.interval):
 		}
 	}
+}
+
+// interrupted says what SQS does now, and how to have it stop: what comes back at once would else be moved for nothing.
+func (m *move) interrupted(handle string) error {
+	text := fmt.Sprintf("%s: SQS goes on without you; make redrive ENV=%s QUEUE=%s says how far it is", m.name, m.environment, m.name)
+	if handle != "" {
+		text += fmt.Sprintf(", and this stops it:\naws sqs cancel-message-move-task --region %s --task-handle '%s'", m.client.Options().Region, handle)
+	}
+	return errors.New(text)
 }

@@ -36,6 +36,9 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 		}
 	}
 	w := &Website{Site: site.New(stack, "Site", props)}
+	// With a certificate, no other stack uses it any more, but they are deployed after this one: without the export,
+	// CloudFormation would refuse the change that brings the first certificate. See ADR 5.
+	stack.ExportValue(w.Site.Distribution.DistributionDomainName(), nil)
 	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(w.Site.Origin()))
 	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", w.Site.Distribution.DistributionDomainName())
 	return w

@@ -103,16 +103,18 @@ func ses(stack assembly.Stack, parts ...any) any {
 
 // sending is what a function may that sends mails, and on what: the sender's identity, by the configuration set, and from
 // the environment's address.
-func sending(environment environments.Environment, stack assembly.Stack, identity, set any) string {
+func sending(environment environments.Environment, stack assembly.Stack, set any) string {
 	_, address, ok := strings.Cut(strings.TrimSuffix(environment.MailFrom, ">"), "<")
 	if !ok {
 		address = environment.MailFrom
 	}
-	identities := ses(stack, "identity/", identity)
+	identities := ses(stack, "identity/"+environment.MailIdentity)
 	if environment.MailSandbox {
 		identities = ses(stack, "identity/*") // SES asks for the recipient's too
 	}
-	return text([]any{ses(stack, "configuration-set/", set), identities}) +
+	resources := []any{ses(stack, "configuration-set/", set), identities}
+	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) }) // as the CDK has them
+	return text(resources) +
 		" if " + text(map[string]any{"StringEquals": map[string]any{"ses:FromAddress": address}})
 }
 
@@ -215,12 +217,11 @@ func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
 			"dynamodb:GetRecords":       stream,
 			"dynamodb:GetShardIterator": stream,
 			"dynamodb:ListStreams":      stream,
-			"ses:SendEmail": sending(environment, stack,
-				ref(only(t, stack, "AWS::SES::EmailIdentity", "")), ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
-			"sqs:SendMessage":        queue("MailingListWelcomesDeadLetters"),
-			"sqs:ReceiveMessage":     queue("MailingListWelcomesQueue"),
-			"sqs:DeleteMessage":      queue("MailingListWelcomesQueue"),
-			"sqs:GetQueueAttributes": queue("MailingListWelcomesQueue"),
+			"ses:SendEmail":             sending(environment, stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
+			"sqs:SendMessage":           queue("MailingListWelcomesDeadLetters"),
+			"sqs:ReceiveMessage":        queue("MailingListWelcomesQueue"),
+			"sqs:DeleteMessage":         queue("MailingListWelcomesQueue"),
+			"sqs:GetQueueAttributes":    queue("MailingListWelcomesQueue"),
 		})
 		held(t, stack, "MailingListTakeFeedback", map[string]any{
 			"dynamodb:PutItem":       arn(table),
@@ -368,6 +369,19 @@ func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
 			want(t, function, nil, "VpcConfig")
 			if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
 				t.Errorf("%s is told %s", function.ID, variables)
+			}
+		}
+	})
+}
+
+// TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change an export, or to take it back, while another stack
+// imports it, and that stack is deployed later.
+func TestTheSendersIdentityCanBeChanged(t *testing.T) {
+	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
+		for id, output := range stack.Template.Outputs {
+			if output["Export"] != nil && assembly.Refers(output["Value"]) == identity.ID {
+				t.Errorf("%s exports it", id)
 			}
 		}
 	})

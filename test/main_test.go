@@ -134,6 +134,16 @@ func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	}
 }
 
+// exports tells whether other stacks may import the value from this one.
+func exports(stack assembly.Stack, value any) bool {
+	for _, output := range stack.Template.Outputs {
+		if output["Export"] != nil && text(output["Value"]) == text(value) {
+			return true
+		}
+	}
+	return false
+}
+
 // ownOrigins are the origins of the environment's own pages, each in its parts: the website's, where it has only the name
 // that CloudFront gives it, and those that the environment names.
 func ownOrigins(t *testing.T, environment environments.Environment) [][]any {

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -313,9 +312,7 @@ func TestAFirstProxyCanBeDeployed(t *testing.T) {
 			map[string]any{"Fn::GetAtt": []string{writer.ID, "Endpoint.Address"}},
 			map[string]any{"Fn::GetAtt": []string{assembly.Refers(writer.At("VPCSecurityGroups", 0)), "GroupId"}},
 		} {
-			if !slices.ContainsFunc(slices.Collect(maps.Values(stack.Template.Outputs)), func(output map[string]any) bool {
-				return output["Export"] != nil && text(output["Value"]) == text(exported)
-			}) {
+			if !exports(stack, exported) {
 				t.Errorf("%s is not exported", text(exported))
 			}
 		}

@@ -73,7 +73,7 @@ func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
 		held(t, stack, "Notify", map[string]any{
 			"cognito-idp:ListUsers": of("Identity", "AWS::Cognito::UserPool", "", "Arn"),
 			"dynamodb:GetItem":      of("Mail", "AWS::DynamoDB::Table", "", "Arn"),
-			"ses:SendEmail":         sending(environment, stack, identityOf(environment, of), of("Mail", "AWS::SES::ConfigurationSet", "", "")),
+			"ses:SendEmail":         sending(environment, stack, of("Mail", "AWS::SES::ConfigurationSet", "", "")),
 			"secretsmanager:GetSecretValue": []any{
 				of("API", "AWS::SecretsManager::Secret", "CursorKey", ""), of("Data", "AWS::SecretsManager::SecretTargetAttachment", "DatabaseAppSecret", ""),
 			},
@@ -87,14 +87,6 @@ func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
 		want(t, function, of("Identity", "AWS::Cognito::UserPool", "", ""), "Environment", "Variables", "USER_POOL_ID")
 		want(t, function, joined(ownOrigins(t, environment)[0]...), "Environment", "Variables", "WEBSITE_URL")
 	})
-}
-
-// identityOf is the sender's identity, which nobody exports where functions may use all identities.
-func identityOf(environment environments.Environment, of func(name, resourceType, prefix, attribute string) any) any {
-	if environment.MailSandbox {
-		return nil
-	}
-	return of("Mail", "AWS::SES::EmailIdentity", "", "")
 }
 
 // TestOnlyThePostsFunctionSaysWhatUsersDo: and whoever subscribes to the topic reads it.

@@ -430,6 +430,7 @@ func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
 		for _, key := range stack.Template.OfType("AWS::KMS::Key") {
 			keys++
 			want(t, key, true, "EnableKeyRotation")
+			want(t, key, 7, "PendingWindowInDays") // until a deleted key is gone
 			for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 				service := assembly.At(statement, "Principal", "Service") != nil &&
 					text(assembly.At(statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&

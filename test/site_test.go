@@ -457,6 +457,16 @@ func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
 	})
 }
 
+// TestAFirstCertificateCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
+func TestAFirstCertificateCanBeDeployed(t *testing.T) {
+	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		domain := map[string]any{"Fn::GetAtt": []string{only(t, stack, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
+		if !exports(stack, domain) {
+			t.Errorf("%s is not exported", text(domain))
+		}
+	})
+}
+
 func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
 	for _, environment := range environments.All() {
 		app := newApp()

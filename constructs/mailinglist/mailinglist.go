@@ -115,7 +115,9 @@ func (l *MailingList) AllowReadingSuppressions(fn *gofunction.Function) {
 // AllowSending lets fn, which must have the settings MAIL_FROM and MAIL_CONFIGURATION_SET, send mails from Props.From, and
 // tells it both. In a VPC without NAT, fn needs the interface endpoint of email.
 func (l *MailingList) AllowSending(fn *gofunction.Function) {
-	identities := *l.Identity.EmailIdentityArn()
+	// By its name: CloudFormation would let neither Identity nor Sandbox change as long as fn's stack, which is deployed later,
+	// has a reference to the identity.
+	identities := l.arn("identity", l.props.Identity)
 	if l.props.Sandbox {
 		identities = l.arn("identity", "*")
 	}

@@ -26,6 +26,7 @@ type sqsQueue struct {
 	url         string
 	deadLetters string // the address of its dead-letter queue; empty if it has none
 	messages    []SQSMessage
+	inFlight    int // how many of the messages somebody has received
 }
 
 // An SQSMessage is one that was sent.

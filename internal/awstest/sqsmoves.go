@@ -14,7 +14,15 @@ type sqsTask struct {
 	reason              string // of its failure
 	started             int64  // in milliseconds since 1970
 	moved, toMove       int
-	listed              bool // a list knows of a task a moment after it was begun
+	looks               int // a list knows of a task a moment after it was begun, and how much it has to move one later
+}
+
+// Receive has somebody receive the messages of the queue at that address, for as long as the test runs.
+func (s *SQS) Receive(queueURL string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queue := s.queueAt(queueURL)
+	queue.inFlight = len(queue.messages)
 }
 
 // BreakMoves has tasks fail that move messages, for that reason.
@@ -28,7 +36,7 @@ func (s *SQS) BreakMoves(reason string) {
 func (s *SQS) StartMove(sourceURL, destinationURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.move(s.queueAt(sourceURL), s.queueAt(destinationURL)).listed = true
+	s.move(s.queueAt(sourceURL), s.queueAt(destinationURL)).looks = 1
 }
 
 // move begins a task. s.mu is held.
@@ -84,8 +92,9 @@ func (s *SQS) sources(queue *sqsQueue) []string {
 func (s *SQS) getQueueAttributes(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
 	attributes := map[string]string{}
 	for name, value := range map[string]string{
-		"QueueArn":                    queue.arn(),
-		"ApproximateNumberOfMessages": strconv.Itoa(len(queue.messages)),
+		"QueueArn":                              queue.arn(),
+		"ApproximateNumberOfMessages":           strconv.Itoa(len(queue.messages) - queue.inFlight),
+		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(queue.inFlight),
 	} {
 		if slices.Contains(request.AttributeNames, name) || slices.Contains(request.AttributeNames, "All") {
 			attributes[name] = value
@@ -119,15 +128,16 @@ func (s *SQS) listMessageMoveTasks(w http.ResponseWriter, request sqsRequest, qu
 		if task.source != queue || len(results) == max(request.MaxResults, 1) {
 			continue
 		}
-		if !task.listed {
-			task.listed = true
+		task.looks++
+		if task.looks == 1 {
 			continue
 		}
-		task.step(s.broken)
-		result := map[string]any{
-			"SourceArn": task.source.arn(), "DestinationArn": task.destination.arn(), "Status": task.status, "StartedTimestamp": task.started,
-			"ApproximateNumberOfMessagesMoved": task.moved, "ApproximateNumberOfMessagesToMove": task.toMove,
+		result := map[string]any{"SourceArn": task.source.arn(), "DestinationArn": task.destination.arn(), "StartedTimestamp": task.started}
+		if task.looks > 2 {
+			task.step(s.broken)
+			result["ApproximateNumberOfMessagesToMove"] = task.toMove
 		}
+		result["Status"], result["ApproximateNumberOfMessagesMoved"] = task.status, task.moved
 		if task.status == "RUNNING" {
 			result["TaskHandle"] = strconv.FormatInt(task.started, 10)
 		}
