@@ -372,8 +372,11 @@ var trials = []trial{
 	{tried: "SES: is slower than answers of others may be", mails: 1, before: func(_ *testing.T, p *platform, _ mailinglist.Subscription) {
 		p.ses.BeforeAnswer(func(string) { <-time.After(answerTimeout + 500*time.Millisecond) })
 	}},
-	{tried: "SES: MessageRejected", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted"}), state: "refused"},
-	{tried: "SES: BadRequest", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Illegal address"}), state: "refused"},
+	{tried: "SES: MessageRejected for the address", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: ada@example.org"}), state: "refused"},
+	{tried: "SES: BadRequest for the address", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address ada@example.org."}), state: "refused"},
+	{tried: "SES: MessageRejected for the mail, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"}), rounds: 2, mails: 1},
+	{tried: "SES: BadRequest for the mail, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Header value is too long"}), rounds: 2, mails: 1},
+	{tried: "SES: throttled by a 400, twice", before: sesFault(awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: throttled, Times: 2}), mails: 1},
 	{tried: "SES: daily quota, moved back", before: sesFault(awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: quota}), rounds: 2, mails: 1},
 	{tried: "SES: sending is paused, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "SendingPausedException"}), rounds: 2, mails: 1},
 	{tried: "SES: account is suspended, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "AccountSuspendedException"}), rounds: 2, mails: 1},
