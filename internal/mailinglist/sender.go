@@ -70,8 +70,8 @@ type Sender struct {
 // nothing but what is kept: it may be told of a subscription often, late, by several at a time, or of one that has gone.
 //
 // Of one subscription two mails are sent only if the first was accepted and nobody could note it: the answer was lost, the
-// process died, or the subscriptions were out of reach until the deadline. Nothing can rule that out, since noting it first
-// would lose the mail instead.
+// process died, or the subscriptions were out of reach until the claim's end. Nothing can rule that out, since noting it
+// first would lose the mail instead.
 //
 // An error that wraps [retry.ErrLater] asks to be told again; after any other, a person has to do something first.
 func (s *Sender) Send(ctx context.Context, key Key) error {

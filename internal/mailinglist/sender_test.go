@@ -248,6 +248,24 @@ func TestOneThatIsStuckKeepsNobodyElseWaiting(t *testing.T) {
 	})
 }
 
+// TestWhoWaitsIsLeftAloneWhenNothingWorks, and all of them are looked for again.
+func TestWhoWaitsIsLeftAloneWhenNothingWorks(t *testing.T) {
+	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		for _, name := range []string{"stuck", "ada", "eve"} {
+			w.subscribe(name+"@example.com", mailinglist.Subscribed)
+		}
+		c.send = func(_ context.Context, message email.Message) error {
+			if strings.HasPrefix(string(message.To), "stuck") {
+				return email.ErrStuck
+			}
+			return errFault
+		}
+		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, retry.ErrLater) || len(c.said) != 2 {
+			t.Errorf("error %v after %d mails", err, len(c.said))
+		}
+	})
+}
+
 // TestWhoWaitsIsLeftAloneWhenMailsAreHeld: each would be held.
 func TestWhoWaitsIsLeftAloneWhenMailsAreHeld(t *testing.T) {
 	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
