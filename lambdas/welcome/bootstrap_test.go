@@ -404,6 +404,7 @@ var trials = []trial{
 	{tried: "DynamoDB: the claim is made, and its answer lost", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true}), rounds: 2, mails: 1},
 	{tried: "DynamoDB: suppressions cannot be read", before: tableFault(0, awstest.Fault{Action: "dynamodb:GetItem", Status: 400, Code: "ThrottlingException"}), rounds: 2, mails: 1},
 	{tried: "DynamoDB: the note fails, twice", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 500, Code: "InternalServerError", Times: 2}), mails: 1},
+	{tried: "DynamoDB: the note has no answer, once", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Silent: true, Times: 1}), mails: 1},
 	{tried: "DynamoDB: the note is made, and its answer lost, twice", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true, Times: 2}), mails: 1},
 	{tried: "DynamoDB: access denied, moved back", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 400, Code: "AccessDeniedException"}), rounds: 2, mails: 1},
 
