@@ -3,6 +3,7 @@ package dynamodbstore
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"time"
 
@@ -103,40 +104,44 @@ func (l *MailingList) end(ctx context.Context, claim mailinglist.Claim, update s
 	return wrap("end a claim", err)
 }
 
-// Waiting returns up to limit items whose mail is not sent and which were there before a time, the oldest first: also those
+// Waiting goes through the items whose mail is not sent and which were there before a time, the oldest first: also those
 // that somebody has claimed, but none that had expired at that time, which may stay in the table for days. It is at most
-// seconds behind.
-func (l *MailingList) Waiting(ctx context.Context, before time.Time, limit int) ([]mailinglist.Key, error) {
-	pages := dynamodb.NewQueryPaginator(l.API, &dynamodb.QueryInput{
-		TableName:              &l.Table,
-		IndexName:              aws.String("Waiting"),
-		KeyConditionExpression: aws.String("Waiting = :waiting AND CreatedAt < :before"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":waiting": text(waiting), ":before": text(before.UTC().Format(layout)),
-		},
-		Limit: aws.Int32(int32(limit)), //nolint:gosec // G115: nobody asks for thousands of millions
-	})
-	var keys []mailinglist.Key
-	for pages.HasMorePages() && len(keys) < limit {
-		page, err := pages.NextPage(ctx, callOptions)
-		if err != nil {
-			return nil, awserror.Wrap("list what waits", err)
-		}
-		for _, attributes := range page.Items {
-			i, err := decode(attributes)
+// seconds behind. What is no subscription is an error, after which it goes on.
+func (l *MailingList) Waiting(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+	return func(yield func(mailinglist.Key, error) bool) {
+		pages := dynamodb.NewQueryPaginator(l.API, &dynamodb.QueryInput{
+			TableName:              &l.Table,
+			IndexName:              aws.String("Waiting"),
+			KeyConditionExpression: aws.String("Waiting = :waiting AND CreatedAt < :before"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":waiting": text(waiting), ":before": text(before.UTC().Format(layout)),
+			},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx, callOptions)
 			if err != nil {
-				return nil, err
+				yield(mailinglist.Key{}, awserror.Wrap("list what waits", err))
+				return
 			}
-			s, err := i.subscription()
-			if err != nil {
-				return nil, err
+			for _, attributes := range page.Items {
+				s, err := listed(attributes)
+				// The index does not have ExpiresAt.
+				if err == nil && s.Kind == mailinglist.Pending && !s.CreatedAt.Add(mailinglist.ConfirmWithin).After(before) {
+					continue
+				}
+				if !yield(s.Key, err) {
+					return
+				}
 			}
-			// The index does not have ExpiresAt.
-			if s.Kind == mailinglist.Pending && !s.CreatedAt.Add(mailinglist.ConfirmWithin).After(before) {
-				continue
-			}
-			keys = append(keys, s.Key)
 		}
 	}
-	return keys[:min(len(keys), limit)], nil
+}
+
+// listed is what the index has of a subscription.
+func listed(attributes map[string]types.AttributeValue) (mailinglist.Subscription, error) {
+	i, err := decode(attributes)
+	if err != nil {
+		return mailinglist.Subscription{}, err
+	}
+	return i.subscription()
 }

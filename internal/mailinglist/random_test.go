@@ -100,7 +100,7 @@ func checkWorld(t *rapid.T, counts map[string]int) {
 			if faults > 0 {
 				fates = []fate{works, works, works, works, fails, unheard, hangs, dies, died}
 				if call == "Send" {
-					fates = append([]fate{refused, held, held}, fates...)
+					fates = append([]fate{refused, held, stuck}, fates...)
 				}
 			}
 			fate := rapid.SampledFrom(fates).Draw(t, "fate")
@@ -200,6 +200,7 @@ func TestMailsCounted(t *testing.T) {
 		{"SES fails, and the process dies", []script{{"Send", fails}, {"Release", dies}}, 1, "sent"},
 		{"mails are held", []script{{"Send", held}}, 1, "sent"},
 		{"mails are held, and the claim is not given back", []script{{"Send", held}, {"Release", unheard}}, 1, "sent"},
+		{"the mail is stuck", []script{{"Send", stuck}}, 1, "sent"},
 		{"the mail is refused", []script{{"Send", refused}}, 0, "refused"},
 		{"the mail is refused, and noting it fails", []script{{"Send", refused}, {"MarkRefused", fails}}, 0, "refused"},
 		{"noting the mail fails twice", []script{{"MarkSent", fails}, {"MarkSent", fails}}, 1, "sent"},

@@ -1,9 +1,11 @@
 package mailinglist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/email"
@@ -19,9 +21,6 @@ const (
 
 	// firstPause and longestPause are between attempts to note that a mail was sent.
 	firstPause, longestPause = 100 * time.Millisecond, time.Second
-
-	// page is how many waiting subscriptions are looked up at a time.
-	page = 100
 )
 
 // ShortestLease is the least that [Sender.Lease] may be.
@@ -46,8 +45,9 @@ type Subscriptions interface {
 	// Suppressed tells whether nothing may be sent to the address.
 	Suppressed(ctx context.Context, address string) (bool, error)
 
-	// Waiting lists subscriptions that wait for their mails and were made before a time, the oldest first.
-	Waiting(ctx context.Context, before time.Time, limit int) ([]Key, error)
+	// Waiting goes through the subscriptions that wait for their mails and were made before a time, the oldest first. After an
+	// error it may go on.
+	Waiting(ctx context.Context, before time.Time) iter.Seq2[Key, error]
 }
 
 // Messages is what mails say. [email.Templates] are such.
@@ -70,8 +70,8 @@ type Sender struct {
 // nothing but what is kept: it may be told of a subscription often, late, by several at a time, or of one that has gone.
 //
 // Of one subscription two mails are sent only if the first was accepted and nobody could note it: the answer was lost, the
-// process died, or the subscriptions were out of reach until the deadline. Nothing can rule that out, since noting it first
-// would lose the mail instead.
+// process died, or the subscriptions were out of reach until the claim's end. Nothing can rule that out, since noting it
+// first would lose the mail instead.
 //
 // An error that wraps [retry.ErrLater] asks to be told again; after any other, a person has to do something first.
 func (s *Sender) Send(ctx context.Context, key Key) error {
@@ -95,22 +95,23 @@ func (s *Sender) Send(ctx context.Context, key Key) error {
 	return err
 }
 
-// SendWaiting sends the mails of all subscriptions that wait for theirs, the oldest first. It ends with the first that fails.
+// SendWaiting sends the mails of all subscriptions that wait for theirs, the oldest first. It ends where all others would
+// fail as well: when mails are held, or something is away for the moment. What is wrong with one keeps no other from its
+// mail; the error is that of the first such.
 func (s *Sender) SendWaiting(ctx context.Context) error {
-	for {
-		keys, err := s.Subscriptions.Waiting(ctx, time.Now(), page)
-		if err != nil {
+	var failure error
+	for key, err := range s.Subscriptions.Waiting(ctx, time.Now()) {
+		if err == nil {
+			err = s.Send(ctx, key)
+		}
+		if errors.Is(err, email.ErrHeld) || errors.Is(err, retry.ErrLater) {
 			return err
 		}
-		for _, key := range keys {
-			if err := s.Send(ctx, key); err != nil {
-				return err
-			}
-		}
-		if len(keys) < page {
-			return nil
+		if err != nil {
+			failure = cmp.Or(failure, fmt.Errorf("subscription %s: %w", key.ID, err))
 		}
 	}
+	return failure
 }
 
 // claim waits for the end of another's claim if there is time enough to send the mail after it.

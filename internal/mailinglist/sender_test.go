@@ -3,7 +3,9 @@ package mailinglist_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,8 @@ type calm struct {
 	send func(context.Context, email.Message) error
 	mark func() error
 	said []email.Message
+
+	waiting error // before all who wait
 }
 
 func (c *calm) Claim(ctx context.Context, key mailinglist.Key, now, until time.Time) (mailinglist.Claim, error) {
@@ -29,8 +33,14 @@ func (c *calm) Suppressed(ctx context.Context, address string) (bool, error) {
 	return call(c, func() (bool, error) { return c.process.Suppressed(ctx, address) })
 }
 
-func (c *calm) Waiting(ctx context.Context, before time.Time, limit int) ([]mailinglist.Key, error) {
-	return call(c, func() ([]mailinglist.Key, error) { return c.process.Waiting(ctx, before, limit) })
+func (c *calm) Waiting(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+	return func(yield func(mailinglist.Key, error) bool) {
+		if c.waiting != nil && !yield(mailinglist.Key{}, c.waiting) {
+			return
+		}
+		waiting, _ := call(c, func() (iter.Seq2[mailinglist.Key, error], error) { return c.process.Waiting(ctx, before), nil })
+		waiting(yield)
+	}
 }
 
 func (c *calm) MarkSent(ctx context.Context, claim mailinglist.Claim, id string, now time.Time) error {
@@ -210,6 +220,48 @@ func TestAllThatWaitGetTheirMailsTheOldestFirst(t *testing.T) {
 		}
 		if len(c.said) != many {
 			t.Errorf("%d mails, want %d", len(c.said), many)
+		}
+	})
+}
+
+// TestOneThatIsStuckKeepsNobodyElseWaiting has the oldest be one whose mail is not taken, and after what is no subscription.
+func TestOneThatIsStuckKeepsNobodyElseWaiting(t *testing.T) {
+	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		for _, name := range []string{"stuck", "ada", "stuck2", "eve"} {
+			w.subscribe(name+"@example.com", mailinglist.Subscribed)
+		}
+		c.waiting = errors.New("no subscription")
+		c.send = func(_ context.Context, message email.Message) error {
+			if strings.HasPrefix(string(message.To), "stuck") {
+				return email.ErrStuck
+			}
+			return nil
+		}
+		err := s.SendWaiting(within(t, timeout))
+		if !errors.Is(err, c.waiting) || errors.Is(err, retry.ErrLater) || len(w.mails) != 2 || !w.items[0].waiting || !w.items[2].waiting {
+			t.Errorf("error %v, mails %v", err, w.mails)
+		}
+		c.waiting = nil
+		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, email.ErrStuck) || !strings.Contains(err.Error(), w.items[0].subscription.ID.String()) {
+			t.Errorf("error %v, want it to be of the first that is stuck", err)
+		}
+	})
+}
+
+// TestWhoWaitsIsLeftAloneWhenNothingWorks, and all of them are looked for again.
+func TestWhoWaitsIsLeftAloneWhenNothingWorks(t *testing.T) {
+	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		for _, name := range []string{"stuck", "ada", "eve"} {
+			w.subscribe(name+"@example.com", mailinglist.Subscribed)
+		}
+		c.send = func(_ context.Context, message email.Message) error {
+			if strings.HasPrefix(string(message.To), "stuck") {
+				return email.ErrStuck
+			}
+			return errFault
+		}
+		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, retry.ErrLater) || len(c.said) != 2 {
+			t.Errorf("error %v after %d mails", err, len(c.said))
 		}
 	})
 }

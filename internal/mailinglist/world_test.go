@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"sync"
@@ -118,6 +119,7 @@ const (
 	died    fate = "the process dies after it"
 	refused fate = "is refused" // and the rest by SES only
 	held    fate = "is held"
+	stuck   fate = "is stuck"
 )
 
 var errFault = fmt.Errorf("%w: on purpose", retry.ErrLater)
@@ -183,7 +185,7 @@ func (w *world) pass(duration time.Duration) {
 		}
 		switch {
 		case p.err == nil:
-		case errors.Is(p.err, email.ErrHeld) && !errors.Is(p.err, retry.ErrLater):
+		case (errors.Is(p.err, email.ErrHeld) || errors.Is(p.err, email.ErrStuck)) && !errors.Is(p.err, retry.ErrLater):
 			w.letters = append(w.letters, p.told)
 		default:
 			w.hints = append(w.hints, p.told)
@@ -241,6 +243,8 @@ func (p *process) meet(fate fate, call string, work func() error) (err error, ha
 		return fmt.Errorf("%w: on purpose", email.ErrRefused), false
 	case held:
 		return fmt.Errorf("%w: on purpose", email.ErrHeld), false
+	case stuck:
+		return fmt.Errorf("%w: on purpose", email.ErrStuck), false
 	}
 	err = work()
 	if fate != works && call == "Send" {
@@ -314,16 +318,27 @@ func (p *process) Suppressed(ctx context.Context, address string) (suppressed bo
 	return suppressed, err
 }
 
-func (p *process) Waiting(ctx context.Context, before time.Time, limit int) (keys []mailinglist.Key, err error) {
-	err = p.wait(ctx, "Waiting", func() error {
-		for _, item := range p.world.items {
-			if !item.gone && item.waiting && !item.subscription.CreatedAt.After(before) && len(keys) < limit {
-				keys = append(keys, item.subscription.Key)
+func (p *process) Waiting(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+	return func(yield func(mailinglist.Key, error) bool) {
+		var keys []mailinglist.Key
+		err := p.wait(ctx, "Waiting", func() error {
+			for _, item := range p.world.items {
+				if !item.gone && item.waiting && !item.subscription.CreatedAt.After(before) {
+					keys = append(keys, item.subscription.Key)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(mailinglist.Key{}, err)
+			return
+		}
+		for _, key := range keys {
+			if !yield(key, nil) {
+				return
 			}
 		}
-		return nil
-	})
-	return keys, err
+	}
 }
 
 func (p *process) Send(ctx context.Context, message email.Message) (string, error) {

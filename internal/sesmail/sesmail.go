@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -26,8 +28,8 @@ type API interface {
 	SendEmail(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
 }
 
-// A Mailer sends mails from one address. It is an [email.Mailer]: each error wraps [email.ErrRefused], [email.ErrHeld] or
-// [retry.ErrLater], and names nobody's address.
+// A Mailer sends mails from one address. It is an [email.Mailer]: each error wraps [email.ErrRefused], [email.ErrStuck],
+// [email.ErrHeld] or [retry.ErrLater], and names nobody's address.
 type Mailer struct {
 	From             string // as [ParseFrom] returns it
 	ConfigurationSet string
@@ -63,7 +65,7 @@ func (m *Mailer) Send(ctx context.Context, message email.Message) (string, error
 		Content:              &types.EmailContent{Simple: content},
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", meaning(err), without(message.To, err))
+		return "", fmt.Errorf("%w: %s", meaning(err, message.To), without(message.To, err))
 	}
 	return aws.ToString(output.MessageId), nil
 }
@@ -73,39 +75,55 @@ func utf8(text string) *types.Content {
 }
 
 // meaning is what an error of SES's is for who wants the mail sent.
-func meaning(err error) error {
+//
+// SES has one code for what is wrong with an address and for what is wrong with a mail, which may be that of all mails. So
+// it is final only where SES names the address: no mistake in a template or in a setting takes all readers off the list.
+func meaning(err error, recipient email.Address) error {
 	failure, answered := errors.AsType[smithy.APIError](err)
 	if !answered {
 		return retry.ErrLater // nobody knows what has become of the mail
 	}
 	text := strings.ToLower(failure.ErrorMessage())
-	switch code := failure.ErrorCode(); {
+	code, named := failure.ErrorCode(), names(text, recipient)
+	switch {
 	case mayRepeat(err):
 		return retry.ErrLater
-	// Of the sender, or of the recipient while the account may write only to addresses that it has verified: "Moving out of
-	// the Amazon SES sandbox" in the Amazon SES Developer Guide.
-	case code == "MessageRejected" && strings.Contains(text, "not verified"):
+	case code != "MessageRejected" && code != "BadRequestException":
+		return email.ErrHeld // the quota, a pause, a permission, what is not there: all wait for a person or for another day
+	// While the account may write only to addresses that it has verified, it may be the recipient's: "Request production
+	// access" in the Amazon SES Developer Guide.
+	case strings.Contains(text, "not verified") && !named:
 		return email.ErrHeld
-	case code == "MessageRejected" || code == "BadRequestException":
-		return email.ErrRefused
+	case strings.Contains(text, "not verified") || !named:
+		return email.ErrStuck
 	}
-	return email.ErrHeld // the quota, a pause, a permission, what is not there: all wait for a person or for another day
+	return email.ErrRefused
+}
+
+// names tells whether text has an address as a word of its own: that of the sender may end as the recipient's does.
+func names(text string, address email.Address) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`<>(),:;"`, r) })
+	return address != "" && slices.ContainsFunc(words, func(word string) bool {
+		return strings.EqualFold(strings.TrimRight(word, "."), string(address))
+	})
 }
 
 // mayRepeat tells whether the same request may work in a moment, and whether SES has not taken the mail: it said so, or said
 // that it was out of order.
 //
-// Too many mails a second and too many a day have the same code: "Errors related to the sending quotas" in the Amazon SES
-// Developer Guide. No pause of ours outlasts the day.
+// Too many mails a second and too many a day have the same codes, with a status of 429 or 400: "Errors related to the
+// sending quotas" in the Amazon SES Developer Guide, "SendEmail" and "Common Errors" in the Amazon SES API v2 Reference. No
+// pause of ours outlasts the day.
 func mayRepeat(err error) bool {
 	response, answered := errors.AsType[*awshttp.ResponseError](err)
 	if !answered {
 		return false
 	}
-	if status := response.HTTPStatusCode(); status != http.StatusTooManyRequests {
+	failure, named := errors.AsType[smithy.APIError](err)
+	status := response.HTTPStatusCode()
+	if throttled := status == http.StatusTooManyRequests || named && failure.ErrorCode() == "ThrottlingException"; !throttled {
 		return status >= http.StatusInternalServerError
 	}
-	failure, named := errors.AsType[smithy.APIError](err)
 	return !named || !strings.Contains(strings.ToLower(failure.ErrorMessage()), "quota")
 }
 

@@ -95,12 +95,13 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		asked int // times; 0 for several
 	}{
 		"a second too full":         {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded."}, retry.ErrLater, 0},
-		"a second too full, in v1":  {awstest.Fault{Status: 429, Code: "ThrottlingException", Reason: "Maximum sending rate exceeded."}, retry.ErrLater, 0},
+		"a second too full, as 400": {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Maximum sending rate exceeded."}, retry.ErrLater, 0},
 		"out of order":              {awstest.Fault{Status: 500, Code: "InternalServiceErrorException"}, retry.ErrLater, 0},
 		"unavailable":               {awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrLater, 0},
 		"broken off":                {awstest.Fault{Reset: true}, retry.ErrLater, 1},
 		"silent":                    {awstest.Fault{Silent: true}, retry.ErrLater, 1},
 		"a day too full":            {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, email.ErrHeld, 1},
+		"a day too full, as 400":    {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Daily sending quota exceeded."}, email.ErrHeld, 1},
 		"a limit":                   {awstest.Fault{Status: 400, Code: "LimitExceededException"}, email.ErrHeld, 1},
 		"paused":                    {awstest.Fault{Status: 400, Code: "SendingPausedException", Reason: "Email sending is disabled."}, email.ErrHeld, 1},
 		"suspended":                 {awstest.Fault{Status: 400, Code: "AccountSuspendedException"}, email.ErrHeld, 1},
@@ -108,12 +109,19 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"no configuration set":      {awstest.Fault{Status: 404, Code: "NotFoundException", Reason: "Configuration set <Mails> does not exist."}, email.ErrHeld, 1},
 		"not allowed":               {awstest.Fault{Status: 403, Code: "AccessDeniedException"}, email.ErrHeld, 1},
 		"not signed well":           {awstest.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, email.ErrHeld, 1},
-		"not verified": {awstest.Fault{
+		"the sender is not verified": {awstest.Fault{
+			Status: 400, Code: "MessageRejected",
+			Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: hello@example.com",
+		}, email.ErrHeld, 1},
+		"the recipient is not verified": {awstest.Fault{
 			Status: 400, Code: "MessageRejected",
 			Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: " + strings.ToLower(to),
-		}, email.ErrHeld, 1},
-		"rejected":    {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: " + to}, email.ErrRefused, 1},
-		"bad request": {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Local address contains control or whitespace"}, email.ErrRefused, 1},
+		}, email.ErrStuck, 1},
+		"the address is rejected":    {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: " + to}, email.ErrRefused, 1},
+		"the address is none":        {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address<" + to + ">."}, email.ErrRefused, 1},
+		"the mail is rejected":       {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"}, email.ErrStuck, 1},
+		"the request is a bad one":   {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Header value is too long"}, email.ErrStuck, 1},
+		"an address, not said whose": {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Local address contains control or whitespace"}, email.ErrStuck, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service.SetFault(test.fault)
@@ -122,7 +130,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 			defer cancel()
 			_, err := mailer.Send(ctx, hello)
-			for _, meaning := range []error{retry.ErrLater, email.ErrHeld, email.ErrRefused} {
+			for _, meaning := range []error{retry.ErrLater, email.ErrHeld, email.ErrStuck, email.ErrRefused} {
 				if errors.Is(err, meaning) != (meaning == test.want) {
 					t.Errorf("error %v, want %v", err, test.want)
 				}
@@ -241,6 +249,23 @@ func TestParseFrom(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotTheAddressIsNotFinal has recipients who are not the one that SES names.
+func TestWhatIsNotTheAddressIsNotFinal(t *testing.T) {
+	mailer, service, _ := start(t)
+	for recipient, want := range map[email.Address]error{
+		"lo@example.com": email.ErrStuck, "hello@example.co": email.ErrStuck, "": email.ErrStuck, "hello@example.com": email.ErrRefused,
+	} {
+		for _, reason := range []string{"Invalid email address hello@example.com.", "Invalid email address <Hello@example.com>", ". hello@example.com"} {
+			service.SetFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: reason})
+			message := hello
+			message.To = recipient
+			if _, err := mailer.Send(t.Context(), message); !errors.Is(err, want) {
+				t.Errorf("to %q: %s: error %v, want %v", recipient, reason, err, want)
+			}
+		}
+	}
+}
+
 // TestHeadersCannotBeInjected sends what templates would refuse: SES refuses it as well, or takes it for text.
 func TestHeadersCannotBeInjected(t *testing.T) {
 	mailer, _, inbox := start(t)
@@ -252,8 +277,8 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 	} {
 		message := hello
 		change(&message)
-		if _, err := mailer.Send(t.Context(), message); !errors.Is(err, email.ErrRefused) {
-			t.Errorf("%s: error %v, want ErrRefused", name, err)
+		if _, err := mailer.Send(t.Context(), message); !errors.Is(err, email.ErrRefused) && !errors.Is(err, email.ErrStuck) {
+			t.Errorf("%s: error %v, want ErrRefused or ErrStuck", name, err)
 		}
 	}
 	if mails := inbox.Mails(t); len(mails) > 0 {

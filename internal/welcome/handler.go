@@ -50,7 +50,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	for i := range event.Records {
 		record := &event.Records[i]
 		key, reason, err := h.take(ctx, record)
-		if err == nil && reason != "" {
+		if reason != "" {
 			err = h.giveUp(ctx, payload, i, record, key, reason)
 		}
 		if err == nil {
@@ -69,7 +69,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // take does what a record asks for. It returns the subscription that the record is about, if it is about one, the reason
-// when it is to be given up, and an error when it has to come again.
+// when it is to be given up, or else an error when it has to come again.
 func (h *Handler) take(ctx context.Context, record *record) (key mailinglist.Key, reason string, err error) {
 	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
 	defer func() {

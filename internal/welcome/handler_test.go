@@ -315,6 +315,9 @@ func TestABatchThatLambdaGaveUpIsLookedForAmongWhoWaits(t *testing.T) {
 		if !slices.Equal(again, test.again) || !slices.Equal(f.told, []mailinglist.Key{{}}) {
 			t.Errorf("%s: %q come again, told of %v", name, again, f.told)
 		}
+		if byHand := new(fake); len(byHand.handle(t, t.Context(), batch(queued(1, `{"DDBStreamBatchInfo":{}}`)))) > 0 || !slices.Equal(byHand.told, f.told) {
+			t.Errorf("%s: by hand, told of %v", name, byHand.told)
+		}
 		if test.reason == "" && len(f.letters) > 0 || test.reason != "" && (len(f.letters) != 1 || f.letters[0].Reason != test.reason || f.letters[0].Body != metadata) {
 			t.Errorf("%s: letters %v", name, f.letters)
 		}

@@ -372,8 +372,11 @@ var trials = []trial{
 	{tried: "SES: is slower than answers of others may be", mails: 1, before: func(_ *testing.T, p *platform, _ mailinglist.Subscription) {
 		p.ses.BeforeAnswer(func(string) { <-time.After(answerTimeout + 500*time.Millisecond) })
 	}},
-	{tried: "SES: MessageRejected", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted"}), state: "refused"},
-	{tried: "SES: BadRequest", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Illegal address"}), state: "refused"},
+	{tried: "SES: MessageRejected for the address", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: ada@example.org"}), state: "refused"},
+	{tried: "SES: BadRequest for the address", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address ada@example.org."}), state: "refused"},
+	{tried: "SES: MessageRejected for the mail, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"}), rounds: 2, mails: 1},
+	{tried: "SES: BadRequest for the mail, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Header value is too long"}), rounds: 2, mails: 1},
+	{tried: "SES: throttled by a 400, twice", before: sesFault(awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: throttled, Times: 2}), mails: 1},
 	{tried: "SES: daily quota, moved back", before: sesFault(awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: quota}), rounds: 2, mails: 1},
 	{tried: "SES: sending is paused, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "SendingPausedException"}), rounds: 2, mails: 1},
 	{tried: "SES: account is suspended, moved back", before: sesFault(awstest.Fault{Status: 400, Code: "AccountSuspendedException"}), rounds: 2, mails: 1},
@@ -401,6 +404,7 @@ var trials = []trial{
 	{tried: "DynamoDB: the claim is made, and its answer lost", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true}), rounds: 2, mails: 1},
 	{tried: "DynamoDB: suppressions cannot be read", before: tableFault(0, awstest.Fault{Action: "dynamodb:GetItem", Status: 400, Code: "ThrottlingException"}), rounds: 2, mails: 1},
 	{tried: "DynamoDB: the note fails, twice", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 500, Code: "InternalServerError", Times: 2}), mails: 1},
+	{tried: "DynamoDB: the note has no answer, once", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Silent: true, Times: 1}), mails: 1},
 	{tried: "DynamoDB: the note is made, and its answer lost, twice", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true, Times: 2}), mails: 1},
 	{tried: "DynamoDB: access denied, moved back", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 400, Code: "AccessDeniedException"}), rounds: 2, mails: 1},
 
