@@ -84,7 +84,7 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"notices, told":               {mysqlstore.ListNotices, []any{"user-1", notices.MaxComments}, "PRIMARY"},
 		"notices, told of many":       {mysqlstore.ListNotices, []any{"user-0", notices.MaxComments}, "PRIMARY"},
 		"notices, taken out":          {mysqlstore.DeleteNotices, []any{"user-1", 100}, "PRIMARY"},
-		"notices, overdue":            {mysqlstore.ListOverdue, []any{10 * 60 * 1e6, limit}, "comment_notices_by_age"},
+		"notices, overdue":            {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
 		"pictures begin to leave":     {mysqlstore.MarkLeaving + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 	} {
 		t.Run(name, func(t *testing.T) {

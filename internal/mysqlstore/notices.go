@@ -120,30 +120,15 @@ func (s *Notices) Release(ctx context.Context, claim notices.Claim) error {
 	return failed("release notices", err)
 }
 
-// Overdue lists recipients who have notices older than age: those of the oldest notices, and not all if there are very many.
-func (s *Notices) Overdue(ctx context.Context, age time.Duration) ([]string, error) {
-	found, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]string, error) {
-		return list(ctx, db, func(from row) (recipient string, err error) {
-			err = from.Scan(&recipient)
-			return recipient, err
-		}, listOverdue, age.Microseconds(), overdueAtOnce)
+// NextOverdue returns the first recipient after another, by subject, who has a notice older than age. It fails with
+// [notices.ErrNothing] when there is none.
+func (s *Notices) NextOverdue(ctx context.Context, after string, age time.Duration) (string, error) {
+	next, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
+		err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
+		return next, err
 	})
-	if err != nil {
-		return nil, failed("list overdue notices", err)
-	}
-	seen := map[string]bool{}
-	var recipients []string
-	for _, recipient := range found {
-		if !seen[recipient] {
-			seen[recipient] = true
-			recipients = append(recipients, recipient)
-		}
-	}
-	return recipients, nil
+	return next, failed("find overdue notices", orNotFound(err, notices.ErrNothing))
 }
-
-// overdueAtOnce is how many notices are looked at for their recipients, who cannot be counted without reading all.
-const overdueAtOnce = 1000
 
 const (
 	countNotices = `
@@ -160,9 +145,10 @@ const (
 		WHERE n.recipient = ? ORDER BY n.version LIMIT ?`
 
 	deleteNotices = "DELETE FROM comment_notices WHERE recipient = ? AND version <= ?"
-	listOverdue   = `
+	// selectOverdue reads those notices in vain which are not overdue, so no more than came within that time.
+	selectOverdue = `
 		SELECT recipient FROM comment_notices
-		WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY created_at LIMIT ?`
+		WHERE recipient > ? AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY recipient, version LIMIT 1`
 
 	// selectClaim tells whether a claim that has not run out is another's than this one's.
 	selectClaim = "SELECT claim <> ? AND claimed_until > UTC_TIMESTAMP(6) FROM digests WHERE recipient = ?"

@@ -306,7 +306,15 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 	}
 	overdue := func(want ...string) {
 		t.Helper()
-		if got := must(s.notices.Overdue(t.Context(), 10*time.Minute))(t); !slices.Equal(got, want) {
+		var got []string
+		for next := ""; ; got = append(got, next) {
+			var err error
+			if next, err = s.notices.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, notices.ErrNothing) {
+				break
+			}
+			ok(t, err)
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("overdue are %q, want %q", got, want)
 		}
 	}
@@ -326,8 +334,8 @@ func TestNoticesAreReadFromTheWriter(t *testing.T) {
 	s.age(t, "ada", time.Hour)
 	behind := s.server.NewDatabase(t).Open(t) // without so much as the tables
 	store := mysqlstore.NewNotices(&mysqlconn.Databases{Writer: s.database.Open(t).Writer, Reader: behind.Writer})
-	if overdue := must(store.Overdue(t.Context(), time.Minute))(t); len(overdue) != 1 {
-		t.Errorf("overdue are %q", overdue)
+	if overdue := must(store.NextOverdue(t.Context(), "", time.Minute))(t); overdue != "ada" {
+		t.Errorf("overdue is %q", overdue)
 	}
 	ok(t, store.Settle(t.Context(), must(store.Claim(t.Context(), "ada", lease))(t)))
 }
@@ -368,7 +376,7 @@ func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, claimErr := s.notices.Claim(ctx, "ada", lease)
-	_, overdueErr := s.notices.Overdue(ctx, time.Minute)
+	_, overdueErr := s.notices.NextOverdue(ctx, "", time.Minute)
 	for i, err := range []error{claimErr, overdueErr, s.notices.Settle(ctx, claim), s.notices.Release(ctx, claim)} {
 		if !errors.Is(err, retry.ErrLater) {
 			t.Errorf("%d: got %v, want ErrLater", i, err)

@@ -25,9 +25,11 @@ type reader struct {
 func (r *reader) Claim(context.Context, string, time.Duration) (notices.Claim, error) {
 	return notices.Claim{Holder: uuid.New(), Digest: r.digest}, nil
 }
-func (r *reader) Settle(context.Context, notices.Claim) error              { return nil }
-func (r *reader) Release(context.Context, notices.Claim) error             { return nil }
-func (r *reader) Overdue(context.Context, time.Duration) ([]string, error) { return nil, nil }
+func (r *reader) Settle(context.Context, notices.Claim) error  { return nil }
+func (r *reader) Release(context.Context, notices.Claim) error { return nil }
+func (r *reader) NextOverdue(context.Context, string, time.Duration) (string, error) {
+	return "", notices.ErrNothing
+}
 func (r *reader) Address(context.Context, string) (email.Address, error) {
 	return "ada@example.com", nil
 }

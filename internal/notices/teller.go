@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ashlar-cdk/ashlar/internal/email"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
@@ -37,8 +39,9 @@ type Store interface {
 	// Release gives a claim back, unless somebody else has it by now.
 	Release(ctx context.Context, claim Claim) error
 
-	// Overdue lists recipients who have notices older than age.
-	Overdue(ctx context.Context, age time.Duration) ([]string, error)
+	// NextOverdue returns the first recipient after another, by subject, who has a notice older than age. It fails with
+	// [ErrNothing] when there is none.
+	NextOverdue(ctx context.Context, after string, age time.Duration) (string, error)
 }
 
 // Users are those who sign in.
@@ -178,34 +181,33 @@ func (t *Teller) settle(ctx context.Context, claim Claim) error {
 }
 
 // Sweep tells all whom nobody has told though it is long since due: their messages were lost, or given up. It stops at the
-// first mail that is held, as all others would be. Its error joins those of all whom it could not tell.
+// first mail that is held, as most others would be. Its error joins those of all whom it could not tell.
+//
+// It goes through the recipients from a place that is another one each time, so that whom nobody can tell, and who takes all
+// the time or ends the sweep, is not always before the others.
 func (t *Teller) Sweep(ctx context.Context) error {
 	var failures []error
-	tried := map[string]bool{}
-	for {
-		recipients, err := t.Store.Overdue(ctx, t.Overdue)
-		if err != nil {
+	begin := uuid.NewString() // as subjects are
+	for at, second := begin, false; ; {
+		recipient, err := t.Store.NextOverdue(ctx, at, t.Overdue)
+		ended := errors.Is(err, ErrNothing)
+		switch {
+		case ended && !second:
+			at, second = "", true
+			continue
+		case ended, second && recipient > begin:
+			return errors.Join(failures...)
+		case err != nil:
 			return errors.Join(append(failures, err)...)
+		case !EnoughTime(ctx):
+			return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrLater))...)
 		}
-		fresh := 0
-		for _, recipient := range recipients {
-			if tried[recipient] {
-				continue // and could not be told
-			}
-			tried[recipient] = true
-			fresh++
-			if !EnoughTime(ctx) {
-				return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrLater))...)
-			}
-			err := t.Tell(ctx, recipient)
-			if err != nil {
-				failures = append(failures, err)
-			}
-			if errors.Is(err, email.ErrHeld) {
-				return errors.Join(failures...)
-			}
+		at = recipient
+		err = t.Tell(ctx, recipient)
+		if err != nil {
+			failures = append(failures, err)
 		}
-		if fresh == 0 {
+		if errors.Is(err, email.ErrHeld) {
 			return errors.Join(failures...)
 		}
 	}
