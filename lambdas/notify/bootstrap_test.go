@@ -91,12 +91,32 @@ func startPlatform(t *testing.T) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(p.environment, map[string]string{
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": p.secrets.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": p.cognito.URL,
-		"AWS_ENDPOINT_URL_DYNAMODB": p.dynamodb.URL, "AWS_ENDPOINT_URL_SESV2": p.ses.URL, "SSL_CERT_FILE": server.CAFile,
-	})
+	maps.Copy(p.environment, p.endpoints())
 	p.fn = p.newFunction(t)
 	return p
+}
+
+// apart is a platform with the same database, and all else of its own: what happens to it happens to nobody else.
+func (p *platform) apart(t *testing.T) *platform {
+	t.Helper()
+	other := &platform{
+		server: p.server, database: p.database, posts: p.posts, profiles: p.profiles, secrets: p.secrets,
+		cognito: awstest.StartCognito(t, pool), dynamodb: dynamodbtest.Start(t), mailbox: smtptest.Start(t),
+		list: p.list, bootstrap: p.bootstrap, environment: maps.Clone(p.environment),
+	}
+	other.ses = awstest.StartSES(t, "example.com", "mails", other.mailbox.Address)
+	maps.Copy(other.environment, other.endpoints())
+	other.fn = other.newFunction(t)
+	t.Cleanup(func() { other.checkLogs(t) })
+	return other
+}
+
+// endpoints are where the function finds the services.
+func (p *platform) endpoints() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": p.secrets.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": p.cognito.URL,
+		"AWS_ENDPOINT_URL_DYNAMODB": p.dynamodb.URL, "AWS_ENDPOINT_URL_SESV2": p.ses.URL, "SSL_CERT_FILE": p.server.CAFile,
+	}
 }
 
 // newFunction is another one, beside p.fn.
@@ -364,6 +384,13 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("faults", func(t *testing.T) { followFaults(t, p, eve) })
 
+	p.checkLogs(t)
+	awstest.CheckActions(t, "calls.txt", slices.Concat(p.secrets.Calls(), p.cognito.Calls(), p.dynamodb.Calls(), p.ses.Calls()))
+}
+
+// checkLogs wants one process to have answered all, and its log to be JSON that names nobody.
+func (p *platform) checkLogs(t *testing.T) {
+	t.Helper()
 	if processes := p.fn.Processes(); processes != 1 {
 		t.Errorf("%d processes, want 1\n%s", processes, p.fn.Logs())
 	}
@@ -383,7 +410,6 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("the log has %q:\n%s", secret, logs)
 		}
 	}
-	awstest.CheckActions(t, "calls.txt", slices.Concat(p.secrets.Calls(), p.cognito.Calls(), p.dynamodb.Calls(), p.ses.Calls()))
 }
 
 func followUnwilling(t *testing.T, p *platform, eve string) {
@@ -435,6 +461,14 @@ func followUnwilling(t *testing.T, p *platform, eve string) {
 }
 
 func followFaults(t *testing.T, p *platform, eve string) {
+	// Most of these wait for who does not answer, and all packages with a database wait for this one.
+	var waiting sync.WaitGroup
+	atOnce := func(name string, test func(*testing.T)) {
+		waiting.Go(func() { t.Run(name, test) })
+		if p.server.Embedded() {
+			waiting.Wait() // it has no locks
+		}
+	}
 	// What SES says that lasts: the notices stay, and a later message brings the mail, at once.
 	for name, fault := range map[string]awstest.Fault{
 		"the day's quota is used up":  {Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."},
@@ -448,7 +482,8 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		"SES does not answer":         {Silent: true},
 		"the configuration set is no": {Status: 404, Code: "NotFoundException"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		atOnce(name, func(t *testing.T) {
+			p := p.apart(t)
 			ada := p.signUp(t, "Ada", "")
 			p.commented(t, ada, eve, "x")
 			p.ses.SetFault(fault)
@@ -525,8 +560,10 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		"denies":    {Status: 400, Code: "AccessDeniedException"},
 		"is silent": {Silent: true},
 	} {
-		for service, set := range map[string]func(awstest.Fault){"Cognito": p.cognito.SetFault, "DynamoDB": p.dynamodb.SetFault} {
-			t.Run(service+" "+name, func(t *testing.T) {
+		for _, service := range []string{"Cognito", "DynamoDB"} {
+			atOnce(service+" "+name, func(t *testing.T) {
+				p := p.apart(t)
+				set := map[string]func(awstest.Fault){"Cognito": p.cognito.SetFault, "DynamoDB": p.dynamodb.SetFault}[service]
 				ada := p.signUp(t, "Ada", "")
 				p.commented(t, ada, eve, "x")
 				set(fault)
@@ -541,6 +578,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			})
 		}
 	}
+	waiting.Wait()
 
 	t.Run("a sweep goes on after one who cannot be told, and ends when mails are held", func(t *testing.T) {
 		var overdue []string
