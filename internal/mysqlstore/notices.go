@@ -34,16 +34,16 @@ func addNotice(ctx context.Context, tx *sql.Tx, accounts lockedAccounts, recipie
 	return err
 }
 
-// Claim returns what the recipient has not been told. Nobody else gets it until the claim is settled or released, or the
-// lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed] while somebody else has it.
-func (s *Notices) Claim(ctx context.Context, recipient string, lease time.Duration) (notices.Claim, error) {
+// Claim returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until the
+// claim is settled or released, or the lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed] while somebody else has it.
+func (s *Notices) Claim(ctx context.Context, recipient string, age, lease time.Duration) (notices.Claim, error) {
 	claim := notices.Claim{Holder: uuid.New()}
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		deleted, err := holdAccount(ctx, tx, recipient)
 		if err != nil {
 			return err
 		}
-		claim.Digest, err = readDigest(ctx, tx, recipient)
+		claim.Digest, err = readDigest(ctx, tx, recipient, age)
 		if err != nil {
 			return err
 		}
@@ -74,12 +74,14 @@ func holdAccount(ctx context.Context, tx *sql.Tx, subject string) (deleted bool,
 }
 
 // readDigest sees one state of the database, as its transaction has not read without a lock before.
-func readDigest(ctx context.Context, tx *sql.Tx, recipient string) (notices.Digest, error) {
+func readDigest(ctx context.Context, tx *sql.Tx, recipient string, age time.Duration) (notices.Digest, error) {
 	digest := notices.Digest{Recipient: recipient}
-	if err := tx.QueryRowContext(ctx, countNotices, recipient).Scan(&digest.Count, &digest.OnePost, &digest.Last); err != nil {
+	var due bool
+	err := tx.QueryRowContext(ctx, countNotices, age.Microseconds(), recipient).Scan(&digest.Count, &digest.OnePost, &digest.Last, &due)
+	if err != nil {
 		return digest, err
 	}
-	if digest.Count == 0 {
+	if !due {
 		return digest, notices.ErrNothing
 	}
 	p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, recipient))
@@ -132,7 +134,8 @@ func (s *Notices) NextOverdue(ctx context.Context, after string, age time.Durati
 
 const (
 	countNotices = `
-		SELECT COUNT(*), COALESCE(MIN(post_id) = MAX(post_id), FALSE), COALESCE(MAX(version), 0)
+		SELECT COUNT(*), COALESCE(MIN(post_id) = MAX(post_id), FALSE), COALESCE(MAX(version), 0),
+			COALESCE(MIN(created_at) + INTERVAL ? MICROSECOND <= UTC_TIMESTAMP(6), FALSE)
 		FROM comment_notices WHERE recipient = ?`
 
 	// The joins are outer ones, as those of posts. A notice has its comment, and a comment its post.

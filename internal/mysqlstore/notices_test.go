@@ -28,13 +28,13 @@ const lease = time.Minute
 // claim returns what the recipient is to be told.
 func (s *stores) claim(t testing.TB, recipient string) notices.Claim {
 	t.Helper()
-	return must(s.notices.Claim(t.Context(), recipient, lease))(t)
+	return must(s.notices.Claim(t.Context(), recipient, 0, lease))(t)
 }
 
 // checkNothing wants the recipient to have been told of all there is.
 func (s *stores) checkNothing(t testing.TB, recipient string) {
 	t.Helper()
-	if claim, err := s.notices.Claim(t.Context(), recipient, lease); !errors.Is(err, notices.ErrNothing) {
+	if claim, err := s.notices.Claim(t.Context(), recipient, 0, lease); !errors.Is(err, notices.ErrNothing) {
 		t.Errorf("%s is to be told %+v, %v; want nothing", recipient, claim, err)
 	}
 	if n := s.count(t, "digests", "recipient = ?", recipient); n != 0 {
@@ -166,7 +166,7 @@ func TestARecipientHasOneClaimAtATime(t *testing.T) {
 	s.comment(t, "cy", s.post(t, "bob").ID)
 	refused := func() {
 		t.Helper()
-		if claim, err := s.notices.Claim(t.Context(), "ada", lease); !errors.Is(err, notices.ErrClaimed) || claim.Holder != uuid.Nil {
+		if claim, err := s.notices.Claim(t.Context(), "ada", 0, lease); !errors.Is(err, notices.ErrClaimed) || claim.Holder != uuid.Nil {
 			t.Errorf("claimed %+v, %v; want ErrClaimed", claim, err)
 		}
 	}
@@ -201,7 +201,7 @@ func TestAClaimRunsOutByTheDatabasesClock(t *testing.T) {
 		t.Errorf("it is good for %d seconds, want %d", left, seconds)
 	}
 	ok(t, s.notices.Release(t.Context(), claim))
-	must(s.notices.Claim(t.Context(), "ada", time.Microsecond))(t) // over when it is answered
+	must(s.notices.Claim(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
 	s.claim(t, "ada")
 }
 
@@ -212,7 +212,7 @@ func TestOfManyAtOnceOneHasTheClaim(t *testing.T) {
 	var mu sync.Mutex
 	claimed := 0
 	s.atOnce(t, 8, func(s *stores, _ int) error {
-		_, err := s.notices.Claim(t.Context(), "ada", lease)
+		_, err := s.notices.Claim(t.Context(), "ada", 0, lease)
 		if errors.Is(err, notices.ErrClaimed) {
 			return nil
 		}
@@ -254,7 +254,7 @@ func TestWhoWasToldIsSettledThoughTheClaimHasRunOut(t *testing.T) {
 	other := s.claim(t, "ada")
 	ok(t, s.notices.Settle(t.Context(), late))
 	s.comment(t, "bob", post.ID)
-	if _, err := s.notices.Claim(t.Context(), "ada", lease); !errors.Is(err, notices.ErrClaimed) {
+	if _, err := s.notices.Claim(t.Context(), "ada", 0, lease); !errors.Is(err, notices.ErrClaimed) {
 		t.Errorf("got %v: the other's claim is gone", err)
 	}
 	ok(t, s.notices.Settle(t.Context(), other))
@@ -294,6 +294,25 @@ func TestNoticesGoWithWhatTheyAreAbout(t *testing.T) {
 			s.checkNothing(t, "ada")
 		})
 	}
+}
+
+func TestNothingIsToldBeforeTheOldestIsOldEnough(t *testing.T) {
+	s := open(t)
+	s.signUp(t, "ada", "bob")
+	post := s.post(t, "ada")
+	s.comment(t, "bob", post.ID)
+	s.age(t, "ada", 4*time.Minute)
+	if _, err := s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease); !errors.Is(err, notices.ErrNothing) {
+		t.Errorf("got %v, want ErrNothing", err)
+	}
+	s.age(t, "ada", time.Minute)
+	s.comment(t, "bob", post.ID) // which is told along with it
+	claim := must(s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease))(t)
+	if claim.Digest.Count != 2 {
+		t.Errorf("%d comments are told, want both", claim.Digest.Count)
+	}
+	ok(t, s.notices.Settle(t.Context(), claim))
+	s.checkNothing(t, "ada")
 }
 
 func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
@@ -337,7 +356,7 @@ func TestNoticesAreReadFromTheWriter(t *testing.T) {
 	if overdue := must(store.NextOverdue(t.Context(), "", time.Minute))(t); overdue != "ada" {
 		t.Errorf("overdue is %q", overdue)
 	}
-	ok(t, store.Settle(t.Context(), must(store.Claim(t.Context(), "ada", lease))(t)))
+	ok(t, store.Settle(t.Context(), must(store.Claim(t.Context(), "ada", 0, lease))(t)))
 }
 
 func TestNoticesSurvive(t *testing.T) {
@@ -375,7 +394,7 @@ func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
 	s.server.Down()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, claimErr := s.notices.Claim(ctx, "ada", lease)
+	_, claimErr := s.notices.Claim(ctx, "ada", 0, lease)
 	_, overdueErr := s.notices.NextOverdue(ctx, "", time.Minute)
 	for i, err := range []error{claimErr, overdueErr, s.notices.Settle(ctx, claim), s.notices.Release(ctx, claim)} {
 		if !errors.Is(err, retry.ErrLater) {
@@ -401,7 +420,7 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 	told := map[uuid.UUID]int{}
 	kept := map[uuid.UUID]bool{}
 	tell := func(s *stores, recipient string) error {
-		claim, err := s.notices.Claim(t.Context(), recipient, lease)
+		claim, err := s.notices.Claim(t.Context(), recipient, 0, lease)
 		if errors.Is(err, notices.ErrNothing) || errors.Is(err, notices.ErrClaimed) {
 			return nil
 		}
@@ -510,7 +529,7 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	ok(t, err)
 	claimed := make(chan error)
 	go func() {
-		_, err := s.notices.Claim(t.Context(), "ada", lease)
+		_, err := s.notices.Claim(t.Context(), "ada", 0, lease)
 		claimed <- err
 	}()
 	s.awaitWaiting(t, 1)

@@ -22,7 +22,7 @@ type reader struct {
 	mails  []email.Message
 }
 
-func (r *reader) Claim(context.Context, string, time.Duration) (notices.Claim, error) {
+func (r *reader) Claim(context.Context, string, time.Duration, time.Duration) (notices.Claim, error) {
 	return notices.Claim{Holder: uuid.New(), Digest: r.digest}, nil
 }
 func (r *reader) Settle(context.Context, notices.Claim) error  { return nil }

@@ -24,14 +24,18 @@ const (
 	firstPause, longestPause = 100 * time.Millisecond, time.Second
 )
 
+// early is how much a message may come before the end of its window, by the database's clock.
+const early = 5 * time.Second
+
 // ShortestLease is the least that [Teller.Lease] may be.
 const ShortestLease = sendTime + settleTime
 
 // A Store is where notices are kept. Errors that may be gone later wrap [retry.ErrLater].
 type Store interface {
-	// Claim returns what the recipient has not been told. Nobody else gets it until the claim is settled or released, or
-	// the lease has passed. It fails with [ErrNothing], or with [ErrClaimed] while somebody else has it.
-	Claim(ctx context.Context, recipient string, lease time.Duration) (Claim, error)
+	// Claim returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until
+	// the claim is settled or released, or the lease has passed. It fails with [ErrNothing], or with [ErrClaimed] while
+	// somebody else has it.
+	Claim(ctx context.Context, recipient string, age, lease time.Duration) (Claim, error)
 
 	// Settle takes out the notices of a claim, and the claim, however often it is told.
 	Settle(ctx context.Context, claim Claim) error
@@ -80,8 +84,9 @@ type Teller struct {
 	// else tells the recipient.
 	Lease time.Duration
 
-	// Overdue is the age of notices whose message should have come long ago.
-	Overdue time.Duration
+	// Window is how long the oldest comment of a mail waits for others, which is how long its message is delayed. After two
+	// windows the message should have come long ago.
+	Window time.Duration
 }
 
 // EnoughTime tells whether another recipient may be told before ctx ends.
@@ -90,8 +95,10 @@ func EnoughTime(ctx context.Context) bool {
 	return !ok || time.Until(end) >= sendTime+settleTime
 }
 
-// Tell sends the recipient one mail about all comments that he or she has not been told of. There may be none any more: it
-// believes nothing but what is kept, and may be called often, late, and by several at a time. Notices of whom no mail may go
+// Tell sends the recipient one mail about all comments that he or she has not been told of, once the oldest has waited for
+// the window. Each comment has a message that comes then: without the wait, the messages of those which are told already
+// would bring a mail for each that is new. There may be none any more: it believes nothing but what is kept, and may be
+// called often, late, and by several at a time. Notices of whom no mail may go
 // to are taken out without one.
 //
 // A comment is told twice only if the first mail was accepted and nobody could note it: the answer was lost, the process
@@ -104,7 +111,7 @@ func (t *Teller) Tell(ctx context.Context, recipient string) error {
 		return fmt.Errorf("%w: no time is left to tell anybody", retry.ErrLater)
 	}
 	begun := time.Now() // the lease begins later
-	claim, err := t.Store.Claim(ctx, recipient, t.Lease)
+	claim, err := t.Store.Claim(ctx, recipient, max(0, t.Window-early), t.Lease)
 	switch {
 	case errors.Is(err, ErrNothing):
 		return nil
@@ -189,7 +196,7 @@ func (t *Teller) Sweep(ctx context.Context) error {
 	var failures []error
 	begin := uuid.NewString() // as subjects are
 	for at, second := begin, false; ; {
-		recipient, err := t.Store.NextOverdue(ctx, at, t.Overdue)
+		recipient, err := t.Store.NextOverdue(ctx, at, 2*t.Window)
 		ended := errors.Is(err, ErrNothing)
 		switch {
 		case ended && !second:

@@ -21,7 +21,7 @@ type silent struct {
 	claimed, ended, released time.Time
 }
 
-func (s *silent) Claim(context.Context, string, time.Duration) (notices.Claim, error) {
+func (s *silent) Claim(context.Context, string, time.Duration, time.Duration) (notices.Claim, error) {
 	s.claimed = time.Now()
 	time.Sleep(2 * time.Second) // for the answer; the lease has begun
 	return notices.Claim{Holder: uuid.New(), Digest: notices.Digest{Count: 1, Comments: []notices.Comment{{}}}}, nil

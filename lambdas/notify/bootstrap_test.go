@@ -81,7 +81,7 @@ func startPlatform(t *testing.T) *platform {
 	settings := contract.Settings{
 		Users: cognito.Settings{UserPoolID: pool}, Tokens: token.Settings{KeyARN: tokenKeyARN}, Table: p.dynamodb.NewMailingList(t),
 		From: "Ashlar <hello@example.com>", ConfigurationSet: "mails", Endpoint: endpoint, Website: "https://app.example.com",
-		Window: 5 * time.Minute, Lease: lease, Database: p.database.Settings(),
+		Window: window, Lease: lease, Database: p.database.Settings(),
 	}
 	p.list = &dynamodbstore.MailingList{Table: settings.Table, API: p.dynamodb.Client}
 	p.secrets.PutSecret(settings.Database.SecretARN, p.database.Secret())
@@ -141,7 +141,10 @@ func (p *platform) signUp(t *testing.T, name, language string) (subject string) 
 
 func address(subject string) string { return "Secret." + subject + "@example.org" }
 
-// commented makes a post of an author's with comments of a commenter's.
+// window is the queue's delay, as it is deployed.
+const window = 5 * time.Minute
+
+// commented makes a post of an author's with comments of a commenter's, a window ago.
 func (p *platform) commented(t *testing.T, author, commenter string, bodies ...string) posts.Post {
 	t.Helper()
 	post, err := p.posts.Create(t.Context(), author, "", posts.Draft{Title: "A confidential wall", Body: "<p>Stones.</p>"})
@@ -153,7 +156,14 @@ func (p *platform) commented(t *testing.T, author, commenter string, bodies ...s
 			t.Fatal(err)
 		}
 	}
+	p.age(t, author, window)
 	return post
+}
+
+// age has all notices of a recipient be made so much earlier.
+func (p *platform) age(t *testing.T, recipient string, by time.Duration) {
+	t.Helper()
+	p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?", int(by.Seconds()), recipient)
 }
 
 func tell(recipient string) string { return `{"recipient":"` + recipient + `"}` }
@@ -306,6 +316,19 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
+	t.Run("a message of a comment that is told already brings no mail about one that is new", func(t *testing.T) {
+		ada := p.signUp(t, "Ada", "")
+		p.commented(t, ada, eve, "x")
+		p.age(t, ada, -10*time.Second)
+		p.done(t, tell(ada))
+		if mails := p.mails(t); len(mails) > 0 || p.left(t, ada) != 1 {
+			t.Errorf("%d mails, %d notices; want none yet", len(mails), p.left(t, ada))
+		}
+		p.age(t, ada, 10*time.Second)
+		p.done(t, tell(ada))
+		p.mail(t)
+	})
+
 	t.Run("of a burst, by one mail, in Korean", func(t *testing.T) {
 		ada := p.signUp(t, "에이다", "ko-KR")
 		var bodies []string
@@ -353,8 +376,8 @@ func TestBootstrap(t *testing.T) {
 		if mails := p.mails(t); len(mails) > 0 {
 			t.Errorf("%d mails, want none yet", len(mails))
 		}
-		p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL 601 SECOND WHERE recipient = ?", forgotten)
-		p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL 500 SECOND WHERE recipient = ?", new)
+		p.age(t, forgotten, window+time.Second)
+		p.age(t, new, window-100*time.Second)
 		p.done(t, `{"sweep":true}`, `{"sweep":true}`)
 		if mail := p.mail(t); mail.To[0] != address(forgotten) {
 			t.Errorf("the mail is to %s", mail.To)
@@ -585,7 +608,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		for range 3 {
 			ada := p.signUp(t, "Ada", "")
 			p.commented(t, ada, eve, "x")
-			p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL 1 HOUR WHERE recipient = ?", ada)
+			p.age(t, ada, time.Hour)
 			overdue = append(overdue, ada)
 		}
 		p.ses.SetFault(awstest.Fault{Status: 400, Code: "SendingPausedException"})
