@@ -308,8 +308,8 @@ func TestNothingIsToldBeforeTheOldestIsOldEnough(t *testing.T) {
 	s.age(t, "ada", time.Minute)
 	s.comment(t, "bob", post.ID) // which is told along with it
 	claim := must(s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease))(t)
-	if claim.Digest.Count != 2 {
-		t.Errorf("%d comments are told, want both", claim.Digest.Count)
+	if claim.Digest.Count != 2 || !claim.Digest.OnePost {
+		t.Errorf("%d comments are told, on one post: %t; want both", claim.Digest.Count, claim.Digest.OnePost)
 	}
 	ok(t, s.notices.Settle(t.Context(), claim))
 	s.checkNothing(t, "ada")
@@ -382,6 +382,21 @@ func TestNoticesSurvive(t *testing.T) {
 			fault(t, s.server, s.database)
 			ok(t, s.notices.Settle(t.Context(), claim))
 			s.checkNothing(t, "ada")
+		})
+	}
+}
+
+func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
+	for table, commit := range map[string]func(*stores){
+		"digests":         func(s *stores) { s.claim(t, "ada") }, // finds its own, and is no other's
+		"comment_notices": func(s *stores) { ok(t, s.notices.Settle(t.Context(), s.claim(t, "ada"))) },
+	} {
+		t.Run(table, func(t *testing.T) {
+			s := open(t)
+			s.signUp(t, "ada", "bob")
+			s.comment(t, "bob", s.post(t, "ada").ID)
+			s.database.LoseCommit(t, table)
+			commit(s)
 		})
 	}
 }

@@ -168,6 +168,9 @@ func TestWhatOthersHaveWrittenIsTextInAMail(t *testing.T) {
 	if strings.Contains(message.HTML, "<script") || strings.Contains(message.HTML, "<img") || len(links) != 2 {
 		t.Errorf("links %q in\n%s", links, message.HTML)
 	}
+	if n := strings.Count(message.HTML, "<bdi>"); n != 3 {
+		t.Errorf("%d of title, name and excerpt are kept from turning what is around them:\n%s", n, message.HTML)
+	}
 	if strings.ContainsAny(message.Subject, "\r\n\u2028\u202e") || !strings.Contains(message.Text, "\n  \"><a href=\"javascript:steal()\">eve: <script>steal()</script> -- You get no more.\n") {
 		t.Errorf("subject %q, text\n%s", message.Subject, message.Text)
 	}
