@@ -21,7 +21,7 @@ const (
 	noticeWindow = 5 * time.Minute
 	// sweepInterval is how often everybody is looked for who should have been told, and was not.
 	sweepInterval = 15 * time.Minute
-	// noticeLease is what one run has for one mail; the next waits for it.
+	// noticeLease is what one run has for one mail. Should it die, the next comes in vain for so long.
 	noticeLease = 30 * time.Second
 )
 
@@ -41,7 +41,7 @@ func NewNotifications(stage awscdk.Stage, env environments.Environment, network 
 		},
 		Description:  "Tells authors of the comments on their posts",
 		VPC:          network.VPC,
-		Timeout:      2 * time.Minute, // for a batch of mails, and to wait for somebody else's lease
+		Timeout:      2 * time.Minute, // for a batch of mails
 		LogRetention: env.LogRetention,
 		Disposable:   env.Disposable,
 	})

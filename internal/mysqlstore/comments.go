@@ -13,8 +13,9 @@ import (
 )
 
 // CreateComment makes a comment on a post, unless there is one on it of this author and idempotency key, which is
-// returned as it is. An empty key is none. The author of the post has a notice of it, if that is somebody else. The author must have a profile, or gets [posts.ErrNoProfile]. A post whose
-// author has deleted the account is not found any more.
+// returned as it is. An empty key is none. The author of the post has a notice of it, if that is somebody else. The
+// author of the comment must have a profile, or gets [posts.ErrNoProfile]. A post whose author has deleted the account is
+// not found any more.
 func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.NewComment, error) {
 	id := uuid.Must(uuid.NewV7()) // fails only without a source of random numbers
 	var created posts.NewComment

@@ -80,11 +80,11 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"pictures of other posts":     {mysqlstore.LockElsewhere + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
 		"pictures out of a post":      {mysqlstore.RemovePictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
 		"pictures become kept":        {mysqlstore.MarkKept + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"notices, counted":            {mysqlstore.CountNotices, []any{"user-1"}, "PRIMARY"},
+		"notices, counted":            {mysqlstore.CountNotices, []any{0, "user-1"}, "PRIMARY"},
 		"notices, told":               {mysqlstore.ListNotices, []any{"user-1", notices.MaxComments}, "PRIMARY"},
 		"notices, told of many":       {mysqlstore.ListNotices, []any{"user-0", notices.MaxComments}, "PRIMARY"},
 		"notices, taken out":          {mysqlstore.DeleteNotices, []any{"user-1", 100}, "PRIMARY"},
-		"notices, overdue":            {mysqlstore.ListOverdue, []any{10 * 60 * 1e6, limit}, "comment_notices_by_age"},
+		"notices, overdue":            {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
 		"pictures begin to leave":     {mysqlstore.MarkLeaving + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 	} {
 		t.Run(name, func(t *testing.T) {

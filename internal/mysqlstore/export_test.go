@@ -37,5 +37,5 @@ const (
 	CountNotices         = countNotices
 	ListNotices          = listNotices
 	DeleteNotices        = deleteNotices
-	ListOverdue          = listOverdue
+	SelectOverdue        = selectOverdue
 )

@@ -34,16 +34,16 @@ func addNotice(ctx context.Context, tx *sql.Tx, accounts lockedAccounts, recipie
 	return err
 }
 
-// Claim returns what the recipient has not been told. Nobody else gets it until the claim is settled or released, or the
-// lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed] while somebody else has it.
-func (s *Notices) Claim(ctx context.Context, recipient string, lease time.Duration) (notices.Claim, error) {
+// Claim returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until the
+// claim is settled or released, or the lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed] while somebody else has it.
+func (s *Notices) Claim(ctx context.Context, recipient string, age, lease time.Duration) (notices.Claim, error) {
 	claim := notices.Claim{Holder: uuid.New()}
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		deleted, err := holdAccount(ctx, tx, recipient)
 		if err != nil {
 			return err
 		}
-		claim.Digest, err = readDigest(ctx, tx, recipient)
+		claim.Digest, err = readDigest(ctx, tx, recipient, age)
 		if err != nil {
 			return err
 		}
@@ -74,12 +74,14 @@ func holdAccount(ctx context.Context, tx *sql.Tx, subject string) (deleted bool,
 }
 
 // readDigest sees one state of the database, as its transaction has not read without a lock before.
-func readDigest(ctx context.Context, tx *sql.Tx, recipient string) (notices.Digest, error) {
+func readDigest(ctx context.Context, tx *sql.Tx, recipient string, age time.Duration) (notices.Digest, error) {
 	digest := notices.Digest{Recipient: recipient}
-	if err := tx.QueryRowContext(ctx, countNotices, recipient).Scan(&digest.Count, &digest.OnePost, &digest.Last); err != nil {
+	var due bool
+	err := tx.QueryRowContext(ctx, countNotices, age.Microseconds(), recipient).Scan(&digest.Count, &digest.OnePost, &digest.Last, &due)
+	if err != nil {
 		return digest, err
 	}
-	if digest.Count == 0 {
+	if !due {
 		return digest, notices.ErrNothing
 	}
 	p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, recipient))
@@ -120,34 +122,20 @@ func (s *Notices) Release(ctx context.Context, claim notices.Claim) error {
 	return failed("release notices", err)
 }
 
-// Overdue lists recipients who have notices older than age: those of the oldest notices, and not all if there are very many.
-func (s *Notices) Overdue(ctx context.Context, age time.Duration) ([]string, error) {
-	found, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]string, error) {
-		return list(ctx, db, func(from row) (recipient string, err error) {
-			err = from.Scan(&recipient)
-			return recipient, err
-		}, listOverdue, age.Microseconds(), overdueAtOnce)
+// NextOverdue returns the first recipient after another, by subject, who has a notice older than age. It fails with
+// [notices.ErrNothing] when there is none.
+func (s *Notices) NextOverdue(ctx context.Context, after string, age time.Duration) (string, error) {
+	next, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
+		err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
+		return next, err
 	})
-	if err != nil {
-		return nil, failed("list overdue notices", err)
-	}
-	seen := map[string]bool{}
-	var recipients []string
-	for _, recipient := range found {
-		if !seen[recipient] {
-			seen[recipient] = true
-			recipients = append(recipients, recipient)
-		}
-	}
-	return recipients, nil
+	return next, failed("find overdue notices", orNotFound(err, notices.ErrNothing))
 }
-
-// overdueAtOnce is how many notices are looked at for their recipients, who cannot be counted without reading all.
-const overdueAtOnce = 1000
 
 const (
 	countNotices = `
-		SELECT COUNT(*), COALESCE(MIN(post_id) = MAX(post_id), FALSE), COALESCE(MAX(version), 0)
+		SELECT COUNT(*), COALESCE(MIN(post_id) = MAX(post_id), FALSE), COALESCE(MAX(version), 0),
+			COALESCE(MIN(created_at) + INTERVAL ? MICROSECOND <= UTC_TIMESTAMP(6), FALSE)
 		FROM comment_notices WHERE recipient = ?`
 
 	// The joins are outer ones, as those of posts. A notice has its comment, and a comment its post.
@@ -160,9 +148,10 @@ const (
 		WHERE n.recipient = ? ORDER BY n.version LIMIT ?`
 
 	deleteNotices = "DELETE FROM comment_notices WHERE recipient = ? AND version <= ?"
-	listOverdue   = `
+	// selectOverdue reads those notices in vain which are not overdue, so no more than came within that time.
+	selectOverdue = `
 		SELECT recipient FROM comment_notices
-		WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY created_at LIMIT ?`
+		WHERE recipient > ? AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY recipient, version LIMIT 1`
 
 	// selectClaim tells whether a claim that has not run out is another's than this one's.
 	selectClaim = "SELECT claim <> ? AND claimed_until > UTC_TIMESTAMP(6) FROM digests WHERE recipient = ?"

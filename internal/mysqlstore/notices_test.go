@@ -28,13 +28,13 @@ const lease = time.Minute
 // claim returns what the recipient is to be told.
 func (s *stores) claim(t testing.TB, recipient string) notices.Claim {
 	t.Helper()
-	return must(s.notices.Claim(t.Context(), recipient, lease))(t)
+	return must(s.notices.Claim(t.Context(), recipient, 0, lease))(t)
 }
 
 // checkNothing wants the recipient to have been told of all there is.
 func (s *stores) checkNothing(t testing.TB, recipient string) {
 	t.Helper()
-	if claim, err := s.notices.Claim(t.Context(), recipient, lease); !errors.Is(err, notices.ErrNothing) {
+	if claim, err := s.notices.Claim(t.Context(), recipient, 0, lease); !errors.Is(err, notices.ErrNothing) {
 		t.Errorf("%s is to be told %+v, %v; want nothing", recipient, claim, err)
 	}
 	if n := s.count(t, "digests", "recipient = ?", recipient); n != 0 {
@@ -166,7 +166,7 @@ func TestARecipientHasOneClaimAtATime(t *testing.T) {
 	s.comment(t, "cy", s.post(t, "bob").ID)
 	refused := func() {
 		t.Helper()
-		if claim, err := s.notices.Claim(t.Context(), "ada", lease); !errors.Is(err, notices.ErrClaimed) || claim.Holder != uuid.Nil {
+		if claim, err := s.notices.Claim(t.Context(), "ada", 0, lease); !errors.Is(err, notices.ErrClaimed) || claim.Holder != uuid.Nil {
 			t.Errorf("claimed %+v, %v; want ErrClaimed", claim, err)
 		}
 	}
@@ -201,7 +201,7 @@ func TestAClaimRunsOutByTheDatabasesClock(t *testing.T) {
 		t.Errorf("it is good for %d seconds, want %d", left, seconds)
 	}
 	ok(t, s.notices.Release(t.Context(), claim))
-	must(s.notices.Claim(t.Context(), "ada", time.Microsecond))(t) // over when it is answered
+	must(s.notices.Claim(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
 	s.claim(t, "ada")
 }
 
@@ -212,7 +212,7 @@ func TestOfManyAtOnceOneHasTheClaim(t *testing.T) {
 	var mu sync.Mutex
 	claimed := 0
 	s.atOnce(t, 8, func(s *stores, _ int) error {
-		_, err := s.notices.Claim(t.Context(), "ada", lease)
+		_, err := s.notices.Claim(t.Context(), "ada", 0, lease)
 		if errors.Is(err, notices.ErrClaimed) {
 			return nil
 		}
@@ -254,7 +254,7 @@ func TestWhoWasToldIsSettledThoughTheClaimHasRunOut(t *testing.T) {
 	other := s.claim(t, "ada")
 	ok(t, s.notices.Settle(t.Context(), late))
 	s.comment(t, "bob", post.ID)
-	if _, err := s.notices.Claim(t.Context(), "ada", lease); !errors.Is(err, notices.ErrClaimed) {
+	if _, err := s.notices.Claim(t.Context(), "ada", 0, lease); !errors.Is(err, notices.ErrClaimed) {
 		t.Errorf("got %v: the other's claim is gone", err)
 	}
 	ok(t, s.notices.Settle(t.Context(), other))
@@ -296,6 +296,25 @@ func TestNoticesGoWithWhatTheyAreAbout(t *testing.T) {
 	}
 }
 
+func TestNothingIsToldBeforeTheOldestIsOldEnough(t *testing.T) {
+	s := open(t)
+	s.signUp(t, "ada", "bob")
+	post := s.post(t, "ada")
+	s.comment(t, "bob", post.ID)
+	s.age(t, "ada", 4*time.Minute)
+	if _, err := s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease); !errors.Is(err, notices.ErrNothing) {
+		t.Errorf("got %v, want ErrNothing", err)
+	}
+	s.age(t, "ada", time.Minute)
+	s.comment(t, "bob", post.ID) // which is told along with it
+	claim := must(s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease))(t)
+	if claim.Digest.Count != 2 || !claim.Digest.OnePost {
+		t.Errorf("%d comments are told, on one post: %t; want both", claim.Digest.Count, claim.Digest.OnePost)
+	}
+	ok(t, s.notices.Settle(t.Context(), claim))
+	s.checkNothing(t, "ada")
+}
+
 func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob", "cy", "dee")
@@ -306,7 +325,15 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 	}
 	overdue := func(want ...string) {
 		t.Helper()
-		if got := must(s.notices.Overdue(t.Context(), 10*time.Minute))(t); !slices.Equal(got, want) {
+		var got []string
+		for next := ""; ; got = append(got, next) {
+			var err error
+			if next, err = s.notices.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, notices.ErrNothing) {
+				break
+			}
+			ok(t, err)
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("overdue are %q, want %q", got, want)
 		}
 	}
@@ -326,10 +353,10 @@ func TestNoticesAreReadFromTheWriter(t *testing.T) {
 	s.age(t, "ada", time.Hour)
 	behind := s.server.NewDatabase(t).Open(t) // without so much as the tables
 	store := mysqlstore.NewNotices(&mysqlconn.Databases{Writer: s.database.Open(t).Writer, Reader: behind.Writer})
-	if overdue := must(store.Overdue(t.Context(), time.Minute))(t); len(overdue) != 1 {
-		t.Errorf("overdue are %q", overdue)
+	if overdue := must(store.NextOverdue(t.Context(), "", time.Minute))(t); overdue != "ada" {
+		t.Errorf("overdue is %q", overdue)
 	}
-	ok(t, store.Settle(t.Context(), must(store.Claim(t.Context(), "ada", lease))(t)))
+	ok(t, store.Settle(t.Context(), must(store.Claim(t.Context(), "ada", 0, lease))(t)))
 }
 
 func TestNoticesSurvive(t *testing.T) {
@@ -359,6 +386,21 @@ func TestNoticesSurvive(t *testing.T) {
 	}
 }
 
+func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
+	for table, commit := range map[string]func(*stores){
+		"digests":         func(s *stores) { s.claim(t, "ada") }, // finds its own, and is no other's
+		"comment_notices": func(s *stores) { ok(t, s.notices.Settle(t.Context(), s.claim(t, "ada"))) },
+	} {
+		t.Run(table, func(t *testing.T) {
+			s := open(t)
+			s.signUp(t, "ada", "bob")
+			s.comment(t, "bob", s.post(t, "ada").ID)
+			s.database.LoseCommit(t, table)
+			commit(s)
+		})
+	}
+}
+
 func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
@@ -367,8 +409,8 @@ func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
 	s.server.Down()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, claimErr := s.notices.Claim(ctx, "ada", lease)
-	_, overdueErr := s.notices.Overdue(ctx, time.Minute)
+	_, claimErr := s.notices.Claim(ctx, "ada", 0, lease)
+	_, overdueErr := s.notices.NextOverdue(ctx, "", time.Minute)
 	for i, err := range []error{claimErr, overdueErr, s.notices.Settle(ctx, claim), s.notices.Release(ctx, claim)} {
 		if !errors.Is(err, retry.ErrLater) {
 			t.Errorf("%d: got %v, want ErrLater", i, err)
@@ -393,7 +435,7 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 	told := map[uuid.UUID]int{}
 	kept := map[uuid.UUID]bool{}
 	tell := func(s *stores, recipient string) error {
-		claim, err := s.notices.Claim(t.Context(), recipient, lease)
+		claim, err := s.notices.Claim(t.Context(), recipient, 0, lease)
 		if errors.Is(err, notices.ErrNothing) || errors.Is(err, notices.ErrClaimed) {
 			return nil
 		}
@@ -502,7 +544,7 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	ok(t, err)
 	claimed := make(chan error)
 	go func() {
-		_, err := s.notices.Claim(t.Context(), "ada", lease)
+		_, err := s.notices.Claim(t.Context(), "ada", 0, lease)
 		claimed <- err
 	}()
 	s.awaitWaiting(t, 1)

@@ -114,9 +114,14 @@ func TestMailsAboutCommentsAreTurnedOffAndOnByThemselves(t *testing.T) {
 	first := put(t, s.profiles, ada)
 	phone := newClient(ada.Subject)
 	ok(t, phone.syncToTheEnd(t, s.changes, 10))
+	before := first
 	for _, on := range []bool{false, false, true, true} {
 		ok(t, s.profiles.SetCommentMails(t.Context(), ada.Subject, on))
 		got := must(s.profiles.Get(t.Context(), ada.Subject))(t)
+		if changed := !got.UpdatedAt.Equal(before.UpdatedAt); changed != (before.CommentMails != on) {
+			t.Errorf("set to %t where it was %t: changed %t", on, before.CommentMails, changed)
+		}
+		before = got
 		want := ada
 		want.CommentMails = on
 		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" || !got.CreatedAt.Equal(first.CreatedAt) {

@@ -22,12 +22,14 @@ type reader struct {
 	mails  []email.Message
 }
 
-func (r *reader) Claim(context.Context, string, time.Duration) (notices.Claim, error) {
+func (r *reader) Claim(context.Context, string, time.Duration, time.Duration) (notices.Claim, error) {
 	return notices.Claim{Holder: uuid.New(), Digest: r.digest}, nil
 }
-func (r *reader) Settle(context.Context, notices.Claim) error              { return nil }
-func (r *reader) Release(context.Context, notices.Claim) error             { return nil }
-func (r *reader) Overdue(context.Context, time.Duration) ([]string, error) { return nil, nil }
+func (r *reader) Settle(context.Context, notices.Claim) error  { return nil }
+func (r *reader) Release(context.Context, notices.Claim) error { return nil }
+func (r *reader) NextOverdue(context.Context, string, time.Duration) (string, error) {
+	return "", notices.ErrNothing
+}
 func (r *reader) Address(context.Context, string) (email.Address, error) {
 	return "ada@example.com", nil
 }
@@ -165,6 +167,9 @@ func TestWhatOthersHaveWrittenIsTextInAMail(t *testing.T) {
 	}
 	if strings.Contains(message.HTML, "<script") || strings.Contains(message.HTML, "<img") || len(links) != 2 {
 		t.Errorf("links %q in\n%s", links, message.HTML)
+	}
+	if n := strings.Count(message.HTML, "<bdi>"); n != 3 {
+		t.Errorf("%d of title, name and excerpt are kept from turning what is around them:\n%s", n, message.HTML)
 	}
 	if strings.ContainsAny(message.Subject, "\r\n\u2028\u202e") || !strings.Contains(message.Text, "\n  \"><a href=\"javascript:steal()\">eve: <script>steal()</script> -- You get no more.\n") {
 		t.Errorf("subject %q, text\n%s", message.Subject, message.Text)

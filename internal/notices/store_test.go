@@ -43,8 +43,8 @@ type run struct {
 
 var errDead = errors.New("the process has died")
 
-func (r *run) Claim(ctx context.Context, recipient string, lease time.Duration) (notices.Claim, error) {
-	claim, err := r.Notices.Claim(ctx, recipient, lease)
+func (r *run) Claim(ctx context.Context, recipient string, age, lease time.Duration) (notices.Claim, error) {
+	claim, err := r.Notices.Claim(ctx, recipient, age, lease)
 	r.claimed = nil
 	for _, comment := range claim.Digest.Comments {
 		r.claimed = append(r.claimed, comment.ID)
@@ -188,7 +188,7 @@ func TestEveryCommentIsToldByARealStore(t *testing.T) {
 			_, err := server.Admin.Exec("UPDATE " + database.Name + ".digests SET claimed_until = UTC_TIMESTAMP(6)")
 			fail(err)
 			tell(author)
-			if _, err := store.Claim(t.Context(), author, time.Minute); !errors.Is(err, notices.ErrNothing) {
+			if _, err := store.Claim(t.Context(), author, 0, time.Minute); !errors.Is(err, notices.ErrNothing) {
 				r.Fatalf("%s was not told of all: %v", author, err)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ashlar-cdk/ashlar/internal/email"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
@@ -22,14 +24,18 @@ const (
 	firstPause, longestPause = 100 * time.Millisecond, time.Second
 )
 
+// early is how much a message may come before the end of its window, by the database's clock.
+const early = 5 * time.Second
+
 // ShortestLease is the least that [Teller.Lease] may be.
 const ShortestLease = sendTime + settleTime
 
 // A Store is where notices are kept. Errors that may be gone later wrap [retry.ErrLater].
 type Store interface {
-	// Claim returns what the recipient has not been told. Nobody else gets it until the claim is settled or released, or
-	// the lease has passed. It fails with [ErrNothing], or with [ErrClaimed] while somebody else has it.
-	Claim(ctx context.Context, recipient string, lease time.Duration) (Claim, error)
+	// Claim returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until
+	// the claim is settled or released, or the lease has passed. It fails with [ErrNothing], or with [ErrClaimed] while
+	// somebody else has it.
+	Claim(ctx context.Context, recipient string, age, lease time.Duration) (Claim, error)
 
 	// Settle takes out the notices of a claim, and the claim, however often it is told.
 	Settle(ctx context.Context, claim Claim) error
@@ -37,8 +43,9 @@ type Store interface {
 	// Release gives a claim back, unless somebody else has it by now.
 	Release(ctx context.Context, claim Claim) error
 
-	// Overdue lists recipients who have notices older than age.
-	Overdue(ctx context.Context, age time.Duration) ([]string, error)
+	// NextOverdue returns the first recipient after another, by subject, who has a notice older than age. It fails with
+	// [ErrNothing] when there is none.
+	NextOverdue(ctx context.Context, after string, age time.Duration) (string, error)
 }
 
 // Users are those who sign in.
@@ -77,8 +84,9 @@ type Teller struct {
 	// else tells the recipient.
 	Lease time.Duration
 
-	// Overdue is the age of notices whose message should have come long ago.
-	Overdue time.Duration
+	// Window is how long the oldest comment of a mail waits for others, which is how long its message is delayed. After two
+	// windows the message should have come long ago.
+	Window time.Duration
 }
 
 // EnoughTime tells whether another recipient may be told before ctx ends.
@@ -87,8 +95,10 @@ func EnoughTime(ctx context.Context) bool {
 	return !ok || time.Until(end) >= sendTime+settleTime
 }
 
-// Tell sends the recipient one mail about all comments that he or she has not been told of. There may be none any more: it
-// believes nothing but what is kept, and may be called often, late, and by several at a time. Notices of whom no mail may go
+// Tell sends the recipient one mail about all comments that he or she has not been told of, once the oldest has waited for
+// the window. Each comment has a message that comes then: without the wait, the messages of those which are told already
+// would bring a mail for each that is new. There may be none any more: it believes nothing but what is kept, and may be
+// called often, late, and by several at a time. Notices of whom no mail may go
 // to are taken out without one.
 //
 // A comment is told twice only if the first mail was accepted and nobody could note it: the answer was lost, the process
@@ -101,7 +111,7 @@ func (t *Teller) Tell(ctx context.Context, recipient string) error {
 		return fmt.Errorf("%w: no time is left to tell anybody", retry.ErrLater)
 	}
 	begun := time.Now() // the lease begins later
-	claim, err := t.Store.Claim(ctx, recipient, t.Lease)
+	claim, err := t.Store.Claim(ctx, recipient, max(0, t.Window-early), t.Lease)
 	switch {
 	case errors.Is(err, ErrNothing):
 		return nil
@@ -178,34 +188,33 @@ func (t *Teller) settle(ctx context.Context, claim Claim) error {
 }
 
 // Sweep tells all whom nobody has told though it is long since due: their messages were lost, or given up. It stops at the
-// first mail that is held, as all others would be. Its error joins those of all whom it could not tell.
+// first mail that is held, as most others would be. Its error joins those of all whom it could not tell.
+//
+// It goes through the recipients from a place that is another one each time, so that whom nobody can tell, and who takes all
+// the time or ends the sweep, is not always before the others.
 func (t *Teller) Sweep(ctx context.Context) error {
 	var failures []error
-	tried := map[string]bool{}
-	for {
-		recipients, err := t.Store.Overdue(ctx, t.Overdue)
-		if err != nil {
+	begin := uuid.NewString() // as subjects are
+	for at, second := begin, false; ; {
+		recipient, err := t.Store.NextOverdue(ctx, at, 2*t.Window)
+		ended := errors.Is(err, ErrNothing)
+		switch {
+		case ended && !second:
+			at, second = "", true
+			continue
+		case ended, second && recipient > begin:
+			return errors.Join(failures...)
+		case err != nil:
 			return errors.Join(append(failures, err)...)
+		case !EnoughTime(ctx):
+			return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrLater))...)
 		}
-		fresh := 0
-		for _, recipient := range recipients {
-			if tried[recipient] {
-				continue // and could not be told
-			}
-			tried[recipient] = true
-			fresh++
-			if !EnoughTime(ctx) {
-				return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrLater))...)
-			}
-			err := t.Tell(ctx, recipient)
-			if err != nil {
-				failures = append(failures, err)
-			}
-			if errors.Is(err, email.ErrHeld) {
-				return errors.Join(failures...)
-			}
+		at = recipient
+		err = t.Tell(ctx, recipient)
+		if err != nil {
+			failures = append(failures, err)
 		}
-		if fresh == 0 {
+		if errors.Is(err, email.ErrHeld) {
 			return errors.Join(failures...)
 		}
 	}

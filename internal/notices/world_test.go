@@ -151,7 +151,7 @@ func (w *world) run(message notices.Message, seed uint64) error {
 		defer func() { ended <- err }()
 		p := &process{world: w, random: rand.New(rand.NewPCG(seed, 0)), recipient: message.Recipient}
 		teller := &notices.Teller{Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p, Website: "https://app.example.com",
-			Logger: slog.New(slog.DiscardHandler), Lease: lease, Overdue: 2 * window}
+			Logger: slog.New(slog.DiscardHandler), Lease: lease, Window: window}
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		if message.Sweep {
@@ -246,7 +246,7 @@ func (p *process) call(ctx context.Context, name string, work func() error) erro
 	return err
 }
 
-func (p *process) Claim(ctx context.Context, recipient string, lease time.Duration) (made notices.Claim, err error) {
+func (p *process) Claim(ctx context.Context, recipient string, age, lease time.Duration) (made notices.Claim, err error) {
 	err = p.call(ctx, "Claim", func() error {
 		p.claimed = nil
 		digest := notices.Digest{Recipient: recipient}
@@ -256,7 +256,7 @@ func (p *process) Claim(ctx context.Context, recipient string, lease time.Durati
 				digest.Last = comment.version
 			}
 		}
-		if len(p.claimed) == 0 {
+		if len(p.claimed) == 0 || time.Since(p.claimed[0].written) < age {
 			return notices.ErrNothing
 		}
 		if p.world.claims[recipient].until.After(time.Now()) {
@@ -299,18 +299,19 @@ func (p *process) end(of notices.Claim) error {
 	return nil
 }
 
-func (p *process) Overdue(ctx context.Context, age time.Duration) (recipients []string, err error) {
-	err = p.call(ctx, "Overdue", func() error {
-		seen := map[string]bool{}
+func (p *process) NextOverdue(ctx context.Context, after string, age time.Duration) (next string, err error) {
+	err = p.call(ctx, "NextOverdue", func() error {
 		for _, comment := range p.world.comments {
-			if comment.noticed && time.Since(comment.written) > age && !seen[comment.recipient] {
-				seen[comment.recipient] = true
-				recipients = append(recipients, comment.recipient)
+			if comment.noticed && time.Since(comment.written) > age && comment.recipient > after && (next == "" || comment.recipient < next) {
+				next = comment.recipient
 			}
+		}
+		if next == "" {
+			return notices.ErrNothing
 		}
 		return nil
 	})
-	return recipients, err
+	return next, err
 }
 
 func (p *process) Address(ctx context.Context, subject string) (address email.Address, err error) {
@@ -512,6 +513,30 @@ func TestABurstIsOneMail(t *testing.T) {
 	})
 }
 
+// TestAStreamIsOneMailAWindow has comments go on for much longer than the window.
+func TestAStreamIsOneMailAWindow(t *testing.T) {
+	for _, every := range []time.Duration{time.Second, 10 * time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(1, map[string]int{})
+			for begun := time.Now(); time.Since(begun) < time.Hour; time.Sleep(every) {
+				w.write("ada", true)
+			}
+			w.deliveries.Wait()
+			if len(w.mails) > int(time.Hour/window)+1 {
+				t.Errorf("a comment every %s for an hour is told in %d mails", every, len(w.mails))
+			}
+			for _, comment := range w.comments {
+				if len(comment.told) != 1 {
+					t.Fatalf("a comment is told in %d mails", len(comment.told))
+				}
+				if waited := comment.told[0].at.Sub(comment.written); waited > window+5*time.Second {
+					t.Errorf("a comment waited %s", waited)
+				}
+			}
+		})
+	}
+}
+
 // TestMailsCounted is a table of what was tried, of the mails that it came to, and of how often the message came.
 func TestMailsCounted(t *testing.T) {
 	var table strings.Builder
@@ -570,7 +595,7 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 		"one fails":                {[]fate{{"Address", "fails"}}, 2, 1, true},
 		"one is refused":           {[]fate{{"Send", "is refused"}}, 2, 0, false},
 		"mails are held":           {[]fate{{"Send", "is held"}}, 0, 3, true},
-		"nobody can be looked for": {[]fate{{"Overdue", "fails"}}, 0, 3, true},
+		"nobody can be looked for": {[]fate{{"NextOverdue", "fails"}}, 0, 3, true},
 		"there is no time":         {[]fate{{"Send", "hangs"}, {"Send", "hangs"}, {"Send", "hangs"}}, 2, 3, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -605,6 +630,7 @@ func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1, map[string]int{})
 		w.write("ada", false)
+		time.Sleep(window)
 		w.claims["ada"] = claim{uuid.New(), time.Now().Add(lease)}
 		if err := w.run(notices.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrLater) || len(w.mails) > 0 {
 			t.Errorf("%d mails, %v; want ErrLater", len(w.mails), err)
@@ -614,4 +640,59 @@ func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
 			t.Errorf("%d mails, %v", len(w.mails), err)
 		}
 	})
+}
+
+// A standing crowd of recipients has one whose mail is always held.
+type standing struct {
+	reader
+	recipients []string // sorted
+	held       string
+	told       map[string]bool
+}
+
+func (s *standing) NextOverdue(_ context.Context, after string, _ time.Duration) (string, error) {
+	for _, recipient := range s.recipients {
+		if recipient > after && !s.told[recipient] {
+			return recipient, nil
+		}
+	}
+	return "", notices.ErrNothing
+}
+
+func (s *standing) Claim(_ context.Context, recipient string, _, _ time.Duration) (notices.Claim, error) {
+	return notices.Claim{Digest: notices.Digest{Recipient: recipient, Count: 1, Comments: []notices.Comment{{}}}}, nil
+}
+
+func (s *standing) Address(_ context.Context, subject string) (email.Address, error) {
+	return email.Address(subject), nil
+}
+
+func (s *standing) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
+	return email.Message{To: to}, nil
+}
+
+func (s *standing) Send(_ context.Context, message email.Message) (string, error) {
+	if string(message.To) == s.held {
+		return "", email.ErrHeld
+	}
+	s.told[string(message.To)] = true
+	return "id", nil
+}
+
+// TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers has a mail be held that ends each sweep, as that to an address which is not
+// verified does in SES's sandbox.
+func TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers(t *testing.T) {
+	for _, held := range []string{"0-ada", "8-bob"} {
+		s := &standing{recipients: []string{"0-ada", "8-bob"}, held: held, told: map[string]bool{}}
+		teller := &notices.Teller{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
+			Logger: slog.New(slog.DiscardHandler), Lease: lease, Window: window}
+		for range 100 { // each has an even chance
+			if err := teller.Sweep(t.Context()); !errors.Is(err, email.ErrHeld) {
+				t.Fatalf("got %v, want ErrHeld", err)
+			}
+		}
+		if len(s.told) != 1 {
+			t.Errorf("while %s cannot be told, nobody is", held)
+		}
+	}
 }

@@ -90,6 +90,16 @@ func TestTheStyleIsTheOneThatTheBrowserIsToldOf(t *testing.T) {
 	}
 }
 
+func TestNobodyIsToldAPagesAddressOrMayFrameIt(t *testing.T) {
+	for name, want := range map[string]string{
+		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
+	} {
+		if got := page.Headers()[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
 	translation := page.Translation{"en": {Title: "Done"}, "ko": {Title: "완료"}}
 	for acceptLanguage, want := range map[string]string{

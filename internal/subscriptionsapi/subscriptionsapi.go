@@ -143,8 +143,6 @@ func (s *Service) confirm(ctx context.Context, in *LinkPath) (page.Page, error) 
 	}
 	err = s.MailingList.Confirm(ctx, mailinglist.Subscription{
 		Key:       mailinglist.Key{Address: opened.Address, Kind: mailinglist.Subscribed, ID: opened.ID},
-		To:        email.Address(opened.Address),
-		Language:  opened.Language,
 		Link:      link,
 		CreatedAt: time.Now(),
 	})

@@ -81,7 +81,7 @@ func startPlatform(t *testing.T) *platform {
 	settings := contract.Settings{
 		Users: cognito.Settings{UserPoolID: pool}, Tokens: token.Settings{KeyARN: tokenKeyARN}, Table: p.dynamodb.NewMailingList(t),
 		From: "Ashlar <hello@example.com>", ConfigurationSet: "mails", Endpoint: endpoint, Website: "https://app.example.com",
-		Window: 5 * time.Minute, Lease: lease, Database: p.database.Settings(),
+		Window: window, Lease: lease, Database: p.database.Settings(),
 	}
 	p.list = &dynamodbstore.MailingList{Table: settings.Table, API: p.dynamodb.Client}
 	p.secrets.PutSecret(settings.Database.SecretARN, p.database.Secret())
@@ -91,12 +91,32 @@ func startPlatform(t *testing.T) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(p.environment, map[string]string{
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": p.secrets.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": p.cognito.URL,
-		"AWS_ENDPOINT_URL_DYNAMODB": p.dynamodb.URL, "AWS_ENDPOINT_URL_SESV2": p.ses.URL, "SSL_CERT_FILE": server.CAFile,
-	})
+	maps.Copy(p.environment, p.endpoints())
 	p.fn = p.newFunction(t)
 	return p
+}
+
+// apart is a platform with the same database, and all else of its own: what happens to it happens to nobody else.
+func (p *platform) apart(t *testing.T) *platform {
+	t.Helper()
+	other := &platform{
+		server: p.server, database: p.database, posts: p.posts, profiles: p.profiles, secrets: p.secrets,
+		cognito: awstest.StartCognito(t, pool), dynamodb: dynamodbtest.Start(t), mailbox: smtptest.Start(t),
+		list: p.list, bootstrap: p.bootstrap, environment: maps.Clone(p.environment),
+	}
+	other.ses = awstest.StartSES(t, "example.com", "mails", other.mailbox.Address)
+	maps.Copy(other.environment, other.endpoints())
+	other.fn = other.newFunction(t)
+	t.Cleanup(func() { other.checkLogs(t) })
+	return other
+}
+
+// endpoints are where the function finds the services.
+func (p *platform) endpoints() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": p.secrets.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": p.cognito.URL,
+		"AWS_ENDPOINT_URL_DYNAMODB": p.dynamodb.URL, "AWS_ENDPOINT_URL_SESV2": p.ses.URL, "SSL_CERT_FILE": p.server.CAFile,
+	}
 }
 
 // newFunction is another one, beside p.fn.
@@ -121,7 +141,10 @@ func (p *platform) signUp(t *testing.T, name, language string) (subject string) 
 
 func address(subject string) string { return "Secret." + subject + "@example.org" }
 
-// commented makes a post of an author's with comments of a commenter's.
+// window is the queue's delay, as it is deployed.
+const window = 5 * time.Minute
+
+// commented makes a post of an author's with comments of a commenter's, a window ago.
 func (p *platform) commented(t *testing.T, author, commenter string, bodies ...string) posts.Post {
 	t.Helper()
 	post, err := p.posts.Create(t.Context(), author, "", posts.Draft{Title: "A confidential wall", Body: "<p>Stones.</p>"})
@@ -133,7 +156,14 @@ func (p *platform) commented(t *testing.T, author, commenter string, bodies ...s
 			t.Fatal(err)
 		}
 	}
+	p.age(t, author, window)
 	return post
+}
+
+// age has all notices of a recipient be made so much earlier.
+func (p *platform) age(t *testing.T, recipient string, by time.Duration) {
+	t.Helper()
+	p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?", int(by.Seconds()), recipient)
 }
 
 func tell(recipient string) string { return `{"recipient":"` + recipient + `"}` }
@@ -286,6 +316,19 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
+	t.Run("a message of a comment that is told already brings no mail about one that is new", func(t *testing.T) {
+		ada := p.signUp(t, "Ada", "")
+		p.commented(t, ada, eve, "x")
+		p.age(t, ada, -10*time.Second)
+		p.done(t, tell(ada))
+		if mails := p.mails(t); len(mails) > 0 || p.left(t, ada) != 1 {
+			t.Errorf("%d mails, %d notices; want none yet", len(mails), p.left(t, ada))
+		}
+		p.age(t, ada, 10*time.Second)
+		p.done(t, tell(ada))
+		p.mail(t)
+	})
+
 	t.Run("of a burst, by one mail, in Korean", func(t *testing.T) {
 		ada := p.signUp(t, "에이다", "ko-KR")
 		var bodies []string
@@ -333,8 +376,8 @@ func TestBootstrap(t *testing.T) {
 		if mails := p.mails(t); len(mails) > 0 {
 			t.Errorf("%d mails, want none yet", len(mails))
 		}
-		p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL 601 SECOND WHERE recipient = ?", forgotten)
-		p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL 500 SECOND WHERE recipient = ?", new)
+		p.age(t, forgotten, window+time.Second)
+		p.age(t, new, window-100*time.Second)
 		p.done(t, `{"sweep":true}`, `{"sweep":true}`)
 		if mail := p.mail(t); mail.To[0] != address(forgotten) {
 			t.Errorf("the mail is to %s", mail.To)
@@ -364,6 +407,13 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("faults", func(t *testing.T) { followFaults(t, p, eve) })
 
+	p.checkLogs(t)
+	awstest.CheckActions(t, "calls.txt", slices.Concat(p.secrets.Calls(), p.cognito.Calls(), p.dynamodb.Calls(), p.ses.Calls()))
+}
+
+// checkLogs wants one process to have answered all, and its log to be JSON that names nobody.
+func (p *platform) checkLogs(t *testing.T) {
+	t.Helper()
 	if processes := p.fn.Processes(); processes != 1 {
 		t.Errorf("%d processes, want 1\n%s", processes, p.fn.Logs())
 	}
@@ -383,7 +433,6 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("the log has %q:\n%s", secret, logs)
 		}
 	}
-	awstest.CheckActions(t, "calls.txt", slices.Concat(p.secrets.Calls(), p.cognito.Calls(), p.dynamodb.Calls(), p.ses.Calls()))
 }
 
 func followUnwilling(t *testing.T, p *platform, eve string) {
@@ -435,6 +484,14 @@ func followUnwilling(t *testing.T, p *platform, eve string) {
 }
 
 func followFaults(t *testing.T, p *platform, eve string) {
+	// Most of these wait for who does not answer, and all packages with a database wait for this one.
+	var waiting sync.WaitGroup
+	atOnce := func(name string, test func(*testing.T)) {
+		waiting.Go(func() { t.Run(name, test) })
+		if p.server.Embedded() {
+			waiting.Wait() // it has no locks
+		}
+	}
 	// What SES says that lasts: the notices stay, and a later message brings the mail, at once.
 	for name, fault := range map[string]awstest.Fault{
 		"the day's quota is used up":  {Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."},
@@ -448,7 +505,8 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		"SES does not answer":         {Silent: true},
 		"the configuration set is no": {Status: 404, Code: "NotFoundException"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		atOnce(name, func(t *testing.T) {
+			p := p.apart(t)
 			ada := p.signUp(t, "Ada", "")
 			p.commented(t, ada, eve, "x")
 			p.ses.SetFault(fault)
@@ -525,8 +583,10 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		"denies":    {Status: 400, Code: "AccessDeniedException"},
 		"is silent": {Silent: true},
 	} {
-		for service, set := range map[string]func(awstest.Fault){"Cognito": p.cognito.SetFault, "DynamoDB": p.dynamodb.SetFault} {
-			t.Run(service+" "+name, func(t *testing.T) {
+		for _, service := range []string{"Cognito", "DynamoDB"} {
+			atOnce(service+" "+name, func(t *testing.T) {
+				p := p.apart(t)
+				set := map[string]func(awstest.Fault){"Cognito": p.cognito.SetFault, "DynamoDB": p.dynamodb.SetFault}[service]
 				ada := p.signUp(t, "Ada", "")
 				p.commented(t, ada, eve, "x")
 				set(fault)
@@ -541,13 +601,14 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			})
 		}
 	}
+	waiting.Wait()
 
 	t.Run("a sweep goes on after one who cannot be told, and ends when mails are held", func(t *testing.T) {
 		var overdue []string
 		for range 3 {
 			ada := p.signUp(t, "Ada", "")
 			p.commented(t, ada, eve, "x")
-			p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL 1 HOUR WHERE recipient = ?", ada)
+			p.age(t, ada, time.Hour)
 			overdue = append(overdue, ada)
 		}
 		p.ses.SetFault(awstest.Fault{Status: 400, Code: "SendingPausedException"})

@@ -69,7 +69,7 @@ func main() {
 			Website:      settings.Website,
 			Logger:       logger,
 			Lease:        settings.Lease,
-			Overdue:      2 * settings.Window,
+			Window:       settings.Window,
 		},
 		logger: logger,
 	}

@@ -9,7 +9,6 @@ CREATE TABLE IF NOT EXISTS comment_notices (
 	comment_id BINARY(16) NOT NULL,
 	created_at DATETIME(6) NOT NULL,
 	PRIMARY KEY (recipient, version),
-	KEY comment_notices_by_age (created_at, recipient),
 	KEY comment_notices_by_comment (post_id, comment_id),
 	FOREIGN KEY (post_id, comment_id) REFERENCES comments (post_id, id) ON DELETE CASCADE
 ) DEFAULT CHARACTER SET utf8mb4;

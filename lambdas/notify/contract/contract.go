@@ -21,7 +21,7 @@ type Settings struct {
 	ConfigurationSet string        `env:"MAIL_CONFIGURATION_SET"`
 	Endpoint         string        `env:"API_ENDPOINT"` // where links to end these mails point: the API's, with a slash at the end
 	Website          string        `env:"WEBSITE_URL"`  // where links to posts point; without a slash at the end
-	Window           time.Duration `env:"WINDOW"`       // the queue's delay: what is older than two of them has been forgotten by whoever should have told it
-	Lease            time.Duration `env:"LEASE"`        // how long one run has for one mail; others wait for it
+	Window           time.Duration `env:"WINDOW"`       // how long the oldest comment of a mail waits: the queue's delay; after two, its message was lost
+	Lease            time.Duration `env:"LEASE"`        // how long one run has for one mail; others come again after it
 	Database         mysqlconn.Settings
 }
