@@ -2,19 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/deadline"
+	"github.com/ashlar-cdk/ashlar/internal/sqsbatch"
 )
-
-var errNoID = errors.New("a message that has to come again has no id")
 
 // A handler takes SES's events from a queue.
 type handler struct {
@@ -31,31 +26,11 @@ type handler struct {
 
 // Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	ctx, cancel := deadline.WithMargin(ctx)
-	defer cancel()
-	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	for _, message := range event.Records {
-		err := h.take(ctx, message)
-		if err == nil {
-			continue
-		}
-		h.logger.ErrorContext(ctx, "has to come again", "messageId", message.MessageId, "error", err.Error())
-		if message.MessageId == "" {
-			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
-		}
-		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
-	}
-	return response, nil
+	return sqsbatch.Each(ctx, h.logger, event, h.take)
 }
 
 // take does what a message asks for. It may come twice, and late.
-func (h *handler) take(ctx context.Context, message events.SQSMessage) (err error) {
-	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
+func (h *handler) take(ctx context.Context, message events.SQSMessage) error {
 	read, err := readFeedback(message.Body)
 	if err != nil {
 		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "mail", read.messageID, "reason", err.Error())

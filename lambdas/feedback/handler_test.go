@@ -142,14 +142,6 @@ func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
 	}
 }
 
-func TestAMessageWithoutAnIDFailsTheBatchAloud(t *testing.T) {
-	f := newFake()
-	_, err := f.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{Body: from(t, "suppress-fails")}}})
-	if !errors.Is(err, errNoID) {
-		t.Errorf("got %v, want errNoID", err)
-	}
-}
-
 func TestTheLogHasNoAddresses(t *testing.T) {
 	f := newFake()
 	bodies := []string{from(t, "a"), from(t, "suppress-fails"), event(t, "several.json")}

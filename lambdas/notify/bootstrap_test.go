@@ -613,12 +613,12 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		}
 		p.ses.SetFault(awstest.Fault{Status: 400, Code: "SendingPausedException"})
 		sent := len(p.ses.Calls())
-		p.again(t, `{"sweep":true}`)
+		p.done(t, `{"sweep":true}`)
 		if tried := len(p.ses.Calls()) - sent; tried != 1 {
 			t.Errorf("SES was asked %d times while it is paused", tried)
 		}
 		p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
-		p.again(t, `{"sweep":true}`)
+		p.done(t, `{"sweep":true}`)
 		if mails := p.mails(t); len(mails) != 3 {
 			t.Errorf("%d mails", len(mails))
 		}
@@ -654,7 +654,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			p.commented(t, ada, eve, "x")
 			p.server.Down()
 			p.again(t, tell(ada))
-			p.again(t, `{"sweep":true}`)
+			p.done(t, `{"sweep":true}`)
 			p.server.Up(t)
 			p.done(t, tell(ada))
 			p.mail(t)

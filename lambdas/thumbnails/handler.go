@@ -4,23 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/sqsbatch"
 	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
 )
 
-var (
-	errNoID   = errors.New("a message that has to come again has no id")
-	errNoTime = errors.New("no time is left for it")
-)
+var errNoTime = errors.New("no time is left for it")
 
 // A handler takes S3's event notifications from a queue. It takes one after another: a picture in memory is enough.
 type handler struct {
@@ -36,36 +31,20 @@ type handler struct {
 
 // Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	ctx, cancel := deadline.WithMargin(ctx)
-	defer cancel()
-	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	for i, message := range event.Records {
-		err := errNoTime
-		if i == 0 || thumbnails.EnoughTime(ctx) {
-			err = h.take(ctx, message)
-			runtime.GC() // the next picture is not to come on top of this one
+	first := true
+	return sqsbatch.Each(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
+		if !first && !thumbnails.EnoughTime(ctx) {
+			return errNoTime
 		}
-		if err == nil {
-			continue
-		}
-		h.logger.ErrorContext(ctx, "has to come again", "messageId", message.MessageId, "error", err.Error())
-		if message.MessageId == "" {
-			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
-		}
-		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
-	}
-	return response, nil
+		first = false
+		defer runtime.GC() // the next picture is not to come on top of this one
+		return h.take(ctx, message)
+	})
 }
 
 // take follows all that a message tells of. What is refused is given up only when nothing has to come again: the message
 // would bring it a second time.
-func (h *handler) take(ctx context.Context, message events.SQSMessage) (err error) {
-	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
+func (h *handler) take(ctx context.Context, message events.SQSMessage) error {
 	letters, err := h.follow(ctx, message)
 	if err != nil {
 		return err

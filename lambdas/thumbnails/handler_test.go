@@ -203,15 +203,3 @@ func TestAPanicIsLoggedWithItsPlace(t *testing.T) {
 		}
 	}
 }
-
-func TestAMessageWithoutAnIDFailsAloud(t *testing.T) {
-	f := newFake()
-	event := events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", Body: body("a")}, {Body: body("fails")}}}
-	if _, err := f.Handle(t.Context(), event); !errors.Is(err, errNoID) {
-		t.Errorf("error %v, want errNoID", err)
-	}
-	event.Records[1].Body = body("b")
-	if response, err := f.Handle(t.Context(), event); err != nil || len(response.BatchItemFailures) > 0 {
-		t.Errorf("response %+v, %v; want nothing to come again", response, err)
-	}
-}
