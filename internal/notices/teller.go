@@ -89,8 +89,8 @@ type Teller struct {
 	Window time.Duration
 }
 
-// EnoughTime tells whether another recipient may be told before ctx ends.
-func EnoughTime(ctx context.Context) bool {
+// enoughTime tells whether another recipient may be told before ctx ends.
+func enoughTime(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return !ok || time.Until(end) >= sendTime+settleTime
 }
@@ -107,7 +107,7 @@ func EnoughTime(ctx context.Context) bool {
 // After an error the notices are there, and Tell has to be called again: in a while if it wraps [retry.ErrLater], else when
 // somebody has done something.
 func (t *Teller) Tell(ctx context.Context, recipient string) error {
-	if !EnoughTime(ctx) {
+	if !enoughTime(ctx) {
 		return fmt.Errorf("%w: no time is left to tell anybody", retry.ErrLater)
 	}
 	begun := time.Now() // the lease begins later
@@ -206,7 +206,7 @@ func (t *Teller) Sweep(ctx context.Context) error {
 			return errors.Join(failures...)
 		case err != nil:
 			return errors.Join(append(failures, err)...)
-		case !EnoughTime(ctx):
+		case !enoughTime(ctx):
 			return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrLater))...)
 		}
 		at = recipient

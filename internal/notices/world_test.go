@@ -605,8 +605,9 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 				for _, recipient := range []string{"ada", "bob", "cy"} {
 					w.write(recipient, false)
 				}
-				time.Sleep(2*window + time.Second)
-				w.write("dee", false) // who is not overdue
+				time.Sleep(window)
+				w.write("dee", false) // whose message may come yet
+				time.Sleep(window + time.Second)
 				err := w.run(notices.Message{Sweep: true}, 1)
 				left := 0
 				for _, comment := range w.comments[:3] {
