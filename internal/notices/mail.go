@@ -16,8 +16,8 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// ParseTemplates reads what mails about comments say.
-func ParseTemplates() (*email.Templates, error) {
+// Templates are the mail comments, of a [Mail].
+func Templates() (*email.Templates, error) {
 	files, err := fs.Sub(templates, "templates")
 	if err != nil {
 		return nil, fmt.Errorf("notices: %w", err)

@@ -46,7 +46,7 @@ func (r *reader) Send(_ context.Context, message email.Message) (string, error) 
 // mail is what the recipient of a digest gets.
 func mail(t testing.TB, digest notices.Digest) email.Message {
 	t.Helper()
-	messages, err := notices.ParseTemplates()
+	messages, err := notices.Templates()
 	if err != nil {
 		t.Fatal(err)
 	}

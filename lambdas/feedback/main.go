@@ -5,34 +5,26 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/ashlar-cdk/ashlar/internal/deadletter"
 	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/impatient"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/feedback/contract"
 )
-
-// answerTimeout is how long a service may take until it begins to answer. Then the SDK tries again, on another
-// connection; without it, one silent server has all the time that the function has.
-const answerTimeout = 3 * time.Second
 
 func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	client := awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
-		transport.ResponseHeaderTimeout = answerTimeout
-	})
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(impatient.Client(impatient.Patience)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

@@ -5,12 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/impatient"
 	"github.com/ashlar-cdk/ashlar/internal/links"
 	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/notices"
@@ -28,10 +27,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// answerTimeout is how long a service that is only asked may take until it begins to answer. Then the SDK asks again, on
-// another connection; without it, one silent server has all the time that there is for the mail. SES has all of that: a mail
-// whose answer nobody waited for would be sent again.
-const answerTimeout = time.Second
+// patience is with each of the services that are asked before a mail is sent. SES has all the time that there is: a mail whose
+// answer nobody waited for would be sent again.
+const patience = time.Second
 
 func main() {
 	logger := lambdacontext.NewLogger()
@@ -45,14 +43,12 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	messages, err := notices.ParseTemplates()
+	messages, err := notices.Templates()
 	if err != nil {
 		panic(err)
 	}
 	mails := sesmail.NewClient(awsConfig)
-	awsConfig.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
-		transport.ResponseHeaderTimeout = answerTimeout
-	})
+	awsConfig.HTTPClient = impatient.Client(patience)
 	secrets := secretsmanager.NewFromConfig(awsConfig)
 	databases, err := mysqlconn.Open(settings.Database, secrets)
 	if err != nil {

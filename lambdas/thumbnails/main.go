@@ -6,13 +6,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime/debug"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -20,6 +17,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/deadletter"
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/impatient"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/snstopic"
@@ -27,10 +25,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
-
-// answerTimeout is how long a service may take until it begins to answer. Then the SDK tries again, on another
-// connection; without it, one silent server has all the time that the function has.
-const answerTimeout = 3 * time.Second
 
 // usable is the part of its memory, in hundredths, that the function may fill before it collects what is not used any more.
 // Go does not know Lambda's limit: by itself, it lets the memory double first, and the largest pictures need more than half.
@@ -41,10 +35,7 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	client := awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
-		transport.ResponseHeaderTimeout = answerTimeout
-	})
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(impatient.Client(impatient.Patience)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

@@ -5,30 +5,22 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/ashlar-cdk/ashlar/internal/deadletter"
 	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/impatient"
 	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/sesmail"
 	"github.com/ashlar-cdk/ashlar/internal/welcome"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/welcome/contract"
 )
-
-// answerTimeout is how long a service may take until it begins to answer. Then the SDK tries again, on another
-// connection; without it, one silent server has all the time that the function has.
-//
-// It is not for SES: there, giving up early may send a mail twice.
-const answerTimeout = 3 * time.Second
 
 func main() {
 	logger := lambdacontext.NewLogger()
@@ -49,19 +41,17 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	impatient := awsConfig.Copy()
-	impatient.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
-		transport.ResponseHeaderTimeout = answerTimeout
-	})
+	quick := awsConfig.Copy() // not for SES: to give up on it may send a mail twice
+	quick.HTTPClient = impatient.Client(impatient.Patience)
 	sender := &mailinglist.Sender{
-		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(impatient)},
+		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(quick)},
 		Messages:      templates,
 		Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: sesmail.NewClient(awsConfig)},
 		Lease:         settings.Lease,
 	}
 	lambda.Start(&welcome.Handler{
 		Sender:      sender,
-		DeadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(impatient)},
+		DeadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(quick)},
 		Logger:      logger,
 	})
 }
