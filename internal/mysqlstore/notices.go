@@ -35,7 +35,8 @@ func addNotice(ctx context.Context, tx *sql.Tx, accounts lockedAccounts, recipie
 }
 
 // Claim returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until the
-// claim is settled or released, or the lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed] while somebody else has it.
+// claim is settled or released, or the lease has passed. It fails with [notices.ErrNothing], or with [notices.ErrClaimed]
+// while somebody else has it.
 func (s *Notices) Claim(ctx context.Context, recipient string, age, lease time.Duration) (notices.Claim, error) {
 	claim := notices.Claim{Holder: uuid.New()}
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {

@@ -98,8 +98,7 @@ func enoughTime(ctx context.Context) bool {
 // Tell sends the recipient one mail about all comments that he or she has not been told of, once the oldest has waited for
 // the window. Each comment has a message that comes then: without the wait, the messages of those which are told already
 // would bring a mail for each that is new. There may be none any more: it believes nothing but what is kept, and may be
-// called often, late, and by several at a time. Notices of whom no mail may go
-// to are taken out without one.
+// called often, late, and by several at a time. Notices of whom no mail may go to are taken out without one.
 //
 // A comment is told twice only if the first mail was accepted and nobody could note it: the answer was lost, the process
 // died, or the store was out of reach until the deadline.
