@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,9 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
+// environment is this process's own, before a test has it trust another authority: go may have to download the gateway.
+var environment = os.Environ()
+
 // startGateway returns the socket of a server that keeps its objects in folder.
 func startGateway(t testing.TB, folder string) (socket string) {
 	t.Helper()
@@ -76,7 +80,7 @@ func startGateway(t testing.TB, folder string) (socket string) {
 	socket = filepath.Join(sockets, "s")
 	command := exec.Command("go", "run", "-buildvcs=false", ".", socket, folder) // go keeps the executable in its cache
 	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "s3test", "gateway")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0",
+	command.Env = append(slices.Clone(environment), "CGO_ENABLED=0",
 		"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
 	var said strings.Builder
