@@ -25,7 +25,7 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one
+test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
