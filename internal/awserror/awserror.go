@@ -24,8 +24,8 @@ func Wrap(action string, err error) error {
 	if err == nil {
 		return nil
 	}
-	_, answered := errors.AsType[smithy.APIError](err)
-	if !answered || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() {
+	failure, answered := errors.AsType[smithy.APIError](err)
+	if !answered || failure.ErrorFault() == smithy.FaultServer || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() {
 		return fmt.Errorf("%s: %w: %w", action, later.ErrLater, err)
 	}
 	return fmt.Errorf("%s: %w", action, err)

@@ -4,16 +4,14 @@ package cognito
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/internal/email"
-	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
 
 // Settings are those of a function that looks users up, or deletes them.
@@ -48,7 +46,7 @@ func (u *Users) Delete(ctx context.Context, username string) error {
 	if _, gone := errors.AsType[*types.UserNotFoundException](err); gone || err == nil {
 		return nil
 	}
-	return failed("delete user", err)
+	return awserror.Wrap("delete user", err)
 }
 
 // Address is where mails to the user with this subject go. It fails with [email.ErrNoAddress] when there is no such user, or
@@ -64,7 +62,7 @@ func (u *Users) Address(ctx context.Context, subject string) (email.Address, err
 	for pages.HasMorePages() { // the first may be empty though there is a second
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", failed("look a user up", err)
+			return "", awserror.Wrap("look a user up", err)
 		}
 		for _, user := range page.Users {
 			attributes := map[string]string{}
@@ -77,14 +75,4 @@ func (u *Users) Address(ctx context.Context, subject string) (email.Address, err
 		}
 	}
 	return "", email.ErrNoAddress
-}
-
-// failed says in the domain's words whether to try again.
-func failed(action string, err error) error {
-	_, throttled := errors.AsType[*types.TooManyRequestsException](err)
-	_, broken := errors.AsType[*types.InternalErrorException](err)
-	if _, answered := errors.AsType[smithy.APIError](err); answered && !throttled && !broken {
-		return fmt.Errorf("%s: %w", action, err) // it will answer the same next time
-	}
-	return fmt.Errorf("%w: %s: %w", retry.ErrLater, action, err)
 }

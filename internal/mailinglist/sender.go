@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/email"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
@@ -18,9 +19,6 @@ const (
 
 	// markTime is kept for noting what has become of a mail, or for giving the claim back.
 	markTime = 5 * time.Second
-
-	// firstPause and longestPause are between attempts to note that a mail was sent.
-	firstPause, longestPause = 100 * time.Millisecond, time.Second
 )
 
 // ShortestLease is the least that [Sender.Lease] may be.
@@ -117,7 +115,7 @@ func (s *Sender) SendWaiting(ctx context.Context) error {
 // claim waits for the end of another's claim if there is time enough to send the mail after it.
 func (s *Sender) claim(ctx context.Context, key Key) (Claim, error) {
 	for {
-		if !timeFor(ctx, sendTime+markTime) {
+		if !deadline.Leaves(ctx, sendTime+markTime) {
 			return Claim{}, fmt.Errorf("%w: no time is left to send the mail", retry.ErrLater)
 		}
 		now := time.Now()
@@ -127,10 +125,10 @@ func (s *Sender) claim(ctx context.Context, key Key) (Claim, error) {
 			return claim, err
 		}
 		rest := max(time.Until(claimed.Until), 0) + time.Millisecond
-		if !timeFor(ctx, rest+sendTime+markTime) {
+		if !deadline.Leaves(ctx, rest+sendTime+markTime) {
 			return Claim{}, fmt.Errorf("%w: %w", retry.ErrLater, err)
 		}
-		if err := wait(ctx, rest); err != nil {
+		if err := retry.Wait(ctx, rest); err != nil {
 			return Claim{}, err
 		}
 	}
@@ -157,8 +155,8 @@ func (s *Sender) deliver(ctx context.Context, claim Claim) (id string, err error
 		message.Unsubscribe = claim.Link
 	}
 	end := claim.Until
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
-		end = deadline
+	if last, ok := ctx.Deadline(); ok && last.Before(end) {
+		end = last
 	}
 	ctx, cancel := context.WithDeadline(ctx, end.Add(-markTime))
 	defer cancel()
@@ -167,30 +165,15 @@ func (s *Sender) deliver(ctx context.Context, claim Claim) (id string, err error
 
 // note tries again until ctx ends: what is not noted is sent again.
 func note(ctx context.Context, mark func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	err := retry.Insist(ctx, func() error {
 		err := mark()
-		if err == nil || errors.Is(err, ErrNotFound) { // nobody is left to be told, or somebody else is at it
+		if errors.Is(err, ErrNotFound) { // nobody is left to be told, or somebody else is at it
 			return nil
 		}
-		if wait(ctx, pause) != nil {
-			return fmt.Errorf("%w: what has become of the mail is not noted: %w", retry.ErrLater, err)
-		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("what has become of the mail is not noted: %w", err)
 	}
-}
-
-// timeFor tells whether something that takes so long may be begun.
-func timeFor(ctx context.Context, duration time.Duration) bool {
-	end, ok := ctx.Deadline()
-	return !ok || time.Until(end) >= duration
-}
-
-func wait(ctx context.Context, duration time.Duration) error {
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", retry.ErrLater, ctx.Err())
-	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/email"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 )
@@ -19,9 +20,6 @@ const (
 
 	// settleTime is kept for noting what has become of a mail, or for giving the claim back.
 	settleTime = 5 * time.Second
-
-	// firstPause and longestPause are between attempts to note that a mail was sent.
-	firstPause, longestPause = 100 * time.Millisecond, time.Second
 )
 
 // early is how much a message may come before the end of its window, by the database's clock.
@@ -91,8 +89,7 @@ type Teller struct {
 
 // enoughTime tells whether another recipient may be told before ctx ends.
 func enoughTime(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return !ok || time.Until(end) >= sendTime+settleTime
+	return deadline.Leaves(ctx, sendTime+settleTime)
 }
 
 // Tell sends the recipient one mail about all comments that he or she has not been told of, once the oldest has waited for
@@ -132,8 +129,8 @@ func (t *Teller) Tell(ctx context.Context, recipient string) error {
 // lease ends, and while there is time to note it.
 func (t *Teller) send(ctx context.Context, digest Digest, leased time.Time) error {
 	end := leased
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
-		end = deadline
+	if last, ok := ctx.Deadline(); ok && last.Before(end) {
+		end = last
 	}
 	ctx, cancel := context.WithDeadline(ctx, end.Add(-settleTime))
 	defer cancel()
@@ -171,19 +168,10 @@ func (t *Teller) send(ctx context.Context, digest Digest, leased time.Time) erro
 
 // settle tries again until ctx ends: what is not settled is told again.
 func (t *Teller) settle(ctx context.Context, claim Claim) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := t.Store.Settle(ctx, claim)
-		if err == nil {
-			return nil
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w: the notices are not taken out: %w", retry.ErrLater, err)
-		}
+	if err := retry.Insist(ctx, func() error { return t.Store.Settle(ctx, claim) }); err != nil {
+		return fmt.Errorf("the notices are not taken out: %w", err)
 	}
+	return nil
 }
 
 // Sweep tells all whom nobody has told though it is long since due: their messages were lost, or given up. It stops at the

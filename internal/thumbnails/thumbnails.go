@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/deadline"
 	"github.com/ashlar-cdk/ashlar/internal/imaging"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 )
@@ -28,8 +29,7 @@ const PictureTime = 20 * time.Second
 
 // EnoughTime tells whether another picture may be begun.
 func EnoughTime(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return !ok || time.Until(end) >= PictureTime
+	return deadline.Leaves(ctx, PictureTime)
 }
 
 // longestKey is what S3 takes, in bytes: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
