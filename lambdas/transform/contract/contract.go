@@ -1,0 +1,29 @@
+// Package contract is what the transform function and the construct that declares it agree on.
+package contract
+
+import (
+	"github.com/ashlar-cdk/ashlar/internal/columns"
+	"github.com/ashlar-cdk/ashlar/internal/readings"
+)
+
+// Package is the function's import path, for gofunction.Props.
+const Package = "github.com/ashlar-cdk/ashlar/lambdas/transform"
+
+// Settings is what the transform function is told by its construct.
+type Settings struct {
+	Stream string `env:"STREAM_NAME"` // gets back what an answer had no room for
+}
+
+// Columns are those of the table readings, which the function's rows have.
+func Columns() []columns.Column { return readings.Columns() }
+
+// Types are the values of the table's partition type.
+func Types() []string {
+	var types []string
+	for _, kind := range readings.Types {
+		if !kind.Droppable {
+			types = append(types, kind.Name)
+		}
+	}
+	return types
+}
