@@ -272,7 +272,7 @@ func (c *Converter) payload(source Source) error {
 		return &Refusal{Reason: s.Err().Error()}
 	}
 	var seen [fields]bool
-	size := len(`{}`)
+	size := len(`{}`) - len(`,`) // the first has none
 	for s.Open(jsonscan.Object); s.More(); {
 		quoted := s.Name()
 		value := s.Value()
