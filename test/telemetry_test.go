@@ -196,13 +196,13 @@ func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
 		ingestion, made := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
 		workGroup, queue := extended(inAccount(stack, "athena", "workgroup/"), ref(only(t, stack, "AWS::Athena::WorkGroup", ""))), arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
 		database, table := ref(only(t, stack, "AWS::Glue::Database", "")), ref(only(t, stack, "AWS::Glue::Table", "TelemetryReadingsTable"))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/default"), glue(stack, "database/", database), glue(stack, "table/", database, "/", table)}
+		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/", table)}
 		through := " if " + text(map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}})
 		results := text(objects(made, "athena/*")) + through
 		own := text([]any{objects(made, "csv/*"), objects(made, "parquet/*")})
 		held(t, stack, "TelemetryReportFunction", map[string]any{
 			"athena:StartQueryExecution": workGroup, "athena:GetQueryExecution": workGroup, "athena:GetQueryResults": workGroup, "athena:StopQueryExecution": workGroup,
-			"glue:GetDatabase": text(tables) + through, "glue:GetTable": text(tables) + through,
+			"glue:GetDatabase": text(tables) + through + " and " + text(glue(stack, "database/default")) + through, "glue:GetTable": text(tables) + through,
 			"s3:GetBucketLocation":          text(arn(ingestion)) + through + " and " + text(arn(made)) + through,
 			"s3:ListBucket":                 text(arn(ingestion)) + through + " and " + text(arn(made)) + through + " and " + text(arn(made)),
 			"s3:ListBucketMultipartUploads": text(arn(made)) + through,
