@@ -62,7 +62,7 @@ func (e Engine) Start() (string, error) {
 		wait $server
 		kill $parent`
 	arguments := append([]string{"-c", script, "sh", java, "-XX:TieredStopAtLevel=1"}, e.Arguments(folder, address)...) // half the time to start
-	command := exec.Command("sh", arguments...) //nolint:gosec // tests' own
+	command := exec.Command("sh", arguments...)                                                                         //nolint:gosec // tests' own
 	command.Dir = os.TempDir()
 	command.Env = append(os.Environ(), e.Environment...)
 	var said strings.Builder

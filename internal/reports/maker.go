@@ -161,7 +161,9 @@ func Key(format, report, day string) string {
 // query returns a query that has succeeded, and since when what there was is in its result.
 func (m *Maker) query(ctx context.Context, report Report, window Window) (id string, asOf time.Time, err error) {
 	for try := range tries * max(window.Asked, 1) {
-		id, err = insist(ctx, func() (string, error) { return m.Queries.Start(ctx, token(report, window, try), report.SQL, window.Day) })
+		id, err = insist(ctx, func() (string, error) {
+			return m.Queries.Start(ctx, token(report, window, try), report.SQL, window.Day)
+		})
 		if err != nil {
 			return "", time.Time{}, err
 		}
