@@ -93,6 +93,7 @@ func Start(t testing.TB, objects *s3test.Server) *Server {
 			[2]string{`"hive.metastore"`, "'file'"},
 			[2]string{`"hive.metastore.catalog.dir"`, literal("s3://" + catalog + "/")},
 			[2]string{`"hive.partition-projection-enabled"`, "'true'"},
+			[2]string{`"hive.recursive-directories"`, "'true'"}, // as Athena does
 			[2]string{`"fs.hadoop.enabled"`, "'false'"},
 			[2]string{`"fs.native-s3.enabled"`, "'true'"},
 			[2]string{`"s3.endpoint"`, literal(objects.DirectURL)},
