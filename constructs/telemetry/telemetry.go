@@ -85,8 +85,8 @@ type Telemetry struct {
 	Errors    awslogs.LogGroup
 	Ingestion awss3.Bucket
 
-	// Database is the one of Tables, which have the names readings and those of the reports. They are not partitioned by a
-	// crawler: that of the readings says itself where its partitions are, and a report is small enough to have none.
+	// Database is that of Tables, by name: readings, and each of the reports. No crawler looks for partitions: the table of the
+	// readings says where they are, and a report is small enough to have none.
 	Database awsglue.CfnDatabase
 	Tables   map[string]awsglue.CfnTable
 
