@@ -24,6 +24,11 @@ var stateful = map[string]bool{
 	"AWS::DynamoDB::Table":                            true,
 	"AWS::EC2::Subnet":                                true,
 	"AWS::EC2::VPC":                                   true,
+	"AWS::IoT::Policy":                                true, // devices' certificates have it
+	"AWS::IoT::ThingType":                             true, // devices have it
+	"AWS::KMS::Key":                                   true, // what it has encrypted, no other can read
+	"AWS::Kinesis::Stream":                            true,
+	"AWS::KinesisFirehose::DeliveryStream":            true, // a new one reads what comes after it
 	"AWS::RDS::DBInstance":                            true,
 	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
 	"AWS::RDS::DBSubnetGroup":                         true,
@@ -71,7 +76,7 @@ func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 }
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
-	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::DynamoDB::Table": "Retain", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate", "AWS::S3::Bucket": "RetainExceptOnCreate", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
+	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::DynamoDB::Table": "Retain", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::Kinesis::Stream": "RetainExceptOnCreate", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate", "AWS::S3::Bucket": "RetainExceptOnCreate", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]
