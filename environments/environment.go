@@ -72,6 +72,14 @@ type Environment struct {
 	// has to confirm it by a link in a mail.
 	DisableSubscriptionConfirmation bool
 
+	// Warehouse is a data warehouse, Redshift Serverless, over the telemetry's reports. It is billed by the second while it
+	// answers, and wants three Zones.
+	Warehouse bool
+	// DashboardsOwner is the ARN of the user or the group of Amazon QuickSight (Amazon Quick Suite since) to whom dashboards of the
+	// reports belong: arn:aws:quicksight:eu-central-1:222222222222:group/default/analysts. The account has to have subscribed to
+	// QuickSight before. Empty is without.
+	DashboardsOwner string
+
 	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet
 
 	// Disposable environments are deleted with all their data by cdk destroy, without a snapshot.
@@ -93,6 +101,20 @@ func (e Environment) NATGateways() int {
 // All lists the environments, in the order in which a change travels through them.
 func All() []Environment {
 	return []Environment{dev, staging, prod}
+}
+
+// Complete is an environment that has what All leave off. It is synthesised and checked with them, by a program of its own
+// ([github.com/ashlar-cdk/ashlar/test/complete]), so that nobody deploys it; switching something on is then no adventure.
+func Complete() Environment {
+	complete := prod
+	complete.Name = "Complete"
+	complete.Account = "333333333333"
+	complete.WebsiteCertificateARN = "arn:aws:acm:us-east-1:333333333333:certificate/00000000-0000-4000-8000-000000000003"
+	complete.SignInDomain = "ashlar-complete"
+	complete.MailIdentity, complete.MailFrom = "complete.example.com", "Ashlar <hello@complete.example.com>"
+	complete.Warehouse = true
+	complete.DashboardsOwner = "arn:aws:quicksight:eu-central-1:333333333333:group/default/analysts"
+	return complete
 }
 
 const day = 24 * time.Hour
