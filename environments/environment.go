@@ -72,6 +72,9 @@ type Environment struct {
 	// has to confirm it by a link in a mail.
 	DisableSubscriptionConfirmation bool
 
+	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0 leaves it to
+	// Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
+	TelemetryShards int
 	// Warehouse is a data warehouse, Redshift Serverless, over the telemetry's reports. It is billed by the second while it
 	// answers, and wants three Zones.
 	Warehouse bool
@@ -139,6 +142,8 @@ var dev = Environment{
 	MailSandbox:             true,
 
 	DisableSubscriptionConfirmation: true,
+
+	TelemetryShards: 1,
 
 	AlarmAddress: "dev-alarms@example.com",
 	Disposable:   true,

@@ -126,6 +126,7 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: MailFrom: "hello@example.org", want an address of example.com`:                                                  func(e *environments.Environment) { e.MailFrom = "hello@example.org" },
 		`Prod: MailFrom: "hello@badexample.com", want an address of example.com`:                                               func(e *environments.Environment) { e.MailFrom = "hello@badexample.com" },
 		`Prod: MailFrom: "Ashlar <hello@example.com>", want an address of other@example.com`:                                   func(e *environments.Environment) { e.MailIdentity = "other@example.com" },
+		`Prod: TelemetryShards: -1, want 0 for as many as it takes, or more`:                                                   func(e *environments.Environment) { e.TelemetryShards = -1 },
 		`Prod: Warehouse: true, want false with 2 Zones: Redshift Serverless takes three`: func(e *environments.Environment) {
 			e.Warehouse, e.Zones = true, e.Zones[:2]
 		},
@@ -141,7 +142,7 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:222222222222:group/default/*", want the ARN`: func(e *environments.Environment) {
 			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:group/default/*"
 		},
-		`Prod: AlarmAddress: "", want an e-mail address`:                                                                       func(e *environments.Environment) { e.AlarmAddress = "" },
+		`Prod: AlarmAddress: "", want an e-mail address`: func(e *environments.Environment) { e.AlarmAddress = "" },
 	} {
 		prod := named(t, "Prod")
 		spoil(&prod)
