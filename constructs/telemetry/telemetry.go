@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsathena"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglue"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiot"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
@@ -18,6 +20,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
@@ -41,6 +44,10 @@ type Props struct {
 	BufferingInterval time.Duration // default: 15 min, the most; at least 1 min; whole seconds
 
 	RawRetention time.Duration // how long readings can be replayed, and errors looked at; whole days; default: 365 days
+
+	// BytesScannedCutoffPerQuery is what a query in the work group may read before Athena gives it up; Athena is paid for by what
+	// is read. Default: 10 GiB; at least 10 MB.
+	BytesScannedCutoffPerQuery int64
 
 	LogRetention time.Duration // of access logs too; default: 30 days
 	Disposable   bool          // delete the readings and the reports with the stack
@@ -80,10 +87,17 @@ type Telemetry struct {
 	Database awsglue.CfnDatabase
 	Tables   map[string]awsglue.CfnTable
 
-	// Reports has the reports below parquet/ and csv/.
-	Reports awss3.Bucket
+	// WorkGroup is that of all queries: it says where the results go, by which key, and how much a query may read.
+	WorkGroup awsathena.CfnWorkGroup
+	// Reports has the reports below parquet/ and csv/, made by Reporter's function when there are new readings, each day's as
+	// often as there are, and every six hours.
+	Reports  awss3.Bucket
+	Reporter *consumer.Consumer
 	// AccessLogs holds the access logs of both buckets.
 	AccessLogs awss3.Bucket
+
+	// Alarms say each what it means, and what to look at first. They have no actions.
+	Alarms []awscloudwatch.Alarm
 }
 
 // New declares the way of the readings under scope.
@@ -97,6 +111,9 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	t.declareTables(this)
 	t.deliver(this, props)
 	t.connectDevices(this)
+	t.declareQueries(this, props)
+	t.makeReports(this, props)
+	t.watch(this, props)
 	return t
 }
 
@@ -212,12 +229,16 @@ func (p Props) withDefaults() Props {
 	if p.RawRetention == 0 {
 		p.RawRetention = 365 * bucket.Day
 	}
+	if p.BytesScannedCutoffPerQuery == 0 {
+		p.BytesScannedCutoffPerQuery = 10 << 30
+	}
 	return p
 }
 
 // The bounds are the services': CreateStream and IncreaseStreamRetentionPeriod in the Amazon Kinesis Data Streams API
 // Reference, and "Configure buffering hints" and "Buffering and dynamic partitioning" in the Amazon Data Firehose Developer
-// Guide. IoT Core takes topics of 256 bytes, of which a thing's name has 128.
+// Guide, and WorkGroupConfiguration in the Amazon Athena API Reference. IoT Core takes topics of 256 bytes, of which a thing's
+// name has 128.
 func (p Props) check(id string) {
 	check.Props("telemetry", id,
 		check.Required("Topic", p.Topic != "", "pass what the topics of devices begin with, such as ashlar/dev"),
@@ -227,5 +248,6 @@ func (p Props) check(id string) {
 		check.That("BufferingSizeMiB", p.BufferingSizeMiB, p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
 		check.That("BufferingInterval", p.BufferingInterval, p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute && p.BufferingInterval%time.Second == 0, "whole seconds, 1m0s to 15m0s"),
 		check.That("RawRetention", p.RawRetention, p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery, p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
 	)
 }
