@@ -148,16 +148,6 @@ func (d *Dashboards) newDataSet(scope constructs.Construct, props Props, report 
 				InputColumns:  columns,
 			},
 		}},
-		// The day is a text in the table, and a date where people choose from when to when.
-		LogicalTableMap: map[string]any{id: &awsquicksight.CfnDataSet_LogicalTableProperty{
-			Alias:  jsii.String(report),
-			Source: &awsquicksight.CfnDataSet_LogicalTableSourceProperty{PhysicalTableId: jsii.String(id)},
-			DataTransforms: []any{&awsquicksight.CfnDataSet_TransformOperationProperty{
-				CastColumnTypeOperation: &awsquicksight.CfnDataSet_CastColumnTypeOperationProperty{
-					ColumnName: jsii.String("day"), NewColumnType: jsii.String("DATETIME"), Format: jsii.String("yyyy-MM-dd"),
-				},
-			}},
-		}},
 		Permissions: []any{&awsquicksight.CfnDataSet_ResourcePermissionProperty{
 			Principal: jsii.String(props.Owner), Actions: jsii.Strings(ownsDataSet...),
 		}},

@@ -28,14 +28,15 @@ func (t *Telemetry) AllowQueryingReports(role awsiam.IRole) {
 	allow(role, []string{
 		"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
 		"athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetWorkGroup",
-	}, t.arn("athena", "workgroup", t.name("-")))
+	}, t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 	allow(role, []string{
 		"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
 	}, t.arn("athena", "datacatalog", "AwsDataCatalog"))
+	allow(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default")) // as allowQueries says
 	// Athena writes the results in the name of who asks, in parts if they are large.
 	t.allowListing(role, resultsPrefix)
 	allow(role, []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
-		*t.Reports.ArnForObjects(jsii.String(resultsPrefix+"*")))
+		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
 	t.allowObjects(role, t.Reports, "kms:GenerateDataKey")
 }
 

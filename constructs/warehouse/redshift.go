@@ -74,8 +74,9 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	}
 }
 
-// newWorkgroup declares the work group and its ways out of the isolated subnets, all of whose traffic takes them: to the
-// catalog by an endpoint of its own, to buckets by the VPC's gateway.
+// newWorkgroup declares the work group and its ways out of the isolated subnets, which all its traffic takes: to the catalog by an
+// endpoint of its own, to buckets by the VPC's gateway. Queries of a catalog's tables need both: "Amazon Redshift Spectrum
+// limitations" in the Amazon Redshift Database Developer Guide.
 func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	isolated := &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
 	w.SecurityGroup = awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
@@ -87,7 +88,7 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	w.SecurityGroup.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("AWS services over TLS"), nil)
 	group := awsec2.NewSecurityGroup(scope, jsii.String("CatalogSecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("Who may reach Glue by the warehouse's endpoint"),
+		Description:      jsii.String("Who may reach Glue by the endpoint of the warehouse"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)), jsii.String("The warehouse"), nil)
@@ -98,6 +99,7 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},
 		Open:           jsii.Bool(false),
 	})
+	w.catalog.Node().AddDependency(group) // and so what waits for the endpoint has the rule too
 	var subnets []any
 	for _, subnet := range *props.VPC.SelectSubnets(isolated).SubnetIds {
 		subnets = append(subnets, subnet)
