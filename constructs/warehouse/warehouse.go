@@ -21,14 +21,14 @@ import (
 	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/externalschema/contract"
 )
 
-const (
-	// Database is the one database of the warehouse, and Port where it listens.
-	Database = "warehouse"
-	Port     = 5439
+// Database is the one database of the warehouse.
+const Database = "warehouse"
 
-	// administrator is the user who owns what CloudFormation makes.
-	administrator = "admin"
-)
+// Port is where the warehouse listens: Redshift's own.
+const Port = 5439
+
+// administrator is the user who owns what CloudFormation makes.
+const administrator = "admin"
 
 // Props describes the warehouse. Zero values take the stated default.
 type Props struct {
