@@ -60,7 +60,7 @@ func TestRedshiftData(t *testing.T) {
 
 	warehouse.SetPatience(0)
 	for sql, reason := range map[string]string{
-		"DROP DATABASE warehouse": "ERROR: syntax error at or near DROP DATABASE warehouse",
+		"DROP DATABASE warehouse":                       "ERROR: syntax error at or near DROP DATABASE warehouse",
 		`ALTER EXTERNAL SCHEMA "other" IAM_ROLE 'role'`: `ERROR: schema "other" does not exist`,
 	} {
 		id, err := execute("reports", "redshift!reports-admin", sql, sql[:10])
