@@ -50,7 +50,7 @@ func (t *Telemetry) watch(scope constructs.Construct, props Props) {
 			"Look first whether a shard more is due, or whether somebody floods it.")
 
 	raise("TransformFails", t.Transform.Function.MetricErrors(over("Sum")), 0, 1,
-		"The transform fails as a whole; after three attempts its batches are below errors/processing-failed/. "+
+		"The transform fails as a whole; a batch that it fails at four times is below errors/processing-failed/. "+
 			"Look first at its log. Mend it, then replay the day.")
 	raise("ReadingsAreRefused", t.refusedShare(), 5, 3,
 		"More than 5 % of the records are no readings as they are declared; they are below errors/processing-failed/. "+
@@ -90,7 +90,7 @@ func (t *Telemetry) ruleMetric(name string) awscloudwatch.IMetric {
 func (t *Telemetry) refusedShare() awscloudwatch.IMetric {
 	count := func(name, field string) awscloudwatch.IMetric {
 		filter := t.Transform.LogGroup.AddMetricFilter(jsii.String(name), &awslogs.MetricFilterOptions{
-			FilterPattern:   awslogs.FilterPattern_Literal(jsii.String(`{ $.msg = "transformed" }`)),
+			FilterPattern:   awslogs.FilterPattern_Literal(jsii.String(`{ $.message = "transformed" }`)),
 			MetricNamespace: jsii.String(t.Topic),
 			MetricName:      jsii.String(name),
 			MetricValue:     jsii.String("$." + field),

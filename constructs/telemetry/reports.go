@@ -119,9 +119,9 @@ func (t *Telemetry) allowQueries(role awsiam.IRole) {
 	allow(role, []string{"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"},
 		t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 
-	// Athena asks for the database called default as well: "Configure access to databases and tables in the AWS Glue Data
-	// Catalog".
-	allowAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, append(t.tableARNs(readingsTable), t.arn("glue", "database", "default"))...)
+	allowAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, t.tableARNs(readingsTable)...)
+	// Athena asks for this one whatever the query is: "Configure access to databases and tables in the AWS Glue Data Catalog".
+	allowAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
 	allowAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"}, *t.Ingestion.BucketArn())
 	allowAthena(role, []string{"s3:GetObject"}, *t.Ingestion.ArnForObjects(jsii.String(readingsPrefix + "*")))
 	allowAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
