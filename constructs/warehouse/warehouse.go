@@ -27,8 +27,9 @@ const Database = "warehouse"
 // Port is where the warehouse listens: Redshift's own.
 const Port = 5439
 
-// administrator is the user who owns what CloudFormation makes.
-const administrator = "admin"
+// administrator is the user who owns what CloudFormation makes. Not admin, the default: [RedshiftServerless.5] in the AWS Security
+// Hub User Guide.
+const administrator = "administrator"
 
 // Props describes the warehouse. Zero values take the stated default.
 type Props struct {
@@ -42,7 +43,7 @@ type Props struct {
 	// minute at least. Default: 8, the least that every region has; some have 4. Multiples of 8 are possible up to 512.
 	BaseCapacity int
 	// MaxCapacity is up to where the warehouse grows when queries wait or are large. Default: BaseCapacity; so, whatever is
-	// asked of it, an hour costs no more than its price.
+	// asked of it, an hour has one price. CloudFormation knows no usage limits, by which Redshift stops for the rest of a day.
 	MaxCapacity int
 	// QueryTimeout is after how long a query is stopped. Default: 10 min; at most 24 h less a second, whole seconds.
 	QueryTimeout time.Duration
