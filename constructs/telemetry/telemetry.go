@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -166,34 +167,17 @@ const (
 )
 
 // keepReadings declares the buckets.
-//
-// What is looked at no more goes to cheaper classes: after 30 days, the least that S3 asks for, to one that is paid for by
-// the gigabyte that is read, and after 90 to one that is read at once as well, for more. S3 leaves objects below 128 KiB where
-// they are, since a larger size would be billed: "Constraints and considerations for transitions" in the Amazon S3 User Guide.
 func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})
-	cheaper := []*awss3.Transition{
-		{StorageClass: awss3.StorageClass_INFREQUENT_ACCESS(), TransitionAfter: convert.Duration(30 * bucket.Day)},
-		{StorageClass: awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), TransitionAfter: convert.Duration(90 * bucket.Day)},
-	}
 	forgotten := func(id, prefix string) *awss3.LifecycleRule {
-		rule := &awss3.LifecycleRule{Id: jsii.String(id), Prefix: jsii.String(prefix), Expiration: convert.Duration(props.RawRetention)}
-		transitions := []*awss3.Transition{}
-		for _, transition := range cheaper {
-			// Each class bills as many days at least as its objects waited for it.
-			if 2*(*transition.TransitionAfter.ToDays(nil)) <= props.RawRetention.Hours()/24 {
-				transitions = append(transitions, transition)
-			}
+		return &awss3.LifecycleRule{
+			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
 		}
-		if len(transitions) > 0 {
-			rule.Transitions = &transitions
-		}
-		return rule
 	}
 	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: &cheaper},
+			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: transitions(forEver)},
 			forgotten("ForgetRawReadings", rawPrefix),
 			forgotten("ForgetErrors", errorsPrefix),
 		},
@@ -212,6 +196,27 @@ func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 		LogRetention: props.LogRetention,
 		Disposable:   props.Disposable,
 	})
+}
+
+const forEver = time.Duration(math.MaxInt64)
+
+// transitions are those to cheaper classes that are worth it for what is kept for so long: what is looked at seldom, and then at
+// once. S3 leaves objects below 128 KiB where they are, since there they would be billed as if they had so much: "Constraints
+// and considerations for transitions" in the Amazon S3 User Guide.
+func transitions(kept time.Duration) *[]*awss3.Transition {
+	var worth []*awss3.Transition
+	for _, to := range []struct {
+		class awss3.StorageClass
+		after time.Duration // and so long is an object billed at least, once it is there
+	}{
+		{awss3.StorageClass_INFREQUENT_ACCESS(), 30 * bucket.Day},
+		{awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), 90 * bucket.Day},
+	} {
+		if 2*to.after <= kept {
+			worth = append(worth, &awss3.Transition{StorageClass: to.class, TransitionAfter: convert.Duration(to.after)})
+		}
+	}
+	return convert.List(worth)
 }
 
 var topicPattern = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+)*$`)
