@@ -340,3 +340,14 @@ func TestAWarehouseIsRefusedWithAllThatIsWrong(t *testing.T) {
 		t.Errorf("refused with\n%s\nwant\n%s", got, wanted)
 	}
 }
+
+func TestASchemaIsRefusedWithAllThatIsWrong(t *testing.T) {
+	app := newApp()
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	w := warehouse.New(stack, "W", warehouseProps(stack))
+	got := panicMessage(func() { w.Show("Reports", "") })
+	_, problems, _ := strings.Cut(got, `schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
+	if !strings.Contains(problems, "catalog is required; pass the name of a database of the Glue Data Catalog") {
+		t.Errorf("refused with %q, want both problems", got)
+	}
+}

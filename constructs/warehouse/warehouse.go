@@ -4,6 +4,7 @@ package warehouse
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -92,9 +93,16 @@ func (w *Warehouse) ConnectFrom(peer awsec2.IConnectable) {
 	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
 }
 
+// schemaPattern is of names that nobody has to quote: "Names and identifiers" in the Amazon Redshift Database Developer Guide.
+var schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,126}$`)
+
 // Show makes a schema in the warehouse that has the tables of a database of the Glue Data Catalog, after Role has been given its
 // rights. Users see it when they are granted its usage in SQL: GRANT USAGE ON SCHEMA. It stays when the resource is deleted.
 func (w *Warehouse) Show(schema, catalog string) awscdk.CustomResource {
+	check.Props("warehouse", w.name,
+		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema), "a lower-case letter, and up to 126 letters, digits and underscores"),
+		check.Required("catalog", catalog != "", "pass the name of a database of the Glue Data Catalog"),
+	)
 	resource := awscdk.NewCustomResource(w.scope, jsii.String(strings.ToUpper(schema[:1])+schema[1:]), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::ExternalSchema"),
 		ServiceToken:   w.makeSchema.Function.FunctionArn(),
