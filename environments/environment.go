@@ -45,8 +45,8 @@ type Environment struct {
 	TransferAcceleration bool
 
 	WebOrigins []string // where the web client is served from: https://app.example.com
-	// WebsiteCertificateARN names a certificate of ACM for the hosts of WebOrigins, in us-east-1, where CloudFront looks for it.
-	// Empty means that the website has CloudFront's name only, and WebOrigins are others' that may call the API.
+	// WebsiteCertificateARN names a certificate of ACM for the hosts of WebOrigins, in us-east-1, where CloudFront looks
+	// for it. Empty means that the website has CloudFront's name only, and WebOrigins are others' that may call the API.
 	WebsiteCertificateARN string
 	// Where sign-in may send the user back to, and sign-out: addresses of the web client, and of the mobile app.
 	WebCallbackURLs, WebLogoutURLs       []string
@@ -72,15 +72,15 @@ type Environment struct {
 	// has to confirm it by a link in a mail.
 	DisableSubscriptionConfirmation bool
 
-	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0 leaves it to
-	// Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
+	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0
+	// leaves it to Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
 	TelemetryShards int
 	// Warehouse is a data warehouse, Redshift Serverless, over the telemetry's reports. It is billed by the second while it
 	// answers, and wants three Zones.
 	Warehouse bool
-	// DashboardsOwner is the ARN of the user or the group of Amazon QuickSight (Amazon Quick Suite since) to whom dashboards of the
-	// reports belong: arn:aws:quicksight:eu-central-1:222222222222:group/default/analysts. The account has to have subscribed to
-	// QuickSight before. Empty is without.
+	// DashboardsOwner is the ARN of the user or the group of Amazon QuickSight (Amazon Quick Suite since) to whom
+	// dashboards of the reports belong: arn:aws:quicksight:eu-central-1:222222222222:group/default/analysts. The account
+	// has to have subscribed to QuickSight before. Empty is without.
 	DashboardsOwner string
 
 	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet

@@ -8,8 +8,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewDashboards declares the dashboard of the reports, which an environment has when it names an owner. Nothing else uses it:
-// before an environment gives it up, its stack is deleted.
+// NewDashboards declares the dashboard of the reports, which an environment has when it names an owner. Nothing else
+// uses it: before an environment gives it up, its stack is deleted.
 func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *Telemetry) {
 	stack := newStack(stage, "Dashboards", "Dashboard of the reports", env)
 	d := dashboards.New(stack, "Dashboards", dashboards.Props{

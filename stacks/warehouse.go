@@ -7,8 +7,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewWarehouse declares the data warehouse over the reports, which an environment has when it asks for one. Nothing else uses
-// it: before an environment gives it up, its stack is deleted.
+// NewWarehouse declares the data warehouse over the reports, which an environment has when it asks for one. Nothing
+// else uses it: before an environment gives it up, its stack is deleted.
 func NewWarehouse(stage awscdk.Stage, env environments.Environment, network *Network, telemetry *Telemetry) {
 	stack := newStack(stage, "Warehouse", "Data warehouse over the reports", env)
 	w := warehouse.New(stack, "Warehouse", warehouse.Props{

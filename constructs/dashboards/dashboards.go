@@ -28,8 +28,9 @@ type Props struct {
 	Database  string // of the Glue Data Catalog, with a table for each report; required
 }
 
-// Dashboards are the data source, the data sets and the dashboard. The account has to have subscribed to QuickSight, which no
-// template can do. Whatever somebody changes of them in QuickSight, the next deployment that changes it too takes back.
+// Dashboards are the data source, the data sets and the dashboard. The account has to have subscribed to QuickSight,
+// which no template can do. Whatever somebody changes of them in QuickSight, the next deployment that changes it too
+// takes back.
 type Dashboards struct {
 	// Role is whom Athena hears QuickSight's queries from, in place of QuickSight's own role, which serves the whole account.
 	// It may do nothing unless it is given the right to.
@@ -126,8 +127,8 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 	return d
 }
 
-// newDataSet declares the data set of a report, which asks Athena whenever somebody looks: the reports are small, and QuickSight
-// bills what it keeps itself.
+// newDataSet declares the data set of a report, which asks Athena whenever somebody looks: the reports are small, and
+// QuickSight bills what it keeps itself.
 func (d *Dashboards) newDataSet(scope constructs.Construct, props Props, report string, columns []any) awsquicksight.CfnDataSet {
 	constructID := "" // of daily_actives, DailyActives
 	for word := range strings.SplitSeq(report, "_") {
@@ -154,7 +155,8 @@ func (d *Dashboards) newDataSet(scope constructs.Construct, props Props, report 
 	})
 }
 
-// columnType is QuickSight's name of a type of the Glue Data Catalog: "Supported data types" in the Amazon QuickSight User Guide.
+// columnType is QuickSight's name of a type of the Glue Data Catalog: "Supported data types" in the Amazon QuickSight
+// User Guide.
 func columnType(glue string) string {
 	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
 	quickSight, ok := types[glue]

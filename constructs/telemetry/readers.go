@@ -7,8 +7,8 @@ import (
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
 
-// AllowReadingReports lets role read the reports, in the catalogue and in their bucket. The readings it does not read; which columns
-// their table has it may see, since Glue lists the tables of a database all at once.
+// AllowReadingReports lets role read the reports, in the catalogue and in their bucket. The readings it does not read;
+// which columns their table has it may see, since Glue lists the tables of a database all at once.
 func (t *Telemetry) AllowReadingReports(role awsiam.IRole) {
 	var names []string
 	for _, report := range reportfn.Reports() {
@@ -21,8 +21,8 @@ func (t *Telemetry) AllowReadingReports(role awsiam.IRole) {
 	t.allowObjects(role, t.Reports, "kms:Decrypt")
 }
 
-// AllowQueryingReports lets role ask Athena for the reports, by the work group, and read the results. What the actions are for:
-// "Access through JDBC and ODBC connections" and "Example workgroup policies" in the Amazon Athena User Guide.
+// AllowQueryingReports lets role ask Athena for the reports, by the work group, and read the results. What the actions
+// are for: "Access through JDBC and ODBC connections" and "Example workgroup policies" in the Amazon Athena User Guide.
 func (t *Telemetry) AllowQueryingReports(role awsiam.IRole) {
 	t.AllowReadingReports(role)
 	allow(role, []string{

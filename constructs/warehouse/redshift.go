@@ -19,10 +19,10 @@ import (
 // exportedLogs are all that Redshift Serverless sends to CloudWatch, by the ids of their groups.
 var exportedLogs = []struct{ id, name string }{{"Connections", "connectionlog"}, {"Activity", "useractivitylog"}, {"Users", "userlog"}}
 
-// newRole declares the role that the warehouse reads by, for users of the work group alone: Redshift says in the external id who
-// of them it is for, "Restricting access to IAM roles" in the Amazon Redshift Management Guide. The other principal, which
-// "Granting permissions to Amazon Redshift Serverless" there asks for, knows no condition; who gives a role to a namespace
-// needs iam:PassRole on it.
+// newRole declares the role that the warehouse reads by, for users of the work group alone: Redshift says in the
+// external id who of them it is for, "Restricting access to IAM roles" in the Amazon Redshift Management Guide. The
+// other principal, which "Granting permissions to Amazon Redshift Serverless" there asks for, knows no condition; who
+// gives a role to a namespace needs iam:PassRole on it.
 func (w *Warehouse) newRole(scope constructs.Construct) awsiam.Role {
 	users := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("redshift"), Resource: jsii.String("dbuser"), ResourceName: jsii.String(w.name + "/*"),
@@ -39,8 +39,8 @@ func (w *Warehouse) newRole(scope constructs.Construct) awsiam.Role {
 	})
 }
 
-// newNamespace declares the namespace, and its log groups before it can make them itself and keep them for ever. Their names are
-// fixed by "Audit logging for Amazon Redshift Serverless" in the Amazon Redshift Management Guide.
+// newNamespace declares the namespace, and its log groups before it can make them itself and keep them for ever. Their
+// names are fixed by "Audit logging for Amazon Redshift Serverless" in the Amazon Redshift Management Guide.
 func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	var exports []*string
 	for _, log := range exportedLogs {
@@ -74,9 +74,9 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	}
 }
 
-// newWorkgroup declares the work group and its ways out of the isolated subnets, which all its traffic takes: to the catalog by an
-// endpoint of its own, to buckets by the VPC's gateway. Queries of a catalog's tables need both: "Amazon Redshift Spectrum
-// limitations" in the Amazon Redshift Database Developer Guide.
+// newWorkgroup declares the work group and its ways out of the isolated subnets, which all its traffic takes: to the
+// catalog by an endpoint of its own, to buckets by the VPC's gateway. Queries of a catalog's tables need both: "Amazon
+// Redshift Spectrum limitations" in the Amazon Redshift Database Developer Guide.
 func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	isolated := &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
 	w.SecurityGroup = awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{

@@ -1,5 +1,5 @@
-// Package warehouse provisions a data warehouse: Amazon Redshift Serverless, in the VPC alone, over the tables of a Glue Data
-// Catalog.
+// Package warehouse provisions a data warehouse: Amazon Redshift Serverless, in the VPC alone, over the tables of a
+// Glue Data Catalog.
 package warehouse
 
 import (
@@ -28,8 +28,8 @@ const Database = "warehouse"
 // Port is where the warehouse listens: Redshift's own.
 const Port = 5439
 
-// administrator is the user who owns what CloudFormation makes. Not admin, the default: [RedshiftServerless.5] in the AWS Security
-// Hub User Guide.
+// administrator is the user who owns what CloudFormation makes. Not admin, the default: [RedshiftServerless.5] in the
+// AWS Security Hub User Guide.
 const administrator = "administrator"
 
 // Props describes the warehouse. Zero values take the stated default.
@@ -50,7 +50,8 @@ type Props struct {
 	QueryTimeout time.Duration
 
 	LogRetention time.Duration // of who has signed in, how users have changed and what they ask; default: 30 days
-	// Disposable deletes the warehouse with the stack, and what is in it. Without it, the namespace stays, without a work group.
+	// Disposable deletes the warehouse with the stack, and what is in it. Without it, the namespace stays, without a work
+	// group.
 	Disposable bool
 }
 
@@ -93,11 +94,13 @@ func (w *Warehouse) ConnectFrom(peer awsec2.IConnectable) {
 	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
 }
 
-// schemaPattern is of names that nobody has to quote: "Names and identifiers" in the Amazon Redshift Database Developer Guide.
+// schemaPattern is of names that nobody has to quote: "Names and identifiers" in the Amazon Redshift Database Developer
+// Guide.
 var schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,126}$`)
 
-// Show makes a schema in the warehouse that has the tables of a database of the Glue Data Catalog, after Role has been given its
-// rights. Users see it when they are granted its usage in SQL: GRANT USAGE ON SCHEMA. It stays when the resource is deleted.
+// Show makes a schema in the warehouse that has the tables of a database of the Glue Data Catalog, after Role has been
+// given its rights. Users see it when they are granted its usage in SQL: GRANT USAGE ON SCHEMA. It stays when the
+// resource is deleted.
 func (w *Warehouse) Show(schema, catalog string) awscdk.CustomResource {
 	check.Props("warehouse", w.name,
 		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema), "a lower-case letter, and up to 126 letters, digits and underscores"),
@@ -134,8 +137,8 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-// The bounds are the service's: "Compute capacity for Amazon Redshift Serverless" in the Amazon Redshift Management Guide, and
-// "Query monitoring metrics for Amazon Redshift Serverless" in the Amazon Redshift Database Developer Guide.
+// The bounds are the service's: "Compute capacity for Amazon Redshift Serverless" in the Amazon Redshift Management
+// Guide, and "Query monitoring metrics for Amazon Redshift Serverless" in the Amazon Redshift Database Developer Guide.
 func (p Props) check(id string) {
 	subnets := 0
 	if p.VPC != nil {

@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// RedshiftData stands in for the Amazon Redshift Data API, in front of one work group of Redshift Serverless with one database and
-// one user: AWS_ENDPOINT_URL_REDSHIFT_DATA. Of SQL it understands what makes, changes and drops external schemas.
+// RedshiftData stands in for the Amazon Redshift Data API, in front of one work group of Redshift Serverless with one
+// database and one user: AWS_ENDPOINT_URL_REDSHIFT_DATA. Of SQL it understands what makes, changes and drops external
+// schemas.
 type RedshiftData struct {
 	service
 	URL string
@@ -137,8 +138,8 @@ func (r *RedshiftData) execute(workgroup, database, secret, sql, token string) (
 	if workgroup != r.workgroup || database != r.database || sql == "" || len(token) > 64 {
 		return nil, fmt.Sprintf("work group %s and database %s, a statement and a token, not %q, %q, %q and %q", r.workgroup, r.database, workgroup, database, sql, token)
 	}
-	// The Data API reads the secret in its caller's name: "Configuring authorization for the Amazon Redshift Data API" in the Amazon
-	// Redshift Management Guide.
+	// The Data API reads the secret in its caller's name: "Configuring authorization for the Amazon Redshift Data API" in
+	// the Amazon Redshift Management Guide.
 	r.calls = append(r.calls, Call{Action: "secretsmanager:GetSecretValue", Resource: secret})
 	if secret != r.secret {
 		return nil, "Secrets Manager can't find the specified secret."

@@ -33,9 +33,10 @@ type handler struct {
 // pause is how long the function waits between two looks at a statement.
 const pause = time.Second
 
-// Handle makes the schema be what the properties say, whatever it was before. A deleted resource leaves its schema: it holds
-// nothing, and it would have to go before the warehouse does, which costs a minute of the warehouse at least and could keep the
-// stack from being deleted. The same schema may also have another resource by then, under a new logical id.
+// Handle makes the schema be what the properties say, whatever it was before. A deleted resource leaves its schema: it
+// holds nothing, and it would have to go before the warehouse does, which costs a minute of the warehouse at least and
+// could keep the stack from being deleted. The same schema may also have another resource by then, under a new logical
+// id.
 func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil, nil

@@ -1,5 +1,5 @@
-// Command externalschema is a CloudFormation custom resource that makes a schema in a data warehouse, through which it shows the
-// tables of a database of the Glue Data Catalog. CloudFormation has no resource for what only SQL can make.
+// Command externalschema is a CloudFormation custom resource that makes a schema in a data warehouse, through which it
+// shows the tables of a database of the Glue Data Catalog. CloudFormation has no resource for what only SQL can make.
 package main
 
 import (
@@ -18,7 +18,8 @@ import (
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
-	// A rollback takes longer than patience with the Data API. No call of it waits for the warehouse, which may have to wake up.
+	// A rollback takes longer than patience with the Data API. No call of it waits for the warehouse, which may have to
+	// wake up.
 	awsConfig, err := config.LoadDefaultConfig(context.Background(),
 		config.WithRetryMaxAttempts(6), config.WithHTTPClient(impatient.Client(impatient.Patience)))
 	if err != nil {

@@ -29,7 +29,8 @@ func identifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// literal quotes a text, whatever is in it. Redshift takes a backslash for the beginning of an escape sequence, unlike standard SQL.
+// literal quotes a text, whatever is in it. Redshift takes a backslash for the beginning of an escape sequence, unlike
+// standard SQL.
 func literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'"
 }
