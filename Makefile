@@ -19,10 +19,12 @@ help: ## List the targets
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-22s %s\n", $$1 substr(" ENV=…", 1, $$2 ~ /ENV/ ? 6 : 0), $$2}' Makefile
 
 .PHONY: synth
-synth: node_modules ## Write the cloud assembly of every environment to cdk.out, checked by AWS's validator
+synth: node_modules ## Write the cloud assembly of every environment to cdk.out, checked by AWS's validator; what all of them leave off is checked too
 	rm -rf cdk.out
 	cdk synth --quiet --strict
 	go run ./test/assembly/check cdk.out
+	cdk synth --quiet --strict --app 'go run ./test/complete' --output cdk.out/complete
+	go run ./test/assembly/check cdk.out/complete
 
 .PHONY: test
 test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/athenatest/lib internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local

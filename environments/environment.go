@@ -45,8 +45,8 @@ type Environment struct {
 	TransferAcceleration bool
 
 	WebOrigins []string // where the web client is served from: https://app.example.com
-	// WebsiteCertificateARN names a certificate of ACM for the hosts of WebOrigins, in us-east-1, where CloudFront looks for it.
-	// Empty means that the website has CloudFront's name only, and WebOrigins are others' that may call the API.
+	// WebsiteCertificateARN names a certificate of ACM for the hosts of WebOrigins, in us-east-1, where CloudFront looks
+	// for it. Empty means that the website has CloudFront's name only, and WebOrigins are others' that may call the API.
 	WebsiteCertificateARN string
 	// Where sign-in may send the user back to, and sign-out: addresses of the web client, and of the mobile app.
 	WebCallbackURLs, WebLogoutURLs       []string
@@ -72,9 +72,16 @@ type Environment struct {
 	// has to confirm it by a link in a mail.
 	DisableSubscriptionConfirmation bool
 
-	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0 leaves it to
-	// Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
+	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0
+	// leaves it to Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
 	TelemetryShards int
+	// Warehouse is a data warehouse, Redshift Serverless, over the telemetry's reports. It is billed by the second while it
+	// answers, and wants three Zones.
+	Warehouse bool
+	// DashboardsOwner is the ARN of the user or the group of Amazon QuickSight (Amazon Quick Suite since) to whom
+	// dashboards of the reports belong: arn:aws:quicksight:eu-central-1:222222222222:group/default/analysts. The account
+	// has to have subscribed to QuickSight before. Empty is without.
+	DashboardsOwner string
 
 	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet
 
@@ -97,6 +104,20 @@ func (e Environment) NATGateways() int {
 // All lists the environments, in the order in which a change travels through them.
 func All() []Environment {
 	return []Environment{dev, staging, prod}
+}
+
+// Complete is an environment that has what All leave off. It is synthesised and checked with them, by a program of its own
+// ([github.com/ashlar-cdk/ashlar/test/complete]), so that nobody deploys it; switching something on is then no adventure.
+func Complete() Environment {
+	complete := prod
+	complete.Name = "Complete"
+	complete.Account = "333333333333"
+	complete.WebsiteCertificateARN = "arn:aws:acm:us-east-1:333333333333:certificate/00000000-0000-4000-8000-000000000003"
+	complete.SignInDomain = "ashlar-complete"
+	complete.MailIdentity, complete.MailFrom = "complete.example.com", "Ashlar <hello@complete.example.com>"
+	complete.Warehouse = true
+	complete.DashboardsOwner = "arn:aws:quicksight:eu-central-1:333333333333:group/default/analysts"
+	return complete
 }
 
 const day = 24 * time.Hour

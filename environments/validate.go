@@ -40,6 +40,9 @@ var (
 	// Performance data needs memory that these classes do not have: "Performance Insights" in the Amazon RDS User
 	// Guide, table of supported instance classes for MySQL.
 	noInsightsPattern = regexp.MustCompile(`^t[34]g?\.(micro|small)$`)
+	// Users and groups: "Resource types defined by Amazon QuickSight" in the Service Authorization Reference. Their region is the one
+	// where the account's identities are, whatever the environment's.
+	quickSightPattern = regexp.MustCompile(`^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:([0-9]{12}):(user|group)/[^/*]+/[^*]+$`)
 
 	// logRetentionDays are the only values that CloudWatch Logs takes: PutRetentionPolicy in its API Reference.
 	logRetentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -102,6 +105,7 @@ func (v *validator) validate() {
 	if e.TelemetryShards < 0 {
 		v.wrong("TelemetryShards", e.TelemetryShards, "0 for as many as it takes, or more")
 	}
+	v.validateAnalytics()
 	if !isAddress(e.AlarmAddress) {
 		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
 	}
@@ -233,6 +237,22 @@ func (v *validator) validateMail() {
 	_, host, _ := strings.Cut(from.Address, "@")
 	if from.Address != e.MailIdentity && host != e.MailIdentity && !strings.HasSuffix(host, "."+e.MailIdentity) {
 		v.wrong("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address of "+e.MailIdentity)
+	}
+}
+
+// validateAnalytics says by the environment's fields what the constructs warehouse and dashboards, which others use too, say by
+// their props.
+func (v *validator) validateAnalytics() {
+	e := v.environment
+	if e.Warehouse && len(e.Zones) != 3 {
+		v.wrong("Warehouse", true, fmt.Sprintf("false with %d Zones: Redshift Serverless takes three to have all its traffic in the VPC", len(e.Zones)))
+	}
+	if e.DashboardsOwner == "" {
+		return
+	}
+	match := quickSightPattern.FindStringSubmatch(e.DashboardsOwner)
+	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
+		v.wrong("DashboardsOwner", fmt.Sprintf("%q", e.DashboardsOwner), "the ARN of a QuickSight user or group of the Account")
 	}
 }
 

@@ -29,6 +29,33 @@ func TestTheEnvironmentsAreValid(t *testing.T) {
 	}
 }
 
+func TestTheEnvironmentWithEverythingIsValidBesideTheOthers(t *testing.T) {
+	if err := environments.Validate(append(environments.All(), environments.Complete())); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheWarehouseAndDashboardsAreOff(t *testing.T) {
+	for _, environment := range environments.All() {
+		if environment.Warehouse || environment.DashboardsOwner != "" {
+			t.Errorf("%s has a warehouse (%t) or dashboards (%q), which somebody has to ask for", environment.Name, environment.Warehouse, environment.DashboardsOwner)
+		}
+	}
+}
+
+func TestDashboardsBelongToAUserOrAGroupOfTheAccount(t *testing.T) {
+	for _, owner := range []string{
+		"arn:aws:quicksight:us-east-1:222222222222:user/default/Analysts/ada@example.com",
+		"arn:aws-cn:quicksight:cn-north-1:222222222222:group/default/analysts",
+	} {
+		prod := named(t, "Prod")
+		prod.DashboardsOwner = owner
+		if err := environments.Validate([]environments.Environment{prod}); err != nil {
+			t.Errorf("%s: %v", owner, err)
+		}
+	}
+}
+
 func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 	for want, spoil := range map[string]func(*environments.Environment){
 		`Prod: Backups: 0s, want at least 24h`:                                 func(e *environments.Environment) { e.Backups = 0 },
@@ -100,7 +127,22 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: MailFrom: "hello@badexample.com", want an address of example.com`:                                               func(e *environments.Environment) { e.MailFrom = "hello@badexample.com" },
 		`Prod: MailFrom: "Ashlar <hello@example.com>", want an address of other@example.com`:                                   func(e *environments.Environment) { e.MailIdentity = "other@example.com" },
 		`Prod: TelemetryShards: -1, want 0 for as many as it takes, or more`:                                                   func(e *environments.Environment) { e.TelemetryShards = -1 },
-		`Prod: AlarmAddress: "", want an e-mail address`:                                                                       func(e *environments.Environment) { e.AlarmAddress = "" },
+		`Prod: Warehouse: true, want false with 2 Zones: Redshift Serverless takes three`: func(e *environments.Environment) {
+			e.Warehouse, e.Zones = true, e.Zones[:2]
+		},
+		`Prod: DashboardsOwner: "analysts", want the ARN of a QuickSight user or group of the Account`: func(e *environments.Environment) {
+			e.DashboardsOwner = "analysts"
+		},
+		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:111111111111:group/default/analysts", want the ARN`: func(e *environments.Environment) {
+			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:111111111111:group/default/analysts"
+		},
+		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:222222222222:namespace/default", want the ARN`: func(e *environments.Environment) {
+			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:namespace/default"
+		},
+		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:222222222222:group/default/*", want the ARN`: func(e *environments.Environment) {
+			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:group/default/*"
+		},
+		`Prod: AlarmAddress: "", want an e-mail address`: func(e *environments.Environment) { e.AlarmAddress = "" },
 	} {
 		prod := named(t, "Prod")
 		spoil(&prod)

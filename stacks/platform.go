@@ -27,7 +27,13 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	identity := NewIdentity(stage, env, network, data, schema)
 	media := NewMedia(stage, env, identity, website)
 	mail := NewMail(stage, env)
-	NewTelemetry(stage, env)
+	telemetry := NewTelemetry(stage, env)
+	if env.Warehouse {
+		NewWarehouse(stage, env, network, telemetry)
+	}
+	if env.DashboardsOwner != "" {
+		NewDashboards(stage, env, telemetry)
+	}
 	api := NewAPI(stage, env, network, data, schema, identity, media, mail, website)
 	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
 }

@@ -32,6 +32,7 @@ var stateful = map[string]bool{
 	"AWS::RDS::DBInstance":                            true,
 	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
 	"AWS::RDS::DBSubnetGroup":                         true,
+	"AWS::RedshiftServerless::Namespace":              true,
 	"AWS::S3::Bucket":                                 true,
 	"AWS::SES::EmailIdentity":                         true, // DNS records name it, and a new one sends nothing until there are others
 	"AWS::SecretsManager::Secret":                     true,
@@ -76,7 +77,18 @@ func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 }
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
-	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::DynamoDB::Table": "Retain", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::Kinesis::Stream": "RetainExceptOnCreate", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate", "AWS::S3::Bucket": "RetainExceptOnCreate", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
+	policies := map[string]string{
+		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
+		"AWS::Cognito::UserPool":             "Retain",
+		"AWS::DynamoDB::Table":               "Retain",
+		"AWS::KMS::Key":                      "RetainExceptOnCreate",
+		"AWS::Kinesis::Stream":               "RetainExceptOnCreate",
+		"AWS::Logs::LogGroup":                "RetainExceptOnCreate",
+		"AWS::RDS::DBInstance":               "Snapshot",
+		"AWS::RedshiftServerless::Namespace": "RetainExceptOnCreate",
+		"AWS::S3::Bucket":                    "RetainExceptOnCreate",
+		"AWS::SecretsManager::Secret":        "RetainExceptOnCreate",
+	}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]

@@ -3,7 +3,6 @@ package site
 
 import (
 	_ "embed" // addresses.js
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -211,25 +210,12 @@ func (s *Site) deploy(scope constructs.Construct, props Props) {
 		ResourceType:   jsii.String("Custom::SiteContent"),
 		ServiceToken:   fn.Function.FunctionArn(),
 		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's own patience is an hour
-		Properties: properties(deploysitefn.Properties{
+		Properties: convert.Properties(deploysitefn.Properties{
 			BucketName: *s.Bucket.BucketName(), DistributionID: *s.Distribution.DistributionId(),
 			AssetBucket: *asset.S3BucketName(), AssetKey: *asset.S3ObjectKey(),
 		}),
 	})
 	content.Node().AddDependency(fn.Role)
-}
-
-// properties is what the CDK takes of the function's contract.
-func properties(p deploysitefn.Properties) *map[string]any {
-	encoded, err := json.Marshal(p)
-	if err != nil {
-		panic(fmt.Errorf("site: %w", err))
-	}
-	var decoded map[string]any
-	if err := json.Unmarshal(encoded, &decoded); err != nil {
-		panic(fmt.Errorf("site: %w", err))
-	}
-	return &decoded
 }
 
 // contentAsset copies the content to where the CDK copies it from.

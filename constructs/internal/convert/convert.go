@@ -2,6 +2,8 @@
 package convert
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -19,4 +21,17 @@ func List[T any](items []T) *[]T {
 		return nil
 	}
 	return &items
+}
+
+// Properties converts the properties of a custom resource, a struct that its function has in its contract.
+func Properties(contract any) *map[string]any {
+	encoded, err := json.Marshal(contract)
+	if err != nil {
+		panic(fmt.Errorf("convert: %w", err))
+	}
+	var decoded map[string]any
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
+		panic(fmt.Errorf("convert: %w", err))
+	}
+	return &decoded
 }

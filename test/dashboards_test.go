@@ -1,0 +1,226 @@
+package test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/constructs/dashboards"
+	"github.com/ashlar-cdk/ashlar/environments"
+	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// decoded is a value as a template has it, for comparisons.
+func decoded(t *testing.T, value any) any {
+	t.Helper()
+	var plain any
+	if err := json.Unmarshal([]byte(text(value)), &plain); err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+func TestAllThatIsInQuickSightBelongsToTheOwnerAlone(t *testing.T) {
+	stack := platforms["Complete"]["Dashboards"]
+	shared := 0
+	for resourceType, actions := range map[string][]string{
+		"AWS::QuickSight::DataSource": {
+			"DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource", "UpdateDataSource", "DeleteDataSource", "UpdateDataSourcePermissions",
+		},
+		"AWS::QuickSight::DataSet": {
+			"DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions", "UpdateDataSet", "DeleteDataSet",
+			"CreateIngestion", "CancelIngestion", "UpdateDataSetPermissions",
+		},
+		"AWS::QuickSight::Dashboard": {
+			"DescribeDashboard", "ListDashboardVersions", "QueryDashboard", "UpdateDashboardPermissions", "UpdateDashboard", "DeleteDashboard",
+			"UpdateDashboardPublishedVersion", "DescribeDashboardPermissions",
+		},
+	} {
+		for i := range actions {
+			actions[i] = "quicksight:" + actions[i]
+		}
+		for _, resource := range stack.Template.OfType(resourceType) {
+			shared++
+			want(t, resource, []any{map[string]any{"Principal": environments.Complete().DashboardsOwner, "Actions": actions}}, "Permissions")
+			want(t, resource, nil, "LinkSharingConfiguration")
+		}
+	}
+	if wanted := 2 + len(reportfn.Reports()); shared != wanted {
+		t.Errorf("%d resources of QuickSight, want %d", shared, wanted)
+	}
+}
+
+func TestEveryReportIsADataSetThatAsksAthena(t *testing.T) {
+	stack := platforms["Complete"]["Dashboards"]
+	source := only(t, stack, "AWS::QuickSight::DataSource", "")
+	telemetry := platforms["Complete"]["Telemetry"]
+	database := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
+	for _, report := range reportfn.Reports() {
+		id := strings.ReplaceAll(report.Name, "_", "-")
+		sets := slices.DeleteFunc(stack.Template.OfType("AWS::QuickSight::DataSet"), func(r assembly.Resource) bool { return r.At("PhysicalTableMap", id) == nil })
+		if len(sets) != 1 {
+			t.Fatalf("%d data sets of %s, want 1", len(sets), report.Name)
+		}
+		var columns []any
+		for _, column := range report.Columns {
+			columns = append(columns, map[string]any{"Name": column.Name, "Type": types[column.Type]})
+		}
+		want(t, sets[0], "DIRECT_QUERY", "ImportMode")
+		want(t, sets[0], map[string]any{id: map[string]any{"RelationalTable": map[string]any{
+			"Catalog": "AwsDataCatalog", "Schema": database, "Name": report.Name, "DataSourceArn": arn(source), "InputColumns": columns,
+		}}}, "PhysicalTableMap")
+	}
+}
+
+// TestTheDashboardNamesDataSetsAndFieldsThatThereAre, each as what it is: a date, a number or a text.
+func TestTheDashboardNamesDataSetsAndFieldsThatThereAre(t *testing.T) {
+	stack := platforms["Complete"]["Dashboards"]
+	definition := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition")
+	kinds := map[string]string{} // of the fields, by data set and name: daily_actives/day
+	var sets []any
+	for _, report := range reportfn.Reports() {
+		for _, column := range report.Columns {
+			kinds[report.Name+"/"+column.Name] = map[string]string{"string": "text", "timestamp": "date", "double": "number", "bigint": "number"}[column.Type]
+		}
+		for _, set := range stack.Template.OfType("AWS::QuickSight::DataSet") {
+			if set.At("PhysicalTableMap", strings.ReplaceAll(report.Name, "_", "-")) != nil {
+				sets = append(sets, map[string]any{"Identifier": report.Name, "DataSetArn": arn(set)})
+			}
+		}
+	}
+	if diff := cmp.Diff(decoded(t, sets), assembly.At(definition, "DataSetIdentifierDeclarations")); diff != "" {
+		t.Errorf("data sets (-want +got):\n%s", diff)
+	}
+	for _, field := range oneOrMore(assembly.At(definition, "CalculatedFields")) {
+		set := assembly.At(field, "DataSetIdentifier").(string)
+		if kinds[set+"/day"] != "text" || assembly.At(field, "Expression") != "parseDate({day}, 'yyyy-MM-dd')" {
+			t.Errorf("%s: it is not of a day", text(field))
+		}
+		kinds[set+"/"+assembly.At(field, "Name").(string)] = "date"
+	}
+	wanted := map[string]string{
+		"DateDimensionField": "date", "DateMeasureField": "date", "RelativeDatesFilter": "date",
+		"NumericalMeasureField": "number", "CategoricalDimensionField": "text", "SortBy": "number",
+	}
+	named := 0
+	var walk func(within string, value any)
+	walk = func(within string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for key, each := range value {
+				if wanted[key] != "" {
+					within := key
+					walk(within, each)
+					continue
+				}
+				walk(within, each)
+			}
+			if name, ok := value["ColumnName"].(string); ok {
+				named++
+				if kind := kinds[value["DataSetIdentifier"].(string)+"/"+name]; kind == "" || kind != wanted[within] {
+					t.Errorf("%s in a %s is a %q, want a %s", text(value), within, kind, wanted[within])
+				}
+			}
+		case []any:
+			for _, each := range value {
+				walk(within, each)
+			}
+		}
+	}
+	walk("", definition)
+	if named < 15 {
+		t.Errorf("the dashboard names %d fields, want those of all visuals: this test does not see them", named)
+	}
+}
+
+// TestTheDashboardShowsEveryReportOfTheLastDays: each visual has its place and its filter.
+func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
+	definition := only(t, platforms["Complete"]["Dashboards"], "AWS::QuickSight::Dashboard", "").At("Definition")
+	shown, filtered := map[string]bool{}, map[string]bool{}
+	var ids, placed []string
+	for _, visual := range oneOrMore(assembly.At(definition, "Sheets", 0, "Visuals")) {
+		for _, kind := range visual.(map[string]any) {
+			ids = append(ids, assembly.At(kind, "VisualId").(string))
+		}
+		for _, report := range reportfn.Reports() {
+			if strings.Contains(text(visual), `"DataSetIdentifier":"`+report.Name+`"`) {
+				shown[report.Name] = true
+			}
+		}
+	}
+	for _, element := range oneOrMore(assembly.At(definition, "Sheets", 0, "Layouts", 0, "Configuration", "GridLayout", "Elements")) {
+		placed = append(placed, assembly.At(element, "ElementId").(string))
+	}
+	if diff := cmp.Diff(ids, placed); diff != "" {
+		t.Errorf("visuals and their places (-visual +place):\n%s", diff)
+	}
+	for _, group := range oneOrMore(assembly.At(definition, "FilterGroups")) {
+		filter := assembly.At(group, "Filters", 0, "RelativeDatesFilter")
+		if assembly.At(filter, "RelativeDateValue") == 28.0 && assembly.At(group, "Status") == "ENABLED" {
+			filtered[assembly.At(filter, "Column", "DataSetIdentifier").(string)] = true
+		}
+	}
+	for _, report := range reportfn.Reports() {
+		if !shown[report.Name] || !filtered[report.Name] {
+			t.Errorf("%s is shown: %t, and of the last 28 days: %t", report.Name, shown[report.Name], filtered[report.Name])
+		}
+	}
+}
+
+// TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone: not by the role that it has for the whole account.
+func TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone(t *testing.T) {
+	stack := platforms["Complete"]["Dashboards"]
+	telemetry := platforms["Complete"]["Telemetry"]
+	role := only(t, stack, "AWS::IAM::Role", "")
+	source := only(t, stack, "AWS::QuickSight::DataSource", "")
+	workGroup := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
+	want(t, source, "ATHENA", "Type")
+	want(t, source, map[string]any{"AthenaParameters": map[string]any{"RoleArn": arn(role), "WorkGroup": workGroup}}, "DataSourceParameters")
+	want(t, role, []any{map[string]any{
+		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
+	}}, "AssumeRolePolicyDocument", "Statement")
+	if !waitsFor(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
+		t.Error("QuickSight tries the data source before its role has its rights")
+	}
+
+	bucket := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	key := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
+	const athena = "arn:aws:athena:eu-central-1:333333333333:"
+	wanted := append(reading(t), permissions([]any{
+		map[string]any{"Action": []any{
+			"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+			"athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetWorkGroup",
+		}, "Resource": joined(athena+"workgroup/", workGroup)},
+		map[string]any{"Action": []any{
+			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
+		}, "Resource": athena + "datacatalog/AwsDataCatalog"},
+		map[string]any{"Action": "glue:GetDatabase", "Resource": "arn:aws:glue:eu-central-1:333333333333:database/default"},
+		map[string]any{"Action": "s3:ListBucket", "Resource": bucket, "Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "athena/*"}}},
+		map[string]any{"Action": []any{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "Resource": joined(bucket, "/athena/*")},
+		map[string]any{"Action": "kms:GenerateDataKey", "Resource": key, "Condition": map[string]any{
+			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
+			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, joined(bucket, "/*")}},
+		}},
+	})...)
+	slices.Sort(wanted)
+	if diff := cmp.Diff(wanted, permissions(allowances(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+}
+
+func TestADashboardIsRefusedWithAllThatIsWrong(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) { dashboards.New(stack, "D", dashboards.Props{}) },
+		"dashboards: D: Owner is required; pass the ARN of a QuickSight user or group",
+		"dashboards: D: Name is required; pass what people see",
+		"dashboards: D: WorkGroup is required; pass the name of Athena's work group",
+		"dashboards: D: Database is required; pass the name of the reports' database")
+	refused(t, func(stack awscdk.Stack) {
+		dashboards.New(stack, "D", dashboards.Props{Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports"})
+	}, "dashboards: D: Owner: analysts, want the ARN of a QuickSight user or group")
+}
