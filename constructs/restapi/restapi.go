@@ -1,5 +1,5 @@
-// Package restapi provisions a REST API on API Gateway: functions behind a Cognito authoriser, with CORS, request
-// validation, throttling, logs and traces.
+// Package restapi provisions a REST API on API Gateway: functions, and services of AWS, behind a Cognito authoriser, with CORS,
+// request validation, throttling, logs and traces.
 package restapi
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -40,6 +41,7 @@ type API struct {
 	RestAPI    awsapigateway.RestApi
 	Authorizer awsapigateway.CognitoUserPoolsAuthorizer
 
+	origins   []string
 	validator awsapigateway.RequestValidator
 	version   string
 	rate      int
@@ -99,6 +101,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	answer("NotFound", awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404", "not_found", `"There is nothing here."`)
 	answer("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "", "invalid_request", `"The body does not have the fields that it should have, or one is too long."`)
 	answer("RequestTooLarge", awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "", "body_too_large", `"The body is larger than 10 MB; shorten it."`)
+	answer("UnsupportedMediaType", awsapigateway.ResponseType_UNSUPPORTED_MEDIA_TYPE(), "", "unsupported_media_type", `"Send the body as application/json."`)
 	answer("Throttled", awsapigateway.ResponseType_THROTTLED(), "", "throttled", `"Too many requests at once; try again in a second."`)
 	// The rest are mistakes in the request's form or ours. messageString comes with its quotes.
 	answer("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX(), "", "$context.error.responseType", "$context.error.messageString")
@@ -112,6 +115,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 			ValidateRequestBody:       jsii.Bool(true),
 			ValidateRequestParameters: jsii.Bool(true),
 		}),
+		origins: props.AllowedOrigins,
 		version: props.Version,
 		rate:    props.RateLimit,
 		burst:   props.BurstLimit,
@@ -127,12 +131,15 @@ func (a *API) URL() string {
 	return "https://" + *a.RestAPI.RestApiId() + ".execute-api." + *stack.Region() + "." + *stack.UrlSuffix() + "/" + a.version + "/"
 }
 
-// A Method is what a function answers.
+// A Method is what a function answers, or a service of AWS.
 type Method struct {
-	HTTPMethod string               // GET; required
-	Path       string               // /posts/{postId}; required
-	Function   *gofunction.Function // required
-	Public     bool                 // anybody may call it, without a token
+	HTTPMethod string // GET; required
+	Path       string // /posts/{postId}; required
+	Public     bool   // anybody may call it, without a token
+
+	// What answers; one of them is required.
+	Function *gofunction.Function
+	Service  *Service
 
 	RateLimit  int // requests a second that it takes in the long run; default: the API's
 	BurstLimit int // requests that may come at once; default: the API's
@@ -143,16 +150,33 @@ type Method struct {
 	Body map[string]any
 }
 
-// Handle lets a function answer a method. A request whose body does not fit the schema is refused before it reaches the
-// function.
+// A Service is an action of an AWS service that answers a method, without a function. What is sent and what is answered is JSON.
 //
-// The gateway validates what a request declares to be application/json and lets other content through, so the function
-// must not rely on it.
+// Request and Response are mapping templates: "Mapping templates for REST APIs" in the API Gateway Developer Guide. Answers
+// have the headers of those of the functions: which origins may read them, and that they are not to be stored.
+type Service struct {
+	Name        string       // as the service's endpoint calls it: kinesis; required
+	Action      string       // PutRecords; required
+	Role        awsiam.IRole // that the gateway takes for the call; required
+	ContentType string       // that the service speaks: application/x-amz-json-1.1; required
+	Request     string       // makes the service's request of the client's; required
+
+	// Response makes the answer to the client of whatever the service has answered; required. Its status is 503 unless the
+	// template overrides it: what is not known to have succeeded has not.
+	Response string
+}
+
+// Handle lets a function or a service answer a method. A request whose body does not fit the schema is refused before it
+// reaches either.
+//
+// The gateway validates what a request declares to be application/json. A function gets other content as well, so it must not
+// rely on it; a service does not.
 func (a *API) Handle(method Method) {
 	check.Props("restapi", strings.TrimSpace(method.HTTPMethod+" "+method.Path),
 		check.Required("HTTPMethod", method.HTTPMethod != "", "pass GET, say"),
 		check.Required("Path", strings.HasPrefix(method.Path, "/"), "pass a path that begins with /"),
-		check.Required("Function", method.Function != nil, "pass the function that answers"),
+		check.Required("Function", method.Function != nil || method.Service != nil, "pass the function that answers, or a Service"),
+		check.That("Service", "given beside Function", method.Function == nil || method.Service == nil, "one of both"),
 		check.That("RateLimit", method.RateLimit, method.RateLimit >= 0, "at least 1, or 0 for the API's"),
 		check.That("BurstLimit", method.BurstLimit, method.BurstLimit >= 0, "at least 1, or 0 for the API's"),
 	)
@@ -175,14 +199,78 @@ func (a *API) Handle(method Method) {
 		options.RequestModels = &map[string]awsapigateway.IModel{"application/json": a.model(modelID(method.HTTPMethod, method.Path), method.Body)}
 	}
 	resource := a.RestAPI.Root().ResourceForPath(jsii.String(method.Path))
-	resource.AddMethod(jsii.String(method.HTTPMethod), awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
-		AllowTestInvoke: jsii.Bool(false),
-	}), options)
+	var integration awsapigateway.Integration
+	if method.Service != nil {
+		integration = a.integrate(*method.Service)
+		parameters := map[string]*bool{}
+		for _, name := range responseHeaders {
+			parameters["method.response.header."+name] = jsii.Bool(true)
+		}
+		options.MethodResponses = &[]*awsapigateway.MethodResponse{{StatusCode: jsii.String(unlessOverridden), ResponseParameters: &parameters}}
+	} else {
+		integration = awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
+			AllowTestInvoke: jsii.Bool(false),
+		})
+	}
+	resource.AddMethod(jsii.String(method.HTTPMethod), integration, options)
 	if method.RateLimit > 0 || method.BurstLimit > 0 {
 		// Slashes are escaped: MethodSetting of AWS::ApiGateway::Stage in the AWS CloudFormation documentation.
 		path := "/" + strings.ReplaceAll(strings.TrimSuffix(method.Path, "/"), "/", "~1")
 		a.setMethod(method.HTTPMethod, path, cmp.Or(method.RateLimit, a.rate), cmp.Or(method.BurstLimit, a.burst))
 	}
+}
+
+// unlessOverridden is the status of a service's answer unless its template says another one.
+const unlessOverridden = "503"
+
+// responseHeaders are those that a service's answers may have, besides the content's.
+var responseHeaders = []string{"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control", "Retry-After", "Vary"}
+
+// integrate has the gateway call a service.
+func (a *API) integrate(service Service) awsapigateway.Integration {
+	check.Props("restapi", strings.TrimSpace(service.Name+" "+service.Action),
+		check.Required("Service.Name", service.Name != "", "pass kinesis, say"),
+		check.Required("Service.Action", service.Action != "", "pass PutRecords, say"),
+		check.Required("Service.Role", service.Role != nil, "pass a role that API Gateway may take"),
+		check.Required("Service.ContentType", service.ContentType != "", "pass application/x-amz-json-1.1, say"),
+		check.Required("Service.Request", service.Request != "", "pass a mapping template"),
+		check.Required("Service.Response", service.Response != "", "pass a mapping template"),
+	)
+	return awsapigateway.NewAwsIntegration(&awsapigateway.AwsIntegrationProps{
+		Service: jsii.String(service.Name),
+		Action:  jsii.String(service.Action),
+		Options: &awsapigateway.IntegrationOptions{
+			CredentialsRole: service.Role,
+			// What is not JSON has not been validated: it is refused, with 415, and never handed on.
+			PassthroughBehavior: awsapigateway.PassthroughBehavior_NEVER,
+			RequestParameters:   &map[string]*string{"integration.request.header.Content-Type": jsii.String("'" + service.ContentType + "'")},
+			RequestTemplates:    &map[string]*string{"application/json": jsii.String(service.Request)},
+			IntegrationResponses: &[]*awsapigateway.IntegrationResponse{{ // of every status, since it has no pattern
+				StatusCode: jsii.String(unlessOverridden),
+				ResponseParameters: &map[string]*string{
+					"method.response.header.Cache-Control": jsii.String("'no-store'"),
+					"method.response.header.Vary":          jsii.String("'Origin'"),
+				},
+				ResponseTemplates: &map[string]*string{"application/json": jsii.String(a.allowOrigins() + service.Response)},
+			}},
+		},
+	})
+}
+
+// allowOrigins is the beginning of a response template: it lets pages of the allowed origins read the answer, and Retry-After,
+// which a browser would keep from them.
+func (a *API) allowOrigins() string {
+	comparisons := make([]string, len(a.origins))
+	for i, origin := range a.origins {
+		comparisons[i] = "$origin == '" + origin + "'"
+	}
+	return `#set($origin = $input.params().header.get('Origin'))
+#if(!$origin)#set($origin = $input.params().header.get('origin'))#end
+#if(` + strings.Join(comparisons, " || ") + `)
+#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)
+#set($context.responseOverride.header.Access-Control-Expose-Headers = 'Retry-After')
+#end
+`
 }
 
 // setMethod gives the stage's settings for a method. They are said in full: what a method's own leave out would be the
