@@ -2,6 +2,7 @@ package test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -67,7 +68,7 @@ func post(t testing.TB, events *gatewaytest.Method, request gatewaytest.Request,
 // event is one that the gateway takes, with changes: a nil value takes the field away.
 func event(changes map[string]any) map[string]any {
 	event := map[string]any{
-		"id": "5f0c4a34-3d5c-4b53-9f6e-0c9a2f1b7a11", "type": "post_view", "at": "2026-11-21T17:43:55.123Z",
+		"id": "5f0c4a34-3d5c-4b53-9f6e-0c9a2f1b7a11", "type": "post_view", "at": time.Now().UTC().Format(time.RFC3339Nano),
 		"client": "c-1", "session": "s-1", "post": "p-1",
 	}
 	for name, value := range changes {
@@ -174,6 +175,8 @@ func TestWhatTheGatewayMakesOfJSONIsJSON(t *testing.T) {
 	}
 }
 
+// TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers holds the schema against what makes rows, too: what the one takes, the
+// other does not refuse.
 func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 	kinesis := awstest.StartKinesis(t, stream, 1)
 	events := postEvents(t, "Prod", kinesis.URL)
@@ -190,9 +193,9 @@ func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 	cases := map[int]map[string]gatewaytest.Request{
 		202: {
 			"one event": many(1), "a hundred": many(100), "an unknown field": with("page", "/posts"), "null in one": null("page"), "an object in one": with("page", map[string]any{"a": 1}),
-			"no session": without("session"), "no post": without("post"), "the shortest id": with("id", "!"), "the longest id": with("id", strings.Repeat("~", 64)),
+			"no session": without("session"), "no post": batch(event(map[string]any{"type": "app_open", "post": nil})), "the shortest id": with("id", "!"), "the longest id": with("id", strings.Repeat("~", 64)),
 			"the longest client": with("client", strings.Repeat("c", 256)), "the longest session": with("session", strings.Repeat("s", 256)), "the longest post": with("post", strings.Repeat("p", 256)),
-			"no milliseconds": with("at", "2026-11-21T17:43:55Z"), "an offset": with("at", "2026-11-21T17:43:55.123456789+05:30"),
+			"no milliseconds": with("at", time.Now().UTC().Format(time.RFC3339)), "milliseconds": with("at", time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00")), "an offset": with("at", time.Now().In(time.FixedZone("", 5*3600+1800)).Format(time.RFC3339Nano)),
 			"JSON by its name": of("application/json"), "JSON with a charset": of("Application/JSON; charset=utf-8"),
 		},
 		400: {
@@ -222,8 +225,15 @@ func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 			t.Run(fmt.Sprint(status, " ", name), func(t *testing.T) {
 				before := len(kinesis.Records())
 				post(t, events, request, status, nil)
-				if put := len(kinesis.Records()) - before; (put > 0) != (status == 202) {
-					t.Errorf("%d records are in the stream", put)
+				put := kinesis.Records()[before:]
+				if (len(put) > 0) != (status == 202) {
+					t.Errorf("%d records are in the stream", len(put))
+				}
+				for _, record := range put {
+					var converter readings.Converter
+					if _, _, err := converter.Append(nil, record.Data, record.ArrivedAt); err != nil && !errors.Is(err, readings.ErrDropped) {
+						t.Errorf("no row is made of it: %v", err)
+					}
 				}
 			})
 		}

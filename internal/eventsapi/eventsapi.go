@@ -38,15 +38,15 @@ type EventBatch struct {
 type Event struct {
 	_ struct{} `additionalProperties:"true"` // fields that have no column yet are kept
 
-	ID      string `json:"id" minLength:"1" maxLength:"64" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"The same whenever the event is sent again, and no other's: a UUID, say"`
+	ID      string `json:"id" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"The same whenever the event is sent again, and no other's: a UUID, say"`
 	Type    string `json:"type" doc:"What has happened"`
 	At      string `json:"at" format:"date-time" maxLength:"40" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$" patternDescription:"RFC 3339" doc:"When, by the client's clock: 2026-11-21T17:43:55.123Z"`
-	Client  string `json:"client" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the installation of the web client or the app: a UUID that it made for itself"`
-	Session string `json:"session,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the client's session"`
-	Post    string `json:"post,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the post that it is about"`
+	Client  string `json:"client" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the installation of the web client or the app: a UUID that it made for itself"`
+	Session string `json:"session,omitempty" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the client's session"`
+	Post    string `json:"post,omitempty" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the post that it is about"`
 }
 
-// TransformSchema has an event's type be one that clients may send.
+// TransformSchema has an event's type be one that clients may send, and takes the limits from the domain.
 func (Event) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	for _, kind := range readings.Types {
 		if kind.Source == readings.Client {
@@ -54,6 +54,10 @@ func (Event) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema 
 		}
 	}
 	schema.Properties["type"].PrecomputeMessages()
+	rest.LimitLength(schema, "id", readings.MaxID)
+	for _, name := range []string{"client", "session", "post"} {
+		rest.LimitLength(schema, name, readings.MaxText)
+	}
 	return schema
 }
 

@@ -2,10 +2,9 @@ import com.jayway.jsonpath.Configuration;
 import com.jayway.jsonpath.DocumentContext;
 import com.jayway.jsonpath.JsonPath;
 import com.jayway.jsonpath.Option;
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
-import java.io.PrintStream;
+import com.sun.net.httpserver.HttpServer;
 import java.io.StringWriter;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HashMap;
@@ -18,8 +17,7 @@ import org.apache.velocity.app.VelocityEngine;
  * for API Gateway" in the API Gateway Developer Guide. Those that no template of ours uses are not there, so a template that
  * begins to use one fails its test.
  *
- * <p>A request is a line of JSON on the standard input, {template, body, headers, context}, and so is its answer,
- * {output, override} or {error}. Both are in base64, since a line of this protocol is no place to prove how JSON is escaped.
+ * <p>It is a server: a request is {template, body, headers, context}, and its answer {output, override} or {error}.
  */
 public class Render {
     /** What API Gateway's input variable is. */
@@ -77,8 +75,8 @@ public class Render {
         return engine;
     }
 
-    private static String answer(VelocityEngine engine, String line) {
-        Map<String, Object> request = JsonPath.parse(new String(Base64.getDecoder().decode(line), StandardCharsets.UTF_8)).json();
+    private static String answer(VelocityEngine engine, String body) {
+        Map<String, Object> request = JsonPath.parse(body).json();
         Map<String, Object> override = new Overrides();
         Map<String, Object> headers = new Overrides();
         override.put("header", headers);
@@ -100,18 +98,22 @@ public class Render {
         return Configuration.defaultConfiguration().jsonProvider().toJson(value);
     }
 
-    public static void main(String[] arguments) throws Exception {
+    /** Listens on a port of this machine. */
+    public static void main(String[] port) throws Exception {
         VelocityEngine engine = engine();
-        BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
-        PrintStream answers = new PrintStream(System.out, true, StandardCharsets.US_ASCII);
-        for (String line = requests.readLine(); line != null; line = requests.readLine()) {
+        HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(port[0])), 0);
+        server.createContext("/", exchange -> {
             String answer;
             try {
-                answer = answer(engine, line);
-            } catch (Exception failure) {
+                answer = answer(engine, new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+            } catch (RuntimeException failure) {
                 answer = toJson(Map.of("error", failure.toString()));
             }
-            answers.println(Base64.getEncoder().encodeToString(answer.getBytes(StandardCharsets.UTF_8)));
-        }
+            byte[] encoded = answer.getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, encoded.length);
+            exchange.getResponseBody().write(encoded);
+            exchange.close();
+        });
+        server.start();
     }
 }

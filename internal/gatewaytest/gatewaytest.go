@@ -152,14 +152,10 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	if err != nil || m.schema.Validate(body) != nil {
 		return Response{Status: http.StatusBadRequest}, nil //nolint:nilerr // it is the client's
 	}
-	renderer, err := start()
-	if err != nil {
-		return Response{}, err
-	}
 	headers := map[string]string{}
 	maps.Copy(headers, request.Headers)
 	variables := map[string]any{"requestId": uuid.NewString(), "requestTimeEpoch": time.Now().UnixMilli()}
-	asked, err := renderer.render(rendering{Template: template, Body: request.Body, Headers: headers, Context: variables})
+	asked, err := rendering{Template: template, Body: request.Body, Headers: headers, Context: variables}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("request template: %w", err)
 	}
@@ -171,7 +167,7 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	made, err := renderer.render(rendering{Template: answer.ResponseTemplates["application/json"], Body: said, Headers: headers, Context: variables})
+	made, err := rendering{Template: answer.ResponseTemplates["application/json"], Body: said, Headers: headers, Context: variables}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("response template: %w", err)
 	}

@@ -1,18 +1,36 @@
 package gatewaytest
 
 import (
-	"bufio"
-	"encoding/base64"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"net"
+	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
+
+	"github.com/ashlar-cdk/ashlar/internal/enginetest"
 )
+
+// engine returns the URL of the process's Render.java.
+var engine = sync.OnceValues(func() (string, error) {
+	return enginetest.Engine{
+		Name:   "Apache Velocity",
+		Folder: "gatewaytest",
+		Arguments: func(folder, address string) []string {
+			_, port, _ := net.SplitHostPort(address) // it has one
+			source := filepath.Join(folder, "Render.java")
+			// go test remembers a result until a file that the test itself has read changes. Java's it does not see.
+			_, _ = os.ReadFile(source) // Java says it if it is not there
+			return []string{"-cp", filepath.Join(folder, "lib", "*"), source, port}
+		},
+		Path:   "/",
+		Ready:  func(*http.Response) bool { return true },
+		Remedy: "its Java needs a compiler, which a JDK has",
+	}.Start()
+})
 
 // A rendering is a template, and what its variables are.
 type rendering struct {
@@ -32,63 +50,26 @@ type rendered struct {
 	Error string
 }
 
-// A renderer is a process of Render.java.
-type renderer struct {
-	mu       sync.Mutex
-	requests io.Writer
-	answers  *bufio.Reader
-	said     *strings.Builder
-}
-
-// start returns the process's renderer, which ends with the process, since its input does.
-var start = sync.OnceValues(func() (*renderer, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ashlar-cdk/ashlar").Output()
-	if err != nil {
-		return nil, err
-	}
-	folder := filepath.Join(strings.TrimSpace(string(root)), "internal", "gatewaytest")
-	if _, err := os.Stat(filepath.Join(folder, "lib")); err != nil {
-		return nil, fmt.Errorf("%w; run make internal/gatewaytest/lib, which needs Maven and Java 17", err)
-	}
-	// go test remembers a result until a file that the test itself has read changes. Java's it does not see.
-	if _, err := os.ReadFile(filepath.Join(folder, "Render.java")); err != nil {
-		return nil, err
-	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		return nil, fmt.Errorf("%w; install Java 17, with its compiler", err)
-	}
-	command := exec.Command(java, "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(folder, "lib", "*"), filepath.Join(folder, "Render.java"))
-	requests, err := command.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	answers, err := command.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	said := &strings.Builder{}
-	command.Stderr = said
-	return &renderer{requests: requests, answers: bufio.NewReader(answers), said: said}, command.Start()
-})
-
-func (r *renderer) render(of rendering) (rendered, error) {
+func (r rendering) render(ctx context.Context) (rendered, error) {
 	var answer rendered
-	line, err := json.Marshal(of)
+	url, err := engine()
 	if err != nil {
 		return answer, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, err := io.WriteString(r.requests, base64.StdEncoding.EncodeToString(line)+"\n"); err != nil {
-		return answer, fmt.Errorf("%w: %s", err, r.said)
-	}
-	said, err := r.answers.ReadString('\n')
+	encoded, err := json.Marshal(r)
 	if err != nil {
-		return answer, fmt.Errorf("%w: %s", err, r.said)
+		return answer, err
 	}
-	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(said))
-	if err := errors.Join(err, json.Unmarshal(decoded, &answer)); err != nil {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(encoded))
+	if err != nil {
+		return answer, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return answer, err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		return answer, err
 	}
 	if answer.Error != "" {
