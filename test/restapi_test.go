@@ -395,4 +395,15 @@ func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 		"restapi: posts: RateLimit: -1, want at least 1, or 0 for the API's",
 		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
 	)
+	refused(t, func(awscdk.Stack) {
+		new(restapi.API).Handle(restapi.Method{HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{}, Function: new(gofunction.Function)})
+	},
+		"restapi: POST /events: Function: given beside Service, want one of both",
+		"restapi: POST /events: Service.Name is required; pass kinesis, say",
+		"restapi: POST /events: Service.Action is required; pass PutRecords, say",
+		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may take",
+		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, say",
+		"restapi: POST /events: Service.Request is required; pass a mapping template",
+		"restapi: POST /events: Service.Response is required; pass a mapping template",
+	)
 }

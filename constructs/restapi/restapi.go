@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -150,36 +149,13 @@ type Method struct {
 	Body map[string]any
 }
 
-// A Service is an action of an AWS service that answers a method, without a function. What is sent and what is answered is JSON.
-//
-// Request and Response are mapping templates: "Mapping templates for REST APIs" in the API Gateway Developer Guide. Answers
-// have the headers of those of the functions: which origins may read them, and that they are not to be stored.
-type Service struct {
-	Name        string       // as the service's endpoint calls it: kinesis; required
-	Action      string       // PutRecords; required
-	Role        awsiam.IRole // that the gateway takes for the call; required
-	ContentType string       // that the service speaks: application/x-amz-json-1.1; required
-	Request     string       // makes the service's request of the client's; required
-
-	// Response makes the answer to the client of whatever the service has answered; required. Its status is 503 unless the
-	// template overrides it: what is not known to have succeeded has not.
-	Response string
-}
-
 // Handle lets a function or a service answer a method. A request whose body does not fit the schema is refused before it
 // reaches either.
 //
-// The gateway validates what a request declares to be application/json. A function gets other content as well, so it must not
-// rely on it; a service does not.
+// The gateway validates what a request declares to be application/json. It lets other content through to a function, which must
+// not rely on it, and to no service.
 func (a *API) Handle(method Method) {
-	check.Props("restapi", strings.TrimSpace(method.HTTPMethod+" "+method.Path),
-		check.Required("HTTPMethod", method.HTTPMethod != "", "pass GET, say"),
-		check.Required("Path", strings.HasPrefix(method.Path, "/"), "pass a path that begins with /"),
-		check.Required("Function", method.Function != nil || method.Service != nil, "pass the function that answers, or a Service"),
-		check.That("Service", "given beside Function", method.Function == nil || method.Service == nil, "one of both"),
-		check.That("RateLimit", method.RateLimit, method.RateLimit >= 0, "at least 1, or 0 for the API's"),
-		check.That("BurstLimit", method.BurstLimit, method.BurstLimit >= 0, "at least 1, or 0 for the API's"),
-	)
+	method.check()
 	options := &awsapigateway.MethodOptions{
 		AuthorizationType: awsapigateway.AuthorizationType_COGNITO,
 		Authorizer:        a.Authorizer,
@@ -201,12 +177,7 @@ func (a *API) Handle(method Method) {
 	resource := a.RestAPI.Root().ResourceForPath(jsii.String(method.Path))
 	var integration awsapigateway.Integration
 	if method.Service != nil {
-		integration = a.integrate(*method.Service)
-		parameters := map[string]*bool{}
-		for _, name := range responseHeaders {
-			parameters["method.response.header."+name] = jsii.Bool(true)
-		}
-		options.MethodResponses = &[]*awsapigateway.MethodResponse{{StatusCode: jsii.String(unlessOverridden), ResponseParameters: &parameters}}
+		integration, options.MethodResponses = a.integrate(*method.Service)
 	} else {
 		integration = awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
 			AllowTestInvoke: jsii.Bool(false),
@@ -218,59 +189,6 @@ func (a *API) Handle(method Method) {
 		path := "/" + strings.ReplaceAll(strings.TrimSuffix(method.Path, "/"), "/", "~1")
 		a.setMethod(method.HTTPMethod, path, cmp.Or(method.RateLimit, a.rate), cmp.Or(method.BurstLimit, a.burst))
 	}
-}
-
-// unlessOverridden is the status of a service's answer unless its template says another one.
-const unlessOverridden = "503"
-
-// responseHeaders are those that a service's answers may have, besides the content's.
-var responseHeaders = []string{"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control", "Retry-After", "Vary"}
-
-// integrate has the gateway call a service.
-func (a *API) integrate(service Service) awsapigateway.Integration {
-	check.Props("restapi", strings.TrimSpace(service.Name+" "+service.Action),
-		check.Required("Service.Name", service.Name != "", "pass kinesis, say"),
-		check.Required("Service.Action", service.Action != "", "pass PutRecords, say"),
-		check.Required("Service.Role", service.Role != nil, "pass a role that API Gateway may take"),
-		check.Required("Service.ContentType", service.ContentType != "", "pass application/x-amz-json-1.1, say"),
-		check.Required("Service.Request", service.Request != "", "pass a mapping template"),
-		check.Required("Service.Response", service.Response != "", "pass a mapping template"),
-	)
-	return awsapigateway.NewAwsIntegration(&awsapigateway.AwsIntegrationProps{
-		Service: jsii.String(service.Name),
-		Action:  jsii.String(service.Action),
-		Options: &awsapigateway.IntegrationOptions{
-			CredentialsRole: service.Role,
-			// What is not JSON has not been validated: it is refused, with 415, and never handed on.
-			PassthroughBehavior: awsapigateway.PassthroughBehavior_NEVER,
-			RequestParameters:   &map[string]*string{"integration.request.header.Content-Type": jsii.String("'" + service.ContentType + "'")},
-			RequestTemplates:    &map[string]*string{"application/json": jsii.String(service.Request)},
-			IntegrationResponses: &[]*awsapigateway.IntegrationResponse{{ // of every status, since it has no pattern
-				StatusCode: jsii.String(unlessOverridden),
-				ResponseParameters: &map[string]*string{
-					"method.response.header.Cache-Control": jsii.String("'no-store'"),
-					"method.response.header.Vary":          jsii.String("'Origin'"),
-				},
-				ResponseTemplates: &map[string]*string{"application/json": jsii.String(a.allowOrigins() + service.Response)},
-			}},
-		},
-	})
-}
-
-// allowOrigins is the beginning of a response template: it lets pages of the allowed origins read the answer, and Retry-After,
-// which a browser would keep from them.
-func (a *API) allowOrigins() string {
-	comparisons := make([]string, len(a.origins))
-	for i, origin := range a.origins {
-		comparisons[i] = "$origin == '" + origin + "'"
-	}
-	return `#set($origin = $input.params().header.get('Origin'))
-#if(!$origin)#set($origin = $input.params().header.get('origin'))#end
-#if(` + strings.Join(comparisons, " || ") + `)
-#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)
-#set($context.responseOverride.header.Access-Control-Expose-Headers = 'Retry-After')
-#end
-`
 }
 
 // setMethod gives the stage's settings for a method. They are said in full: what a method's own leave out would be the
@@ -359,4 +277,26 @@ func (p Props) check(id string) {
 		check.That("RateLimit", p.RateLimit, p.RateLimit >= 1, "at least 1"),
 		check.That("BurstLimit", p.BurstLimit, p.BurstLimit >= 1, "at least 1"),
 	)
+}
+
+func (m Method) check() {
+	problems := []error{
+		check.Required("HTTPMethod", m.HTTPMethod != "", "pass GET, say"),
+		check.Required("Path", strings.HasPrefix(m.Path, "/"), "pass a path that begins with /"),
+		check.Required("Function", m.Function != nil || m.Service != nil, "pass the function that answers, or a Service"),
+		check.That("RateLimit", m.RateLimit, m.RateLimit >= 0, "at least 1, or 0 for the API's"),
+		check.That("BurstLimit", m.BurstLimit, m.BurstLimit >= 0, "at least 1, or 0 for the API's"),
+	}
+	if m.Service != nil {
+		problems = append(problems,
+			check.That("Function", "given beside Service", m.Function == nil, "one of both"),
+			check.Required("Service.Name", m.Service.Name != "", "pass kinesis, say"),
+			check.Required("Service.Action", m.Service.Action != "", "pass PutRecords, say"),
+			check.Required("Service.Role", m.Service.Role != nil, "pass a role that API Gateway may take"),
+			check.Required("Service.ContentType", m.Service.ContentType != "", "pass application/x-amz-json-1.1, say"),
+			check.Required("Service.Request", m.Service.Request != "", "pass a mapping template"),
+			check.Required("Service.Response", m.Service.Response != "", "pass a mapping template"),
+		)
+	}
+	check.Props("restapi", strings.TrimSpace(m.HTTPMethod+" "+m.Path), problems...)
 }
