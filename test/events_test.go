@@ -402,6 +402,7 @@ func TestTheMappingTemplatesAreWhatAPIGatewayTakes(t *testing.T) {
 		want(t, method, "AWS", "Integration", "Type")
 		want(t, method, "POST", "Integration", "IntegrationHttpMethod")
 		want(t, method, "NEVER", "Integration", "PassthroughBehavior") // what is not JSON has not been validated
+		want(t, method, "'application/x-amz-json-1.1'", "Integration", "RequestParameters", "integration.request.header.Content-Type")
 		if uri := text(method.At("Integration", "Uri")); !strings.Contains(uri, ":kinesis:action/PutRecords") {
 			t.Errorf("the gateway calls %s", uri)
 		}
