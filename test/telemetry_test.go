@@ -253,13 +253,6 @@ func TestTheStreamHasTheEnvironmentsShardsOrGrows(t *testing.T) {
 			hours = 24
 		}
 		want(t, stream, hours, "RetentionPeriodHours")
-		removal := "RetainExceptOnCreate"
-		if environment.Disposable {
-			removal = "Delete"
-		}
-		if stream.DeletionPolicy != removal {
-			t.Errorf("on deletion of the stack, %s: %s, want %s", stream.ID, stream.DeletionPolicy, removal)
-		}
 	})
 }
 

@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -32,10 +33,12 @@ type Props struct {
 	// Topic is what the topics of devices begin with, lower-case letters and digits with slashes between: a thing publishes to
 	// <Topic>/<its name>/readings. No other Telemetry of the account and region has the same, since what AWS wants a name for
 	// is named after it: of ashlar/dev, the rule ashlar_dev_readings, the database ashlar_dev and the work group ashlar-dev.
-	// Another one would lose nothing but all devices would have to know it. Required.
+	// Another one loses nothing, but all devices have to know it. Required.
 	Topic string
 
-	Shards    int           // of the stream; default: 0, on demand, which the stream grows by and is billed by
+	// Shards of the stream, each for 1 MiB or 1,000 readings a second. Kinesis doubles or halves them at most, at a time. Default: 0,
+	// on demand: the stream grows by itself, and is billed by what goes through it.
+	Shards    int
 	Retention time.Duration // how long the stream keeps what cannot be delivered; default: 24 h, the least; at most 365 days; whole hours
 
 	// What an object of the table is made of: what arrives until there is so much of one type and day, or until so long has
@@ -166,34 +169,17 @@ const (
 )
 
 // keepReadings declares the buckets.
-//
-// What is looked at no more goes to cheaper classes: after 30 days, the least that S3 asks for, to one that is paid for by
-// the gigabyte that is read, and after 90 to one that is read at once as well, for more. S3 leaves objects below 128 KiB where
-// they are, since a larger size would be billed: "Constraints and considerations for transitions" in the Amazon S3 User Guide.
 func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})
-	cheaper := []*awss3.Transition{
-		{StorageClass: awss3.StorageClass_INFREQUENT_ACCESS(), TransitionAfter: convert.Duration(30 * bucket.Day)},
-		{StorageClass: awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), TransitionAfter: convert.Duration(90 * bucket.Day)},
-	}
 	forgotten := func(id, prefix string) *awss3.LifecycleRule {
-		rule := &awss3.LifecycleRule{Id: jsii.String(id), Prefix: jsii.String(prefix), Expiration: convert.Duration(props.RawRetention)}
-		transitions := []*awss3.Transition{}
-		for _, transition := range cheaper {
-			// Each class bills as many days at least as its objects waited for it.
-			if 2*(*transition.TransitionAfter.ToDays(nil)) <= props.RawRetention.Hours()/24 {
-				transitions = append(transitions, transition)
-			}
+		return &awss3.LifecycleRule{
+			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
 		}
-		if len(transitions) > 0 {
-			rule.Transitions = &transitions
-		}
-		return rule
 	}
 	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: &cheaper},
+			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: transitions(forEver)},
 			forgotten("ForgetRawReadings", rawPrefix),
 			forgotten("ForgetErrors", errorsPrefix),
 		},
@@ -212,6 +198,27 @@ func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 		LogRetention: props.LogRetention,
 		Disposable:   props.Disposable,
 	})
+}
+
+const forEver = time.Duration(math.MaxInt64)
+
+// transitions are those to cheaper classes that are worth it for what is kept for so long: what is looked at seldom, and then at
+// once. S3 leaves objects below 128 KiB where they are, since there they would be billed as if they had so much: "Constraints
+// and considerations for transitions" in the Amazon S3 User Guide.
+func transitions(kept time.Duration) *[]*awss3.Transition {
+	var worth []*awss3.Transition
+	for _, to := range []struct {
+		class awss3.StorageClass
+		after time.Duration // and so long is an object billed at least, once it is there
+	}{
+		{awss3.StorageClass_INFREQUENT_ACCESS(), 30 * bucket.Day},
+		{awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), 90 * bucket.Day},
+	} {
+		if 2*to.after <= kept {
+			worth = append(worth, &awss3.Transition{StorageClass: to.class, TransitionAfter: convert.Duration(to.after)})
+		}
+	}
+	return convert.List(worth)
 }
 
 var topicPattern = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+)*$`)

@@ -45,8 +45,12 @@ type Value struct {
 	escaped bool // a string that is not written as it is
 }
 
-// Text returns what a string says, as part of the text that was scanned if it is written there as it is.
+// Text returns what a string says, as part of the text that was scanned if it is written there as it is. What is no string
+// says nothing.
 func (v Value) Text() []byte {
+	if v.Kind != String {
+		return nil
+	}
 	inner := v.Raw[1 : len(v.Raw)-1]
 	if !v.escaped {
 		return inner
