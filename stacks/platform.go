@@ -28,14 +28,14 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	media := NewMedia(stage, env, identity, website)
 	mail := NewMail(stage, env)
 	telemetry := NewTelemetry(stage, env)
+	api := NewAPI(stage, env, network, data, schema, identity, media, mail, telemetry, website)
+	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
 	if env.Warehouse {
 		NewWarehouse(stage, env, network, telemetry)
 	}
 	if env.DashboardsOwner != "" {
 		NewDashboards(stage, env, telemetry)
 	}
-	api := NewAPI(stage, env, network, data, schema, identity, media, mail, website)
-	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
 }
 
 // place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
