@@ -74,6 +74,9 @@ func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
 	if again := f.handle(t.Context(), t, message("a", "1", "2026-11-20"), message("b", "3", "2026-11-21", "2026-11-20", "2026-11-21"), message("c", "2", "2026-11-20")); len(again) > 0 {
 		t.Errorf("%q come again", again)
 	}
+	if days, err := daysOf(message("b", "1", "2026-11-21", "2026-11-20", "2026-11-21")); !slices.Equal(days, []string{"2026-11-21", "2026-11-20"}) {
+		t.Errorf("days %q, %v", days, err)
+	}
 	var made []string
 	for _, window := range f.windows {
 		made = append(made, window.Day)
@@ -138,6 +141,9 @@ func TestADayIsNotBegunWithoutTimeForIt(t *testing.T) {
 }
 
 func TestTheScheduleIsAboutTheDayThatItWasSentOnAndTheOneBefore(t *testing.T) {
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	time.Local = time.FixedZone("elsewhere", 5*60*60)
 	for sent, want := range map[string][]string{
 		"1795219200000": {"2026-11-20", "2026-11-21"},
 		"1795219199999": {"2026-11-19", "2026-11-20"},
