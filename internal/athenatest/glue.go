@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/ashlar-cdk/ashlar/internal/columns"
 )
@@ -91,8 +92,6 @@ func list(values string) string {
 
 // usedBy are the tables that a statement names.
 func (s *Server) usedBy(statement string) []Table {
-	words := strings.FieldsFunc(statement, func(r rune) bool {
-		return !(r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	})
+	words := strings.FieldsFunc(statement, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return slices.DeleteFunc(slices.Clone(s.tables), func(table Table) bool { return !slices.Contains(words, table.Name) })
 }

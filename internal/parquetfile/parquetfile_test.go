@@ -46,7 +46,11 @@ func read(t rapid.TB, file []byte) (names []string, rows [][]any) {
 				row = append(row, nil)
 			case value.Kind() == parquet.Int96:
 				bits := value.Int96()
-				row = append(row, (int64(bits[2])-2_440_588)*24*int64(time.Hour)+int64(bits[1])<<32+int64(bits[0]))
+				ofDay := int64(bits[1])<<32 + int64(bits[0])
+				if ofDay < 0 || ofDay >= 24*int64(time.Hour) {
+					t.Fatalf("%d nanoseconds of a day", ofDay)
+				}
+				row = append(row, (int64(bits[2])-2_440_588)*24*int64(time.Hour)+ofDay)
 			case value.Kind() == parquet.ByteArray:
 				row = append(row, string(value.ByteArray()))
 			case value.Kind() == parquet.Double:

@@ -2,6 +2,7 @@ package s3store_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/awserror"
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/reports"
 	"github.com/ashlar-cdk/ashlar/internal/retry"
 	"github.com/ashlar-cdk/ashlar/internal/s3store"
@@ -28,8 +30,8 @@ func newReports(t *testing.T) (*s3test.Server, *s3store.Reports) {
 	t.Helper()
 	server := s3test.Start(t)
 	server.Bucket(t, "reports")
-	return server, &s3store.Reports{Bucket: "reports", API: s3.New(server.Client.Options(), func(o *s3.Options) {
-		o.BaseEndpoint, o.HTTPClient, o.RetryMaxAttempts = &server.URL, nil, 1
+	return server, &s3store.Reports{Bucket: "reports", API: s3.New(s3.Options{
+		BaseEndpoint: &server.URL, Region: lambdatest.Region, Credentials: server.Client.Options().Credentials, UsePathStyle: true, RetryMaxAttempts: 1,
 	})}
 }
 
@@ -91,7 +93,7 @@ func TestOfManyWhoWriteAReportAtATimeOneDoes(t *testing.T) {
 		var group errgroup.Group
 		for i := range failures {
 			group.Go(func() error {
-				failures[i] = files.Replace(t.Context(), version, reportFile(string(rune('a'+i)), time.Unix(int64(round), 0)))
+				failures[i] = files.Replace(t.Context(), version, reportFile(fmt.Sprint(round, i), time.Unix(int64(round), 0)))
 				return nil
 			})
 		}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/reports"
+	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+)
+
+type makes func(context.Context, reports.Window) error
+
+func (m makes) Make(ctx context.Context, window reports.Window) error { return m(ctx, window) }
+
+// A fake is a handler that keeps for which windows reports were made. What happens to a day is in fails.
+type fake struct {
+	handler
+	log     strings.Builder
+	windows []reports.Window
+	fails   map[string]func() error
+}
+
+func newFake() *fake {
+	f := &fake{fails: map[string]func() error{}}
+	f.handler = handler{
+		maker: makes(func(_ context.Context, window reports.Window) error {
+			f.windows = append(f.windows, window)
+			if fail := f.fails[window.Day]; fail != nil {
+				return fail()
+			}
+			return nil
+		}),
+		dayTime: time.Minute,
+		logger:  slog.New(slog.NewJSONHandler(&f.log, nil)),
+	}
+	return f
+}
+
+// handle returns the ids of the messages that come again.
+func (f *fake) handle(ctx context.Context, t *testing.T, messages ...events.SQSMessage) []string {
+	t.Helper()
+	response, err := f.Handle(ctx, events.SQSEvent{Records: messages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{}
+	for _, failure := range response.BatchItemFailures {
+		ids = append(ids, failure.ItemIdentifier)
+	}
+	return ids
+}
+
+// message is one of S3's about days, without what the function does not read.
+func message(id, received string, days ...string) events.SQSMessage {
+	var records []string
+	for _, day := range days {
+		records = append(records, `{"s3":{"object":{"key":"readings/type%3Dboot/day%3D`+day+`/a+b"}}}`)
+	}
+	return events.SQSMessage{
+		MessageId: id, Body: `{"Records":[` + strings.Join(records, ",") + `]}`, Attributes: map[string]string{"ApproximateReceiveCount": received},
+	}
+}
+
+func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
+	f := newFake()
+	if again := f.handle(t.Context(), t, message("a", "1", "2026-11-20"), message("b", "3", "2026-11-21", "2026-11-20", "2026-11-21"), message("c", "2", "2026-11-20")); len(again) > 0 {
+		t.Errorf("%q come again", again)
+	}
+	if days, err := daysOf(message("b", "1", "2026-11-21", "2026-11-20", "2026-11-21")); !slices.Equal(days, []string{"2026-11-21", "2026-11-20"}) {
+		t.Errorf("days %q, %v", days, err)
+	}
+	var made []string
+	for _, window := range f.windows {
+		made = append(made, window.Day)
+		if window.Asked != 3 {
+			t.Errorf("%s was asked for %d times, want 3", window.Day, window.Asked)
+		}
+	}
+	if diff := cmp.Diff([]string{"2026-11-20", "2026-11-21"}, made); diff != "" {
+		t.Errorf("days (-want +got):\n%s", diff)
+	}
+}
+
+func TestAWindowIsTheMessagesThatAreAboutItsDay(t *testing.T) {
+	window := func(messages ...events.SQSMessage) reports.Window {
+		return windowsOf(events.SQSEvent{Records: messages})["2026-11-20"]
+	}
+	a, b, other := message("a", "1", "2026-11-20"), message("b", "1", "2026-11-20"), message("c", "1", "2026-11-21")
+	if window(a, b) != window(b, other, a) {
+		t.Error("the same messages are another window")
+	}
+	different := []reports.Window{window(a), window(b), window(a, b), window(message("a\nb", "1", "2026-11-20"), b)}
+	for i, one := range different {
+		if slices.Contains(different[i+1:], one) || one.ID == "" {
+			t.Errorf("window %d is another's: %v", i, different)
+		}
+	}
+	again := window(message("a", "2", "2026-11-20"))
+	if again.ID != window(a).ID || again.Asked != 2 {
+		t.Errorf("a message that comes again is %+v", again)
+	}
+}
+
+func TestOnlyTheMessagesOfADayThatFailsComeAgain(t *testing.T) {
+	for name, fail := range map[string]func() error{
+		"an error": func() error { return errors.New("on purpose") },
+		"a panic":  func() error { panic("out of stones") },
+	} {
+		f := newFake()
+		f.fails["2026-11-20"] = fail
+		again := f.handle(t.Context(), t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"), message("c", "1", "2026-11-21", "2026-11-20"),
+			message("d", "1", "2026-11-22"), events.SQSMessage{MessageId: "e", Body: "no JSON"})
+		if diff := cmp.Diff([]string{"a", "c", "e"}, again); diff != "" || len(f.windows) != 3 {
+			t.Errorf("%s: made %v, come again (-want +got):\n%s", name, f.windows, diff)
+		}
+	}
+}
+
+func TestADayIsNotBegunWithoutTimeForIt(t *testing.T) {
+	f := newFake()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less the margin
+	defer cancel()
+	again := f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"), message("c", "1", "2026-11-20"))
+	if diff := cmp.Diff([]string{"b"}, again); diff != "" || len(f.windows) != 1 {
+		t.Errorf("made %v, come again (-want +got):\n%s", f.windows, diff)
+	}
+	f = newFake()
+	ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if again := f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21")); len(again) > 0 {
+		t.Errorf("%q come again", again)
+	}
+}
+
+func TestTheScheduleIsAboutTheDayThatItWasSentOnAndTheOneBefore(t *testing.T) {
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	time.Local = time.FixedZone("elsewhere", 5*60*60)
+	for sent, want := range map[string][]string{
+		"1795219200000": {"2026-11-20", "2026-11-21"},
+		"1795219199999": {"2026-11-19", "2026-11-20"},
+		"1772323200000": {"2026-02-28", "2026-03-01"},
+	} {
+		days, err := daysOf(events.SQSMessage{Body: contract.Scheduled, Attributes: map[string]string{"SentTimestamp": sent}})
+		if diff := cmp.Diff(want, days); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", sent, err, diff)
+		}
+	}
+	if days, err := daysOf(events.SQSMessage{Body: contract.Scheduled}); err == nil {
+		t.Errorf("days %q, want an error", days)
+	}
+}
