@@ -25,10 +25,10 @@ type Call struct {
 type Fault struct {
 	Status int    // of the answer; 4xx is the caller's fault and 5xx the service's
 	Code   string // of the error in the service's own format, such as InternalServiceError
-	Reason string // the error's message; SES alone knows it
+	Reason string // the error's message; SES and Kinesis know it
 	Silent bool   // never answer: the caller gives up
-	Cut    bool   // do the work, and end the connection before the answer is whole; s3test, dynamodbtest and SES know it
-	Reset  bool   // do nothing, and end the connection; dynamodbtest and SES know it
+	Cut    bool   // do the work, and end the connection before the answer is whole; s3test, dynamodbtest, SES and Kinesis know it
+	Reset  bool   // do nothing, and end the connection; dynamodbtest, SES and Kinesis know it
 	Action string // only calls of this IAM action; empty for all
 	Times  int    // how many calls fail; 0 for all until another fault is set
 }
