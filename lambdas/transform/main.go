@@ -1,0 +1,33 @@
+// Command transform turns the records of the stream of readings into rows of the table, for Firehose.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/ashlar-cdk/ashlar/internal/impatient"
+	"github.com/ashlar-cdk/ashlar/internal/kinesisstream"
+	"github.com/ashlar-cdk/ashlar/internal/transform"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+)
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(impatient.Client(impatient.Patience)))
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	lambda.Start(&transform.Handler{
+		Stream: &kinesisstream.Stream{Name: settings.Stream, API: kinesis.NewFromConfig(awsConfig)},
+		Logger: logger,
+	})
+}
