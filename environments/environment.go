@@ -72,6 +72,10 @@ type Environment struct {
 	// has to confirm it by a link in a mail.
 	DisableSubscriptionConfirmation bool
 
+	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0 leaves it to
+	// Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
+	TelemetryShards int
+
 	AlarmAddress string // the e-mail address that alarms will go to; nothing reads it yet
 
 	// Disposable environments are deleted with all their data by cdk destroy, without a snapshot.
@@ -117,6 +121,8 @@ var dev = Environment{
 	MailSandbox:             true,
 
 	DisableSubscriptionConfirmation: true,
+
+	TelemetryShards: 1,
 
 	AlarmAddress: "dev-alarms@example.com",
 	Disposable:   true,

@@ -99,6 +99,9 @@ func (v *validator) validate() {
 	v.validateURLs("MobileLogoutURLs", e.MobileLogoutURLs, wantApp, isApp)
 	v.validateSignIn()
 	v.validateMail()
+	if e.TelemetryShards < 0 {
+		v.wrong("TelemetryShards", e.TelemetryShards, "0 for as many as it takes, or more")
+	}
 	if !isAddress(e.AlarmAddress) {
 		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
 	}

@@ -99,6 +99,7 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: MailFrom: "hello@example.org", want an address of example.com`:                                                  func(e *environments.Environment) { e.MailFrom = "hello@example.org" },
 		`Prod: MailFrom: "hello@badexample.com", want an address of example.com`:                                               func(e *environments.Environment) { e.MailFrom = "hello@badexample.com" },
 		`Prod: MailFrom: "Ashlar <hello@example.com>", want an address of other@example.com`:                                   func(e *environments.Environment) { e.MailIdentity = "other@example.com" },
+		`Prod: TelemetryShards: -1, want 0 for as many as it takes, or more`:                                                   func(e *environments.Environment) { e.TelemetryShards = -1 },
 		`Prod: AlarmAddress: "", want an e-mail address`:                                                                       func(e *environments.Environment) { e.AlarmAddress = "" },
 	} {
 		prod := named(t, "Prod")

@@ -27,6 +27,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	identity := NewIdentity(stage, env, network, data, schema)
 	media := NewMedia(stage, env, identity, website)
 	mail := NewMail(stage, env)
+	NewTelemetry(stage, env)
 	api := NewAPI(stage, env, network, data, schema, identity, media, mail, website)
 	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
 }

@@ -24,6 +24,11 @@ var stateful = map[string]bool{
 	"AWS::DynamoDB::Table":                            true,
 	"AWS::EC2::Subnet":                                true,
 	"AWS::EC2::VPC":                                   true,
+	"AWS::IoT::Policy":                                true, // devices' certificates have it
+	"AWS::IoT::ThingType":                             true, // devices have it
+	"AWS::KMS::Key":                                   true, // what it has encrypted, no other can read
+	"AWS::Kinesis::Stream":                            true,
+	"AWS::KinesisFirehose::DeliveryStream":            true, // a new one reads what comes after it
 	"AWS::RDS::DBInstance":                            true,
 	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
 	"AWS::RDS::DBSubnetGroup":                         true,

@@ -88,7 +88,7 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
-		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable}),
+		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, CloudFront: true, Disposable: props.Disposable}),
 	}
 	m.Originals = m.newBucket(this, "Originals", props,
 		// A browser uploads by a form that the API has signed (POST), and by credentials of its user (the others; POST is

@@ -83,7 +83,7 @@ const day = bucket.Day
 func New(scope constructs.Construct, id string, props Props) *Site {
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	s := &Site{Logs: bucket.NewAccessLogs(this, "Logs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})}
+	s := &Site{Logs: bucket.NewAccessLogs(this, "Logs", bucket.AccessLogsProps{Retention: props.LogRetention, CloudFront: true, Disposable: props.Disposable})}
 	s.Bucket = bucket.New(this, "Bucket", bucket.Props{
 		Versioned: true,
 		LifecycleRules: []*awss3.LifecycleRule{

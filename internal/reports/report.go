@@ -2,6 +2,8 @@
 package reports
 
 import (
+	"embed"
+	"fmt"
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/columns"
@@ -18,11 +20,32 @@ type Report struct {
 // All are the reports that there are.
 func All() []Report {
 	return []Report{
-		{Name: "daily_actives", Comment: "Devices and clients that were heard of", Columns: columns.Of[DailyActives]()},
-		{Name: "top_posts", Comment: "The hundred posts that were viewed most", Columns: columns.Of[TopPost]()},
-		{Name: "device_health", Comment: "How each device was", Columns: columns.Of[DeviceHealth]()},
-		{Name: "funnel", Comment: "How far clients came that opened the app", Columns: columns.Of[FunnelStep]()},
+		report[DailyActives]("daily_actives", "Devices and clients that were heard of"),
+		report[TopPost]("top_posts", "The hundred posts that were viewed most"),
+		report[DeviceHealth]("device_health", "How each device was"),
+		report[FunnelStep]("funnel", "How far clients came that opened the app"),
 	}
+}
+
+//go:embed queries/*.sql
+var queries embed.FS
+
+// report returns the report whose rows are T's. Its query is that of its file, after the readings that each query is about.
+func report[T any](name, comment string) Report {
+	return Report{
+		Name:    name,
+		Comment: comment,
+		SQL:     fmt.Sprintf("WITH latest AS (\n%s)\n%s", query("latest"), query(name)),
+		Columns: columns.Of[T](),
+	}
+}
+
+func query(name string) string {
+	content, err := queries.ReadFile("queries/" + name + ".sql")
+	if err != nil {
+		panic(err) // a report without its file does not come past the first test
+	}
+	return string(content)
 }
 
 // DailyActives is a row of daily_actives.

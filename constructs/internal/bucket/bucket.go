@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -21,6 +22,9 @@ const Day = 24 * time.Hour
 
 // Props describes a bucket. Zero values take the stated default.
 type Props struct {
+	// Key encrypts what is put into the bucket, by a key of the bucket's own that KMS is asked for seldom (S3 Bucket Keys).
+	// Default: S3's key.
+	Key            awskms.IKey
 	Versioned      bool                   // keep what is overwritten or deleted, until a rule expires it
 	LifecycleRules []*awss3.LifecycleRule // default: none but that unfinished uploads are aborted after a day
 	CORS           []*awss3.CorsRule      // default: no web page may read from it or write to it
@@ -54,6 +58,7 @@ func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 // AccessLogsProps describes a bucket for access logs. Zero values take the stated default.
 type AccessLogsProps struct {
 	Retention  time.Duration // default: 30 days, as of all logs; whole days
+	CloudFront bool          // takes the logs of distributions as well
 	Disposable bool          // delete the logs with the stack
 }
 
@@ -63,11 +68,13 @@ func NewAccessLogs(scope constructs.Construct, id string, props AccessLogsProps)
 	if props.Retention == 0 {
 		props.Retention = loggroup.DefaultRetention
 	}
-	return declare(scope, id, &awss3.BucketProps{
+	ownership := awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED
+	if props.CloudFront {
 		// CloudFront's standard logs are written by an account of CloudFront's, which an ACL of the bucket admits ("Configure
 		// standard logging (legacy)" in the Amazon CloudFront Developer Guide). The newer ones need a stack in us-east-1.
-		ObjectOwnership: awss3.ObjectOwnership_BUCKET_OWNER_PREFERRED,
-	}, Props{
+		ownership = awss3.ObjectOwnership_BUCKET_OWNER_PREFERRED
+	}
+	return declare(scope, id, &awss3.BucketProps{ObjectOwnership: ownership}, Props{
 		LifecycleRules: []*awss3.LifecycleRule{{Id: jsii.String("ForgetOldLogs"), Expiration: convert.Duration(props.Retention)}},
 		Disposable:     props.Disposable,
 		LogRetention:   props.Retention,
@@ -82,6 +89,11 @@ func declare(scope constructs.Construct, id string, bucketProps *awss3.BucketPro
 	bucketProps.LifecycleRules = &rules
 	bucketProps.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
 	bucketProps.Encryption = awss3.BucketEncryption_S3_MANAGED // an origin access identity cannot use a key of KMS
+	if props.Key != nil {
+		bucketProps.Encryption = awss3.BucketEncryption_KMS
+		bucketProps.EncryptionKey = props.Key
+		bucketProps.BucketKeyEnabled = jsii.Bool(true)
+	}
 	bucketProps.EnforceSSL = jsii.Bool(true)
 	bucketProps.RemovalPolicy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	if props.Disposable {

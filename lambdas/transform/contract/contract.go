@@ -14,8 +14,11 @@ type Settings struct {
 	Stream string `env:"STREAM_NAME"` // gets back what an answer had no room for
 }
 
+// A Column is a column of a table.
+type Column = columns.Column
+
 // Columns are those of the table readings, which the function's rows have.
-func Columns() []columns.Column { return readings.Columns() }
+func Columns() []Column { return readings.Columns() }
 
 // Types are the values of the table's partition type.
 func Types() []string {

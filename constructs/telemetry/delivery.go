@@ -1,0 +1,185 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesisfirehose"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+)
+
+// transformTimeout is for a batch, which is of a megabyte: what the answer has no room for has to go back into the stream
+// meanwhile. Firehose waits for five minutes at most.
+const transformTimeout = time.Minute
+
+// deliver declares the function that makes rows of readings, and the delivery stream that has it do so.
+//
+// It is the resource itself, and not the CDK's construct, which would let Firehose do more than it needs: read, write and
+// delete whatever the bucket has (s3:GetObject*, s3:List*, s3:DeleteObject*), where AWS asks for six actions.
+func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
+	t.Transform = gofunction.New(scope, "Transform", gofunction.Props{
+		Package:      transformfn.Package,
+		Settings:     transformfn.Settings{Stream: *t.Stream.StreamName()},
+		Description:  "Makes rows of readings",
+		Timeout:      transformTimeout,
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	t.allowPutting(t.Transform.Role, "kinesis:PutRecords")
+
+	t.Errors = loggroup.New(scope, "Errors", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	readings, raw := t.newErrorLog("Delivery", props), t.newErrorLog("RawCopies", props)
+	role := t.newDeliveryRole(scope, readings, raw)
+
+	buffering := &awskinesisfirehose.CfnDeliveryStream_BufferingHintsProperty{
+		SizeInMBs:         jsii.Number(props.BufferingSizeMiB),
+		IntervalInSeconds: jsii.Number(props.BufferingInterval.Seconds()),
+	}
+	encryption := &awskinesisfirehose.CfnDeliveryStream_EncryptionConfigurationProperty{
+		KmsEncryptionConfig: &awskinesisfirehose.CfnDeliveryStream_KMSEncryptionConfigProperty{AwskmsKeyArn: t.Key.KeyArn()},
+	}
+	const (
+		arrived = "day=!{timestamp:yyyy-MM-dd}/" // when the stream got it; UTC
+		failed  = errorsPrefix + "!{firehose:error-output-type}/" + arrived
+	)
+	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"), &awskinesisfirehose.CfnDeliveryStreamProps{
+		DeliveryStreamType: jsii.String("KinesisStreamAsSource"),
+		KinesisStreamSourceConfiguration: &awskinesisfirehose.CfnDeliveryStream_KinesisStreamSourceConfigurationProperty{
+			KinesisStreamArn: t.Stream.StreamArn(), RoleArn: role.RoleArn(),
+		},
+		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
+			BucketArn:         t.Ingestion.BucketArn(),
+			RoleArn:           role.RoleArn(),
+			Prefix:            jsii.String(readingsPrefix + "type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
+			ErrorOutputPrefix: jsii.String(failed),
+			BufferingHints:    buffering,
+			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet compresses by itself
+			DynamicPartitioningConfiguration: &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
+				Enabled:      jsii.Bool(true),
+				RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{DurationInSeconds: jsii.Number(300)},
+			},
+			ProcessingConfiguration:           t.processing(role),
+			DataFormatConversionConfiguration: t.conversion(role),
+			EncryptionConfiguration:           encryption,
+			CloudWatchLoggingOptions:          t.logging(readings),
+			S3BackupMode:                      jsii.String("Enabled"), // what came, before the function saw it
+			S3BackupConfiguration: &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
+				BucketArn:                t.Ingestion.BucketArn(),
+				RoleArn:                  role.RoleArn(),
+				Prefix:                   jsii.String(rawPrefix + arrived),
+				ErrorOutputPrefix:        jsii.String(failed), // Firehose does not use it, and refuses a prefix of expressions without
+				BufferingHints:           buffering,
+				CompressionFormat:        jsii.String("GZIP"),
+				EncryptionConfiguration:  encryption,
+				CloudWatchLoggingOptions: t.logging(raw),
+			},
+		},
+	})
+	t.Delivery.Node().AddDependency(role) // and its policy
+	bucket.EmptyAfter(t.Ingestion, t.Delivery)
+}
+
+// processing has the function make rows, a megabyte at a time: as base64 that is far from the six that an answer may have.
+func (t *Telemetry) processing(role awsiam.IRole) any {
+	var parameters []any
+	for _, parameter := range []struct {
+		name  string
+		value *string
+	}{
+		{"LambdaArn", t.Transform.Function.FunctionArn()},
+		{"RoleArn", role.RoleArn()},
+		{"NumberOfRetries", jsii.String("3")},
+		{"BufferSizeInMBs", jsii.String("1")},
+		{"BufferIntervalInSeconds", jsii.String("60")},
+	} {
+		parameters = append(parameters, &awskinesisfirehose.CfnDeliveryStream_ProcessorParameterProperty{
+			ParameterName: jsii.String(parameter.name), ParameterValue: parameter.value,
+		})
+	}
+	return &awskinesisfirehose.CfnDeliveryStream_ProcessingConfigurationProperty{
+		Enabled:    jsii.Bool(true),
+		Processors: []any{&awskinesisfirehose.CfnDeliveryStream_ProcessorProperty{Type: jsii.String("Lambda"), Parameters: parameters}},
+	}
+}
+
+// conversion makes Parquet of the function's JSON, by the table as it is at that time.
+func (t *Telemetry) conversion(role awsiam.IRole) any {
+	return &awskinesisfirehose.CfnDeliveryStream_DataFormatConversionConfigurationProperty{
+		Enabled: jsii.Bool(true),
+		SchemaConfiguration: &awskinesisfirehose.CfnDeliveryStream_SchemaConfigurationProperty{
+			CatalogId:    awscdk.Stack_Of(t.Key).Account(),
+			Region:       awscdk.Stack_Of(t.Key).Region(),
+			DatabaseName: t.Database.Ref(),
+			TableName:    t.Tables[readingsTable].Ref(),
+			VersionId:    jsii.String("LATEST"),
+			RoleArn:      role.RoleArn(),
+		},
+		InputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
+			Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
+				OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{CaseInsensitive: jsii.Bool(true)}, // the default; CloudFormation takes no empty one
+			},
+		},
+		OutputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_OutputFormatConfigurationProperty{
+			Serializer: &awskinesisfirehose.CfnDeliveryStream_SerializerProperty{
+				ParquetSerDe: &awskinesisfirehose.CfnDeliveryStream_ParquetSerDeProperty{Compression: jsii.String("SNAPPY")},
+			},
+		},
+	}
+}
+
+// newErrorLog declares where Firehose says what it has failed at: it makes no log stream by itself.
+func (t *Telemetry) newErrorLog(name string, props Props) awslogs.LogStream {
+	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // with the group
+	if props.Disposable {
+		removal = awscdk.RemovalPolicy_DESTROY
+	}
+	return awslogs.NewLogStream(t.Errors, jsii.String(name), &awslogs.LogStreamProps{LogGroup: t.Errors, LogStreamName: jsii.String(name), RemovalPolicy: removal})
+}
+
+func (t *Telemetry) logging(to awslogs.LogStream) any {
+	return &awskinesisfirehose.CfnDeliveryStream_CloudWatchLoggingOptionsProperty{
+		Enabled: jsii.Bool(true), LogGroupName: t.Errors.LogGroupName(), LogStreamName: to.LogStreamName(),
+	}
+}
+
+// newDeliveryRole lets Firehose do what "Grant Firehose access to an Amazon S3 destination" and "Grant Firehose access to AWS
+// Glue for data format conversion" in the Amazon Data Firehose Developer Guide list. It is for this account's delivery streams
+// alone: Firehose names the account as the external id.
+func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.LogStream) awsiam.Role {
+	role := awsiam.NewRole(scope, jsii.String("DeliveryRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
+			"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
+		}}),
+	})
+	allow(role, []string{"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"}, *t.Stream.StreamArn())
+	t.allowKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:Decrypt")
+
+	// Firehose calls the version that the name alone means, and says so.
+	function := *t.Transform.Function.FunctionArn()
+	allow(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function, function+":$LATEST")
+
+	allow(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, t.tableARNs(readingsTable)...)
+
+	allow(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Ingestion.BucketArn())
+	allow(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
+		*t.Ingestion.ArnForObjects(jsii.String(readingsPrefix + "*")),
+		*t.Ingestion.ArnForObjects(jsii.String(rawPrefix + "*")),
+		*t.Ingestion.ArnForObjects(jsii.String(errorsPrefix + "*")))
+	t.allowObjects(role, t.Ingestion, "kms:Decrypt", "kms:GenerateDataKey")
+
+	for _, log := range logs {
+		allow(role, []string{"logs:PutLogEvents"}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("logs"), Resource: jsii.String("log-group"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			ResourceName: jsii.String(*t.Errors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
+		}))
+	}
+	return role
+}

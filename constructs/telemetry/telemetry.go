@@ -1,0 +1,231 @@
+// Package telemetry provisions the way of readings from devices and clients to daily reports: what devices publish to, the
+// stream, the delivery into a table, and the queries that are made of it.
+package telemetry
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsglue"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiot"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesisfirehose"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+)
+
+// Props describes the way of the readings. Zero values take the stated default.
+type Props struct {
+	// Topic is what the topics of devices begin with, lower-case letters and digits with slashes between: a thing publishes to
+	// <Topic>/<its name>/readings. No other Telemetry of the account and region has the same, since what AWS wants a name for
+	// is named after it: of ashlar/dev, the rule ashlar_dev_readings, the database ashlar_dev and the work group ashlar-dev.
+	// Another one would lose nothing but all devices would have to know it. Required.
+	Topic string
+
+	Shards    int           // of the stream; default: 0, on demand, which the stream grows by and is billed by
+	Retention time.Duration // how long the stream keeps what cannot be delivered; default: 24 h, the least; at most 365 days; whole hours
+
+	// What an object of the table is made of: what arrives until there is so much of one type and day, or until so long has
+	// passed. Athena reads few large objects faster, and S3 bills each.
+	BufferingSizeMiB  int           // default: 128, the most; at least 64, since the records become Parquet
+	BufferingInterval time.Duration // default: 15 min, the most; at least 1 min; whole seconds
+
+	RawRetention time.Duration // how long readings can be replayed, and errors looked at; whole days; default: 365 days
+
+	LogRetention time.Duration // of access logs too; default: 30 days
+	Disposable   bool          // delete the readings and the reports with the stack
+}
+
+// Telemetry is the way of the readings.
+//
+// What cannot be undone: the delivery stream reads from the stream what comes after it was made, so one in its place would
+// miss what the old one had not read; its dynamic partitioning is for life. A thing type keeps its name, and CloudFormation
+// cannot delete it, nor the policy, as long as things have them.
+type Telemetry struct {
+	// Key encrypts the readings, wherever they are, and the reports.
+	Key awskms.Key
+
+	// Topic is Props.Topic.
+	Topic string
+	// ThingType is that of all devices, and ThingPolicy the policy that their certificates get: a thing may connect by its own
+	// name alone, and publish to its own topic.
+	ThingType   awsiot.CfnThingType
+	ThingPolicy awsiot.CfnPolicy
+	// Rule puts what devices publish into Stream; what it fails at is an object below errors/rule/ in Ingestion.
+	Rule awsiot.CfnTopicRule
+
+	// Stream has what devices and clients have sent, until it is delivered.
+	Stream awskinesis.Stream
+
+	// Transform makes rows of readings. Delivery puts them into Ingestion below readings/, as they came below raw/, and what
+	// failed below errors/.
+	Transform *gofunction.Function
+	Delivery  awskinesisfirehose.CfnDeliveryStream
+	// Errors has what Delivery has to say of what it fails at.
+	Errors    awslogs.LogGroup
+	Ingestion awss3.Bucket
+
+	// Database is the one of Tables, which have the names readings and those of the reports. They are not partitioned by a
+	// crawler: that of the readings says itself where its partitions are, and a report is small enough to have none.
+	Database awsglue.CfnDatabase
+	Tables   map[string]awsglue.CfnTable
+
+	// Reports has the reports below parquet/ and csv/.
+	Reports awss3.Bucket
+	// AccessLogs holds the access logs of both buckets.
+	AccessLogs awss3.Bucket
+}
+
+// New declares the way of the readings under scope.
+func New(scope constructs.Construct, id string, props Props) *Telemetry {
+	props = props.withDefaults()
+	props.check(id)
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	t := &Telemetry{Topic: props.Topic, Key: newKey(this, props)}
+	t.keepReadings(this, props)
+	t.Stream = newStream(this, t.Key, props)
+	t.declareTables(this)
+	t.deliver(this, props)
+	t.connectDevices(this)
+	return t
+}
+
+// name is Topic as the name of something, whose words are separated.
+func (t *Telemetry) name(separator string) string { return strings.ReplaceAll(t.Topic, "/", separator) }
+
+// arn is the ARN of what the account has in the stack's region.
+func (t *Telemetry) arn(service, resource, name string) string {
+	return *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String(service), Resource: jsii.String(resource), ResourceName: jsii.String(name),
+	})
+}
+
+func newKey(scope constructs.Construct, props Props) awskms.Key {
+	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+	if props.Disposable {
+		removal = awscdk.RemovalPolicy_DESTROY
+	}
+	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Encrypts readings and reports"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     removal,
+		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)), // the shortest; 30 days are the default
+	})
+}
+
+func newStream(scope constructs.Construct, key awskms.Key, props Props) awskinesis.Stream {
+	streamProps := &awskinesis.StreamProps{
+		StreamMode:      awskinesis.StreamMode_ON_DEMAND,
+		RetentionPeriod: convert.Duration(props.Retention),
+		Encryption:      awskinesis.StreamEncryption_KMS,
+		EncryptionKey:   key,
+		RemovalPolicy:   awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
+	}
+	if props.Shards > 0 {
+		streamProps.StreamMode = awskinesis.StreamMode_PROVISIONED
+		streamProps.ShardCount = jsii.Number(props.Shards)
+	}
+	if props.Disposable {
+		streamProps.RemovalPolicy = awscdk.RemovalPolicy_DESTROY
+	}
+	return awskinesis.NewStream(scope, jsii.String("Stream"), streamProps)
+}
+
+// The prefixes of Ingestion. What reads or writes there knows them too: the table, the delivery stream, and make replay.
+const (
+	readingsPrefix = "readings/"
+	rawPrefix      = "raw/"
+	errorsPrefix   = "errors/"
+)
+
+// keepReadings declares the buckets.
+//
+// What is looked at no more goes to cheaper classes: after 30 days, the least that S3 asks for, to one that is paid for by
+// the gigabyte that is read, and after 90 to one that is read at once as well, for more. S3 leaves objects below 128 KiB where
+// they are, since a larger size would be billed: "Constraints and considerations for transitions" in the Amazon S3 User Guide.
+func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
+	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})
+	cheaper := []*awss3.Transition{
+		{StorageClass: awss3.StorageClass_INFREQUENT_ACCESS(), TransitionAfter: convert.Duration(30 * bucket.Day)},
+		{StorageClass: awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), TransitionAfter: convert.Duration(90 * bucket.Day)},
+	}
+	forgotten := func(id, prefix string) *awss3.LifecycleRule {
+		rule := &awss3.LifecycleRule{Id: jsii.String(id), Prefix: jsii.String(prefix), Expiration: convert.Duration(props.RawRetention)}
+		transitions := []*awss3.Transition{}
+		for _, transition := range cheaper {
+			// Each class bills as many days at least as its objects waited for it.
+			if 2*(*transition.TransitionAfter.ToDays(nil)) <= props.RawRetention.Hours()/24 {
+				transitions = append(transitions, transition)
+			}
+		}
+		if len(transitions) > 0 {
+			rule.Transitions = &transitions
+		}
+		return rule
+	}
+	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
+		Key: t.Key,
+		LifecycleRules: []*awss3.LifecycleRule{
+			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: &cheaper},
+			forgotten("ForgetRawReadings", rawPrefix),
+			forgotten("ForgetErrors", errorsPrefix),
+		},
+		AccessLogs:   t.AccessLogs,
+		LogPrefix:    "ingestion/",
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	t.Reports = bucket.New(scope, "Reports", bucket.Props{
+		Key: t.Key,
+		LifecycleRules: []*awss3.LifecycleRule{
+			{Id: jsii.String("ForgetQueryResults"), Prefix: jsii.String(resultsPrefix), Expiration: convert.Duration(resultsRetention)},
+		},
+		AccessLogs:   t.AccessLogs,
+		LogPrefix:    "reports/",
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+}
+
+var topicPattern = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+)*$`)
+
+func (p Props) withDefaults() Props {
+	if p.Retention == 0 {
+		p.Retention = 24 * time.Hour
+	}
+	if p.BufferingSizeMiB == 0 {
+		p.BufferingSizeMiB = 128
+	}
+	if p.BufferingInterval == 0 {
+		p.BufferingInterval = 15 * time.Minute
+	}
+	if p.RawRetention == 0 {
+		p.RawRetention = 365 * bucket.Day
+	}
+	return p
+}
+
+// The bounds are the services': CreateStream and IncreaseStreamRetentionPeriod in the Amazon Kinesis Data Streams API
+// Reference, and "Configure buffering hints" and "Buffering and dynamic partitioning" in the Amazon Data Firehose Developer
+// Guide. IoT Core takes topics of 256 bytes, of which a thing's name has 128.
+func (p Props) check(id string) {
+	check.Props("telemetry", id,
+		check.Required("Topic", p.Topic != "", "pass what the topics of devices begin with, such as ashlar/dev"),
+		check.That("Topic", p.Topic, p.Topic == "" || topicPattern.MatchString(p.Topic) && len(p.Topic) <= 100, "lower-case letters and digits with slashes between, at most 100"),
+		check.That("Shards", p.Shards, p.Shards >= 0, "0 for as many as it takes, or more"),
+		check.That("Retention", p.Retention, p.Retention >= 24*time.Hour && p.Retention <= 365*bucket.Day && p.Retention%time.Hour == 0, "whole hours, 24h0m0s to 8760h0m0s"),
+		check.That("BufferingSizeMiB", p.BufferingSizeMiB, p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
+		check.That("BufferingInterval", p.BufferingInterval, p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute && p.BufferingInterval%time.Second == 0, "whole seconds, 1m0s to 15m0s"),
+		check.That("RawRetention", p.RawRetention, p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+	)
+}
