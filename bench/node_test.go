@@ -18,12 +18,14 @@ type node struct {
 	answers  *bufio.Reader
 }
 
-// startNode runs folder/folder.js, which ends with its input.
+// startNode runs folder/folder.js, which ends with its input. It needs what its package.json has, if there is one.
 func startNode(tb testing.TB, folder string, environment ...string) *node {
 	tb.Helper()
-	modules := filepath.Join(folder, "node_modules")
-	if _, err := os.Stat(modules); errors.Is(err, fs.ErrNotExist) {
-		tb.Fatalf("%s is not installed: run make bench/%s", folder, modules)
+	if wants, err := filepath.Glob(filepath.Join(folder, "package.json")); err != nil || wants != nil {
+		modules := filepath.Join(folder, "node_modules")
+		if _, err := os.Stat(modules); errors.Is(err, fs.ErrNotExist) {
+			tb.Fatalf("%s is not installed: run make bench/%s", folder, modules)
+		}
 	}
 	command := exec.Command("node", filepath.Join(folder, folder+".js"))
 	command.Env = append(os.Environ(), environment...)

@@ -74,8 +74,9 @@ func (k *Kinesis) RefuseRecords(f func(data []byte) (code string)) {
 type kinesisRequest struct {
 	StreamName, StreamARN string
 
-	kinesisEntry
-	Records []kinesisEntry
+	Data         []byte
+	PartitionKey string
+	Records      []kinesisEntry
 
 	ShardId, ShardIteratorType, StartingSequenceNumber string
 
@@ -160,13 +161,14 @@ func (k *Kinesis) putRecord(request kinesisRequest) (any, error) {
 	if err := k.check(request); err != nil {
 		return nil, err
 	}
-	if err := request.kinesisEntry.check(); err != nil {
+	entry := kinesisEntry{request.Data, request.PartitionKey}
+	if err := entry.check(); err != nil {
 		return nil, err
 	}
-	if code := k.refused(request.Data); code != "" {
+	if code := k.refused(entry.Data); code != "" {
 		return nil, &kinesisError{code, ""}
 	}
-	shard, number := k.add(request.kinesisEntry)
+	shard, number := k.add(entry)
 	return map[string]string{"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS"}, nil
 }
 

@@ -45,8 +45,12 @@ type Value struct {
 	escaped bool // a string that is not written as it is
 }
 
-// Text returns what a string says, as part of the text that was scanned if it is written there as it is.
+// Text returns what a string says, as part of the text that was scanned if it is written there as it is. What is no string
+// says nothing.
 func (v Value) Text() []byte {
+	if v.Kind != String {
+		return nil
+	}
 	inner := v.Raw[1 : len(v.Raw)-1]
 	if !v.escaped {
 		return inner
@@ -60,10 +64,10 @@ func (v Value) Text() []byte {
 		i++
 		switch c := inner[i]; c {
 		case 'u':
-			r := rune(hex4(inner[i+1:]))
+			r := hex4(inner[i+1:])
 			i += 4
 			if utf16.IsSurrogate(r) {
-				r = utf16.DecodeRune(r, rune(hex4(inner[i+3:])))
+				r = utf16.DecodeRune(r, hex4(inner[i+3:]))
 				i += 6
 			}
 			buffer = utf8.AppendRune(buffer, r)
@@ -143,7 +147,7 @@ func (s *Scanner) enter(kind Kind) {
 		return
 	}
 	s.at++
-	s.objects = s.objects &^ (1 << s.depth)
+	s.objects &^= 1 << s.depth
 	if kind == Object {
 		s.objects |= 1 << s.depth
 	}
@@ -332,31 +336,31 @@ func escape(text []byte) (length int, err error) {
 	switch {
 	case r < 0:
 		return 0, ErrSyntax
-	case !utf16.IsSurrogate(rune(r)):
+	case !utf16.IsSurrogate(r):
 		return 6, nil
 	case len(text) < 8 || text[6] != '\\' || text[7] != 'u':
 		return 0, ErrUTF8
 	}
-	if utf16.DecodeRune(rune(r), rune(hex4(text[8:]))) == utf8.RuneError {
+	if utf16.DecodeRune(r, hex4(text[8:])) == utf8.RuneError {
 		return 0, ErrUTF8
 	}
 	return 12, nil
 }
 
 // hex4 is the number that the next four digits are, or -1 if they are none.
-func hex4(digits []byte) int {
+func hex4(digits []byte) rune {
 	if len(digits) < 4 {
 		return -1
 	}
-	n := 0
+	n := rune(0)
 	for _, c := range digits[:4] {
 		switch {
 		case '0' <= c && c <= '9':
-			n = n<<4 | int(c-'0')
+			n = n<<4 | rune(c-'0')
 		case 'a' <= c && c <= 'f':
-			n = n<<4 | int(c-'a'+10)
+			n = n<<4 | rune(c-'a'+10)
 		case 'A' <= c && c <= 'F':
-			n = n<<4 | int(c-'A'+10)
+			n = n<<4 | rune(c-'A'+10)
 		default:
 			return -1
 		}
