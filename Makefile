@@ -1,6 +1,6 @@
 # Every target installs what it needs: Node.js and the CDK CLI as pinned in package-lock.json, Go modules as pinned in
-# go.sum, DynamoDB Local as pinned in pom.xml, tools as pinned below. Nothing is installed outside this folder but in the
-# tools' own caches.
+# go.sum, Trino and DynamoDB Local as pinned in their pom.xml, tools as pinned below. Nothing is installed outside this folder
+# but in the tools' own caches.
 
 GOLANGCI_LINT := v2.15.0
 
@@ -25,7 +25,7 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
+test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/athenatest/lib internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
@@ -82,6 +82,12 @@ bench/sharp/node_modules: bench/sharp/package.json bench/sharp/package-lock.json
 bench/powertools/node_modules: bench/powertools/package.json bench/powertools/package-lock.json
 	npm ci --prefix bench/powertools --no-fund --no-audit
 	touch bench/powertools/node_modules
+
+internal/athenatest/lib: internal/athenatest/pom.xml
+	@command -v mvn >/dev/null || { echo 'make: tests run Trino; install Java 17 and Maven, which fetches it' >&2; exit 2; }
+	rm -rf $@ # lest it has two versions
+	mvn -q -B -f internal/athenatest package
+	touch $@
 
 internal/dynamodbtest/lib: internal/dynamodbtest/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: tests run DynamoDB Local; install Java 17 and Maven, which fetches it' >&2; exit 2; }

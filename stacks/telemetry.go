@@ -35,5 +35,7 @@ func NewTelemetry(stage awscdk.Stage, env environments.Environment) *Telemetry {
 	output(stack, "ReadingsTopic", "Topic that a device publishes to, with its thing's name", jsii.String(t.Topic+"/{thing}/readings"))
 	output(stack, "ThingPolicy", "Policy that the certificates of devices get", t.ThingPolicy.Ref())
 	output(stack, "ThingType", "Thing type of devices", t.ThingType.Ref())
+	output(stack, "AthenaWorkGroup", "Work group of Athena for queries of readings and reports", t.WorkGroup.Ref())
+	deadLetters(stack, "Reports", t.Reporter.DeadLetters)
 	return &Telemetry{Telemetry: t}
 }

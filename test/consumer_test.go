@@ -14,9 +14,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestEveryQueueIsPolledForSixTimesItsFunctionsTimeout: Lambda asks for it, and mappings without partial batch responses would
-// bring back what was done.
-func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeout(t *testing.T) {
+// TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow: Lambda asks for it, and mappings without partial batch
+// responses would bring back what was done.
+func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow(t *testing.T) {
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
 			want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
@@ -28,7 +28,8 @@ func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeout(t *testing.T) {
 			if timeout == 0 {
 				t.Errorf("%s calls a function without a timeout", mapping.ID)
 			}
-			want(t, queue, 6*timeout, "VisibilityTimeout")
+			window, _ := mapping.At("MaximumBatchingWindowInSeconds").(float64)
+			want(t, queue, 6*timeout+window, "VisibilityTimeout")
 		}
 	})
 }
@@ -61,7 +62,7 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 				t.Errorf("%s/%s: %s is not in Parameter Store, and make redrive does not know it", environment.Name, stack.Name, id)
 			}
 		}
-		for _, name := range []string{"CommentNotices", "Feedback", "FinishedPictures", "Thumbnails", "Welcomes"} {
+		for _, name := range []string{"CommentNotices", "Feedback", "FinishedPictures", "Reports", "Thumbnails", "Welcomes"} {
 			if named[name] == "" {
 				t.Errorf("%s has no dead letters called %s", environment.Name, name)
 			}
@@ -114,6 +115,17 @@ func TestAConsumerAsItIsAskedFor(t *testing.T) {
 	want(t, rule, `{"all":true}`, "Targets", 0, "Input")
 }
 
+func TestAConsumerTakesLargeBatchesWithAWindow(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
+		consumer.New(stack, "Consumer", consumer.Props{Function: fn, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
+	})
+	want(t, only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), 6*60+300, "VisibilityTimeout")
+	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
+	want(t, mapping, 10000, "BatchSize")
+	want(t, mapping, 300, "MaximumBatchingWindowInSeconds")
+}
+
 func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) {
 		consumer.New(stack, "Consumer", consumer.Props{Filter: map[string][]string{"event": {"a"}}, Delay: 16 * time.Minute, BatchSize: 11, MaxConcurrency: 1})
@@ -121,8 +133,14 @@ func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
 		"consumer: Consumer: Function is required; pass the function that takes the messages",
 		"consumer: Consumer: Filter: map[event:[a]], want none without a Topic",
 		"consumer: Consumer: Delay: 16m0s, want whole seconds, at most 15m0s",
-		"consumer: Consumer: BatchSize: 11, want 1 to 10",
+		"consumer: Consumer: BatchSize: 11, want 1 to 10, or to 10000 with a BatchingWindow",
 		"consumer: Consumer: MaxConcurrency: 1, want 2 to 1000",
+	)
+	refused(t, func(stack awscdk.Stack) {
+		consumer.New(stack, "Consumer", consumer.Props{Function: new(gofunction.Function), BatchSize: 10001, BatchingWindow: 301 * time.Second})
+	},
+		"consumer: Consumer: BatchSize: 10001, want 1 to 10000",
+		"consumer: Consumer: BatchingWindow: 5m1s, want whole seconds, at most 5m0s",
 	)
 	refused(t, func(awscdk.Stack) { new(consumer.Consumer).Repeat("Often", time.Minute, "{}") },
 		"consumer: Often: every: 1m0s, want whole minutes, at least 2m0s",

@@ -49,20 +49,23 @@ func from(t *testing.T, environment, stack string, resource assembly.Resource, a
 	return nil
 }
 
-// may lists what the code of a function may do, and the service in its name, each action with the resource and the condition
-// of its statement: logs, traces and network interfaces left out, which all have alike.
+// may lists what the code of a function may do, and the service in its name: logs, traces and network interfaces left out, which
+// all have alike.
 func may(t *testing.T, stack assembly.Stack, function string) map[string]string {
 	t.Helper()
-	role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role"))
+	found := mayAs(t, stack, assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role")))
+	maps.DeleteFunc(found, func(action, _ string) bool {
+		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) })
+	})
+	return found
+}
+
+// mayAs lists what a role is allowed, each action with the resource and the condition of its statement.
+func mayAs(t *testing.T, stack assembly.Stack, role string) map[string]string {
+	t.Helper()
 	found := map[string]string{}
-	for _, s := range statements(t, stack) {
-		if s.effect != "Allow" || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
-			continue
-		}
+	for _, s := range grants(t, stack, role) {
 		for _, action := range s.actions {
-			if slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) {
-				continue
-			}
 			on := text(s.document["Resource"])
 			if condition := s.document["Condition"]; condition != nil {
 				on += " if " + text(condition)
@@ -79,6 +82,12 @@ func may(t *testing.T, stack assembly.Stack, function string) map[string]string 
 // held fails the test unless the function may do just that.
 func held(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
 	t.Helper()
+	heldTo(t, function, may(t, stack, function), want)
+}
+
+// heldTo fails the test unless what is allowed is just that.
+func heldTo(t *testing.T, who string, allowed map[string]string, want map[string]any) {
+	t.Helper()
 	wanted := map[string]string{}
 	for action, on := range want {
 		wanted[action] = fmt.Sprint(on)
@@ -86,8 +95,8 @@ func held(t *testing.T, stack assembly.Stack, function string, want map[string]a
 			wanted[action] = text(on)
 		}
 	}
-	if diff := cmp.Diff(wanted, may(t, stack, function)); diff != "" {
-		t.Errorf("%s (-want +allowed):\n%s", function, diff)
+	if diff := cmp.Diff(wanted, allowed); diff != "" {
+		t.Errorf("%s (-want +allowed):\n%s", who, diff)
 	}
 }
 

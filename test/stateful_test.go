@@ -76,7 +76,7 @@ func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 }
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
-	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::DynamoDB::Table": "Retain", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate", "AWS::S3::Bucket": "RetainExceptOnCreate", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
+	policies := map[string]string{"AWS::RDS::DBInstance": "Snapshot", "AWS::SecretsManager::Secret": "RetainExceptOnCreate", "AWS::Cognito::UserPool": "Retain", "AWS::DynamoDB::Table": "Retain", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::Kinesis::Stream": "RetainExceptOnCreate", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate", "AWS::S3::Bucket": "RetainExceptOnCreate", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/queue"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
 )
@@ -30,7 +31,8 @@ type Props struct {
 	Filter map[string][]string
 
 	Delay          time.Duration // how long each message waits in the queue first; whole seconds; default: not at all; at most 15 min
-	BatchSize      int           // messages that the function takes at once; default and limit: 10
+	BatchSize      int           // messages that the function takes at once, if there are so many; default: 10; at most 10, and 10,000 with a BatchingWindow
+	BatchingWindow time.Duration // how long Lambda waits for a batch to be full; whole seconds; default: not at all; at most 5 min
 	MaxConcurrency int           // batches that are worked on at a time; default: 5; at least 2
 }
 
@@ -56,9 +58,9 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	timeout := time.Duration(*props.Function.Function.Timeout().ToSeconds(nil)) * time.Second
 	c.Queue = queue.New(this, "Queue", queue.Props{
 		DeadLetters: c.DeadLetters,
-		// Lambda wants six times the function's timeout, to try again what it could not deliver: "Creating and configuring an
-		// Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
-		VisibilityTimeout: 6 * timeout,
+		// Lambda wants six times the function's timeout, to try again what it could not deliver, and the window, for which it
+		// holds messages: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
+		VisibilityTimeout: 6*timeout + props.BatchingWindow,
 		Delay:             props.Delay,
 	})
 	if props.Topic != nil {
@@ -67,13 +69,17 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	// Lambda takes the messages in the function's name. The CDK's event source would allow more than it needs: "Lambda
 	// execution role permissions" for Amazon SQS in the AWS Lambda Developer Guide.
 	props.Function.Allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *c.Queue.QueueArn())
-	c.Mapping = awslambda.NewEventSourceMapping(this, jsii.String("Mapping"), &awslambda.EventSourceMappingProps{
+	mapping := &awslambda.EventSourceMappingProps{
 		Target:                  props.Function.Function,
 		EventSourceArn:          c.Queue.QueueArn(),
 		BatchSize:               jsii.Number(props.BatchSize),
 		ReportBatchItemFailures: jsii.Bool(true),
 		MaxConcurrency:          jsii.Number(props.MaxConcurrency),
-	})
+	}
+	if props.BatchingWindow > 0 {
+		mapping.MaxBatchingWindow = convert.Duration(props.BatchingWindow)
+	}
+	c.Mapping = awslambda.NewEventSourceMapping(this, jsii.String("Mapping"), mapping)
 	return c
 }
 
@@ -116,13 +122,18 @@ func (p Props) withDefaults() Props {
 }
 
 // The bounds are the services': "Amazon SQS delay queues" in the Amazon SQS Developer Guide, and CreateEventSourceMapping
-// in the AWS Lambda API Reference, which takes larger batches together with a batching window alone.
+// in the AWS Lambda API Reference.
 func (p Props) check(id string) {
+	size, sizes := 10, "1 to 10, or to 10000 with a BatchingWindow"
+	if p.BatchingWindow > 0 {
+		size, sizes = 10000, "1 to 10000"
+	}
 	check.Props("consumer", id,
 		check.Required("Function", p.Function != nil, "pass the function that takes the messages"),
 		check.That("Filter", p.Filter, p.Filter == nil || p.Topic != nil, "none without a Topic"),
 		check.That("Delay", p.Delay, p.Delay >= 0 && p.Delay <= 15*time.Minute && p.Delay%time.Second == 0, "whole seconds, at most 15m0s"),
-		check.That("BatchSize", p.BatchSize, p.BatchSize >= 1 && p.BatchSize <= 10, "1 to 10"),
+		check.That("BatchSize", p.BatchSize, p.BatchSize >= 1 && p.BatchSize <= size, sizes),
+		check.That("BatchingWindow", p.BatchingWindow, p.BatchingWindow >= 0 && p.BatchingWindow <= 5*time.Minute && p.BatchingWindow%time.Second == 0, "whole seconds, at most 5m0s"),
 		check.That("MaxConcurrency", p.MaxConcurrency, p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
 	)
 }

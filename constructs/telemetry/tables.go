@@ -69,15 +69,19 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 	}
 }
 
-// newTable declares the table of that name; the construct of daily_actives is DailyActivesTable.
-func (t *Telemetry) newTable(scope constructs.Construct, name string, input *awsglue.CfnTable_TableInputProperty) awsglue.CfnTable {
+// pascal makes of the name of a table one of a construct: DailyActives of daily_actives.
+func pascal(name string) string {
 	id := ""
 	for word := range strings.SplitSeq(name, "_") {
 		id += strings.ToUpper(word[:1]) + word[1:]
 	}
+	return id
+}
+
+func (t *Telemetry) newTable(scope constructs.Construct, name string, input *awsglue.CfnTable_TableInputProperty) awsglue.CfnTable {
 	input.Name = jsii.String(name)
 	input.TableType = jsii.String("EXTERNAL_TABLE")
-	return awsglue.NewCfnTable(scope, jsii.String(id+"Table"), &awsglue.CfnTableProps{
+	return awsglue.NewCfnTable(scope, jsii.String(pascal(name)+"Table"), &awsglue.CfnTableProps{
 		CatalogId:    awscdk.Stack_Of(scope).Account(),
 		DatabaseName: t.Database.Ref(),
 		TableInput:   input,

@@ -3,11 +3,14 @@
 package telemetry
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsathena"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglue"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiot"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
@@ -18,6 +21,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
@@ -41,6 +45,10 @@ type Props struct {
 	BufferingInterval time.Duration // default: 15 min, the most; at least 1 min; whole seconds
 
 	RawRetention time.Duration // how long readings can be replayed, and errors looked at; whole days; default: 365 days
+
+	// BytesScannedCutoffPerQuery is what a query in the work group may read before Athena gives it up; Athena is paid for by what
+	// is read. Default: 10 GiB; at least 10 MB.
+	BytesScannedCutoffPerQuery int64
 
 	LogRetention time.Duration // of access logs too; default: 30 days
 	Disposable   bool          // delete the readings and the reports with the stack
@@ -80,10 +88,17 @@ type Telemetry struct {
 	Database awsglue.CfnDatabase
 	Tables   map[string]awsglue.CfnTable
 
-	// Reports has the reports below parquet/ and csv/.
-	Reports awss3.Bucket
+	// WorkGroup is that of all queries: it says where the results go, by which key, and how much a query may read.
+	WorkGroup awsathena.CfnWorkGroup
+	// Reports has the reports below parquet/ and csv/, made by Reporter's function when there are new readings, each day's as
+	// often as there are, and every six hours.
+	Reports  awss3.Bucket
+	Reporter *consumer.Consumer
 	// AccessLogs holds the access logs of both buckets.
 	AccessLogs awss3.Bucket
+
+	// Alarms say each what it means, and what to look at first. They have no actions.
+	Alarms []awscloudwatch.Alarm
 }
 
 // New declares the way of the readings under scope.
@@ -97,6 +112,9 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	t.declareTables(this)
 	t.deliver(this, props)
 	t.connectDevices(this)
+	t.declareQueries(this, props)
+	t.makeReports(this, props)
+	t.watch(this, props)
 	return t
 }
 
@@ -149,34 +167,17 @@ const (
 )
 
 // keepReadings declares the buckets.
-//
-// What is looked at no more goes to cheaper classes: after 30 days, the least that S3 asks for, to one that is paid for by
-// the gigabyte that is read, and after 90 to one that is read at once as well, for more. S3 leaves objects below 128 KiB where
-// they are, since a larger size would be billed: "Constraints and considerations for transitions" in the Amazon S3 User Guide.
 func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})
-	cheaper := []*awss3.Transition{
-		{StorageClass: awss3.StorageClass_INFREQUENT_ACCESS(), TransitionAfter: convert.Duration(30 * bucket.Day)},
-		{StorageClass: awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), TransitionAfter: convert.Duration(90 * bucket.Day)},
-	}
 	forgotten := func(id, prefix string) *awss3.LifecycleRule {
-		rule := &awss3.LifecycleRule{Id: jsii.String(id), Prefix: jsii.String(prefix), Expiration: convert.Duration(props.RawRetention)}
-		transitions := []*awss3.Transition{}
-		for _, transition := range cheaper {
-			// Each class bills as many days at least as its objects waited for it.
-			if 2*(*transition.TransitionAfter.ToDays(nil)) <= props.RawRetention.Hours()/24 {
-				transitions = append(transitions, transition)
-			}
+		return &awss3.LifecycleRule{
+			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
 		}
-		if len(transitions) > 0 {
-			rule.Transitions = &transitions
-		}
-		return rule
 	}
 	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: &cheaper},
+			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: transitions(forEver)},
 			forgotten("ForgetRawReadings", rawPrefix),
 			forgotten("ForgetErrors", errorsPrefix),
 		},
@@ -197,6 +198,27 @@ func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 	})
 }
 
+const forEver = time.Duration(math.MaxInt64)
+
+// transitions are those to cheaper classes that are worth it for what is kept for so long: what is looked at seldom, and then at
+// once. S3 leaves objects below 128 KiB where they are, since there they would be billed as if they had so much: "Constraints
+// and considerations for transitions" in the Amazon S3 User Guide.
+func transitions(kept time.Duration) *[]*awss3.Transition {
+	var worth []*awss3.Transition
+	for _, to := range []struct {
+		class awss3.StorageClass
+		after time.Duration // and so long is an object billed at least, once it is there
+	}{
+		{awss3.StorageClass_INFREQUENT_ACCESS(), 30 * bucket.Day},
+		{awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), 90 * bucket.Day},
+	} {
+		if 2*to.after <= kept {
+			worth = append(worth, &awss3.Transition{StorageClass: to.class, TransitionAfter: convert.Duration(to.after)})
+		}
+	}
+	return convert.List(worth)
+}
+
 var topicPattern = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+)*$`)
 
 func (p Props) withDefaults() Props {
@@ -212,12 +234,16 @@ func (p Props) withDefaults() Props {
 	if p.RawRetention == 0 {
 		p.RawRetention = 365 * bucket.Day
 	}
+	if p.BytesScannedCutoffPerQuery == 0 {
+		p.BytesScannedCutoffPerQuery = 10 << 30
+	}
 	return p
 }
 
 // The bounds are the services': CreateStream and IncreaseStreamRetentionPeriod in the Amazon Kinesis Data Streams API
 // Reference, and "Configure buffering hints" and "Buffering and dynamic partitioning" in the Amazon Data Firehose Developer
-// Guide. IoT Core takes topics of 256 bytes, of which a thing's name has 128.
+// Guide, and WorkGroupConfiguration in the Amazon Athena API Reference. IoT Core takes topics of 256 bytes, of which a thing's
+// name has 128.
 func (p Props) check(id string) {
 	check.Props("telemetry", id,
 		check.Required("Topic", p.Topic != "", "pass what the topics of devices begin with, such as ashlar/dev"),
@@ -227,5 +253,6 @@ func (p Props) check(id string) {
 		check.That("BufferingSizeMiB", p.BufferingSizeMiB, p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
 		check.That("BufferingInterval", p.BufferingInterval, p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute && p.BufferingInterval%time.Second == 0, "whole seconds, 1m0s to 15m0s"),
 		check.That("RawRetention", p.RawRetention, p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery, p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
 	)
 }

@@ -1,4 +1,4 @@
-// Package s3store keeps pictures in S3.
+// Package s3store keeps pictures and reports in S3.
 package s3store
 
 import (

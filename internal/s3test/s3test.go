@@ -35,6 +35,9 @@ type Server struct {
 	awstest.Recorder
 	URL    string
 	Client *s3.Client // signs as the function does, but goes past the relay: it is not recorded, and never fails
+
+	// DirectURL goes past the relay as well, for those of a test's servers that read and write objects themselves.
+	DirectURL string
 }
 
 // Start gives t a server without buckets until it ends.
@@ -46,13 +49,15 @@ func Start(t testing.TB) *Server {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	s := new(Server)
-	relay := httptest.NewServer(s.relay(transport))
+	relay, direct := httptest.NewServer(s.relay(transport)), httptest.NewServer(toGateway(transport))
 	t.Cleanup(func() {
-		relay.CloseClientConnections() // Close would wait for silent answers
-		relay.Close()
+		for _, server := range []*httptest.Server{relay, direct} {
+			server.CloseClientConnections() // Close would wait for silent answers
+			server.Close()
+		}
 		transport.CloseIdleConnections()
 	})
-	s.URL = relay.URL
+	s.URL, s.DirectURL = relay.URL, direct.URL
 	s.Client = s3.New(s3.Options{
 		BaseEndpoint: aws.String(relay.URL), // the host is signed
 		HTTPClient:   &http.Client{Transport: transport},
@@ -141,21 +146,25 @@ func (s *Server) Keys(t testing.TB, bucket string) []string {
 	return keys
 }
 
-// relay passes requests on as they are, so that their signatures hold.
-func (s *Server) relay(transport http.RoundTripper) http.Handler {
-	proxy := &httputil.ReverseProxy{
+// toGateway passes requests on as they are, so that their signatures hold.
+func toGateway(transport http.RoundTripper) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
 		Transport: transport,
 		ErrorLog:  log.New(io.Discard, "", 0), // clients that are gone
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "gateway", r.In.Host
 		},
-		ModifyResponse: func(r *http.Response) error {
-			if r.StatusCode == http.StatusNotFound && mayTellOfMissing(r.Request) {
-				// Without it, S3 answers 403: it does not tell who may not list what is missing.
-				s.Record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
-			}
-			return nil
-		},
+	}
+}
+
+func (s *Server) relay(transport http.RoundTripper) http.Handler {
+	proxy := toGateway(transport)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if r.StatusCode == http.StatusNotFound && mayTellOfMissing(r.Request) {
+			// Without it, S3 answers 403: it does not tell who may not list what is missing.
+			s.Record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
+		}
+		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		needed := actions(r)

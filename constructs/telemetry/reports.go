@@ -1,0 +1,140 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsathena"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/consumer"
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+)
+
+const (
+	// queryTimeout is what one query may take. The function has time for it, and for what comes after.
+	queryTimeout  = 10 * time.Minute
+	reportTimeout = 15 * time.Minute // Lambda's longest
+	// reportInterval is how often yesterday and today are made anyway, should S3 not have told of something.
+	reportInterval = 6 * time.Hour
+)
+
+// declareQueries declares the work group, and the reports' queries in it, for people to try.
+func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
+	t.WorkGroup = awsathena.NewCfnWorkGroup(scope, jsii.String("WorkGroup"), &awsathena.CfnWorkGroupProps{
+		Name:        jsii.String(t.name("-")),
+		Description: jsii.String("Queries of readings and reports"),
+		WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
+			EnforceWorkGroupConfiguration:   jsii.Bool(true), // whatever a client asks for
+			EngineVersion:                   &awsathena.CfnWorkGroup_EngineVersionProperty{SelectedEngineVersion: jsii.String("Athena engine version 3")},
+			BytesScannedCutoffPerQuery:      jsii.Number(props.BytesScannedCutoffPerQuery),
+			PublishCloudWatchMetricsEnabled: jsii.Bool(true),
+			RequesterPaysEnabled:            jsii.Bool(false),
+			ResultConfiguration: &awsathena.CfnWorkGroup_ResultConfigurationProperty{
+				OutputLocation:      jsii.String("s3://" + *t.Reports.BucketName() + "/" + resultsPrefix),
+				ExpectedBucketOwner: awscdk.Stack_Of(scope).Account(),
+				EncryptionConfiguration: &awsathena.CfnWorkGroup_EncryptionConfigurationProperty{
+					EncryptionOption: jsii.String("SSE_KMS"), KmsKey: t.Key.KeyArn(),
+				},
+			},
+		},
+		RecursiveDeleteOption: jsii.Bool(props.Disposable), // with the queries that people have kept in it, and its history
+	})
+	for _, report := range reportfn.Reports() {
+		awsathena.NewCfnNamedQuery(scope, jsii.String(pascal(report.Name)+"Query"), &awsathena.CfnNamedQueryProps{
+			Name:        jsii.String(report.Name),
+			Description: jsii.String(report.Comment + "; its parameter is the day, such as '2026-11-21'"),
+			Database:    t.Database.Ref(),
+			WorkGroup:   t.WorkGroup.Ref(),
+			QueryString: jsii.String(report.SQL),
+		})
+	}
+}
+
+// makeReports declares the function that makes the reports, and what tells it to.
+func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
+	fn := gofunction.New(scope, "Report", gofunction.Props{
+		Package: reportfn.Package,
+		Settings: reportfn.Settings{
+			WorkGroup:    *t.WorkGroup.Ref(),
+			Database:     *t.Database.Ref(),
+			Bucket:       *t.Reports.BucketName(),
+			QueryTimeout: queryTimeout,
+		},
+		Description:  "Makes the daily reports of the readings",
+		Timeout:      reportTimeout,
+		LogRetention: props.LogRetention,
+		Disposable:   props.Disposable,
+	})
+	t.allowQueries(fn.Role)
+	fn.Allow([]string{"s3:GetObject", "s3:PutObject"}, // and so, to see which version is there
+		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")), *t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
+	fn.Allow([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // without it, S3 refuses what is missing
+
+	t.Reporter = consumer.New(scope, "Reporter", consumer.Props{
+		Function: fn,
+		// A delivery is some objects of a few days, told one by one: together they are one run of each day's queries.
+		BatchSize:      1000,
+		BatchingWindow: 5 * time.Minute,
+		MaxConcurrency: 2, // the least that there is: nobody waits, and queries are paid for
+	})
+	t.Reporter.Repeat("Schedule", reportInterval, reportfn.Scheduled)
+	t.tellReporter()
+	bucket.EmptyAfter(t.Reports, t.Reporter.Mapping)
+}
+
+// tellReporter has S3 tell the function's queue what is new below readings/.
+//
+// The notification is the bucket's own property, as that of pictures is (ADR 4). S3 tries the queue before it takes the
+// notification, so the queue's policy comes first; it lets in what S3 sends for any bucket of the account.
+func (t *Telemetry) tellReporter() {
+	queue := t.Reporter.Queue
+	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{queue.QueueArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()}},
+	}))
+	resource := t.Ingestion.Node().DefaultChild().(awss3.CfnBucket)
+	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
+		QueueConfigurations: []any{&awss3.CfnBucket_QueueConfigurationProperty{
+			Event: jsii.String("s3:ObjectCreated:*"),
+			Queue: queue.QueueArn(),
+			Filter: &awss3.CfnBucket_NotificationFilterProperty{S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
+				Rules: []any{&awss3.CfnBucket_FilterRuleProperty{Name: jsii.String("prefix"), Value: jsii.String(readingsPrefix)}},
+			}},
+		}},
+	})
+	resource.Node().AddDependency(allowed.PolicyDependable)
+}
+
+// allowQueries lets role query the readings in the work group, and nothing else: what Athena does for it in S3 and Glue, it may
+// do through Athena alone ("Use CalledVia context keys for Athena" in the Amazon Athena User Guide).
+func (t *Telemetry) allowQueries(role awsiam.IRole) {
+	allow(role, []string{"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"},
+		t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
+
+	allowAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, t.tableARNs(readingsTable)...)
+	// Athena asks for this one whatever the query is: "Configure access to databases and tables in the AWS Glue Data Catalog".
+	allowAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
+	allowAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"}, *t.Ingestion.BucketArn())
+	allowAthena(role, []string{"s3:GetObject"}, *t.Ingestion.ArnForObjects(jsii.String(readingsPrefix + "*")))
+	allowAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
+	allowAthena(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"},
+		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
+	t.allowObjects(role, t.Ingestion, "kms:Decrypt")
+	t.allowObjects(role, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
+}
+
+// allowAthena lets role do actions on resources as long as Athena does them for it.
+func allowAthena(role awsiam.IRole, actions []string, resources ...string) {
+	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
+		Conditions: &map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}},
+	}))
+}

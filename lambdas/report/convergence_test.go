@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/columns"
+	"github.com/ashlar-cdk/ashlar/internal/reports"
+	"github.com/ashlar-cdk/ashlar/internal/retry"
+)
+
+// A play is a queue with up to two functions that work on it at a time, what they use, and all that may happen to them.
+type play struct {
+	mu         sync.Mutex
+	random     *rand.Rand
+	calm       bool           // nothing fails any more
+	data       map[string]int // by day: how much there is
+	waiting    []events.SQSMessage
+	received   map[string]int // by message id
+	inFlight   int
+	sent       int
+	executions map[string]*played // by id
+	ids        map[string]string  // by token
+	files      map[string]kept    // by key
+	writes     int
+}
+
+type played struct {
+	reports.Execution
+	report, day string
+	why         string // the ids of the messages that it was started for
+	result      int
+}
+
+type kept struct {
+	reports.Version
+	content string
+}
+
+// yes says so n times of a hundred, while the play is not calm.
+func (p *play) yes(n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.calm && p.random.IntN(100) < n
+}
+
+// sleep takes up to so long.
+func (p *play) sleep(longest time.Duration) {
+	p.mu.Lock()
+	duration := time.Millisecond + time.Duration(p.random.Int64N(int64(longest)))
+	p.mu.Unlock()
+	time.Sleep(duration)
+}
+
+// fail is how a call may fail before it is done, and when it is done.
+func (p *play) fail(done bool) error {
+	p.sleep(50 * time.Millisecond)
+	switch {
+	case p.yes(4):
+		return fmt.Errorf("throttled: %w", retry.ErrLater)
+	case !done && p.yes(2):
+		return errors.New("refused")
+	}
+	return nil
+}
+
+// batchOf is what a run's context has its batch by.
+type batchOf struct{}
+
+// why are the ids of the messages about a day that a run was begun for.
+func why(ctx context.Context, day string) string {
+	var ids []string
+	for _, message := range ctx.Value(batchOf{}).([]events.SQSMessage) {
+		if strings.Contains(message.Body, day) {
+			ids = append(ids, message.MessageId)
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
+}
+
+func (p *play) Start(ctx context.Context, token, sql string, parameters ...string) (string, error) {
+	if err := p.fail(false); err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	id, there := p.ids[token]
+	if !there {
+		id = "q" + strconv.Itoa(len(p.ids))
+		started := &played{report: sql, day: parameters[0], why: why(ctx, parameters[0])}
+		started.Submitted = time.Now()
+		p.ids[token], p.executions[id] = id, started
+		go p.execute(started)
+	}
+	p.mu.Unlock()
+	return id, p.fail(true)
+}
+
+func (p *play) execute(query *played) {
+	p.sleep(5 * time.Second)
+	p.mu.Lock()
+	query.result = p.data[query.day]
+	p.mu.Unlock()
+	p.sleep(5 * time.Second)
+	state := reports.Succeeded
+	switch {
+	case p.yes(10):
+		state = reports.Failed
+	case p.yes(5):
+		return // it hangs
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if query.State == reports.Running {
+		query.State = state
+	}
+}
+
+func (p *play) Get(_ context.Context, id string) (reports.Execution, error) {
+	if err := p.fail(false); err != nil {
+		return reports.Execution{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.executions[id].Execution, nil
+}
+
+func (p *play) Rows(_ context.Context, id string) ([]string, [][]*string, error) {
+	if err := p.fail(false); err != nil {
+		return nil, nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	result := strconv.Itoa(p.executions[id].result)
+	return []string{"n"}, [][]*string{{&result}}, nil
+}
+
+func (p *play) Stop(_ context.Context, id string) error {
+	if err := p.fail(false); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if query := p.executions[id]; query.State == reports.Running {
+		query.State = reports.Failed
+	}
+	return nil
+}
+
+func (p *play) Version(_ context.Context, key string) (reports.Version, error) {
+	if err := p.fail(false); err != nil {
+		return reports.Version{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files[key].Version, nil
+}
+
+func (p *play) Replace(_ context.Context, replaced reports.Version, file reports.File) error {
+	if err := p.fail(false); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	if p.files[file.Key].ETag != replaced.ETag {
+		p.mu.Unlock()
+		return reports.ErrChanged
+	}
+	p.writes++
+	p.files[file.Key] = kept{reports.Version{ETag: strconv.Itoa(p.writes), AsOf: file.AsOf}, string(file.Content)}
+	p.mu.Unlock()
+	return p.fail(true)
+}
+
+// arrive has something come to a day, of which S3 tells the queue.
+func (p *play) arrive(day string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.data[day]++
+	p.sent++
+	id := "m" + strconv.Itoa(p.sent)
+	p.waiting = append(p.waiting, events.SQSMessage{
+		MessageId: id,
+		Body:      `{"Records":[{"s3":{"object":{"key":"readings/type%3Dboot/day%3D` + day + `/` + id + `"}}}]}`,
+	})
+}
+
+// work takes batches from the queue until it has been empty for long.
+func (p *play) work(h *handler) {
+	for idle := 0; idle < 5; {
+		p.sleep(time.Minute)
+		p.mu.Lock()
+		p.random.Shuffle(len(p.waiting), func(i, j int) { p.waiting[i], p.waiting[j] = p.waiting[j], p.waiting[i] })
+		n := min(len(p.waiting), 1+p.random.IntN(4))
+		batch := slices.Clone(p.waiting[:n])
+		p.waiting = p.waiting[n:]
+		for i, message := range batch {
+			p.received[message.MessageId]++
+			batch[i].Attributes = map[string]string{"ApproximateReceiveCount": strconv.Itoa(p.received[message.MessageId])}
+		}
+		if idle++; n > 0 || p.inFlight > 0 {
+			idle = 0
+		}
+		p.inFlight += n
+		p.mu.Unlock()
+		if n > 0 {
+			p.run(h, batch)
+		}
+	}
+}
+
+// run has a function take a batch. What it fails at comes again, all of it when the function dies, and sometimes what is done.
+func (p *play) run(h *handler, batch []events.SQSMessage) {
+	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), batchOf{}, batch), 2*time.Minute)
+	defer cancel()
+	dies := p.yes(10)
+	if dies {
+		go func() {
+			p.sleep(20 * time.Second)
+			cancel()
+		}()
+	}
+	answer, err := h.Handle(ctx, events.SQSEvent{Records: batch})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight -= len(batch)
+	for _, message := range batch {
+		failed := slices.Contains(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		if err != nil || dies || failed || !p.calm && p.random.IntN(10) == 0 {
+			p.waiting = append(p.waiting, message)
+		}
+	}
+}
+
+// TestTheFilesAreThoseOfTheNewestDataWhateverHappens plays: data that comes late, calls that fail or whose answer is lost,
+// queries that fail or hang, functions that die, messages that come twice, and two functions at a time.
+func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
+	days := []string{"2026-11-20", "2026-11-21"}
+	failed := 0
+	for seed := range uint64(500) {
+		p := &play{
+			random: rand.New(rand.NewPCG(seed, 0)), data: map[string]int{}, received: map[string]int{},
+			executions: map[string]*played{}, ids: map[string]string{}, files: map[string]kept{},
+		}
+		synctest.Test(t, func(t *testing.T) {
+			column := []columns.Column{{Name: "n", Type: "bigint"}}
+			h := &handler{
+				maker: &reports.Maker{
+					Reports: []reports.Report{{Name: "a", SQL: "a", Columns: column}, {Name: "b", SQL: "b", Columns: column}},
+					Queries: p, Files: p, Timeout: 30 * time.Second,
+					WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
+						_, err := fmt.Fprint(w, rows[0]...)
+						return err
+					},
+				},
+				dayTime: 30 * time.Second,
+				logger:  slog.New(slog.DiscardHandler),
+			}
+			for range 10 {
+				p.arrive(days[p.random.IntN(len(days))])
+			}
+			var group sync.WaitGroup
+			for range 2 {
+				group.Go(func() { p.work(h) })
+			}
+			for range 10 {
+				p.sleep(time.Minute)
+				p.arrive(days[p.random.IntN(len(days))])
+			}
+			p.sleep(10 * time.Minute)
+			p.mu.Lock()
+			p.calm = true
+			p.mu.Unlock()
+			group.Wait()
+			if len(p.waiting) > 0 {
+				t.Errorf("play %d: %d messages are not done", seed, len(p.waiting))
+			}
+		})
+		for _, day := range days {
+			for _, report := range []string{"a", "b"} {
+				parquet, csv := p.files[reports.Key("parquet", report, day)].content, p.files[reports.Key("csv", report, day)].content
+				if want := strconv.Itoa(p.data[day]); p.data[day] > 0 && (parquet != want || csv != fmt.Sprintf("n\n%d\n", p.data[day])) {
+					t.Errorf("play %d: report %s of %s: Parquet %q and CSV %q, want %s", seed, report, day, parquet, csv, want)
+				}
+			}
+		}
+		succeeded := map[string]int{}
+		for _, query := range p.executions {
+			if query.State != reports.Succeeded {
+				failed++
+				continue
+			}
+			of := fmt.Sprintf("%s of %s for the messages %s", query.report, query.day, query.why)
+			if succeeded[of]++; succeeded[of] > 1 {
+				t.Errorf("play %d: %d queries have succeeded: %s", seed, succeeded[of], of)
+			}
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if failed == 0 {
+		t.Error("nothing has failed in any play")
+	}
+	t.Logf("%d queries have failed", failed)
+}

@@ -1,0 +1,44 @@
+// Command report makes the daily reports of the readings when there are new ones, by queries of Athena.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	athenaapi "github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/ashlar-cdk/ashlar/internal/athena"
+	"github.com/ashlar-cdk/ashlar/internal/impatient"
+	"github.com/ashlar-cdk/ashlar/internal/parquetfile"
+	"github.com/ashlar-cdk/ashlar/internal/reports"
+	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+)
+
+func main() {
+	logger := lambdacontext.NewLogger()
+	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(impatient.Client(impatient.Patience)))
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	h := &handler{
+		maker: &reports.Maker{
+			Reports:      contract.Reports(),
+			Queries:      &athena.Queries{WorkGroup: settings.WorkGroup, Database: settings.Database, API: athenaapi.NewFromConfig(awsConfig)},
+			Files:        &s3store.Reports{Bucket: settings.Bucket, API: s3.NewFromConfig(awsConfig)},
+			Timeout:      settings.QueryTimeout,
+			WriteParquet: parquetfile.Write,
+		},
+		dayTime: settings.QueryTimeout,
+		logger:  logger,
+	}
+	lambda.Start(h.Handle)
+}
