@@ -25,7 +25,7 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/athenatest/lib internal/dynamodbtest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
+test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/athenatest/lib internal/dynamodbtest/lib internal/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
@@ -93,6 +93,12 @@ internal/dynamodbtest/lib: internal/dynamodbtest/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: tests run DynamoDB Local; install Java 17 and Maven, which fetches it' >&2; exit 2; }
 	rm -rf $@ # lest it has two versions
 	mvn -q -B -f internal/dynamodbtest dependency:copy-dependencies
+	touch $@
+
+internal/gatewaytest/lib: internal/gatewaytest/pom.xml
+	@command -v mvn >/dev/null || { echo 'make: tests render mapping templates by Apache Velocity; install Java 17, with its compiler, and Maven, which fetches it' >&2; exit 2; }
+	rm -rf $@ # lest it has two versions
+	mvn -q -B -f internal/gatewaytest dependency:copy-dependencies
 	touch $@
 
 .bin/golangci-lint-$(GOLANGCI_LINT):

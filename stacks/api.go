@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
@@ -34,7 +35,7 @@ type API struct {
 }
 
 // NewAPI declares the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, mail *Mail, website *Website) *API {
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, mail *Mail, telemetry *Telemetry, website *Website) *API {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	users := identity.Identity
@@ -128,6 +129,10 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	mail.MailingList.AllowSubscribing(subscriptions)
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
+	for _, route := range eventsapi.Routes.Operations() {
+		telemetry.Telemetry.AcceptEvents(api, method(route))
+	}
+
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))
 	return &API{RestAPI: api, TokenKey: tokenKey, Activity: activity}
 }
@@ -136,24 +141,33 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 const uploadLifetime = 5 * time.Minute
 
 // throttles are of routes that take less than the others, in requests a second and at once. Whoever subscribes an address has
-// a mail sent to it, without having signed in: this is what bounds how many strangers get one, and what SES thinks of us.
+// a mail sent to it, without having signed in: this is what bounds how many strangers get one, and what SES thinks of us. Events
+// come from anybody too, a hundred in a request: 2,000 a second are half of what a new stream on demand takes ("Choose the right
+// mode in Kinesis Data Streams" in its developer guide), so they leave room for what devices send.
 var throttles = map[string]struct{ rate, burst int }{
+	"POST /events":        {rate: 20, burst: 40},
 	"POST /subscriptions": {rate: 5, burst: 10},
 }
 
 // handle lets fn answer its routes.
 func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {
 	for _, route := range routes {
-		api.Handle(restapi.Method{
-			HTTPMethod:      route.Method,
-			Path:            route.Path,
-			Function:        fn,
-			Public:          route.Access == rest.Public,
-			QueryParameters: route.Query,
-			Headers:         route.Headers,
-			Body:            route.Body,
-			RateLimit:       throttles[route.Method+" "+route.Path].rate,
-			BurstLimit:      throttles[route.Method+" "+route.Path].burst,
-		})
+		answered := method(route)
+		answered.Function = fn
+		api.Handle(answered)
+	}
+}
+
+// method is a route as the gateway is told of it, but for what answers it.
+func method(route rest.Operation) restapi.Method {
+	return restapi.Method{
+		HTTPMethod:      route.Method,
+		Path:            route.Path,
+		Public:          route.Access == rest.Public,
+		QueryParameters: route.Query,
+		Headers:         route.Headers,
+		Body:            route.Body,
+		RateLimit:       throttles[route.Method+" "+route.Path].rate,
+		BurstLimit:      throttles[route.Method+" "+route.Path].burst,
 	}
 }

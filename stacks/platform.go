@@ -27,8 +27,8 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	identity := NewIdentity(stage, env, network, data, schema)
 	media := NewMedia(stage, env, identity, website)
 	mail := NewMail(stage, env)
-	NewTelemetry(stage, env)
-	api := NewAPI(stage, env, network, data, schema, identity, media, mail, website)
+	telemetry := NewTelemetry(stage, env)
+	api := NewAPI(stage, env, network, data, schema, identity, media, mail, telemetry, website)
 	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
 }
 

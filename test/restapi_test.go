@@ -18,6 +18,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/openapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
@@ -37,6 +38,7 @@ var public = []string{
 	"GET /subscriptions/{token}",
 	"POST /comment-mails/{token}",
 	"POST /confirmations/{token}",
+	"POST /events",
 	"POST /subscriptions",
 	"POST /subscriptions/{token}",
 	"DELETE /subscriptions/{token}",
@@ -46,14 +48,14 @@ var public = []string{
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
 	for _, route := range slices.Concat(
-		accountsapi.Routes.Operations(), postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(), uploadsapi.Routes.Operations(),
+		accountsapi.Routes.Operations(), eventsapi.Routes.Operations(), postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(), uploadsapi.Routes.Operations(),
 	) {
 		found[route.Method+" "+route.Path] = route
 	}
 	return found
 }
 
-// methods are those of the API that reach a function, by method and path.
+// methods are those of the API that reach a function or a service, by method and path.
 func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
 	t.Helper()
 	found := map[string]assembly.Resource{}
@@ -152,7 +154,7 @@ func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
 	})
 }
 
-func TestABodyIsValidatedBeforeItReachesAFunction(t *testing.T) {
+func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		validator := only(t, stack, "AWS::ApiGateway::RequestValidator", "")
 		want(t, validator, true, "ValidateRequestBody")
@@ -173,15 +175,37 @@ func TestABodyIsValidatedBeforeItReachesAFunction(t *testing.T) {
 			want(t, schema, false, "Schema", "additionalProperties")
 			want(t, schema, declared[route].Body["properties"], "Schema", "properties")
 			want(t, schema, declared[route].Body["required"], "Schema", "required")
-			for name := range declared[route].Body["properties"].(map[string]any) {
-				property := func(keyword string) any { return schema.At("Schema", "properties", name, keyword) }
-				if property("type") == "string" && property("maxLength") == nil && property("enum") == nil {
-					t.Errorf("%s: %s may be as long as one likes", route, name)
-				}
+			for _, unbounded := range unbounded(schema.At("Schema")) {
+				t.Errorf("%s: the body%s may be as long as one likes", route, unbounded)
 			}
 		}
 		want(t, stack.Template.Resources[assembly.Refers(methods(t, stack)["POST /posts"].At("RequestModels", "application/json"))], 200, "Schema", "properties", "title", "maxLength")
 	})
+}
+
+// unbounded finds the strings and lists of a schema that may be as long as one likes, but for fields that it does not name.
+func unbounded(schema any) []string {
+	var found []string
+	switch has := func(keyword string) bool { return assembly.At(schema, keyword) != nil }; assembly.At(schema, "type") {
+	case "string":
+		if !has("maxLength") && !has("enum") {
+			return []string{""}
+		}
+	case "array":
+		if !has("maxItems") {
+			found = append(found, "")
+		}
+		for _, below := range unbounded(assembly.At(schema, "items")) {
+			found = append(found, "[]"+below)
+		}
+	case "object":
+		for name, property := range assembly.At(schema, "properties").(map[string]any) {
+			for _, below := range unbounded(property) {
+				found = append(found, "."+name+below)
+			}
+		}
+	}
+	return found
 }
 
 func TestTheGatewayKnowsTheParametersOfARequest(t *testing.T) {
@@ -237,7 +261,8 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 		}
 		for kind, code := range map[string]string{
 			"DEFAULT_4XX": "$context.error.responseType", "DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
-			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
+			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large",
+			"UNSUPPORTED_MEDIA_TYPE": "unsupported_media_type", "THROTTLED": "throttled",
 		} {
 			if codes[kind] != code {
 				t.Errorf("%s has the code %q, want %q", kind, codes[kind], code)
@@ -257,7 +282,7 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true, // a method takes none of those for all
 			}
 		}
-		want(t, stage, []any{settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10)}, "MethodSettings")
+		want(t, stage, []any{settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10), settings("POST", "/~1events", 20, 40)}, "MethodSettings")
 		format, _ := stage.At("AccessLogSetting", "Format").(string)
 		var entry map[string]string
 		if err := json.Unmarshal([]byte(format), &entry); err != nil || entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
@@ -277,7 +302,10 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	parameter := regexp.MustCompile(`\{[^}]*\}`)
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		var want, got []string
-		for route := range methods(t, stack) {
+		for route, integrated := range methods(t, stack) {
+			if integrated.At("Integration", "Type") != "AWS_PROXY" {
+				continue // a service answers
+			}
 			method, path, _ := strings.Cut(route, " ")
 			want = append(want, "/"+method+parameter.ReplaceAllString(path, "*"))
 		}
@@ -363,8 +391,19 @@ func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 	},
 		"restapi: posts: HTTPMethod is required; pass GET, say",
 		"restapi: posts: Path is required; pass a path that begins with /",
-		"restapi: posts: Function is required; pass the function that answers",
+		"restapi: posts: Function is required; pass the function that answers, or a Service",
 		"restapi: posts: RateLimit: -1, want at least 1, or 0 for the API's",
 		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
+	)
+	refused(t, func(awscdk.Stack) {
+		new(restapi.API).Handle(restapi.Method{HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{}, Function: new(gofunction.Function)})
+	},
+		"restapi: POST /events: Function: given beside Service, want one of both",
+		"restapi: POST /events: Service.Name is required; pass kinesis, say",
+		"restapi: POST /events: Service.Action is required; pass PutRecords, say",
+		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may take",
+		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, say",
+		"restapi: POST /events: Service.Request is required; pass a mapping template",
+		"restapi: POST /events: Service.Response is required; pass a mapping template",
 	)
 }

@@ -1,5 +1,5 @@
-// Package restapi provisions a REST API on API Gateway: functions behind a Cognito authoriser, with CORS, request
-// validation, throttling, logs and traces.
+// Package restapi provisions a REST API on API Gateway: functions, and services of AWS, behind a Cognito authoriser, with CORS,
+// request validation, throttling, logs and traces.
 package restapi
 
 import (
@@ -40,6 +40,7 @@ type API struct {
 	RestAPI    awsapigateway.RestApi
 	Authorizer awsapigateway.CognitoUserPoolsAuthorizer
 
+	origins   []string
 	validator awsapigateway.RequestValidator
 	version   string
 	rate      int
@@ -99,6 +100,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	answer("NotFound", awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404", "not_found", `"There is nothing here."`)
 	answer("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "", "invalid_request", `"The body does not have the fields that it should have, or one is too long."`)
 	answer("RequestTooLarge", awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "", "body_too_large", `"The body is larger than 10 MB; shorten it."`)
+	answer("UnsupportedMediaType", awsapigateway.ResponseType_UNSUPPORTED_MEDIA_TYPE(), "", "unsupported_media_type", `"Send the body as application/json."`)
 	answer("Throttled", awsapigateway.ResponseType_THROTTLED(), "", "throttled", `"Too many requests at once; try again in a second."`)
 	// The rest are mistakes in the request's form or ours. messageString comes with its quotes.
 	answer("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX(), "", "$context.error.responseType", "$context.error.messageString")
@@ -112,6 +114,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 			ValidateRequestBody:       jsii.Bool(true),
 			ValidateRequestParameters: jsii.Bool(true),
 		}),
+		origins: props.AllowedOrigins,
 		version: props.Version,
 		rate:    props.RateLimit,
 		burst:   props.BurstLimit,
@@ -127,12 +130,15 @@ func (a *API) URL() string {
 	return "https://" + *a.RestAPI.RestApiId() + ".execute-api." + *stack.Region() + "." + *stack.UrlSuffix() + "/" + a.version + "/"
 }
 
-// A Method is what a function answers.
+// A Method is what a function answers, or a service of AWS.
 type Method struct {
-	HTTPMethod string               // GET; required
-	Path       string               // /posts/{postId}; required
-	Function   *gofunction.Function // required
-	Public     bool                 // anybody may call it, without a token
+	HTTPMethod string // GET; required
+	Path       string // /posts/{postId}; required
+	Public     bool   // anybody may call it, without a token
+
+	// What answers; one of them is required.
+	Function *gofunction.Function
+	Service  *Service
 
 	RateLimit  int // requests a second that it takes in the long run; default: the API's
 	BurstLimit int // requests that may come at once; default: the API's
@@ -143,19 +149,13 @@ type Method struct {
 	Body map[string]any
 }
 
-// Handle lets a function answer a method. A request whose body does not fit the schema is refused before it reaches the
-// function.
+// Handle lets a function or a service answer a method. A request whose body does not fit the schema is refused before it
+// reaches either.
 //
-// The gateway validates what a request declares to be application/json and lets other content through, so the function
-// must not rely on it.
+// The gateway validates what a request declares to be application/json. It lets other content through to a function, which must
+// not rely on it, and to no service.
 func (a *API) Handle(method Method) {
-	check.Props("restapi", strings.TrimSpace(method.HTTPMethod+" "+method.Path),
-		check.Required("HTTPMethod", method.HTTPMethod != "", "pass GET, say"),
-		check.Required("Path", strings.HasPrefix(method.Path, "/"), "pass a path that begins with /"),
-		check.Required("Function", method.Function != nil, "pass the function that answers"),
-		check.That("RateLimit", method.RateLimit, method.RateLimit >= 0, "at least 1, or 0 for the API's"),
-		check.That("BurstLimit", method.BurstLimit, method.BurstLimit >= 0, "at least 1, or 0 for the API's"),
-	)
+	method.check()
 	options := &awsapigateway.MethodOptions{
 		AuthorizationType: awsapigateway.AuthorizationType_COGNITO,
 		Authorizer:        a.Authorizer,
@@ -175,9 +175,15 @@ func (a *API) Handle(method Method) {
 		options.RequestModels = &map[string]awsapigateway.IModel{"application/json": a.model(modelID(method.HTTPMethod, method.Path), method.Body)}
 	}
 	resource := a.RestAPI.Root().ResourceForPath(jsii.String(method.Path))
-	resource.AddMethod(jsii.String(method.HTTPMethod), awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
-		AllowTestInvoke: jsii.Bool(false),
-	}), options)
+	var integration awsapigateway.Integration
+	if method.Service != nil {
+		integration, options.MethodResponses = a.integrate(*method.Service)
+	} else {
+		integration = awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
+			AllowTestInvoke: jsii.Bool(false),
+		})
+	}
+	resource.AddMethod(jsii.String(method.HTTPMethod), integration, options)
 	if method.RateLimit > 0 || method.BurstLimit > 0 {
 		// Slashes are escaped: MethodSetting of AWS::ApiGateway::Stage in the AWS CloudFormation documentation.
 		path := "/" + strings.ReplaceAll(strings.TrimSuffix(method.Path, "/"), "/", "~1")
@@ -271,4 +277,26 @@ func (p Props) check(id string) {
 		check.That("RateLimit", p.RateLimit, p.RateLimit >= 1, "at least 1"),
 		check.That("BurstLimit", p.BurstLimit, p.BurstLimit >= 1, "at least 1"),
 	)
+}
+
+func (m Method) check() {
+	problems := []error{
+		check.Required("HTTPMethod", m.HTTPMethod != "", "pass GET, say"),
+		check.Required("Path", strings.HasPrefix(m.Path, "/"), "pass a path that begins with /"),
+		check.Required("Function", m.Function != nil || m.Service != nil, "pass the function that answers, or a Service"),
+		check.That("RateLimit", m.RateLimit, m.RateLimit >= 0, "at least 1, or 0 for the API's"),
+		check.That("BurstLimit", m.BurstLimit, m.BurstLimit >= 0, "at least 1, or 0 for the API's"),
+	}
+	if m.Service != nil {
+		problems = append(problems,
+			check.That("Function", "given beside Service", m.Function == nil, "one of both"),
+			check.Required("Service.Name", m.Service.Name != "", "pass kinesis, say"),
+			check.Required("Service.Action", m.Service.Action != "", "pass PutRecords, say"),
+			check.Required("Service.Role", m.Service.Role != nil, "pass a role that API Gateway may take"),
+			check.Required("Service.ContentType", m.Service.ContentType != "", "pass application/x-amz-json-1.1, say"),
+			check.Required("Service.Request", m.Service.Request != "", "pass a mapping template"),
+			check.Required("Service.Response", m.Service.Response != "", "pass a mapping template"),
+		)
+	}
+	check.Props("restapi", strings.TrimSpace(m.HTTPMethod+" "+m.Path), problems...)
 }

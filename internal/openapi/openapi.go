@@ -3,16 +3,18 @@ package openapi
 
 import (
 	"github.com/ashlar-cdk/ashlar/internal/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/rest"
 	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/uploadsapi"
 )
 
-// Document returns the OpenAPI document, from the routes of all functions.
+// Document returns the OpenAPI document, from all tables of routes.
 func Document() []byte {
 	document := rest.NewDocument("Ashlar", "v1", "The API of the Ashlar platform.")
 	rest.Add(document, accountsapi.Routes)
+	rest.Add(document, eventsapi.Routes)
 	rest.Add(document, postsapi.Routes)
 	rest.Add(document, uploadsapi.Routes)
 	rest.Add(document, subscriptionsapi.Routes)

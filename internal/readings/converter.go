@@ -15,8 +15,9 @@ import (
 
 // What a reading may have. All lengths are in bytes.
 const (
-	maxID    = 64
-	maxText  = 256
+	MaxID   = 64  // of its id, which is visible ASCII
+	MaxText = 256 // of what its other columns have
+
 	maxThing = 128
 	maxExtra = 64 << 10
 
@@ -386,7 +387,7 @@ func (c *Converter) check(required []int) error {
 		return &Refusal{names[fieldID], "not text"}
 	}
 	text := id.Text()
-	if len(text) > maxID {
+	if len(text) > MaxID {
 		return &Refusal{names[fieldID], tooLong}
 	}
 	for _, b := range text {
@@ -399,7 +400,7 @@ func (c *Converter) check(required []int) error {
 		case value.Kind == 0:
 		case value.Kind != jsonscan.String:
 			return &Refusal{names[field], "not text"}
-		case len(value.Raw) > maxText+len(`""`) && len(value.Text()) > maxText:
+		case len(value.Raw) > MaxText+len(`""`) && len(value.Text()) > MaxText:
 			return &Refusal{names[field], tooLong}
 		}
 	}

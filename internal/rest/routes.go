@@ -1,6 +1,7 @@
 // Package rest serves a table of routes to API Gateway. A route is declared once, with its method, its path, who may call
 // it, and its handler, whose parameter and result are the request and the response. From the table come the function's
-// routing and its checks, what the gateway has to know to refuse a bad request by itself, and the OpenAPI document.
+// routing and its checks, what the gateway has to know to refuse a bad request by itself, and the OpenAPI document. A route
+// that a service of AWS answers, and no function, is declared in the same way, by its types.
 //
 // Programs are answered in JSON. A route that people come to by a link in a mail is answered by pages.
 package rest
@@ -112,6 +113,26 @@ func HandlePage[S Service, In any](method, path, summary string, handle func(S, 
 	}
 }
 
+// Declare declares a route that no function answers: the gateway hands the request to a service of AWS, and anybody may call
+// it. In and Out are as those of a handler of [Handle]; how the service is asked and what becomes of its answer is said where
+// the gateway is declared. A success is answered with status.
+//
+// Its table is a Table[Service], which has no handlers.
+func Declare[In, Out any](method, path, summary string, status int) Route[Service] {
+	var none *Out
+	operation := newOperation(method, path, summary, none)
+	operation.DefaultStatus = status
+	return Route[Service]{
+		operation: operation,
+		access:    Public,
+		register: func(api huma.API, operation huma.Operation, _ Service) {
+			huma.Register(api, operation, func(context.Context, *In) (*Out, error) {
+				return nil, fmt.Errorf("rest: %s %s reached a function, and is a service's to answer", method, path)
+			})
+		},
+	}
+}
+
 func newOperation(method, path, summary string, response any) huma.Operation {
 	return huma.Operation{
 		OperationID:  huma.GenerateOperationID(method, path, response),
@@ -122,7 +143,7 @@ func newOperation(method, path, summary string, response any) huma.Operation {
 	}
 }
 
-// A Table is the routes of one function.
+// A Table is the routes of one function, or of services.
 type Table[S Service] []Route[S]
 
 // An Operation is a route as the gateway sees it.

@@ -50,7 +50,7 @@ func draft4(registry huma.Registry, schema *huma.Schema, within ...string) map[s
 			properties[name] = draft4(registry, property, within...)
 		}
 		converted["properties"] = properties
-		converted["additionalProperties"] = false
+		converted["additionalProperties"] = schema.AdditionalProperties == any(true)
 		set("required", schema.Required, len(schema.Required) > 0)
 	}
 	return converted

@@ -40,6 +40,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what has happened */
+        post: operations["post-events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/posts": {
         parameters: {
             query?: never;
@@ -240,6 +257,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptedEvents: {
+            /**
+             * Format: int64
+             * @description How many events there were
+             */
+            accepted: number;
+        };
         Author: {
             displayName: string;
         };
@@ -294,6 +318,31 @@ export interface components {
         };
         ErrorBody: {
             error: components["schemas"]["Error"];
+        };
+        Event: {
+            /**
+             * Format: date-time
+             * @description When, by the client's clock: 2026-11-21T17:43:55.123Z
+             */
+            at: string;
+            /** @description Names the installation of the web client or the app: a UUID that it made for itself */
+            client: string;
+            /** @description The same whenever the event is sent again, and no other's: a UUID, say */
+            id: string;
+            /** @description Names the post that it is about */
+            post?: string;
+            /** @description Names the client's session */
+            session?: string;
+            /**
+             * @description What has happened
+             * @enum {string}
+             */
+            type: "app_open" | "post_view" | "sign_up" | "comment" | "scroll";
+        } & {
+            [key: string]: unknown;
+        };
+        EventBatch: {
+            events: components["schemas"]["Event"][];
         };
         Field: {
             /** @description The field's or parameter's name; body for the whole */
@@ -574,6 +623,39 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+        };
+    };
+    "post-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventBatch"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedEvents"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
