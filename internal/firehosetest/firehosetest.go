@@ -36,6 +36,8 @@ type Settings struct {
 
 	// Invoke calls the transform function once.
 	Invoke func(ctx context.Context, event []byte) ([]byte, error)
+	// Dropped, unless it is nil, sees each record that the function drops.
+	Dropped func(data []byte)
 }
 
 // A Delivery stands in for a delivery stream. Its methods must not overlap.

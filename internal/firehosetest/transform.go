@@ -98,6 +98,9 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 		switch given := answers[i]; given.Result {
 		case "Dropped":
 			d.counts.Dropped++
+			if d.settings.Dropped != nil {
+				d.settings.Dropped(r.data)
+			}
 		case "ProcessingFailed":
 			d.counts.Failed++
 			d.refuse(r, 1, &refusal{"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"})
