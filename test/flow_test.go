@@ -40,7 +40,7 @@ import (
 
 // How many readings there are, and who sends them.
 const (
-	devices          = 20
+	devices          = 10
 	ofDevices        = 74_770 // of these, devices publish so many
 	ofClients        = 20_000 // clients post
 	whileTheTableIs  = 5_000  // are published while the table's columns are wrong

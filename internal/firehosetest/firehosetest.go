@@ -284,13 +284,14 @@ var placeholder = regexp.MustCompile(`!\{([^:}]*):([^}]*)\}`)
 func expand(prefix string, since time.Time, errorType string, partitionKeys map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(prefix, func(expression string) string {
 		parts := placeholder.FindStringSubmatch(expression)
-		switch {
-		case parts[1] == "timestamp":
+		switch parts[1] {
+		case "timestamp":
 			return since.UTC().Format(time.DateOnly)
-		case parts[1] == "firehose":
+		case "firehose":
 			return errorType
+		default:
+			return partitionKeys[parts[2]]
 		}
-		return partitionKeys[parts[2]]
 	})
 }
 
