@@ -40,14 +40,14 @@ import (
 
 // How many readings there are, and who sends them.
 const (
-	devices          = 10
-	ofDevices        = 74_770 // of these, devices publish so many
-	ofClients        = 20_000 // clients post
-	whileTheTableIs  = 5_000  // are published while the table's columns are wrong
-	heavy            = 230    // are published at the end, each of which makes a row of twice its size
-	all              = ofDevices + ofClients + whileTheTableIs + heavy
-	intruders        = 200 // publications that are nobody's readings
-	eventsOfARequest = 100
+	flowDevices        = 10
+	devicesReadings    = 74_770 // devices publish so many
+	clientsReadings    = 20_000 // clients post so many
+	wrongTableReadings = 5_000  // are published while the table's columns are wrong
+	heavyReadings      = 230    // are published at the end, each of which makes a row of twice its size
+	flowReadings       = devicesReadings + clientsReadings + wrongTableReadings + heavyReadings
+	flowIntruders      = 200 // publications that are nobody's readings
+	eventsARequest     = 100
 )
 
 // A fate is what has to become of a reading.
@@ -72,13 +72,13 @@ type flow struct {
 
 	batches, attempt int                             // that the function has got, and how often the last of them
 	batch            string                          // the id of the last
-	fault            func(batch, attempt int) *fault // what becomes of an attempt; nil: nothing
+	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
 
 	fates   map[string]fate // by id
 	dropped map[string]bool
 }
 
-const ingestion = "ingestion"
+const ingestionBucket = "ingestionBucket"
 
 // newFlow starts all, with what the templates of Dev say.
 func newFlow(t *testing.T) *flow {
@@ -89,7 +89,7 @@ func newFlow(t *testing.T) *flow {
 		fates:   map[string]fate{},
 		dropped: map[string]bool{},
 	}
-	f.objects.Bucket(t, ingestion)
+	f.objects.Bucket(t, ingestionBucket)
 	f.events = postEvents(t, "Dev", f.stream.URL)
 	f.bootstrap = lambdatest.Build(t, transformfn.Package)
 	f.function = lambdatest.New(t, f.bootstrap, map[string]string{
@@ -101,7 +101,7 @@ func newFlow(t *testing.T) *flow {
 
 	telemetry := platforms["Dev"]["Telemetry"]
 	properties := func(resourceType, prefix string) map[string]any {
-		return resolved(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
+		return inFlow(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
 	}
 	f.table = properties("AWS::Glue::Table", "TelemetryReadings")
 	f.broker = iottest.Start(t, iottest.Settings{
@@ -120,19 +120,19 @@ func newFlow(t *testing.T) *flow {
 	return f
 }
 
-// resolved is a value of a template with what its intrinsic functions stand for in a flow.
-func resolved(stack assembly.Stack, value any) any {
+// inFlow is a value of a template with what its intrinsic functions stand for in a flow.
+func inFlow(stack assembly.Stack, value any) any {
 	switch value := value.(type) {
 	case []any:
 		list := []any{}
 		for _, element := range value {
-			list = append(list, resolved(stack, element))
+			list = append(list, inFlow(stack, element))
 		}
 		return list
 	case map[string]any:
 		if parts, ok := value["Fn::Join"].([]any); ok {
 			var joined []string
-			for _, part := range resolved(stack, parts[1]).([]any) {
+			for _, part := range inFlow(stack, parts[1]).([]any) {
 				joined = append(joined, part.(string))
 			}
 			return strings.Join(joined, parts[0].(string))
@@ -148,7 +148,7 @@ func resolved(stack assembly.Stack, value any) any {
 			case "AWS::Kinesis::Stream":
 				name, arn = stream, "arn:aws:kinesis:"+lambdatest.Region+":111111111111:stream/"+stream
 			case "AWS::S3::Bucket":
-				name, arn = ingestion, "arn:aws:s3:::"+ingestion
+				name, arn = ingestionBucket, "arn:aws:s3:::"+ingestionBucket
 			case "AWS::Glue::Table":
 				name = resource.At("TableInput", "Name").(string)
 			}
@@ -159,7 +159,7 @@ func resolved(stack assembly.Stack, value any) any {
 		}
 		object := map[string]any{}
 		for key, element := range value {
-			object[key] = resolved(stack, element)
+			object[key] = inFlow(stack, element)
 		}
 		return object
 	default:
@@ -167,8 +167,8 @@ func resolved(stack assembly.Stack, value any) any {
 	}
 }
 
-// A fault is what is wrong with an invocation.
-type fault struct {
+// An invocationFault is what is wrong with an invocation.
+type invocationFault struct {
 	killed  bool                 // before it can answer, as the service does when memory is short
 	timeout time.Duration        // instead of the function's own
 	by      *lambdatest.Function // instead of the function
@@ -263,9 +263,9 @@ func (f *flow) ofClient(n int, now time.Time) map[string]any {
 }
 
 // publish has the devices publish, all at a time.
-func (f *flow) publish(readings []publication) error {
+func (f *flow) publish(published []publication) error {
 	var group errgroup.Group
-	for i := range devices {
+	for i := range flowDevices {
 		group.Go(func() error {
 			thing := fmt.Sprint("kettle-", i)
 			device, err := f.broker.Connect(thing, thing)
@@ -273,8 +273,8 @@ func (f *flow) publish(readings []publication) error {
 				return err
 			}
 			var payloads [][]byte
-			for n := i; n < len(readings); n += devices {
-				payloads = append(payloads, readings[n].payload)
+			for n := i; n < len(published); n += flowDevices {
+				payloads = append(payloads, published[n].payload)
 			}
 			if err := device.Publish("ashlar/dev/"+thing+"/readings", payloads...); err != nil {
 				return fmt.Errorf("%s: %w", thing, err)
@@ -287,7 +287,7 @@ func (f *flow) publish(readings []publication) error {
 
 // post has clients post events. A batch that is not accepted is sent again.
 func (f *flow) post(ctx context.Context, events []any) (again int, err error) {
-	for batch := range slices.Chunk(events, eventsOfARequest) {
+	for batch := range slices.Chunk(events, eventsARequest) {
 		request := gatewaytest.Request{Body: text(map[string]any{"events": batch})}
 		for {
 			response, err := f.events.Do(ctx, request)
@@ -309,13 +309,13 @@ func (f *flow) post(ctx context.Context, events []any) (again int, err error) {
 // intrude has devices publish to others' topics, which ends their connections.
 func (f *flow) intrude(t *testing.T) {
 	t.Helper()
-	for n := range intruders {
-		thing := fmt.Sprint("kettle-", n%devices)
+	for n := range flowIntruders {
+		thing := fmt.Sprint("kettle-", n%flowDevices)
 		device, err := f.broker.Connect(thing, thing)
 		if err != nil {
 			t.Fatal(err)
 		}
-		topic := fmt.Sprintf("ashlar/dev/kettle-%d/readings", (n+1)%devices)
+		topic := fmt.Sprintf("ashlar/dev/kettle-%d/readings", (n+1)%flowDevices)
 		if err := device.Publish(topic, []byte(text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"}))); err == nil {
 			t.Errorf("%s has published to %s", thing, topic)
 		}
@@ -344,11 +344,11 @@ func idsOf(payload []byte) []string {
 // inBucket calls take with each object below a prefix.
 func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, content []byte)) {
 	t.Helper()
-	for _, key := range f.objects.Keys(t, ingestion) {
+	for _, key := range f.objects.Keys(t, ingestionBucket) {
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		found, err := f.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(ingestion), Key: &key})
+		found, err := f.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(ingestionBucket), Key: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -480,11 +480,11 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	begun := now
 	var fromDevices []publication
 	var fromClients []any
-	for n := range ofDevices {
+	for n := range devicesReadings {
 		fromDevices = append(fromDevices, f.ofDevice(n, now))
 	}
-	for n := range ofClients {
-		fromClients = append(fromClients, f.ofClient(ofDevices+n, now))
+	for n := range clientsReadings {
+		fromClients = append(fromClients, f.ofClient(devicesReadings+n, now))
 	}
 
 	// The stream throttles, and fails: the rule's records become objects, clients send their batches again.
@@ -537,7 +537,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	f.broker.LosePubacks(nil)
 	f.stream.RefuseRecords(nil)
 	f.intrude(t)
-	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= ofDevices || counts.Refused != 2*intruders || again == 0 {
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Refused != 2*flowIntruders || again == 0 {
 		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
 	}
 	t.Logf("after %s all is published and posted", time.Since(begun).Round(time.Second))
@@ -565,14 +565,14 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		return awstest.Fault{}
 	})
 	unconfigured := lambdatest.New(t, f.bootstrap, nil)
-	f.fault = func(batch, attempt int) *fault {
+	f.fault = func(batch, attempt int) *invocationFault {
 		switch {
 		case batch == 2 && attempt == 1:
-			return &fault{killed: true}
+			return &invocationFault{killed: true}
 		case batch == 4:
-			return &fault{by: unconfigured} // which fails before it gets an event
+			return &invocationFault{by: unconfigured} // which fails before it gets an event
 		case batch == 6:
-			return &fault{timeout: time.Nanosecond}
+			return &invocationFault{timeout: time.Nanosecond}
 		}
 		return nil
 	}
@@ -586,8 +586,8 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	// Somebody has changed the table: numbers are no booleans.
 	f.delivery.SetTable(t, withColumn(t, f.table, "temperature", "boolean"))
 	var published []publication
-	for n := range whileTheTableIs {
-		published = append(published, f.ofDevice(ofDevices+ofClients+n, now))
+	for n := range wrongTableReadings {
+		published = append(published, f.ofDevice(devicesReadings+clientsReadings+n, now))
 	}
 	if err := f.publish(published); err != nil {
 		t.Fatal(err)
@@ -600,8 +600,8 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	// Rows that are twice as large as their payloads, in batches of three megabytes: an answer has no room for all of them, and
 	// the stream does not take all at once that is put back.
 	published = nil
-	for n := range heavy {
-		id := fmt.Sprintf("r-%06d", all-heavy+n)
+	for n := range heavyReadings {
+		id := fmt.Sprintf("r-%06d", flowReadings-heavyReadings+n)
 		published = append(published, publication{id, []byte(`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) + `"}`)})
 		f.fates[id] = isKept
 	}
@@ -626,8 +626,8 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	}
 
 	found := f.account(t, "before the replay")
-	if len(f.fates) != all {
-		t.Fatalf("%d readings were sent, want %d", len(f.fates), all)
+	if len(f.fates) != flowReadings {
+		t.Fatalf("%d readings were sent, want %d", len(f.fates), flowReadings)
 	}
 	t.Logf("after %s all is delivered", time.Since(begun).Round(time.Second))
 	for fate, where := range found {
@@ -675,10 +675,10 @@ func withColumn(t *testing.T, table map[string]any, name, kind string) map[strin
 func (f *flow) replay(t *testing.T) {
 	t.Helper()
 	parameters := awstest.StartSSM(t)
-	parameters.PutParameter("/ashlar/Dev/IngestionBucket", ingestion)
+	parameters.PutParameter("/ashlar/Dev/IngestionBucket", ingestionBucket)
 	parameters.PutParameter("/ashlar/Dev/ReadingsStream", stream)
 	days := map[string]bool{}
-	for _, key := range f.objects.Keys(t, ingestion) {
+	for _, key := range f.objects.Keys(t, ingestionBucket) {
 		if day, ok := strings.CutPrefix(key, "raw/day="); ok {
 			days[day[:len(time.DateOnly)]] = true
 		}

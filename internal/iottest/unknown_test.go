@@ -62,3 +62,14 @@ func TestTopicFiltersMatchAsMQTTSays(t *testing.T) {
 		}
 	}
 }
+
+func TestAVariableWithoutAValueAllowsNothing(t *testing.T) {
+	p := policy{}
+	p.PolicyDocument.Statement = []statement{{Effect: "Allow", Action: oneOrMore{"iot:Publish"}, Resource: oneOrMore{"arn:aws:iot:eu-central-1:111111111111:topic/a/${iot:Connection.Thing.ThingName}"}}}
+	if !p.allows(connection{thing: "kettle-1"}, "iot:Publish", "topic", "a/kettle-1") {
+		t.Error("a thing may not publish to its topic")
+	}
+	if p.allows(connection{}, "iot:Publish", "topic", "a/") {
+		t.Error("a certificate of no thing may publish to the topic of no name")
+	}
+}
