@@ -70,8 +70,8 @@ type flow struct {
 	delivery  *firehosetest.Delivery
 	table     map[string]any // the AWS::Glue::Table
 
-	batches, attempt int                             // that the function has got, and how often the last of them
-	batch            string                          // the id of the last
+	batches, attempt int                                       // that the function has got, and how often the last of them
+	batch            string                                    // the id of the last
 	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
 
 	fates   map[string]fate // by id

@@ -69,6 +69,9 @@ func TestAVariableWithoutAValueAllowsNothing(t *testing.T) {
 	if !p.allows(connection{thing: "kettle-1"}, "iot:Publish", "topic", "a/kettle-1") {
 		t.Error("a thing may not publish to its topic")
 	}
+	if p.allows(connection{thing: ".*"}, "iot:Publish", "topic", "a/kettle-1") {
+		t.Error("a thing whose name looks like a pattern may publish to all topics")
+	}
 	if p.allows(connection{}, "iot:Publish", "topic", "a/") {
 		t.Error("a certificate of no thing may publish to the topic of no name")
 	}
