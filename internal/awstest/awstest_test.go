@@ -444,6 +444,7 @@ func TestUnsignedRequestsAreRefused(t *testing.T) {
 	for _, url := range []string{
 		awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL,
 		awstest.StartCloudFront(t, "E1EXAMPLE").URL, awstest.StartSQS(t, queueURL).URL, awstest.StartSNS(t, topicARN).URL,
+		awstest.StartKinesis(t, "Readings", 1).URL,
 	} {
 		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))
 		if err != nil {

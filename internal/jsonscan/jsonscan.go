@@ -114,9 +114,6 @@ func New(text []byte) Scanner { return Scanner{text: text} }
 // Err is what is wrong with the text as far as it was read.
 func (s *Scanner) Err() error { return s.err }
 
-// At is the place that the scanner has come to, in bytes.
-func (s *Scanner) At() int { return s.at }
-
 // Kind looks at the next value, which has to be read yet.
 func (s *Scanner) Kind() Kind {
 	s.space()

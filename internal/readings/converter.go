@@ -183,21 +183,21 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	return append(row, '}'), partition, nil
 }
 
-// appendQuoted appends JSON as it is in a JSON string. The only control characters in JSON are space around values, which
+// appendQuoted appends text, which is JSON, as it is in a JSON string. The only control characters in JSON are space around values, which
 // can go.
-func appendQuoted(row, json []byte) []byte {
+func appendQuoted(row, text []byte) []byte {
 	from := 0
-	for i, c := range json {
+	for i, c := range text {
 		switch {
 		case c == '"' || c == '\\':
-			row = append(append(row, json[from:i]...), '\\')
+			row = append(append(row, text[from:i]...), '\\')
 			from = i
 		case c < ' ':
-			row = append(row, json[from:i]...)
+			row = append(row, text[from:i]...)
 			from = i + 1
 		}
 	}
-	return append(row, json[from:]...)
+	return append(row, text[from:]...)
 }
 
 // An envelope is what is read of a Message. Its payload is in the Converter.
@@ -273,13 +273,10 @@ func (c *Converter) payload(source Source) error {
 		return &Refusal{Reason: s.Err().Error()}
 	}
 	var seen [fields]bool
-	size := len(`{}`)
+	size := len(`{}`) - len(`,`) // the first has none
 	for s.Open(jsonscan.Object); s.More(); {
 		quoted := s.Name()
 		value := s.Value()
-		if s.Err() != nil {
-			break
-		}
 		name := quoted.Text()
 		field := fieldOf(name)
 		if field == fields || sources[field] != "" && sources[field] != source {

@@ -103,7 +103,7 @@ func TestWhatIsNoReadingIsRefusedWithAReason(t *testing.T) {
 		"post: missing":                   {client(`{"id":"a","type":"post_view","at":1795219200000,"client":"c"}`)},
 		"temperature: not a number":       {device(measurement + `,"temperature":"21"}`), device(measurement + `,"temperature":true}`)},
 		"battery: not finite":             {device(measurement + `,"battery":1e400}`), device(measurement + `,"battery":` + strings.Repeat("9", 400) + `}`)},
-		"too much that has no column":     {device(measurement + `,"x":"` + strings.Repeat("x", 64<<10) + `"}`), device(measurement + `,"a":"` + strings.Repeat("x", 1<<20) + `"}`)},
+		"too much that has no column":     {device(measurement + `,"x":"` + strings.Repeat("x", 64<<10-len(`{"x":""}`)+1) + `"}`), device(measurement + `,"a":"` + strings.Repeat("x", 1<<20) + `"}`)},
 	} {
 		for _, record := range records {
 			row, _, err := new(readings.Converter).Append(nil, record, arrived)
@@ -121,7 +121,7 @@ func TestWhatIsJustAllowedIsTaken(t *testing.T) {
 		`{"id":"a","type":"measurement","at":"2026-10-22T23:59:59.999Z"}`, `{"id":"a","type":"measurement","at":"2026-11-22T23:59:59.999Z"}`,
 		`{"id":"a","type":"measurement","at":null,"battery":""}`, `{"id":"a","type":"measurement","temperature":1e-400,"battery":-0}`,
 		`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
-		`{"id":"a","type":"measurement","x":"` + strings.Repeat("x", 64<<10-len(`{"x":"",}`)) + `"}`,
+		`{"id":"a","type":"measurement","x":"` + strings.Repeat("x", 64<<10-len(`{"x":""}`)) + `"}`,
 		strings.Repeat(" ", 1<<20) + `{"id":"a","type":"measurement"}`,
 	} {
 		if _, _, err := new(readings.Converter).Append(nil, record(t, topic, payload), arrived); err != nil {

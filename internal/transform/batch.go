@@ -74,17 +74,10 @@ func newBatch(h *Handler, records []record, size int) *batch {
 func (b *batch) take(ctx context.Context, r *record) {
 	partition, err := b.convert(ctx, r)
 	switch {
-	case err == nil && !b.full:
-		size := withoutData + base64.StdEncoding.EncodedLen(len(b.row)) + len(partition.Type) + len(partition.Day)
-		if b.room -= size - shortest; b.room >= 0 {
-			b.ok++
-			b.addRow(r.id, partition)
-			return
-		}
-		b.full = true
-		b.giveBack(r)
 	case err == nil:
-		b.giveBack(r)
+		if b.full = b.full || !b.addRow(r.id, partition); b.full {
+			b.giveBack(r)
+		}
 	case errors.Is(err, readings.ErrDropped):
 		b.dropped++
 		b.add(r.id, resultDropped)
@@ -144,7 +137,14 @@ func (b *batch) addEntry(e entry) {
 	b.answer = append(b.answer, afterResult...)
 }
 
-func (b *batch) addRow(id []byte, partition readings.Partition) {
+// addRow answers a record with b.row, if there is room for it.
+func (b *batch) addRow(id []byte, partition readings.Partition) bool {
+	size := withoutData + base64.StdEncoding.EncodedLen(len(b.row)) + len(partition.Type) + len(partition.Day)
+	if size-shortest > b.room {
+		return false
+	}
+	b.room -= size - shortest
+	b.ok++
 	b.answer = append(b.answer, beforeID...)
 	b.answer = append(b.answer, id...)
 	b.answer = append(b.answer, beforeData...)
@@ -154,6 +154,7 @@ func (b *batch) addRow(id []byte, partition readings.Partition) {
 	b.answer = append(b.answer, beforeDay...)
 	b.answer = append(b.answer, partition.Day...)
 	b.answer = append(b.answer, afterDay...)
+	return true
 }
 
 // giveBack notes that the record at hand goes back into the stream, if it may.

@@ -22,7 +22,12 @@ var errNoID = errors.New("a record of the event has no recordId")
 func decode(payload []byte, now time.Time) (records []record, repeated int, err error) {
 	s := jsonscan.New(payload)
 	for s.Open(jsonscan.Object); s.More(); {
-		if string(s.Name().Text()) != "records" || s.Kind() != jsonscan.Array {
+		if string(s.Name().Text()) != "records" {
+			s.Value()
+			continue
+		}
+		records = nil // of a name that comes twice, the last counts
+		if s.Kind() != jsonscan.Array {
 			s.Value()
 			continue
 		}
@@ -62,6 +67,7 @@ func decodeRecord(s *jsonscan.Scanner, now time.Time) record {
 		case "approximateArrivalTimestamp":
 			inFirehose = s.Value()
 		case "kinesisRecordMetadata": // Firehose puts it there when it reads a stream
+			inStream = jsonscan.Value{}
 			if s.Kind() != jsonscan.Object {
 				s.Value()
 				continue
