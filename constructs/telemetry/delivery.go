@@ -124,7 +124,8 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 		},
 		InputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
 			Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
-				OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{CaseInsensitive: jsii.Bool(true)}, // the default; CloudFormation takes no empty one
+				// It says its default, since what is empty would be left out of the template.
+				OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{CaseInsensitive: jsii.Bool(true)},
 			},
 		},
 		OutputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_OutputFormatConfigurationProperty{
@@ -141,7 +142,9 @@ func (t *Telemetry) newErrorLog(name string, props Props) awslogs.LogStream {
 	if props.Disposable {
 		removal = awscdk.RemovalPolicy_DESTROY
 	}
-	return awslogs.NewLogStream(t.Errors, jsii.String(name), &awslogs.LogStreamProps{LogGroup: t.Errors, LogStreamName: jsii.String(name), RemovalPolicy: removal})
+	return awslogs.NewLogStream(t.Errors, jsii.String(name), &awslogs.LogStreamProps{
+		LogGroup: t.Errors, LogStreamName: jsii.String(name), RemovalPolicy: removal,
+	})
 }
 
 func (t *Telemetry) logging(to awslogs.LogStream) any {

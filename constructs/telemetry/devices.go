@@ -18,8 +18,8 @@ func (t *Telemetry) connectDevices(scope constructs.Construct) {
 	t.ThingType = awsiot.NewCfnThingType(scope, jsii.String("ThingType"), &awsiot.CfnThingTypeProps{
 		ThingTypeProperties: &awsiot.CfnThingType_ThingTypePropertiesProperty{ThingTypeDescription: jsii.String("Sends readings")},
 	})
-	// Without the condition, a certificate that is nobody's would have no name in the resource, and no thing would answer for
-	// it: "Thing policy variables" in the AWS IoT Core Developer Guide.
+	// The variable has a value for a certificate that is attached to a thing and connects by its name: "Thing policy variables" in
+	// the AWS IoT Core Developer Guide.
 	connect := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("iot:Connect"),
 		Resources:  jsii.Strings(t.arn("iot", "client", thing)),

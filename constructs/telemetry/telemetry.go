@@ -33,10 +33,12 @@ type Props struct {
 	// Topic is what the topics of devices begin with, lower-case letters and digits with slashes between: a thing publishes to
 	// <Topic>/<its name>/readings. No other Telemetry of the account and region has the same, since what AWS wants a name for
 	// is named after it: of ashlar/dev, the rule ashlar_dev_readings, the database ashlar_dev and the work group ashlar-dev.
-	// Another one would lose nothing but all devices would have to know it. Required.
+	// Another one loses nothing, but all devices have to know it. Required.
 	Topic string
 
-	Shards    int           // of the stream; default: 0, on demand, which the stream grows by and is billed by
+	// Shards of the stream, each for 1 MiB or 1,000 readings a second. Kinesis doubles or halves them at most, at a time. Default: 0,
+	// on demand: the stream grows by itself, and is billed by what goes through it.
+	Shards    int
 	Retention time.Duration // how long the stream keeps what cannot be delivered; default: 24 h, the least; at most 365 days; whole hours
 
 	// What an object of the table is made of: what arrives until there is so much of one type and day, or until so long has
@@ -83,8 +85,8 @@ type Telemetry struct {
 	Errors    awslogs.LogGroup
 	Ingestion awss3.Bucket
 
-	// Database is the one of Tables, which have the names readings and those of the reports. They are not partitioned by a
-	// crawler: that of the readings says itself where its partitions are, and a report is small enough to have none.
+	// Database is that of Tables, by name: readings, and each of the reports. No crawler looks for partitions: the table of the
+	// readings says where they are, and a report is small enough to have none.
 	Database awsglue.CfnDatabase
 	Tables   map[string]awsglue.CfnTable
 

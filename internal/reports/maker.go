@@ -222,14 +222,8 @@ func (m *Maker) await(ctx context.Context, id string) (Execution, error) {
 		if waiting.Err() == nil {
 			return Execution{}, err
 		}
-		return Execution{}, fmt.Errorf("query %s: %w: %w", id, retry.ErrLater, errors.Join(ErrOverran, m.stop(ctx, id)))
+		return Execution{}, fmt.Errorf("query %s: %w: %w", id, retry.ErrLater, errors.Join(ErrOverran, m.Queries.Stop(ctx, id)))
 	}
-}
-
-func (m *Maker) stop(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
-	defer cancel()
-	return m.Queries.Stop(ctx, id)
 }
 
 // insist calls do again while that may help, and there is time.

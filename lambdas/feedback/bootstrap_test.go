@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
@@ -86,27 +85,9 @@ func (p *platform) is(t *testing.T, name string, subscribed, suppressed bool) {
 // send gives the function a batch, and returns which of its messages come again, by their place.
 func (p *platform) send(t *testing.T, fn *lambdatest.Function, timeout time.Duration, bodies ...string) []int {
 	t.Helper()
-	var batch events.SQSEvent
-	for i, body := range bodies {
-		batch.Records = append(batch.Records, events.SQSMessage{
-			MessageId: fmt.Sprint(i), Body: body, EventSource: "aws:sqs", EventSourceARN: "arn:aws:sqs:eu-central-1:111111111111:Feedback", AWSRegion: lambdatest.Region,
-		})
-	}
-	encoded, err := json.Marshal(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := fn.Invoke(t.Context(), encoded, timeout)
+	failed, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
-	}
-	var response events.SQSEventResponse
-	if err := json.Unmarshal(answer, &response); err != nil {
-		t.Fatal(err)
-	}
-	failed := []int{}
-	for _, failure := range response.BatchItemFailures {
-		failed = append(failed, slices.IndexFunc(batch.Records, func(m events.SQSMessage) bool { return m.MessageId == failure.ItemIdentifier }))
 	}
 	return failed
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/awstest"
@@ -171,43 +169,11 @@ func tell(recipient string) string { return `{"recipient":"` + recipient + `"}` 
 // send gives the function a batch, and returns which of its messages come again, by their place.
 func (p *platform) send(t *testing.T, fn *lambdatest.Function, bodies ...string) []int {
 	t.Helper()
-	failed, err := p.invoke(t.Context(), fn, bodies...)
+	failed, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}
 	return failed
-}
-
-func (p *platform) invoke(ctx context.Context, fn *lambdatest.Function, bodies ...string) ([]int, error) {
-	var batch events.SQSEvent
-	for i, body := range bodies {
-		batch.Records = append(batch.Records, events.SQSMessage{
-			MessageId: fmt.Sprintf("19dd0b57-b21e-4ac1-bd88-%012d", i), Body: body, EventSource: "aws:sqs", AWSRegion: lambdatest.Region,
-			EventSourceARN: "arn:aws:sqs:eu-central-1:111111111111:Comments", ReceiptHandle: "handle",
-			Attributes: map[string]string{"ApproximateReceiveCount": "1"},
-		})
-	}
-	event, err := json.Marshal(batch)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := fn.Invoke(ctx, event, timeout)
-	if err != nil {
-		return nil, err
-	}
-	var response events.SQSEventResponse
-	if err := json.Unmarshal(answer, &response); err != nil {
-		return nil, err
-	}
-	failed := []int{}
-	for _, failure := range response.BatchItemFailures {
-		at := slices.IndexFunc(batch.Records, func(m events.SQSMessage) bool { return m.MessageId == failure.ItemIdentifier })
-		if at < 0 {
-			return nil, fmt.Errorf("%q comes again, which is no message's id", failure.ItemIdentifier)
-		}
-		failed = append(failed, at)
-	}
-	return failed, nil
 }
 
 // done is send for what has to be done at once.
@@ -567,7 +533,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			p.ses.BeforeAnswer(nil)
 			fn.Kill()
 		})
-		if _, err := p.invoke(t.Context(), fn, tell(ada)); !isKilled(err) {
+		if _, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(tell(ada)), timeout); !isKilled(err) {
 			t.Fatalf("the function was not killed: %v", err)
 		}
 		p.mail(t)

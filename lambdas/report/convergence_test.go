@@ -68,6 +68,9 @@ func (p *play) sleep(longest time.Duration) {
 // fail is how a call may fail before it is done, and when it is done.
 func (p *play) fail(done bool) error {
 	p.sleep(50 * time.Millisecond)
+	if p.yes(20) {
+		p.sleep(20 * time.Second)
+	}
 	switch {
 	case p.yes(4):
 		return fmt.Errorf("throttled: %w", retry.ErrLater)
@@ -199,8 +202,9 @@ func (p *play) arrive(day string) {
 
 // work takes batches from the queue until it has been empty for long.
 func (p *play) work(h *handler) {
-	for idle := 0; idle < 5; {
-		p.sleep(time.Minute)
+	begun := time.Now()
+	for idle := 0; idle < 5 && time.Since(begun) < 24*time.Hour; {
+		p.sleep(10 * time.Second)
 		p.mu.Lock()
 		p.random.Shuffle(len(p.waiting), func(i, j int) { p.waiting[i], p.waiting[j] = p.waiting[j], p.waiting[i] })
 		n := min(len(p.waiting), 1+p.random.IntN(4))
@@ -276,7 +280,7 @@ func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
 				group.Go(func() { p.work(h) })
 			}
 			for range 10 {
-				p.sleep(time.Minute)
+				p.sleep(20 * time.Second)
 				p.arrive(days[p.random.IntN(len(days))])
 			}
 			p.sleep(10 * time.Minute)

@@ -159,31 +159,9 @@ func (p *platform) keys(t *testing.T, key string) []string {
 // send gives the function a batch, and returns which of its messages come again, by their place.
 func (p *platform) send(t *testing.T, fn *lambdatest.Function, timeout time.Duration, bodies ...string) []int {
 	t.Helper()
-	var batch events.SQSEvent
-	for i, body := range bodies {
-		message := readEvent(t, "created.json").Records[0]
-		message.MessageId, message.Body = fmt.Sprintf("19dd0b57-b21e-4ac1-bd88-%012d", i), body
-		batch.Records = append(batch.Records, message)
-	}
-	event, err := json.Marshal(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := fn.Invoke(t.Context(), event, timeout)
+	failed, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
-	}
-	var response events.SQSEventResponse
-	if err := json.Unmarshal(answer, &response); err != nil {
-		t.Fatal(err)
-	}
-	failed := []int{}
-	for _, failure := range response.BatchItemFailures {
-		at := slices.IndexFunc(batch.Records, func(m events.SQSMessage) bool { return m.MessageId == failure.ItemIdentifier })
-		if at < 0 {
-			t.Errorf("%q comes again, which is no message's id", failure.ItemIdentifier)
-		}
-		failed = append(failed, at)
 	}
 	return failed
 }

@@ -1,0 +1,59 @@
+package lambdatest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Messages are those of a queue with these bodies, as they are when they come for the first time.
+func Messages(bodies ...string) []events.SQSMessage {
+	messages := make([]events.SQSMessage, len(bodies))
+	for i, body := range bodies {
+		messages[i] = events.SQSMessage{
+			MessageId:      fmt.Sprintf("19dd0b57-b21e-4ac1-bd88-%012d", i),
+			ReceiptHandle:  "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a/example",
+			Body:           body,
+			Md5OfBody:      "0123456789abcdef0123456789abcdef",
+			EventSource:    "aws:sqs",
+			EventSourceARN: "arn:aws:sqs:" + Region + ":111111111111:Queue",
+			AWSRegion:      Region,
+			Attributes: map[string]string{
+				"ApproximateReceiveCount": "1",
+				"SentTimestamp":           strconv.FormatInt(time.Now().UnixMilli(), 10),
+			},
+		}
+	}
+	return messages
+}
+
+// InvokeBatch gives the function a batch of a queue's messages, and returns which of them come again, by their place. All else is
+// as with [Function.Invoke].
+func (f *Function) InvokeBatch(ctx context.Context, messages []events.SQSMessage, timeout time.Duration) ([]int, error) {
+	event, err := json.Marshal(events.SQSEvent{Records: messages})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := f.Invoke(ctx, event, timeout)
+	if err != nil {
+		return nil, err
+	}
+	var response events.SQSEventResponse
+	if err := json.Unmarshal(answer, &response); err != nil {
+		return nil, err
+	}
+	again := []int{}
+	for _, failure := range response.BatchItemFailures {
+		at := slices.IndexFunc(messages, func(m events.SQSMessage) bool { return m.MessageId == failure.ItemIdentifier })
+		if at < 0 {
+			return nil, fmt.Errorf("lambdatest: %q comes again, which is no message's id", failure.ItemIdentifier)
+		}
+		again = append(again, at)
+	}
+	return again, nil
+}
