@@ -272,13 +272,18 @@ func TestEventsThatTheStreamHasNotTakenAreToBeSentAgain(t *testing.T) {
 			post(t, events, three, 202, nil)
 		})
 	}
-	t.Run("no JSON", func(t *testing.T) {
-		broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "<html>The stream Readings of shard 0 is away", http.StatusServiceUnavailable)
-		}))
-		t.Cleanup(broken.Close)
-		unavailable(t, post(t, postEvents(t, "Prod", broken.URL), batch(event(nil)), 503, nil))
-	})
+	for name, said := range map[string]string{
+		"no JSON":                "<html>The stream Readings of shard 0 is away",
+		"an error with a reason": `{"__type":"com.amazonaws.kinesis.v20131202#LimitExceededException","message":"Rate exceeded for shard shardId-000000000000 in stream Readings under account 111111111111."}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			kinesis := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				http.Error(w, said, http.StatusServiceUnavailable)
+			}))
+			t.Cleanup(kinesis.Close)
+			unavailable(t, post(t, postEvents(t, "Prod", kinesis.URL), batch(event(nil)), 503, nil))
+		})
+	}
 }
 
 // unavailable holds that an answer says no more than when to come again.
@@ -402,6 +407,7 @@ func TestTheMappingTemplatesAreWhatAPIGatewayTakes(t *testing.T) {
 		want(t, method, "AWS", "Integration", "Type")
 		want(t, method, "POST", "Integration", "IntegrationHttpMethod")
 		want(t, method, "NEVER", "Integration", "PassthroughBehavior") // what is not JSON has not been validated
+		want(t, method, "'application/x-amz-json-1.1'", "Integration", "RequestParameters", "integration.request.header.Content-Type")
 		if uri := text(method.At("Integration", "Uri")); !strings.Contains(uri, ":kinesis:action/PutRecords") {
 			t.Errorf("the gateway calls %s", uri)
 		}

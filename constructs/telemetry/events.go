@@ -25,12 +25,13 @@ var (
 // of them, and to send all of them again when it has not: whoever reads the stream counts each id once.
 //
 // Anybody may call a public method, so what strangers can do with it is bounded, and not prevented:
-//   - Fill the stream: a request has at most 10 MB, for the gateway as for the stream, and the method's throttle says how many
-//     there are. A stream with shards takes 1 MiB or 1,000 records a second by each, and refuses what is more, from devices too;
-//     one on demand grows, and is billed. The throttle is the method's, for all clients together: whoever uses it up keeps
-//     others out, until a web ACL in front of the API knows him.
+//   - Fill the stream: a request has at most the 10 MB that the gateway takes, and the method's throttle says how many there are.
+//     A stream with shards takes 1 MiB or 1,000 records a second by each, and refuses what is more, from devices too; one on
+//     demand grows, and is billed. The throttle is for all clients together: whoever uses it up keeps others out. Closer bounds,
+//     of bodies and by address, are a web ACL's (AWS WAF), which whoever wants them puts before the API.
 //   - Invent: nothing proves that an event has happened, nor that a client is who it says. A record says that it is a client's,
-//     since it has no topic, so a client cannot pass for a device.
+//     since it has no topic, so a client cannot pass for a device. An event with the id of another is that one, sent again: so
+//     ids are random, and no client learns another's.
 //   - Send what makes no row: it is refused when rows are made, and kept with the errors until they are forgotten.
 //
 // The records have no address and no user agent of whom they came from. The API's access log has, as of every request.

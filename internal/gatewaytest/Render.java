@@ -9,6 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
+import net.minidev.json.JSONStyle;
+import net.minidev.json.JSONValue;
 import org.apache.velocity.VelocityContext;
 import org.apache.velocity.app.VelocityEngine;
 
@@ -37,7 +39,7 @@ public class Render {
 
         public String json(String path) {
             Object found = body.read(path);
-            return found == null ? "" : body.configuration().jsonProvider().toJson(found);
+            return found == null ? "" : toJson(found);
         }
 
         public Map<String, Object> params() {
@@ -95,7 +97,7 @@ public class Render {
     }
 
     private static String toJson(Object value) {
-        return Configuration.defaultConfiguration().jsonProvider().toJson(value);
+        return JSONValue.toJSONString(value, JSONStyle.LT_COMPRESS); // as json-path does with objects and lists
     }
 
     /** Listens on a port of this machine. */
