@@ -57,6 +57,10 @@ outputs: environment ## Write amplify_outputs.json for the web client of ENV, or
 redrive: environment ## List the dead-letter queues of ENV, or have the messages of one come again: QUEUE=Welcomes
 	go run ./redrive $(if $(QUEUE),-queue '$(QUEUE)') '$(ENV)'
 
+.PHONY: replay
+replay: environment ## Put the readings that arrived in ENV on a day through the transform again: DAY=2026-11-20
+	go run ./replay -day '$(DAY)' '$(ENV)'
+
 .PHONY: destroy
 destroy: node_modules environment ## Delete environment ENV with its data; refused unless it is disposable
 	cdk destroy '$(ENV)/*'

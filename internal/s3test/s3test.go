@@ -169,6 +169,7 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		needed := actions(r)
 		s.Record(needed...)
+		cut := false
 		for _, call := range needed {
 			fault := s.Fate(call)
 			if fault.Silent {
@@ -180,18 +181,28 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 				writeError(w, fault)
 				return
 			}
-			if fault.Cut {
-				w = &cutting{w}
-			}
+			cut = cut || fault.Cut
 		}
-		proxy.ServeHTTP(w, r)
+		if !cut {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		cutter := &cutting{ResponseWriter: w}
+		proxy.ServeHTTP(cutter, r)
+		if !cutter.begun { // it has no body, as the answer to a PUT: the connection ends before the header is out
+			panic(http.ErrAbortHandler)
+		}
 	})
 }
 
 // A cutting writer lets half of the first part of a body pass.
-type cutting struct{ http.ResponseWriter }
+type cutting struct {
+	http.ResponseWriter
+	begun bool
+}
 
 func (c *cutting) Write(part []byte) (int, error) {
+	c.begun = true
 	n, err := c.ResponseWriter.Write(part[:len(part)/2])
 	if err == nil {
 		err = http.NewResponseController(c.ResponseWriter).Flush()

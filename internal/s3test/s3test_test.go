@@ -170,3 +170,16 @@ func TestThePolicyOfAPresignedPostHolds(t *testing.T) {
 		t.Errorf("keys %v, want temp/a", server.Keys(t, "pictures"))
 	}
 }
+
+func TestAWriteWhoseAnswerIsCutIsDone(t *testing.T) {
+	server := s3test.Start(t)
+	server.Bucket(t, "pictures")
+	server.SetFault(awstest.Fault{Cut: true})
+	put := &s3.PutObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k"), Body: strings.NewReader("stone")}
+	if _, err := clientOf(server, lambdatest.SecretAccessKey).PutObject(t.Context(), put); err == nil {
+		t.Error("it was answered")
+	}
+	if !slices.Equal(server.Keys(t, "pictures"), []string{"k"}) {
+		t.Errorf("keys %v, want k", server.Keys(t, "pictures"))
+	}
+}

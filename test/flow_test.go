@@ -1,0 +1,699 @@
+package test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/firehosetest"
+	"github.com/ashlar-cdk/ashlar/internal/gatewaytest"
+	"github.com/ashlar-cdk/ashlar/internal/iottest"
+	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/readings"
+	"github.com/ashlar-cdk/ashlar/internal/s3test"
+	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+// How many readings there are, and who sends them.
+const (
+	flowDevices        = 10
+	devicesReadings    = 74_770 // devices publish so many
+	clientsReadings    = 20_000 // clients post so many
+	wrongTableReadings = 5_000  // are published while the table's columns are wrong
+	heavyReadings      = 230    // are published at the end, each of which makes a row of twice its size
+	flowReadings       = devicesReadings + clientsReadings + wrongTableReadings + heavyReadings
+	flowIntruders      = 200 // publications that are nobody's readings
+	eventsARequest     = 100
+)
+
+// A fate is what has to become of a reading.
+type fate string
+
+const (
+	isKept    fate = "kept"    // it is in the table, at the latest when the day has been replayed
+	isDropped fate = "dropped" // its type is declared as droppable
+	isRefused fate = "refused" // no row can be made of it
+)
+
+// A flow is the way of the readings in Dev, as its templates say, on servers in the place of AWS's.
+type flow struct {
+	stream    *awstest.Kinesis
+	objects   *s3test.Server
+	broker    *iottest.Broker
+	events    *gatewaytest.Method
+	bootstrap string // the transform function, as built
+	function  *lambdatest.Function
+	delivery  *firehosetest.Delivery
+	table     map[string]any // the AWS::Glue::Table
+
+	batches, attempt int                                       // that the function has got, and how often the last of them
+	batch            string                                    // the id of the last
+	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
+
+	fates   map[string]fate // by id
+	dropped map[string]bool
+}
+
+const ingestionBucket = "ingestionBucket"
+
+// newFlow starts all, with what the templates of Dev say.
+func newFlow(t *testing.T) *flow {
+	t.Helper()
+	f := &flow{
+		stream:  awstest.StartKinesis(t, stream, 2),
+		objects: s3test.Start(t),
+		fates:   map[string]fate{},
+		dropped: map[string]bool{},
+	}
+	f.objects.Bucket(t, ingestionBucket)
+	f.events = postEvents(t, "Dev", f.stream.URL)
+	f.bootstrap = lambdatest.Build(t, transformfn.Package)
+	f.function = lambdatest.New(t, f.bootstrap, map[string]string{
+		"STREAM_NAME": stream, "AWS_ENDPOINT_URL_KINESIS": f.stream.URL,
+	})
+	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	streams := kinesis.New(kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: nobodys})
+	objects := s3.New(s3.Options{BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true})
+
+	telemetry := platforms["Dev"]["Telemetry"]
+	properties := func(resourceType, prefix string) map[string]any {
+		return inFlow(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
+	}
+	f.table = properties("AWS::Glue::Table", "TelemetryReadings")
+	f.broker = iottest.Start(t, iottest.Settings{
+		Policy: properties("AWS::IoT::Policy", "Telemetry"), Rule: properties("AWS::IoT::TopicRule", "Telemetry"),
+		Kinesis: streams, S3: objects,
+	})
+	f.delivery = firehosetest.New(t, firehosetest.Settings{
+		Delivery: properties("AWS::KinesisFirehose::DeliveryStream", "Telemetry"), Table: f.table,
+		Kinesis: streams, S3: objects, Invoke: f.transform,
+		Dropped: func(data []byte) {
+			for _, id := range idsIn(t, data) {
+				f.dropped[id] = true
+			}
+		},
+	})
+	return f
+}
+
+// inFlow is a value of a template with what its intrinsic functions stand for in a flow.
+func inFlow(stack assembly.Stack, value any) any {
+	switch value := value.(type) {
+	case []any:
+		list := []any{}
+		for _, element := range value {
+			list = append(list, inFlow(stack, element))
+		}
+		return list
+	case map[string]any:
+		if parts, ok := value["Fn::Join"].([]any); ok {
+			var joined []string
+			for _, part := range inFlow(stack, parts[1]).([]any) {
+				joined = append(joined, part.(string))
+			}
+			return strings.Join(joined, parts[0].(string))
+		}
+		if id := assembly.Refers(value); id != "" {
+			names := map[string]string{"AWS::Partition": "aws", "AWS::Region": lambdatest.Region, "AWS::AccountId": "111111111111"}
+			if name, ok := names[id]; ok {
+				return name
+			}
+			resource := stack.Template.Resources[id]
+			name, arn := id, "arn:aws:anything:"+lambdatest.Region+":111111111111:"+id
+			switch resource.Type {
+			case "AWS::Kinesis::Stream":
+				name, arn = stream, "arn:aws:kinesis:"+lambdatest.Region+":111111111111:stream/"+stream
+			case "AWS::S3::Bucket":
+				name, arn = ingestionBucket, "arn:aws:s3:::"+ingestionBucket
+			case "AWS::Glue::Table":
+				name = resource.At("TableInput", "Name").(string)
+			}
+			if value["Ref"] != nil {
+				return name
+			}
+			return arn
+		}
+		object := map[string]any{}
+		for key, element := range value {
+			object[key] = inFlow(stack, element)
+		}
+		return object
+	default:
+		return value
+	}
+}
+
+// An invocationFault is what is wrong with an invocation.
+type invocationFault struct {
+	killed  bool                 // before it can answer, as the service does when memory is short
+	timeout time.Duration        // instead of the function's own
+	by      *lambdatest.Function // instead of the function
+}
+
+// transform calls the function, or has it fail.
+func (f *flow) transform(ctx context.Context, event []byte) ([]byte, error) {
+	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch { // it begins with the invocation's id
+		f.batch, f.attempt = string(id), 0
+		f.batches++
+	}
+	f.attempt++
+	function, timeout := f.function, time.Minute
+	if f.fault != nil {
+		if wrong := f.fault(f.batches, f.attempt); wrong != nil {
+			if wrong.killed {
+				f.function.Kill()
+			}
+			function, timeout = cmp.Or(wrong.by, function), cmp.Or(wrong.timeout, timeout)
+		}
+	}
+	return function.Invoke(ctx, event, timeout)
+}
+
+// A publication is a reading before it is sent.
+type publication struct {
+	id      string
+	payload []byte
+}
+
+// ofDevice makes the reading of number n, and knows what has to become of it.
+func (f *flow) ofDevice(n int, now time.Time) publication {
+	id := fmt.Sprintf("r-%06d", n)
+	reading := map[string]any{
+		"id": id, "type": "measurement", "temperature": 20 + float64(n%100)/10, "battery": n % 101, "humidity": 0.4,
+		"at": now.Add(-time.Duration(n%48) * time.Hour).UnixMilli(),
+	}
+	f.fates[id] = isKept
+	switch n % 50 {
+	case 1: // it has no clock
+		delete(reading, "at")
+	case 2, 3:
+		reading["type"], reading["firmware"] = "boot", "1.2.3"
+	case 4, 5, 6:
+		reading["type"], f.fates[id] = "keep_alive", isDropped
+	}
+	payload := []byte(text(reading))
+	if n%50 != 7 {
+		return publication{id, payload}
+	}
+	f.fates[id] = isRefused
+	switch n / 50 % 8 {
+	case 0:
+		payload = []byte("no JSON, but " + id)
+	case 1:
+		payload = payload[:len(payload)-2] // cut
+	case 2:
+		payload = bytes.Replace(payload, []byte("measurement"), []byte("measure\xff\xfe"), 1)
+	case 3:
+		payload = bytes.Replace(payload, []byte("measurement"), []byte("teleportation"), 1)
+	case 4:
+		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1) // a client's
+	case 5:
+		payload = []byte(`{"id":"` + id + `","id":"` + id + `","type":"measurement"}`)
+	case 6:
+		payload = []byte(`{"id":"` + id + `","type":"measurement","deep":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`)
+	case 7:
+		payload = []byte(`{"id":"` + id + `","type":"measurement","battery":"full"}`)
+	}
+	return publication{id, payload}
+}
+
+// ofClient makes the event of number n.
+func (f *flow) ofClient(n int, now time.Time) map[string]any {
+	types := []string{"app_open", "post_view", "comment", "sign_up", "scroll"}
+	id := fmt.Sprintf("r-%06d", n)
+	reading := event(map[string]any{
+		"id": id, "type": types[n%len(types)], "client": fmt.Sprint("c-", n%500), "post": fmt.Sprint("p-", n%30), "referrer": "feed",
+		"at": now.Add(-time.Duration(n%48) * time.Hour).UTC().Format(time.RFC3339Nano),
+	})
+	f.fates[id] = isKept
+	switch {
+	case reading["type"] == "scroll":
+		f.fates[id] = isDropped
+	case n%100 == 11 && reading["type"] == "post_view":
+		delete(reading, "post")
+		f.fates[id] = isRefused
+	case n%100 == 12:
+		reading["at"], f.fates[id] = "2020-01-01T00:00:00Z", isRefused
+	}
+	return reading
+}
+
+// publish has the devices publish, all at a time.
+func (f *flow) publish(published []publication) error {
+	var group errgroup.Group
+	for i := range flowDevices {
+		group.Go(func() error {
+			thing := fmt.Sprint("kettle-", i)
+			device, err := f.broker.Connect(thing, thing)
+			if err != nil {
+				return err
+			}
+			var payloads [][]byte
+			for n := i; n < len(published); n += flowDevices {
+				payloads = append(payloads, published[n].payload)
+			}
+			if err := device.Publish("ashlar/dev/"+thing+"/readings", payloads...); err != nil {
+				return fmt.Errorf("%s: %w", thing, err)
+			}
+			return device.Close()
+		})
+	}
+	return group.Wait()
+}
+
+// post has clients post events. A batch that is not accepted is sent again.
+func (f *flow) post(ctx context.Context, events []any) (again int, err error) {
+	for batch := range slices.Chunk(events, eventsARequest) {
+		request := gatewaytest.Request{Body: text(map[string]any{"events": batch})}
+		for {
+			response, err := f.events.Do(ctx, request)
+			if err != nil {
+				return again, err
+			}
+			if response.Status == http.StatusAccepted {
+				break
+			}
+			if response.Status != http.StatusServiceUnavailable {
+				return again, fmt.Errorf("status %d: %s", response.Status, response.Body)
+			}
+			again++
+		}
+	}
+	return again, nil
+}
+
+// intrude has devices publish to others' topics, which ends their connections.
+func (f *flow) intrude(t *testing.T) {
+	t.Helper()
+	for n := range flowIntruders {
+		thing := fmt.Sprint("kettle-", n%flowDevices)
+		device, err := f.broker.Connect(thing, thing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		topic := fmt.Sprintf("ashlar/dev/kettle-%d/readings", (n+1)%flowDevices)
+		if err := device.Publish(topic, []byte(text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"}))); err == nil {
+			t.Errorf("%s has published to %s", thing, topic)
+		}
+	}
+}
+
+// idPattern finds the id of a reading in whatever it has become. Those of intruders begin with x.
+var idPattern = regexp.MustCompile(`[rx]-\d{6}`)
+
+// idsIn are the ids in a record of the stream.
+func idsIn(t *testing.T, record []byte) []string {
+	var message readings.Message
+	if err := json.Unmarshal(record, &message); err != nil {
+		t.Errorf("%v: %s", err, record)
+		return nil
+	}
+	return idsOf(message.Data)
+}
+
+func idsOf(payload []byte) []string {
+	ids := idPattern.FindAllString(string(payload), -1)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// inBucket calls take with each object below a prefix.
+func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, content []byte)) {
+	t.Helper()
+	for _, key := range f.objects.Keys(t, ingestionBucket) {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		found, err := f.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(ingestionBucket), Key: &key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(found.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(key, content)
+	}
+}
+
+// inTable counts the rows of each reading, as it reads them from the Parquet objects.
+func (f *flow) inTable(t *testing.T) map[string]int {
+	t.Helper()
+	rows := map[string]int{}
+	partition := regexp.MustCompile(`^readings/type=([a-z_]+)/day=(\d{4}-\d\d-\d\d)/`)
+	f.inBucket(t, "readings/", func(key string, content []byte) {
+		where := partition.FindStringSubmatch(key)
+		if where == nil || !slices.Contains(transformfn.Types(), where[1]) {
+			t.Fatalf("%s is in no partition of the table", key)
+		}
+		type row struct {
+			ID string           `parquet:"id,optional"`
+			At deprecated.Int96 `parquet:"at,optional"`
+		}
+		found, err := parquet.Read[row](bytes.NewReader(content), int64(len(content)))
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		for _, row := range found {
+			rows[row.ID]++
+			const julianDayOf1970 = 2_440_588
+			if day := time.Unix(0, 0).UTC().AddDate(0, 0, int(row.At[2])-julianDayOf1970).Format(time.DateOnly); day != where[2] {
+				t.Fatalf("%s: %s is of %s", key, row.ID, day)
+			}
+		}
+	})
+	return rows
+}
+
+// inErrors finds the readings below the error prefix, and counts the documents of each kind.
+func (f *flow) inErrors(t *testing.T) (ids map[string]bool, kinds map[string]int) {
+	t.Helper()
+	ids, kinds = map[string]bool{}, map[string]int{}
+	f.inBucket(t, "errors/", func(key string, content []byte) {
+		kind := strings.Split(key, "/")[1]
+		for line := range bytes.Lines(content) {
+			var document struct {
+				Base64OriginalPayload, RawData []byte
+				ErrorCode                      string
+			}
+			if err := json.Unmarshal(line, &document); err != nil {
+				t.Fatalf("%s: %v", key, err)
+			}
+			var found []string
+			switch kind {
+			case "rule":
+				found = idsOf(document.Base64OriginalPayload)
+			case "processing-failed":
+				found = idsIn(t, document.RawData)
+			case "format-conversion-failed":
+				found = idsOf(document.RawData)
+			}
+			if len(found) != 1 {
+				t.Fatalf("%s: a document is about %d readings", key, len(found))
+			}
+			ids[found[0]] = true
+			kinds[strings.TrimSuffix(kind+" "+document.ErrorCode, " ")]++
+		}
+	})
+	return ids, kinds
+}
+
+// account says where every reading is: each is in exactly one place, once that is a row wherever there is one, and else dropped
+// wherever one copy was. Whatever is nowhere, and whatever nobody has sent, is an error.
+func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
+	t.Helper()
+	rows := f.inTable(t)
+	failed, kinds := f.inErrors(t)
+	found := map[fate]map[string]int{isKept: {}, isDropped: {}, isRefused: {}}
+	places := map[string]int{}
+	copies, both := 0, 0
+	for id, fate := range f.fates {
+		place := "nowhere"
+		switch {
+		case rows[id] > 0:
+			place = "table"
+			copies += rows[id] - 1
+			if failed[id] {
+				both++
+			}
+		case f.dropped[id]:
+			place = "dropped"
+		case failed[id]:
+			place = "errors"
+		}
+		found[fate][place]++
+		places[place]++
+	}
+	for where, ids := range map[string][]string{
+		"table": slices.Collect(maps.Keys(rows)), "errors": slices.Collect(maps.Keys(failed)), "dropped": slices.Collect(maps.Keys(f.dropped)),
+	} {
+		for _, id := range ids {
+			if _, sent := f.fates[id]; !sent {
+				t.Errorf("%s: %q is among %s, and nobody has sent it", when, id, where)
+			}
+		}
+	}
+	counts := f.delivery.Counts()
+	if sum := counts.Ok + counts.Dropped + counts.Failed + counts.GivenUp; sum != counts.Records || counts.Records != len(f.stream.Records()) {
+		t.Errorf("%s: %d records are in the stream, and the delivery has %+v", when, len(f.stream.Records()), counts)
+	}
+	if counts.Ok != counts.Rows+counts.Unconverted {
+		t.Errorf("%s: rows are missing: %+v", when, counts)
+	}
+	t.Logf("%s: of %d readings, %d are in the table, %d were dropped, %d are below errors/ alone, %d nowhere", when, len(f.fates), places["table"], places["dropped"], places["errors"], places["nowhere"])
+	t.Logf("%s: by what they are: %v", when, found)
+	t.Logf("%s: %d rows more than readings, %d readings in the table have a copy below errors/; documents there: %v", when, copies, both, kinds)
+	t.Logf("%s: delivery: %+v; broker: %+v", when, counts, f.broker.Counts())
+	return found
+}
+
+// TestEveryReadingIsInOnePlaceWhateverHappens has a hundred thousand readings come from devices by MQTT and from clients by POST
+// /events, while everything on their way fails as it does on AWS, and accounts for each. Then it replays the day: what failed
+// for a while only is in the table.
+func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
+	f := newFlow(t)
+	now := time.Now()
+	begun := now
+	var fromDevices []publication
+	var fromClients []any
+	for n := range devicesReadings {
+		fromDevices = append(fromDevices, f.ofDevice(n, now))
+	}
+	for n := range clientsReadings {
+		fromClients = append(fromClients, f.ofClient(devicesReadings+n, now))
+	}
+
+	// The stream throttles, and fails: the rule's records become objects, clients send their batches again.
+	var put atomic.Int64
+	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
+		if call.Action == "kinesis:PutRecord" {
+			switch put.Add(1) % 400 {
+			case 100:
+				return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+			case 200:
+				return awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}
+			}
+		}
+		return awstest.Fault{}
+	})
+	records := 0
+	f.stream.RefuseRecords(func([]byte) string {
+		if records++; records%2_000 == 0 {
+			return "ProvisionedThroughputExceededException"
+		}
+		return ""
+	})
+	// Acknowledgements get lost: devices publish again what the stream has already.
+	var mu sync.Mutex
+	heard := map[string]bool{}
+	f.broker.LosePubacks(func(payload []byte) bool {
+		ids := idsOf(payload)
+		if len(ids) != 1 || !strings.HasSuffix(ids[0], "77") {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		again := heard[ids[0]]
+		heard[ids[0]] = true
+		return !again
+	})
+	var group errgroup.Group
+	var again int
+	group.Go(func() error {
+		defer func() { println("XX published", time.Since(begun).String()) }()
+		return f.publish(fromDevices)
+	})
+	group.Go(func() (err error) {
+		again, err = f.post(t.Context(), fromClients)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	f.broker.LosePubacks(nil)
+	f.stream.RefuseRecords(nil)
+	f.intrude(t)
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Refused != 2*flowIntruders || again == 0 {
+		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
+	}
+	t.Logf("after %s all is published and posted", time.Since(begun).Round(time.Second))
+
+	// The stream fails when it is read, the bucket when it is written to, and the function.
+	reads, writes := 0, 0
+	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
+		if call.Action == "kinesis:GetRecords" {
+			if reads++; reads%3 == 0 {
+				return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+			}
+		}
+		return awstest.Fault{}
+	})
+	f.objects.Intercept(func(call awstest.Call) awstest.Fault {
+		if call.Action != "s3:PutObject" {
+			return awstest.Fault{}
+		}
+		switch writes++; writes % 5 {
+		case 1:
+			return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
+		case 3:
+			return awstest.Fault{Cut: true} // it is written, and nobody hears of it
+		}
+		return awstest.Fault{}
+	})
+	unconfigured := lambdatest.New(t, f.bootstrap, nil)
+	f.fault = func(batch, attempt int) *invocationFault {
+		switch {
+		case batch == 2 && attempt == 1:
+			return &invocationFault{killed: true}
+		case batch == 4:
+			return &invocationFault{by: unconfigured} // which fails before it gets an event
+		case batch == 6:
+			return &invocationFault{timeout: time.Nanosecond}
+		}
+		return nil
+	}
+	if err := f.delivery.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.fault = nil
+	f.objects.Intercept(nil)
+	f.stream.Intercept(nil)
+
+	// Somebody has changed the table: numbers are no booleans.
+	f.delivery.SetTable(t, withColumn(t, f.table, "temperature", "boolean"))
+	var published []publication
+	for n := range wrongTableReadings {
+		published = append(published, f.ofDevice(devicesReadings+clientsReadings+n, now))
+	}
+	if err := f.publish(published); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.delivery.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.delivery.SetTable(t, f.table)
+
+	// Rows that are twice as large as their payloads, in batches of three megabytes: an answer has no room for all of them, and
+	// the stream does not take all at once that is put back.
+	published = nil
+	for n := range heavyReadings {
+		id := fmt.Sprintf("r-%06d", flowReadings-heavyReadings+n)
+		published = append(published, publication{id, []byte(`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) + `"}`)})
+		f.fates[id] = isKept
+	}
+	if err := f.publish(published); err != nil {
+		t.Fatal(err)
+	}
+	back := 0
+	f.stream.RefuseRecords(func([]byte) string {
+		if back++; back < 5 {
+			return "ProvisionedThroughputExceededException"
+		}
+		return ""
+	})
+	f.delivery.SetBufferSize(3 << 20)
+	before := len(f.stream.Records())
+	if err := f.delivery.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.stream.RefuseRecords(nil)
+	if back == 0 || len(f.stream.Records()) == before {
+		t.Error("nothing was put back into the stream")
+	}
+
+	found := f.account(t, "before the replay")
+	if len(f.fates) != flowReadings {
+		t.Fatalf("%d readings were sent, want %d", len(f.fates), flowReadings)
+	}
+	t.Logf("after %s all is delivered", time.Since(begun).Round(time.Second))
+	for fate, where := range found {
+		for place, count := range where {
+			if place != "errors" && place != map[string]string{"kept": "table", "dropped": "dropped"}[string(fate)] && count > 0 {
+				t.Errorf("%d that should be %s are in %s", count, fate, place)
+			}
+		}
+	}
+	if found[isKept]["errors"] == 0 || found[isKept]["table"] == 0 {
+		t.Errorf("no fault has had a consequence: %v", found)
+	}
+
+	f.replay(t)
+	if err := f.delivery.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found = f.account(t, "after the replay")
+	for fate, place := range map[fate]string{isKept: "table", isDropped: "dropped", isRefused: "errors"} {
+		if where := found[fate]; len(where) != 1 || where[place] == 0 {
+			t.Errorf("what should be %s is in %v, want all of it in %s", fate, where, place)
+		}
+	}
+	t.Logf("after %s all is replayed", time.Since(begun).Round(time.Second))
+}
+
+// withColumn is the table with another type of a column.
+func withColumn(t *testing.T, table map[string]any, name, kind string) map[string]any {
+	t.Helper()
+	var changed map[string]any
+	if err := json.Unmarshal([]byte(text(table)), &changed); err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range assembly.At(changed, "TableInput", "StorageDescriptor", "Columns").([]any) {
+		if column := column.(map[string]any); column["Name"] == name {
+			column["Type"] = kind
+			return changed
+		}
+	}
+	t.Fatalf("the table has no column %s", name)
+	return nil
+}
+
+// replay runs make replay for each day that the raw copies have: two, if it is about midnight.
+func (f *flow) replay(t *testing.T) {
+	t.Helper()
+	parameters := awstest.StartSSM(t)
+	parameters.PutParameter("/ashlar/Dev/IngestionBucket", ingestionBucket)
+	parameters.PutParameter("/ashlar/Dev/ReadingsStream", stream)
+	days := map[string]bool{}
+	for _, key := range f.objects.Keys(t, ingestionBucket) {
+		if day, ok := strings.CutPrefix(key, "raw/day="); ok {
+			days[day[:len(time.DateOnly)]] = true
+		}
+	}
+	command := lambdatest.Build(t, "github.com/ashlar-cdk/ashlar/replay")
+	for day := range days {
+		replay := exec.CommandContext(t.Context(), command, "-day", day, "Dev")
+		replay.Env = append(os.Environ(),
+			"AWS_ENDPOINT_URL_S3="+f.objects.URL, "AWS_ENDPOINT_URL_KINESIS="+f.stream.URL, "AWS_ENDPOINT_URL_SSM="+parameters.URL,
+			"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
+		said, err := replay.CombinedOutput()
+		if err != nil {
+			t.Fatalf("replay: %v\n%s", err, said)
+		}
+		t.Logf("replay of %s:\n%s", day, said)
+	}
+}
