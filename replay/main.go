@@ -27,6 +27,9 @@ Puts into the environment's stream again what arrived on that day, in UTC: the r
 Core could not put into the stream. Whatever was refused or lost on its way to the table then is transformed anew, so mend
 first what was wrong. Readings that are in the table already do no harm: queries count each once.
 
+Firehose puts a copy under the day of the oldest record in it. So what arrived in the first minutes of a day, up to the
+delivery stream's buffering interval (15 minutes by default), may be under the day before.
+
 What the transform had put back, and what was replayed before, is left out: it is among the copies of what it was made of.
 
 It needs AWS credentials that may call ssm:GetParametersByPath, s3:ListBucket and s3:GetObject on the ingestion bucket,

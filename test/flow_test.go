@@ -78,7 +78,7 @@ type flow struct {
 	dropped map[string]bool
 }
 
-const ingestionBucket = "ingestionBucket"
+const ingestionBucket = "ingestion"
 
 // newFlow starts all, with what the templates of Dev say.
 func newFlow(t *testing.T) *flow {
