@@ -277,7 +277,7 @@ func TestReadingsAreDeliveredByTypeAndDay(t *testing.T) {
 			"ErrorOutputPrefix":                failed,
 			"BufferingHints":                   buffering,
 			"CompressionFormat":                "UNCOMPRESSED",
-			"DynamicPartitioningConfiguration": map[string]any{"Enabled": true, "RetryOptions": map[string]any{"DurationInSeconds": 300}},
+			"DynamicPartitioningConfiguration": map[string]any{"Enabled": true, "RetryOptions": map[string]any{"DurationInSeconds": 7200}},
 			"CloudWatchLoggingOptions":         logging("TelemetryErrorsDelivery"),
 			"S3BackupMode":                     "Enabled",
 			"ProcessingConfiguration": map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "Lambda", "Parameters": []any{

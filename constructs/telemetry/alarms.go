@@ -32,7 +32,7 @@ func (t *Telemetry) watch(scope constructs.Construct, props Props) {
 	// dynamic partitioning" there.
 	late := props.BufferingInterval + 15*time.Minute
 	raise("DeliveryIsLate", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"), late.Seconds(), 3,
-		fmt.Sprintf("Readings wait for longer than %v to come into the table. None is lost as long as the stream keeps them. "+
+		fmt.Sprintf("Readings wait for longer than %v to come into the table. What Firehose has read it tries to put for two hours, the rest the stream keeps. "+
 			"Look first at what Firehose says in the log group Errors, then at TransformFails.", late))
 	raise("DeliveryIsBehind", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"), float64((15 * time.Minute).Milliseconds()), 3,
 		"The delivery reads from the stream what came 15 minutes ago. What it has not read after the stream's retention is lost. "+
