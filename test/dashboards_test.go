@@ -201,7 +201,8 @@ func TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone(t *testing.T) {
 			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
 		}, "Resource": athena + "datacatalog/AwsDataCatalog"},
 		map[string]any{"Action": "glue:GetDatabase", "Resource": "arn:aws:glue:eu-central-1:333333333333:database/default"},
-		map[string]any{"Action": "s3:ListBucket", "Resource": bucket, "Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "athena/*"}}},
+		map[string]any{"Action": "athena:ListDataCatalogs", "Resource": "*"},
+		map[string]any{"Action": []any{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, "Resource": bucket},
 		map[string]any{"Action": []any{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "Resource": joined(bucket, "/athena/*")},
 		map[string]any{"Action": "kms:GenerateDataKey", "Resource": key, "Condition": map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},

@@ -79,6 +79,7 @@ func oneOrMore(value any) []any {
 // wildcards are the actions that are allowed on every resource, and why. A reason that is no longer needed fails the
 // test as much as a wildcard without one.
 var wildcards = map[string]string{
+	"athena:ListDataCatalogs":         "listing knows no resources",
 	"ec2:CreateNetworkInterface":      "the interface does not exist before the call; the function's code is denied it",
 	"ec2:DescribeNetworkInterfaces":   "describing knows no resources",
 	"ec2:DescribeSubnets":             "describing knows no resources",

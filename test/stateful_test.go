@@ -78,6 +78,7 @@ func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
 
 func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
 	policies := map[string]string{
+		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate", // with the queries that people keep in it
 		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
 		"AWS::Cognito::UserPool":             "Retain",
 		"AWS::DynamoDB::Table":               "Retain",

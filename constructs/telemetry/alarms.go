@@ -28,9 +28,11 @@ func (t *Telemetry) watch(scope constructs.Construct, props Props) {
 		}))
 	}
 	// "Monitor Amazon Data Firehose with CloudWatch metrics" in the Amazon Data Firehose Developer Guide.
-	late := 2 * props.BufferingInterval
+	// With dynamic partitioning it may take one and a half times the interval, and the function buffers as well: "Buffer data for
+	// dynamic partitioning" there.
+	late := props.BufferingInterval + 15*time.Minute
 	raise("DeliveryIsLate", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"), late.Seconds(), 3,
-		fmt.Sprintf("Readings wait for longer than %v to come into the table. None is lost as long as the stream keeps them. "+
+		fmt.Sprintf("Readings wait for longer than %v to come into the table. What Firehose has read it tries to put for two hours, the rest the stream keeps. "+
 			"Look first at what Firehose says in the log group Errors, then at TransformFails.", late))
 	raise("DeliveryIsBehind", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"), float64((15 * time.Minute).Milliseconds()), 3,
 		"The delivery reads from the stream what came 15 minutes ago. What it has not read after the stream's retention is lost. "+
@@ -38,6 +40,9 @@ func (t *Telemetry) watch(scope constructs.Construct, props Props) {
 	raise("RowsDoNotFit", t.deliveryMetric("FailedConversion.Records", "Sum"), 0, 1,
 		"The function's rows are none of the table's; they are below errors/format-conversion-failed/. "+
 			"Look first whether the table has the columns of the deployment, then replay the day.")
+	raise("PartitionsAreTooMany", t.deliveryMetric("PartitionCountExceeded", "Maximum"), 0, 1,
+		"Readings are of more types and days at a time than Firehose has partitions for, 500; the rest is below errors/activePartitionExceeded/. "+
+			"Look first whether several days are being replayed at once, then whose readings are late. Replay the day, alone.")
 
 	raise("RuleFails", t.ruleMetric("Failure"), 0, 1,
 		"The rule cannot put what devices publish into the stream, and keeps it below errors/rule/. "+

@@ -63,8 +63,9 @@ func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
 			BufferingHints:    buffering,
 			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet compresses by itself
 			DynamicPartitioningConfiguration: &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
-				Enabled:      jsii.Bool(true),
-				RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{DurationInSeconds: jsii.Number(300)},
+				Enabled: jsii.Bool(true),
+				// Two hours are the most, and five minutes the default. Where objects cannot be put, those below errors/ cannot either.
+				RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{DurationInSeconds: jsii.Number(7200)},
 			},
 			ProcessingConfiguration:           t.processing(role),
 			DataFormatConversionConfiguration: t.conversion(role),

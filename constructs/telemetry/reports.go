@@ -43,8 +43,15 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 				},
 			},
 		},
-		RecursiveDeleteOption: jsii.Bool(props.Disposable), // with the queries that people have kept in it, and its history
+		// With its history, without which the function's queries alone would keep CloudFormation from deleting it: "WorkGroup is not
+		// empty". It is deleted if it is disposable, or if the deployment fails that made it.
+		RecursiveDeleteOption: jsii.Bool(true),
 	})
+	policy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // people keep queries in it
+	if props.Disposable {
+		policy = awscdk.RemovalPolicy_DESTROY
+	}
+	t.WorkGroup.ApplyRemovalPolicy(policy, nil)
 	for _, report := range reportfn.Reports() {
 		awsathena.NewCfnNamedQuery(scope, jsii.String(pascal(report.Name)+"Query"), &awsathena.CfnNamedQueryProps{
 			Name:        jsii.String(report.Name),

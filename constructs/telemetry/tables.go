@@ -108,15 +108,16 @@ func parquet(location string, columns []transformfn.Column) *awsglue.CfnTable_St
 	}
 }
 
-// tableARNs name a table, and what it is in, which Glue asks the right to as well: "Specifying AWS Glue resource ARNs" in the
-// AWS Glue Developer Guide.
+// tableARNs name tables, and what they are in, which Glue asks the right to as well: "Specifying AWS Glue resource ARNs" in the
+// AWS Glue Developer Guide. A table's name is written as it is, and not as a reference, which would be an export of this stack
+// where another stack's role reads the table: a report could then not be taken away as long as the other stack is there.
 func (t *Telemetry) tableARNs(names ...string) []string {
 	catalog := *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("glue"), Resource: jsii.String("catalog"), ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
 	})
 	arns := []string{catalog, t.arn("glue", "database", *t.Database.Ref())}
 	for _, name := range names {
-		arns = append(arns, t.arn("glue", "table", *t.Database.Ref()+"/"+*t.Tables[name].Ref()))
+		arns = append(arns, t.arn("glue", "table", *t.Database.Ref()+"/"+name))
 	}
 	return arns
 }
