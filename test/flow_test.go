@@ -523,10 +523,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	})
 	var group errgroup.Group
 	var again int
-	group.Go(func() error {
-		defer func() { println("XX published", time.Since(begun).String()) }()
-		return f.publish(fromDevices)
-	})
+	group.Go(func() error { return f.publish(fromDevices) })
 	group.Go(func() (err error) {
 		again, err = f.post(t.Context(), fromClients)
 		return err
