@@ -12,7 +12,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/jsonscan"
 )
 
-// FuzzDecode holds the decoder against encoding/json: the same records, and an error where there is one.
+// FuzzDecode holds the decoder against encoding/json: the same records, and an error where there is one. Each of them is answered
+// once, in their order.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"invocationId":"i","records":[{"recordId":"r1","approximateArrivalTimestamp":2,"data":"aGk=","kinesisRecordMetadata":{"approximateArrivalTimestamp":1,"shardId":"s"}}]}`,
@@ -43,6 +44,15 @@ func FuzzDecode(f *testing.F) {
 		}
 		if !reflect.DeepEqual(read, want) {
 			t.Errorf("%+v, want %+v", read, want)
+		}
+		answer, _ := newWorld().invoke(t, payload)
+		if len(answer.Records) != len(want) {
+			t.Fatalf("%d records answered, want %d", len(answer.Records), len(want))
+		}
+		for i, r := range answer.Records {
+			if r.RecordID != want[i].id {
+				t.Errorf("record %d is %q, want %q", i, r.RecordID, want[i].id)
+			}
 		}
 	})
 }
