@@ -272,7 +272,7 @@ var seeds = []string{
 	`{"id":"a","type":"post_view","at":1795283034871,"client":"c","session":"s","post":"p","firmware":1}`,
 	`{"id":"a","type":"app_open","at":"2026-11-21T18:43:54+01:00","client":"c","x":{"y":[1,2.50,"\"\\\u00e9",true,null, {} ]},"device":"d"}`,
 	`{"id":"a","type":"boot","firmware":"2","client":"c"}`, `{"id":"a","type":"keep_alive"}`, `{"id":"a","type":"scroll","client":"c","at":1795283034871}`,
-	`{"\u0069d":"\u0061","type":"measure\u006dent","a":1,"\u0061":2}`, `{"id":"a","id":"a","type":"measurement"}`, `{"id":"\ud83d","type":"measurement"}`,
+	`{"\u0069d":"\u0061","type":"measure\u006dent","a":1,"\u0061":2}`, `{"id":"a","id":"a","type":"measurement"}`, `{"id":"\ud83d","type":"measurement"}`, `{"id":"a","type":"measurement","x":"\ud83d\ude00 \uAbCf","y":"\\ud83d"}`, `{"id":"a","type":"measurement","x":"\ud83d\ud83d"}`,
 	"{\"id\":\"a\",\"type\":\"measurement\",\"x\" : \"\xff\"}", "{ \"id\" :\n\"a\",\t\"type\":\"measurement\",\"x\" : {\n\"y\" : 1 } }", `{"id":"a","type":"measurement","at":-1}`,
 	``, `null`, `[]`, `"a"`, `1`, `{`, `{"id":"a","type":"measurement"}{}`,
 	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, `{"id":"a","type":"measurement","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`,
