@@ -86,6 +86,9 @@ func TestTheBlueprintAnswersTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs := askBlueprint(t, blueprint, writeEvent(t, payload), 1).Answer
+	if len(ours.Records) != len(messages) || len(theirs.Records) != len(messages) {
+		t.Fatalf("ours answers %d records, theirs %d, want %d", len(ours.Records), len(theirs.Records), len(messages))
+	}
 	results := map[string]int{}
 	for i, record := range ours.Records {
 		results[record.Result]++
@@ -93,7 +96,7 @@ func TestTheBlueprintAnswersTheSame(t *testing.T) {
 			t.Errorf("%s: ours is + of\n%s", messages[i].Data, diff)
 		}
 	}
-	if len(results) != 3 || len(ours.Records) != len(messages) {
+	if len(results) != 3 {
 		t.Errorf("results %v for %d records, want all three", results, len(messages))
 	}
 }

@@ -68,11 +68,10 @@ const (
 	whole
 )
 
-// measure finds the end of the object at the beginning of data. A message has no objects and no arrays in it, so that
-// another brace outside its strings is the beginning of something else, and says that this one has no end.
+// measure finds the end of the object at the beginning of data. A message has no objects in it, so that another brace outside its
+// strings is the beginning of something else, and says that this one has no end. Whether what has an end is JSON is not looked at.
 func measure(data []byte) (length int, found state) {
 	inString, escaped := false, false
-	before := byte(0) // what came before, without white space; all of a string is its quote
 	for i, c := range data {
 		switch {
 		case escaped:
@@ -80,21 +79,11 @@ func measure(data []byte) (length int, found state) {
 		case inString:
 			inString, escaped = c != '"', c == '\\'
 		case c == '"':
-			// A string that follows no punctuation is none: we are outside where we thought to be inside.
-			if before != '{' && before != ',' && before != ':' {
-				return 0, broken
-			}
-			inString, before = true, '"'
+			inString = true
 		case c == '}':
 			return i + 1, whole
-		case i > 0 && (c == '{' || c == '[' || c == ']'):
+		case c == '{' && i > 0:
 			return 0, broken
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-		default:
-			if before == '"' && c != ':' && c != ',' {
-				return 0, broken
-			}
-			before = c
 		}
 	}
 	return 0, unfinished

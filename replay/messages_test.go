@@ -84,12 +84,13 @@ func TestEveryMessageIsFoundWhateverIsBetween(t *testing.T) {
 }
 
 func TestAMessageMayBeAsLongAsARecord(t *testing.T) {
+	const record = 1 << 20 // of Kinesis
 	envelope := len(encode(t, readings.Message{ReceivedAt: 1, Data: []byte{}}))
-	longest := encode(t, readings.Message{ReceivedAt: 1, Data: make([]byte, (maxMessage-envelope)/4*3)})
-	if len(longest) < maxMessage-4 || len(longest) > maxMessage {
+	longest := encode(t, readings.Message{ReceivedAt: 1, Data: make([]byte, (record-envelope)/4*3)})
+	if len(longest) < record-4 || len(longest) > record {
 		t.Fatalf("%d bytes", len(longest))
 	}
-	endless := `{"topic":"` + strings.Repeat("{", 2*maxMessage)
+	endless := `{"topic":"` + strings.Repeat("{", 2*record)
 	got, strange := split(t, io.MultiReader(bytes.NewReader(longest), strings.NewReader(endless), bytes.NewReader(longest)))
 	if len(got) != 2 || strange != int64(len(endless)) {
 		t.Errorf("%d messages and %d strange bytes, want 2 and %d", len(got), strange, len(endless))

@@ -523,10 +523,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	})
 	var group errgroup.Group
 	var again int
-	group.Go(func() error {
-		defer func() { println("XX published", time.Since(begun).String()) }()
-		return f.publish(fromDevices)
-	})
+	group.Go(func() error { return f.publish(fromDevices) })
 	group.Go(func() (err error) {
 		again, err = f.post(t.Context(), fromClients)
 		return err
@@ -671,7 +668,7 @@ func withColumn(t *testing.T, table map[string]any, name, kind string) map[strin
 	return nil
 }
 
-// replay runs make replay for each day that the raw copies have: two, if it is about midnight.
+// replay runs make replay for each day on which something arrived: two, if it is about midnight.
 func (f *flow) replay(t *testing.T) {
 	t.Helper()
 	parameters := awstest.StartSSM(t)
@@ -679,8 +676,10 @@ func (f *flow) replay(t *testing.T) {
 	parameters.PutParameter("/ashlar/Dev/ReadingsStream", stream)
 	days := map[string]bool{}
 	for _, key := range f.objects.Keys(t, ingestionBucket) {
-		if day, ok := strings.CutPrefix(key, "raw/day="); ok {
-			days[day[:len(time.DateOnly)]] = true
+		for _, prefix := range []string{"raw/day=", "errors/rule/day="} {
+			if day, ok := strings.CutPrefix(key, prefix); ok {
+				days[day[:len(time.DateOnly)]] = true
+			}
 		}
 	}
 	command := lambdatest.Build(t, "github.com/ashlar-cdk/ashlar/replay")

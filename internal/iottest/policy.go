@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // A policy is the AWS::IoT::Policy.
@@ -109,9 +110,22 @@ func matchesAny(patterns []string, value string, by connection) bool {
 			}
 			pattern = pattern[1:]
 		}
-		if known && regexp.MustCompile(`(?s)\A`+expression.String()+`\z`).MatchString(value) {
+		if known && compiled(`(?s)\A`+expression.String()+`\z`).MatchString(value) {
 			return true
 		}
 	}
 	return false
+}
+
+// expressions are those that were compiled, by their text: a policy is asked of each publication, and compiling takes as long as
+// all else that is done for one.
+var expressions sync.Map
+
+func compiled(text string) *regexp.Regexp {
+	if known, ok := expressions.Load(text); ok {
+		return known.(*regexp.Regexp)
+	}
+	expression := regexp.MustCompile(text)
+	expressions.Store(text, expression)
+	return expression
 }

@@ -447,14 +447,15 @@ func (d *days) append(row []byte, at int64) []byte {
 	}
 	row = append(row, d.day...)
 	seconds := of / 1000
-	row = appendDigits(append(row, ' '), seconds/3600, 2)
-	row = appendDigits(append(row, ':'), seconds/60%60, 2)
-	row = appendDigits(append(row, ':'), seconds%60, 2)
-	return appendDigits(append(row, '.'), of%1000, 3)
+	row = appendDigits(append(row, ' '), seconds/3600, 10)
+	row = appendDigits(append(row, ':'), seconds/60%60, 10)
+	row = appendDigits(append(row, ':'), seconds%60, 10)
+	return appendDigits(append(row, '.'), of%1000, 100)
 }
 
-func appendDigits(row []byte, n int64, digits int) []byte {
-	for unit := [...]int64{1, 10, 100}[digits-1]; unit > 0; unit /= 10 {
+// appendDigits appends a number with as many digits as unit has, zeros too.
+func appendDigits(row []byte, n, unit int64) []byte {
+	for ; unit > 0; unit /= 10 {
 		row = append(row, byte('0'+n/unit%10))
 	}
 	return row

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"regexp"
@@ -266,11 +267,12 @@ func halfPair(text string) bool {
 
 var seeds = []string{
 	`{"id":"a","type":"measurement","at":"2026-11-21T17:43:54.8719Z","temperature":21.4,"battery":87}`,
-	`{"id":"a","type":"measurement","temperature":1e400}`, `{"id":"a","type":"measurement","temperature":-1.5e-400,"battery":null}`,
+	`{"id":"a","type":"measurement","at":"2026-11-21T17:00:00.900Z"}`, `{"id":"a","type":"measurement","at":"2026-11-21T16:59:59.100Z"}`,
+	`{"id":"a","type":"measurement","temperature":1e400}`, `{"id":"a","type":"measurement","temperature":1E400}`, `{"id":"a","type":"measurement","temperature":-0,"battery":1E+2}`, `{"id":"a","type":"measurement","temperature":-1.5e-400,"battery":null}`,
 	`{"id":"a","type":"post_view","at":1795283034871,"client":"c","session":"s","post":"p","firmware":1}`,
 	`{"id":"a","type":"app_open","at":"2026-11-21T18:43:54+01:00","client":"c","x":{"y":[1,2.50,"\"\\\u00e9",true,null, {} ]},"device":"d"}`,
 	`{"id":"a","type":"boot","firmware":"2","client":"c"}`, `{"id":"a","type":"keep_alive"}`, `{"id":"a","type":"scroll","client":"c","at":1795283034871}`,
-	`{"\u0069d":"\u0061","type":"measure\u006dent","a":1,"\u0061":2}`, `{"id":"a","id":"a","type":"measurement"}`, `{"id":"\ud83d","type":"measurement"}`,
+	`{"\u0069d":"\u0061","type":"measure\u006dent","a":1,"\u0061":2}`, `{"id":"a","id":"a","type":"measurement"}`, `{"id":"\ud83d","type":"measurement"}`, `{"id":"a","type":"measurement","x":"\ud83d\ude00 \uAbCf","y":"\\ud83d"}`, `{"id":"a","type":"measurement","x":"\ud83d\ud83d"}`,
 	"{\"id\":\"a\",\"type\":\"measurement\",\"x\" : \"\xff\"}", "{ \"id\" :\n\"a\",\t\"type\":\"measurement\",\"x\" : {\n\"y\" : 1 } }", `{"id":"a","type":"measurement","at":-1}`,
 	``, `null`, `[]`, `"a"`, `1`, `{`, `{"id":"a","type":"measurement"}{}`,
 	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, `{"id":"a","type":"measurement","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`,
@@ -287,6 +289,10 @@ func FuzzPayload(f *testing.F) {
 	f.Add("/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1","at":-86400001}`))
 	f.Add("t/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1","at":-86400001}`))
 	f.Add("t/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1","at":-1}`))
+	f.Add("t/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
+	f.Add("/readings", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
+	f.Add("azAZ09:_-/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
+	f.Add(strings.Repeat("a", 128)+"/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
 	f.Fuzz(func(t *testing.T, topic string, receivedAt int64, payload []byte) {
 		record, err := json.Marshal(readings.Message{Topic: topic, ReceivedAt: receivedAt, Data: payload})
 		if err != nil {
@@ -294,6 +300,26 @@ func FuzzPayload(f *testing.F) {
 		}
 		compare(t, record)
 	})
+}
+
+// A converter is used again and again: nothing of a record may come into the row of the next.
+func TestNothingIsKeptOfTheRecordBefore(t *testing.T) {
+	var records [][]byte
+	for _, seed := range seeds {
+		records = append(records, record(t, topic, seed), record(t, "", seed))
+	}
+	records = append(records, nil, []byte(`{"received_at":1,"data":7}`))
+	for _, before := range records {
+		for _, record := range records {
+			var used, fresh readings.Converter
+			_, _ = convert(t, &used, before, arrived)
+			got, err := convert(t, &used, record, arrived)
+			want, wantErr := convert(t, &fresh, record, arrived)
+			if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("%s\nafter %s:\n%+v, %v\nwant %+v, %v", record, before, got, err, want, wantErr)
+			}
+		}
+	}
 }
 
 // FuzzMessage holds the converter against encoding/json, whatever is in the stream.

@@ -34,7 +34,7 @@ type batch struct {
 
 // An entry names a record in the answer and has no data.
 type entry struct {
-	id     []byte
+	id     []byte // as it is written, with its quotes
 	result string
 }
 
@@ -65,7 +65,7 @@ func newBatch(h *Handler, records []record, size int) *batch {
 	b.answer = append(b.answer, answerStart...)
 	b.room = cmp.Or(h.limit, maxAnswer) - lengthOfAnswer
 	for _, r := range records {
-		b.room -= shortest + len(r.id)
+		b.room -= shortest + len(r.id.Raw)
 	}
 	return b
 }
@@ -75,12 +75,12 @@ func (b *batch) take(ctx context.Context, r *record) {
 	partition, err := b.convert(ctx, r)
 	switch {
 	case err == nil:
-		if b.full = b.full || !b.addRow(r.id, partition); b.full {
+		if b.full = b.full || !b.addRow(r.id.Raw, partition); b.full {
 			b.giveBack(r)
 		}
 	case errors.Is(err, readings.ErrDropped):
 		b.dropped++
-		b.add(r.id, resultDropped)
+		b.add(r.id.Raw, resultDropped)
 	default:
 		b.fail(r, err.Error())
 	}
@@ -96,7 +96,7 @@ var (
 func (b *batch) convert(ctx context.Context, r *record) (partition readings.Partition, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			b.handler.Logger.ErrorContext(ctx, "panic", "record", string(r.id), "stack", string(debug.Stack()))
+			b.handler.Logger.ErrorContext(ctx, "panic", "record", string(r.id.Text()), "stack", string(debug.Stack()))
 			err = errPanic
 		}
 	}()
@@ -117,7 +117,7 @@ func (b *batch) convert(ctx context.Context, r *record) (partition readings.Part
 func (b *batch) fail(r *record, reason string) {
 	b.failed++
 	b.reasons[reason]++
-	b.add(r.id, resultFailed)
+	b.add(r.id.Raw, resultFailed)
 }
 
 // add answers a record that has no row. Those behind the first that goes back into the stream wait until it is there.
@@ -166,7 +166,7 @@ func (b *batch) giveBack(r *record) {
 	}
 	b.of = append(b.of, len(b.tail))
 	b.back = append(b.back, again)
-	b.add(r.id, resultDropped)
+	b.add(r.id.Raw, resultDropped)
 }
 
 // putBack has the stream take what there was no room for. What it does not take fails.

@@ -10,7 +10,7 @@ import (
 
 // A record is one that Firehose hands over, in what is read of it. The events of aws-lambda-go have all of it.
 type record struct {
-	id      []byte         // as it is written, with its quotes
+	id      jsonscan.Value
 	data    jsonscan.Value // in base64
 	arrived time.Time      // in the stream
 }
@@ -42,14 +42,15 @@ func decode(payload []byte, now time.Time) (records []record, repeated int, err 
 	seen := make(map[string]struct{}, len(records))
 	unique := records[:0]
 	for _, r := range records {
-		if len(r.id) <= len(`""`) {
+		id := string(r.id.Text())
+		if id == "" {
 			return nil, 0, errNoID
 		}
-		if _, ok := seen[string(r.id)]; ok {
+		if _, ok := seen[id]; ok {
 			repeated++
 			continue
 		}
-		seen[string(r.id)] = struct{}{}
+		seen[id] = struct{}{}
 		unique = append(unique, r)
 	}
 	return unique, repeated, nil
@@ -57,11 +58,11 @@ func decode(payload []byte, now time.Time) (records []record, repeated int, err 
 
 func decodeRecord(s *jsonscan.Scanner, now time.Time) record {
 	var r record
-	var id, inStream, inFirehose jsonscan.Value
+	var inStream, inFirehose jsonscan.Value
 	for s.Open(jsonscan.Object); s.More(); {
 		switch string(s.Name().Text()) {
 		case "recordId":
-			id = s.Value()
+			r.id = s.Value()
 		case "data":
 			r.data = s.Value()
 		case "approximateArrivalTimestamp":
@@ -82,9 +83,6 @@ func decodeRecord(s *jsonscan.Scanner, now time.Time) record {
 		default:
 			s.Value()
 		}
-	}
-	if id.Kind == jsonscan.String {
-		r.id = id.Raw
 	}
 	r.arrived = now
 	for _, at := range []jsonscan.Value{inFirehose, inStream} {

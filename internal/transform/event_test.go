@@ -12,12 +12,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/jsonscan"
 )
 
-// FuzzDecode holds the decoder against encoding/json: the same records, and an error where there is one.
+// FuzzDecode holds the decoder against encoding/json: the same records, and an error where there is one. Each of them is answered
+// once, in their order.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"invocationId":"i","records":[{"recordId":"r1","approximateArrivalTimestamp":2,"data":"aGk=","kinesisRecordMetadata":{"approximateArrivalTimestamp":1,"shardId":"s"}}]}`,
 		`{"records":[{"recordId":"r1","data":"aGk\u003d"},{"recordId":"r\u0031","data":null},{"recordId":"r1"}],"more":[{}]}`,
 		`{"records":[{"recordId":"r1","kinesisRecordMetadata":{"approximateArrivalTimestamp":1},"kinesisRecordMetadata":null,"approximateArrivalTimestamp":1.5}]}`,
+		`{"records":[{"more":{"recordId":["r0"]},"recordId":"r1","data":"aGk=","most":null}]}`, `{"records":[{"recordId":"r\"\\1"},{"recordId":"r\u00221"},{"recordId":"\u0000"},{"recordId":"é가😀"}]}`,
 		`{"records":[{"recordId":"r1"}],"records":[{"recordId":"r2"}]}`, `{"records":[{"recordId":"r1"}],"records":null}`,
 		`{"records":[null]}`, `{"records":[1]}`, `{"records":{}}`, `{"records":[]}`, `{}`, `[]`, `null`, ``, `{"records":[]}x`, `{"records":[{"recordId":7}]}`,
 	} {
@@ -38,10 +40,19 @@ func FuzzDecode(f *testing.F) {
 		}
 		var read []slowRecord
 		for _, r := range got {
-			read = append(read, slowRecord{string(r.id), string(r.data.Text()), r.arrived})
+			read = append(read, slowRecord{string(r.id.Text()), string(r.data.Text()), r.arrived})
 		}
 		if !reflect.DeepEqual(read, want) {
 			t.Errorf("%+v, want %+v", read, want)
+		}
+		answer, _ := newWorld().invoke(t, payload)
+		if len(answer.Records) != len(want) {
+			t.Fatalf("%d records answered, want %d", len(answer.Records), len(want))
+		}
+		for i, r := range answer.Records {
+			if r.RecordID != want[i].id {
+				t.Errorf("record %d is %q, want %q", i, r.RecordID, want[i].id)
+			}
 		}
 	})
 }
@@ -66,8 +77,8 @@ func decodeSlowly(payload []byte, now time.Time) (records []slowRecord, ok bool)
 	}
 	seen := map[string]bool{}
 	for _, fields := range raw {
-		r := slowRecord{id: string(fields["recordId"]), arrived: now}
-		if len(r.id) < len(`"r"`) || r.id[0] != '"' {
+		r := slowRecord{arrived: now}
+		if json.Unmarshal(fields["recordId"], &r.id) != nil || r.id == "" {
 			return nil, false
 		}
 		_ = json.Unmarshal(fields["data"], &r.data) // anything else is no data
