@@ -132,6 +132,12 @@ func created(t *testing.T, keys ...string) string {
 	return string(body)
 }
 
+// newReadings is that there are some of a day, which nobody reads.
+func newReadings(t *testing.T, day string) string {
+	t.Helper()
+	return created(t, "readings/type=measurement/day="+day+"/delivery-"+uuid.NewString()+".parquet")
+}
+
 // device is a measurement of a thing's.
 func device(id, name string, temperature float64) readings.Reading {
 	at, err := time.Parse(time.DateOnly, day)
@@ -350,22 +356,44 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", slices.Concat(p.athena.Calls(), p.objects.Calls()))
 }
 
+// withoutRows is that a query succeeds at once. What becomes of queries that fail, and of calls, takes no engine.
+func withoutRows(q athenatest.Query) athenatest.Outcome {
+	outcome := athenatest.Outcome{State: "SUCCEEDED"}
+	for _, report := range reports.All() {
+		if report.SQL == q.SQL {
+			for _, column := range report.Columns {
+				outcome.Columns = append(outcome.Columns, column.Name)
+			}
+		}
+	}
+	return outcome
+}
+
 // followQueries has queries fail in each of the ways that Athena has.
 func followQueries(t *testing.T, p *platform) {
 	failing := func(outcome athenatest.Outcome, times int) (started func() int) {
 		n := 0
 		p.athena.Decide(func(q athenatest.Query) athenatest.Outcome {
 			if !strings.Contains(q.SQL, "reached") { // the funnel's
-				return athenatest.Outcome{}
+				return withoutRows(q)
 			}
 			if n++; n <= times {
 				return outcome
 			}
-			return athenatest.Outcome{}
+			return withoutRows(q)
 		})
 		t.Cleanup(func() { p.athena.Decide(nil) })
 		return func() int { return n }
 	}
+	made := func(day string) (names []string) {
+		for _, report := range reports.All() {
+			if slices.Contains(p.objects.Keys(t, "reports"), reports.Key("csv", report.Name, day)) {
+				names = append(names, report.Name)
+			}
+		}
+		return names
+	}
+	n := 0
 	for name, test := range map[string]struct {
 		outcome athenatest.Outcome
 		times   int
@@ -381,13 +409,18 @@ func followQueries(t *testing.T, p *platform) {
 	} {
 		t.Run("that fail "+name, func(t *testing.T) {
 			started := failing(test.outcome, test.times)
-			const day = "2026-09-10"
-			again := p.send(t, p.fn, timeout, p.put(t, "measurement", day, device(name, "a", 1)))
+			n++
+			day := fmt.Sprintf("2026-06-%02d", n)
+			again := p.send(t, p.fn, timeout, newReadings(t, day))
 			if len(again) > 0 != test.again || started() != test.started {
 				t.Errorf("%v come again after %d queries, want %t after %d\n%s", again, started(), test.again, test.started, p.fn.Logs())
 			}
-			if p.devices(t, day)["a"] == "" {
-				t.Error("the other reports are not made")
+			want := []string{"daily_actives", "top_posts", "device_health", "funnel"}
+			if test.again {
+				want = want[:3]
+			}
+			if diff := cmp.Diff(want, made(day)); diff != "" {
+				t.Errorf("reports that are made (-want +got):\n%s", diff)
 			}
 			if test.again && !strings.Contains(p.fn.Logs(), test.outcome.Reason) {
 				t.Errorf("the log does not say why:\n%s", p.fn.Logs())
@@ -399,7 +432,7 @@ func followQueries(t *testing.T, p *platform) {
 		environment["QUERY_TIMEOUT"] = "2s"
 		fn := lambdatest.New(t, p.bootstrap, environment)
 		failing(athenatest.Outcome{Hang: true}, 1)
-		messages := batch(p.put(t, "measurement", "2026-09-11", device("1", "a", 1)))
+		messages := batch(newReadings(t, "2026-09-11"))
 		if again := p.deliver(t, fn, timeout, messages); len(again) != 1 {
 			t.Errorf("%v come again, want the message\n%s", again, fn.Logs())
 		}
@@ -418,6 +451,8 @@ func followFaults(t *testing.T, p *platform) {
 	environment := maps.Clone(p.environment)
 	environment["AWS_MAX_ATTEMPTS"] = "1" // so that it is the function that tries again, and not the SDK
 	hasty := lambdatest.New(t, p.bootstrap, environment)
+	p.athena.Decide(withoutRows)
+	defer p.athena.Decide(nil)
 	n := 0
 	for name, test := range map[string]struct {
 		server interface{ SetFault(awstest.Fault) }
@@ -436,7 +471,7 @@ func followFaults(t *testing.T, p *platform) {
 		t.Run(name, func(t *testing.T) {
 			n++
 			day := fmt.Sprintf("2026-10-%02d", n)
-			message := p.put(t, "measurement", day, device("1", "a", 1))
+			message := newReadings(t, day)
 			before := len(p.athena.Queries())
 			test.server.SetFault(test.fault)
 			defer test.server.SetFault(awstest.Fault{})
