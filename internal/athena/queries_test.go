@@ -45,6 +45,9 @@ func generate(random *rand.Rand, day string) []row {
 			r := row{Type: kind.Name, Day: day, Reading: readings.Reading{
 				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at, IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
 			}}
+			if i%5 == 0 { // they were delivered together
+				r.IngestedAt = midnight.Add(25 * time.Hour)
+			}
 			if kind.Source == readings.Device {
 				r.Device = fmt.Sprint("device-", i%30)
 				r.Firmware = []string{"", "1.0", "1.1", "2.0"}[random.IntN(4)]
@@ -75,7 +78,7 @@ func newest(rows []row) []row {
 	latest := map[key]row{}
 	for _, r := range rows {
 		k := key{r.Type, r.Device, r.ID}
-		if old, ok := latest[k]; !ok || r.IngestedAt.After(old.IngestedAt) {
+		if old, ok := latest[k]; !ok || cmp.Or(r.IngestedAt.Compare(old.IngestedAt), r.At.Compare(old.At)) > 0 {
 			latest[k] = r
 		}
 	}

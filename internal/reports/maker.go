@@ -9,9 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -324,14 +324,14 @@ func writeCSV(w io.Writer, columns []columns.Column, rows [][]any) error {
 	return file.Error()
 }
 
-// harmless returns a string that no spreadsheet takes for a formula: anybody may post readings, and people open files. It is
-// what OWASP says of CSV injection. The Parquet file has the string as it is.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+// formula is where a cell may begin that a spreadsheet takes for a formula: "CSV Injection" by OWASP. A cell begins after a
+// semicolon or a tab as well, where the reader's settings part columns by these and not by commas, and what is blank before a
+// formula may be cut off.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@＝＋－＠])`)
+
+// harmless returns a string that no spreadsheet takes for a formula: anybody may post readings, and people open files. The
+// Parquet file has the string as it is.
+func harmless(s string) string { return formula.ReplaceAllString(s, "$1'$2") }
 
 // write puts the file in its place, unless there is one that has as much as it or more. A query that another function started
 // may be older than the file, though it is only found now.

@@ -1,7 +1,9 @@
 package reports_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -189,6 +191,37 @@ func TestAReportIsItsQuerysResult(t *testing.T) {
 		}
 		if got := f.queries[0]; got.sql != "a" || !slices.Equal(got.parameters, []string{day}) || len(got.token) != 64 {
 			t.Errorf("query %+v", *got)
+		}
+	})
+}
+
+// By commas, by semicolons as spreadsheets do in most of Europe, or by tabs: no cell begins as a formula does.
+func TestNoSpreadsheetTakesATextForAFormula(t *testing.T) {
+	texts := []string{"=1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "\n\t=1", "＝1", "＋1", "－1", "＠A1", "a;=cmd|' /C calc'!A0;b", ";;+1", "a\t-1", "a\n@A1"}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakes()
+		f.rows = nil
+		for _, text := range append(texts, "a=1", "'", "2026-11-20", "a; b") {
+			f.rows = append(f.rows, []*string{&text})
+		}
+		m := f.maker("a")
+		m.Reports[0].Columns[0].Type = "string"
+		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := csv.NewReader(bytes.NewReader(f.files["csv/a/day=2026-11-20/a.csv"].Content)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, text := range texts {
+			for cell := range strings.FieldsFuncSeq(lines[i+1][0], func(r rune) bool { return strings.ContainsRune(";\t\r\n", r) }) {
+				if strings.ContainsAny(cell[:1], "=+-@") || strings.ContainsAny(cell, "＝＋－＠") && !strings.HasPrefix(cell, "'") {
+					t.Errorf("%q has the cell %q", text, cell)
+				}
+			}
+		}
+		if got := fmt.Sprintf("%q", lines[len(texts)+1:]); got != `[["a=1"] ["'"] ["2026-11-20"] ["a; b"]]` {
+			t.Errorf("harmless texts are %s", got)
 		}
 	})
 }
