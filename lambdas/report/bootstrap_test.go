@@ -207,6 +207,18 @@ func (p *platform) devices(t *testing.T, day string) map[string]string {
 	return found
 }
 
+// made are the reports that there are of a day.
+func (p *platform) made(t *testing.T, day string) (names []string) {
+	t.Helper()
+	keys := p.objects.Keys(t, "reports")
+	for _, report := range reports.All() {
+		if slices.Contains(keys, reports.Key("csv", report.Name, day)) && slices.Contains(keys, reports.Key("parquet", report.Name, day)) {
+			names = append(names, report.Name)
+		}
+	}
+	return names
+}
+
 func TestBootstrap(t *testing.T) {
 	p := startPlatform(t)
 
@@ -254,15 +266,16 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("many messages about a day make it once, and one message may be about several days", func(t *testing.T) {
+		p.withoutEngine(t)
 		before := len(p.athena.Queries())
-		first, second := p.put(t, "measurement", "2026-09-02", device("1", "a", 1)), p.put(t, "measurement", "2026-09-03", device("1", "b", 1))
+		first, second := newReadings(t, "2026-09-02"), newReadings(t, "2026-09-03")
 		both := strings.TrimSuffix(first, "]}") + "," + strings.TrimPrefix(second, `{"Records":[`)
 		p.done(t, slices.Concat(slices.Repeat([]string{first}, 30), []string{both, both})...)
 		if queries := len(p.athena.Queries()) - before; queries != 8 {
 			t.Errorf("%d queries, want one for each report of the two days", queries)
 		}
-		if len(p.devices(t, "2026-09-02")) != 1 || len(p.devices(t, "2026-09-03")) != 1 {
-			t.Error("a day has no report")
+		if len(p.made(t, "2026-09-02")) != 4 || len(p.made(t, "2026-09-03")) != 4 {
+			t.Error("a day has not all its reports")
 		}
 	})
 	t.Run("a batch that comes again finds its own queries", func(t *testing.T) {
@@ -282,6 +295,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("the schedule makes yesterday and today, as they were when it was sent", func(t *testing.T) {
+		p.withoutEngine(t)
 		messages := batch(contract.Scheduled)
 		messages[0].Attributes["SentTimestamp"] = fmt.Sprint(time.Date(2026, 9, 6, 0, 0, 0, 0, time.UTC).UnixMilli())
 		if again := p.deliver(t, p.fn, timeout, messages); len(again) > 0 {
@@ -306,7 +320,8 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("what is no message of ours comes again, and nothing else", func(t *testing.T) {
-		good := p.put(t, "measurement", "2026-09-07", device("1", "a", 1))
+		p.withoutEngine(t)
+		good := newReadings(t, "2026-09-07")
 		poison := []string{
 			"no JSON", "{}", `{"Records":[]}`, created(t, "readings/type=boot/a.parquet"), created(t, "readings/type=boot/day=2026-13-01/a.parquet"),
 			created(t, "readings/type=boot/day='; DROP TABLE readings --/a.parquet"),
@@ -318,7 +333,7 @@ func TestBootstrap(t *testing.T) {
 		if again := p.send(t, p.fn, timeout, append(slices.Clone(poison), good)...); !slices.Equal(again, want) {
 			t.Errorf("messages %v come again, want %v", again, want)
 		}
-		if len(p.devices(t, "2026-09-07")) != 1 {
+		if len(p.made(t, "2026-09-07")) != 4 {
 			t.Error("the good message is not done")
 		}
 	})
@@ -356,7 +371,12 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", slices.Concat(p.athena.Calls(), p.objects.Calls()))
 }
 
-// withoutRows is that a query succeeds at once. What becomes of queries that fail, and of calls, takes no engine.
+// withoutEngine has queries succeed at once, without rows, until t ends: for what is about the queries themselves, and calls.
+func (p *platform) withoutEngine(t *testing.T) {
+	p.athena.Decide(withoutRows)
+	t.Cleanup(func() { p.athena.Decide(nil) })
+}
+
 func withoutRows(q athenatest.Query) athenatest.Outcome {
 	outcome := athenatest.Outcome{State: "SUCCEEDED"}
 	for _, report := range reports.All() {
@@ -385,14 +405,6 @@ func followQueries(t *testing.T, p *platform) {
 		t.Cleanup(func() { p.athena.Decide(nil) })
 		return func() int { return n }
 	}
-	made := func(day string) (names []string) {
-		for _, report := range reports.All() {
-			if slices.Contains(p.objects.Keys(t, "reports"), reports.Key("csv", report.Name, day)) {
-				names = append(names, report.Name)
-			}
-		}
-		return names
-	}
 	n := 0
 	for name, test := range map[string]struct {
 		outcome athenatest.Outcome
@@ -419,7 +431,7 @@ func followQueries(t *testing.T, p *platform) {
 			if test.again {
 				want = want[:3]
 			}
-			if diff := cmp.Diff(want, made(day)); diff != "" {
+			if diff := cmp.Diff(want, p.made(t, day)); diff != "" {
 				t.Errorf("reports that are made (-want +got):\n%s", diff)
 			}
 			if test.again && !strings.Contains(p.fn.Logs(), test.outcome.Reason) {
@@ -451,8 +463,7 @@ func followFaults(t *testing.T, p *platform) {
 	environment := maps.Clone(p.environment)
 	environment["AWS_MAX_ATTEMPTS"] = "1" // so that it is the function that tries again, and not the SDK
 	hasty := lambdatest.New(t, p.bootstrap, environment)
-	p.athena.Decide(withoutRows)
-	defer p.athena.Decide(nil)
+	p.withoutEngine(t)
 	n := 0
 	for name, test := range map[string]struct {
 		server interface{ SetFault(awstest.Fault) }
