@@ -95,10 +95,13 @@ func (f *fakes) Rows(context.Context, string) ([]string, [][]*string, error) {
 }
 
 func (f *fakes) Stop(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.find(id).stopped = true
-	return ctx.Err()
+	return nil
 }
 
 func (f *fakes) Version(_ context.Context, key string) (reports.Version, error) {
