@@ -26,7 +26,7 @@ const day = "2026-11-20"
 
 var errFault = errors.New("on purpose")
 
-// A query is one that the fakes know: it is as it is said to be when it has run for a second.
+// A query is one that the fakes know: it is as it is said to be when it has run for its time.
 type query struct {
 	token, sql string
 	parameters []string
@@ -39,7 +39,9 @@ type fakes struct {
 	mu       sync.Mutex
 	queries  []*query
 	outcome  func(q query) reports.State // nil: they succeed
+	takes    time.Duration               // of a query; default: a second
 	starting func() error                // before a query is started
+	getting  func() error                // before a query is looked at
 	names    []string
 	rows     [][]*string
 	files    map[string]reports.File
@@ -76,12 +78,17 @@ func (f *fakes) find(id string) *query {
 func (f *fakes) Get(_ context.Context, id string) (reports.Execution, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.getting != nil {
+		if err := f.getting(); err != nil {
+			return reports.Execution{}, err
+		}
+	}
 	found := f.find(id)
 	execution := reports.Execution{Submitted: found.begun}
 	switch {
 	case found.stopped:
 		execution.State, execution.Reason = reports.Failed, "stopped"
-	case time.Since(found.begun) < time.Second:
+	case time.Since(found.begun) < max(f.takes, time.Second):
 	case f.outcome == nil:
 		execution.State = reports.Succeeded
 	default:
@@ -229,11 +236,23 @@ func TestNoSpreadsheetTakesATextForAFormula(t *testing.T) {
 	})
 }
 
+func TestARowOfAnotherLengthIsRefused(t *testing.T) {
+	for _, row := range [][]*string{{}, {new("7"), new("8")}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFakes()
+			f.rows = append(f.rows, row)
+			if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err == nil || !strings.Contains(err.Error(), "row 2 has") || len(f.files) > 0 {
+				t.Errorf("error %v, files %v", err, f.files)
+			}
+		})
+	}
+}
+
 func TestADayWithoutRowsHasFilesWithoutRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.rows = nil
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1"}); err != nil {
 			t.Fatal(err)
 		}
 		if csv := string(f.files["csv/a/day=2026-11-20/a.csv"].Content); csv != "n\n" || len(f.files) != 2 {
@@ -250,6 +269,16 @@ func TestTheReportsOfADayAreMadeAtTheSameTime(t *testing.T) {
 		}
 		if took := time.Since(begun); took > 2*time.Second || len(f.files) != 8 {
 			t.Errorf("%d files in %s", len(f.files), took)
+		}
+	})
+}
+
+func TestTheEndOfALongQueryIsNoticedInSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, begun := newFakes(), time.Now()
+		f.takes = 55 * time.Second
+		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || time.Since(begun) > f.takes+2*time.Second {
+			t.Errorf("error %v after %s", err, time.Since(begun))
 		}
 	})
 }
@@ -376,6 +405,17 @@ func TestAQueryThatOverrunsIsStopped(t *testing.T) {
 	}
 }
 
+func TestAQueryThatMayNotBeLookedAtIsNotStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakes()
+		f.getting = func() error { return errFault }
+		err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
+		if !errors.Is(err, errFault) || errors.Is(err, reports.ErrOverran) || f.queries[0].stopped {
+			t.Errorf("error %v, stopped %t; want the fault alone", err, f.queries[0].stopped)
+		}
+	})
+}
+
 func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
@@ -387,8 +427,8 @@ func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || len(f.files) != 2 {
-			t.Errorf("error %v, files %v", err, f.files)
+		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || len(f.files) != 2 || time.Since(begun) > 44*time.Second {
+			t.Errorf("error %v, files %v after %s; want two, and pauses of two seconds at most", err, f.files, time.Since(begun))
 		}
 		begun = time.Now().Add(time.Hour)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
@@ -419,6 +459,7 @@ func TestAnOlderQueryDoesNotReplaceANewerFile(t *testing.T) {
 		make("first", "1")
 		make("second", "2")
 		make("first", "1")
+		make("second", "2") // the same as is there
 		for key, file := range f.files {
 			if !strings.Contains(string(file.Content), "2") {
 				t.Errorf("%s is %q", key, file.Content)
