@@ -471,6 +471,23 @@ func TestAnOlderQueryDoesNotReplaceANewerFile(t *testing.T) {
 	})
 }
 
+func TestAFileThatChangesAllTheTimeIsLookedAtUntilThereIsNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, looks := newFakes(), 0
+		f.looked = func(key string) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			looks++
+			f.files[key] = reports.File{Key: key, Content: fmt.Append(nil, looks)}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrLater) || looks < 2 || looks > 100 {
+			t.Errorf("error %v after %d looks", err, looks)
+		}
+	})
+}
+
 func TestAFileThatChangesBetweenLookingAndWritingIsLookedAtAgain(t *testing.T) {
 	for name, test := range map[string]struct {
 		asOf time.Duration // of what another writes, after this query was started
