@@ -226,9 +226,10 @@ func TestBootstrap(t *testing.T) {
 		at := device("", "", 0).At
 		view := readings.Reading{ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post"}
 		open := readings.Reading{ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1"}
+		unseen := readings.Reading{ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen"}
 		p.done(t,
 			p.put(t, "measurement", day, device("1", "thing-a", 20.5), device("2", "thing-a", 21.5), device("1", "thing-a", 20.5), device("1", "thing-b", 0)),
-			p.put(t, "post_view", day, view), p.put(t, "app_open", day, open))
+			p.put(t, "post_view", day, view), p.put(t, "app_open", day, open), p.put(t, "comment", day, unseen))
 		var want []string
 		for _, format := range []string{"csv", "parquet"} {
 			for _, report := range []string{"daily_actives", "device_health", "funnel", "top_posts"} {
@@ -239,7 +240,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
 		for name, want := range map[string][][]string{
-			"daily_actives": {{day, "client", "1"}, {day, "device", "2"}},
+			"daily_actives": {{day, "client", "2"}, {day, "device", "2"}},
 			"device_health": {
 				{day, "thing-a", "2", "0", "", "21", "21.5", "", "2026-11-20T12:00:00.345Z"}, {day, "thing-b", "1", "0", "", "", "", "", "2026-11-20T12:00:00.345Z"},
 			},
