@@ -41,10 +41,13 @@ func generate(random *rand.Rand, day string) []row {
 	for i := range 2000 {
 		kind := kinds[random.IntN(len(kinds))]
 		for version := range 1 + random.IntN(3) {
-			at := midnight.Add(time.Duration(random.Int64N(int64(24 * time.Hour)))).Truncate(time.Millisecond)
+			at := midnight.Add(time.Duration(random.Int64N(int64(24 * time.Hour)))).Truncate(time.Hour) // so that some are equal
 			r := row{Type: kind.Name, Day: day, Reading: readings.Reading{
-				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at, IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
+				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at.Add(time.Second), IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
 			}}
+			if i%5 == 0 { // they were delivered together
+				r.At, r.IngestedAt = at.Add(time.Duration(version)*time.Second), midnight.Add(25*time.Hour)
+			}
 			if kind.Source == readings.Device {
 				r.Device = fmt.Sprint("device-", i%30)
 				r.Firmware = []string{"", "1.0", "1.1", "2.0"}[random.IntN(4)]
@@ -53,7 +56,8 @@ func generate(random *rand.Rand, day string) []row {
 					r.Battery, r.Temperature, r.Firmware = 0, 0, ""
 				}
 			} else {
-				r.Client = fmt.Sprint("client-", random.IntN(60))
+				r.Client = fmt.Sprint("client-", random.IntN(400))
+				r.Session = fmt.Sprint("session-", i)
 				r.Post = fmt.Sprint("post-", min(random.IntN(300), random.IntN(300)))
 			}
 			rows = append(rows, r)
@@ -75,7 +79,7 @@ func newest(rows []row) []row {
 	latest := map[key]row{}
 	for _, r := range rows {
 		k := key{r.Type, r.Device, r.ID}
-		if old, ok := latest[k]; !ok || r.IngestedAt.After(old.IngestedAt) {
+		if old, ok := latest[k]; !ok || cmp.Or(r.IngestedAt.Compare(old.IngestedAt), r.At.Compare(old.At)) > 0 {
 			latest[k] = r
 		}
 	}
@@ -167,6 +171,9 @@ var computed = map[string]func(rows []row) [][]any{
 		steps := []string{"app_open", "post_view", "sign_up", "comment"}
 		reached := make([]int64, len(steps))
 		for _, about := range grouped(rows, func(r row) string { return r.Client }) {
+			slices.SortStableFunc(about, func(a, b row) int {
+				return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(steps, a.Type), slices.Index(steps, b.Type)))
+			})
 			next := 0
 			for _, r := range about {
 				if next < len(steps) && r.Type == steps[next] {

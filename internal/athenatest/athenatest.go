@@ -59,9 +59,10 @@ type Query struct {
 	Submitted  time.Time
 }
 
-// An Outcome is what becomes of a query instead of its result. The zero Outcome is none.
+// An Outcome is what becomes of a query that is not run. With the zero Outcome it is.
 type Outcome struct {
-	State     string // FAILED, or CANCELLED
+	State     string   // FAILED, CANCELLED or SUCCEEDED
+	Columns   []string // of the result of a query that has SUCCEEDED, which has no rows
 	Reason    string
 	Category  int32 // of a failed query's error: 1 Athena's, 2 the user's, 3 another's
 	Retryable bool
@@ -352,6 +353,9 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 	case outcome.State != "":
 		started.State, started.reason = outcome.State, outcome.Reason
 		started.category, started.retryable = outcome.Category, outcome.Retryable
+		for _, name := range outcome.Columns {
+			started.result.columns = append(started.result.columns, trinoColumn{Name: name, Type: "varchar"})
+		}
 	case failed:
 		started.State, started.reason, started.category = "FAILED", failure.Error(), 2
 	case err != nil:

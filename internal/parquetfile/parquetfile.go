@@ -34,7 +34,10 @@ func Write(w io.Writer, columns []columns.Column, rows [][]any) error {
 	if err != nil {
 		return err
 	}
-	file := parquet.NewGenericWriter[any](w, schema, parquet.Compression(&snappy.Codec{}))
+	file := parquet.NewGenericWriter[any](w, schema, parquet.Compression(&snappy.Codec{}),
+		// What every reader has read since the format's first version, and Amazon Data Firehose writes. By default the library
+		// writes strings and pages in ways that came later (DELTA_LENGTH_BYTE_ARRAY, version 2), which Spark 3.2 refuses.
+		parquet.DataPageVersion(1), parquet.DefaultEncoding(&parquet.Plain))
 	row := make(parquet.Row, len(columns))
 	for n, values := range rows {
 		if len(values) != len(columns) {

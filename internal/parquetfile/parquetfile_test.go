@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 
 	"github.com/ashlar-cdk/ashlar/internal/columns"
@@ -114,6 +115,30 @@ func TestNaNIsNotNull(t *testing.T) {
 	_, got := read(t, file.Bytes())
 	if heat, ok := got[0][2].(float64); !ok || !math.IsNaN(heat) || got[0][0] != "" || got[0][3] != false {
 		t.Errorf("read %v", got)
+	}
+}
+
+// Trino reads all that the format has. Others that read reports, Redshift Spectrum first of all, may not.
+func TestPagesAreOfTheFormatsFirstVersion(t *testing.T) {
+	var file bytes.Buffer
+	if err := parquetfile.Write(&file, columns.Of[sample](), [][]any{{"a", time.Unix(1, 0), 1.5, true, int64(7)}}); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range opened.Metadata().RowGroups[0].Columns {
+		for _, encoding := range column.MetaData.Encoding {
+			if encoding != format.Plain && encoding != format.RLE { // the latter is that of what is null
+				t.Errorf("%v is encoded as %s", column.MetaData.PathInSchema, encoding)
+			}
+		}
+		for _, pages := range column.MetaData.EncodingStats {
+			if pages.PageType != format.DataPage {
+				t.Errorf("%v has a %s", column.MetaData.PathInSchema, pages.PageType)
+			}
+		}
 	}
 }
 

@@ -9,9 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -185,11 +186,8 @@ func (m *Maker) query(ctx context.Context, report Report, window Window) (id str
 // token names a query by all that it depends on, so that who does the same again, knowing or not that it was done before, gets
 // the query that was started then, which has been paid for.
 func token(report Report, window Window, try int) string {
-	hash := sha256.New()
-	for _, part := range []string{report.Name, report.SQL, window.Day, window.ID, strconv.Itoa(try)} {
-		_, _ = fmt.Fprintf(hash, "%d:%s", len(part), part) // a hash takes all
-	}
-	return hex.EncodeToString(hash.Sum(nil))
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d", report.SQL, window.Day, window.ID, try))
+	return hex.EncodeToString(hash[:])
 }
 
 // The pauses between two looks at a query, and before what was refused for the moment is tried again: each is twice as long as
@@ -249,13 +247,8 @@ func (m *Maker) rows(ctx context.Context, report Report, id string) ([][]any, er
 	if err != nil {
 		return nil, err
 	}
-	if len(found.names) != len(report.Columns) {
-		return nil, fmt.Errorf("the query has the columns %q, and the report has %d", found.names, len(report.Columns))
-	}
-	for i, column := range report.Columns {
-		if found.names[i] != column.Name {
-			return nil, fmt.Errorf("column %d of the query is %q, and the report's is %q", i+1, found.names[i], column.Name)
-		}
+	if !slices.EqualFunc(found.names, report.Columns, func(name string, column columns.Column) bool { return name == column.Name }) {
+		return nil, fmt.Errorf("the query has the columns %q, and the report's are %v", found.names, report.Columns)
 	}
 	rows := make([][]any, len(found.rows))
 	for n, texts := range found.rows {
@@ -324,14 +317,14 @@ func writeCSV(w io.Writer, columns []columns.Column, rows [][]any) error {
 	return file.Error()
 }
 
-// harmless returns a string that no spreadsheet takes for a formula: anybody may post readings, and people open files. It is
-// what OWASP says of CSV injection. The Parquet file has the string as it is.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+// formula is where a cell may begin that a spreadsheet takes for a formula: "CSV Injection" by OWASP. A cell begins after a
+// semicolon or a tab as well, where the reader's settings part columns by these and not by commas, and what is blank before a
+// formula may be cut off.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@＝＋－＠])`)
+
+// harmless returns a string that no spreadsheet takes for a formula: anybody may post readings, and people open files. The
+// Parquet file has the string as it is.
+func harmless(s string) string { return formula.ReplaceAllString(s, "$1'$2") }
 
 // write puts the file in its place, unless there is one that has as much as it or more. A query that another function started
 // may be older than the file, though it is only found now.

@@ -1,7 +1,9 @@
 package reports_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +26,7 @@ const day = "2026-11-20"
 
 var errFault = errors.New("on purpose")
 
-// A query is one that the fakes know: it is as it is said to be when it has run for a second.
+// A query is one that the fakes know: it is as it is said to be when it has run for its time.
 type query struct {
 	token, sql string
 	parameters []string
@@ -37,7 +39,9 @@ type fakes struct {
 	mu       sync.Mutex
 	queries  []*query
 	outcome  func(q query) reports.State // nil: they succeed
+	takes    time.Duration               // of a query; default: a second
 	starting func() error                // before a query is started
+	getting  func() error                // before a query is looked at
 	names    []string
 	rows     [][]*string
 	files    map[string]reports.File
@@ -74,12 +78,17 @@ func (f *fakes) find(id string) *query {
 func (f *fakes) Get(_ context.Context, id string) (reports.Execution, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.getting != nil {
+		if err := f.getting(); err != nil {
+			return reports.Execution{}, err
+		}
+	}
 	found := f.find(id)
 	execution := reports.Execution{Submitted: found.begun}
 	switch {
 	case found.stopped:
 		execution.State, execution.Reason = reports.Failed, "stopped"
-	case time.Since(found.begun) < time.Second:
+	case time.Since(found.begun) < max(f.takes, time.Second):
 	case f.outcome == nil:
 		execution.State = reports.Succeeded
 	default:
@@ -93,10 +102,13 @@ func (f *fakes) Rows(context.Context, string) ([]string, [][]*string, error) {
 }
 
 func (f *fakes) Stop(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.find(id).stopped = true
-	return ctx.Err()
+	return nil
 }
 
 func (f *fakes) Version(_ context.Context, key string) (reports.Version, error) {
@@ -193,11 +205,54 @@ func TestAReportIsItsQuerysResult(t *testing.T) {
 	})
 }
 
+// By commas, by semicolons as spreadsheets do in most of Europe, or by tabs: no cell begins as a formula does.
+func TestNoSpreadsheetTakesATextForAFormula(t *testing.T) {
+	texts := []string{"=1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "\n\t=1", "＝1", "＋1", "－1", "＠A1", "a;=cmd|' /C calc'!A0;b", ";;+1", "a\t-1", "a\n@A1"}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakes()
+		f.rows = nil
+		for _, text := range append(texts, "a=1", "'", "2026-11-20", "a; b") {
+			f.rows = append(f.rows, []*string{&text})
+		}
+		m := f.maker("a")
+		m.Reports[0].Columns[0].Type = "string"
+		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := csv.NewReader(bytes.NewReader(f.files["csv/a/day=2026-11-20/a.csv"].Content)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, text := range texts {
+			for cell := range strings.FieldsFuncSeq(lines[i+1][0], func(r rune) bool { return strings.ContainsRune(";\t\r\n", r) }) {
+				if strings.ContainsAny(cell[:1], "=+-@") || strings.ContainsAny(cell, "＝＋－＠") && !strings.HasPrefix(cell, "'") {
+					t.Errorf("%q has the cell %q", text, cell)
+				}
+			}
+		}
+		if got := fmt.Sprintf("%q", lines[len(texts)+1:]); got != `[["a=1"] ["'"] ["2026-11-20"] ["a; b"]]` {
+			t.Errorf("harmless texts are %s", got)
+		}
+	})
+}
+
+func TestARowOfAnotherLengthIsRefused(t *testing.T) {
+	for _, row := range [][]*string{{}, {new("7"), new("8")}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFakes()
+			f.rows = append(f.rows, row)
+			if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err == nil || !strings.Contains(err.Error(), "row 2 has") || len(f.files) > 0 {
+				t.Errorf("error %v, files %v", err, f.files)
+			}
+		})
+	}
+}
+
 func TestADayWithoutRowsHasFilesWithoutRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.rows = nil
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1"}); err != nil {
 			t.Fatal(err)
 		}
 		if csv := string(f.files["csv/a/day=2026-11-20/a.csv"].Content); csv != "n\n" || len(f.files) != 2 {
@@ -214,6 +269,16 @@ func TestTheReportsOfADayAreMadeAtTheSameTime(t *testing.T) {
 		}
 		if took := time.Since(begun); took > 2*time.Second || len(f.files) != 8 {
 			t.Errorf("%d files in %s", len(f.files), took)
+		}
+	})
+}
+
+func TestTheEndOfALongQueryIsNoticedInSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, begun := newFakes(), time.Now()
+		f.takes = 55 * time.Second
+		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || time.Since(begun) > f.takes+2*time.Second {
+			t.Errorf("error %v after %s", err, time.Since(begun))
 		}
 	})
 }
@@ -340,6 +405,17 @@ func TestAQueryThatOverrunsIsStopped(t *testing.T) {
 	}
 }
 
+func TestAQueryThatMayNotBeLookedAtIsNotStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakes()
+		f.getting = func() error { return errFault }
+		err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
+		if !errors.Is(err, errFault) || errors.Is(err, reports.ErrOverran) || f.queries[0].stopped {
+			t.Errorf("error %v, stopped %t; want the fault alone", err, f.queries[0].stopped)
+		}
+	})
+}
+
 func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
@@ -351,8 +427,8 @@ func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || len(f.files) != 2 {
-			t.Errorf("error %v, files %v", err, f.files)
+		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || len(f.files) != 2 || time.Since(begun) > 44*time.Second {
+			t.Errorf("error %v, files %v after %s; want two, and pauses of two seconds at most", err, f.files, time.Since(begun))
 		}
 		begun = time.Now().Add(time.Hour)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
@@ -383,6 +459,7 @@ func TestAnOlderQueryDoesNotReplaceANewerFile(t *testing.T) {
 		make("first", "1")
 		make("second", "2")
 		make("first", "1")
+		make("second", "2") // the same as is there
 		for key, file := range f.files {
 			if !strings.Contains(string(file.Content), "2") {
 				t.Errorf("%s is %q", key, file.Content)
@@ -390,6 +467,23 @@ func TestAnOlderQueryDoesNotReplaceANewerFile(t *testing.T) {
 		}
 		if f.writes != 4 || len(f.queries) != 2 {
 			t.Errorf("%d writes of %d queries", f.writes, len(f.queries))
+		}
+	})
+}
+
+func TestAFileThatChangesAllTheTimeIsLookedAtUntilThereIsNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, looks := newFakes(), 0
+		f.looked = func(key string) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			looks++
+			f.files[key] = reports.File{Key: key, Content: fmt.Append(nil, looks)}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrLater) || looks < 2 || looks > 100 {
+			t.Errorf("error %v after %d looks", err, looks)
 		}
 	})
 }

@@ -132,6 +132,12 @@ func created(t *testing.T, keys ...string) string {
 	return string(body)
 }
 
+// newReadings is that there are some of a day, which nobody reads.
+func newReadings(t *testing.T, day string) string {
+	t.Helper()
+	return created(t, "readings/type=measurement/day="+day+"/delivery-"+uuid.NewString()+".parquet")
+}
+
 // device is a measurement of a thing's.
 func device(id, name string, temperature float64) readings.Reading {
 	at, err := time.Parse(time.DateOnly, day)
@@ -201,6 +207,18 @@ func (p *platform) devices(t *testing.T, day string) map[string]string {
 	return found
 }
 
+// made are the reports that there are of a day.
+func (p *platform) made(t *testing.T, day string) (names []string) {
+	t.Helper()
+	keys := p.objects.Keys(t, "reports")
+	for _, report := range reports.All() {
+		if slices.Contains(keys, reports.Key("csv", report.Name, day)) && slices.Contains(keys, reports.Key("parquet", report.Name, day)) {
+			names = append(names, report.Name)
+		}
+	}
+	return names
+}
+
 func TestBootstrap(t *testing.T) {
 	p := startPlatform(t)
 
@@ -208,9 +226,10 @@ func TestBootstrap(t *testing.T) {
 		at := device("", "", 0).At
 		view := readings.Reading{ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post"}
 		open := readings.Reading{ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1"}
+		unseen := readings.Reading{ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen"}
 		p.done(t,
 			p.put(t, "measurement", day, device("1", "thing-a", 20.5), device("2", "thing-a", 21.5), device("1", "thing-a", 20.5), device("1", "thing-b", 0)),
-			p.put(t, "post_view", day, view), p.put(t, "app_open", day, open))
+			p.put(t, "post_view", day, view), p.put(t, "app_open", day, open), p.put(t, "comment", day, unseen))
 		var want []string
 		for _, format := range []string{"csv", "parquet"} {
 			for _, report := range []string{"daily_actives", "device_health", "funnel", "top_posts"} {
@@ -221,7 +240,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
 		for name, want := range map[string][][]string{
-			"daily_actives": {{day, "client", "1"}, {day, "device", "2"}},
+			"daily_actives": {{day, "client", "2"}, {day, "device", "2"}},
 			"device_health": {
 				{day, "thing-a", "2", "0", "", "21", "21.5", "", "2026-11-20T12:00:00.345Z"}, {day, "thing-b", "1", "0", "", "", "", "", "2026-11-20T12:00:00.345Z"},
 			},
@@ -248,15 +267,16 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("many messages about a day make it once, and one message may be about several days", func(t *testing.T) {
+		p.withoutEngine(t)
 		before := len(p.athena.Queries())
-		first, second := p.put(t, "measurement", "2026-09-02", device("1", "a", 1)), p.put(t, "measurement", "2026-09-03", device("1", "b", 1))
+		first, second := newReadings(t, "2026-09-02"), newReadings(t, "2026-09-03")
 		both := strings.TrimSuffix(first, "]}") + "," + strings.TrimPrefix(second, `{"Records":[`)
 		p.done(t, slices.Concat(slices.Repeat([]string{first}, 30), []string{both, both})...)
 		if queries := len(p.athena.Queries()) - before; queries != 8 {
 			t.Errorf("%d queries, want one for each report of the two days", queries)
 		}
-		if len(p.devices(t, "2026-09-02")) != 1 || len(p.devices(t, "2026-09-03")) != 1 {
-			t.Error("a day has no report")
+		if len(p.made(t, "2026-09-02")) != 4 || len(p.made(t, "2026-09-03")) != 4 {
+			t.Error("a day has not all its reports")
 		}
 	})
 	t.Run("a batch that comes again finds its own queries", func(t *testing.T) {
@@ -276,6 +296,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("the schedule makes yesterday and today, as they were when it was sent", func(t *testing.T) {
+		p.withoutEngine(t)
 		messages := batch(contract.Scheduled)
 		messages[0].Attributes["SentTimestamp"] = fmt.Sprint(time.Date(2026, 9, 6, 0, 0, 0, 0, time.UTC).UnixMilli())
 		if again := p.deliver(t, p.fn, timeout, messages); len(again) > 0 {
@@ -300,7 +321,8 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("what is no message of ours comes again, and nothing else", func(t *testing.T) {
-		good := p.put(t, "measurement", "2026-09-07", device("1", "a", 1))
+		p.withoutEngine(t)
+		good := newReadings(t, "2026-09-07")
 		poison := []string{
 			"no JSON", "{}", `{"Records":[]}`, created(t, "readings/type=boot/a.parquet"), created(t, "readings/type=boot/day=2026-13-01/a.parquet"),
 			created(t, "readings/type=boot/day='; DROP TABLE readings --/a.parquet"),
@@ -312,7 +334,7 @@ func TestBootstrap(t *testing.T) {
 		if again := p.send(t, p.fn, timeout, append(slices.Clone(poison), good)...); !slices.Equal(again, want) {
 			t.Errorf("messages %v come again, want %v", again, want)
 		}
-		if len(p.devices(t, "2026-09-07")) != 1 {
+		if len(p.made(t, "2026-09-07")) != 4 {
 			t.Error("the good message is not done")
 		}
 	})
@@ -350,22 +372,41 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", slices.Concat(p.athena.Calls(), p.objects.Calls()))
 }
 
+// withoutEngine has queries succeed at once, without rows, until t ends: for what is about the queries themselves, and calls.
+func (p *platform) withoutEngine(t *testing.T) {
+	p.athena.Decide(withoutRows)
+	t.Cleanup(func() { p.athena.Decide(nil) })
+}
+
+func withoutRows(q athenatest.Query) athenatest.Outcome {
+	outcome := athenatest.Outcome{State: "SUCCEEDED"}
+	for _, report := range reports.All() {
+		if report.SQL == q.SQL {
+			for _, column := range report.Columns {
+				outcome.Columns = append(outcome.Columns, column.Name)
+			}
+		}
+	}
+	return outcome
+}
+
 // followQueries has queries fail in each of the ways that Athena has.
 func followQueries(t *testing.T, p *platform) {
 	failing := func(outcome athenatest.Outcome, times int) (started func() int) {
 		n := 0
 		p.athena.Decide(func(q athenatest.Query) athenatest.Outcome {
 			if !strings.Contains(q.SQL, "reached") { // the funnel's
-				return athenatest.Outcome{}
+				return withoutRows(q)
 			}
 			if n++; n <= times {
 				return outcome
 			}
-			return athenatest.Outcome{}
+			return withoutRows(q)
 		})
 		t.Cleanup(func() { p.athena.Decide(nil) })
 		return func() int { return n }
 	}
+	n := 0
 	for name, test := range map[string]struct {
 		outcome athenatest.Outcome
 		times   int
@@ -381,13 +422,18 @@ func followQueries(t *testing.T, p *platform) {
 	} {
 		t.Run("that fail "+name, func(t *testing.T) {
 			started := failing(test.outcome, test.times)
-			const day = "2026-09-10"
-			again := p.send(t, p.fn, timeout, p.put(t, "measurement", day, device(name, "a", 1)))
+			n++
+			day := fmt.Sprintf("2026-06-%02d", n)
+			again := p.send(t, p.fn, timeout, newReadings(t, day))
 			if len(again) > 0 != test.again || started() != test.started {
 				t.Errorf("%v come again after %d queries, want %t after %d\n%s", again, started(), test.again, test.started, p.fn.Logs())
 			}
-			if p.devices(t, day)["a"] == "" {
-				t.Error("the other reports are not made")
+			want := []string{"daily_actives", "top_posts", "device_health", "funnel"}
+			if test.again {
+				want = want[:3]
+			}
+			if diff := cmp.Diff(want, p.made(t, day)); diff != "" {
+				t.Errorf("reports that are made (-want +got):\n%s", diff)
 			}
 			if test.again && !strings.Contains(p.fn.Logs(), test.outcome.Reason) {
 				t.Errorf("the log does not say why:\n%s", p.fn.Logs())
@@ -399,7 +445,7 @@ func followQueries(t *testing.T, p *platform) {
 		environment["QUERY_TIMEOUT"] = "2s"
 		fn := lambdatest.New(t, p.bootstrap, environment)
 		failing(athenatest.Outcome{Hang: true}, 1)
-		messages := batch(p.put(t, "measurement", "2026-09-11", device("1", "a", 1)))
+		messages := batch(newReadings(t, "2026-09-11"))
 		if again := p.deliver(t, fn, timeout, messages); len(again) != 1 {
 			t.Errorf("%v come again, want the message\n%s", again, fn.Logs())
 		}
@@ -418,6 +464,7 @@ func followFaults(t *testing.T, p *platform) {
 	environment := maps.Clone(p.environment)
 	environment["AWS_MAX_ATTEMPTS"] = "1" // so that it is the function that tries again, and not the SDK
 	hasty := lambdatest.New(t, p.bootstrap, environment)
+	p.withoutEngine(t)
 	n := 0
 	for name, test := range map[string]struct {
 		server interface{ SetFault(awstest.Fault) }
@@ -436,7 +483,7 @@ func followFaults(t *testing.T, p *platform) {
 		t.Run(name, func(t *testing.T) {
 			n++
 			day := fmt.Sprintf("2026-10-%02d", n)
-			message := p.put(t, "measurement", day, device("1", "a", 1))
+			message := newReadings(t, day)
 			before := len(p.athena.Queries())
 			test.server.SetFault(test.fault)
 			defer test.server.SetFault(awstest.Fault{})

@@ -77,10 +77,7 @@ func windowsOf(event events.SQSEvent) map[string]reports.Window {
 		if err != nil {
 			continue // it is told when its turn comes
 		}
-		received, err := strconv.Atoi(message.Attributes["ApproximateReceiveCount"])
-		if err != nil {
-			received = 1
-		}
+		received, _ := strconv.Atoi(message.Attributes["ApproximateReceiveCount"]) // not said, it is no more than the first time
 		for _, day := range days {
 			ids[day] = append(ids[day], message.MessageId)
 			windows[day] = reports.Window{Day: day, Asked: max(windows[day].Asked, received)}
