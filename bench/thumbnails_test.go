@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 
@@ -22,9 +21,6 @@ import (
 
 // limits are those of what users upload.
 var limits = imaging.Limits{Bytes: pictures.MaxBytes, Pixels: pictures.MaxPixels}
-
-// pairs are how often each takes its turn in one run.
-const pairs = 15
 
 // BenchmarkThumbnails makes thumbnails of a photo of 12 megapixels, beside sharp (libvips), one thread each and in
 // turn. sharp decodes the photo again for each width, with as little detail as that one needs: that is how it is
@@ -51,29 +47,16 @@ func BenchmarkThumbnails(b *testing.B) {
 					b.Fatal(err)
 				}
 				for b.Loop() {
-					var ours, theirs []time.Duration
-					for i := range pairs + 1 {
+					ratio := takeTurns(b, 1, func() time.Duration {
 						began := time.Now()
 						if _, err := imaging.Thumbnails(picture, widths, limits); err != nil {
 							b.Fatal(err)
 						}
-						took := time.Since(began)
-						answer := sharp.ask(b, request{Picture: photos[kind], Widths: widths})
-						if i == 0 {
-							continue // warms both up
-						}
-						ours = append(ours, took)
-						theirs = append(theirs, time.Duration(answer.Milliseconds*float64(time.Millisecond)))
-					}
-					ratios := make([]float64, pairs)
-					for i := range ratios {
-						ratios[i] = float64(ours[i]) / float64(theirs[i])
-					}
-					slices.Sort(ratios)
-					b.ReportMetric(median(ours).Seconds()*1000, "ms/ours")
-					b.ReportMetric(median(theirs).Seconds()*1000, "ms/sharp")
-					b.ReportMetric(ratios[pairs/2], "ours/sharp")
-					if ratio := ratios[pairs/2]; len(widths) > 1 && ratio > 2 {
+						return time.Since(began)
+					}, "sharp", func() time.Duration {
+						return milliseconds(sharp.ask(b, request{Picture: photos[kind], Widths: widths}).Milliseconds)
+					})
+					if len(widths) > 1 && ratio > 2 {
 						b.Errorf("ours take %.2f times as long as sharp's, want at most 2", ratio)
 					}
 				}

@@ -36,33 +36,22 @@ func BenchmarkTransform(b *testing.B) {
 	payload := firehoseEvent(b, messages)
 	file := writeEvent(b, payload)
 	for b.Loop() {
-		var ours, theirs []time.Duration
-		for i := range pairs + 10 {
+		ratio := takeTurns(b, 10, func() time.Duration {
 			began := time.Now()
 			for range batches {
 				if _, err := newTransform().Invoke(context.Background(), payload); err != nil {
 					b.Fatal(err)
 				}
 			}
-			took := time.Since(began) / batches
+			return time.Since(began) / batches
+		}, "blueprint", func() time.Duration {
 			said := askBlueprint(b, blueprint, file, batches)
 			if len(said.Answer.Records) != records {
 				b.Fatalf("%d records, want %d", len(said.Answer.Records), records)
 			}
-			if i >= 10 { // before, they warm up
-				ours = append(ours, took)
-				theirs = append(theirs, time.Duration(said.Milliseconds*float64(time.Millisecond)))
-			}
-		}
-		ratios := make([]float64, pairs)
-		for i := range ratios {
-			ratios[i] = float64(ours[i]) / float64(theirs[i])
-		}
-		slices.Sort(ratios)
-		b.ReportMetric(median(ours).Seconds()*1000, "ms/ours")
-		b.ReportMetric(median(theirs).Seconds()*1000, "ms/blueprint")
-		b.ReportMetric(ratios[pairs/2], "ours/blueprint")
-		if ratio := ratios[pairs/2]; ratio > 0.5 {
+			return milliseconds(said.Milliseconds)
+		})
+		if ratio > 0.5 {
 			b.Errorf("ours takes %.2f times as long as the blueprint, want at most 0.5", ratio)
 		}
 	}

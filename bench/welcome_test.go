@@ -46,34 +46,24 @@ func BenchmarkWelcomeBatch(b *testing.B) {
 	for _, processor := range []string{"async", "sync"} {
 		b.Run(processor, func(b *testing.B) {
 			for b.Loop() {
-				var ours, theirs []time.Duration
-				for i := range pairs + 10 {
-					sender := new(fakeSender)
+				sender := new(fakeSender)
+				ratio := takeTurns(b, 10, func() time.Duration {
+					*sender = fakeSender{}
 					began := time.Now()
 					for range batches {
 						if answer, err := handle(sender, payload); err != nil || string(answer) != `{"batchItemFailures":[]}` {
 							b.Fatalf("%s, %v", answer, err)
 						}
 					}
-					took := time.Since(began) / batches
+					return time.Since(began) / batches
+				}, "powertools", func() time.Duration {
 					said := askPowertools(b, powertools, file, processor, batches)
 					if sender.told != records*batches || said.Told != records || len(said.Answer.BatchItemFailures) > 0 {
 						b.Fatalf("ours was told of %d records, Powertools' of %+v", sender.told, said)
 					}
-					if i >= 10 { // before, they warm up
-						ours = append(ours, took)
-						theirs = append(theirs, time.Duration(said.Milliseconds*float64(time.Millisecond)))
-					}
-				}
-				ratios := make([]float64, pairs)
-				for i := range ratios {
-					ratios[i] = float64(ours[i]) / float64(theirs[i])
-				}
-				slices.Sort(ratios)
-				b.ReportMetric(median(ours).Seconds()*1000, "ms/ours")
-				b.ReportMetric(median(theirs).Seconds()*1000, "ms/powertools")
-				b.ReportMetric(ratios[pairs/2], "ours/powertools")
-				if ratio := ratios[pairs/2]; ratio > 0.5 {
+					return milliseconds(said.Milliseconds)
+				})
+				if ratio > 0.5 {
 					b.Errorf("ours takes %.2f times as long as Powertools, want at most 0.5", ratio)
 				}
 			}
