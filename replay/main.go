@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/ashlar-cdk/ashlar/deployment"
@@ -97,6 +96,6 @@ func (r *replay) open(ctx context.Context, environment environments.Environment)
 		}
 	}
 	r.objects = s3.NewFromConfig(settings)
-	r.stream = &kinesisstream.Stream{Name: stream, API: kinesis.NewFromConfig(settings)}
+	r.stream = &kinesisstream.Stream{Name: stream, API: kinesisstream.NewClient(settings)}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,15 +28,17 @@ import (
 // patience is more than a server needs on a machine that does much else: a call that is made again puts its records twice.
 const patience = time.Minute
 
+var nobodys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+})
+
 // start returns a stream whose client gives up on a server after patience.
 func start(t *testing.T, patience time.Duration) (*awstest.Kinesis, *kinesisstream.Stream) {
 	t.Helper()
 	server := awstest.StartKinesis(t, "Readings", 4)
-	return server, &kinesisstream.Stream{Name: "Readings", API: kinesis.New(kinesis.Options{
-		Region: "eu-central-1", BaseEndpoint: &server.URL, Retryer: aws.NopRetryer{}, HTTPClient: impatient.Client(patience),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
-		}),
+	return server, &kinesisstream.Stream{Name: "Readings", API: kinesisstream.NewClient(aws.Config{
+		Region: "eu-central-1", BaseEndpoint: &server.URL, HTTPClient: impatient.Client(patience), Credentials: nobodys,
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	})}
 }
 
@@ -267,4 +270,30 @@ func TestNoRecordIsLost(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A doer is the HTTP client of a client of Kinesis.
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(request *http.Request) (*http.Response, error) { return d(request) }
+
+// TestNetHTTPCannotLoseAnAnswerAtTheEndOfABody holds what NewClient is there for.
+func TestNetHTTPCannotLoseAnAnswerAtTheEndOfABody(t *testing.T) {
+	var read int
+	client := kinesisstream.NewClient(aws.Config{Region: "eu-central-1", Credentials: nobodys, HTTPClient: doer(func(request *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, err
+		}
+		read = len(body)
+		_ = request.Body.Close() // as the SDK does when the answer begins
+		if n, err := io.Copy(io.Discard, request.Body); n != 0 || err != nil {
+			t.Errorf("net/http finds %d bytes more and %v, want the end", n, err)
+		}
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: io.NopCloser(strings.NewReader(`{"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"}]}`))}, nil
+	})})
+	rejected, err := (&kinesisstream.Stream{Name: "Readings", API: client}).Put(t.Context(), [][]byte{[]byte("a")})
+	if rejected != nil || err != nil || read == 0 {
+		t.Errorf("rejected %v, error %v, after %d bytes", rejected, err, read)
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/ashlar-cdk/ashlar/internal/impatient"
 	"github.com/ashlar-cdk/ashlar/internal/kinesisstream"
@@ -27,7 +26,7 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	lambda.Start(&transform.Handler{
-		Stream: &kinesisstream.Stream{Name: settings.Stream, API: kinesis.NewFromConfig(awsConfig)},
+		Stream: &kinesisstream.Stream{Name: settings.Stream, API: kinesisstream.NewClient(awsConfig)},
 		Logger: logger,
 	})
 }
