@@ -4,7 +4,10 @@ package deployment
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -14,6 +17,30 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/environments"
 )
+
+// NewFlags returns the flags of a command, for it to define. Its help, on stderr, is usage, which ends with a line's end, and the
+// flags.
+func NewFlags(command, usage string, stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "%s\n", usage)
+		flags.PrintDefaults()
+	}
+	return flags
+}
+
+// Parse reads a command's arguments. If done, the command ends with the code: it was asked for help, or for what there is not.
+func Parse(flags *flag.FlagSet, arguments []string) (code int, done bool) {
+	switch err := flags.Parse(arguments); {
+	case err == nil:
+		return 0, false
+	case errors.Is(err, flag.ErrHelp):
+		return 0, true
+	default: // flags has said what it is
+		return 2, true
+	}
+}
 
 // Named is the one environment that a command's arguments name.
 func Named(arguments []string) (environments.Environment, error) {

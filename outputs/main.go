@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -35,17 +34,10 @@ func main() {
 
 // run returns the exit code: 2 when it was asked for what there is not, 1 when the file could not be made.
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("outputs", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintf(stderr, "%s\n", usage)
-		flags.PrintDefaults()
-	}
+	flags := deployment.NewFlags("outputs", usage, stderr)
 	kind := flags.String("client", "web", "web or mobile; each has an id and addresses of its own")
-	if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
-		return 0
-	} else if err != nil {
-		return 2
+	if code, done := deployment.Parse(flags, arguments); done {
+		return code
 	}
 	environment, err := deployment.Named(flags.Args())
 	if err != nil {

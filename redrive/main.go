@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -45,17 +43,10 @@ func main() {
 
 // run returns the exit code: 2 when it was asked for what there is not, 1 when it could not be done.
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, interval time.Duration) int {
-	flags := flag.NewFlagSet("redrive", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintf(stderr, "%s\n", usage)
-		flags.PrintDefaults()
-	}
+	flags := deployment.NewFlags("redrive", usage, stderr)
 	name := flags.String("queue", "", "the queue whose messages are moved back; without it, all are listed")
-	if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
-		return 0
-	} else if err != nil {
-		return 2
+	if code, done := deployment.Parse(flags, arguments); done {
+		return code
 	}
 	environment, err := deployment.Named(flags.Args())
 	if err != nil {

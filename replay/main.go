@@ -5,8 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -45,18 +43,11 @@ func main() {
 
 // run returns the exit code: 2 when it was asked for what there is not, 1 when it could not be done.
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("replay", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintf(stderr, "%s\n", usage)
-		flags.PrintDefaults()
-	}
+	flags := deployment.NewFlags("replay", usage, stderr)
 	day := flags.String("day", "", "the day on which the readings arrived, such as 2026-11-20")
 	dryRun := flags.Bool("dry-run", false, "read and count, and put nothing into the stream")
-	if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
-		return 0
-	} else if err != nil {
-		return 2
+	if code, done := deployment.Parse(flags, arguments); done {
+		return code
 	}
 	if date, err := time.Parse(time.DateOnly, *day); err != nil || date.After(time.Now()) {
 		fmt.Fprintf(stderr, "replay: -day %q, want a day that has begun, in UTC, such as -day %s\n", *day, time.Now().UTC().Format(time.DateOnly))

@@ -118,18 +118,8 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	call := Call{Action: "kinesis:" + operation, Resource: k.name}
-	k.Record(call)
-	fault := k.Fate(call)
-	switch {
-	case fault.Silent:
-		<-r.Context().Done()
-		return // what was asked for is not done either
-	case fault.Reset:
-		reset(w)
-		return
-	case fault.Status != 0:
-		jsonError(w, fault.Status, fault.Code, fault.Reason)
+	fault, done := k.meet(w, r, Call{Action: "kinesis:" + operation, Resource: k.name}, jsonError)
+	if done {
 		return
 	}
 	k.mu.Lock()

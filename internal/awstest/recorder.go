@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -60,4 +61,21 @@ func (r *Recorder) Fate(call Call) Fault {
 		return Fault{}
 	}
 	return intercept(call)
+}
+
+// meet records a call to a stand-in, and has it fail as it is to before it is done; refuse writes the service's errors. If done,
+// there is nothing more to answer. Otherwise what is left of the fault happens when the call is done.
+func (r *Recorder) meet(w http.ResponseWriter, request *http.Request, call Call, refuse func(w http.ResponseWriter, status int, code, message string)) (fault Fault, done bool) {
+	r.Record(call)
+	switch fault = r.Fate(call); {
+	case fault.Silent:
+		<-request.Context().Done() // what was asked for is not done either
+	case fault.Reset:
+		reset(w)
+	case fault.Status != 0:
+		refuse(w, fault.Status, fault.Code, fault.Reason)
+	default:
+		return fault, false
+	}
+	return fault, true
 }

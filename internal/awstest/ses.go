@@ -85,18 +85,8 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		sesError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	call := Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}
-	s.Record(call)
-	fault := s.Fate(call)
-	switch {
-	case fault.Silent:
-		<-r.Context().Done()
-		return // what was asked for is not done either
-	case fault.Reset:
-		reset(w)
-		return
-	case fault.Status != 0:
-		sesError(w, fault.Status, fault.Code, fault.Reason)
+	fault, done := s.meet(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}, sesError)
+	if done {
 		return
 	}
 	if code, message := s.refusal(request); code != "" {
