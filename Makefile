@@ -27,19 +27,19 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out/complete
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/athenatest/lib internal/dynamodbtest/lib internal/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
+test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/testing/athenatest/lib internal/testing/dynamodbtest/lib internal/testing/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
 	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
 
 .PHONY: golden
 golden: node_modules web/node_modules ## Rewrite the golden templates, docs/openapi.json, the web client's types and the README's picture; review the diff before you commit it
 	go test ./test -run 'Golden|Picture' -update
-	go test ./internal/openapi -update
+	go test ./internal/api/openapi -update
 	npm --prefix web run generate
 
 .PHONY: lint
 lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Check the code, and that imports run one way
 	$< run ./...
-	cd internal/s3test/gateway && '$(CURDIR)/$<' run --config '$(CURDIR)/.golangci.yml' ./... # a module of its own
+	cd internal/testing/s3test/gateway && '$(CURDIR)/$<' run --config '$(CURDIR)/.golangci.yml' ./... # a module of its own
 
 .PHONY: diff
 diff: node_modules environment ## Show what deploying environment ENV would change
@@ -51,15 +51,15 @@ deploy: node_modules environment ## Deploy environment ENV; Dev goes wherever yo
 
 .PHONY: outputs
 outputs: environment ## Write amplify_outputs.json for the web client of ENV, or for the mobile app's: CLIENT=mobile
-	go run ./outputs -client '$(CLIENT)' '$(ENV)'
+	go run ./cmd/outputs -client '$(CLIENT)' '$(ENV)'
 
 .PHONY: redrive
 redrive: environment ## List the dead-letter queues of ENV, or have the messages of one come again: QUEUE=Welcomes
-	go run ./redrive $(if $(QUEUE),-queue '$(QUEUE)') '$(ENV)'
+	go run ./cmd/redrive $(if $(QUEUE),-queue '$(QUEUE)') '$(ENV)'
 
 .PHONY: replay
 replay: environment ## Put the readings that arrived in ENV on a day through the transform again: DAY=2026-11-20
-	go run ./replay -day '$(DAY)' '$(ENV)'
+	go run ./cmd/replay -day '$(DAY)' '$(ENV)'
 
 .PHONY: destroy
 destroy: node_modules environment ## Delete environment ENV with its data; refused unless it is disposable
@@ -85,22 +85,22 @@ bench/powertools/node_modules: bench/powertools/package.json bench/powertools/pa
 	npm ci --prefix bench/powertools --no-fund --no-audit
 	touch bench/powertools/node_modules
 
-internal/athenatest/lib: internal/athenatest/pom.xml
+internal/testing/athenatest/lib: internal/testing/athenatest/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: tests run Trino; install Java 17 and Maven, which fetches it' >&2; exit 2; }
 	rm -rf $@ # lest it has two versions
-	mvn -q -B -f internal/athenatest package
+	mvn -q -B -f internal/testing/athenatest package
 	touch $@
 
-internal/dynamodbtest/lib: internal/dynamodbtest/pom.xml
+internal/testing/dynamodbtest/lib: internal/testing/dynamodbtest/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: tests run DynamoDB Local; install Java 17 and Maven, which fetches it' >&2; exit 2; }
 	rm -rf $@ # lest it has two versions
-	mvn -q -B -f internal/dynamodbtest dependency:copy-dependencies
+	mvn -q -B -f internal/testing/dynamodbtest dependency:copy-dependencies
 	touch $@
 
-internal/gatewaytest/lib: internal/gatewaytest/pom.xml
+internal/testing/gatewaytest/lib: internal/testing/gatewaytest/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: tests render mapping templates by Apache Velocity; install Java 17, with its compiler, and Maven, which fetches it' >&2; exit 2; }
 	rm -rf $@ # lest it has two versions
-	mvn -q -B -f internal/gatewaytest dependency:copy-dependencies
+	mvn -q -B -f internal/testing/gatewaytest dependency:copy-dependencies
 	touch $@
 
 .bin/golangci-lint-$(GOLANGCI_LINT):

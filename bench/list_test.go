@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
-	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
-	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 )
 
 const (

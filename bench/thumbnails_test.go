@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/imaging"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
 // limits are those of what users upload.

@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/readings"
-	"github.com/ashlar-cdk/ashlar/internal/transform"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
 )
 
 // BenchmarkTransform has the transform's handler take an event of 1000 records, from its bytes to those of the answer, beside a
@@ -29,7 +29,7 @@ import (
 func BenchmarkTransform(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	blueprint := startNode(b, "blueprint")
-	var messages []readings.Message
+	var messages []telemetry.Message
 	for i := range records {
 		messages = append(messages, message(i, usual[i%len(usual)]))
 	}
@@ -61,7 +61,7 @@ func BenchmarkTransform(b *testing.B) {
 func TestTheBlueprintAnswersTheSame(t *testing.T) {
 	t.Parallel()
 	blueprint := startNode(t, "blueprint")
-	var messages []readings.Message
+	var messages []telemetry.Message
 	for i, payload := range slices.Concat(usual, unusual) {
 		messages = append(messages, message(i, payload))
 	}
@@ -123,8 +123,8 @@ func askBlueprint(tb testing.TB, blueprint *node, file string, times int) (answe
 	return answer
 }
 
-func newTransform() *transform.Handler {
-	return &transform.Handler{Logger: slog.New(slog.DiscardHandler)} // no stream: nothing is put back
+func newTransform() *handler.Handler {
+	return &handler.Handler{Logger: slog.New(slog.DiscardHandler)} // no stream: nothing is put back
 }
 
 func writeEvent(tb testing.TB, payload []byte) string {
@@ -168,8 +168,8 @@ var unusual = []string{
 }
 
 // message is that of a payload: of a device, or of a client where the payload names one.
-func message(i int, payload string) readings.Message {
-	m := readings.Message{
+func message(i int, payload string) telemetry.Message {
+	m := telemetry.Message{
 		ReceivedAt: received.UnixMilli(),
 		Data:       []byte(strings.ReplaceAll(payload, `"ID"`, `"`+uuid.NewSHA1(uuid.Nil, []byte{byte(i), byte(i >> 8)}).String()+`"`)),
 	}
@@ -180,7 +180,7 @@ func message(i int, payload string) readings.Message {
 }
 
 // firehoseEvent is a batch as Firehose hands it over that reads a stream.
-func firehoseEvent(tb testing.TB, messages []readings.Message) []byte {
+func firehoseEvent(tb testing.TB, messages []telemetry.Message) []byte {
 	tb.Helper()
 	event := events.KinesisFirehoseEvent{
 		InvocationID: "f4b6f2f0-8e4e-4f6c-9d5e-2a7c1b3d5e7f", DeliveryStreamArn: "arn:aws:firehose:eu-central-1:111111111111:deliverystream/Readings",

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
-	"github.com/ashlar-cdk/ashlar/internal/retry"
-	"github.com/ashlar-cdk/ashlar/internal/welcome"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/lambdas/welcome/handler"
 )
 
 const (
@@ -112,7 +112,7 @@ func askPowertools(tb testing.TB, powertools *node, file, processor string, time
 }
 
 func handle(sender *fakeSender, payload []byte) ([]byte, error) {
-	handler := &welcome.Handler{Sender: sender, DeadLetters: noLetters{}, Logger: slog.New(slog.DiscardHandler)}
+	handler := &handler.Handler{Sender: sender, DeadLetters: noLetters{}, Logger: slog.New(slog.DiscardHandler)}
 	return handler.Invoke(context.Background(), payload)
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
 // Media is the stack of users' pictures.

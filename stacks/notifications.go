@@ -10,10 +10,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/notices"
-	"github.com/ashlar-cdk/ashlar/internal/token"
-	notifyfn "github.com/ashlar-cdk/ashlar/lambdas/notify/contract"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
+	notifyfn "github.com/ashlar-cdk/ashlar/lambdas/notifications/contract"
 )
 
 const (
@@ -54,11 +54,11 @@ func NewNotifications(stage awscdk.Stage, env environments.Environment, network 
 	commentNotices := consumer.New(stack, "CommentNotices", consumer.Props{
 		Function:       fn,
 		Topic:          api.Activity,
-		Filter:         map[string][]string{notices.EventAttribute: {notices.CommentCreated}},
+		Filter:         map[string][]string{notifications.EventAttribute: {notifications.CommentCreated}},
 		Delay:          noticeWindow,
 		MaxConcurrency: 2, // the least that there is: nobody waits, and connections to the database are the API's first
 	})
-	sweep, err := json.Marshal(notices.Message{Sweep: true})
+	sweep, err := json.Marshal(notifications.Message{Sweep: true})
 	if err != nil {
 		panic(err) // a struct of strings and bools has an encoding
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/schema"
-	migratefn "github.com/ashlar-cdk/ashlar/lambdas/migrate/contract"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	migratefn "github.com/ashlar-cdk/ashlar/lambdas/resources/migrate/contract"
 )
 
 // Schema is the stack that brings the database's schema up to date. The stacks that read and write tables are

@@ -15,10 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/gatewaytest"
-	"github.com/ashlar-cdk/ashlar/internal/readings"
-	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -84,11 +84,11 @@ func batch(events ...any) gatewaytest.Request {
 }
 
 // messages are what is in the stream, in the order of the records' ids in the request that put them there.
-func messages(t testing.TB, kinesis *awstest.Kinesis) []readings.Message {
+func messages(t testing.TB, kinesis *awstest.Kinesis) []telemetry.Message {
 	t.Helper()
-	var found []readings.Message
+	var found []telemetry.Message
 	for _, record := range kinesis.Records() {
-		var message readings.Message
+		var message telemetry.Message
 		decoder := json.NewDecoder(strings.NewReader(string(record.Data)))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&message); err != nil {
@@ -213,9 +213,9 @@ func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 		413: {"ten megabytes": with("page", strings.Repeat("x", 10<<20))},
 		415: {"text": of("text/plain"), "a form": of("application/x-www-form-urlencoded"), "no type at all": of(""), "another JSON": of("application/vnd.api+json")},
 	}
-	for _, kind := range readings.Types {
+	for _, kind := range telemetry.Types {
 		status := 202
-		if kind.Source != readings.Client {
+		if kind.Source != telemetry.Client {
 			status = 400
 		}
 		cases[status]["an event of the type "+kind.Name] = with("type", kind.Name)
@@ -230,8 +230,8 @@ func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 					t.Errorf("%d records are in the stream", len(put))
 				}
 				for _, record := range put {
-					var converter readings.Converter
-					if _, _, err := converter.Append(nil, record.Data, record.ArrivedAt); err != nil && !errors.Is(err, readings.ErrDropped) {
+					var converter telemetry.Converter
+					if _, _, err := converter.Append(nil, record.Data, record.ArrivedAt); err != nil && !errors.Is(err, telemetry.ErrDropped) {
 						t.Errorf("no row is made of it: %v", err)
 					}
 				}

@@ -27,13 +27,13 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/firehosetest"
-	"github.com/ashlar-cdk/ashlar/internal/gatewaytest"
-	"github.com/ashlar-cdk/ashlar/internal/iottest"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/readings"
-	"github.com/ashlar-cdk/ashlar/internal/s3test"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/firehosetest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/iottest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -327,7 +327,7 @@ var idPattern = regexp.MustCompile(`[rx]-\d{6}`)
 
 // idsIn are the ids in a record of the stream.
 func idsIn(t *testing.T, record []byte) []string {
-	var message readings.Message
+	var message telemetry.Message
 	if err := json.Unmarshal(record, &message); err != nil {
 		t.Errorf("%v: %s", err, record)
 		return nil
@@ -682,7 +682,7 @@ func (f *flow) replay(t *testing.T) {
 			}
 		}
 	}
-	command := lambdatest.Build(t, "github.com/ashlar-cdk/ashlar/replay")
+	command := lambdatest.Build(t, "github.com/ashlar-cdk/ashlar/cmd/replay")
 	for day := range days {
 		replay := exec.CommandContext(t.Context(), command, "-day", day, "Dev")
 		replay.Env = append(os.Environ(),

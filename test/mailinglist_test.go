@@ -13,9 +13,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
-	mailing "github.com/ashlar-cdk/ashlar/internal/mailinglist"
-	"github.com/ashlar-cdk/ashlar/internal/notices"
+	mailing "github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
+	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -356,7 +356,7 @@ func TestARunOutlivesItsLease(t *testing.T) {
 		shortest        time.Duration
 	}{
 		{"Mail", "MailingListWelcome", mailing.ShortestLease},
-		{"Notifications", "Notify", notices.ShortestLease},
+		{"Notifications", "Notify", notifications.ShortestLease},
 	} {
 		inEvery(t, test.stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			function := only(t, stack, "AWS::Lambda::Function", test.function)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/notices"
+	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -31,7 +31,7 @@ func TestCommentsAreToldAWindowLater(t *testing.T) {
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
-		for name, value := range (notices.Message{}).Attributes() {
+		for name, value := range (notifications.Message{}).Attributes() {
 			if filter := text(map[string]any{name: []string{value}}); filter != `{"event":["comment.created"]}` {
 				t.Errorf("messages have %s, which the filter does not let through", filter)
 			}
@@ -46,8 +46,8 @@ func TestEverybodyIsLookedForEveryQuarterOfAnHour(t *testing.T) {
 			"ScheduleExpression": "rate(15 minutes)",
 			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": `{"sweep":true}`}},
 		})
-		var message notices.Message
-		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message); err != nil || message != (notices.Message{Sweep: true}) {
+		var message notifications.Message
+		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message); err != nil || message != (notifications.Message{Sweep: true}) {
 			t.Errorf("the function reads %+v (%v)", message, err)
 		}
 		activity := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "Activity"), "")

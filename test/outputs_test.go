@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -93,17 +93,17 @@ func deploy(t *testing.T) *awstest.SSM {
 func outputs(t *testing.T) string {
 	t.Helper()
 	// go test remembers a result until a file that the test itself has read changes. The compiler's it does not see.
-	sources, err := filepath.Glob("../outputs/*.go")
+	sources, err := filepath.Glob("../cmd/outputs/*.go")
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("%d source files (%v)", len(sources), err)
 	}
-	for _, source := range append(sources, "../deployment/deployment.go") {
+	for _, source := range append(sources, "../cmd/internal/deployment/deployment.go") {
 		if _, err := os.ReadFile(source); err != nil {
 			t.Fatal(err)
 		}
 	}
 	name := filepath.Join(t.TempDir(), "outputs")
-	command := exec.Command("go", "build", "-buildvcs=false", "-o", name, "github.com/ashlar-cdk/ashlar/outputs")
+	command := exec.Command("go", "build", "-buildvcs=false", "-o", name, "github.com/ashlar-cdk/ashlar/cmd/outputs")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/site"
 	"github.com/ashlar-cdk/ashlar/environments"
-	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
+	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
 	"github.com/ashlar-cdk/ashlar/stacks"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )

@@ -16,11 +16,11 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/columns"
-	"github.com/ashlar-cdk/ashlar/internal/readings"
-	"github.com/ashlar-cdk/ashlar/internal/reports"
-	"github.com/ashlar-cdk/ashlar/internal/transform"
+	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	domain "github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -338,7 +338,7 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryReadingsTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "readings", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
-		want(t, table, described(readings.Columns()), "TableInput", "StorageDescriptor", "Columns")
+		want(t, table, described(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
 		want(t, table, joined("s3://", ingestion, "/readings/"), "TableInput", "StorageDescriptor", "Location")
 		var names []string
 		for _, key := range oneOrMore(table.At("TableInput", "PartitionKeys")) {
@@ -351,7 +351,7 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 			t.Errorf("partitioned by %q, want %q", names, want)
 		}
 		var kept []string
-		for _, kind := range readings.Types {
+		for _, kind := range domain.Types {
 			if !kind.Droppable {
 				kept = append(kept, kind.Name)
 			}
@@ -376,7 +376,7 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 func TestFirehoseKeepsAllPartitionsOpen(t *testing.T) {
 	const days = 2 * (30 + 1 + 1)
 	kept := 0
-	for _, each := range readings.Types {
+	for _, each := range domain.Types {
 		if !each.Droppable {
 			kept++
 		}
@@ -605,7 +605,7 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 // TestWhatTheTransformSaysIsCounted holds the metric filters against a line that it writes, as Lambda's logger writes it.
 func TestWhatTheTransformSaysIsCounted(t *testing.T) {
 	var log bytes.Buffer
-	handler := &transform.Handler{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
+	handler := &handler.Handler{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
 	event := `{"records":[{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}` // {}: no message
 	if _, err := handler.Invoke(t.Context(), []byte(event)); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ const { isUtf8 } = require("node:buffer");
 const { readFileSync } = require("node:fs");
 const { createInterface } = require("node:readline");
 
-// As in internal/readings.
+// As in internal/domain/telemetry.
 const types = {
   measurement: { source: "device", required: [] },
   boot: { source: "device", required: ["firmware"] },

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/globalname"
 )
 
 // delivered are the prefixes of Thumbnails that the distribution may read.
@@ -24,7 +23,7 @@ func (m *Media) deliver(scope constructs.Construct, props Props) {
 	origin := &awscloudfront.OriginProps{}
 	if props.OriginAccessControl {
 		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
-			OriginAccessControlName: globalname.Of(scope, "OAC"),
+			OriginAccessControlName: convert.GlobalName(scope, "OAC"),
 		})
 		origin.OriginAccessControlId = control.OriginAccessControlId()
 	}
@@ -81,7 +80,7 @@ func newHeaders(scope constructs.Construct, origins []string) awscloudfront.Resp
 	const year = 365 * bucket.Day
 	override := jsii.Bool(true)
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		ResponseHeadersPolicyName: globalname.Of(scope, "Headers"),
+		ResponseHeadersPolicyName: convert.GlobalName(scope, "Headers"),
 		Comment:                   jsii.String("Pictures for the web client"),
 		CorsBehavior: &awscloudfront.ResponseHeadersCorsBehavior{
 			AccessControlAllowOrigins:     jsii.Strings(origins...),

@@ -17,7 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
-	closedefaultsecuritygroupfn "github.com/ashlar-cdk/ashlar/lambdas/closedefaultsecuritygroup/contract"
+	closedefaultsecuritygroupfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
 )
 
 // maxZones is how many zones the addresses are laid out for: a VPC may grow to so many without a subnet moving.

@@ -27,8 +27,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/globalname"
-	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/deploysite/contract"
+	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
 )
 
 // Props describes the website. Zero values take the stated default.
@@ -174,7 +173,7 @@ func (s *Site) distributionProps(scope constructs.Construct, props Props, origin
 func (s *Site) origin(scope constructs.Construct, props Props) (origin awscloudfront.IOrigin, reader awsiam.IPrincipal) {
 	if props.OriginAccessControl {
 		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
-			OriginAccessControlName: globalname.Of(scope, "OAC"),
+			OriginAccessControlName: convert.GlobalName(scope, "OAC"),
 		})
 		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(s.Bucket, &awscloudfrontorigins.S3BucketOriginWithOACProps{
 			OriginAccessControl: control,
@@ -238,7 +237,7 @@ func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
 func headers(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
 	override := jsii.Bool(true)
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		ResponseHeadersPolicyName: globalname.Of(scope, "Headers"),
+		ResponseHeadersPolicyName: convert.GlobalName(scope, "Headers"),
 		Comment:                   jsii.String("Security headers of the website"),
 		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 			ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{

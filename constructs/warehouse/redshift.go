@@ -13,7 +13,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
-	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/externalschema/contract"
+	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
 // exportedLogs are all that Redshift Serverless sends to CloudWatch, by the ids of their groups.

@@ -19,7 +19,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
-	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/externalschema/contract"
+	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
 // Database is the one database of the warehouse.

@@ -12,12 +12,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/internal/email"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/feedback/contract"
 )

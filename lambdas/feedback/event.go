@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ashlar-cdk/ashlar/internal/email"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
 // A feedback is what SES tells of one mail.

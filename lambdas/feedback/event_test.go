@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/email"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
 const (

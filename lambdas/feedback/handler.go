@@ -7,8 +7,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/sqsbatch"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
 // A handler takes SES's events from a queue.

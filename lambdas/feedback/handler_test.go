@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
 )
 
 var (

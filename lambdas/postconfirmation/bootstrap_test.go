@@ -11,13 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/account"
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
-	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
-	"github.com/ashlar-cdk/ashlar/internal/profile"
-	"github.com/ashlar-cdk/ashlar/internal/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
 )
@@ -67,10 +66,10 @@ func TestBootstrap(t *testing.T) {
 		}
 	}
 	// named checks the profile of a subject by its display name; empty for none.
-	named := func(t *testing.T, subject, want string) profile.Profile {
+	named := func(t *testing.T, subject, want string) accounts.Profile {
 		t.Helper()
 		p, err := profiles.Get(t.Context(), subject)
-		if want == "" && errors.Is(err, profile.ErrNotFound) {
+		if want == "" && errors.Is(err, accounts.ErrNotFound) {
 			return p
 		}
 		if err != nil || p.DisplayName != want {
@@ -102,7 +101,7 @@ func TestBootstrap(t *testing.T) {
 		if diff := cmp.Diff(first, named(t, subject, "Grace Hopper")); diff != "" {
 			t.Errorf("profile (-before +after):\n%s", diff)
 		}
-		changed, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: "Amazing Grace"}, nil)
+		changed, err := profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "Amazing Grace"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +139,7 @@ func TestBootstrap(t *testing.T) {
 			t.Fatal(err)
 		}
 		send(t, fn, timeout, event)
-		if _, err := profiles.Get(t.Context(), "gone"); !errors.Is(err, profile.ErrNotFound) && !errors.Is(err, account.ErrDeleted) {
+		if _, err := profiles.Get(t.Context(), "gone"); !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrDeleted) {
 			t.Errorf("error %v, want no profile", err)
 		}
 	})

@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadline"
-	"github.com/ashlar-cdk/ashlar/internal/profile"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
 // confirmSignUp is the source of the event that comes once somebody has become a user. The trigger's other source is a
@@ -22,7 +22,7 @@ const nameless = "New user"
 // profiles is where profiles are kept.
 type profiles interface {
 	// Create makes p the profile of its subject, unless there is one.
-	Create(ctx context.Context, p profile.Profile) error
+	Create(ctx context.Context, p accounts.Profile) error
 }
 
 // A handler gives new users a profile. Its log never names one.
@@ -41,7 +41,7 @@ func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPools
 	ctx, cancel := deadline.WithMargin(ctx)
 	defer cancel()
 	attributes := event.Request.UserAttributes
-	p := profile.Profile{Subject: attributes["sub"], DisplayName: displayName(attributes)}
+	p := accounts.Profile{Subject: attributes["sub"], DisplayName: displayName(attributes)}
 	err := p.Validate()
 	if err == nil {
 		err = h.profiles.Create(ctx, p)
@@ -72,8 +72,8 @@ func oneLine(text string) string {
 		return r
 	}, strings.ToValidUTF8(text, ""))
 	text = strings.Join(strings.Fields(text), " ")
-	if characters := []rune(text); len(characters) > profile.MaxDisplayName {
-		text = strings.TrimSpace(string(characters[:profile.MaxDisplayName]))
+	if characters := []rune(text); len(characters) > accounts.MaxDisplayName {
+		text = strings.TrimSpace(string(characters[:accounts.MaxDisplayName]))
 	}
 	return text
 }

@@ -11,17 +11,16 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/account"
-	"github.com/ashlar-cdk/ashlar/internal/profile"
-	"github.com/ashlar-cdk/ashlar/internal/retry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
 const subject = "00000000-0000-4000-8000-00000000aaaa"
 
 // create is a store as a function.
-type create func(context.Context, profile.Profile) error
+type create func(context.Context, accounts.Profile) error
 
-func (c create) Create(ctx context.Context, p profile.Profile) error { return c(ctx, p) }
+func (c create) Create(ctx context.Context, p accounts.Profile) error { return c(ctx, p) }
 
 func confirmed(attributes map[string]string) events.CognitoEventUserPoolsPostConfirmation {
 	event := events.CognitoEventUserPoolsPostConfirmation{}
@@ -31,7 +30,7 @@ func confirmed(attributes map[string]string) events.CognitoEventUserPoolsPostCon
 }
 
 func TestTheDisplayNameIsTheUsersAndNeverTheAddress(t *testing.T) {
-	long := strings.Repeat("ü", profile.MaxDisplayName)
+	long := strings.Repeat("ü", accounts.MaxDisplayName)
 	for want, attributes := range map[string]map[string]string{
 		"Ada Lovelace":   {"name": "Ada Lovelace", "given_name": "Augusta", "email": "ada@example.com"},
 		"Ada King":       {"given_name": "Ada", "family_name": "King"},
@@ -67,7 +66,7 @@ func FuzzDisplayName(f *testing.F) {
 	f.Add(strings.Repeat("ab ", 100), "", "\xff")
 	f.Fuzz(func(t *testing.T, name, given, family string) {
 		got := displayName(map[string]string{"name": name, "given_name": given, "family_name": family})
-		if err := (profile.Profile{Subject: subject, DisplayName: got}).Validate(); err != nil || strings.Contains(got, "@") {
+		if err := (accounts.Profile{Subject: subject, DisplayName: got}).Validate(); err != nil || strings.Contains(got, "@") {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
@@ -87,7 +86,7 @@ func TestOnlyAConfirmedSignUpMakesAProfile(t *testing.T) {
 func TestTheStoreHasLessTimeThanTheFunction(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	h := &handler{logger: slog.New(slog.DiscardHandler), profiles: create(func(ctx context.Context, _ profile.Profile) error {
+	h := &handler{logger: slog.New(slog.DiscardHandler), profiles: create(func(ctx context.Context, _ accounts.Profile) error {
 		deadline, ok := ctx.Deadline()
 		if left := time.Until(deadline); !ok || left > 4*time.Second || left < 3*time.Second {
 			t.Errorf("%s are left (%t), want 4s", left, ok)
@@ -106,14 +105,14 @@ func TestAProfileThatCannotBeMadeIsLoggedAndSignUpGoesOn(t *testing.T) {
 		want       string
 	}{
 		"unavailable": {map[string]string{"sub": subject}, retry.ErrLater, retry.ErrLater.Error()},
-		"deleted":     {map[string]string{"sub": subject}, account.ErrDeleted, account.ErrDeleted.Error()},
+		"deleted":     {map[string]string{"sub": subject}, accounts.ErrDeleted, accounts.ErrDeleted.Error()},
 		"broken":      {map[string]string{"sub": subject}, errors.New("broken"), "broken"},
 		"no subject":  {map[string]string{}, nil, "subject is empty"},
 		"no sane one": {map[string]string{"sub": "a b"}, nil, "subject has the character U+0020"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			h := &handler{logger: slog.New(slog.NewJSONHandler(&log, nil)), profiles: create(func(context.Context, profile.Profile) error {
+			h := &handler{logger: slog.New(slog.NewJSONHandler(&log, nil)), profiles: create(func(context.Context, accounts.Profile) error {
 				if test.err == nil {
 					t.Error("the store was asked")
 				}

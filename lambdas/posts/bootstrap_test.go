@@ -15,15 +15,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/apitest"
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
-	"github.com/ashlar-cdk/ashlar/internal/mysqltest"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/profile"
-	"github.com/ashlar-cdk/ashlar/internal/resttest"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 )
 
@@ -47,7 +47,7 @@ func TestBootstrap(t *testing.T) {
 	resttest.ErrorOf(t, f.Do(t, createPost(resttest.Subject)), 409, "profile_required")
 	profiles := mysqlstore.NewProfiles(f.Database.Open(t))
 	for subject, name := range map[string]string{resttest.Subject: "Ada", eve: "Eve"} {
-		if _, err := profiles.Put(t.Context(), profile.Profile{Subject: subject, DisplayName: name}, nil); err != nil {
+		if _, err := profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: name}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -459,7 +459,7 @@ func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]
 func TestBootstrapKilled(t *testing.T) {
 	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
 	profiles := mysqlstore.NewProfiles(f.Database.Open(t))
-	if _, err := profiles.Put(t.Context(), profile.Profile{Subject: resttest.Subject, DisplayName: "Ada"}, nil); err != nil {
+	if _, err := profiles.Put(t.Context(), accounts.Profile{Subject: resttest.Subject, DisplayName: "Ada"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	newest := func(t testing.TB) []postsapi.PostSummary {

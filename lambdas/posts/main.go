@@ -14,14 +14,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
-	"github.com/ashlar-cdk/ashlar/internal/notices"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/rest"
-	"github.com/ashlar-cdk/ashlar/internal/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/snstopic"
-	"github.com/ashlar-cdk/ashlar/internal/token"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/snstopic"
+	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -48,7 +48,7 @@ func main() {
 			Logger: logger,
 		},
 		Media:    settings.Media,
-		Activity: &snstopic.Topic[notices.Message]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
+		Activity: &snstopic.Topic[notifications.Message]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
 		Cursors:  token.NewSealer(settings.Tokens, secrets, time.Now),
 		Logger:   logger,
 	}

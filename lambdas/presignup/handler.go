@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadline"
-	"github.com/ashlar-cdk/ashlar/internal/signin"
+	"github.com/ashlar-cdk/ashlar/internal/domain/signin"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 	"github.com/ashlar-cdk/ashlar/lambdas/presignup/contract"
 )
 

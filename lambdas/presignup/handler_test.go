@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/ashlar-cdk/ashlar/internal/signin"
+	"github.com/ashlar-cdk/ashlar/internal/domain/signin"
 )
 
 // fakeUsers is a user pool as functions.

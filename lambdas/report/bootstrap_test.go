@@ -20,14 +20,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/athenatest"
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/columns"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/readings"
-	"github.com/ashlar-cdk/ashlar/internal/reports"
-	"github.com/ashlar-cdk/ashlar/internal/s3test"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
+	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
@@ -63,7 +63,7 @@ func startPlatform(t *testing.T) *platform {
 			"storage.location.template": "s3://ingestion/readings/type=${type}/day=${day}/",
 		},
 	}
-	readingsTable.StorageDescriptor.Columns, readingsTable.StorageDescriptor.Location = readings.Columns(), "s3://ingestion/readings/"
+	readingsTable.StorageDescriptor.Columns, readingsTable.StorageDescriptor.Location = telemetry.Columns(), "s3://ingestion/readings/"
 	p.athena.CreateTable(t, readingsTable)
 	for _, report := range reports.All() {
 		table := athenatest.Table{Name: report.Name}
@@ -84,7 +84,7 @@ func startPlatform(t *testing.T) *platform {
 }
 
 // put writes readings of a type and a day as Firehose does, and returns what S3 tells the queue.
-func (p *platform) put(t *testing.T, kind, day string, rows ...readings.Reading) string {
+func (p *platform) put(t *testing.T, kind, day string, rows ...telemetry.Reading) string {
 	t.Helper()
 	var values [][]any
 	for _, r := range rows {
@@ -94,7 +94,7 @@ func (p *platform) put(t *testing.T, kind, day string, rows ...readings.Reading)
 		})
 	}
 	var file bytes.Buffer
-	if err := parquetfile.Write(&file, readings.Columns(), values); err != nil {
+	if err := parquetfile.Write(&file, telemetry.Columns(), values); err != nil {
 		t.Fatal(err)
 	}
 	key := fmt.Sprintf("readings/type=%s/day=%s/delivery-%s.parquet", kind, day, uuid.NewString())
@@ -139,13 +139,13 @@ func newReadings(t *testing.T, day string) string {
 }
 
 // device is a measurement of a thing's.
-func device(id, name string, temperature float64) readings.Reading {
+func device(id, name string, temperature float64) telemetry.Reading {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		panic(err)
 	}
 	at = at.Add(12*time.Hour + 345*time.Millisecond)
-	return readings.Reading{ID: id, At: at, ReceivedAt: at, IngestedAt: at.Add(time.Minute), Device: name, Temperature: temperature}
+	return telemetry.Reading{ID: id, At: at, ReceivedAt: at, IngestedAt: at.Add(time.Minute), Device: name, Temperature: temperature}
 }
 
 // send gives the function messages with ids of their own, and returns which of them come again, by their place.
@@ -224,9 +224,9 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("new readings make their day's reports, and tables of them", func(t *testing.T) {
 		at := device("", "", 0).At
-		view := readings.Reading{ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post"}
-		open := readings.Reading{ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1"}
-		unseen := readings.Reading{ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen"}
+		view := telemetry.Reading{ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post"}
+		open := telemetry.Reading{ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1"}
+		unseen := telemetry.Reading{ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen"}
 		p.done(t,
 			p.put(t, "measurement", day, device("1", "thing-a", 20.5), device("2", "thing-a", 21.5), device("1", "thing-a", 20.5), device("1", "thing-b", 0)),
 			p.put(t, "post_view", day, view), p.put(t, "app_open", day, open), p.put(t, "comment", day, unseen))
@@ -339,7 +339,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("results of many pages are whole", func(t *testing.T) {
-		var rows []readings.Reading
+		var rows []telemetry.Reading
 		for i := range 2500 {
 			rows = append(rows, device(fmt.Sprint(i), fmt.Sprintf("thing-%04d", i), 1))
 		}

@@ -17,9 +17,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/columns"
-	"github.com/ashlar-cdk/ashlar/internal/reports"
-	"github.com/ashlar-cdk/ashlar/internal/retry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
 // A play is a queue with up to two functions that work on it at a time, what they use, and all that may happen to them.

@@ -16,9 +16,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadline"
-	"github.com/ashlar-cdk/ashlar/internal/reports"
-	"github.com/ashlar-cdk/ashlar/internal/sqsbatch"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
 var errNoTime = errors.New("no time is left for its day")

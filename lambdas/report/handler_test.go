@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
 

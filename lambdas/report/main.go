@@ -13,11 +13,11 @@ import (
 	athenaapi "github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/ashlar-cdk/ashlar/internal/athena"
-	"github.com/ashlar-cdk/ashlar/internal/impatient"
-	"github.com/ashlar-cdk/ashlar/internal/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/reports"
-	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/athena"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
@@ -30,7 +30,7 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(impatient.Client(impatient.Patience)))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.Client(awsclient.Patience)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
-	"github.com/ashlar-cdk/ashlar/internal/links"
-	"github.com/ashlar-cdk/ashlar/internal/rest"
-	"github.com/ashlar-cdk/ashlar/internal/subscriptionsapi"
-	"github.com/ashlar-cdk/ashlar/internal/token"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/api/links"
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
 )

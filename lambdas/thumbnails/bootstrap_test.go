@@ -25,10 +25,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/s3test"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )

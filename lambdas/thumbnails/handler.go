@@ -9,10 +9,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/imaging"
-	"github.com/ashlar-cdk/ashlar/internal/sqsbatch"
-	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
+	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
 var errNoTime = errors.New("no time is left for it")

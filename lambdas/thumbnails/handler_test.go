@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/imaging"
-	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
+	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
 )
 
 var errFault = errors.New("on purpose")

@@ -15,13 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/imaging"
-	"github.com/ashlar-cdk/ashlar/internal/impatient"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/snstopic"
-	"github.com/ashlar-cdk/ashlar/internal/thumbnails"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/snstopic"
+	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
@@ -35,7 +35,7 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(impatient.Client(impatient.Patience)))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.Client(awsclient.Patience)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

@@ -20,12 +20,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
 // fixtures are the pictures that imaging is tested with.
-const fixtures = "../../internal/imaging/testdata"
+const fixtures = "../../internal/domain/imaging/testdata"
 
 func fixture(t *testing.T, name string) []byte {
 	t.Helper()

@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/readings"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
@@ -77,7 +77,7 @@ func recordID(i int) string { return fmt.Sprintf("49671%051d000000", i) }
 
 func messageOf(t *testing.T, topic, payload string, reingested int) []byte {
 	t.Helper()
-	encoded, err := json.Marshal(readings.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Reingested: reingested})
+	encoded, err := json.Marshal(telemetry.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Reingested: reingested})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func putBackTheTail(t *testing.T, p *platform) {
 		}
 		records = nil
 		for _, put := range p.stream.Records()[before:] {
-			var message readings.Message
+			var message telemetry.Message
 			if err := json.Unmarshal(put.Data, &message); err != nil || message.Reingested != round+1 {
 				t.Fatalf("put back: %d times, %v; want %d", message.Reingested, err, round+1)
 			}

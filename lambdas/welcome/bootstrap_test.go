@@ -17,14 +17,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/internal/email"
-	"github.com/ashlar-cdk/ashlar/internal/impatient"
-	"github.com/ashlar-cdk/ashlar/internal/lambdatest"
-	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
-	"github.com/ashlar-cdk/ashlar/internal/smtptest"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/smtptest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/welcome/contract"
 )
@@ -371,7 +371,7 @@ var trials = []trial{
 	{tried: "SES: accepts, and breaks off", before: sesFault(awstest.Fault{Cut: true}), rounds: 2, mails: 2},
 	{tried: "SES: is silent until the deadline", before: sesFault(awstest.Fault{Silent: true}), rounds: 2, mails: 1},
 	{tried: "SES: is slower than answers of others may be", mails: 1, before: func(_ *testing.T, p *platform, _ mailinglist.Subscription) {
-		p.ses.BeforeAnswer(func(string) { <-time.After(impatient.Patience + 500*time.Millisecond) })
+		p.ses.BeforeAnswer(func(string) { <-time.After(awsclient.Patience + 500*time.Millisecond) })
 	}},
 	{tried: "SES: MessageRejected for the address", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: ada@example.org"}), state: "refused"},
 	{tried: "SES: BadRequest for the address", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address ada@example.org."}), state: "refused"},

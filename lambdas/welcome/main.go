@@ -12,14 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/ashlar-cdk/ashlar/internal/deadletter"
-	"github.com/ashlar-cdk/ashlar/internal/dynamodbstore"
-	"github.com/ashlar-cdk/ashlar/internal/impatient"
-	"github.com/ashlar-cdk/ashlar/internal/mailinglist"
-	"github.com/ashlar-cdk/ashlar/internal/sesmail"
-	"github.com/ashlar-cdk/ashlar/internal/welcome"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/sesmail"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/welcome/contract"
+	"github.com/ashlar-cdk/ashlar/lambdas/welcome/handler"
 )
 
 func main() {
@@ -33,7 +33,7 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("MAIL_FROM: %w", err))
 	}
-	templates, err := welcome.Templates()
+	templates, err := handler.Templates()
 	if err != nil {
 		panic(err)
 	}
@@ -42,14 +42,14 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	quick := awsConfig.Copy() // not for SES: to give up on it may send a mail twice
-	quick.HTTPClient = impatient.Client(impatient.Patience)
+	quick.HTTPClient = awsclient.Client(awsclient.Patience)
 	sender := &mailinglist.Sender{
 		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(quick)},
 		Messages:      templates,
 		Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: sesmail.NewClient(awsConfig)},
 		Lease:         settings.Lease,
 	}
-	lambda.Start(&welcome.Handler{
+	lambda.Start(&handler.Handler{
 		Sender:      sender,
 		DeadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(quick)},
 		Logger:      logger,

@@ -13,12 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/token"
-	"github.com/ashlar-cdk/ashlar/internal/mysqlstore"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/posts"
-	"github.com/ashlar-cdk/ashlar/internal/richtext"
-	"github.com/ashlar-cdk/ashlar/internal/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -48,7 +47,7 @@ func main() {
 	}
 	store, cursors := mysqlstore.NewPosts(databases), token.NewSealer(settings.Tokens, secrets, time.Now)
 	lambda.Start(func(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		draft, err := richtext.CleanPost(posts.Draft{Title: request.Path, Body: request.Body}, settings.Media)
+		draft, err := posts.CleanPost(posts.Draft{Title: request.Path, Body: request.Body}, settings.Media)
 		if err != nil {
 			return events.APIGatewayProxyResponse{}, err
 		}

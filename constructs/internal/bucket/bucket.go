@@ -14,7 +14,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
-	emptybucketfn "github.com/ashlar-cdk/ashlar/lambdas/emptybucket/contract"
+	emptybucketfn "github.com/ashlar-cdk/ashlar/lambdas/resources/emptybucket/contract"
 )
 
 // Day is the unit of lifecycle rules, which take effect at the midnight (UTC) after.

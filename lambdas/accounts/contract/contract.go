@@ -3,11 +3,11 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/rest"
-	"github.com/ashlar-cdk/ashlar/internal/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/token"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 

@@ -4,7 +4,7 @@ package contract
 import (
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 )
 
 // Package is the function's import path, for gofunction.Props.

@@ -3,8 +3,8 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/rest"
-	"github.com/ashlar-cdk/ashlar/internal/token"
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
 )
 
 // Package is the function's import path, for gofunction.Props.

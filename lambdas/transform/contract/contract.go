@@ -2,8 +2,8 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/columns"
-	"github.com/ashlar-cdk/ashlar/internal/readings"
+	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
 // Package is the function's import path, for gofunction.Props.
@@ -18,12 +18,12 @@ type Settings struct {
 type Column = columns.Column
 
 // Columns are those of the table readings, which the function's rows have.
-func Columns() []Column { return readings.Columns() }
+func Columns() []Column { return telemetry.Columns() }
 
 // Types are the values of the table's partition type.
 func Types() []string {
 	var types []string
-	for _, kind := range readings.Types {
+	for _, kind := range telemetry.Types {
 		if !kind.Droppable {
 			types = append(types, kind.Name)
 		}

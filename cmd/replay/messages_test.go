@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+)
+
+// split returns the messages in raw.
+func split(t rapid.TB, raw io.Reader) (messages []telemetry.Message, strange int64) {
+	t.Helper()
+	strange, err := readMessages(raw, func(message telemetry.Message) error {
+		messages = append(messages, message)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return messages, strange
+}
+
+func encode(t rapid.TB, message telemetry.Message) []byte {
+	t.Helper()
+	encoded, err := json.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
+
+var messages = rapid.Custom(func(t *rapid.T) telemetry.Message {
+	return telemetry.Message{
+		Topic:      rapid.SampledFrom([]string{"", "ashlar/dev/kettle-1/readings", `ashlar/dev/{"/readings`, "ashlar/dev/\\/readings"}).Draw(t, "topic"),
+		ReceivedAt: rapid.Int64Range(1, 1<<50).Draw(t, "received at"),
+		Data:       rapid.SliceOfN(rapid.Byte(), 1, 50).Draw(t, "data"),
+		Reingested: rapid.IntRange(0, 5).Draw(t, "reingested"),
+		Replayed:   rapid.Bool().Draw(t, "replayed"),
+	}
+})
+
+// garbage has what can make a splitter lose its place.
+var garbage = rapid.OneOf(
+	rapid.Just([]byte(nil)),
+	rapid.SliceOf(rapid.Byte()),
+	rapid.SliceOf(rapid.SampledFrom([]byte("{}[]\"\\:, \nu0"))),
+	rapid.Custom(func(t *rapid.T) []byte { // the beginning of a message
+		whole := encode(t, messages.Draw(t, "of"))
+		return whole[:rapid.IntRange(0, len(whole)-1).Draw(t, "cut")]
+	}),
+	rapid.Just([]byte(`{"topic":"an object","data":{"received_at":"1"}}`)),
+)
+
+func TestEveryMessageIsFoundWhateverIsBetween(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var raw []byte
+		var want []telemetry.Message
+		var between int64
+		for range rapid.IntRange(0, 5).Draw(t, "messages") {
+			rubbish := garbage.Draw(t, "garbage")
+			message := messages.Draw(t, "message")
+			raw = append(append(raw, rubbish...), encode(t, message)...)
+			want = append(want, message)
+			between += int64(len(rubbish))
+		}
+		rubbish := garbage.Draw(t, "garbage at the end")
+		raw, between = append(raw, rubbish...), between+int64(len(rubbish))
+		got, strange := split(t, iotest.HalfReader(bytes.NewReader(raw)))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("in %q\n-want +got:\n%s", raw, diff)
+		}
+		if strange != between {
+			t.Errorf("%d strange bytes, want %d", strange, between)
+		}
+	})
+}
+
+func TestAMessageMayBeAsLongAsARecord(t *testing.T) {
+	const record = 1 << 20 // of Kinesis
+	envelope := len(encode(t, telemetry.Message{ReceivedAt: 1, Data: []byte{}}))
+	longest := encode(t, telemetry.Message{ReceivedAt: 1, Data: make([]byte, (record-envelope)/4*3)})
+	if len(longest) < record-4 || len(longest) > record {
+		t.Fatalf("%d bytes", len(longest))
+	}
+	endless := `{"topic":"` + strings.Repeat("{", 2*record)
+	got, strange := split(t, io.MultiReader(bytes.NewReader(longest), strings.NewReader(endless), bytes.NewReader(longest)))
+	if len(got) != 2 || strange != int64(len(endless)) {
+		t.Errorf("%d messages and %d strange bytes, want 2 and %d", len(got), strange, len(endless))
+	}
+}
+
+func TestACopyThatIsCutIsAnError(t *testing.T) {
+	raw := io.MultiReader(bytes.NewReader(encode(t, telemetry.Message{ReceivedAt: 1})), iotest.ErrReader(io.ErrUnexpectedEOF))
+	count := 0
+	_, err := readMessages(raw, func(telemetry.Message) error { count++; return nil })
+	if !errors.Is(err, io.ErrUnexpectedEOF) || count != 1 {
+		t.Errorf("%d messages, %v", count, err)
+	}
+}
+
+// FuzzReadMessages holds the splitter against any copy: it ends, it counts each byte once, and what it finds is there.
+func FuzzReadMessages(f *testing.F) {
+	f.Add([]byte(`{"received_at":1,"data":"YQ=="}{"topic":"a","received_at":2,"data":""}`))
+	f.Add([]byte(`{"topic":"a{"{"received_at":1}{{}}}"{"`))
+	f.Add([]byte(`{"received_at":1,"topic":"\"}{"} {"received_at":1e400}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, strange := split(t, bytes.NewReader(raw))
+		again, _ := split(t, iotest.OneByteReader(bytes.NewReader(raw)))
+		if diff := cmp.Diff(got, again); diff != "" {
+			t.Errorf("it depends on how it is read:\n%s", diff)
+		}
+		if strange < 0 || strange > int64(len(raw)) || len(got) == 0 && strange != int64(len(raw)) {
+			t.Errorf("%d messages and %d strange bytes of %d", len(got), strange, len(raw))
+		}
+		// A message more at the end is one message more, wherever the copy breaks off.
+		message := telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")}
+		more, _ := split(t, bytes.NewReader(append(raw, encode(t, message)...)))
+		if diff := cmp.Diff(append(got, message), more); diff != "" {
+			t.Errorf("the message after it:\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/kinesisstream"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+)
+
+// Where the ingestion bucket has what arrived on a day.
+const (
+	rawPrefix  = "raw/day="         // by Firehose: records as they were in the stream, compressed
+	rulePrefix = "errors/rule/day=" // by the error action of IoT Core's rule: a document each
+)
+
+const (
+	batchMessages = 5000     // that are put into the stream at a time, ten calls
+	batchBytes    = 16 << 20 // or so many, if messages are large
+	readers       = 8        // objects that are read at a time: documents of the rule are many and small
+)
+
+// A replay puts a day's messages into the stream.
+type replay struct {
+	objects       *s3.Client
+	bucket        string
+	stream        *kinesisstream.Stream
+	day           string
+	dryRun        bool
+	out, problems io.Writer
+}
+
+// An entry is what a reader has to say.
+type entry struct {
+	message telemetry.Message
+	object  *object // instead: this one is done
+}
+
+// An object is one of the bucket's.
+type object struct {
+	key     string
+	since   time.Time
+	strange int64 // bytes that are no message
+	err     error
+}
+
+func (r *replay) run(ctx context.Context) error {
+	found, err := r.list(ctx)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		fmt.Fprintf(r.out, "nothing arrived on %s: %s has nothing below %s%[1]s/ and %[4]s%[1]s/\n", r.day, r.bucket, rawPrefix, rulePrefix)
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the readers, when nothing can be put
+	entries := make(chan entry, readers)
+	group := new(errgroup.Group)
+	group.SetLimit(readers)
+	go func() {
+		for _, o := range found {
+			group.Go(func() error {
+				o.err = r.read(ctx, o, func(message telemetry.Message) error { return send(ctx, entries, entry{message: message}) })
+				return send(ctx, entries, entry{object: o})
+			})
+		}
+		_ = group.Wait() // each has said it of its object
+		close(entries)
+	}()
+	return r.put(ctx, entries, len(found))
+}
+
+func send(ctx context.Context, entries chan<- entry, e entry) error {
+	select {
+	case entries <- e:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// list finds the day's objects, as they are now: what is replayed gets raw copies too, maybe on the same day.
+func (r *replay) list(ctx context.Context) ([]*object, error) {
+	var found []*object
+	for _, prefix := range []string{rawPrefix + r.day + "/", rulePrefix + r.day + "/"} {
+		pages := s3.NewListObjectsV2Paginator(r.objects, &s3.ListObjectsV2Input{Bucket: &r.bucket, Prefix: &prefix})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("listing %s of the bucket %s: %w", prefix, r.bucket, err)
+			}
+			for _, o := range page.Contents {
+				found = append(found, &object{key: *o.Key, since: *o.LastModified})
+			}
+		}
+	}
+	return found, nil
+}
+
+// read takes the messages of an object.
+func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Message) error) error {
+	output, err := r.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: &o.key})
+	if archived, ok := errors.AsType[*types.InvalidObjectState](err); ok {
+		return fmt.Errorf("it is archived (%s): restore it first, by aws s3api restore-object", archived.StorageClass)
+	} else if err != nil {
+		return err
+	}
+	defer func() { _ = output.Body.Close() }() // it was only read
+	if strings.HasPrefix(o.key, rulePrefix) {
+		message, err := refused(output.Body, aws.ToTime(output.LastModified))
+		if err != nil {
+			return err
+		}
+		return take(message)
+	}
+	raw, err := gzip.NewReader(output.Body)
+	if err != nil {
+		return err
+	}
+	o.strange, err = readMessages(raw, take)
+	return err
+}
+
+// refused makes the message that the rule would have made of what it could not put into the stream: "Error action message
+// format" in the AWS IoT Core Developer Guide. The document does not say when that was, but it was written then.
+func refused(document io.Reader, written time.Time) (telemetry.Message, error) {
+	var failure struct {
+		Topic                 string
+		Base64OriginalPayload []byte
+	}
+	if err := json.NewDecoder(document).Decode(&failure); err != nil {
+		return telemetry.Message{}, fmt.Errorf("it is no document of the rule's error action: %w", err)
+	}
+	if failure.Topic == "" { // a client's reading has none
+		return telemetry.Message{}, errors.New("it is no document of the rule's error action: it has no topic")
+	}
+	return telemetry.Message{Topic: failure.Topic, ReceivedAt: written.UnixMilli(), Data: failure.Base64OriginalPayload}, nil
+}
+
+// put puts messages into the stream as they come, and says how far it is.
+func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) error {
+	var (
+		pending                    [][]byte
+		size, done, total, skipped int
+		strange                    int64
+		failed                     []error
+	)
+	flush := func() error {
+		if !r.dryRun {
+			if left, err := r.stream.Put(ctx, pending); err != nil {
+				total += len(pending) - len(left)
+				return fmt.Errorf("stopped after %d messages; begin again when it is mended, those do no harm twice: %w", total, err)
+			}
+		}
+		total += len(pending)
+		pending, size = pending[:0], 0
+		fmt.Fprintf(r.out, "%d of %d objects read, %d messages %s\n", done, objects, total, r.verb())
+		return nil
+	}
+	for e := range entries {
+		if o := e.object; o != nil {
+			done++
+			strange += o.strange
+			if o.err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", o.key, o.err))
+			}
+			continue
+		}
+		if e.message.Replayed || e.message.Reingested > 0 {
+			skipped++
+			continue
+		}
+		e.message.Replayed = true
+		record, err := json.Marshal(e.message)
+		if err != nil {
+			return err
+		}
+		size += len(record)
+		if pending = append(pending, record); len(pending) == batchMessages || size >= batchBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped after %d messages; begin again, those do no harm twice: %w", total, err)
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "%d copies of what had been put back or replayed were left out\n", skipped)
+	if strange > 0 {
+		fmt.Fprintf(r.problems, "replay: %d bytes of the raw copies are no messages; the transform has refused them too\n", strange)
+	}
+	return errors.Join(failed...)
+}
+
+func (r *replay) verb() string {
+	if r.dryRun {
+		return "would be replayed"
+	}
+	return "replayed"
+}

@@ -1,0 +1,287 @@
+package athena_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+)
+
+const day = "2026-11-20"
+
+// generate returns a day's readings in an order of their own, many of them more than once: of those, the one that was ingested
+// last is another than the ones before.
+func generate(random *rand.Rand, day string) []row {
+	midnight, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		panic(err)
+	}
+	var kinds []telemetry.Type
+	for _, kind := range telemetry.Types {
+		if !kind.Droppable {
+			kinds = append(kinds, kind)
+		}
+	}
+	maybe := func(value float64) float64 {
+		if random.IntN(4) == 0 {
+			return 0 // null
+		}
+		return value
+	}
+	var rows []row
+	for i := range 2000 {
+		kind := kinds[random.IntN(len(kinds))]
+		for version := range 1 + random.IntN(3) {
+			at := midnight.Add(time.Duration(random.Int64N(int64(24 * time.Hour)))).Truncate(time.Hour) // so that some are equal
+			r := row{Type: kind.Name, Day: day, Reading: telemetry.Reading{
+				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at.Add(time.Second), IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
+			}}
+			if i%5 == 0 { // they were delivered together
+				r.At, r.IngestedAt = at.Add(time.Duration(version)*time.Second), midnight.Add(25*time.Hour)
+			}
+			if kind.Source == telemetry.Device {
+				r.Device = fmt.Sprint("device-", i%30)
+				r.Firmware = []string{"", "1.0", "1.1", "2.0"}[random.IntN(4)]
+				r.Battery, r.Temperature = maybe(float64(1+random.IntN(400))/4), maybe(float64(random.IntN(400)-100)/4) // sums are exact
+				if i%30 == 7 {
+					r.Battery, r.Temperature, r.Firmware = 0, 0, ""
+				}
+			} else {
+				r.Client = fmt.Sprint("client-", random.IntN(400))
+				r.Session = fmt.Sprint("session-", i)
+				r.Post = fmt.Sprint("post-", min(random.IntN(300), random.IntN(300)))
+			}
+			rows = append(rows, r)
+		}
+	}
+	for _, r := range rows[:20] {
+		if r.Device != "" {
+			r.Device = "another" // which sends the first one's ids
+			rows = append(rows, r)
+		}
+	}
+	random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	return rows
+}
+
+// newest are the rows that count, in the order of their time.
+func newest(rows []row) []row {
+	type key struct{ kind, device, id string }
+	latest := map[key]row{}
+	for _, r := range rows {
+		k := key{r.Type, r.Device, r.ID}
+		if old, ok := latest[k]; !ok || cmp.Or(r.IngestedAt.Compare(old.IngestedAt), r.At.Compare(old.At)) > 0 {
+			latest[k] = r
+		}
+	}
+	return slices.SortedFunc(maps.Values(latest), func(a, b row) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+}
+
+// grouped are the rows by a key of theirs, without those that have none.
+func grouped(rows []row, key func(row) string) map[string][]row {
+	groups := map[string][]row{}
+	for _, r := range rows {
+		if k := key(r); k != "" {
+			groups[k] = append(groups[k], r)
+		}
+	}
+	return groups
+}
+
+func count(rows []row, kind string) (n int64) {
+	for _, r := range rows {
+		if r.Type == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// computed are the reports' rows by plain Go: nil, a string, an int64, a float64 or a time.
+var computed = map[string]func(rows []row) [][]any{
+	"daily_actives": func(rows []row) [][]any {
+		clients := len(grouped(rows, func(r row) string { return r.Client }))
+		devices := len(grouped(rows, func(r row) string { return r.Device }))
+		return [][]any{{day, "client", int64(clients)}, {day, "device", int64(devices)}}
+	},
+	"top_posts": func(rows []row) [][]any {
+		var table [][]any
+		for post, about := range grouped(rows, func(r row) string { return r.Post }) {
+			viewers := map[string]bool{}
+			for _, r := range about {
+				if r.Type == "post_view" {
+					viewers[r.Client] = true
+				}
+			}
+			about = slices.DeleteFunc(about, func(r row) bool { return r.Type != "post_view" && r.Type != "comment" })
+			if views := count(about, "post_view"); views > 0 {
+				table = append(table, []any{day, nil, post, views, int64(len(viewers)), count(about, "comment")})
+			}
+		}
+		slices.SortFunc(table, func(a, b []any) int {
+			return cmp.Or(cmp.Compare(b[3].(int64), a[3].(int64)), cmp.Compare(a[2].(string), b[2].(string)))
+		})
+		table = table[:min(100, len(table))]
+		for i := range table {
+			table[i][1] = int64(i + 1)
+		}
+		return table
+	},
+	"device_health": func(rows []row) [][]any {
+		var table [][]any
+		groups := grouped(rows, func(r row) string { return r.Device })
+		for _, device := range slices.Sorted(maps.Keys(groups)) {
+			about := groups[device]
+			var battery, sum, hottest, firmware any
+			measured := 0
+			for _, r := range about {
+				if r.Battery != 0 && (battery == nil || r.Battery < battery.(float64)) {
+					battery = r.Battery
+				}
+				if r.Temperature != 0 {
+					measured++
+					if sum == nil {
+						sum, hottest = 0.0, r.Temperature
+					}
+					sum, hottest = sum.(float64)+r.Temperature, max(hottest.(float64), r.Temperature)
+				}
+				if r.Firmware != "" {
+					firmware = r.Firmware
+				}
+			}
+			if measured > 0 {
+				sum = sum.(float64) / float64(measured)
+			}
+			table = append(table, []any{
+				day, device, count(about, "measurement"), count(about, "boot"), battery, sum, hottest, firmware, about[len(about)-1].At,
+			})
+		}
+		return table
+	},
+	"funnel": func(rows []row) [][]any {
+		steps := []string{"app_open", "post_view", "sign_up", "comment"}
+		reached := make([]int64, len(steps))
+		for _, about := range grouped(rows, func(r row) string { return r.Client }) {
+			slices.SortStableFunc(about, func(a, b row) int {
+				return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(steps, a.Type), slices.Index(steps, b.Type)))
+			})
+			next := 0
+			for _, r := range about {
+				if next < len(steps) && r.Type == steps[next] {
+					reached[next]++
+					next++
+				}
+			}
+		}
+		var table [][]any
+		for i, kind := range steps {
+			table = append(table, []any{day, int64(i + 1), kind, reached[i]})
+		}
+		return table
+	},
+}
+
+// values are those of a result, by the types of the report's columns.
+func values(t *testing.T, report reports.Report, names []string, rows [][]*string) [][]any {
+	t.Helper()
+	for i, column := range report.Columns {
+		if len(names) != len(report.Columns) || names[i] != column.Name {
+			t.Fatalf("%s: columns %q, want %v", report.Name, names, report.Columns)
+		}
+	}
+	var table [][]any
+	for _, texts := range rows {
+		line := make([]any, len(texts))
+		for i, text := range texts {
+			if text == nil {
+				continue
+			}
+			var err error
+			switch line[i] = *text; report.Columns[i].Type {
+			case "bigint":
+				line[i], err = strconv.ParseInt(*text, 10, 64)
+			case "double":
+				line[i], err = strconv.ParseFloat(*text, 64)
+			case "timestamp":
+				line[i], err = time.Parse("2006-01-02 15:04:05.000", *text)
+			}
+			if err != nil {
+				t.Fatalf("%s: %s: %v", report.Name, names[i], err)
+			}
+		}
+		table = append(table, line)
+	}
+	return table
+}
+
+func TestReports(t *testing.T) {
+	w := startWorld(t)
+
+	t.Run("of a day without readings are empty", func(t *testing.T) {
+		for _, report := range reports.All() {
+			names, rows := w.result(t, report, day)
+			if got := values(t, report, names, rows); len(got) > 0 {
+				t.Errorf("%s: %v", report.Name, got)
+			}
+		}
+	})
+
+	random := rand.New(rand.NewPCG(1, 2))
+	rows := generate(random, day)
+	for part := range slices.Chunk(rows, 700) {
+		w.put(t, part...)
+	}
+	// Whoever reads these, fails.
+	w.putObject(t, "readings/type=post_view/day=2026-11-19/a.parquet", []byte("not Parquet"))
+	w.putObject(t, "readings/type=measurement/day=2026-11-21/a.parquet", []byte("not Parquet"))
+
+	t.Run("are those of a plain computation, and read the day alone", func(t *testing.T) {
+		for _, report := range reports.All() {
+			begun := time.Now()
+			names, found := w.result(t, report, day)
+			took := time.Since(begun)
+			got, want := values(t, report, names, found), computed[report.Name](newest(rows))
+			if diff := gocmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", report.Name, diff)
+			}
+			if len(want) == 0 {
+				t.Errorf("%s: nothing was compared", report.Name)
+			}
+			t.Logf("%s: %d rows of %d readings, %s", report.Name, len(got), len(rows), took.Round(time.Millisecond))
+		}
+	})
+	t.Run("read the types alone that they are about", func(t *testing.T) {
+		for broken, about := range map[string][]string{
+			"measurement": {"daily_actives", "device_health"},
+			"app_open":    {"daily_actives", "funnel"},
+			"comment":     {"daily_actives", "funnel", "top_posts"},
+		} {
+			const elsewhere = "2026-11-18"
+			w.putObject(t, "readings/type="+broken+"/day="+elsewhere+"/a.parquet", []byte("not Parquet"))
+			var failed []string
+			for _, report := range reports.All() {
+				id, err := w.queries.Start(t.Context(), "token of "+report.Name+" without "+broken+"……", report.SQL, elsewhere)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if found := w.await(t, id); found.State != reports.Succeeded {
+					failed = append(failed, report.Name)
+				}
+			}
+			w.remove(t, "readings/type="+broken+"/day="+elsewhere+"/a.parquet")
+			slices.Sort(failed)
+			if diff := gocmp.Diff(about, failed); diff != "" {
+				t.Errorf("who reads %s (-want +got):\n%s", broken, diff)
+			}
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package athena_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/athena"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
+	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+)
+
+// A world is a table of readings, and an Athena that reads it.
+type world struct {
+	objects *s3test.Server
+	athena  *athenatest.Server
+	queries *athena.Queries
+}
+
+func startWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{objects: s3test.Start(t)}
+	w.objects.Bucket(t, "ingestion")
+	w.athena = athenatest.Start(t, w.objects)
+	w.athena.CreateTable(t, readingsTable())
+	w.queries = &athena.Queries{WorkGroup: athenatest.WorkGroup, Database: athenatest.Database, API: sdk.New(sdk.Options{
+		BaseEndpoint:     &w.athena.URL,
+		Region:           lambdatest.Region,
+		Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+		RetryMaxAttempts: 1,
+	})}
+	return w
+}
+
+// readingsTable is the table as constructs/telemetry declares it.
+func readingsTable() athenatest.Table {
+	var kept []string
+	for _, kind := range telemetry.Types {
+		if !kind.Droppable {
+			kept = append(kept, kind.Name)
+		}
+	}
+	table := athenatest.Table{
+		Name:          "readings",
+		PartitionKeys: []columns.Column{{Name: "type", Type: "string"}, {Name: "day", Type: "string"}},
+		Parameters: map[string]string{
+			"projection.enabled":        "true",
+			"projection.type.type":      "enum",
+			"projection.type.values":    strings.Join(kept, ","),
+			"projection.day.type":       "date",
+			"projection.day.format":     "yyyy-MM-dd",
+			"projection.day.range":      "2026-01-01,NOW+1DAYS",
+			"storage.location.template": "s3://ingestion/readings/type=${type}/day=${day}/",
+		},
+	}
+	table.StorageDescriptor.Columns = telemetry.Columns()
+	table.StorageDescriptor.Location = "s3://ingestion/readings/"
+	return table
+}
+
+// A row is a reading with its partition.
+type row struct {
+	telemetry.Reading
+	Type string
+	Day  string
+}
+
+// put writes rows as an object of each of their partitions, as Firehose does.
+func (w *world) put(t testing.TB, rows ...row) {
+	t.Helper()
+	partitions := map[string][][]any{}
+	for _, r := range rows {
+		prefix := fmt.Sprintf("readings/type=%s/day=%s/", r.Type, r.Day)
+		partitions[prefix] = append(partitions[prefix], []any{
+			r.ID, r.At, r.ReceivedAt, r.IngestedAt, orNull(r.Device), orNull(r.Client), orNull(r.Session), orNull(r.Post), orNull(r.Firmware),
+			orNull(r.Temperature), orNull(r.Battery), orNull(r.Extra),
+		})
+	}
+	for prefix, values := range partitions {
+		var file bytes.Buffer
+		if err := parquetfile.Write(&file, telemetry.Columns(), values); err != nil {
+			t.Fatal(err)
+		}
+		w.putObject(t, prefix+uuid.NewString()+".parquet", file.Bytes())
+	}
+}
+
+func (w *world) putObject(t testing.TB, key string, content []byte) {
+	t.Helper()
+	if _, err := w.objects.Client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String("ingestion"), Key: &key, Body: bytes.NewReader(content),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func orNull[T comparable](value T) any {
+	if value == *new(T) {
+		return nil
+	}
+	return value
+}
+
+// result runs a report's query for a day until it has ended.
+func (w *world) result(t *testing.T, report reports.Report, day string) (names []string, rows [][]*string) {
+	t.Helper()
+	id, err := w.queries.Start(t.Context(), strings.ReplaceAll(uuid.NewString(), "-", ""), report.SQL, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := w.await(t, id); found.State != reports.Succeeded {
+		t.Fatalf("%s: %s", report.Name, found.Reason)
+	}
+	names, rows, err = w.queries.Rows(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names, rows
+}
+
+func (w *world) await(t *testing.T, id string) reports.Execution {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		found, err := w.queries.Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found.State != reports.Running {
+			return found
+		}
+	}
+}
+
+func (w *world) remove(t testing.TB, key string) {
+	t.Helper()
+	if _, err := w.objects.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("ingestion"), Key: &key}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,724 @@
+package dynamodbstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+)
+
+// now is in the future, so that what expires in a test is not deleted by the table's time to live before its end.
+var now = time.Date(2050, 3, 1, 9, 0, 0, 7_000_000, time.UTC)
+
+const lease = time.Minute
+
+// A world is a table behind a relay.
+type world struct {
+	*dynamodbstore.MailingList
+	server *dynamodbtest.Server
+}
+
+func start(t *testing.T) *world {
+	t.Helper()
+	server := dynamodbtest.Start(t)
+	return &world{&dynamodbstore.MailingList{Table: server.NewMailingList(t), API: client(server, 3)}, server}
+}
+
+func client(server *dynamodbtest.Server, attempts int, options ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &server.URL,
+		Region:       lambdatest.Region,
+		Credentials:  credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+		Retryer: awsretry.NewStandard(func(o *awsretry.StandardOptions) {
+			o.MaxAttempts = attempts
+			o.Backoff = awsretry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		}),
+	}, options...)
+}
+
+// A row is an item as it is in the table.
+type row map[string]any
+
+// rows are all items, without a claim's holder, by key and kind.
+func (w *world) rows(t testing.TB) map[string]row {
+	t.Helper()
+	found, err := w.server.Client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &w.Table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]row{}
+	for _, item := range found.Items {
+		r := row{}
+		if err := attributevalue.UnmarshalMap(item, (*map[string]any)(&r)); err != nil {
+			t.Fatal(err)
+		}
+		delete(r, "Claim")
+		rows[fmt.Sprint(r["Address"], " ", r["Kind"])] = r
+	}
+	return rows
+}
+
+// want holds the table against what should be in it.
+func (w *world) want(t testing.TB, want map[string]row) {
+	t.Helper()
+	if diff := cmp.Diff(want, w.rows(t)); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+// subscription is one of ada, at now.
+func subscription(kind mailinglist.Kind) mailinglist.Subscription {
+	return mailinglist.Subscription{
+		Key: mailinglist.Key{Address: "ada@example.com", Kind: kind, ID: uuid.Must(uuid.NewV7())},
+		To:  "Ada@example.com", Language: "ko", Link: "https://api.example.com/confirmations/x", CreatedAt: now,
+	}
+}
+
+// waits is the row of a subscription that nobody has touched.
+func waits(s mailinglist.Subscription) row {
+	r := row{
+		"Address": s.Address, "Kind": string(s.Kind), "ID": s.ID.String(), "To": string(s.To), "Language": s.Language, "Link": s.Link,
+		"CreatedAt": s.CreatedAt.Format("2006-01-02T15:04:05.000Z"), "Waiting": "yes",
+	}
+	if s.Language == "" {
+		delete(r, "Language")
+	}
+	if s.Kind == mailinglist.Pending {
+		r["ExpiresAt"] = float64(s.CreatedAt.Add(24 * time.Hour).Unix())
+	}
+	return r
+}
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSubscribingTwiceIsOneSubscription(t *testing.T) {
+	for _, kind := range []mailinglist.Kind{mailinglist.Pending, mailinglist.Subscribed} {
+		w := start(t)
+		first, second := subscription(kind), subscription(kind)
+		second.To, second.Link, second.CreatedAt = "ADA@example.com", "another", now.Add(24*time.Hour-time.Second)
+		ok(t, w.Subscribe(t.Context(), first))
+		ok(t, w.Subscribe(t.Context(), second))
+		w.want(t, map[string]row{"ada@example.com " + string(kind): waits(first)})
+		if inserted := w.inserted(t); len(inserted) != 1 {
+			t.Errorf("the stream has %v, want one", inserted)
+		}
+	}
+}
+
+func TestWhoIsSubscribedHasNothingPending(t *testing.T) {
+	w := start(t)
+	subscribed := subscription(mailinglist.Subscribed)
+	ok(t, w.Subscribe(t.Context(), subscribed))
+	ok(t, w.Subscribe(t.Context(), subscription(mailinglist.Pending)))
+	w.want(t, map[string]row{"ada@example.com subscription": waits(subscribed)})
+}
+
+func TestWhatWasNotConfirmedInADayIsAskedAnew(t *testing.T) {
+	w := start(t)
+	first, second := subscription(mailinglist.Pending), subscription(mailinglist.Pending)
+	second.CreatedAt = now.Add(24 * time.Hour)
+	ok(t, w.Subscribe(t.Context(), first))
+	ok(t, w.Subscribe(t.Context(), second))
+	w.want(t, map[string]row{"ada@example.com pending": waits(second)})
+	if diff := cmp.Diff([]string{first.ID.String(), second.ID.String()}, w.inserted(t)); diff != "" {
+		t.Errorf("ids in the stream (-want +got):\n%s", diff)
+	}
+}
+
+func (w *world) records(t testing.TB) []events.DynamoDBEventRecord {
+	t.Helper()
+	var event events.DynamoDBEvent
+	if err := json.Unmarshal(w.server.StreamEvent(t, w.Table), &event); err != nil {
+		t.Fatal(err)
+	}
+	return event.Records
+}
+
+// inserted are the ids of the stream's new items.
+func (w *world) inserted(t testing.TB) []string {
+	t.Helper()
+	ids := []string{}
+	for _, record := range w.records(t) {
+		if record.EventName == "INSERT" {
+			ids = append(ids, record.Change.NewImage["ID"].String())
+		}
+	}
+	return ids
+}
+
+func TestConfirmingMakesASubscriptionOfThePendingOne(t *testing.T) {
+	w := start(t)
+	pending := subscription(mailinglist.Pending)
+	ok(t, w.Subscribe(t.Context(), pending))
+	confirmed := subscription(mailinglist.Subscribed)
+	confirmed.ID, confirmed.Link, confirmed.CreatedAt = pending.ID, "https://api.example.com/subscriptions/y", now.Add(time.Hour)
+	asked := confirmed
+	asked.To, asked.Language = "other@example.com", "en" // which are in the item
+	for range 2 {
+		ok(t, w.Confirm(t.Context(), asked))
+		w.want(t, map[string]row{"ada@example.com subscription": waits(confirmed)})
+	}
+	if diff := cmp.Diff([]string{pending.ID.String(), pending.ID.String()}, w.inserted(t)); diff != "" {
+		t.Errorf("ids in the stream (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnOldConfirmationDoesNotSubscribe(t *testing.T) {
+	pending := subscription(mailinglist.Pending)
+	confirm := pending
+	confirm.Kind, confirm.CreatedAt = mailinglist.Subscribed, now.Add(time.Hour)
+	for name, before := range map[string]func(w *world) error{
+		"that nobody asked for": func(*world) error { return nil },
+		"whose subscription is left": func(w *world) error {
+			return errors.Join(w.Subscribe(t.Context(), pending), w.Confirm(t.Context(), confirm), w.Leave(t.Context(), pending.Address))
+		},
+		"that was left before": func(w *world) error {
+			return errors.Join(w.Subscribe(t.Context(), pending), w.Leave(t.Context(), pending.Address))
+		},
+		"of another one":          func(w *world) error { return w.Subscribe(t.Context(), subscription(mailinglist.Pending)) },
+		"of another subscription": func(w *world) error { return w.Subscribe(t.Context(), subscription(mailinglist.Subscribed)) },
+		"that has expired": func(w *world) error {
+			expired := pending
+			expired.CreatedAt = confirm.CreatedAt.Add(-24 * time.Hour)
+			return w.Subscribe(t.Context(), expired)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			ok(t, before(w))
+			rows := w.rows(t)
+			if err := w.Confirm(t.Context(), confirm); !errors.Is(err, mailinglist.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+			w.want(t, rows)
+		})
+	}
+}
+
+// TestWhoHasSubscribedOtherwiseMeanwhileNeedNotConfirm is of an environment that has stopped to ask for confirmation.
+func TestWhoHasSubscribedOtherwiseMeanwhileNeedNotConfirm(t *testing.T) {
+	w := start(t)
+	pending, subscribed := subscription(mailinglist.Pending), subscription(mailinglist.Subscribed)
+	ok(t, w.Subscribe(t.Context(), pending))
+	ok(t, w.Subscribe(t.Context(), subscribed))
+	ok(t, w.Confirm(t.Context(), pending))
+	w.want(t, map[string]row{"ada@example.com subscription": waits(subscribed)})
+}
+
+func TestLeavingEndsAllButASuppression(t *testing.T) {
+	w := start(t)
+	other := subscription(mailinglist.Subscribed)
+	other.Address = "eve@example.com"
+	for _, s := range []mailinglist.Subscription{subscription(mailinglist.Pending), subscription(mailinglist.Subscribed), other} {
+		ok(t, w.Subscribe(t.Context(), s))
+	}
+	ok(t, w.Suppress(t.Context(), "ada@example.com", "bounced", now))
+	for range 2 {
+		ok(t, w.Leave(t.Context(), "ada@example.com"))
+		w.want(t, map[string]row{
+			"eve@example.com subscription": waits(other),
+			"ada@example.com suppression":  {"Address": "ada@example.com", "Kind": "suppression", "Reason": "bounced", "CreatedAt": "2050-03-01T09:00:00.007Z"},
+		})
+	}
+}
+
+func TestSubscribingAgainAfterLeavingIsANewSubscription(t *testing.T) {
+	w := start(t)
+	first, second := subscription(mailinglist.Subscribed), subscription(mailinglist.Subscribed)
+	ok(t, w.Subscribe(t.Context(), first))
+	ok(t, w.Leave(t.Context(), first.Address))
+	ok(t, w.Subscribe(t.Context(), second))
+	w.want(t, map[string]row{"ada@example.com subscription": waits(second)})
+	if diff := cmp.Diff([]string{first.ID.String(), second.ID.String()}, w.inserted(t)); diff != "" {
+		t.Errorf("ids in the stream (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheFirstReasonOfASuppressionStays(t *testing.T) {
+	w := start(t)
+	suppressed, err := w.Suppressed(t.Context(), "ada@example.com")
+	if err != nil || suppressed {
+		t.Errorf("suppressed is %t, %v, want false", suppressed, err)
+	}
+	for _, reason := range []string{"complained", "bounced"} {
+		ok(t, w.Suppress(t.Context(), "ada@example.com", reason, now))
+		suppressed, err := w.Suppressed(t.Context(), "ada@example.com")
+		if err != nil || !suppressed {
+			t.Errorf("suppressed is %t, %v, want true", suppressed, err)
+		}
+	}
+	w.want(t, map[string]row{"ada@example.com suppression": {"Address": "ada@example.com", "Kind": "suppression", "Reason": "complained", "CreatedAt": "2050-03-01T09:00:00.007Z"}})
+}
+
+// A consistency notes how items are read.
+type consistency struct {
+	*dynamodb.Client
+	reads []bool
+}
+
+func (c *consistency) GetItem(ctx context.Context, input *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	c.reads = append(c.reads, aws.ToBool(input.ConsistentRead))
+	return c.Client.GetItem(ctx, input, options...)
+}
+
+// TestWhatWasJustWrittenIsRead asks for it: DynamoDB may read an older state otherwise, which DynamoDB Local does not.
+func TestWhatWasJustWrittenIsRead(t *testing.T) {
+	w := start(t)
+	api := &consistency{Client: client(w.server, 3)}
+	w.API = api
+	s := subscription(mailinglist.Pending)
+	_, err := w.Suppressed(t.Context(), s.Address)
+	ok(t, errors.Join(err, w.Subscribe(t.Context(), s), w.Confirm(t.Context(), s), w.Confirm(t.Context(), s)))
+	if len(api.reads) != 5 || slices.Contains(api.reads, false) {
+		t.Errorf("consistent reads: %v, want 5", api.reads)
+	}
+}
+
+func TestAClaimIsOnesUntilItsEnd(t *testing.T) {
+	w := start(t)
+	s := subscription(mailinglist.Pending)
+	ok(t, w.Subscribe(t.Context(), s))
+	until := now.Add(lease)
+	first, err := w.Claim(t.Context(), s.Key, now, until)
+	ok(t, err)
+	if diff := cmp.Diff(mailinglist.Claim{Subscription: s, Holder: first.Holder, Until: until}, first); diff != "" || first.Holder == uuid.Nil {
+		t.Errorf("claim (-want +got):\n%s", diff)
+	}
+	_, err = w.Claim(t.Context(), s.Key, until.Add(-time.Millisecond), until.Add(lease))
+	if claimed, ok := errors.AsType[*mailinglist.ClaimedError](err); !ok || !claimed.Until.Equal(until) {
+		t.Errorf("got %v, want that it is claimed until %s", err, until)
+	}
+	second, err := w.Claim(t.Context(), s.Key, until, until.Add(lease))
+	if err != nil || second.Holder == first.Holder {
+		t.Fatalf("after its end: %+v, %v", second, err)
+	}
+	for name, do := range map[string]func() error{
+		"sent":    func() error { return w.MarkSent(t.Context(), first, "1", now) },
+		"refused": func() error { return w.MarkRefused(t.Context(), first, "on purpose") },
+	} {
+		if err := do(); !errors.Is(err, mailinglist.ErrNotFound) {
+			t.Errorf("the first marks it as %s: got %v, want ErrNotFound", name, err)
+		}
+	}
+	ok(t, w.Release(t.Context(), first)) // and does nothing
+	want := waits(s)
+	want["ClaimedUntil"] = float64(until.Add(lease).UnixMilli())
+	w.want(t, map[string]row{"ada@example.com pending": want})
+}
+
+func TestWhatIsReleasedIsClaimedAtOnce(t *testing.T) {
+	w := start(t)
+	s := subscription(mailinglist.Subscribed)
+	ok(t, w.Subscribe(t.Context(), s))
+	claim, err := w.Claim(t.Context(), s.Key, now, now.Add(lease))
+	ok(t, err)
+	for range 2 {
+		ok(t, w.Release(t.Context(), claim))
+		w.want(t, map[string]row{"ada@example.com subscription": waits(s)})
+	}
+	if _, err := w.Claim(t.Context(), s.Key, now, now.Add(lease)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsSentOrRefusedIsNotClaimedAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		mark func(w *world, claim mailinglist.Claim) error
+		more row
+	}{
+		"sent": {
+			func(w *world, claim mailinglist.Claim) error {
+				return w.MarkSent(t.Context(), claim, "0100-example", now.Add(time.Second))
+			},
+			row{"MessageID": "0100-example", "SentAt": "2050-03-01T09:00:01.007Z"},
+		},
+		"refused": {
+			func(w *world, claim mailinglist.Claim) error {
+				return w.MarkRefused(t.Context(), claim, "no such domain")
+			},
+			row{"Refused": "no such domain"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			s := subscription(mailinglist.Subscribed)
+			ok(t, w.Subscribe(t.Context(), s))
+			claim, err := w.Claim(t.Context(), s.Key, now, now.Add(lease))
+			ok(t, err)
+			want := waits(s)
+			delete(want, "Waiting")
+			for name, value := range test.more {
+				want[name] = value
+			}
+			for range 2 {
+				ok(t, test.mark(w, claim))
+				w.want(t, map[string]row{"ada@example.com subscription": want})
+			}
+			if _, err := w.Claim(t.Context(), s.Key, now.Add(time.Hour), now.Add(2*time.Hour)); !errors.Is(err, mailinglist.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+			if waiting, err := w.allWaiting(t.Context(), now.Add(time.Hour)); err != nil || len(waiting) > 0 {
+				t.Errorf("waiting %v, %v, want none", waiting, err)
+			}
+		})
+	}
+}
+
+func TestWhatIsNotThereIsNotClaimed(t *testing.T) {
+	w := start(t)
+	s := subscription(mailinglist.Pending)
+	ok(t, w.Subscribe(t.Context(), s))
+	anothers := s.Key
+	anothers.ID = uuid.New()
+	otherKind := s.Key
+	otherKind.Kind = mailinglist.Subscribed
+	for name, test := range map[string]struct {
+		key mailinglist.Key
+		now time.Time
+	}{
+		"another id":   {anothers, now},
+		"another kind": {otherKind, now},
+		"just expired": {s.Key, now.Add(24 * time.Hour)},
+		"long expired": {s.Key, now.Add(240 * time.Hour)},
+	} {
+		if _, err := w.Claim(t.Context(), test.key, test.now, test.now.Add(lease)); !errors.Is(err, mailinglist.ErrNotFound) {
+			t.Errorf("%s: got %v, want ErrNotFound", name, err)
+		}
+	}
+	w.want(t, map[string]row{"ada@example.com pending": waits(s)})
+}
+
+func TestOfManyClaimersOneHasIt(t *testing.T) {
+	w := start(t)
+	s := subscription(mailinglist.Subscribed)
+	ok(t, w.Subscribe(t.Context(), s))
+	const claimers = 30
+	var mu sync.Mutex
+	var won, lost int
+	var group sync.WaitGroup
+	for range claimers {
+		group.Go(func() {
+			_, err := w.Claim(t.Context(), s.Key, now, now.Add(lease))
+			_, claimed := errors.AsType[*mailinglist.ClaimedError](err)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				won++
+			case claimed:
+				lost++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if won != 1 || lost != claimers-1 {
+		t.Errorf("%d have it and %d do not, want 1 and %d", won, lost, claimers-1)
+	}
+}
+
+// TestManyAtOnceAreOne has many do the same at a time: each hears that it is done, and it is done once.
+func TestManyAtOnceAreOne(t *testing.T) {
+	w := start(t)
+	expired, tomorrow := subscription(mailinglist.Pending), subscription(mailinglist.Pending)
+	tomorrow.CreatedAt = now.Add(24 * time.Hour)
+	ok(t, w.Subscribe(t.Context(), expired))
+	atOnce := func(do func() error) {
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				if err := do(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+	atOnce(func() error { return w.Subscribe(t.Context(), tomorrow) })
+	atOnce(func() error { return w.Confirm(t.Context(), tomorrow) })
+	confirmed := tomorrow
+	confirmed.Kind = mailinglist.Subscribed
+	w.want(t, map[string]row{"ada@example.com subscription": waits(confirmed)})
+	if diff := cmp.Diff([]string{expired.ID.String(), tomorrow.ID.String(), tomorrow.ID.String()}, w.inserted(t)); diff != "" {
+		t.Errorf("ids in the stream (-want +got):\n%s", diff)
+	}
+	atOnce(func() error { return w.Leave(t.Context(), tomorrow.Address) })
+	w.want(t, map[string]row{})
+}
+
+func TestTheOldestWaitFirst(t *testing.T) {
+	w := start(t)
+	var want []mailinglist.Key
+	for i, age := range []time.Duration{3 * mailinglist.ConfirmWithin, 2 * time.Hour, 61 * time.Second, 59 * time.Second} {
+		s := subscription(mailinglist.Pending)
+		if i%2 == 0 { // which does not expire
+			s.Kind = mailinglist.Subscribed
+		}
+		s.Address = fmt.Sprintf("%d@example.com", 9-i)
+		s.CreatedAt = now.Add(-age)
+		ok(t, w.Subscribe(t.Context(), s))
+		want = append(want, s.Key)
+	}
+	for i := range 5 {
+		expired := subscription(mailinglist.Pending)
+		expired.Address = fmt.Sprintf("expired%d@example.com", i)
+		expired.CreatedAt = now.Add(-time.Minute - mailinglist.ConfirmWithin)
+		ok(t, w.Subscribe(t.Context(), expired))
+	}
+	ok(t, w.Suppress(t.Context(), "suppressed@example.com", "bounced", now.Add(-time.Hour)))
+	got, err := w.allWaiting(t.Context(), now.Add(-time.Minute))
+	if diff := cmp.Diff(want[:3], got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for got := range w.Waiting(t.Context(), now.Add(-time.Minute)) {
+		if got != want[0] {
+			t.Errorf("first %v, want %v", got, want[0])
+		}
+		break // as who is short of time does
+	}
+}
+
+// oneByOne lists one item a page, where DynamoDB has 1 MB of them on one.
+type oneByOne struct{ dynamodbstore.API }
+
+func (o oneByOne) Query(ctx context.Context, input *dynamodb.QueryInput, options ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	short := *input
+	short.Limit = aws.Int32(1)
+	return o.API.Query(ctx, &short, options...)
+}
+
+func TestWhoWaitsIsOnManyPages(t *testing.T) {
+	w := start(t)
+	var want []mailinglist.Key
+	for i := range 4 {
+		s := subscription(mailinglist.Subscribed)
+		s.Address = fmt.Sprintf("%d@example.com", i)
+		s.CreatedAt = now.Add(time.Duration(i) * time.Second)
+		ok(t, w.Subscribe(t.Context(), s))
+		want = append(want, s.Key)
+	}
+	w.API = oneByOne{w.API}
+	got, err := w.allWaiting(t.Context(), now.Add(time.Hour))
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestWhatIsNoSubscriptionHidesNoneThatWaits has an item in the table that somebody has put there by hand.
+func TestWhatIsNoSubscriptionHidesNoneThatWaits(t *testing.T) {
+	w := start(t)
+	s := subscription(mailinglist.Subscribed)
+	ok(t, w.Subscribe(t.Context(), s))
+	item, err := attributevalue.MarshalMap(map[string]string{
+		"Address": "eve@example.com", "Kind": "subscription", "ID": "1", "Waiting": "yes", "CreatedAt": "2001-01-01T00:00:00.000Z",
+	})
+	ok(t, err)
+	_, err = w.server.Client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.Table, Item: item})
+	ok(t, err)
+	got, err := w.allWaiting(t.Context(), now.Add(time.Hour))
+	if diff := cmp.Diff([]mailinglist.Key{s.Key}, got); err == nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// allWaiting has the keys, and joins the errors.
+func (w *world) allWaiting(ctx context.Context, before time.Time) (keys []mailinglist.Key, failure error) {
+	for key, err := range w.Waiting(ctx, before) {
+		if err != nil {
+			failure = errors.Join(failure, err)
+			continue
+		}
+		keys = append(keys, key)
+	}
+	return keys, failure
+}
+
+// operations are all methods on what there is of ada: a pending subscription, and one that is claimed.
+func (w *world) operations(t *testing.T) map[string]func(context.Context) error {
+	t.Helper()
+	pending, claimed := subscription(mailinglist.Pending), subscription(mailinglist.Subscribed)
+	claimed.Address = "claimed@example.com"
+	ok(t, errors.Join(w.Subscribe(t.Context(), pending), w.Subscribe(t.Context(), claimed)))
+	claim, err := w.Claim(t.Context(), claimed.Key, now, now.Add(lease))
+	ok(t, err)
+	another := subscription(mailinglist.Subscribed)
+	another.Address = "another@example.com"
+	return map[string]func(context.Context) error{
+		"subscribe":    func(ctx context.Context) error { return w.Subscribe(ctx, another) },
+		"confirm":      func(ctx context.Context) error { return w.Confirm(ctx, pending) },
+		"leave":        func(ctx context.Context) error { return w.Leave(ctx, pending.Address) },
+		"suppress":     func(ctx context.Context) error { return w.Suppress(ctx, pending.Address, "bounced", now) },
+		"suppressed":   func(ctx context.Context) error { _, err := w.Suppressed(ctx, pending.Address); return err },
+		"claim":        func(ctx context.Context) error { _, err := w.Claim(ctx, pending.Key, now, now.Add(lease)); return err },
+		"mark sent":    func(ctx context.Context) error { return w.MarkSent(ctx, claim, "1", now) },
+		"mark refused": func(ctx context.Context) error { return w.MarkRefused(ctx, claim, "on purpose") },
+		"release":      func(ctx context.Context) error { return w.Release(ctx, claim) },
+		"waiting":      func(ctx context.Context) error { _, err := w.allWaiting(ctx, now); return err },
+	}
+}
+
+func TestWhatMayWorkLaterSaysSoAndNothingElse(t *testing.T) {
+	w := start(t)
+	operations := w.operations(t)
+	for name, test := range map[string]struct {
+		fault awstest.Fault
+		later bool
+	}{
+		"throughput":    {awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}, true},
+		"throttling":    {awstest.Fault{Status: http.StatusBadRequest, Code: "ThrottlingException"}, true},
+		"500":           {awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalServerError"}, true},
+		"503":           {awstest.Fault{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable"}, true},
+		"a reset":       {awstest.Fault{Reset: true}, true},
+		"access denied": {awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"}, false},
+		"no table":      {awstest.Fault{Status: http.StatusBadRequest, Code: "ResourceNotFoundException"}, false},
+	} {
+		w.API = client(w.server, 1)
+		w.server.SetFault(test.fault)
+		for action, do := range operations {
+			if err := do(t.Context()); err == nil || errors.Is(err, retry.ErrLater) != test.later {
+				t.Errorf("%s: %s: got %v; later: want %t", name, action, err, test.later)
+			}
+		}
+	}
+	w.server.SetFault(awstest.Fault{Silent: true})
+	for action, do := range operations {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		err := do(ctx)
+		cancel()
+		if !errors.Is(err, retry.ErrLater) {
+			t.Errorf("no answer in time: %s: got %v, want ErrLater", action, err)
+		}
+	}
+}
+
+// TestALostAnswerChangesNothing has DynamoDB do a write, and no answer come: the SDK does it again.
+func TestALostAnswerChangesNothing(t *testing.T) {
+	for _, name := range []string{"subscribe", "confirm", "leave", "suppress", "claim", "mark sent", "mark refused", "release"} {
+		undisturbed := start(t)
+		do := undisturbed.operations(t)[name]
+		before := len(undisturbed.server.Calls())
+		ok(t, do(t.Context()))
+		calls := undisturbed.server.Calls()[before:]
+		want := without("ID", undisturbed.rows(t))
+		for i, call := range calls {
+			if call.Action == "dynamodb:GetItem" {
+				continue
+			}
+			w := start(t)
+			do := w.operations(t)[name]
+			var seen atomic.Int64
+			w.server.Intercept(func(awstest.Call) awstest.Fault {
+				return awstest.Fault{Cut: seen.Add(1) == int64(i)+1}
+			})
+			if err := do(t.Context()); err != nil {
+				t.Errorf("%s: %s: %v", name, call.Action, err)
+			}
+			if seen.Load() <= int64(len(calls)) {
+				t.Errorf("%s: %s: %d calls, want more than %d", name, call.Action, seen.Load(), len(calls))
+			}
+			if diff := cmp.Diff(want, without("ID", w.rows(t))); diff != "" {
+				t.Errorf("%s: %s: table (-want +got):\n%s", name, call.Action, diff)
+			}
+		}
+	}
+}
+
+// without leaves an attribute out that is drawn anew each time.
+func without(attribute string, rows map[string]row) map[string]row {
+	for _, r := range rows {
+		delete(r, attribute)
+	}
+	return rows
+}
+
+// A script is a network on which DynamoDB answers with these bodies first.
+type script struct {
+	answers []string
+	next    http.RoundTripper
+}
+
+func (s *script) Do(r *http.Request) (*http.Response, error) {
+	if len(s.answers) == 0 {
+		return s.next.RoundTrip(r)
+	}
+	body := s.answers[0]
+	s.answers = s.answers[1:]
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body: io.NopCloser(strings.NewReader(body)), Request: r,
+	}, nil
+}
+
+// TestWhatMeetsATransactionIsTriedAgain answers as DynamoDB does where two meet; DynamoDB Local has them wait.
+func TestWhatMeetsATransactionIsTriedAgain(t *testing.T) {
+	const (
+		conflict = `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException","message":"Transaction is ongoing for the item"}`
+		canceled = `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"Transaction cancelled",` +
+			`"CancellationReasons":[{"Code":"None"},{"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"}]}`
+	)
+	w := start(t)
+	pending := subscription(mailinglist.Pending)
+	for times, later := range map[int]bool{2: false, 3: true} {
+		w.API = client(w.server, 3, func(o *dynamodb.Options) {
+			o.HTTPClient = &script{slices.Repeat([]string{conflict}, times), http.DefaultTransport}
+		})
+		if err := w.Suppress(t.Context(), "ada@example.com", "bounced", now); errors.Is(err, retry.ErrLater) != later || err != nil && !later {
+			t.Errorf("%d conflicts: got %v; later: want %t", times, err, later)
+		}
+	}
+	ok(t, w.Subscribe(t.Context(), pending))
+	w.API = divided{client(w.server, 3), client(w.server, 3, func(o *dynamodb.Options) {
+		o.HTTPClient = &script{[]string{canceled, canceled}, http.DefaultTransport}
+	})}
+	if err := w.Confirm(t.Context(), pending); err != nil {
+		t.Error(err)
+	}
+	ok(t, w.Leave(t.Context(), pending.Address))
+	ok(t, w.Subscribe(t.Context(), pending))
+	w.API = divided{client(w.server, 3), client(w.server, 3, func(o *dynamodb.Options) {
+		o.HTTPClient = &script{[]string{canceled, canceled, canceled}, http.DefaultTransport}
+	})}
+	if err := w.Confirm(t.Context(), pending); !errors.Is(err, retry.ErrLater) {
+		t.Errorf("got %v, want ErrLater", err)
+	}
+}
+
+// divided has transactions done by a client of their own.
+type divided struct {
+	*dynamodb.Client
+	transactions *dynamodb.Client
+}
+
+func (a divided) TransactWriteItems(ctx context.Context, input *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	return a.transactions.TransactWriteItems(ctx, input, options...)
+}

@@ -1,0 +1,133 @@
+package mysqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// Accounts ends accounts.
+type Accounts struct {
+	databases *mysqlconn.Databases
+}
+
+// NewAccounts returns the accounts in databases.
+func NewAccounts(databases *mysqlconn.Databases) *Accounts {
+	return &Accounts{databases: databases}
+}
+
+// Delete removes all that a user has: posts with the comments on them and the notices of these, comments on posts of
+// others, the list of changes, and the profile. The pictures are leaving then. From its beginning the user can write
+// nothing any more, whatever becomes of the rest: it goes in many short transactions, and what does not fit into ctx's
+// time is done by the next call, as [retry.ErrLater] asks for. What is left in the end is the subject and the time, so
+// that tokens which outlive the account open no new one.
+func (s *Accounts) Delete(ctx context.Context, subject string) error {
+	for _, step := range []func(context.Context, string) error{
+		s.mark, s.deletePosts, s.dropPictures, s.deleteComments, s.deleteChanges, s.deleteClaim, s.deleteProfile,
+	} {
+		if err := step(ctx, subject); err != nil {
+			return failed("delete account", err)
+		}
+	}
+	return nil
+}
+
+// mark waits for the user's transactions that have begun. Those after it find the account deleted.
+func (s *Accounts) mark(ctx context.Context, subject string) error {
+	return mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		if _, err := lockAccounts(ctx, tx, subject); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE accounts SET deleted_at = COALESCE(deleted_at, UTC_TIMESTAMP(6)) WHERE subject = ?", subject)
+		return err
+	})
+}
+
+func (s *Accounts) deletePosts(ctx context.Context, subject string) error {
+	return s.eachUUID(ctx, firstPostOfAuthor, subject, func(tx *sql.Tx, id uuid.UUID) error {
+		_, err := deletePost(ctx, tx, subject, id)
+		return err
+	})
+}
+
+// dropPictures lets go of the user's pictures that no post shows, though they are not marked so: the functions of the
+// deployment before pictures delete posts without them.
+func (s *Accounts) dropPictures(ctx context.Context, subject string) error {
+	return mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, dropPicturesOfNobody, subject)
+		return err
+	})
+}
+
+func (s *Accounts) deleteComments(ctx context.Context, subject string) error {
+	return s.eachUUID(ctx, firstCommentedPost, subject, func(tx *sql.Tx, postID uuid.UUID) error {
+		return deleteCommentsOf(ctx, tx, subject, postID)
+	})
+}
+
+// eachUUID calls work, in a transaction of its own, with what first finds, until it finds nothing.
+func (s *Accounts) eachUUID(ctx context.Context, first, subject string, work func(*sql.Tx, uuid.UUID) error) error {
+	for {
+		var id uuid.UUID
+		err := mysqlconn.Retry(ctx, func() error {
+			return s.databases.Writer.QueryRowContext(ctx, first, subject).Scan(&id)
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error { return work(tx, id) })
+		// The post may have gone meanwhile, by somebody else or by an earlier try whose commit nobody heard of.
+		if err != nil && !errors.Is(err, posts.ErrNotFound) {
+			return err
+		}
+	}
+}
+
+func (s *Accounts) deleteChanges(ctx context.Context, subject string) error {
+	for {
+		var deleted int64
+		err := mysqlconn.Retry(ctx, func() error {
+			result, err := s.databases.Writer.ExecContext(ctx, deleteSomeChanges, subject, changesAtOnce)
+			if err != nil {
+				return err
+			}
+			deleted, err = result.RowsAffected()
+			return err
+		})
+		if err != nil || deleted == 0 {
+			return err
+		}
+	}
+}
+
+// deleteClaim is for who has no notices any more, and so gets no new claim.
+func (s *Accounts) deleteClaim(ctx context.Context, subject string) error {
+	return mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, deleteAnyClaim, subject)
+		return err
+	})
+}
+
+func (s *Accounts) deleteProfile(ctx context.Context, subject string) error {
+	return mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, "DELETE FROM profiles WHERE subject = ?", subject)
+		return err
+	})
+}
+
+// changesAtOnce is how many rows one statement deletes, so that it is over in much less than a second.
+const changesAtOnce = 1000
+
+const (
+	firstPostOfAuthor  = "SELECT id FROM posts WHERE author = ? LIMIT 1"
+	firstCommentedPost = "SELECT post_id FROM comments WHERE author = ? LIMIT 1"
+	deleteSomeChanges  = "DELETE FROM changes WHERE subject = ? ORDER BY id LIMIT ?"
+)

@@ -1,0 +1,147 @@
+package mysqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+)
+
+// batch is how many comments one transaction deletes. Each may be another user's, whose account is locked meanwhile.
+const batch = 50
+
+// deletePost deletes a batch of the comments on a post of the author's and, with the last of them, the post. It is the
+// same for a deleted account, whose post goes anyway.
+func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (gone bool, err error) {
+	owner, err := lockPost(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if owner != author {
+		return false, posts.ErrNotFound
+	}
+	comments, err := list(ctx, tx, scanOwned, listCommentsOfPost, id[:], batch) // which the post's lock keeps as they are
+	if err != nil {
+		return false, err
+	}
+	subjects, ids := []string{author}, []uuid.UUID{}
+	for _, comment := range comments {
+		subjects, ids = append(subjects, comment.author), append(ids, comment.id)
+	}
+	locked, err := lockAccounts(ctx, tx, subjects...)
+	if err != nil {
+		return false, err
+	}
+	if err := deleteComments(ctx, tx, ids); err != nil {
+		return false, err
+	}
+	for _, comment := range comments {
+		if err := locked.record(ctx, tx, comment.author, accounts.KindComment, comment.id); err != nil {
+			return false, err
+		}
+	}
+	if len(comments) == batch {
+		return false, addComments(ctx, tx, locked, author, id, -len(comments))
+	}
+	if err := dropAllPictures(ctx, tx, id); err != nil {
+		return false, err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM posts WHERE id = ?", id[:]); err != nil {
+		return false, err
+	}
+	return true, locked.record(ctx, tx, author, accounts.KindPost, id)
+}
+
+// deleteComment deletes a comment of the author's, whose account must not be deleted.
+func deleteComment(ctx context.Context, tx *sql.Tx, author string, postID, id uuid.UUID) error {
+	owner, err := lockPost(ctx, tx, postID)
+	if err != nil {
+		return err
+	}
+	locked, err := lockAccounts(ctx, tx, author, owner)
+	if err != nil {
+		return err
+	}
+	if err := locked.refuseDeleted(author); err != nil {
+		return err
+	}
+	if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
+		return err
+	}
+	if err := deleteComments(ctx, tx, []uuid.UUID{id}); err != nil {
+		return err
+	}
+	if err := locked.record(ctx, tx, author, accounts.KindComment, id); err != nil {
+		return err
+	}
+	return addComments(ctx, tx, locked, owner, postID, -1)
+}
+
+// deleteCommentsOf deletes a batch of the author's comments on a post of another's, as part of the author's account.
+func deleteCommentsOf(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID) error {
+	owner, err := lockPost(ctx, tx, postID)
+	if err != nil {
+		return err
+	}
+	comments, err := list(ctx, tx, scanOwned, listCommentsOfAuthor, author, postID[:], batch) // as in deletePost
+	if err != nil {
+		return err
+	}
+	var ids []uuid.UUID
+	for _, comment := range comments {
+		ids = append(ids, comment.id)
+	}
+	locked, err := lockAccounts(ctx, tx, owner)
+	if err != nil {
+		return err
+	}
+	if err := deleteComments(ctx, tx, ids); err != nil {
+		return err
+	}
+	return addComments(ctx, tx, locked, owner, postID, -len(ids))
+}
+
+// deleteComments deletes comments on a post that is locked.
+func deleteComments(ctx context.Context, tx *sql.Tx, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, deleteSomeComments+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+	return err
+}
+
+// in is the list of as many parameters as there are ids.
+func in(ids []uuid.UUID) string {
+	return "(?" + strings.Repeat(", ?", len(ids)-1) + ")"
+}
+
+// bytesOf are ids as the driver takes them: a [uuid.UUID] would go as text.
+func bytesOf(ids []uuid.UUID) []any {
+	args := make([]any, len(ids))
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	return args
+}
+
+const (
+	listCommentsOfPost   = "SELECT id, author FROM comments WHERE post_id = ? ORDER BY id LIMIT ?"
+	listCommentsOfAuthor = "SELECT id, author FROM comments WHERE author = ? AND post_id = ? LIMIT ?"
+	deleteSomeComments   = "DELETE FROM comments WHERE id IN "
+)
+
+// An owned object is a comment as far as its deletion needs it.
+type owned struct {
+	id     uuid.UUID
+	author string
+}
+
+func scanOwned(from row) (owned, error) {
+	var one owned
+	err := from.Scan(&one.id, &one.author)
+	return one, err
+}

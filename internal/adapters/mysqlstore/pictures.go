@@ -1,0 +1,233 @@
+package mysqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// Pictures notes which pictures are kept, and by which posts. A user's are protected by the row of the account, as all
+// that the user has.
+type Pictures struct {
+	databases *mysqlconn.Databases
+}
+
+// NewPictures returns the notes in databases.
+func NewPictures(databases *mysqlconn.Databases) *Pictures {
+	return &Pictures{databases: databases}
+}
+
+// The states of a picture, which follow each other.
+const (
+	copying = "copying" // a save copies it, or was cut off; no post shows it
+	kept    = "kept"    // posts show it
+	leaving = "leaving" // no post shows it, nor ever will; it is deleted, and then its row
+)
+
+// Promote says what to do so that a post can show these pictures. A user whose account is deleted gets
+// [account.ErrDeleted].
+func (s *Pictures) Promote(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
+	var promotions []pictures.Promotion
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		promotions = make([]pictures.Promotion, len(shown))
+		locked, err := lockAccounts(ctx, tx, author)
+		if err != nil {
+			return err
+		}
+		if err := locked.refuseDeleted(author); err != nil {
+			return err
+		}
+		for i, picture := range shown {
+			promotions[i], err = promote(ctx, tx, author, picture)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, failed("promote pictures", err)
+	}
+	return promotions, nil
+}
+
+// promote is called while the author's account is locked. What is being copied is another save's own: it is not known
+// whether it is there, and nobody else may wait for it.
+func promote(ctx context.Context, tx *sql.Tx, author string, picture pictures.Reference) (pictures.Promotion, error) {
+	var id uuid.UUID
+	if picture.Owner == "" {
+		err := tx.QueryRowContext(ctx, selectKept, picture.ID[:], author).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return pictures.Promotion{Missing: true}, nil
+		}
+		return pictures.Promotion{ID: id}, err
+	}
+	if picture.Owner != pictures.Owner(author) {
+		return pictures.Promotion{Missing: true}, nil
+	}
+	err := tx.QueryRowContext(ctx, selectKeptUpload, author, picture.ID[:]).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return pictures.Promotion{ID: id}, err
+	}
+	id = uuid.New()
+	_, err = tx.ExecContext(ctx, "INSERT INTO pictures (id, owner, upload, state, created_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6))",
+		id[:], author, picture.ID[:], copying)
+	return pictures.Promotion{ID: id, CopyOf: picture.Key()}, err
+}
+
+// GiveUp has those pictures be leaving that are still being copied. Whose post is about to be committed, it waits for.
+func (s *Pictures) GiveUp(ctx context.Context, ids []uuid.UUID) error {
+	err := mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, giveUpPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		return err
+	})
+	return failed("give up pictures", err)
+}
+
+// Leaving lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
+// up, which is nearly always: to change by the index of states would mean to lock entries next to those, of whatever save
+// has them, and to deadlock with it.
+func (s *Pictures) Leaving(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
+	ids := func(query string, args ...any) ([]uuid.UUID, error) {
+		return tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]uuid.UUID, error) {
+			return list(ctx, db, scanID, query, args...)
+		})
+	}
+	abandoned, err := ids(listAbandoned, owner, int(pictures.CopyTime.Seconds()), limit)
+	if err != nil {
+		return nil, failed("list abandoned pictures", err)
+	}
+	if len(abandoned) > 0 {
+		if err := s.GiveUp(ctx, abandoned); err != nil {
+			return nil, err
+		}
+	}
+	found, err := ids(listLeaving, owner, limit)
+	return found, failed("list leaving pictures", err)
+}
+
+// Forget removes the rows of pictures that are leaving.
+func (s *Pictures) Forget(ctx context.Context, ids []uuid.UUID) error {
+	err := mysqlconn.Retry(ctx, func() error {
+		_, err := s.databases.Writer.ExecContext(ctx, forgetPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		return err
+	})
+	return failed("forget pictures", err)
+}
+
+// Any tells whether the user has a row, in whatever state.
+func (s *Pictures) Any(ctx context.Context, owner string) (bool, error) {
+	_, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (one int, err error) {
+		err = db.QueryRowContext(ctx, anyPicture, owner).Scan(&one)
+		return one, err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, failed("look for pictures", err)
+}
+
+// showPictures has a post, which is locked with its author's account, show these pictures and no others. They are all in
+// their places. It fails with [pictures.ErrLeft] when one has been let go since.
+func showPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, shown []uuid.UUID) error {
+	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:])
+	if err != nil {
+		return err
+	}
+	without := func(ids, others []uuid.UUID) []uuid.UUID {
+		return slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return slices.Contains(others, id) })
+	}
+	if err := addPictures(ctx, tx, author, postID, without(shown, had)); err != nil {
+		return err
+	}
+	return dropPictures(ctx, tx, postID, without(had, shown))
+}
+
+func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, added []uuid.UUID) error {
+	if len(added) == 0 {
+		return nil
+	}
+	staying, err := list(ctx, tx, scanID, lockStaying+in(added)+" FOR UPDATE", append([]any{author}, bytesOf(added)...)...)
+	if err != nil {
+		return err
+	}
+	if len(staying) < len(added) {
+		return pictures.ErrLeft
+	}
+	rows := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(added)), ", ")
+	var args []any
+	for _, id := range bytesOf(added) {
+		args = append(args, postID[:], id)
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO post_pictures (post_id, picture_id) VALUES "+rows, args...); err != nil { //nolint:gosec // only question marks
+		return err
+	}
+	_, err = tx.ExecContext(ctx, markKept+in(added), bytesOf(added)...) //nolint:gosec // only question marks
+	return err
+}
+
+// dropPictures takes pictures out of a post, which is locked with its author's account. Those that are in no other post
+// are leaving. It asks for other posts by a locking read, which sees what is committed: a transaction that has read
+// without a lock before it had the account, as that of a deletion, would otherwise not see what came in between.
+func dropPictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID, dropped []uuid.UUID) error {
+	if len(dropped) == 0 {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, removePictures+in(dropped), append([]any{postID[:]}, bytesOf(dropped)...)...); err != nil { //nolint:gosec // only question marks
+		return err
+	}
+	elsewhere, err := list(ctx, tx, scanID, lockElsewhere+in(dropped)+" FOR UPDATE", bytesOf(dropped)...)
+	if err != nil {
+		return err
+	}
+	nowhere := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool { return slices.Contains(elsewhere, id) })
+	if len(nowhere) == 0 {
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, markLeaving+in(nowhere), bytesOf(nowhere)...) //nolint:gosec // only question marks
+	return err
+}
+
+// dropAllPictures does so with all that the post has.
+func dropAllPictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID) error {
+	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:]) // which the post's lock keeps as they are
+	if err != nil {
+		return err
+	}
+	return dropPictures(ctx, tx, postID, had)
+}
+
+const (
+	selectKept       = "SELECT id FROM pictures WHERE id = ? AND owner = ? AND state = '" + kept + "'"
+	selectKeptUpload = "SELECT id FROM pictures WHERE owner = ? AND upload = ? AND state = '" + kept + "' LIMIT 1"
+
+	listAbandoned = "SELECT id FROM pictures WHERE owner = ? AND state = '" + copying + "'" +
+		" AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?"
+	giveUpPictures = "UPDATE pictures SET state = '" + leaving + "' WHERE state = '" + copying + "' AND id IN "
+	listLeaving    = "SELECT id FROM pictures WHERE owner = ? AND state = '" + leaving + "' LIMIT ?"
+	// dropPicturesOfNobody is for a user without posts.
+	dropPicturesOfNobody = "UPDATE pictures SET state = '" + leaving + "' WHERE owner = ? AND state = '" + kept + "'"
+
+	anyPicture     = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
+	forgetPictures = "DELETE FROM pictures WHERE state = '" + leaving + "' AND id IN "
+
+	listPicturesOfPost = "SELECT picture_id FROM post_pictures WHERE post_id = ?"
+	// lockStaying would be done by an index of the owner's, if that has few pictures: which locks its neighbours' entries too.
+	lockStaying    = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND state <> '" + leaving + "' AND id IN "
+	lockElsewhere  = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
+	removePictures = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
+	markKept       = "UPDATE pictures SET state = '" + kept + "' WHERE id IN "
+	markLeaving    = "UPDATE pictures SET state = '" + leaving + "' WHERE id IN "
+)
+
+func scanID(from row) (id uuid.UUID, err error) {
+	err = from.Scan(&id)
+	return id, err
+}

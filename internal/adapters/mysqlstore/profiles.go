@@ -1,0 +1,133 @@
+package mysqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+// Profiles keeps profiles in the table of that name. All its methods refuse a deleted account with
+// [account.ErrDeleted].
+type Profiles struct {
+	databases *mysqlconn.Databases
+}
+
+// NewProfiles returns the profiles in databases.
+func NewProfiles(databases *mysqlconn.Databases) *Profiles {
+	return &Profiles{databases: databases}
+}
+
+// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old.
+func (s *Profiles) Get(ctx context.Context, subject string) (accounts.Profile, error) {
+	found, err := read(ctx, s.databases, func(ctx context.Context, db *sql.DB) (accounts.Profile, error) {
+		if err := refuseDeletedAccount(ctx, db, subject); err != nil {
+			return accounts.Profile{}, err
+		}
+		return scanProfile(db.QueryRowContext(ctx, selectProfile, subject))
+	})
+	if err != nil {
+		return accounts.Profile{}, failed("get profile", orNotFound(err, accounts.ErrNotFound))
+	}
+	return found, nil
+}
+
+// Put makes p the profile of its subject and returns it with its times, which are the database's: a new profile is
+// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentMails is commentMails; when that
+// is nil it stays as it is, and is true in a new profile.
+func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentMails *bool) (accounts.Profile, error) {
+	var stored accounts.Profile
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		locked, err := lockAccounts(ctx, tx, p.Subject)
+		if err != nil {
+			return err
+		}
+		if err := locked.refuseDeleted(p.Subject); err != nil {
+			return err
+		}
+		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks the row alias in its place.
+		_, err = tx.ExecContext(ctx, insertProfile+`
+			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?, comment_mails = COALESCE(?, comment_mails),
+				updated_at = UTC_TIMESTAMP(6)`,
+			p.Subject, p.DisplayName, p.Bio, p.Language, commentMails, p.DisplayName, p.Bio, p.Language, commentMails)
+		if err != nil {
+			return err
+		}
+		if err := locked.record(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil); err != nil {
+			return err
+		}
+		stored, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
+		return err
+	})
+	if err != nil {
+		return accounts.Profile{}, failed("put profile", err)
+	}
+	return stored, nil
+}
+
+// Create makes p the profile of its subject, unless there is one, which stays as it is. p must be valid. Comments are told
+// by mail.
+func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		locked, err := lockAccounts(ctx, tx, p.Subject)
+		if err != nil {
+			return err
+		}
+		if err := locked.refuseDeleted(p.Subject); err != nil {
+			return err
+		}
+		_, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insertProfile, p.Subject, p.DisplayName, p.Bio, p.Language, nil); err != nil {
+			return err
+		}
+		return locked.record(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
+	})
+	return failed("create profile", err)
+}
+
+// SetCommentMails says whether comments on the user's posts are told by mail. It fails with [accounts.ErrNotFound] when the
+// user has no profile.
+func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool) error {
+	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+		locked, err := lockAccounts(ctx, tx, subject)
+		if err != nil {
+			return err
+		}
+		if err := locked.refuseDeleted(subject); err != nil {
+			return err
+		}
+		p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, subject))
+		if err != nil || p.CommentMails == on {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE profiles SET comment_mails = ?, updated_at = UTC_TIMESTAMP(6) WHERE subject = ?", on, subject)
+		if err != nil {
+			return err
+		}
+		return locked.record(ctx, tx, subject, accounts.KindProfile, uuid.Nil)
+	})
+	return failed("set comment mails", orNotFound(err, accounts.ErrNotFound))
+}
+
+const (
+	selectProfile = `
+		SELECT subject, display_name, bio, language, comment_mails, created_at, updated_at
+		FROM profiles WHERE subject = ?`
+
+	insertProfile = `
+		INSERT INTO profiles (subject, display_name, bio, language, comment_mails, created_at, updated_at)
+		VALUES (?, ?, ?, ?, COALESCE(?, TRUE), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`
+)
+
+func scanProfile(from row) (accounts.Profile, error) {
+	var p accounts.Profile
+	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentMails, &p.CreatedAt, &p.UpdatedAt)
+	return p, err
+}

@@ -1,0 +1,56 @@
+package accountsapi
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+)
+
+// A CommentMailsPath has what the link of a mail about comments ends with.
+type CommentMailsPath struct {
+	Token string `path:"token" doc:"What the link in the mail ends with"`
+}
+
+func (s *Service) askToEndCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
+	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
+	return endingCommentMails.In(opened.Language), err
+}
+
+// endCommentMails has nothing to do for whoever has no profile or no account any more: nothing is sent to them.
+func (s *Service) endCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
+	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
+	if err != nil {
+		return rest.Page{}, err
+	}
+	err = s.Profiles.SetCommentMails(ctx, opened.Subject, false)
+	if err != nil && !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrDeleted) {
+		return rest.Page{}, err
+	}
+	return endedCommentMails.In(opened.Language), nil
+}
+
+var endingCommentMails = rest.Translation{
+	"en": {
+		Title:  "No more mails about comments?",
+		Text:   "You will not be told by mail any more when somebody comments on your posts.",
+		Button: "Stop these mails",
+	},
+	"ko": {
+		Title:  "댓글 알림 메일을 끄시겠습니까?",
+		Text:   "작성하신 글에 댓글이 달려도 더 이상 메일로 알리지 않습니다.",
+		Button: "알림 메일 끄기",
+	},
+}
+
+var endedCommentMails = rest.Translation{
+	"en": {
+		Title: "Mails about comments are off",
+		Text:  "You are not told by mail any more when somebody comments on your posts. You can change this in your profile.",
+	},
+	"ko": {
+		Title: "댓글 알림 메일을 껐습니다",
+		Text:  "작성하신 글에 댓글이 달려도 더 이상 메일로 알리지 않습니다. 프로필에서 언제든지 다시 켤 수 있습니다.",
+	},
+}

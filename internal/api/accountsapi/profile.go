@@ -1,0 +1,77 @@
+package accountsapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+)
+
+type (
+	// A ProfileDraft is what a user sends.
+	ProfileDraft struct {
+		DisplayName string `json:"displayName" minLength:"1" doc:"One line, shown with all that the user writes"`
+		Bio         string `json:"bio,omitempty"`
+		Language    string `json:"language,omitempty" doc:"A BCP 47 tag such as de or pt-BR"`
+
+		CommentMails *bool `json:"commentMails,omitempty" doc:"Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true."`
+	}
+
+	// A Profile is the signed-in user's.
+	Profile struct {
+		DisplayName  string    `json:"displayName"`
+		Bio          string    `json:"bio"`
+		Language     string    `json:"language"`
+		CommentMails bool      `json:"commentMails" doc:"Whether comments on one's posts are told by mail"`
+		CreatedAt    time.Time `json:"createdAt"`
+		UpdatedAt    time.Time `json:"updatedAt"`
+	}
+
+	oneProfile struct{ Body Profile }
+)
+
+// TransformSchema says the domain's limits.
+func (ProfileDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.LimitLength(schema, "displayName", accounts.MaxDisplayName)
+	rest.LimitLength(schema, "bio", accounts.MaxBio)
+	rest.LimitLength(schema, "language", accounts.MaxLanguage)
+	return schema
+}
+
+func representProfile(p accounts.Profile) Profile {
+	return Profile{
+		DisplayName:  p.DisplayName,
+		Bio:          p.Bio,
+		Language:     p.Language,
+		CommentMails: p.CommentMails,
+		CreatedAt:    p.CreatedAt.UTC(),
+		UpdatedAt:    p.UpdatedAt.UTC(),
+	}
+}
+
+func answerProfile(p accounts.Profile, err error) (*oneProfile, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &oneProfile{Body: representProfile(p)}, nil
+}
+
+func (s *Service) getProfile(ctx context.Context, _ *struct{}) (*oneProfile, error) {
+	return answerProfile(s.Profiles.Get(ctx, rest.Caller(ctx).Subject))
+}
+
+func (s *Service) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*oneProfile, error) {
+	p := accounts.Profile{
+		Subject:     rest.Caller(ctx).Subject,
+		DisplayName: in.Body.DisplayName,
+		Bio:         in.Body.Bio,
+		Language:    in.Body.Language,
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return answerProfile(s.Profiles.Put(ctx, p, in.Body.CommentMails))
+}

@@ -1,0 +1,136 @@
+// Package links makes the links that mails have, and opens what comes back of them. Whoever has one may do the one thing
+// that it is for, without signing in. So a link is sealed: nobody can make one, or read in one whose it is.
+package links
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+)
+
+// What a link is for, which it is sealed with. A form of the content that those before cannot be opened in is another
+// purpose: whoever has kept a mail for years may leave by its link.
+const (
+	leave        = "leave"
+	confirm      = "confirm"
+	commentMails = "comment-mails"
+)
+
+// lifetime is that of the links that end mails, which are read years after they were sent.
+const lifetime = 10 * 365 * 24 * time.Hour
+
+var (
+	// ErrForged says that the link is none of ours, or not whole.
+	ErrForged = errors.New("link is forged")
+
+	// ErrExpired says that the link is one of ours, and too old.
+	ErrExpired = errors.New("link has expired")
+)
+
+// Tokens seal what a link is for. A [token.Sealer] does.
+type Tokens interface {
+	Seal(ctx context.Context, purpose string, content []byte) (string, error)
+	Open(ctx context.Context, purpose, token string, lifetime time.Duration) ([]byte, error)
+}
+
+// Links makes links and opens them. Its methods fail with [retry.ErrLater] when the key of tokens cannot be fetched.
+type Links struct {
+	Endpoint string // the API's, with a slash at the end
+	Tokens   Tokens
+}
+
+// A Leave is what a link to leave the mailing list is for.
+type Leave struct {
+	Address  string // as [email.Address.Key] has it
+	Language string // of the mail that the link is in; a BCP 47 tag, or empty
+}
+
+// Leave returns the address where the subscription of address is left, any that it will ever have.
+func (l *Links) Leave(ctx context.Context, address, language string) (string, error) {
+	return l.link(ctx, "subscriptions/", leave, language, address)
+}
+
+// OpenLeave opens the token of a link that Leave made.
+func (l *Links) OpenLeave(ctx context.Context, token string) (Leave, error) {
+	language, address, err := l.open(ctx, leave, token, lifetime)
+	return Leave{Address: address, Language: language}, err
+}
+
+// A Confirm is what a link to confirm a subscription is for.
+type Confirm struct {
+	ID       uuid.UUID // of the pending subscription
+	Address  string    // as [email.Address.Key] has it
+	Language string    // of the mail that the link is in; a BCP 47 tag, or empty
+}
+
+// Confirm returns the address where a pending subscription is confirmed, within [mailinglist.ConfirmWithin].
+func (l *Links) Confirm(ctx context.Context, id uuid.UUID, address, language string) (string, error) {
+	return l.link(ctx, "confirmations/", confirm, language, string(id[:])+address)
+}
+
+// OpenConfirm opens the token of a link that Confirm made.
+func (l *Links) OpenConfirm(ctx context.Context, token string) (Confirm, error) {
+	language, subject, err := l.open(ctx, confirm, token, mailinglist.ConfirmWithin)
+	if err != nil {
+		return Confirm{}, err
+	}
+	id := uuid.UUID{}
+	if len(subject) < len(id) {
+		return Confirm{}, ErrForged
+	}
+	copy(id[:], subject)
+	return Confirm{ID: id, Address: subject[len(id):], Language: language}, nil
+}
+
+// CommentMails is what a link that ends mails about comments is for.
+type CommentMails struct {
+	Subject  string // the user's
+	Language string // of the mail that the link is in; a BCP 47 tag, or empty
+}
+
+// CommentMails returns the address where a user ends the mails about comments.
+func (l *Links) CommentMails(ctx context.Context, subject, language string) (string, error) {
+	return l.link(ctx, "comment-mails/", commentMails, language, subject)
+}
+
+// OpenCommentMails opens the token of a link that CommentMails made.
+func (l *Links) OpenCommentMails(ctx context.Context, token string) (CommentMails, error) {
+	language, subject, err := l.open(ctx, commentMails, token, lifetime)
+	return CommentMails{Subject: subject, Language: language}, err
+}
+
+// link seals the language, a space, which no language has, and what the link is for.
+func (l *Links) link(ctx context.Context, path, purpose, language, content string) (string, error) {
+	if strings.Contains(language, " ") {
+		return "", fmt.Errorf("links: the language %q has a space", language)
+	}
+	sealed, err := l.Tokens.Seal(ctx, purpose, []byte(language+" "+content))
+	if err != nil {
+		return "", err
+	}
+	return l.Endpoint + path + sealed, nil
+}
+
+func (l *Links) open(ctx context.Context, purpose, sealed string, lifetime time.Duration) (language, content string, err error) {
+	opened, err := l.Tokens.Open(ctx, purpose, sealed, lifetime)
+	switch {
+	case errors.Is(err, token.ErrForged):
+		return "", "", ErrForged
+	case errors.Is(err, token.ErrExpired):
+		return "", "", ErrExpired
+	case err != nil:
+		return "", "", err
+	}
+	language, content, ok := strings.Cut(string(opened), " ")
+	if !ok {
+		return "", "", ErrForged
+	}
+	return language, content, nil
+}

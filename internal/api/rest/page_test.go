@@ -1,0 +1,133 @@
+package rest_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
+)
+
+// elements are the texts of a page's elements by name, and their attributes.
+type elements struct {
+	texts      map[string]string
+	attributes map[string]string // lang of html
+}
+
+func parse(t testing.TB, p rest.Page) elements {
+	t.Helper()
+	document, err := html.Parse(strings.NewReader(p.HTML()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := elements{texts: map[string]string{}, attributes: map[string]string{}}
+	for node := range document.Descendants() {
+		if node.Type != html.ElementNode {
+			continue
+		}
+		if _, twice := found.texts[node.Data]; twice && node.Data != "meta" {
+			t.Errorf("<%s> comes twice:\n%s", node.Data, p.HTML())
+		}
+		found.texts[node.Data] = ""
+		if child := node.FirstChild; child != nil && child == node.LastChild && child.Type == html.TextNode {
+			found.texts[node.Data] = child.Data
+		}
+		for _, attribute := range node.Attr {
+			found.attributes[node.Data+" "+attribute.Key] = attribute.Val
+		}
+	}
+	return found
+}
+
+func TestAPageSaysOneThingAndHasAButtonToDoIt(t *testing.T) {
+	shown := parse(t, rest.Page{Language: "ko", Title: "구독 해지", Text: "메일을 보내지 않습니다.", Button: "해지"})
+	for name, want := range map[string]string{"title": "구독 해지", "h1": "구독 해지", "p": "메일을 보내지 않습니다.", "button": "해지"} {
+		if got := shown.texts[name]; got != want {
+			t.Errorf("<%s> is %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{"html lang": "ko", "form method": "post", "meta name": "viewport"} {
+		if got := shown.attributes[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if action, ok := shown.attributes["form action"]; ok {
+		t.Errorf("the form goes to %q, want it where the page is: the path of the stage is not the page's to know", action)
+	}
+}
+
+func TestAPageWithoutAButtonDoesNothing(t *testing.T) {
+	shown := parse(t, rest.Page{Language: "en", Title: "Done", Text: "It is done."})
+	for _, name := range []string{"form", "button", "a", "script", "img", "link"} {
+		if _, ok := shown.texts[name]; ok {
+			t.Errorf("there is <%s>", name)
+		}
+	}
+}
+
+func TestNothingOnAPageIsReadAsMarkup(t *testing.T) {
+	const hostile = `</title></style></h1><script>alert(1)</script>"'&amp;`
+	shown := parse(t, rest.Page{Language: `en" onload="alert(1)`, Title: hostile, Text: hostile, Button: hostile})
+	for _, name := range []string{"title", "h1", "p", "button"} {
+		if got := shown.texts[name]; got != hostile {
+			t.Errorf("<%s> is %q, want what was said", name, got)
+		}
+	}
+	if _, ok := shown.texts["script"]; ok || shown.attributes["html onload"] != "" {
+		t.Errorf("%v %v", shown.texts, shown.attributes)
+	}
+}
+
+func TestTheStyleIsTheOneThatTheBrowserIsToldOf(t *testing.T) {
+	hash := sha256.Sum256([]byte(parse(t, rest.Page{Language: "en"}).texts["style"]))
+	const before, after = "default-src 'none'; style-src 'sha256-", "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	if got, want := rest.Headers()["Content-Security-Policy"], before+base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
+		t.Errorf("the policy is\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestNobodyIsToldAPagesAddressOrMayFrameIt(t *testing.T) {
+	for name, want := range map[string]string{
+		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
+	} {
+		if got := rest.Headers()[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
+	translation := rest.Translation{"en": {Title: "Done"}, "ko": {Title: "완료"}}
+	for acceptLanguage, want := range map[string]string{
+		"ko": "ko", "ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7": "ko", "KO-kr ;q=1": "ko",
+		"en": "en", "en-GB,ko;q=0.5": "en", "de": "en", "*": "en", "": "en", ";,": "en", "kok": "en",
+	} {
+		got := translation.In(rest.Preferred(acceptLanguage))
+		if got.Language != want || got.Title != translation[want].Title {
+			t.Errorf("%q: %+v, want it in %s", acceptLanguage, got, want)
+		}
+	}
+}
+
+func TestEveryFailureIsSaidInEveryLanguage(t *testing.T) {
+	seen := map[string]string{}
+	for _, code := range []string{"invalid_link", "expired_link", "unavailable", "internal"} {
+		for _, language := range email.Languages {
+			failure := rest.Failure(code).In(language)
+			if failure.Title == "" || failure.Text == "" || failure.Button != "" || failure.Language != language {
+				t.Errorf("%s in %s is %+v", code, language, failure)
+			}
+			if other := seen[failure.Title]; other != "" {
+				t.Errorf("%s in %s reads as %s", code, language, other)
+			}
+			seen[failure.Title] = code
+		}
+	}
+	if got := rest.Failure("unheard_of").In("en"); got != rest.Failure("internal").In("en") {
+		t.Errorf("a code that nobody has thought of reads %+v", got)
+	}
+}

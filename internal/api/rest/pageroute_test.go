@@ -1,0 +1,205 @@
+package rest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/links"
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+)
+
+// A gate has a page in front, a button on it, and a way in for programs.
+type gate struct {
+	answer func(ctx context.Context, way string) (rest.Page, error)
+}
+
+type way struct {
+	Way string `path:"way"`
+}
+
+func (g gate) Show(ctx context.Context, in *way) (rest.Page, error) { return g.answer(ctx, in.Way) }
+func (g gate) Close(ctx context.Context, in *way) (*struct{}, error) {
+	_, err := g.answer(ctx, in.Way)
+	return nil, err
+}
+func (g gate) Refuse(err error) *rest.Error { return quarry{}.Refuse(err) }
+
+var gates = rest.Table[gate]{
+	rest.HandlePage("GET", "/gates/{way}", "Show a gate", gate.Show),
+	rest.HandlePage("POST", "/gates/{way}", "Open a gate", gate.Show),
+	rest.Handle("DELETE", "/gates/{way}", rest.Public, "Close a gate", gate.Close),
+}
+
+func showLogged(t testing.TB, g gate, request events.APIGatewayProxyRequest, log *bytes.Buffer) events.APIGatewayProxyResponse {
+	t.Helper()
+	response, err := rest.NewHandler(gates, g, rest.Settings{}, slog.New(slog.NewJSONHandler(log, nil))).Handle(t.Context(), request)
+	if err != nil {
+		t.Fatalf("error %v, which the reader would see as the gateway's 502", err)
+	}
+	return response
+}
+
+func atGate(method string) resttest.Request {
+	return resttest.Request{Route: method + " /gates/{way}", Path: map[string]string{"way": "south"}}
+}
+
+func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
+	shown := rest.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
+	headers := rest.Headers()
+	maps.Copy(headers, map[string]string{"Cache-Control": "no-store", "Vary": "Origin"})
+	for _, method := range []string{"GET", "POST"} {
+		for status, want := range map[int]int{0: 200, 404: 404} {
+			g := gate{answer: func(_ context.Context, way string) (rest.Page, error) {
+				if way != "south" {
+					t.Errorf("the handler got %q", way)
+				}
+				shown.Status = status
+				return shown, nil
+			}}
+			var log bytes.Buffer
+			response := showLogged(t, g, atGate(method).Event(t), &log)
+			if diff := cmp.Diff(events.APIGatewayProxyResponse{StatusCode: want, Headers: headers, Body: strings.TrimSpace(shown.HTML())}, response); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", method, diff)
+			}
+			if log.Len() > 0 {
+				t.Errorf("a page logged %s", &log)
+			}
+		}
+	}
+}
+
+func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
+	const inner = "SELECT hunter2 FROM db.internal"
+	failing := func(err error) gate {
+		return gate{answer: func(context.Context, string) (rest.Page, error) { return rest.Page{Title: "half done"}, err }}
+	}
+	for name, test := range map[string]struct {
+		gate   gate
+		status int
+		code   string
+	}{
+		"forged":      {failing(links.ErrForged), 400, "invalid_link"},
+		"expired":     {failing(links.ErrExpired), 410, "expired_link"},
+		"unavailable": {failing(fmt.Errorf("%w: %s", retry.ErrLater, inner)), 503, "unavailable"},
+		"out of time": {failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable"},
+		"unexpected":  {failing(errors.New(inner)), 500, "internal"},
+		"panic":       {gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500, "internal"},
+		"the domain":  {failing(errGone), 404, "not_found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, method := range []string{"GET", "POST"} {
+				for acceptLanguage, language := range map[string]string{"ko-KR,ko;q=0.9": "ko", "de": "en"} {
+					request := atGate(method)
+					request.Headers = map[string]string{"Accept-Language": acceptLanguage}
+					var log bytes.Buffer
+					response := showLogged(t, test.gate, request.Event(t), &log)
+					if want := rest.Failure(test.code).In(language).HTML(); response.StatusCode != test.status || response.Body != want {
+						t.Errorf("%s: status %d, want %d: %s\nwant %s", method, response.StatusCode, test.status, response.Body, want)
+					}
+					for header, want := range rest.Headers() {
+						if got := response.Headers[header]; got != want {
+							t.Errorf("%s is %q, want %q", header, got, want)
+						}
+					}
+					if retryAfter := response.Headers["Retry-After"]; (retryAfter == "5") != (test.status == 503) {
+						t.Errorf("Retry-After %q with status %d, want 5 with 503 only", retryAfter, test.status)
+					}
+					var line map[string]any
+					if err := json.Unmarshal(log.Bytes(), &line); err != nil || line["code"] != test.code || line["route"] != method+" /gates/{way}" {
+						t.Errorf("%v: the log has %s", err, &log)
+					}
+				}
+			}
+			resttest.ErrorOf(t, showLogged(t, test.gate, atGate("DELETE").Event(t), new(bytes.Buffer)), test.status, test.code)
+		})
+	}
+}
+
+func TestABodyThatNobodyReadsIsNobodysMistake(t *testing.T) {
+	const form, multipart = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
+	for name, send := range map[string]func(*events.APIGatewayProxyRequest){
+		"one click, as a form": func(r *events.APIGatewayProxyRequest) {
+			r.Headers["Content-Type"], r.Body = form, "List-Unsubscribe=One-Click"
+		},
+		"one click, in parts": func(r *events.APIGatewayProxyRequest) {
+			r.Headers["Content-Type"], r.Body = multipart, "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--"
+		},
+		"one click, as bytes": func(r *events.APIGatewayProxyRequest) {
+			r.Headers["Content-Type"], r.IsBase64Encoded, r.Body = form, true, base64.StdEncoding.EncodeToString([]byte("List-Unsubscribe=One-Click"))
+		},
+		"nothing":                          func(r *events.APIGatewayProxyRequest) { delete(r.Headers, "Content-Type"); r.Body = "" },
+		"no JSON, as it is declared to be": func(r *events.APIGatewayProxyRequest) { r.Body = `{"` },
+		"no base64":                        func(r *events.APIGatewayProxyRequest) { r.IsBase64Encoded, r.Body = true, "%" },
+		"parts without an end":             func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = multipart, "--x\r\n" },
+		"a type that is none":              func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = ";;/", "\xff" },
+		"too much":                         func(r *events.APIGatewayProxyRequest) { r.Body = strings.Repeat("x", maxBody+1) },
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			asked := 0
+			g := gate{answer: func(context.Context, string) (rest.Page, error) { asked++; return rest.Page{}, nil }}
+			request := atGate(method).Event(t)
+			for _, header := range []string{"origin", "Accept", "Accept-Language", "User-Agent"} { // a mail service sends none
+				delete(request.Headers, header)
+			}
+			send(&request)
+			want := 200
+			if method == "DELETE" {
+				want = 204
+			}
+			if response := showLogged(t, g, request, new(bytes.Buffer)); response.StatusCode != want || asked != 1 {
+				t.Errorf("%s with %s: status %d after %d calls: %s", method, name, response.StatusCode, asked, response.Body)
+			}
+		}
+	}
+}
+
+func TestTheDocumentAndTheGatewayKnowPages(t *testing.T) {
+	want := []rest.Operation{
+		{Method: "GET", Path: "/gates/{way}", Access: rest.Public},
+		{Method: "POST", Path: "/gates/{way}", Access: rest.Public},
+		{Method: "DELETE", Path: "/gates/{way}", Access: rest.Public},
+	}
+	if diff := cmp.Diff(want, gates.Operations()); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+	document := rest.NewDocument("Gates", "v1", "Gates.")
+	rest.Add(document, gates)
+	var got struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]struct {
+				Content map[string]any
+				Headers any
+			}
+		}
+	}
+	if err := json.Unmarshal(document.JSON(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"get", "post"} {
+		responses := got.Paths["/gates/{way}"][method].Responses
+		for _, status := range []string{"200", "default"} {
+			if content := responses[status].Content; len(content) != 1 || content["text/html"] == nil || responses[status].Headers != nil {
+				t.Errorf("%s is answered %s with %+v, want a page", method, status, responses[status])
+			}
+		}
+		if len(responses) != 2 {
+			t.Errorf("%s has the responses %v", method, responses)
+		}
+	}
+	if content := got.Paths["/gates/{way}"]["delete"].Responses["default"].Content; content["application/json"] == nil {
+		t.Errorf("DELETE fails with %v, want JSON", content)
+	}
+}

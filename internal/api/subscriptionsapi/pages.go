@@ -1,0 +1,72 @@
+package subscriptionsapi
+
+import (
+	"net/http"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+)
+
+// leaving asks before anything is done.
+var leaving = rest.Translation{
+	"en": {
+		Title:  "Unsubscribe?",
+		Text:   "You will get no more mails of this list.",
+		Button: "Unsubscribe",
+	},
+	"ko": {
+		Title:  "구독을 해지하시겠습니까?",
+		Text:   "해지하면 더 이상 구독 메일을 보내지 않습니다.",
+		Button: "구독 해지",
+	},
+}
+
+// left is the same whether anybody was subscribed or not.
+var left = rest.Translation{
+	"en": {
+		Title: "You are unsubscribed",
+		Text:  "You get no more mails of this list, but for one that may be on its way. You can subscribe again at any time.",
+	},
+	"ko": {
+		Title: "구독이 해지되었습니다",
+		Text:  "더 이상 구독 메일을 보내지 않습니다. 이미 발송된 메일은 도착할 수 있습니다. 언제든지 다시 구독하실 수 있습니다.",
+	},
+}
+
+// confirming asks before anything is done.
+var confirming = rest.Translation{
+	"en": {
+		Title:  "Confirm your subscription",
+		Text:   "If you did not ask for our mails yourself, close this page, and you will get none.",
+		Button: "Subscribe",
+	},
+	"ko": {
+		Title:  "구독을 확인해 주세요",
+		Text:   "직접 신청하지 않으셨다면 이 페이지를 닫아 주세요. 메일을 보내지 않습니다.",
+		Button: "구독하기",
+	},
+}
+
+var confirmed = rest.Translation{
+	"en": {
+		Title: "You are subscribed",
+		Text:  "A mail that welcomes you is on its way. It has a link to unsubscribe, as each of our mails has.",
+	},
+	"ko": {
+		Title: "구독이 확인되었습니다",
+		Text:  "환영 메일을 보내 드립니다. 모든 메일에는 구독을 해지할 수 있는 링크가 있습니다.",
+	},
+}
+
+// gone is for whoever has left in the meantime, or has waited for too long.
+var gone = rest.Translation{
+	"en": {
+		Status: http.StatusNotFound,
+		Title:  "There is nothing to confirm",
+		Text:   "You have unsubscribed, or there is a newer mail with another link. Subscribe once more if you want our mails.",
+	},
+	"ko": {
+		Status: http.StatusNotFound,
+		Title:  "확인할 구독 신청이 없습니다",
+		Text:   "이미 해지하셨거나 더 최근에 받은 확인 메일이 있습니다. 메일을 받으시려면 다시 구독을 신청해 주세요.",
+	},
+}

@@ -1,0 +1,40 @@
+package accounts
+
+import (
+	"errors"
+	"time"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
+)
+
+// Limits of a profile's fields, in characters (Unicode code points), as the database counts them.
+const (
+	MaxDisplayName = 80
+	MaxBio         = 500
+	MaxLanguage    = validate.MaxLanguageTag
+)
+
+// ErrNotFound says that the subject has no profile yet.
+var ErrNotFound = errors.New("profile not found")
+
+// A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
+type Profile struct {
+	Subject      string // the user's sub in the sign-in's tokens, never shown to others
+	DisplayName  string // required, one line
+	Bio          string // may be empty; the only control characters are line feeds and tabs
+	Language     string // a BCP 47 tag such as de or pt-BR; empty when the user has not chosen
+	CommentMails bool   // whether comments on the user's posts are told by mail
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.
+func (p Profile) Validate() error {
+	var invalid validate.Error
+	invalid.Check("subject", CheckName(p.Subject))
+	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName), validate.NoControl(p.DisplayName, ""),
+		validate.NotBlank(p.DisplayName), validate.AtMost(p.DisplayName, MaxDisplayName))
+	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"), validate.AtMost(p.Bio, MaxBio))
+	invalid.Check("language", validate.LanguageTag(p.Language))
+	return invalid.OrNil()
+}

@@ -1,0 +1,718 @@
+package pictures_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+)
+
+const originals = "originals"
+
+// A world is a database and a bucket, and who works on them: Ada and Eve, with profiles.
+type world struct {
+	*author
+
+	server   *mysqltest.Server
+	database *mysqltest.Database
+	s3       *s3test.Server
+}
+
+// An author works as one process does, with connections of its own.
+type author struct {
+	keeper   *pictures.Keeper
+	posts    *mysqlstore.Posts
+	accounts *mysqlstore.Accounts
+	log      strings.Builder
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	server := mysqltest.Start(t)
+	w := &world{server: server, database: server.NewDatabase(t), s3: s3test.Start(t)}
+	databases := w.database.Open(t)
+	_, err := schema.Up(t.Context(), databases.Writer)
+	ok(t, err)
+	w.s3.Bucket(t, originals)
+	for _, subject := range []string{"ada", "eve"} {
+		_, err := mysqlstore.NewProfiles(databases).Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: subject}, nil)
+		ok(t, err)
+	}
+	w.author = w.newAuthor(t)
+	return w
+}
+
+func (w *world) newAuthor(t testing.TB) *author {
+	t.Helper()
+	databases := w.database.Open(t)
+	a := &author{posts: mysqlstore.NewPosts(databases), accounts: mysqlstore.NewAccounts(databases)}
+	a.keeper = &pictures.Keeper{
+		Store: mysqlstore.NewPictures(databases),
+		Bucket: &s3store.Keeping{Settings: s3store.Settings{Bucket: originals}, API: s3.New(s3.Options{
+			BaseEndpoint:     &w.s3.URL,
+			Region:           lambdatest.Region,
+			Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+			RetryMaxAttempts: 1,
+		})},
+		Logger: slog.New(slog.NewTextHandler(&a.log, nil)),
+	}
+	return a
+}
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// upload puts a picture where a browser would.
+func (w *world) upload(t testing.TB, subject string) string {
+	t.Helper()
+	key := pictures.TempKey(pictures.Owner(subject), uuid.New())
+	_, err := w.s3.Client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(originals), Key: &key, ContentType: aws.String("image/png"), Body: strings.NewReader(key),
+	})
+	ok(t, err)
+	return key
+}
+
+func (w *world) expire(t testing.TB, key string) {
+	t.Helper()
+	_, err := w.s3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(originals), Key: &key})
+	ok(t, err)
+}
+
+func html(keys ...string) string {
+	body := "<p>Stones.</p>"
+	for _, key := range keys {
+		body += `<img src="` + key + `"/>`
+	}
+	return body
+}
+
+// The author's saves are as the handlers of posts make them. before is done when the pictures are in their places and the
+// post is not saved yet.
+func (a *author) create(ctx context.Context, subject, body string, before ...func()) (post posts.Post, err error) {
+	err = a.keeper.Save(ctx, subject, body, func(body string, shown []uuid.UUID) (err error) {
+		for _, f := range before {
+			f()
+		}
+		post, err = a.posts.Create(ctx, subject, "", posts.Draft{Title: "t", Body: body}, shown...)
+		return err
+	})
+	return post, err
+}
+
+func (a *author) update(ctx context.Context, subject string, id uuid.UUID, body string, before ...func()) (post posts.Post, err error) {
+	err = a.keeper.Save(ctx, subject, body, func(body string, shown []uuid.UUID) (err error) {
+		for _, f := range before {
+			f()
+		}
+		post, err = a.posts.Update(ctx, subject, id, posts.Draft{Title: "t", Body: body}, shown...)
+		return err
+	})
+	return post, err
+}
+
+func (a *author) delete(ctx context.Context, subject string, id uuid.UUID) error {
+	if err := a.posts.Delete(ctx, subject, id); err != nil {
+		return err
+	}
+	a.keeper.LetGo(ctx, subject)
+	return nil
+}
+
+func (a *author) end(ctx context.Context, subject string) error {
+	if err := a.accounts.Delete(ctx, subject); err != nil {
+		return err
+	}
+	return a.keeper.LetGoOfAll(ctx, subject)
+}
+
+// mustCreate makes a post that shows these pictures, and returns it with their permanent keys.
+func (w *world) mustCreate(t testing.TB, subject string, keys ...string) (post posts.Post, kept []string) {
+	t.Helper()
+	post, err := w.create(t.Context(), subject, html(keys...))
+	ok(t, err)
+	return post, keysIn(post.Body)
+}
+
+func keysIn(body string) []string {
+	var keys []string
+	for _, picture := range pictures.In(body) {
+		keys = append(keys, picture.Key())
+	}
+	return keys
+}
+
+// age has all that is noted be old, as after an hour.
+func (w *world) age(t testing.TB) {
+	t.Helper()
+	_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET created_at = created_at - INTERVAL 1 HOUR")
+	ok(t, err)
+}
+
+// permanent lists what is below permanent/.
+func (w *world) permanent(t testing.TB) []string {
+	t.Helper()
+	return slices.DeleteFunc(w.s3.Keys(t, originals), func(key string) bool { return !strings.HasPrefix(key, "permanent/") })
+}
+
+// column reads one column of a query, past the stores.
+func column[T any](t testing.TB, w *world, query string, args ...any) []T {
+	t.Helper()
+	rows, err := w.server.Admin.Query(strings.ReplaceAll(query, "FROM ", "FROM "+w.database.Name+"."), args...)
+	ok(t, err)
+	defer rows.Close()
+	var values []T
+	for rows.Next() {
+		var value T
+		ok(t, rows.Scan(&value))
+		values = append(values, value)
+	}
+	ok(t, rows.Err())
+	return values
+}
+
+// shown are the keys in all bodies, each once.
+func (w *world) shown(t testing.TB) []string {
+	t.Helper()
+	keys := map[string]bool{}
+	for _, body := range column[string](t, w, "SELECT body FROM posts") {
+		for _, key := range keysIn(body) {
+			keys[key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// checkLinks wants every picture of every post to be there, and the notes to say which.
+func (w *world) checkLinks(t testing.TB) {
+	t.Helper()
+	there, shown := w.permanent(t), w.shown(t)
+	for _, key := range shown {
+		if !slices.Contains(there, key) {
+			t.Errorf("a post shows %s, which is not there", key)
+		}
+	}
+	var noted []string
+	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE state = 'kept' ORDER BY id") {
+		noted = append(noted, pictures.PermanentKey(id))
+	}
+	slices.Sort(noted)
+	if diff := cmp.Diff(shown, noted, emptyIsNil); diff != "" {
+		t.Errorf("pictures (-of posts +noted as kept):\n%s", diff)
+	}
+	for _, body := range column[string](t, w, "SELECT body FROM posts") {
+		if strings.Contains(body, `src="temp/`) {
+			t.Errorf("a post shows what is going to expire: %s", body)
+		}
+	}
+	pairs := column[int](t, w, "SELECT COUNT(*) FROM post_pictures")[0]
+	want := 0
+	for _, body := range column[string](t, w, "SELECT body FROM posts") {
+		once := slices.Compact(slices.Sorted(slices.Values(keysIn(body))))
+		want += len(once)
+	}
+	if pairs != want {
+		t.Errorf("%d pictures of posts are noted, want %d", pairs, want)
+	}
+}
+
+var emptyIsNil = cmp.Transformer("emptyIsNil", func(s []string) []string {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+})
+
+// checkSettled wants nothing else to be there, after an hour and the next save of each user.
+func (w *world) checkSettled(t testing.TB) {
+	t.Helper()
+	w.age(t)
+	for _, subject := range []string{"ada", "eve"} {
+		w.keeper.LetGo(t.Context(), subject)
+	}
+	w.checkLinks(t)
+	if diff := cmp.Diff(w.shown(t), w.permanent(t), emptyIsNil); diff != "" {
+		t.Errorf("objects (-shown by posts +there):\n%s", diff)
+	}
+	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures WHERE state <> 'kept'")[0]; n > 0 {
+		t.Errorf("%d pictures are noted that no post shows", n)
+	}
+}
+
+func wantMissing(t testing.TB, err error, numbers string) {
+	t.Helper()
+	var invalid *validate.Error
+	want := []validate.Problem{{Field: "body", Problem: "shows pictures that are not there, by number " + numbers + "; upload them again, or take them out"}}
+	if !errors.As(err, &invalid) || !cmp.Equal(want, invalid.Problems) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
+	w := newWorld(t)
+	one, two, three := w.upload(t, "ada"), w.upload(t, "ada"), w.upload(t, "ada")
+	before := w.s3.Keys(t, originals)
+	post, kept := w.mustCreate(t, "ada", one, two, one)
+	if len(kept) != 3 || kept[0] != kept[2] || kept[0] == kept[1] || !slices.Equal(w.shown(t), w.permanent(t)) {
+		t.Errorf("the post shows %v, there are %v", kept, w.permanent(t))
+	}
+	found, err := w.s3.Client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(originals), Key: &kept[0]})
+	if err != nil || *found.ContentType != "image/png" {
+		t.Errorf("a kept picture is %v (%v), want image/png", found, err)
+	}
+
+	// An edit keeps one by its own key, drops one, and adds one.
+	post, err = w.update(t.Context(), "ada", post.ID, html(kept[0], three))
+	ok(t, err)
+	now := keysIn(post.Body)
+	if now[0] != kept[0] || slices.Contains(kept, now[1]) || !slices.Equal(w.shown(t), w.permanent(t)) {
+		t.Errorf("the post shows %v after %v, there are %v", now, kept, w.permanent(t))
+	}
+	w.checkLinks(t)
+
+	// Saved once more, it changes nothing: neither by their own keys, nor by those they were uploaded by.
+	again, err := w.update(t.Context(), "ada", post.ID, html(one, three))
+	ok(t, err)
+	if again.Body != post.Body {
+		t.Errorf("saved again: %s, was %s", again.Body, post.Body)
+	}
+	ok(t, w.delete(t.Context(), "ada", post.ID))
+	if diff := cmp.Diff(before, w.s3.Keys(t, originals)); diff != "" {
+		t.Errorf("keys (-before the post +after it):\n%s", diff)
+	}
+	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures")[0]; n != 0 || w.log.Len() > 0 {
+		t.Errorf("%d notes are left; log: %s", n, w.log.String())
+	}
+	// The uploads have not expired yet, so the author may begin again.
+	w.mustCreate(t, "ada", one, two, three)
+	w.checkSettled(t)
+}
+
+func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
+	w := newWorld(t)
+	mine, eves := w.upload(t, "ada"), w.upload(t, "eve")
+	_, evesKept := w.mustCreate(t, "eve", eves)
+	gone, _ := w.mustCreate(t, "ada", mine)
+	goneKept := keysIn(gone.Body)[0]
+	ok(t, w.delete(t.Context(), "ada", gone.ID))
+	never, nobodys := pictures.TempKey(adas, uuid.New()), pictures.PermanentKey(uuid.New())
+
+	// What is somebody else's is answered as what is nobody's.
+	for name, key := range map[string]string{
+		"never uploaded": never, "another's upload": eves, "another's kept": evesKept[0], "nobody's": nobodys, "let go": goneKept,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := w.create(t.Context(), "ada", html(mine, key, mine, key))
+			wantMissing(t, err, "2")
+		})
+	}
+	_, err := w.create(t.Context(), "ada", html(never, mine, pictures.TempKey(adas, uuid.New())))
+	wantMissing(t, err, "1, 3")
+	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never, nobodys))
+	wantMissing(t, err, "6") // what has no note is refused before anything is copied
+	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never))
+	wantMissing(t, err, "3")
+	if n := column[int](t, w, "SELECT COUNT(*) FROM posts WHERE author = 'ada'")[0]; n != 0 {
+		t.Errorf("%d posts are saved, want none", n)
+	}
+	// What was copied in vain is gone already, or whoever has one upload could have any number of copies made.
+	if !slices.Equal(w.permanent(t), evesKept) || column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 1 {
+		t.Errorf("there are %v, want %v and no notes", w.permanent(t), evesKept)
+	}
+	w.checkSettled(t)
+	if !slices.Equal(w.permanent(t), evesKept) {
+		t.Errorf("there are %v, want %v", w.permanent(t), evesKept)
+	}
+}
+
+func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
+	w := newWorld(t)
+	key := w.upload(t, "ada")
+	first, kept := w.mustCreate(t, "ada", key)
+	for name, source := range map[string]string{"by its upload": key, "by its own key": kept[0]} {
+		t.Run(name, func(t *testing.T) {
+			second, keptToo := w.mustCreate(t, "ada", source)
+			if !slices.Equal(kept, keptToo) {
+				t.Errorf("the second post shows %v, want %v", keptToo, kept)
+			}
+			ok(t, w.delete(t.Context(), "ada", second.ID))
+			w.checkSettled(t)
+			if !slices.Equal(w.permanent(t), kept) {
+				t.Errorf("there are %v, want %v", w.permanent(t), kept)
+			}
+		})
+	}
+	second, twice := w.mustCreate(t, "ada", kept[0], key)
+	if !slices.Equal(twice, []string{kept[0], kept[0]}) {
+		t.Errorf("the post shows %v, want %s by both its keys", twice, kept[0])
+	}
+	ok(t, w.delete(t.Context(), "ada", first.ID))
+	w.checkSettled(t)
+	_, err := w.update(t.Context(), "ada", second.ID, html())
+	ok(t, err)
+	if left := w.permanent(t); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+	w.checkSettled(t)
+}
+
+// TestSavesOfOnePictureMayMeetAnywhere lets a second save pass a first one whose pictures are in their places and whose
+// post is not saved.
+func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
+	w := newWorld(t)
+	second := w.newAuthor(t)
+
+	t.Run("two posts take up one upload", func(t *testing.T) {
+		key := w.upload(t, "ada")
+		_, err := w.create(t.Context(), "ada", html(key), func() {
+			_, err := second.create(t.Context(), "ada", html(key))
+			ok(t, err)
+		})
+		ok(t, err)
+		w.checkSettled(t)
+	})
+	t.Run("one of them is deleted before the other is saved", func(t *testing.T) {
+		key := w.upload(t, "ada")
+		_, err := w.create(t.Context(), "ada", html(key), func() {
+			post, err := second.create(t.Context(), "ada", html(key))
+			ok(t, err)
+			ok(t, second.delete(t.Context(), "ada", post.ID))
+		})
+		ok(t, err)
+		w.checkSettled(t)
+	})
+	t.Run("an edit drops what a post takes up, which was kept when it was looked at", func(t *testing.T) {
+		key := w.upload(t, "ada")
+		first, kept := w.mustCreate(t, "ada", key)
+		tries := 0
+		post, err := w.create(t.Context(), "ada", html(key), func() {
+			if tries++; tries == 1 {
+				_, err := second.update(t.Context(), "ada", first.ID, html())
+				ok(t, err)
+			}
+		})
+		ok(t, err)
+		if tries != 2 || slices.Equal(keysIn(post.Body), kept) {
+			t.Errorf("%d tries, and the post shows %v; want a second copy after %v", tries, keysIn(post.Body), kept)
+		}
+		w.checkSettled(t)
+	})
+	t.Run("an edit drops what a post takes up by its own key", func(t *testing.T) {
+		first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
+		tries := 0
+		_, err := w.create(t.Context(), "ada", html(kept[0]), func() {
+			if tries++; tries == 1 {
+				_, err := second.update(t.Context(), "ada", first.ID, html())
+				ok(t, err)
+			}
+		})
+		wantMissing(t, err, "1") // nobody has it any more
+		w.checkSettled(t)
+	})
+	t.Run("a post takes up what an edit is about to drop", func(t *testing.T) {
+		first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
+		_, err := w.update(t.Context(), "ada", first.ID, html(), func() {
+			_, err := second.create(t.Context(), "ada", html(kept[0]))
+			ok(t, err)
+		})
+		ok(t, err)
+		if !slices.Contains(w.permanent(t), kept[0]) {
+			t.Errorf("%s is gone, and is shown", kept[0])
+		}
+		w.checkSettled(t)
+	})
+	t.Run("always", func(t *testing.T) {
+		key := w.upload(t, "ada")
+		_, err := w.create(t.Context(), "ada", html(key), func() {
+			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'leaving' WHERE state = 'copying'")
+			ok(t, err)
+		})
+		if !errors.Is(err, retry.ErrLater) {
+			t.Errorf("got %v, want ErrLater", err)
+		}
+		w.checkSettled(t)
+	})
+}
+
+// TestManySavesAtOnce has every kind of save of two authors meet on few pictures.
+func TestManySavesAtOnce(t *testing.T) {
+	w := newWorld(t)
+	if w.server.Embedded() {
+		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
+	}
+	const workers, rounds = 6, 12
+	keys := map[string][]string{}
+	for _, subject := range []string{"ada", "eve"} {
+		keys[subject] = []string{w.upload(t, subject), w.upload(t, subject), w.upload(t, subject)}
+	}
+	begin := make(chan struct{})
+	var running sync.WaitGroup
+	for worker := range workers {
+		a := w.newAuthor(t)
+		subject := []string{"ada", "eve"}[worker%2]
+		running.Go(func() {
+			<-begin
+			var mine []posts.Post
+			for round := range rounds {
+				some := []string{keys[subject][round%3], keys[subject][(round+worker)%3]}
+				var err error
+				switch {
+				case len(mine) < 2 || round%3 == 0:
+					var post posts.Post
+					if post, err = a.create(t.Context(), subject, html(some...)); err == nil {
+						mine = append(mine, post)
+					}
+				case round%3 == 1:
+					mine[0], err = a.update(t.Context(), subject, mine[0].ID, html(some[0]))
+				default:
+					err = a.delete(t.Context(), subject, mine[0].ID)
+					mine = mine[1:]
+				}
+				if err != nil && !errors.Is(err, retry.ErrLater) {
+					t.Errorf("worker %d, round %d: %v", worker, round, err)
+				}
+			}
+		})
+	}
+	close(begin)
+	running.Wait()
+	w.checkSettled(t)
+}
+
+// TestADeletionSeesThePostThatWasSavedWhileItWaited is about what a transaction sees that has read before it waits: the
+// deletion lists comments, waits for the author's account, and must then know of the post that has come in between.
+func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
+	w := newWorld(t)
+	if w.server.Embedded() {
+		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
+	}
+	first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
+	second, _ := w.mustCreate(t, "ada")
+	saving, err := w.server.Admin.BeginTx(t.Context(), nil)
+	ok(t, err)
+	defer saving.Rollback()
+	run := func(statement string, args ...any) {
+		t.Helper()
+		_, err := saving.Exec(strings.ReplaceAll(statement, "DB.", w.database.Name+"."), args...)
+		ok(t, err)
+	}
+	run("UPDATE DB.accounts SET version = version + 1 WHERE subject = 'ada'")
+	deleted := make(chan error)
+	go func() { deleted <- w.delete(t.Context(), "ada", first.ID) }()
+	w.database.AwaitLockWait(t)
+	run("UPDATE DB.posts SET body = ? WHERE id = ?", html(kept...), second.ID[:])
+	run("INSERT INTO DB.post_pictures (post_id, picture_id) SELECT ?, picture_id FROM DB.post_pictures WHERE post_id = ?", second.ID[:], first.ID[:])
+	ok(t, saving.Commit())
+	ok(t, <-deleted)
+	w.checkSettled(t)
+	if !slices.Equal(w.permanent(t), kept) {
+		t.Errorf("there are %v, want %v", w.permanent(t), kept)
+	}
+}
+
+func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
+	w := newWorld(t)
+	const n = 5
+	var keys []string
+	for range n {
+		keys = append(keys, w.upload(t, "ada"))
+	}
+	for failing := range n {
+		w.s3.Intercept(func(call awstest.Call) awstest.Fault {
+			if call.Action == "s3:GetObject" && strings.HasSuffix(call.Resource, keys[failing]) {
+				return awstest.Fault{Status: 503, Code: "SlowDown"}
+			}
+			return awstest.Fault{}
+		})
+		if _, err := w.create(t.Context(), "ada", html(keys...)); !errors.Is(err, retry.ErrLater) {
+			t.Errorf("the %d. copy fails: got %v, want ErrLater", failing+1, err)
+		}
+		w.s3.Intercept(nil)
+		if shown := w.shown(t); len(shown) > 0 {
+			t.Errorf("the %d. copy fails, and posts show %v", failing+1, shown)
+		}
+	}
+	w.mustCreate(t, "ada", keys...)
+	w.checkSettled(t)
+	if left := w.permanent(t); len(left) != n {
+		t.Errorf("%d pictures are there, want %d", len(left), n)
+	}
+}
+
+func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
+	for _, table := range []string{"pictures", "post_pictures", "posts"} {
+		t.Run(table, func(t *testing.T) {
+			w := newWorld(t)
+			one, two := w.upload(t, "ada"), w.upload(t, "ada")
+			w.database.LoseCommit(t, table)
+			post, _ := w.mustCreate(t, "ada", one)
+			w.checkLinks(t)
+			if table != "posts" {
+				w.database.LoseCommit(t, table)
+				_, err := w.update(t.Context(), "ada", post.ID, html(one, two))
+				ok(t, err)
+				w.checkLinks(t)
+			}
+			w.database.LoseCommit(t, table)
+			ok(t, w.delete(t.Context(), "ada", post.ID))
+			w.checkSettled(t)
+		})
+	}
+}
+
+func TestWhatCannotBeDeletedIsDeletedByTheNextSave(t *testing.T) {
+	w := newWorld(t)
+	key := w.upload(t, "ada")
+	post, kept := w.mustCreate(t, "ada", key)
+	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {Silent: true}} {
+		w.s3.SetFault(fault)
+		edited, err := w.update(t.Context(), "ada", post.ID, html())
+		w.s3.SetFault(awstest.Fault{})
+		if err != nil || edited.Body != html() {
+			t.Errorf("%+v: %v, %s", fault, err, edited.Body)
+		}
+		if !strings.Contains(w.log.String(), "pictures are let go later") {
+			t.Errorf("%+v: the log is %q", fault, w.log.String())
+		}
+		if !slices.Equal(w.permanent(t), kept) {
+			t.Errorf("%+v: there are %v, want %v", fault, w.permanent(t), kept)
+		}
+		w.log.Reset()
+		post, kept = w.mustCreate(t, "ada", key)
+		if !slices.Equal(w.permanent(t), kept) {
+			t.Errorf("after %+v there are %v, want %v", fault, w.permanent(t), kept)
+		}
+	}
+	w.checkSettled(t)
+}
+
+func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
+	w := newWorld(t)
+	one, two := w.upload(t, "ada"), w.upload(t, "ada")
+	w.mustCreate(t, "ada", one)
+	w.mustCreate(t, "ada", one, two)
+	_, evesKept := w.mustCreate(t, "eve", w.upload(t, "eve"))
+
+	// While S3 is down, the account is deleted, and its pictures are not: the next request does it.
+	w.s3.SetFault(awstest.Fault{Status: 503, Code: "SlowDown"})
+	if err := w.end(t.Context(), "ada"); !errors.Is(err, retry.ErrLater) {
+		t.Errorf("S3 is down: got %v, want ErrLater", err)
+	}
+	w.s3.SetFault(awstest.Fault{})
+	if _, err := w.create(t.Context(), "ada", html(two)); !errors.Is(err, accounts.ErrDeleted) {
+		t.Errorf("a save after the end: got %v, want ErrDeleted", err)
+	}
+	ok(t, w.end(t.Context(), "ada"))
+	ok(t, w.end(t.Context(), "ada"))
+	if !slices.Equal(w.permanent(t), evesKept) {
+		t.Errorf("there are %v, want %v", w.permanent(t), evesKept)
+	}
+	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures WHERE owner = 'ada'")[0]; n > 0 {
+		t.Errorf("%d notes are left", n)
+	}
+	w.checkSettled(t)
+}
+
+// TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle is about the functions of the deployment before, which know of no
+// pictures.
+func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
+	w := newWorld(t)
+	post, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
+	_, err := w.server.Admin.Exec("DELETE FROM "+w.database.Name+".posts WHERE id = ?", post.ID[:])
+	ok(t, err)
+	if !slices.Equal(w.permanent(t), kept) {
+		t.Errorf("there are %v, want %v", w.permanent(t), kept)
+	}
+	ok(t, w.end(t.Context(), "ada"))
+	w.checkSettled(t)
+}
+
+// TestAnAccountsEndWaitsForTheSaveThatItMeets lets an account end while a save copies: what the save leaves behind has
+// nobody else who would let it go.
+func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
+	w := newWorld(t)
+	second := w.newAuthor(t)
+	_, err := w.create(t.Context(), "ada", html(w.upload(t, "ada")), func() {
+		if err := second.end(t.Context(), "ada"); !errors.Is(err, retry.ErrLater) {
+			t.Errorf("the account ends during a save: got %v, want ErrLater", err)
+		}
+	})
+	if !errors.Is(err, accounts.ErrDeleted) {
+		t.Errorf("the save: got %v, want ErrDeleted", err)
+	}
+	ok(t, second.end(t.Context(), "ada"))
+	if left := w.permanent(t); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures")[0]; n > 0 {
+		t.Errorf("%d notes are left", n)
+	}
+}
+
+// TestAKeyThatWasLetGoIsNeverUsedAgain has a deletion arrive late, after all else: it must not hurt.
+func TestAKeyThatWasLetGoIsNeverUsedAgain(t *testing.T) {
+	w := newWorld(t)
+	key := w.upload(t, "ada")
+	used := map[string]bool{}
+	for range 5 {
+		post, kept := w.mustCreate(t, "ada", key)
+		if used[kept[0]] {
+			t.Errorf("%s is used again", kept[0])
+		}
+		used[kept[0]] = true
+		ok(t, w.delete(t.Context(), "ada", post.ID))
+	}
+	_, kept := w.mustCreate(t, "ada", key)
+	for late := range used {
+		w.expire(t, late)
+	}
+	w.checkSettled(t)
+	if !slices.Equal(w.permanent(t), kept) {
+		t.Errorf("there are %v, want %v", w.permanent(t), kept)
+	}
+}
+
+func TestManyPicturesAreLetGo(t *testing.T) {
+	w := newWorld(t)
+	var keys []string
+	for range posts.MaxPictures {
+		keys = append(keys, w.upload(t, "ada"))
+	}
+	post, kept := w.mustCreate(t, "ada", keys...)
+	if len(w.permanent(t)) != posts.MaxPictures {
+		t.Fatalf("%d are kept, want %d", len(w.permanent(t)), posts.MaxPictures)
+	}
+	_, err := w.update(t.Context(), "ada", post.ID, html(kept[:1]...))
+	ok(t, err)
+	if diff := cmp.Diff(kept[:1], w.permanent(t)); diff != "" {
+		t.Errorf("(-want +there):\n%s", diff)
+	}
+	w.checkSettled(t)
+}

@@ -1,0 +1,195 @@
+package pictures_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
+)
+
+var errKilled = errors.New("the process is killed")
+
+// A mortal process is killed when its steps are used up: before the last one, or after it. A step is a transaction or a
+// call of S3.
+type mortal struct {
+	pictures.Store
+	pictures.Bucket
+	steps int  // until it is killed; -1 for never
+	after bool // whether the last step is done
+}
+
+func (m *mortal) step(do func() error) error {
+	if m.steps == 0 {
+		return errKilled
+	}
+	m.steps--
+	if m.steps == 0 && !m.after {
+		return errKilled
+	}
+	err := do()
+	if m.steps == 0 {
+		return errKilled
+	}
+	return err
+}
+
+func (m *mortal) Promote(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
+	err = m.step(func() error { promotions, err = m.Store.Promote(ctx, author, shown); return err })
+	return promotions, err
+}
+
+// Copy does one copy after the other, lest the last step be all of them.
+func (m *mortal) Copy(ctx context.Context, copies []pictures.Promotion) (missing []int, err error) {
+	for i := range copies {
+		err := m.step(func() error {
+			gone, err := m.Bucket.Copy(ctx, copies[i:i+1])
+			if len(gone) > 0 {
+				missing = append(missing, i)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+func (m *mortal) GiveUp(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Store.GiveUp(ctx, ids) })
+}
+
+func (m *mortal) Leaving(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
+	err = m.step(func() error { ids, err = m.Store.Leaving(ctx, owner, limit); return err })
+	return ids, err
+}
+
+func (m *mortal) Delete(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Bucket.Delete(ctx, ids) })
+}
+
+func (m *mortal) Forget(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Store.Forget(ctx, ids) })
+}
+
+// TestNoPictureIsLostAndNoneIsLeftWhateverHappens saves, edits and deletes posts of two authors with pictures of both, by
+// processes that may be killed at every step. Whatever has happened, each post has its pictures; and when everybody has
+// saved once more, there is nothing else.
+func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
+	w := newWorld(t)
+	users := []string{"ada", "eve"}
+	uploads := map[string][]string{}
+	for _, user := range users {
+		for range 3 {
+			uploads[user] = append(uploads[user], w.upload(t, user))
+		}
+	}
+	immortal := *w.keeper
+	ctx := t.Context()
+	killed, saved, refused := 0, 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		w.keeper.Store, w.keeper.Bucket = immortal.Store, immortal.Bucket
+		every := map[string][]string{} // keys that have been permanent ones
+		for _, user := range users {
+			for _, post := range w.postsOf(t, user) {
+				ok(t, w.delete(ctx, user, post.ID))
+			}
+		}
+		w.checkSettled(t)
+		for range rapid.IntRange(1, 10).Draw(rt, "operations") {
+			user := rapid.SampledFrom(users).Draw(rt, "user")
+			another := users[1-slices.Index(users, user)]
+			anothers := w.keysOf(t, another)
+			process := &mortal{Store: immortal.Store, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
+			w.keeper.Store, w.keeper.Bucket = process, process
+
+			known := slices.Concat(uploads[user], every[user])
+			if rapid.IntRange(0, 9).Draw(rt, "hostile") == 0 {
+				known = slices.Concat(known, uploads[another], every[another])
+			}
+			body := html(rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(rt, "pictures")...)
+			mine := w.postsOf(t, user)
+			var err error
+			var post posts.Post
+			save := func(html string, shown []uuid.UUID) error {
+				return process.step(func() (err error) {
+					if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
+						post, err = w.posts.Update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, posts.Draft{Title: "t", Body: html}, shown...)
+					} else {
+						post, err = w.posts.Create(ctx, user, "", posts.Draft{Title: "t", Body: html}, shown...)
+					}
+					return err
+				})
+			}
+			switch rapid.IntRange(0, 3).Draw(rt, "operation") {
+			case 0:
+				if len(mine) > 0 {
+					err = w.delete(ctx, user, rapid.SampledFrom(mine).Draw(rt, "deleted").ID)
+				}
+			default:
+				err = w.keeper.Save(ctx, user, body, save)
+			}
+			_, invalid := errors.AsType[*validate.Error](err)
+			switch {
+			case err == nil:
+				saved++
+			case errors.Is(err, errKilled):
+				killed++
+			case invalid:
+				refused++
+			default:
+				rt.Fatalf("%v", err)
+			}
+			every[user] = append(every[user], keysIn(post.Body)...)
+			w.checkLinks(t)
+			if now := w.keysOf(t, another); !slices.Equal(anothers, now) {
+				rt.Fatalf("%s worked, and %s's objects %v are now %v", user, another, anothers, now)
+			}
+			if rapid.IntRange(0, 4).Draw(rt, "an hour passes") == 0 {
+				w.age(t)
+			}
+			if t.Failed() {
+				rt.FailNow()
+			}
+		}
+		w.keeper.Store, w.keeper.Bucket = immortal.Store, immortal.Bucket
+		w.checkSettled(t)
+		if t.Failed() {
+			rt.FailNow()
+		}
+	})
+	t.Logf("%d saved or deleted, %d killed, %d refused", saved, killed, refused)
+	if saved == 0 || killed == 0 || refused == 0 {
+		t.Error("something has not been tried")
+	}
+}
+
+// postsOf lists a user's posts.
+func (w *world) postsOf(t testing.TB, subject string) []posts.Post {
+	t.Helper()
+	var found []posts.Post
+	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM posts WHERE author = ?", subject) {
+		found = append(found, posts.Post{ID: id})
+	}
+	return found
+}
+
+// keysOf lists the objects of a user that are there.
+func (w *world) keysOf(t testing.TB, subject string) []string {
+	t.Helper()
+	there := w.permanent(t)
+	var found []string
+	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE owner = ? ORDER BY id", subject) {
+		if key := pictures.PermanentKey(id); slices.Contains(there, key) {
+			found = append(found, key)
+		}
+	}
+	return found
+}

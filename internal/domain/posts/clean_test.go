@@ -1,0 +1,130 @@
+package posts_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
+)
+
+func TestACleanDraftIsAsItWasWritten(t *testing.T) {
+	for name, draft := range map[string]posts.Draft{
+		"plain":                    {Title: "A wall", Body: "Stones."},
+		"title with spaces around": {Title: " A wall ", Body: "Stones."},
+		"title that looks like HTML, which a client escapes": {Title: "<script> & <b>", Body: "Stones."},
+		"longest title, in characters":                       {Title: strings.Repeat("🪨", posts.MaxTitle), Body: "Stones."},
+		"longest body, in characters":                        {Title: "A wall", Body: strings.Repeat("🪨", posts.MaxBody)},
+		"all that a post may have": {Title: "A wall", Body: `<h2>Why</h2><h3>Why not</h3><h4>Then</h4>` +
+			`<p><strong>a</strong> <b>b</b> <em>c</em> <i>d</i> <u>e</u> <s>f</s> <code>g</code><br/></p>` +
+			`<blockquote><p>q</p></blockquote><pre>one
+	two</pre><ul><li>x</li></ul><ol><li>y</li></ol>` +
+			`<figure><img src="permanent/6f1c9b1e-0b7a-4c1e-9d52-3a4f5b6c7d8e" alt="A &#34;wall&#34;"/><figcaption>z</figcaption></figure>` +
+			`<p><a href="https://example.com/a?b=c&amp;d=%20#e" rel="nofollow noreferrer noopener" target="_blank">link</a></p>` +
+			`<p><a href="mailto:ada@example.com" rel="nofollow noreferrer">mail</a></p>`},
+	} {
+		clean, err := posts.CleanPost(draft, media)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(draft, clean); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAPictureIsEnoughOfABody(t *testing.T) {
+	if _, err := posts.CleanPost(posts.Draft{Title: "A wall", Body: `<img src="` + upload + `">`}, media); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
+	for name, test := range map[string]struct {
+		draft posts.Draft
+		want  validate.Problem
+	}{
+		"no title":           {posts.Draft{Title: "", Body: "b"}, validate.Problem{Field: "title", Problem: "is empty; it is required"}},
+		"blank title":        {posts.Draft{Title: " \u2003", Body: "b"}, validate.Problem{Field: "title", Problem: "is only spaces; write at least one visible character"}},
+		"title of two lines": {posts.Draft{Title: "a\nb", Body: "b"}, validate.Problem{Field: "title", Problem: "has the control character U+000A; remove it"}},
+		"title not UTF-8":    {posts.Draft{Title: "\xff", Body: "b"}, validate.Problem{Field: "title", Problem: "is not valid UTF-8"}},
+		"long title":         {posts.Draft{Title: strings.Repeat("🪨", 201), Body: "b"}, validate.Problem{Field: "title", Problem: "has 201 characters; at most 200 are allowed"}},
+		"no body":            {posts.Draft{Title: "t", Body: ""}, validate.Problem{Field: "body", Problem: "is empty; it is required"}},
+		"body not UTF-8":     {posts.Draft{Title: "t", Body: "\xff"}, validate.Problem{Field: "body", Problem: "is not valid UTF-8"}},
+		"body with NUL":      {posts.Draft{Title: "t", Body: "a\x00"}, validate.Problem{Field: "body", Problem: "has the control character U+0000; remove it"}},
+		"escaped control":    {posts.Draft{Title: "t", Body: "a&#1;"}, validate.Problem{Field: "body", Problem: "has the control character U+0001; remove it"}},
+		"long body":          {posts.Draft{Title: "t", Body: strings.Repeat("🪨", 20_001)}, validate.Problem{Field: "body", Problem: "has 20001 characters; at most 20000 are allowed"}},
+		"long as written":    {posts.Draft{Title: "t", Body: strings.Repeat("<p>", 12_000)}, validate.Problem{Field: "body", Problem: "has 36000 characters; at most 34000 are allowed"}},
+		"long once escaped":  {posts.Draft{Title: "t", Body: strings.Repeat("&", 4_001)}, validate.Problem{Field: "body", Problem: "has 20005 characters; at most 20000 are allowed"}},
+		"only markup":        {posts.Draft{Title: "t", Body: "<p> <br></p>&nbsp;"}, validate.Problem{Field: "body", Problem: "shows nothing; write some text"}},
+		"only a script":      {posts.Draft{Title: "t", Body: "<script>alert(1)</script>"}, validate.Problem{Field: "body", Problem: "shows nothing; write some text"}},
+		"only a foreign image": {posts.Draft{Title: "t", Body: `<img src="https://example.com/a.jpg" alt="a">`},
+			validate.Problem{Field: "body", Problem: "shows nothing; write some text"}},
+		"deep": {posts.Draft{Title: "t", Body: strings.Repeat("<ul><li>", 600) + "x"},
+			validate.Problem{Field: "body", Problem: "is nested too deeply; use fewer elements within each other"}},
+	} {
+		_, err := posts.CleanPost(test.draft, media)
+		var invalid *validate.Error
+		if !errors.As(err, &invalid) {
+			t.Errorf("%s: got %v, want a validate.Error", name, err)
+			continue
+		}
+		if diff := cmp.Diff([]validate.Problem{test.want}, invalid.Problems); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestWhatAClientIsShownItMaySendBack holds for the longest body with the most pictures, delivered from the longest domain.
+func TestWhatAClientIsShownItMaySendBack(t *testing.T) {
+	far := pictures.Delivery("https://" + strings.Repeat("a", 253))
+	body := strings.Repeat(`<img src="`+kept+`"/>`, posts.MaxPictures)
+	body += strings.Repeat("x", posts.MaxBody-len(body))
+	draft := posts.Draft{Title: "t", Body: far.Show(body)}
+	if n := strings.Count(draft.Body, "https://"); n != posts.MaxPictures {
+		t.Fatalf("%d pictures are shown, want %d", n, posts.MaxPictures)
+	}
+	clean, err := posts.CleanPost(draft, far)
+	if err != nil || clean.Body != body {
+		t.Errorf("%v; the body is the one that was shown: %t", err, clean.Body == body)
+	}
+}
+
+func TestAPostHasFiftyPictures(t *testing.T) {
+	fifty := strings.Repeat(`<img src="`+upload+`"/>`, 50)
+	if _, err := posts.CleanPost(posts.Draft{Title: "t", Body: fifty + `<img src="https://evil.example/a.jpg">`}, media); err != nil {
+		t.Error(err)
+	}
+	_, err := posts.CleanPost(posts.Draft{Title: "t", Body: fifty + `<img src="` + kept + `"/>`}, media)
+	if want := "invalid: body has 51 pictures; at most 50 are allowed"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestAllProblemsOfADraftAreReportedAtOnce(t *testing.T) {
+	_, err := posts.CleanPost(posts.Draft{}, media)
+	if want := "invalid: title is empty; it is required; body is empty; it is required"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestACommentHasNeitherHeadingsNorPictures(t *testing.T) {
+	clean, err := posts.CleanComment(`<h2>No</h2><figure><img src="` + upload + `">heading</figure> <em>yes</em>`)
+	if want := "Noheading <em>yes</em>"; err != nil || clean != want {
+		t.Errorf("got %q, %v, want %q", clean, err, want)
+	}
+	for body, want := range map[string]string{
+		"":                                "invalid: body is empty; it is required",
+		`<img src="` + upload + `">`:      "invalid: body shows nothing; write some text",
+		strings.Repeat("ß", 2_001):        "invalid: body has 2001 characters; at most 2000 are allowed",
+		"x" + strings.Repeat("<h2>", 500): "invalid: body has 2001 characters; at most 2000 are allowed", // as it was written
+	} {
+		if _, err := posts.CleanComment(body); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package thumbnails_test
+
+import (
+	"context"
+	"errors"
+	"image"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
+)
+
+// A store has one original, and says what was done.
+type store struct {
+	original string // its content; empty when there is none
+	calls    []string
+	written  func() // after each Put and Delete
+	failing  string // the call that fails
+	told     []pictures.Finished
+}
+
+func (s *store) do(call string) error {
+	s.calls = append(s.calls, call)
+	if call == s.failing {
+		return errFault
+	}
+	return nil
+}
+
+func (s *store) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnails.Original, error) {
+	if err := s.do("get"); err != nil {
+		return thumbnails.Original{}, err
+	}
+	if s.original == "" {
+		return thumbnails.Original{}, thumbnails.ErrMissing
+	}
+	original := thumbnails.Original{ETag: "etag-" + s.original, Size: int64(len(s.original))}
+	if original.Size <= maxBytes {
+		original.Content = []byte(s.original)
+	}
+	return original, nil
+}
+
+func (s *store) ETag(context.Context, string, string) (string, error) {
+	if err := s.do("look"); err != nil {
+		return "", err
+	}
+	if s.original == "" {
+		return "", thumbnails.ErrMissing
+	}
+	return "etag-" + s.original, nil
+}
+
+func (s *store) Put(_ context.Context, key string, jpeg []byte, cacheControl string) error {
+	defer s.changed()
+	return s.do("put " + key + ": " + string(jpeg) + ", " + cacheControl)
+}
+
+func (s *store) Delete(_ context.Context, key string) error {
+	defer s.changed()
+	return s.do("delete " + key)
+}
+
+func (s *store) changed() {
+	if s.written != nil {
+		s.written()
+	}
+}
+
+func (s *store) Notify(_ context.Context, finished pictures.Finished) error {
+	s.told = append(s.told, finished)
+	return s.do("notify")
+}
+
+func (s *store) follow(t *testing.T, key string) error {
+	t.Helper()
+	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
+	return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"})
+}
+
+func TestAnOriginalGetsItsThumbnailsAndSubscribersHearOfThem(t *testing.T) {
+	s := &store{original: "one"}
+	if err := s.follow(t, "permanent/a b"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"get",
+		"put permanent/a b/320.jpg: one at 320, public, max-age=86400",
+		"put permanent/a b/640.jpg: one at 640, public, max-age=86400",
+		"look", "notify",
+	}
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	told := []pictures.Finished{{
+		Key: "permanent/a b", ETag: "etag-one", Sequencer: "00A1",
+		Thumbnails: []pictures.FinishedThumbnail{
+			{Key: "permanent/a b/320.jpg", Width: 320, Height: 1}, {Key: "permanent/a b/640.jpg", Width: 640, Height: 1},
+		},
+	}}
+	if diff := cmp.Diff(told, s.told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestOnlyWhatIsKeptIsCachedForADay(t *testing.T) {
+	for key, want := range map[string]string{
+		"permanent/a":   "public, max-age=86400",
+		"temp/a":        "public, max-age=300",
+		"protected/i/a": "public, max-age=300",
+		"private/i/a":   "private, max-age=300",
+		"permanently/a": "public, max-age=300",
+		"a":             "public, max-age=300",
+	} {
+		s := &store{original: "one"}
+		if err := s.follow(t, key); err != nil {
+			t.Fatal(err)
+		}
+		if put := "put " + key + "/320.jpg: one at 320, " + want; !slices.Contains(s.calls, put) {
+			t.Errorf("calls %q, want %q", s.calls, put)
+		}
+	}
+}
+
+// TestWhatHasNoThumbnailsLosesThose is about originals that have gone, or that are no pictures any more.
+func TestWhatHasNoThumbnailsLosesThose(t *testing.T) {
+	for name, test := range map[string]struct {
+		original, etag string
+		refused        bool
+	}{
+		"gone":      {"", "", false},
+		"refused":   {"bad", "etag-bad", true},
+		"too large": {"too large for us", "etag-too large for us", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &store{original: test.original}
+			if err := s.follow(t, key); errors.Is(err, imaging.ErrRefused) != test.refused || !test.refused && err != nil {
+				t.Errorf("error %v, want a refusal: %t", err, test.refused)
+			}
+			if diff := cmp.Diff([]string{"get", "delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"}, s.calls); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			told := []pictures.Finished{{Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1", Thumbnails: []pictures.FinishedThumbnail{}}}
+			if diff := cmp.Diff(told, s.told); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnOriginalThatChangesMeanwhileIsReadAgain(t *testing.T) {
+	for _, next := range []string{"two", "", "bad"} {
+		s := &store{original: "one"}
+		s.written = func() { s.original = next }
+		if err := s.follow(t, key); errors.Is(err, imaging.ErrRefused) != (next == "bad") {
+			t.Errorf("error %v", err)
+		}
+		want := []string{"get", "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300", "look", "get"}
+		if next == "two" {
+			want = append(want, "put temp/a/320.jpg: two at 320, public, max-age=300", "put temp/a/640.jpg: two at 640, public, max-age=300")
+		} else {
+			want = append(want, "delete temp/a/320.jpg", "delete temp/a/640.jpg")
+		}
+		if diff := cmp.Diff(append(want, "look", "notify"), s.calls); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
+	s := &store{original: "0"}
+	s.written = func() { s.original += "." }
+	if err := s.follow(t, key); !errors.Is(err, thumbnails.ErrUnsettled) || errors.Is(err, imaging.ErrRefused) {
+		t.Errorf("error %v, want ErrUnsettled", err)
+	}
+	if len(s.told) > 0 {
+		t.Errorf("told %+v, want nothing", s.told)
+	}
+	if read := strings.Count(strings.Join(s.calls, "\n"), "get"); read != 3 {
+		t.Errorf("read %d times, want 3", read)
+	}
+}
+
+// TestWhatThereIsNoTimeForIsNotReadAgain: decoding would go on after the deadline, and the service would end the function.
+func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
+	for left, again := range map[time.Duration]bool{thumbnails.PictureTime - time.Second: false, thumbnails.PictureTime + time.Minute: true} {
+		ctx, cancel := context.WithTimeout(t.Context(), left)
+		defer cancel()
+		s := &store{original: "one"}
+		s.written = func() { s.original = "two" }
+		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
+		err := follower.Follow(ctx, thumbnails.Change{Bucket: "originals", Key: key})
+		if errors.Is(err, thumbnails.ErrUnsettled) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
+			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
+		}
+		if !slices.Contains(s.calls, "put temp/a/640.jpg: one at 640, public, max-age=300") {
+			t.Errorf("%s before the end: calls %q, want the first reading to be followed whatever the time", left, s.calls)
+		}
+	}
+}
+
+// TestAKeyMayLeaveNoRoomForItsThumbnails: signed-in clients choose theirs, and S3 refuses what is longer, each time.
+func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
+	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
+	follow := func(s *store, key string) error {
+		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Make: makeThumbnails}
+		return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	}
+	s := &store{original: "one"}
+	if err := follow(s, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/1280.jpg: one at 1280, private, max-age=300") {
+		t.Errorf("error %v after %d calls, want thumbnails", err, len(s.calls))
+	}
+	for original, refused := range map[string]bool{"one": true, "": false} {
+		s := &store{original: original}
+		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
+			t.Errorf("error %v, want a refusal: %t", err, refused)
+		}
+		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
+			t.Errorf("%d calls, want %q", len(s.calls), want)
+		}
+		if len(s.told) != 1 || !s.told[0].Removed {
+			t.Errorf("told %+v, want that there are none", s.told)
+		}
+	}
+}
+
+func TestWhatFailsComesAgain(t *testing.T) {
+	const first, second = "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300"
+	for _, failing := range []string{"get", first, second, "look", "notify"} {
+		s := &store{original: "one", failing: failing}
+		if err := s.follow(t, key); !errors.Is(err, errFault) {
+			t.Errorf("%s: error %v, want the fault", failing, err)
+		}
+		if s.calls[len(s.calls)-1] != failing {
+			t.Errorf("calls %q, want %q to be the last", s.calls, failing)
+		}
+	}
+	for _, original := range []string{"", "bad"} {
+		for _, failing := range []string{"delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"} {
+			s := &store{original: original, failing: failing}
+			if err := s.follow(t, key); !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRefused) {
+				t.Errorf("%s of %q: error %v, want the fault and no refusal", failing, original, err)
+			}
+		}
+	}
+}
+
+func TestAnOriginalMayHaveAsManyBytesAsAllowed(t *testing.T) {
+	s := &store{original: "10 bytes.."} // limits.Bytes
+	if err := s.follow(t, key); err != nil || len(s.told) != 1 || s.told[0].Removed {
+		t.Errorf("error %v, told %+v, want thumbnails", err, s.told)
+	}
+}
+
+func TestAMistakeOfOursIsNotThePictures(t *testing.T) {
+	s := &store{original: "one"}
+	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
+		Make: func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) { return nil, errFault }}
+	err := follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	if !errors.Is(err, errFault) || !slices.Equal(s.calls, []string{"get"}) {
+		t.Errorf("error %v after %q, want the fault, and the thumbnails left as they are", err, s.calls)
+	}
+}
+
+func TestThumbnailsHaveTheirOwnSizes(t *testing.T) {
+	s := &store{original: "one"}
+	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
+		Make: func(_ []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
+			return []imaging.Thumbnail{{Width: widths[1], Size: image.Pt(7, 9)}}, nil
+		}}
+	if err := follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	want := []pictures.FinishedThumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
+	if diff := cmp.Diff(want, s.told[0].Thumbnails); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,50 @@
+package deadletter_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+)
+
+const queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadLetters"
+
+// TestLettersAreWhatSQSTakes sends what is not allowed in an attribute: SQS would refuse the message, time after time.
+func TestLettersAreWhatSQSTakes(t *testing.T) {
+	sqsServer := awstest.StartSQS(t, queueURL)
+	queue := &deadletter.Queue{URL: queueURL, API: sqs.New(sqs.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &sqsServer.URL,
+		Retryer:      aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})}
+	for name, test := range map[string]struct {
+		letter deadletter.Letter
+		want   map[string]string
+	}{
+		"as it is":           {deadletter.Letter{Reason: "it is cut off", Key: "private/ü +.jpg"}, map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"}},
+		"without a key":      {deadletter.Letter{Reason: "no JSON"}, map[string]string{"Reason": "no JSON"}},
+		"control characters": {deadletter.Letter{Reason: "a\x00b\nc\x7f\u0085d", Key: "\x01"}, map[string]string{"Reason": "a�b�c��d", "Key": "�"}},
+		"no characters":      {deadletter.Letter{Reason: "a\uFFFEb\uFFFFc", Key: "\xff"}, map[string]string{"Reason": "a�b�c", "Key": "�"}},
+		"long":               {deadletter.Letter{Reason: strings.Repeat("x", 513), Key: strings.Repeat("y", 1024)}, map[string]string{"Reason": strings.Repeat("x", 512), "Key": strings.Repeat("y", 1024)}},
+		"half a character":   {deadletter.Letter{Reason: strings.Repeat("x", 511) + "ü"}, map[string]string{"Reason": strings.Repeat("x", 511)}},
+	} {
+		test.letter.Body = `{"Records":[]}`
+		if err := queue.Send(t.Context(), test.letter); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		sent := sqsServer.Messages()
+		if diff := cmp.Diff(awstest.SQSMessage{Body: test.letter.Body, Attributes: test.want}, sent[len(sent)-1]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package apitest
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+)
+
+// CheckFaults breaks the database in the ways that a managed one breaks while read and write, which both answer 200, are
+// asked for. The user of write must have an account.
+func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
+	t.Run("a secret rotated mid-run is fetched once more", func(t *testing.T) {
+		f.Check(t, read, 200)
+		f.Database.RotatePassword(t)
+		f.PublishSecret()
+		f.Server.ResetConnections() // those that there are go on working with the old password
+		fetches := len(f.Secrets.Calls())
+		f.Check(t, read, 200)
+		f.Check(t, write, 200)
+		if now := len(f.Secrets.Calls()); now != fetches+1 {
+			t.Errorf("the secret was fetched %d times, want once", now-fetches)
+		}
+	})
+	t.Run("a lock wait timeout (1205) is tried again", func(t *testing.T) {
+		f.Check(t, write, 200)
+		f.Database.LockTimeout(t, "accounts", "subject", resttest.Subject)
+		f.Check(t, write, 200)
+	})
+	t.Run("a killed connection is replaced", func(t *testing.T) {
+		f.Check(t, write, 200)
+		f.Database.KillConnections(t)
+		f.Check(t, write, 200)
+		f.Database.KillConnections(t)
+		f.Check(t, read, 200)
+	})
+	t.Run("a failover (1290) is followed", func(t *testing.T) {
+		f.Check(t, write, 200)
+		f.Server.Failover(t)
+		f.Check(t, write, 200)
+	})
+	t.Run("a deadlock (1213) is tried again", func(t *testing.T) {
+		f.Check(t, write, 200)
+		f.Database.Deadlock(t, "accounts", "subject", resttest.Subject)
+		f.Check(t, write, 200)
+	})
+	t.Run("a database that is down is answered 503, until it is back", func(t *testing.T) {
+		f.Server.Down()
+		f.CheckUnavailable(t, read)
+		f.CheckUnavailable(t, write)
+		f.Server.Up(t)
+		f.Check(t, read, 200)
+		f.Check(t, write, 200)
+	})
+	t.Run("a database that does not answer is answered 503 before the deadline, until it is back", func(t *testing.T) {
+		f.Check(t, read, 200) // so that there is a connection to fall silent
+		f.Server.Hang()
+		f.CheckUnavailable(t, read)
+		f.CheckUnavailable(t, write)
+		f.Server.Up(t)
+		f.Check(t, read, 200)
+		f.Check(t, write, 200)
+	})
+	t.Run("no process was lost on the way", func(t *testing.T) { f.CheckOneProcess(t) })
+}
+
+// CheckStart starts the function while Secrets Manager does not answer as it should: it answers 503 and is well again
+// when Secrets Manager is. The request is one that is answered with status by a new database.
+func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settings func(Settings) any, request resttest.Request, status int) {
+	tests := map[string]awstest.Fault{
+		"fails":       {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
+		"throttles":   {Status: http.StatusBadRequest, Code: "ThrottlingException"},
+		"denies":      {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
+		"is silent":   {Silent: true},
+		"knows of no": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
+	}
+	for name, fault := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := NewAccount(t, server).Start(t, bootstrap, settings)
+			f.Secrets.SetFault(fault)
+			f.CheckUnavailable(t, request)
+			f.Secrets.SetFault(awstest.Fault{})
+			f.Check(t, request, status)
+			f.CheckOneProcess(t)
+			f.CheckSecrecy(t)
+		})
+	}
+	t.Run("holds what is no secret of a database", func(t *testing.T) {
+		f := NewAccount(t, server).Start(t, bootstrap, settings)
+		f.SpoilSecret()
+		resttest.ErrorOf(t, f.Do(t, request), 500, "internal")
+		f.PublishSecret()
+		f.Check(t, request, status)
+		f.CheckOneProcess(t)
+		f.CheckSecrecy(t)
+	})
+}
+
+// CheckSettings starts the function without its settings, whose variables it has to name.
+func CheckSettings(t *testing.T, bootstrap string, variables ...string) {
+	fn := lambdatest.New(t, bootstrap, nil)
+	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
+	for _, variable := range variables {
+		if err == nil || !strings.Contains(err.Error(), variable) {
+			t.Errorf("error %v, want it to name %s", err, variable)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package apitest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+)
+
+// A Gateway is an HTTP server in front of functions, as API Gateway is, for real clients. It has no authoriser: whoever
+// sends a token is signed in as the subject that the token names.
+type Gateway struct {
+	mux *http.ServeMux
+	mu  sync.Mutex // a function takes one event at a time
+}
+
+// NewGateway returns a gateway without routes.
+func NewGateway() *Gateway {
+	return &Gateway{mux: http.NewServeMux()}
+}
+
+// Handle lets f answer routes.
+func (g *Gateway) Handle(t testing.TB, f *Function, routes []rest.Operation) {
+	for _, route := range routes {
+		g.mux.HandleFunc(route.Method+" /v1"+route.Path, func(w http.ResponseWriter, r *http.Request) {
+			request := resttest.Request{Route: route.Method + " " + route.Path, Path: map[string]string{}, Query: map[string]string{}, Headers: map[string]string{}}
+			for _, match := range parameter.FindAllStringSubmatch(route.Path, -1) {
+				request.Path[match[1]] = r.PathValue(match[1])
+			}
+			for name, values := range r.URL.Query() {
+				request.Query[name] = values[len(values)-1]
+			}
+			for name, values := range r.Header {
+				request.Headers[name] = values[len(values)-1]
+			}
+			if request.Headers["Content-Type"] == "" {
+				request.Headers["Content-Type"] = "application/json" // as the gateway takes it
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Errorf("gateway: %v", err)
+			}
+			request.Body = string(body)
+			if route.Access == rest.SignedIn {
+				if request.Subject = r.Header.Get("Authorization"); request.Subject == "" {
+					w.Header().Set("Content-Type", "application/json")
+					w.WriteHeader(http.StatusUnauthorized)
+					_, _ = io.WriteString(w, `{"error":{"code":"unauthenticated","message":"Sign in.","requestId":""}}`)
+					return
+				}
+			}
+			response, err := g.do(t, f, request)
+			if err != nil {
+				t.Errorf("gateway: %v", err)
+				http.Error(w, `{"message": "Internal server error"}`, http.StatusBadGateway)
+				return
+			}
+			for name, value := range response.Headers {
+				w.Header().Set(name, value)
+			}
+			w.WriteHeader(response.StatusCode)
+			_, _ = io.WriteString(w, response.Body) // a client that is gone has its own say
+		})
+	}
+}
+
+// do runs on the server's goroutine, which must not end the test.
+func (g *Gateway) do(t testing.TB, f *Function, request resttest.Request) (events.APIGatewayProxyResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return f.invoke(t.Context(), request.Event(t), timeout)
+}
+
+// Serve runs the gateway until t ends and returns the endpoint.
+func (g *Gateway) Serve(t testing.TB) string {
+	server := httptest.NewServer(g.mux)
+	t.Cleanup(server.Close)
+	return server.URL + "/v1"
+}

@@ -1,0 +1,95 @@
+// Package dynamodbtest gives a test Amazon's own DynamoDB Local over HTTP, streams included, behind a relay: the relay
+// records which IAM actions a request needs, and fails requests on purpose.
+//
+// DynamoDB Local checks no signatures and no quotas, has one partition, and does one request after the other. So it has no
+// throttling but on purpose, and no conflicts of transactions.
+package dynamodbtest
+
+import (
+	"bytes"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+)
+
+// A Server is DynamoDB: AWS_ENDPOINT_URL_DYNAMODB. A table is there for those only who have the region and the access key
+// of a function that lambdatest runs.
+type Server struct {
+	awstest.Recorder
+	URL    string
+	Client *dynamodb.Client // goes past the relay: it is not recorded, and never fails
+
+	streams *dynamodbstreams.Client
+}
+
+// Start gives t a relay of its own until it ends. The server behind it is that of the whole process, or the one that
+// TEST_DYNAMODB_ENDPOINT names. Tables are the test's own.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	endpoint, err := engine()
+	if err != nil {
+		t.Fatalf("dynamodbtest: %v", err)
+	}
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatalf("dynamodbtest: %v", err)
+	}
+	s := new(Server)
+	relay := httptest.NewServer(s.relay(target))
+	t.Cleanup(func() {
+		relay.CloseClientConnections() // Close would wait for silent answers
+		relay.Close()
+	})
+	s.URL = relay.URL
+	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	s.Client = dynamodb.New(dynamodb.Options{BaseEndpoint: &endpoint, Region: lambdatest.Region, Credentials: nobodys})
+	s.streams = dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &endpoint, Region: lambdatest.Region, Credentials: nobodys})
+	return s
+}
+
+func (s *Server) relay(target *url.URL) http.Handler {
+	proxy := &httputil.ReverseProxy{
+		ErrorLog: log.New(io.Discard, "", 0), // clients that are gone
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ModifyResponse: func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			addChecksum(r.Header, body)
+			return nil
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		needed := actions(r)
+		s.Record(needed...)
+		for _, call := range needed {
+			switch fault := s.Fate(call); {
+			case fault.Silent:
+				<-r.Context().Done()
+				return
+			case fault.Reset:
+				panic(http.ErrAbortHandler)
+			case fault.Cut:
+				proxy.ServeHTTP(httptest.NewRecorder(), r)
+				panic(http.ErrAbortHandler)
+			case fault.Status != 0:
+				writeError(w, fault)
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}

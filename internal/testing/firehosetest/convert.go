@@ -1,0 +1,152 @@
+package firehosetest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
+)
+
+// convert makes rows of what the function has answered for a record: JSON objects, one after the other. They go to the
+// partition that the function names.
+func (d *Delivery) convert(r record, given answerRecord) error {
+	for _, parts := range placeholder.FindAllStringSubmatch(d.configuration.Prefix, -1) {
+		if given.Metadata.PartitionKeys[parts[2]] == "" {
+			return fmt.Errorf("firehosetest: the function has named no %s to partition by", parts[2])
+		}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(given.Data))
+	decoder.UseNumber()
+	var rows [][]any
+	for {
+		var fields map[string]any
+		err := decoder.Decode(&fields)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var values []any
+		if err == nil {
+			values, err = d.table.values(fields)
+		}
+		if err != nil { // all of the record
+			d.unconverted(r, given.Data, err)
+			return nil
+		}
+		rows = append(rows, values)
+	}
+	prefix := expand(d.configuration.Prefix, r.arrivedAt, "", given.Metadata.PartitionKeys)
+	if d.parts[prefix] == nil {
+		d.parts[prefix] = new(object)
+	}
+	d.parts[prefix].add(r.arrivedAt, given.Data)
+	d.parts[prefix].rows = append(d.parts[prefix].rows, rows...)
+	return nil
+}
+
+// values are a row's, in the order of the table's columns. Fields that are no columns are lost, as they are there.
+func (t table) values(fields map[string]any) ([]any, error) {
+	lower := map[string]any{}
+	for name, value := range fields {
+		lower[strings.ToLower(name)] = value
+	}
+	var values []any
+	for _, column := range t.TableInput.StorageDescriptor.Columns {
+		value, err := convert(column.Type, lower[column.Name])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", column.Name, err)
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+// timestamps are the formats that are read as a timestamp: "Choose the JSON deserializer" in the developer guide.
+var timestamps = []string{"2006-1-2 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z"}
+
+func convert(kind string, value any) (any, error) {
+	if value == nil {
+		return nil, nil //nolint:nilnil // null is null
+	}
+	number, isNumber := value.(json.Number)
+	text, isText := value.(string)
+	truth, isTruth := value.(bool)
+	switch {
+	case kind == "string" && isText:
+		return text, nil
+	case kind == "timestamp" && isText:
+		for _, format := range timestamps {
+			if at, err := time.Parse(format, text); err == nil {
+				return at, nil
+			}
+		}
+	case kind == "double" && isNumber:
+		return number.Float64()
+	case kind == "bigint" && isNumber:
+		return number.Int64()
+	case kind == "boolean" && isTruth:
+		return truth, nil
+	}
+	return nil, fmt.Errorf("a %T is no %s", value, kind)
+}
+
+// unconverted writes down that an answer does not fit the table: "Handle errors for data format conversion" in the developer
+// guide.
+func (d *Delivery) unconverted(r record, data []byte, reason error) {
+	d.counts.Unconverted++
+	d.fail("format-conversion-failed", r, map[string]any{
+		"attemptsMade":           1,
+		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),
+		"lastErrorCode":          "DataFormatConversion.MalformedData",
+		"lastErrorMessage":       reason.Error(),
+		"attemptEndingTimestamp": time.Now().UnixMilli(),
+		"rawData":                data,
+		"sequenceNumber":         r.sequenceNumber,
+		"subSequenceNumber":      nil,
+		"dataCatalogTable": map[string]string{
+			"databaseName": d.table.DatabaseName, "tableName": d.table.TableInput.Name, "versionId": "LATEST",
+		},
+	})
+}
+
+// putPart delivers a partition's rows as Parquet.
+func (d *Delivery) putPart(ctx context.Context, prefix string) error {
+	o := d.parts[prefix]
+	var content bytes.Buffer
+	if err := parquetfile.Write(&content, d.table.TableInput.StorageDescriptor.Columns, o.rows); err != nil {
+		return fmt.Errorf("firehosetest: %w", err)
+	}
+	if err := d.put(ctx, prefix, ".parquet", o.since, content.Bytes()); err != nil {
+		return err
+	}
+	d.counts.Rows += len(o.rows)
+	delete(d.parts, prefix)
+	return nil
+}
+
+// putRaw delivers the raw copies: the records one after the other, with nothing between them.
+func (d *Delivery) putRaw(ctx context.Context) error {
+	if d.raw.size == 0 {
+		return nil
+	}
+	var content bytes.Buffer
+	compressed := gzip.NewWriter(&content)
+	if _, err := compressed.Write(d.raw.content.Bytes()); err != nil {
+		return err
+	}
+	if err := compressed.Close(); err != nil {
+		return err
+	}
+	backup := d.configuration.S3BackupConfiguration
+	if err := d.put(ctx, expand(backup.Prefix, d.raw.since, "", nil), ".gz", d.raw.since, content.Bytes()); err != nil {
+		return err
+	}
+	d.raw = object{}
+	return nil
+}

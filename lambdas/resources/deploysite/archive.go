@@ -1,0 +1,148 @@
+package main
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+)
+
+// What a site may have. Its archive, twice, has to fit into the 512 MiB of a function's /tmp, and a few of its files into
+// the function's memory.
+const (
+	maxArchive = 200 << 20 // bytes
+	maxFile    = 50 << 20
+	maxTotal   = 1 << 30
+	maxFiles   = 20_000
+	maxName    = 1024 // bytes; S3's own: "Naming Amazon S3 objects" in the Amazon S3 User Guide
+)
+
+// An archive is the content of a site, as the CDK has zipped it.
+type archive struct {
+	files map[string]*zip.File // by key
+}
+
+// fetch copies the archive that the properties name to a temporary file.
+func (h *handler) fetch(ctx context.Context, p contract.Properties) (*os.File, error) {
+	file, err := os.CreateTemp("", "site-*.zip")
+	if err != nil {
+		return nil, err
+	}
+	// Again, since the SDK does not read a body twice.
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		object, err := h.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.AssetBucket, Key: &p.AssetKey})
+		if err != nil {
+			return struct{}{}, backoff.Permanent(err) // the SDK has tried again
+		}
+		written, err := io.Copy(io.NewOffsetWriter(file, 0), io.LimitReader(object.Body, maxArchive+1))
+		if written > maxArchive {
+			err = backoff.Permanent(fmt.Errorf("larger than %d bytes", maxArchive))
+		}
+		return struct{}{}, errors.Join(err, object.Body.Close(), file.Truncate(written))
+	}, backoff.WithMaxTries(5))
+	if err != nil {
+		forget(ctx, file)
+		return nil, fmt.Errorf("get %s/%s: %w", p.AssetBucket, p.AssetKey, err)
+	}
+	return file, nil
+}
+
+// forget deletes a temporary file.
+func forget(ctx context.Context, file *os.File) {
+	if err := errors.Join(file.Close(), os.Remove(file.Name())); err != nil {
+		slog.WarnContext(ctx, "a temporary file is left", "error", err)
+	}
+}
+
+// newArchive reads the directory of the archive in file, which has to stay open.
+func newArchive(file *os.File) (*archive, error) {
+	about, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := zip.NewReader(file, about.Size())
+	if err != nil {
+		return nil, err
+	}
+	if len(reader.File) > maxFiles {
+		return nil, fmt.Errorf("%d files, want %d at most", len(reader.File), maxFiles)
+	}
+	a, total := &archive{files: map[string]*zip.File{}}, uint64(0)
+	for _, file := range reader.File {
+		if file.Mode().IsDir() {
+			continue
+		}
+		if err := checkName(file); err != nil {
+			return nil, err
+		}
+		if a.files[file.Name] != nil {
+			return nil, fmt.Errorf("%q is there twice", file.Name)
+		}
+		if file.UncompressedSize64 > maxFile {
+			return nil, fmt.Errorf("%q: %d bytes, want %d at most", file.Name, file.UncompressedSize64, maxFile)
+		}
+		if total += file.UncompressedSize64; total > maxTotal {
+			return nil, fmt.Errorf("more than %d bytes", maxTotal)
+		}
+		a.files[file.Name] = file
+	}
+	if a.files[contract.Index] == nil {
+		return nil, fmt.Errorf("there is no %s", contract.Index)
+	}
+	return a, nil
+}
+
+// checkName refuses names that lead out of a folder, though S3 has none, and those that an address or an invalidation
+// takes for something else.
+func checkName(file *zip.File) error {
+	if !file.Mode().IsRegular() {
+		return fmt.Errorf("%q is no regular file", file.Name)
+	}
+	strange := func(r rune) bool { return unicode.IsControl(r) || r == '\\' || r == '*' }
+	if !fs.ValidPath(file.Name) || len(file.Name) > maxName || strings.ContainsFunc(file.Name, strange) {
+		return fmt.Errorf("%q is no path of a website", file.Name)
+	}
+	return nil
+}
+
+// check reads all files, so that a damaged one is found before anything is deployed.
+func (a *archive) check() error {
+	for name := range a.files {
+		if _, err := a.read(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read returns a file's content, which is what its checksum says. It may be called at several places at a time.
+func (a *archive) read(name string) (_ []byte, err error) {
+	reader, err := a.files[name].Open()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	content := make([]byte, a.files[name].UncompressedSize64) // maxFile at most
+	if _, err := io.ReadFull(reader, content); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	// The checksum is looked at behind the last byte, where there must be no more of them.
+	switch _, err := io.CopyN(io.Discard, reader, 1); {
+	case err == nil:
+		return nil, fmt.Errorf("%s: longer than its archive says", name)
+	case !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return content, nil
+}

@@ -1,0 +1,436 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+)
+
+const (
+	site         = "dev-website-site-0123456789ab"
+	assets       = "cdk-hnb659fds-assets-111111111111-eu-central-1"
+	distribution = "E1EXAMPLE"
+)
+
+// zipped is a site as the CDK zips it.
+func zipped(t testing.TB, files map[string]string) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	writer := zip.NewWriter(&buffer)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file, err := writer.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.Write([]byte(files[name])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buffer.Bytes()
+}
+
+// Two versions of a site. What begins with "assets/" has a new name where it has a new content.
+var (
+	first = map[string]string{
+		"index.html":               `<script src="/assets/app-1.js"></script>`,
+		"assets/app-1.js":          "first()",
+		"assets/kept.css":          "body{}",
+		"robots.txt":               "User-agent: *",
+		"favicon.svg":              "<svg/>",
+		"images/a b+(ü).png":       "png",
+		".well-known/assetlinks":   "[]",
+		"gone/for good.txt":        "gone",
+		"docs/index.html":          "docs",
+		"site.webmanifest":         "{}",
+		"assets/Font.WOFF2":        "font",
+		"assets/deep/er/blob.data": "blob",
+	}
+	second = func() map[string]string {
+		files := maps.Clone(first)
+		delete(files, "assets/app-1.js")
+		delete(files, "gone/for good.txt")
+		files["index.html"] = `<script src="/assets/app-2.js"></script>`
+		files["assets/app-2.js"] = "second()"
+		files["images/a b+(ü).png"] = "another png"
+		files["new.txt"] = "new"
+		return files
+	}()
+)
+
+// A deployment is the built function with the services that it calls.
+type deployment struct {
+	fn             *lambdatest.Function
+	server         *s3test.Server
+	cloudFront     *awstest.CloudFront
+	cloudFormation *awstest.CloudFormation
+	requests       int
+}
+
+func start(t *testing.T, bootstrap string) *deployment {
+	d := &deployment{server: s3test.Start(t), cloudFront: awstest.StartCloudFront(t, distribution), cloudFormation: awstest.StartCloudFormation(t)}
+	d.fn = lambdatest.New(t, bootstrap, map[string]string{
+		"AWS_ENDPOINT_URL_S3": d.server.URL, "AWS_ENDPOINT_URL_CLOUDFRONT": d.cloudFront.URL, "TMPDIR": t.TempDir(),
+	})
+	d.server.Bucket(t, assets)
+	d.bucket(t, site)
+	d.asset(t, "first.zip", zipped(t, first))
+	d.asset(t, "second.zip", zipped(t, second))
+	return d
+}
+
+// bucket makes a bucket as the construct declares it.
+func (d *deployment) bucket(t *testing.T, name string) {
+	t.Helper()
+	d.server.Bucket(t, name)
+	if _, err := d.server.Client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: &name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *deployment) asset(t *testing.T, key string, content []byte) {
+	t.Helper()
+	if _, err := d.server.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(assets), Key: &key, Body: bytes.NewReader(content)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An event is what differs between CloudFormation's.
+type event struct {
+	requestType, from, to string // the keys of the assets
+	bucket                string // default: site
+	again                 bool   // it is the one before, which comes twice
+}
+
+func (d *deployment) send(t *testing.T, e event) awstest.CustomResourceResponse {
+	t.Helper()
+	if e.bucket == "" {
+		e.bucket = site
+	}
+	if !e.again {
+		d.requests++
+	}
+	body := d.cloudFormation.Event(t, "testdata/"+strings.ToLower(e.requestType)+".json")
+	var fields map[string]any
+	if err := json.Unmarshal(body, &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields["RequestId"] = "request-" + string(rune('a'+d.requests))
+	properties := fields["ResourceProperties"].(map[string]any)
+	properties["BucketName"], properties["AssetKey"] = e.bucket, e.to
+	if old, ok := fields["OldResourceProperties"].(map[string]any); ok {
+		old["AssetKey"] = e.from
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.fn.Invoke(t.Context(), body, time.Minute); err != nil {
+		t.Fatalf("%v\n%s", err, d.fn.Logs())
+	}
+	return d.cloudFormation.Response(t)
+}
+
+// succeeds sends the event, and wants an answer for the bucket.
+func (d *deployment) succeeds(t *testing.T, e event) {
+	t.Helper()
+	want := site
+	if e.bucket != "" {
+		want = e.bucket
+	}
+	if got := d.send(t, e); got.Status != "SUCCESS" || got.PhysicalResourceID != want {
+		t.Fatalf("response %+v, want SUCCESS for %s\n%s", got, want, d.fn.Logs())
+	}
+}
+
+// fails sends the event, and wants an answer that says why.
+func (d *deployment) fails(t *testing.T, e event, why string) {
+	t.Helper()
+	if got := d.send(t, e); got.Status != "FAILED" || !strings.Contains(got.Reason, why) || got.PhysicalResourceID != site {
+		t.Fatalf("response %+v, want FAILED for %s", got, why)
+	}
+}
+
+// An object is a file of the deployed site as a browser and a rule of the bucket see it.
+type object struct{ Content, ContentType, CacheControl, Tags string }
+
+func (d *deployment) object(t *testing.T, bucket, key string) object {
+	t.Helper()
+	found, err := d.server.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatalf("%s: %v", key, err)
+	}
+	defer found.Body.Close()
+	var content bytes.Buffer
+	if _, err := content.ReadFrom(found.Body); err != nil {
+		t.Fatal(err)
+	}
+	tags := ""
+	if aws.ToInt32(found.TagCount) > 0 {
+		tagging, err := d.server.Client.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tag := range tagging.TagSet {
+			tags += *tag.Key + "=" + *tag.Value
+		}
+	}
+	return object{content.String(), aws.ToString(found.ContentType), aws.ToString(found.CacheControl), tags}
+}
+
+// holds wants the bucket to have just these files, and hashed ones that were superseded.
+func (d *deployment) holds(t *testing.T, bucket string, files map[string]string, superseded ...string) {
+	t.Helper()
+	want := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(files)), superseded)))
+	if diff := cmp.Diff(want, d.server.Keys(t, bucket)); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	for name, content := range files {
+		if got := d.object(t, bucket, name); got.Content != content || got.Tags != "" {
+			t.Errorf("%s: %+v, want %q without tags", name, got, content)
+		}
+	}
+	for _, name := range superseded {
+		if got := d.object(t, bucket, name); got.Tags != "superseded=true" || got.CacheControl != "public, max-age=31536000, immutable" || got.ContentType != contentType(name) {
+			t.Errorf("%s: %+v, want it tagged and otherwise the same", name, got)
+		}
+	}
+}
+
+// forgot wants the last invalidation to be of these paths, and the number of all.
+func (d *deployment) forgot(t *testing.T, number int, paths ...string) {
+	t.Helper()
+	all := d.cloudFront.Invalidations(distribution)
+	if len(all) != number {
+		t.Fatalf("%d invalidations, want %d", len(all), number)
+	}
+	if diff := cmp.Diff(paths, all[number-1].Paths); diff != "" {
+		t.Errorf("invalidated (-want +got):\n%s", diff)
+	}
+}
+
+func TestBootstrap(t *testing.T) {
+	bootstrap := lambdatest.Build(t, contract.Package)
+	t.Run("life", func(t *testing.T) { testLife(t, bootstrap) })
+	t.Run("faults", func(t *testing.T) { testFaults(t, bootstrap) })
+}
+
+// testLife drives the built function through the life of a site.
+func testLife(t *testing.T, bootstrap string) {
+	d := start(t, bootstrap)
+	changed := []string{"/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html"}
+
+	t.Run("create puts everything", func(t *testing.T) {
+		d.succeeds(t, event{requestType: "Create", to: "first.zip"})
+		d.holds(t, site, first)
+		d.forgot(t, 1, "/*")
+		want := object{first["index.html"], "text/html; charset=utf-8", "public, max-age=0, s-maxage=60, must-revalidate", ""}
+		if diff := cmp.Diff(want, d.object(t, site, "index.html")); diff != "" {
+			t.Errorf("index.html (-want +got):\n%s", diff)
+		}
+		want = object{"font", "font/woff2", "public, max-age=31536000, immutable", ""}
+		if diff := cmp.Diff(want, d.object(t, site, "assets/Font.WOFF2")); diff != "" {
+			t.Errorf("a hashed file (-want +got):\n%s", diff)
+		}
+		want = object{"[]", "application/json", "public, max-age=0, s-maxage=31536000, must-revalidate", ""}
+		if diff := cmp.Diff(want, d.object(t, site, ".well-known/assetlinks")); diff != "" {
+			t.Errorf("any other file (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("the page comes after all that it needs", func(t *testing.T) {
+		var turns []string
+		for _, call := range d.server.Calls() {
+			if key, ok := strings.CutPrefix(call.Resource, "arn:aws:s3:::"+site+"/"); ok && call.Action == "s3:PutObject" {
+				turn := "other"
+				if strings.HasPrefix(key, "assets/") {
+					turn = "hashed"
+				} else if key == "index.html" {
+					turn = "page"
+				}
+				turns = append(turns, turn)
+			}
+		}
+		if diff := cmp.Diff([]string{"hashed", "other", "page"}, slices.Compact(turns)); diff != "" {
+			t.Errorf("order (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("an update forgets what has changed, and waits for it", func(t *testing.T) {
+		d.cloudFront.SetPatience(3)
+		defer d.cloudFront.SetPatience(0)
+		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip"})
+		d.holds(t, site, second, "assets/app-1.js")
+		d.forgot(t, 2, changed...)
+		looks := 0
+		for _, call := range d.cloudFront.Calls() {
+			if call.Action == "cloudfront:GetInvalidation" {
+				looks++
+			}
+		}
+		if looks != 3 {
+			t.Errorf("%d looks at the invalidation, want 3", looks)
+		}
+	})
+	t.Run("an event that comes twice changes nothing more", func(t *testing.T) {
+		before := d.object(t, site, "assets/app-1.js")
+		copies := copiesOf(d.server.Calls(), "assets/app-1.js")
+		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip", again: true})
+		d.holds(t, site, second, "assets/app-1.js")
+		d.forgot(t, 2, changed...)
+		if now := copiesOf(d.server.Calls(), "assets/app-1.js"); now != copies || d.object(t, site, "assets/app-1.js") != before {
+			t.Errorf("what is superseded was copied %d times more: its time begins again", now-copies)
+		}
+	})
+	t.Run("a rollback brings back what was superseded", func(t *testing.T) {
+		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "first.zip"})
+		d.holds(t, site, first, "assets/app-2.js")
+		d.forgot(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
+	})
+	t.Run("an update that changes nothing forgets nothing", func(t *testing.T) {
+		d.asset(t, "first again.zip", zipped(t, first))
+		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "first again.zip"})
+		d.forgot(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
+	})
+	t.Run("without the former content, everything is forgotten", func(t *testing.T) {
+		d.succeeds(t, event{requestType: "Update", from: "collected.zip", to: "second.zip"})
+		d.holds(t, site, second, "assets/app-1.js")
+		d.forgot(t, 4, "/*")
+	})
+	t.Run("without former properties, everything is forgotten", func(t *testing.T) {
+		d.succeeds(t, event{requestType: "Update", from: "", to: "second.zip"})
+		d.forgot(t, 5, "/*")
+	})
+	t.Run("a new bucket gets everything, and the deletion of the old one's resource changes nothing", func(t *testing.T) {
+		const replaced = "dev-website-site-ba9876543210"
+		d.bucket(t, replaced)
+		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "second.zip", bucket: replaced})
+		d.holds(t, replaced, second)
+		calls := len(d.server.Calls()) + len(d.cloudFront.Calls())
+		d.succeeds(t, event{requestType: "Delete", to: "second.zip"})
+		if now := len(d.server.Calls()) + len(d.cloudFront.Calls()); now != calls {
+			t.Errorf("%d calls, want none", now-calls)
+		}
+	})
+
+	awstest.CheckActions(t, "calls.txt", slices.Concat(d.server.Calls(), d.cloudFront.Calls()))
+}
+
+// copiesOf counts how often an object was copied onto itself.
+func copiesOf(calls []awstest.Call, key string) (copies int) {
+	for i, call := range calls {
+		if i > 0 && call.Action == "s3:PutObject" && strings.HasSuffix(call.Resource, "/"+key) && calls[i-1].Resource == call.Resource {
+			copies++
+		}
+	}
+	return copies
+}
+
+// testFaults breaks S3, CloudFront and the content in the middle of a deployment.
+func testFaults(t *testing.T, bootstrap string) {
+	update := event{requestType: "Update", from: "first.zip", to: "second.zip"}
+	deployed := func(t *testing.T) *deployment {
+		d := start(t, bootstrap)
+		d.succeeds(t, event{requestType: "Create", to: "first.zip"})
+		return d
+	}
+
+	t.Run("S3 that fails for a moment is asked again", func(t *testing.T) {
+		d := deployed(t)
+		failures := map[string]func() awstest.Fault{
+			"s3:GetObject": func() awstest.Fault {
+				return awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"}
+			},
+			"s3:PutObject":    func() awstest.Fault { return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"} },
+			"s3:ListBucket":   func() awstest.Fault { panic(http.ErrAbortHandler) }, // the connection is reset
+			"s3:DeleteObject": func() awstest.Fault { panic(http.ErrAbortHandler) },
+		}
+		gate := make(chan struct{}, 1) // calls come at the same time
+		gate <- struct{}{}
+		d.server.Intercept(func(call awstest.Call) awstest.Fault {
+			<-gate
+			fail := failures[call.Action]
+			delete(failures, call.Action)
+			gate <- struct{}{}
+			if fail == nil {
+				return awstest.Fault{}
+			}
+			return fail()
+		})
+		d.succeeds(t, update)
+		d.holds(t, site, second, "assets/app-1.js")
+		if len(failures) > 0 {
+			t.Errorf("not called: %v", slices.Collect(maps.Keys(failures)))
+		}
+	})
+	t.Run("a refusal by S3 leaves the former page, and the rollback the former site", func(t *testing.T) {
+		d := deployed(t)
+		d.server.Intercept(func(call awstest.Call) awstest.Fault {
+			if call.Action == "s3:PutObject" && strings.HasSuffix(call.Resource, "/new.txt") {
+				return awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
+			}
+			return awstest.Fault{}
+		})
+		d.fails(t, update, "put new.txt: operation error S3: PutObject")
+		if page := d.object(t, site, "index.html").Content; page != first["index.html"] {
+			t.Errorf("the page is %q, want the former one", page)
+		}
+		d.object(t, site, "assets/app-1.js") // which the page asks for
+		d.server.Intercept(nil)
+		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "first.zip"})
+		d.holds(t, site, first, "assets/app-2.js")
+	})
+	t.Run("CloudFront that is busy is waited for", func(t *testing.T) {
+		d := deployed(t)
+		d.cloudFront.SetBusy(1)
+		d.succeeds(t, update)
+		d.forgot(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
+	})
+	t.Run("a refusal by CloudFront fails the deployment and says why", func(t *testing.T) {
+		d := deployed(t)
+		d.cloudFront.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"})
+		d.fails(t, update, "invalidate 4 paths of "+distribution)
+	})
+
+	damaged := zipped(t, second)
+	damaged[bytes.Index(damaged, []byte("index.html"))+len("index.html")+2] ^= 0xff
+	nothing := zipped(t, map[string]string{"readme.txt": "no page"})
+	for name, test := range map[string]struct {
+		content []byte
+		why     string
+	}{
+		"content that is missing": {nil, "NoSuchKey"},
+		"content that is damaged": {damaged, "index.html: "},
+		"content that is cut off": {zipped(t, second)[:200], "zip: not a valid zip file"},
+		"content without a page":  {nothing, "there is no index.html"},
+		"content that leads out":  {zipped(t, map[string]string{"index.html": "", "../other/index.html": ""}), `"../other/index.html" is no path of a website`},
+	} {
+		t.Run(name+" changes nothing", func(t *testing.T) {
+			d := deployed(t)
+			if test.content != nil {
+				d.asset(t, "bad.zip", test.content)
+			}
+			d.fails(t, event{requestType: "Update", from: "first.zip", to: "bad.zip"}, test.why)
+			d.holds(t, site, first)
+			d.forgot(t, 1, "/*")
+		})
+	}
+}

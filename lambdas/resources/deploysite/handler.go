@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+)
+
+// objects is the part of Amazon S3 that keeps the site.
+type objects interface {
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
+	GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error)
+	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
+	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+}
+
+// A handler deploys sites.
+type handler struct {
+	objects objects
+	edges   edges
+}
+
+// atATime is how many files are uploaded at a time: each is in memory meanwhile.
+const atATime = 8
+
+// Handle makes the bucket hold the new content, whatever it held before, and returns when CloudFront shows it. A deleted
+// resource leaves the content where it is: the bucket outlives it, or is emptied by its own resource, or it is the old
+// bucket of a resource that has a new one.
+func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
+	if event.RequestType == cfn.RequestDelete {
+		return event.PhysicalResourceID, nil, nil
+	}
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
+	to, err := properties(event.ResourceProperties)
+	if err != nil {
+		return event.PhysicalResourceID, nil, err
+	}
+	if err := h.deploy(ctx, event, to); err != nil {
+		slog.ErrorContext(ctx, "deployment failed", "error", err)
+		return to.BucketName, nil, err
+	}
+	return to.BucketName, nil, nil
+}
+
+func (h *handler) deploy(ctx context.Context, event cfn.Event, to contract.Properties) error {
+	file, err := h.fetch(ctx, to)
+	if err != nil {
+		return fmt.Errorf("content of the site: %w", err)
+	}
+	defer forget(ctx, file)
+	content, err := newArchive(file)
+	if err != nil {
+		return fmt.Errorf("content of the site: %w", err)
+	}
+	if err := content.check(); err != nil {
+		return fmt.Errorf("content of the site: %w", err)
+	}
+	changed, err := h.changed(ctx, event, to, content)
+	if err != nil {
+		return fmt.Errorf("former content of the site: %w", err)
+	}
+	if err := h.upload(ctx, to.BucketName, content); err != nil {
+		return err
+	}
+	if err := h.retire(ctx, to.BucketName, content); err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "the content is deployed", "files", len(content.files), "invalidated", changed)
+	return h.invalidate(ctx, to.DistributionID, event.RequestID, changed)
+}
+
+// properties reads a resource's properties, of which CloudFormation makes a map.
+func properties(from map[string]any) (contract.Properties, error) {
+	var p contract.Properties
+	encoded, err := json.Marshal(from)
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(encoded, &p); err != nil {
+		return p, fmt.Errorf("properties: %w", err)
+	}
+	for name, value := range map[string]string{"BucketName": p.BucketName, "DistributionID": p.DistributionID, "AssetBucket": p.AssetBucket, "AssetKey": p.AssetKey} {
+		if value == "" {
+			return p, fmt.Errorf("%s is required", name)
+		}
+	}
+	return p, nil
+}
+
+// changed lists the paths that CloudFront has to forget. They follow from the event alone, so that an event which comes
+// twice asks for the same.
+func (h *handler) changed(ctx context.Context, event cfn.Event, to contract.Properties, content *archive) ([]string, error) {
+	if event.RequestType != cfn.RequestUpdate {
+		return everything, nil
+	}
+	from, err := properties(event.OldResourceProperties)
+	if err != nil { // another version of the construct has written them, or they are why this is a rollback
+		slog.WarnContext(ctx, "the former properties are not readable", "error", err)
+		return everything, nil
+	}
+	if from.AssetBucket != to.AssetBucket {
+		return everything, nil // the function may read one bucket of assets only
+	}
+	file, err := h.fetch(ctx, from)
+	if awsclient.Is(err, "NoSuchKey") { // cdk gc deletes what no template names any more
+		return everything, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer forget(ctx, file)
+	former, err := newArchive(file)
+	if err != nil {
+		slog.WarnContext(ctx, "the former content is not readable any more", "error", err)
+		return everything, nil
+	}
+	return changes(former, content), nil
+}
+
+// upload puts all files into the bucket, unchanged ones too: one that was superseded and is wanted again loses its tag.
+// Whoever loads the page meanwhile gets the old one with all that it needs, or the new one: it comes last.
+func (h *handler) upload(ctx context.Context, bucket string, content *archive) error {
+	for _, turn := range []func(name string) bool{
+		isHashed,
+		func(name string) bool { return !isHashed(name) && name != contract.Index },
+		func(name string) bool { return name == contract.Index },
+	} {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(atATime)
+		for name := range content.files {
+			if turn(name) {
+				group.Go(func() error { return h.put(ctx, bucket, content, name) })
+			}
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *handler) put(ctx context.Context, bucket string, content *archive, name string) error {
+	body, err := content.read(name)
+	if err != nil {
+		return err
+	}
+	_, err = h.objects.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &bucket, Key: &name, Body: bytes.NewReader(body),
+		ContentType: aws.String(contentType(name)), CacheControl: aws.String(cacheControl(name)),
+		// Of what the CDK has zipped: S3 refuses anything else.
+		ChecksumCRC32: aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, content.files[name].CRC32))),
+	})
+	if err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	return nil
+}
+
+// retire deletes what is no longer part of the site, and has the bucket delete hashed files later.
+func (h *handler) retire(ctx context.Context, bucket string, content *archive) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atATime)
+	pages := s3.NewListObjectsV2Paginator(h.objects, &s3.ListObjectsV2Input{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return errors.Join(fmt.Errorf("list %s: %w", bucket, err), group.Wait())
+		}
+		for _, object := range page.Contents {
+			name := *object.Key
+			switch {
+			case content.files[name] != nil:
+			case isHashed(name):
+				group.Go(func() error { return h.supersede(ctx, bucket, name) })
+			default:
+				group.Go(func() error {
+					if _, err := h.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &name}); err != nil {
+						return fmt.Errorf("delete %s: %w", name, err)
+					}
+					return nil
+				})
+			}
+		}
+	}
+	return group.Wait()
+}
+
+// supersede gives a file the tag, once, and by a copy onto itself: the bucket's rule counts from an object's creation.
+func (h *handler) supersede(ctx context.Context, bucket, name string) error {
+	tagging, err := h.objects.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &name})
+	if awsclient.Is(err, "NoSuchKey") { // the rule was quicker
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tags of %s: %w", name, err)
+	}
+	for _, tag := range tagging.TagSet {
+		if aws.ToString(tag.Key) == contract.Superseded {
+			return nil
+		}
+	}
+	_, err = h.objects.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: &bucket, Key: &name, CopySource: aws.String(url.PathEscape(bucket + "/" + name)),
+		TaggingDirective: types.TaggingDirectiveReplace, Tagging: aws.String(contract.Superseded + "=true"),
+		// S3 refuses a copy onto itself that changes nothing but tags.
+		MetadataDirective: types.MetadataDirectiveReplace,
+		ContentType:       aws.String(contentType(name)), CacheControl: aws.String(cacheControl(name)),
+	})
+	if err != nil && !awsclient.Is(err, "NoSuchKey") {
+		return fmt.Errorf("supersede %s: %w", name, err)
+	}
+	return nil
+}
+
+func isHashed(name string) bool { return strings.HasPrefix(name, contract.HashedPrefix) }

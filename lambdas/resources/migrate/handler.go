@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+const (
+	// physicalID never changes: CloudFormation deletes what a changed id stood for.
+	physicalID = "database-schema"
+
+	// answerTime is kept of the function's own time to tell CloudFormation how it went, and why.
+	answerTime = 10 * time.Second
+
+	// maxReason keeps the whole response well below the 4096 bytes that CloudFormation takes.
+	maxReason = 1024
+
+	// longestPause is between attempts to connect: a database that is being created needs minutes, not seconds.
+	longestPause = 5 * time.Second
+)
+
+// A handler migrates the database when CloudFormation creates or updates the custom resource.
+type handler struct {
+	database     *sql.DB
+	secrets      mysqlconn.Secrets
+	appSecretARN string // of the user that the other functions sign in as
+	migrate      func(context.Context, *sql.DB) (schema.Result, error)
+}
+
+// Handle is a [cfn.CustomResourceFunction]. Its data is Version, the number of the schema's last migration. The error
+// becomes the reason by which the deployment fails.
+func (h *handler) Handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+	if event.RequestType == cfn.RequestDelete {
+		return physicalID, nil, nil // the data outlives the resource
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerTime))
+		defer cancel()
+	}
+	result, err := h.up(ctx)
+	if err != nil {
+		slog.ErrorContext(ctx, "migration failed", "error", err)
+		return physicalID, nil, errors.New(truncate(err.Error(), maxReason))
+	}
+	slog.InfoContext(ctx, "schema is up to date", "version", result.Version, "applied", result.Applied)
+	return physicalID, map[string]any{"Version": result.Version}, nil
+}
+
+func (h *handler) up(ctx context.Context) (schema.Result, error) {
+	if err := h.connect(ctx); err != nil {
+		return schema.Result{}, fmt.Errorf("connect: %w", err)
+	}
+	result, err := h.migrate(ctx, h.database)
+	if err != nil {
+		return schema.Result{}, err
+	}
+	app, err := mysqlconn.FetchCredentials(ctx, h.secrets, h.appSecretARN)
+	if err != nil {
+		return schema.Result{}, err
+	}
+	return result, mysqlconn.Admit(ctx, h.database, app)
+}
+
+// connect waits for a database that is only just being created, or whose secret is.
+func (h *handler) connect(ctx context.Context) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.MaxInterval = longestPause
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		last = mysqlconn.Retry(ctx, func() error { return h.database.PingContext(ctx) })
+		if last != nil && !errors.Is(last, mysqlconn.ErrUnavailable) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		return struct{}{}, last
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0)) // ctx is the limit
+	if err != nil {
+		return last // says more than that the time is up
+	}
+	return nil
+}
+
+// truncate shortens text to at most limit bytes of whole characters.
+func truncate(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	const ellipsis = "…"
+	return strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
+}

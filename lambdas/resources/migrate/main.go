@@ -1,0 +1,36 @@
+// Command migrate is the function behind a CloudFormation custom resource: it brings the database's schema up to date
+// during a deployment, before the functions that need it are replaced, and fails the deployment when it cannot.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/migrate/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger()) // the cfn package's own lines go through it too
+	settings := lambdaenv.MustLoad[contract.Settings]()
+	awsConfig, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		panic(fmt.Errorf("load the AWS configuration: %w", err))
+	}
+	secrets := secretsmanager.NewFromConfig(awsConfig)
+	databases, err := mysqlconn.OpenForMigration(settings.Database, secrets)
+	if err != nil {
+		panic(err)
+	}
+	h := &handler{database: databases.Writer, secrets: secrets, appSecretARN: settings.App.SecretARN, migrate: schema.Up}
+	lambda.Start(cfn.LambdaWrap(h.Handle))
+}

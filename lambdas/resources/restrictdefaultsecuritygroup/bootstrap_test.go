@@ -1,0 +1,107 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
+)
+
+// defaultRules are what AWS gives the default security group of a VPC that has an IPv6 block.
+var defaultRules = []awstest.Rule{
+	{Peer: group},
+	{Egress: true, Peer: "0.0.0.0/0"},
+	{Egress: true, Peer: "::/0"},
+}
+
+// TestBootstrap drives the built function with CloudFormation's events.
+func TestBootstrap(t *testing.T) {
+	ec2 := awstest.StartEC2(t, account)
+	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), map[string]string{"EC2_ENDPOINT": ec2.URL})
+	cloudFormation := awstest.StartCloudFormation(t)
+	send := func(t *testing.T, file string) awstest.CustomResourceResponse {
+		t.Helper()
+		if _, err := fn.Invoke(t.Context(), cloudFormation.Event(t, "testdata/"+file), time.Minute); err != nil {
+			t.Fatalf("%v\n%s", err, fn.Logs())
+		}
+		return cloudFormation.Response(t)
+	}
+	success := awstest.CustomResourceResponse{
+		Status:             "SUCCESS",
+		PhysicalResourceID: group,
+		StackID:            stack,
+		RequestID:          "00000000-0000-4000-8000-0000000000bb",
+		LogicalResourceID:  "NetworkClosedDefaultSecurityGroup",
+	}
+	kept := awstest.Rule{Peer: "10.0.0.0/16"}
+
+	t.Run("create closes the group and keeps other rules", func(t *testing.T) {
+		ec2.PutSecurityGroup(group, append(slices.Clone(defaultRules), kept)...)
+		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]awstest.Rule{kept}, ec2.Rules(group)); diff != "" {
+			t.Errorf("rules (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("create of what is closed succeeds", func(t *testing.T) {
+		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("create without IPv6 succeeds", func(t *testing.T) {
+		ec2.PutSecurityGroup(group, defaultRules[:2]...)
+		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+		if rules := ec2.Rules(group); len(rules) != 0 {
+			t.Errorf("rules %v, want none", rules)
+		}
+	})
+	t.Run("update closes the new group", func(t *testing.T) {
+		ec2.PutSecurityGroup(group, defaultRules...)
+		if diff := cmp.Diff(success, send(t, "update.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+		if rules := ec2.Rules(group); len(rules) != 0 {
+			t.Errorf("rules %v, want none", rules)
+		}
+	})
+	t.Run("delete changes nothing", func(t *testing.T) {
+		ec2.PutSecurityGroup(group, defaultRules...)
+		calls := len(ec2.Calls())
+		if diff := cmp.Diff(success, send(t, "delete.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+		if now := len(ec2.Calls()); now != calls {
+			t.Errorf("%d calls, want none", now-calls)
+		}
+	})
+	t.Run("a failure of EC2 that passes is tried again", func(t *testing.T) {
+		ec2.PutSecurityGroup(group, defaultRules...)
+		ec2.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded", Times: 2})
+		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
+			t.Errorf("response (-want +got):\n%s", diff)
+		}
+		if rules := ec2.Rules(group); len(rules) != 0 {
+			t.Errorf("rules %v, want none", rules)
+		}
+	})
+	t.Run("EC2's refusal fails the deployment and says why", func(t *testing.T) {
+		ec2.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "UnauthorizedOperation"})
+		defer ec2.SetFault(awstest.Fault{})
+		got := send(t, "create.json")
+		if got.Status != "FAILED" || !strings.Contains(got.Reason, "UnauthorizedOperation") || got.PhysicalResourceID != group {
+			t.Errorf("response %+v, want FAILED for UnauthorizedOperation", got)
+		}
+	})
+
+	awstest.CheckActions(t, "calls.txt", ec2.Calls())
+}

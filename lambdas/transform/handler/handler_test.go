@@ -1,0 +1,396 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+)
+
+var _ lambda.Handler = (*Handler)(nil)
+
+const receivedAt = 1795283035123 // 2026-11-21 17:43:55.123
+
+var arrived = time.UnixMilli(receivedAt + 300)
+
+// A stream takes records, but for those that it rejects.
+type stream struct {
+	rejects func(i int) bool
+	err     error
+
+	taken [][]byte
+	ctx   context.Context // the last that it was given
+}
+
+func (s *stream) Put(ctx context.Context, records [][]byte) (rejected []int, err error) {
+	s.ctx = ctx
+	for i, record := range records {
+		if s.rejects != nil && s.rejects(i) {
+			rejected = append(rejected, i)
+			err = s.err
+			continue
+		}
+		s.taken = append(s.taken, record)
+	}
+	return rejected, err
+}
+
+// A world is a handler with its stream and its log.
+type world struct {
+	Handler
+	stream stream
+	log    bytes.Buffer
+}
+
+func newWorld() *world {
+	w := &world{}
+	w.Handler = Handler{Stream: &w.stream, Logger: slog.New(slog.NewJSONHandler(&w.log, nil))}
+	return w
+}
+
+type counts struct {
+	Msg                                                string
+	Records, OK, Dropped, Failed, Reingested, Repeated int
+	Reasons                                            map[string]int
+}
+
+// invoke returns the answer, and what the last line of the log counts.
+func (w *world) invoke(t failer, payload []byte) (events.KinesisFirehoseResponse, counts) {
+	t.Helper()
+	answer, err := w.Invoke(context.Background(), payload)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	var response events.KinesisFirehoseResponse
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&response); err != nil || response.Records == nil || !json.Valid(answer) {
+		t.Fatalf("%s: %v", answer, err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(w.log.Bytes()), []byte("\n"))
+	var counted counts
+	if err := json.Unmarshal(lines[len(lines)-1], &counted); err != nil || counted.Msg != "transformed" {
+		t.Fatalf("%s: %v", w.log.Bytes(), err)
+	}
+	return response, counted
+}
+
+// A failer is a test, or one of rapid's.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func payloadOf(id, rest string) string { return `{"id":"` + id + `","type":"measurement"` + rest + `}` }
+
+func messageOf(payload string, reingested int) []byte {
+	encoded, err := json.Marshal(telemetry.Message{Topic: "ashlar/dev/thing-1/readings", ReceivedAt: receivedAt, Data: []byte(payload), Reingested: reingested})
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}
+
+func recordOf(id string, data []byte) events.KinesisFirehoseEventRecord {
+	at := events.MilliSecondsEpochTime{Time: arrived}
+	return events.KinesisFirehoseEventRecord{
+		RecordID: id, Data: data, ApproximateArrivalTimestamp: at,
+		KinesisFirehoseRecordMetadata: events.KinesisFirehoseRecordMetadata{
+			ShardID: "shardId-000000000000", PartitionKey: "key", SequenceNumber: id, ApproximateArrivalTimestamp: at,
+		},
+	}
+}
+
+func eventOf(records ...events.KinesisFirehoseEventRecord) []byte {
+	encoded, err := json.Marshal(events.KinesisFirehoseEvent{
+		InvocationID: "invocation", DeliveryStreamArn: "arn:aws:firehose:eu-central-1:111111111111:deliverystream/Readings",
+		SourceKinesisStreamArn: "arn:aws:kinesis:eu-central-1:111111111111:stream/Readings", Region: "eu-central-1", Records: records,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}
+
+// drawn is a record, and what the converter makes of it by itself.
+type drawn struct {
+	id      string
+	message []byte
+	row     string
+	telemetry.Partition
+	err error
+}
+
+func draw(rt *rapid.T) (records []drawn, event []events.KinesisFirehoseEventRecord, repeated int) {
+	seen := map[string]bool{}
+	for i := range rapid.IntRange(0, 25).Draw(rt, "records") {
+		id := fmt.Sprintf("4967%03d", i)
+		if i > 0 && rapid.IntRange(0, 19).Draw(rt, "repeats") == 0 {
+			id = event[rapid.IntRange(0, i-1).Draw(rt, "of")].RecordID
+		}
+		extra := fmt.Sprintf(`,"x":%q`, strings.Repeat(`"`, rapid.IntRange(0, 300).Draw(rt, "quotes")))
+		reingested := rapid.SampledFrom([]int{0, 0, 0, 4, 5}).Draw(rt, "reingested")
+		var data []byte
+		switch rapid.SampledFrom([]string{"reading", "reading", "reading", "dropped", "refused", "noise", "nothing"}).Draw(rt, "kind") {
+		case "reading":
+			data = messageOf(payloadOf(fmt.Sprint("id", i), extra), reingested)
+		case "dropped":
+			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"keep_alive"}`, i), reingested)
+		case "refused":
+			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"unheard of"%s}`, i, extra), reingested)
+		case "noise":
+			data = rapid.SliceOf(rapid.Byte()).Draw(rt, "noise")
+		case "nothing":
+		}
+		event = append(event, recordOf(id, data))
+		if seen[id] {
+			repeated++
+			continue
+		}
+		seen[id] = true
+		row, partition, err := new(telemetry.Converter).Append(nil, data, arrived)
+		records = append(records, drawn{id, data, string(row), partition, err})
+	}
+	return records, event, repeated
+}
+
+// Whatever the event, the room and the stream: each record is answered once and in order, and is in one place.
+func TestNothingVanishes(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		records, event, repeated := draw(rt)
+		w := newWorld()
+		least := len(answerStart + answerEnd)
+		for _, r := range records {
+			least += shortest + len(r.id) + len(`""`)
+		}
+		w.limit = least + rapid.IntRange(0, 6000).Draw(rt, "room")
+		refused := rapid.SliceOfN(rapid.Bool(), 30, 30).Draw(rt, "rejected")
+		w.stream.rejects = func(i int) bool { return refused[i] }
+		w.stream.err = errors.New("throttled")
+
+		payload := eventOf(event...)
+		answer, counted := w.invoke(rt, payload)
+		if encoded, err := w.Invoke(context.Background(), payload); err != nil || len(encoded) > w.limit {
+			rt.Fatalf("%d bytes of %d, %v", len(encoded), w.limit, err)
+		}
+		w.stream.taken = w.stream.taken[:len(w.stream.taken)/2] // what the second put back
+
+		if len(answer.Records) != len(records) {
+			rt.Fatalf("%d records answered, want %d", len(answer.Records), len(records))
+		}
+		var want counts
+		want.Msg, want.Records, want.Repeated = "transformed", len(records), repeated
+		var back [][]byte
+		full := false
+		for i, r := range records {
+			got := answer.Records[i]
+			if got.RecordID != r.id {
+				rt.Fatalf("record %d is %s, want %s", i, got.RecordID, r.id)
+			}
+			if got.Result != "Ok" && (got.Data != nil || got.Metadata.PartitionKeys != nil) {
+				rt.Fatalf("%s has data, and is %s", r.id, got.Result)
+			}
+			again, tooOften := telemetry.Again(r.message)
+			switch {
+			case errors.Is(r.err, telemetry.ErrDropped):
+				want.Dropped++
+				expect(rt, got, "Dropped")
+			case r.err != nil:
+				want.Failed++
+				expect(rt, got, "ProcessingFailed")
+			case got.Result == "Ok":
+				want.OK++
+				keys := map[string]string{"type": r.Type, "day": r.Day}
+				if full || string(got.Data) != r.row || !cmp.Equal(got.Metadata.PartitionKeys, keys) {
+					rt.Fatalf("%s, behind one without room: %t, is\n%s in %v, want\n%s in %v", r.id, full, got.Data, got.Metadata.PartitionKeys, r.row, keys)
+				}
+			case tooOften != nil:
+				full = true
+				want.Failed++
+				expect(rt, got, "ProcessingFailed")
+			default:
+				full = true
+				if refused[len(back)] {
+					want.Failed++
+					expect(rt, got, "ProcessingFailed")
+					back = append(back, nil)
+					continue
+				}
+				want.Reingested++
+				expect(rt, got, "Dropped")
+				back = append(back, again)
+			}
+		}
+		back = slices.DeleteFunc(back, func(record []byte) bool { return record == nil })
+		if diff := cmp.Diff(back, w.stream.taken, cmp.Transformer("text", func(b []byte) string { return string(b) })); diff != "" && len(back)+len(w.stream.taken) > 0 {
+			rt.Fatalf("put back: %s", diff)
+		}
+		sum := 0
+		for _, count := range counted.Reasons {
+			sum += count
+		}
+		if _, none := counted.Reasons["not put back"]; sum != counted.Failed || none && counted.Reasons["not put back"] == 0 {
+			rt.Fatalf("%d failed, the reasons are %v", counted.Failed, counted.Reasons)
+		}
+		counted.Reasons = nil
+		if diff := cmp.Diff(want, counted); diff != "" {
+			rt.Fatalf("%s", diff)
+		}
+	})
+}
+
+func expect(rt *rapid.T, got events.KinesisFirehoseResponseRecord, result string) {
+	rt.Helper()
+	if got.Result != result {
+		rt.Fatalf("%s is %s, want %s", got.RecordID, got.Result, result)
+	}
+}
+
+func TestTheAnswerIsFilledToTheLastByte(t *testing.T) {
+	records := []events.KinesisFirehoseEventRecord{
+		recordOf("r1", messageOf(payloadOf("a", ""), 0)), recordOf("r2", messageOf(`{"id":"b","type":"keep_alive"}`, 0)),
+		recordOf("r3", messageOf(payloadOf("c", ""), 0)), recordOf("r4", messageOf(payloadOf("d", `,"temperature":1`), 0)),
+	}
+	whole, err := newWorld().Invoke(t.Context(), eventOf(records...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reserve := len(resultFailed) - len(resultDropped) // of r2, which might have failed
+	for _, trial := range []struct{ limit, ok, back int }{
+		{len(whole) + reserve + 1, 3, 0}, // and a comma that is none
+		{len(whole) + reserve, 2, 1},
+		{len(whole) / 2, 1, 2},
+	} {
+		w := newWorld()
+		w.limit = trial.limit
+		_, counted := w.invoke(t, eventOf(records...))
+		if counted.OK != trial.ok || counted.Reingested != trial.back || len(w.stream.taken) != trial.back {
+			t.Errorf("limit %d: %+v, want %d ok and %d put back", trial.limit, counted, trial.ok, trial.back)
+		}
+	}
+}
+
+func TestAnEventThatNoAnswerHasRoomForFails(t *testing.T) {
+	w := newWorld()
+	w.limit = 100
+	if answer, err := w.Invoke(t.Context(), eventOf(recordOf("r1", nil), recordOf("r2", nil))); err == nil {
+		t.Errorf("answered %s", answer)
+	}
+}
+
+func TestARecordIsPutBackAsItCame(t *testing.T) {
+	w := newWorld()
+	w.limit = 120
+	first := messageOf(payloadOf("a", `,"x":"\u00e9"`), 2)
+	_, counted := w.invoke(t, eventOf(recordOf("r1", first)))
+	var was, is telemetry.Message
+	if err := errors.Join(json.Unmarshal(first, &was), json.Unmarshal(w.stream.taken[0], &is)); err != nil {
+		t.Fatal(err)
+	}
+	was.Reingested = 3
+	if diff := cmp.Diff(was, is); diff != "" || counted.Reingested != 1 {
+		t.Errorf("%+v\n%s", counted, diff)
+	}
+}
+
+func TestThereIsTimeLeftToAnswerWhenTheStreamIsSlow(t *testing.T) {
+	w := newWorld()
+	w.limit = 120
+	end := time.Now().Add(time.Minute)
+	ctx, cancel := context.WithDeadline(t.Context(), end)
+	defer cancel()
+	if _, err := w.Invoke(ctx, eventOf(recordOf("r1", messageOf(payloadOf("a", ""), 0)))); err != nil {
+		t.Fatal(err)
+	}
+	if given, ok := w.stream.ctx.Deadline(); !ok || !given.Before(end) {
+		t.Errorf("the stream has until %v, want less than %v", given, end)
+	}
+}
+
+func TestIngestedIsWhenTheStreamGotIt(t *testing.T) {
+	data := base64.StdEncoding.EncodeToString(messageOf(payloadOf("a", ""), 0))
+	for fields, want := range map[string]string{
+		`"approximateArrivalTimestamp":1795283099000,"kinesisRecordMetadata":{"approximateArrivalTimestamp":1795283036001,"shardId":"s"}`: "2026-11-21 17:43:56.001",
+		`"kinesisRecordMetadata":{"approximateArrivalTimestamp":1795283036001},"approximateArrivalTimestamp":1795283099000`:               "2026-11-21 17:43:56.001",
+		`"approximateArrivalTimestamp":1795283099000`:                                                    "2026-11-21 17:44:59.000",
+		`"approximateArrivalTimestamp":1795283099000,"kinesisRecordMetadata":null`:                       "2026-11-21 17:44:59.000",
+		`"approximateArrivalTimestamp":1795283099000,"kinesisRecordMetadata":{"shardId":["{"],"a":null}`: "2026-11-21 17:44:59.000",
+		`"kinesisRecordMetadata":{}`:                                                                     time.Now().UTC().Format("2006-01-02 "),
+	} {
+		answer, _ := newWorld().invoke(t, []byte(`{"records":[{"recordId":"r","data":"`+data+`",`+fields+`}]}`))
+		if row := string(answer.Records[0].Data); !strings.Contains(row, `"ingested_at":"`+want) {
+			t.Errorf("%s: row %s, want %s", fields, row, want)
+		}
+	}
+}
+
+func TestWhatIsNoEventFails(t *testing.T) {
+	for _, payload := range []string{
+		``, `hello`, `[]`, `null`, `{"records":[{"recordId":"r1"}]`, `{"records":[7]}`, `{"records":[{"data":""}]}`, `{"records":[{"recordId":""}]}`,
+		`{"records":[{"recordId":7}]}`, `{"records":[{"recordId":"r1"},{"recordId":null}]}`, "{\"records\":[{\"recordId\":\"\xff\"}]}",
+	} {
+		if answer, err := newWorld().Invoke(t.Context(), []byte(payload)); err == nil {
+			t.Errorf("%s is answered %s", payload, answer)
+		}
+	}
+	const twice = `{"records":[{"recordId":"r\"1"},{"recordId":"r\u00221"},{"recordId":"가"}]}`
+	if answer, counted := newWorld().invoke(t, []byte(twice)); len(answer.Records) != 2 || answer.Records[0].RecordID != `r"1` || answer.Records[1].RecordID != "가" || counted.Repeated != 1 {
+		t.Errorf("an id that is written in two ways: %+v, %+v", answer, counted)
+	}
+	for _, payload := range []string{`{}`, `{"records":[]}`, `{"records":null}`} {
+		if answer, err := newWorld().Invoke(t.Context(), []byte(payload)); err != nil || string(answer) != `{"records":[]}` {
+			t.Errorf("%s is answered %s, %v", payload, answer, err)
+		}
+	}
+}
+
+// A bug that one record finds must not take the others with it.
+func TestARecordThatPanicsFailsAlone(t *testing.T) {
+	w := newWorld()
+	w.convert = func(c *telemetry.Converter, row, record []byte, arrived time.Time) ([]byte, telemetry.Partition, error) {
+		if bytes.Contains(record, []byte(`"reingested":3`)) {
+			panic("out of stones")
+		}
+		return c.Append(row, record, arrived)
+	}
+	answer, counted := w.invoke(t, eventOf(
+		recordOf("r1", messageOf(payloadOf("a", ""), 0)), recordOf("r2", messageOf(payloadOf("b", ""), 3)), recordOf("r3", messageOf(payloadOf("c", ""), 0)),
+	))
+	if answer.Records[1].Result != "ProcessingFailed" || counted.OK != 2 || counted.Failed != 1 || counted.Reasons["panic"] != 1 {
+		t.Errorf("%+v", counted)
+	}
+	if log := w.log.String(); !strings.Contains(log, "handler_test.go") || !strings.Contains(log, "r2") {
+		t.Errorf("the log does not say where and of what: %s", log)
+	}
+}
+
+// The log is read by others than the readings are.
+func TestTheLogHasNothingOfWhatIsSent(t *testing.T) {
+	w := newWorld()
+	w.limit = 500
+	w.stream.rejects = func(i int) bool { return i == 0 }
+	w.stream.err = errors.New("throttled")
+	const secret = "seCret"
+	w.invoke(t, eventOf(
+		recordOf("r1", []byte(secret)), recordOf("r2", messageOf(secret, 0)), recordOf("r3", messageOf(payloadOf("a", `,"at":"`+secret+`"`), 0)),
+		recordOf("r4", messageOf(`{"id":"b","type":"`+secret+`"}`, 0)), recordOf("r5", messageOf(payloadOf("c", `,"`+secret+`":1,"`+secret+`":2`), 0)),
+		recordOf("r6", messageOf(payloadOf(secret, ""), 0)), recordOf("r7", messageOf(payloadOf(secret, ""), 5)),
+	))
+	if log := w.log.String(); strings.Contains(log, secret) || strings.Contains(log, base64.StdEncoding.EncodeToString([]byte(secret))) || !strings.Contains(log, "throttled") {
+		t.Errorf("%s", log)
+	}
+}

@@ -1,0 +1,135 @@
+// Package handler has mails sent to whom a stream and a queue tell of: the function lambdas/welcome.
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+)
+
+var errNoID = errors.New("a record that has to come again has no id")
+
+// A Handler is a [lambda.Handler]. The stream of the mailing list tells it of new subscriptions; the queue of letters that
+// were moved back, ours and those that Lambda writes when it gives a batch of the stream up. Its log names subscriptions by
+// their ids, and no addresses.
+//
+// [lambda.Handler]: https://pkg.go.dev/github.com/aws/aws-lambda-go/lambda#Handler
+type Handler struct {
+	Sender interface {
+		Send(context.Context, mailinglist.Key) error
+		SendWaiting(context.Context) error
+	}
+	DeadLetters interface {
+		Send(context.Context, deadletter.Letter) error
+	}
+	Logger *slog.Logger
+}
+
+// Invoke answers with the records that have to come again. All others are done, or in the dead-letter queue.
+//
+// A stream brings all records after the first of those again. So it is the last that is looked at: those after it keep
+// their order, and whatever keeps it back, such as too many mails a second, would keep them back too.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	ctx, cancel := deadline.WithMargin(ctx)
+	defer cancel()
+	event, err := decode(payload)
+	if err != nil {
+		return nil, err
+	}
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // a stream's is the same
+	for i := range event.Records {
+		record := &event.Records[i]
+		key, reason, err := h.take(ctx, record)
+		if reason != "" {
+			err = h.giveUp(ctx, payload, i, record, key, reason)
+		}
+		if err == nil {
+			continue
+		}
+		h.Logger.ErrorContext(ctx, "has to come again", "record", record.id(), "error", err.Error())
+		if record.id() == "" {
+			return nil, errNoID // in the answer, it would fail the whole batch without a word
+		}
+		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.id()})
+		if !record.queued() {
+			break
+		}
+	}
+	return json.Marshal(response)
+}
+
+// take does what a record asks for. It returns the subscription that the record is about, if it is about one, the reason
+// when it is to be given up, or else an error when it has to come again.
+func (h *Handler) take(ctx context.Context, record *record) (key mailinglist.Key, reason string, err error) {
+	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.Logger.ErrorContext(ctx, "panic", "record", record.id(), "stack", string(debug.Stack()))
+			reason, err = fmt.Sprintf("panic: %v", cause), nil
+		}
+	}()
+	if record.undecodable != nil {
+		return key, "not a record: " + record.undecodable.Error(), nil
+	}
+	about := letter{record.DynamoDB.Keys.Address.S, mailinglist.Kind(record.DynamoDB.Keys.Kind.S), record.DynamoDB.NewImage.ID.S}
+	switch record.EventSource {
+	case "aws:dynamodb":
+		if record.EventName != "INSERT" || about.Kind == mailinglist.Suppressed {
+			return key, "", nil // the source's filter leaves none through
+		}
+	case "aws:sqs":
+		var said struct {
+			letter
+			DDBStreamBatchInfo json.RawMessage // "Configure destinations for failed invocations" in the Lambda Developer Guide
+		}
+		if err := json.Unmarshal([]byte(record.Body), &said); err != nil {
+			return key, "not a letter: " + err.Error(), nil //nolint:nilerr // the reason says it
+		}
+		if said.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
+			reason, err = outcome(h.Sender.SendWaiting(ctx))
+			return key, reason, err
+		}
+		about = said.letter
+	default:
+		return key, fmt.Sprintf("a record of %q, not of a DynamoDB stream or an SQS queue", record.EventSource), nil
+	}
+	if key, reason = about.key(); reason == "" {
+		reason, err = outcome(h.Sender.Send(ctx, key))
+	}
+	return key, reason, err
+}
+
+// outcome gives up what a person has to do something about.
+func outcome(err error) (reason string, again error) {
+	if err == nil || errors.Is(err, retry.ErrLater) {
+		return "", err
+	}
+	return err.Error(), nil
+}
+
+// giveUp puts a letter into the dead-letter queue: about the subscription, or else what the queue or the stream had.
+func (h *Handler) giveUp(ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string) error {
+	letter := deadletter.Letter{Body: record.Body, Reason: reason}
+	switch {
+	case key != mailinglist.Key{}:
+		letter.Body, letter.Key = writeLetter(key), key.ID.String()
+	case letter.Body == "":
+		raw, err := rawRecords(payload)
+		if err != nil {
+			return err
+		}
+		letter.Body = evidence(raw[i])
+	}
+	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", letter.Key, "reason", reason)
+	return h.DeadLetters.Send(ctx, letter)
+}
