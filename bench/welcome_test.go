@@ -122,7 +122,7 @@ type fakeSender struct{ told int }
 func (f *fakeSender) Send(_ context.Context, key mailinglist.Key) error {
 	f.told++
 	if strings.HasPrefix(key.Address, "later") {
-		return fmt.Errorf("%w: %s", retry.ErrLater, key.Kind)
+		return fmt.Errorf("%w: %s", retry.ErrUnavailable, key.Kind)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func main() {
 		panic(err)
 	}
 	mails := sesmail.NewClient(awsConfig)
-	awsConfig.HTTPClient = awsclient.Client(patience)
+	awsConfig.HTTPClient = awsclient.WithResponseTimeout(patience)
 	secrets := secretsmanager.NewFromConfig(awsConfig)
 	databases, err := mysqlconn.Open(settings.Database, secrets)
 	if err != nil {

@@ -104,7 +104,7 @@ func TestAProfileThatCannotBeMadeIsLoggedAndSignUpGoesOn(t *testing.T) {
 		err        error
 		want       string
 	}{
-		"unavailable": {map[string]string{"sub": subject}, retry.ErrLater, retry.ErrLater.Error()},
+		"unavailable": {map[string]string{"sub": subject}, retry.ErrUnavailable, retry.ErrUnavailable.Error()},
 		"deleted":     {map[string]string{"sub": subject}, accounts.ErrDeleted, accounts.ErrDeleted.Error()},
 		"broken":      {map[string]string{"sub": subject}, errors.New("broken"), "broken"},
 		"no subject":  {map[string]string{}, nil, "subject is empty"},

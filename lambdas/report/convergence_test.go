@@ -73,7 +73,7 @@ func (p *play) fail(done bool) error {
 	}
 	switch {
 	case p.yes(4):
-		return fmt.Errorf("throttled: %w", retry.ErrLater)
+		return fmt.Errorf("throttled: %w", retry.ErrUnavailable)
 	case !done && p.yes(2):
 		return errors.New("refused")
 	}

@@ -47,7 +47,7 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 			if made[day] == nil {
 				first := len(made) == 0
 				made[day] = sync.OnceValue(func() error {
-					if !first && !deadline.Leaves(ctx, h.dayTime) {
+					if !first && !deadline.HasTimeFor(ctx, h.dayTime) {
 						return errNoTime
 					}
 					return h.make(ctx, windows[day])

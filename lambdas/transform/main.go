@@ -21,7 +21,7 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.Client(awsclient.Patience)))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

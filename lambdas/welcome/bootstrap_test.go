@@ -371,7 +371,7 @@ var trials = []trial{
 	{tried: "SES: accepts, and breaks off", before: sesFault(awstest.Fault{Cut: true}), rounds: 2, mails: 2},
 	{tried: "SES: is silent until the deadline", before: sesFault(awstest.Fault{Silent: true}), rounds: 2, mails: 1},
 	{tried: "SES: is slower than answers of others may be", mails: 1, before: func(_ *testing.T, p *platform, _ mailinglist.Subscription) {
-		p.ses.BeforeAnswer(func(string) { <-time.After(awsclient.Patience + 500*time.Millisecond) })
+		p.ses.BeforeAnswer(func(string) { <-time.After(awsclient.DefaultResponseTimeout + 500*time.Millisecond) })
 	}},
 	{tried: "SES: MessageRejected for the address", before: sesFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: ada@example.org"}), state: "refused"},
 	{tried: "SES: BadRequest for the address", before: sesFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address ada@example.org."}), state: "refused"},

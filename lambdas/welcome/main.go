@@ -42,7 +42,7 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	quick := awsConfig.Copy() // not for SES: to give up on it may send a mail twice
-	quick.HTTPClient = awsclient.Client(awsclient.Patience)
+	quick.HTTPClient = awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)
 	sender := &mailinglist.Sender{
 		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(quick)},
 		Messages:      templates,

@@ -43,7 +43,7 @@ func TestQueries(t *testing.T) {
 		if first != second {
 			t.Errorf("%s and %s", first, second)
 		}
-		if _, err := w.queries.Start(ctx, token("twice"), "SELECT 2"); !awsclient.Is(err, "InvalidRequestException") || errors.Is(err, retry.ErrLater) {
+		if _, err := w.queries.Start(ctx, token("twice"), "SELECT 2"); !awsclient.Is(err, "InvalidRequestException") || errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("another query with the token: %v", err)
 		}
 	})
@@ -133,13 +133,13 @@ func TestQueries(t *testing.T) {
 			_, looking := w.queries.Get(ctx, "none")
 			_, _, reading := w.queries.Rows(ctx, "none")
 			for _, err := range []error{starting, looking, reading, w.queries.Stop(ctx, "none")} {
-				if err == nil || errors.Is(err, retry.ErrLater) != test.later {
+				if err == nil || errors.Is(err, retry.ErrUnavailable) != test.later {
 					t.Errorf("%s: %v", code, err)
 				}
 			}
 		}
 		w.athena.SetFault(awstest.Fault{Reset: true})
-		if _, err := w.queries.Get(ctx, "none"); !errors.Is(err, retry.ErrLater) {
+		if _, err := w.queries.Get(ctx, "none"); !errors.Is(err, retry.ErrUnavailable) {
 			t.Error(err)
 		}
 	})

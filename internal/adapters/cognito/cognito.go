@@ -36,7 +36,7 @@ func NewUsers(settings Settings, api API) *Users {
 	return &Users{settings: settings, api: api}
 }
 
-// Delete removes the user of that name, for good. It is no error when there is none. It fails with [retry.ErrLater] when
+// Delete removes the user of that name, for good. It is no error when there is none. It fails with [retry.ErrUnavailable] when
 // Cognito does not take the call for the moment.
 func (u *Users) Delete(ctx context.Context, username string) error {
 	_, err := u.api.AdminDeleteUser(ctx, &cognitoidentityprovider.AdminDeleteUserInput{
@@ -50,7 +50,7 @@ func (u *Users) Delete(ctx context.Context, username string) error {
 }
 
 // Address is where mails to the user with this subject go. It fails with [email.ErrNoAddress] when there is no such user, or
-// a disabled one, or none whose address is verified, and with [retry.ErrLater] when Cognito does not answer for the moment.
+// a disabled one, or none whose address is verified, and with [retry.ErrUnavailable] when Cognito does not answer for the moment.
 func (u *Users) Address(ctx context.Context, subject string) (email.Address, error) {
 	// Names are other than subjects where users have come by an identity provider. Cognito searches by the subject too:
 	// "Managing and searching for user accounts" in the Amazon Cognito Developer Guide, which says how to escape as well.

@@ -55,14 +55,14 @@ func TestWhatMayWorkLaterIsTriedAgainAndNothingElse(t *testing.T) {
 	} {
 		users := NewUsers(Settings{UserPoolID: "pool"}, deleteUser(func(*cognitoidentityprovider.AdminDeleteUserInput) error { return test.err }))
 		err := users.Delete(t.Context(), "ada")
-		if later, final := errors.Is(err, retry.ErrLater), err != nil && !errors.Is(err, retry.ErrLater); later != test.later || final != test.final {
+		if later, final := errors.Is(err, retry.ErrUnavailable), err != nil && !errors.Is(err, retry.ErrUnavailable); later != test.later || final != test.final {
 			t.Errorf("%s: error %v", name, err)
 		}
 		if test.err == nil || !test.later && !test.final { // who is gone is no error of a list
 			continue
 		}
 		_, err = users.Address(t.Context(), "ada")
-		if later := errors.Is(err, retry.ErrLater); err == nil || later != test.later || errors.Is(err, email.ErrNoAddress) {
+		if later := errors.Is(err, retry.ErrUnavailable); err == nil || later != test.later || errors.Is(err, email.ErrNoAddress) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

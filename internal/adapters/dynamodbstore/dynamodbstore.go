@@ -34,7 +34,7 @@ type API interface {
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
-// MailingList is the table of all that is kept of addresses. Its methods fail with [retry.ErrLater] when DynamoDB does not
+// MailingList is the table of all that is kept of addresses. Its methods fail with [retry.ErrUnavailable] when DynamoDB does not
 // do it for the moment.
 type MailingList struct {
 	Table string
@@ -146,7 +146,7 @@ func refusal(err error) (there map[string]types.AttributeValue, refused bool) {
 // wrap is [awsclient.Wrap], which does not know transactions.
 func wrap(action string, err error) error {
 	if metTransaction(err) {
-		return fmt.Errorf("%s: %w: %w", action, retry.ErrLater, err)
+		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
 	}
 	return awsclient.Wrap(action, err)
 }

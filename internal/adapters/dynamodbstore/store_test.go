@@ -605,7 +605,7 @@ func TestWhatMayWorkLaterSaysSoAndNothingElse(t *testing.T) {
 		w.API = client(w.server, 1)
 		w.server.SetFault(test.fault)
 		for action, do := range operations {
-			if err := do(t.Context()); err == nil || errors.Is(err, retry.ErrLater) != test.later {
+			if err := do(t.Context()); err == nil || errors.Is(err, retry.ErrUnavailable) != test.later {
 				t.Errorf("%s: %s: got %v; later: want %t", name, action, err, test.later)
 			}
 		}
@@ -615,7 +615,7 @@ func TestWhatMayWorkLaterSaysSoAndNothingElse(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		err := do(ctx)
 		cancel()
-		if !errors.Is(err, retry.ErrLater) {
+		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("no answer in time: %s: got %v, want ErrLater", action, err)
 		}
 	}
@@ -692,7 +692,7 @@ func TestWhatMeetsATransactionIsTriedAgain(t *testing.T) {
 		w.API = client(w.server, 3, func(o *dynamodb.Options) {
 			o.HTTPClient = &script{slices.Repeat([]string{conflict}, times), http.DefaultTransport}
 		})
-		if err := w.Suppress(t.Context(), "ada@example.com", "bounced", now); errors.Is(err, retry.ErrLater) != later || err != nil && !later {
+		if err := w.Suppress(t.Context(), "ada@example.com", "bounced", now); errors.Is(err, retry.ErrUnavailable) != later || err != nil && !later {
 			t.Errorf("%d conflicts: got %v; later: want %t", times, err, later)
 		}
 	}
@@ -708,7 +708,7 @@ func TestWhatMeetsATransactionIsTriedAgain(t *testing.T) {
 	w.API = divided{client(w.server, 3), client(w.server, 3, func(o *dynamodb.Options) {
 		o.HTTPClient = &script{[]string{canceled, canceled, canceled}, http.DefaultTransport}
 	})}
-	if err := w.Confirm(t.Context(), pending); !errors.Is(err, retry.ErrLater) {
+	if err := w.Confirm(t.Context(), pending); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("got %v, want ErrLater", err)
 	}
 }

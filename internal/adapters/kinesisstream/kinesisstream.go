@@ -50,9 +50,9 @@ func (s *Stream) Put(ctx context.Context, records [][]byte) (rejected []int, err
 		pending = append(pending, i)
 	}
 	var final error
-	late := retry.Insist(ctx, func() (again error) {
+	late := retry.Do(ctx, func() (again error) {
 		pending, again = s.putOnce(ctx, records, pending)
-		if again != nil && !errors.Is(again, retry.ErrLater) {
+		if again != nil && !errors.Is(again, retry.ErrUnavailable) {
 			final, again = again, nil
 		}
 		return again
@@ -77,7 +77,7 @@ func (s *Stream) putOnce(ctx context.Context, records [][]byte, places []int) (l
 		output, failure := s.API.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &s.Name, Records: call})
 		if failure != nil {
 			err = wrap(failure)
-			if !errors.Is(err, retry.ErrLater) {
+			if !errors.Is(err, retry.ErrUnavailable) {
 				return append(left, places...), err
 			}
 			left = append(left, places[:len(call)]...)
@@ -85,7 +85,7 @@ func (s *Stream) putOnce(ctx context.Context, records [][]byte, places []int) (l
 			for i, result := range output.Records {
 				if result.ErrorCode != nil { // "ProvisionedThroughputExceededException or InternalFailure"; both pass
 					left = append(left, places[i])
-					err = fmt.Errorf("put into the stream: %w: %s", retry.ErrLater, *result.ErrorCode)
+					err = fmt.Errorf("put into the stream: %w: %s", retry.ErrUnavailable, *result.ErrorCode)
 				}
 			}
 		}
@@ -97,7 +97,7 @@ func (s *Stream) putOnce(ctx context.Context, records [][]byte, places []int) (l
 func wrap(err error) error {
 	const action = "put into the stream"
 	if awsclient.Is(err, "KMSThrottlingException") { // which the SDK does not know to pass
-		return fmt.Errorf("%s: %w: %w", action, retry.ErrLater, err)
+		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
 	}
 	return awsclient.Wrap(action, err)
 }

@@ -37,7 +37,7 @@ func start(t *testing.T, patience time.Duration) (*awstest.Kinesis, *kinesisstre
 	t.Helper()
 	server := awstest.StartKinesis(t, "Readings", 4)
 	return server, &kinesisstream.Stream{Name: "Readings", API: kinesisstream.NewClient(aws.Config{
-		Region: "eu-central-1", BaseEndpoint: &server.URL, HTTPClient: awsclient.Client(patience), Credentials: nobodys,
+		Region: "eu-central-1", BaseEndpoint: &server.URL, HTTPClient: awsclient.WithResponseTimeout(patience), Credentials: nobodys,
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	})}
 }
@@ -180,7 +180,7 @@ func TestWhatIsNotTakenUntilTheEndIsRejected(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
 	defer cancel()
 	rejected, err := stream.Put(ctx, numbered(20, 0))
-	if !slices.Equal(rejected, []int{3, 13}) || !errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), throttled) {
+	if !slices.Equal(rejected, []int{3, 13}) || !errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), throttled) {
 		t.Errorf("rejected %v, error %v", rejected, err)
 	}
 	if calls := len(server.Calls()); calls < 2 {
@@ -196,7 +196,7 @@ func TestWhatDoesNotPassIsNotTriedAgain(t *testing.T) {
 		server, stream := start(t, patience)
 		server.SetFault(fault)
 		rejected, err := stream.Put(t.Context(), numbered(600, 0))
-		if len(rejected) != 600 || err == nil || errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), fault.Code) || len(server.Calls()) != 1 {
+		if len(rejected) != 600 || err == nil || errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), fault.Code) || len(server.Calls()) != 1 {
 			t.Errorf("%s: %d rejected, error %v, after %d calls", fault.Code, len(rejected), err, len(server.Calls()))
 		}
 	}

@@ -103,7 +103,7 @@ func TestChangesOfADatabaseThatIsDownAreUnavailable(t *testing.T) {
 	s.server.Down()
 	_, err := s.changes.Since(t.Context(), "ada", accounts.Position{}, 10)
 	deletion := s.accounts.Delete(t.Context(), "ada")
-	if !errors.Is(err, retry.ErrLater) || !errors.Is(deletion, retry.ErrLater) || !errors.Is(err, mysqlconn.ErrUnavailable) {
+	if !errors.Is(err, retry.ErrUnavailable) || !errors.Is(deletion, retry.ErrUnavailable) || !errors.Is(err, mysqlconn.ErrUnavailable) {
 		t.Errorf("got %v and %v, want ErrUnavailable", err, deletion)
 	}
 }

@@ -159,7 +159,7 @@ func TestADeletionThatWasCutGoesOn(t *testing.T) {
 	left := map[string]bool{}
 	cut(t, s, func(ctx context.Context) error {
 		err := s.accounts.Delete(ctx, "ada")
-		if err != nil && !errors.Is(err, retry.ErrLater) {
+		if err != nil && !errors.Is(err, retry.ErrUnavailable) {
 			t.Fatalf("got %v, want ErrUnavailable", err)
 		}
 		if s.count(t, "accounts", "subject = 'ada' AND deleted_at IS NOT NULL") == 0 {

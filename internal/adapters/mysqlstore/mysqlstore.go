@@ -87,7 +87,7 @@ func failed(action string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, mysqlconn.ErrUnavailable):
-		return fmt.Errorf("%s: %w: %w", action, retry.ErrLater, err)
+		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
 	default:
 		return fmt.Errorf("%s: %w", action, err)
 	}

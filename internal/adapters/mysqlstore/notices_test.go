@@ -411,7 +411,7 @@ func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
 	_, claimErr := s.notices.Claim(ctx, "ada", 0, lease)
 	_, overdueErr := s.notices.NextOverdue(ctx, "", time.Minute)
 	for i, err := range []error{claimErr, overdueErr, s.notices.Settle(ctx, claim), s.notices.Release(ctx, claim)} {
-		if !errors.Is(err, retry.ErrLater) {
+		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("%d: got %v, want ErrLater", i, err)
 		}
 	}

@@ -482,7 +482,7 @@ func TestPostsOfADatabaseThatIsDownAreUnavailable(t *testing.T) {
 	_, updateComment := s.posts.UpdateComment(ctx, "ada", post.ID, post.ID, "x")
 	deleteComment := s.posts.DeleteComment(ctx, "ada", post.ID, post.ID)
 	for i, err := range []error{get, list, create, update, remove, getComment, listComments, createComment, updateComment, deleteComment} {
-		if !errors.Is(err, retry.ErrLater) || !errors.Is(err, mysqlconn.ErrUnavailable) {
+		if !errors.Is(err, retry.ErrUnavailable) || !errors.Is(err, mysqlconn.ErrUnavailable) {
 			t.Errorf("%d: got %v, want ErrUnavailable", i, err)
 		}
 	}

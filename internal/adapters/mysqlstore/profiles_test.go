@@ -242,7 +242,7 @@ func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 			if took := time.Since(began); took > 2*time.Second {
 				t.Errorf("took %s past a deadline of 1s", took)
 			}
-			if !errors.Is(getErr, retry.ErrLater) || !errors.Is(putErr, retry.ErrLater) {
+			if !errors.Is(getErr, retry.ErrUnavailable) || !errors.Is(putErr, retry.ErrUnavailable) {
 				t.Errorf("got %v and %v, want ErrLater", getErr, putErr)
 			}
 			server.Up(t)
@@ -261,7 +261,7 @@ func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
 	_, getErr := store.Get(t.Context(), ada.Subject)
 	_, putErr := store.Put(t.Context(), ada, nil)
 	for _, err := range []error{getErr, putErr} {
-		if err == nil || errors.Is(err, accounts.ErrNotFound) || errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), "1146") {
+		if err == nil || errors.Is(err, accounts.ErrNotFound) || errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
 			t.Errorf("got %v, want MySQL's 1146", err)
 		}
 	}

@@ -82,7 +82,7 @@ func (k *Keeping) Delete(ctx context.Context, ids []uuid.UUID) error {
 	}
 	first := &smithy.GenericAPIError{Code: aws.ToString(answer.Errors[0].Code), Message: aws.ToString(answer.Errors[0].Message)}
 	if first.Code == "InternalError" { // which the SDK knows by the status that an answer of its own would have
-		return fmt.Errorf("delete pictures: %w: %w", later.ErrLater, first)
+		return fmt.Errorf("delete pictures: %w: %w", later.ErrUnavailable, first)
 	}
 	return awsclient.Wrap("delete pictures", first)
 }

@@ -128,12 +128,12 @@ func TestFailuresOfReportsAreTold(t *testing.T) {
 	for code, status := range map[string]int{"ConditionalRequestConflict": http.StatusConflict, "SlowDown": http.StatusServiceUnavailable, "AccessDenied": http.StatusForbidden} {
 		server.SetFault(awstest.Fault{Status: status, Code: code})
 		err := files.Replace(t.Context(), reports.Version{}, reportFile("", time.Now()))
-		got := []bool{errors.Is(err, reports.ErrChanged), errors.Is(err, retry.ErrLater), awsclient.Is(err, "AccessDenied")}
+		got := []bool{errors.Is(err, reports.ErrChanged), errors.Is(err, retry.ErrUnavailable), awsclient.Is(err, "AccessDenied")}
 		want := []bool{code == "ConditionalRequestConflict", code == "SlowDown", code == "AccessDenied"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %v", code, err)
 		}
-		if _, err := files.Version(t.Context(), reportKey); err == nil || errors.As(err, new(*types.NotFound)) || errors.Is(err, retry.ErrLater) != (code == "SlowDown") {
+		if _, err := files.Version(t.Context(), reportKey); err == nil || errors.As(err, new(*types.NotFound)) || errors.Is(err, retry.ErrUnavailable) != (code == "SlowDown") {
 			t.Errorf("%s: looking: %v", code, err)
 		}
 	}

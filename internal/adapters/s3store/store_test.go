@@ -187,7 +187,7 @@ func TestWhatMayWorkLaterIsTriedAgainAndNothingElse(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				err := do(ctx)
 				cancel()
-				if err == nil || errors.Is(err, retry.ErrLater) != test.later {
+				if err == nil || errors.Is(err, retry.ErrUnavailable) != test.later {
 					t.Errorf("%s: got %v; later: want %t", action, err, test.later)
 				}
 			}
@@ -195,7 +195,7 @@ func TestWhatMayWorkLaterIsTriedAgainAndNothingElse(t *testing.T) {
 	}
 	for code, later := range map[string]bool{"InternalError": true, "SlowDown": true, "AccessDenied": false} {
 		keeping.API = partly{client, code}
-		if err := keeping.Delete(t.Context(), ids); err == nil || errors.Is(err, retry.ErrLater) != later {
+		if err := keeping.Delete(t.Context(), ids); err == nil || errors.Is(err, retry.ErrUnavailable) != later {
 			t.Errorf("an answer that has %s: got %v; later: want %t", code, err, later)
 		}
 	}

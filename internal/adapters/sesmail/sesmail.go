@@ -29,7 +29,7 @@ type API interface {
 }
 
 // A Mailer sends mails from one address. It is an [email.Mailer]: each error wraps [email.ErrRefused], [email.ErrStuck],
-// [email.ErrHeld] or [retry.ErrLater], and names nobody's address.
+// [email.ErrHeld] or [retry.ErrUnavailable], and names nobody's address.
 type Mailer struct {
 	From             string // as [ParseFrom] returns it
 	ConfigurationSet string
@@ -81,13 +81,13 @@ func utf8(text string) *types.Content {
 func meaning(err error, recipient email.Address) error {
 	failure, answered := errors.AsType[smithy.APIError](err)
 	if !answered {
-		return retry.ErrLater // nobody knows what has become of the mail
+		return retry.ErrUnavailable // nobody knows what has become of the mail
 	}
 	text := strings.ToLower(failure.ErrorMessage())
 	code, named := failure.ErrorCode(), names(text, recipient)
 	switch {
 	case mayRepeat(err):
-		return retry.ErrLater
+		return retry.ErrUnavailable
 	case code != "MessageRejected" && code != "BadRequestException":
 		return email.ErrHeld // the quota, a pause, a permission, what is not there: all wait for a person or for another day
 	// While the account may write only to addresses that it has verified, it may be the recipient's: "Request production

@@ -94,12 +94,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		want  error
 		asked int // times; 0 for several
 	}{
-		"a second too full":         {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded."}, retry.ErrLater, 0},
-		"a second too full, as 400": {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Maximum sending rate exceeded."}, retry.ErrLater, 0},
-		"out of order":              {awstest.Fault{Status: 500, Code: "InternalServiceErrorException"}, retry.ErrLater, 0},
-		"unavailable":               {awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrLater, 0},
-		"broken off":                {awstest.Fault{Reset: true}, retry.ErrLater, 1},
-		"silent":                    {awstest.Fault{Silent: true}, retry.ErrLater, 1},
+		"a second too full":         {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded."}, retry.ErrUnavailable, 0},
+		"a second too full, as 400": {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Maximum sending rate exceeded."}, retry.ErrUnavailable, 0},
+		"out of order":              {awstest.Fault{Status: 500, Code: "InternalServiceErrorException"}, retry.ErrUnavailable, 0},
+		"unavailable":               {awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrUnavailable, 0},
+		"broken off":                {awstest.Fault{Reset: true}, retry.ErrUnavailable, 1},
+		"silent":                    {awstest.Fault{Silent: true}, retry.ErrUnavailable, 1},
 		"a day too full":            {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, email.ErrHeld, 1},
 		"a day too full, as 400":    {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Daily sending quota exceeded."}, email.ErrHeld, 1},
 		"a limit":                   {awstest.Fault{Status: 400, Code: "LimitExceededException"}, email.ErrHeld, 1},
@@ -130,7 +130,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 			defer cancel()
 			_, err := mailer.Send(ctx, hello)
-			for _, meaning := range []error{retry.ErrLater, email.ErrHeld, email.ErrStuck, email.ErrRefused} {
+			for _, meaning := range []error{retry.ErrUnavailable, email.ErrHeld, email.ErrStuck, email.ErrRefused} {
 				if errors.Is(err, meaning) != (meaning == test.want) {
 					t.Errorf("error %v, want %v", err, test.want)
 				}
@@ -170,7 +170,7 @@ func TestWhatSESDoesNotTakeAtFirstIsSentOnce(t *testing.T) {
 func TestAMailWhoseAnswerIsLostIsNotSentAgainByItself(t *testing.T) {
 	mailer, service, inbox := start(t)
 	service.SetFault(awstest.Fault{Cut: true, Times: 1})
-	if _, err := mailer.Send(t.Context(), hello); !errors.Is(err, retry.ErrLater) {
+	if _, err := mailer.Send(t.Context(), hello); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("error %v, want ErrLater", err)
 	}
 	if mails := inbox.Mails(t); len(mails) != 1 {
@@ -179,7 +179,7 @@ func TestAMailWhoseAnswerIsLostIsNotSentAgainByItself(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	service.BeforeAnswer(func(string) { cancel() }) // as a deadline does in the middle of it
-	if _, err := mailer.Send(ctx, hello); !errors.Is(err, retry.ErrLater) {
+	if _, err := mailer.Send(ctx, hello); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("error %v, want ErrLater", err)
 	}
 	if mails := inbox.Mails(t); len(mails) != 2 {
@@ -205,7 +205,7 @@ func TestAServiceThatDoesNotListenIsTriedAgain(t *testing.T) {
 	mailer := &sesmail.Mailer{From: from, ConfigurationSet: "Mails", API: sesmail.NewClient(settings)}
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
-	if _, err := mailer.Send(ctx, hello); !errors.Is(err, retry.ErrLater) || dialled < 2 {
+	if _, err := mailer.Send(ctx, hello); !errors.Is(err, retry.ErrUnavailable) || dialled < 2 {
 		t.Errorf("error %v after %d attempts, want ErrLater after several", err, dialled)
 	}
 }

@@ -40,7 +40,7 @@ type Tokens interface {
 	Open(ctx context.Context, purpose, token string, lifetime time.Duration) ([]byte, error)
 }
 
-// Links makes links and opens them. Its methods fail with [retry.ErrLater] when the key of tokens cannot be fetched.
+// Links makes links and opens them. Its methods fail with [retry.ErrUnavailable] when the key of tokens cannot be fetched.
 type Links struct {
 	Endpoint string // the API's, with a slash at the end
 	Tokens   Tokens

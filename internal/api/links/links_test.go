@@ -167,10 +167,10 @@ func TestALinkIsNotMadeInALanguageThatWouldBeReadAsAnother(t *testing.T) {
 func TestWithoutItsKeyALinkIsForLater(t *testing.T) {
 	l := &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{errors.New("throttled")}, time.Now)}
 	for name, kind := range kinds(t.Context()) {
-		if _, err := kind.make(l, "ada@example.com", "ko"); !errors.Is(err, retry.ErrLater) {
+		if _, err := kind.make(l, "ada@example.com", "ko"); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("%s is made: %v", name, err)
 		}
-		if _, _, err := kind.open(l, "AAAA"); !errors.Is(err, retry.ErrLater) {
+		if _, _, err := kind.open(l, "AAAA"); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("%s is opened: %v", name, err)
 		}
 	}

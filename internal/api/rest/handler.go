@@ -180,7 +180,7 @@ func (h *Handler[S]) refuse(err error) *Error {
 		return NewError(http.StatusBadRequest, "invalid_cursor", "This list did not give out the cursor; begin again without one.")
 	case errors.Is(err, token.ErrExpired):
 		return NewError(http.StatusBadRequest, "expired_cursor", "The cursor is too old; begin again without one.")
-	case errors.Is(err, retry.ErrLater), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, retry.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return unavailable()
 	default:
 		return NewError(http.StatusInternalServerError, "internal", "Something went wrong on our side; report it with this request id.")

@@ -93,7 +93,7 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 	}{
 		"forged":      {failing(links.ErrForged), 400, "invalid_link"},
 		"expired":     {failing(links.ErrExpired), 410, "expired_link"},
-		"unavailable": {failing(fmt.Errorf("%w: %s", retry.ErrLater, inner)), 503, "unavailable"},
+		"unavailable": {failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable"},
 		"out of time": {failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable"},
 		"unexpected":  {failing(errors.New(inner)), 500, "internal"},
 		"panic":       {gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500, "internal"},

@@ -424,7 +424,7 @@ func TestErrorsReachTheClientAsCodes(t *testing.T) {
 	}{
 		"the domain's":      {failing(fmt.Errorf("cut: %w: %s", errGone, inner)), 404, "not_found", "no such stone", map[string]any{"level": "INFO", "status": 404.0, "code": "not_found"}},
 		"deleted account":   {failing(fmt.Errorf("cut: %w", accounts.ErrDeleted)), 403, "account_deleted", "sign out", map[string]any{"level": "INFO", "status": 403.0, "code": "account_deleted"}},
-		"tried again later": {failing(fmt.Errorf("cut: %w: %s", retry.ErrLater, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
+		"tried again later": {failing(fmt.Errorf("cut: %w: %s", retry.ErrUnavailable, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
 		"forged cursor":     {failing(fmt.Errorf("cut: %w", token.ErrForged)), 400, "invalid_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_cursor"}},
 		"expired cursor":    {failing(fmt.Errorf("cut: %w", token.ErrExpired)), 400, "expired_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "expired_cursor"}},
 		"several problems":  {failing(&validate.Error{Problems: []validate.Problem{{Field: "name", Problem: "is taken"}, {Field: "weight", Problem: "is odd"}}}), 400, "invalid_request", "name is taken. weight is odd.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},

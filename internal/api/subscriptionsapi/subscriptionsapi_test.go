@@ -321,7 +321,7 @@ func TestWhatCannotBeConfirmedAnyMoreIsGone(t *testing.T) {
 
 func TestWhenTheListIsAwayItIsForLater(t *testing.T) {
 	leave, confirm := linksOf(t, 0, id, "ada@example.com", "ko")
-	away := &list{err: fmt.Errorf("%w: throttled", retry.ErrLater)}
+	away := &list{err: fmt.Errorf("%w: throttled", retry.ErrUnavailable)}
 	broken := &list{err: errors.New("denied at the table")}
 	for _, request := range []resttest.Request{
 		subscribe(`{"address":"eve@example.com"}`),

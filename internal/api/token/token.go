@@ -39,7 +39,7 @@ type Secrets interface {
 }
 
 // A Sealer seals and opens tokens with one key, which it fetches on first use and keeps. Its methods may be called at
-// once. They fail with [retry.ErrLater] when the key cannot be fetched.
+// once. They fail with [retry.ErrUnavailable] when the key cannot be fetched.
 //
 // Content is sealed by AES-256-GCM with a random nonce: NIST SP 800-38D, 8.2.2, which allows a key 2^32 of them. The
 // purpose is authenticated along with it, so the cursor of one list does not open in another, nor as a link.
@@ -97,7 +97,7 @@ func (s *Sealer) key(ctx context.Context) (cipher.AEAD, error) {
 	}
 	output, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.settings.KeyARN})
 	if err != nil {
-		return nil, fmt.Errorf("%w: fetch the key of tokens: %w", retry.ErrLater, err)
+		return nil, fmt.Errorf("%w: fetch the key of tokens: %w", retry.ErrUnavailable, err)
 	}
 	const shortest = 32
 	if output.SecretString == nil || len(*output.SecretString) < shortest {

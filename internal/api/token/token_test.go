@@ -117,7 +117,7 @@ func TestACursorExpires(t *testing.T) {
 func TestTheKeyIsFetchedOnceItCanBe(t *testing.T) {
 	secrets := &secret{err: errors.New("throttled")}
 	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
-	if _, err := s.Seal(t.Context(), "posts", nil); !errors.Is(err, retry.ErrLater) {
+	if _, err := s.Seal(t.Context(), "posts", nil); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("error %v, want retry.ErrLater", err)
 	}
 	secrets.err, secrets.text = nil, text(strings.Repeat("k", 32))
@@ -154,7 +154,7 @@ func TestCursorsAreSealedAndOpenedAtOnce(t *testing.T) { // which the race detec
 func TestAKeyThatCouldBeGuessedIsRefused(t *testing.T) {
 	for _, key := range []*string{nil, text(""), text(strings.Repeat("k", 31))} {
 		s := NewSealer(Settings{KeyARN: "key"}, &secret{text: key}, time.Now)
-		if _, err := s.Seal(t.Context(), "posts", nil); err == nil || errors.Is(err, retry.ErrLater) {
+		if _, err := s.Seal(t.Context(), "posts", nil); err == nil || errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("error %v, want one that nobody retries", err)
 		}
 	}

@@ -24,7 +24,7 @@ const (
 // ShortestLease is the least that [Sender.Lease] may be.
 const ShortestLease = sendTime + markTime
 
-// Subscriptions is where they are kept. Errors that may be gone later wrap [retry.ErrLater].
+// Subscriptions is where they are kept. Errors that may be gone later wrap [retry.ErrUnavailable].
 type Subscriptions interface {
 	// Claim takes the right to send the mail of the subscription that key names. It fails with [ErrNotFound] when there is no
 	// such subscription, or none that waits for its mail, and with a [*ClaimedError] when somebody else has the right.
@@ -71,7 +71,7 @@ type Sender struct {
 // process died, or the subscriptions were out of reach until the claim's end. Nothing can rule that out, since noting it
 // first would lose the mail instead.
 //
-// An error that wraps [retry.ErrLater] asks to be told again; after any other, a person has to do something first.
+// An error that wraps [retry.ErrUnavailable] asks to be told again; after any other, a person has to do something first.
 func (s *Sender) Send(ctx context.Context, key Key) error {
 	claim, err := s.claim(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -102,7 +102,7 @@ func (s *Sender) SendWaiting(ctx context.Context) error {
 		if err == nil {
 			err = s.Send(ctx, key)
 		}
-		if errors.Is(err, email.ErrHeld) || errors.Is(err, retry.ErrLater) {
+		if errors.Is(err, email.ErrHeld) || errors.Is(err, retry.ErrUnavailable) {
 			return err
 		}
 		if err != nil {
@@ -115,8 +115,8 @@ func (s *Sender) SendWaiting(ctx context.Context) error {
 // claim waits for the end of another's claim if there is time enough to send the mail after it.
 func (s *Sender) claim(ctx context.Context, key Key) (Claim, error) {
 	for {
-		if !deadline.Leaves(ctx, sendTime+markTime) {
-			return Claim{}, fmt.Errorf("%w: no time is left to send the mail", retry.ErrLater)
+		if !deadline.HasTimeFor(ctx, sendTime+markTime) {
+			return Claim{}, fmt.Errorf("%w: no time is left to send the mail", retry.ErrUnavailable)
 		}
 		now := time.Now()
 		claim, err := s.Subscriptions.Claim(ctx, key, now, now.Add(s.Lease))
@@ -125,8 +125,8 @@ func (s *Sender) claim(ctx context.Context, key Key) (Claim, error) {
 			return claim, err
 		}
 		rest := max(time.Until(claimed.Until), 0) + time.Millisecond
-		if !deadline.Leaves(ctx, rest+sendTime+markTime) {
-			return Claim{}, fmt.Errorf("%w: %w", retry.ErrLater, err)
+		if !deadline.HasTimeFor(ctx, rest+sendTime+markTime) {
+			return Claim{}, fmt.Errorf("%w: %w", retry.ErrUnavailable, err)
 		}
 		if err := retry.Wait(ctx, rest); err != nil {
 			return Claim{}, err
@@ -165,7 +165,7 @@ func (s *Sender) deliver(ctx context.Context, claim Claim) (id string, err error
 
 // note tries again until ctx ends: what is not noted is sent again.
 func note(ctx context.Context, mark func() error) error {
-	err := retry.Insist(ctx, func() error {
+	err := retry.Do(ctx, func() error {
 		err := mark()
 		if errors.Is(err, ErrNotFound) { // nobody is left to be told, or somebody else is at it
 			return nil

@@ -122,7 +122,7 @@ func TestAMailEndsWhileThereIsTimeToNoteIt(t *testing.T) {
 			}
 			began := time.Now()
 			err := s.Send(within(t, test.timeout), w.hints[0])
-			if took := time.Since(began); !errors.Is(err, retry.ErrLater) || took != test.want || !w.items[0].until.IsZero() {
+			if took := time.Since(began); !errors.Is(err, retry.ErrUnavailable) || took != test.want || !w.items[0].until.IsZero() {
 				t.Errorf("error %v after %s, claimed until %s; want ErrLater after %s, and no claim", err, took, w.items[0].until, test.want)
 			}
 		})
@@ -153,7 +153,7 @@ func TestANoteIsTriedUntilTheDeadline(t *testing.T) {
 		}
 		began := time.Now()
 		err := s.Send(within(t, timeout), w.hints[0])
-		if took := time.Since(began); !errors.Is(err, retry.ErrLater) || took != timeout || tried < 50 || len(c.said) != 1 {
+		if took := time.Since(began); !errors.Is(err, retry.ErrUnavailable) || took != timeout || tried < 50 || len(c.said) != 1 {
 			t.Errorf("error %v after %s and %d attempts, %d mails", err, took, tried, len(c.said))
 		}
 	})
@@ -178,7 +178,7 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 			if test.sent && (err != nil || took < test.left || took > test.left+time.Second || w.items[0].waiting) {
 				t.Errorf("%+v: error %v after %s", test, err, took)
 			}
-			if !test.sent && (!errors.Is(err, retry.ErrLater) || took > 0 || len(c.said) > 0) {
+			if !test.sent && (!errors.Is(err, retry.ErrUnavailable) || took > 0 || len(c.said) > 0) {
 				t.Errorf("%+v: error %v after %s, %d mails; want ErrLater at once", test, err, took, len(c.said))
 			}
 		})
@@ -190,7 +190,7 @@ func TestAMailThatCannotBeWrittenIsForAPerson(t *testing.T) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		s.Messages = broken{}
 		err := s.Send(within(t, timeout), w.hints[0])
-		if !errors.Is(err, errBroken) || errors.Is(err, retry.ErrLater) || len(c.said) > 0 || !w.items[0].until.IsZero() || !w.items[0].waiting {
+		if !errors.Is(err, errBroken) || errors.Is(err, retry.ErrUnavailable) || len(c.said) > 0 || !w.items[0].until.IsZero() || !w.items[0].waiting {
 			t.Errorf("error %v, mails %+v, item %+v", err, c.said, w.items[0])
 		}
 	})
@@ -238,7 +238,7 @@ func TestOneThatIsStuckKeepsNobodyElseWaiting(t *testing.T) {
 			return nil
 		}
 		err := s.SendWaiting(within(t, timeout))
-		if !errors.Is(err, c.waiting) || errors.Is(err, retry.ErrLater) || len(w.mails) != 2 || !w.items[0].waiting || !w.items[2].waiting {
+		if !errors.Is(err, c.waiting) || errors.Is(err, retry.ErrUnavailable) || len(w.mails) != 2 || !w.items[0].waiting || !w.items[2].waiting {
 			t.Errorf("error %v, mails %v", err, w.mails)
 		}
 		c.waiting = nil
@@ -260,7 +260,7 @@ func TestWhoWaitsIsLeftAloneWhenNothingWorks(t *testing.T) {
 			}
 			return errFault
 		}
-		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, retry.ErrLater) || len(c.said) != 2 {
+		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, retry.ErrUnavailable) || len(c.said) != 2 {
 			t.Errorf("error %v after %d mails", err, len(c.said))
 		}
 	})

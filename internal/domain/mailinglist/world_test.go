@@ -122,7 +122,7 @@ const (
 	stuck   fate = "is stuck"
 )
 
-var errFault = fmt.Errorf("%w: on purpose", retry.ErrLater)
+var errFault = fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
 
 // A process is a function at what it was told. It stops before every call, until it is told the call's fate or its time is
 // over.
@@ -185,7 +185,7 @@ func (w *world) pass(duration time.Duration) {
 		}
 		switch {
 		case p.err == nil:
-		case (errors.Is(p.err, email.ErrHeld) || errors.Is(p.err, email.ErrStuck)) && !errors.Is(p.err, retry.ErrLater):
+		case (errors.Is(p.err, email.ErrHeld) || errors.Is(p.err, email.ErrStuck)) && !errors.Is(p.err, retry.ErrUnavailable):
 			w.letters = append(w.letters, p.told)
 		default:
 			w.hints = append(w.hints, p.told)

@@ -28,7 +28,7 @@ const early = 5 * time.Second
 // ShortestLease is the least that [Teller.Lease] may be.
 const ShortestLease = sendTime + settleTime
 
-// A Store is where notices are kept. Errors that may be gone later wrap [retry.ErrLater].
+// A Store is where notices are kept. Errors that may be gone later wrap [retry.ErrUnavailable].
 type Store interface {
 	// Claim returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until
 	// the claim is settled or released, or the lease has passed. It fails with [ErrNothing], or with [ErrClaimed] while
@@ -89,7 +89,7 @@ type Teller struct {
 
 // enoughTime tells whether another recipient may be told before ctx ends.
 func enoughTime(ctx context.Context) bool {
-	return deadline.Leaves(ctx, sendTime+settleTime)
+	return deadline.HasTimeFor(ctx, sendTime+settleTime)
 }
 
 // Tell sends the recipient one mail about all comments that he or she has not been told of, once the oldest has waited for
@@ -100,11 +100,11 @@ func enoughTime(ctx context.Context) bool {
 // A comment is told twice only if the first mail was accepted and nobody could note it: the answer was lost, the process
 // died, or the store was out of reach until the deadline.
 //
-// After an error the notices are there, and Tell has to be called again: in a while if it wraps [retry.ErrLater], else when
+// After an error the notices are there, and Tell has to be called again: in a while if it wraps [retry.ErrUnavailable], else when
 // somebody has done something.
 func (t *Teller) Tell(ctx context.Context, recipient string) error {
 	if !enoughTime(ctx) {
-		return fmt.Errorf("%w: no time is left to tell anybody", retry.ErrLater)
+		return fmt.Errorf("%w: no time is left to tell anybody", retry.ErrUnavailable)
 	}
 	begun := time.Now() // the lease begins later
 	claim, err := t.Store.Claim(ctx, recipient, max(0, t.Window-early), t.Lease)
@@ -112,7 +112,7 @@ func (t *Teller) Tell(ctx context.Context, recipient string) error {
 	case errors.Is(err, ErrNothing):
 		return nil
 	case errors.Is(err, ErrClaimed):
-		return fmt.Errorf("%w: %w", retry.ErrLater, err)
+		return fmt.Errorf("%w: %w", retry.ErrUnavailable, err)
 	case err != nil:
 		return err
 	}
@@ -168,7 +168,7 @@ func (t *Teller) send(ctx context.Context, digest Digest, leased time.Time) erro
 
 // settle tries again until ctx ends: what is not settled is told again.
 func (t *Teller) settle(ctx context.Context, claim Claim) error {
-	if err := retry.Insist(ctx, func() error { return t.Store.Settle(ctx, claim) }); err != nil {
+	if err := retry.Do(ctx, func() error { return t.Store.Settle(ctx, claim) }); err != nil {
 		return fmt.Errorf("the notices are not taken out: %w", err)
 	}
 	return nil
@@ -194,7 +194,7 @@ func (t *Teller) Sweep(ctx context.Context) error {
 		case err != nil:
 			return errors.Join(append(failures, err)...)
 		case !enoughTime(ctx):
-			return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrLater))...)
+			return errors.Join(append(failures, fmt.Errorf("%w: no time is left for all who are to be told", retry.ErrUnavailable))...)
 		}
 		at = recipient
 		err = t.Tell(ctx, recipient)

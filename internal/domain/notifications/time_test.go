@@ -62,7 +62,7 @@ func TestAMailIsGivenUpWhileThereIsTimeToNoteIt(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, test.deadline)
 					defer cancel()
 				}
-				if err := teller.Tell(ctx, "ada"); !errors.Is(err, retry.ErrLater) || errors.Is(err, context.DeadlineExceeded) {
+				if err := teller.Tell(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v, want ErrLater, and the claim given back", err)
 				}
 				if took := s.ended.Sub(s.claimed); took != test.want || s.released != s.ended {
@@ -80,7 +80,7 @@ func TestNobodyIsClaimedWithoutTimeToTell(t *testing.T) {
 		teller := &notifications.Teller{Store: s, Lease: time.Minute}
 		ctx, cancel := context.WithTimeout(t.Context(), notifications.ShortestLease-time.Millisecond)
 		defer cancel()
-		if err := teller.Tell(ctx, "ada"); !errors.Is(err, retry.ErrLater) || !s.claimed.IsZero() {
+		if err := teller.Tell(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || !s.claimed.IsZero() {
 			t.Errorf("got %v, want ErrLater and no claim", err)
 		}
 	})

@@ -31,7 +31,7 @@ const (
 	receives   = 5               // after so many it is a dead letter
 )
 
-var errFault = fmt.Errorf("%w: on purpose", retry.ErrLater)
+var errFault = fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
 
 // A world is what is around the functions that tell recipients: the database, the queue, which delivers at least once and in
 // no order, Cognito, SES, and the dead letters. Its time is that of a synctest bubble.
@@ -633,7 +633,7 @@ func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
 		w.write("ada", false)
 		time.Sleep(window)
 		w.claims["ada"] = claim{uuid.New(), time.Now().Add(lease)}
-		if err := w.run(notifications.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrLater) || len(w.mails) > 0 {
+		if err := w.run(notifications.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrUnavailable) || len(w.mails) > 0 {
 			t.Errorf("%d mails, %v; want ErrLater", len(w.mails), err)
 		}
 		time.Sleep(lease)

@@ -96,7 +96,7 @@ func (k *Keeper) Save(ctx context.Context, author, html string, save func(html s
 			return err
 		}
 	}
-	return fmt.Errorf("save pictures: %w: %w", retry.ErrLater, ErrLeft)
+	return fmt.Errorf("save pictures: %w: %w", retry.ErrUnavailable, ErrLeft)
 }
 
 // A promoted body has permanent keys.
@@ -202,7 +202,7 @@ func (k *Keeper) letGoAfter(ctx context.Context, owner string, copied []uuid.UUI
 	}
 }
 
-// LetGoOfAll deletes all pictures of a user whose account is deleted, and whose posts are. It fails with [retry.ErrLater]
+// LetGoOfAll deletes all pictures of a user whose account is deleted, and whose posts are. It fails with [retry.ErrUnavailable]
 // while there may still be a save that copies some.
 func (k *Keeper) LetGoOfAll(ctx context.Context, owner string) error {
 	for {
@@ -218,7 +218,7 @@ func (k *Keeper) LetGoOfAll(ctx context.Context, owner string) error {
 			return err
 		}
 		if left {
-			return fmt.Errorf("let go of all pictures: %w: some may still be copied", retry.ErrLater)
+			return fmt.Errorf("let go of all pictures: %w: some may still be copied", retry.ErrUnavailable)
 		}
 		return nil
 	}

@@ -454,7 +454,7 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'leaving' WHERE state = 'copying'")
 			ok(t, err)
 		})
-		if !errors.Is(err, retry.ErrLater) {
+		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("got %v, want ErrLater", err)
 		}
 		w.checkSettled(t)
@@ -495,7 +495,7 @@ func TestManySavesAtOnce(t *testing.T) {
 					err = a.delete(t.Context(), subject, mine[0].ID)
 					mine = mine[1:]
 				}
-				if err != nil && !errors.Is(err, retry.ErrLater) {
+				if err != nil && !errors.Is(err, retry.ErrUnavailable) {
 					t.Errorf("worker %d, round %d: %v", worker, round, err)
 				}
 			}
@@ -551,7 +551,7 @@ func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
 			}
 			return awstest.Fault{}
 		})
-		if _, err := w.create(t.Context(), "ada", html(keys...)); !errors.Is(err, retry.ErrLater) {
+		if _, err := w.create(t.Context(), "ada", html(keys...)); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("the %d. copy fails: got %v, want ErrLater", failing+1, err)
 		}
 		w.s3.Intercept(nil)
@@ -622,7 +622,7 @@ func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
 
 	// While S3 is down, the account is deleted, and its pictures are not: the next request does it.
 	w.s3.SetFault(awstest.Fault{Status: 503, Code: "SlowDown"})
-	if err := w.end(t.Context(), "ada"); !errors.Is(err, retry.ErrLater) {
+	if err := w.end(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("S3 is down: got %v, want ErrLater", err)
 	}
 	w.s3.SetFault(awstest.Fault{})
@@ -660,7 +660,7 @@ func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
 	_, err := w.create(t.Context(), "ada", html(w.upload(t, "ada")), func() {
-		if err := second.end(t.Context(), "ada"); !errors.Is(err, retry.ErrLater) {
+		if err := second.end(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("the account ends during a save: got %v, want ErrLater", err)
 		}
 	})

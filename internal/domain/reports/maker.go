@@ -178,7 +178,7 @@ func (m *Maker) query(ctx context.Context, report Report, window Window) (id str
 		case Wrong:
 			return "", time.Time{}, fmt.Errorf("query %s: %s", id, done.Reason)
 		}
-		err = fmt.Errorf("query %s: %w: %s", id, retry.ErrLater, done.Reason)
+		err = fmt.Errorf("query %s: %w: %s", id, retry.ErrUnavailable, done.Reason)
 	}
 	return "", time.Time{}, err
 }
@@ -220,7 +220,7 @@ func (m *Maker) await(ctx context.Context, id string) (Execution, error) {
 		if waiting.Err() == nil {
 			return Execution{}, err
 		}
-		return Execution{}, fmt.Errorf("query %s: %w: %w", id, retry.ErrLater, errors.Join(ErrOverran, m.Queries.Stop(ctx, id)))
+		return Execution{}, fmt.Errorf("query %s: %w: %w", id, retry.ErrUnavailable, errors.Join(ErrOverran, m.Queries.Stop(ctx, id)))
 	}
 }
 
@@ -228,7 +228,7 @@ func (m *Maker) await(ctx context.Context, id string) (Execution, error) {
 func insist[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		value, err := do()
-		if err == nil || !errors.Is(err, retry.ErrLater) || retry.Wait(ctx, pause) != nil {
+		if err == nil || !errors.Is(err, retry.ErrUnavailable) || retry.Wait(ctx, pause) != nil {
 			return value, err
 		}
 	}

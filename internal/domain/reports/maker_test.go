@@ -313,7 +313,7 @@ func TestOneReportThatFailsKeepsNoOtherFromBeingMade(t *testing.T) {
 				m := f.maker("a", "b", "c")
 				spoil(f, m)
 				err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
-				if err == nil || errors.Is(err, retry.ErrLater) || len(f.files) != 4 || len(f.queries) != 3 {
+				if err == nil || errors.Is(err, retry.ErrUnavailable) || len(f.files) != 4 || len(f.queries) != 3 {
 					t.Errorf("error %v, %d files, %d queries, want an error, those of two reports, and no query again", err, len(f.files), len(f.queries))
 				}
 			})
@@ -346,7 +346,7 @@ func TestWhatHasFailedIsNotTriedAgainButOthersInItsPlace(t *testing.T) {
 			return reports.Succeeded
 		}
 		m := f.maker("a")
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrLater) || len(f.files) > 0 {
+		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) || len(f.files) > 0 {
 			t.Errorf("error %v, files %v", err, f.files)
 		}
 		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 2}); err != nil || len(f.queries) != 5 || len(f.files) != 2 {
@@ -394,7 +394,7 @@ func TestAQueryThatOverrunsIsStopped(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), test.left)
 				defer cancel()
 				err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1})
-				if !errors.Is(err, reports.ErrOverran) || !errors.Is(err, retry.ErrLater) || !f.queries[0].stopped || len(f.queries) != 1 {
+				if !errors.Is(err, reports.ErrOverran) || !errors.Is(err, retry.ErrUnavailable) || !f.queries[0].stopped || len(f.queries) != 1 {
 					t.Errorf("error %v, queries %d, stopped %t", err, len(f.queries), f.queries[0].stopped)
 				}
 				if took := time.Since(begun); took != test.want {
@@ -421,7 +421,7 @@ func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 		f, begun := newFakes(), time.Now()
 		f.starting = func() error {
 			if time.Since(begun) < 40*time.Second {
-				return fmt.Errorf("%w: too many", retry.ErrLater)
+				return fmt.Errorf("%w: too many", retry.ErrUnavailable)
 			}
 			return nil
 		}
@@ -433,7 +433,7 @@ func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 		begun = time.Now().Add(time.Hour)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "2", Asked: 1}); !errors.Is(err, retry.ErrLater) {
+		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "2", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("error %v, want that it may be tried later", err)
 		}
 		f.starting = func() error { return errFault }
@@ -482,7 +482,7 @@ func TestAFileThatChangesAllTheTimeIsLookedAtUntilThereIsNoTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrLater) || looks < 2 || looks > 100 {
+		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) || looks < 2 || looks > 100 {
 			t.Errorf("error %v after %d looks", err, looks)
 		}
 	})

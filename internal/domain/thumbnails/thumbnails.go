@@ -29,7 +29,7 @@ const PictureTime = 20 * time.Second
 
 // EnoughTime tells whether another picture may be begun.
 func EnoughTime(ctx context.Context) bool {
-	return deadline.Leaves(ctx, PictureTime)
+	return deadline.HasTimeFor(ctx, PictureTime)
 }
 
 // longestKey is what S3 takes, in bytes: "Naming Amazon S3 objects" in the Amazon S3 User Guide.

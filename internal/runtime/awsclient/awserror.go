@@ -26,7 +26,7 @@ func Wrap(action string, err error) error {
 	}
 	failure, answered := errors.AsType[smithy.APIError](err)
 	if !answered || failure.ErrorFault() == smithy.FaultServer || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() {
-		return fmt.Errorf("%s: %w: %w", action, later.ErrLater, err)
+		return fmt.Errorf("%s: %w: %w", action, later.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", action, err)
 }

@@ -9,12 +9,12 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// Patience is long enough for a service that does something, and short enough to ask twice more within a function's time.
-const Patience = 3 * time.Second
+// DefaultResponseTimeout is long enough for a service that does something, and short enough to ask twice more within a function's time.
+const DefaultResponseTimeout = 3 * time.Second
 
-// Client returns an HTTP client for services that have to begin to answer within patience. It is for calls that may be
+// WithResponseTimeout returns an HTTP client for services that have to begin to answer within patience. It is for calls that may be
 // repeated: whoever gives up does not know whether what was asked for is done.
-func Client(patience time.Duration) *awshttp.BuildableClient {
+func WithResponseTimeout(patience time.Duration) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
 		transport.ResponseHeaderTimeout = patience
 	})

@@ -18,8 +18,8 @@ func WithMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// Leaves tells whether something that takes so long may be begun before ctx ends.
-func Leaves(ctx context.Context, duration time.Duration) bool {
+// HasTimeFor tells whether something that takes so long may be begun before ctx ends.
+func HasTimeFor(ctx context.Context, duration time.Duration) bool {
 	end, ok := ctx.Deadline()
 	return !ok || time.Until(end) >= duration
 }

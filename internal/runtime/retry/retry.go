@@ -1,4 +1,4 @@
-// Package retry is how the domain's adapters say that trying again may help, and how the domain does.
+// Package retry provides the error for temporary failures and a retry loop with exponential backoff.
 package retry
 
 import (
@@ -6,29 +6,82 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
-// ErrLater says that something is away for the moment, a database or a service: the same call may work later. It is never
-// the caller's mistake.
-var ErrLater = errors.New("unavailable for the moment; try again later")
+// ErrUnavailable marks a temporary failure of a database or a service: the same call may succeed
+// later. It is never the caller's mistake.
+var ErrUnavailable = errors.New("temporarily unavailable")
 
-// The pauses of Insist: each is twice as long as the one before.
-const firstPause, longestPause = 100 * time.Millisecond, time.Second
+// The default intervals between two calls. Each is twice as long as the one before and random by
+// half, so that callers that failed together do not come back together.
+const (
+	DefaultFirstInterval = 100 * time.Millisecond
+	DefaultMaxInterval   = time.Second
+)
 
-// Insist calls do until it succeeds. When ctx ends first, it fails with [ErrLater] and with what do failed with last.
-func Insist(ctx context.Context, do func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if Wait(ctx, pause) != nil {
-			return fmt.Errorf("%w: %w", ErrLater, err)
-		}
-	}
+// An Option configures [Do].
+type Option func(*options)
+
+type options struct {
+	first, longest time.Duration
+	maxTries       uint
+	retryable      func(error) bool
 }
 
-// Wait returns after duration, or fails with [ErrLater] when ctx ends first.
+// Intervals sets the first interval between two calls and the longest.
+func Intervals(first, longest time.Duration) Option {
+	return func(o *options) { o.first, o.longest = first, longest }
+}
+
+// MaxTries limits the number of calls. The default is no limit but the context.
+func MaxTries(n uint) Option {
+	return func(o *options) { o.maxTries = n }
+}
+
+// If limits retries to the errors for which retryable returns true. By default, every error is
+// retried.
+func If(retryable func(error) bool) Option {
+	return func(o *options) { o.retryable = retryable }
+}
+
+// Unavailable reports whether err is a temporary failure. It is for [If].
+func Unavailable(err error) bool { return errors.Is(err, ErrUnavailable) }
+
+// Do calls operation until it succeeds, fails with an error that is not retried, or has been
+// called as often as allowed; it then returns the last error as it is. When ctx ends first, the
+// error wraps [ErrUnavailable] and the last error.
+func Do(ctx context.Context, operation func() error, opts ...Option) error {
+	o := options{
+		first:     DefaultFirstInterval,
+		longest:   DefaultMaxInterval,
+		retryable: func(error) bool { return true },
+	}
+	for _, set := range opts {
+		set(&o)
+	}
+	intervals := backoff.NewExponentialBackOff()
+	intervals.InitialInterval = o.first
+	intervals.MaxInterval = o.longest
+	intervals.Multiplier = 2
+	var last error
+	tries := uint(0)
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) { // its error is last, or that of ctx
+		tries++
+		if last = operation(); last != nil && !o.retryable(last) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		return struct{}{}, last
+	}, backoff.WithBackOff(intervals), backoff.WithMaxTries(o.maxTries),
+		backoff.WithMaxElapsedTime(0)) // ctx is the limit, not the library's 15 minutes
+	if last == nil || !o.retryable(last) || tries == o.maxTries {
+		return last
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, last)
+}
+
+// Wait returns after duration, or fails with [ErrUnavailable] when ctx ends first.
 func Wait(ctx context.Context, duration time.Duration) error {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
@@ -36,6 +89,6 @@ func Wait(ctx context.Context, duration time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrLater, ctx.Err())
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
 }

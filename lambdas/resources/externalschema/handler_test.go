@@ -157,7 +157,7 @@ func TestAStatementThatTakesTooLongIsSaidToGoOn(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond) // a second of which is the margin
 	defer cancel()
 	_, _, err := h.Handle(ctx, cfn.Event{RequestType: cfn.RequestCreate, RequestID: "request", ResourceProperties: wanted()})
-	if !errors.Is(err, retry.ErrLater) || !strings.Contains(err.Error(), "statement request-0 is STARTED still") {
+	if !errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "statement request-0 is STARTED still") {
 		t.Errorf("error %v, want one that names the statement", err)
 	}
 }

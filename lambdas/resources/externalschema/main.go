@@ -21,7 +21,7 @@ func main() {
 	// A rollback takes longer than patience with the Data API. No call of it waits for the warehouse, which may have to
 	// wake up.
 	awsConfig, err := config.LoadDefaultConfig(context.Background(),
-		config.WithRetryMaxAttempts(6), config.WithHTTPClient(awsclient.Client(awsclient.Patience)))
+		config.WithRetryMaxAttempts(6), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

@@ -111,7 +111,7 @@ func (h *Handler) take(ctx context.Context, record *record) (key mailinglist.Key
 
 // outcome gives up what a person has to do something about.
 func outcome(err error) (reason string, again error) {
-	if err == nil || errors.Is(err, retry.ErrLater) {
+	if err == nil || errors.Is(err, retry.ErrUnavailable) {
 		return "", err
 	}
 	return err.Error(), nil

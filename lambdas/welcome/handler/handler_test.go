@@ -40,7 +40,7 @@ func (f *fake) Send(ctx context.Context, key mailinglist.Key) error {
 	f.ctx = ctx
 	switch {
 	case strings.HasPrefix(key.Address, "later"):
-		return fmt.Errorf("%w: on purpose", retry.ErrLater)
+		return fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
 	case strings.HasPrefix(key.Address, "held"):
 		return fmt.Errorf("%w: Daily message quota exceeded", email.ErrHeld)
 	case strings.HasPrefix(key.Address, "unwritten"):
@@ -307,7 +307,7 @@ func TestABatchThatLambdaGaveUpIsLookedForAmongWhoWaits(t *testing.T) {
 		reason string
 	}{
 		"all are sent": {nil, []string{}, ""},
-		"no time":      {retry.ErrLater, []string{"1"}, ""},
+		"no time":      {retry.ErrUnavailable, []string{"1"}, ""},
 		"held":         {fmt.Errorf("%w: paused", email.ErrHeld), []string{}, "mails are held: paused"},
 	} {
 		f := &fake{waiting: test.err}
