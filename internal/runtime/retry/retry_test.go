@@ -44,7 +44,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-func TestDo_retries_longer_than_the_library_does(t *testing.T) {
+func TestDo_NoLimitButTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		err := retry.Do(t.Context(), func() error {
@@ -59,7 +59,7 @@ func TestDo_retries_longer_than_the_library_does(t *testing.T) {
 	})
 }
 
-func TestDo_intervals(t *testing.T) {
+func TestDo_Intervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		longest, n := time.Duration(0), 0
