@@ -43,8 +43,6 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		UserPool:       users.UserPool,
 		AllowedOrigins: website.Origins(env),
 		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
-		LogRetention:   env.LogRetention,
-		Disposable:     env.Disposable,
 	})
 	// Its id is from when there were only cursors; another one would be another key.
 	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
@@ -63,12 +61,10 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	mediaURL := pictures.Delivery(media.Media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
 		fn := gofunction.New(stack, id, gofunction.Props{
-			Package:      path,
-			Settings:     settings,
-			Description:  description,
-			VPC:          network.VPC,
-			LogRetention: env.LogRetention,
-			Disposable:   env.Disposable,
+			Package:     path,
+			Settings:    settings,
+			Description: description,
+			VPC:         network.VPC,
 		})
 		data.Database.ConnectFrom(fn)
 		fn.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
@@ -105,9 +101,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.Media.TransferAcceleration},
 			Media:   mediaURL,
 		},
-		Description:  "Forms to upload pictures with",
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Description: "Forms to upload pictures with",
 	})
 	media.Media.AllowUploading(uploads)
 	handle(api, uploads, uploadsapi.Routes.Operations())
@@ -121,9 +115,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 			Endpoint:            api.URL(),
 			DisableConfirmation: env.DisableSubscriptionConfirmation,
 		},
-		Description:  "Who gets the mailing list's mails",
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Description: "Who gets the mailing list's mails",
 	})
 	subscriptions.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 	mail.MailingList.AllowSubscribing(subscriptions)

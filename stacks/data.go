@@ -25,8 +25,6 @@ func NewData(stage awscdk.Stage, env environments.Environment, network *Network)
 		Proxy:           env.DatabaseProxy,
 		Insights:        env.DatabaseInsights,
 		Backups:         env.Backups,
-		LogRetention:    env.LogRetention,
-		Disposable:      env.Disposable,
 	})
 	// With a proxy or replicas, other stacks may stop using these, but never before this stack is deployed: without the
 	// exports, CloudFormation would refuse the change that brings the first proxy. See ADR 5.

@@ -35,17 +35,13 @@ func NewIdentity(stage awscdk.Stage, env environments.Environment, network *Netw
 		AppleTeamID:        env.AppleTeamID,
 		AppleKeyID:         env.AppleKeyID,
 		AppleSecretName:    env.AppleSecretName,
-		LogRetention:       env.LogRetention,
-		Disposable:         env.Disposable,
 	})
 	fn := gofunction.New(stack, "PostConfirmation", gofunction.Props{
-		Package:      postconfirmationfn.Package,
-		Settings:     postconfirmationfn.Settings{},
-		Description:  "Gives each new user a profile",
-		VPC:          network.VPC,
-		Timeout:      5 * time.Second, // Cognito waits no longer
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Package:     postconfirmationfn.Package,
+		Settings:    postconfirmationfn.Settings{},
+		Description: "Gives each new user a profile",
+		VPC:         network.VPC,
+		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
 	data.Database.ConnectFrom(fn)
 	users.UserPool.AddTrigger(awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function, awscognito.LambdaVersion_V1_0)

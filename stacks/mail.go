@@ -19,11 +19,9 @@ type Mail struct {
 func NewMail(stage awscdk.Stage, env environments.Environment) *Mail {
 	stack := newStack(stage, "Mail", "Mailing list, its mails, and what comes back", env)
 	list := mailinglist.New(stack, "MailingList", mailinglist.Props{
-		Identity:     env.MailIdentity,
-		From:         env.MailFrom,
-		Sandbox:      env.MailSandbox,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Identity: env.MailIdentity,
+		From:     env.MailFrom,
+		Sandbox:  env.MailSandbox,
 	})
 	for i, record := range list.DKIMRecords() {
 		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DNS record that lets SES send from "+env.MailIdentity, jsii.String(*record.Name+" CNAME "+*record.Value))

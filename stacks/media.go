@@ -24,8 +24,6 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identi
 		MaxBytes:                    pictures.MaxBytes,
 		MaxPixels:                   pictures.MaxPixels,
 		DisableTransferAcceleration: !env.TransferAcceleration,
-		LogRetention:                env.LogRetention,
-		Disposable:                  env.Disposable,
 	})
 	identity.Identity.AllowUploads(media.Originals)
 	identity.Identity.AllowReadingThumbnails(media.Thumbnails)

@@ -19,8 +19,6 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
 	props := network.Props{
 		AvailabilityZones: env.Zones,
 		NATGateways:       env.NATGateways(),
-		LogRetention:      env.LogRetention,
-		Disposable:        env.Disposable,
 	}
 	if env.NATGateways() == 0 {
 		// What the functions in the VPC call besides S3 and DynamoDB. With NAT they go through it, which is cheaper

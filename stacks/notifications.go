@@ -39,11 +39,9 @@ func NewNotifications(stage awscdk.Stage, env environments.Environment, network 
 			Window:   noticeWindow,
 			Lease:    noticeLease,
 		},
-		Description:  "Tells authors of the comments on their posts",
-		VPC:          network.VPC,
-		Timeout:      2 * time.Minute, // for a batch of mails
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Description: "Tells authors of the comments on their posts",
+		VPC:         network.VPC,
+		Timeout:     2 * time.Minute, // for a batch of mails
 	})
 	data.Database.ConnectFrom(fn)
 	identity.Identity.AllowFindingUsers(fn)

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
@@ -17,6 +18,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 		// The CDK would look the region's zones up in the account; the environment has named them.
 		stage.Node().SetContext(jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region), env.Zones)
 	}
+	defaults.Set(stage, defaults.Values{LogRetention: env.LogRetention, Disposable: env.Disposable})
 	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
 	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
 

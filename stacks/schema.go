@@ -21,13 +21,11 @@ type Schema struct {
 func NewSchema(stage awscdk.Stage, env environments.Environment, network *Network, data *Data) *Schema {
 	stack := newStack(stage, "Schema", "Schema migrations, run by the deployment", env)
 	fn := gofunction.New(stack, "Migrate", gofunction.Props{
-		Package:      migratefn.Package,
-		Settings:     migratefn.Settings{},
-		Description:  "Brings the database's schema up to date while the platform is deployed",
-		VPC:          network.VPC,
-		Timeout:      15 * time.Minute, // a change to a big table takes its time
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Package:     migratefn.Package,
+		Settings:    migratefn.Settings{},
+		Description: "Brings the database's schema up to date while the platform is deployed",
+		VPC:         network.VPC,
+		Timeout:     15 * time.Minute, // a change to a big table takes its time
 	})
 	data.Database.MigrateWith(stack, fn, schema.Checksum())
 	return &Schema{Stack: stack}

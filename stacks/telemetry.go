@@ -20,10 +20,8 @@ type Telemetry struct {
 func NewTelemetry(stage awscdk.Stage, env environments.Environment) *Telemetry {
 	stack := newStack(stage, "Telemetry", "Readings of devices and clients, and their reports", env)
 	props := telemetry.Props{
-		Topic:        "ashlar/" + strings.ToLower(env.Name),
-		Shards:       env.TelemetryShards,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Topic:  "ashlar/" + strings.ToLower(env.Name),
+		Shards: env.TelemetryShards,
 	}
 	if !env.Disposable {
 		props.Retention = 7 * 24 * time.Hour // whoever has to mend the delivery has a weekend first

@@ -12,10 +12,8 @@ import (
 func NewWarehouse(stage awscdk.Stage, env environments.Environment, network *Network, telemetry *Telemetry) {
 	stack := newStack(stage, "Warehouse", "Data warehouse over the reports", env)
 	w := warehouse.New(stack, "Warehouse", warehouse.Props{
-		VPC:          network.VPC,
-		Key:          telemetry.Telemetry.Key,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		VPC: network.VPC,
+		Key: telemetry.Telemetry.Key,
 	})
 	telemetry.Telemetry.AllowReadingReports(w.Role)
 	w.Show("reports", *telemetry.Telemetry.Database.Ref())

@@ -23,8 +23,6 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 		Content:               web.Placeholder(),
 		CertificateARN:        env.WebsiteCertificateARN,
 		ContentSecurityPolicy: contentSecurityPolicy(stack, env),
-		LogRetention:          env.LogRetention,
-		Disposable:            env.Disposable,
 	}
 	if env.WebsiteCertificateARN != "" {
 		for _, origin := range env.WebOrigins {

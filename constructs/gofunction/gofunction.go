@@ -20,6 +20,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
@@ -44,7 +45,7 @@ type Props struct {
 	VPC                 awsec2.IVpc            // default: none; puts the function into the private subnets
 	ReservedConcurrency int                    // default: none reserved, none denied
 	DeadLetterQueue     awssqs.IQueue          // takes events of asynchronous invocations that failed; default: none
-	LogRetention        time.Duration          // default: 30 days
+	LogRetention        time.Duration          // default: the scope's (package defaults)
 	DisableTracing      bool                   // no X-Ray segments
 	Disposable          bool                   // delete the logs with the stack
 }
@@ -75,8 +76,9 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	}
 
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(this, props.LogRetention, props.Disposable)
 	f := &Function{settings: props.Settings, variables: variables}
-	f.LogGroup = loggroup.New(this, "Logs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	f.LogGroup = loggroup.New(this, "Logs", "")
 	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
 
 	functionProps := &awslambda.FunctionProps{

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -42,7 +43,7 @@ type Props struct {
 
 	AccessTokenValidity  time.Duration // of access and ID tokens; default: 1 h, the service's limits are 5 min and 24 h
 	RefreshTokenValidity time.Duration // how long a user stays signed in; default: 30 days, at most 10 years
-	LogRetention         time.Duration // of the function that links sign-ins; default: 30 days
+	LogRetention         time.Duration // of the function that links sign-ins; default: the scope's (package defaults)
 	Disposable           bool          // delete the users with the stack, for good
 }
 
@@ -70,6 +71,7 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	i := &Identity{UserPool: newUserPool(this, props)}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
 		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
@@ -311,11 +313,9 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 // linkSignIns has Cognito ask a function before it makes a user of somebody's first social sign-in.
 func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
 	fn := gofunction.New(scope, "PreSignUp", gofunction.Props{
-		Package:      presignupfn.Package,
-		Description:  "Links social sign-ins to the users who have their addresses",
-		Timeout:      5 * time.Second, // Cognito waits no longer
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Package:     presignupfn.Package,
+		Description: "Links social sign-ins to the users who have their addresses",
+		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
 	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function, awscognito.LambdaVersion_V1_0)
 	// A policy of its own: the function waits for those of its role, and the user pool for the function.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
@@ -36,7 +37,7 @@ type Props struct {
 	// recipient's as well as on the sender's: so functions may use all of them, and still send from From alone.
 	Sandbox bool
 
-	LogRetention time.Duration // default: 30 days
+	LogRetention time.Duration // default: the scope's (package defaults)
 	Disposable   bool          // delete the subscriptions with the stack
 }
 
@@ -68,6 +69,7 @@ type MailingList struct {
 func New(scope constructs.Construct, id string, props Props) *MailingList {
 	from := props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	l := &MailingList{Table: newTable(this, props), props: props, from: from}
 	l.ConfigurationSet = awsses.NewConfigurationSet(this, jsii.String("ConfigurationSet"), &awsses.ConfigurationSetProps{
 		ReputationMetrics:  jsii.Bool(true),
@@ -191,12 +193,10 @@ const (
 // which letters are moved back that were given up.
 func (l *MailingList) welcome(scope constructs.Construct) {
 	l.Welcome = gofunction.New(scope, "Welcome", gofunction.Props{
-		Package:      welcomefn.Package,
-		Settings:     welcomefn.Settings{Lease: lease},
-		Description:  "Sends the mails that new subscribers get",
-		Timeout:      timeout,
-		LogRetention: l.props.LogRetention,
-		Disposable:   l.props.Disposable,
+		Package:     welcomefn.Package,
+		Settings:    welcomefn.Settings{Lease: lease},
+		Description: "Sends the mails that new subscribers get",
+		Timeout:     timeout,
 	})
 	l.Welcome.Allow([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
 	l.Welcome.Allow([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Waiting")
@@ -239,16 +239,14 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 // takeFeedback has SES tell of bounces and complaints, and declares the function that takes it to heart.
 func (l *MailingList) takeFeedback(scope constructs.Construct) {
 	fn := gofunction.New(scope, "TakeFeedback", gofunction.Props{
-		Package:      feedbackfn.Package,
-		Settings:     feedbackfn.Settings{},
-		Description:  "Sends nothing more to addresses that bounce or complain",
-		LogRetention: l.props.LogRetention,
-		Disposable:   l.props.Disposable,
+		Package:     feedbackfn.Package,
+		Settings:    feedbackfn.Settings{},
+		Description: "Sends nothing more to addresses that bounce or complain",
 	})
 	fn.Allow([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 	l.Bounced = topic.New(scope, "Bounced", topic.Props{
-		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(), Disposable: l.props.Disposable,
+		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),
 	})
 	l.Feedback = consumer.New(scope, "Feedback", consumer.Props{Function: fn, Topic: l.Bounced})
 	l.Feedback.AllowGivingUp()

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -62,7 +63,7 @@ type Props struct {
 	Insights        bool          // Database Insights, 7 days (its free tier); not offered for micro and small classes
 	Backups         time.Duration // how long automated backups are kept; default: 7 days, at most 35
 	PasswordAge     time.Duration // after which the password is rotated; default: 30 days
-	LogRetention    time.Duration // of the error and slow-query logs; default: 30 days
+	LogRetention    time.Duration // of the error and slow-query logs; default: the scope's (package defaults)
 
 	// Disposable deletes the database and its backups with the stack, without a snapshot. Without it, deletion is
 	// refused until somebody lifts the protection, and leaves a snapshot.
@@ -88,6 +89,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	d := &Database{name: props.DatabaseName}
 	d.SecurityGroup = awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
@@ -305,11 +307,7 @@ func newLogs(instance constructs.Construct, props Props) (identifier string, gro
 	}))
 	scope := constructs.NewConstruct(instance, jsii.String("Logs"))
 	for _, name := range exportedLogs {
-		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:], loggroup.Props{
-			Name:       "/aws/rds/instance/" + identifier + "/" + name,
-			Retention:  props.LogRetention,
-			Disposable: props.Disposable,
-		}))
+		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:], "/aws/rds/instance/"+identifier+"/"+name))
 	}
 	return identifier, groups
 }

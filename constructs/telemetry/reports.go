@@ -73,10 +73,8 @@ func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
 			Bucket:       *t.Reports.BucketName(),
 			QueryTimeout: queryTimeout,
 		},
-		Description:  "Makes the daily reports of the readings",
-		Timeout:      reportTimeout,
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Description: "Makes the daily reports of the readings",
+		Timeout:     reportTimeout,
 	})
 	t.allowQueries(fn.Role)
 	fn.Allow([]string{"s3:GetObject", "s3:PutObject"}, // and so, to see which version is there

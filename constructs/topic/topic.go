@@ -14,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 )
@@ -38,6 +39,7 @@ type Topic struct {
 func New(scope constructs.Construct, id string, props Props) *Topic {
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	_, props.Disposable = defaults.Override(this, 0, props.Disposable)
 	topicProps := &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}
 	t := &Topic{}
 	if props.Publisher != "" {

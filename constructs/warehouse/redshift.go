@@ -65,11 +65,7 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	w.Namespace.ApplyRemovalPolicy(policy, nil)
 	logs := constructs.NewConstruct(scope, jsii.String("Logs"))
 	for _, log := range exportedLogs {
-		group := loggroup.New(logs, log.id, loggroup.Props{
-			Name:       "/aws/redshift/" + w.name + "/" + log.name,
-			Retention:  props.LogRetention,
-			Disposable: props.Disposable,
-		})
+		group := loggroup.New(logs, log.id, "/aws/redshift/"+w.name+"/"+log.name)
 		w.Namespace.AddResourceDependency(group.Node().DefaultChild().(awscdk.CfnResource), nil)
 	}
 }
@@ -132,11 +128,9 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 func (w *Warehouse) newSchemaFunction(scope constructs.Construct, props Props) *gofunction.Function {
 	stack := awscdk.Stack_Of(scope)
 	fn := gofunction.New(scope, "MakeSchema", gofunction.Props{
-		Package:      externalschemafn.Package,
-		Description:  "Makes the schemas by which the warehouse shows the tables of a catalog",
-		Timeout:      5 * time.Minute, // a warehouse that sleeps takes a while to wake up
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Package:     externalschemafn.Package,
+		Description: "Makes the schemas by which the warehouse shows the tables of a catalog",
+		Timeout:     5 * time.Minute, // a warehouse that sleeps takes a while to wake up
 	})
 	fn.Allow([]string{"redshift-data:ExecuteStatement"}, *w.Workgroup.AttrWorkgroupWorkgroupArn())
 	fn.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
