@@ -8,14 +8,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// A Network is the stack of the environment's VPC.
-type Network struct {
-	VPC awsec2.Vpc
-}
-
 // NewNetwork declares the network that everything else stands in.
-func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
-	stack := newStack(stage, "Network", "VPC, subnets, NAT and endpoints", env)
+func NewNetwork(stage awscdk.Stage, env environments.Environment) *network.Network {
+	stack := newStack(stage, "Network", "VPC, subnets, NAT and endpoints")
 	props := network.Props{
 		AvailabilityZones: env.Zones,
 		NATGateways:       env.NATGateways(),
@@ -31,5 +26,5 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
 			"XRay":           awsec2.InterfaceVpcEndpointAwsService_XRAY(),
 		}
 	}
-	return &Network{VPC: network.New(stack, "Network", props).VPC}
+	return network.New(stack, "Network", props)
 }

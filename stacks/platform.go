@@ -23,17 +23,34 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
 
 	website := NewWebsite(stage, env)
-	network := NewNetwork(stage, env)
-	data := NewData(stage, env, network)
-	schema := NewSchema(stage, env, network, data)
-	identity := NewIdentity(stage, env, network, data, schema)
-	media := NewMedia(stage, env, identity, website)
-	mail := NewMail(stage, env)
+	vpc := NewNetwork(stage, env).VPC
+	database := NewData(stage, env, vpc)
+	schema := NewSchema(stage, vpc, database)
+	users := NewIdentity(stage, env, vpc, database, schema)
+	media := NewMedia(stage, env, users, website)
+	mailingList := NewMailingList(stage, env)
 	telemetry := NewTelemetry(stage, env)
-	api := NewAPI(stage, env, network, data, schema, identity, media, mail, telemetry, website)
-	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
+	api := NewAPI(stage, env, APIProps{
+		VPC:         vpc,
+		Database:    database,
+		Schema:      schema,
+		Users:       users,
+		Media:       media,
+		MailingList: mailingList,
+		Telemetry:   telemetry,
+		Website:     website,
+	})
+	NewNotifications(stage, NotificationsProps{
+		VPC:         vpc,
+		Database:    database,
+		Schema:      schema,
+		Users:       users,
+		MailingList: mailingList,
+		API:         api,
+		Website:     website,
+	})
 	if env.Warehouse {
-		NewWarehouse(stage, env, network, telemetry)
+		NewWarehouse(stage, vpc, telemetry)
 	}
 	if env.DashboardsOwner != "" {
 		NewDashboards(stage, env, telemetry)
@@ -50,10 +67,10 @@ func place(env environments.Environment) *awscdk.Environment {
 
 // newStack declares a stack of the environment. CloudFormation refuses to delete it, unless the environment is
 // disposable: cdk destroy would take the API away before it is refused the database.
-func newStack(stage awscdk.Stage, id, description string, env environments.Environment) awscdk.Stack {
+func newStack(stage awscdk.Stage, id, description string) awscdk.Stack {
 	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{
 		Description:           jsii.String(description),
-		TerminationProtection: jsii.Bool(!env.Disposable),
+		TerminationProtection: jsii.Bool(!defaults.Of(stage).Disposable),
 	})
 }
 

@@ -11,14 +11,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// Telemetry is the stack of what devices and clients tell, and of the reports.
-type Telemetry struct {
-	Telemetry *telemetry.Telemetry
-}
-
 // NewTelemetry declares the way from a reading to a report.
-func NewTelemetry(stage awscdk.Stage, env environments.Environment) *Telemetry {
-	stack := newStack(stage, "Telemetry", "Readings of devices and clients, and their reports", env)
+func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.Telemetry {
+	stack := newStack(stage, "Telemetry", "Readings of devices and clients, and their reports")
 	props := telemetry.Props{
 		Topic:  "ashlar/" + strings.ToLower(env.Name),
 		Shards: env.TelemetryShards,
@@ -35,5 +30,5 @@ func NewTelemetry(stage awscdk.Stage, env environments.Environment) *Telemetry {
 	output(stack, "ThingType", "Thing type of devices", t.ThingType.Ref())
 	output(stack, "AthenaWorkGroup", "Work group of Athena for queries of readings and reports", t.WorkGroup.Ref())
 	deadLetters(stack, "Reports", t.Reporter.DeadLetters)
-	return &Telemetry{Telemetry: t}
+	return t
 }
