@@ -28,6 +28,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
 
+// PackageMetadata is the key of a function's metadata in the template that is Props.Package: which
+// code a function runs, its asset's hash does not tell.
+const PackageMetadata = "ashlar:package"
+
 // Props describes a function. Zero values take the stated default.
 type Props struct {
 	// Package is the import path of the function's package main: of the app's own module, or of any module that
@@ -111,6 +115,7 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
 	}
 	f.Function = awslambda.NewFunction(this, jsii.String("Function"), functionProps)
+	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata), props.Package)
 	f.setVariables(variables)
 	this.Node().AddValidation(&complete{f})
 	return f
