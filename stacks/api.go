@@ -84,8 +84,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 			Description: description,
 			VPC:         props.VPC,
 		})
-		props.Database.ConnectFrom(fn)
-		fn.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
+		props.Database.GrantConnect(fn)
+		fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 		return fn
 	}
 
@@ -96,7 +96,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
 	})
-	users.AllowDeletingUsers(accounts)
+	users.GrantDeleteUsers(accounts)
 	media.AllowLettingGo(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
@@ -135,7 +135,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		},
 		Description: "Who gets the mailing list's mails",
 	})
-	subscriptions.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
+	subscriptions.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 	props.MailingList.AllowSubscribing(subscriptions)
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 

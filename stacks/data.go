@@ -15,12 +15,12 @@ func NewData(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc) 
 		VPC:             vpc,
 		InstanceClass:   env.DatabaseClass,
 		StorageGiB:      env.DatabaseStorageGiB,
-		StorageLimitGiB: env.DatabaseStorageLimitGiB,
+		MaxAllocatedStorageGiB: env.DatabaseMaxAllocatedStorageGiB,
 		MultiAZ:         env.DatabaseMultiAZ,
 		Replicas:        env.DatabaseReplicas,
 		Proxy:           env.DatabaseProxy,
-		Insights:        env.DatabaseInsights,
-		Backups:         env.Backups,
+		DatabaseInsights:        env.DatabaseInsights,
+		BackupRetention:         env.BackupRetention,
 	})
 	// With a proxy or replicas, other stacks may stop using these, but never before this stack is deployed: without the
 	// exports, CloudFormation would refuse the change that brings the first proxy. See ADR 5.

@@ -40,7 +40,7 @@ func NewIdentity(stage awscdk.Stage, env environments.Environment, vpc awsec2.IV
 		VPC:         vpc,
 		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
-	database.ConnectFrom(fn)
+	database.GrantConnect(fn)
 	users.UserPool.AddTrigger(awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function, awscognito.LambdaVersion_V1_0)
 	output(stack, "UserPoolId", "User pool that clients sign in to", users.UserPool.UserPoolId())
 	output(stack, "WebClientId", "Client id of the web app", users.WebClient.UserPoolClientId())

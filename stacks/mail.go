@@ -21,7 +21,7 @@ func NewMailingList(stage awscdk.Stage, env environments.Environment) *mailingli
 	for i, record := range list.DKIMRecords() {
 		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DNS record that lets SES send from "+env.MailIdentity, jsii.String(*record.Name+" CNAME "+*record.Value))
 	}
-	deadLetters(stack, "Welcomes", list.Welcomes.DeadLetters)
-	deadLetters(stack, "Feedback", list.Feedback.DeadLetters)
+	outputDLQ(stack, "Welcomes", list.Welcomes.DeadLetters)
+	outputDLQ(stack, "Feedback", list.Feedback.DeadLetters)
 	return list
 }

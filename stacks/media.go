@@ -21,11 +21,11 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, users *identity.
 		MaxPixels:                   pictures.MaxPixels,
 		DisableTransferAcceleration: !env.TransferAcceleration,
 	})
-	users.AllowUploads(media.Originals)
-	users.AllowReadingThumbnails(media.Thumbnails)
+	users.GrantUploadAsSignedIn(media.Originals)
+	users.GrantReadThumbnailsAsSignedIn(media.Thumbnails)
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
 	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
-	deadLetters(stack, "Thumbnails", media.Events.DeadLetters)
-	deadLetters(stack, "FinishedPictures", media.DeadFinishedPictures)
+	outputDLQ(stack, "Thumbnails", media.Events.DeadLetters)
+	outputDLQ(stack, "FinishedPictures", media.DeadFinishedPictures)
 	return media
 }

@@ -57,11 +57,11 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 		VPC:         props.VPC,
 		Timeout:     2 * time.Minute, // for a batch of mails
 	})
-	props.Database.ConnectFrom(fn)
-	props.Users.AllowFindingUsers(fn)
+	props.Database.GrantConnect(fn)
+	props.Users.GrantListUsers(fn)
 	props.MailingList.AllowSending(fn)
 	props.MailingList.AllowReadingSuppressions(fn)
-	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *props.API.TokenKey.SecretArn())
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *props.API.TokenKey.SecretArn())
 
 	commentNotices := consumer.New(stack, "CommentNotices", consumer.Props{
 		Function:       fn,
@@ -75,5 +75,5 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 		panic(err) // a struct of strings and bools has an encoding
 	}
 	commentNotices.Repeat("Sweep", sweepInterval, string(sweep))
-	deadLetters(stack, "CommentNotices", commentNotices.DeadLetters)
+	outputDLQ(stack, "CommentNotices", commentNotices.DeadLetters)
 }

@@ -86,10 +86,10 @@ func output(stack awscdk.Stack, id, description string, value *string) {
 	})
 }
 
-// deadLetters says where a dead-letter queue is, by the name that make redrive knows it by.
-func deadLetters(stack awscdk.Stack, name string, queue awssqs.IQueue) {
+// outputDLQ says where a dead-letter queue is, by the name that make redrive knows it by.
+func outputDLQ(stack awscdk.Stack, name string, queue awssqs.IQueue) {
 	awsssm.NewStringParameter(stack, jsii.String(name+"DeadLetters"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(environments.DeadLettersPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
+		ParameterName: jsii.String(environments.DeadLetterQueuesPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
 		Description:   jsii.String("Where the dead letters of " + name + " are"),
 		StringValue:   queue.QueueUrl(),
 	})

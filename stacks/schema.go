@@ -23,6 +23,6 @@ func NewSchema(stage awscdk.Stage, vpc awsec2.IVpc, database *mysql.Database) aw
 		VPC:         vpc,
 		Timeout:     15 * time.Minute, // a change to a big table takes its time
 	})
-	database.MigrateWith(stack, fn, schema.Checksum())
+	database.AddMigration(stack, fn, schema.Checksum())
 	return stack
 }

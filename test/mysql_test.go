@@ -97,7 +97,7 @@ func TestTheDatabaseIsEncryptedBackedUpAndPatched(t *testing.T) {
 	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		want(t, writer, true, "StorageEncrypted")
-		want(t, writer, environment.Backups.Hours()/24, "BackupRetentionPeriod")
+		want(t, writer, environment.BackupRetention.Hours()/24, "BackupRetentionPeriod")
 		want(t, writer, !environment.Disposable, "DeletionProtection")
 		want(t, writer, environment.DatabaseMultiAZ, "MultiAZ")
 		want(t, writer, "8.4", "EngineVersion")
@@ -294,7 +294,7 @@ func TestADatabaseThatCannotBeIsRefused(t *testing.T) {
 		"mysql: Database: VPC is required; pass network.VPC")
 	refused(t, func(stack awscdk.Stack) {
 		mysql.New(stack, "Database", mysql.Props{
-			Version: "5.7", InstanceClass: "db.t4g.micro", StorageGiB: 10, StorageLimitGiB: 10, Replicas: -1, Insights: true, Backups: time.Hour, PasswordAge: time.Hour,
+			Version: "5.7", InstanceClass: "db.t4g.micro", StorageGiB: 10, MaxAllocatedStorageGiB: 10, Replicas: -1, DatabaseInsights: true, BackupRetention: time.Hour, RotationInterval: time.Hour,
 		})
 	},
 		"mysql: Database: VPC is required; pass network.VPC",
@@ -313,7 +313,7 @@ func TestOnlyAFunctionInTheVPCIsConnected(t *testing.T) {
 	message := panicMessage(func() {
 		synthesised(func(stack awscdk.Stack) {
 			database := mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
-			database.ConnectFrom(gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/function"}))
+			database.GrantConnect(gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/function"}))
 		})
 	})
 	if want := "mysql: Test/Stack/Function is not in a VPC and cannot reach the database; pass gofunction.Props.VPC"; message != want {

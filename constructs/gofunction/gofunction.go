@@ -141,8 +141,8 @@ func (f *Function) AddSettings(settings any) {
 	f.setVariables(variables)
 }
 
-// Allow lets the function's code call actions on resources, which are ARNs.
-func (f *Function) Allow(actions []string, resources ...string) {
+// AddToRolePolicy lets the function's code call actions on resources, which are ARNs.
+func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
 	f.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),
 		Resources: jsii.Strings(resources...),

@@ -88,23 +88,23 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	return i
 }
 
-// AllowDeletingUsers lets the code of fn delete users for good. Cognito calls a user who came by a provider by another
+// GrantDeleteUsers lets the code of fn delete users for good. Cognito calls a user who came by a provider by another
 // name than the sub: pass it the token's cognito:username. In a VPC without NAT, fn needs the interface endpoint of
 // cognito-idp.
-func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
-	fn.Allow([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
+func (i *Identity) GrantDeleteUsers(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
-// AllowFindingUsers lets the code of fn look users up, their addresses included. In a VPC without NAT, fn needs the
+// GrantListUsers lets the code of fn look users up, their addresses included. In a VPC without NAT, fn needs the
 // interface endpoint of cognito-idp.
-func (i *Identity) AllowFindingUsers(fn *gofunction.Function) {
-	fn.Allow([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
+func (i *Identity) GrantListUsers(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
 }
 
-// own is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
-const own = "${cognito-identity.amazonaws.com:sub}/*"
+// identityFolder is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
+const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 
-// AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
+// GrantUploadAsSignedIn lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
 // below protected/ and private/, in a folder named by the client's identity in the identity pool. How much they write,
 // nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
 // what is archived cannot be read. The bucket must not need a KMS key.
@@ -112,8 +112,8 @@ const own = "${cognito-identity.amazonaws.com:sub}/*"
 // Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
 // objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
-func (i *Identity) AllowUploads(bucket awss3.IBucket) {
-	folders := &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))}
+func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
+	folders := &[]*string{bucket.ArnForObjects(jsii.String("protected/" + identityFolder)), bucket.ArnForObjects(jsii.String("private/" + identityFolder))}
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
@@ -135,14 +135,14 @@ func (i *Identity) AllowUploads(bucket awss3.IBucket) {
 	})
 }
 
-// AllowReadingThumbnails lets signed-in clients read the objects of the bucket that were made of what they have below
+// GrantReadThumbnailsAsSignedIn lets signed-in clients read the objects of the bucket that were made of what they have below
 // protected/ and private/ of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
-func (i *Identity) AllowReadingThumbnails(bucket awss3.IBucket) {
+func (i *Identity) GrantReadThumbnailsAsSignedIn(bucket awss3.IBucket) {
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings("s3:GetObject"),
-			Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))},
+			Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + identityFolder)), bucket.ArnForObjects(jsii.String("private/" + identityFolder))},
 		})},
 	})
 }

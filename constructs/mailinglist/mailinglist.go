@@ -103,14 +103,14 @@ func (l *MailingList) DKIMRecords() []*awsses.DkimRecord {
 // AllowSubscribing lets fn, which must have the setting MAILING_LIST_TABLE, put subscriptions into the table and take them
 // out, and tells it where it is.
 func (l *MailingList) AllowSubscribing(fn *gofunction.Function) {
-	fn.Allow([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
 // AllowReadingSuppressions lets fn, which must have the setting MAILING_LIST_TABLE, ask whether nothing may be sent to an
 // address. In a VPC, fn needs the gateway endpoint of dynamodb, or NAT.
 func (l *MailingList) AllowReadingSuppressions(fn *gofunction.Function) {
-	fn.Allow([]string{"dynamodb:GetItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:GetItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
@@ -198,8 +198,8 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 		Description: "Sends the mails that new subscribers get",
 		Timeout:     timeout,
 	})
-	l.Welcome.Allow([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
-	l.Welcome.Allow([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Waiting")
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Waiting")
 	l.Welcome.AddSettings(l.tableSettings())
 	l.AllowSending(l.Welcome)
 	l.Welcomes = consumer.New(scope, "Welcomes", consumer.Props{Function: l.Welcome, MaxConcurrency: 2}) // the least that there is
@@ -207,7 +207,7 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 
 	// Lambda reads the stream in the function's name. The CDK's own grant would let it list every stream of the account: "IAM
 	// policy to allow a Lambda function to access DynamoDB stream records" in the Amazon DynamoDB Developer Guide.
-	l.Welcome.Allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
 		*l.Table.TableStreamArn())
 	// The CDK's own source would let the function ask for the queue's attributes.
 	awslambda.NewCfnEventSourceMapping(scope, jsii.String("StreamToWelcome"), &awslambda.CfnEventSourceMappingProps{
@@ -243,7 +243,7 @@ func (l *MailingList) takeFeedback(scope constructs.Construct) {
 		Settings:    feedbackfn.Settings{},
 		Description: "Sends nothing more to addresses that bounce or complain",
 	})
-	fn.Allow([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 	l.Bounced = topic.New(scope, "Bounced", topic.Props{
 		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),

@@ -113,20 +113,20 @@ func (m *Media) URL() string { return "https://" + *m.Distribution.DistributionD
 
 // AllowUploading lets fn sign uploads below temp/, and delete what is there.
 func (m *Media) AllowUploading(fn *gofunction.Function) {
-	fn.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
 }
 
 // AllowKeeping lets fn copy what is below temp/ to permanent/, and delete what is there. That it may list the bucket has
 // S3 tell it what is missing, instead of refusing it.
 func (m *Media) AllowKeeping(fn *gofunction.Function) {
-	fn.Allow([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
-	fn.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
-	fn.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 }
 
 // AllowLettingGo lets fn delete what is below permanent/.
 func (m *Media) AllowLettingGo(fn *gofunction.Function) {
-	fn.Allow([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+	fn.AddToRolePolicy([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
 }
 
 // newBucket declares a bucket whose objects below temp/ are forgotten.
@@ -172,10 +172,10 @@ func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
 		MemoryMiB:   1769,        // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
 		Timeout:     time.Minute, // for a batch
 	})
-	m.Function.Allow([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("*")))
 	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
-	m.Function.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
-	m.Function.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
 	m.Finished.AllowPublishing(m.Function)
 }
 

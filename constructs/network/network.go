@@ -84,14 +84,14 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
 		Destination: awsec2.FlowLogDestination_ToCloudWatchLogs(logs, nil),
 	})
-	n.closeDefaultSecurityGroup(this, props)
+	n.restrictDefaultSecurityGroup(this, props)
 	return n
 }
 
-// closeDefaultSecurityGroup takes away the rules that AWS gives a VPC's default security group, so that whoever
+// restrictDefaultSecurityGroup takes away the rules that AWS gives a VPC's default security group, so that whoever
 // forgets to name a group gets one that lets nothing through ([EC2.2] in the AWS Security Hub User Guide).
 // CloudFormation cannot do it, so a function does.
-func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Props) {
+func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct, props Props) {
 	stack, group := awscdk.Stack_Of(scope), n.VPC.VpcDefaultSecurityGroup()
 	fn := gofunction.New(scope, "CloseDefaultSecurityGroup", gofunction.Props{
 		Package: closedefaultsecuritygroupfn.Package,
@@ -101,7 +101,7 @@ func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Pr
 		Description: "Takes the rules out of the VPC's default security group",
 		Timeout:     time.Minute,
 	})
-	fn.Allow(
+	fn.AddToRolePolicy(
 		[]string{"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"},
 		*stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("ec2"), Resource: jsii.String("security-group"), ResourceName: group,

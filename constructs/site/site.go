@@ -199,10 +199,10 @@ func (s *Site) deploy(scope constructs.Construct, props Props) {
 	})
 	assets := *asset.Bucket().BucketArn()
 	// The former content too, whose name no template has any more. The CDK's zips lie side by side.
-	fn.Allow([]string{"s3:GetObject"}, assets+"/*.zip")
-	fn.Allow([]string{"s3:ListBucket"}, assets, *s.Bucket.BucketArn())
-	fn.Allow([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *s.Bucket.ArnForObjects(jsii.String("*")))
-	fn.Allow([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *s.Distribution.DistributionArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject"}, assets+"/*.zip")
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, assets, *s.Bucket.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *s.Bucket.ArnForObjects(jsii.String("*")))
+	fn.AddToRolePolicy([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *s.Distribution.DistributionArn())
 	content := awscdk.NewCustomResource(scope, jsii.String("Content"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::SiteContent"),
 		ServiceToken:   fn.Function.FunctionArn(),

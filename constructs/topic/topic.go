@@ -72,7 +72,7 @@ func (t *Topic) AllowPublishing(fn *gofunction.Function) {
 	if t.Key != nil {
 		panic(fmt.Errorf("topic: %s could not use the key of %s, where a service publishes; declare a topic without Publisher", fn.Path(), *t.Topic.Node().Scope().Node().Path()))
 	}
-	fn.Allow([]string{"sns:Publish"}, *t.Topic.TopicArn())
+	fn.AddToRolePolicy([]string{"sns:Publish"}, *t.Topic.TopicArn())
 	fn.AddSettings(struct {
 		ARN string `env:"TOPIC_ARN"`
 	}{*t.Topic.TopicArn()})

@@ -90,8 +90,8 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	return w
 }
 
-// ConnectFrom lets peer reach the warehouse in the VPC. By which name and password it signs in is its own affair.
-func (w *Warehouse) ConnectFrom(peer awsec2.IConnectable) {
+// GrantConnect lets peer reach the warehouse in the VPC. By which name and password it signs in is its own affair.
+func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
 	// Said from the peer's side, the rules are in its stack, which is below the warehouse's.
 	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
 }

@@ -108,8 +108,8 @@ func emptyOnDelete(bucket awss3.Bucket) {
 		Description: "Empties a bucket that is deleted with its stack",
 		Timeout:     timeout,
 	})
-	fn.Allow([]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, *bucket.BucketArn())
-	fn.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}, *bucket.ArnForObjects(jsii.String("*")))
+	fn.AddToRolePolicy([]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, *bucket.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}, *bucket.ArnForObjects(jsii.String("*")))
 	resource := awscdk.NewCustomResource(bucket, jsii.String(emptied), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::EmptiedBucket"),
 		ServiceToken:   fn.Function.FunctionArn(),
