@@ -30,12 +30,12 @@ type Environment struct {
 
 	DatabaseClass           string        // an RDS instance class without its "db.": t4g.micro
 	DatabaseStorageGiB      int           // allocated at first; RDS grows it up to DatabaseStorageLimitGiB
-	DatabaseStorageLimitGiB int           // where storage autoscaling stops
+	DatabaseMaxAllocatedStorageGiB int           // where storage autoscaling stops
 	DatabaseReplicas        int           // read replicas; 0 sends reads to the writer
 	DatabaseMultiAZ         bool          // a standby in a second zone
 	DatabaseProxy           bool          // RDS Proxy between the functions and the writer
 	DatabaseInsights        bool          // Database Insights; not offered for micro and small burstable classes
-	Backups                 time.Duration // how long automated backups are kept; whole days
+	BackupRetention                 time.Duration // how long automated backups are kept; whole days
 
 	LogRetention time.Duration // of all logs; whole days, one of CloudWatch's steps
 
@@ -128,8 +128,8 @@ var dev = Environment{
 	NAT:                     NATNone,
 	DatabaseClass:           "t4g.micro",
 	DatabaseStorageGiB:      20,
-	DatabaseStorageLimitGiB: 40,
-	Backups:                 1 * day,
+	DatabaseMaxAllocatedStorageGiB: 40,
+	BackupRetention:                 1 * day,
 	LogRetention:            7 * day,
 	WebOrigins:              []string{"http://localhost:5173"},
 	WebCallbackURLs:         []string{"http://localhost:5173/signed-in"},
@@ -158,9 +158,9 @@ var staging = Environment{ //nolint:gosec // it names secrets and holds none
 	NAT:                     NATOne,
 	DatabaseClass:           "t4g.medium",
 	DatabaseStorageGiB:      20,
-	DatabaseStorageLimitGiB: 100,
+	DatabaseMaxAllocatedStorageGiB: 100,
 	DatabaseReplicas:        1,
-	Backups:                 7 * day,
+	BackupRetention:                 7 * day,
 	LogRetention:            30 * day,
 	TransferAcceleration:    true,
 	WebOrigins:              []string{"https://staging.example.com"},
@@ -189,12 +189,12 @@ var prod = Environment{ //nolint:gosec // it names secrets and holds none
 	NAT:                     NATPerZone,
 	DatabaseClass:           "m7g.large",
 	DatabaseStorageGiB:      100,
-	DatabaseStorageLimitGiB: 1000,
+	DatabaseMaxAllocatedStorageGiB: 1000,
 	DatabaseReplicas:        1,
 	DatabaseMultiAZ:         true,
 	DatabaseProxy:           true,
 	DatabaseInsights:        true,
-	Backups:                 35 * day,
+	BackupRetention:                 35 * day,
 	LogRetention:            365 * day,
 	TransferAcceleration:    true,
 	WebOrigins:              []string{"https://app.example.com"},

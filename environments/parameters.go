@@ -7,8 +7,8 @@ func ParameterPath(environment string) string {
 	return "/ashlar/" + environment
 }
 
-// DeadLettersPath is where the addresses of the environment's dead-letter queues are in Parameter Store, each by the name
+// DeadLetterQueuesPath is where the addresses of the environment's dead-letter queues are in Parameter Store, each by the name
 // that make redrive knows the queue by: /ashlar/Prod/dead-letters/Welcomes.
-func DeadLettersPath(environment string) string {
+func DeadLetterQueuesPath(environment string) string {
 	return ParameterPath(environment) + "/dead-letters"
 }

@@ -163,8 +163,8 @@ func (v *validator) validateDatabase() {
 		v.wrong("DatabaseStorageGiB", e.DatabaseStorageGiB, "20 to 65536")
 	}
 	// RDS refuses a limit less than 10 % above the allocated storage: "Managing capacity automatically".
-	if e.DatabaseStorageLimitGiB*10 < e.DatabaseStorageGiB*11 || e.DatabaseStorageLimitGiB > 65536 {
-		v.wrong("DatabaseStorageLimitGiB", e.DatabaseStorageLimitGiB, "at least 10 % above DatabaseStorageGiB, at most 65536")
+	if e.DatabaseMaxAllocatedStorageGiB*10 < e.DatabaseStorageGiB*11 || e.DatabaseMaxAllocatedStorageGiB > 65536 {
+		v.wrong("DatabaseStorageLimitGiB", e.DatabaseMaxAllocatedStorageGiB, "at least 10 % above DatabaseStorageGiB, at most 65536")
 	}
 	// RDS for MySQL has up to 15 replicas a source: "Working with MySQL read replicas".
 	if e.DatabaseReplicas < 0 || e.DatabaseReplicas > 15 {
@@ -173,13 +173,13 @@ func (v *validator) validateDatabase() {
 	if e.DatabaseInsights && noInsightsPattern.MatchString(e.DatabaseClass) {
 		v.wrong("DatabaseInsights", true, "false with "+e.DatabaseClass+", or a class from medium up")
 	}
-	days, whole := wholeDays(e.Backups)
+	days, whole := wholeDays(e.BackupRetention)
 	switch {
-	case e.Backups < 24*time.Hour:
+	case e.BackupRetention < 24*time.Hour:
 		// Without backups there is no point-in-time recovery, and no read replica either.
-		v.wrong("Backups", e.Backups, "at least 24h")
+		v.wrong("Backups", e.BackupRetention, "at least 24h")
 	case !whole || days > 35:
-		v.wrong("Backups", e.Backups, "whole days, 35 at most")
+		v.wrong("Backups", e.BackupRetention, "whole days, 35 at most")
 	}
 }
 

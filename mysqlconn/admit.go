@@ -10,11 +10,11 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Admit lets a user read and write the rows of all tables of the database, and no more. It makes the user with this
+// EnsureAppUser lets a user read and write the rows of all tables of the database, and no more. It makes the user with this
 // password, unless there is one, whose password is then left alone. The function that migrates the schema does so for
 // the user of [AppUser], whom all other functions sign in as. db is one that this package has opened, as the
 // administrator: another might not interpolate parameters, and MySQL takes none in these statements.
-func Admit(ctx context.Context, db *sql.DB, user Credentials) error {
+func EnsureAppUser(ctx context.Context, db *sql.DB, user Credentials) error {
 	if _, err := db.ExecContext(ctx, "CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ?", user.Username, user.Password); err != nil {
 		return fmt.Errorf("mysqlconn: make the user %s: %w", user.Username, withoutStatement(err))
 	}

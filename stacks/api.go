@@ -4,11 +4,17 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/identity"
+	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
+	"github.com/ashlar-cdk/ashlar/constructs/media"
+	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
+	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
@@ -34,17 +40,27 @@ type API struct {
 	Activity *topic.Topic             // hears of what users do, by the attribute event
 }
 
+// APIProps are the parts of other stacks that the API needs. All are required.
+type APIProps struct {
+	VPC         awsec2.IVpc
+	Database    *mysql.Database
+	Schema      awscdk.Stack // deployed before
+	Users       *identity.Identity
+	Media       *media.Media
+	MailingList *mailinglist.MailingList
+	Telemetry   *telemetry.Telemetry
+	Website     *Website
+}
+
 // NewAPI declares the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, mail *Mail, telemetry *Telemetry, website *Website) *API {
-	stack := newStack(stage, "API", "REST API and its functions", env)
-	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
-	users := identity.Identity
+func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *API {
+	stack := newStack(stage, "API", "REST API and its functions")
+	stack.AddStackDependency(props.Schema, jsii.String("functions expect the schema that they were written for"))
+	users, media := props.Users, props.Media
 	api := restapi.New(stack, "API", restapi.Props{
 		UserPool:       users.UserPool,
-		AllowedOrigins: website.Origins(env),
+		AllowedOrigins: props.Website.Origins,
 		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
-		LogRetention:   env.LogRetention,
-		Disposable:     env.Disposable,
 	})
 	// Its id is from when there were only cursors; another one would be another key.
 	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
@@ -55,23 +71,21 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		tokenKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
 	settings := rest.Settings{
-		AllowedOrigins: website.Origins(env),
+		AllowedOrigins: props.Website.Origins,
 		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
 	}
 	tokens := token.Settings{KeyARN: *tokenKey.SecretArn()}
-	originals := *media.Media.Originals.BucketName()
-	mediaURL := pictures.Delivery(media.Media.URL())
+	originals := *media.Originals.BucketName()
+	mediaURL := pictures.Delivery(media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
 		fn := gofunction.New(stack, id, gofunction.Props{
-			Package:      path,
-			Settings:     settings,
-			Description:  description,
-			VPC:          network.VPC,
-			LogRetention: env.LogRetention,
-			Disposable:   env.Disposable,
+			Package:     path,
+			Settings:    settings,
+			Description: description,
+			VPC:         props.VPC,
 		})
-		data.Database.ConnectFrom(fn)
-		fn.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
+		props.Database.GrantConnect(fn)
+		fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 		return fn
 	}
 
@@ -82,8 +96,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
 	})
-	users.AllowDeletingUsers(accounts)
-	media.Media.AllowLettingGo(accounts)
+	users.GrantDeleteUsers(accounts)
+	media.AllowLettingGo(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
@@ -92,7 +106,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
 	})
-	media.Media.AllowKeeping(posts)
+	media.AllowKeeping(posts)
 	activity := topic.New(stack, "Activity", topic.Props{})
 	activity.AllowPublishing(posts)
 	handle(api, posts, postsapi.Routes.Operations())
@@ -102,14 +116,12 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Package: uploadsfn.Package,
 		Settings: uploadsfn.Settings{
 			API:     settings,
-			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.Media.TransferAcceleration},
+			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.TransferAcceleration},
 			Media:   mediaURL,
 		},
-		Description:  "Forms to upload pictures with",
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Description: "Forms to upload pictures with",
 	})
-	media.Media.AllowUploading(uploads)
+	media.AllowUploading(uploads)
 	handle(api, uploads, uploadsapi.Routes.Operations())
 
 	// It has neither the database nor the VPC either: strangers call it.
@@ -121,16 +133,14 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 			Endpoint:            api.URL(),
 			DisableConfirmation: env.DisableSubscriptionConfirmation,
 		},
-		Description:  "Who gets the mailing list's mails",
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Description: "Who gets the mailing list's mails",
 	})
-	subscriptions.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
-	mail.MailingList.AllowSubscribing(subscriptions)
+	subscriptions.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
+	props.MailingList.AllowSubscribing(subscriptions)
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
 	for _, route := range eventsapi.Routes.Operations() {
-		telemetry.Telemetry.AcceptEvents(api, method(route))
+		props.Telemetry.AcceptEvents(api, method(route))
 	}
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))

@@ -5,20 +5,21 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/dashboards"
+	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
 // NewDashboards declares the dashboard of the reports, which an environment has when it names an owner. Nothing else
 // uses it: before an environment gives it up, its stack is deleted.
-func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *Telemetry) {
-	stack := newStack(stage, "Dashboards", "Dashboard of the reports", env)
+func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *telemetry.Telemetry) {
+	stack := newStack(stage, "Dashboards", "Dashboard of the reports")
 	d := dashboards.New(stack, "Dashboards", dashboards.Props{
 		Owner:     env.DashboardsOwner,
 		Name:      "Ashlar " + env.Name,
-		WorkGroup: *telemetry.Telemetry.WorkGroup.Ref(),
-		Database:  *telemetry.Telemetry.Database.Ref(),
+		WorkGroup: *telemetry.WorkGroup.Ref(),
+		Database:  *telemetry.Database.Ref(),
 	})
-	telemetry.Telemetry.AllowQueryingReports(d.Role)
+	telemetry.AllowQueryingReports(d.Role)
 	output(stack, "DashboardURL", "Where the dashboard of the reports is",
 		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(), *d.Dashboard.DashboardId()))
 }

@@ -2,35 +2,29 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 
 	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// Data is the stack of what cannot be made again: the database.
-type Data struct {
-	Database *mysql.Database
-}
-
-// NewData declares the database.
-func NewData(stage awscdk.Stage, env environments.Environment, network *Network) *Data {
-	stack := newStack(stage, "Data", "MySQL, its replicas and its secret", env)
+// NewData declares the stack of what cannot be made again: the database.
+func NewData(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc) *mysql.Database {
+	stack := newStack(stage, "Data", "MySQL, its replicas and its secret")
 	database := mysql.New(stack, "Database", mysql.Props{
-		VPC:             network.VPC,
+		VPC:             vpc,
 		InstanceClass:   env.DatabaseClass,
 		StorageGiB:      env.DatabaseStorageGiB,
-		StorageLimitGiB: env.DatabaseStorageLimitGiB,
+		MaxAllocatedStorageGiB: env.DatabaseMaxAllocatedStorageGiB,
 		MultiAZ:         env.DatabaseMultiAZ,
 		Replicas:        env.DatabaseReplicas,
 		Proxy:           env.DatabaseProxy,
-		Insights:        env.DatabaseInsights,
-		Backups:         env.Backups,
-		LogRetention:    env.LogRetention,
-		Disposable:      env.Disposable,
+		DatabaseInsights:        env.DatabaseInsights,
+		BackupRetention:         env.BackupRetention,
 	})
 	// With a proxy or replicas, other stacks may stop using these, but never before this stack is deployed: without the
 	// exports, CloudFormation would refuse the change that brings the first proxy. See ADR 5.
 	stack.ExportValue(database.Instance.DbInstanceEndpointAddress(), nil)
 	stack.ExportValue(database.SecurityGroup.SecurityGroupId(), nil)
-	return &Data{Database: database}
+	return database
 }

@@ -5,23 +5,20 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/identity"
+	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/environments"
 	postconfirmationfn "github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
 )
 
-// Identity is the stack of the users and their clients.
-type Identity struct {
-	Identity *identity.Identity
-}
-
 // NewIdentity declares sign-up and sign-in, and the function that gives each new user a profile.
-func NewIdentity(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema) *Identity {
-	stack := newStack(stage, "Identity", "User pool, identity pool, web client and mobile client", env)
-	stack.AddStackDependency(schema.Stack, jsii.String("the function expects the schema that it was written for"))
+func NewIdentity(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc, database *mysql.Database, schema awscdk.Stack) *identity.Identity {
+	stack := newStack(stage, "Identity", "User pool, identity pool, web client and mobile client")
+	stack.AddStackDependency(schema, jsii.String("the function expects the schema that it was written for"))
 	users := identity.New(stack, "Identity", identity.Props{
 		// With the account's number, an environment that anybody may deploy has a domain that nobody else has.
 		DomainPrefix:       env.SignInDomain + "-" + *stack.Account(),
@@ -35,24 +32,20 @@ func NewIdentity(stage awscdk.Stage, env environments.Environment, network *Netw
 		AppleTeamID:        env.AppleTeamID,
 		AppleKeyID:         env.AppleKeyID,
 		AppleSecretName:    env.AppleSecretName,
-		LogRetention:       env.LogRetention,
-		Disposable:         env.Disposable,
 	})
 	fn := gofunction.New(stack, "PostConfirmation", gofunction.Props{
-		Package:      postconfirmationfn.Package,
-		Settings:     postconfirmationfn.Settings{},
-		Description:  "Gives each new user a profile",
-		VPC:          network.VPC,
-		Timeout:      5 * time.Second, // Cognito waits no longer
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Package:     postconfirmationfn.Package,
+		Settings:    postconfirmationfn.Settings{},
+		Description: "Gives each new user a profile",
+		VPC:         vpc,
+		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
-	data.Database.ConnectFrom(fn)
+	database.GrantConnect(fn)
 	users.UserPool.AddTrigger(awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function, awscognito.LambdaVersion_V1_0)
 	output(stack, "UserPoolId", "User pool that clients sign in to", users.UserPool.UserPoolId())
 	output(stack, "WebClientId", "Client id of the web app", users.WebClient.UserPoolClientId())
 	output(stack, "MobileClientId", "Client id of the mobile app", users.MobileClient.UserPoolClientId())
 	output(stack, "IdentityPoolId", "Identity pool that gives signed-in clients AWS credentials", users.IdentityPool.Ref())
 	output(stack, "SignInURL", "Where the sign-in pages are; without a slash at the end", users.Domain.BaseUrl(nil))
-	return &Identity{Identity: users}
+	return users
 }

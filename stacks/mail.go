@@ -10,25 +10,18 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// Mail is the stack of the mailing list, and of what all mails are sent by.
-type Mail struct {
-	MailingList *mailinglist.MailingList
-}
-
-// NewMail declares the mailing list.
-func NewMail(stage awscdk.Stage, env environments.Environment) *Mail {
-	stack := newStack(stage, "Mail", "Mailing list, its mails, and what comes back", env)
+// NewMailingList declares the stack of the mailing list, and of what all mails are sent by.
+func NewMailingList(stage awscdk.Stage, env environments.Environment) *mailinglist.MailingList {
+	stack := newStack(stage, "Mail", "Mailing list, its mails, and what comes back")
 	list := mailinglist.New(stack, "MailingList", mailinglist.Props{
-		Identity:     env.MailIdentity,
-		From:         env.MailFrom,
-		Sandbox:      env.MailSandbox,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Identity: env.MailIdentity,
+		From:     env.MailFrom,
+		Sandbox:  env.MailSandbox,
 	})
 	for i, record := range list.DKIMRecords() {
 		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DNS record that lets SES send from "+env.MailIdentity, jsii.String(*record.Name+" CNAME "+*record.Value))
 	}
-	deadLetters(stack, "Welcomes", list.Welcomes.DeadLetters)
-	deadLetters(stack, "Feedback", list.Feedback.DeadLetters)
-	return &Mail{MailingList: list}
+	outputDLQ(stack, "Welcomes", list.Welcomes.DeadLetters)
+	outputDLQ(stack, "Feedback", list.Feedback.DeadLetters)
+	return list
 }

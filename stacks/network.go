@@ -8,19 +8,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// A Network is the stack of the environment's VPC.
-type Network struct {
-	VPC awsec2.Vpc
-}
-
 // NewNetwork declares the network that everything else stands in.
-func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
-	stack := newStack(stage, "Network", "VPC, subnets, NAT and endpoints", env)
+func NewNetwork(stage awscdk.Stage, env environments.Environment) *network.Network {
+	stack := newStack(stage, "Network", "VPC, subnets, NAT and endpoints")
 	props := network.Props{
 		AvailabilityZones: env.Zones,
 		NATGateways:       env.NATGateways(),
-		LogRetention:      env.LogRetention,
-		Disposable:        env.Disposable,
 	}
 	if env.NATGateways() == 0 {
 		// What the functions in the VPC call besides S3 and DynamoDB. With NAT they go through it, which is cheaper
@@ -33,5 +26,5 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *Network {
 			"XRay":           awsec2.InterfaceVpcEndpointAwsService_XRAY(),
 		}
 	}
-	return &Network{VPC: network.New(stack, "Network", props).VPC}
+	return network.New(stack, "Network", props)
 }

@@ -5,11 +5,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/constructs/identity"
+	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
+	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
@@ -25,35 +28,44 @@ const (
 	noticeLease = 30 * time.Second
 )
 
+// NotificationsProps are the parts of other stacks that notifications need. All are required.
+type NotificationsProps struct {
+	VPC         awsec2.IVpc
+	Database    *mysql.Database
+	Schema      awscdk.Stack // deployed before
+	Users       *identity.Identity
+	MailingList *mailinglist.MailingList
+	API         *API
+	Website     *Website
+}
+
 // NewNotifications declares what tells authors of the comments on their posts.
-func NewNotifications(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, mail *Mail, api *API, website *Website) {
-	stack := newStack(stage, "Notifications", "Mails to authors whose posts got comments", env)
-	stack.AddStackDependency(schema.Stack, jsii.String("the function expects the schema that it was written for"))
+func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
+	stack := newStack(stage, "Notifications", "Mails to authors whose posts got comments")
+	stack.AddStackDependency(props.Schema, jsii.String("the function expects the schema that it was written for"))
 	fn := gofunction.New(stack, "Notify", gofunction.Props{
 		Package: notifyfn.Package,
 		Settings: notifyfn.Settings{
-			Users:    cognito.Settings{UserPoolID: *identity.Identity.UserPool.UserPoolId()},
-			Tokens:   token.Settings{KeyARN: *api.TokenKey.SecretArn()},
-			Endpoint: api.RestAPI.URL(),
-			Website:  website.Site.Origin(),
+			Users:    cognito.Settings{UserPoolID: *props.Users.UserPool.UserPoolId()},
+			Tokens:   token.Settings{KeyARN: *props.API.TokenKey.SecretArn()},
+			Endpoint: props.API.RestAPI.URL(),
+			Website:  props.Website.Origin,
 			Window:   noticeWindow,
 			Lease:    noticeLease,
 		},
-		Description:  "Tells authors of the comments on their posts",
-		VPC:          network.VPC,
-		Timeout:      2 * time.Minute, // for a batch of mails
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Description: "Tells authors of the comments on their posts",
+		VPC:         props.VPC,
+		Timeout:     2 * time.Minute, // for a batch of mails
 	})
-	data.Database.ConnectFrom(fn)
-	identity.Identity.AllowFindingUsers(fn)
-	mail.MailingList.AllowSending(fn)
-	mail.MailingList.AllowReadingSuppressions(fn)
-	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *api.TokenKey.SecretArn())
+	props.Database.GrantConnect(fn)
+	props.Users.GrantListUsers(fn)
+	props.MailingList.AllowSending(fn)
+	props.MailingList.AllowReadingSuppressions(fn)
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *props.API.TokenKey.SecretArn())
 
 	commentNotices := consumer.New(stack, "CommentNotices", consumer.Props{
 		Function:       fn,
-		Topic:          api.Activity,
+		Topic:          props.API.Activity,
 		Filter:         map[string][]string{notifications.EventAttribute: {notifications.CommentCreated}},
 		Delay:          noticeWindow,
 		MaxConcurrency: 2, // the least that there is: nobody waits, and connections to the database are the API's first
@@ -63,5 +75,5 @@ func NewNotifications(stage awscdk.Stage, env environments.Environment, network 
 		panic(err) // a struct of strings and bools has an encoding
 	}
 	commentNotices.Repeat("Sweep", sweepInterval, string(sweep))
-	deadLetters(stack, "CommentNotices", commentNotices.DeadLetters)
+	outputDLQ(stack, "CommentNotices", commentNotices.DeadLetters)
 }

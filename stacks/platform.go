@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
@@ -17,21 +18,39 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 		// The CDK would look the region's zones up in the account; the environment has named them.
 		stage.Node().SetContext(jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region), env.Zones)
 	}
+	defaults.Set(stage, defaults.Values{LogRetention: env.LogRetention, Disposable: env.Disposable})
 	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
 	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
 
 	website := NewWebsite(stage, env)
-	network := NewNetwork(stage, env)
-	data := NewData(stage, env, network)
-	schema := NewSchema(stage, env, network, data)
-	identity := NewIdentity(stage, env, network, data, schema)
-	media := NewMedia(stage, env, identity, website)
-	mail := NewMail(stage, env)
+	vpc := NewNetwork(stage, env).VPC
+	database := NewData(stage, env, vpc)
+	schema := NewSchema(stage, vpc, database)
+	users := NewIdentity(stage, env, vpc, database, schema)
+	media := NewMedia(stage, env, users, website)
+	mailingList := NewMailingList(stage, env)
 	telemetry := NewTelemetry(stage, env)
-	api := NewAPI(stage, env, network, data, schema, identity, media, mail, telemetry, website)
-	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)
+	api := NewAPI(stage, env, APIProps{
+		VPC:         vpc,
+		Database:    database,
+		Schema:      schema,
+		Users:       users,
+		Media:       media,
+		MailingList: mailingList,
+		Telemetry:   telemetry,
+		Website:     website,
+	})
+	NewNotifications(stage, NotificationsProps{
+		VPC:         vpc,
+		Database:    database,
+		Schema:      schema,
+		Users:       users,
+		MailingList: mailingList,
+		API:         api,
+		Website:     website,
+	})
 	if env.Warehouse {
-		NewWarehouse(stage, env, network, telemetry)
+		NewWarehouse(stage, vpc, telemetry)
 	}
 	if env.DashboardsOwner != "" {
 		NewDashboards(stage, env, telemetry)
@@ -48,10 +67,10 @@ func place(env environments.Environment) *awscdk.Environment {
 
 // newStack declares a stack of the environment. CloudFormation refuses to delete it, unless the environment is
 // disposable: cdk destroy would take the API away before it is refused the database.
-func newStack(stage awscdk.Stage, id, description string, env environments.Environment) awscdk.Stack {
+func newStack(stage awscdk.Stage, id, description string) awscdk.Stack {
 	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{
 		Description:           jsii.String(description),
-		TerminationProtection: jsii.Bool(!env.Disposable),
+		TerminationProtection: jsii.Bool(!defaults.Of(stage).Disposable),
 	})
 }
 
@@ -67,10 +86,10 @@ func output(stack awscdk.Stack, id, description string, value *string) {
 	})
 }
 
-// deadLetters says where a dead-letter queue is, by the name that make redrive knows it by.
-func deadLetters(stack awscdk.Stack, name string, queue awssqs.IQueue) {
+// outputDLQ says where a dead-letter queue is, by the name that make redrive knows it by.
+func outputDLQ(stack awscdk.Stack, name string, queue awssqs.IQueue) {
 	awsssm.NewStringParameter(stack, jsii.String(name+"DeadLetters"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(environments.DeadLettersPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
+		ParameterName: jsii.String(environments.DeadLetterQueuesPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
 		Description:   jsii.String("Where the dead letters of " + name + " are"),
 		StringValue:   queue.QueueUrl(),
 	})

@@ -11,19 +11,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// Telemetry is the stack of what devices and clients tell, and of the reports.
-type Telemetry struct {
-	Telemetry *telemetry.Telemetry
-}
-
 // NewTelemetry declares the way from a reading to a report.
-func NewTelemetry(stage awscdk.Stage, env environments.Environment) *Telemetry {
-	stack := newStack(stage, "Telemetry", "Readings of devices and clients, and their reports", env)
+func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.Telemetry {
+	stack := newStack(stage, "Telemetry", "Readings of devices and clients, and their reports")
 	props := telemetry.Props{
-		Topic:        "ashlar/" + strings.ToLower(env.Name),
-		Shards:       env.TelemetryShards,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		Topic:  "ashlar/" + strings.ToLower(env.Name),
+		Shards: env.TelemetryShards,
 	}
 	if !env.Disposable {
 		props.Retention = 7 * 24 * time.Hour // whoever has to mend the delivery has a weekend first
@@ -36,6 +29,6 @@ func NewTelemetry(stage awscdk.Stage, env environments.Environment) *Telemetry {
 	output(stack, "ThingPolicy", "Policy that the certificates of devices get", t.ThingPolicy.Ref())
 	output(stack, "ThingType", "Thing type of devices", t.ThingType.Ref())
 	output(stack, "AthenaWorkGroup", "Work group of Athena for queries of readings and reports", t.WorkGroup.Ref())
-	deadLetters(stack, "Reports", t.Reporter.DeadLetters)
-	return &Telemetry{Telemetry: t}
+	outputDLQ(stack, "Reports", t.Reporter.DeadLetters)
+	return t
 }

@@ -2,23 +2,22 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 
+	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/constructs/warehouse"
-	"github.com/ashlar-cdk/ashlar/environments"
 )
 
 // NewWarehouse declares the data warehouse over the reports, which an environment has when it asks for one. Nothing
 // else uses it: before an environment gives it up, its stack is deleted.
-func NewWarehouse(stage awscdk.Stage, env environments.Environment, network *Network, telemetry *Telemetry) {
-	stack := newStack(stage, "Warehouse", "Data warehouse over the reports", env)
+func NewWarehouse(stage awscdk.Stage, vpc awsec2.IVpc, telemetry *telemetry.Telemetry) {
+	stack := newStack(stage, "Warehouse", "Data warehouse over the reports")
 	w := warehouse.New(stack, "Warehouse", warehouse.Props{
-		VPC:          network.VPC,
-		Key:          telemetry.Telemetry.Key,
-		LogRetention: env.LogRetention,
-		Disposable:   env.Disposable,
+		VPC: vpc,
+		Key: telemetry.Key,
 	})
-	telemetry.Telemetry.AllowReadingReports(w.Role)
-	w.Show("reports", *telemetry.Telemetry.Database.Ref())
+	telemetry.AllowReadingReports(w.Role)
+	w.Show("reports", *telemetry.Database.Ref())
 	output(stack, "WarehouseWorkGroup", "Work group of the data warehouse, for the query editor and the Data API", w.Workgroup.AttrWorkgroupWorkgroupName())
 	output(stack, "WarehouseEndpoint", "Where the data warehouse is reached in the VPC", w.Workgroup.AttrWorkgroupEndpointAddress())
 }

@@ -13,18 +13,17 @@ import (
 
 // Website is the stack of the web client.
 type Website struct {
-	Site *site.Site
+	Origin  string   // of its pages: https://app.example.com
+	Origins []string // whose pages may use the platform from a browser; Origin is one of them
 }
 
 // NewWebsite declares the web client's website.
 func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
-	stack := newStack(stage, "Website", "Web client, delivered by CloudFront", env)
+	stack := newStack(stage, "Website", "Web client, delivered by CloudFront")
 	props := site.Props{
 		Content:               web.Placeholder(),
 		CertificateARN:        env.WebsiteCertificateARN,
 		ContentSecurityPolicy: contentSecurityPolicy(stack, env),
-		LogRetention:          env.LogRetention,
-		Disposable:            env.Disposable,
 	}
 	if env.WebsiteCertificateARN != "" {
 		for _, origin := range env.WebOrigins {
@@ -35,21 +34,17 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 			props.DomainNames = append(props.DomainNames, u.Host)
 		}
 	}
-	w := &Website{Site: site.New(stack, "Site", props)}
+	website := site.New(stack, "Site", props)
 	// With a certificate, no other stack uses it any more, but they are deployed after this one: without the export,
 	// CloudFormation would refuse the change that brings the first certificate. See ADR 5.
-	stack.ExportValue(w.Site.Distribution.DistributionDomainName(), nil)
-	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(w.Site.Origin()))
-	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", w.Site.Distribution.DistributionDomainName())
-	return w
-}
-
-// Origins are the origins whose pages may use the platform from a browser.
-func (w *Website) Origins(env environments.Environment) []string {
-	if env.WebsiteCertificateARN != "" {
-		return env.WebOrigins
+	stack.ExportValue(website.Distribution.DistributionDomainName(), nil)
+	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(website.Origin()))
+	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", website.Distribution.DistributionDomainName())
+	origins := env.WebOrigins
+	if env.WebsiteCertificateARN == "" {
+		origins = append([]string{website.Origin()}, origins...)
 	}
-	return append([]string{w.Site.Origin()}, env.WebOrigins...)
+	return &Website{Origin: website.Origin(), Origins: origins}
 }
 
 // contentSecurityPolicy lets the client reach what it needs besides its own files. The stacks below know the website's

@@ -81,7 +81,7 @@ func TestAFunctionAsAsked(t *testing.T) {
 			Settings:        functionSettings{Sender: *awscdk.Aws_REGION()}, // a token
 		})
 		fn.AddSettings(partSettings{Table: "t"})
-		fn.Allow([]string{"ses:SendEmail"}, "arn:aws:ses:eu-central-1:111111111111:identity/example.com")
+		fn.AddToRolePolicy([]string{"ses:SendEmail"}, "arn:aws:ses:eu-central-1:111111111111:identity/example.com")
 	})
 	function := only(t, stack, "AWS::Lambda::Function", "")
 	want(t, function, []string{"x86_64"}, "Architectures")

@@ -265,7 +265,7 @@ func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
 	identityStack, media := awscdk.NewStack(stage, jsii.String("Identity"), nil), awscdk.NewStack(stage, jsii.String("Media"), nil)
 	bucket := awss3.NewBucket(media, jsii.String("Uploads"), nil)
-	users(identityStack).AllowUploads(bucket)
+	users(identityStack).GrantUploadAsSignedIn(bucket)
 	stacks := synth(app)
 	policy := only(t, stacks[1], "AWS::IAM::Policy", "")
 	objects := func(pattern string) any {
@@ -295,7 +295,7 @@ func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
 
 func TestAFunctionMayBeAllowedToDeleteUsers(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
-		users(stack).AllowDeletingUsers(gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
+		users(stack).GrantDeleteUsers(gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
 	})
 	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")

@@ -31,7 +31,7 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 					t.Errorf("%s and %s both declare %s", other, name, full)
 				}
 				stacks[full] = name
-				if path.Dir(full) == environments.DeadLettersPath(environment.Name) {
+				if path.Dir(full) == environments.DeadLetterQueuesPath(environment.Name) {
 					continue // for make redrive alone
 				}
 				if path.Dir(full) != "/ashlar/"+environment.Name {

@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/constructs/site"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
@@ -135,55 +137,41 @@ var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface",
 // TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers holds the roles against the calls that each function's own test
 // recorded when it ran the built function.
 func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
-	folders := map[string]string{
-		"API/Accounts":                             "accounts",
-		"API/Subscriptions":                        "subscriptions",
-		"Mail/MailingListTakeFeedback":             "feedback",
-		"Mail/MailingListWelcome":                  "welcome",
-		"Notifications/Notify":                     "notifications",
-		"API/Posts":                                "posts",
-		"API/Uploads":                              "uploads",
-		"Identity/IdentityPreSignUp":               "presignup",
-		"Identity/PostConfirmation":                "postconfirmation",
-		"Schema/Migrate":                           "resources/migrate",
-		"Media/MediaAccessLogsEmpty":               "resources/emptybucket",
-		"Media/MediaMakeThumbnails":                "thumbnails",
-		"Media/MediaOriginalsEmpty":                "resources/emptybucket",
-		"Media/MediaThumbnailsEmpty":               "resources/emptybucket",
-		"Telemetry/TelemetryAccessLogsEmpty":       "resources/emptybucket",
-		"Telemetry/TelemetryIngestionEmpty":        "resources/emptybucket",
-		"Telemetry/TelemetryReport":                "report",
-		"Telemetry/TelemetryReportsEmpty":          "resources/emptybucket",
-		"Telemetry/TelemetryTransform":             "transform",
-		"Warehouse/WarehouseMakeSchema":            "resources/externalschema",
-		"Website/SiteBucketEmpty":                  "resources/emptybucket",
-		"Website/SiteDeploy":                       "resources/deploysite",
-		"Website/SiteLogsEmpty":                    "resources/emptybucket",
-		"Network/NetworkCloseDefaultSecurityGroup": "resources/restrictdefaultsecuritygroup",
-	}
 	seen := map[string]bool{}
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
-			name := stack.Name + "/" + regexp.MustCompile(`Function[0-9A-F]{8}$`).ReplaceAllString(function.ID, "")
-			if folders[name] == "" {
-				t.Fatalf("%s: in which folder of lambdas is it? Add it to folders", name)
-			}
-			recorded, err := os.ReadFile(filepath.Join("..", "lambdas", folders[name], "calls.txt"))
+			folder := folder(t, function)
+			recorded, err := os.ReadFile(filepath.Join("..", folder, "calls.txt"))
 			if err != nil {
-				t.Fatalf("%s: %v", name, err)
+				t.Fatalf("%s: %v", function.ID, err)
 			}
 			made := strings.Fields(string(recorded))
 			if allowed := calls(t, stack, function); !cmp.Equal(allowed, made) {
-				t.Errorf("%s may make the calls %q and makes %q", name, allowed, made)
+				t.Errorf("%s may make the calls %q and makes %q", function.ID, allowed, made)
 			}
-			seen[name] = true
+			seen[folder] = true
 		}
 	})
-	for name := range folders {
-		if !seen[name] {
-			t.Errorf("no environment has %s; take it out of folders", name)
+	err := filepath.WalkDir(filepath.Join("..", "lambdas"), func(path string, _ fs.DirEntry, err error) error {
+		if folder, _ := filepath.Rel("..", filepath.Dir(path)); filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
+			t.Errorf("no environment has a function of %s", folder)
 		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+}
+
+// folder returns the folder of the repository that the function is built from: lambdas/posts.
+func folder(t *testing.T, function assembly.Resource) string {
+	t.Helper()
+	path, ok := function.Metadata[gofunction.PackageMetadata].(string)
+	folder := strings.TrimPrefix(path, "github.com/ashlar-cdk/ashlar/")
+	if !ok || !strings.HasPrefix(folder, "lambdas/") {
+		t.Fatalf("%s is built from %q, want a package of this module below lambdas", function.ID, path)
+	}
+	return folder
 }
 
 // polling is what Lambda does to a queue or a stream in the name of the function that gets its messages or records.

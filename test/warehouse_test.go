@@ -61,7 +61,7 @@ func TestWhoIsGrantedTheWarehouseReachesItsPortAlone(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
 		props := warehouseProps(stack)
 		w := warehouse.New(stack, "Warehouse", props)
-		w.ConnectFrom(gofunction.New(stack, "Reader", gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
+		w.GrantConnect(gofunction.New(stack, "Reader", gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
 	})
 	group := only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup")
 	reader := only(t, stack, "AWS::EC2::SecurityGroup", "Reader")

@@ -82,7 +82,7 @@ func open(ctx context.Context, environment environments.Environment) (map[string
 	if err != nil {
 		return nil, nil, err
 	}
-	queues, err := deployment.Parameters(ctx, settings, environment, environments.DeadLettersPath(environment.Name))
+	queues, err := deployment.Parameters(ctx, settings, environment, environments.DeadLetterQueuesPath(environment.Name))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -68,7 +68,7 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	}
 	// Lambda takes the messages in the function's name. The CDK's event source would allow more than it needs: "Lambda
 	// execution role permissions" for Amazon SQS in the AWS Lambda Developer Guide.
-	props.Function.Allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *c.Queue.QueueArn())
+	props.Function.AddToRolePolicy([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *c.Queue.QueueArn())
 	mapping := &awslambda.EventSourceMappingProps{
 		Target:                  props.Function.Function,
 		EventSourceArn:          c.Queue.QueueArn(),
@@ -86,7 +86,7 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 // AllowGivingUp lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, put what need not come again into
 // DeadLetters, and tells it where that is.
 func (c *Consumer) AllowGivingUp() {
-	c.function.Allow([]string{"sqs:SendMessage"}, *c.DeadLetters.QueueArn())
+	c.function.AddToRolePolicy([]string{"sqs:SendMessage"}, *c.DeadLetters.QueueArn())
 	c.function.AddSettings(struct {
 		URL string `env:"DEAD_LETTER_QUEUE_URL"`
 	}{*c.DeadLetters.QueueUrl()})

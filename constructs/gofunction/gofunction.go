@@ -20,12 +20,17 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
+
+// PackageMetadata is the key of a function's metadata in the template that is Props.Package: which
+// code a function runs, its asset's hash does not tell.
+const PackageMetadata = "ashlar:package"
 
 // Props describes a function. Zero values take the stated default.
 type Props struct {
@@ -44,7 +49,7 @@ type Props struct {
 	VPC                 awsec2.IVpc            // default: none; puts the function into the private subnets
 	ReservedConcurrency int                    // default: none reserved, none denied
 	DeadLetterQueue     awssqs.IQueue          // takes events of asynchronous invocations that failed; default: none
-	LogRetention        time.Duration          // default: 30 days
+	LogRetention        time.Duration          // default: the scope's (package defaults)
 	DisableTracing      bool                   // no X-Ray segments
 	Disposable          bool                   // delete the logs with the stack
 }
@@ -75,8 +80,9 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	}
 
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(this, props.LogRetention, props.Disposable)
 	f := &Function{settings: props.Settings, variables: variables}
-	f.LogGroup = loggroup.New(this, "Logs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	f.LogGroup = loggroup.New(this, "Logs", "")
 	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
 
 	functionProps := &awslambda.FunctionProps{
@@ -109,6 +115,7 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
 	}
 	f.Function = awslambda.NewFunction(this, jsii.String("Function"), functionProps)
+	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata), props.Package)
 	f.setVariables(variables)
 	this.Node().AddValidation(&complete{f})
 	return f
@@ -134,8 +141,8 @@ func (f *Function) AddSettings(settings any) {
 	f.setVariables(variables)
 }
 
-// Allow lets the function's code call actions on resources, which are ARNs.
-func (f *Function) Allow(actions []string, resources ...string) {
+// AddToRolePolicy lets the function's code call actions on resources, which are ARNs.
+func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
 	f.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),
 		Resources: jsii.Strings(resources...),

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -42,7 +43,7 @@ type Props struct {
 
 	AccessTokenValidity  time.Duration // of access and ID tokens; default: 1 h, the service's limits are 5 min and 24 h
 	RefreshTokenValidity time.Duration // how long a user stays signed in; default: 30 days, at most 10 years
-	LogRetention         time.Duration // of the function that links sign-ins; default: 30 days
+	LogRetention         time.Duration // of the function that links sign-ins; default: the scope's (package defaults)
 	Disposable           bool          // delete the users with the stack, for good
 }
 
@@ -70,6 +71,7 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	i := &Identity{UserPool: newUserPool(this, props)}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
 		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
@@ -86,23 +88,23 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	return i
 }
 
-// AllowDeletingUsers lets the code of fn delete users for good. Cognito calls a user who came by a provider by another
+// GrantDeleteUsers lets the code of fn delete users for good. Cognito calls a user who came by a provider by another
 // name than the sub: pass it the token's cognito:username. In a VPC without NAT, fn needs the interface endpoint of
 // cognito-idp.
-func (i *Identity) AllowDeletingUsers(fn *gofunction.Function) {
-	fn.Allow([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
+func (i *Identity) GrantDeleteUsers(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
-// AllowFindingUsers lets the code of fn look users up, their addresses included. In a VPC without NAT, fn needs the
+// GrantListUsers lets the code of fn look users up, their addresses included. In a VPC without NAT, fn needs the
 // interface endpoint of cognito-idp.
-func (i *Identity) AllowFindingUsers(fn *gofunction.Function) {
-	fn.Allow([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
+func (i *Identity) GrantListUsers(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
 }
 
-// own is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
-const own = "${cognito-identity.amazonaws.com:sub}/*"
+// identityFolder is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
+const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 
-// AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
+// GrantUploadAsSignedIn lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
 // below protected/ and private/, in a folder named by the client's identity in the identity pool. How much they write,
 // nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
 // what is archived cannot be read. The bucket must not need a KMS key.
@@ -110,8 +112,8 @@ const own = "${cognito-identity.amazonaws.com:sub}/*"
 // Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
 // objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
-func (i *Identity) AllowUploads(bucket awss3.IBucket) {
-	folders := &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))}
+func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
+	folders := &[]*string{bucket.ArnForObjects(jsii.String("protected/" + identityFolder)), bucket.ArnForObjects(jsii.String("private/" + identityFolder))}
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
@@ -133,14 +135,14 @@ func (i *Identity) AllowUploads(bucket awss3.IBucket) {
 	})
 }
 
-// AllowReadingThumbnails lets signed-in clients read the objects of the bucket that were made of what they have below
+// GrantReadThumbnailsAsSignedIn lets signed-in clients read the objects of the bucket that were made of what they have below
 // protected/ and private/ of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
-func (i *Identity) AllowReadingThumbnails(bucket awss3.IBucket) {
+func (i *Identity) GrantReadThumbnailsAsSignedIn(bucket awss3.IBucket) {
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings("s3:GetObject"),
-			Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + own)), bucket.ArnForObjects(jsii.String("private/" + own))},
+			Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + identityFolder)), bucket.ArnForObjects(jsii.String("private/" + identityFolder))},
 		})},
 	})
 }
@@ -311,11 +313,9 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 // linkSignIns has Cognito ask a function before it makes a user of somebody's first social sign-in.
 func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
 	fn := gofunction.New(scope, "PreSignUp", gofunction.Props{
-		Package:      presignupfn.Package,
-		Description:  "Links social sign-ins to the users who have their addresses",
-		Timeout:      5 * time.Second, // Cognito waits no longer
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Package:     presignupfn.Package,
+		Description: "Links social sign-ins to the users who have their addresses",
+		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
 	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function, awscognito.LambdaVersion_V1_0)
 	// A policy of its own: the function waits for those of its role, and the user pool for the function.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
@@ -36,7 +37,7 @@ type Props struct {
 	// recipient's as well as on the sender's: so functions may use all of them, and still send from From alone.
 	Sandbox bool
 
-	LogRetention time.Duration // default: 30 days
+	LogRetention time.Duration // default: the scope's (package defaults)
 	Disposable   bool          // delete the subscriptions with the stack
 }
 
@@ -68,6 +69,7 @@ type MailingList struct {
 func New(scope constructs.Construct, id string, props Props) *MailingList {
 	from := props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	l := &MailingList{Table: newTable(this, props), props: props, from: from}
 	l.ConfigurationSet = awsses.NewConfigurationSet(this, jsii.String("ConfigurationSet"), &awsses.ConfigurationSetProps{
 		ReputationMetrics:  jsii.Bool(true),
@@ -101,14 +103,14 @@ func (l *MailingList) DKIMRecords() []*awsses.DkimRecord {
 // AllowSubscribing lets fn, which must have the setting MAILING_LIST_TABLE, put subscriptions into the table and take them
 // out, and tells it where it is.
 func (l *MailingList) AllowSubscribing(fn *gofunction.Function) {
-	fn.Allow([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
 // AllowReadingSuppressions lets fn, which must have the setting MAILING_LIST_TABLE, ask whether nothing may be sent to an
 // address. In a VPC, fn needs the gateway endpoint of dynamodb, or NAT.
 func (l *MailingList) AllowReadingSuppressions(fn *gofunction.Function) {
-	fn.Allow([]string{"dynamodb:GetItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:GetItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
@@ -191,15 +193,13 @@ const (
 // which letters are moved back that were given up.
 func (l *MailingList) welcome(scope constructs.Construct) {
 	l.Welcome = gofunction.New(scope, "Welcome", gofunction.Props{
-		Package:      welcomefn.Package,
-		Settings:     welcomefn.Settings{Lease: lease},
-		Description:  "Sends the mails that new subscribers get",
-		Timeout:      timeout,
-		LogRetention: l.props.LogRetention,
-		Disposable:   l.props.Disposable,
+		Package:     welcomefn.Package,
+		Settings:    welcomefn.Settings{Lease: lease},
+		Description: "Sends the mails that new subscribers get",
+		Timeout:     timeout,
 	})
-	l.Welcome.Allow([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
-	l.Welcome.Allow([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Waiting")
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Waiting")
 	l.Welcome.AddSettings(l.tableSettings())
 	l.AllowSending(l.Welcome)
 	l.Welcomes = consumer.New(scope, "Welcomes", consumer.Props{Function: l.Welcome, MaxConcurrency: 2}) // the least that there is
@@ -207,7 +207,7 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 
 	// Lambda reads the stream in the function's name. The CDK's own grant would let it list every stream of the account: "IAM
 	// policy to allow a Lambda function to access DynamoDB stream records" in the Amazon DynamoDB Developer Guide.
-	l.Welcome.Allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
 		*l.Table.TableStreamArn())
 	// The CDK's own source would let the function ask for the queue's attributes.
 	awslambda.NewCfnEventSourceMapping(scope, jsii.String("StreamToWelcome"), &awslambda.CfnEventSourceMappingProps{
@@ -239,16 +239,14 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 // takeFeedback has SES tell of bounces and complaints, and declares the function that takes it to heart.
 func (l *MailingList) takeFeedback(scope constructs.Construct) {
 	fn := gofunction.New(scope, "TakeFeedback", gofunction.Props{
-		Package:      feedbackfn.Package,
-		Settings:     feedbackfn.Settings{},
-		Description:  "Sends nothing more to addresses that bounce or complain",
-		LogRetention: l.props.LogRetention,
-		Disposable:   l.props.Disposable,
+		Package:     feedbackfn.Package,
+		Settings:    feedbackfn.Settings{},
+		Description: "Sends nothing more to addresses that bounce or complain",
 	})
-	fn.Allow([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 	l.Bounced = topic.New(scope, "Bounced", topic.Props{
-		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(), Disposable: l.props.Disposable,
+		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),
 	})
 	l.Feedback = consumer.New(scope, "Feedback", consumer.Props{Function: fn, Topic: l.Bounced})
 	l.Feedback.AllowGivingUp()

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
@@ -44,7 +45,7 @@ type Props struct {
 	// minutes, thumbnails that no edge has are refused.
 	OriginAccessControl bool
 
-	LogRetention time.Duration // of access logs too; default: 30 days
+	LogRetention time.Duration // of access logs too; default: the scope's (package defaults)
 	Disposable   bool          // delete the pictures with the stack
 }
 
@@ -86,9 +87,10 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
-		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, CloudFront: true, Disposable: props.Disposable}),
+		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{CloudFront: true}),
 	}
 	m.Originals = m.newBucket(this, "Originals", props,
 		// A browser uploads by a form that the API has signed (POST), and by credentials of its user (the others; POST is
@@ -111,20 +113,20 @@ func (m *Media) URL() string { return "https://" + *m.Distribution.DistributionD
 
 // AllowUploading lets fn sign uploads below temp/, and delete what is there.
 func (m *Media) AllowUploading(fn *gofunction.Function) {
-	fn.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
 }
 
 // AllowKeeping lets fn copy what is below temp/ to permanent/, and delete what is there. That it may list the bucket has
 // S3 tell it what is missing, instead of refusing it.
 func (m *Media) AllowKeeping(fn *gofunction.Function) {
-	fn.Allow([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
-	fn.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
-	fn.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 }
 
 // AllowLettingGo lets fn delete what is below permanent/.
 func (m *Media) AllowLettingGo(fn *gofunction.Function) {
-	fn.Allow([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+	fn.AddToRolePolicy([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
 }
 
 // newBucket declares a bucket whose objects below temp/ are forgotten.
@@ -140,10 +142,8 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 			ExposedHeaders: jsii.Strings("ETag"), // without it, no browser can complete a multipart upload
 			MaxAge:         jsii.Number(time.Hour.Seconds()),
 		}},
-		AccessLogs:   m.AccessLogs,
-		LogPrefix:    strings.ToLower(id) + "/",
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		AccessLogs: m.AccessLogs,
+		LogPrefix:  strings.ToLower(id) + "/",
 	})
 }
 
@@ -168,16 +168,14 @@ func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
 			MaxBytes:        props.MaxBytes,
 			MaxPixels:       props.MaxPixels,
 		},
-		Description:  "Makes thumbnails of pictures",
-		MemoryMiB:    1769,        // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
-		Timeout:      time.Minute, // for a batch
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Description: "Makes thumbnails of pictures",
+		MemoryMiB:   1769,        // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
+		Timeout:     time.Minute, // for a batch
 	})
-	m.Function.Allow([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("*")))
 	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
-	m.Function.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
-	m.Function.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
 	m.Finished.AllowPublishing(m.Function)
 }
 

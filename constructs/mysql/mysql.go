@@ -16,6 +16,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -54,15 +55,15 @@ type Props struct {
 	Version         Version       // default: 8.4; a downgrade is not possible
 	InstanceClass   string        // without "db."; default: t4g.micro
 	StorageGiB      int           // default: 20; storage never shrinks
-	StorageLimitGiB int           // where storage autoscaling stops; default: twice StorageGiB
+	MaxAllocatedStorageGiB int           // where storage autoscaling stops; default: twice StorageGiB
 	DatabaseName    string        // the schema made with the instance, for good: a named instance is not replaced; default: app
 	MultiAZ         bool          // keep a standby in a second zone
 	Replicas        int           // read replicas; default: 0
 	Proxy           bool          // put RDS Proxy between functions and the writer
-	Insights        bool          // Database Insights, 7 days (its free tier); not offered for micro and small classes
-	Backups         time.Duration // how long automated backups are kept; default: 7 days, at most 35
-	PasswordAge     time.Duration // after which the password is rotated; default: 30 days
-	LogRetention    time.Duration // of the error and slow-query logs; default: 30 days
+	DatabaseInsights        bool          // Database Insights, 7 days (its free tier); not offered for micro and small classes
+	BackupRetention         time.Duration // how long automated backups are kept; default: 7 days, at most 35
+	RotationInterval     time.Duration // after which the password is rotated; default: 30 days
+	LogRetention    time.Duration // of the error and slow-query logs; default: the scope's (package defaults)
 
 	// Disposable deletes the database and its backups with the stack, without a snapshot. Without it, deletion is
 	// refused until somebody lifts the protection, and leaves a snapshot.
@@ -88,6 +89,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	d := &Database{name: props.DatabaseName}
 	d.SecurityGroup = awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
@@ -112,7 +114,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		InstanceIdentifier:        jsii.String(identifier),
 		InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
 		AllocatedStorage:          jsii.Number(props.StorageGiB),
-		MaxAllocatedStorage:       jsii.Number(props.StorageLimitGiB),
+		MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
 		StorageType:               awsrds.StorageType_GP3,
 		StorageEncrypted:          jsii.Bool(true),
 		DatabaseName:              jsii.String(props.DatabaseName),
@@ -123,13 +125,13 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		PubliclyAccessible:        jsii.Bool(false),
 		MultiAz:                   jsii.Bool(props.MultiAZ),
 		ParameterGroup:            parameters,
-		BackupRetention:           convert.Duration(props.Backups),
+		BackupRetention:           convert.Duration(props.BackupRetention),
 		CopyTagsToSnapshot:        jsii.Bool(true),
 		DeleteAutomatedBackups:    jsii.Bool(props.Disposable),
 		AutoMinorVersionUpgrade:   jsii.Bool(true),
 		AllowMajorVersionUpgrade:  jsii.Bool(true), // when Version is changed; it never happens by itself
 		CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
-		EnablePerformanceInsights: insights(props),
+		EnablePerformanceInsights: databaseInsights(props),
 		DeletionProtection:        jsii.Bool(!props.Disposable),
 		RemovalPolicy:             removalPolicy(props),
 	})
@@ -160,7 +162,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 			SourceDatabaseInstance:    d.Instance,
 			InstanceIdentifier:        jsii.String(identifier),
 			InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
-			MaxAllocatedStorage:       jsii.Number(props.StorageLimitGiB),
+			MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
 			StorageType:               awsrds.StorageType_GP3, // encrypted as its source is
 			Vpc:                       props.VPC,
 			SubnetGroup:               subnets,
@@ -169,7 +171,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 			ParameterGroup:            parameters,
 			AutoMinorVersionUpgrade:   jsii.Bool(true),
 			CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
-			EnablePerformanceInsights: insights(props),
+			EnablePerformanceInsights: databaseInsights(props),
 			// A replica holds nothing that its source does not hold.
 			DeletionProtection: jsii.Bool(false),
 			RemovalPolicy:      awscdk.RemovalPolicy_DESTROY,
@@ -183,11 +185,11 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	return d
 }
 
-// ConnectFrom lets fn, which must be in the VPC and hold a [mysqlconn.Settings] among its settings, use the database as
+// GrantConnect lets fn, which must be in the VPC and hold a [mysqlconn.Settings] among its settings, use the database as
 // the user app, who reads and writes rows: it opens the network path, allows fn to read the secret, and tells it where
 // everything is.
-func (d *Database) ConnectFrom(fn *gofunction.Function) {
-	requireVPC(fn)
+func (d *Database) GrantConnect(fn *gofunction.Function) {
+	checkVPC(fn)
 	settings := d.settings(d.AppSecret)
 	for _, replica := range d.Replicas {
 		settings.ReaderHosts = append(settings.ReaderHosts, *replica.DbInstanceEndpointAddress())
@@ -201,7 +203,7 @@ func (d *Database) ConnectFrom(fn *gofunction.Function) {
 	if d.Proxy == nil || len(d.Replicas) > 0 {
 		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
 	}
-	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *d.AppSecret.SecretArn())
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AppSecret.SecretArn())
 	fn.AddSettings(settings)
 }
 
@@ -216,17 +218,17 @@ func (d *Database) settings(secret awssecretsmanager.ISecret) mysqlconn.Settings
 
 func port() awsec2.Port { return awsec2.Port_Tcp(jsii.Number(Port)) }
 
-// MigrateWith runs fn while the stack of scope is deployed: once for every new version, before anything that depends on
+// AddMigration runs fn while the stack of scope is deployed: once for every new version, before anything that depends on
 // the returned resource. When fn reports an error, the deployment fails and is rolled back.
 //
 // fn must be in the VPC and hold a [mysqlconn.Settings] and a [mysqlconn.AppUser] among its settings. It signs in as the
 // administrator, straight to the instance, changes the schema, and makes the user app, whose password is rotated from
 // then on. It handles CloudFormation's custom resource events. When a deployment is rolled back, it is told to migrate
 // to the version before, and has to take that for done: schemas only grow.
-func (d *Database) MigrateWith(scope constructs.Construct, fn *gofunction.Function, version string) awscdk.CustomResource {
-	requireVPC(fn)
+func (d *Database) AddMigration(scope constructs.Construct, fn *gofunction.Function, version string) awscdk.CustomResource {
+	checkVPC(fn)
 	fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
-	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(), *d.AppSecret.SecretArn())
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(), *d.AppSecret.SecretArn())
 	fn.AddSettings(d.settings(d.AdminSecret))
 	fn.AddSettings(mysqlconn.AppUser{SecretARN: *d.AppSecret.SecretArn()})
 
@@ -249,7 +251,7 @@ func (d *Database) MigrateWith(scope constructs.Construct, fn *gofunction.Functi
 	return migration
 }
 
-func requireVPC(fn *gofunction.Function) {
+func checkVPC(fn *gofunction.Function) {
 	if fn.SecurityGroup == nil {
 		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", fn.Path()))
 	}
@@ -267,7 +269,7 @@ func newRotation(scope constructs.Construct, instance awsrds.DatabaseInstance, p
 	return &awssecretsmanager.SecretRotationProps{
 		Application:        awssecretsmanager.SecretRotationApplication_MYSQL_ROTATION_SINGLE_USER(),
 		Target:             instance,
-		AutomaticallyAfter: convert.Duration(props.PasswordAge),
+		AutomaticallyAfter: convert.Duration(props.RotationInterval),
 		ExcludeCharacters:  jsii.String(unquotable),
 		Vpc:                props.VPC,
 		VpcSubnets:         &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
@@ -305,11 +307,7 @@ func newLogs(instance constructs.Construct, props Props) (identifier string, gro
 	}))
 	scope := constructs.NewConstruct(instance, jsii.String("Logs"))
 	for _, name := range exportedLogs {
-		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:], loggroup.Props{
-			Name:       "/aws/rds/instance/" + identifier + "/" + name,
-			Retention:  props.LogRetention,
-			Disposable: props.Disposable,
-		}))
+		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:], "/aws/rds/instance/"+identifier+"/"+name))
 	}
 	return identifier, groups
 }
@@ -361,8 +359,8 @@ func isolated() *awsec2.SubnetSelection {
 	return &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
 }
 
-func insights(props Props) *bool {
-	if !props.Insights {
+func databaseInsights(props Props) *bool {
+	if !props.DatabaseInsights {
 		return nil // false would be refused for classes that do not know the property
 	}
 	return jsii.Bool(true)
@@ -385,17 +383,17 @@ func (p Props) withDefaults() Props {
 	if p.StorageGiB == 0 {
 		p.StorageGiB = 20
 	}
-	if p.StorageLimitGiB == 0 {
-		p.StorageLimitGiB = 2 * p.StorageGiB
+	if p.MaxAllocatedStorageGiB == 0 {
+		p.MaxAllocatedStorageGiB = 2 * p.StorageGiB
 	}
 	if p.DatabaseName == "" {
 		p.DatabaseName = "app"
 	}
-	if p.Backups == 0 {
-		p.Backups = 7 * day
+	if p.BackupRetention == 0 {
+		p.BackupRetention = 7 * day
 	}
-	if p.PasswordAge == 0 {
-		p.PasswordAge = 30 * day
+	if p.RotationInterval == 0 {
+		p.RotationInterval = 30 * day
 	}
 	return p
 }
@@ -407,10 +405,10 @@ func (p Props) check(id string) {
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80, "8.4 or 8.0"),
 		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass), "a class without its db., such as t4g.micro"),
 		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536, "20 to 65536"),
-		check.That("StorageLimitGiB", p.StorageLimitGiB, p.StorageLimitGiB*10 >= p.StorageGiB*11 && p.StorageLimitGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
+		check.That("StorageLimitGiB", p.MaxAllocatedStorageGiB, p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
 		check.That("Replicas", p.Replicas, p.Replicas >= 0 && p.Replicas <= 15, "0 to 15"),
-		check.That("Insights", p.Insights, !p.Insights || !small, "false with "+p.InstanceClass+", or a class from medium up"),
-		check.That("Backups", p.Backups, p.Backups >= day && p.Backups <= 35*day && p.Backups%day == 0, "whole days, 24h0m0s to 840h0m0s"),
-		check.That("PasswordAge", p.PasswordAge, p.PasswordAge >= day && p.PasswordAge <= 1000*day && p.PasswordAge%day == 0, "whole days, 24h0m0s to 24000h0m0s"),
+		check.That("Insights", p.DatabaseInsights, !p.DatabaseInsights || !small, "false with "+p.InstanceClass+", or a class from medium up"),
+		check.That("Backups", p.BackupRetention, p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0, "whole days, 24h0m0s to 840h0m0s"),
+		check.That("PasswordAge", p.RotationInterval, p.RotationInterval >= day && p.RotationInterval <= 1000*day && p.RotationInterval%day == 0, "whole days, 24h0m0s to 24000h0m0s"),
 	)
 }

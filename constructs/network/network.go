@@ -13,6 +13,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -31,7 +32,7 @@ type Props struct {
 	// InterfaceEndpoints are the AWS services that private subnets reach without NAT, besides S3 and DynamoDB, whose
 	// gateway endpoints are free and always there, by construct id. Each is billed by the hour and zone. Default: none.
 	InterfaceEndpoints map[string]awsec2.InterfaceVpcEndpointAwsService
-	LogRetention       time.Duration // of the flow logs; default: 30 days
+	LogRetention       time.Duration // of the flow logs; default: the scope's (package defaults)
 	Disposable         bool          // delete the flow logs with the stack
 }
 
@@ -46,6 +47,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(this, props.LogRetention, props.Disposable)
 	vpcProps := &awsec2.VpcProps{
 		IpAddresses: awsec2.IpAddresses_Cidr(jsii.String(props.CIDR)),
 		NatGateways: jsii.Number(props.NATGateways),
@@ -78,30 +80,28 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 			Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
 		})
 	}
-	logs := loggroup.New(this, "FlowLogs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	logs := loggroup.New(this, "FlowLogs", "")
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
 		Destination: awsec2.FlowLogDestination_ToCloudWatchLogs(logs, nil),
 	})
-	n.closeDefaultSecurityGroup(this, props)
+	n.restrictDefaultSecurityGroup(this, props)
 	return n
 }
 
-// closeDefaultSecurityGroup takes away the rules that AWS gives a VPC's default security group, so that whoever
+// restrictDefaultSecurityGroup takes away the rules that AWS gives a VPC's default security group, so that whoever
 // forgets to name a group gets one that lets nothing through ([EC2.2] in the AWS Security Hub User Guide).
 // CloudFormation cannot do it, so a function does.
-func (n *Network) closeDefaultSecurityGroup(scope constructs.Construct, props Props) {
+func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct, props Props) {
 	stack, group := awscdk.Stack_Of(scope), n.VPC.VpcDefaultSecurityGroup()
 	fn := gofunction.New(scope, "CloseDefaultSecurityGroup", gofunction.Props{
 		Package: closedefaultsecuritygroupfn.Package,
 		Settings: closedefaultsecuritygroupfn.Settings{
 			Endpoint: "https://ec2." + *stack.Region() + "." + *stack.UrlSuffix(), // "Amazon EC2 endpoints" in the AWS General Reference
 		},
-		Description:  "Takes the rules out of the VPC's default security group",
-		Timeout:      time.Minute,
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Description: "Takes the rules out of the VPC's default security group",
+		Timeout:     time.Minute,
 	})
-	fn.Allow(
+	fn.AddToRolePolicy(
 		[]string{"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"},
 		*stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("ec2"), Resource: jsii.String("security-group"), ResourceName: group,

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -31,7 +32,7 @@ type Props struct {
 	Version      string        // the API's version, which is its stage; default: v1
 	RateLimit    int           // requests a second that every method takes in the long run; default: 50
 	BurstLimit   int           // requests that may come at once; default: 100
-	LogRetention time.Duration // of the access and execution logs; default: 30 days
+	LogRetention time.Duration // of the access and execution logs; default: the scope's (package defaults)
 	Disposable   bool          // delete the logs with the stack
 }
 
@@ -53,7 +54,8 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	accessLogs := loggroup.New(this, "AccessLogs", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	defaults.Override(this, props.LogRetention, props.Disposable)
+	accessLogs := loggroup.New(this, "AccessLogs", "")
 	api := awsapigateway.NewRestApi(this, jsii.String("RestAPI"), &awsapigateway.RestApiProps{
 		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
 		// Logging is switched on for the account and region as a whole, not for the API: the role outlives the stack,
@@ -74,10 +76,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	})
 	api.Node().TryRemoveChild(jsii.String("Endpoint")) // the CDK's own output: which there are is the stack's affair
 	// The service would make this group itself and keep it for ever; the name is what it looks for.
-	executionLogs := loggroup.New(this, "ExecutionLogs", loggroup.Props{
-		Name:      "API-Gateway-Execution-Logs_" + *api.RestApiId() + "/" + props.Version,
-		Retention: props.LogRetention, Disposable: props.Disposable,
-	})
+	executionLogs := loggroup.New(this, "ExecutionLogs", "API-Gateway-Execution-Logs_"+*api.RestApiId()+"/"+props.Version)
 	api.DeploymentStage().Node().AddDependency(executionLogs)
 
 	// What the gateway answers by itself has the shape and, where the functions have one too, the code of their errors.

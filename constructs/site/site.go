@@ -23,6 +23,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
@@ -55,7 +56,7 @@ type Props struct {
 	// CloudFront's logs either: ADR 16). The bucket admits one of the two: while a deployment changes it, which takes
 	// CloudFront some minutes, all that no edge has is refused.
 	OriginAccessControl bool
-	LogRetention        time.Duration // of all logs; default: 30 days
+	LogRetention        time.Duration // of all logs; default: the scope's (package defaults)
 	Disposable          bool          // delete the content and the logs with the stack
 }
 
@@ -81,7 +82,8 @@ const day = bucket.Day
 func New(scope constructs.Construct, id string, props Props) *Site {
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	s := &Site{Logs: bucket.NewAccessLogs(this, "Logs", bucket.AccessLogsProps{Retention: props.LogRetention, CloudFront: true, Disposable: props.Disposable})}
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
+	s := &Site{Logs: bucket.NewAccessLogs(this, "Logs", bucket.AccessLogsProps{CloudFront: true})}
 	s.Bucket = bucket.New(this, "Bucket", bucket.Props{
 		Versioned: true,
 		LifecycleRules: []*awss3.LifecycleRule{
@@ -94,10 +96,8 @@ func New(scope constructs.Construct, id string, props Props) *Site {
 				TagFilters: &map[string]any{deploysitefn.Superseded: "true"},
 			},
 		},
-		AccessLogs:   s.Logs,
-		LogPrefix:    "s3/",
-		Disposable:   props.Disposable,
-		LogRetention: props.LogRetention,
+		AccessLogs: s.Logs,
+		LogPrefix:  "s3/",
 	})
 	origin, reader := s.origin(this, props)
 	s.Distribution = awscloudfront.NewDistribution(this, jsii.String("Distribution"), s.distributionProps(this, props, origin))
@@ -192,19 +192,17 @@ func (s *Site) deploy(scope constructs.Construct, props Props) {
 	asset := contentAsset(scope, props.Content)
 	const timeout = 15 * time.Minute // Lambda's longest; CloudFront takes a minute or two of it, and seldom ten
 	fn := gofunction.New(scope, "Deploy", gofunction.Props{
-		Package:      deploysitefn.Package,
-		Description:  "Puts the website's content into its bucket",
-		Timeout:      timeout,
-		MemoryMiB:    1024, // eight files at a time, of 50 MiB at most
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Package:     deploysitefn.Package,
+		Description: "Puts the website's content into its bucket",
+		Timeout:     timeout,
+		MemoryMiB:   1024, // eight files at a time, of 50 MiB at most
 	})
 	assets := *asset.Bucket().BucketArn()
 	// The former content too, whose name no template has any more. The CDK's zips lie side by side.
-	fn.Allow([]string{"s3:GetObject"}, assets+"/*.zip")
-	fn.Allow([]string{"s3:ListBucket"}, assets, *s.Bucket.BucketArn())
-	fn.Allow([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *s.Bucket.ArnForObjects(jsii.String("*")))
-	fn.Allow([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *s.Distribution.DistributionArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject"}, assets+"/*.zip")
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, assets, *s.Bucket.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *s.Bucket.ArnForObjects(jsii.String("*")))
+	fn.AddToRolePolicy([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *s.Distribution.DistributionArn())
 	content := awscdk.NewCustomResource(scope, jsii.String("Content"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::SiteContent"),
 		ServiceToken:   fn.Function.FunctionArn(),

@@ -26,16 +26,14 @@ const transformTimeout = time.Minute
 // delete whatever the bucket has (s3:GetObject*, s3:List*, s3:DeleteObject*), where AWS asks for six actions.
 func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
 	t.Transform = gofunction.New(scope, "Transform", gofunction.Props{
-		Package:      transformfn.Package,
-		Settings:     transformfn.Settings{Stream: *t.Stream.StreamName()},
-		Description:  "Makes rows of readings",
-		Timeout:      transformTimeout,
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Package:     transformfn.Package,
+		Settings:    transformfn.Settings{Stream: *t.Stream.StreamName()},
+		Description: "Makes rows of readings",
+		Timeout:     transformTimeout,
 	})
 	t.allowPutting(t.Transform.Role, "kinesis:PutRecords")
 
-	t.Errors = loggroup.New(scope, "Errors", loggroup.Props{Retention: props.LogRetention, Disposable: props.Disposable})
+	t.Errors = loggroup.New(scope, "Errors", "")
 	readings, raw := t.newErrorLog("Delivery", props), t.newErrorLog("RawCopies", props)
 	role := t.newDeliveryRole(scope, readings, raw)
 

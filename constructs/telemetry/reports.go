@@ -73,15 +73,13 @@ func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
 			Bucket:       *t.Reports.BucketName(),
 			QueryTimeout: queryTimeout,
 		},
-		Description:  "Makes the daily reports of the readings",
-		Timeout:      reportTimeout,
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Description: "Makes the daily reports of the readings",
+		Timeout:     reportTimeout,
 	})
 	t.allowQueries(fn.Role)
-	fn.Allow([]string{"s3:GetObject", "s3:PutObject"}, // and so, to see which version is there
+	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"}, // and so, to see which version is there
 		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")), *t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
-	fn.Allow([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // without it, S3 refuses what is missing
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // without it, S3 refuses what is missing
 
 	t.Reporter = consumer.New(scope, "Reporter", consumer.Props{
 		Function: fn,

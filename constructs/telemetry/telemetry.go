@@ -22,6 +22,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
@@ -52,7 +53,7 @@ type Props struct {
 	// is read. Default: 10 GiB; at least 10 MB.
 	BytesScannedCutoffPerQuery int64
 
-	LogRetention time.Duration // of access logs too; default: 30 days
+	LogRetention time.Duration // of access logs too; default: the scope's (package defaults)
 	Disposable   bool          // delete the readings and the reports with the stack
 }
 
@@ -108,6 +109,7 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	t := &Telemetry{Topic: props.Topic, Key: newKey(this, props)}
 	t.keepReadings(this, props)
 	t.Stream = newStream(this, t.Key, props)
@@ -170,7 +172,7 @@ const (
 
 // keepReadings declares the buckets.
 func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
-	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{Retention: props.LogRetention, Disposable: props.Disposable})
+	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{})
 	forgotten := func(id, prefix string) *awss3.LifecycleRule {
 		return &awss3.LifecycleRule{
 			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
@@ -183,20 +185,16 @@ func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 			forgotten("ForgetRawReadings", rawPrefix),
 			forgotten("ForgetErrors", errorsPrefix),
 		},
-		AccessLogs:   t.AccessLogs,
-		LogPrefix:    "ingestion/",
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		AccessLogs: t.AccessLogs,
+		LogPrefix:  "ingestion/",
 	})
 	t.Reports = bucket.New(scope, "Reports", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
 			{Id: jsii.String("ForgetQueryResults"), Prefix: jsii.String(resultsPrefix), Expiration: convert.Duration(resultsRetention)},
 		},
-		AccessLogs:   t.AccessLogs,
-		LogPrefix:    "reports/",
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		AccessLogs: t.AccessLogs,
+		LogPrefix:  "reports/",
 	})
 }
 

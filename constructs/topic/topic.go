@@ -14,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 )
@@ -38,6 +39,7 @@ type Topic struct {
 func New(scope constructs.Construct, id string, props Props) *Topic {
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	_, props.Disposable = defaults.Override(this, 0, props.Disposable)
 	topicProps := &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}
 	t := &Topic{}
 	if props.Publisher != "" {
@@ -70,7 +72,7 @@ func (t *Topic) AllowPublishing(fn *gofunction.Function) {
 	if t.Key != nil {
 		panic(fmt.Errorf("topic: %s could not use the key of %s, where a service publishes; declare a topic without Publisher", fn.Path(), *t.Topic.Node().Scope().Node().Path()))
 	}
-	fn.Allow([]string{"sns:Publish"}, *t.Topic.TopicArn())
+	fn.AddToRolePolicy([]string{"sns:Publish"}, *t.Topic.TopicArn())
 	fn.AddSettings(struct {
 		ARN string `env:"TOPIC_ARN"`
 	}{*t.Topic.TopicArn()})

@@ -65,11 +65,7 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	w.Namespace.ApplyRemovalPolicy(policy, nil)
 	logs := constructs.NewConstruct(scope, jsii.String("Logs"))
 	for _, log := range exportedLogs {
-		group := loggroup.New(logs, log.id, loggroup.Props{
-			Name:       "/aws/redshift/" + w.name + "/" + log.name,
-			Retention:  props.LogRetention,
-			Disposable: props.Disposable,
-		})
+		group := loggroup.New(logs, log.id, "/aws/redshift/"+w.name+"/"+log.name)
 		w.Namespace.AddResourceDependency(group.Node().DefaultChild().(awscdk.CfnResource), nil)
 	}
 }
@@ -132,20 +128,18 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 func (w *Warehouse) newSchemaFunction(scope constructs.Construct, props Props) *gofunction.Function {
 	stack := awscdk.Stack_Of(scope)
 	fn := gofunction.New(scope, "MakeSchema", gofunction.Props{
-		Package:      externalschemafn.Package,
-		Description:  "Makes the schemas by which the warehouse shows the tables of a catalog",
-		Timeout:      5 * time.Minute, // a warehouse that sleeps takes a while to wake up
-		LogRetention: props.LogRetention,
-		Disposable:   props.Disposable,
+		Package:     externalschemafn.Package,
+		Description: "Makes the schemas by which the warehouse shows the tables of a catalog",
+		Timeout:     5 * time.Minute, // a warehouse that sleeps takes a while to wake up
 	})
-	fn.Allow([]string{"redshift-data:ExecuteStatement"}, *w.Workgroup.AttrWorkgroupWorkgroupArn())
+	fn.AddToRolePolicy([]string{"redshift-data:ExecuteStatement"}, *w.Workgroup.AttrWorkgroupWorkgroupArn())
 	fn.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("redshift-data:DescribeStatement"), Resources: jsii.Strings("*"), // a statement has no ARN
 		Conditions: &map[string]any{"StringEquals": map[string]any{"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
 	}))
 	// The Data API reads the secret in the function's name. CloudFormation does not know the secret's ARN, which ends with six
 	// characters that Secrets Manager makes up.
-	fn.Allow([]string{"secretsmanager:GetSecretValue"}, *stack.FormatArn(&awscdk.ArnComponents{
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"), ResourceName: jsii.String(w.secretName() + "-??????"),
 		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	}))

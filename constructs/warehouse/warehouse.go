@@ -16,6 +16,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
@@ -49,7 +50,7 @@ type Props struct {
 	// QueryTimeout is after how long a query is stopped. Default: 10 min; at most 24 h less a second, whole seconds.
 	QueryTimeout time.Duration
 
-	LogRetention time.Duration // of who has signed in, how users have changed and what they ask; default: 30 days
+	LogRetention time.Duration // of who has signed in, how users have changed and what they ask; default: the scope's (package defaults)
 	// Disposable deletes the warehouse with the stack, and what is in it. Without it, the namespace stays, without a work
 	// group.
 	Disposable bool
@@ -78,6 +79,7 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	w := &Warehouse{scope: this, name: strings.ToLower(*awscdk.Names_UniqueResourceName(this, &awscdk.UniqueResourceNameOptions{
 		MaxLength: jsii.Number(64), Separator: jsii.String("-"), // Redshift: 3 to 64 lower-case letters, digits and hyphens
 	}))}
@@ -88,8 +90,8 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	return w
 }
 
-// ConnectFrom lets peer reach the warehouse in the VPC. By which name and password it signs in is its own affair.
-func (w *Warehouse) ConnectFrom(peer awsec2.IConnectable) {
+// GrantConnect lets peer reach the warehouse in the VPC. By which name and password it signs in is its own affair.
+func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
 	// Said from the peer's side, the rules are in its stack, which is below the warehouse's.
 	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
 }

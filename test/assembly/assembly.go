@@ -34,6 +34,7 @@ type Resource struct {
 	ID         string `json:"-"` // its logical id
 	Type       string
 	Properties map[string]any
+	Metadata   map[string]any
 	DependsOn  any
 
 	DeletionPolicy      string

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	emptybucketfn "github.com/ashlar-cdk/ashlar/lambdas/resources/emptybucket/contract"
 )
 
@@ -31,13 +31,10 @@ type Props struct {
 	// AccessLogs is the bucket, made by NewAccessLogs, in which S3 logs each request below LogPrefix. Default: no logs.
 	AccessLogs awss3.IBucket
 	LogPrefix  string
-
-	// Disposable deletes the bucket with the stack, and all that is in it.
-	Disposable   bool
-	LogRetention time.Duration // of the function that empties a disposable bucket; default: 30 days
 }
 
-// New declares a private bucket under scope.
+// New declares a private bucket under scope. Where the scope's default is Disposable, the bucket is deleted with the stack,
+// and all that is in it.
 func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 	bucketProps := &awss3.BucketProps{
 		ObjectOwnership: awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED, // no object has an ACL
@@ -57,17 +54,12 @@ func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 
 // AccessLogsProps describes a bucket for access logs. Zero values take the stated default.
 type AccessLogsProps struct {
-	Retention  time.Duration // default: 30 days, as of all logs; whole days
-	CloudFront bool          // takes the logs of distributions as well
-	Disposable bool          // delete the logs with the stack
+	CloudFront bool // takes the logs of distributions as well
 }
 
 // NewAccessLogs declares a bucket under scope for the access logs of S3 and CloudFront. Both deliver hours later as well:
 // where that is between the emptying of a disposable bucket and its deletion, the stack has to be deleted again.
 func NewAccessLogs(scope constructs.Construct, id string, props AccessLogsProps) awss3.Bucket {
-	if props.Retention == 0 {
-		props.Retention = loggroup.DefaultRetention
-	}
 	ownership := awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED
 	if props.CloudFront {
 		// CloudFront's standard logs are written by an account of CloudFront's, which an ACL of the bucket admits ("Configure
@@ -75,9 +67,7 @@ func NewAccessLogs(scope constructs.Construct, id string, props AccessLogsProps)
 		ownership = awss3.ObjectOwnership_BUCKET_OWNER_PREFERRED
 	}
 	return declare(scope, id, &awss3.BucketProps{ObjectOwnership: ownership}, Props{
-		LifecycleRules: []*awss3.LifecycleRule{{Id: jsii.String("ForgetOldLogs"), Expiration: convert.Duration(props.Retention)}},
-		Disposable:     props.Disposable,
-		LogRetention:   props.Retention,
+		LifecycleRules: []*awss3.LifecycleRule{{Id: jsii.String("ForgetOldLogs"), Expiration: convert.Duration(defaults.Of(scope).LogRetention)}},
 	})
 }
 
@@ -95,32 +85,31 @@ func declare(scope constructs.Construct, id string, bucketProps *awss3.BucketPro
 		bucketProps.BucketKeyEnabled = jsii.Bool(true)
 	}
 	bucketProps.EnforceSSL = jsii.Bool(true)
+	disposable := defaults.Of(scope).Disposable
 	bucketProps.RemovalPolicy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if props.Disposable {
+	if disposable {
 		bucketProps.RemovalPolicy = awscdk.RemovalPolicy_DESTROY
 	}
 	bucket := awss3.NewBucket(scope, jsii.String(id), bucketProps)
-	if props.Disposable {
-		emptyOnDelete(bucket, props.LogRetention)
+	if disposable {
+		emptyOnDelete(bucket)
 	}
 	return bucket
 }
 
 // emptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
 // other bucket: one that is replaced stays behind, since the function's rights are to the new one by then.
-func emptyOnDelete(bucket awss3.Bucket, logRetention time.Duration) {
+func emptyOnDelete(bucket awss3.Bucket) {
 	// Not by awscdk.Tags, which would tag what stands below the bucket too.
 	bucket.Node().DefaultChild().(awss3.CfnBucket).Tags().SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
 	const timeout = 15 * time.Minute // Lambda's longest: a million objects
 	fn := gofunction.New(bucket, "Empty", gofunction.Props{
-		Package:      emptybucketfn.Package,
-		Description:  "Empties a bucket that is deleted with its stack",
-		Timeout:      timeout,
-		LogRetention: logRetention,
-		Disposable:   true,
+		Package:     emptybucketfn.Package,
+		Description: "Empties a bucket that is deleted with its stack",
+		Timeout:     timeout,
 	})
-	fn.Allow([]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, *bucket.BucketArn())
-	fn.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}, *bucket.ArnForObjects(jsii.String("*")))
+	fn.AddToRolePolicy([]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, *bucket.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}, *bucket.ArnForObjects(jsii.String("*")))
 	resource := awscdk.NewCustomResource(bucket, jsii.String(emptied), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::EmptiedBucket"),
 		ServiceToken:   fn.Function.FunctionArn(),

@@ -2,44 +2,30 @@
 package loggroup
 
 import (
-	"time"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 )
 
-// DefaultRetention is how long logs are kept when nobody says otherwise. CloudWatch's own default is for ever.
-const DefaultRetention = 30 * 24 * time.Hour
-
-// Props describes a log group.
-type Props struct {
-	Name       string        // default: made by CloudFormation
-	Retention  time.Duration // default: DefaultRetention; one of CloudWatch's steps, which the synth checks
-	Disposable bool          // delete the logs with the stack
-}
-
-// New declares a log group under scope.
-func New(scope constructs.Construct, id string, props Props) awslogs.LogGroup {
-	if props.Retention == 0 {
-		props.Retention = DefaultRetention
+// New declares a log group under scope, whose defaults are its retention and its removal policy.
+// The retention is one of CloudWatch's steps, which the synth checks. Without a name, CloudFormation
+// makes one.
+func New(scope constructs.Construct, id, name string) awslogs.LogGroup {
+	values := defaults.Of(scope)
+	groupProps := &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY}
+	if name != "" {
+		groupProps.LogGroupName = jsii.String(name)
 	}
-	var name *string
-	if props.Name != "" {
-		name = jsii.String(props.Name)
+	if !values.Disposable {
+		// Retained, unless the deployment that created it fails: what is left of that would stand in the next one's way.
+		groupProps.RemovalPolicy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	}
-	policy := awscdk.RemovalPolicy_DESTROY
-	if !props.Disposable {
-		// Kept, unless the deployment that made it fails: what is left of that would stand in the next one's way.
-		policy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	}
-	group := awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
-		LogGroupName:  name,
-		RemovalPolicy: policy,
-	})
+	group := awslogs.NewLogGroup(scope, jsii.String(id), groupProps)
 	// The L2 takes an enumeration with a name for each step; the resource beneath takes the days themselves.
 	resource := group.Node().DefaultChild().(awslogs.CfnLogGroup)
-	resource.SetRetentionInDays(jsii.Number(props.Retention.Hours() / 24))
+	resource.SetRetentionInDays(jsii.Number(values.LogRetention.Hours() / 24))
 	return group
 }

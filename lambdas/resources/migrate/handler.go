@@ -70,7 +70,7 @@ func (h *handler) up(ctx context.Context) (schema.Result, error) {
 	if err != nil {
 		return schema.Result{}, err
 	}
-	return result, mysqlconn.Admit(ctx, h.database, app)
+	return result, mysqlconn.EnsureAppUser(ctx, h.database, app)
 }
 
 // connect waits for a database that is only just being created, or whose secret is.

@@ -1,0 +1,73 @@
+// Package defaults provides the two settings that a stage configures once for all constructs of
+// this library below it: how long logs are kept, and whether data is destroyed with its stack.
+package defaults
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// LogRetention applies where no scope sets another. CloudWatch's own default is to never expire.
+const LogRetention = 30 * 24 * time.Hour
+
+// Values are the defaults below a scope.
+type Values struct {
+	LogRetention time.Duration // of log groups and access logs; default: the scope's above, else 30 days
+	Disposable   bool          // stateful resources and logs are destroyed with the stack
+}
+
+// contextKey is where a scope's node holds its values. Only Set writes it.
+const contextKey = "ashlar:defaults"
+
+// Set sets the defaults of the constructs below scope: an app, a stage, a stack or a construct. It
+// panics when scope has children, because they would have other defaults.
+func Set(scope constructs.Construct, values Values) {
+	if children := *scope.Node().Children(); len(children) > 0 {
+		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", *scope.Node().Path(), len(children)))
+	}
+	values.LogRetention = cmp.Or(values.LogRetention, Of(scope).LogRetention)
+	scope.Node().SetContext(jsii.String(contextKey), map[string]any{
+		"logRetention": values.LogRetention.String(),
+		"disposable":   values.Disposable,
+	})
+}
+
+// Of returns the defaults at scope, which are those of the nearest scope that sets some. Without
+// any, logs are kept for 30 days and nothing is disposable.
+func Of(scope constructs.IConstruct) Values {
+	values := Values{LogRetention: LogRetention}
+	found := scope.Node().TryGetContext(jsii.String(contextKey))
+	if found == nil {
+		return values
+	}
+	stored, ok := found.(map[string]any)
+	if !ok {
+		panic(fmt.Errorf("defaults: %s in the context is %v; set it with defaults.Set", contextKey, found))
+	}
+	retention, _ := stored["logRetention"].(string)
+	var err error
+	if values.LogRetention, err = time.ParseDuration(retention); err != nil {
+		panic(fmt.Errorf("defaults: %s in the context: %w; set it with defaults.Set", contextKey, err))
+	}
+	values.Disposable, _ = stored["disposable"].(bool)
+	return values
+}
+
+// Override returns the values of a construct whose props are logRetention and disposable, and sets
+// them as the defaults below it. A prop that is zero takes the default, so a construct can be made
+// disposable in a stage that is not, and never the reverse: for that, call Set on a scope around it.
+func Override(construct constructs.Construct, logRetention time.Duration, disposable bool) (time.Duration, bool) {
+	inherited := Of(construct)
+	values := Values{
+		LogRetention: cmp.Or(logRetention, inherited.LogRetention),
+		Disposable:   disposable || inherited.Disposable,
+	}
+	if values != inherited {
+		Set(construct, values)
+	}
+	return values.LogRetention, values.Disposable
+}
