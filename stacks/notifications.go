@@ -35,7 +35,7 @@ func NewNotifications(stage awscdk.Stage, env environments.Environment, network 
 			Users:    cognito.Settings{UserPoolID: *identity.Identity.UserPool.UserPoolId()},
 			Tokens:   token.Settings{KeyARN: *api.TokenKey.SecretArn()},
 			Endpoint: api.RestAPI.URL(),
-			Website:  website.Site.Origin(),
+			Website:  website.Website.Origin(),
 			Window:   noticeWindow,
 			Lease:    noticeLease,
 		},

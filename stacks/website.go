@@ -6,20 +6,20 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/constructs/website"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/web"
 )
 
 // Website is the stack of the web client.
 type Website struct {
-	Site *site.Site
+	Website *website.Website
 }
 
 // NewWebsite declares the web client's website.
 func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 	stack := newStack(stage, "Website", "Web client, delivered by CloudFront", env)
-	props := site.Props{
+	props := website.Props{
 		Content:               web.Placeholder(),
 		CertificateARN:        env.WebsiteCertificateARN,
 		ContentSecurityPolicy: contentSecurityPolicy(stack, env),
@@ -35,12 +35,12 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 			props.DomainNames = append(props.DomainNames, u.Host)
 		}
 	}
-	w := &Website{Site: site.New(stack, "Site", props)}
+	w := &Website{Website: website.New(stack, "Website", props)}
 	// With a certificate, no other stack uses it any more, but they are deployed after this one: without the export,
 	// CloudFormation would refuse the change that brings the first certificate. See ADR 5.
-	stack.ExportValue(w.Site.Distribution.DistributionDomainName(), nil)
-	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(w.Site.Origin()))
-	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", w.Site.Distribution.DistributionDomainName())
+	stack.ExportValue(w.Website.Distribution.DistributionDomainName(), nil)
+	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(w.Website.Origin()))
+	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", w.Website.Distribution.DistributionDomainName())
 	return w
 }
 
@@ -49,7 +49,7 @@ func (w *Website) Origins(env environments.Environment) []string {
 	if env.WebsiteCertificateARN != "" {
 		return env.WebOrigins
 	}
-	return append([]string{w.Site.Origin()}, env.WebOrigins...)
+	return append([]string{w.Website.Origin()}, env.WebOrigins...)
 }
 
 // contentSecurityPolicy lets the client reach what it needs besides its own files. The stacks below know the website's

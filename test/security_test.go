@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/constructs/media"
-	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/constructs/website"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -156,9 +156,9 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 		"Telemetry/TelemetryReportsEmpty":          "resources/emptybucket",
 		"Telemetry/TelemetryTransform":             "transform",
 		"Warehouse/WarehouseMakeSchema":            "resources/externalschema",
-		"Website/SiteBucketEmpty":                  "resources/emptybucket",
-		"Website/SiteDeploy":                       "resources/deploysite",
-		"Website/SiteLogsEmpty":                    "resources/emptybucket",
+		"Website/WebsiteBucketEmpty":               "resources/emptybucket",
+		"Website/WebsiteDeploy":                    "resources/deploywebsite",
+		"Website/WebsiteAccessLogsEmpty":           "resources/emptybucket",
 		"Network/NetworkCloseDefaultSecurityGroup": "resources/restrictdefaultsecuritygroup",
 	}
 	seen := map[string]bool{}
@@ -592,7 +592,7 @@ func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
 		pictures := pictureProps
 		pictures.OriginAccessControl = true
 		media.New(stack, "Media", pictures)
-		site.New(stack, "Site", site.Props{Content: content, OriginAccessControl: true})
+		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
 	for resourceType, path := range map[string][]any{
 		"AWS::CloudFront::CachePolicy":           {"CachePolicyConfig", "Name"},

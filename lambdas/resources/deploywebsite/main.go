@@ -1,4 +1,4 @@
-// Command deploysite is a CloudFormation custom resource that puts the content of a website into its bucket, and has
+// Command deploywebsite is a CloudFormation custom resource that puts the content of a website into its bucket, and has
 // CloudFront forget what has changed.
 package main
 

@@ -2,7 +2,7 @@
 package contract
 
 // Package is the function's import path, for gofunction.Props.
-const Package = "github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite"
+const Package = "github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite"
 
 // HashedPrefix is where a bundler puts the files whose names have a hash of what is in them: whatever is below it never
 // changes. It is Vite's.
