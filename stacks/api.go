@@ -83,7 +83,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Media:    mediaURL,
 	})
 	users.AllowDeletingUsers(accounts)
-	media.Media.AllowLettingGo(accounts)
+	media.Media.GrantDeletePictures(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
@@ -92,7 +92,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
 	})
-	media.Media.AllowKeeping(posts)
+	media.Media.GrantPromoteUploads(posts)
 	activity := topic.New(stack, "Activity", topic.Props{})
 	activity.AllowPublishing(posts)
 	handle(api, posts, postsapi.Routes.Operations())
@@ -109,7 +109,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		LogRetention: env.LogRetention,
 		Disposable:   env.Disposable,
 	})
-	media.Media.AllowUploading(uploads)
+	media.Media.GrantUpload(uploads)
 	handle(api, uploads, uploadsapi.Routes.Operations())
 
 	// It has neither the database nor the VPC either: strangers call it.

@@ -10,6 +10,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/identity"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	postconfirmationfn "github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
 )
 
@@ -35,6 +36,8 @@ func NewIdentity(stage awscdk.Stage, env environments.Environment, network *Netw
 		AppleTeamID:        env.AppleTeamID,
 		AppleKeyID:         env.AppleKeyID,
 		AppleSecretName:    env.AppleSecretName,
+		ProtectedPrefix:    pictures.ProtectedPrefix,
+		PrivatePrefix:      pictures.PrivatePrefix,
 		LogRetention:       env.LogRetention,
 		Disposable:         env.Disposable,
 	})

@@ -23,6 +23,10 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identi
 		Widths:                      pictures.Widths,
 		MaxBytes:                    pictures.MaxBytes,
 		MaxPixels:                   pictures.MaxPixels,
+		TempPrefix:                  pictures.TempPrefix,
+		PermanentPrefix:             pictures.PermanentPrefix,
+		ProtectedPrefix:             pictures.ProtectedPrefix,
+		PrivatePrefix:               pictures.PrivatePrefix,
 		DisableTransferAcceleration: !env.TransferAcceleration,
 		LogRetention:                env.LogRetention,
 		Disposable:                  env.Disposable,
@@ -31,7 +35,7 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identi
 	identity.Identity.AllowReadingThumbnails(media.Thumbnails)
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
 	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
-	deadLetters(stack, "Thumbnails", media.Events.DeadLetters)
-	deadLetters(stack, "FinishedPictures", media.DeadFinishedPictures)
+	deadLetters(stack, "Thumbnails", media.OriginalEvents.DeadLetters)
+	deadLetters(stack, "ThumbnailEvents", media.ThumbnailEventDLQ)
 	return &Media{Media: media}
 }

@@ -330,8 +330,8 @@ func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		logs := only(t, stack, "AWS::S3::Bucket", "WebsiteAccessLogs")
 		want(t, logs, []any{
-			map[string]any{"Id": "ForgetOldLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
-			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+			map[string]any{"Id": "ExpireLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
+			map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
 		}, "LifecycleConfiguration", "Rules")
 		logging := distributionOf(t, stack)("Logging")
 		if assembly.Refers(assembly.At(logging, "Bucket")) != logs.ID || assembly.At(logging, "Prefix") != "cloudfront/" || assembly.At(logging, "IncludeCookies") == true {
@@ -356,7 +356,7 @@ func TestWhatTheWebsiteWasIsKeptForAMonth(t *testing.T) {
 				"Id": "ExpireSupersededFiles", "Status": "Enabled", "ExpirationInDays": 30,
 				"TagFilters": []any{map[string]any{"Key": deploywebsitefn.Superseded, "Value": "true"}},
 			},
-			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+			map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
 		}, "LifecycleConfiguration", "Rules")
 	})
 }
@@ -364,7 +364,7 @@ func TestWhatTheWebsiteWasIsKeptForAMonth(t *testing.T) {
 // TestWhatLogsGoesBeforeItsLogs: a log that comes after a disposable bucket was emptied would keep it.
 func TestWhatLogsGoesBeforeItsLogs(t *testing.T) {
 	stack := platforms["Dev"]["Website"]
-	emptied := only(t, stack, "Custom::EmptiedBucket", "WebsiteAccessLogsEmptied").ID
+	emptied := only(t, stack, "Custom::EmptyBucket", "WebsiteAccessLogsEmptyOnDelete").ID
 	for _, writer := range []assembly.Resource{
 		only(t, stack, "AWS::CloudFront::Distribution", ""), only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"),
 	} {
@@ -378,7 +378,7 @@ func TestWhatLogsGoesBeforeItsLogs(t *testing.T) {
 func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		emptied := map[string]bool{}
-		for _, resource := range stack.Template.OfType("Custom::EmptiedBucket") {
+		for _, resource := range stack.Template.OfType("Custom::EmptyBucket") {
 			bucket := assembly.Refers(resource.At("BucketName"))
 			emptied[bucket] = true
 			function := stack.Template.Resources[assembly.Refers(resource.At("ServiceToken"))]

@@ -33,10 +33,17 @@ type FinishedThumbnail struct {
 	Height int    `json:"height"` // in pixels
 }
 
+// The prefixes of keys below which signed-in clients upload with credentials of their own.
+const (
+	ProtectedPrefix = "protected/" // everybody may see the thumbnails
+	PrivatePrefix   = "private/"   // only the client itself may
+)
+
 // Prefix is the kind of key that an original has, by its first folder: temp, permanent, protected or private; else other.
 func Prefix(key string) string {
-	switch folder, _, _ := strings.Cut(key, "/"); folder {
-	case "temp", "permanent", "protected", "private":
+	folder, _, _ := strings.Cut(key, "/")
+	switch folder + "/" {
+	case TempPrefix, PermanentPrefix, ProtectedPrefix, PrivatePrefix:
 		return folder
 	}
 	return "other"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
@@ -179,10 +180,10 @@ func (f *Follower) write(ctx context.Context, change Change, made []imaging.Thum
 // cacheControl is how long browsers and CloudFront's edges may show a thumbnail without asking: for so long a deleted
 // picture is still seen. The picture of a post changes only by being deleted; the others may be overwritten.
 func cacheControl(key string) string {
-	switch pictures.Prefix(key) {
-	case "permanent":
+	switch {
+	case strings.HasPrefix(key, pictures.PermanentPrefix):
 		return "public, max-age=86400"
-	case "private":
+	case strings.HasPrefix(key, pictures.PrivatePrefix):
 		return "private, max-age=300"
 	}
 	return "public, max-age=300"
