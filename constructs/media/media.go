@@ -173,9 +173,9 @@ func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().
 // addThumbnailEvents declares the topic, its queue and their dead-letter queue.
 func (m *Media) addThumbnailEvents(scope constructs.Construct) {
 	m.ThumbnailEvents = topic.New(scope, "ThumbnailEvents", topic.Props{})
-	m.ThumbnailEventDLQ = queue.NewDeadLetters(scope, "ThumbnailEventDLQ")
+	m.ThumbnailEventDLQ = queue.NewDeadLetterQueue(scope, "ThumbnailEventDLQ")
 	m.ThumbnailEventQueue = queue.New(scope, "ThumbnailEventQueue", queue.Props{
-		DeadLetters: m.ThumbnailEventDLQ, VisibilityTimeout: 30 * time.Second,
+		DeadLetterQueue: m.ThumbnailEventDLQ, VisibilityTimeout: 30 * time.Second,
 	})
 	m.ThumbnailEvents.SendTo(m.ThumbnailEventQueue, m.ThumbnailEventDLQ, nil)
 }

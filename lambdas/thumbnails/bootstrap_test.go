@@ -195,14 +195,14 @@ func readEvent(t *testing.T, file string) events.SQSEvent {
 }
 
 // told is the last that subscribers have heard, with the message's attributes.
-func (p *platform) told(t *testing.T) (pictures.Finished, map[string]string) {
+func (p *platform) told(t *testing.T) (pictures.ThumbnailEvent, map[string]string) {
 	t.Helper()
 	messages := p.topic.Messages()
 	if len(messages) == 0 {
 		t.Fatal("subscribers have heard nothing")
 	}
 	last := messages[len(messages)-1]
-	var finished pictures.Finished
+	var finished pictures.ThumbnailEvent
 	if err := json.Unmarshal([]byte(last.Message), &finished); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestBootstrap(t *testing.T) {
 			}
 		}
 		told, attributes := p.told(t)
-		want := pictures.Finished{Key: keyOfUpload, ETag: told.ETag, Sequencer: "0055AED6DCD90281E5", Thumbnails: []pictures.FinishedThumbnail{
+		want := pictures.ThumbnailEvent{Key: keyOfUpload, ETag: told.ETag, Sequencer: "0055AED6DCD90281E5", Thumbnails: []pictures.Thumbnail{
 			{Key: keyOfUpload + "/320.jpg", Width: 320, Height: 213}, {Key: keyOfUpload + "/640.jpg", Width: 480, Height: 320},
 			{Key: keyOfUpload + "/1280.jpg", Width: 480, Height: 320}, {Key: keyOfUpload + "/1920.jpg", Width: 480, Height: 320},
 		}}
@@ -276,7 +276,7 @@ func TestBootstrap(t *testing.T) {
 		p.done(t, readEvent(t, "removed.json").Records[0].Body)
 		p.has(t, keyOfKept, nil)
 		told, attributes := p.told(t)
-		want := pictures.Finished{Key: keyOfKept, Removed: true, Sequencer: "0055AED6DCD90281E6", Thumbnails: []pictures.FinishedThumbnail{}}
+		want := pictures.ThumbnailEvent{Key: keyOfKept, Removed: true, Sequencer: "0055AED6DCD90281E6", Thumbnails: []pictures.Thumbnail{}}
 		if diff := cmp.Diff(want, told); diff != "" || attributes["prefix"] != "permanent" {
 			t.Errorf("attributes %v, notification (-want +got):\n%s", attributes, diff)
 		}

@@ -33,7 +33,7 @@ type handler struct {
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	first := true
 	return sqsbatch.Each(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
-		if !first && !thumbnails.EnoughTime(ctx) {
+		if !first && !thumbnails.HasTime(ctx) {
 			return errNoTime
 		}
 		first = false
@@ -78,7 +78,7 @@ func (h *handler) follow(ctx context.Context, message events.SQSMessage) ([]dead
 	for _, record := range notification.Records {
 		change, reason := h.read(record)
 		if reason == "" {
-			if err := h.follower.Follow(ctx, change); errors.Is(err, imaging.ErrRefused) {
+			if err := h.follower.Follow(ctx, change); errors.Is(err, imaging.ErrRejected) {
 				reason = err.Error()
 			} else if err != nil {
 				failures = append(failures, err)

@@ -44,7 +44,7 @@ func newFake() *fake {
 			f.followed = append(f.followed, change)
 			switch {
 			case strings.HasPrefix(change.Key, "bad"):
-				return fmt.Errorf("%w: it is bad", imaging.ErrRefused)
+				return fmt.Errorf("%w: it is bad", imaging.ErrRejected)
 			case strings.HasPrefix(change.Key, "fails"):
 				return errFault
 			case strings.HasPrefix(change.Key, "panics"):
@@ -181,13 +181,13 @@ func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
 
 func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
 	f := newFake()
-	ctx, cancel := context.WithTimeout(t.Context(), thumbnails.PictureTime) // less the margin
+	ctx, cancel := context.WithTimeout(t.Context(), thumbnails.ProcessingTime) // less the margin
 	defer cancel()
 	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); !slices.Equal(failed, []string{"1", "2"}) || len(f.followed) != 1 {
 		t.Errorf("%q come again after %+v, want all but the first", failed, f.followed)
 	}
 	f = newFake()
-	ctx, cancel = context.WithTimeout(t.Context(), thumbnails.PictureTime+time.Minute)
+	ctx, cancel = context.WithTimeout(t.Context(), thumbnails.ProcessingTime+time.Minute)
 	defer cancel()
 	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); len(failed) > 0 {
 		t.Errorf("%q come again, want none", failed)

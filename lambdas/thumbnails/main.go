@@ -40,13 +40,13 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	objects := s3.NewFromConfig(awsConfig)
-	follower := &thumbnails.Follower{
+	follower := &thumbnails.Reconciler{
 		Originals:  &s3store.Originals{API: objects},
 		Thumbnails: &s3store.Thumbnails{Bucket: settings.ThumbnailBucket, API: objects},
-		Notifier:   &snstopic.Topic[pictures.Finished]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
+		Notifier:   &snstopic.Topic[pictures.ThumbnailEvent]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
 		Widths:     settings.Widths,
 		Limits:     imaging.Limits{Bytes: settings.MaxBytes, Pixels: settings.MaxPixels},
-		Make:       imaging.Thumbnails,
+		Generate:       imaging.Thumbnails,
 	}
 	h := &handler{
 		follower:        follower,

@@ -101,14 +101,14 @@ func newBucket(scope constructs.Construct, id string, bucketProps *awss3.BucketP
 	}
 	bucket := awss3.NewBucket(scope, jsii.String(id), bucketProps)
 	if props.Disposable {
-		emptyOnDelete(bucket, props.LogRetention)
+		addEmptyOnDelete(bucket, props.LogRetention)
 	}
 	return bucket
 }
 
-// emptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
+// addEmptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
 // other bucket: one that is replaced stays behind, since the function's rights are to the new one by then.
-func emptyOnDelete(bucket awss3.Bucket, logRetention time.Duration) {
+func addEmptyOnDelete(bucket awss3.Bucket, logRetention time.Duration) {
 	// Not by awscdk.Tags, which would tag what stands below the bucket too.
 	bucket.Node().DefaultChild().(awss3.CfnBucket).Tags().SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
 	const timeout = 15 * time.Minute // Lambda's longest: a million objects

@@ -155,7 +155,7 @@ func TestPicturesThatAreCutOffAreRefused(t *testing.T) {
 	for name, content := range pictures(t) {
 		for _, length := range []int{len(content) / 4, len(content) / 2, len(content) * 3 / 4, len(content) * 9 / 10, len(content) - 1} {
 			_, err := imaging.Thumbnails(content[:length], []int{320}, limits)
-			if !errors.Is(err, imaging.ErrRefused) {
+			if !errors.Is(err, imaging.ErrRejected) {
 				t.Errorf("%s, %d bytes of %d: %v, want a refusal", name, length, len(content), err)
 			}
 		}
@@ -285,7 +285,7 @@ func FuzzThumbnails(f *testing.F) {
 			t.Errorf("it took %s", took)
 		}
 		if err != nil {
-			if !errors.Is(err, imaging.ErrRefused) {
+			if !errors.Is(err, imaging.ErrRejected) {
 				t.Errorf("%v, which is no refusal", err)
 			}
 			return

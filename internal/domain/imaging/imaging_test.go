@@ -547,7 +547,7 @@ func TestThumbnailsHoldNothingButPixels(t *testing.T) {
 func TestWidthsThatCannotBeAreOurFault(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{0, -1} {
-		if _, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{320, width}, limits); err == nil || errors.Is(err, imaging.ErrRefused) {
+		if _, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{320, width}, limits); err == nil || errors.Is(err, imaging.ErrRejected) {
 			t.Errorf("width %d: %v, want an error that is not the picture's", width, err)
 		}
 	}
@@ -588,7 +588,7 @@ func insert(picture, chunk []byte) []byte {
 func refused(t *testing.T, picture []byte, limits imaging.Limits, reason string) {
 	t.Helper()
 	made, err := imaging.Thumbnails(picture, []int{320, 640}, limits)
-	if !errors.Is(err, imaging.ErrRefused) || !strings.Contains(fmt.Sprint(err), reason) || made != nil {
+	if !errors.Is(err, imaging.ErrRejected) || !strings.Contains(fmt.Sprint(err), reason) || made != nil {
 		t.Errorf("%d thumbnails, %v, want none and a refusal that says %q", len(made), err, reason)
 	}
 }

@@ -178,11 +178,11 @@ func FuzzProfile(f *testing.F) {
 
 func TestAPanicOfADecoderIsARefusal(t *testing.T) {
 	t.Parallel()
-	decoded, err := guarded(func() (*source, error) {
+	decoded, err := recovered(func() (*source, error) {
 		var none []int
 		return nil, errors.New("unreached" + string(rune(none[3])))
 	})
-	if decoded != nil || !errors.Is(err, ErrRefused) {
+	if decoded != nil || !errors.Is(err, ErrRejected) {
 		t.Errorf("%v, %v, want a refusal", decoded, err)
 	}
 }

@@ -2,12 +2,12 @@ package pictures
 
 import "strings"
 
-// Finished is what the subscribers of the topic hear, as JSON, after every change of an original: what there is of it by
+// ThumbnailEvent is what the subscribers of the topic hear, as JSON, after every change of an original: what there is of it by
 // then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
 //
 // A notification may come twice, and two of one key in any order. The one that counts is that with the highest
 // sequencer: it tells what is there after the key's last change.
-type Finished struct {
+type ThumbnailEvent struct {
 	Key string `json:"key"` // of the original
 
 	// Removed says that there are no thumbnails, or none any more: the original is gone, or none can be made of it.
@@ -20,14 +20,14 @@ type Finished struct {
 	// Guide says: they are hexadecimal numbers, and may differ in length.
 	Sequencer string `json:"sequencer,omitempty"`
 
-	Thumbnails []FinishedThumbnail `json:"thumbnails"` // none when Removed
+	Thumbnails []Thumbnail `json:"thumbnails"` // none when Removed
 }
 
 // Attributes are the message's.
-func (f Finished) Attributes() map[string]string { return map[string]string{"prefix": Prefix(f.Key)} }
+func (f ThumbnailEvent) Attributes() map[string]string { return map[string]string{"prefix": Prefix(f.Key)} }
 
-// A FinishedThumbnail is one of the thumbnails that a picture has now.
-type FinishedThumbnail struct {
+// A Thumbnail is one of the thumbnails that a picture has now.
+type Thumbnail struct {
 	Key    string `json:"key"`    // in the bucket of thumbnails
 	Width  int    `json:"width"`  // in pixels; less than the one in the key when the original is narrower
 	Height int    `json:"height"` // in pixels

@@ -28,7 +28,7 @@ var (
 // makeThumbnails is a picture's content at each width. What begins with "bad" is no picture.
 func makeThumbnails(picture []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
 	if strings.HasPrefix(string(picture), "bad") {
-		return nil, fmt.Errorf("%w: bad", imaging.ErrRefused)
+		return nil, fmt.Errorf("%w: bad", imaging.ErrRejected)
 	}
 	var made []imaging.Thumbnail
 	for _, width := range widths {
@@ -56,7 +56,7 @@ type world struct {
 	thumbnails map[string]string   // content by key
 	messages   []thumbnails.Change // those that no function has
 	changes    int
-	told       []pictures.Finished
+	told       []pictures.ThumbnailEvent
 }
 
 // change sets the original or, when empty, deletes it; a message tells of it once or twice.
@@ -95,8 +95,8 @@ func (w *world) start(message thumbnails.Change) *function {
 	f := &function{world: w, message: message}
 	f.resume, f.kill = iter.Pull(func(yield func(struct{}) bool) {
 		f.pause = yield
-		follower := thumbnails.Follower{Originals: f, Thumbnails: f, Notifier: f, Widths: widths, Limits: limits, Make: makeThumbnails}
-		f.err = follower.Follow(context.Background(), message)
+		follower := thumbnails.Reconciler{Originals: f, Thumbnails: f, Notifier: f, Widths: widths, Limits: limits, Generate: makeThumbnails}
+		f.err = follower.Reconcile(context.Background(), message)
 	})
 	f.resume() // to its first call
 	return f
@@ -113,7 +113,7 @@ func (f *function) call(fate fate) (ended bool) {
 	if _, more := f.resume(); more {
 		return false
 	}
-	if f.err != nil && !errors.Is(f.err, imaging.ErrRefused) {
+	if f.err != nil && !errors.Is(f.err, imaging.ErrRejected) {
 		f.world.messages = append(f.world.messages, f.message)
 	}
 	return true
@@ -143,7 +143,7 @@ func (f *function) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnai
 		}
 	})
 	if missing && err == nil {
-		return thumbnails.Original{}, thumbnails.ErrMissing
+		return thumbnails.Original{}, thumbnails.ErrNotFound
 	}
 	return original, err
 }
@@ -161,7 +161,7 @@ func (f *function) Delete(_ context.Context, key string) error {
 	return f.wait(func() { delete(f.world.thumbnails, key) })
 }
 
-func (f *function) Notify(_ context.Context, finished pictures.Finished) error {
+func (f *function) Notify(_ context.Context, finished pictures.ThumbnailEvent) error {
 	return f.wait(func() { f.world.told = append(f.world.told, finished) })
 }
 
@@ -223,7 +223,7 @@ func checkWorld(t *rapid.T) {
 	if diff := cmp.Diff(want, w.thumbnails); diff != "" {
 		t.Fatalf("thumbnails (-want +got):\n%s", diff)
 	}
-	last := slices.MaxFunc(w.told, func(a, b pictures.Finished) int { return strings.Compare(a.Sequencer, b.Sequencer) })
+	last := slices.MaxFunc(w.told, func(a, b pictures.ThumbnailEvent) int { return strings.Compare(a.Sequencer, b.Sequencer) })
 	if last.Sequencer != fmt.Sprint(w.changes) || last.Removed != (len(want) == 0) || len(last.Thumbnails) != len(want) {
 		t.Fatalf("after change %d, subscribers know of %+v, want %v", w.changes, last, want)
 	}

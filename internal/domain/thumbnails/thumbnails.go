@@ -14,27 +14,27 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// ErrMissing says that there is no original at a key.
-var ErrMissing = errors.New("no such original")
+// ErrNotFound says that there is no original at a key.
+var ErrNotFound = errors.New("no such original")
 
-// ErrUnsettled says that an original was another one whenever it was looked at, as often as there was time for. Whoever
+// ErrConcurrentModification says that an original was another one whenever it was looked at, as often as there was time for. Whoever
 // changes it so often will end.
-var ErrUnsettled = errors.New("the original keeps changing")
+var ErrConcurrentModification = errors.New("the original keeps changing")
 
-// looks is how often an original is read in one go until it stays what it was.
-const looks = 3
+// maxReads is how often an original is read in one go until it stays what it was.
+const maxReads = 3
 
-// PictureTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
+// ProcessingTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
 // deadline: what might not be done by then is not begun.
-const PictureTime = 20 * time.Second
+const ProcessingTime = 20 * time.Second
 
-// EnoughTime tells whether another picture may be begun.
-func EnoughTime(ctx context.Context) bool {
-	return deadline.HasTimeFor(ctx, PictureTime)
+// HasTime tells whether another picture may be begun.
+func HasTime(ctx context.Context) bool {
+	return deadline.HasTimeFor(ctx, ProcessingTime)
 }
 
-// longestKey is what S3 takes, in bytes: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
-const longestKey = 1024
+// maxKeyBytes is what S3 takes, in bytes: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
+const maxKeyBytes = 1024
 
 // A Change is one that happened to an original. What it was does not matter.
 type Change struct {
@@ -68,11 +68,11 @@ type Thumbnails interface {
 
 // A Notifier tells the subscribers.
 type Notifier interface {
-	Notify(ctx context.Context, finished pictures.Finished) error
+	Notify(ctx context.Context, finished pictures.ThumbnailEvent) error
 }
 
-// A Follower makes the thumbnails of each original match it.
-type Follower struct {
+// A Reconciler makes the thumbnails of each original match it.
+type Reconciler struct {
 	Originals  Originals
 	Thumbnails Thumbnails
 	Notifier   Notifier
@@ -81,29 +81,29 @@ type Follower struct {
 	Widths []int
 	Limits imaging.Limits
 
-	// Make is [imaging.Thumbnails].
-	Make func(picture []byte, widths []int, limits imaging.Limits) ([]imaging.Thumbnail, error)
+	// Generate is [imaging.Thumbnails].
+	Generate func(picture []byte, widths []int, limits imaging.Limits) ([]imaging.Thumbnail, error)
 }
 
-// Follow makes the thumbnails match the original as it is now, and tells the subscribers.
+// Reconcile makes the thumbnails match the original as it is now, and tells the subscribers.
 //
-// The error wraps [imaging.ErrRefused] when none can be made of the original: then there are none, the subscribers know,
+// The error wraps [imaging.ErrRejected] when none can be made of the original: then there are none, the subscribers know,
 // and another attempt would end the same. After any other error the same change has to be followed again, or the
 // thumbnails may stay those of an earlier original.
-func (f *Follower) Follow(ctx context.Context, change Change) error {
-	for look := range looks {
-		if look > 0 && !EnoughTime(ctx) {
+func (f *Reconciler) Reconcile(ctx context.Context, change Change) error {
+	for look := range maxReads {
+		if look > 0 && !HasTime(ctx) {
 			break
 		}
 		original, err := f.Originals.Get(ctx, change.Bucket, change.Key, f.Limits.Bytes)
-		gone := errors.Is(err, ErrMissing)
+		gone := errors.Is(err, ErrNotFound)
 		if err != nil && !gone {
 			return err
 		}
 		var made []imaging.Thumbnail
 		var refusal error
 		if !gone {
-			if made, err = f.make(change.Key, original); errors.Is(err, imaging.ErrRefused) {
+			if made, err = f.generate(change.Key, original); errors.Is(err, imaging.ErrRejected) {
 				refusal = err
 			} else if err != nil {
 				return err
@@ -116,7 +116,7 @@ func (f *Follower) Follow(ctx context.Context, change Change) error {
 		// Another function may have written thumbnails of a later original while this one was at work, and this one have
 		// overwritten them. Whoever wrote last looks last, and sees it.
 		etag, err := f.Originals.ETag(ctx, change.Bucket, change.Key)
-		if err != nil && !errors.Is(err, ErrMissing) {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		if etag != original.ETag { // both are empty when it was gone and is
@@ -128,39 +128,39 @@ func (f *Follower) Follow(ctx context.Context, change Change) error {
 		}
 		return refusal
 	}
-	return ErrUnsettled
+	return ErrConcurrentModification
 }
 
-// longest is the length of the longest key of an original's thumbnails, in bytes.
-func (f *Follower) longest(key string) int {
+// longestKey is the length of the longest key of an original's thumbnails, in bytes.
+func (f *Reconciler) longestKey(key string) int {
 	return len(pictures.ThumbnailKey(key, slices.Max(f.Widths)))
 }
 
-func (f *Follower) make(key string, original Original) ([]imaging.Thumbnail, error) {
-	if length := f.longest(key); length > longestKey {
-		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d", imaging.ErrRefused, length, longestKey)
+func (f *Reconciler) generate(key string, original Original) ([]imaging.Thumbnail, error) {
+	if length := f.longestKey(key); length > maxKeyBytes {
+		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d", imaging.ErrRejected, length, maxKeyBytes)
 	}
 	if original.Size > f.Limits.Bytes {
-		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d", imaging.ErrRefused, original.Size, f.Limits.Bytes)
+		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d", imaging.ErrRejected, original.Size, f.Limits.Bytes)
 	}
-	return f.Make(original.Content, f.Widths, f.Limits)
+	return f.Generate(original.Content, f.Widths, f.Limits)
 }
 
 // write puts what was made in the place of what there was, or leaves nothing when nothing was made.
-func (f *Follower) write(ctx context.Context, change Change, made []imaging.Thumbnail) (pictures.Finished, error) {
-	finished := pictures.Finished{
+func (f *Reconciler) write(ctx context.Context, change Change, made []imaging.Thumbnail) (pictures.ThumbnailEvent, error) {
+	finished := pictures.ThumbnailEvent{
 		Key:        change.Key,
 		Removed:    len(made) == 0,
 		Sequencer:  change.Sequencer,
-		Thumbnails: []pictures.FinishedThumbnail{},
+		Thumbnails: []pictures.Thumbnail{},
 	}
 	if finished.Removed {
-		if f.longest(change.Key) > longestKey { // nothing can be there, and S3 would refuse to look
+		if f.longestKey(change.Key) > maxKeyBytes { // nothing can be there, and S3 would refuse to look
 			return finished, nil
 		}
 		for _, width := range f.Widths {
 			if err := f.Thumbnails.Delete(ctx, pictures.ThumbnailKey(change.Key, width)); err != nil {
-				return pictures.Finished{}, err
+				return pictures.ThumbnailEvent{}, err
 			}
 		}
 		return finished, nil
@@ -168,9 +168,9 @@ func (f *Follower) write(ctx context.Context, change Change, made []imaging.Thum
 	for _, thumbnail := range made {
 		key := pictures.ThumbnailKey(change.Key, thumbnail.Width)
 		if err := f.Thumbnails.Put(ctx, key, thumbnail.JPEG, cacheControl(change.Key)); err != nil {
-			return pictures.Finished{}, err
+			return pictures.ThumbnailEvent{}, err
 		}
-		finished.Thumbnails = append(finished.Thumbnails, pictures.FinishedThumbnail{
+		finished.Thumbnails = append(finished.Thumbnails, pictures.Thumbnail{
 			Key: key, Width: thumbnail.Size.X, Height: thumbnail.Size.Y,
 		})
 	}

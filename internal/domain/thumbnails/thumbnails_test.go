@@ -22,7 +22,7 @@ type store struct {
 	calls    []string
 	written  func() // after each Put and Delete
 	failing  string // the call that fails
-	told     []pictures.Finished
+	told     []pictures.ThumbnailEvent
 }
 
 func (s *store) do(call string) error {
@@ -38,7 +38,7 @@ func (s *store) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnails.
 		return thumbnails.Original{}, err
 	}
 	if s.original == "" {
-		return thumbnails.Original{}, thumbnails.ErrMissing
+		return thumbnails.Original{}, thumbnails.ErrNotFound
 	}
 	original := thumbnails.Original{ETag: "etag-" + s.original, Size: int64(len(s.original))}
 	if original.Size <= maxBytes {
@@ -52,7 +52,7 @@ func (s *store) ETag(context.Context, string, string) (string, error) {
 		return "", err
 	}
 	if s.original == "" {
-		return "", thumbnails.ErrMissing
+		return "", thumbnails.ErrNotFound
 	}
 	return "etag-" + s.original, nil
 }
@@ -73,15 +73,15 @@ func (s *store) changed() {
 	}
 }
 
-func (s *store) Notify(_ context.Context, finished pictures.Finished) error {
+func (s *store) Notify(_ context.Context, finished pictures.ThumbnailEvent) error {
 	s.told = append(s.told, finished)
 	return s.do("notify")
 }
 
 func (s *store) follow(t *testing.T, key string) error {
 	t.Helper()
-	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
-	return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"})
+	follower := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Generate: makeThumbnails}
+	return follower.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"})
 }
 
 func TestAnOriginalGetsItsThumbnailsAndSubscribersHearOfThem(t *testing.T) {
@@ -98,9 +98,9 @@ func TestAnOriginalGetsItsThumbnailsAndSubscribersHearOfThem(t *testing.T) {
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	told := []pictures.Finished{{
+	told := []pictures.ThumbnailEvent{{
 		Key: "permanent/a b", ETag: "etag-one", Sequencer: "00A1",
-		Thumbnails: []pictures.FinishedThumbnail{
+		Thumbnails: []pictures.Thumbnail{
 			{Key: "permanent/a b/320.jpg", Width: 320, Height: 1}, {Key: "permanent/a b/640.jpg", Width: 640, Height: 1},
 		},
 	}}
@@ -140,13 +140,13 @@ func TestWhatHasNoThumbnailsLosesThose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &store{original: test.original}
-			if err := s.follow(t, key); errors.Is(err, imaging.ErrRefused) != test.refused || !test.refused && err != nil {
+			if err := s.follow(t, key); errors.Is(err, imaging.ErrRejected) != test.refused || !test.refused && err != nil {
 				t.Errorf("error %v, want a refusal: %t", err, test.refused)
 			}
 			if diff := cmp.Diff([]string{"get", "delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"}, s.calls); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			told := []pictures.Finished{{Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1", Thumbnails: []pictures.FinishedThumbnail{}}}
+			told := []pictures.ThumbnailEvent{{Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1", Thumbnails: []pictures.Thumbnail{}}}
 			if diff := cmp.Diff(told, s.told); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
@@ -158,7 +158,7 @@ func TestAnOriginalThatChangesMeanwhileIsReadAgain(t *testing.T) {
 	for _, next := range []string{"two", "", "bad"} {
 		s := &store{original: "one"}
 		s.written = func() { s.original = next }
-		if err := s.follow(t, key); errors.Is(err, imaging.ErrRefused) != (next == "bad") {
+		if err := s.follow(t, key); errors.Is(err, imaging.ErrRejected) != (next == "bad") {
 			t.Errorf("error %v", err)
 		}
 		want := []string{"get", "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300", "look", "get"}
@@ -176,7 +176,7 @@ func TestAnOriginalThatChangesMeanwhileIsReadAgain(t *testing.T) {
 func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
 	s := &store{original: "0"}
 	s.written = func() { s.original += "." }
-	if err := s.follow(t, key); !errors.Is(err, thumbnails.ErrUnsettled) || errors.Is(err, imaging.ErrRefused) {
+	if err := s.follow(t, key); !errors.Is(err, thumbnails.ErrConcurrentModification) || errors.Is(err, imaging.ErrRejected) {
 		t.Errorf("error %v, want ErrUnsettled", err)
 	}
 	if len(s.told) > 0 {
@@ -189,14 +189,14 @@ func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
 
 // TestWhatThereIsNoTimeForIsNotReadAgain: decoding would go on after the deadline, and the service would end the function.
 func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
-	for left, again := range map[time.Duration]bool{thumbnails.PictureTime - time.Second: false, thumbnails.PictureTime + time.Minute: true} {
+	for left, again := range map[time.Duration]bool{thumbnails.ProcessingTime - time.Second: false, thumbnails.ProcessingTime + time.Minute: true} {
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		defer cancel()
 		s := &store{original: "one"}
 		s.written = func() { s.original = "two" }
-		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
-		err := follower.Follow(ctx, thumbnails.Change{Bucket: "originals", Key: key})
-		if errors.Is(err, thumbnails.ErrUnsettled) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
+		follower := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Generate: makeThumbnails}
+		err := follower.Reconcile(ctx, thumbnails.Change{Bucket: "originals", Key: key})
+		if errors.Is(err, thumbnails.ErrConcurrentModification) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
 			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
 		}
 		if !slices.Contains(s.calls, "put temp/a/640.jpg: one at 640, public, max-age=300") {
@@ -209,8 +209,8 @@ func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
 func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
 	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
 	follow := func(s *store, key string) error {
-		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Make: makeThumbnails}
-		return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+		follower := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Generate: makeThumbnails}
+		return follower.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
 	}
 	s := &store{original: "one"}
 	if err := follow(s, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/1280.jpg: one at 1280, private, max-age=300") {
@@ -218,7 +218,7 @@ func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
 	}
 	for original, refused := range map[string]bool{"one": true, "": false} {
 		s := &store{original: original}
-		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
+		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRejected) != refused || !refused && err != nil {
 			t.Errorf("error %v, want a refusal: %t", err, refused)
 		}
 		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
@@ -244,7 +244,7 @@ func TestWhatFailsComesAgain(t *testing.T) {
 	for _, original := range []string{"", "bad"} {
 		for _, failing := range []string{"delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"} {
 			s := &store{original: original, failing: failing}
-			if err := s.follow(t, key); !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRefused) {
+			if err := s.follow(t, key); !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRejected) {
 				t.Errorf("%s of %q: error %v, want the fault and no refusal", failing, original, err)
 			}
 		}
@@ -260,9 +260,9 @@ func TestAnOriginalMayHaveAsManyBytesAsAllowed(t *testing.T) {
 
 func TestAMistakeOfOursIsNotThePictures(t *testing.T) {
 	s := &store{original: "one"}
-	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
-		Make: func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) { return nil, errFault }}
-	err := follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	follower := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
+		Generate: func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) { return nil, errFault }}
+	err := follower.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
 	if !errors.Is(err, errFault) || !slices.Equal(s.calls, []string{"get"}) {
 		t.Errorf("error %v after %q, want the fault, and the thumbnails left as they are", err, s.calls)
 	}
@@ -270,14 +270,14 @@ func TestAMistakeOfOursIsNotThePictures(t *testing.T) {
 
 func TestThumbnailsHaveTheirOwnSizes(t *testing.T) {
 	s := &store{original: "one"}
-	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
-		Make: func(_ []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
+	follower := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
+		Generate: func(_ []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
 			return []imaging.Thumbnail{{Width: widths[1], Size: image.Pt(7, 9)}}, nil
 		}}
-	if err := follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key}); err != nil {
+	if err := follower.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key}); err != nil {
 		t.Fatal(err)
 	}
-	want := []pictures.FinishedThumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
+	want := []pictures.Thumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
 	if diff := cmp.Diff(want, s.told[0].Thumbnails); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
