@@ -43,23 +43,24 @@ func decode(picture []byte, widest int, limits Limits) (*source, error) {
 	})
 }
 
-// recovered makes a refusal of a panic. Decoders are other people's code on strangers' bytes, and a picture that makes
-// one of them panic would do so at every attempt. What comes after decoding is ours, and may not hide here.
+// recovered turns a panic of decode into a rejection. Decoders are other people's code on strangers' bytes, and a picture
+// that makes one of them panic would do so at every retry. Code after decoding is ours, and its panics must not be hidden
+// here.
 func recovered(decode func() (*source, error)) (decoded *source, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			decoded, err = nil, reject("its decoder gave up: %v", cause)
+			decoded, err = nil, reject("its decoder panicked: %v", cause)
 		}
 	}()
 	return decode()
 }
 
-// reject says that the picture is at fault.
+// reject returns an error that the picture causes.
 func reject(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrRejected}, args...)...)
 }
 
-// check refuses what a header announces.
+// check rejects sizes that a header announces.
 func (l Limits) check(width, height int) error {
 	switch {
 	case width < 1 || height < 1:

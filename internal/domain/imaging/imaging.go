@@ -14,9 +14,9 @@ import (
 	"slices"
 )
 
-// ErrRejected is wrapped by the errors that are the picture's own fault, which another attempt does not mend. Their text
-// says what is wrong with the picture, fit for whoever looks after it.
-var ErrRejected = errors.New("picture refused")
+// ErrRejected is wrapped by the errors that the picture causes, which no retry fixes. Their text names the problem, for the
+// operator.
+var ErrRejected = errors.New("picture rejected")
 
 // Limits are checked before anything is decoded.
 type Limits struct {
@@ -35,11 +35,11 @@ const (
 	// quality is a little above sharp's 80: image/jpeg always writes a quarter of the colour samples.
 	quality = 85
 
-	// maxAspectRatio is what a thumbnail's height may be, in widths that were asked for. A picture of 760 × 65,535 pixels, which
+	// maxAspectRatio limits a thumbnail's height, in requested widths. A picture of 760 × 65,535 pixels, which
 	// is narrower than most widths, would otherwise be delivered whole under most of them.
 	maxAspectRatio = 4
 
-	// maxSide is what a JPEG can have.
+	// maxSide is a JPEG's limit.
 	maxSide = 1<<16 - 1
 )
 
@@ -91,7 +91,7 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 	return thumbnails, nil
 }
 
-// fit is the size that a picture has when it is at most so wide, and at most tallest times as tall as that.
+// fit is the size that a picture has when it is at most so wide, and at most maxAspectRatio times as tall as that.
 func fit(size image.Point, width int) image.Point {
 	height := maxAspectRatio * width
 	switch {
@@ -104,7 +104,7 @@ func fit(size image.Point, width int) image.Point {
 	}
 }
 
-// scale is n·numerator/denominator, rounded.
+// scale returns n·numerator/denominator, rounded.
 func scale(n, numerator, denominator int) int {
 	return int(math.Round(float64(n) * float64(numerator) / float64(denominator)))
 }
@@ -119,7 +119,7 @@ func widestFirst(widths []int) []int {
 	return order
 }
 
-// smallestAtLeast returns the smallest of those that have at least the width, or nil.
+// smallestAtLeast returns the smallest picture that is at least as wide as width, or nil.
 func smallestAtLeast(made map[int]*planes, width int) *planes {
 	var found *planes
 	for _, candidate := range made {

@@ -2,11 +2,11 @@ package pictures
 
 import "strings"
 
-// ThumbnailEvent is what the subscribers of the topic hear, as JSON, after every change of an original: what there is of it by
-// then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
+// A ThumbnailEvent is the message on the topic, as JSON, after every change of an original: the thumbnails that there are
+// by then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
 //
-// A notification may come twice, and two of one key in any order. The one that counts is that with the highest
-// sequencer: it tells what is there after the key's last change.
+// A message may be delivered twice, and two of one key in any order. The one that counts has the highest sequencer: it
+// has the thumbnails after the key's last change.
 type ThumbnailEvent struct {
 	Key string `json:"key"` // of the original
 
@@ -24,7 +24,9 @@ type ThumbnailEvent struct {
 }
 
 // Attributes are the message's.
-func (f ThumbnailEvent) Attributes() map[string]string { return map[string]string{"prefix": Prefix(f.Key)} }
+func (e ThumbnailEvent) Attributes() map[string]string {
+	return map[string]string{"prefix": Prefix(e.Key)}
+}
 
 // A Thumbnail is one of the thumbnails that a picture has now.
 type Thumbnail struct {
