@@ -13,11 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// edges is the part of Amazon CloudFront that forgets.
-type edges interface {
+// invalidations is the part of Amazon CloudFront that invalidates its caches.
+type invalidations interface {
 	CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error)
 	GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error)
 }
@@ -27,39 +28,40 @@ const (
 	// worth: an account's first 1,000 paths a month are free, and the wildcard counts as one ("Pay for file invalidation" in
 	// the Amazon CloudFront Developer Guide).
 	maxPaths = 100
-	// patience is how long a deployment waits for an invalidation, which takes a minute or two. One that takes longer is
-	// not taken back by failing: that would be one more.
-	patience = 10 * time.Minute
-	pause    = 2 * time.Second // between two looks
+	// invalidationTimeout is how long a deployment waits for an invalidation, which takes a minute or two. A slower one does
+	// not fail the deployment: the rollback would be one more.
+	invalidationTimeout = 10 * time.Minute
+	pollInterval        = 2 * time.Second
+	maxRetryInterval    = 10 * time.Second // while too many other invalidations are in progress
 )
 
-// everything is what is forgotten where nobody knows what has changed.
-var everything = []string{"/*"}
+// allPaths is invalidated where the changed files are not known.
+var allPaths = []string{"/*"}
 
-// changes lists the paths at which CloudFront may hold something of former's that is not content's, in their order. What
-// is new has not been delivered yet, and hashed files that are gone still are.
-func changes(former, content *archive) []string {
+// changedPaths lists the paths at which CloudFront may have cached a previous file that differs, in their order. New files
+// have not been delivered yet, and removed hashed files still are.
+func changedPaths(previous, content *archive) []string {
 	var paths []string
-	for name, was := range former.files {
+	for name, was := range previous.files {
 		is := content.files[name]
 		if is == nil && isHashed(name) || is != nil && is.CRC32 == was.CRC32 && is.UncompressedSize64 == was.UncompressedSize64 {
 			continue
 		}
-		paths = append(paths, pathOf(name))
+		paths = append(paths, invalidationPath(name))
 		if name == contract.Index {
 			paths = append(paths, "/")
 		}
 	}
 	if len(paths) > maxPaths {
-		return everything
+		return allPaths
 	}
 	slices.Sort(paths)
 	return paths
 }
 
-// pathOf is the path of a file as an invalidation has it: only what RFC 1738 calls unsafe is encoded, or CloudFront takes it
-// for another path ("Invalidation paths" in the Amazon CloudFront Developer Guide).
-func pathOf(name string) string {
+// invalidationPath is the path of a file in an invalidation: only what RFC 1738 calls unsafe is encoded, or CloudFront takes
+// it for another path ("Invalidation paths" in the Amazon CloudFront Developer Guide).
+func invalidationPath(name string) string {
 	const unsafe = " <>\"#%{}|\\^~[]`" + "?" // the last would end the path
 	var encoded strings.Builder
 	encoded.WriteByte('/')
@@ -73,53 +75,52 @@ func pathOf(name string) string {
 	return encoded.String()
 }
 
-// invalidate has CloudFront forget the paths, and waits until it has. reference is the same when the event comes again, and
-// CloudFront then answers with the invalidation that it has made already.
+// invalidate has CloudFront invalidate the paths, and waits until it has. reference is the same when the event is
+// redelivered, and CloudFront then returns the existing invalidation.
 func (h *handler) invalidate(ctx context.Context, distribution, reference string, paths []string) error {
 	if len(paths) == 0 {
 		return nil
 	}
-	input := &cloudfront.CreateInvalidationInput{
-		DistributionId: &distribution,
-		InvalidationBatch: &types.InvalidationBatch{
-			CallerReference: &reference,
-			Paths:           &types.Paths{Items: paths, Quantity: aws.Int32(int32(len(paths)))}, //nolint:gosec // maxPaths at most
-		},
-	}
-	created, err := h.edges.CreateInvalidation(ctx, input)
-	for awsclient.Is(err, "TooManyInvalidationsInProgress") && rest(ctx) == nil {
-		created, err = h.edges.CreateInvalidation(ctx, input)
-	}
+	var created *cloudfront.CreateInvalidationOutput
+	err := retry.Do(ctx, func() (err error) {
+		created, err = h.invalidations.CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{
+			DistributionId: &distribution,
+			InvalidationBatch: &types.InvalidationBatch{
+				CallerReference: &reference,
+				Paths:           &types.Paths{Items: paths, Quantity: aws.Int32(int32(len(paths)))}, //nolint:gosec // maxPaths at most
+			},
+		})
+		return err
+	}, retry.If(tooManyInProgress), retry.Intervals(pollInterval, maxRetryInterval))
 	if err != nil {
 		// Not the paths, which are logged: CloudFormation takes no answer of more than 4,096 bytes ("Custom resource response
 		// objects" in the AWS CloudFormation User Guide).
 		return fmt.Errorf("invalidate %d paths of %s: %w", len(paths), distribution, err)
 	}
-	waiting, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for aws.ToString(created.Invalidation.Status) != "Completed" {
-		if rest(waiting) != nil {
-			slog.WarnContext(ctx, "CloudFront shows the former content in places still", "invalidation", *created.Invalidation.Id)
-			return nil
-		}
-		found, err := h.edges.GetInvalidation(waiting, &cloudfront.GetInvalidationInput{DistributionId: &distribution, Id: created.Invalidation.Id})
-		if err != nil { // all is done but for knowing it, which is no reason to take it back
-			slog.WarnContext(ctx, "CloudFront does not say whether it shows the former content still", "invalidation", *created.Invalidation.Id, "error", err)
-			return nil
-		}
-		created.Invalidation = found.Invalidation
+	if err := h.waitFor(ctx, distribution, created.Invalidation); err != nil {
+		// The content is deployed. To fail would have CloudFormation roll it back.
+		slog.WarnContext(ctx, "invalidation not known to be completed; CloudFront may still deliver previous content",
+			"invalidation", *created.Invalidation.Id, "error", err)
 	}
 	return nil
 }
 
-// rest waits for a moment, or until there is no more time.
-func rest(ctx context.Context) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// tooManyInProgress reports whether CloudFront's quota of concurrent invalidations is used up, which ends by itself.
+func tooManyInProgress(err error) bool { return awsclient.Is(err, "TooManyInvalidationsInProgress") }
+
+// waitFor polls the invalidation until it is completed, for [invalidationTimeout] at most.
+func (h *handler) waitFor(ctx context.Context, distribution string, invalidation *types.Invalidation) error {
+	ctx, cancel := context.WithTimeout(ctx, invalidationTimeout)
+	defer cancel()
+	for aws.ToString(invalidation.Status) != "Completed" {
+		if err := retry.Wait(ctx, pollInterval); err != nil {
+			return err
+		}
+		found, err := h.invalidations.GetInvalidation(ctx, &cloudfront.GetInvalidationInput{DistributionId: &distribution, Id: invalidation.Id})
+		if err != nil {
+			return err
+		}
+		invalidation = found.Invalidation
 	}
+	return nil
 }
