@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
@@ -42,7 +43,7 @@ func allowances(t *testing.T, stack assembly.Stack, policyType, property string,
 	return found
 }
 
-func TestUploadsThatNobodyKeepsAreForgottenAfterADayAndTheirThumbnailsToo(t *testing.T) {
+func TestTempUploadsAndTheirThumbnailsExpireAfterADay(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{
@@ -186,8 +187,8 @@ func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
 	})
 }
 
-// TestADeletedPictureIsGoneFromTheEdgesAfterADay: and what is not there yet is asked for again after a second.
-func TestADeletedPictureIsGoneFromTheEdgesAfterADay(t *testing.T) {
+// TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a second.
+func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
@@ -219,7 +220,7 @@ func TestRequestsForPicturesAreLogged(t *testing.T) {
 	})
 }
 
-func TestWhatHappensToOriginalsIsToldToTheQueue(t *testing.T) {
+func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
 		events := only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")
@@ -329,7 +330,7 @@ func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
 	})
 }
 
-func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
+func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetters", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
 			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
@@ -347,7 +348,7 @@ func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
 	})
 }
 
-func TestFinishedPicturesAreTold(t *testing.T) {
+func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
 		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
@@ -388,9 +389,9 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	})
 }
 
-// TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted: a disposable bucket that is written to while it is emptied would
+// TestTheFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is emptied would
 // keep its stack from being deleted.
-func TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted(t *testing.T) {
+func TestTheFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {
 			return
@@ -406,7 +407,7 @@ func TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted(t *testing.T) {
 	})
 }
 
-func TestClientsAreToldWhereThumbnailsAre(t *testing.T) {
+func TestTheMediaURLIsTheDistributions(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		url := map[string]any{"Fn::Join": []any{"", []any{"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}}}}}
@@ -424,7 +425,7 @@ var pictureProps = media.Props{
 	MaxPixels:      pictures.MaxPixels,
 }
 
-func TestMediaAsItIsAskedFor(t *testing.T) {
+func TestMediaProps(t *testing.T) {
 	accelerated := map[bool]bool{}
 	stack := synthesised(func(stack awscdk.Stack) {
 		props := pictureProps
@@ -443,7 +444,40 @@ func TestMediaAsItIsAskedFor(t *testing.T) {
 	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
 }
 
-func TestMediaThatCannotBeIsRefused(t *testing.T) {
+// TestMediaPrefixesAreProps: the lifecycle rules, the distribution and the grants follow them.
+func TestMediaPrefixesAreProps(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		props := pictureProps
+		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "new/", "promoted/", "shared/", "own/"
+		m := media.New(stack, "Media", props)
+		function := func(id string) *gofunction.Function {
+			return gofunction.New(stack, id, gofunction.Props{Package: "example.com/fn"})
+		}
+		m.GrantUpload(function("Upload"))
+		m.GrantPromoteUploads(function("Promote"))
+		m.GrantDeletePictures(function("Delete"))
+	})
+	for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
+		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules", 0, "Prefix")
+	}
+	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	if want := []any{objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"), objects(thumbnails, "shared/*")}; len(allowed) != 1 ||
+		text(assembly.At(allowed[0], "Resource")) != text(want) {
+		t.Errorf("the bucket's policy allows %s, want %s alone", text(allowed), text(want))
+	}
+	for function, want := range map[string][]string{
+		"Upload":  {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},
+		"Promote": {"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket", "s3:PutObject /promoted/*"},
+		"Delete":  {"s3:DeleteObject /promoted/*"},
+	} {
+		if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+			t.Errorf("%s (-want +allowed):\n%s", function, diff)
+		}
+	}
+}
+
+func TestMediaPropsAreValidated(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
 		"media: Media: AllowedOrigins is required; pass the web client's origins",
 		"media: Media: Widths is required; pass those of the thumbnails, in pixels",
@@ -467,4 +501,21 @@ func TestMediaThatCannotBeIsRefused(t *testing.T) {
 		props.TempRetention = -24 * time.Hour
 		media.New(stack, "Media", props)
 	}, "media: Media: TempRetention: -24h0m0s, want whole days, at least 24h0m0s")
+	refused(t, func(stack awscdk.Stack) {
+		props := pictureProps
+		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "temp", "*/", "a/b/", "permanent/"
+		media.New(stack, "Media", props)
+	},
+		"media: Media: TempPrefix: temp, want letters, digits, - and _, then a slash",
+		"media: Media: PermanentPrefix: */, want letters, digits, - and _, then a slash",
+		"media: Media: ProtectedPrefix: a/b/, want letters, digits, - and _, then a slash",
+	)
+	refused(t, func(stack awscdk.Stack) {
+		props := pictureProps
+		props.PermanentPrefix, props.PrivatePrefix = "temp/", "protected/"
+		media.New(stack, "Media", props)
+	},
+		"media: Media: PermanentPrefix: temp/, want another one than TempPrefix",
+		"media: Media: PrivatePrefix: protected/, want another one than ProtectedPrefix",
+	)
 }

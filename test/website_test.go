@@ -114,9 +114,9 @@ func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
 	})
 }
 
-// TestTheErrorsOfOthersAreNotHidden: error responses would show index.html in place of what an API behind the same
+// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what an API behind the same
 // distribution says, and the function would send its requests there.
-func TestTheErrorsOfOthersAreNotHidden(t *testing.T) {
+func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
 		s := website.New(stack, "Website", website.Props{Content: content})
 		s.Distribution.AddBehavior(jsii.String("/api/*"), awscloudfrontorigins.NewHttpOrigin(jsii.String("api.example.com"), nil), &awscloudfront.AddBehaviorOptions{})
@@ -141,9 +141,9 @@ func TestTheErrorsOfOthersAreNotHidden(t *testing.T) {
 	})
 }
 
-// TestTheAppsAddressesShowItsPageAndFilesThatAreMissingDoNot runs the deployed function in Node.js, on events as "Event
+// TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js, on events as "Event
 // structure" in the Amazon CloudFront Developer Guide has them.
-func TestTheAppsAddressesShowItsPageAndFilesThatAreMissingDoNot(t *testing.T) {
+func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
 	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
 	want(t, function, true, "AutoPublish")
@@ -220,7 +220,7 @@ process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(ev
 	}
 }
 
-func TestTheFilesThemselvesSayHowLongTheyAreKept(t *testing.T) {
+func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
 		if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId")); used != policy.ID {
@@ -253,7 +253,7 @@ func headersOf(t *testing.T, stack assembly.Stack) assembly.Resource {
 	return policy
 }
 
-func TestBrowsersAreToldToProtectTheWebsitesUsers(t *testing.T) {
+func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		headers := headersOf(t, stack)
 		for header, value := range map[string]any{
@@ -343,7 +343,7 @@ func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
 	})
 }
 
-func TestWhatTheWebsiteWasIsKeptForAMonth(t *testing.T) {
+func TestPreviousFilesExpireAfterAMonth(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket")
 		want(t, bucket, "Enabled", "VersioningConfiguration", "Status")
@@ -361,8 +361,8 @@ func TestWhatTheWebsiteWasIsKeptForAMonth(t *testing.T) {
 	})
 }
 
-// TestWhatLogsGoesBeforeItsLogs: a log that comes after a disposable bucket was emptied would keep it.
-func TestWhatLogsGoesBeforeItsLogs(t *testing.T) {
+// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log that comes after a disposable bucket was emptied would keep it.
+func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 	stack := platforms["Dev"]["Website"]
 	emptied := only(t, stack, "Custom::EmptyBucket", "WebsiteAccessLogsEmptyOnDelete").ID
 	for _, writer := range []assembly.Resource{
@@ -482,7 +482,7 @@ func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
 	}
 }
 
-func TestAWebACLStandsBeforeTheWebsiteIfOneIsNamed(t *testing.T) {
+func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
 	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/00000000-0000-4000-8000-000000000001"
 	stack := synthesised(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, WebACLARN: acl})
@@ -518,7 +518,7 @@ func TestAChangedFileIsADeployment(t *testing.T) {
 	}
 }
 
-func TestAWebsiteThatCannotBeIsRefused(t *testing.T) {
+func TestWebsitePropsAreValidated(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{}) },
 		"website: Website: Content is required; pass an embed.FS, or os.DirFS of the folder")
 	refused(t, func(stack awscdk.Stack) {

@@ -34,16 +34,16 @@ import (
 )
 
 const (
-	topicARN = "arn:aws:sns:eu-central-1:111111111111:Finished"
+	topicARN = "arn:aws:sns:eu-central-1:111111111111:ThumbnailEvents"
 	queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadLetters"
 
 	// timeout is the function's own, as it is deployed.
 	timeout = time.Minute
 
 	// The originals' keys in testdata.
-	keyOfUpload  = "temp/0123456789abcdef0123456789abcdef/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-	keyOfKept    = "permanent/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-	keyOfPrivate = "private/eu-central-1:00000000-0000-4000-8000-00000000aaaa/my cat+dog ü.jpg"
+	keyOfUpload    = "temp/0123456789abcdef0123456789abcdef/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+	keyOfPermanent = "permanent/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+	keyOfPrivate   = "private/eu-central-1:00000000-0000-4000-8000-00000000aaaa/my cat+dog ü.jpg"
 )
 
 // A platform is the built function with all that it uses.
@@ -202,11 +202,11 @@ func (p *platform) told(t *testing.T) (pictures.ThumbnailEvent, map[string]strin
 		t.Fatal("subscribers have heard nothing")
 	}
 	last := messages[len(messages)-1]
-	var finished pictures.ThumbnailEvent
-	if err := json.Unmarshal([]byte(last.Message), &finished); err != nil {
+	var event pictures.ThumbnailEvent
+	if err := json.Unmarshal([]byte(last.Message), &event); err != nil {
 		t.Fatal(err)
 	}
-	return finished, last.Attributes
+	return event, last.Attributes
 }
 
 var (
@@ -266,17 +266,17 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("what a post keeps is cached for a day, and goes with its original", func(t *testing.T) {
-		p.put(t, keyOfKept, plain(t, red))
-		p.done(t, changed(t, keyOfKept))
-		p.has(t, keyOfKept, &red)
-		if cached := p.thumbnail(t, keyOfKept, 320).cacheControl; cached != "public, max-age=86400" {
+		p.put(t, keyOfPermanent, plain(t, red))
+		p.done(t, changed(t, keyOfPermanent))
+		p.has(t, keyOfPermanent, &red)
+		if cached := p.thumbnail(t, keyOfPermanent, 320).cacheControl; cached != "public, max-age=86400" {
 			t.Errorf("Cache-Control %q", cached)
 		}
-		p.remove(t, keyOfKept)
+		p.remove(t, keyOfPermanent)
 		p.done(t, readEvent(t, "removed.json").Records[0].Body)
-		p.has(t, keyOfKept, nil)
+		p.has(t, keyOfPermanent, nil)
 		told, attributes := p.told(t)
-		want := pictures.ThumbnailEvent{Key: keyOfKept, Removed: true, Sequencer: "0055AED6DCD90281E6", Thumbnails: []pictures.Thumbnail{}}
+		want := pictures.ThumbnailEvent{Key: keyOfPermanent, Removed: true, Sequencer: "0055AED6DCD90281E6", Thumbnails: []pictures.Thumbnail{}}
 		if diff := cmp.Diff(want, told); diff != "" || attributes["prefix"] != "permanent" {
 			t.Errorf("attributes %v, notification (-want +got):\n%s", attributes, diff)
 		}

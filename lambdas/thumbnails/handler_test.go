@@ -97,7 +97,7 @@ func body(keys ...string) string {
 	return `{"Records":[` + strings.Join(records, ",") + `]}`
 }
 
-func TestEveryRecordIsFollowedByItsDecodedKey(t *testing.T) {
+func TestHandler_Handle_reconciles_every_record(t *testing.T) {
 	f := newFake()
 	failed := f.handle(t, t.Context(), body("temp/a", "private/eu-central-1%3A1/my+cat%2Bdog+%C3%BC.jpg"), `{"Event":"s3:TestEvent"}`, body("b"))
 	want := []thumbnails.Change{
@@ -110,7 +110,7 @@ func TestEveryRecordIsFollowedByItsDecodedKey(t *testing.T) {
 	}
 }
 
-func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
+func TestHandler_Handle_isolates_a_bad_message(t *testing.T) {
 	for bad, test := range map[string]struct {
 		again  bool
 		letter string // its reason
@@ -159,7 +159,7 @@ func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
 	}
 }
 
-func TestOnlyTheBadRecordsOfAMessageAreGivenUp(t *testing.T) {
+func TestHandler_Handle_sends_only_bad_records_to_the_DLQ(t *testing.T) {
 	f := newFake()
 	if failed := f.handle(t, t.Context(), body("a", "bad+1", "b", "bad+2")); len(failed) > 0 {
 		t.Errorf("%q come again, want none", failed)
@@ -173,7 +173,7 @@ func TestOnlyTheBadRecordsOfAMessageAreGivenUp(t *testing.T) {
 	}
 }
 
-func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
+func TestHandler_Handle_retries_when_the_DLQ_fails(t *testing.T) {
 	f := newFake()
 	f.sending = errFault
 	if failed := f.handle(t, t.Context(), body("a"), body("bad"), "{", body("b")); !slices.Equal(failed, []string{"1", "2"}) {
@@ -181,7 +181,7 @@ func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
 	}
 }
 
-func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
+func TestHandler_Handle_retries_messages_without_time(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithTimeout(t.Context(), thumbnails.ProcessingTime) // less the margin
 	defer cancel()
@@ -196,7 +196,7 @@ func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
 	}
 }
 
-func TestAPanicIsLoggedWithItsPlace(t *testing.T) {
+func TestHandler_Handle_logs_a_panic_with_its_stack(t *testing.T) {
 	f := newFake()
 	f.handle(t, t.Context(), body("panics"))
 	for _, want := range []string{"out of stones", "handler_test.go", `"messageId":"0"`} {

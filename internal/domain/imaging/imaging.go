@@ -45,7 +45,7 @@ const (
 
 // Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights follow from the
 // picture's proportions, unless it is more than four times as tall as it is wide: then its thumbnails are four times as
-// tall as the width that was asked for, and narrower. Errors that are the picture's own fault wrap ErrRefused; anything
+// tall as the width that was asked for, and narrower. Errors that are the picture's own fault wrap ErrRejected; anything
 // else is ours.
 //
 // Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which
