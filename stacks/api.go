@@ -97,7 +97,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		Media:    mediaURL,
 	})
 	users.GrantDeleteUsers(accounts)
-	media.AllowLettingGo(accounts)
+	media.GrantDeletePictures(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
@@ -106,7 +106,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		Pictures: s3store.Settings{Bucket: originals},
 		Media:    mediaURL,
 	})
-	media.AllowKeeping(posts)
+	media.GrantPromoteUploads(posts)
 	activity := topic.New(stack, "Activity", topic.Props{})
 	activity.AllowPublishing(posts)
 	handle(api, posts, postsapi.Routes.Operations())
@@ -121,7 +121,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		},
 		Description: "Forms to upload pictures with",
 	})
-	media.AllowUploading(uploads)
+	media.GrantUpload(uploads)
 	handle(api, uploads, uploadsapi.Routes.Operations())
 
 	// It has neither the database nor the VPC either: strangers call it.

@@ -12,6 +12,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/identity"
 	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	postconfirmationfn "github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
 )
 
@@ -32,6 +33,8 @@ func NewIdentity(stage awscdk.Stage, env environments.Environment, vpc awsec2.IV
 		AppleTeamID:        env.AppleTeamID,
 		AppleKeyID:         env.AppleKeyID,
 		AppleSecretName:    env.AppleSecretName,
+		ProtectedPrefix:    pictures.ProtectedPrefix,
+		PrivatePrefix:      pictures.PrivatePrefix,
 	})
 	fn := gofunction.New(stack, "PostConfirmation", gofunction.Props{
 		Package:     postconfirmationfn.Package,

@@ -19,13 +19,17 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, users *identity.
 		Widths:                      pictures.Widths,
 		MaxBytes:                    pictures.MaxBytes,
 		MaxPixels:                   pictures.MaxPixels,
+		TempPrefix:                  pictures.TempPrefix,
+		PermanentPrefix:             pictures.PermanentPrefix,
+		ProtectedPrefix:             pictures.ProtectedPrefix,
+		PrivatePrefix:               pictures.PrivatePrefix,
 		DisableTransferAcceleration: !env.TransferAcceleration,
 	})
 	users.GrantUploadAsSignedIn(media.Originals)
 	users.GrantReadThumbnailsAsSignedIn(media.Thumbnails)
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
 	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
-	outputDLQ(stack, "Thumbnails", media.Events.DeadLetters)
-	outputDLQ(stack, "FinishedPictures", media.DeadFinishedPictures)
+	outputDLQ(stack, "Thumbnails", media.OriginalEvents.DeadLetters)
+	outputDLQ(stack, "ThumbnailEvents", media.ThumbnailEventDLQ)
 	return media
 }

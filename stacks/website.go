@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/constructs/website"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/web"
 )
@@ -20,7 +20,7 @@ type Website struct {
 // NewWebsite declares the web client's website.
 func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 	stack := newStack(stage, "Website", "Web client, delivered by CloudFront")
-	props := site.Props{
+	props := website.Props{
 		Content:               web.Placeholder(),
 		CertificateARN:        env.WebsiteCertificateARN,
 		ContentSecurityPolicy: contentSecurityPolicy(stack, env),
@@ -34,17 +34,17 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 			props.DomainNames = append(props.DomainNames, u.Host)
 		}
 	}
-	website := site.New(stack, "Site", props)
+	site := website.New(stack, "Website", props)
 	// With a certificate, no other stack uses it any more, but they are deployed after this one: without the export,
 	// CloudFormation would refuse the change that brings the first certificate. See ADR 5.
-	stack.ExportValue(website.Distribution.DistributionDomainName(), nil)
-	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(website.Origin()))
-	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", website.Distribution.DistributionDomainName())
+	stack.ExportValue(site.Distribution.DistributionDomainName(), nil)
+	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(site.Origin()))
+	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", site.Distribution.DistributionDomainName())
 	origins := env.WebOrigins
 	if env.WebsiteCertificateARN == "" {
-		origins = append([]string{website.Origin()}, origins...)
+		origins = append([]string{site.Origin()}, origins...)
 	}
-	return &Website{Origin: website.Origin(), Origins: origins}
+	return &Website{Origin: site.Origin(), Origins: origins}
 }
 
 // contentSecurityPolicy lets the client reach what it needs besides its own files. The stacks below know the website's

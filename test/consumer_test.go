@@ -62,7 +62,7 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 				t.Errorf("%s/%s: %s is not in Parameter Store, and make redrive does not know it", environment.Name, stack.Name, id)
 			}
 		}
-		for _, name := range []string{"CommentNotices", "Feedback", "FinishedPictures", "Reports", "Thumbnails", "Welcomes"} {
+		for _, name := range []string{"CommentNotices", "Feedback", "ThumbnailEvents", "Reports", "Thumbnails", "Welcomes"} {
 			if named[name] == "" {
 				t.Errorf("%s has no dead letters called %s", environment.Name, name)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
@@ -42,12 +43,12 @@ func allowances(t *testing.T, stack assembly.Stack, policyType, property string,
 	return found
 }
 
-func TestUploadsThatNobodyKeepsAreForgottenAfterADayAndTheirThumbnailsToo(t *testing.T) {
+func TestTempUploadsAndTheirThumbnailsExpireAfterADay(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{
-				map[string]any{"Id": "ForgetWhatNobodyKept", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
-				map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+				map[string]any{"Id": "ExpireTempUploads", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
+				map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
 			}, "LifecycleConfiguration", "Rules")
 		}
 	})
@@ -186,8 +187,8 @@ func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
 	})
 }
 
-// TestADeletedPictureIsGoneFromTheEdgesAfterADay: and what is not there yet is asked for again after a second.
-func TestADeletedPictureIsGoneFromTheEdgesAfterADay(t *testing.T) {
+// TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a second.
+func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
@@ -219,10 +220,10 @@ func TestRequestsForPicturesAreLogged(t *testing.T) {
 	})
 }
 
-func TestWhatHappensToOriginalsIsToldToTheQueue(t *testing.T) {
+func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		events := only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")
+		events := only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")
 		want(t, originals, map[string]any{"QueueConfigurations": []any{
 			map[string]any{"Event": "s3:ObjectCreated:*", "Queue": arn(events)},
 			map[string]any{"Event": "s3:ObjectRemoved:*", "Queue": arn(events)},
@@ -235,7 +236,7 @@ func TestWhatHappensToOriginalsIsToldToTheQueue(t *testing.T) {
 		}}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
-		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaEventsQueue")
+		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaOriginalEventsQueue")
 		if !slices.Contains(oneOrMore(originals.DependsOn), any(policy.ID)) {
 			t.Errorf("%s does not wait for %s, and S3 would not take the queue", originals.ID, policy.ID)
 		}
@@ -251,9 +252,9 @@ func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 				want(t, bucket, nil, "NotificationConfiguration")
 			}
 		}
-		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
+		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		want(t, function, map[string]any{"Ref": thumbnails.ID}, "Environment", "Variables", "THUMBNAIL_BUCKET")
-		policy := only(t, stack, "AWS::IAM::Policy", "MediaMakeThumbnailsRole")
+		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
 		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
 			if actions := text(assembly.At(statement, "Action")); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
 				if on := text(assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
@@ -273,13 +274,13 @@ func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 			"s3:PutObject":           objects(thumbnails, "*"),
 			"s3:DeleteObject":        objects(thumbnails, "*"),
 			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
-			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsDeadLetters")),
-			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")),
-			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")),
-			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")),
+			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetters")),
+			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
 		}
 		seen := map[string]bool{}
-		policy := only(t, stack, "AWS::IAM::Policy", "MediaMakeThumbnailsRole")
+		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
 		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
 			for _, action := range oneOrMore(assembly.At(statement, "Action")) {
 				action := action.(string)
@@ -302,10 +303,10 @@ func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 
 func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
+		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
 		want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
-		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue")), "EventSourceArn")
+		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")), "EventSourceArn")
 		want(t, mapping, 5, "BatchSize")
 		want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
 		want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
@@ -315,28 +316,28 @@ func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
 
 func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		function := only(t, stack, "AWS::Lambda::Function", "MediaMakeThumbnails")
+		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		want(t, function, 1769, "MemorySize")
 		want(t, function, []string{"arm64"}, "Architectures")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, 60, "Timeout")
-		want(t, only(t, stack, "AWS::SQS::Queue", "MediaEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's
+		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
 		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
 		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaEventsDeadLetters").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetters").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
 		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID}, "Environment", "Variables", "TOPIC_ARN")
 	})
 }
 
-func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
+func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for name, dead := range map[string]string{"MediaEventsQueue": "MediaEventsDeadLetters", "MediaFinishedPictures": "MediaDeadFinishedPictures"} {
+		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetters", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
 			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
 			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
 		}
-		for _, name := range []string{"MediaEventsDeadLetters", "MediaDeadFinishedPictures"} {
+		for _, name := range []string{"MediaOriginalEventsDeadLetters", "MediaThumbnailEventDLQ"} {
 			letters := only(t, stack, "AWS::SQS::Queue", name)
 			want(t, letters, 14*24*60*60, "MessageRetentionPeriod")
 			want(t, letters, nil, "RedrivePolicy")
@@ -347,10 +348,10 @@ func TestWhatIsReceivedFiveTimesInVainIsKeptForTwoWeeks(t *testing.T) {
 	})
 }
 
-func TestFinishedPicturesAreTold(t *testing.T) {
+func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		topic := only(t, stack, "AWS::SNS::Topic", "MediaFinished")
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaFinishedPictures"), only(t, stack, "AWS::SQS::Queue", "MediaDeadFinishedPictures")
+		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
 		want(t, subscription, map[string]any{
 			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
@@ -365,7 +366,7 @@ func TestFinishedPicturesAreTold(t *testing.T) {
 				t.Errorf("the policy of %s allows %s, want %s", to.ID, text(allowed), text(want))
 			}
 		}
-		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaFinishedPictures"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
+		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
 			t.Errorf("%s does not wait for %s, and what is told before that is lost", subscription.ID, policy.ID)
 		}
 	})
@@ -388,25 +389,25 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	})
 }
 
-// TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted: a disposable bucket that is written to while it is emptied would
+// TestTheFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is emptied would
 // keep its stack from being deleted.
-func TestTheFunctionIsGoneBeforeTheThumbnailsAreDeleted(t *testing.T) {
+func TestTheFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {
 			return
 		}
 		for id, resource := range map[string]assembly.Resource{
-			"MediaThumbnailsEmptied": only(t, stack, "AWS::Lambda::EventSourceMapping", ""),
-			"MediaAccessLogsEmptied": only(t, stack, "AWS::CloudFront::Distribution", ""),
+			"MediaThumbnailsEmptyOnDelete": only(t, stack, "AWS::Lambda::EventSourceMapping", ""),
+			"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
 		} {
-			if emptied := only(t, stack, "Custom::EmptiedBucket", id); !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
+			if emptied := only(t, stack, "Custom::EmptyBucket", id); !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
 				t.Errorf("%s may be there when %s is deleted", resource.ID, emptied.ID)
 			}
 		}
 	})
 }
 
-func TestClientsAreToldWhereThumbnailsAre(t *testing.T) {
+func TestTheMediaURLIsTheDistributions(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		url := map[string]any{"Fn::Join": []any{"", []any{"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}}}}}
@@ -424,7 +425,7 @@ var pictureProps = media.Props{
 	MaxPixels:      pictures.MaxPixels,
 }
 
-func TestMediaAsItIsAskedFor(t *testing.T) {
+func TestMediaProps(t *testing.T) {
 	accelerated := map[bool]bool{}
 	stack := synthesised(func(stack awscdk.Stack) {
 		props := pictureProps
@@ -443,7 +444,40 @@ func TestMediaAsItIsAskedFor(t *testing.T) {
 	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
 }
 
-func TestMediaThatCannotBeIsRefused(t *testing.T) {
+// TestMediaPrefixesAreProps: the lifecycle rules, the distribution and the grants follow them.
+func TestMediaPrefixesAreProps(t *testing.T) {
+	stack := synthesised(func(stack awscdk.Stack) {
+		props := pictureProps
+		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "new/", "promoted/", "shared/", "own/"
+		m := media.New(stack, "Media", props)
+		function := func(id string) *gofunction.Function {
+			return gofunction.New(stack, id, gofunction.Props{Package: "example.com/fn"})
+		}
+		m.GrantUpload(function("Upload"))
+		m.GrantPromoteUploads(function("Promote"))
+		m.GrantDeletePictures(function("Delete"))
+	})
+	for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
+		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules", 0, "Prefix")
+	}
+	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	if want := []any{objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"), objects(thumbnails, "shared/*")}; len(allowed) != 1 ||
+		text(assembly.At(allowed[0], "Resource")) != text(want) {
+		t.Errorf("the bucket's policy allows %s, want %s alone", text(allowed), text(want))
+	}
+	for function, want := range map[string][]string{
+		"Upload":  {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},
+		"Promote": {"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket", "s3:PutObject /promoted/*"},
+		"Delete":  {"s3:DeleteObject /promoted/*"},
+	} {
+		if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+			t.Errorf("%s (-want +allowed):\n%s", function, diff)
+		}
+	}
+}
+
+func TestMediaPropsAreValidated(t *testing.T) {
 	refused(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
 		"media: Media: AllowedOrigins is required; pass the web client's origins",
 		"media: Media: Widths is required; pass those of the thumbnails, in pixels",
@@ -467,4 +501,21 @@ func TestMediaThatCannotBeIsRefused(t *testing.T) {
 		props.TempRetention = -24 * time.Hour
 		media.New(stack, "Media", props)
 	}, "media: Media: TempRetention: -24h0m0s, want whole days, at least 24h0m0s")
+	refused(t, func(stack awscdk.Stack) {
+		props := pictureProps
+		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "temp", "*/", "a/b/", "permanent/"
+		media.New(stack, "Media", props)
+	},
+		"media: Media: TempPrefix: temp, want letters, digits, - and _, then a slash",
+		"media: Media: PermanentPrefix: */, want letters, digits, - and _, then a slash",
+		"media: Media: ProtectedPrefix: a/b/, want letters, digits, - and _, then a slash",
+	)
+	refused(t, func(stack awscdk.Stack) {
+		props := pictureProps
+		props.PermanentPrefix, props.PrivatePrefix = "temp/", "protected/"
+		media.New(stack, "Media", props)
+	},
+		"media: Media: PermanentPrefix: temp/, want another one than TempPrefix",
+		"media: Media: PrivatePrefix: protected/, want another one than ProtectedPrefix",
+	)
 }

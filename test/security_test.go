@@ -16,7 +16,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/media"
-	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/constructs/website"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -580,7 +580,7 @@ func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
 		pictures := pictureProps
 		pictures.OriginAccessControl = true
 		media.New(stack, "Media", pictures)
-		site.New(stack, "Site", site.Props{Content: content, OriginAccessControl: true})
+		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
 	for resourceType, path := range map[string][]any{
 		"AWS::CloudFront::CachePolicy":           {"CachePolicyConfig", "Name"},

@@ -450,7 +450,7 @@ func TestReadingsGetCheaperAndRawCopiesAreForgottenAfterAYear(t *testing.T) {
 			map[string]any{"StorageClass": "STANDARD_IA", "TransitionInDays": 30},
 			map[string]any{"StorageClass": "GLACIER_IR", "TransitionInDays": 90},
 		}
-		abort := map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}}
+		abort := map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}}
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), []any{
 			map[string]any{"Id": "KeepReadingsCheaper", "Status": "Enabled", "Prefix": "readings/", "Transitions": cheaper},
 			map[string]any{"Id": "ForgetRawReadings", "Status": "Enabled", "Prefix": "raw/", "Transitions": cheaper, "ExpirationInDays": 365},
@@ -639,11 +639,11 @@ func TestWritersAreGoneBeforeTelemetrysBucketsAreDeleted(t *testing.T) {
 			return
 		}
 		for id, writers := range map[string][]assembly.Resource{
-			"TelemetryIngestionEmptied":  {only(t, stack, "AWS::KinesisFirehose::DeliveryStream", ""), only(t, stack, "AWS::IoT::TopicRule", "")},
-			"TelemetryReportsEmptied":    {only(t, stack, "AWS::Lambda::EventSourceMapping", "")},
-			"TelemetryAccessLogsEmptied": {only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")},
+			"TelemetryIngestionEmptyOnDelete":  {only(t, stack, "AWS::KinesisFirehose::DeliveryStream", ""), only(t, stack, "AWS::IoT::TopicRule", "")},
+			"TelemetryReportsEmptyOnDelete":    {only(t, stack, "AWS::Lambda::EventSourceMapping", "")},
+			"TelemetryAccessLogsEmptyOnDelete": {only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")},
 		} {
-			emptied := only(t, stack, "Custom::EmptiedBucket", id)
+			emptied := only(t, stack, "Custom::EmptyBucket", id)
 			for _, writer := range writers {
 				if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied.ID)) {
 					t.Errorf("%s may be there when %s is deleted", writer.ID, emptied.ID)

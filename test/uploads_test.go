@@ -45,7 +45,7 @@ func inOriginals(t *testing.T, stack assembly.Stack, function string) []string {
 	return may
 }
 
-func TestEachFunctionReachesItsPartOfTheOriginals(t *testing.T) {
+func TestEachFunctionReachesItsPrefixesOfTheOriginals(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for function, want := range map[string][]string{
 			// What it may do, whoever has a form of it may do.
@@ -73,8 +73,8 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 	})
 }
 
-// TestACopyIsGivenUpWhenItsFunctionIsGone holds what a deletion relies on: whoever copied in vain copies no more.
-func TestACopyIsGivenUpWhenItsFunctionIsGone(t *testing.T) {
+// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction holds what a deletion relies on: whoever copied in vain copies no more.
+func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64) // in seconds
 		if !ok || timeout*2 > pictures.CopyTime.Seconds() {
@@ -83,7 +83,7 @@ func TestACopyIsGivenUpWhenItsFunctionIsGone(t *testing.T) {
 	})
 }
 
-func TestPicturesAreSeenAtOneAddress(t *testing.T) {
+func TestFunctionsHaveTheSameMediaURL(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		address := only(t, stack, "AWS::Lambda::Function", "Uploads").At("Environment", "Variables", "MEDIA_URL")
 		for _, name := range []string{"Accounts", "Posts"} {

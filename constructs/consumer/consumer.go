@@ -54,10 +54,10 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	c := &Consumer{scope: this, function: props.Function, DeadLetters: queue.NewDeadLetters(this, "DeadLetters")}
+	c := &Consumer{scope: this, function: props.Function, DeadLetters: queue.NewDeadLetterQueue(this, "DeadLetters")}
 	timeout := time.Duration(*props.Function.Function.Timeout().ToSeconds(nil)) * time.Second
 	c.Queue = queue.New(this, "Queue", queue.Props{
-		DeadLetters: c.DeadLetters,
+		DeadLetterQueue: c.DeadLetters,
 		// Lambda wants six times the function's timeout, to try again what it could not deliver, and the window, for which it
 		// holds messages: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
 		VisibilityTimeout: 6*timeout + props.BatchingWindow,

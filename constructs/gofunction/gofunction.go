@@ -203,7 +203,7 @@ func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsi
 		Sid: jsii.String("ServiceManagesNetworkInterfaces"), Actions: actions, Resources: jsii.Strings("*"),
 	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("CodeDoesNot"), Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
+		Sid: jsii.String("DenyFunctionCode"), Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
 		Conditions: &map[string]any{"ArnLike": map[string]any{
 			"lambda:SourceFunctionArn": awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 				Service: jsii.String("lambda"), Resource: jsii.String("function"), ResourceName: jsii.String("*"),

@@ -3,6 +3,7 @@
 package identity
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"time"
@@ -41,6 +42,10 @@ type Props struct {
 	// Manager that holds the private key and nothing else. Default: none.
 	AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName string
 
+	// Prefixes of the folders in which each signed-in client reads and writes its own objects.
+	ProtectedPrefix string // default: protected/
+	PrivatePrefix   string // default: private/
+
 	AccessTokenValidity  time.Duration // of access and ID tokens; default: 1 h, the service's limits are 5 min and 24 h
 	RefreshTokenValidity time.Duration // how long a user stays signed in; default: 30 days, at most 10 years
 	LogRetention         time.Duration // of the function that links sign-ins; default: the scope's (package defaults)
@@ -64,6 +69,8 @@ type Identity struct {
 	// IdentityPool gives signed-in clients the credentials of SignedInRole; guests get none.
 	IdentityPool awscognito.CfnIdentityPool
 	SignedInRole awsiam.Role
+
+	protectedPrefix, privatePrefix string
 }
 
 // New declares the user pool under scope.
@@ -72,7 +79,7 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	i := &Identity{UserPool: newUserPool(this, props)}
+	i := &Identity{UserPool: newUserPool(this, props), protectedPrefix: props.ProtectedPrefix, privatePrefix: props.PrivatePrefix}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
 		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
 		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
@@ -105,7 +112,7 @@ func (i *Identity) GrantListUsers(fn *gofunction.Function) {
 const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 
 // GrantUploadAsSignedIn lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
-// below protected/ and private/, in a folder named by the client's identity in the identity pool. How much they write,
+// below ProtectedPrefix and PrivatePrefix, in a folder named by the client's identity in the identity pool. How much they write,
 // nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
 // what is archived cannot be read. The bucket must not need a KMS key.
 //
@@ -113,7 +120,7 @@ const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
 // objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
 func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
-	folders := &[]*string{bucket.ArnForObjects(jsii.String("protected/" + identityFolder)), bucket.ArnForObjects(jsii.String("private/" + identityFolder))}
+	folders := i.ownObjects(bucket)
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
@@ -136,15 +143,20 @@ func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
 }
 
 // GrantReadThumbnailsAsSignedIn lets signed-in clients read the objects of the bucket that were made of what they have below
-// protected/ and private/ of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
+// ProtectedPrefix and PrivatePrefix of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
 func (i *Identity) GrantReadThumbnailsAsSignedIn(bucket awss3.IBucket) {
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings("s3:GetObject"),
-			Resources: &[]*string{bucket.ArnForObjects(jsii.String("protected/" + identityFolder)), bucket.ArnForObjects(jsii.String("private/" + identityFolder))},
+			Resources: i.ownObjects(bucket),
 		})},
 	})
+}
+
+// ownObjects returns the ARN patterns of the objects below a client's own folders.
+func (i *Identity) ownObjects(bucket awss3.IBucket) *[]*string {
+	return &[]*string{bucket.ArnForObjects(jsii.String(i.protectedPrefix + identityFolder)), bucket.ArnForObjects(jsii.String(i.privatePrefix + identityFolder))}
 }
 
 func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
@@ -373,6 +385,8 @@ func (p Props) removalPolicy(kept awscdk.RemovalPolicy) awscdk.RemovalPolicy {
 }
 
 func (p Props) withDefaults() Props {
+	p.ProtectedPrefix = cmp.Or(p.ProtectedPrefix, "protected/")
+	p.PrivatePrefix = cmp.Or(p.PrivatePrefix, "private/")
 	if p.AccessTokenValidity == 0 {
 		p.AccessTokenValidity = time.Hour
 	}

@@ -14,12 +14,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
 
-// delivered are the prefixes of Thumbnails that the distribution may read.
-var delivered = []string{"temp/*", "permanent/*", "protected/*"}
-
-// deliver declares the distribution of thumbnails, and lets it read what is delivered and nothing else. The origins that
-// the CDK makes by themselves would let it read the whole bucket.
-func (m *Media) deliver(scope constructs.Construct, props Props) {
+// addDistribution declares the distribution of thumbnails, and lets it read all prefixes but the private one. The CDK's own
+// origins would let it read the whole bucket.
+func (m *Media) addDistribution(scope constructs.Construct, props Props) {
 	origin := &awscloudfront.OriginProps{}
 	if props.OriginAccessControl {
 		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
@@ -35,7 +32,7 @@ func (m *Media) deliver(scope constructs.Construct, props Props) {
 			AllowedMethods:        awscloudfront.AllowedMethods_ALLOW_GET_HEAD(),
 			Compress:              jsii.Bool(false), // JPEGs do not get smaller
 			CachePolicy:           newCachePolicy(scope),
-			ResponseHeadersPolicy: newHeaders(scope, props.AllowedOrigins),
+			ResponseHeadersPolicy: newResponseHeaders(scope, props.AllowedOrigins),
 		},
 		// A thumbnail that is asked for before it is made is there a second later. CloudFront's own patience is ten.
 		ErrorResponses: &[]*awscloudfront.ErrorResponse{{HttpStatus: jsii.Number(403), Ttl: convert.Duration(time.Second)}},
@@ -46,8 +43,8 @@ func (m *Media) deliver(scope constructs.Construct, props Props) {
 	bucket.EmptyAfter(m.AccessLogs, m.Distribution)
 
 	statement := &awsiam.PolicyStatementProps{Actions: jsii.Strings("s3:GetObject"), Resources: &[]*string{}}
-	for _, prefix := range delivered {
-		*statement.Resources = append(*statement.Resources, m.Thumbnails.ArnForObjects(jsii.String(prefix)))
+	for _, prefix := range []string{props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix} {
+		*statement.Resources = append(*statement.Resources, m.Thumbnails.ArnForObjects(jsii.String(prefix+"*")))
 	}
 	if props.OriginAccessControl {
 		statement.Principals = &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"), nil)}
@@ -75,12 +72,12 @@ func newCachePolicy(scope constructs.Construct) awscloudfront.CachePolicy {
 	})
 }
 
-// newHeaders has browsers take the answer for a picture and for nothing else, and pages of the origins read it.
-func newHeaders(scope constructs.Construct, origins []string) awscloudfront.ResponseHeadersPolicy {
+// newResponseHeaders has browsers take the answer for a picture and for nothing else, and pages of the origins read it.
+func newResponseHeaders(scope constructs.Construct, origins []string) awscloudfront.ResponseHeadersPolicy {
 	const year = 365 * bucket.Day
 	override := jsii.Bool(true)
-	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		ResponseHeadersPolicyName: convert.GlobalName(scope, "Headers"),
+	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"), &awscloudfront.ResponseHeadersPolicyProps{
+		ResponseHeadersPolicyName: convert.GlobalName(scope, "ResponseHeaders"),
 		Comment:                   jsii.String("Pictures for the web client"),
 		CorsBehavior: &awscloudfront.ResponseHeadersCorsBehavior{
 			AccessControlAllowOrigins:     jsii.Strings(origins...),

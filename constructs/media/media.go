@@ -3,7 +3,9 @@
 package media
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -34,7 +36,13 @@ type Props struct {
 	MaxBytes  int64 // what an original may have, to get thumbnails; required
 	MaxPixels int   // likewise; required; the function's memory is for 50 million
 
-	TempRetention time.Duration // how long what is below temp/ stays; whole days; default: 1 day
+	// Prefixes of keys, the same in both buckets: one folder each, with a slash at the end.
+	TempPrefix      string // uploads that no post shows; they expire; default: temp/
+	PermanentPrefix string // promoted uploads; default: permanent/
+	ProtectedPrefix string // uploads of signed-in clients, delivered to everybody; default: protected/
+	PrivatePrefix   string // uploads of signed-in clients, delivered to nobody; default: private/
+
+	TempRetention time.Duration // how long uploads below TempPrefix stay; whole days; default: 1 day
 
 	// DisableTransferAcceleration is for regions where S3 has none: "Configuring fast, secure file transfers using Amazon S3
 	// Transfer Acceleration" in the Amazon S3 User Guide lists those that have it.
@@ -54,32 +62,37 @@ type Props struct {
 // What is seen are thumbnails, which the function has decoded and encoded again. An original is delivered to nobody: it
 // may tell where it was taken, and may be no picture at all.
 type Media struct {
-	// Originals holds pictures as they were uploaded. What lies below temp/ is deleted after TempRetention: whoever keeps an
-	// upload copies it to permanent/. Signed-in clients with credentials of their own write below protected/ and private/.
+	// Originals holds pictures as they were uploaded. Uploads below TempPrefix expire after TempRetention; promoting one
+	// copies it to PermanentPrefix. Signed-in clients with credentials of their own write below ProtectedPrefix and
+	// PrivatePrefix.
 	Originals awss3.Bucket
 	// TransferAcceleration tells that Originals takes uploads at S3's accelerated endpoint as well.
 	TransferAcceleration bool
-	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. What is below temp/ goes by the same rule.
+	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. Those below TempPrefix expire
+	// by the same rule.
 	Thumbnails awss3.Bucket
 
 	// Function makes the thumbnails, and deletes those of originals that are gone.
 	Function *gofunction.Function
-	// Events tells the function what has happened in Originals. What it gives up is among the dead letters, with the message
-	// attribute Reason: what is no picture, say. So is what it failed at five times, without one.
-	Events *consumer.Consumer
+	// OriginalEvents sends the function S3's event notifications of Originals. A message that cannot succeed (the original
+	// is no picture, say) goes to the dead-letter queue, with the message attribute Reason. So does one that failed five
+	// times, without a Reason.
+	OriginalEvents *consumer.Consumer
 
-	// Finished tells of each original that the function has seen to: which thumbnails there are, or that there are none any
-	// more. FinishedPictures gets all of that; what did not reach it, and what its consumer fails at, is in
-	// DeadFinishedPictures.
-	Finished                               *topic.Topic
-	FinishedPictures, DeadFinishedPictures awssqs.Queue
+	// ThumbnailEvents carries an event for each change of an original: which thumbnails there are, or that there are none
+	// any more. ThumbnailEventQueue gets all of them; messages that did not reach it, and those that its consumer fails at,
+	// go to ThumbnailEventDLQ.
+	ThumbnailEvents                        *topic.Topic
+	ThumbnailEventQueue, ThumbnailEventDLQ awssqs.Queue
 
-	// Distribution delivers what Thumbnails has below temp/, permanent/ and protected/ to everybody who knows its name. What
-	// is below private/ is its owner's. Nothing can be listed, so what is missing is refused like what is private: 403. It has
-	// CloudFront's own name and certificate, with which CloudFront takes TLS 1.0 too.
+	// Distribution delivers thumbnails below TempPrefix, PermanentPrefix and ProtectedPrefix to everybody who knows their
+	// names. Those below PrivatePrefix are their owner's. Nothing can be listed, so a missing thumbnail is answered like a
+	// private one: 403. It has CloudFront's own name and certificate, with which CloudFront takes TLS 1.0 too.
 	Distribution awscloudfront.Distribution
 	// AccessLogs holds the logs of the distribution and of both buckets.
 	AccessLogs awss3.Bucket
+
+	tempPrefix, permanentPrefix string
 }
 
 // New declares the buckets, the function and the distribution under scope.
@@ -90,6 +103,8 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
+		tempPrefix:           props.TempPrefix,
+		permanentPrefix:      props.PermanentPrefix,
 		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{CloudFront: true}),
 	}
 	m.Originals = m.newBucket(this, "Originals", props,
@@ -101,39 +116,44 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	if m.TransferAcceleration {
 		cfnBucket(m.Originals).SetAccelerateConfiguration(&awss3.CfnBucket_AccelerateConfigurationProperty{AccelerationStatus: jsii.String("Enabled")})
 	}
-	m.notify(this)
-	m.makeThumbnails(this, props)
-	m.takeEvents(this)
-	m.deliver(this, props)
+	m.addThumbnailEvents(this)
+	m.addFunction(this, props)
+	m.addOriginalEvents(this)
+	m.addDistribution(this, props)
 	return m
 }
 
 // URL is where thumbnails are delivered, without a slash at the end.
 func (m *Media) URL() string { return "https://" + *m.Distribution.DistributionDomainName() }
 
-// AllowUploading lets fn sign uploads below temp/, and delete what is there.
-func (m *Media) AllowUploading(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
+// GrantUpload lets fn sign uploads below TempPrefix, and delete them.
+func (m *Media) GrantUpload(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.tempPrefix))
 }
 
-// AllowKeeping lets fn copy what is below temp/ to permanent/, and delete what is there. That it may list the bucket has
-// S3 tell it what is missing, instead of refusing it.
-func (m *Media) AllowKeeping(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("temp/*")))
-	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+// GrantPromoteUploads lets fn copy uploads from TempPrefix to PermanentPrefix, and delete promoted ones. It may list the
+// bucket, without which S3 answers 403 instead of 404 when an upload is missing.
+func (m *Media) GrantPromoteUploads(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(m.tempPrefix))
+	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.permanentPrefix))
 	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 }
 
-// AllowLettingGo lets fn delete what is below permanent/.
-func (m *Media) AllowLettingGo(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"s3:DeleteObject"}, *m.Originals.ArnForObjects(jsii.String("permanent/*")))
+// GrantDeletePictures lets fn delete promoted uploads.
+func (m *Media) GrantDeletePictures(fn *gofunction.Function) {
+	fn.AddToRolePolicy([]string{"s3:DeleteObject"}, m.originals(m.permanentPrefix))
 }
 
-// newBucket declares a bucket whose objects below temp/ are forgotten.
+// originals returns the ARN pattern of the originals below prefix.
+func (m *Media) originals(prefix string) string {
+	return *m.Originals.ArnForObjects(jsii.String(prefix + "*"))
+}
+
+// newBucket declares a bucket whose objects below TempPrefix expire.
 func (m *Media) newBucket(scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods) awss3.Bucket {
 	return bucket.New(scope, id, bucket.Props{
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("ForgetWhatNobodyKept"), Prefix: jsii.String("temp/"), Expiration: convert.Duration(props.TempRetention)},
+			{Id: jsii.String("ExpireTempUploads"), Prefix: jsii.String(props.TempPrefix), Expiration: convert.Duration(props.TempRetention)},
 		},
 		CORS: []*awss3.CorsRule{{
 			AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
@@ -147,20 +167,22 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 	})
 }
 
-// cfnBucket is the resource beneath, for what the bucket's construct does not offer.
+// cfnBucket returns the L1 resource of a bucket, for properties that the L2 construct does not offer.
 func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().(awss3.CfnBucket) }
 
-// notify declares the topic of finished pictures, and the queue that gets what it says.
-func (m *Media) notify(scope constructs.Construct) {
-	m.Finished = topic.New(scope, "Finished", topic.Props{})
-	m.DeadFinishedPictures = queue.NewDeadLetters(scope, "DeadFinishedPictures")
-	m.FinishedPictures = queue.New(scope, "FinishedPictures", queue.Props{DeadLetters: m.DeadFinishedPictures, VisibilityTimeout: 30 * time.Second})
-	m.Finished.SendTo(m.FinishedPictures, m.DeadFinishedPictures, nil)
+// addThumbnailEvents declares the topic, its queue and their dead-letter queue.
+func (m *Media) addThumbnailEvents(scope constructs.Construct) {
+	m.ThumbnailEvents = topic.New(scope, "ThumbnailEvents", topic.Props{})
+	m.ThumbnailEventDLQ = queue.NewDeadLetterQueue(scope, "ThumbnailEventDLQ")
+	m.ThumbnailEventQueue = queue.New(scope, "ThumbnailEventQueue", queue.Props{
+		DeadLetterQueue: m.ThumbnailEventDLQ, VisibilityTimeout: 30 * time.Second,
+	})
+	m.ThumbnailEvents.SendTo(m.ThumbnailEventQueue, m.ThumbnailEventDLQ, nil)
 }
 
-// makeThumbnails declares the function between the buckets.
-func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
-	m.Function = gofunction.New(scope, "MakeThumbnails", gofunction.Props{
+// addFunction declares the function that generates thumbnails.
+func (m *Media) addFunction(scope constructs.Construct, props Props) {
+	m.Function = gofunction.New(scope, "GenerateThumbnails", gofunction.Props{
 		Package: thumbnailsfn.Package,
 		Settings: thumbnailsfn.Settings{
 			ThumbnailBucket: *m.Thumbnails.BucketName(),
@@ -172,29 +194,29 @@ func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
 		MemoryMiB:   1769,        // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
 		Timeout:     time.Minute, // for a batch
 	})
-	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, *m.Originals.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(""))
 	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
 	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
-	m.Finished.AllowPublishing(m.Function)
+	m.ThumbnailEvents.AllowPublishing(m.Function)
 }
 
-// takeEvents has S3 tell the function of everything that comes into Originals or is deleted from it. What a lifecycle rule
-// expires is left out: the thumbnails have the same rule.
+// addOriginalEvents has S3 notify the function of every object that is created in Originals or deleted from it. Objects
+// that a lifecycle rule expires are left out: the thumbnails have the same rule.
 //
 // The notification is the bucket's own property. The CDK would have a function in Python set it (ADR 4), so that the
 // queue's policy may name the bucket. S3 tries the queue before it takes the notification, so the policy comes first; it
 // lets in what S3 sends for any bucket of the account.
-func (m *Media) takeEvents(scope constructs.Construct) {
-	m.Events = consumer.New(scope, "Events", consumer.Props{
+func (m *Media) addOriginalEvents(scope constructs.Construct) {
+	m.OriginalEvents = consumer.New(scope, "OriginalEvents", consumer.Props{
 		Function:  m.Function,
 		BatchSize: 5, // the function works on one picture after the other
 		// So many pictures at once, at most: a flood of uploads waits in the queue, and leaves the account's concurrency to
 		// the API.
 		MaxConcurrency: 5,
 	})
-	m.Events.AllowGivingUp()
-	events := m.Events.Queue
+	m.OriginalEvents.AllowGivingUp()
+	events := m.OriginalEvents.Queue
 	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
@@ -208,15 +230,21 @@ func (m *Media) takeEvents(scope constructs.Construct) {
 	resource := cfnBucket(m.Originals)
 	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
 	resource.Node().AddDependency(allowed.PolicyDependable)
-	bucket.EmptyAfter(m.Thumbnails, m.Events.Mapping)
+	bucket.EmptyAfter(m.Thumbnails, m.OriginalEvents.Mapping)
 }
 
 func (p Props) withDefaults() Props {
+	p.TempPrefix = cmp.Or(p.TempPrefix, "temp/")
+	p.PermanentPrefix = cmp.Or(p.PermanentPrefix, "permanent/")
+	p.ProtectedPrefix = cmp.Or(p.ProtectedPrefix, "protected/")
+	p.PrivatePrefix = cmp.Or(p.PrivatePrefix, "private/")
 	if p.TempRetention == 0 {
 		p.TempRetention = bucket.Day
 	}
 	return p
 }
+
+var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+/$`)
 
 func (p Props) check(id string) {
 	problems := []error{
@@ -227,6 +255,19 @@ func (p Props) check(id string) {
 		check.That("MaxBytes", p.MaxBytes, p.MaxBytes >= 0, "more than 0"),
 		check.That("MaxPixels", p.MaxPixels, p.MaxPixels >= 0, "more than 0"),
 		check.That("TempRetention", p.TempRetention, p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+	}
+	prefixes := []struct{ name, value string }{
+		{"TempPrefix", p.TempPrefix},
+		{"PermanentPrefix", p.PermanentPrefix},
+		{"ProtectedPrefix", p.ProtectedPrefix},
+		{"PrivatePrefix", p.PrivatePrefix},
+	}
+	for i, prefix := range prefixes {
+		// Wildcards would widen the grants, and a prefix within another one would deliver what is private.
+		problems = append(problems, check.That(prefix.name, prefix.value, prefixPattern.MatchString(prefix.value), "letters, digits, - and _, then a slash"))
+		for _, other := range prefixes[:i] {
+			problems = append(problems, check.That(prefix.name, prefix.value, prefix.value != other.value, "another one than "+other.name))
+		}
 	}
 	for i, origin := range p.AllowedOrigins {
 		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin, !strings.Contains(origin, "*"), "an origin without *"))

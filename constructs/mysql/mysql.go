@@ -52,18 +52,18 @@ type Props struct {
 	// NAT or an interface endpoint, for the functions that connect and for the rotation.
 	VPC awsec2.IVpc
 
-	Version         Version       // default: 8.4; a downgrade is not possible
-	InstanceClass   string        // without "db."; default: t4g.micro
-	StorageGiB      int           // default: 20; storage never shrinks
+	Version                Version       // default: 8.4; a downgrade is not possible
+	InstanceClass          string        // without "db."; default: t4g.micro
+	StorageGiB             int           // default: 20; storage never shrinks
 	MaxAllocatedStorageGiB int           // where storage autoscaling stops; default: twice StorageGiB
-	DatabaseName    string        // the schema made with the instance, for good: a named instance is not replaced; default: app
-	MultiAZ         bool          // keep a standby in a second zone
-	Replicas        int           // read replicas; default: 0
-	Proxy           bool          // put RDS Proxy between functions and the writer
-	DatabaseInsights        bool          // Database Insights, 7 days (its free tier); not offered for micro and small classes
-	BackupRetention         time.Duration // how long automated backups are kept; default: 7 days, at most 35
-	RotationInterval     time.Duration // after which the password is rotated; default: 30 days
-	LogRetention    time.Duration // of the error and slow-query logs; default: the scope's (package defaults)
+	DatabaseName           string        // the schema made with the instance, for good: a named instance is not replaced; default: app
+	MultiAZ                bool          // keep a standby in a second zone
+	Replicas               int           // read replicas; default: 0
+	Proxy                  bool          // put RDS Proxy between functions and the writer
+	DatabaseInsights       bool          // Database Insights, 7 days (its free tier); not offered for micro and small classes
+	BackupRetention        time.Duration // how long automated backups are kept; default: 7 days, at most 35
+	RotationInterval       time.Duration // after which the password is rotated; default: 30 days
+	LogRetention           time.Duration // of the error and slow-query logs; default: the scope's (package defaults)
 
 	// Disposable deletes the database and its backups with the stack, without a snapshot. Without it, deletion is
 	// refused until somebody lifts the protection, and leaves a snapshot.

@@ -34,16 +34,16 @@ import (
 )
 
 const (
-	topicARN = "arn:aws:sns:eu-central-1:111111111111:Finished"
+	topicARN = "arn:aws:sns:eu-central-1:111111111111:ThumbnailEvents"
 	queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadLetters"
 
 	// timeout is the function's own, as it is deployed.
 	timeout = time.Minute
 
 	// The originals' keys in testdata.
-	keyOfUpload  = "temp/0123456789abcdef0123456789abcdef/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-	keyOfKept    = "permanent/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-	keyOfPrivate = "private/eu-central-1:00000000-0000-4000-8000-00000000aaaa/my cat+dog ü.jpg"
+	keyOfUpload    = "temp/0123456789abcdef0123456789abcdef/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+	keyOfPermanent = "permanent/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+	keyOfPrivate   = "private/eu-central-1:00000000-0000-4000-8000-00000000aaaa/my cat+dog ü.jpg"
 )
 
 // A platform is the built function with all that it uses.
@@ -194,19 +194,19 @@ func readEvent(t *testing.T, file string) events.SQSEvent {
 	return event
 }
 
-// told is the last that subscribers have heard, with the message's attributes.
-func (p *platform) told(t *testing.T) (pictures.Finished, map[string]string) {
+// lastEvent returns the last event that was published, with the message attributes.
+func (p *platform) lastEvent(t *testing.T) (pictures.ThumbnailEvent, map[string]string) {
 	t.Helper()
 	messages := p.topic.Messages()
 	if len(messages) == 0 {
 		t.Fatal("subscribers have heard nothing")
 	}
 	last := messages[len(messages)-1]
-	var finished pictures.Finished
-	if err := json.Unmarshal([]byte(last.Message), &finished); err != nil {
+	var event pictures.ThumbnailEvent
+	if err := json.Unmarshal([]byte(last.Message), &event); err != nil {
 		t.Fatal(err)
 	}
-	return finished, last.Attributes
+	return event, last.Attributes
 }
 
 var (
@@ -244,7 +244,7 @@ func near(img image.Image, x, y float64, want color.RGBA) bool {
 func TestBootstrap(t *testing.T) {
 	p := startPlatform(t)
 
-	t.Run("an upload gets its thumbnails, and subscribers hear of them", func(t *testing.T) {
+	t.Run("an upload gets thumbnails, and an event is published", func(t *testing.T) {
 		p.put(t, keyOfUpload, fixture(t, "baseline.jpg"))
 		p.done(t, readEvent(t, "created.json").Records[0].Body)
 		for _, width := range pictures.Widths {
@@ -256,8 +256,8 @@ func TestBootstrap(t *testing.T) {
 				t.Errorf("%d: %v, want %v", width, got.image.Bounds(), want)
 			}
 		}
-		told, attributes := p.told(t)
-		want := pictures.Finished{Key: keyOfUpload, ETag: told.ETag, Sequencer: "0055AED6DCD90281E5", Thumbnails: []pictures.FinishedThumbnail{
+		told, attributes := p.lastEvent(t)
+		want := pictures.ThumbnailEvent{Key: keyOfUpload, ETag: told.ETag, Sequencer: "0055AED6DCD90281E5", Thumbnails: []pictures.Thumbnail{
 			{Key: keyOfUpload + "/320.jpg", Width: 320, Height: 213}, {Key: keyOfUpload + "/640.jpg", Width: 480, Height: 320},
 			{Key: keyOfUpload + "/1280.jpg", Width: 480, Height: 320}, {Key: keyOfUpload + "/1920.jpg", Width: 480, Height: 320},
 		}}
@@ -265,30 +265,30 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("attributes %v, notification (-want +got):\n%s", attributes, diff)
 		}
 	})
-	t.Run("what a post keeps is cached for a day, and goes with its original", func(t *testing.T) {
-		p.put(t, keyOfKept, plain(t, red))
-		p.done(t, changed(t, keyOfKept))
-		p.has(t, keyOfKept, &red)
-		if cached := p.thumbnail(t, keyOfKept, 320).cacheControl; cached != "public, max-age=86400" {
+	t.Run("thumbnails of a promoted upload are cached for a day, and deleted with their original", func(t *testing.T) {
+		p.put(t, keyOfPermanent, plain(t, red))
+		p.done(t, changed(t, keyOfPermanent))
+		p.has(t, keyOfPermanent, &red)
+		if cached := p.thumbnail(t, keyOfPermanent, 320).cacheControl; cached != "public, max-age=86400" {
 			t.Errorf("Cache-Control %q", cached)
 		}
-		p.remove(t, keyOfKept)
+		p.remove(t, keyOfPermanent)
 		p.done(t, readEvent(t, "removed.json").Records[0].Body)
-		p.has(t, keyOfKept, nil)
-		told, attributes := p.told(t)
-		want := pictures.Finished{Key: keyOfKept, Removed: true, Sequencer: "0055AED6DCD90281E6", Thumbnails: []pictures.FinishedThumbnail{}}
+		p.has(t, keyOfPermanent, nil)
+		told, attributes := p.lastEvent(t)
+		want := pictures.ThumbnailEvent{Key: keyOfPermanent, Removed: true, Sequencer: "0055AED6DCD90281E6", Thumbnails: []pictures.Thumbnail{}}
 		if diff := cmp.Diff(want, told); diff != "" || attributes["prefix"] != "permanent" {
 			t.Errorf("attributes %v, notification (-want +got):\n%s", attributes, diff)
 		}
 	})
-	t.Run("what a signed-in client has put into its own folder is a picture as any other", func(t *testing.T) {
+	t.Run("uploads of signed-in clients get thumbnails", func(t *testing.T) {
 		p.put(t, keyOfPrivate, plain(t, green))
 		p.done(t, readEvent(t, "private.json").Records[0].Body)
 		p.has(t, keyOfPrivate, &green)
 		if cached := p.thumbnail(t, keyOfPrivate, 320).cacheControl; cached != "private, max-age=300" {
 			t.Errorf("Cache-Control %q", cached)
 		}
-		if told, attributes := p.told(t); told.Key != keyOfPrivate || told.Removed || attributes["prefix"] != "private" {
+		if told, attributes := p.lastEvent(t); told.Key != keyOfPrivate || told.Removed || attributes["prefix"] != "private" {
 			t.Errorf("notification %+v with %v", told, attributes)
 		}
 	})
@@ -305,9 +305,9 @@ func TestBootstrap(t *testing.T) {
 		if after := len(p.server.Calls()); after != before {
 			t.Errorf("%d calls to S3, want none", after-before)
 		}
-		p.gaveUp(t, "temp/a/320.jpg", "it is a thumbnail")
+		p.deadLettered(t, "temp/a/320.jpg", "it is a thumbnail")
 	})
-	t.Run("events that come twice and in any order leave what is there", func(t *testing.T) {
+	t.Run("redelivered and reordered events converge", func(t *testing.T) {
 		p.put(t, "temp/order", plain(t, red))
 		p.done(t, changed(t, "temp/order"), changed(t, "temp/order"))
 		p.remove(t, "temp/order")
@@ -318,7 +318,7 @@ func TestBootstrap(t *testing.T) {
 		p.done(t, removed)
 		p.has(t, "temp/order", &blue)
 	})
-	t.Run("one message may tell of several originals", func(t *testing.T) {
+	t.Run("one message may have several records", func(t *testing.T) {
 		p.put(t, "temp/several 1", plain(t, red))
 		p.put(t, "temp/several 2", plain(t, green))
 		first, second := changed(t, "temp/several 1"), changed(t, "temp/several 2")
@@ -327,12 +327,12 @@ func TestBootstrap(t *testing.T) {
 		p.has(t, "temp/several 2", &green)
 	})
 
-	t.Run("an original that is replaced between reading and writing", func(t *testing.T) { replacedMeanwhile(t, p) })
-	t.Run("a slow function does not undo what a later one did", func(t *testing.T) { overtaken(t, p) })
-	t.Run("pictures", func(t *testing.T) { followPictures(t, p) })
-	t.Run("poison", func(t *testing.T) { followPoison(t, p) })
-	t.Run("faults", func(t *testing.T) { followFaults(t, p) })
-	t.Run("memory", func(t *testing.T) { measureMemory(t, p) })
+	t.Run("an original that is replaced between reading and writing", func(t *testing.T) { testReplacedMeanwhile(t, p) })
+	t.Run("a slow function does not overwrite newer thumbnails", func(t *testing.T) { testOvertaken(t, p) })
+	t.Run("pictures", func(t *testing.T) { testPictures(t, p) })
+	t.Run("poison", func(t *testing.T) { testPoison(t, p) })
+	t.Run("faults", func(t *testing.T) { testFaults(t, p) })
+	t.Run("memory", func(t *testing.T) { testMemory(t, p) })
 
 	if processes := p.fn.Processes(); processes != 1 {
 		t.Errorf("%d processes, want 1\n%s", processes, p.fn.Logs())
@@ -360,7 +360,7 @@ func (p *platform) once(t *testing.T, action, bucket string, f func()) {
 	t.Cleanup(func() { p.server.Intercept(nil) })
 }
 
-func replacedMeanwhile(t *testing.T, p *platform) {
+func testReplacedMeanwhile(t *testing.T, p *platform) {
 	t.Run("by another picture", func(t *testing.T) {
 		p.put(t, "temp/replaced", plain(t, red))
 		p.once(t, "s3:PutObject", "thumbnails", func() { p.put(t, "temp/replaced", plain(t, blue)) })
@@ -372,7 +372,7 @@ func replacedMeanwhile(t *testing.T, p *platform) {
 		p.once(t, "s3:PutObject", "thumbnails", func() { p.remove(t, "temp/deleted") })
 		p.done(t, changed(t, "temp/deleted"))
 		p.has(t, "temp/deleted", nil)
-		if told, _ := p.told(t); !told.Removed {
+		if told, _ := p.lastEvent(t); !told.Removed {
 			t.Errorf("subscribers have heard %+v, want that it is gone", told)
 		}
 	})
@@ -381,7 +381,7 @@ func replacedMeanwhile(t *testing.T, p *platform) {
 		p.once(t, "s3:PutObject", "thumbnails", func() { p.put(t, "temp/spoilt", []byte("no picture")) })
 		p.done(t, changed(t, "temp/spoilt"))
 		p.has(t, "temp/spoilt", nil)
-		p.gaveUp(t, "temp/spoilt", "it is no JPEG, PNG, GIF or WebP")
+		p.deadLettered(t, "temp/spoilt", "it is no JPEG, PNG, GIF or WebP")
 	})
 	t.Run("by a picture, having been none", func(t *testing.T) {
 		letters := len(p.queue.Messages())
@@ -390,7 +390,7 @@ func replacedMeanwhile(t *testing.T, p *platform) {
 		p.done(t, changed(t, "temp/mended"))
 		p.has(t, "temp/mended", &green)
 		if after := p.queue.Messages(); len(after) != letters {
-			t.Errorf("given up: %+v", after[letters:])
+			t.Errorf("dead-lettered: %+v", after[letters:])
 		}
 	})
 	t.Run("again and again", func(t *testing.T) {
@@ -412,7 +412,7 @@ func replacedMeanwhile(t *testing.T, p *platform) {
 }
 
 // overtaken stops one function before its first write, and has another one follow the next original meanwhile.
-func overtaken(t *testing.T, p *platform) {
+func testOvertaken(t *testing.T, p *platform) {
 	slow := p.newFunction(t)
 	for _, next := range []*color.RGBA{&blue, nil} {
 		p.put(t, "temp/overtaken", plain(t, red))
@@ -439,8 +439,8 @@ func overtaken(t *testing.T, p *platform) {
 	}
 }
 
-// gaveUp checks that the last dead letter is about key.
-func (p *platform) gaveUp(t *testing.T, key, reason string) {
+// deadLettered checks that the last dead letter is about key.
+func (p *platform) deadLettered(t *testing.T, key, reason string) {
 	t.Helper()
 	letters := p.queue.Messages()
 	if len(letters) == 0 {
@@ -453,7 +453,7 @@ func (p *platform) gaveUp(t *testing.T, key, reason string) {
 	p.has(t, key, nil)
 }
 
-func followFaults(t *testing.T, p *platform) {
+func testFaults(t *testing.T, p *platform) {
 	environment := maps.Clone(p.environment)
 	environment["AWS_MAX_ATTEMPTS"] = "1" // so that the test does not wait for the SDK's pauses
 	hasty := lambdatest.New(t, p.bootstrap, environment)
@@ -502,18 +502,18 @@ func followFaults(t *testing.T, p *platform) {
 			t.Errorf("given up %+v before the thumbnails were gone", given)
 		}
 		p.done(t, changed(t, "temp/fault"))
-		p.gaveUp(t, "temp/fault", "it is no JPEG")
+		p.deadLettered(t, "temp/fault", "it is no JPEG")
 	})
 	t.Run("there is no such bucket", func(t *testing.T) {
 		again(t, timeout, []int{0}, strings.ReplaceAll(changed(t, "temp/a"), `"originals"`, `"elsewhere"`))
 	})
-	t.Run("a server that fails once is asked again", func(t *testing.T) {
+	t.Run("a temporary failure is retried", func(t *testing.T) {
 		p.put(t, "temp/failing", plain(t, red))
 		p.server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Times: 1})
 		p.done(t, changed(t, "temp/failing"))
 		p.has(t, "temp/failing", &red)
 	})
-	t.Run("a server that is silent once is asked again", func(t *testing.T) {
+	t.Run("a request without a response is retried", func(t *testing.T) {
 		p.put(t, "temp/silent", plain(t, red))
 		p.server.SetFault(awstest.Fault{Silent: true, Times: 1})
 		p.done(t, changed(t, "temp/silent"))
@@ -556,13 +556,13 @@ func followFaults(t *testing.T, p *platform) {
 				t.Error("nothing was sent")
 			}
 			p.done(t, changed(t, "temp/poison"))
-			p.gaveUp(t, "temp/poison", "it is no JPEG")
+			p.deadLettered(t, "temp/poison", "it is no JPEG")
 			if len(p.queue.Messages()) != letters+1 {
 				t.Errorf("given up %d times, want once", len(p.queue.Messages())-letters)
 			}
 		})
 	}
-	t.Run("what there is no time for comes again", func(t *testing.T) {
+	t.Run("messages without time are retried", func(t *testing.T) {
 		bodies := make([]string, 5)
 		for i := range bodies {
 			key := fmt.Sprintf("temp/late %d", i)

@@ -15,12 +15,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
-var errNoTime = errors.New("no time is left for it")
+var errNoTime = errors.New("not enough time left")
 
-// A handler takes S3's event notifications from a queue. It takes one after another: a picture in memory is enough.
+// A handler decodes S3's event notifications from a queue. It works on one after another: one picture in memory is enough.
 type handler struct {
-	follower interface {
-		Follow(context.Context, thumbnails.Change) error
+	reconciler interface {
+		Reconcile(context.Context, thumbnails.Change) error
 	}
 	deadLetters interface {
 		Send(context.Context, deadletter.Letter) error
@@ -29,28 +29,28 @@ type handler struct {
 	logger          *slog.Logger
 }
 
-// Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
+// Handle returns the messages to retry. All others are done, or in the dead-letter queue.
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	first := true
 	return sqsbatch.Each(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
-		if !first && !thumbnails.EnoughTime(ctx) {
+		if !first && !thumbnails.HasTime(ctx) {
 			return errNoTime
 		}
 		first = false
 		defer runtime.GC() // the next picture is not to come on top of this one
-		return h.take(ctx, message)
+		return h.handle(ctx, message)
 	})
 }
 
-// take follows all that a message tells of. What is refused is given up only when nothing has to come again: the message
-// would bring it a second time.
-func (h *handler) take(ctx context.Context, message events.SQSMessage) error {
-	letters, err := h.follow(ctx, message)
+// handle reconciles all records of a message. Those that fail permanently go to the dead-letter queue only when no record
+// has to be retried: the message would bring them a second time.
+func (h *handler) handle(ctx context.Context, message events.SQSMessage) error {
+	letters, err := h.reconcile(ctx, message)
 	if err != nil {
 		return err
 	}
 	for _, letter := range letters {
-		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "reason", letter.Reason)
+		h.logger.WarnContext(ctx, "failed permanently, sent to the dead-letter queue", "messageId", message.MessageId, "reason", letter.Reason)
 		if err := h.deadLetters.Send(ctx, letter); err != nil {
 			return err
 		}
@@ -58,8 +58,8 @@ func (h *handler) take(ctx context.Context, message events.SQSMessage) error {
 	return nil
 }
 
-// follow returns what is to be given up. The error joins those of all changes that have to be followed again.
-func (h *handler) follow(ctx context.Context, message events.SQSMessage) ([]deadletter.Letter, error) {
+// reconcile returns the records that failed permanently. The error joins those of all records that have to be retried.
+func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]deadletter.Letter, error) {
 	var notification struct {
 		Event   string
 		Records []json.RawMessage // S3 sends one, and does not promise to
@@ -76,9 +76,9 @@ func (h *handler) follow(ctx context.Context, message events.SQSMessage) ([]dead
 	var letters []deadletter.Letter
 	var failures []error
 	for _, record := range notification.Records {
-		change, reason := h.read(record)
+		change, reason := h.decode(record)
 		if reason == "" {
-			if err := h.follower.Follow(ctx, change); errors.Is(err, imaging.ErrRefused) {
+			if err := h.reconciler.Reconcile(ctx, change); errors.Is(err, imaging.ErrRejected) {
 				reason = err.Error()
 			} else if err != nil {
 				failures = append(failures, err)
@@ -91,8 +91,8 @@ func (h *handler) follow(ctx context.Context, message events.SQSMessage) ([]dead
 	return letters, errors.Join(failures...)
 }
 
-// read returns the change that a record tells of, or the reason to give it up.
-func (h *handler) read(raw json.RawMessage) (thumbnails.Change, string) {
+// decode returns the change in a record, or the reason why it cannot be handled.
+func (h *handler) decode(raw json.RawMessage) (thumbnails.Change, string) {
 	var record events.S3EventRecord
 	if err := json.Unmarshal(raw, &record); err != nil {
 		return thumbnails.Change{}, "not an event of S3: " + err.Error()

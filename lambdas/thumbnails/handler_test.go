@@ -20,9 +20,11 @@ import (
 
 var errFault = errors.New("on purpose")
 
-type follow func(context.Context, thumbnails.Change) error
+type reconcile func(context.Context, thumbnails.Change) error
 
-func (f follow) Follow(ctx context.Context, change thumbnails.Change) error { return f(ctx, change) }
+func (r reconcile) Reconcile(ctx context.Context, change thumbnails.Change) error {
+	return r(ctx, change)
+}
 
 type send func(context.Context, deadletter.Letter) error
 
@@ -31,20 +33,20 @@ func (s send) Send(ctx context.Context, letter deadletter.Letter) error { return
 // A fake is a handler whose parts say what they were asked for. What happens to a picture is in its key.
 type fake struct {
 	handler
-	log      strings.Builder
-	followed []thumbnails.Change
-	letters  []deadletter.Letter
-	sending  error
+	log        strings.Builder
+	reconciled []thumbnails.Change
+	letters    []deadletter.Letter
+	sending    error
 }
 
 func newFake() *fake {
 	f := new(fake)
 	f.handler = handler{
-		follower: follow(func(_ context.Context, change thumbnails.Change) error {
-			f.followed = append(f.followed, change)
+		reconciler: reconcile(func(_ context.Context, change thumbnails.Change) error {
+			f.reconciled = append(f.reconciled, change)
 			switch {
 			case strings.HasPrefix(change.Key, "bad"):
-				return fmt.Errorf("%w: it is bad", imaging.ErrRefused)
+				return fmt.Errorf("%w: it is bad", imaging.ErrRejected)
 			case strings.HasPrefix(change.Key, "fails"):
 				return errFault
 			case strings.HasPrefix(change.Key, "panics"):
@@ -95,7 +97,7 @@ func body(keys ...string) string {
 	return `{"Records":[` + strings.Join(records, ",") + `]}`
 }
 
-func TestEveryRecordIsFollowedByItsDecodedKey(t *testing.T) {
+func TestHandler_Handle_reconciles_every_record(t *testing.T) {
 	f := newFake()
 	failed := f.handle(t, t.Context(), body("temp/a", "private/eu-central-1%3A1/my+cat%2Bdog+%C3%BC.jpg"), `{"Event":"s3:TestEvent"}`, body("b"))
 	want := []thumbnails.Change{
@@ -103,12 +105,12 @@ func TestEveryRecordIsFollowedByItsDecodedKey(t *testing.T) {
 		{Bucket: "originals", Key: "private/eu-central-1:1/my cat+dog ü.jpg", Sequencer: "00A1"},
 		{Bucket: "originals", Key: "b", Sequencer: "00A1"},
 	}
-	if diff := cmp.Diff(want, f.followed); diff != "" || len(failed) > 0 || len(f.letters) > 0 {
+	if diff := cmp.Diff(want, f.reconciled); diff != "" || len(failed) > 0 || len(f.letters) > 0 {
 		t.Errorf("failed %q, letters %+v, changes (-want +got):\n%s", failed, f.letters, diff)
 	}
 }
 
-func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
+func TestHandler_Handle_isolates_a_bad_message(t *testing.T) {
 	for bad, test := range map[string]struct {
 		again  bool
 		letter string // its reason
@@ -117,7 +119,7 @@ func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
 		body("panics"):          {again: true},
 		body("a", "fails", "b"): {again: true},
 		body("bad", "fails"):    {again: true}, // the letter would come a second time with the message
-		body("bad"):             {letter: "picture refused: it is bad"},
+		body("bad"):             {letter: "picture rejected: it is bad"},
 		`{"Records":[]}`:        {letter: "not an event notification of S3: no Records"},
 		`null`:                  {letter: "not an event notification of S3: no Records"},
 		`{"Records"`:            {letter: "not an event notification of S3: unexpected end of JSON input"},
@@ -146,32 +148,32 @@ func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
 				t.Errorf("%s at %d: letter %+v, want the reason %q", bad, at, f.letters[0], test.letter)
 			}
 			for i, key := range []string{"a", "b", "c", "d", "e"} {
-				if change := (thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"}); i != at && !slices.Contains(f.followed, change) {
-					t.Errorf("%s at %d: %s was not followed", bad, at, key)
+				if change := (thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"}); i != at && !slices.Contains(f.reconciled, change) {
+					t.Errorf("%s at %d: %s was not reconciled", bad, at, key)
 				}
 			}
-			if slices.ContainsFunc(f.followed, func(change thumbnails.Change) bool { return change.Bucket != "originals" }) {
-				t.Errorf("%s at %d: followed %+v", bad, at, f.followed)
+			if slices.ContainsFunc(f.reconciled, func(change thumbnails.Change) bool { return change.Bucket != "originals" }) {
+				t.Errorf("%s at %d: reconciled %+v", bad, at, f.reconciled)
 			}
 		}
 	}
 }
 
-func TestOnlyTheBadRecordsOfAMessageAreGivenUp(t *testing.T) {
+func TestHandler_Handle_sends_only_bad_records_to_the_DLQ(t *testing.T) {
 	f := newFake()
 	if failed := f.handle(t, t.Context(), body("a", "bad+1", "b", "bad+2")); len(failed) > 0 {
 		t.Errorf("%q come again, want none", failed)
 	}
 	want := []deadletter.Letter{
-		{Body: body("bad+1"), Reason: "picture refused: it is bad", Key: "bad 1"},
-		{Body: body("bad+2"), Reason: "picture refused: it is bad", Key: "bad 2"},
+		{Body: body("bad+1"), Reason: "picture rejected: it is bad", Key: "bad 1"},
+		{Body: body("bad+2"), Reason: "picture rejected: it is bad", Key: "bad 2"},
 	}
 	if diff := cmp.Diff(want, f.letters); diff != "" {
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
 }
 
-func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
+func TestHandler_Handle_retries_when_the_DLQ_fails(t *testing.T) {
 	f := newFake()
 	f.sending = errFault
 	if failed := f.handle(t, t.Context(), body("a"), body("bad"), "{", body("b")); !slices.Equal(failed, []string{"1", "2"}) {
@@ -179,22 +181,22 @@ func TestWhatTheDeadLetterQueueDoesNotTakeComesAgain(t *testing.T) {
 	}
 }
 
-func TestWhatThereIsNoTimeForComesAgain(t *testing.T) {
+func TestHandler_Handle_retries_messages_without_time(t *testing.T) {
 	f := newFake()
-	ctx, cancel := context.WithTimeout(t.Context(), thumbnails.PictureTime) // less the margin
+	ctx, cancel := context.WithTimeout(t.Context(), thumbnails.ProcessingTime) // less the margin
 	defer cancel()
-	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); !slices.Equal(failed, []string{"1", "2"}) || len(f.followed) != 1 {
-		t.Errorf("%q come again after %+v, want all but the first", failed, f.followed)
+	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); !slices.Equal(failed, []string{"1", "2"}) || len(f.reconciled) != 1 {
+		t.Errorf("%q come again after %+v, want all but the first", failed, f.reconciled)
 	}
 	f = newFake()
-	ctx, cancel = context.WithTimeout(t.Context(), thumbnails.PictureTime+time.Minute)
+	ctx, cancel = context.WithTimeout(t.Context(), thumbnails.ProcessingTime+time.Minute)
 	defer cancel()
 	if failed := f.handle(t, ctx, body("a"), body("b"), body("c")); len(failed) > 0 {
 		t.Errorf("%q come again, want none", failed)
 	}
 }
 
-func TestAPanicIsLoggedWithItsPlace(t *testing.T) {
+func TestHandler_Handle_logs_a_panic_with_its_stack(t *testing.T) {
 	f := newFake()
 	f.handle(t, t.Context(), body("panics"))
 	for _, want := range []string{"out of stones", "handler_test.go", `"messageId":"0"`} {

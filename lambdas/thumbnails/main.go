@@ -26,12 +26,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 
-// usable is the part of its memory, in hundredths, that the function may fill before it collects what is not used any more.
+// memoryLimitPercent is the part of its memory, in hundredths, that the function may fill before it collects what is not used any more.
 // Go does not know Lambda's limit: by itself, it lets the memory double first, and the largest pictures need more than half.
-const usable = 75
+const memoryLimitPercent = 75
 
 func main() {
-	debug.SetMemoryLimit(int64(lambdacontext.MemoryLimitInMB) << 20 / 100 * usable)
+	debug.SetMemoryLimit(int64(lambdacontext.MemoryLimitInMB) << 20 / 100 * memoryLimitPercent)
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
@@ -40,16 +40,16 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	objects := s3.NewFromConfig(awsConfig)
-	follower := &thumbnails.Follower{
+	reconciler := &thumbnails.Reconciler{
 		Originals:  &s3store.Originals{API: objects},
 		Thumbnails: &s3store.Thumbnails{Bucket: settings.ThumbnailBucket, API: objects},
-		Notifier:   &snstopic.Topic[pictures.Finished]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
+		Notifier:   &snstopic.Topic[pictures.ThumbnailEvent]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
 		Widths:     settings.Widths,
 		Limits:     imaging.Limits{Bytes: settings.MaxBytes, Pixels: settings.MaxPixels},
-		Make:       imaging.Thumbnails,
+		Generate:   imaging.Thumbnails,
 	}
 	h := &handler{
-		follower:        follower,
+		reconciler:      reconciler,
 		deadLetters:     &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)},
 		thumbnailBucket: settings.ThumbnailBucket,
 		logger:          logger,

@@ -72,8 +72,8 @@ func animation(t *testing.T) []byte {
 	return encoded.Bytes()
 }
 
-// followPictures gives the function real pictures, five at a time, and says what came out.
-func followPictures(t *testing.T, p *platform) {
+// testPictures gives the function real pictures, five at a time, and says what came out.
+func testPictures(t *testing.T, p *platform) {
 	all := realPictures(t)
 	letters := len(p.queue.Messages())
 	for names := range slices.Chunk(slices.Sorted(maps.Keys(all)), 5) {
@@ -141,8 +141,8 @@ func hostile(t *testing.T) map[string]struct {
 	}
 }
 
-// followPoison gives the function batches of five, of which one is poison, in every place.
-func followPoison(t *testing.T, p *platform) {
+// testPoison gives the function batches of five, of which one is poison, in every place.
+func testPoison(t *testing.T, p *platform) {
 	all := hostile(t)
 	for i, name := range slices.Sorted(maps.Keys(all)) {
 		key, before, at := "temp/hostile/"+name, p.queue.Messages(), i%5
@@ -160,7 +160,7 @@ func followPoison(t *testing.T, p *platform) {
 		if given := len(p.queue.Messages()) - len(before); given != 1 {
 			t.Errorf("%s: given up %d times, want once", name, given)
 		}
-		p.gaveUp(t, key, all[name].reason)
+		p.deadLettered(t, key, all[name].reason)
 		for place := range 5 {
 			if place != at {
 				p.has(t, fmt.Sprintf("temp/beside/%s/%d", name, place), &blue)
@@ -271,9 +271,9 @@ func photo(t *testing.T) []byte {
 	return encoded.Bytes()
 }
 
-// measureMemory measures the process that makes thumbnails: the most that it has had when it was done. 256 MiB is what a photo
+// testMemory measures the process that makes thumbnails: the most that it has had when it was done. 256 MiB is what a photo
 // may need. The largest picture may need more, but five of them not much more than one.
-func measureMemory(t *testing.T, p *platform) {
+func testMemory(t *testing.T, p *platform) {
 	progressive, err := os.ReadFile("testdata/12-megapixels-progressive.jpg") // sharp's, of a little noise at 126 times its size
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 		bucketProps.ServerAccessLogsBucket = props.AccessLogs
 		bucketProps.ServerAccessLogsPrefix = jsii.String(props.LogPrefix)
 	}
-	bucket := declare(scope, id, bucketProps, props)
+	bucket := newBucket(scope, id, bucketProps, props)
 	if props.AccessLogs != nil {
 		EmptyAfter(props.AccessLogs, bucket)
 	}
@@ -66,15 +66,15 @@ func NewAccessLogs(scope constructs.Construct, id string, props AccessLogsProps)
 		// standard logging (legacy)" in the Amazon CloudFront Developer Guide). The newer ones need a stack in us-east-1.
 		ownership = awss3.ObjectOwnership_BUCKET_OWNER_PREFERRED
 	}
-	return declare(scope, id, &awss3.BucketProps{ObjectOwnership: ownership}, Props{
-		LifecycleRules: []*awss3.LifecycleRule{{Id: jsii.String("ForgetOldLogs"), Expiration: convert.Duration(defaults.Of(scope).LogRetention)}},
+	return newBucket(scope, id, &awss3.BucketProps{ObjectOwnership: ownership}, Props{
+		LifecycleRules: []*awss3.LifecycleRule{{Id: jsii.String("ExpireLogs"), Expiration: convert.Duration(defaults.Of(scope).LogRetention)}},
 	})
 }
 
-// declare gives a bucket what all of them have.
-func declare(scope constructs.Construct, id string, bucketProps *awss3.BucketProps, props Props) awss3.Bucket {
+// newBucket gives a bucket what all of them have.
+func newBucket(scope constructs.Construct, id string, bucketProps *awss3.BucketProps, props Props) awss3.Bucket {
 	rules := append(slices.Clone(props.LifecycleRules), &awss3.LifecycleRule{
-		Id: jsii.String("AbortUnfinishedUploads"), AbortIncompleteMultipartUploadAfter: convert.Duration(Day),
+		Id: jsii.String("AbortIncompleteUploads"), AbortIncompleteMultipartUploadAfter: convert.Duration(Day),
 	})
 	bucketProps.LifecycleRules = &rules
 	bucketProps.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
@@ -92,26 +92,26 @@ func declare(scope constructs.Construct, id string, bucketProps *awss3.BucketPro
 	}
 	bucket := awss3.NewBucket(scope, jsii.String(id), bucketProps)
 	if disposable {
-		emptyOnDelete(bucket)
+		addEmptyOnDelete(bucket)
 	}
 	return bucket
 }
 
-// emptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
+// addEmptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
 // other bucket: one that is replaced stays behind, since the function's rights are to the new one by then.
-func emptyOnDelete(bucket awss3.Bucket) {
+func addEmptyOnDelete(bucket awss3.Bucket) {
 	// Not by awscdk.Tags, which would tag what stands below the bucket too.
 	bucket.Node().DefaultChild().(awss3.CfnBucket).Tags().SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
 	const timeout = 15 * time.Minute // Lambda's longest: a million objects
-	fn := gofunction.New(bucket, "Empty", gofunction.Props{
+	fn := gofunction.New(bucket, "EmptyBucket", gofunction.Props{
 		Package:     emptybucketfn.Package,
 		Description: "Empties a bucket that is deleted with its stack",
 		Timeout:     timeout,
 	})
 	fn.AddToRolePolicy([]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, *bucket.BucketArn())
 	fn.AddToRolePolicy([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}, *bucket.ArnForObjects(jsii.String("*")))
-	resource := awscdk.NewCustomResource(bucket, jsii.String(emptied), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::EmptiedBucket"),
+	resource := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID), &awscdk.CustomResourceProps{
+		ResourceType:   jsii.String("Custom::EmptyBucket"),
 		ServiceToken:   fn.Function.FunctionArn(),
 		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's own patience is an hour
 		Properties:     &map[string]any{emptybucketfn.BucketName: bucket.BucketName()},
@@ -120,12 +120,12 @@ func emptyOnDelete(bucket awss3.Bucket) {
 	resource.Node().AddDependency(fn.Role)
 }
 
-const emptied = "Emptied" // the id of the custom resource below its bucket
+const emptyOnDeleteID = "EmptyOnDelete" // of the custom resource below its bucket
 
 // EmptyAfter has writers deleted before the bucket is emptied, if it is disposable: what they put into it would keep
 // CloudFormation from deleting it.
 func EmptyAfter(bucket awss3.IBucket, writers ...constructs.IConstruct) {
-	resource := bucket.Node().TryFindChild(jsii.String(emptied))
+	resource := bucket.Node().TryFindChild(jsii.String(emptyOnDeleteID))
 	if resource == nil {
 		return
 	}

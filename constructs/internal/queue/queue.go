@@ -13,7 +13,7 @@ import (
 
 // Props describes a queue.
 type Props struct {
-	DeadLetters       awssqs.IQueue // takes a message that was received five times in vain; required
+	DeadLetterQueue   awssqs.IQueue // takes a message that was received five times in vain; required
 	VisibilityTimeout time.Duration // how long whoever receives a message has for it; required
 	Delay             time.Duration // how long each message waits before anybody receives it; default: not at all
 }
@@ -27,7 +27,7 @@ func New(scope constructs.Construct, id string, props Props) awssqs.Queue {
 		EnforceSSL:        jsii.Bool(true),
 		VisibilityTimeout: convert.Duration(props.VisibilityTimeout),
 		RetentionPeriod:   convert.Duration(4 * 24 * time.Hour),
-		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: props.DeadLetters, MaxReceiveCount: jsii.Number(5)},
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: props.DeadLetterQueue, MaxReceiveCount: jsii.Number(5)},
 	}
 	if props.Delay > 0 {
 		queueProps.DeliveryDelay = convert.Duration(props.Delay)
@@ -35,9 +35,9 @@ func New(scope constructs.Construct, id string, props Props) awssqs.Queue {
 	return awssqs.NewQueue(scope, jsii.String(id), queueProps)
 }
 
-// NewDeadLetters declares a queue for people to look into. It keeps messages for 14 days, as long as SQS can; the age of
+// NewDeadLetterQueue declares a queue for people to look into. It keeps messages for 14 days, as long as SQS can; the age of
 // those that SQS itself gives up counts from when they came into the first queue.
-func NewDeadLetters(scope constructs.Construct, id string) awssqs.Queue {
+func NewDeadLetterQueue(scope constructs.Construct, id string) awssqs.Queue {
 	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),

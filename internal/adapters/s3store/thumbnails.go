@@ -66,7 +66,7 @@ func failure(what string, err error) error {
 	_, noKey := errors.AsType[*types.NoSuchKey](err)
 	_, notFound := errors.AsType[*types.NotFound](err) // what HEAD has for it: an answer without a body
 	if noKey || notFound {
-		return fmt.Errorf("%s: %w", what, thumbnails.ErrMissing)
+		return fmt.Errorf("%s: %w", what, thumbnails.ErrNotFound)
 	}
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err

@@ -53,10 +53,10 @@ func TestAnOriginalIsReadWholeOrNotAtAll(t *testing.T) {
 	}
 	_, getErr := read("missing", 5)
 	_, headErr := originals.ETag(t.Context(), "pictures", "missing")
-	if !errors.Is(getErr, thumbnails.ErrMissing) || !errors.Is(headErr, thumbnails.ErrMissing) {
+	if !errors.Is(getErr, thumbnails.ErrNotFound) || !errors.Is(headErr, thumbnails.ErrNotFound) {
 		t.Errorf("got %v and %v, want ErrMissing", getErr, headErr)
 	}
-	if _, err := originals.Get(t.Context(), "elsewhere", "k", 5); err == nil || errors.Is(err, thumbnails.ErrMissing) {
+	if _, err := originals.Get(t.Context(), "elsewhere", "k", 5); err == nil || errors.Is(err, thumbnails.ErrNotFound) {
 		t.Errorf("got %v: that there is no bucket does not mean that there is no original", err)
 	}
 }

@@ -26,9 +26,9 @@ func (s *source) upright() image.Point {
 // decode reads a picture of any of the formats, whose thumbnails are to be at most so wide.
 func decode(picture []byte, widest int, limits Limits) (*source, error) {
 	if int64(len(picture)) > limits.Bytes {
-		return nil, refuse("it has %d bytes, more than %d", len(picture), limits.Bytes)
+		return nil, reject("it has %d bytes, more than %d", len(picture), limits.Bytes)
 	}
-	return guarded(func() (*source, error) {
+	return recovered(func() (*source, error) {
 		switch {
 		case bytes.HasPrefix(picture, []byte("\xff\xd8\xff")):
 			return decodeJPEG(picture, widest, limits)
@@ -39,35 +39,36 @@ func decode(picture []byte, widest int, limits Limits) (*source, error) {
 		case len(picture) >= riffHeader && string(picture[:4]) == "RIFF" && string(picture[8:riffHeader]) == "WEBP":
 			return decodeWebP(picture, limits)
 		}
-		return nil, refuse("it is no JPEG, PNG, GIF or WebP")
+		return nil, reject("it is no JPEG, PNG, GIF or WebP")
 	})
 }
 
-// guarded makes a refusal of a panic. Decoders are other people's code on strangers' bytes, and a picture that makes
-// one of them panic would do so at every attempt. What comes after decoding is ours, and may not hide here.
-func guarded(decode func() (*source, error)) (decoded *source, err error) {
+// recovered turns a panic of decode into a rejection. Decoders are other people's code on strangers' bytes, and a picture
+// that makes one of them panic would do so at every retry. Code after decoding is ours, and its panics must not be hidden
+// here.
+func recovered(decode func() (*source, error)) (decoded *source, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			decoded, err = nil, refuse("its decoder gave up: %v", cause)
+			decoded, err = nil, reject("its decoder panicked: %v", cause)
 		}
 	}()
 	return decode()
 }
 
-// refuse says that the picture is at fault.
-func refuse(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
+// reject returns an error that the picture causes.
+func reject(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrRejected}, args...)...)
 }
 
-// check refuses what a header announces.
+// check rejects sizes that a header announces.
 func (l Limits) check(width, height int) error {
 	switch {
 	case width < 1 || height < 1:
-		return refuse("it is empty: %d × %d pixels", width, height)
-	case width > longestSide || height > longestSide:
-		return refuse("it has %d × %d pixels, and no side may have more than %d", width, height, longestSide)
+		return reject("it is empty: %d × %d pixels", width, height)
+	case width > maxSide || height > maxSide:
+		return reject("it has %d × %d pixels, and no side may have more than %d", width, height, maxSide)
 	case width > l.Pixels/height:
-		return refuse("it has %d × %d pixels, more than %d altogether", width, height, l.Pixels)
+		return reject("it has %d × %d pixels, more than %d altogether", width, height, l.Pixels)
 	}
 	return nil
 }
@@ -75,14 +76,14 @@ func (l Limits) check(width, height int) error {
 func decodePNG(picture []byte, limits Limits) (*source, error) {
 	header, err := png.DecodeConfig(bytes.NewReader(picture))
 	if err != nil {
-		return nil, refuse("its header cannot be read: %w", err)
+		return nil, reject("its header cannot be read: %w", err)
 	}
 	if err := limits.check(header.Width, header.Height); err != nil {
 		return nil, err
 	}
 	decoded, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
-		return nil, refuse("it cannot be decoded: %w", err)
+		return nil, reject("it cannot be decoded: %w", err)
 	}
 	return &source{
 		planes:      fromImage(decoded, decoded.Bounds()),
@@ -95,7 +96,7 @@ func decodePNG(picture []byte, limits Limits) (*source, error) {
 func decodeGIF(picture []byte, limits Limits) (*source, error) {
 	canvas, err := gif.DecodeConfig(bytes.NewReader(picture))
 	if err != nil {
-		return nil, refuse("its header cannot be read: %w", err)
+		return nil, reject("its header cannot be read: %w", err)
 	}
 	if err := limits.check(canvas.Width, canvas.Height); err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func decodeGIF(picture []byte, limits Limits) (*source, error) {
 	// It refuses a frame that is not within the canvas before it makes room for it.
 	frame, err := gif.Decode(bytes.NewReader(picture))
 	if err != nil {
-		return nil, refuse("it cannot be decoded: %w", err)
+		return nil, reject("it cannot be decoded: %w", err)
 	}
 	return &source{planes: fromImage(frame, image.Rect(0, 0, canvas.Width, canvas.Height)), orientation: upright}, nil
 }

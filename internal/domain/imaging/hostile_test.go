@@ -107,7 +107,7 @@ func anmf(x, y int, frame []byte) []byte {
 }
 
 // Not parallel, as it measures what is allocated.
-func TestWhatIsTooLargeIsRefusedByItsHeader(t *testing.T) {
+func TestThumbnails_rejects_large_pictures_by_their_header(t *testing.T) {
 	lossy := read(t, "lossy.webp")[12:]
 	for name, c := range map[string]struct {
 		picture []byte
@@ -129,38 +129,38 @@ func TestWhatIsTooLargeIsRefusedByItsHeader(t *testing.T) {
 		"an animated WebP with a large frame":     {webpOf(vp8x(10, 10, 2), anmf(0, 0, vp8(16_383, 16_383))), "16383 × 16383 pixels"},
 		"an animated WebP with a frame outside":   {webpOf(vp8x(480, 320, 2), anmf(2, 0, lossy)), "not within its canvas"},
 	} {
-		took := allocated(func() { refused(t, c.picture, limits, c.reason) })
+		took := allocated(func() { rejected(t, c.picture, limits, c.reason) })
 		if t.Logf("%s: %d bytes allocated", name, took); took > 1<<20 {
-			t.Errorf("%s: %d bytes were allocated before it was refused", name, took)
+			t.Errorf("%s: %d bytes were allocated before it was rejected", name, took)
 		}
 	}
 	file := read(t, "baseline.jpg")
-	refused(t, file, imaging.Limits{Bytes: int64(len(file)) - 1, Pixels: 480 * 320}, "bytes, more than")
-	refused(t, file, imaging.Limits{Bytes: int64(len(file)), Pixels: 480*320 - 1}, "480 × 320 pixels, more than 153599")
+	rejected(t, file, imaging.Limits{Bytes: int64(len(file)) - 1, Pixels: 480 * 320}, "bytes, more than")
+	rejected(t, file, imaging.Limits{Bytes: int64(len(file)), Pixels: 480*320 - 1}, "480 × 320 pixels, more than 153599")
 	if _, err := imaging.Thumbnails(file, []int{320}, imaging.Limits{Bytes: int64(len(file)), Pixels: 480 * 320}); err != nil {
 		t.Errorf("a picture at its limits: %v", err)
 	}
 }
 
 // Not parallel, as it measures what is allocated.
-func TestAProfileIsNoWayToFillTheMemory(t *testing.T) {
+func TestThumbnails_bounds_the_memory_of_a_profile(t *testing.T) {
 	bomb := insert(read(t, "palette.png"), chunk("iCCP", append([]byte("bomb\x00\x00"), deflated(make([]byte, 40<<20))...)))
 	if took := allocated(func() { thumbnail(t, bomb, 240) }); took > 20<<20 {
 		t.Errorf("%d bytes were allocated", took)
 	}
 }
 
-func TestPicturesThatAreCutOffAreRefused(t *testing.T) {
+func TestThumbnails_rejects_truncated_pictures(t *testing.T) {
 	t.Parallel()
 	for name, content := range pictures(t) {
 		for _, length := range []int{len(content) / 4, len(content) / 2, len(content) * 3 / 4, len(content) * 9 / 10, len(content) - 1} {
 			_, err := imaging.Thumbnails(content[:length], []int{320}, limits)
-			if !errors.Is(err, imaging.ErrRefused) {
+			if !errors.Is(err, imaging.ErrRejected) {
 				t.Errorf("%s, %d bytes of %d: %v, want a refusal", name, length, len(content), err)
 			}
 		}
 	}
-	refused(t, animation(t)[:820], limits, "cannot be decoded")
+	rejected(t, animation(t)[:820], limits, "cannot be decoded")
 }
 
 // pictures are those of testdata.
@@ -179,32 +179,32 @@ func pictures(tb testing.TB) map[string][]byte {
 	return found
 }
 
-func TestWhatIsNoPictureIsRefused(t *testing.T) {
+func TestThumbnails_rejects_other_files(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{
 		"", "\xff", "\xff\xd8", "GIF", "RIFF", "hello", "<svg xmlns='http://www.w3.org/2000/svg'/>", "%PDF-1.7", "II*\x00", "BM",
 		"\x00\x00\x00\x18ftypheic", "RIFF\x04\x00\x00\x00WAVE",
 	} {
-		refused(t, []byte(content), limits, "it is no JPEG, PNG, GIF or WebP")
+		rejected(t, []byte(content), limits, "it is no JPEG, PNG, GIF or WebP")
 	}
-	refused(t, []byte("\xff\xd8\xff"), limits, "it is cut off")
-	refused(t, []byte("\xff\xd8\xff\xd9"), limits, "it is cut off")
-	refused(t, []byte("RIFF\x04\x00\x00\x00WEBP"), limits, "there is no picture in it")
-	refused(t, []byte("GIF89a"), limits, "its header cannot be read")
-	refused(t, []byte("\x89PNG\r\n\x1a\n"), limits, "its header cannot be read")
-	refused(t, gifOf(image.Pt(0, 0), image.Pt(0, 0)), limits, "it is empty")
+	rejected(t, []byte("\xff\xd8\xff"), limits, "it is cut off")
+	rejected(t, []byte("\xff\xd8\xff\xd9"), limits, "it is cut off")
+	rejected(t, []byte("RIFF\x04\x00\x00\x00WEBP"), limits, "there is no picture in it")
+	rejected(t, []byte("GIF89a"), limits, "its header cannot be read")
+	rejected(t, []byte("\x89PNG\r\n\x1a\n"), limits, "its header cannot be read")
+	rejected(t, gifOf(image.Pt(0, 0), image.Pt(0, 0)), limits, "it is empty")
 }
 
-func TestKindsOfJPEGThatNobodyShowsAreRefused(t *testing.T) {
+func TestThumbnails_rejects_unsupported_JPEGs(t *testing.T) {
 	t.Parallel()
 	for _, marker := range []byte{0xc3, 0xc5, 0xc9, 0xca, 0xcf} { // lossless, differential, arithmetic
 		picture := read(t, "baseline.jpg")
 		picture[frame(t, picture)+1] = marker
-		refused(t, picture, limits, fmt.Sprintf("(SOF%d)", marker-0xc0))
+		rejected(t, picture, limits, fmt.Sprintf("(SOF%d)", marker-0xc0))
 	}
 }
 
-func TestWhatTheFastDecoderDoesNotKnowIsLeftToTheOther(t *testing.T) {
+func TestThumbnails_falls_back_to_the_standard_JPEG_decoder(t *testing.T) {
 	t.Parallel()
 	extended := read(t, "baseline.jpg")
 	extended[frame(t, extended)+1] = 0xc1 // baseline is a kind of it
@@ -224,7 +224,7 @@ func TestWhatTheFastDecoderDoesNotKnowIsLeftToTheOther(t *testing.T) {
 	}
 }
 
-func TestAJPEGOfMoreScansThanAnyoneWritesIsRefused(t *testing.T) {
+func TestThumbnails_rejects_JPEGs_with_too_many_scans(t *testing.T) {
 	t.Parallel()
 	picture := read(t, "progressive.jpg")
 	last := bytes.LastIndex(picture, []byte{0xff, 0xda})
@@ -233,18 +233,18 @@ func TestAJPEGOfMoreScansThanAnyoneWritesIsRefused(t *testing.T) {
 	repeated := func(times int) []byte {
 		return slices.Concat(picture[:end], bytes.Repeat(scan, times), picture[end:])
 	}
-	refused(t, repeated(50), limits, "more than 50 scans")
+	rejected(t, repeated(50), limits, "more than 50 scans")
 	wantColours(t, thumbnail(t, repeated(30), 240), quarters)
 }
 
-func TestWhatComesAfterThePictureIsIgnored(t *testing.T) {
+func TestThumbnails_ignores_trailing_data(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"baseline.jpg", "progressive.jpg", "palette.png", "lossy.webp"} {
 		wantColours(t, thumbnail(t, append(read(t, name), "more, such as a second picture"...), 240), quarters)
 	}
 }
 
-func TestAPictureWhoseMetadataIsBrokenIsShownAsItIsStored(t *testing.T) {
+func TestThumbnails_ignores_broken_metadata(t *testing.T) {
 	t.Parallel()
 	picture := read(t, "orientation-1.jpg")
 	at := bytes.Index(picture, []byte("Exif"))
@@ -257,11 +257,11 @@ func TestAPictureWhoseMetadataIsBrokenIsShownAsItIsStored(t *testing.T) {
 	}
 }
 
-func TestADamagedPNGIsRefused(t *testing.T) {
+func TestThumbnails_rejects_a_damaged_PNG(t *testing.T) {
 	t.Parallel()
 	picture := read(t, "palette.png")
 	picture[bytes.Index(picture, []byte("IDAT"))+20] ^= 0xff
-	refused(t, picture, limits, "it cannot be decoded")
+	rejected(t, picture, limits, "it cannot be decoded")
 }
 
 // FuzzThumbnails holds whatever bytes there are to what is promised: thumbnails or a refusal, soon, and never more
@@ -285,7 +285,7 @@ func FuzzThumbnails(f *testing.F) {
 			t.Errorf("it took %s", took)
 		}
 		if err != nil {
-			if !errors.Is(err, imaging.ErrRefused) {
+			if !errors.Is(err, imaging.ErrRejected) {
 				t.Errorf("%v, which is no refusal", err)
 			}
 			return

@@ -14,9 +14,9 @@ import (
 	"slices"
 )
 
-// ErrRefused is wrapped by the errors that are the picture's own fault, which another attempt does not mend. Their text
-// says what is wrong with the picture, fit for whoever looks after it.
-var ErrRefused = errors.New("picture refused")
+// ErrRejected is wrapped by the errors that the picture causes, which no retry fixes. Their text names the problem, for the
+// operator.
+var ErrRejected = errors.New("picture rejected")
 
 // Limits are checked before anything is decoded.
 type Limits struct {
@@ -35,17 +35,17 @@ const (
 	// quality is a little above sharp's 80: image/jpeg always writes a quarter of the colour samples.
 	quality = 85
 
-	// tallest is what a thumbnail's height may be, in widths that were asked for. A picture of 760 × 65,535 pixels, which
+	// maxAspectRatio limits a thumbnail's height, in requested widths. A picture of 760 × 65,535 pixels, which
 	// is narrower than most widths, would otherwise be delivered whole under most of them.
-	tallest = 4
+	maxAspectRatio = 4
 
-	// longestSide is what a JPEG can have.
-	longestSide = 1<<16 - 1
+	// maxSide is a JPEG's limit.
+	maxSide = 1<<16 - 1
 )
 
 // Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights follow from the
 // picture's proportions, unless it is more than four times as tall as it is wide: then its thumbnails are four times as
-// tall as the width that was asked for, and narrower. Errors that are the picture's own fault wrap ErrRefused; anything
+// tall as the width that was asked for, and narrower. Errors that are the picture's own fault wrap ErrRejected; anything
 // else is ours.
 //
 // Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which
@@ -75,7 +75,7 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 			continue
 		}
 		var small *planes
-		if larger := smallest(made, 2*size.X); larger != nil {
+		if larger := smallestAtLeast(made, 2*size.X); larger != nil {
 			small = larger.resize(size, upright)
 		} else {
 			small = decoded.resize(size, decoded.orientation)
@@ -91,21 +91,21 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 	return thumbnails, nil
 }
 
-// fit is the size that a picture has when it is at most so wide, and at most tallest times as tall as that.
+// fit is the size that a picture has when it is at most so wide, and at most maxAspectRatio times as tall as that.
 func fit(size image.Point, width int) image.Point {
-	height := tallest * width
+	height := maxAspectRatio * width
 	switch {
 	case size.X <= width && size.Y <= height:
 		return size
-	case size.Y <= tallest*size.X:
-		return image.Pt(width, max(1, part(size.Y, width, size.X)))
+	case size.Y <= maxAspectRatio*size.X:
+		return image.Pt(width, max(1, scale(size.Y, width, size.X)))
 	default:
-		return image.Pt(max(1, part(size.X, height, size.Y)), height)
+		return image.Pt(max(1, scale(size.X, height, size.Y)), height)
 	}
 }
 
-// part is n·numerator/denominator, rounded.
-func part(n, numerator, denominator int) int {
+// scale returns n·numerator/denominator, rounded.
+func scale(n, numerator, denominator int) int {
 	return int(math.Round(float64(n) * float64(numerator) / float64(denominator)))
 }
 
@@ -119,8 +119,8 @@ func widestFirst(widths []int) []int {
 	return order
 }
 
-// smallest returns the smallest of those that have at least the width, or nil.
-func smallest(made map[int]*planes, width int) *planes {
+// smallestAtLeast returns the smallest picture that is at least as wide as width, or nil.
+func smallestAtLeast(made map[int]*planes, width int) *planes {
 	var found *planes
 	for _, candidate := range made {
 		if candidate.size.X >= width && (found == nil || candidate.size.X < found.size.X) {

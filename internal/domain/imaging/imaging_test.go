@@ -91,7 +91,7 @@ func wantColours(t *testing.T, img image.Image, want [4]color.RGBA) {
 
 var quarters = [4]color.RGBA{red, green, blue, grey}
 
-func TestEveryKindOfPictureLooksAsItDid(t *testing.T) {
+func TestThumbnails_of_every_kind_match_the_golden_ones(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"baseline.jpg", "progressive.jpg", "444.jpg", "422.jpg", "restarts.jpg", "scans.jpg", "rgb.jpg", "wrong-extension.png", "palette.png",
@@ -111,7 +111,7 @@ func TestEveryKindOfPictureLooksAsItDid(t *testing.T) {
 	}
 }
 
-func TestAllEightOrientationsAreShownUpright(t *testing.T) {
+func TestThumbnails_turns_all_orientations_upright(t *testing.T) {
 	t.Parallel()
 	names := []string{"orientation-6.png", "orientation-6.webp"}
 	for i := 1; i <= 8; i++ {
@@ -131,7 +131,7 @@ func TestAllEightOrientationsAreShownUpright(t *testing.T) {
 
 // Whole pictures, so that nothing is moved by a pixel, which the middles of the quarters do not show. Odd sizes: the
 // last pixel has no partner to share its colour with.
-func TestOrientationsAreTheSameToThePixel(t *testing.T) {
+func TestThumbnails_turns_every_pixel(t *testing.T) {
 	t.Parallel()
 	upright := image.NewRGBA(image.Rect(0, 0, 61, 43))
 	for y := range 43 {
@@ -171,7 +171,7 @@ func TestOrientationsAreTheSameToThePixel(t *testing.T) {
 	}
 }
 
-func TestAnOrientationThatIsNoneOrAnotherPicturesIsNotLookedAt(t *testing.T) {
+func TestThumbnails_ignores_invalid_orientations(t *testing.T) {
 	t.Parallel()
 	img := image.NewGray(image.Rect(0, 0, 30, 20))
 	// Of two directories, the second is about a thumbnail that the picture carries.
@@ -183,7 +183,7 @@ func TestAnOrientationThatIsNoneOrAnotherPicturesIsNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestInksAreShownAsTheirColours(t *testing.T) {
+func TestThumbnails_converts_CMYK(t *testing.T) {
 	t.Parallel()
 	want := [4]color.RGBA{{0, 255, 255, 255}, {255, 0, 255, 255}, {255, 255, 0, 255}, {127, 127, 127, 255}}
 	for _, name := range []string{"cmyk.jpg", "ycck.jpg"} {
@@ -194,7 +194,7 @@ func TestInksAreShownAsTheirColours(t *testing.T) {
 	}
 }
 
-func TestGreyStaysGrey(t *testing.T) {
+func TestThumbnails_keeps_grey(t *testing.T) {
 	t.Parallel()
 	luma := func(c color.RGBA) color.RGBA {
 		y := color.GrayModel.Convert(c).(color.Gray).Y
@@ -215,7 +215,7 @@ func TestGreyStaysGrey(t *testing.T) {
 	}
 }
 
-func TestColoursOfOtherProfilesAreShownAsInSRGB(t *testing.T) {
+func TestThumbnails_converts_profiles_to_sRGB(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]color.RGBA{
 		"display-p3.jpg": {200, 100, 50, 255},
@@ -234,7 +234,7 @@ func TestColoursOfOtherProfilesAreShownAsInSRGB(t *testing.T) {
 	}
 }
 
-func TestAProfileMayComeInPartsInAnyOrder(t *testing.T) {
+func TestThumbnails_joins_the_parts_of_a_profile(t *testing.T) {
 	t.Parallel()
 	picture := read(t, "display-p3.jpg")
 	at := bytes.Index(picture, []byte("\xff\xe2"))
@@ -251,7 +251,7 @@ func TestAProfileMayComeInPartsInAnyOrder(t *testing.T) {
 	}
 }
 
-func TestTransparentPicturesAreLaidOnWhite(t *testing.T) {
+func TestThumbnails_flattens_transparency_on_white(t *testing.T) {
 	t.Parallel()
 	over := func(c color.RGBA, alpha int) color.RGBA {
 		mix := func(v uint8) uint8 { return uint8((int(v)*alpha + 255*(255-alpha)) / 255) }
@@ -267,7 +267,7 @@ func TestTransparentPicturesAreLaidOnWhite(t *testing.T) {
 	}
 }
 
-func TestNoColourBleedsOutOfTransparentPixels(t *testing.T) {
+func TestThumbnails_does_not_bleed_transparent_pixels(t *testing.T) {
 	t.Parallel()
 	img := image.NewNRGBA(image.Rect(0, 0, 100, 100))
 	for i := range img.Pix {
@@ -305,7 +305,7 @@ func animation(tb testing.TB) []byte {
 	return file.Bytes()
 }
 
-func TestAnAnimationIsItsFirstFrameWhereItIsOnTheCanvas(t *testing.T) {
+func TestThumbnails_shows_the_first_frame_of_an_animation(t *testing.T) {
 	t.Parallel()
 	img := thumbnail(t, animation(t), 60)
 	if want := image.Pt(60, 40); img.Bounds().Max != want {
@@ -333,7 +333,7 @@ func TestAnAnimationIsItsFirstFrameWhereItIsOnTheCanvas(t *testing.T) {
 	}
 }
 
-func TestPlainAreasKeepTheirColour(t *testing.T) {
+func TestThumbnails_keeps_plain_areas(t *testing.T) {
 	t.Parallel()
 	img := image.NewRGBA(image.Rect(0, 0, 501, 333))
 	long := image.NewRGBA(image.Rect(0, 0, 40_000, 2))
@@ -355,7 +355,7 @@ func TestPlainAreasKeepTheirColour(t *testing.T) {
 
 // Columns of black and of white, as fine as can be, are grey from further away. What takes too few samples shows
 // stripes of its own.
-func TestFinePatternsBecomeGrey(t *testing.T) {
+func TestThumbnails_averages_fine_patterns(t *testing.T) {
 	t.Parallel()
 	img := image.NewGray(image.Rect(0, 0, 400, 400))
 	for i := range img.Pix {
@@ -372,7 +372,7 @@ func TestFinePatternsBecomeGrey(t *testing.T) {
 }
 
 // Of a long picture each pixel stands for thousands, of which each has next to no weight: those weights must not be lost.
-func TestALongPictureIsScaledAsSmoothlyAsOthers(t *testing.T) {
+func TestThumbnails_scales_long_pictures_smoothly(t *testing.T) {
 	t.Parallel()
 	img := image.NewGray(image.Rect(0, 0, 65_535, 1))
 	for x := range img.Pix {
@@ -390,7 +390,7 @@ func TestALongPictureIsScaledAsSmoothlyAsOthers(t *testing.T) {
 }
 
 // What a JPEG is decoded to depends on the widths that are asked for, and so does what a thumbnail is made from.
-func TestAThumbnailLooksTheSameWhateverItIsMadeFrom(t *testing.T) {
+func TestThumbnails_looks_the_same_from_a_larger_thumbnail(t *testing.T) {
 	t.Parallel()
 	noise := read(t, "noise.jpg")
 	full, err := jpeg.Decode(bytes.NewReader(noise))
@@ -435,7 +435,7 @@ func similarity(got, want image.Image) float64 {
 	return 10 * math.Log10(255*255*n/squares)
 }
 
-func TestOfASmallPictureOneThumbnailIsMade(t *testing.T) {
+func TestThumbnails_encodes_a_small_picture_once(t *testing.T) {
 	t.Parallel()
 	made, err := imaging.Thumbnails(read(t, "1x1.jpg"), []int{320, 640}, limits)
 	if err != nil {
@@ -448,7 +448,7 @@ func TestOfASmallPictureOneThumbnailIsMade(t *testing.T) {
 
 // vertical-411.jpg gets more red to the right and more green downwards. Four pixels below each other share a colour,
 // of which eight times as many are left in a thumbnail.
-func TestColoursThatAreSharedStrangelyStayInTheirPlaces(t *testing.T) {
+func TestThumbnails_places_subsampled_colours_of_turned_pictures(t *testing.T) {
 	t.Parallel()
 	small := thumbnail(t, read(t, "vertical-411.jpg"), 20)
 	for y := 2; y < 13; y++ {
@@ -461,7 +461,7 @@ func TestColoursThatAreSharedStrangelyStayInTheirPlaces(t *testing.T) {
 	}
 }
 
-func TestNothingIsEnlarged(t *testing.T) {
+func TestThumbnails_never_enlarges(t *testing.T) {
 	t.Parallel()
 	made, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{640, 240, 1920}, limits)
 	if err != nil {
@@ -478,7 +478,7 @@ func TestNothingIsEnlarged(t *testing.T) {
 	}
 }
 
-func TestASideIsRoundedAndHasAtLeastOnePixel(t *testing.T) {
+func TestThumbnails_rounds_sides_to_at_least_one_pixel(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct{ picture, thumbnail image.Point }{
 		{image.Pt(1, 1), image.Pt(1, 1)},
@@ -514,7 +514,7 @@ func TestASideIsRoundedAndHasAtLeastOnePixel(t *testing.T) {
 
 // A thumbnail says nothing about who took the picture, where, and with what: it has the segments that it needs for
 // its pixels.
-func TestThumbnailsHoldNothingButPixels(t *testing.T) {
+func TestThumbnails_hold_no_metadata(t *testing.T) {
 	t.Parallel()
 	needed := []byte{0xdb, 0xc0, 0xc4, 0xda} // DQT, SOF0, DHT, SOS
 	files, err := os.ReadDir("testdata")
@@ -544,10 +544,10 @@ func TestThumbnailsHoldNothingButPixels(t *testing.T) {
 	}
 }
 
-func TestWidthsThatCannotBeAreOurFault(t *testing.T) {
+func TestThumbnails_fails_on_invalid_widths(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{0, -1} {
-		if _, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{320, width}, limits); err == nil || errors.Is(err, imaging.ErrRefused) {
+		if _, err := imaging.Thumbnails(read(t, "baseline.jpg"), []int{320, width}, limits); err == nil || errors.Is(err, imaging.ErrRejected) {
 			t.Errorf("width %d: %v, want an error that is not the picture's", width, err)
 		}
 	}
@@ -584,11 +584,11 @@ func insert(picture, chunk []byte) []byte {
 	return slices.Concat(picture[:header], chunk, picture[header:])
 }
 
-// refused wants an error that is the picture's fault and says why.
-func refused(t *testing.T, picture []byte, limits imaging.Limits, reason string) {
+// rejected wants an error that wraps ErrRejected, with the reason.
+func rejected(t *testing.T, picture []byte, limits imaging.Limits, reason string) {
 	t.Helper()
 	made, err := imaging.Thumbnails(picture, []int{320, 640}, limits)
-	if !errors.Is(err, imaging.ErrRefused) || !strings.Contains(fmt.Sprint(err), reason) || made != nil {
+	if !errors.Is(err, imaging.ErrRejected) || !strings.Contains(fmt.Sprint(err), reason) || made != nil {
 		t.Errorf("%d thumbnails, %v, want none and a refusal that says %q", len(made), err, reason)
 	}
 }

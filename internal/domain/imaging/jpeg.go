@@ -10,9 +10,9 @@ import (
 	"github.com/gen2brain/jpegn"
 )
 
-// mostScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and takes a dozen
+// maxScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and takes a dozen
 // bytes. Real ones have about ten.
-const mostScans = 50
+const maxScans = 50
 
 // decodeJPEG decodes no more detail than thumbnails of the width need: at a half, a quarter or an eighth of the size,
 // which is a by-product of how a JPEG is stored.
@@ -79,14 +79,14 @@ func decodeScaled(picture []byte, widest int, orientation orientation, limits Li
 func decodeFull(picture []byte, limits Limits) (*planes, error) {
 	header, err := jpeg.DecodeConfig(bytes.NewReader(picture))
 	if err != nil {
-		return nil, refuse("its header cannot be read: %w", err)
+		return nil, reject("its header cannot be read: %w", err)
 	}
 	if err := limits.check(header.Width, header.Height); err != nil {
 		return nil, err
 	}
 	decoded, err := jpeg.Decode(bytes.NewReader(picture))
 	if err != nil {
-		return nil, refuse("it cannot be decoded: %w", err)
+		return nil, reject("it cannot be decoded: %w", err)
 	}
 	return fromImage(decoded, decoded.Bounds()), nil
 }
@@ -119,7 +119,7 @@ func readJPEG(picture []byte) (jpegHeader, error) {
 	var header jpegHeader
 	var profile [256][]byte // its parts, by number
 	scans := 0
-	truncated := refuse("it is cut off")
+	truncated := reject("it is cut off")
 	for at := 2; ; {
 		skipped := bytes.IndexByte(picture[at:], 0xff)
 		if skipped < 0 {
@@ -155,15 +155,15 @@ func readJPEG(picture []byte) (jpegHeader, error) {
 		case marker == markerDHT, marker == markerDAC, marker == markerJPG:
 		case marker >= markerSOF0 && marker <= markerSOF:
 			if marker > markerSOF2 {
-				return header, refuse("it is a JPEG of a kind that is not shown anywhere (SOF%d)", marker-markerSOF0)
+				return header, reject("it is a JPEG of a kind that is not shown anywhere (SOF%d)", marker-markerSOF0)
 			}
 			if len(segment) < 6 {
 				return header, truncated
 			}
 			header.components = int(segment[5])
 		case marker == markerSOS:
-			if scans++; scans > mostScans {
-				return header, refuse("it has more than %d scans", mostScans)
+			if scans++; scans > maxScans {
+				return header, reject("it has more than %d scans", maxScans)
 			}
 		case marker == markerAPP2:
 			if part, ok := bytes.CutPrefix(segment, []byte("ICC_PROFILE\x00")); ok && len(part) > 2 {

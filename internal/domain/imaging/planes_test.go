@@ -64,7 +64,7 @@ func wantSlope(t *testing.T, what string, number int, p plane, size image.Point,
 	}
 }
 
-func TestColoursStayWhereTheyAreHoweverManyPixelsShareThem(t *testing.T) {
+func TestPlanes_keep_subsampled_colours_in_place(t *testing.T) {
 	t.Parallel()
 	size := image.Pt(61, 43) // the last pixels are alone
 	for ratio := image.YCbCrSubsampleRatio444; ratio <= image.YCbCrSubsampleRatio410; ratio++ {
@@ -84,7 +84,7 @@ func TestColoursStayWhereTheyAreHoweverManyPixelsShareThem(t *testing.T) {
 }
 
 // A picture of 61 by 43 pixels that is decoded at half its size has 31 by 22 samples, and the last are half empty.
-func TestASampleThatIsHalfEmptyMovesNothing(t *testing.T) {
+func TestPlanes_shrunk_accounts_for_half_empty_samples(t *testing.T) {
 	t.Parallel()
 	size := image.Pt(61, 43)
 	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422} {

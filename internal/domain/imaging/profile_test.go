@@ -20,7 +20,7 @@ func displayP3(tb testing.TB) []byte {
 }
 
 // What littleCMS makes of them.
-func TestColoursOfDisplayP3AreThoseOfSRGB(t *testing.T) {
+func TestProfile_converts_Display_P3(t *testing.T) {
 	t.Parallel()
 	p := parseProfile(displayP3(t))
 	if p == nil {
@@ -45,7 +45,7 @@ func TestColoursOfDisplayP3AreThoseOfSRGB(t *testing.T) {
 	}
 }
 
-func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
+func TestParseProfile_skips_sRGB(t *testing.T) {
 	t.Parallel()
 	picture, err := os.ReadFile("testdata/srgb.jpg")
 	if err != nil {
@@ -60,7 +60,7 @@ func TestTheProfileOfSRGBCostsNothing(t *testing.T) {
 	}
 }
 
-func TestAProfileThatGivesNoColoursIsLeftAside(t *testing.T) {
+func TestParseProfile_ignores_unusable_profiles(t *testing.T) {
 	t.Parallel()
 	// tagged has another entry for a tag, at the end of the profile or beyond it.
 	tagged := func(name string, data []byte, beyond uint32) []byte {
@@ -94,7 +94,7 @@ func TestAProfileThatGivesNoColoursIsLeftAside(t *testing.T) {
 }
 
 // A JPEG's profile comes in parts of up to 64 KiB, and a WebP's in one of any length.
-func TestAProfileOfMegabytesIsLeftAside(t *testing.T) {
+func TestParseProfile_ignores_large_profiles(t *testing.T) {
 	t.Parallel()
 	longest := make([]byte, longestProfile)
 	copy(longest, displayP3(t))
@@ -106,7 +106,7 @@ func TestAProfileOfMegabytesIsLeftAside(t *testing.T) {
 	}
 }
 
-func TestCurvesAreThoseOfTheSpecification(t *testing.T) {
+func TestParseCurve(t *testing.T) {
 	t.Parallel()
 	curv := func(values ...uint16) []byte {
 		tag := binary.BigEndian.AppendUint32([]byte("curv\x00\x00\x00\x00"), uint32(len(values)))
@@ -176,13 +176,13 @@ func FuzzProfile(f *testing.F) {
 	})
 }
 
-func TestAPanicOfADecoderIsARefusal(t *testing.T) {
+func TestRecovered_turns_a_panic_into_a_rejection(t *testing.T) {
 	t.Parallel()
-	decoded, err := guarded(func() (*source, error) {
+	decoded, err := recovered(func() (*source, error) {
 		var none []int
 		return nil, errors.New("unreached" + string(rune(none[3])))
 	})
-	if decoded != nil || !errors.Is(err, ErrRefused) {
+	if decoded != nil || !errors.Is(err, ErrRejected) {
 		t.Errorf("%v, %v, want a refusal", decoded, err)
 	}
 }

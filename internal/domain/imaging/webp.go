@@ -20,7 +20,7 @@ func decodeWebP(picture []byte, limits Limits) (*source, error) {
 	}
 	header, err := webp.DecodeConfig(riff(container.bitstream))
 	if err != nil {
-		return nil, refuse("its header cannot be read: %w", err)
+		return nil, reject("its header cannot be read: %w", err)
 	}
 	if err := limits.check(header.Width, header.Height); err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func decodeWebP(picture []byte, limits Limits) (*source, error) {
 			return nil, err
 		}
 		if !frame.In(canvas) {
-			return nil, refuse("its first frame is not within its canvas")
+			return nil, reject("its first frame is not within its canvas")
 		}
 	}
 	chunks := [][]byte{container.bitstream}
@@ -42,7 +42,7 @@ func decodeWebP(picture []byte, limits Limits) (*source, error) {
 	}
 	decoded, err := webp.Decode(riff(chunks...))
 	if err != nil {
-		return nil, refuse("it cannot be decoded: %w", err)
+		return nil, reject("it cannot be decoded: %w", err)
 	}
 	switch decoded := decoded.(type) {
 	case *image.YCbCr:
@@ -95,7 +95,7 @@ const (
 func readWebP(picture []byte) (webpContainer, error) {
 	var found webpContainer
 	if int64(binary.LittleEndian.Uint32(picture[4:]))+chunkHeader > int64(len(picture)) {
-		return found, refuse("it is cut off")
+		return found, reject("it is cut off")
 	}
 	err := eachChunk(picture[riffHeader:], func(name string, chunk []byte) (more bool) {
 		data := chunk[chunkHeader:]
@@ -125,7 +125,7 @@ func readWebP(picture []byte) (webpContainer, error) {
 	})
 	if found.bitstream == nil {
 		if err == nil {
-			err = refuse("there is no picture in it")
+			err = reject("there is no picture in it")
 		}
 		return found, err
 	}
@@ -137,7 +137,7 @@ func eachChunk(chunks []byte, visit func(name string, chunk []byte) (more bool))
 	for len(chunks) >= chunkHeader {
 		size := int64(binary.LittleEndian.Uint32(chunks[4:])) + chunkHeader
 		if size > int64(len(chunks)) {
-			return refuse("it is cut off")
+			return reject("it is cut off")
 		}
 		if !visit(string(chunks[:4]), chunks[:size]) {
 			return nil

@@ -6,7 +6,7 @@ import (
 )
 
 // RFC 6386, 9.2: from 16 to 235, and from 16 to 240 around 128.
-func TestTheRangeOfWebPIsThatOfJPEG(t *testing.T) {
+func TestFullRange(t *testing.T) {
 	t.Parallel()
 	img := image.NewYCbCr(image.Rect(0, 0, 4, 1), image.YCbCrSubsampleRatio444)
 	copy(img.Y, []uint8{0, 16, 235, 255})

@@ -25,10 +25,10 @@ var (
 	limits = imaging.Limits{Bytes: 10, Pixels: 1}
 )
 
-// makeThumbnails is a picture's content at each width. What begins with "bad" is no picture.
-func makeThumbnails(picture []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
+// generate is a picture's content at each width. What begins with "bad" is no picture.
+func generate(picture []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
 	if strings.HasPrefix(string(picture), "bad") {
-		return nil, fmt.Errorf("%w: bad", imaging.ErrRefused)
+		return nil, fmt.Errorf("%w: bad", imaging.ErrRejected)
 	}
 	var made []imaging.Thumbnail
 	for _, width := range widths {
@@ -41,7 +41,7 @@ func makeThumbnails(picture []byte, widths []int, _ imaging.Limits) ([]imaging.T
 func thumbnailsOf(original string) map[string]string {
 	want := map[string]string{}
 	if original != "" && int64(len(original)) <= limits.Bytes {
-		made, _ := makeThumbnails([]byte(original), widths, limits)
+		made, _ := generate([]byte(original), widths, limits)
 		for _, thumbnail := range made {
 			want[pictures.ThumbnailKey(key, thumbnail.Width)] = string(thumbnail.JPEG)
 		}
@@ -56,7 +56,7 @@ type world struct {
 	thumbnails map[string]string   // content by key
 	messages   []thumbnails.Change // those that no function has
 	changes    int
-	told       []pictures.Finished
+	events     []pictures.ThumbnailEvent
 }
 
 // change sets the original or, when empty, deletes it; a message tells of it once or twice.
@@ -95,8 +95,8 @@ func (w *world) start(message thumbnails.Change) *function {
 	f := &function{world: w, message: message}
 	f.resume, f.kill = iter.Pull(func(yield func(struct{}) bool) {
 		f.pause = yield
-		follower := thumbnails.Follower{Originals: f, Thumbnails: f, Notifier: f, Widths: widths, Limits: limits, Make: makeThumbnails}
-		f.err = follower.Follow(context.Background(), message)
+		reconciler := thumbnails.Reconciler{Originals: f, Thumbnails: f, Notifier: f, Widths: widths, Limits: limits, Generate: generate}
+		f.err = reconciler.Reconcile(context.Background(), message)
 	})
 	f.resume() // to its first call
 	return f
@@ -113,7 +113,7 @@ func (f *function) call(fate fate) (ended bool) {
 	if _, more := f.resume(); more {
 		return false
 	}
-	if f.err != nil && !errors.Is(f.err, imaging.ErrRefused) {
+	if f.err != nil && !errors.Is(f.err, imaging.ErrRejected) {
 		f.world.messages = append(f.world.messages, f.message)
 	}
 	return true
@@ -143,7 +143,7 @@ func (f *function) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnai
 		}
 	})
 	if missing && err == nil {
-		return thumbnails.Original{}, thumbnails.ErrMissing
+		return thumbnails.Original{}, thumbnails.ErrNotFound
 	}
 	return original, err
 }
@@ -161,14 +161,14 @@ func (f *function) Delete(_ context.Context, key string) error {
 	return f.wait(func() { delete(f.world.thumbnails, key) })
 }
 
-func (f *function) Notify(_ context.Context, finished pictures.Finished) error {
-	return f.wait(func() { f.world.told = append(f.world.told, finished) })
+func (f *function) Notify(_ context.Context, event pictures.ThumbnailEvent) error {
+	return f.wait(func() { f.world.events = append(f.world.events, event) })
 }
 
-// TestThumbnailsFollowTheirOriginalsWhateverHappens has functions follow changes at the same time, in any order, each
+// TestReconciler_Reconcile_converges has functions follow changes at the same time, in any order, each
 // call of theirs between any two others', with calls that fail and functions that are killed. When all messages are done,
 // the original has its own thumbnails and no others are there, and the notification with the highest sequencer says so.
-func TestThumbnailsFollowTheirOriginalsWhateverHappens(t *testing.T) {
+func TestReconciler_Reconcile_converges(t *testing.T) {
 	for range 20 { // a few thousand times in all: a broken Follow shows in one of a hundred
 		rapid.Check(t, checkWorld)
 	}
@@ -223,7 +223,7 @@ func checkWorld(t *rapid.T) {
 	if diff := cmp.Diff(want, w.thumbnails); diff != "" {
 		t.Fatalf("thumbnails (-want +got):\n%s", diff)
 	}
-	last := slices.MaxFunc(w.told, func(a, b pictures.Finished) int { return strings.Compare(a.Sequencer, b.Sequencer) })
+	last := slices.MaxFunc(w.events, func(a, b pictures.ThumbnailEvent) int { return strings.Compare(a.Sequencer, b.Sequencer) })
 	if last.Sequencer != fmt.Sprint(w.changes) || last.Removed != (len(want) == 0) || len(last.Thumbnails) != len(want) {
 		t.Fatalf("after change %d, subscribers know of %+v, want %v", w.changes, last, want)
 	}

@@ -1,4 +1,4 @@
-// Package thumbnails makes the thumbnails of originals follow them: docs/adr/0018-thumbnails-follow-the-original.md.
+// Package thumbnails reconciles thumbnails with their originals: docs/adr/0018-thumbnails-follow-the-original.md.
 package thumbnails
 
 import (
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
@@ -13,176 +14,176 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// ErrMissing says that there is no original at a key.
-var ErrMissing = errors.New("no such original")
+// ErrNotFound reports that there is no original at a key.
+var ErrNotFound = errors.New("original not found")
 
-// ErrUnsettled says that an original was another one whenever it was looked at, as often as there was time for. Whoever
-// changes it so often will end.
-var ErrUnsettled = errors.New("the original keeps changing")
+// ErrConcurrentModification reports that an original changed at every read, as often as there was time for. A retry
+// succeeds once the changes end.
+var ErrConcurrentModification = errors.New("the original keeps changing")
 
-// looks is how often an original is read in one go until it stays what it was.
-const looks = 3
+// maxReads limits how often Reconcile reads an original until it stays the same.
+const maxReads = 3
 
-// PictureTime is twice what the worst picture takes that is not refused, on a whole CPU. Decoding does not stop at a
-// deadline: what might not be done by then is not begun.
-const PictureTime = 20 * time.Second
+// ProcessingTime is twice what the worst picture takes that is not rejected, on a whole CPU. Decoding does not stop at a
+// deadline, so a picture is only started when there is this much time left.
+const ProcessingTime = 20 * time.Second
 
-// EnoughTime tells whether another picture may be begun.
-func EnoughTime(ctx context.Context) bool {
-	return deadline.HasTimeFor(ctx, PictureTime)
+// HasTime reports whether another picture may be started.
+func HasTime(ctx context.Context) bool {
+	return deadline.HasTimeFor(ctx, ProcessingTime)
 }
 
-// longestKey is what S3 takes, in bytes: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
-const longestKey = 1024
+// maxKeyBytes is S3's limit: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
+const maxKeyBytes = 1024
 
-// A Change is one that happened to an original. What it was does not matter.
+// A Change happened to an original. Which kind of change it was does not matter.
 type Change struct {
 	Bucket    string
 	Key       string
 	Sequencer string // passed on to the subscribers
 }
 
-// An Original is what somebody uploaded.
+// An Original is an uploaded object.
 type Original struct {
 	ETag    string // never empty
 	Size    int64  // in bytes
-	Content []byte // nil when that is more than was asked for
+	Content []byte // nil when Size is above the maxBytes of Get
 }
 
-// Originals are what thumbnails are made of.
+// Originals reads the bucket of originals.
 type Originals interface {
-	// Get reads an original as it is now, or no more of it than its size when that is above maxBytes. It fails with
-	// ErrMissing when there is none.
+	// Get reads an original, or no more of it than its size when that is above maxBytes. It fails with ErrNotFound when
+	// there is none.
 	Get(ctx context.Context, bucket, key string, maxBytes int64) (Original, error)
 
-	// ETag is that of an original as it is now. It fails with ErrMissing when there is none.
+	// ETag returns the current ETag of an original. It fails with ErrNotFound when there is none.
 	ETag(ctx context.Context, bucket, key string) (string, error)
 }
 
-// Thumbnails are what is made.
+// Thumbnails writes the bucket of thumbnails.
 type Thumbnails interface {
 	Put(ctx context.Context, key string, jpeg []byte, cacheControl string) error
 	Delete(ctx context.Context, key string) error // no error when there is none
 }
 
-// A Notifier tells the subscribers.
+// A Notifier publishes events.
 type Notifier interface {
-	Notify(ctx context.Context, finished pictures.Finished) error
+	Notify(ctx context.Context, event pictures.ThumbnailEvent) error
 }
 
-// A Follower makes the thumbnails of each original match it.
-type Follower struct {
+// A Reconciler makes the thumbnails of each original match it.
+type Reconciler struct {
 	Originals  Originals
 	Thumbnails Thumbnails
 	Notifier   Notifier
 
-	// Widths are those of the thumbnails. One that is taken away leaves the thumbnails that were made of it.
+	// Widths are those of the thumbnails. Removing one leaves the thumbnails that were generated for it.
 	Widths []int
 	Limits imaging.Limits
 
-	// Make is [imaging.Thumbnails].
-	Make func(picture []byte, widths []int, limits imaging.Limits) ([]imaging.Thumbnail, error)
+	// Generate is [imaging.Thumbnails].
+	Generate func(picture []byte, widths []int, limits imaging.Limits) ([]imaging.Thumbnail, error)
 }
 
-// Follow makes the thumbnails match the original as it is now, and tells the subscribers.
+// Reconcile makes the thumbnails match the current original, and publishes an event.
 //
-// The error wraps [imaging.ErrRefused] when none can be made of the original: then there are none, the subscribers know,
-// and another attempt would end the same. After any other error the same change has to be followed again, or the
-// thumbnails may stay those of an earlier original.
-func (f *Follower) Follow(ctx context.Context, change Change) error {
-	for look := range looks {
-		if look > 0 && !EnoughTime(ctx) {
+// The error wraps [imaging.ErrRejected] when the original is the cause: its thumbnails are deleted then, the event is
+// published, and a retry would end the same. After any other error the same change has to be retried, or the thumbnails
+// may stay those of an earlier original.
+func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
+	for read := range maxReads {
+		if read > 0 && !HasTime(ctx) {
 			break
 		}
-		original, err := f.Originals.Get(ctx, change.Bucket, change.Key, f.Limits.Bytes)
-		gone := errors.Is(err, ErrMissing)
-		if err != nil && !gone {
+		original, err := r.Originals.Get(ctx, change.Bucket, change.Key, r.Limits.Bytes)
+		deleted := errors.Is(err, ErrNotFound)
+		if err != nil && !deleted {
 			return err
 		}
-		var made []imaging.Thumbnail
-		var refusal error
-		if !gone {
-			if made, err = f.make(change.Key, original); errors.Is(err, imaging.ErrRefused) {
-				refusal = err
+		var generated []imaging.Thumbnail
+		var rejection error
+		if !deleted {
+			if generated, err = r.generate(change.Key, original); errors.Is(err, imaging.ErrRejected) {
+				rejection = err
 			} else if err != nil {
 				return err
 			}
 		}
-		finished, err := f.write(ctx, change, made)
+		event, err := r.write(ctx, change, generated)
 		if err != nil {
 			return err
 		}
-		// Another function may have written thumbnails of a later original while this one was at work, and this one have
-		// overwritten them. Whoever wrote last looks last, and sees it.
-		etag, err := f.Originals.ETag(ctx, change.Bucket, change.Key)
-		if err != nil && !errors.Is(err, ErrMissing) {
+		// Another function may have written thumbnails of a later original meanwhile, and this one have overwritten them. The
+		// last one to write is the last one to compare ETags, and sees it.
+		etag, err := r.Originals.ETag(ctx, change.Bucket, change.Key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if etag != original.ETag { // both are empty when it was gone and is
+		if etag != original.ETag { // both are empty when it was and is deleted
 			continue
 		}
-		finished.ETag = etag
-		if err := f.Notifier.Notify(ctx, finished); err != nil {
+		event.ETag = etag
+		if err := r.Notifier.Notify(ctx, event); err != nil {
 			return err
 		}
-		return refusal
+		return rejection
 	}
-	return ErrUnsettled
+	return ErrConcurrentModification
 }
 
-// longest is the length of the longest key of an original's thumbnails, in bytes.
-func (f *Follower) longest(key string) int {
-	return len(pictures.ThumbnailKey(key, slices.Max(f.Widths)))
+// longestKey returns the length of the longest key of an original's thumbnails, in bytes.
+func (r *Reconciler) longestKey(key string) int {
+	return len(pictures.ThumbnailKey(key, slices.Max(r.Widths)))
 }
 
-func (f *Follower) make(key string, original Original) ([]imaging.Thumbnail, error) {
-	if length := f.longest(key); length > longestKey {
-		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d", imaging.ErrRefused, length, longestKey)
+func (r *Reconciler) generate(key string, original Original) ([]imaging.Thumbnail, error) {
+	if length := r.longestKey(key); length > maxKeyBytes {
+		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d", imaging.ErrRejected, length, maxKeyBytes)
 	}
-	if original.Size > f.Limits.Bytes {
-		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d", imaging.ErrRefused, original.Size, f.Limits.Bytes)
+	if original.Size > r.Limits.Bytes {
+		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d", imaging.ErrRejected, original.Size, r.Limits.Bytes)
 	}
-	return f.Make(original.Content, f.Widths, f.Limits)
+	return r.Generate(original.Content, r.Widths, r.Limits)
 }
 
-// write puts what was made in the place of what there was, or leaves nothing when nothing was made.
-func (f *Follower) write(ctx context.Context, change Change, made []imaging.Thumbnail) (pictures.Finished, error) {
-	finished := pictures.Finished{
+// write replaces the thumbnails by those that were generated, or deletes them when there are none.
+func (r *Reconciler) write(ctx context.Context, change Change, generated []imaging.Thumbnail) (pictures.ThumbnailEvent, error) {
+	event := pictures.ThumbnailEvent{
 		Key:        change.Key,
-		Removed:    len(made) == 0,
+		Removed:    len(generated) == 0,
 		Sequencer:  change.Sequencer,
-		Thumbnails: []pictures.FinishedThumbnail{},
+		Thumbnails: []pictures.Thumbnail{},
 	}
-	if finished.Removed {
-		if f.longest(change.Key) > longestKey { // nothing can be there, and S3 would refuse to look
-			return finished, nil
+	if event.Removed {
+		if r.longestKey(change.Key) > maxKeyBytes { // there are none, and S3 would reject the keys
+			return event, nil
 		}
-		for _, width := range f.Widths {
-			if err := f.Thumbnails.Delete(ctx, pictures.ThumbnailKey(change.Key, width)); err != nil {
-				return pictures.Finished{}, err
+		for _, width := range r.Widths {
+			if err := r.Thumbnails.Delete(ctx, pictures.ThumbnailKey(change.Key, width)); err != nil {
+				return pictures.ThumbnailEvent{}, err
 			}
 		}
-		return finished, nil
+		return event, nil
 	}
-	for _, thumbnail := range made {
+	for _, thumbnail := range generated {
 		key := pictures.ThumbnailKey(change.Key, thumbnail.Width)
-		if err := f.Thumbnails.Put(ctx, key, thumbnail.JPEG, cacheControl(change.Key)); err != nil {
-			return pictures.Finished{}, err
+		if err := r.Thumbnails.Put(ctx, key, thumbnail.JPEG, cacheControl(change.Key)); err != nil {
+			return pictures.ThumbnailEvent{}, err
 		}
-		finished.Thumbnails = append(finished.Thumbnails, pictures.FinishedThumbnail{
+		event.Thumbnails = append(event.Thumbnails, pictures.Thumbnail{
 			Key: key, Width: thumbnail.Size.X, Height: thumbnail.Size.Y,
 		})
 	}
-	return finished, nil
+	return event, nil
 }
 
-// cacheControl is how long browsers and CloudFront's edges may show a thumbnail without asking: for so long a deleted
-// picture is still seen. The picture of a post changes only by being deleted; the others may be overwritten.
+// cacheControl is how long browsers and CloudFront may cache a thumbnail: for so long a deleted picture is still shown. The
+// picture of a post changes only by being deleted; the others may be overwritten.
 func cacheControl(key string) string {
-	switch pictures.Prefix(key) {
-	case "permanent":
+	switch {
+	case strings.HasPrefix(key, pictures.PermanentPrefix):
 		return "public, max-age=86400"
-	case "private":
+	case strings.HasPrefix(key, pictures.PrivatePrefix):
 		return "private, max-age=300"
 	}
 	return "public, max-age=300"

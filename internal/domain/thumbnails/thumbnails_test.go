@@ -22,7 +22,7 @@ type store struct {
 	calls    []string
 	written  func() // after each Put and Delete
 	failing  string // the call that fails
-	told     []pictures.Finished
+	events   []pictures.ThumbnailEvent
 }
 
 func (s *store) do(call string) error {
@@ -38,7 +38,7 @@ func (s *store) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnails.
 		return thumbnails.Original{}, err
 	}
 	if s.original == "" {
-		return thumbnails.Original{}, thumbnails.ErrMissing
+		return thumbnails.Original{}, thumbnails.ErrNotFound
 	}
 	original := thumbnails.Original{ETag: "etag-" + s.original, Size: int64(len(s.original))}
 	if original.Size <= maxBytes {
@@ -52,7 +52,7 @@ func (s *store) ETag(context.Context, string, string) (string, error) {
 		return "", err
 	}
 	if s.original == "" {
-		return "", thumbnails.ErrMissing
+		return "", thumbnails.ErrNotFound
 	}
 	return "etag-" + s.original, nil
 }
@@ -73,20 +73,20 @@ func (s *store) changed() {
 	}
 }
 
-func (s *store) Notify(_ context.Context, finished pictures.Finished) error {
-	s.told = append(s.told, finished)
+func (s *store) Notify(_ context.Context, event pictures.ThumbnailEvent) error {
+	s.events = append(s.events, event)
 	return s.do("notify")
 }
 
-func (s *store) follow(t *testing.T, key string) error {
+func (s *store) reconcile(t *testing.T, key string) error {
 	t.Helper()
-	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
-	return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"})
+	reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Generate: generate}
+	return reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"})
 }
 
-func TestAnOriginalGetsItsThumbnailsAndSubscribersHearOfThem(t *testing.T) {
+func TestReconciler_Reconcile(t *testing.T) {
 	s := &store{original: "one"}
-	if err := s.follow(t, "permanent/a b"); err != nil {
+	if err := s.reconcile(t, "permanent/a b"); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -98,18 +98,18 @@ func TestAnOriginalGetsItsThumbnailsAndSubscribersHearOfThem(t *testing.T) {
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	told := []pictures.Finished{{
+	told := []pictures.ThumbnailEvent{{
 		Key: "permanent/a b", ETag: "etag-one", Sequencer: "00A1",
-		Thumbnails: []pictures.FinishedThumbnail{
+		Thumbnails: []pictures.Thumbnail{
 			{Key: "permanent/a b/320.jpg", Width: 320, Height: 1}, {Key: "permanent/a b/640.jpg", Width: 640, Height: 1},
 		},
 	}}
-	if diff := cmp.Diff(told, s.told); diff != "" {
+	if diff := cmp.Diff(told, s.events); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
 
-func TestOnlyWhatIsKeptIsCachedForADay(t *testing.T) {
+func TestReconciler_Reconcile_caches_permanent_thumbnails_for_a_day(t *testing.T) {
 	for key, want := range map[string]string{
 		"permanent/a":   "public, max-age=86400",
 		"temp/a":        "public, max-age=300",
@@ -119,7 +119,7 @@ func TestOnlyWhatIsKeptIsCachedForADay(t *testing.T) {
 		"a":             "public, max-age=300",
 	} {
 		s := &store{original: "one"}
-		if err := s.follow(t, key); err != nil {
+		if err := s.reconcile(t, key); err != nil {
 			t.Fatal(err)
 		}
 		if put := "put " + key + "/320.jpg: one at 320, " + want; !slices.Contains(s.calls, put) {
@@ -128,8 +128,8 @@ func TestOnlyWhatIsKeptIsCachedForADay(t *testing.T) {
 	}
 }
 
-// TestWhatHasNoThumbnailsLosesThose is about originals that have gone, or that are no pictures any more.
-func TestWhatHasNoThumbnailsLosesThose(t *testing.T) {
+// TestReconciler_Reconcile_deletes_thumbnails is about originals that have gone, or that are no pictures any more.
+func TestReconciler_Reconcile_deletes_thumbnails(t *testing.T) {
 	for name, test := range map[string]struct {
 		original, etag string
 		refused        bool
@@ -140,25 +140,25 @@ func TestWhatHasNoThumbnailsLosesThose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &store{original: test.original}
-			if err := s.follow(t, key); errors.Is(err, imaging.ErrRefused) != test.refused || !test.refused && err != nil {
-				t.Errorf("error %v, want a refusal: %t", err, test.refused)
+			if err := s.reconcile(t, key); errors.Is(err, imaging.ErrRejected) != test.refused || !test.refused && err != nil {
+				t.Errorf("error %v, want a rejection: %t", err, test.refused)
 			}
 			if diff := cmp.Diff([]string{"get", "delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"}, s.calls); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			told := []pictures.Finished{{Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1", Thumbnails: []pictures.FinishedThumbnail{}}}
-			if diff := cmp.Diff(told, s.told); diff != "" {
+			told := []pictures.ThumbnailEvent{{Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1", Thumbnails: []pictures.Thumbnail{}}}
+			if diff := cmp.Diff(told, s.events); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestAnOriginalThatChangesMeanwhileIsReadAgain(t *testing.T) {
+func TestReconciler_Reconcile_reads_a_changed_original_again(t *testing.T) {
 	for _, next := range []string{"two", "", "bad"} {
 		s := &store{original: "one"}
 		s.written = func() { s.original = next }
-		if err := s.follow(t, key); errors.Is(err, imaging.ErrRefused) != (next == "bad") {
+		if err := s.reconcile(t, key); errors.Is(err, imaging.ErrRejected) != (next == "bad") {
 			t.Errorf("error %v", err)
 		}
 		want := []string{"get", "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300", "look", "get"}
@@ -173,30 +173,30 @@ func TestAnOriginalThatChangesMeanwhileIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestAnOriginalThatKeepsChangingComesAgain(t *testing.T) {
+func TestReconciler_Reconcile_fails_when_the_original_keeps_changing(t *testing.T) {
 	s := &store{original: "0"}
 	s.written = func() { s.original += "." }
-	if err := s.follow(t, key); !errors.Is(err, thumbnails.ErrUnsettled) || errors.Is(err, imaging.ErrRefused) {
-		t.Errorf("error %v, want ErrUnsettled", err)
+	if err := s.reconcile(t, key); !errors.Is(err, thumbnails.ErrConcurrentModification) || errors.Is(err, imaging.ErrRejected) {
+		t.Errorf("error %v, want ErrConcurrentModification", err)
 	}
-	if len(s.told) > 0 {
-		t.Errorf("told %+v, want nothing", s.told)
+	if len(s.events) > 0 {
+		t.Errorf("told %+v, want nothing", s.events)
 	}
 	if read := strings.Count(strings.Join(s.calls, "\n"), "get"); read != 3 {
 		t.Errorf("read %d times, want 3", read)
 	}
 }
 
-// TestWhatThereIsNoTimeForIsNotReadAgain: decoding would go on after the deadline, and the service would end the function.
-func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
-	for left, again := range map[time.Duration]bool{thumbnails.PictureTime - time.Second: false, thumbnails.PictureTime + time.Minute: true} {
+// TestReconciler_Reconcile_starts_no_picture_without_time: decoding would go on after the deadline, and the service would end the function.
+func TestReconciler_Reconcile_starts_no_picture_without_time(t *testing.T) {
+	for left, again := range map[time.Duration]bool{thumbnails.ProcessingTime - time.Second: false, thumbnails.ProcessingTime + time.Minute: true} {
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		defer cancel()
 		s := &store{original: "one"}
 		s.written = func() { s.original = "two" }
-		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Make: makeThumbnails}
-		err := follower.Follow(ctx, thumbnails.Change{Bucket: "originals", Key: key})
-		if errors.Is(err, thumbnails.ErrUnsettled) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
+		reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Generate: generate}
+		err := reconciler.Reconcile(ctx, thumbnails.Change{Bucket: "originals", Key: key})
+		if errors.Is(err, thumbnails.ErrConcurrentModification) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
 			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
 		}
 		if !slices.Contains(s.calls, "put temp/a/640.jpg: one at 640, public, max-age=300") {
@@ -205,12 +205,12 @@ func TestWhatThereIsNoTimeForIsNotReadAgain(t *testing.T) {
 	}
 }
 
-// TestAKeyMayLeaveNoRoomForItsThumbnails: signed-in clients choose theirs, and S3 refuses what is longer, each time.
-func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
+// TestReconciler_Reconcile_rejects_long_keys: signed-in clients choose theirs, and S3 refuses what is longer, each time.
+func TestReconciler_Reconcile_rejects_long_keys(t *testing.T) {
 	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
 	follow := func(s *store, key string) error {
-		follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Make: makeThumbnails}
-		return follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+		reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Generate: generate}
+		return reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
 	}
 	s := &store{original: "one"}
 	if err := follow(s, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/1280.jpg: one at 1280, private, max-age=300") {
@@ -218,23 +218,23 @@ func TestAKeyMayLeaveNoRoomForItsThumbnails(t *testing.T) {
 	}
 	for original, refused := range map[string]bool{"one": true, "": false} {
 		s := &store{original: original}
-		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRefused) != refused || !refused && err != nil {
-			t.Errorf("error %v, want a refusal: %t", err, refused)
+		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRejected) != refused || !refused && err != nil {
+			t.Errorf("error %v, want a rejection: %t", err, refused)
 		}
 		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
 			t.Errorf("%d calls, want %q", len(s.calls), want)
 		}
-		if len(s.told) != 1 || !s.told[0].Removed {
-			t.Errorf("told %+v, want that there are none", s.told)
+		if len(s.events) != 1 || !s.events[0].Removed {
+			t.Errorf("told %+v, want that there are none", s.events)
 		}
 	}
 }
 
-func TestWhatFailsComesAgain(t *testing.T) {
+func TestReconciler_Reconcile_returns_errors(t *testing.T) {
 	const first, second = "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300"
 	for _, failing := range []string{"get", first, second, "look", "notify"} {
 		s := &store{original: "one", failing: failing}
-		if err := s.follow(t, key); !errors.Is(err, errFault) {
+		if err := s.reconcile(t, key); !errors.Is(err, errFault) {
 			t.Errorf("%s: error %v, want the fault", failing, err)
 		}
 		if s.calls[len(s.calls)-1] != failing {
@@ -244,41 +244,41 @@ func TestWhatFailsComesAgain(t *testing.T) {
 	for _, original := range []string{"", "bad"} {
 		for _, failing := range []string{"delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"} {
 			s := &store{original: original, failing: failing}
-			if err := s.follow(t, key); !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRefused) {
+			if err := s.reconcile(t, key); !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRejected) {
 				t.Errorf("%s of %q: error %v, want the fault and no refusal", failing, original, err)
 			}
 		}
 	}
 }
 
-func TestAnOriginalMayHaveAsManyBytesAsAllowed(t *testing.T) {
+func TestReconciler_Reconcile_accepts_the_maximum_size(t *testing.T) {
 	s := &store{original: "10 bytes.."} // limits.Bytes
-	if err := s.follow(t, key); err != nil || len(s.told) != 1 || s.told[0].Removed {
-		t.Errorf("error %v, told %+v, want thumbnails", err, s.told)
+	if err := s.reconcile(t, key); err != nil || len(s.events) != 1 || s.events[0].Removed {
+		t.Errorf("error %v, told %+v, want thumbnails", err, s.events)
 	}
 }
 
-func TestAMistakeOfOursIsNotThePictures(t *testing.T) {
+func TestReconciler_Reconcile_keeps_thumbnails_after_an_internal_error(t *testing.T) {
 	s := &store{original: "one"}
-	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
-		Make: func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) { return nil, errFault }}
-	err := follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
+		Generate: func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) { return nil, errFault }}
+	err := reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
 	if !errors.Is(err, errFault) || !slices.Equal(s.calls, []string{"get"}) {
 		t.Errorf("error %v after %q, want the fault, and the thumbnails left as they are", err, s.calls)
 	}
 }
 
-func TestThumbnailsHaveTheirOwnSizes(t *testing.T) {
+func TestReconciler_Reconcile_publishes_actual_sizes(t *testing.T) {
 	s := &store{original: "one"}
-	follower := &thumbnails.Follower{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
-		Make: func(_ []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
+	reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
+		Generate: func(_ []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
 			return []imaging.Thumbnail{{Width: widths[1], Size: image.Pt(7, 9)}}, nil
 		}}
-	if err := follower.Follow(t.Context(), thumbnails.Change{Bucket: "originals", Key: key}); err != nil {
+	if err := reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key}); err != nil {
 		t.Fatal(err)
 	}
-	want := []pictures.FinishedThumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
-	if diff := cmp.Diff(want, s.told[0].Thumbnails); diff != "" {
+	want := []pictures.Thumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
+	if diff := cmp.Diff(want, s.events[0].Thumbnails); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }

@@ -35,7 +35,7 @@ func TestBootstrap(t *testing.T) {
 		PhysicalResourceID: bucketName,
 		StackID:            "arn:aws:cloudformation:eu-central-1:111111111111:stack/Dev-Media/00000000-0000-4000-8000-0000000000aa",
 		RequestID:          "00000000-0000-4000-8000-0000000000bb",
-		LogicalResourceID:  "MediaOriginalsEmptied",
+		LogicalResourceID:  "MediaOriginalsEmptyOnDelete",
 	}
 	put := func(t *testing.T, key string) {
 		t.Helper()

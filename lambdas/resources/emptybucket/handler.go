@@ -51,24 +51,31 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 	return event.PhysicalResourceID, nil, err
 }
 
-// empty deletes all that is in the bucket, if it has the tag. It asks for the first page again until there is none: what is
-// written meanwhile goes too.
+// empty aborts all uploads and deletes all versions in the bucket, if it has the tag.
 func (h *handler) empty(ctx context.Context, bucket string) error {
-	goes, err := h.goesWithStack(ctx, bucket)
+	deleted, err := h.isDeletedWithStack(ctx, bucket)
 	if err != nil {
 		return fmt.Errorf("tags of %s: %w", bucket, err)
 	}
-	if !goes {
-		slog.InfoContext(ctx, "the bucket outlives its stack, and keeps what is in it", "bucket", bucket)
+	if !deleted {
+		slog.InfoContext(ctx, "bucket is retained, its objects are not deleted", "bucket", bucket)
 		return nil
 	}
+	if err := h.abortUploads(ctx, bucket); err != nil {
+		return err
+	}
+	return h.deleteVersions(ctx, bucket)
+}
+
+// abortUploads lists the first page until it is empty, so that uploads which begin meanwhile are aborted too.
+func (h *handler) abortUploads(ctx context.Context, bucket string) error {
 	for {
 		page, err := h.objects.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
 		if err != nil {
 			return fmt.Errorf("unfinished uploads to %s: %w", bucket, err)
 		}
 		if len(page.Uploads) == 0 {
-			break
+			return nil
 		}
 		for _, upload := range page.Uploads {
 			_, err := h.objects.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId})
@@ -77,6 +84,10 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 			}
 		}
 	}
+}
+
+// deleteVersions lists the first page until it is empty, so that objects which are written meanwhile are deleted too.
+func (h *handler) deleteVersions(ctx context.Context, bucket string) error {
 	for deleted := 0; ; {
 		page, err := h.objects.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket})
 		if err != nil {
@@ -90,7 +101,7 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 			found = append(found, types.ObjectIdentifier{Key: marker.Key, VersionId: marker.VersionId})
 		}
 		if len(found) == 0 {
-			slog.InfoContext(ctx, "the bucket is empty", "bucket", bucket, "deleted", deleted)
+			slog.InfoContext(ctx, "bucket is empty", "bucket", bucket, "deleted", deleted)
 			return nil
 		}
 		result, err := h.objects.DeleteObjects(ctx, &s3.DeleteObjectsInput{
@@ -109,8 +120,8 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 	}
 }
 
-// goesWithStack tells whether the bucket has the tag.
-func (h *handler) goesWithStack(ctx context.Context, bucket string) (bool, error) {
+// isDeletedWithStack reports whether the bucket has the tag.
+func (h *handler) isDeletedWithStack(ctx context.Context, bucket string) (bool, error) {
 	tagging, err := h.objects.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
 	if awsclient.Is(err, "NoSuchTagSet") {
 		return false, nil

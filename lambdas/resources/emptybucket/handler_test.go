@@ -99,7 +99,7 @@ func deletion() cfn.Event {
 	}
 }
 
-func TestEverythingInABucketThatGoesWithItsStackIsDeleted(t *testing.T) {
+func TestHandler_Handle_deletes_all_versions_and_uploads(t *testing.T) {
 	bucket := &fakeBucket{
 		tags:     tagged(),
 		versions: []string{"a@1", "a@2", "a@-3", "b@null", "c@1", "c@-2", "d@1"},
@@ -122,9 +122,9 @@ func TestEverythingInABucketThatGoesWithItsStackIsDeleted(t *testing.T) {
 	}
 }
 
-// TestABucketWithoutTheTagKeepsWhatIsInIt: an environment that is disposable no longer loses the custom resource, and
+// TestHandler_Handle_deletes_nothing_without_the_tag: an environment that is disposable no longer loses the custom resource, and
 // nothing else.
-func TestABucketWithoutTheTagKeepsWhatIsInIt(t *testing.T) {
+func TestHandler_Handle_deletes_nothing_without_the_tag(t *testing.T) {
 	for name, bucket := range map[string]*fakeBucket{
 		"other tags": {tags: tagged()[:1]},
 		"no tags":    {tagsErr: &smithy.GenericAPIError{Code: "NoSuchTagSet", Message: "The TagSet does not exist"}},
@@ -141,21 +141,21 @@ func TestABucketWithoutTheTagKeepsWhatIsInIt(t *testing.T) {
 	}
 }
 
-func TestTagsThatCannotBeReadDeleteNothing(t *testing.T) {
+func TestHandler_Handle_deletes_nothing_when_tags_cannot_be_read(t *testing.T) {
 	bucket := &fakeBucket{tags: tagged(), tagsErr: &smithy.GenericAPIError{Code: "AccessDenied"}, versions: []string{"a@1"}}
 	if _, _, err := (&handler{objects: bucket}).Handle(t.Context(), deletion()); err == nil || len(bucket.versions) != 1 {
 		t.Errorf("error %v, left %q", err, bucket.versions)
 	}
 }
 
-func TestABucketThatIsGoneIsEmpty(t *testing.T) {
+func TestHandler_Handle_succeeds_when_the_bucket_does_not_exist(t *testing.T) {
 	bucket := &fakeBucket{tagsErr: &smithy.GenericAPIError{Code: "NoSuchBucket", Message: "The specified bucket does not exist"}}
 	if _, _, err := (&handler{objects: bucket}).Handle(t.Context(), deletion()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestCreationAndUpdateCallNothing(t *testing.T) {
+func TestHandler_Handle_does_nothing_on_create_and_update(t *testing.T) {
 	for _, requestType := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
 		event := deletion()
 		event.RequestType, event.PhysicalResourceID = requestType, "another-bucket"
@@ -166,7 +166,7 @@ func TestCreationAndUpdateCallNothing(t *testing.T) {
 	}
 }
 
-func TestAnEventWithoutABucketIsRefused(t *testing.T) {
+func TestHandler_Handle_requires_a_bucket(t *testing.T) {
 	for _, properties := range []map[string]any{nil, {contract.BucketName: ""}, {contract.BucketName: 7.0}} {
 		event := deletion()
 		event.ResourceProperties = properties
@@ -177,7 +177,7 @@ func TestAnEventWithoutABucketIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDeletedIsNamedAndAllElseIsDeleted(t *testing.T) {
+func TestHandler_Handle_reports_objects_that_cannot_be_deleted_and_deletes_the_others(t *testing.T) {
 	bucket := &fakeBucket{tags: tagged(), versions: []string{"a@1", "b@1", "c@1", "d@1"}, refused: []string{"b"}}
 	_, _, err := (&handler{objects: bucket}).Handle(t.Context(), deletion())
 	if want := fmt.Sprintf("delete objects in %s: 1 failed, b the first: AccessDenied: Access Denied", bucketName); err == nil || err.Error() != want {
@@ -188,7 +188,7 @@ func TestWhatCannotBeDeletedIsNamedAndAllElseIsDeleted(t *testing.T) {
 	}
 }
 
-func TestABucketThatIsEmptyAtTheLastMomentIsEmpty(t *testing.T) {
+func TestHandler_Handle_succeeds_when_the_bucket_is_empty_at_the_deadline(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	bucket := &fakeBucket{tags: tagged(), onList: cancel}
 	if _, _, err := (&handler{objects: bucket}).Handle(ctx, deletion()); err != nil {
@@ -196,7 +196,7 @@ func TestABucketThatIsEmptyAtTheLastMomentIsEmpty(t *testing.T) {
 	}
 }
 
-func TestABucketThatIsTooFullSaysThatItGoesOnNextTime(t *testing.T) {
+func TestHandler_Handle_reports_a_bucket_that_takes_longer_than_the_function(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	bucket := &fakeBucket{tags: tagged(), versions: []string{"a@1", "b@1", "c@1", "d@1"}, onDelete: cancel}
 	_, _, err := (&handler{objects: bucket}).Handle(ctx, deletion())

@@ -13,12 +13,12 @@ import (
 	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/cenkalti/backoff/v5"
 
-	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// What a site may have. Its archive, twice, has to fit into the 512 MiB of a function's /tmp, and a few of its files into
+// Limits of a website. Its archive, twice, has to fit into the 512 MiB of a function's /tmp, and a few of its files into
 // the function's memory.
 const (
 	maxArchive = 200 << 20 // bytes
@@ -28,40 +28,54 @@ const (
 	maxName    = 1024 // bytes; S3's own: "Naming Amazon S3 objects" in the Amazon S3 User Guide
 )
 
-// An archive is the content of a site, as the CDK has zipped it.
+// An archive is the content of a website, zipped by the CDK.
 type archive struct {
 	files map[string]*zip.File // by key
 }
 
-// fetch copies the archive that the properties name to a temporary file.
-func (h *handler) fetch(ctx context.Context, p contract.Properties) (*os.File, error) {
-	file, err := os.CreateTemp("", "site-*.zip")
+// maxDownloads limits how often an archive is requested.
+const maxDownloads = 5
+
+// errInterrupted marks a download whose body ended early.
+var errInterrupted = errors.New("download interrupted")
+
+// download copies the archive that the properties name to a temporary file. It retries interrupted downloads: the SDK
+// retries requests, but does not read a body twice.
+func (h *handler) download(ctx context.Context, p contract.Properties) (*os.File, error) {
+	file, err := os.CreateTemp("", "website-*.zip")
 	if err != nil {
 		return nil, err
 	}
-	// Again, since the SDK does not read a body twice.
-	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		object, err := h.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.AssetBucket, Key: &p.AssetKey})
-		if err != nil {
-			return struct{}{}, backoff.Permanent(err) // the SDK has tried again
-		}
-		written, err := io.Copy(io.NewOffsetWriter(file, 0), io.LimitReader(object.Body, maxArchive+1))
-		if written > maxArchive {
-			err = backoff.Permanent(fmt.Errorf("larger than %d bytes", maxArchive))
-		}
-		return struct{}{}, errors.Join(err, object.Body.Close(), file.Truncate(written))
-	}, backoff.WithMaxTries(5))
+	err = retry.Do(ctx, func() error { return h.downloadOnce(ctx, p, file) }, retry.MaxTries(maxDownloads),
+		retry.If(func(err error) bool { return errors.Is(err, errInterrupted) }))
 	if err != nil {
-		forget(ctx, file)
+		removeTemp(ctx, file)
 		return nil, fmt.Errorf("get %s/%s: %w", p.AssetBucket, p.AssetKey, err)
 	}
 	return file, nil
 }
 
-// forget deletes a temporary file.
-func forget(ctx context.Context, file *os.File) {
+// downloadOnce replaces the content of file by the archive.
+func (h *handler) downloadOnce(ctx context.Context, p contract.Properties, file *os.File) error {
+	object, err := h.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.AssetBucket, Key: &p.AssetKey})
+	if err != nil {
+		return err
+	}
+	written, err := io.Copy(io.NewOffsetWriter(file, 0), io.LimitReader(object.Body, maxArchive+1))
+	err = errors.Join(err, object.Body.Close(), file.Truncate(written))
+	if written > maxArchive {
+		return fmt.Errorf("larger than %d bytes", maxArchive)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	return nil
+}
+
+// removeTemp deletes a temporary file.
+func removeTemp(ctx context.Context, file *os.File) {
 	if err := errors.Join(file.Close(), os.Remove(file.Name())); err != nil {
-		slog.WarnContext(ctx, "a temporary file is left", "error", err)
+		slog.WarnContext(ctx, "temporary file not deleted", "error", err)
 	}
 }
 
@@ -103,14 +117,14 @@ func newArchive(file *os.File) (*archive, error) {
 	return a, nil
 }
 
-// checkName refuses names that lead out of a folder, though S3 has none, and those that an address or an invalidation
-// takes for something else.
+// checkName rejects names that lead out of a folder, though S3 has none, and those that mean something else in an address
+// or an invalidation.
 func checkName(file *zip.File) error {
 	if !file.Mode().IsRegular() {
 		return fmt.Errorf("%q is no regular file", file.Name)
 	}
-	strange := func(r rune) bool { return unicode.IsControl(r) || r == '\\' || r == '*' }
-	if !fs.ValidPath(file.Name) || len(file.Name) > maxName || strings.ContainsFunc(file.Name, strange) {
+	forbidden := func(r rune) bool { return unicode.IsControl(r) || r == '\\' || r == '*' }
+	if !fs.ValidPath(file.Name) || len(file.Name) > maxName || strings.ContainsFunc(file.Name, forbidden) {
 		return fmt.Errorf("%q is no path of a website", file.Name)
 	}
 	return nil
@@ -126,7 +140,7 @@ func (a *archive) check() error {
 	return nil
 }
 
-// read returns a file's content, which is what its checksum says. It may be called at several places at a time.
+// read returns a file's content, whose checksum it verifies. It is safe for concurrent use.
 func (a *archive) read(name string) (_ []byte, err error) {
 	reader, err := a.files[name].Open()
 	if err != nil {

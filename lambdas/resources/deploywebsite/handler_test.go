@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -22,13 +23,14 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// written is an archive whose files have what spoil makes of their headers.
-func written(t *testing.T, names []string, spoil func(*zip.FileHeader)) *os.File {
+// writeArchive returns an archive whose files have what spoil makes of their headers.
+func writeArchive(t *testing.T, names []string, spoil func(*zip.FileHeader)) *os.File {
 	t.Helper()
-	file, err := os.Create(filepath.Join(t.TempDir(), "site.zip"))
+	file, err := os.Create(filepath.Join(t.TempDir(), "website.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func written(t *testing.T, names []string, spoil func(*zip.FileHeader)) *os.File
 	return file
 }
 
-func TestOnlyAPlainSiteIsTaken(t *testing.T) {
+func TestNewArchive_rejects(t *testing.T) {
 	long := strings.Repeat("a", 1025)
 	many := []string{"index.html"}
 	for i := range maxFiles {
@@ -84,15 +86,15 @@ func TestOnlyAPlainSiteIsTaken(t *testing.T) {
 			if test.spoil == nil {
 				test.spoil = func(*zip.FileHeader) {}
 			}
-			if _, err := newArchive(written(t, test.names, test.spoil)); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := newArchive(writeArchive(t, test.names, test.spoil)); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
 	}
 }
 
-func TestAnArchivesFoldersAreNoFiles(t *testing.T) {
-	a, err := newArchive(written(t, []string{"assets/", "index.html"}, func(h *zip.FileHeader) {
+func TestNewArchive_skips_folders(t *testing.T) {
+	a, err := newArchive(writeArchive(t, []string{"assets/", "index.html"}, func(h *zip.FileHeader) {
 		if strings.HasSuffix(h.Name, "/") {
 			h.SetMode(fs.ModeDir | 0o755)
 		}
@@ -102,9 +104,9 @@ func TestAnArchivesFoldersAreNoFiles(t *testing.T) {
 	}
 }
 
-// TestAFileThatIsLargerThanItSaysIsRefused: a bomb says that it is small.
-func TestAFileThatIsLargerThanItSaysIsRefused(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "site.zip")
+// TestArchive_check_rejects_a_file_larger_than_its_header_says: a bomb says that it is small.
+func TestArchive_check_rejects_a_file_larger_than_its_header_says(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "website.zip")
 	content := zipped(t, map[string]string{"index.html": strings.Repeat("a", 1<<20)})
 	// The size is at 24 of the header in the directory, which comes last.
 	at := strings.LastIndex(string(content), "PK\x01\x02") + 24
@@ -126,8 +128,8 @@ func TestAFileThatIsLargerThanItSaysIsRefused(t *testing.T) {
 	}
 }
 
-// of is an archive of files with these checksums.
-func of(checksums map[string]uint32) *archive {
+// archiveOf returns an archive of files with these checksums.
+func archiveOf(checksums map[string]uint32) *archive {
 	a := &archive{files: map[string]*zip.File{}}
 	for name, checksum := range checksums {
 		a.files[name] = &zip.File{FileHeader: zip.FileHeader{CRC32: checksum}}
@@ -135,7 +137,7 @@ func of(checksums map[string]uint32) *archive {
 	return a
 }
 
-func TestJustWhatHasChangedIsForgotten(t *testing.T) {
+func TestChangedPaths(t *testing.T) {
 	for name, test := range map[string]struct {
 		former, content map[string]uint32
 		want            []string
@@ -149,32 +151,32 @@ func TestJustWhatHasChangedIsForgotten(t *testing.T) {
 		"a hashed file that is gone":     {map[string]uint32{"assets/a": 1}, map[string]uint32{}, nil},
 		"a hashed file that has changed": {map[string]uint32{"assets/a": 1}, map[string]uint32{"assets/a": 2}, []string{"/assets/a"}},
 	} {
-		if diff := cmp.Diff(test.want, changes(of(test.former), of(test.content))); diff != "" {
+		if diff := cmp.Diff(test.want, changedPaths(archiveOf(test.former), archiveOf(test.content))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	grown := of(map[string]uint32{"a": 1})
+	grown := archiveOf(map[string]uint32{"a": 1})
 	grown.files["a"].UncompressedSize64 = 1
-	if got := changes(of(map[string]uint32{"a": 1}), grown); !slices.Equal(got, []string{"/a"}) {
+	if got := changedPaths(archiveOf(map[string]uint32{"a": 1}), grown); !slices.Equal(got, []string{"/a"}) {
 		t.Errorf("a file of another size: %q, want /a", got)
 	}
 }
 
-func TestAboveAHundredPathsEverythingIsForgotten(t *testing.T) {
+func TestChangedPaths_above_a_hundred_is_all_paths(t *testing.T) {
 	former := map[string]uint32{}
 	for i := range 100 {
 		former[fmt.Sprint(i)] = 1
 	}
-	if got := changes(of(former), of(nil)); len(got) != 100 {
+	if got := changedPaths(archiveOf(former), archiveOf(nil)); len(got) != 100 {
 		t.Errorf("%d paths, want 100", len(got))
 	}
 	former["100"] = 1
-	if got := changes(of(former), of(nil)); !slices.Equal(got, []string{"/*"}) {
+	if got := changedPaths(archiveOf(former), archiveOf(nil)); !slices.Equal(got, []string{"/*"}) {
 		t.Errorf("%d paths, want /* alone", len(got))
 	}
 }
 
-func TestPathsAreEncodedAsCloudFrontHasThem(t *testing.T) {
+func TestInvalidationPath(t *testing.T) {
 	for name, want := range map[string]string{
 		"a/b-c_d.e":     "/a/b-c_d.e",
 		"a b.png":       "/a%20b.png",
@@ -184,13 +186,13 @@ func TestPathsAreEncodedAsCloudFrontHasThem(t *testing.T) {
 		"[a]{b}|^`\"<>": "/%5Ba%5D%7Bb%7D%7C%5E%60%22%3C%3E",
 		"@$!'.:":        "/@$!'.:",
 	} {
-		if got := pathOf(name); got != want {
+		if got := invalidationPath(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 }
 
-func TestContentTypes(t *testing.T) {
+func TestContentType(t *testing.T) {
 	for name, want := range map[string]string{
 		"index.html":       "text/html; charset=utf-8",
 		"assets/a.JS":      "text/javascript; charset=utf-8",
@@ -212,14 +214,16 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
-// cutOff is S3 that breaks the body of an answer off, so many times.
+// cutOff is a fake of S3 that cuts the bodies of its first answers off.
 type cutOff struct {
 	objects
 	times   int
 	content string
+	gets    int
 }
 
 func (c *cutOff) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	c.gets++
 	var body io.Reader = strings.NewReader(c.content)
 	if c.times > 0 {
 		c.times--
@@ -232,21 +236,57 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestAnAnswerThatIsCutOffIsAskedForAgain(t *testing.T) {
+func TestHandler_download_retries_an_interrupted_download(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	h := &handler{objects: &cutOff{times: 2, content: "whole"}}
-	file, err := h.fetch(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "site.zip"})
+	file, err := h.download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer forget(t.Context(), file)
+	defer removeTemp(t.Context(), file)
 	if got, err := os.ReadFile(file.Name()); err != nil || string(got) != "whole" {
 		t.Errorf("got %q, %v, want whole", got, err)
 	}
 }
 
-// TestWhatWasNobodyKnowsIsAllForgotten: its bucket is another, which is not read, or no archive is in it.
-func TestWhatWasNobodyKnowsIsAllForgotten(t *testing.T) {
+func TestHandler_download_fails_after_five_interrupted_downloads(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	synctest.Test(t, func(t *testing.T) {
+		objects := &cutOff{times: 6}
+		_, err := (&handler{objects: objects}).download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(err.Error(), "get assets/website.zip: ") || objects.gets != 5 {
+			t.Errorf("error %v after %d downloads, want unexpected EOF after 5", err, objects.gets)
+		}
+	})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// denied is a fake of S3 that rejects every request.
+type denied struct {
+	objects
+	gets int
+}
+
+func (d *denied) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	d.gets++
+	return nil, &smithy.GenericAPIError{Code: "AccessDenied"}
+}
+
+// The SDK has retried what can be retried.
+func TestHandler_download_does_not_retry_an_error_of_S3(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	objects := &denied{}
+	_, err := (&handler{objects: objects}).download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
+	if !awsclient.Is(err, "AccessDenied") || objects.gets != 1 {
+		t.Errorf("error %v after %d requests, want AccessDenied after 1", err, objects.gets)
+	}
+}
+
+// TestHandler_pathsToInvalidate_is_all_paths_without_previous_content: its bucket is another, which is not read, or no archive is in it.
+func TestHandler_pathsToInvalidate_is_all_paths_without_previous_content(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for name, test := range map[string]struct {
 		assetBucket string
@@ -256,9 +296,9 @@ func TestWhatWasNobodyKnowsIsAllForgotten(t *testing.T) {
 		"no archive":     {"assets", &cutOff{content: "no archive"}},
 	} {
 		h := &handler{objects: test.objects}
-		paths, err := h.changed(t.Context(), cfn.Event{RequestType: cfn.RequestUpdate, OldResourceProperties: map[string]any{
-			"BucketName": "site", "DistributionID": "E1", "AssetBucket": test.assetBucket, "AssetKey": "former.zip",
-		}}, contract.Properties{AssetBucket: "assets"}, of(nil))
+		paths, err := h.pathsToInvalidate(t.Context(), cfn.Event{RequestType: cfn.RequestUpdate, OldResourceProperties: map[string]any{
+			"BucketName": "website", "DistributionID": "E1", "AssetBucket": test.assetBucket, "AssetKey": "former.zip",
+		}}, contract.Properties{AssetBucket: "assets"}, archiveOf(nil))
 		if err != nil || !slices.Equal(paths, []string{"/*"}) {
 			t.Errorf("%s: %q, %v, want /*", name, paths, err)
 		}
@@ -280,11 +320,11 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-func TestAnArchiveThatIsTooLargeIsRefusedOnce(t *testing.T) {
+func TestHandler_download_rejects_a_large_archive_without_retry(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	objects := &endless{}
-	_, err := (&handler{objects: objects}).fetch(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "site.zip"})
+	_, err := (&handler{objects: objects}).download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
 	if err == nil || !strings.HasSuffix(err.Error(), "larger than 209715200 bytes") || objects.gets != 1 {
 		t.Errorf("error %v after %d attempts", err, objects.gets)
 	}
@@ -300,20 +340,20 @@ func (expired) GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...f
 	return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
 }
 
-func TestAHashedFileThatExpiresMeanwhileIsNoFailure(t *testing.T) {
-	if err := (&handler{objects: expired{}}).supersede(t.Context(), "site", "assets/a.js"); err != nil {
+func TestHandler_supersede_ignores_an_expired_file(t *testing.T) {
+	if err := (&handler{objects: expired{}}).supersede(t.Context(), "website", "assets/a.js"); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestADeploymentLeavesNoTemporaryFiles(t *testing.T) {
+func TestHandler_Handle_deletes_temporary_files(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	h := &handler{objects: &cutOff{content: "no archive"}}
 	_, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: map[string]any{
-		"BucketName": "site", "DistributionID": "E1", "AssetBucket": "assets", "AssetKey": "site.zip",
+		"BucketName": "website", "DistributionID": "E1", "AssetBucket": "assets", "AssetKey": "website.zip",
 	}})
-	if err == nil || !strings.Contains(err.Error(), "content of the site: zip: not a valid zip file") {
+	if err == nil || !strings.Contains(err.Error(), "content of the website: zip: not a valid zip file") {
 		t.Errorf("error %v", err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -321,27 +361,58 @@ func TestADeploymentLeavesNoTemporaryFiles(t *testing.T) {
 	}
 }
 
-// slowEdges is CloudFront with an invalidation that never ends.
-type slowEdges struct {
-	looks   int
-	lookErr error
+// failingInvalidation is a fake of CloudFront that accepts no invalidation.
+type failingInvalidation struct {
+	invalidations
+	err     error
+	creates int
 }
 
-func (e *slowEdges) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
+func (f *failingInvalidation) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
+	f.creates++
+	return nil, f.err
+}
+
+func TestHandler_invalidate_retries_only_while_too_many_invalidations_are_in_progress(t *testing.T) {
+	for code, retried := range map[string]bool{"TooManyInvalidationsInProgress": true, "AccessDenied": false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 14*time.Minute)
+			defer cancel()
+			fake := &failingInvalidation{err: &smithy.GenericAPIError{Code: code}}
+			began := time.Now()
+			err := (&handler{invalidations: fake}).invalidate(ctx, "E1", "request", []string{"/a", "/b"})
+			if !awsclient.Is(err, code) || !strings.HasPrefix(err.Error(), "invalidate 2 paths of E1: ") {
+				t.Errorf("error %v, want %s", err, code)
+			}
+			// Intervals of 10 s, random by half, until the deadline.
+			if took := time.Since(began); retried && (fake.creates < 50 || took < 13*time.Minute) || !retried && fake.creates != 1 {
+				t.Errorf("%s: %d requests in %s, want retries: %t", code, fake.creates, took, retried)
+			}
+		})
+	}
+}
+
+// slowInvalidation is CloudFront with an invalidation that never ends.
+type slowInvalidation struct {
+	polls   int
+	pollErr error
+}
+
+func (e *slowInvalidation) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
 	return &cloudfront.CreateInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, nil
 }
 
-func (e *slowEdges) GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error) {
-	e.looks++
-	return &cloudfront.GetInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, e.lookErr
+func (e *slowInvalidation) GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error) {
+	e.polls++
+	return &cloudfront.GetInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, e.pollErr
 }
 
-// TestAnInvalidationThatIsSlowTakesNothingBack: to fail would have CloudFormation roll back, for which CloudFront would
+// TestHandler_invalidate_succeeds_when_the_invalidation_is_slow: to fail would have CloudFormation roll back, for which CloudFront would
 // have to forget once more.
-func TestAnInvalidationThatIsSlowTakesNothingBack(t *testing.T) {
+func TestHandler_invalidate_succeeds_when_the_invalidation_is_slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		if err := (&handler{edges: &slowEdges{}}).invalidate(t.Context(), "E1", "request", everything); err != nil {
+		if err := (&handler{invalidations: &slowInvalidation{}}).invalidate(t.Context(), "E1", "request", allPaths); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(began); took != 10*time.Minute {
@@ -350,19 +421,19 @@ func TestAnInvalidationThatIsSlowTakesNothingBack(t *testing.T) {
 	})
 }
 
-func TestALookAtAnInvalidationThatFailsTakesNothingBack(t *testing.T) {
+func TestHandler_invalidate_succeeds_when_polling_fails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		edges := &slowEdges{lookErr: &smithy.GenericAPIError{Code: "Throttling"}}
-		if err := (&handler{edges: edges}).invalidate(t.Context(), "E1", "request", everything); err != nil {
+		invalidation := &slowInvalidation{pollErr: &smithy.GenericAPIError{Code: "Throttling"}}
+		if err := (&handler{invalidations: invalidation}).invalidate(t.Context(), "E1", "request", allPaths); err != nil {
 			t.Error(err)
 		}
-		if edges.looks != 1 {
-			t.Errorf("%d looks, want 1: the SDK has tried again", edges.looks)
+		if invalidation.polls != 1 {
+			t.Errorf("%d polls, want 1: the SDK retries", invalidation.polls)
 		}
 	})
 }
 
-func TestPropertiesAreAllRequired(t *testing.T) {
+func TestHandler_Handle_requires_all_properties(t *testing.T) {
 	for _, missing := range []string{"BucketName", "DistributionID", "AssetBucket", "AssetKey"} {
 		from := map[string]any{"BucketName": "a", "DistributionID": "b", "AssetBucket": "c", "AssetKey": "d", "ServiceTimeout": "960"}
 		delete(from, missing)

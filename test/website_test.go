@@ -15,9 +15,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/constructs/site"
+	"github.com/ashlar-cdk/ashlar/constructs/website"
 	"github.com/ashlar-cdk/ashlar/environments"
-	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	deploywebsitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 	"github.com/ashlar-cdk/ashlar/stacks"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -47,7 +47,7 @@ func allowedOn(stack assembly.Stack, bucket string) [][]any {
 
 func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID
+		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "").ID
 		arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
 		reader := map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []any{identity, "S3CanonicalUserId"}}}
@@ -68,7 +68,7 @@ func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
 
 func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
-		site.New(stack, "Site", site.Props{Content: content, OriginAccessControl: true})
+		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
 	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
 		t.Errorf("there is %s too", identities[0].ID)
@@ -80,7 +80,7 @@ func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
 	if used := assembly.Refers(distributionOf(t, stack)("Origins", 0, "OriginAccessControlId")); used != control.ID {
 		t.Errorf("the origin uses %q, want %s", used, control.ID)
 	}
-	bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID
+	bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
 	allowed := allowedOn(stack, bucket)
 	var actions []any
@@ -114,11 +114,11 @@ func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
 	})
 }
 
-// TestTheErrorsOfOthersAreNotHidden: error responses would show index.html in place of what an API behind the same
+// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what an API behind the same
 // distribution says, and the function would send its requests there.
-func TestTheErrorsOfOthersAreNotHidden(t *testing.T) {
+func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
-		s := site.New(stack, "Site", site.Props{Content: content})
+		s := website.New(stack, "Website", website.Props{Content: content})
 		s.Distribution.AddBehavior(jsii.String("/api/*"), awscloudfrontorigins.NewHttpOrigin(jsii.String("api.example.com"), nil), &awscloudfront.AddBehaviorOptions{})
 	})
 	configuration := distributionOf(t, stack)
@@ -141,15 +141,15 @@ func TestTheErrorsOfOthersAreNotHidden(t *testing.T) {
 	})
 }
 
-// TestTheAppsAddressesShowItsPageAndFilesThatAreMissingDoNot runs the deployed function in Node.js, on events as "Event
+// TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js, on events as "Event
 // structure" in the Amazon CloudFront Developer Guide has them.
-func TestTheAppsAddressesShowItsPageAndFilesThatAreMissingDoNot(t *testing.T) {
+func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
 	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
 	want(t, function, true, "AutoPublish")
 	code := function.At("FunctionCode").(string)
-	if !strings.Contains(code, "'/"+deploysitefn.HashedPrefix+"'") {
-		t.Errorf("the function does not know /%s", deploysitefn.HashedPrefix)
+	if !strings.Contains(code, "'/"+deploywebsitefn.HashedPrefix+"'") {
+		t.Errorf("the function does not know /%s", deploywebsitefn.HashedPrefix)
 	}
 	const page = "/index.html"
 	shown := map[string]string{
@@ -220,7 +220,7 @@ process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(ev
 	}
 }
 
-func TestTheFilesThemselvesSayHowLongTheyAreKept(t *testing.T) {
+func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
 		if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId")); used != policy.ID {
@@ -253,7 +253,7 @@ func headersOf(t *testing.T, stack assembly.Stack) assembly.Resource {
 	return policy
 }
 
-func TestBrowsersAreToldToProtectTheWebsitesUsers(t *testing.T) {
+func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		headers := headersOf(t, stack)
 		for header, value := range map[string]any{
@@ -303,7 +303,7 @@ func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *test
 		"connect-src": "'self'", "font-src": "'self'", "form-action": "'self'", "manifest-src": "'self'",
 		"script-src": "'self'", "style-src": "'self'", "worker-src": "'self'", "img-src": "'self' data:",
 	}
-	stack := synthesised(func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{Content: content}) })
+	stack := synthesised(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
 	if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
 		t.Errorf("by default (-want +got):\n%s", diff)
 	}
@@ -328,45 +328,45 @@ func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *test
 
 func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		logs := only(t, stack, "AWS::S3::Bucket", "SiteLogs")
+		logs := only(t, stack, "AWS::S3::Bucket", "WebsiteAccessLogs")
 		want(t, logs, []any{
-			map[string]any{"Id": "ForgetOldLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
-			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+			map[string]any{"Id": "ExpireLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
+			map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
 		}, "LifecycleConfiguration", "Rules")
 		logging := distributionOf(t, stack)("Logging")
 		if assembly.Refers(assembly.At(logging, "Bucket")) != logs.ID || assembly.At(logging, "Prefix") != "cloudfront/" || assembly.At(logging, "IncludeCookies") == true {
 			t.Errorf("the distribution logs to %s, want cloudfront/ of %s, without cookies", text(logging), logs.ID)
 		}
-		want(t, only(t, stack, "AWS::S3::Bucket", "SiteBucket"), map[string]any{
+		want(t, only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"), map[string]any{
 			"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": "s3/",
 		}, "LoggingConfiguration")
 	})
 }
 
-func TestWhatTheWebsiteWasIsKeptForAMonth(t *testing.T) {
+func TestPreviousFilesExpireAfterAMonth(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket")
+		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket")
 		want(t, bucket, "Enabled", "VersioningConfiguration", "Status")
 		want(t, bucket, []any{
 			map[string]any{
-				"Id": "ForgetFormerContent", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,
+				"Id": "ExpireNoncurrentVersions", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,
 				"NoncurrentVersionExpiration": map[string]any{"NoncurrentDays": 30},
 			},
 			map[string]any{
-				"Id": "ForgetWhatOldPagesAskFor", "Status": "Enabled", "ExpirationInDays": 30,
-				"TagFilters": []any{map[string]any{"Key": deploysitefn.Superseded, "Value": "true"}},
+				"Id": "ExpireSupersededFiles", "Status": "Enabled", "ExpirationInDays": 30,
+				"TagFilters": []any{map[string]any{"Key": deploywebsitefn.Superseded, "Value": "true"}},
 			},
-			map[string]any{"Id": "AbortUnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+			map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
 		}, "LifecycleConfiguration", "Rules")
 	})
 }
 
-// TestWhatLogsGoesBeforeItsLogs: a log that comes after a disposable bucket was emptied would keep it.
-func TestWhatLogsGoesBeforeItsLogs(t *testing.T) {
+// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log that comes after a disposable bucket was emptied would keep it.
+func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 	stack := platforms["Dev"]["Website"]
-	emptied := only(t, stack, "Custom::EmptiedBucket", "SiteLogsEmptied").ID
+	emptied := only(t, stack, "Custom::EmptyBucket", "WebsiteAccessLogsEmptyOnDelete").ID
 	for _, writer := range []assembly.Resource{
-		only(t, stack, "AWS::CloudFront::Distribution", ""), only(t, stack, "AWS::S3::Bucket", "SiteBucket"),
+		only(t, stack, "AWS::CloudFront::Distribution", ""), only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"),
 	} {
 		if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied)) {
 			t.Errorf("%s depends on %s, want it to depend on %s", writer.ID, text(writer.DependsOn), emptied)
@@ -378,7 +378,7 @@ func TestWhatLogsGoesBeforeItsLogs(t *testing.T) {
 func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 	everywhere(t, func(t *testing.T, stack assembly.Stack) {
 		emptied := map[string]bool{}
-		for _, resource := range stack.Template.OfType("Custom::EmptiedBucket") {
+		for _, resource := range stack.Template.OfType("Custom::EmptyBucket") {
 			bucket := assembly.Refers(resource.At("BucketName"))
 			emptied[bucket] = true
 			function := stack.Template.Resources[assembly.Refers(resource.At("ServiceToken"))]
@@ -405,9 +405,9 @@ func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 // TestADeploymentTouchesItsOwnWebsiteAlone looks at what the function may do to which resources.
 func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
 	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID + `","Arn"]}`
+		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID + `","Arn"]}`
 		distribution := `:distribution/",{"Ref":"` + only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
-		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "SiteDeploy").At("Role"))
+		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "WebsiteDeploy").At("Role"))
 		assets := regexp.MustCompile(`cdk-hnb659fds-assets-[^/]*/\*\.zip"`)
 		for _, s := range statements(t, stack) {
 			if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
@@ -474,8 +474,8 @@ func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
 		website := stacks.NewWebsite(stage, environment)
 		want := environment.WebOrigins
 		if environment.WebsiteCertificateARN == "" {
-			site := stage.Node().FindChild(jsii.String("Website")).Node().FindChild(jsii.String("Site"))
-			distribution := site.Node().FindChild(jsii.String("Distribution")).(awscloudfront.Distribution)
+			construct := stage.Node().FindChild(jsii.String("Website")).Node().FindChild(jsii.String("Website"))
+			distribution := construct.Node().FindChild(jsii.String("Distribution")).(awscloudfront.Distribution)
 			want = append([]string{"https://" + *distribution.DistributionDomainName()}, want...)
 		}
 		if !slices.Equal(website.Origins, want) || website.Origin != want[0] {
@@ -484,9 +484,11 @@ func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
 	}
 }
 
-func TestAWebACLStandsBeforeTheWebsiteIfOneIsNamed(t *testing.T) {
+func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
 	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/00000000-0000-4000-8000-000000000001"
-	stack := synthesised(func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{Content: content, WebACLARN: acl}) })
+	stack := synthesised(func(stack awscdk.Stack) {
+		website.New(stack, "Website", website.Props{Content: content, WebACLARN: acl})
+	})
 	if got := distributionOf(t, stack)("WebACLId"); got != acl {
 		t.Errorf("the web ACL is %v, want %s", got, acl)
 	}
@@ -498,9 +500,9 @@ func TestAWebACLStandsBeforeTheWebsiteIfOneIsNamed(t *testing.T) {
 // TestAChangedFileIsADeployment: CloudFormation calls the function when the name of the asset changes, and only then.
 func TestAChangedFileIsADeployment(t *testing.T) {
 	asset := func(content fstest.MapFS) string {
-		stack := synthesised(func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{Content: content}) })
-		deployment := only(t, stack, "Custom::SiteContent", "")
-		bucket := only(t, stack, "AWS::S3::Bucket", "SiteBucket").ID
+		stack := synthesised(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
+		deployment := only(t, stack, "Custom::WebsiteContent", "")
+		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
 		want(t, deployment, map[string]any{"Ref": bucket}, "BucketName")
 		want(t, deployment, map[string]any{"Ref": distribution}, "DistributionID")
@@ -518,18 +520,18 @@ func TestAChangedFileIsADeployment(t *testing.T) {
 	}
 }
 
-func TestAWebsiteThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { site.New(stack, "Site", site.Props{}) },
-		"site: Site: Content is required; pass an embed.FS, or os.DirFS of the folder")
+func TestWebsitePropsAreValidated(t *testing.T) {
+	refused(t, func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{}) },
+		"website: Website: Content is required; pass an embed.FS, or os.DirFS of the folder")
 	refused(t, func(stack awscdk.Stack) {
-		site.New(stack, "Site", site.Props{Content: fstest.MapFS{"readme.txt": {}}, DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"}})
+		website.New(stack, "Website", website.Props{Content: fstest.MapFS{"readme.txt": {}}, DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"}})
 	},
-		`site: Site: CertificateARN: "", want one for the DomainNames, or neither`,
-		"site: Site: Content: open index.html: file does not exist, want an index.html",
-		"site: Site: DomainNames[1]: *.example.com, want a name such as app.example.com",
-		"site: Site: DomainNames[2]: https://example.com, want a name such as app.example.com")
+		`website: Website: CertificateARN: "", want one for the DomainNames, or neither`,
+		"website: Website: Content: open index.html: file does not exist, want an index.html",
+		"website: Website: DomainNames[1]: *.example.com, want a name such as app.example.com",
+		"website: Website: DomainNames[2]: https://example.com, want a name such as app.example.com")
 	refused(t, func(stack awscdk.Stack) {
-		site.New(stack, "Site", site.Props{
+		website.New(stack, "Website", website.Props{
 			Content:        content,
 			DomainNames:    []string{"app.example.com"},
 			CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
@@ -539,10 +541,10 @@ func TestAWebsiteThatCannotBeIsRefused(t *testing.T) {
 			},
 		})
 	},
-		`site: Site: CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001", want the ARN of a certificate of ACM in us-east-1, where CloudFront looks for it`,
-		`site: Site: WebACLARN: "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001", want the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1`,
-		"site: Site: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its sources one by one",
-		"site: Site: ContentSecurityPolicy[img-src]: ['self';], want a directive with its sources one by one",
-		"site: Site: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a directive with its sources one by one",
-		"site: Site: ContentSecurityPolicy[style-src]: [], want a directive with its sources one by one")
+		`website: Website: CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001", want the ARN of a certificate of ACM in us-east-1, where CloudFront looks for it`,
+		`website: Website: WebACLARN: "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001", want the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1`,
+		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its sources one by one",
+		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with its sources one by one",
+		"website: Website: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a directive with its sources one by one",
+		"website: Website: ContentSecurityPolicy[style-src]: [], want a directive with its sources one by one")
 }

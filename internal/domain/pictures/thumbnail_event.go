@@ -2,12 +2,12 @@ package pictures
 
 import "strings"
 
-// Finished is what the subscribers of the topic hear, as JSON, after every change of an original: what there is of it by
-// then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
+// A ThumbnailEvent is the message on the topic, as JSON, after every change of an original: the thumbnails that there are
+// by then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
 //
-// A notification may come twice, and two of one key in any order. The one that counts is that with the highest
-// sequencer: it tells what is there after the key's last change.
-type Finished struct {
+// A message may be delivered twice, and two of one key in any order. The one that counts has the highest sequencer: it
+// has the thumbnails after the key's last change.
+type ThumbnailEvent struct {
 	Key string `json:"key"` // of the original
 
 	// Removed says that there are no thumbnails, or none any more: the original is gone, or none can be made of it.
@@ -20,23 +20,32 @@ type Finished struct {
 	// Guide says: they are hexadecimal numbers, and may differ in length.
 	Sequencer string `json:"sequencer,omitempty"`
 
-	Thumbnails []FinishedThumbnail `json:"thumbnails"` // none when Removed
+	Thumbnails []Thumbnail `json:"thumbnails"` // none when Removed
 }
 
 // Attributes are the message's.
-func (f Finished) Attributes() map[string]string { return map[string]string{"prefix": Prefix(f.Key)} }
+func (e ThumbnailEvent) Attributes() map[string]string {
+	return map[string]string{"prefix": Prefix(e.Key)}
+}
 
-// A FinishedThumbnail is one of the thumbnails that a picture has now.
-type FinishedThumbnail struct {
+// A Thumbnail is one of the thumbnails that a picture has now.
+type Thumbnail struct {
 	Key    string `json:"key"`    // in the bucket of thumbnails
 	Width  int    `json:"width"`  // in pixels; less than the one in the key when the original is narrower
 	Height int    `json:"height"` // in pixels
 }
 
+// The prefixes of keys below which signed-in clients upload with credentials of their own.
+const (
+	ProtectedPrefix = "protected/" // everybody may see the thumbnails
+	PrivatePrefix   = "private/"   // only the client itself may
+)
+
 // Prefix is the kind of key that an original has, by its first folder: temp, permanent, protected or private; else other.
 func Prefix(key string) string {
-	switch folder, _, _ := strings.Cut(key, "/"); folder {
-	case "temp", "permanent", "protected", "private":
+	folder, _, _ := strings.Cut(key, "/")
+	switch folder + "/" {
+	case TempPrefix, PermanentPrefix, ProtectedPrefix, PrivatePrefix:
 		return folder
 	}
 	return "other"

@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
 // contentTypes are those that are right everywhere. The mime package asks the machine's own tables first, which a function

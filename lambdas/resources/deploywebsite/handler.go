@@ -20,10 +20,10 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
-	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// objects is the part of Amazon S3 that keeps the site.
+// objects is the part of Amazon S3 that stores the website.
 type objects interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
@@ -33,17 +33,17 @@ type objects interface {
 	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
 }
 
-// A handler deploys sites.
+// A handler deploys websites.
 type handler struct {
-	objects objects
-	edges   edges
+	objects       objects
+	invalidations invalidations
 }
 
-// atATime is how many files are uploaded at a time: each is in memory meanwhile.
-const atATime = 8
+// uploadConcurrency is how many files are uploaded at a time: each is in memory meanwhile.
+const uploadConcurrency = 8
 
-// Handle makes the bucket hold the new content, whatever it held before, and returns when CloudFront shows it. A deleted
-// resource leaves the content where it is: the bucket outlives it, or is emptied by its own resource, or it is the old
+// Handle makes the bucket hold the new content, whatever it held before, and returns when CloudFront delivers it. Deleting
+// the resource leaves the content where it is: the bucket is retained, or is emptied by its own resource, or it is the old
 // bucket of a resource that has a new one.
 func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
 	if event.RequestType == cfn.RequestDelete {
@@ -63,30 +63,30 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 }
 
 func (h *handler) deploy(ctx context.Context, event cfn.Event, to contract.Properties) error {
-	file, err := h.fetch(ctx, to)
+	file, err := h.download(ctx, to)
 	if err != nil {
-		return fmt.Errorf("content of the site: %w", err)
+		return fmt.Errorf("content of the website: %w", err)
 	}
-	defer forget(ctx, file)
+	defer removeTemp(ctx, file)
 	content, err := newArchive(file)
 	if err != nil {
-		return fmt.Errorf("content of the site: %w", err)
+		return fmt.Errorf("content of the website: %w", err)
 	}
 	if err := content.check(); err != nil {
-		return fmt.Errorf("content of the site: %w", err)
+		return fmt.Errorf("content of the website: %w", err)
 	}
-	changed, err := h.changed(ctx, event, to, content)
+	paths, err := h.pathsToInvalidate(ctx, event, to, content)
 	if err != nil {
-		return fmt.Errorf("former content of the site: %w", err)
+		return fmt.Errorf("previous content of the website: %w", err)
 	}
 	if err := h.upload(ctx, to.BucketName, content); err != nil {
 		return err
 	}
-	if err := h.retire(ctx, to.BucketName, content); err != nil {
+	if err := h.prune(ctx, to.BucketName, content); err != nil {
 		return err
 	}
-	slog.InfoContext(ctx, "the content is deployed", "files", len(content.files), "invalidated", changed)
-	return h.invalidate(ctx, to.DistributionID, event.RequestID, changed)
+	slog.InfoContext(ctx, "content deployed", "files", len(content.files), "invalidated", paths)
+	return h.invalidate(ctx, to.DistributionID, event.RequestID, paths)
 }
 
 // properties reads a resource's properties, of which CloudFormation makes a map.
@@ -107,48 +107,48 @@ func properties(from map[string]any) (contract.Properties, error) {
 	return p, nil
 }
 
-// changed lists the paths that CloudFront has to forget. They follow from the event alone, so that an event which comes
-// twice asks for the same.
-func (h *handler) changed(ctx context.Context, event cfn.Event, to contract.Properties, content *archive) ([]string, error) {
+// pathsToInvalidate lists the paths that CloudFront has to invalidate. They follow from the event alone, so that a
+// redelivered event has the same ones.
+func (h *handler) pathsToInvalidate(ctx context.Context, event cfn.Event, to contract.Properties, content *archive) ([]string, error) {
 	if event.RequestType != cfn.RequestUpdate {
-		return everything, nil
+		return allPaths, nil
 	}
 	from, err := properties(event.OldResourceProperties)
 	if err != nil { // another version of the construct has written them, or they are why this is a rollback
-		slog.WarnContext(ctx, "the former properties are not readable", "error", err)
-		return everything, nil
+		slog.WarnContext(ctx, "previous properties not readable", "error", err)
+		return allPaths, nil
 	}
 	if from.AssetBucket != to.AssetBucket {
-		return everything, nil // the function may read one bucket of assets only
+		return allPaths, nil // the function may read one bucket of assets only
 	}
-	file, err := h.fetch(ctx, from)
+	file, err := h.download(ctx, from)
 	if awsclient.Is(err, "NoSuchKey") { // cdk gc deletes what no template names any more
-		return everything, nil
+		return allPaths, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer forget(ctx, file)
-	former, err := newArchive(file)
+	defer removeTemp(ctx, file)
+	previous, err := newArchive(file)
 	if err != nil {
-		slog.WarnContext(ctx, "the former content is not readable any more", "error", err)
-		return everything, nil
+		slog.WarnContext(ctx, "previous content not readable", "error", err)
+		return allPaths, nil
 	}
-	return changes(former, content), nil
+	return changedPaths(previous, content), nil
 }
 
-// upload puts all files into the bucket, unchanged ones too: one that was superseded and is wanted again loses its tag.
-// Whoever loads the page meanwhile gets the old one with all that it needs, or the new one: it comes last.
+// upload puts all files into the bucket, unchanged ones too: a superseded file that is part of the website again loses its
+// tag. The page comes last: a browser that loads it meanwhile gets the old one or the new one, with all files that it needs.
 func (h *handler) upload(ctx context.Context, bucket string, content *archive) error {
-	for _, turn := range []func(name string) bool{
+	for _, inBatch := range []func(name string) bool{
 		isHashed,
 		func(name string) bool { return !isHashed(name) && name != contract.Index },
 		func(name string) bool { return name == contract.Index },
 	} {
 		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(atATime)
+		group.SetLimit(uploadConcurrency)
 		for name := range content.files {
-			if turn(name) {
+			if inBatch(name) {
 				group.Go(func() error { return h.put(ctx, bucket, content, name) })
 			}
 		}
@@ -176,10 +176,10 @@ func (h *handler) put(ctx context.Context, bucket string, content *archive, name
 	return nil
 }
 
-// retire deletes what is no longer part of the site, and has the bucket delete hashed files later.
-func (h *handler) retire(ctx context.Context, bucket string, content *archive) error {
+// prune deletes files that are no longer part of the website, and has the bucket expire hashed ones later.
+func (h *handler) prune(ctx context.Context, bucket string, content *archive) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atATime)
+	group.SetLimit(uploadConcurrency)
 	pages := s3.NewListObjectsV2Paginator(h.objects, &s3.ListObjectsV2Input{Bucket: &bucket})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -205,7 +205,7 @@ func (h *handler) retire(ctx context.Context, bucket string, content *archive) e
 	return group.Wait()
 }
 
-// supersede gives a file the tag, once, and by a copy onto itself: the bucket's rule counts from an object's creation.
+// supersede tags a file, once, and by a copy onto itself: the bucket's lifecycle rule counts from an object's creation.
 func (h *handler) supersede(ctx context.Context, bucket, name string) error {
 	tagging, err := h.objects.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &name})
 	if awsclient.Is(err, "NoSuchKey") { // the rule was quicker

@@ -19,16 +19,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
-	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
 const (
-	site         = "dev-website-site-0123456789ab"
-	assets       = "cdk-hnb659fds-assets-111111111111-eu-central-1"
-	distribution = "E1EXAMPLE"
+	websiteBucket = "dev-website-websitebucket-0123456789ab"
+	assets        = "cdk-hnb659fds-assets-111111111111-eu-central-1"
+	distribution  = "E1EXAMPLE"
 )
 
-// zipped is a site as the CDK zips it.
+// zipped is a website as the CDK zips it.
 func zipped(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -48,7 +48,7 @@ func zipped(t testing.TB, files map[string]string) []byte {
 	return buffer.Bytes()
 }
 
-// Two versions of a site. What begins with "assets/" has a new name where it has a new content.
+// Two versions of a website. What begins with "assets/" has a new name where it has a new content.
 var (
 	first = map[string]string{
 		"index.html":               `<script src="/assets/app-1.js"></script>`,
@@ -91,7 +91,7 @@ func start(t *testing.T, bootstrap string) *deployment {
 		"AWS_ENDPOINT_URL_S3": d.server.URL, "AWS_ENDPOINT_URL_CLOUDFRONT": d.cloudFront.URL, "TMPDIR": t.TempDir(),
 	})
 	d.server.Bucket(t, assets)
-	d.bucket(t, site)
+	d.bucket(t, websiteBucket)
 	d.asset(t, "first.zip", zipped(t, first))
 	d.asset(t, "second.zip", zipped(t, second))
 	return d
@@ -118,14 +118,14 @@ func (d *deployment) asset(t *testing.T, key string, content []byte) {
 // An event is what differs between CloudFormation's.
 type event struct {
 	requestType, from, to string // the keys of the assets
-	bucket                string // default: site
+	bucket                string // default: websiteBucket
 	again                 bool   // it is the one before, which comes twice
 }
 
 func (d *deployment) send(t *testing.T, e event) awstest.CustomResourceResponse {
 	t.Helper()
 	if e.bucket == "" {
-		e.bucket = site
+		e.bucket = websiteBucket
 	}
 	if !e.again {
 		d.requests++
@@ -154,7 +154,7 @@ func (d *deployment) send(t *testing.T, e event) awstest.CustomResourceResponse 
 // succeeds sends the event, and wants an answer for the bucket.
 func (d *deployment) succeeds(t *testing.T, e event) {
 	t.Helper()
-	want := site
+	want := websiteBucket
 	if e.bucket != "" {
 		want = e.bucket
 	}
@@ -166,12 +166,12 @@ func (d *deployment) succeeds(t *testing.T, e event) {
 // fails sends the event, and wants an answer that says why.
 func (d *deployment) fails(t *testing.T, e event, why string) {
 	t.Helper()
-	if got := d.send(t, e); got.Status != "FAILED" || !strings.Contains(got.Reason, why) || got.PhysicalResourceID != site {
+	if got := d.send(t, e); got.Status != "FAILED" || !strings.Contains(got.Reason, why) || got.PhysicalResourceID != websiteBucket {
 		t.Fatalf("response %+v, want FAILED for %s", got, why)
 	}
 }
 
-// An object is a file of the deployed site as a browser and a rule of the bucket see it.
+// An object is a file of the deployed website as a browser and a rule of the bucket see it.
 type object struct{ Content, ContentType, CacheControl, Tags string }
 
 func (d *deployment) object(t *testing.T, bucket, key string) object {
@@ -217,8 +217,8 @@ func (d *deployment) holds(t *testing.T, bucket string, files map[string]string,
 	}
 }
 
-// forgot wants the last invalidation to be of these paths, and the number of all.
-func (d *deployment) forgot(t *testing.T, number int, paths ...string) {
+// invalidated wants the last invalidation to be of these paths, and the number of all.
+func (d *deployment) invalidated(t *testing.T, number int, paths ...string) {
 	t.Helper()
 	all := d.cloudFront.Invalidations(distribution)
 	if len(all) != number {
@@ -235,32 +235,32 @@ func TestBootstrap(t *testing.T) {
 	t.Run("faults", func(t *testing.T) { testFaults(t, bootstrap) })
 }
 
-// testLife drives the built function through the life of a site.
+// testLife drives the built function through the life of a website.
 func testLife(t *testing.T, bootstrap string) {
 	d := start(t, bootstrap)
 	changed := []string{"/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html"}
 
 	t.Run("create puts everything", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Create", to: "first.zip"})
-		d.holds(t, site, first)
-		d.forgot(t, 1, "/*")
+		d.holds(t, websiteBucket, first)
+		d.invalidated(t, 1, "/*")
 		want := object{first["index.html"], "text/html; charset=utf-8", "public, max-age=0, s-maxage=60, must-revalidate", ""}
-		if diff := cmp.Diff(want, d.object(t, site, "index.html")); diff != "" {
+		if diff := cmp.Diff(want, d.object(t, websiteBucket, "index.html")); diff != "" {
 			t.Errorf("index.html (-want +got):\n%s", diff)
 		}
 		want = object{"font", "font/woff2", "public, max-age=31536000, immutable", ""}
-		if diff := cmp.Diff(want, d.object(t, site, "assets/Font.WOFF2")); diff != "" {
+		if diff := cmp.Diff(want, d.object(t, websiteBucket, "assets/Font.WOFF2")); diff != "" {
 			t.Errorf("a hashed file (-want +got):\n%s", diff)
 		}
 		want = object{"[]", "application/json", "public, max-age=0, s-maxage=31536000, must-revalidate", ""}
-		if diff := cmp.Diff(want, d.object(t, site, ".well-known/assetlinks")); diff != "" {
+		if diff := cmp.Diff(want, d.object(t, websiteBucket, ".well-known/assetlinks")); diff != "" {
 			t.Errorf("any other file (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("the page comes after all that it needs", func(t *testing.T) {
 		var turns []string
 		for _, call := range d.server.Calls() {
-			if key, ok := strings.CutPrefix(call.Resource, "arn:aws:s3:::"+site+"/"); ok && call.Action == "s3:PutObject" {
+			if key, ok := strings.CutPrefix(call.Resource, "arn:aws:s3:::"+websiteBucket+"/"); ok && call.Action == "s3:PutObject" {
 				turn := "other"
 				if strings.HasPrefix(key, "assets/") {
 					turn = "hashed"
@@ -274,53 +274,53 @@ func testLife(t *testing.T, bootstrap string) {
 			t.Errorf("order (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("an update forgets what has changed, and waits for it", func(t *testing.T) {
+	t.Run("an update invalidates changed files, and waits for the invalidation", func(t *testing.T) {
 		d.cloudFront.SetPatience(3)
 		defer d.cloudFront.SetPatience(0)
 		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip"})
-		d.holds(t, site, second, "assets/app-1.js")
-		d.forgot(t, 2, changed...)
-		looks := 0
+		d.holds(t, websiteBucket, second, "assets/app-1.js")
+		d.invalidated(t, 2, changed...)
+		polls := 0
 		for _, call := range d.cloudFront.Calls() {
 			if call.Action == "cloudfront:GetInvalidation" {
-				looks++
+				polls++
 			}
 		}
-		if looks != 3 {
-			t.Errorf("%d looks at the invalidation, want 3", looks)
+		if polls != 3 {
+			t.Errorf("%d polls of the invalidation, want 3", polls)
 		}
 	})
-	t.Run("an event that comes twice changes nothing more", func(t *testing.T) {
-		before := d.object(t, site, "assets/app-1.js")
+	t.Run("a redelivered event changes nothing more", func(t *testing.T) {
+		before := d.object(t, websiteBucket, "assets/app-1.js")
 		copies := copiesOf(d.server.Calls(), "assets/app-1.js")
 		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip", again: true})
-		d.holds(t, site, second, "assets/app-1.js")
-		d.forgot(t, 2, changed...)
-		if now := copiesOf(d.server.Calls(), "assets/app-1.js"); now != copies || d.object(t, site, "assets/app-1.js") != before {
+		d.holds(t, websiteBucket, second, "assets/app-1.js")
+		d.invalidated(t, 2, changed...)
+		if now := copiesOf(d.server.Calls(), "assets/app-1.js"); now != copies || d.object(t, websiteBucket, "assets/app-1.js") != before {
 			t.Errorf("what is superseded was copied %d times more: its time begins again", now-copies)
 		}
 	})
-	t.Run("a rollback brings back what was superseded", func(t *testing.T) {
+	t.Run("a rollback restores superseded files", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "first.zip"})
-		d.holds(t, site, first, "assets/app-2.js")
-		d.forgot(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
+		d.holds(t, websiteBucket, first, "assets/app-2.js")
+		d.invalidated(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
 	})
-	t.Run("an update that changes nothing forgets nothing", func(t *testing.T) {
+	t.Run("an update without changes invalidates nothing", func(t *testing.T) {
 		d.asset(t, "first again.zip", zipped(t, first))
 		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "first again.zip"})
-		d.forgot(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
+		d.invalidated(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
 	})
-	t.Run("without the former content, everything is forgotten", func(t *testing.T) {
+	t.Run("without the previous content, all paths are invalidated", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Update", from: "collected.zip", to: "second.zip"})
-		d.holds(t, site, second, "assets/app-1.js")
-		d.forgot(t, 4, "/*")
+		d.holds(t, websiteBucket, second, "assets/app-1.js")
+		d.invalidated(t, 4, "/*")
 	})
-	t.Run("without former properties, everything is forgotten", func(t *testing.T) {
+	t.Run("without previous properties, all paths are invalidated", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Update", from: "", to: "second.zip"})
-		d.forgot(t, 5, "/*")
+		d.invalidated(t, 5, "/*")
 	})
 	t.Run("a new bucket gets everything, and the deletion of the old one's resource changes nothing", func(t *testing.T) {
-		const replaced = "dev-website-site-ba9876543210"
+		const replaced = "dev-website-websitebucket-ba9876543210"
 		d.bucket(t, replaced)
 		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "second.zip", bucket: replaced})
 		d.holds(t, replaced, second)
@@ -353,7 +353,7 @@ func testFaults(t *testing.T, bootstrap string) {
 		return d
 	}
 
-	t.Run("S3 that fails for a moment is asked again", func(t *testing.T) {
+	t.Run("temporary failures of S3 are retried", func(t *testing.T) {
 		d := deployed(t)
 		failures := map[string]func() awstest.Fault{
 			"s3:GetObject": func() awstest.Fault {
@@ -376,12 +376,12 @@ func testFaults(t *testing.T, bootstrap string) {
 			return fail()
 		})
 		d.succeeds(t, update)
-		d.holds(t, site, second, "assets/app-1.js")
+		d.holds(t, websiteBucket, second, "assets/app-1.js")
 		if len(failures) > 0 {
 			t.Errorf("not called: %v", slices.Collect(maps.Keys(failures)))
 		}
 	})
-	t.Run("a refusal by S3 leaves the former page, and the rollback the former site", func(t *testing.T) {
+	t.Run("an error of S3 leaves the former page, and the rollback the former website", func(t *testing.T) {
 		d := deployed(t)
 		d.server.Intercept(func(call awstest.Call) awstest.Fault {
 			if call.Action == "s3:PutObject" && strings.HasSuffix(call.Resource, "/new.txt") {
@@ -390,21 +390,21 @@ func testFaults(t *testing.T, bootstrap string) {
 			return awstest.Fault{}
 		})
 		d.fails(t, update, "put new.txt: operation error S3: PutObject")
-		if page := d.object(t, site, "index.html").Content; page != first["index.html"] {
+		if page := d.object(t, websiteBucket, "index.html").Content; page != first["index.html"] {
 			t.Errorf("the page is %q, want the former one", page)
 		}
-		d.object(t, site, "assets/app-1.js") // which the page asks for
+		d.object(t, websiteBucket, "assets/app-1.js") // which the page asks for
 		d.server.Intercept(nil)
 		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "first.zip"})
-		d.holds(t, site, first, "assets/app-2.js")
+		d.holds(t, websiteBucket, first, "assets/app-2.js")
 	})
-	t.Run("CloudFront that is busy is waited for", func(t *testing.T) {
+	t.Run("too many invalidations in progress are retried", func(t *testing.T) {
 		d := deployed(t)
 		d.cloudFront.SetBusy(1)
 		d.succeeds(t, update)
-		d.forgot(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
+		d.invalidated(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
 	})
-	t.Run("a refusal by CloudFront fails the deployment and says why", func(t *testing.T) {
+	t.Run("an error of CloudFront fails the deployment and is reported", func(t *testing.T) {
 		d := deployed(t)
 		d.cloudFront.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"})
 		d.fails(t, update, "invalidate 4 paths of "+distribution)
@@ -429,8 +429,8 @@ func testFaults(t *testing.T, bootstrap string) {
 				d.asset(t, "bad.zip", test.content)
 			}
 			d.fails(t, event{requestType: "Update", from: "first.zip", to: "bad.zip"}, test.why)
-			d.holds(t, site, first)
-			d.forgot(t, 1, "/*")
+			d.holds(t, websiteBucket, first)
+			d.invalidated(t, 1, "/*")
 		})
 	}
 }

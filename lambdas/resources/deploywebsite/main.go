@@ -1,5 +1,5 @@
-// Command deploysite is a CloudFormation custom resource that puts the content of a website into its bucket, and has
-// CloudFront forget what has changed.
+// Command deploywebsite is a CloudFormation custom resource that puts the content of a website into its bucket, and
+// invalidates changed files in CloudFront.
 package main
 
 import (
@@ -22,6 +22,6 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	h := &handler{objects: s3.NewFromConfig(awsConfig), edges: cloudfront.NewFromConfig(awsConfig)}
+	h := &handler{objects: s3.NewFromConfig(awsConfig), invalidations: cloudfront.NewFromConfig(awsConfig)}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

@@ -1,8 +1,8 @@
-// Package site provisions a website: its files in a private bucket, delivered by CloudFront, as a single-page app has them.
-package site
+// Package website provisions a website: its files in a private bucket, delivered by CloudFront, as a single-page app has them.
+package website
 
 import (
-	_ "embed" // addresses.js
+	_ "embed" // rewrite.js
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +28,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
-	deploysitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploysite/contract"
+	deploywebsitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
 // Props describes the website. Zero values take the stated default.
@@ -60,91 +60,91 @@ type Props struct {
 	Disposable          bool          // delete the content and the logs with the stack
 }
 
-// A Site is a website.
-type Site struct {
+// A Website is a bucket of files and the distribution that delivers them.
+type Website struct {
 	// Bucket holds what is delivered. A deployment deletes from it what is not in Props.Content.
 	Bucket awss3.Bucket
-	// Logs holds the access logs of the distribution, below cloudfront/, and of the bucket, below s3/.
-	Logs         awss3.Bucket
+	// AccessLogs holds the access logs of the distribution, below cloudfront/, and of the bucket, below s3/.
+	AccessLogs   awss3.Bucket
 	Distribution awscloudfront.Distribution
 
 	domain string
 }
 
-// addresses is the function that shows index.html at the app's addresses.
+// rewriteCode is the CloudFront function that rewrites the app's addresses to index.html (SPA fallback).
 //
-//go:embed addresses.js
-var addresses string
+//go:embed rewrite.js
+var rewriteCode string
 
 const day = bucket.Day
 
 // New declares a website under scope.
-func New(scope constructs.Construct, id string, props Props) *Site {
+func New(scope constructs.Construct, id string, props Props) *Website {
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	s := &Site{Logs: bucket.NewAccessLogs(this, "Logs", bucket.AccessLogsProps{CloudFront: true})}
-	s.Bucket = bucket.New(this, "Bucket", bucket.Props{
+	w := &Website{AccessLogs: bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{CloudFront: true})}
+	w.Bucket = bucket.New(this, "Bucket", bucket.Props{
 		Versioned: true,
 		LifecycleRules: []*awss3.LifecycleRule{
 			{
-				Id: jsii.String("ForgetFormerContent"), NoncurrentVersionExpiration: convert.Duration(30 * day),
+				Id: jsii.String("ExpireNoncurrentVersions"), NoncurrentVersionExpiration: convert.Duration(30 * day),
 				ExpiredObjectDeleteMarker: jsii.Bool(true),
 			},
 			{
-				Id: jsii.String("ForgetWhatOldPagesAskFor"), Expiration: convert.Duration(30 * day),
-				TagFilters: &map[string]any{deploysitefn.Superseded: "true"},
+				Id: jsii.String("ExpireSupersededFiles"), Expiration: convert.Duration(30 * day),
+				TagFilters: &map[string]any{deploywebsitefn.Superseded: "true"},
 			},
 		},
-		AccessLogs: s.Logs,
+		AccessLogs: w.AccessLogs,
 		LogPrefix:  "s3/",
 	})
-	origin, reader := s.origin(this, props)
-	s.Distribution = awscloudfront.NewDistribution(this, jsii.String("Distribution"), s.distributionProps(this, props, origin))
-	bucket.EmptyAfter(s.Logs, s.Distribution)
+	origin, reader := w.origin(this, props)
+	w.Distribution = awscloudfront.NewDistribution(this, jsii.String("Distribution"), w.distributionProps(this, props, origin))
+	bucket.EmptyAfter(w.AccessLogs, w.Distribution)
 	if props.OriginAccessControl {
 		reader = awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceArn": s.Distribution.DistributionArn()}},
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceArn": w.Distribution.DistributionArn()}},
 		})
 	}
 	// S3 then says 404 of a missing file: to who may not list a bucket it says 403. Nobody sees a list: an address that could
 	// ask for one shows index.html, and query strings do not reach the bucket.
-	s.Bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(*s.Bucket.BucketArn()), Principals: &[]awsiam.IPrincipal{reader},
+	w.Bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(*w.Bucket.BucketArn()), Principals: &[]awsiam.IPrincipal{reader},
 	}))
-	s.domain = *s.Distribution.DistributionDomainName()
+	w.domain = *w.Distribution.DistributionDomainName()
 	if len(props.DomainNames) > 0 {
-		s.domain = props.DomainNames[0]
+		w.domain = props.DomainNames[0]
 	}
-	s.deploy(this, props)
-	return s
+	w.deploy(this, props)
+	return w
 }
 
 // Origin is the website's address as a browser has it in the header Origin: https://app.example.com.
-func (s *Site) Origin() string { return "https://" + s.domain }
+func (w *Website) Origin() string { return "https://" + w.domain }
 
-func (s *Site) distributionProps(scope constructs.Construct, props Props, origin awscloudfront.IOrigin) *awscloudfront.DistributionProps {
-	function := awscloudfront.NewFunction(scope, jsii.String("Addresses"), &awscloudfront.FunctionProps{
+func (w *Website) distributionProps(scope constructs.Construct, props Props, origin awscloudfront.IOrigin) *awscloudfront.DistributionProps {
+	function := awscloudfront.NewFunction(scope, jsii.String("Rewrite"), &awscloudfront.FunctionProps{
 		Comment: jsii.String("Shows index.html at the addresses of the app"),
-		Code:    awscloudfront.FunctionCode_FromInline(jsii.String(addresses)),
+		Code:    awscloudfront.FunctionCode_FromInline(jsii.String(rewriteCode)),
 		Runtime: awscloudfront.FunctionRuntime_JS_2_0(),
 	})
 	distributionProps := &awscloudfront.DistributionProps{
 		Comment:           awscdk.Stack_Of(scope).StackName(), // what tells distributions apart in the console
-		DefaultRootObject: jsii.String(deploysitefn.Index),
+		DefaultRootObject: jsii.String(deploywebsitefn.Index),
 		DefaultBehavior: &awscloudfront.BehaviorOptions{
 			Origin:               origin,
 			AllowedMethods:       awscloudfront.AllowedMethods_ALLOW_GET_HEAD(),
 			ViewerProtocolPolicy: awscloudfront.ViewerProtocolPolicy_REDIRECT_TO_HTTPS,
 			Compress:             jsii.Bool(true),
 			// The bucket sees neither query strings nor cookies: nobody lists it by way of ?list-type=2.
-			CachePolicy: awscloudfront.NewCachePolicy(scope, jsii.String("Cache"), &awscloudfront.CachePolicyProps{
+			CachePolicy: awscloudfront.NewCachePolicy(scope, jsii.String("CachePolicy"), &awscloudfront.CachePolicyProps{
 				Comment: jsii.String("As long as the file's Cache-Control says"),
 				MinTtl:  convert.Duration(0), DefaultTtl: convert.Duration(0), MaxTtl: convert.Duration(365 * day),
 				EnableAcceptEncodingBrotli: jsii.Bool(true),
 				EnableAcceptEncodingGzip:   jsii.Bool(true),
 			}),
-			ResponseHeadersPolicy: headers(scope, props),
+			ResponseHeadersPolicy: newResponseHeaders(scope, props),
 			// Here and not as error responses, which would show the page in place of the errors of all other behaviours, such as
 			// an API's.
 			FunctionAssociations: &[]*awscloudfront.FunctionAssociation{
@@ -154,7 +154,7 @@ func (s *Site) distributionProps(scope constructs.Construct, props Props, origin
 		HttpVersion:   awscloudfront.HttpVersion_HTTP2_AND_3,
 		EnableIpv6:    jsii.Bool(true),
 		EnableLogging: jsii.Bool(true),
-		LogBucket:     s.Logs,
+		LogBucket:     w.AccessLogs,
 		LogFilePrefix: jsii.String("cloudfront/"),
 	}
 	if len(props.DomainNames) > 0 {
@@ -170,29 +170,29 @@ func (s *Site) distributionProps(scope constructs.Construct, props Props, origin
 
 // origin is the bucket, with a policy that lets CloudFront read objects. reader is whom the policy names, if it is an
 // origin access identity.
-func (s *Site) origin(scope constructs.Construct, props Props) (origin awscloudfront.IOrigin, reader awsiam.IPrincipal) {
+func (w *Website) origin(scope constructs.Construct, props Props) (origin awscloudfront.IOrigin, reader awsiam.IPrincipal) {
 	if props.OriginAccessControl {
 		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
 			OriginAccessControlName: convert.GlobalName(scope, "OAC"),
 		})
-		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(s.Bucket, &awscloudfrontorigins.S3BucketOriginWithOACProps{
+		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(w.Bucket, &awscloudfrontorigins.S3BucketOriginWithOACProps{
 			OriginAccessControl: control,
 		}), nil
 	}
-	identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("Identity"), &awscloudfront.OriginAccessIdentityProps{
+	identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("OriginAccessIdentity"), &awscloudfront.OriginAccessIdentityProps{
 		Comment: jsii.String("Reads the website's bucket"),
 	})
-	return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessIdentity(s.Bucket, &awscloudfrontorigins.S3BucketOriginWithOAIProps{
+	return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessIdentity(w.Bucket, &awscloudfrontorigins.S3BucketOriginWithOAIProps{
 		OriginAccessIdentity: identity,
 	}), identity.GrantPrincipal()
 }
 
 // deploy has a function put the content into the bucket.
-func (s *Site) deploy(scope constructs.Construct, props Props) {
+func (w *Website) deploy(scope constructs.Construct, props Props) {
 	asset := contentAsset(scope, props.Content)
 	const timeout = 15 * time.Minute // Lambda's longest; CloudFront takes a minute or two of it, and seldom ten
 	fn := gofunction.New(scope, "Deploy", gofunction.Props{
-		Package:     deploysitefn.Package,
+		Package:     deploywebsitefn.Package,
 		Description: "Puts the website's content into its bucket",
 		Timeout:     timeout,
 		MemoryMiB:   1024, // eight files at a time, of 50 MiB at most
@@ -200,15 +200,15 @@ func (s *Site) deploy(scope constructs.Construct, props Props) {
 	assets := *asset.Bucket().BucketArn()
 	// The former content too, whose name no template has any more. The CDK's zips lie side by side.
 	fn.AddToRolePolicy([]string{"s3:GetObject"}, assets+"/*.zip")
-	fn.AddToRolePolicy([]string{"s3:ListBucket"}, assets, *s.Bucket.BucketArn())
-	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *s.Bucket.ArnForObjects(jsii.String("*")))
-	fn.AddToRolePolicy([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *s.Distribution.DistributionArn())
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, assets, *w.Bucket.BucketArn())
+	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}, *w.Bucket.ArnForObjects(jsii.String("*")))
+	fn.AddToRolePolicy([]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *w.Distribution.DistributionArn())
 	content := awscdk.NewCustomResource(scope, jsii.String("Content"), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::SiteContent"),
+		ResourceType:   jsii.String("Custom::WebsiteContent"),
 		ServiceToken:   fn.Function.FunctionArn(),
 		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's own patience is an hour
-		Properties: convert.Properties(deploysitefn.Properties{
-			BucketName: *s.Bucket.BucketName(), DistributionID: *s.Distribution.DistributionId(),
+		Properties: convert.Properties(deploywebsitefn.Properties{
+			BucketName: *w.Bucket.BucketName(), DistributionID: *w.Distribution.DistributionId(),
 			AssetBucket: *asset.S3BucketName(), AssetKey: *asset.S3ObjectKey(),
 		}),
 	})
@@ -217,29 +217,29 @@ func (s *Site) deploy(scope constructs.Construct, props Props) {
 
 // contentAsset copies the content to where the CDK copies it from.
 func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
-	dir, err := os.MkdirTemp("", "site-")
+	dir, err := os.MkdirTemp("", "website-")
 	if err == nil {
 		err = os.CopyFS(dir, content)
 	}
 	if err != nil {
-		panic(fmt.Errorf("site: Content: %w", err))
+		panic(fmt.Errorf("website: Content: %w", err))
 	}
 	asset := awss3assets.NewAsset(scope, jsii.String("Asset"), &awss3assets.AssetProps{Path: jsii.String(dir)})
 	if err := os.RemoveAll(dir); err != nil {
-		panic(fmt.Errorf("site: %w", err))
+		panic(fmt.Errorf("website: %w", err))
 	}
 	return asset
 }
 
-// headers are those that a browser protects the website's users by. They come with errors too.
-func headers(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
+// newResponseHeaders declares the headers that have a browser protect the website's users. They come with errors too.
+func newResponseHeaders(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
 	override := jsii.Bool(true)
-	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		ResponseHeadersPolicyName: convert.GlobalName(scope, "Headers"),
+	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"), &awscloudfront.ResponseHeadersPolicyProps{
+		ResponseHeadersPolicyName: convert.GlobalName(scope, "ResponseHeaders"),
 		Comment:                   jsii.String("Security headers of the website"),
 		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 			ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{
-				ContentSecurityPolicy: jsii.String(policy(props.ContentSecurityPolicy)), Override: override,
+				ContentSecurityPolicy: jsii.String(contentSecurityPolicy(props.ContentSecurityPolicy)), Override: override,
 			},
 			ContentTypeOptions: &awscloudfront.ResponseHeadersContentTypeOptions{Override: override},
 			FrameOptions:       &awscloudfront.ResponseHeadersFrameOptions{FrameOption: awscloudfront.HeadersFrameOption_DENY, Override: override},
@@ -257,8 +257,8 @@ func headers(scope constructs.Construct, props Props) awscloudfront.ResponseHead
 	})
 }
 
-// policy is the content security policy with these directives in place of its own.
-func policy(directives map[string][]string) string {
+// contentSecurityPolicy returns the default policy, with these directives in place of its own.
+func contentSecurityPolicy(directives map[string][]string) string {
 	all := map[string][]string{
 		"default-src":     {"'none'"},
 		"base-uri":        {"'none'"},
@@ -296,8 +296,8 @@ func (p Props) check(id string) {
 		check.That("WebACLARN", fmt.Sprintf("%q", p.WebACLARN), p.WebACLARN == "" || !known(p.WebACLARN) || webACLPattern.MatchString(p.WebACLARN), "the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1"),
 	}
 	if p.Content != nil {
-		_, err := fs.Stat(p.Content, deploysitefn.Index)
-		problems = append(problems, check.That("Content", err, !errors.Is(err, fs.ErrNotExist), "an "+deploysitefn.Index))
+		_, err := fs.Stat(p.Content, deploywebsitefn.Index)
+		problems = append(problems, check.That("Content", err, !errors.Is(err, fs.ErrNotExist), "an "+deploywebsitefn.Index))
 	}
 	for i, name := range p.DomainNames {
 		problems = append(problems, check.That(fmt.Sprintf("DomainNames[%d]", i), name, domainPattern.MatchString(name), "a name such as app.example.com"))
@@ -308,5 +308,5 @@ func (p Props) check(id string) {
 		problems = append(problems, check.That(fmt.Sprintf("ContentSecurityPolicy[%s]", directive), sources,
 			directivePattern.MatchString(directive) && len(sources) > 0 && !slices.ContainsFunc(sources, malformed), "a directive with its sources one by one"))
 	}
-	check.Props("site", id, problems...)
+	check.Props("website", id, problems...)
 }
