@@ -29,13 +29,13 @@ import (
 
 // API is the stack of what clients call.
 type API struct {
-	RestAPI  *restapi.API
-	TokenKey awssecretsmanager.Secret // seals what the API gives out, and links in mails that lead to it
-	Activity *topic.Topic             // hears of what users do, by the attribute event
+	RestAPI       *restapi.API
+	TokenKey      awssecretsmanager.Secret // seals what the API gives out, and links in mails that lead to it
+	CommentEvents *topic.Topic             // hears of what users do, by the attribute event
 }
 
 // NewAPI declares the REST API and its functions.
-func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, mail *Mail, telemetry *Telemetry, website *Website) *API {
+func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, data *Data, schema *Schema, identity *Identity, media *Media, mail *MailingList, telemetry *Telemetry, website *Website) *API {
 	stack := newStack(stage, "API", "REST API and its functions", env)
 	stack.AddStackDependency(schema.Stack, jsii.String("functions expect the schema that they were written for"))
 	users := identity.Identity
@@ -93,8 +93,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		Media:    mediaURL,
 	})
 	media.Media.AllowKeeping(posts)
-	activity := topic.New(stack, "Activity", topic.Props{})
-	activity.AllowPublishing(posts)
+	commentEvents := topic.New(stack, "CommentEvents", topic.Props{})
+	commentEvents.GrantPublish(posts)
 	handle(api, posts, postsapi.Routes.Operations())
 
 	// It has neither the database nor the VPC: what it signs, the world can do.
@@ -116,17 +116,17 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	subscriptions := gofunction.New(stack, "Subscriptions", gofunction.Props{
 		Package: subscriptionsfn.Package,
 		Settings: subscriptionsfn.Settings{
-			API:                 settings,
-			Tokens:              tokens,
-			Endpoint:            api.URL(),
-			DisableConfirmation: env.DisableSubscriptionConfirmation,
+			API:         settings,
+			Tokens:      tokens,
+			Endpoint:    api.URL(),
+			SingleOptIn: env.SingleOptIn,
 		},
 		Description:  "Who gets the mailing list's mails",
 		LogRetention: env.LogRetention,
 		Disposable:   env.Disposable,
 	})
 	subscriptions.Allow([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
-	mail.MailingList.AllowSubscribing(subscriptions)
+	mail.MailingList.GrantSubscribe(subscriptions)
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
 	for _, route := range eventsapi.Routes.Operations() {
@@ -134,7 +134,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	}
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))
-	return &API{RestAPI: api, TokenKey: tokenKey, Activity: activity}
+	return &API{RestAPI: api, TokenKey: tokenKey, CommentEvents: commentEvents}
 }
 
 // uploadLifetime is how long a browser may wait before it begins an upload that it has asked for.

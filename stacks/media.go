@@ -31,7 +31,7 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, identity *Identi
 	identity.Identity.AllowReadingThumbnails(media.Thumbnails)
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
 	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
-	deadLetters(stack, "Thumbnails", media.Events.DeadLetters)
+	deadLetters(stack, "Thumbnails", media.Events.DeadLetterQueue)
 	deadLetters(stack, "FinishedPictures", media.DeadFinishedPictures)
 	return &Media{Media: media}
 }

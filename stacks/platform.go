@@ -26,7 +26,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	schema := NewSchema(stage, env, network, data)
 	identity := NewIdentity(stage, env, network, data, schema)
 	media := NewMedia(stage, env, identity, website)
-	mail := NewMail(stage, env)
+	mail := NewMailingList(stage, env)
 	telemetry := NewTelemetry(stage, env)
 	api := NewAPI(stage, env, network, data, schema, identity, media, mail, telemetry, website)
 	NewNotifications(stage, env, network, data, schema, identity, mail, api, website)

@@ -35,7 +35,7 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 		instance := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		group := assembly.Refers(instance.At("VPCSecurityGroups", 0))
 		// Whoever is added here reads and writes everybody's data.
-		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "PostConfirmationSecurityGroup", "AccountsSecurityGroup", "PostsSecurityGroup", "NotifySecurityGroup"}
+		allowed := []string{"DatabaseRotationSecurityGroup", "MigrateSecurityGroup", "PostConfirmationSecurityGroup", "AccountsSecurityGroup", "PostsSecurityGroup", "NotificationsSecurityGroup"}
 		if environment.DatabaseProxy {
 			allowed = append(allowed, "DatabaseProxySecurityGroup")
 		}

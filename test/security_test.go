@@ -138,9 +138,9 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 	folders := map[string]string{
 		"API/Accounts":                             "accounts",
 		"API/Subscriptions":                        "subscriptions",
-		"Mail/MailingListTakeFeedback":             "feedback",
-		"Mail/MailingListWelcome":                  "welcome",
-		"Notifications/Notify":                     "notifications",
+		"MailingList/MailingListFeedback":          "feedback",
+		"MailingList/MailingListWelcome":           "welcome",
+		"Notifications/Notifications":              "notifications",
 		"API/Posts":                                "posts",
 		"API/Uploads":                              "uploads",
 		"Identity/IdentityPreSignUp":               "presignup",

@@ -155,7 +155,7 @@ func (m *Media) notify(scope constructs.Construct) {
 	m.Finished = topic.New(scope, "Finished", topic.Props{})
 	m.DeadFinishedPictures = queue.NewDeadLetters(scope, "DeadFinishedPictures")
 	m.FinishedPictures = queue.New(scope, "FinishedPictures", queue.Props{DeadLetters: m.DeadFinishedPictures, VisibilityTimeout: 30 * time.Second})
-	m.Finished.SendTo(m.FinishedPictures, m.DeadFinishedPictures, nil)
+	m.Finished.AddQueueSubscription(m.FinishedPictures, m.DeadFinishedPictures, nil)
 }
 
 // makeThumbnails declares the function between the buckets.
@@ -178,7 +178,7 @@ func (m *Media) makeThumbnails(scope constructs.Construct, props Props) {
 	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
 	m.Function.Allow([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 	m.Function.Allow([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
-	m.Finished.AllowPublishing(m.Function)
+	m.Finished.GrantPublish(m.Function)
 }
 
 // takeEvents has S3 tell the function of everything that comes into Originals or is deleted from it. What a lifecycle rule
@@ -195,7 +195,7 @@ func (m *Media) takeEvents(scope constructs.Construct) {
 		// the API.
 		MaxConcurrency: 5,
 	})
-	m.Events.AllowGivingUp()
+	m.Events.GrantSendToDLQ()
 	events := m.Events.Queue
 	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},

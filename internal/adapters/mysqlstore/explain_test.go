@@ -80,10 +80,10 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"pictures of other posts":     {mysqlstore.LockElsewhere + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
 		"pictures out of a post":      {mysqlstore.RemovePictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
 		"pictures become kept":        {mysqlstore.MarkKept + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"notices, counted":            {mysqlstore.CountNotices, []any{0, "user-1"}, "PRIMARY"},
-		"notices, told":               {mysqlstore.ListNotices, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
-		"notices, told of many":       {mysqlstore.ListNotices, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
-		"notices, taken out":          {mysqlstore.DeleteNotices, []any{"user-1", 100}, "PRIMARY"},
+		"notices, counted":            {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
+		"notices, told":               {mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
+		"notices, told of many":       {mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
+		"notices, taken out":          {mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY"},
 		"notices, overdue":            {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
 		"pictures begin to leave":     {mysqlstore.MarkLeaving + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 	} {
@@ -206,7 +206,7 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		}
 		return []any{numbered(post), numbered(i), author(i), fmt.Sprint("key-", i), body, now, now}
 	})
-	insert("comment_notices", manyNotices, func(i int) []any {
+	insert("comment_notifications", manyNotices, func(i int) []any {
 		recipient := author(2 * i)
 		if i%500 == 0 {
 			recipient = "user-1"

@@ -24,8 +24,8 @@ type Queue struct {
 	API API
 }
 
-// A Letter is a message that is given up.
-type Letter struct {
+// A Message is a message that is given up.
+type Message struct {
 	Body   string // as it came, so that it can be moved back
 	Reason string // for who looks after the queue
 	Key    string // of the object that it is about, if it is about one
@@ -38,7 +38,7 @@ const (
 )
 
 // Send puts letter into the queue, with the attributes Reason and, if it has one, Key.
-func (q *Queue) Send(ctx context.Context, letter Letter) error {
+func (q *Queue) Send(ctx context.Context, letter Message) error {
 	attributes := map[string]types.MessageAttributeValue{"Reason": attribute(letter.Reason, maxReason)}
 	if letter.Key != "" { // SQS takes no empty attribute
 		attributes["Key"] = attribute(letter.Key, maxKey)

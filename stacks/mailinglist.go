@@ -10,14 +10,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// Mail is the stack of the mailing list, and of what all mails are sent by.
-type Mail struct {
+// MailingList is the stack of the mailing list, and of what all mails are sent by.
+type MailingList struct {
 	MailingList *mailinglist.MailingList
 }
 
-// NewMail declares the mailing list.
-func NewMail(stage awscdk.Stage, env environments.Environment) *Mail {
-	stack := newStack(stage, "Mail", "Mailing list, its mails, and what comes back", env)
+// NewMailingList declares the mailing list.
+func NewMailingList(stage awscdk.Stage, env environments.Environment) *MailingList {
+	stack := newStack(stage, "MailingList", "Mailing list, its mails, and what comes back", env)
 	list := mailinglist.New(stack, "MailingList", mailinglist.Props{
 		Identity:     env.MailIdentity,
 		From:         env.MailFrom,
@@ -28,7 +28,7 @@ func NewMail(stage awscdk.Stage, env environments.Environment) *Mail {
 	for i, record := range list.DKIMRecords() {
 		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DNS record that lets SES send from "+env.MailIdentity, jsii.String(*record.Name+" CNAME "+*record.Value))
 	}
-	deadLetters(stack, "Welcomes", list.Welcomes.DeadLetters)
-	deadLetters(stack, "Feedback", list.Feedback.DeadLetters)
-	return &Mail{MailingList: list}
+	deadLetters(stack, "Welcome", list.WelcomeRetryQueue.DeadLetterQueue)
+	deadLetters(stack, "Feedback", list.FeedbackQueue.DeadLetterQueue)
+	return &MailingList{MailingList: list}
 }
