@@ -112,7 +112,7 @@ func askPowertools(tb testing.TB, powertools *node, file, processor string, time
 }
 
 func handle(sender *fakeSender, payload []byte) ([]byte, error) {
-	handler := &handler.Handler{Sender: sender, DeadLetterQueue: noLetters{}, Logger: slog.New(slog.DiscardHandler)}
+	handler := &handler.Handler{Sender: sender, DeadLetterQueue: noDLQ{}, Logger: slog.New(slog.DiscardHandler)}
 	return handler.Invoke(context.Background(), payload)
 }
 
@@ -129,10 +129,10 @@ func (f *fakeSender) Send(_ context.Context, key mailinglist.Key) error {
 
 func (f *fakeSender) SendUnsent(context.Context) error { return nil }
 
-type noLetters struct{}
+type noDLQ struct{}
 
-func (noLetters) Send(_ context.Context, letter deadletter.Message) error {
-	return fmt.Errorf("given up: %s", letter.Reason)
+func (noDLQ) Send(_ context.Context, message deadletter.Message) error {
+	return fmt.Errorf("given up: %s", message.Reason)
 }
 
 // streamEvent is a batch as Lambda hands it over, of new subscriptions, as large as ours are. The one at a place has to

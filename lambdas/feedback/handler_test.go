@@ -103,10 +103,10 @@ func TestWhoBouncesIsSuppressedAndWhoComplainsLeavesToo(t *testing.T) {
 
 func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
 	bad := map[string]string{ // the letter's reason; empty when it comes again
-		from(t, "suppress-fails"):  "",
-		from(t, "suppress-panics"): "",
-		from(t, "unsubscribe-fails"):     "",
-		from(t, "unsubscribe-panics"):    "",
+		from(t, "suppress-fails"):     "",
+		from(t, "suppress-panics"):    "",
+		from(t, "unsubscribe-fails"):  "",
+		from(t, "unsubscribe-panics"): "",
 	}
 	maps.Copy(bad, poison(t))
 	for body, reason := range bad {

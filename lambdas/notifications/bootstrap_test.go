@@ -159,7 +159,7 @@ func (p *platform) commented(t *testing.T, author, commenter string, bodies ...s
 	return post
 }
 
-// age has all notices of a recipient be made so much earlier.
+// age has all notifications of a recipient be made so much earlier.
 func (p *platform) age(t *testing.T, recipient string, by time.Duration) {
 	t.Helper()
 	p.admin(t, "UPDATE comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?", int(by.Seconds()), recipient)
@@ -212,7 +212,7 @@ func (p *platform) mail(t *testing.T) smtptest.Mail {
 	return mails[0]
 }
 
-// left is how many notices a recipient has.
+// left is how many notifications a recipient has.
 func (p *platform) left(t *testing.T, recipient string) (n int) {
 	t.Helper()
 	if err := p.server.Admin.QueryRow("SELECT COUNT(*) FROM "+p.database.Name+".comment_notifications WHERE recipient = ?", recipient).Scan(&n); err != nil {
@@ -275,7 +275,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("the link to end the mails, %s, is for %+v, %v", end, opened, err)
 		}
 		if p.left(t, ada) != 0 {
-			t.Error("the notice is still there")
+			t.Error("the notification is still there")
 		}
 		p.done(t, tell(ada), tell(ada), tell(eve))
 		if mails := p.mails(t); len(mails) > 0 {
@@ -289,7 +289,7 @@ func TestBootstrap(t *testing.T) {
 		p.age(t, ada, -10*time.Second)
 		p.done(t, tell(ada))
 		if mails := p.mails(t); len(mails) > 0 || p.left(t, ada) != 1 {
-			t.Errorf("%d mails, %d notices; want none yet", len(mails), p.left(t, ada))
+			t.Errorf("%d mails, %d notifications; want none yet", len(mails), p.left(t, ada))
 		}
 		p.age(t, ada, 10*time.Second)
 		p.done(t, tell(ada))
@@ -309,7 +309,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%q\n%s", mail.Subject, mail.Text)
 		}
 		if p.left(t, ada) != 0 {
-			t.Error("there are notices left")
+			t.Error("there are notifications left")
 		}
 	})
 
@@ -444,7 +444,7 @@ func followUnwilling(t *testing.T, p *platform, eve string) {
 				t.Errorf("%d mails, %d calls of SES", len(mails), len(p.ses.Calls())-sent)
 			}
 			if p.left(t, ada) != 0 {
-				t.Error("the notice is still there")
+				t.Error("the notification is still there")
 			}
 		})
 	}
@@ -459,7 +459,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			waiting.Wait() // it has no locks
 		}
 	}
-	// What SES says that lasts: the notices stay, and a later message brings the mail, at once.
+	// What SES says that lasts: the notifications stay, and a later message brings the mail, at once.
 	for name, fault := range map[string]awstest.Fault{
 		"the day's quota is used up":  {Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."},
 		"the account is paused":       {Status: 400, Code: "SendingPausedException", Reason: "Email sending is paused."},
@@ -488,7 +488,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			}
 			p.ses.SetFault(awstest.Fault{})
 			if len(p.mails(t)) > 0 || p.left(t, ada) != 1 {
-				t.Fatalf("there are mails, or %d notices, want one", p.left(t, ada))
+				t.Fatalf("there are mails, or %d notifications, want one", p.left(t, ada))
 			}
 			p.done(t, tell(ada))
 			p.mail(t)
@@ -510,7 +510,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		p.done(t, tell(ada))
 		p.logged(t, before, "the mail is refused")
 		if p.left(t, ada) != 0 || len(p.mails(t)) > 0 {
-			t.Errorf("%d notices are left, or there are mails", p.left(t, ada))
+			t.Errorf("%d notifications are left, or there are mails", p.left(t, ada))
 		}
 	})
 	t.Run("SES's answer is lost: then, and only then, there are two mails", func(t *testing.T) {
@@ -593,7 +593,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		p.mail(t)
 		for _, ada := range overdue {
 			if p.left(t, ada) != 0 {
-				t.Error("there is a notice left")
+				t.Error("there is a notification left")
 			}
 		}
 	})

@@ -15,13 +15,13 @@ import (
 
 // Notifications are what authors have not been told of. All is read from the writer, and all times are the database's.
 //
-// A recipient's notices come and go while the account's row is held, by the recipient and by those who comment. So they are
-// committed in the order of their versions, and transactions that delete notices do not meet.
+// A recipient's notifications come and go while the account's row is held, by the recipient and by those who comment. So they are
+// committed in the order of their versions, and transactions that delete notifications do not meet.
 type Notifications struct {
 	databases *mysqlconn.Databases
 }
 
-// NewNotifications returns the notices in databases.
+// NewNotifications returns the notifications in databases.
 func NewNotifications(databases *mysqlconn.Databases) *Notifications {
 	return &Notifications{databases: databases}
 }
@@ -62,7 +62,7 @@ func (s *Notifications) Lease(ctx context.Context, recipient string, age, leaseD
 		return err
 	})
 	if err != nil {
-		return notifications.Lease{}, failed("lease notices", err)
+		return notifications.Lease{}, failed("lease notifications", err)
 	}
 	return lease, nil
 }
@@ -99,7 +99,7 @@ func readDigest(ctx context.Context, tx *sql.Tx, recipient string, age time.Dura
 	return digest, err
 }
 
-// Acknowledge takes out the notices of a lease, and the lease. It does so too when the lease has run out: the recipient has been
+// Acknowledge takes out the notifications of a lease, and the lease. It does so too when the lease has run out: the recipient has been
 // told. What has come since the lease stays.
 func (s *Notifications) Acknowledge(ctx context.Context, lease notifications.Lease) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -112,7 +112,7 @@ func (s *Notifications) Acknowledge(ctx context.Context, lease notifications.Lea
 		_, err := tx.ExecContext(ctx, deleteLease, lease.Digest.Recipient, lease.Holder[:])
 		return err
 	})
-	return failed("settle notices", err)
+	return failed("acknowledge notifications", err)
 }
 
 // Release ends a lease whose recipient has not been told. It is no error when the lease has run out.
@@ -121,17 +121,17 @@ func (s *Notifications) Release(ctx context.Context, lease notifications.Lease) 
 		_, err := s.databases.Writer.ExecContext(ctx, deleteLease, lease.Digest.Recipient, lease.Holder[:])
 		return err
 	})
-	return failed("release notices", err)
+	return failed("release notifications", err)
 }
 
-// NextOverdue returns the first recipient after another, by subject, who has a notice older than age. It fails with
+// NextOverdue returns the first recipient after another, by subject, who has a notification older than age. It fails with
 // [email.ErrNothingToSend] when there is none.
 func (s *Notifications) NextOverdue(ctx context.Context, after string, age time.Duration) (string, error) {
 	next, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
 		err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
 		return next, err
 	})
-	return next, failed("find overdue notices", orNotFound(err, email.ErrNothingToSend))
+	return next, failed("find overdue notifications", orNotFound(err, email.ErrNothingToSend))
 }
 
 const (
@@ -140,7 +140,7 @@ const (
 			COALESCE(MIN(created_at) + INTERVAL ? MICROSECOND <= UTC_TIMESTAMP(6), FALSE)
 		FROM comment_notifications WHERE recipient = ?`
 
-	// The joins are outer ones, as those of posts. A notice has its comment, and a comment its post.
+	// The joins are outer ones, as those of posts. A notification has its comment, and a comment its post.
 	listNotifications = `
 		SELECT c.id, c.post_id, p.title, COALESCE(a.display_name, ''), c.body
 		FROM comment_notifications n
@@ -150,7 +150,7 @@ const (
 		WHERE n.recipient = ? ORDER BY n.version LIMIT ?`
 
 	deleteNotifications = "DELETE FROM comment_notifications WHERE recipient = ? AND version <= ?"
-	// selectOverdue reads those notices in vain which are not overdue, so no more than came within that time.
+	// selectOverdue reads those notifications in vain which are not overdue, so no more than came within that time.
 	selectOverdue = `
 		SELECT recipient FROM comment_notifications
 		WHERE recipient > ? AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY recipient, version LIMIT 1`

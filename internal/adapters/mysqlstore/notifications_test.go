@@ -28,13 +28,13 @@ const leaseDuration = time.Minute
 // lease returns what the recipient is to be told.
 func (s *stores) lease(t testing.TB, recipient string) notifications.Lease {
 	t.Helper()
-	return must(s.notices.Lease(t.Context(), recipient, 0, leaseDuration))(t)
+	return must(s.notifications.Lease(t.Context(), recipient, 0, leaseDuration))(t)
 }
 
 // checkNothing wants the recipient to have been told of all there is.
 func (s *stores) checkNothing(t testing.TB, recipient string) {
 	t.Helper()
-	if lease, err := s.notices.Lease(t.Context(), recipient, 0, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
+	if lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
 		t.Errorf("%s is to be told %+v, %v; want nothing", recipient, lease, err)
 	}
 	if n := s.count(t, "notification_leases", "recipient = ?", recipient); n != 0 {
@@ -42,7 +42,7 @@ func (s *stores) checkNothing(t testing.TB, recipient string) {
 	}
 }
 
-// age has all notices of a recipient be made so much earlier.
+// age has all notifications of a recipient be made so much earlier.
 func (s *stores) age(t testing.TB, recipient string, by time.Duration) {
 	t.Helper()
 	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?",
@@ -72,7 +72,7 @@ func (s *stores) of(t testing.TB, lease notifications.Lease) (ids []uuid.UUID) {
 	return ids
 }
 
-func TestTheAuthorOfAPostHasANoticeOfEachCommentByAnother(t *testing.T) {
+func TestTheAuthorOfAPostHasANotificationOfEachCommentByAnother(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
@@ -95,10 +95,10 @@ func TestTheAuthorOfAPostHasANoticeOfEachCommentByAnother(t *testing.T) {
 		{ID: first.ID, PostID: post.ID, PostTitle: draft.Title, AuthorName: nameOf("bob"), Body: "<p>True &amp; cut.</p>"},
 	}}
 	lease := s.lease(t, "ada")
-	if diff := cmp.Diff(want, lease.Digest, cmpopts.IgnoreFields(notifications.Digest{}, "Last")); diff != "" {
+	if diff := cmp.Diff(want, lease.Digest, cmpopts.IgnoreFields(notifications.Digest{}, "LastVersion")); diff != "" {
 		t.Error(diff)
 	}
-	ok(t, s.notices.Acknowledge(t.Context(), lease))
+	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	must(s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "After all?"))(t)
 	s.checkNothing(t, "ada")
 }
@@ -166,7 +166,7 @@ func TestARecipientHasOneLeaseAtATime(t *testing.T) {
 	s.comment(t, "cy", s.post(t, "bob").ID)
 	refused := func() {
 		t.Helper()
-		if lease, err := s.notices.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
+		if lease, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
 			t.Errorf("leased %+v, %v; want ErrLeased", lease, err)
 		}
 	}
@@ -174,12 +174,12 @@ func TestARecipientHasOneLeaseAtATime(t *testing.T) {
 	refused()
 	s.lease(t, "bob")
 
-	ok(t, s.notices.Release(t.Context(), first))
+	ok(t, s.notifications.Release(t.Context(), first))
 	second := s.lease(t, "ada")
 	if second.Holder == first.Holder {
 		t.Error("two leases have the same holder")
 	}
-	ok(t, s.notices.Release(t.Context(), first)) // which is not its own any more
+	ok(t, s.notifications.Release(t.Context(), first)) // which is not its own any more
 	refused()
 
 	s.runOut(t, "ada")
@@ -200,8 +200,8 @@ func TestAClaimRunsOutByTheDatabasesClock(t *testing.T) {
 	if seconds := int(leaseDuration.Seconds()); left > seconds || left < seconds-10 {
 		t.Errorf("it is good for %d seconds, want %d", left, seconds)
 	}
-	ok(t, s.notices.Release(t.Context(), lease))
-	must(s.notices.Lease(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
+	ok(t, s.notifications.Release(t.Context(), lease))
+	must(s.notifications.Lease(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
 	s.lease(t, "ada")
 }
 
@@ -212,7 +212,7 @@ func TestOfManyAtOnceOneHasTheLease(t *testing.T) {
 	var mu sync.Mutex
 	leased := 0
 	s.atOnce(t, 8, func(s *stores, _ int) error {
-		_, err := s.notices.Lease(t.Context(), "ada", 0, leaseDuration)
+		_, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
 		if errors.Is(err, notifications.ErrLeased) {
 			return nil
 		}
@@ -234,13 +234,13 @@ func TestWhatCameSinceTheLeaseIsLeftToTheNextOne(t *testing.T) {
 	lease := s.lease(t, "ada")
 	later := s.comment(t, "bob", post.ID)
 	for range 2 { // the second has nothing left to do
-		ok(t, s.notices.Acknowledge(t.Context(), lease))
+		ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	}
 	next := s.lease(t, "ada")
 	if next.Digest.Count != 1 || next.Digest.Comments[0].ID != later.ID {
 		t.Errorf("told next is %+v, want %s", next.Digest, later.ID)
 	}
-	ok(t, s.notices.Acknowledge(t.Context(), next))
+	ok(t, s.notifications.Acknowledge(t.Context(), next))
 	s.checkNothing(t, "ada")
 }
 
@@ -252,18 +252,18 @@ func TestWhoWasToldIsSettledThoughTheLeaseHasRunOut(t *testing.T) {
 	late := s.lease(t, "ada")
 	s.runOut(t, "ada")
 	other := s.lease(t, "ada")
-	ok(t, s.notices.Acknowledge(t.Context(), late))
+	ok(t, s.notifications.Acknowledge(t.Context(), late))
 	s.comment(t, "bob", post.ID)
-	if _, err := s.notices.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) {
+	if _, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) {
 		t.Errorf("got %v: the other's lease is gone", err)
 	}
-	ok(t, s.notices.Acknowledge(t.Context(), other))
+	ok(t, s.notifications.Acknowledge(t.Context(), other))
 	if next := s.lease(t, "ada"); next.Digest.Count != 1 {
 		t.Errorf("%d comments are left to tell, want 1", next.Digest.Count)
 	}
 }
 
-func TestNoticesGoWithWhatTheyAreAbout(t *testing.T) {
+func TestNotificationsGoWithWhatTheyAreAbout(t *testing.T) {
 	for name, remove := range map[string]func(s *stores, post, comment uuid.UUID) error{
 		"the comment": func(s *stores, post, comment uuid.UUID) error {
 			return s.posts.DeleteComment(t.Context(), "bob", post, comment)
@@ -285,12 +285,12 @@ func TestNoticesGoWithWhatTheyAreAbout(t *testing.T) {
 			lease := s.lease(t, "ada")
 			ok(t, remove(s, post.ID, comment.ID))
 			if n := s.count(t, "comment_notifications", "recipient = 'ada'"); n != 0 {
-				t.Errorf("%d notices are left", n)
+				t.Errorf("%d notifications are left", n)
 			}
 			if n := s.count(t, "comment_notifications", "recipient = 'cy'"); n != 1 && name != "the recipient" {
-				t.Errorf("another has %d notices, want 1", n)
+				t.Errorf("another has %d notifications, want 1", n)
 			}
-			ok(t, s.notices.Acknowledge(t.Context(), lease)) // by who has read it before
+			ok(t, s.notifications.Acknowledge(t.Context(), lease)) // by who has read it before
 			s.checkNothing(t, "ada")
 		})
 	}
@@ -302,16 +302,16 @@ func TestNothingIsToldBeforeTheOldestIsOldEnough(t *testing.T) {
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	s.age(t, "ada", 4*time.Minute)
-	if _, err := s.notices.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
+	if _, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
 		t.Errorf("got %v, want ErrNothing", err)
 	}
 	s.age(t, "ada", time.Minute)
 	s.comment(t, "bob", post.ID) // which is told along with it
-	lease := must(s.notices.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration))(t)
+	lease := must(s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration))(t)
 	if lease.Digest.Count != 2 || !lease.Digest.OnePost {
 		t.Errorf("%d comments are told, on one post: %t; want both", lease.Digest.Count, lease.Digest.OnePost)
 	}
-	ok(t, s.notices.Acknowledge(t.Context(), lease))
+	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	s.checkNothing(t, "ada")
 }
 
@@ -328,7 +328,7 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 		var got []string
 		for next := ""; ; got = append(got, next) {
 			var err error
-			if next, err = s.notices.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, email.ErrNothingToSend) {
+			if next, err = s.notifications.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, email.ErrNothingToSend) {
 				break
 			}
 			ok(t, err)
@@ -342,11 +342,11 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 	s.age(t, "bob", time.Hour)
 	s.age(t, "ada", 9*time.Minute)
 	overdue("bob", "cy")
-	ok(t, s.notices.Acknowledge(t.Context(), s.lease(t, "bob")))
+	ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "bob")))
 	overdue("cy")
 }
 
-func TestNoticesAreReadFromTheWriter(t *testing.T) {
+func TestNotificationsAreReadFromTheWriter(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
@@ -359,7 +359,7 @@ func TestNoticesAreReadFromTheWriter(t *testing.T) {
 	ok(t, store.Acknowledge(t.Context(), must(store.Lease(t.Context(), "ada", 0, leaseDuration))(t)))
 }
 
-func TestNoticesSurvive(t *testing.T) {
+func TestNotificationsSurvive(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *mysqltest.Server, *mysqltest.Database){
 		"deadlock": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
 			d.Deadlock(t, "notification_leases", "recipient", "ada")
@@ -380,7 +380,7 @@ func TestNoticesSurvive(t *testing.T) {
 			fault(t, s.server, s.database)
 			lease := s.lease(t, "ada")
 			fault(t, s.server, s.database)
-			ok(t, s.notices.Acknowledge(t.Context(), lease))
+			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 			s.checkNothing(t, "ada")
 		})
 	}
@@ -389,7 +389,7 @@ func TestNoticesSurvive(t *testing.T) {
 func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
 	for table, commit := range map[string]func(*stores){
 		"notification_leases":   func(s *stores) { s.lease(t, "ada") }, // finds its own, and is no other's
-		"comment_notifications": func(s *stores) { ok(t, s.notices.Acknowledge(t.Context(), s.lease(t, "ada"))) },
+		"comment_notifications": func(s *stores) { ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "ada"))) },
 	} {
 		t.Run(table, func(t *testing.T) {
 			s := open(t)
@@ -401,7 +401,7 @@ func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
 	}
 }
 
-func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
+func TestNotificationsWaitForADatabaseThatIsDown(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
@@ -409,15 +409,15 @@ func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
 	s.server.Down()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, leaseErr := s.notices.Lease(ctx, "ada", 0, leaseDuration)
-	_, overdueErr := s.notices.NextOverdue(ctx, "", time.Minute)
-	for i, err := range []error{leaseErr, overdueErr, s.notices.Acknowledge(ctx, lease), s.notices.Release(ctx, lease)} {
+	_, leaseErr := s.notifications.Lease(ctx, "ada", 0, leaseDuration)
+	_, overdueErr := s.notifications.NextOverdue(ctx, "", time.Minute)
+	for i, err := range []error{leaseErr, overdueErr, s.notifications.Acknowledge(ctx, lease), s.notifications.Release(ctx, lease)} {
 		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("%d: got %v, want ErrLater", i, err)
 		}
 	}
 	s.server.Up(t)
-	ok(t, s.notices.Acknowledge(t.Context(), lease))
+	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 }
 
 // TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce has users comment on each other's posts, and take comments and posts
@@ -435,7 +435,7 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 	told := map[uuid.UUID]int{}
 	kept := map[uuid.UUID]bool{}
 	tell := func(s *stores, recipient string) error {
-		lease, err := s.notices.Lease(t.Context(), recipient, 0, leaseDuration)
+		lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration)
 		if errors.Is(err, email.ErrNothingToSend) || errors.Is(err, notifications.ErrLeased) {
 			return nil
 		}
@@ -448,7 +448,7 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 			told[id]++
 		}
 		mu.Unlock()
-		return s.notices.Acknowledge(t.Context(), lease)
+		return s.notifications.Acknowledge(t.Context(), lease)
 	}
 	rounds := 15
 	if s.server.Embedded() {
@@ -514,7 +514,7 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 			for _, id := range of {
 				told[id]++
 			}
-			ok(t, s.notices.Acknowledge(t.Context(), lease))
+			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 		}
 	}
 	for id := range kept {
@@ -544,7 +544,7 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	ok(t, err)
 	leased := make(chan error)
 	go func() {
-		_, err := s.notices.Lease(t.Context(), "ada", 0, leaseDuration)
+		_, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
 		leased <- err
 	}()
 	s.awaitWaiting(t, 1)
@@ -552,7 +552,7 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	ok(t, <-leased)
 }
 
-func TestADeletedAccountHasNoNoticesAndIsNotLeased(t *testing.T) {
+func TestADeletedAccountHasNoNotificationsAndIsNotLeased(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")

@@ -24,12 +24,12 @@ type stores struct {
 	server   *mysqltest.Server
 	database *mysqltest.Database
 
-	profiles *mysqlstore.Profiles
-	posts    *mysqlstore.Posts
-	changes  *mysqlstore.Changes
-	accounts *mysqlstore.Accounts
-	pictures *mysqlstore.Pictures
-	notices  *mysqlstore.Notifications
+	profiles      *mysqlstore.Profiles
+	posts         *mysqlstore.Posts
+	changes       *mysqlstore.Changes
+	accounts      *mysqlstore.Accounts
+	pictures      *mysqlstore.Pictures
+	notifications *mysqlstore.Notifications
 }
 
 // open returns empty stores.
@@ -57,7 +57,7 @@ func (s *stores) use(databases *mysqlconn.Databases) {
 	s.changes = mysqlstore.NewChanges(databases)
 	s.accounts = mysqlstore.NewAccounts(databases)
 	s.pictures = mysqlstore.NewPictures(databases)
-	s.notices = mysqlstore.NewNotifications(databases)
+	s.notifications = mysqlstore.NewNotifications(databases)
 }
 
 func migrate(t testing.TB, databases *mysqlconn.Databases) {

@@ -16,7 +16,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 )
 
-// A reader is around a teller that has one digest to tell.
+// A reader is around a sender that has one digest to tell.
 type reader struct {
 	digest notifications.Digest
 	mails  []email.Message
@@ -54,9 +54,9 @@ func mail(t testing.TB, digest notifications.Digest) email.Message {
 		digest.Count = len(digest.Comments)
 	}
 	r := &reader{digest: digest}
-	teller := notifications.Sender{Store: r, Users: r, Suppressions: r, Links: r, Messages: messages, Mailer: r,
+	sender := notifications.Sender{Store: r, Users: r, Suppressions: r, Links: r, Messages: messages, Mailer: r,
 		Website: "https://app.example.com", Logger: slog.New(slog.DiscardHandler), LeaseDuration: time.Minute}
-	if err := teller.Send(t.Context(), "ada"); err != nil {
+	if err := sender.Send(t.Context(), "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.mails) != 1 {

@@ -23,7 +23,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 )
 
-// A stage is a database with authors who comment on each other's posts, and what is around a teller of theirs. Whom a mail is
+// A stage is a database with authors who comment on each other's posts, and what is around a sender of theirs. Whom a mail is
 // for and what it tells is all that is looked at.
 type stage struct {
 	mu     sync.Mutex
@@ -32,7 +32,7 @@ type stage struct {
 	fates  []string          // of mails, in their order; all others work
 }
 
-// A run is one call of a teller.
+// A run is one call of a sender.
 type run struct {
 	*stage
 	*mysqlstore.Notifications
@@ -141,12 +141,12 @@ func TestEveryCommentIsToldByARealStore(t *testing.T) {
 		}
 		tell := func(recipient string) {
 			one := &run{stage: s, Notifications: store}
-			teller := &notifications.Sender{Store: one, Users: one, Suppressions: one, Links: one, Messages: one, Mailer: one,
+			sender := &notifications.Sender{Store: one, Users: one, Suppressions: one, Links: one, Messages: one, Mailer: one,
 				Logger: slog.New(slog.DiscardHandler), LeaseDuration: email.MinLease}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			one.die = cancel
-			_ = teller.Send(ctx, recipient) // it comes again until there is nothing left
+			_ = sender.Send(ctx, recipient) // it comes again until there is nothing left
 		}
 		var kept []posts.NewComment
 		var telling sync.WaitGroup

@@ -54,7 +54,7 @@ func TestAMailIsGivenUpWhileThereIsTimeToNoteIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := new(silent)
-				teller := &notifications.Sender{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
+				sender := &notifications.Sender{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
 					Logger: slog.New(slog.DiscardHandler), LeaseDuration: test.leaseDuration}
 				ctx := t.Context()
 				if test.deadline > 0 {
@@ -62,7 +62,7 @@ func TestAMailIsGivenUpWhileThereIsTimeToNoteIt(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, test.deadline)
 					defer cancel()
 				}
-				if err := teller.Send(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+				if err := sender.Send(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v, want ErrLater, and the lease given back", err)
 				}
 				if took := s.ended.Sub(s.leased); took != test.want || s.released != s.ended {
@@ -77,10 +77,10 @@ func TestAMailIsGivenUpWhileThereIsTimeToNoteIt(t *testing.T) {
 func TestNobodyIsLeasedWithoutTimeToTell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(silent)
-		teller := &notifications.Sender{Store: s, LeaseDuration: time.Minute}
+		sender := &notifications.Sender{Store: s, LeaseDuration: time.Minute}
 		ctx, cancel := context.WithTimeout(t.Context(), email.MinLease-time.Millisecond)
 		defer cancel()
-		if err := teller.Send(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || !s.leased.IsZero() {
+		if err := sender.Send(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || !s.leased.IsZero() {
 			t.Errorf("got %v, want ErrLater and no lease", err)
 		}
 	})

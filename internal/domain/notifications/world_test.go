@@ -61,8 +61,8 @@ type comment struct {
 	recipient string
 	version   uint64
 	written   time.Time
-	gone      bool // with its notice
-	noticed   bool // there is a notice
+	gone      bool // with its notification
+	unsent    bool // there is a notification
 	excused   bool // its recipient was not to get a mail at some time
 	told      []*told
 }
@@ -85,7 +85,7 @@ func (w *world) write(recipient string, announced bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.version++
-	w.comments = append(w.comments, &comment{recipient: recipient, version: w.version, written: time.Now(), noticed: true,
+	w.comments = append(w.comments, &comment{recipient: recipient, version: w.version, written: time.Now(), unsent: true,
 		excused: w.unwilling[recipient] != ""})
 	if announced {
 		w.deliver(notifications.Message{Recipient: recipient}, window, 1)
@@ -109,7 +109,7 @@ func (w *world) remove(i int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if i < len(w.comments) {
-		w.comments[i].gone, w.comments[i].noticed = true, false
+		w.comments[i].gone, w.comments[i].unsent = true, false
 	}
 }
 
@@ -150,14 +150,14 @@ func (w *world) run(message notifications.Message, seed uint64) error {
 		err := errors.New("the process has died") // unless it says something else
 		defer func() { ended <- err }()
 		p := &process{world: w, random: rand.New(rand.NewPCG(seed, 0)), recipient: message.Recipient}
-		teller := &notifications.Sender{Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p, Website: "https://app.example.com",
+		sender := &notifications.Sender{Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p, Website: "https://app.example.com",
 			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		if message.Overdue {
-			err = teller.SendOverdue(ctx)
+			err = sender.SendOverdue(ctx)
 		} else {
-			err = teller.Send(ctx, message.Recipient)
+			err = sender.Send(ctx, message.Recipient)
 		}
 	}()
 	return <-ended
@@ -251,7 +251,7 @@ func (p *process) Lease(ctx context.Context, recipient string, age, leaseDuratio
 		p.leased = nil
 		digest := notifications.Digest{Recipient: recipient}
 		for _, comment := range p.world.comments {
-			if comment.noticed && comment.recipient == recipient {
+			if comment.unsent && comment.recipient == recipient {
 				p.leased = append(p.leased, comment)
 				digest.LastVersion = comment.version
 			}
@@ -278,7 +278,7 @@ func (p *process) Acknowledge(ctx context.Context, of notifications.Lease) error
 	return p.call(ctx, "Settle", func() error {
 		for _, comment := range p.world.comments {
 			if comment.recipient == of.Digest.Recipient && comment.version <= of.Digest.LastVersion {
-				comment.noticed = false
+				comment.unsent = false
 			}
 		}
 		if p.accepted != nil && time.Now().Before(p.until) {
@@ -302,7 +302,7 @@ func (p *process) end(of notifications.Lease) error {
 func (p *process) NextOverdue(ctx context.Context, after string, age time.Duration) (next string, err error) {
 	err = p.call(ctx, "NextOverdue", func() error {
 		for _, comment := range p.world.comments {
-			if comment.noticed && time.Since(comment.written) > age && comment.recipient > after && (next == "" || comment.recipient < next) {
+			if comment.unsent && time.Since(comment.written) > age && comment.recipient > after && (next == "" || comment.recipient < next) {
 				next = comment.recipient
 			}
 		}
@@ -459,8 +459,8 @@ func (w *world) check() string {
 			}
 		}
 		switch {
-		case comment.noticed:
-			return fmt.Sprintf("comment %d still has its notice", comment.version)
+		case comment.unsent:
+			return fmt.Sprintf("comment %d still has its notification", comment.version)
 		case times == 0 && comment.gone:
 			w.counts["gone"]++
 		case times == 0 && comment.excused:
@@ -577,9 +577,9 @@ func TestMailsCounted(t *testing.T) {
 			w.write("ada", true)
 			w.deliveries.Wait()
 			fmt.Fprintf(&table, "\n%-45s %d, %d", test.tried, len(w.mails), w.runs)
-			if len(w.mails) != test.mails || w.runs != test.runs || len(w.script) > 0 || w.comments[0].noticed {
+			if len(w.mails) != test.mails || w.runs != test.runs || len(w.script) > 0 || w.comments[0].unsent {
 				t.Errorf("%s: %d mails, %d times, want %d, %d; not tried: %v; left: %t", test.tried, len(w.mails), w.runs, test.mails, test.runs,
-					w.script, w.comments[0].noticed)
+					w.script, w.comments[0].unsent)
 			}
 		})
 	}
@@ -613,11 +613,11 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 				err := w.run(notifications.Message{Overdue: true}, 1)
 				left := 0
 				for _, comment := range w.comments[:3] {
-					if comment.noticed {
+					if comment.unsent {
 						left++
 					}
 				}
-				if len(w.mails) != test.mails || left != test.left || (err != nil) != test.wrong || !w.comments[3].noticed {
+				if len(w.mails) != test.mails || left != test.left || (err != nil) != test.wrong || !w.comments[3].unsent {
 					t.Errorf("%d mails, %d left, %v", len(w.mails), left, err)
 				}
 				if held := errors.Is(err, email.ErrSendingPaused); held != (name == "mails are held") {
@@ -687,10 +687,10 @@ func (s *standing) Send(_ context.Context, message email.Message) (string, error
 func TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers(t *testing.T) {
 	for _, held := range []string{"0-ada", "8-bob"} {
 		s := &standing{recipients: []string{"0-ada", "8-bob"}, held: held, told: map[string]bool{}}
-		teller := &notifications.Sender{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
+		sender := &notifications.Sender{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
 			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
 		for range 100 { // each has an even chance
-			if err := teller.SendOverdue(t.Context()); !errors.Is(err, email.ErrSendingPaused) {
+			if err := sender.SendOverdue(t.Context()); !errors.Is(err, email.ErrSendingPaused) {
 				t.Fatalf("got %v, want ErrHeld", err)
 			}
 		}

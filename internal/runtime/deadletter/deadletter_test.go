@@ -27,7 +27,7 @@ func TestLettersAreWhatSQSTakes(t *testing.T) {
 		}),
 	})}
 	for name, test := range map[string]struct {
-		letter deadletter.Message
+		message deadletter.Message
 		want   map[string]string
 	}{
 		"as it is":           {deadletter.Message{Reason: "it is cut off", Key: "private/ü +.jpg"}, map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"}},
@@ -37,13 +37,13 @@ func TestLettersAreWhatSQSTakes(t *testing.T) {
 		"long":               {deadletter.Message{Reason: strings.Repeat("x", 513), Key: strings.Repeat("y", 1024)}, map[string]string{"Reason": strings.Repeat("x", 512), "Key": strings.Repeat("y", 1024)}},
 		"half a character":   {deadletter.Message{Reason: strings.Repeat("x", 511) + "ü"}, map[string]string{"Reason": strings.Repeat("x", 511)}},
 	} {
-		test.letter.Body = `{"Records":[]}`
-		if err := queue.Send(t.Context(), test.letter); err != nil {
+		test.message.Body = `{"Records":[]}`
+		if err := queue.Send(t.Context(), test.message); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		sent := sqsServer.Messages()
-		if diff := cmp.Diff(awstest.SQSMessage{Body: test.letter.Body, Attributes: test.want}, sent[len(sent)-1]); diff != "" {
+		if diff := cmp.Diff(awstest.SQSMessage{Body: test.message.Body, Attributes: test.want}, sent[len(sent)-1]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

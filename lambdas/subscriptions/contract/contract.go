@@ -15,6 +15,6 @@ type Settings struct {
 	API         rest.Settings
 	Tokens      token.Settings
 	Table       string `env:"MAILING_LIST_TABLE"`
-	Endpoint    string `env:"API_ENDPOINT"`         // where links in mails point: the API's, with a slash at the end
+	Endpoint    string `env:"API_ENDPOINT"`  // where links in mails point: the API's, with a slash at the end
 	SingleOptIn bool   `env:"SINGLE_OPT_IN"` // whoever is subscribed by anybody gets mails at once
 }

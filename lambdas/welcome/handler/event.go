@@ -80,7 +80,8 @@ func rawRecords(payload []byte) ([]json.RawMessage, error) {
 	return e.Records, nil
 }
 
-// A message is a subscription whose mail has to wait for a person. Moved back to the queue, it is told of again.
+// A message is the body of a message in the dead-letter queue: a subscription whose mail needs a person. Redriven, it is
+// sent again.
 type message struct {
 	Address string           `json:"address"`
 	Kind    mailinglist.Kind `json:"kind"`
@@ -95,19 +96,19 @@ func encodeMessage(key mailinglist.Key) string {
 	return string(written)
 }
 
-// subscription returns the subscription that a letter is about, or what keeps it from being one.
-func (l message) subscription() (mailinglist.Key, string) {
-	if l.Address == "" {
+// subscription returns the subscription that a message is about, or what keeps it from being one.
+func (m message) subscription() (mailinglist.Key, string) {
+	if m.Address == "" {
 		return mailinglist.Key{}, "not a subscription: no address"
 	}
-	if l.Kind != mailinglist.Pending && l.Kind != mailinglist.Subscribed {
-		return mailinglist.Key{}, fmt.Sprintf("not a subscription: the kind %q", l.Kind)
+	if m.Kind != mailinglist.Pending && m.Kind != mailinglist.Subscribed {
+		return mailinglist.Key{}, fmt.Sprintf("not a subscription: the kind %q", m.Kind)
 	}
-	id, err := uuid.Parse(l.ID)
+	id, err := uuid.Parse(m.ID)
 	if err != nil {
 		return mailinglist.Key{}, "not a subscription: the id: " + err.Error()
 	}
-	return mailinglist.Key{Address: l.Address, Kind: l.Kind, ID: id}, ""
+	return mailinglist.Key{Address: m.Address, Kind: m.Kind, ID: id}, ""
 }
 
 // maxBody is how much of a record goes into a dead letter, in bytes: some way below what a message may have, 1 MiB.

@@ -88,18 +88,18 @@ func (h *Handler) process(ctx context.Context, record *record) (key mailinglist.
 			return key, "", nil // the source's filter leaves none through
 		}
 	case "aws:sqs":
-		var said struct {
+		var body struct {
 			message
 			DDBStreamBatchInfo json.RawMessage // "Configure destinations for failed invocations" in the Lambda Developer Guide
 		}
-		if err := json.Unmarshal([]byte(record.Body), &said); err != nil {
-			return key, "not a letter: " + err.Error(), nil //nolint:nilerr // the reason says it
+		if err := json.Unmarshal([]byte(record.Body), &body); err != nil {
+			return key, "not a message: " + err.Error(), nil //nolint:nilerr // the reason says it
 		}
-		if said.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
+		if body.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
 			reason, err = classify(h.Sender.SendUnsent(ctx))
 			return key, reason, err
 		}
-		about = said.message
+		about = body.message
 	default:
 		return key, fmt.Sprintf("a record of %q, not of a DynamoDB stream or an SQS queue", record.EventSource), nil
 	}
@@ -109,7 +109,7 @@ func (h *Handler) process(ctx context.Context, record *record) (key mailinglist.
 	return key, reason, err
 }
 
-// classify gives up what a person has to do something about.
+// classify returns the reason for the dead-letter queue, or err when it is temporary and the record is retried.
 func classify(err error) (reason string, again error) {
 	if err == nil || errors.Is(err, retry.ErrUnavailable) {
 		return "", err
@@ -117,19 +117,19 @@ func classify(err error) (reason string, again error) {
 	return err.Error(), nil
 }
 
-// sendToDLQ puts a letter into the dead-letter queue: about the subscription, or else what the queue or the stream had.
+// sendToDLQ puts a message into the dead-letter queue: about the subscription, or else what the queue or the stream had.
 func (h *Handler) sendToDLQ(ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string) error {
-	letter := deadletter.Message{Body: record.Body, Reason: reason}
+	dead := deadletter.Message{Body: record.Body, Reason: reason}
 	switch {
 	case key != mailinglist.Key{}:
-		letter.Body, letter.Key = encodeMessage(key), key.ID.String()
-	case letter.Body == "":
+		dead.Body, dead.Key = encodeMessage(key), key.ID.String()
+	case dead.Body == "":
 		raw, err := rawRecords(payload)
 		if err != nil {
 			return err
 		}
-		letter.Body = sanitize(raw[i])
+		dead.Body = sanitize(raw[i])
 	}
-	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", letter.Key, "reason", reason)
-	return h.DeadLetterQueue.Send(ctx, letter)
+	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", dead.Key, "reason", reason)
+	return h.DeadLetterQueue.Send(ctx, dead)
 }

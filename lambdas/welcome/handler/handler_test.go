@@ -263,13 +263,13 @@ func TestOneBadLetterOfAQueueIsItsOwn(t *testing.T) {
 		"comes again":      {written("later@example.com"), ""},
 		"is held":          {written("held@example.com"), "mails are held: Daily message quota exceeded"},
 		"panics":           {written("panics@example.com"), "panic: out of stones"},
-		"is empty":         {"", "not a letter: unexpected end of JSON input"},
-		"is no JSON":       {"{", "not a letter: unexpected end of JSON input"},
+		"is empty":         {"", "not a message: unexpected end of JSON input"},
+		"is no JSON":       {"{", "not a message: unexpected end of JSON input"},
 		"is null":          {"null", "not a subscription: no address"},
 		"is somebody's":    {`{"hello":"there"}`, "not a subscription: no address"},
 		"has another kind": {`{"address":"a@example.com","kind":"suppression","id":"` + uuid.NewString() + `"}`, `not a subscription: the kind "suppression"`},
 		"has no id":        {`{"address":"a@example.com","kind":"pending"}`, "not a subscription: the id"},
-		"has a number":     {`{"address":1}`, "not a letter: json: cannot unmarshal number"},
+		"has a number":     {`{"address":1}`, "not a message: json: cannot unmarshal number"},
 		"is a record":      {inserted(1, "ada@example.com"), "not a subscription: no address"},
 	} {
 		for at := range 5 {
