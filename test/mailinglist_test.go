@@ -187,7 +187,7 @@ func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
 			"MaximumRetryAttempts":           10,
 			"MaximumRecordAgeInSeconds":      6 * 60 * 60,
 			"DestinationConfig": map[string]any{"OnFailure": map[string]any{
-				"Destination": arn(only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueueDeadLetterQueue")),
+				"Destination": arn(only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")),
 			}},
 		})
 	})
@@ -196,13 +196,13 @@ func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
 // TestAWelcomeThatWasGivenUpCanComeBack: SQS moves messages from the dead-letter queues of queues alone.
 func TestAWelcomeThatWasGivenUpCanComeBack(t *testing.T) {
 	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueueQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueueDeadLetterQueue")
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
 		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
 		want(t, letters, nil, "RedrivePolicy")
 		want(t, letters, nil, "RedriveAllowPolicy") // any queue's
 		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryQueueMapping"), map[string]any{
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
@@ -226,18 +226,18 @@ func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
 			"dynamodb:GetShardIterator": stream,
 			"dynamodb:ListStreams":      stream,
 			"ses:SendEmail":             sending(environment, stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
-			"sqs:SendMessage":           queue("MailingListWelcomeRetryQueueDeadLetterQueue"),
-			"sqs:ReceiveMessage":        queue("MailingListWelcomeRetryQueueQueue"),
-			"sqs:DeleteMessage":         queue("MailingListWelcomeRetryQueueQueue"),
-			"sqs:GetQueueAttributes":    queue("MailingListWelcomeRetryQueueQueue"),
+			"sqs:SendMessage":           queue("MailingListWelcomeRetryDeadLetterQueue"),
+			"sqs:ReceiveMessage":        queue("MailingListWelcomeRetryQueue"),
+			"sqs:DeleteMessage":         queue("MailingListWelcomeRetryQueue"),
+			"sqs:GetQueueAttributes":    queue("MailingListWelcomeRetryQueue"),
 		})
 		held(t, stack, "MailingListFeedback", map[string]any{
 			"dynamodb:PutItem":       arn(table),
 			"dynamodb:DeleteItem":    arn(table),
-			"sqs:SendMessage":        queue("MailingListFeedbackQueueDeadLetterQueue"),
-			"sqs:ReceiveMessage":     queue("MailingListFeedbackQueueQueue"),
-			"sqs:DeleteMessage":      queue("MailingListFeedbackQueueQueue"),
-			"sqs:GetQueueAttributes": queue("MailingListFeedbackQueueQueue"),
+			"sqs:SendMessage":        queue("MailingListFeedbackEventsDeadLetterQueue"),
+			"sqs:ReceiveMessage":     queue("MailingListFeedbackEventsQueue"),
+			"sqs:DeleteMessage":      queue("MailingListFeedbackEventsQueue"),
+			"sqs:GetQueueAttributes": queue("MailingListFeedbackEventsQueue"),
 		})
 		api := platforms[environment.Name]["API"]
 		tableARN := from(t, environment.Name, "MailingList", table, "Arn")
@@ -333,13 +333,13 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 			t.Errorf("the key is for %s, want SES, or no event reaches the topic", text(services))
 		}
 
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackQueueQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackQueueDeadLetterQueue")
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListFeedback")
 		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
 			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackQueueMapping"), map[string]any{
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackEventsMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
 		})

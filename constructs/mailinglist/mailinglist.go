@@ -202,7 +202,7 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 	l.Welcome.Allow([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Unsent")
 	l.Welcome.AddSettings(l.tableSettings())
 	l.GrantSendEmail(l.Welcome)
-	l.WelcomeRetryQueue = consumer.New(scope, "WelcomeRetryQueue", consumer.Props{Function: l.Welcome, MaxConcurrency: 2}) // the least that there is
+	l.WelcomeRetryQueue = consumer.New(scope, "WelcomeRetry", consumer.Props{Function: l.Welcome, MaxConcurrency: 2}) // the least that there is
 	l.WelcomeRetryQueue.GrantSendToDLQ()
 
 	// Lambda reads the stream in the function's name. The CDK's own grant would let it list every stream of the account: "IAM
@@ -250,7 +250,7 @@ func (l *MailingList) feedback(scope constructs.Construct) {
 	l.FeedbackTopic = topic.New(scope, "FeedbackTopic", topic.Props{
 		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(), Disposable: l.props.Disposable,
 	})
-	l.FeedbackQueue = consumer.New(scope, "FeedbackQueue", consumer.Props{Function: fn, Topic: l.FeedbackTopic})
+	l.FeedbackQueue = consumer.New(scope, "FeedbackEvents", consumer.Props{Function: fn, Topic: l.FeedbackTopic})
 	l.FeedbackQueue.GrantSendToDLQ()
 	destination := awsses.NewCfnConfigurationSetEventDestination(scope, jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
 		ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),

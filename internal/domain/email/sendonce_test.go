@@ -67,6 +67,7 @@ func TestSendOnce(t *testing.T) {
 		calls   []string
 		err     error // that the result wraps; nil for none
 		not     error // that it does not wrap
+		atOnce  bool  // it returns after the last call
 	}{
 		"nothing goes wrong": {
 			lease: 30 * time.Second, timeout: time.Minute,
@@ -109,12 +110,12 @@ func TestSendOnce(t *testing.T) {
 		"another process holds the lease for too long": {
 			lease: 30 * time.Second, timeout: 30 * time.Second,
 			script: func() script { return script{"lease": {leased(20 * time.Second)}} },
-			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable,
+			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable, atOnce: true,
 		},
 		"another process holds the lease, until when is not known": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			script: func() script { return script{"lease": {&email.LeasedError{}}} },
-			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable,
+			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable, atOnce: true,
 		},
 		"sending fails": {
 			lease: 30 * time.Second, timeout: time.Minute,
@@ -158,6 +159,10 @@ func TestSendOnce(t *testing.T) {
 				}
 				if test.not != nil && errors.Is(err, test.not) {
 					t.Errorf("error %v, which is not %v", err, test.not)
+				}
+				calls := time.Duration(len(delivery.calls)) * time.Second
+				if took := time.Since(delivery.begun); test.atOnce && took != calls {
+					t.Errorf("it took %s, want %s", took, calls)
 				}
 				if len(test.calls) > 0 && delivery.duration != test.lease {
 					t.Errorf("leased for %s, want %s", delivery.duration, test.lease)
