@@ -112,7 +112,7 @@ func askPowertools(tb testing.TB, powertools *node, file, processor string, time
 }
 
 func handle(sender *fakeSender, payload []byte) ([]byte, error) {
-	handler := &handler.Handler{Sender: sender, DeadLetters: noLetters{}, Logger: slog.New(slog.DiscardHandler)}
+	handler := &handler.Handler{Sender: sender, DeadLetterQueue: noDLQ{}, Logger: slog.New(slog.DiscardHandler)}
 	return handler.Invoke(context.Background(), payload)
 }
 
@@ -127,12 +127,12 @@ func (f *fakeSender) Send(_ context.Context, key mailinglist.Key) error {
 	return nil
 }
 
-func (f *fakeSender) SendWaiting(context.Context) error { return nil }
+func (f *fakeSender) SendUnsent(context.Context) error { return nil }
 
-type noLetters struct{}
+type noDLQ struct{}
 
-func (noLetters) Send(_ context.Context, letter deadletter.Letter) error {
-	return fmt.Errorf("given up: %s", letter.Reason)
+func (noDLQ) Send(_ context.Context, message deadletter.Message) error {
+	return fmt.Errorf("given up: %s", message.Reason)
 }
 
 // streamEvent is a batch as Lambda hands it over, of new subscriptions, as large as ours are. The one at a place has to
@@ -157,7 +157,7 @@ func streamEvent(tb testing.TB, size, later int) []byte {
 				Keys:                        keys,
 				NewImage: map[string]events.DynamoDBAttributeValue{
 					"Address": keys["Address"], "Kind": keys["Kind"], "ID": events.NewStringAttribute(uuid.NewSHA1(uuid.Nil, []byte(address)).String()),
-					"To": events.NewStringAttribute(address), "Language": events.NewStringAttribute("ko-KR"), "Waiting": events.NewStringAttribute("yes"),
+					"To": events.NewStringAttribute(address), "Language": events.NewStringAttribute("ko-KR"), "Unsent": events.NewStringAttribute("yes"),
 					"Link":      events.NewStringAttribute("https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/subscriptions/" + strings.Repeat("AbC-_123", 11)),
 					"CreatedAt": events.NewStringAttribute("2026-11-20T15:04:05.000Z"),
 				},

@@ -68,9 +68,9 @@ type Environment struct {
 	// MailSandbox is for an account that AWS has not let out of SES's sandbox: mails go to addresses that the account has
 	// confirmed as well, and to no other.
 	MailSandbox bool
-	// DisableSubscriptionConfirmation has whoever is subscribed, by anybody, welcomed at once. Without it, the address's owner
+	// SingleOptIn has whoever is subscribed, by anybody, welcomed at once. Without it, the address's owner
 	// has to confirm it by a link in a mail.
-	DisableSubscriptionConfirmation bool
+	SingleOptIn bool
 
 	// TelemetryShards is how many shards the stream of readings has, each for a megabyte or 1,000 readings a second. 0
 	// leaves it to Kinesis, which bills a stream on demand by the hour more than one shard and by the gigabyte.
@@ -141,7 +141,7 @@ var dev = Environment{
 	MailFrom:                "Ashlar <ashlar-dev@example.com>",
 	MailSandbox:             true,
 
-	DisableSubscriptionConfirmation: true,
+	SingleOptIn: true,
 
 	TelemetryShards: 1,
 

@@ -35,9 +35,9 @@ import (
 
 // API is the stack of what clients call.
 type API struct {
-	RestAPI  *restapi.API
-	TokenKey awssecretsmanager.Secret // seals what the API gives out, and links in mails that lead to it
-	Activity *topic.Topic             // hears of what users do, by the attribute event
+	RestAPI       *restapi.API
+	TokenKey      awssecretsmanager.Secret // seals what the API gives out, and links in mails that lead to it
+	CommentEvents *topic.Topic             // hears of what users do, by the attribute event
 }
 
 // APIProps are the parts of other stacks that the API needs. All are required.
@@ -107,8 +107,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		Media:    mediaURL,
 	})
 	media.GrantPromoteUploads(posts)
-	activity := topic.New(stack, "Activity", topic.Props{})
-	activity.AllowPublishing(posts)
+	commentEvents := topic.New(stack, "CommentEvents", topic.Props{})
+	commentEvents.GrantPublish(posts)
 	handle(api, posts, postsapi.Routes.Operations())
 
 	// It has neither the database nor the VPC: what it signs, the world can do.
@@ -128,15 +128,15 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	subscriptions := gofunction.New(stack, "Subscriptions", gofunction.Props{
 		Package: subscriptionsfn.Package,
 		Settings: subscriptionsfn.Settings{
-			API:                 settings,
-			Tokens:              tokens,
-			Endpoint:            api.URL(),
-			DisableConfirmation: env.DisableSubscriptionConfirmation,
+			API:         settings,
+			Tokens:      tokens,
+			Endpoint:    api.URL(),
+			SingleOptIn: env.SingleOptIn,
 		},
 		Description: "Who gets the mailing list's mails",
 	})
 	subscriptions.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
-	props.MailingList.AllowSubscribing(subscriptions)
+	props.MailingList.GrantSubscribe(subscriptions)
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
 	for _, route := range eventsapi.Routes.Operations() {
@@ -144,7 +144,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	}
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))
-	return &API{RestAPI: api, TokenKey: tokenKey, Activity: activity}
+	return &API{RestAPI: api, TokenKey: tokenKey, CommentEvents: commentEvents}
 }
 
 // uploadLifetime is how long a browser may wait before it begins an upload that it has asked for.

@@ -29,7 +29,7 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, users *identity.
 	users.GrantReadThumbnailsAsSignedIn(media.Thumbnails)
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
 	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
-	outputDLQ(stack, "Thumbnails", media.OriginalEvents.DeadLetters)
+	outputDLQ(stack, "Thumbnails", media.OriginalEvents.DeadLetterQueue)
 	outputDLQ(stack, "ThumbnailEvents", media.ThumbnailEventDLQ)
 	return media
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
-	notifyfn "github.com/ashlar-cdk/ashlar/lambdas/notifications/contract"
+	notificationsfn "github.com/ashlar-cdk/ashlar/lambdas/notifications/contract"
 )
 
 const (
-	// noticeWindow is how long the first comment of a burst waits for the others. SQS delays no longer than 15 minutes.
-	noticeWindow = 5 * time.Minute
-	// sweepInterval is how often everybody is looked for who should have been told, and was not.
-	sweepInterval = 15 * time.Minute
-	// noticeLease is what one run has for one mail. Should it die, the next comes in vain for so long.
-	noticeLease = 30 * time.Second
+	// notificationWindow is how long the first comment of a burst waits for the others. SQS delays no longer than 15 minutes.
+	notificationWindow = 5 * time.Minute
+	// overdueInterval is how often everybody is looked for who should have been told, and was not.
+	overdueInterval = 15 * time.Minute
+	// notificationLease is what one run has for one mail. Should it die, the next comes in vain for so long.
+	notificationLease = 30 * time.Second
 )
 
 // NotificationsProps are the parts of other stacks that notifications need. All are required.
@@ -43,15 +43,15 @@ type NotificationsProps struct {
 func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 	stack := newStack(stage, "Notifications", "Mails to authors whose posts got comments")
 	stack.AddStackDependency(props.Schema, jsii.String("the function expects the schema that it was written for"))
-	fn := gofunction.New(stack, "Notify", gofunction.Props{
-		Package: notifyfn.Package,
-		Settings: notifyfn.Settings{
-			Users:    cognito.Settings{UserPoolID: *props.Users.UserPool.UserPoolId()},
-			Tokens:   token.Settings{KeyARN: *props.API.TokenKey.SecretArn()},
-			Endpoint: props.API.RestAPI.URL(),
-			Website:  props.Website.Origin,
-			Window:   noticeWindow,
-			Lease:    noticeLease,
+	fn := gofunction.New(stack, "Notifications", gofunction.Props{
+		Package: notificationsfn.Package,
+		Settings: notificationsfn.Settings{
+			Users:         cognito.Settings{UserPoolID: *props.Users.UserPool.UserPoolId()},
+			Tokens:        token.Settings{KeyARN: *props.API.TokenKey.SecretArn()},
+			Endpoint:      props.API.RestAPI.URL(),
+			Website:       props.Website.Origin,
+			Window:        notificationWindow,
+			LeaseDuration: notificationLease,
 		},
 		Description: "Tells authors of the comments on their posts",
 		VPC:         props.VPC,
@@ -59,21 +59,21 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 	})
 	props.Database.GrantConnect(fn)
 	props.Users.GrantListUsers(fn)
-	props.MailingList.AllowSending(fn)
-	props.MailingList.AllowReadingSuppressions(fn)
+	props.MailingList.GrantSendEmail(fn)
+	props.MailingList.GrantReadSuppressions(fn)
 	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *props.API.TokenKey.SecretArn())
 
-	commentNotices := consumer.New(stack, "CommentNotices", consumer.Props{
+	commentNotifications := consumer.New(stack, "CommentNotifications", consumer.Props{
 		Function:       fn,
-		Topic:          props.API.Activity,
+		Topic:          props.API.CommentEvents,
 		Filter:         map[string][]string{notifications.EventAttribute: {notifications.CommentCreated}},
-		Delay:          noticeWindow,
+		Delay:          notificationWindow,
 		MaxConcurrency: 2, // the least that there is: nobody waits, and connections to the database are the API's first
 	})
-	sweep, err := json.Marshal(notifications.Message{Sweep: true})
+	overdue, err := json.Marshal(notifications.Message{Overdue: true})
 	if err != nil {
 		panic(err) // a struct of strings and bools has an encoding
 	}
-	commentNotices.Repeat("Sweep", sweepInterval, string(sweep))
-	outputDLQ(stack, "CommentNotices", commentNotices.DeadLetters)
+	commentNotifications.AddSchedule("SendOverdue", overdueInterval, string(overdue))
+	outputDLQ(stack, "CommentNotifications", commentNotifications.DeadLetterQueue)
 }

@@ -62,7 +62,7 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 				t.Errorf("%s/%s: %s is not in Parameter Store, and make redrive does not know it", environment.Name, stack.Name, id)
 			}
 		}
-		for _, name := range []string{"CommentNotices", "Feedback", "ThumbnailEvents", "Reports", "Thumbnails", "Welcomes"} {
+		for _, name := range []string{"CommentNotifications", "Feedback", "ThumbnailEvents", "Reports", "Thumbnails", "Welcome"} {
 			if named[name] == "" {
 				t.Errorf("%s has no dead letters called %s", environment.Name, name)
 			}
@@ -77,9 +77,9 @@ type givingUp struct {
 func TestAConsumerByDefault(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: givingUp{}})
-		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).AllowGivingUp()
+		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).GrantSendToDLQ()
 	})
-	queue, letters := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetters")
+	queue, letters := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
 	has(t, queue, map[string]any{
 		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60, "MessageRetentionPeriod": 4 * 24 * 60 * 60,
 		"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
@@ -101,7 +101,7 @@ func TestAConsumerAsItIsAskedFor(t *testing.T) {
 			Function: fn, Topic: topic.New(stack, "Topic", topic.Props{}), Filter: map[string][]string{"event": {"a", "b"}},
 			Delay: 15 * time.Minute, BatchSize: 1, MaxConcurrency: 1000,
 		})
-		c.Repeat("Hourly", time.Hour, `{"all":true}`)
+		c.AddSchedule("Hourly", time.Hour, `{"all":true}`)
 	})
 	queue := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue")
 	want(t, queue, 900, "DelaySeconds")
@@ -142,7 +142,7 @@ func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
 		"consumer: Consumer: BatchSize: 10001, want 1 to 10000",
 		"consumer: Consumer: BatchingWindow: 5m1s, want whole seconds, at most 5m0s",
 	)
-	refused(t, func(awscdk.Stack) { new(consumer.Consumer).Repeat("Often", time.Minute, "{}") },
+	refused(t, func(awscdk.Stack) { new(consumer.Consumer).AddSchedule("Often", time.Minute, "{}") },
 		"consumer: Often: every: 1m0s, want whole minutes, at least 2m0s",
 	)
 }
@@ -162,7 +162,7 @@ func TestAFunctionDoesNotPublishWhereAServiceDoes(t *testing.T) {
 	synthesised(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn"})
 		theirs := topic.New(stack, "Theirs", topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
-		message = panicMessage(func() { theirs.AllowPublishing(fn) })
+		message = panicMessage(func() { theirs.GrantPublish(fn) })
 	})
 	if want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a service publishes; declare a topic without Publisher"; message != want {
 		t.Errorf("%q, want %q", message, want)

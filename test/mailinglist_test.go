@@ -13,8 +13,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/environments"
-	mailing "github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
-	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -128,14 +127,14 @@ func sending(environment environments.Environment, stack assembly.Stack, set any
 }
 
 func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		attribute := func(name string) any { return map[string]any{"AttributeName": name, "AttributeType": "S"} }
 		key := func(name, kind string) any { return map[string]any{"AttributeName": name, "KeyType": kind} }
 		has(t, only(t, stack, "AWS::DynamoDB::Table", ""), map[string]any{
-			"AttributeDefinitions": []any{attribute("Address"), attribute("Kind"), attribute("Waiting"), attribute("CreatedAt")},
+			"AttributeDefinitions": []any{attribute("Address"), attribute("Kind"), attribute("Unsent"), attribute("CreatedAt")},
 			"KeySchema":            []any{key("Address", "HASH"), key("Kind", "RANGE")},
 			"GlobalSecondaryIndexes": []any{map[string]any{
-				"IndexName": "Waiting", "KeySchema": []any{key("Waiting", "HASH"), key("CreatedAt", "RANGE")},
+				"IndexName": "Unsent", "KeySchema": []any{key("Unsent", "HASH"), key("CreatedAt", "RANGE")},
 				"Projection": map[string]any{"ProjectionType": "INCLUDE", "NonKeyAttributes": []string{"ID"}},
 			}},
 			"BillingMode":                      "PAY_PER_REQUEST",
@@ -150,7 +149,7 @@ func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
 
 // TestTheStoreIsTestedOnTheTableThatIsDeployed: the tests of the functions make a table by what dynamodbtest says.
 func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table, tested := only(t, stack, "AWS::DynamoDB::Table", ""), dynamodbtest.MailingList
 		want(t, table, tested.AttributeDefinitions, "AttributeDefinitions")
 		want(t, table, tested.KeySchema, "KeySchema")
@@ -170,7 +169,7 @@ func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
 }
 
 func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table := only(t, stack, "AWS::DynamoDB::Table", "")
 		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListStreamToWelcome"), map[string]any{
 			"FunctionName":     ref(only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")),
@@ -188,7 +187,7 @@ func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
 			"MaximumRetryAttempts":           10,
 			"MaximumRecordAgeInSeconds":      6 * 60 * 60,
 			"DestinationConfig": map[string]any{"OnFailure": map[string]any{
-				"Destination": arn(only(t, stack, "AWS::SQS::Queue", "MailingListWelcomesDeadLetters")),
+				"Destination": arn(only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")),
 			}},
 		})
 	})
@@ -196,14 +195,14 @@ func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
 
 // TestAWelcomeThatWasGivenUpCanComeBack: SQS moves messages from the dead-letter queues of queues alone.
 func TestAWelcomeThatWasGivenUpCanComeBack(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomesQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomesDeadLetters")
+	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
 		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
 		want(t, letters, nil, "RedrivePolicy")
 		want(t, letters, nil, "RedriveAllowPolicy") // any queue's
 		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomesMapping"), map[string]any{
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
@@ -214,34 +213,34 @@ func TestAWelcomeThatWasGivenUpCanComeBack(t *testing.T) {
 }
 
 func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		table := only(t, stack, "AWS::DynamoDB::Table", "")
 		stream := map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}}
 		queue := func(name string) any { return arn(only(t, stack, "AWS::SQS::Queue", name)) }
 		held(t, stack, "MailingListWelcome", map[string]any{
 			"dynamodb:GetItem":          arn(table),
 			"dynamodb:UpdateItem":       arn(table),
-			"dynamodb:Query":            joined(arn(table), "/index/Waiting"),
+			"dynamodb:Query":            joined(arn(table), "/index/Unsent"),
 			"dynamodb:DescribeStream":   stream,
 			"dynamodb:GetRecords":       stream,
 			"dynamodb:GetShardIterator": stream,
 			"dynamodb:ListStreams":      stream,
 			"ses:SendEmail":             sending(environment, stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
-			"sqs:SendMessage":           queue("MailingListWelcomesDeadLetters"),
-			"sqs:ReceiveMessage":        queue("MailingListWelcomesQueue"),
-			"sqs:DeleteMessage":         queue("MailingListWelcomesQueue"),
-			"sqs:GetQueueAttributes":    queue("MailingListWelcomesQueue"),
+			"sqs:SendMessage":           queue("MailingListWelcomeRetryDeadLetterQueue"),
+			"sqs:ReceiveMessage":        queue("MailingListWelcomeRetryQueue"),
+			"sqs:DeleteMessage":         queue("MailingListWelcomeRetryQueue"),
+			"sqs:GetQueueAttributes":    queue("MailingListWelcomeRetryQueue"),
 		})
-		held(t, stack, "MailingListTakeFeedback", map[string]any{
+		held(t, stack, "MailingListFeedback", map[string]any{
 			"dynamodb:PutItem":       arn(table),
 			"dynamodb:DeleteItem":    arn(table),
-			"sqs:SendMessage":        queue("MailingListFeedbackDeadLetters"),
-			"sqs:ReceiveMessage":     queue("MailingListFeedbackQueue"),
-			"sqs:DeleteMessage":      queue("MailingListFeedbackQueue"),
-			"sqs:GetQueueAttributes": queue("MailingListFeedbackQueue"),
+			"sqs:SendMessage":        queue("MailingListFeedbackEventsDeadLetterQueue"),
+			"sqs:ReceiveMessage":     queue("MailingListFeedbackEventsQueue"),
+			"sqs:DeleteMessage":      queue("MailingListFeedbackEventsQueue"),
+			"sqs:GetQueueAttributes": queue("MailingListFeedbackEventsQueue"),
 		})
 		api := platforms[environment.Name]["API"]
-		tableARN := from(t, environment.Name, "Mail", table, "Arn")
+		tableARN := from(t, environment.Name, "MailingList", table, "Arn")
 		held(t, api, "Subscriptions", map[string]any{
 			"dynamodb:GetItem":              tableARN,
 			"dynamodb:PutItem":              tableARN,
@@ -267,13 +266,13 @@ func TestTwoFunctionsSendMailsAndNoOtherUsesSES(t *testing.T) {
 			}
 		}
 	})
-	if want := map[string]bool{"Mail/MailingListWelcome": true, "Notifications/Notify": true}; !cmp.Equal(senders, want) {
+	if want := map[string]bool{"MailingList/MailingListWelcome": true, "Notifications/Notifications": true}; !cmp.Equal(senders, want) {
 		t.Errorf("mails are sent by %v, want %v", senders, want)
 	}
 }
 
 func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		set := only(t, stack, "AWS::SES::ConfigurationSet", "")
 		has(t, set, map[string]any{
 			"DeliveryOptions":    map[string]any{"TlsPolicy": "REQUIRE"},
@@ -296,8 +295,8 @@ func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
 }
 
 func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack, "AWS::SNS::Topic", "MailingListBounced")
+	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack, "AWS::SNS::Topic", "MailingListFeedbackTopic")
 		destination := only(t, stack, "AWS::SES::ConfigurationSetEventDestination", "")
 		has(t, destination, map[string]any{
 			"ConfigurationSetName": ref(set),
@@ -306,7 +305,7 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 				"SnsDestination": map[string]any{"TopicARN": ref(topic)},
 			},
 		})
-		policy := only(t, stack, "AWS::SNS::TopicPolicy", "MailingListBounced")
+		policy := only(t, stack, "AWS::SNS::TopicPolicy", "MailingListFeedbackTopic")
 		if !slices.Contains(oneOrMore(destination.DependsOn), any(policy.ID)) {
 			t.Errorf("%s does not wait for %s, and SES would not take the topic", destination.ID, policy.ID)
 		}
@@ -322,7 +321,7 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 		}}; text(allowed) != text(want) {
 			t.Errorf("the topic's policy allows %s, want %s", text(allowed), text(want))
 		}
-		key := only(t, stack, "AWS::KMS::Key", "MailingListBounced")
+		key := only(t, stack, "AWS::KMS::Key", "MailingListFeedbackTopic")
 		want(t, topic, arn(key), "KmsMasterKeyId")
 		services := []any{}
 		for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
@@ -334,13 +333,13 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 			t.Errorf("the key is for %s, want SES, or no event reaches the topic", text(services))
 		}
 
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackDeadLetters")
-		function := only(t, stack, "AWS::Lambda::Function", "MailingListTakeFeedback")
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
+		function := only(t, stack, "AWS::Lambda::Function", "MailingListFeedback")
 		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
 			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackMapping"), map[string]any{
+		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackEventsMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
 		})
@@ -355,12 +354,12 @@ func TestARunOutlivesItsLease(t *testing.T) {
 		stack, function string
 		shortest        time.Duration
 	}{
-		{"Mail", "MailingListWelcome", mailing.ShortestLease},
-		{"Notifications", "Notify", notifications.ShortestLease},
+		{"MailingList", "MailingListWelcome", email.MinLease},
+		{"Notifications", "Notifications", email.MinLease},
 	} {
 		inEvery(t, test.stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			function := only(t, stack, "AWS::Lambda::Function", test.function)
-			lease, err := time.ParseDuration(fmt.Sprint(function.At("Environment", "Variables", "LEASE")))
+			lease, err := time.ParseDuration(fmt.Sprint(function.At("Environment", "Variables", "LEASE_DURATION")))
 			timeout, _ := function.At("Timeout").(float64)
 			if err != nil || lease < test.shortest {
 				t.Errorf("%s: the lease is %s (%v), want %s at least", function.ID, lease, err, test.shortest)
@@ -373,7 +372,7 @@ func TestARunOutlivesItsLease(t *testing.T) {
 }
 
 func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			want(t, function, nil, "VpcConfig")
 			if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
@@ -386,7 +385,7 @@ func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
 // TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change an export, or to take it back, while another stack
 // imports it, and that stack is deployed later.
 func TestTheSendersIdentityCanBeChanged(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
 		for id, output := range stack.Template.Outputs {
 			if output["Export"] != nil && assembly.Refers(output["Value"]) == identity.ID {
@@ -397,7 +396,7 @@ func TestTheSendersIdentityCanBeChanged(t *testing.T) {
 }
 
 func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
-	inEvery(t, "Mail", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
 		records := 0
 		for id, output := range stack.Template.Outputs {
@@ -419,9 +418,9 @@ func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
 
 func TestSubscriptionsAreConfirmedWhereTheEnvironmentDoesNotDisableIt(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		disabled := map[bool]any{true: "true"}[environment.DisableSubscriptionConfirmation] // not said when it is not
+		disabled := map[bool]any{true: "true"}[environment.SingleOptIn] // not said when it is not
 		function := only(t, stack, "AWS::Lambda::Function", "Subscriptions")
-		want(t, function, disabled, "Environment", "Variables", "DISABLE_CONFIRMATION")
+		want(t, function, disabled, "Environment", "Variables", "SINGLE_OPT_IN")
 		want(t, function, nil, "VpcConfig")
 	})
 }

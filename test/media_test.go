@@ -274,7 +274,7 @@ func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 			"s3:PutObject":           objects(thumbnails, "*"),
 			"s3:DeleteObject":        objects(thumbnails, "*"),
 			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
-			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetters")),
+			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue")),
 			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
 			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
 			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
@@ -325,19 +325,19 @@ func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
 		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
 		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetters").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
 		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID}, "Environment", "Variables", "TOPIC_ARN")
 	})
 }
 
 func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetters", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
+		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
 			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
 			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
 		}
-		for _, name := range []string{"MediaOriginalEventsDeadLetters", "MediaThumbnailEventDLQ"} {
+		for _, name := range []string{"MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventDLQ"} {
 			letters := only(t, stack, "AWS::SQS::Queue", name)
 			want(t, letters, 14*24*60*60, "MessageRetentionPeriod")
 			want(t, letters, nil, "RedrivePolicy")

@@ -13,9 +13,9 @@ import (
 // TestCommentsAreToldAWindowLater: the queue's delay is the window that the function knows.
 func TestCommentsAreToldAWindowLater(t *testing.T) {
 	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "CommentNoticesQueue"), only(t, stack, "AWS::SQS::Queue", "CommentNoticesDeadLetters")
-		function := only(t, stack, "AWS::Lambda::Function", "Notify")
-		activity := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "Activity"), "")
+		queue, letters := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack, "AWS::SQS::Queue", "CommentNotificationsDeadLetterQueue")
+		function := only(t, stack, "AWS::Lambda::Function", "Notifications")
+		commentEvents := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
 		has(t, queue, map[string]any{
 			"DelaySeconds": 300, "MessageRetentionPeriod": 4 * 24 * 60 * 60, "SqsManagedSseEnabled": true,
 			"VisibilityTimeout": 6 * 120, // six times the function's
@@ -23,7 +23,7 @@ func TestCommentsAreToldAWindowLater(t *testing.T) {
 		})
 		want(t, function, "5m0s", "Environment", "Variables", "WINDOW")
 		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
-			"TopicArn": activity, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
+			"TopicArn": commentEvents, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
 			"FilterPolicy":  map[string]any{"event": []string{"comment.created"}},
 			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
@@ -41,16 +41,16 @@ func TestCommentsAreToldAWindowLater(t *testing.T) {
 
 func TestEverybodyIsLookedForEveryQuarterOfAnHour(t *testing.T) {
 	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		queue, rule := only(t, stack, "AWS::SQS::Queue", "CommentNoticesQueue"), only(t, stack, "AWS::Events::Rule", "")
+		queue, rule := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack, "AWS::Events::Rule", "")
 		has(t, rule, map[string]any{
 			"ScheduleExpression": "rate(15 minutes)",
-			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": `{"sweep":true}`}},
+			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": `{"overdue":true}`}},
 		})
 		var message notifications.Message
-		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message); err != nil || message != (notifications.Message{Sweep: true}) {
+		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message); err != nil || message != (notifications.Message{Overdue: true}) {
 			t.Errorf("the function reads %+v (%v)", message, err)
 		}
-		activity := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "Activity"), "")
+		commentEvents := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
 		sends := func(service string, source any) any {
 			return map[string]any{
 				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": service}, "Resource": arn(queue),
@@ -58,7 +58,7 @@ func TestEverybodyIsLookedForEveryQuarterOfAnHour(t *testing.T) {
 			}
 		}
 		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
-		if want := []any{sends("sns.amazonaws.com", activity), sends("events.amazonaws.com", arn(rule))}; text(allowed) != text(want) {
+		if want := []any{sends("sns.amazonaws.com", commentEvents), sends("events.amazonaws.com", arn(rule))}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 	})
@@ -69,21 +69,21 @@ func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
 		of := func(name, resourceType, prefix, attribute string) any {
 			return from(t, environment.Name, name, only(t, platforms[environment.Name][name], resourceType, prefix), attribute)
 		}
-		queue := arn(only(t, stack, "AWS::SQS::Queue", "CommentNoticesQueue"))
-		held(t, stack, "Notify", map[string]any{
+		queue := arn(only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"))
+		held(t, stack, "Notifications", map[string]any{
 			"cognito-idp:ListUsers": of("Identity", "AWS::Cognito::UserPool", "", "Arn"),
-			"dynamodb:GetItem":      of("Mail", "AWS::DynamoDB::Table", "", "Arn"),
-			"ses:SendEmail":         sending(environment, stack, of("Mail", "AWS::SES::ConfigurationSet", "", "")),
+			"dynamodb:GetItem":      of("MailingList", "AWS::DynamoDB::Table", "", "Arn"),
+			"ses:SendEmail":         sending(environment, stack, of("MailingList", "AWS::SES::ConfigurationSet", "", "")),
 			"secretsmanager:GetSecretValue": []any{
 				of("API", "AWS::SecretsManager::Secret", "CursorKey", ""), of("Data", "AWS::SecretsManager::SecretTargetAttachment", "DatabaseAppSecret", ""),
 			},
 			"sqs:ReceiveMessage": queue, "sqs:DeleteMessage": queue, "sqs:GetQueueAttributes": queue,
 		})
-		function := only(t, stack, "AWS::Lambda::Function", "Notify")
+		function := only(t, stack, "AWS::Lambda::Function", "Notifications")
 		if function.At("VpcConfig") == nil {
 			t.Error("it is in no VPC, and does not reach the database")
 		}
-		want(t, function, of("Mail", "AWS::DynamoDB::Table", "", ""), "Environment", "Variables", "MAILING_LIST_TABLE")
+		want(t, function, of("MailingList", "AWS::DynamoDB::Table", "", ""), "Environment", "Variables", "MAILING_LIST_TABLE")
 		want(t, function, of("Identity", "AWS::Cognito::UserPool", "", ""), "Environment", "Variables", "USER_POOL_ID")
 		want(t, function, joined(ownOrigins(t, environment)[0]...), "Environment", "Variables", "WEBSITE_URL")
 	})
@@ -92,7 +92,7 @@ func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
 // TestOnlyThePostsFunctionSaysWhatUsersDo: and whoever subscribes to the topic reads it.
 func TestOnlyThePostsFunctionSaysWhatUsersDo(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		topic := only(t, stack, "AWS::SNS::Topic", "Activity")
+		topic := only(t, stack, "AWS::SNS::Topic", "CommentEvents")
 		for _, s := range statements(t, stack) {
 			for _, on := range s.resources {
 				if assembly.Refers(on) != topic.ID || s.effect != "Allow" {

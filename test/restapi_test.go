@@ -29,14 +29,14 @@ import (
 
 // public are the methods that anybody may call. Whoever makes another one public says so here.
 var public = []string{
-	"GET /comment-mails/{token}",
+	"GET /notification-settings/{token}",
 	"GET /confirmations/{token}",
 	"GET /posts",
 	"GET /posts/{postId}",
 	"GET /posts/{postId}/comments",
 	"GET /posts/{postId}/comments/{commentId}",
 	"GET /subscriptions/{token}",
-	"POST /comment-mails/{token}",
+	"POST /notification-settings/{token}",
 	"POST /confirmations/{token}",
 	"POST /events",
 	"POST /subscriptions",
@@ -340,7 +340,7 @@ func TestFunctionsAreToldTheAddressThatClientsCall(t *testing.T) {
 	})
 	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		api := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
-		want(t, only(t, stack, "AWS::Lambda::Function", "Notify"), address(stack, api), "Environment", "Variables", "API_ENDPOINT")
+		want(t, only(t, stack, "AWS::Lambda::Function", "Notifications"), address(stack, api), "Environment", "Variables", "API_ENDPOINT")
 	})
 }
 

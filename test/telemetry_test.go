@@ -536,7 +536,7 @@ func TestReportsAreMadeOfWhatFiveMinutesBring(t *testing.T) {
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
 		want(t, function, 900, "Timeout")
-		want(t, queue, map[string]any{"deadLetterTargetArn": arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetters")), "maxReceiveCount": 5}, "RedrivePolicy")
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetterQueue")), "maxReceiveCount": 5}, "RedrivePolicy")
 	})
 }
 
@@ -562,7 +562,7 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 				"Metric": map[string]any{"MetricName": name, "Namespace": topicOf(environment)}, "Period": 300, "Stat": "Sum",
 			}}
 		}
-		letters := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetters")
+		letters := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetterQueue")
 		type watched struct {
 			metric            map[string]any
 			above, evaluation int

@@ -39,11 +39,11 @@ type Props struct {
 // A Consumer is a queue whose messages a function takes.
 type Consumer struct {
 	Queue awssqs.Queue
-	// DeadLetters takes what the function failed at five times, what a topic could not deliver, and what the function gives
+	// DeadLetterQueue takes what the function failed at five times, what a topic could not deliver, and what the function gives
 	// up by itself (AllowGivingUp). Since it is the dead-letter queue of Queue, SQS can move messages back there
 	// (StartMessageMoveTask).
-	DeadLetters awssqs.Queue
-	Mapping     awslambda.EventSourceMapping
+	DeadLetterQueue awssqs.Queue
+	Mapping         awslambda.EventSourceMapping
 
 	scope    constructs.Construct
 	function *gofunction.Function
@@ -54,17 +54,17 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	c := &Consumer{scope: this, function: props.Function, DeadLetters: queue.NewDeadLetterQueue(this, "DeadLetters")}
+	c := &Consumer{scope: this, function: props.Function, DeadLetterQueue: queue.NewDeadLetterQueue(this, "DeadLetterQueue")}
 	timeout := time.Duration(*props.Function.Function.Timeout().ToSeconds(nil)) * time.Second
 	c.Queue = queue.New(this, "Queue", queue.Props{
-		DeadLetterQueue: c.DeadLetters,
+		DeadLetterQueue: c.DeadLetterQueue,
 		// Lambda wants six times the function's timeout, to try again what it could not deliver, and the window, for which it
 		// holds messages: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
 		VisibilityTimeout: 6*timeout + props.BatchingWindow,
 		Delay:             props.Delay,
 	})
 	if props.Topic != nil {
-		props.Topic.SendTo(c.Queue, c.DeadLetters, props.Filter)
+		props.Topic.AddQueueSubscription(c.Queue, c.DeadLetterQueue, props.Filter)
 	}
 	// Lambda takes the messages in the function's name. The CDK's event source would allow more than it needs: "Lambda
 	// execution role permissions" for Amazon SQS in the AWS Lambda Developer Guide.
@@ -83,17 +83,17 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	return c
 }
 
-// AllowGivingUp lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, put what need not come again into
+// GrantSendToDLQ lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, put what need not come again into
 // DeadLetters, and tells it where that is.
-func (c *Consumer) AllowGivingUp() {
-	c.function.AddToRolePolicy([]string{"sqs:SendMessage"}, *c.DeadLetters.QueueArn())
+func (c *Consumer) GrantSendToDLQ() {
+	c.function.AddToRolePolicy([]string{"sqs:SendMessage"}, *c.DeadLetterQueue.QueueArn())
 	c.function.AddSettings(struct {
 		URL string `env:"DEAD_LETTER_QUEUE_URL"`
-	}{*c.DeadLetters.QueueUrl()})
+	}{*c.DeadLetterQueue.QueueUrl()})
 }
 
-// Repeat sends message, which is JSON, to the queue again and again, every so many minutes.
-func (c *Consumer) Repeat(id string, every time.Duration, message string) {
+// AddSchedule sends message, which is JSON, to the queue again and again, every so many minutes.
+func (c *Consumer) AddSchedule(id string, every time.Duration, message string) {
 	check.Props("consumer", id,
 		// EventBridge wants the singular for one.
 		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0, "whole minutes, at least 2m0s"),

@@ -43,7 +43,7 @@ type Props struct {
 
 // A MailingList is the table of subscriptions, and everything that happens to its mails.
 type MailingList struct {
-	// Table holds what is kept of an address, by Address and Kind, and has a stream. Its index Waiting has those whose mail
+	// Table holds what is kept of an address, by Address and Kind, and has a stream. Its index Unsent has those whose mail
 	// has not gone out, by CreatedAt. It is encrypted by the key that AWS manages for DynamoDB: its use is in CloudTrail, as
 	// that of AWS's own key is not, and functions need no right to it, as they would to one of ours.
 	Table awsdynamodb.Table
@@ -54,12 +54,12 @@ type MailingList struct {
 
 	// Welcome sends the mail that a new item in Table asks for, as it comes in the table's stream. What is given up is among
 	// the dead letters of Welcomes: that queue gets nothing but what is moved back from there.
-	Welcome  *gofunction.Function
-	Welcomes *consumer.Consumer
+	Welcome           *gofunction.Function
+	WelcomeRetryQueue *consumer.Consumer
 
-	// Bounced tells of the mails that came back, and Feedback has the function that takes their addresses off the list.
-	Bounced  *topic.Topic
-	Feedback *consumer.Consumer
+	// FeedbackTopic tells of the mails that came back, and Feedback has the function that takes their addresses off the list.
+	FeedbackTopic *topic.Topic
+	FeedbackQueue *consumer.Consumer
 
 	props Props
 	from  *mail.Address
@@ -87,7 +87,7 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 		FeedbackForwarding: jsii.Bool(false),   // the topic is told; nobody need read the sender's mail
 	})
 	l.welcome(this)
-	l.takeFeedback(this)
+	l.feedback(this)
 	return l
 }
 
@@ -100,23 +100,23 @@ func (l *MailingList) DKIMRecords() []*awsses.DkimRecord {
 	return *l.Identity.DkimRecords()
 }
 
-// AllowSubscribing lets fn, which must have the setting MAILING_LIST_TABLE, put subscriptions into the table and take them
+// GrantSubscribe lets fn, which must have the setting MAILING_LIST_TABLE, put subscriptions into the table and take them
 // out, and tells it where it is.
-func (l *MailingList) AllowSubscribing(fn *gofunction.Function) {
+func (l *MailingList) GrantSubscribe(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
-// AllowReadingSuppressions lets fn, which must have the setting MAILING_LIST_TABLE, ask whether nothing may be sent to an
+// GrantReadSuppressions lets fn, which must have the setting MAILING_LIST_TABLE, ask whether nothing may be sent to an
 // address. In a VPC, fn needs the gateway endpoint of dynamodb, or NAT.
-func (l *MailingList) AllowReadingSuppressions(fn *gofunction.Function) {
+func (l *MailingList) GrantReadSuppressions(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"dynamodb:GetItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
-// AllowSending lets fn, which must have the settings MAIL_FROM and MAIL_CONFIGURATION_SET, send mails from Props.From, and
+// GrantSendEmail lets fn, which must have the settings MAIL_FROM and MAIL_CONFIGURATION_SET, send mails from Props.From, and
 // tells it both. In a VPC without NAT, fn needs the interface endpoint of email.
-func (l *MailingList) AllowSending(fn *gofunction.Function) {
+func (l *MailingList) GrantSendEmail(fn *gofunction.Function) {
 	// By its name: CloudFormation would let neither Identity nor Sandbox change as long as fn's stack, which is deployed later,
 	// has a reference to the identity.
 	identities := l.arn("identity", l.props.Identity)
@@ -174,8 +174,8 @@ func newTable(scope constructs.Construct, props Props) awsdynamodb.Table {
 		RemovalPolicy:      removal,
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
-		IndexName:        jsii.String("Waiting"),
-		PartitionKey:     text("Waiting"),
+		IndexName:        jsii.String("Unsent"),
+		PartitionKey:     text("Unsent"),
 		SortKey:          text("CreatedAt"),
 		ProjectionType:   awsdynamodb.ProjectionType_INCLUDE,
 		NonKeyAttributes: jsii.Strings("ID"),
@@ -185,8 +185,8 @@ func newTable(scope constructs.Construct, props Props) awsdynamodb.Table {
 
 // The functions wait for SES, and for each other's mails.
 const (
-	lease   = 30 * time.Second // what one run has for one mail; the next waits for it, if its own time allows
-	timeout = 2 * time.Minute  // for a batch; of 25 mails, at the one a second that SES's sandbox allows
+	leaseDuration = 30 * time.Second // what one run has for one mail; the next waits for it, if its own time allows
+	timeout       = 2 * time.Minute  // for a batch; of 25 mails, at the one a second that SES's sandbox allows
 )
 
 // welcome declares the function that sends mails, and what tells it of new items: the table's stream, and the queue into
@@ -194,16 +194,16 @@ const (
 func (l *MailingList) welcome(scope constructs.Construct) {
 	l.Welcome = gofunction.New(scope, "Welcome", gofunction.Props{
 		Package:     welcomefn.Package,
-		Settings:    welcomefn.Settings{Lease: lease},
+		Settings:    welcomefn.Settings{LeaseDuration: leaseDuration},
 		Description: "Sends the mails that new subscribers get",
 		Timeout:     timeout,
 	})
 	l.Welcome.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
-	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Waiting")
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Unsent")
 	l.Welcome.AddSettings(l.tableSettings())
-	l.AllowSending(l.Welcome)
-	l.Welcomes = consumer.New(scope, "Welcomes", consumer.Props{Function: l.Welcome, MaxConcurrency: 2}) // the least that there is
-	l.Welcomes.AllowGivingUp()
+	l.GrantSendEmail(l.Welcome)
+	l.WelcomeRetryQueue = consumer.New(scope, "WelcomeRetry", consumer.Props{Function: l.Welcome, MaxConcurrency: 2}) // the least that there is
+	l.WelcomeRetryQueue.GrantSendToDLQ()
 
 	// Lambda reads the stream in the function's name. The CDK's own grant would let it list every stream of the account: "IAM
 	// policy to allow a Lambda function to access DynamoDB stream records" in the Amazon DynamoDB Developer Guide.
@@ -231,34 +231,34 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 		MaximumRetryAttempts:      jsii.Number(10),
 		MaximumRecordAgeInSeconds: jsii.Number((6 * time.Hour).Seconds()),
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: l.Welcomes.DeadLetters.QueueArn()},
+			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: l.WelcomeRetryQueue.DeadLetterQueue.QueueArn()},
 		},
 	})
 }
 
-// takeFeedback has SES tell of bounces and complaints, and declares the function that takes it to heart.
-func (l *MailingList) takeFeedback(scope constructs.Construct) {
-	fn := gofunction.New(scope, "TakeFeedback", gofunction.Props{
+// feedback has SES tell of bounces and complaints, and declares the function that takes it to heart.
+func (l *MailingList) feedback(scope constructs.Construct) {
+	fn := gofunction.New(scope, "Feedback", gofunction.Props{
 		Package:     feedbackfn.Package,
 		Settings:    feedbackfn.Settings{},
 		Description: "Sends nothing more to addresses that bounce or complain",
 	})
 	fn.AddToRolePolicy([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
-	l.Bounced = topic.New(scope, "Bounced", topic.Props{
+	l.FeedbackTopic = topic.New(scope, "FeedbackTopic", topic.Props{
 		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),
 	})
-	l.Feedback = consumer.New(scope, "Feedback", consumer.Props{Function: fn, Topic: l.Bounced})
-	l.Feedback.AllowGivingUp()
-	destination := awsses.NewCfnConfigurationSetEventDestination(scope, jsii.String("ToBounced"), &awsses.CfnConfigurationSetEventDestinationProps{
+	l.FeedbackQueue = consumer.New(scope, "FeedbackEvents", consumer.Props{Function: fn, Topic: l.FeedbackTopic})
+	l.FeedbackQueue.GrantSendToDLQ()
+	destination := awsses.NewCfnConfigurationSetEventDestination(scope, jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
 		ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),
 		EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
 			Enabled:            jsii.Bool(true),
 			MatchingEventTypes: jsii.Strings("bounce", "complaint"),
-			SnsDestination:     &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{TopicArn: l.Bounced.Topic.TopicArn()},
+			SnsDestination:     &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{TopicArn: l.FeedbackTopic.Topic.TopicArn()},
 		},
 	})
-	destination.Node().AddDependency(l.Bounced.Topic) // and its policy, since SES tries the topic first
+	destination.Node().AddDependency(l.FeedbackTopic.Topic) // and its policy, since SES tries the topic first
 }
 
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)

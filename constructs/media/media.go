@@ -177,7 +177,7 @@ func (m *Media) addThumbnailEvents(scope constructs.Construct) {
 	m.ThumbnailEventQueue = queue.New(scope, "ThumbnailEventQueue", queue.Props{
 		DeadLetterQueue: m.ThumbnailEventDLQ, VisibilityTimeout: 30 * time.Second,
 	})
-	m.ThumbnailEvents.SendTo(m.ThumbnailEventQueue, m.ThumbnailEventDLQ, nil)
+	m.ThumbnailEvents.AddQueueSubscription(m.ThumbnailEventQueue, m.ThumbnailEventDLQ, nil)
 }
 
 // addFunction declares the function that generates thumbnails.
@@ -198,7 +198,7 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
 	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
-	m.ThumbnailEvents.AllowPublishing(m.Function)
+	m.ThumbnailEvents.GrantPublish(m.Function)
 }
 
 // addOriginalEvents has S3 notify the function of every object that is created in Originals or deleted from it. Objects
@@ -215,7 +215,7 @@ func (m *Media) addOriginalEvents(scope constructs.Construct) {
 		// the API.
 		MaxConcurrency: 5,
 	})
-	m.OriginalEvents.AllowGivingUp()
+	m.OriginalEvents.GrantSendToDLQ()
 	events := m.OriginalEvents.Queue
 	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},

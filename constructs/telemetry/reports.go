@@ -88,7 +88,7 @@ func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
 		BatchingWindow: 5 * time.Minute,
 		MaxConcurrency: 2, // the least that there is: nobody waits, and queries are paid for
 	})
-	t.Reporter.Repeat("Schedule", reportInterval, reportfn.Scheduled)
+	t.Reporter.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
 	t.tellReporter()
 	bucket.EmptyAfter(t.Reports, t.Reporter.Mapping)
 }

@@ -66,9 +66,9 @@ func New(scope constructs.Construct, id string, props Props) *Topic {
 	return t
 }
 
-// AllowPublishing lets fn, which must have the setting TOPIC_ARN, publish to a topic without Props.Publisher, and tells it
+// GrantPublish lets fn, which must have the setting TOPIC_ARN, publish to a topic without Props.Publisher, and tells it
 // which that is. In a VPC without NAT, fn needs the interface endpoint of sns.
-func (t *Topic) AllowPublishing(fn *gofunction.Function) {
+func (t *Topic) GrantPublish(fn *gofunction.Function) {
 	if t.Key != nil {
 		panic(fmt.Errorf("topic: %s could not use the key of %s, where a service publishes; declare a topic without Publisher", fn.Path(), *t.Topic.Node().Scope().Node().Path()))
 	}
@@ -78,9 +78,9 @@ func (t *Topic) AllowPublishing(fn *gofunction.Function) {
 	}{*t.Topic.TopicArn()})
 }
 
-// SendTo subscribes queue: it gets the messages as they were published, without SNS's envelope, as long as their attributes
+// AddQueueSubscription subscribes queue: it gets the messages as they were published, without SNS's envelope, as long as their attributes
 // have one of the values for each name in filter; nil lets all through. What SNS cannot deliver goes to deadLetters.
-func (t *Topic) SendTo(queue, deadLetters awssqs.Queue, filter map[string][]string) {
+func (t *Topic) AddQueueSubscription(queue, deadLetters awssqs.Queue, filter map[string][]string) {
 	props := &awssnssubscriptions.SqsSubscriptionProps{RawMessageDelivery: jsii.Bool(true), DeadLetterQueue: deadLetters}
 	if filter != nil {
 		policy := map[string]awssns.SubscriptionFilter{}

@@ -84,10 +84,10 @@ func TestBootstrap(t *testing.T) {
 		for i, step := range []struct {
 			sent string
 			want bool
-		}{{"", true}, {`,"commentMails":false`, false}, {"", false}, {`,"commentMails":true`, true}, {"", true}} {
+		}{{"", true}, {`,"commentNotifications":false`, false}, {"", false}, {`,"commentNotifications":true`, true}, {"", true}} {
 			stored := resttest.Body[accountsapi.Profile](t, f.Do(t, putProfile(ada, `{"displayName":"Ada"`+step.sent+`}`)), 200)
 			read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
-			if stored.CommentMails != step.want || read != stored {
+			if stored.CommentNotifications != step.want || read != stored {
 				t.Errorf("%d: PUT answers %+v, GET %+v", i, stored, read)
 			}
 		}
@@ -111,7 +111,7 @@ func TestBootstrap(t *testing.T) {
 			}},
 			"PUT /profile": {Request: request(putProfile("", body)), Want: map[string][]string{
 				"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language", "wrong type in commentMails", "SQL in commentMails",
+				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language", "wrong type in commentNotifications", "SQL in commentNotifications",
 					"too long displayName", "too long bio", "too long language", "SQL in language"},
 				"401 unauthenticated": {"nobody signed in"},
 			}},
@@ -122,14 +122,14 @@ func TestBootstrap(t *testing.T) {
 				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
 				"401 unauthenticated": {"nobody signed in"},
 			}},
-			"GET /comment-mails/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.Follow(t, "GET", commentMails(t, f, user))
+			"GET /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
+				return apitest.Follow(t, "GET", commentNotifications(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice", "another's"},
 				"400 page": {"SQL in token", "nobody's token"},
 			}},
-			"POST /comment-mails/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.Follow(t, "POST", commentMails(t, f, user))
+			"POST /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
+				return apitest.Follow(t, "POST", commentNotifications(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice"},
 				"400 page": {"SQL in token", "nobody's token"},
@@ -143,7 +143,7 @@ func TestBootstrap(t *testing.T) {
 		})
 	})
 
-	t.Run("the link of a mail ends mails about comments", func(t *testing.T) { checkCommentMails(t, f) })
+	t.Run("the link of a mail ends mails about comments", func(t *testing.T) { checkCommentNotifications(t, f) })
 
 	f.Check(t, putProfile(ada, body), 200)
 	f.CheckFaults(t, getProfile(ada), putProfile(ada, body))
@@ -168,24 +168,24 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 
-// commentMails is the link in the mails about comments on a user's posts.
-func commentMails(t testing.TB, f *apitest.Function, subject string) string {
+// commentNotifications is the link in the mails about comments on a user's posts.
+func commentNotifications(t testing.TB, f *apitest.Function, subject string) string {
 	t.Helper()
-	link, err := f.Links(0).CommentMails(t.Context(), subject, "ko")
+	link, err := f.Links(0).NotificationSettings(t.Context(), subject, "ko")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return link
 }
 
-func checkCommentMails(t *testing.T, f *apitest.Function) {
+func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 	const ask, ended = "댓글 알림 메일을 끄시겠습니까?", "댓글 알림 메일을 껐습니다"
 	on := func(subject string) bool {
-		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)), 200).CommentMails
+		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)), 200).CommentNotifications
 	}
-	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentMails":true}`), 200)
-	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentMails":true}`), 200)
-	link := commentMails(t, f, ada)
+	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentNotifications":true}`), 200)
+	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentNotifications":true}`), 200)
+	link := commentNotifications(t, f, ada)
 	resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", link)), 200, ask)
 	if !on(ada) {
 		t.Error("looking at the page has ended them")
@@ -202,21 +202,21 @@ func checkCommentMails(t *testing.T, f *apitest.Function) {
 
 	t.Run("for whoever has no profile or no account any more, there is nothing to end", func(t *testing.T) {
 		nobody := uuid.NewString()
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentMails(t, f, nobody))), 200, ended)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
 		resttest.ErrorOf(t, f.Do(t, getProfile(nobody)), 404, "not_found")
 		f.Check(t, deleteUser(nobody), 204)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentMails(t, f, nobody))), 200, ended)
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
 	})
 
 	t.Run("a link that is none, or too old, ends nothing", func(t *testing.T) {
 		cursor := f.Cursor(t, "changes of "+eve, make([]byte, 24), 0)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", apitest.Endpoint+"comment-mails/"+cursor)), 400, "This link does not work")
-		old, err := f.Links(10*365*24*time.Hour+time.Minute).CommentMails(t.Context(), eve, "ko")
+		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)), 400, "This link does not work")
+		old, err := f.Links(10*365*24*time.Hour+time.Minute).NotificationSettings(t.Context(), eve, "ko")
 		if err != nil {
 			t.Fatal(err)
 		}
 		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", old)), 410, "This link has expired")
-		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"comment-mails/")})), 400, "invalid_cursor")
+		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"notification-settings/")})), 400, "invalid_cursor")
 		if !on(eve) {
 			t.Error("Eve's are off")
 		}
@@ -224,7 +224,7 @@ func checkCommentMails(t *testing.T, f *apitest.Function) {
 
 	t.Run("while the database is away, it is for later", func(t *testing.T) {
 		f.Server.Down()
-		response := f.DoBriefly(t, apitest.Follow(t, "POST", commentMails(t, f, eve)))
+		response := f.DoBriefly(t, apitest.Follow(t, "POST", commentNotifications(t, f, eve)))
 		f.Server.Up(t)
 		resttest.Page(t, response, 503, "Try again in a moment")
 		if response.Headers["Retry-After"] == "" {

@@ -68,7 +68,7 @@ func (p *platform) subscribe(t *testing.T, name string) {
 func (p *platform) is(t *testing.T, name string, subscribed, suppressed bool) {
 	t.Helper()
 	address, on := name+"@example.com", false
-	for key, err := range p.mailingList.Waiting(t.Context(), time.Now()) {
+	for key, err := range p.mailingList.Unsent(t.Context(), time.Now()) {
 		if err != nil {
 			t.Fatal(err)
 		}

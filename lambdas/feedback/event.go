@@ -67,18 +67,18 @@ func readFeedback(body string) (feedback, error) {
 		default:
 			return read, fmt.Errorf("%w: bounceType is %q", errNotSES, bounce.BounceType)
 		}
-		named, read.reason = bounce.BouncedRecipients, label("bounce", bounce.BounceSubType)
+		named, read.reason = bounce.BouncedRecipients, formatReason("bounce", bounce.BounceSubType)
 	case "Complaint":
 		switch complaint.ComplaintFeedbackType {
 		case "not-spam", "auth-failure":
 			return read, nil
 		}
 		read.complaint = true
-		named, read.reason = complaint.ComplainedRecipients, label("complaint", complaint.ComplaintFeedbackType, complaint.ComplaintSubType)
+		named, read.reason = complaint.ComplainedRecipients, formatReason("complaint", complaint.ComplaintFeedbackType, complaint.ComplaintSubType)
 	default:
 		return read, fmt.Errorf("%w: eventType is %q", errNotSES, event.EventType)
 	}
-	read.suppress = whose(event.Mail.Destination, named)
+	read.suppress = recipients(event.Mail.Destination, named)
 	if len(read.suppress) == 0 {
 		return read, fmt.Errorf("%w: it names none of %d whom the mail was sent to", errNotSES, len(event.Mail.Destination))
 	}
@@ -88,35 +88,35 @@ func readFeedback(body string) (feedback, error) {
 // A recipient is somebody whom SES names.
 type recipient struct{ EmailAddress string }
 
-// whose returns those of the mail's recipients who are named; a mail to one person is about that person.
-func whose(destination []string, named []recipient) []email.Address {
+// recipients returns those of the mail's recipients who are named; a mail to one person is about that person.
+func recipients(destination []string, named []recipient) []email.Address {
 	if len(destination) == 1 {
-		if address := bare(destination[0]); address != "" {
+		if address := parseAddress(destination[0]); address != "" {
 			return []email.Address{address}
 		}
 		return nil
 	}
 	var addresses []email.Address
 	for _, to := range destination {
-		address := bare(to)
-		if address != "" && slices.ContainsFunc(named, func(r recipient) bool { return bare(r.EmailAddress).Key() == address.Key() }) {
+		address := parseAddress(to)
+		if address != "" && slices.ContainsFunc(named, func(r recipient) bool { return parseAddress(r.EmailAddress).Key() == address.Key() }) {
 			addresses = append(addresses, address)
 		}
 	}
 	return addresses
 }
 
-// bare is an address without a name and brackets. What the parser does not know is taken as it is: Cognito, whose users
+// parseAddress is an address without a name and brackets. What the parser does not know is taken as it is: Cognito, whose users
 // get mails too, has addresses that no standard allows.
-func bare(address string) email.Address {
+func parseAddress(address string) email.Address {
 	if parsed, err := mail.ParseAddress(address); err == nil {
 		return email.Address(parsed.Address)
 	}
 	return email.Address(strings.TrimSpace(address))
 }
 
-// label is "bounce: General".
-func label(kind string, details ...string) string {
+// formatReason is "bounce: General".
+func formatReason(kind string, details ...string) string {
 	for _, detail := range details {
 		if detail != "" {
 			kind += ": " + detail

@@ -124,7 +124,7 @@ func FuzzReadFeedback(f *testing.F) {
 		}
 		_ = json.Unmarshal([]byte(body), &sent) // what was read is JSON
 		for _, address := range read.suppress {
-			to := slices.ContainsFunc(sent.Mail.Destination, func(to string) bool { return bare(to) == address })
+			to := slices.ContainsFunc(sent.Mail.Destination, func(to string) bool { return parseAddress(to) == address })
 			if address == "" || !to || read.reason == "" {
 				t.Errorf("%+v", read)
 			}

@@ -15,10 +15,10 @@ import (
 type handler struct {
 	mailingList interface {
 		Suppress(ctx context.Context, address, reason string, at time.Time) error
-		Leave(ctx context.Context, address string) error
+		Unsubscribe(ctx context.Context, address string) error
 	}
-	deadLetters interface {
-		Send(context.Context, deadletter.Letter) error
+	deadLetterQueue interface {
+		Send(context.Context, deadletter.Message) error
 	}
 	logger *slog.Logger
 	now    func() time.Time
@@ -26,15 +26,15 @@ type handler struct {
 
 // Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	return sqsbatch.Each(ctx, h.logger, event, h.take)
+	return sqsbatch.Process(ctx, h.logger, event, h.process)
 }
 
-// take does what a message asks for. It may come twice, and late.
-func (h *handler) take(ctx context.Context, message events.SQSMessage) error {
+// process does what a message asks for. It may come twice, and late.
+func (h *handler) process(ctx context.Context, message events.SQSMessage) error {
 	read, err := readFeedback(message.Body)
 	if err != nil {
 		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "mail", read.messageID, "reason", err.Error())
-		return h.deadLetters.Send(ctx, deadletter.Letter{Body: message.Body, Reason: err.Error(), Key: read.messageID})
+		return h.deadLetterQueue.Send(ctx, deadletter.Message{Body: message.Body, Reason: err.Error(), Key: read.messageID})
 	}
 	for _, address := range read.suppress {
 		if err := h.mailingList.Suppress(ctx, address.Key(), read.reason, h.now()); err != nil {
@@ -45,7 +45,7 @@ func (h *handler) take(ctx context.Context, message events.SQSMessage) error {
 			continue
 		}
 		// Who complains does not want to be subscribed, even if somebody lifts the suppression.
-		if err := h.mailingList.Leave(ctx, address.Key()); err != nil {
+		if err := h.mailingList.Unsubscribe(ctx, address.Key()); err != nil {
 			return err
 		}
 	}

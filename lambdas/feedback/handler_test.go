@@ -27,13 +27,13 @@ type fake struct {
 	handler
 	log     strings.Builder
 	done    []string
-	letters []deadletter.Letter
+	letters []deadletter.Message
 	sending error
 }
 
 func newFake() *fake {
 	f := new(fake)
-	f.handler = handler{mailingList: f, deadLetters: f, logger: slog.New(slog.NewJSONHandler(&f.log, nil)), now: func() time.Time { return now }}
+	f.handler = handler{mailingList: f, deadLetterQueue: f, logger: slog.New(slog.NewJSONHandler(&f.log, nil)), now: func() time.Time { return now }}
 	return f
 }
 
@@ -42,9 +42,9 @@ func (f *fake) Suppress(_ context.Context, address, reason string, at time.Time)
 	return f.fate("suppress", address)
 }
 
-func (f *fake) Leave(_ context.Context, address string) error {
-	f.done = append(f.done, "leave "+address)
-	return f.fate("leave", address)
+func (f *fake) Unsubscribe(_ context.Context, address string) error {
+	f.done = append(f.done, "unsubscribe "+address)
+	return f.fate("unsubscribe", address)
 }
 
 func (f *fake) fate(method, address string) error {
@@ -57,7 +57,7 @@ func (f *fake) fate(method, address string) error {
 	return nil
 }
 
-func (f *fake) Send(_ context.Context, letter deadletter.Letter) error {
+func (f *fake) Send(_ context.Context, letter deadletter.Message) error {
 	if f.sending == nil {
 		f.letters = append(f.letters, letter)
 	}
@@ -94,7 +94,7 @@ func TestWhoBouncesIsSuppressedAndWhoComplainsLeavesToo(t *testing.T) {
 	want := []string{
 		"suppress ada@example.com bounce: General 2026-11-21",
 		"suppress ada@example.com bounce: NoEmail 2026-11-21", "suppress eve@example.com bounce: NoEmail 2026-11-21",
-		"suppress ada@example.com complaint: abuse 2026-11-21", "leave ada@example.com",
+		"suppress ada@example.com complaint: abuse 2026-11-21", "unsubscribe ada@example.com",
 	}
 	if diff := cmp.Diff(want, f.done); diff != "" || len(failed) > 0 || len(f.letters) > 0 {
 		t.Errorf("failed %q, letters %+v, done (-want +got):\n%s", failed, f.letters, diff)
@@ -103,10 +103,10 @@ func TestWhoBouncesIsSuppressedAndWhoComplainsLeavesToo(t *testing.T) {
 
 func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
 	bad := map[string]string{ // the letter's reason; empty when it comes again
-		from(t, "suppress-fails"):  "",
-		from(t, "suppress-panics"): "",
-		from(t, "leave-fails"):     "",
-		from(t, "leave-panics"):    "",
+		from(t, "suppress-fails"):     "",
+		from(t, "suppress-panics"):    "",
+		from(t, "unsubscribe-fails"):  "",
+		from(t, "unsubscribe-panics"): "",
 	}
 	maps.Copy(bad, poison(t))
 	for body, reason := range bad {
@@ -126,7 +126,7 @@ func TestOneBadMessageOfABatchIsItsOwn(t *testing.T) {
 				t.Errorf("%s at %d: letters %+v, want the reason %q", body, at, f.letters, reason)
 			}
 			for i, name := range []string{"a", "b", "c"} {
-				if i != at && !slices.Contains(f.done, "leave "+name+"@example.com") {
+				if i != at && !slices.Contains(f.done, "unsubscribe "+name+"@example.com") {
 					t.Errorf("%s at %d: %s is still on the list", body, at, name)
 				}
 			}
@@ -153,7 +153,7 @@ func TestTheLogHasNoAddresses(t *testing.T) {
 		t.Errorf("the log has an address, or not the ids of the mails:\n%s", log)
 	}
 	f = newFake()
-	f.handle(t, from(t, "leave-panics"))
+	f.handle(t, from(t, "unsubscribe-panics"))
 	for _, want := range []string{"out of stones", "handler_test.go", `"messageId":"0"`} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("the log does not have %q:\n%s", want, f.log.String())

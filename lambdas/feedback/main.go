@@ -29,10 +29,10 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	h := &handler{
-		mailingList: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
-		deadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)},
-		logger:      logger,
-		now:         time.Now,
+		mailingList:     &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
+		deadLetterQueue: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)},
+		logger:          logger,
+		now:             time.Now,
 	}
 	lambda.Start(h.Handle)
 }

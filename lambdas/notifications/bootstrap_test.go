@@ -20,6 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
@@ -40,7 +41,7 @@ const (
 	timeout = time.Minute
 
 	// lease is no longer than it has to be, so that what hangs does not do so for long.
-	lease = notifications.ShortestLease
+	leaseDuration = email.MinLease
 )
 
 // A platform is the built function with all that it uses.
@@ -79,7 +80,7 @@ func startPlatform(t *testing.T) *platform {
 	settings := contract.Settings{
 		Users: cognito.Settings{UserPoolID: pool}, Tokens: token.Settings{KeyARN: tokenKeyARN}, Table: p.dynamodb.NewMailingList(t),
 		From: "Ashlar <hello@example.com>", ConfigurationSet: "mails", Endpoint: endpoint, Website: "https://app.example.com",
-		Window: window, Lease: lease, Database: p.database.Settings(),
+		Window: window, LeaseDuration: leaseDuration, Database: p.database.Settings(),
 	}
 	p.list = &dynamodbstore.MailingList{Table: settings.Table, API: p.dynamodb.Client}
 	p.secrets.PutSecret(settings.Database.SecretARN, p.database.Secret())
@@ -158,10 +159,10 @@ func (p *platform) commented(t *testing.T, author, commenter string, bodies ...s
 	return post
 }
 
-// age has all notices of a recipient be made so much earlier.
+// age has all notifications of a recipient be made so much earlier.
 func (p *platform) age(t *testing.T, recipient string, by time.Duration) {
 	t.Helper()
-	p.admin(t, "UPDATE comment_notices SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?", int(by.Seconds()), recipient)
+	p.admin(t, "UPDATE comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?", int(by.Seconds()), recipient)
 }
 
 func tell(recipient string) string { return `{"recipient":"` + recipient + `"}` }
@@ -211,10 +212,10 @@ func (p *platform) mail(t *testing.T) smtptest.Mail {
 	return mails[0]
 }
 
-// left is how many notices a recipient has.
+// left is how many notifications a recipient has.
 func (p *platform) left(t *testing.T, recipient string) (n int) {
 	t.Helper()
-	if err := p.server.Admin.QueryRow("SELECT COUNT(*) FROM "+p.database.Name+".comment_notices WHERE recipient = ?", recipient).Scan(&n); err != nil {
+	if err := p.server.Admin.QueryRow("SELECT COUNT(*) FROM "+p.database.Name+".comment_notifications WHERE recipient = ?", recipient).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -223,7 +224,7 @@ func (p *platform) left(t *testing.T, recipient string) (n int) {
 // admin changes the database past the store.
 func (p *platform) admin(t *testing.T, statement string, args ...any) {
 	t.Helper()
-	for _, table := range []string{"comment_notices", "digests", "accounts", "profiles"} {
+	for _, table := range []string{"comment_notifications", "notification_leases", "accounts", "profiles"} {
 		statement = strings.ReplaceAll(statement, " "+table+" ", " "+p.database.Name+"."+table+" ")
 	}
 	if _, err := p.server.Admin.Exec(statement, args...); err != nil {
@@ -268,13 +269,13 @@ func TestBootstrap(t *testing.T) {
 		if mail.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" || !strings.Contains(mail.Text, end) || !strings.Contains(mail.HTML, end) {
 			t.Errorf("headers %v", mail.Header)
 		}
-		sealed, ours := strings.CutPrefix(end, endpoint+"comment-mails/")
-		opened, err := (&links.Links{Tokens: token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key{}, time.Now)}).OpenCommentMails(t.Context(), sealed)
-		if !ours || err != nil || opened != (links.CommentMails{Subject: ada, Language: "en"}) {
+		sealed, ours := strings.CutPrefix(end, endpoint+"notification-settings/")
+		opened, err := (&links.Links{Tokens: token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key{}, time.Now)}).OpenNotificationSettings(t.Context(), sealed)
+		if !ours || err != nil || opened != (links.NotificationSettings{Subject: ada, Language: "en"}) {
 			t.Errorf("the link to end the mails, %s, is for %+v, %v", end, opened, err)
 		}
 		if p.left(t, ada) != 0 {
-			t.Error("the notice is still there")
+			t.Error("the notification is still there")
 		}
 		p.done(t, tell(ada), tell(ada), tell(eve))
 		if mails := p.mails(t); len(mails) > 0 {
@@ -288,7 +289,7 @@ func TestBootstrap(t *testing.T) {
 		p.age(t, ada, -10*time.Second)
 		p.done(t, tell(ada))
 		if mails := p.mails(t); len(mails) > 0 || p.left(t, ada) != 1 {
-			t.Errorf("%d mails, %d notices; want none yet", len(mails), p.left(t, ada))
+			t.Errorf("%d mails, %d notifications; want none yet", len(mails), p.left(t, ada))
 		}
 		p.age(t, ada, 10*time.Second)
 		p.done(t, tell(ada))
@@ -308,7 +309,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%q\n%s", mail.Subject, mail.Text)
 		}
 		if p.left(t, ada) != 0 {
-			t.Error("there are notices left")
+			t.Error("there are notifications left")
 		}
 	})
 
@@ -318,7 +319,7 @@ func TestBootstrap(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
 		p.commented(t, ada, eve, "x")
 		before := len(p.fn.Logs())
-		poison := []string{"", "no JSON", "{}", `{"recipient":""}`, `{"recipient":7}`, `{"sweep":false}`, "null", `["ada"]`,
+		poison := []string{"", "no JSON", "{}", `{"recipient":""}`, `{"recipient":7}`, `{"overdue":false}`, "null", `["ada"]`,
 			`{"Type":"Notification","Message":"{\"recipient\":\"` + ada + `\"}"}`}
 		for place := range 3 {
 			batch := slices.Insert(slices.Clone(poison), []int{0, 4, len(poison)}[place], tell(ada))
@@ -338,13 +339,13 @@ func TestBootstrap(t *testing.T) {
 		for _, author := range []string{forgotten, new} {
 			p.commented(t, author, eve, "x", "y")
 		}
-		p.done(t, `{"sweep":true}`)
+		p.done(t, `{"overdue":true}`)
 		if mails := p.mails(t); len(mails) > 0 {
 			t.Errorf("%d mails, want none yet", len(mails))
 		}
 		p.age(t, forgotten, window+time.Second)
 		p.age(t, new, window-100*time.Second)
-		p.done(t, `{"sweep":true}`, `{"sweep":true}`)
+		p.done(t, `{"overdue":true}`, `{"overdue":true}`)
 		if mail := p.mail(t); mail.To[0] != address(forgotten) {
 			t.Errorf("the mail is to %s", mail.To)
 		}
@@ -394,7 +395,7 @@ func (p *platform) checkLogs(t *testing.T) {
 			t.Errorf("the log has the subject or the address of %s", subject)
 		}
 	}
-	for _, secret := range []string{"example.org", "Incognito", "confidential", "comment-mails/", p.database.Password(), "the key of tokens"} {
+	for _, secret := range []string{"example.org", "Incognito", "confidential", "notification-settings/", p.database.Password(), "the key of tokens"} {
 		if strings.Contains(logs, secret) {
 			t.Errorf("the log has %q:\n%s", secret, logs)
 		}
@@ -412,7 +413,7 @@ func followUnwilling(t *testing.T, p *platform, eve string) {
 	}
 	for name, unwilling := range map[string]func(subject string){
 		"has turned them off": func(subject string) {
-			if err := p.profiles.SetCommentMails(t.Context(), subject, false); err != nil {
+			if err := p.profiles.SetCommentNotifications(t.Context(), subject, false); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -443,7 +444,7 @@ func followUnwilling(t *testing.T, p *platform, eve string) {
 				t.Errorf("%d mails, %d calls of SES", len(mails), len(p.ses.Calls())-sent)
 			}
 			if p.left(t, ada) != 0 {
-				t.Error("the notice is still there")
+				t.Error("the notification is still there")
 			}
 		})
 	}
@@ -458,7 +459,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			waiting.Wait() // it has no locks
 		}
 	}
-	// What SES says that lasts: the notices stay, and a later message brings the mail, at once.
+	// What SES says that lasts: the notifications stay, and a later message brings the mail, at once.
 	for name, fault := range map[string]awstest.Fault{
 		"the day's quota is used up":  {Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."},
 		"the account is paused":       {Status: 400, Code: "SendingPausedException", Reason: "Email sending is paused."},
@@ -478,7 +479,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			p.ses.SetFault(fault)
 			began, before := time.Now(), len(p.fn.Logs())
 			p.again(t, tell(ada))
-			if took := time.Since(began); took > lease {
+			if took := time.Since(began); took > leaseDuration {
 				t.Errorf("it took %s, longer than its lease", took)
 			}
 			p.logged(t, before, "has to come again")
@@ -487,7 +488,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			}
 			p.ses.SetFault(awstest.Fault{})
 			if len(p.mails(t)) > 0 || p.left(t, ada) != 1 {
-				t.Fatalf("there are mails, or %d notices, want one", p.left(t, ada))
+				t.Fatalf("there are mails, or %d notifications, want one", p.left(t, ada))
 			}
 			p.done(t, tell(ada))
 			p.mail(t)
@@ -509,7 +510,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		p.done(t, tell(ada))
 		p.logged(t, before, "the mail is refused")
 		if p.left(t, ada) != 0 || len(p.mails(t)) > 0 {
-			t.Errorf("%d notices are left, or there are mails", p.left(t, ada))
+			t.Errorf("%d notifications are left, or there are mails", p.left(t, ada))
 		}
 	})
 	t.Run("SES's answer is lost: then, and only then, there are two mails", func(t *testing.T) {
@@ -537,8 +538,8 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			t.Fatalf("the function was not killed: %v", err)
 		}
 		p.mail(t)
-		p.again(t, tell(ada)) // the claim is the dead one's
-		p.admin(t, "UPDATE digests SET claimed_until = UTC_TIMESTAMP(6) WHERE recipient = ?", ada)
+		p.again(t, tell(ada)) // the lease is the dead one's
+		p.admin(t, "UPDATE notification_leases SET leased_until = UTC_TIMESTAMP(6) WHERE recipient = ?", ada)
 		p.done(t, tell(ada))
 		p.mail(t)
 	})
@@ -558,7 +559,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 				set(fault)
 				began := time.Now()
 				p.again(t, tell(ada))
-				if took := time.Since(began); took > lease {
+				if took := time.Since(began); took > leaseDuration {
 					t.Errorf("it took %s, longer than its lease", took)
 				}
 				set(awstest.Fault{})
@@ -579,20 +580,20 @@ func followFaults(t *testing.T, p *platform, eve string) {
 		}
 		p.ses.SetFault(awstest.Fault{Status: 400, Code: "SendingPausedException"})
 		sent := len(p.ses.Calls())
-		p.done(t, `{"sweep":true}`)
+		p.done(t, `{"overdue":true}`)
 		if tried := len(p.ses.Calls()) - sent; tried != 1 {
 			t.Errorf("SES was asked %d times while it is paused", tried)
 		}
 		p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
-		p.done(t, `{"sweep":true}`)
+		p.done(t, `{"overdue":true}`)
 		if mails := p.mails(t); len(mails) != 3 {
 			t.Errorf("%d mails", len(mails))
 		}
-		p.done(t, `{"sweep":true}`)
+		p.done(t, `{"overdue":true}`)
 		p.mail(t)
 		for _, ada := range overdue {
 			if p.left(t, ada) != 0 {
-				t.Error("there is a notice left")
+				t.Error("there is a notification left")
 			}
 		}
 	})
@@ -620,7 +621,7 @@ func followFaults(t *testing.T, p *platform, eve string) {
 			p.commented(t, ada, eve, "x")
 			p.server.Down()
 			p.again(t, tell(ada))
-			p.done(t, `{"sweep":true}`)
+			p.done(t, `{"overdue":true}`)
 			p.server.Up(t)
 			p.done(t, tell(ada))
 			p.mail(t)
@@ -651,7 +652,7 @@ func isKilled(err error) bool {
 func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
 	_, err := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil).Invoke(t.Context(), []byte("{}"), timeout)
 	for _, variable := range []string{"USER_POOL_ID", "TOKEN_KEY_ARN", "MAILING_LIST_TABLE", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "API_ENDPOINT",
-		"WEBSITE_URL", "WINDOW", "LEASE", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME"} {
+		"WEBSITE_URL", "WINDOW", "LEASE_DURATION", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME"} {
 		if err == nil || !strings.Contains(err.Error(), variable) {
 			t.Errorf("error %v, want it to name %s", err, variable)
 		}

@@ -20,16 +20,16 @@ func (key) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, 
 	return &secretsmanager.GetSecretValueOutput{SecretString: &secret}, nil
 }
 
-// teller is one as a function.
-type teller func(ctx context.Context, recipient string) error
+// senderFunc is a sender as a function.
+type senderFunc func(ctx context.Context, recipient string) error
 
-func (f teller) Tell(ctx context.Context, recipient string) error { return f(ctx, recipient) }
-func (f teller) Sweep(ctx context.Context) error                  { return f(ctx, "all") }
+func (f senderFunc) Send(ctx context.Context, recipient string) error { return f(ctx, recipient) }
+func (f senderFunc) SendOverdue(ctx context.Context) error            { return f(ctx, "all") }
 
-func handle(t *testing.T, f teller, messages ...events.SQSMessage) (again []string, log string) {
+func handle(t *testing.T, f senderFunc, messages ...events.SQSMessage) (again []string, log string) {
 	t.Helper()
 	var said strings.Builder
-	h := &handler{teller: f, logger: slog.New(slog.NewJSONHandler(&said, nil))}
+	h := &handler{sender: f, logger: slog.New(slog.NewJSONHandler(&said, nil))}
 	response, err := h.Handle(t.Context(), events.SQSEvent{Records: messages})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestAPanicIsTheMessagesOwn(t *testing.T) {
 		told = append(told, recipient)
 		return nil
 	}, events.SQSMessage{MessageId: "1", Body: `{"recipient":"ada"}`}, events.SQSMessage{MessageId: "2", Body: `{"recipient":"bad"}`},
-		events.SQSMessage{MessageId: "3", Body: `{"sweep":true}`})
+		events.SQSMessage{MessageId: "3", Body: `{"overdue":true}`})
 	if diff := cmp.Diff([]string{"2"}, again); diff != "" {
 		t.Errorf("come again (-want +got):\n%s", diff)
 	}
@@ -60,11 +60,11 @@ func TestAPanicIsTheMessagesOwn(t *testing.T) {
 
 func TestASweepThatFailsDoesNotComeAgain(t *testing.T) {
 	again, log := handle(t, func(context.Context, string) error { return errors.New("on purpose") },
-		events.SQSMessage{MessageId: "1", Body: `{"sweep":true}`}, events.SQSMessage{MessageId: "2", Body: `{"recipient":"ada"}`})
+		events.SQSMessage{MessageId: "1", Body: `{"overdue":true}`}, events.SQSMessage{MessageId: "2", Body: `{"recipient":"ada"}`})
 	if diff := cmp.Diff([]string{"2"}, again); diff != "" {
 		t.Errorf("come again (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(log, `"msg":"sweep failed","messageId":"1","error":"on purpose"`) {
-		t.Errorf("the log does not say that the sweep failed: %s", log)
+	if !strings.Contains(log, `"msg":"sending overdue mails failed","messageId":"1","error":"on purpose"`) {
+		t.Errorf("the log does not say that the sending overdue mails failed: %s", log)
 	}
 }

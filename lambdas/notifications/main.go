@@ -55,17 +55,17 @@ func main() {
 		panic(err)
 	}
 	h := &handler{
-		teller: &notifications.Teller{
-			Store:        mysqlstore.NewNotices(databases),
-			Users:        cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
-			Suppressions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
-			Links:        &links.Links{Endpoint: settings.Endpoint, Tokens: token.NewSealer(settings.Tokens, secrets, time.Now)},
-			Messages:     messages,
-			Mailer:       &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: mails},
-			Website:      settings.Website,
-			Logger:       logger,
-			Lease:        settings.Lease,
-			Window:       settings.Window,
+		sender: &notifications.Sender{
+			Store:         mysqlstore.NewNotifications(databases),
+			Users:         cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
+			Suppressions:  &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
+			Links:         &links.Links{Endpoint: settings.Endpoint, Tokens: token.NewSealer(settings.Tokens, secrets, time.Now)},
+			Messages:      messages,
+			Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: mails},
+			Website:       settings.Website,
+			Logger:        logger,
+			LeaseDuration: settings.LeaseDuration,
+			Window:        settings.Window,
 		},
 		logger: logger,
 	}

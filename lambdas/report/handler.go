@@ -37,7 +37,7 @@ type handler struct {
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	windows := windowsOf(event)
 	made := map[string]func() error{} // by day
-	return sqsbatch.Each(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
+	return sqsbatch.Process(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
 		days, err := daysOf(message)
 		if err != nil {
 			return err

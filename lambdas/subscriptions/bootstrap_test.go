@@ -29,7 +29,7 @@ func settings(of apitest.Settings) any {
 
 func withoutConfirmation(of apitest.Settings) any {
 	told := settings(of).(contract.Settings)
-	told.DisableConfirmation = true
+	told.SingleOptIn = true
 	return told
 }
 
@@ -97,7 +97,7 @@ const (
 
 func leaveLink(t testing.TB, f *apitest.Function, address string) string {
 	t.Helper()
-	link, err := f.Links(0).Leave(t.Context(), address, "ko")
+	link, err := f.Links(0).Unsubscribe(t.Context(), address, "ko")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("a link that is none, or too old, does nothing", func(t *testing.T) {
 		old := func(age time.Duration) (leave, confirm string) {
-			leave, err := f.Links(age).Leave(t.Context(), "old@example.com", "ko")
+			leave, err := f.Links(age).Unsubscribe(t.Context(), "old@example.com", "ko")
 			if err != nil {
 				t.Fatal(err)
 			}

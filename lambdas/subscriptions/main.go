@@ -37,7 +37,7 @@ func main() {
 			Endpoint: settings.Endpoint,
 			Tokens:   token.NewSealer(settings.Tokens, secretsmanager.NewFromConfig(awsConfig), time.Now),
 		},
-		DisableConfirmation: settings.DisableConfirmation,
+		SingleOptIn: settings.SingleOptIn,
 	}
 	lambda.Start(rest.NewHandler(subscriptionsapi.Routes, service, settings.API, logger).Handle)
 }

@@ -23,7 +23,7 @@ type handler struct {
 		Reconcile(context.Context, thumbnails.Change) error
 	}
 	deadLetters interface {
-		Send(context.Context, deadletter.Letter) error
+		Send(context.Context, deadletter.Message) error
 	}
 	thumbnailBucket string
 	logger          *slog.Logger
@@ -32,7 +32,7 @@ type handler struct {
 // Handle returns the messages to retry. All others are done, or in the dead-letter queue.
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	first := true
-	return sqsbatch.Each(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
+	return sqsbatch.Process(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
 		if !first && !thumbnails.HasTime(ctx) {
 			return errNoTime
 		}
@@ -59,21 +59,21 @@ func (h *handler) handle(ctx context.Context, message events.SQSMessage) error {
 }
 
 // reconcile returns the records that failed permanently. The error joins those of all records that have to be retried.
-func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]deadletter.Letter, error) {
+func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]deadletter.Message, error) {
 	var notification struct {
 		Event   string
 		Records []json.RawMessage // S3 sends one, and does not promise to
 	}
 	if err := json.Unmarshal([]byte(message.Body), &notification); err != nil {
-		return []deadletter.Letter{{Body: message.Body, Reason: "not an event notification of S3: " + err.Error()}}, nil //nolint:nilerr // the letter says it
+		return []deadletter.Message{{Body: message.Body, Reason: "not an event notification of S3: " + err.Error()}}, nil //nolint:nilerr // the letter says it
 	}
 	if notification.Event == "s3:TestEvent" {
 		return nil, nil // S3 sends it when the bucket's notifications are set up
 	}
 	if len(notification.Records) == 0 {
-		return []deadletter.Letter{{Body: message.Body, Reason: "not an event notification of S3: no Records"}}, nil
+		return []deadletter.Message{{Body: message.Body, Reason: "not an event notification of S3: no Records"}}, nil
 	}
-	var letters []deadletter.Letter
+	var letters []deadletter.Message
 	var failures []error
 	for _, record := range notification.Records {
 		change, reason := h.decode(record)
@@ -85,7 +85,7 @@ func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]d
 			}
 		}
 		if reason != "" {
-			letters = append(letters, deadletter.Letter{Body: `{"Records":[` + string(record) + `]}`, Reason: reason, Key: change.Key})
+			letters = append(letters, deadletter.Message{Body: `{"Records":[` + string(record) + `]}`, Reason: reason, Key: change.Key})
 		}
 	}
 	return letters, errors.Join(failures...)

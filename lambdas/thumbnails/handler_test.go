@@ -26,16 +26,16 @@ func (r reconcile) Reconcile(ctx context.Context, change thumbnails.Change) erro
 	return r(ctx, change)
 }
 
-type send func(context.Context, deadletter.Letter) error
+type send func(context.Context, deadletter.Message) error
 
-func (s send) Send(ctx context.Context, letter deadletter.Letter) error { return s(ctx, letter) }
+func (s send) Send(ctx context.Context, letter deadletter.Message) error { return s(ctx, letter) }
 
 // A fake is a handler whose parts say what they were asked for. What happens to a picture is in its key.
 type fake struct {
 	handler
 	log        strings.Builder
 	reconciled []thumbnails.Change
-	letters    []deadletter.Letter
+	letters    []deadletter.Message
 	sending    error
 }
 
@@ -54,7 +54,7 @@ func newFake() *fake {
 			}
 			return nil
 		}),
-		deadLetters: send(func(_ context.Context, letter deadletter.Letter) error {
+		deadLetters: send(func(_ context.Context, letter deadletter.Message) error {
 			if f.sending == nil {
 				f.letters = append(f.letters, letter)
 			}
@@ -164,7 +164,7 @@ func TestHandler_Handle_sends_only_bad_records_to_the_DLQ(t *testing.T) {
 	if failed := f.handle(t, t.Context(), body("a", "bad+1", "b", "bad+2")); len(failed) > 0 {
 		t.Errorf("%q come again, want none", failed)
 	}
-	want := []deadletter.Letter{
+	want := []deadletter.Message{
 		{Body: body("bad+1"), Reason: "picture rejected: it is bad", Key: "bad 1"},
 		{Body: body("bad+2"), Reason: "picture rejected: it is bad", Key: "bad 2"},
 	}

@@ -30,9 +30,9 @@ import (
 )
 
 const (
-	queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadWelcomes"
-	timeout  = time.Minute // the function's own
-	lease    = mailinglist.ShortestLease
+	queueURL      = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadWelcomes"
+	timeout       = time.Minute // the function's own
+	leaseDuration = email.MinLease
 )
 
 // A platform is the built function with all that it uses.
@@ -54,7 +54,7 @@ func startPlatform(t *testing.T, bootstrap string) *platform {
 	p.ses = awstest.StartSES(t, "example.com", "Mails", p.inbox.Address)
 	p.mailingList = &dynamodbstore.MailingList{Table: p.table.NewMailingList(t), API: p.table.Client}
 	environment, err := lambdaenv.Encode(contract.Settings{
-		Table: p.mailingList.Table, From: "애슐러 <hello@example.com>", ConfigurationSet: "Mails", DeadLetterQueueURL: queueURL, Lease: lease,
+		Table: p.mailingList.Table, From: "애슐러 <hello@example.com>", ConfigurationSet: "Mails", DeadLetterQueueURL: queueURL, LeaseDuration: leaseDuration,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -187,21 +187,21 @@ func keyOf(key mailinglist.Key) map[string]types.AttributeValue {
 	}
 }
 
-// passLease makes it so late that nobody has a claim any more.
+// passLease makes it so late that nobody has a lease any more.
 func (p *platform) passLease(t *testing.T, key mailinglist.Key) {
 	t.Helper()
 	if _, err := p.table.Client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &p.mailingList.Table, Key: keyOf(key),
-		UpdateExpression: aws.String("REMOVE ClaimedUntil"), ConditionExpression: aws.String("attribute_exists(ID)"),
+		UpdateExpression: aws.String("REMOVE LeasedUntil"), ConditionExpression: aws.String("attribute_exists(ID)"),
 	}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// claim has somebody else claim a mail until then.
-func (p *platform) claim(t *testing.T, key mailinglist.Key, until time.Time) {
+// lease has somebody else lease a mail until then.
+func (p *platform) lease(t *testing.T, key mailinglist.Key, until time.Time) {
 	t.Helper()
-	if _, err := p.mailingList.Claim(t.Context(), key, time.Now(), until); err != nil {
+	if _, err := p.mailingList.Lease(t.Context(), key, time.Now(), until); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -212,9 +212,9 @@ func (p *platform) state(t *testing.T, key mailinglist.Key) string {
 	switch attributes := p.attributes(t, key); {
 	case attributes["ID"] != key.ID.String():
 		return "gone"
-	case attributes["Waiting"] != "":
+	case attributes["Unsent"] != "":
 		return "waiting"
-	case attributes["Refused"] != "":
+	case attributes["RejectionReason"] != "":
 		return "refused"
 	case attributes["MessageID"] != "" && attributes["SentAt"] != "":
 		return "sent"
@@ -387,8 +387,8 @@ var trials = []trial{
 		Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: ada@example.org",
 	}), rounds: 2, mails: 1},
 
-	{tried: "killed before the claim", before: kill(0, "dynamodb:UpdateItem", 1), rounds: 2, mails: 1},
-	{tried: "killed after the claim", before: kill(0, "dynamodb:GetItem", 1), rounds: 2, mails: 1},
+	{tried: "killed before the lease", before: kill(0, "dynamodb:UpdateItem", 1), rounds: 2, mails: 1},
+	{tried: "killed after the lease", before: kill(0, "dynamodb:GetItem", 1), rounds: 2, mails: 1},
 	{tried: "killed before SES accepts", rounds: 2, mails: 1, before: func(_ *testing.T, p *platform, _ mailinglist.Subscription) {
 		p.ses.Intercept(func(awstest.Call) awstest.Fault {
 			p.fn.Kill()
@@ -401,22 +401,22 @@ var trials = []trial{
 	{tried: "killed between SES's answer and the note", before: kill(1, "dynamodb:UpdateItem", 1), rounds: 2, mails: 2},
 	{tried: "killed after the note", before: kill(1, "dynamodb:UpdateItem", 2), rounds: 2, mails: 1},
 
-	{tried: "DynamoDB: the claim fails", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 500, Code: "InternalServerError"}), rounds: 2, mails: 1},
-	{tried: "DynamoDB: the claim is made, and its answer lost", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true}), rounds: 2, mails: 1},
+	{tried: "DynamoDB: the lease fails", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 500, Code: "InternalServerError"}), rounds: 2, mails: 1},
+	{tried: "DynamoDB: the lease is granted, and its answer lost", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true}), rounds: 2, mails: 1},
 	{tried: "DynamoDB: suppressions cannot be read", before: tableFault(0, awstest.Fault{Action: "dynamodb:GetItem", Status: 400, Code: "ThrottlingException"}), rounds: 2, mails: 1},
 	{tried: "DynamoDB: the note fails, twice", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 500, Code: "InternalServerError", Times: 2}), mails: 1},
 	{tried: "DynamoDB: the note has no answer, once", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Silent: true, Times: 1}), mails: 1},
 	{tried: "DynamoDB: the note is made, and its answer lost, twice", before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true, Times: 2}), mails: 1},
 	{tried: "DynamoDB: access denied, moved back", before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Status: 400, Code: "AccessDeniedException"}), rounds: 2, mails: 1},
 
-	{tried: "somebody has claimed the mail, for a second more", mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
-		p.claim(t, s.Key, time.Now().Add(time.Second))
+	{tried: "somebody has leased the mail, for a second more", mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
+		p.lease(t, s.Key, time.Now().Add(time.Second))
 	}},
-	{tried: "somebody has claimed the mail, for longer than the function lasts", rounds: 2, mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
-		p.claim(t, s.Key, time.Now().Add(time.Hour))
+	{tried: "somebody has leased the mail, for longer than the function lasts", rounds: 2, mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
+		p.lease(t, s.Key, time.Now().Add(time.Hour))
 	}},
-	{tried: "somebody had claimed the mail, and has not sent it", mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
-		p.claim(t, s.Key, time.Now().Add(-time.Second))
+	{tried: "somebody had leased the mail, and has not sent it", mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
+		p.lease(t, s.Key, time.Now().Add(-time.Second))
 	}},
 	{tried: "the address is suppressed", state: "refused", before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
 		if err := p.mailingList.Suppress(t.Context(), s.Address, "bounced", time.Now()); err != nil {
@@ -424,13 +424,13 @@ var trials = []trial{
 		}
 	}},
 	{tried: "the subscriber has left", state: "gone", before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
-		if err := p.mailingList.Leave(t.Context(), s.Address); err != nil {
+		if err := p.mailingList.Unsubscribe(t.Context(), s.Address); err != nil {
 			t.Fatal(err)
 		}
 	}},
 	{tried: "the subscriber leaves before the note", state: "gone", mails: 1, before: func(t *testing.T, p *platform, s mailinglist.Subscription) {
 		p.ses.BeforeAnswer(func(string) {
-			if err := p.mailingList.Leave(t.Context(), s.Address); err != nil {
+			if err := p.mailingList.Unsubscribe(t.Context(), s.Address); err != nil {
 				t.Error(err)
 			}
 		})
@@ -446,7 +446,7 @@ var trials = []trial{
 	{tried: "left and back: told of the second subscription before the first", mails: 2, state: "gone", after: func(t *testing.T, p *platform, s mailinglist.Subscription) {
 		p.read = 0
 		first := p.records(t)[0]
-		if err := p.mailingList.Leave(t.Context(), s.Address); err != nil {
+		if err := p.mailingList.Unsubscribe(t.Context(), s.Address); err != nil {
 			t.Fatal(err)
 		}
 		again := p.subscribe(t, "ada", mailinglist.Subscribed, "ko")
@@ -573,13 +573,13 @@ func sendMany(t *testing.T, p *platform) {
 
 func TestBootstrapDoesNotStartWithWrongSettings(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
-	good := contract.Settings{Table: "table", From: "hello@example.com", ConfigurationSet: "Mails", DeadLetterQueueURL: queueURL, Lease: lease}
+	good := contract.Settings{Table: "table", From: "hello@example.com", ConfigurationSet: "Mails", DeadLetterQueueURL: queueURL, LeaseDuration: leaseDuration}
 	for want, change := range map[string]func(*contract.Settings){
-		"MAIL_FROM":           func(s *contract.Settings) { s.From = "Ashlar" },
-		"LEASE is 9s":         func(s *contract.Settings) { s.Lease = 9 * time.Second },
-		"to send from; say":   func(s *contract.Settings) { s.From = "hello@example.com\nBcc: eve@example.com" },
-		"less than 10s":       func(s *contract.Settings) { s.Lease = time.Millisecond },
-		"Ashlar <hello@examp": func(s *contract.Settings) { s.From = "a@example.com, b@example.com" },
+		"MAIL_FROM":            func(s *contract.Settings) { s.From = "Ashlar" },
+		"LEASE_DURATION is 9s": func(s *contract.Settings) { s.LeaseDuration = 9 * time.Second },
+		"to send from; say":    func(s *contract.Settings) { s.From = "hello@example.com\nBcc: eve@example.com" },
+		"less than 10s":        func(s *contract.Settings) { s.LeaseDuration = time.Millisecond },
+		"Ashlar <hello@examp":  func(s *contract.Settings) { s.From = "a@example.com, b@example.com" },
 	} {
 		settings := good
 		change(&settings)
@@ -592,7 +592,7 @@ func TestBootstrapDoesNotStartWithWrongSettings(t *testing.T) {
 		}
 	}
 	_, err := lambdatest.New(t, bootstrap, nil).Invoke(t.Context(), []byte("{}"), timeout)
-	for _, name := range []string{"MAILING_LIST_TABLE", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "DEAD_LETTER_QUEUE_URL", "LEASE"} {
+	for _, name := range []string{"MAILING_LIST_TABLE", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "DEAD_LETTER_QUEUE_URL", "LEASE_DURATION"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want it to name %s", err, name)
 		}

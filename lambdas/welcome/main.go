@@ -14,6 +14,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/sesmail"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
@@ -26,14 +27,14 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	if settings.Lease < mailinglist.ShortestLease {
-		panic(fmt.Errorf("LEASE is %s; no mail can be sent in less than %s", settings.Lease, mailinglist.ShortestLease))
+	if settings.LeaseDuration < email.MinLease {
+		panic(fmt.Errorf("LEASE_DURATION is %s; no mail can be sent in less than %s", settings.LeaseDuration, email.MinLease))
 	}
 	from, err := sesmail.ParseFrom(settings.From)
 	if err != nil {
 		panic(fmt.Errorf("MAIL_FROM: %w", err))
 	}
-	templates, err := handler.Templates()
+	templates, err := mailinglist.Templates()
 	if err != nil {
 		panic(err)
 	}
@@ -47,11 +48,11 @@ func main() {
 		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(quick)},
 		Messages:      templates,
 		Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: sesmail.NewClient(awsConfig)},
-		Lease:         settings.Lease,
+		LeaseDuration: settings.LeaseDuration,
 	}
 	lambda.Start(&handler.Handler{
-		Sender:      sender,
-		DeadLetters: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(quick)},
-		Logger:      logger,
+		Sender:          sender,
+		DeadLetterQueue: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(quick)},
+		Logger:          logger,
 	})
 }

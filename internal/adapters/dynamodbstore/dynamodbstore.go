@@ -1,7 +1,7 @@
 // Package dynamodbstore keeps the mailing list in DynamoDB.
 //
 // The table's keys are Address (as [email.Address.Key] has it) and Kind. An item whose mail is not sent has the attribute
-// Waiting, by which the index of that name knows it. Every method may be repeated, by its caller or by the SDK, when the
+// Unsent, by which the index of that name knows it. Every method may be repeated, by its caller or by the SDK, when the
 // answer was lost: it finds what it has done already, and has the same result.
 package dynamodbstore
 
@@ -41,9 +41,9 @@ type MailingList struct {
 	API   API
 }
 
-// waiting is the one value of the attribute Waiting. The index has one partition by that, which takes a thousand new
+// unsent is the one value of the attribute Unsent. The index has one partition by that, which takes a thousand new
 // subscriptions a second, far more than SES takes mails.
-const waiting = "yes"
+const unsent = "yes"
 
 // An item is what the table has of a subscription, pending or not. A suppression has none of these but the keys and
 // CreatedAt.
@@ -56,20 +56,20 @@ type item struct {
 	Link      string
 	CreatedAt string
 	ExpiresAt int64  `dynamodbav:",omitempty"` // of a pending one, in Unix seconds: the table's time to live
-	Waiting   string `dynamodbav:",omitempty"`
+	Unsent    string `dynamodbav:",omitempty"`
 
 	// Who sends the mail, and until when nobody else may, in Unix milliseconds.
-	Claim        string `dynamodbav:",omitempty"`
-	ClaimedUntil int64  `dynamodbav:",omitempty"`
+	LeaseHolder string `dynamodbav:",omitempty"`
+	LeasedUntil int64  `dynamodbav:",omitempty"`
 }
 
-// layout is RFC 3339 with as many digits always, so that the order of texts is that of times.
-const layout = "2006-01-02T15:04:05.000Z"
+// timeLayout is RFC 3339 with as many digits always, so that the order of texts is that of times.
+const timeLayout = "2006-01-02T15:04:05.000Z"
 
 func newItem(s mailinglist.Subscription) item {
 	i := item{
 		Address: s.Address, Kind: s.Kind, ID: s.ID.String(), To: s.To, Language: s.Language, Link: s.Link,
-		CreatedAt: s.CreatedAt.UTC().Format(layout), Waiting: waiting,
+		CreatedAt: s.CreatedAt.UTC().Format(timeLayout), Unsent: unsent,
 	}
 	if s.Kind == mailinglist.Pending {
 		i.ExpiresAt = s.CreatedAt.Add(mailinglist.ConfirmWithin).Unix()
@@ -86,7 +86,7 @@ func (i item) subscription() (mailinglist.Subscription, error) {
 	if err != nil {
 		return mailinglist.Subscription{}, fmt.Errorf("an ID in the table: %w", err)
 	}
-	created, err := time.Parse(layout, i.CreatedAt)
+	created, err := time.Parse(timeLayout, i.CreatedAt)
 	if err != nil {
 		return mailinglist.Subscription{}, fmt.Errorf("a CreatedAt in the table: %w", err)
 	}
@@ -134,8 +134,8 @@ func number(value int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(value)}
 }
 
-// refusal returns what stood in the way of a conditional write, and whether err is that.
-func refusal(err error) (there map[string]types.AttributeValue, refused bool) {
+// failedCondition returns what stood in the way of a conditional write, and whether err is that.
+func failedCondition(err error) (there map[string]types.AttributeValue, refused bool) {
 	failure, refused := errors.AsType[*types.ConditionalCheckFailedException](err)
 	if !refused {
 		return nil, false
@@ -145,15 +145,15 @@ func refusal(err error) (there map[string]types.AttributeValue, refused bool) {
 
 // wrap is [awsclient.Wrap], which does not know transactions.
 func wrap(action string, err error) error {
-	if metTransaction(err) {
+	if isTransactionConflict(err) {
 		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
 	}
 	return awsclient.Wrap(action, err)
 }
 
-// metTransaction tells whether err is that a transaction was under way at the same item, or was itself in the way of
+// isTransactionConflict tells whether err is that a transaction was under way at the same item, or was itself in the way of
 // somebody else or short of capacity: "TransactWriteItems" in the Amazon DynamoDB API Reference.
-func metTransaction(err error) bool {
+func isTransactionConflict(err error) bool {
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
 		return true
 	}
@@ -173,12 +173,12 @@ func metTransaction(err error) bool {
 // enough for that. And it takes a missing checksum for a wrong one: errors have none, and it would log a line for each, which
 // is no JSON (aws-sdk-go-v2, issue 3545). TLS guards answers without it.
 func callOptions(options *dynamodb.Options) {
-	options.Retryer = patient{options.Retryer}
+	options.Retryer = transactionRetryer{options.Retryer}
 	options.DisableValidateResponseChecksum = true
 }
 
-type patient struct{ aws.Retryer }
+type transactionRetryer struct{ aws.Retryer }
 
-func (p patient) IsErrorRetryable(err error) bool {
-	return metTransaction(err) || p.Retryer.IsErrorRetryable(err)
+func (p transactionRetryer) IsErrorRetryable(err error) bool {
+	return isTransactionConflict(err) || p.Retryer.IsErrorRetryable(err)
 }

@@ -24,7 +24,7 @@ import (
 type model struct {
 	now    time.Time
 	kept   map[mailinglist.Key]*entry // with the nil ID
-	claims []mailinglist.Claim        // all that there ever were
+	leases []mailinglist.Lease        // all that there ever were
 	ids    []uuid.UUID                // of all that have subscribed
 }
 
@@ -33,7 +33,7 @@ type entry struct {
 	mailinglist.Subscription
 	waiting bool
 	holder  uuid.UUID
-	until   time.Time // of the claim
+	until   time.Time // of the lease
 	more    row       // that the table has besides
 }
 
@@ -102,24 +102,24 @@ func (m *model) suppress(address, reason string) error {
 	return nil
 }
 
-// claim expects the store to have given the claim.
-func (m *model) claim(key mailinglist.Key, given mailinglist.Claim) error {
+// lease expects the store to have given the lease.
+func (m *model) lease(key mailinglist.Key, given mailinglist.Lease) error {
 	e := m.find(key.Address, key.Kind)
 	switch {
 	case e == nil || e.ID != key.ID || !e.waiting || e.expired(m.now):
 		return mailinglist.ErrNotFound
 	case e.until.After(m.now):
-		return &mailinglist.ClaimedError{Until: e.until}
+		return &email.LeasedError{Until: e.until}
 	}
-	e.holder, e.until = given.Holder, m.now.Add(lease)
-	m.claims = append(m.claims, mailinglist.Claim{Subscription: e.Subscription, Holder: given.Holder, Until: e.until})
+	e.holder, e.until = given.Holder, m.now.Add(leaseDuration)
+	m.leases = append(m.leases, mailinglist.Lease{Subscription: e.Subscription, Holder: given.Holder, Until: e.until})
 	return nil
 }
 
-// end has change done to the entry of a claim that is still its holder's.
-func (m *model) end(claim mailinglist.Claim, change func(*entry)) error {
-	e := m.find(claim.Address, claim.Kind)
-	if e == nil || e.holder != claim.Holder {
+// end has change done to the entry of a lease that is still its holder's.
+func (m *model) end(lease mailinglist.Lease, change func(*entry)) error {
+	e := m.find(lease.Address, lease.Kind)
+	if e == nil || e.holder != lease.Holder {
 		return mailinglist.ErrNotFound
 	}
 	e.until = time.Time{}
@@ -136,10 +136,10 @@ func (m *model) rows() map[string]row {
 			r = waits(e.Subscription)
 		}
 		if key.Kind != mailinglist.Suppressed && !e.waiting {
-			delete(r, "Waiting")
+			delete(r, "Unsent")
 		}
 		if !e.until.IsZero() {
-			r["ClaimedUntil"] = float64(e.until.UnixMilli())
+			r["LeasedUntil"] = float64(e.until.UnixMilli())
 		}
 		for name, value := range e.more {
 			r[name] = value
@@ -172,19 +172,19 @@ func TestTheTableIsTheModelWhateverHappens(t *testing.T) {
 			if there := m.subscriptions(); len(there) > 0 && rapid.IntRange(0, 3).Draw(rt, "which") > 0 {
 				asked.Key = rapid.SampledFrom(there).Draw(rt, "key")
 			}
-			claim := mailinglist.Claim{Subscription: asked, Holder: uuid.New()}
-			if len(m.claims) > 0 {
-				claim = m.claims[max(len(m.claims)-rapid.IntRange(1, 2).Draw(rt, "claim"), 0)]
+			lease := mailinglist.Lease{Subscription: asked, Holder: uuid.New()}
+			if len(m.leases) > 0 {
+				lease = m.leases[max(len(m.leases)-rapid.IntRange(1, 2).Draw(rt, "lease"), 0)]
 			}
 			name := rapid.SampledFrom([]string{
-				"subscribe", "subscribe", "subscribe", "confirm", "confirm", "leave", "suppress", "claim", "claim", "claim", "claim",
+				"subscribe", "subscribe", "subscribe", "confirm", "confirm", "leave", "suppress", "lease", "lease", "lease", "lease",
 				"sent", "sent", "refused", "refused", "release", "wait", "wait",
 			}).Draw(rt, "operation")
 			var do func(context.Context) error
 			var model func() error
 			switch name {
 			case "wait":
-				m.now = m.now.Add(rapid.SampledFrom([]time.Duration{time.Second, lease, 23 * time.Hour}).Draw(rt, "time"))
+				m.now = m.now.Add(rapid.SampledFrom([]time.Duration{time.Second, leaseDuration, 23 * time.Hour}).Draw(rt, "time"))
 				continue
 			case "subscribe":
 				m.ids = append(m.ids, s.ID)
@@ -195,34 +195,34 @@ func TestTheTableIsTheModelWhateverHappens(t *testing.T) {
 				do = func(ctx context.Context) error { return w.Confirm(ctx, asked) }
 				model = func() error { return m.confirm(asked) }
 			case "leave":
-				do = func(ctx context.Context) error { return w.Leave(ctx, address) }
+				do = func(ctx context.Context) error { return w.Unsubscribe(ctx, address) }
 				model = func() error { return m.leave(address) }
 			case "suppress":
 				do = func(ctx context.Context) error { return w.Suppress(ctx, address, s.Link, m.now) }
 				model = func() error { return m.suppress(address, s.Link) }
-			case "claim":
-				var given mailinglist.Claim
+			case "lease":
+				var given mailinglist.Lease
 				do = func(ctx context.Context) (err error) {
-					given, err = w.Claim(ctx, asked.Key, m.now, m.now.Add(lease))
+					given, err = w.Lease(ctx, asked.Key, m.now, m.now.Add(leaseDuration))
 					return err
 				}
-				model = func() error { return m.claim(asked.Key, given) }
+				model = func() error { return m.lease(asked.Key, given) }
 			case "sent":
-				do = func(ctx context.Context) error { return w.MarkSent(ctx, claim, s.Link, m.now) }
+				do = func(ctx context.Context) error { return w.MarkSent(ctx, lease, s.Link, m.now) }
 				model = func() error {
-					return m.end(claim, func(e *entry) {
+					return m.end(lease, func(e *entry) {
 						e.waiting = false
 						e.more["MessageID"], e.more["SentAt"] = s.Link, m.now.Format("2006-01-02T15:04:05.000Z")
 					})
 				}
 			case "refused":
-				do = func(ctx context.Context) error { return w.MarkRefused(ctx, claim, s.Link) }
+				do = func(ctx context.Context) error { return w.MarkRejected(ctx, lease, s.Link) }
 				model = func() error {
-					return m.end(claim, func(e *entry) { e.waiting, e.more["Refused"] = false, s.Link })
+					return m.end(lease, func(e *entry) { e.waiting, e.more["RejectionReason"] = false, s.Link })
 				}
 			case "release":
-				do = func(ctx context.Context) error { return w.Release(ctx, claim) }
-				model = func() error { _ = m.end(claim, func(*entry) {}); return nil }
+				do = func(ctx context.Context) error { return w.Release(ctx, lease) }
+				model = func() error { _ = m.end(lease, func(*entry) {}); return nil }
 			}
 			for range rapid.IntRange(1, 2).Draw(rt, "times") {
 				at := rapid.Int64Range(0, 3).Draw(rt, "call that fails")
@@ -246,9 +246,9 @@ func TestTheTableIsTheModelWhateverHappens(t *testing.T) {
 				if diff := gocmp.Diff(m.rows(), w.rows(t)); told(got) != told(want) || diff != "" {
 					rt.Fatalf("%s: got %v, want %v; table (-want +got):\n%s", name, got, want, diff)
 				}
-				claimed, ok := errors.AsType[*mailinglist.ClaimedError](got)
-				if ok && !claimed.Until.Equal(want.(*mailinglist.ClaimedError).Until) { //nolint:errorlint // told says that it is one
-					rt.Fatalf("claimed until %s, want %v", claimed.Until, want)
+				leased, ok := errors.AsType[*email.LeasedError](got)
+				if ok && !leased.Until.Equal(want.(*email.LeasedError).Until) { //nolint:errorlint // told says that it is one
+					rt.Fatalf("leased until %s, want %v", leased.Until, want)
 				}
 			}
 			for _, address := range []string{"ada@example.com", "eve@example.com"} {
@@ -261,8 +261,8 @@ func TestTheTableIsTheModelWhateverHappens(t *testing.T) {
 	})
 	t.Log(tried)
 	for _, outcome := range []string{
-		"subscribe, done", "confirm, done", "confirm, not found", "leave, done", "suppress, done", "claim, done", "claim, not found",
-		"claim, claimed", "sent, done", "sent, not found", "refused, done", "refused, not found", "release, done", "faults",
+		"subscribe, done", "confirm, done", "confirm, not found", "leave, done", "suppress, done", "lease, done", "lease, not found",
+		"lease, leased", "sent, done", "sent, not found", "refused, done", "refused, not found", "release, done", "faults",
 	} {
 		if tried[outcome] == 0 {
 			t.Errorf("%s: has not been tried", outcome)

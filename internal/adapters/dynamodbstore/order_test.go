@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 )
@@ -32,17 +33,17 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 	subscribed, confirmed, tomorrow := subscription(mailinglist.Subscribed), pending, second
 	confirmed.CreatedAt = now.Add(time.Minute)
 	tomorrow.CreatedAt = now.Add(24 * time.Hour)
-	var claim mailinglist.Claim
+	var lease mailinglist.Lease
 	before := map[string]func() error{
 		"nothing":         func() error { return nil },
 		"a pending one":   func() error { return w.Subscribe(ctx, pending) },
 		"a subscription":  func() error { return w.Subscribe(ctx, subscribed) },
 		"a confirmed one": func() error { return errors.Join(w.Subscribe(ctx, pending), w.Confirm(ctx, confirmed)) },
-		"one that is claimed": func() (err error) {
+		"one that is leased": func() (err error) {
 			if err := w.Subscribe(ctx, pending); err != nil {
 				return err
 			}
-			claim, err = w.Claim(ctx, pending.Key, now, now.Add(lease))
+			lease, err = w.Lease(ctx, pending.Key, now, now.Add(leaseDuration))
 			return err
 		},
 	}
@@ -51,18 +52,18 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 		{"subscribe, pending, tomorrow", func(l *dynamodbstore.MailingList) error { return l.Subscribe(ctx, tomorrow) }},
 		{"subscribe", func(l *dynamodbstore.MailingList) error { return l.Subscribe(ctx, subscribed) }},
 		{"confirm", func(l *dynamodbstore.MailingList) error { return l.Confirm(ctx, confirmed) }},
-		{"leave", func(l *dynamodbstore.MailingList) error { return l.Leave(ctx, pending.Address) }},
+		{"leave", func(l *dynamodbstore.MailingList) error { return l.Unsubscribe(ctx, pending.Address) }},
 		{"suppress", func(l *dynamodbstore.MailingList) error { return l.Suppress(ctx, pending.Address, "bounced", now) }},
-		{"claim", func(l *dynamodbstore.MailingList) error {
-			_, err := l.Claim(ctx, pending.Key, now, now.Add(lease))
+		{"lease", func(l *dynamodbstore.MailingList) error {
+			_, err := l.Lease(ctx, pending.Key, now, now.Add(leaseDuration))
 			return err
 		}},
-		{"mark sent", func(l *dynamodbstore.MailingList) error { return l.MarkSent(ctx, claim, "1", now) }},
-		{"release", func(l *dynamodbstore.MailingList) error { return l.Release(ctx, claim) }},
+		{"mark sent", func(l *dynamodbstore.MailingList) error { return l.MarkSent(ctx, lease, "1", now) }},
+		{"release", func(l *dynamodbstore.MailingList) error { return l.Release(ctx, lease) }},
 	}
 	prepare := func(name string) {
 		w.clear(t)
-		claim = mailinglist.Claim{Subscription: pending}
+		lease = mailinglist.Lease{Subscription: pending}
 		ok(t, before[name]())
 	}
 	// outcome is what two callers got, and the table.
@@ -116,12 +117,12 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 
 // told is what a caller is told by an error.
 func told(err error) string {
-	_, claimed := errors.AsType[*mailinglist.ClaimedError](err)
+	_, leased := errors.AsType[*email.LeasedError](err)
 	switch {
 	case err == nil:
 		return "done"
-	case claimed:
-		return "claimed"
+	case leased:
+		return "leased"
 	case errors.Is(err, mailinglist.ErrNotFound):
 		return "not found"
 	}

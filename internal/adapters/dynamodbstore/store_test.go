@@ -24,6 +24,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
@@ -34,7 +35,7 @@ import (
 // now is in the future, so that what expires in a test is not deleted by the table's time to live before its end.
 var now = time.Date(2050, 3, 1, 9, 0, 0, 7_000_000, time.UTC)
 
-const lease = time.Minute
+const leaseDuration = time.Minute
 
 // A world is a table behind a relay.
 type world struct {
@@ -63,7 +64,7 @@ func client(server *dynamodbtest.Server, attempts int, options ...func(*dynamodb
 // A row is an item as it is in the table.
 type row map[string]any
 
-// rows are all items, without a claim's holder, by key and kind.
+// rows are all items, without a lease's holder, by key and kind.
 func (w *world) rows(t testing.TB) map[string]row {
 	t.Helper()
 	found, err := w.server.Client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &w.Table})
@@ -76,7 +77,7 @@ func (w *world) rows(t testing.TB) map[string]row {
 		if err := attributevalue.UnmarshalMap(item, (*map[string]any)(&r)); err != nil {
 			t.Fatal(err)
 		}
-		delete(r, "Claim")
+		delete(r, "LeaseHolder")
 		rows[fmt.Sprint(r["Address"], " ", r["Kind"])] = r
 	}
 	return rows
@@ -102,7 +103,7 @@ func subscription(kind mailinglist.Kind) mailinglist.Subscription {
 func waits(s mailinglist.Subscription) row {
 	r := row{
 		"Address": s.Address, "Kind": string(s.Kind), "ID": s.ID.String(), "To": string(s.To), "Language": s.Language, "Link": s.Link,
-		"CreatedAt": s.CreatedAt.Format("2006-01-02T15:04:05.000Z"), "Waiting": "yes",
+		"CreatedAt": s.CreatedAt.Format("2006-01-02T15:04:05.000Z"), "Unsent": "yes",
 	}
 	if s.Language == "" {
 		delete(r, "Language")
@@ -199,10 +200,10 @@ func TestAnOldConfirmationDoesNotSubscribe(t *testing.T) {
 	for name, before := range map[string]func(w *world) error{
 		"that nobody asked for": func(*world) error { return nil },
 		"whose subscription is left": func(w *world) error {
-			return errors.Join(w.Subscribe(t.Context(), pending), w.Confirm(t.Context(), confirm), w.Leave(t.Context(), pending.Address))
+			return errors.Join(w.Subscribe(t.Context(), pending), w.Confirm(t.Context(), confirm), w.Unsubscribe(t.Context(), pending.Address))
 		},
 		"that was left before": func(w *world) error {
-			return errors.Join(w.Subscribe(t.Context(), pending), w.Leave(t.Context(), pending.Address))
+			return errors.Join(w.Subscribe(t.Context(), pending), w.Unsubscribe(t.Context(), pending.Address))
 		},
 		"of another one":          func(w *world) error { return w.Subscribe(t.Context(), subscription(mailinglist.Pending)) },
 		"of another subscription": func(w *world) error { return w.Subscribe(t.Context(), subscription(mailinglist.Subscribed)) },
@@ -243,7 +244,7 @@ func TestLeavingEndsAllButASuppression(t *testing.T) {
 	}
 	ok(t, w.Suppress(t.Context(), "ada@example.com", "bounced", now))
 	for range 2 {
-		ok(t, w.Leave(t.Context(), "ada@example.com"))
+		ok(t, w.Unsubscribe(t.Context(), "ada@example.com"))
 		w.want(t, map[string]row{
 			"eve@example.com subscription": waits(other),
 			"ada@example.com suppression":  {"Address": "ada@example.com", "Kind": "suppression", "Reason": "bounced", "CreatedAt": "2050-03-01T09:00:00.007Z"},
@@ -255,7 +256,7 @@ func TestSubscribingAgainAfterLeavingIsANewSubscription(t *testing.T) {
 	w := start(t)
 	first, second := subscription(mailinglist.Subscribed), subscription(mailinglist.Subscribed)
 	ok(t, w.Subscribe(t.Context(), first))
-	ok(t, w.Leave(t.Context(), first.Address))
+	ok(t, w.Unsubscribe(t.Context(), first.Address))
 	ok(t, w.Subscribe(t.Context(), second))
 	w.want(t, map[string]row{"ada@example.com subscription": waits(second)})
 	if diff := cmp.Diff([]string{first.ID.String(), second.ID.String()}, w.inserted(t)); diff != "" {
@@ -307,23 +308,23 @@ func TestAClaimIsOnesUntilItsEnd(t *testing.T) {
 	w := start(t)
 	s := subscription(mailinglist.Pending)
 	ok(t, w.Subscribe(t.Context(), s))
-	until := now.Add(lease)
-	first, err := w.Claim(t.Context(), s.Key, now, until)
+	until := now.Add(leaseDuration)
+	first, err := w.Lease(t.Context(), s.Key, now, until)
 	ok(t, err)
-	if diff := cmp.Diff(mailinglist.Claim{Subscription: s, Holder: first.Holder, Until: until}, first); diff != "" || first.Holder == uuid.Nil {
-		t.Errorf("claim (-want +got):\n%s", diff)
+	if diff := cmp.Diff(mailinglist.Lease{Subscription: s, Holder: first.Holder, Until: until}, first); diff != "" || first.Holder == uuid.Nil {
+		t.Errorf("lease (-want +got):\n%s", diff)
 	}
-	_, err = w.Claim(t.Context(), s.Key, until.Add(-time.Millisecond), until.Add(lease))
-	if claimed, ok := errors.AsType[*mailinglist.ClaimedError](err); !ok || !claimed.Until.Equal(until) {
-		t.Errorf("got %v, want that it is claimed until %s", err, until)
+	_, err = w.Lease(t.Context(), s.Key, until.Add(-time.Millisecond), until.Add(leaseDuration))
+	if leased, ok := errors.AsType[*email.LeasedError](err); !ok || !leased.Until.Equal(until) {
+		t.Errorf("got %v, want that it is leased until %s", err, until)
 	}
-	second, err := w.Claim(t.Context(), s.Key, until, until.Add(lease))
+	second, err := w.Lease(t.Context(), s.Key, until, until.Add(leaseDuration))
 	if err != nil || second.Holder == first.Holder {
 		t.Fatalf("after its end: %+v, %v", second, err)
 	}
 	for name, do := range map[string]func() error{
 		"sent":    func() error { return w.MarkSent(t.Context(), first, "1", now) },
-		"refused": func() error { return w.MarkRefused(t.Context(), first, "on purpose") },
+		"refused": func() error { return w.MarkRejected(t.Context(), first, "on purpose") },
 	} {
 		if err := do(); !errors.Is(err, mailinglist.ErrNotFound) {
 			t.Errorf("the first marks it as %s: got %v, want ErrNotFound", name, err)
@@ -331,69 +332,69 @@ func TestAClaimIsOnesUntilItsEnd(t *testing.T) {
 	}
 	ok(t, w.Release(t.Context(), first)) // and does nothing
 	want := waits(s)
-	want["ClaimedUntil"] = float64(until.Add(lease).UnixMilli())
+	want["LeasedUntil"] = float64(until.Add(leaseDuration).UnixMilli())
 	w.want(t, map[string]row{"ada@example.com pending": want})
 }
 
-func TestWhatIsReleasedIsClaimedAtOnce(t *testing.T) {
+func TestWhatIsReleasedIsLeasedAtOnce(t *testing.T) {
 	w := start(t)
 	s := subscription(mailinglist.Subscribed)
 	ok(t, w.Subscribe(t.Context(), s))
-	claim, err := w.Claim(t.Context(), s.Key, now, now.Add(lease))
+	lease, err := w.Lease(t.Context(), s.Key, now, now.Add(leaseDuration))
 	ok(t, err)
 	for range 2 {
-		ok(t, w.Release(t.Context(), claim))
+		ok(t, w.Release(t.Context(), lease))
 		w.want(t, map[string]row{"ada@example.com subscription": waits(s)})
 	}
-	if _, err := w.Claim(t.Context(), s.Key, now, now.Add(lease)); err != nil {
+	if _, err := w.Lease(t.Context(), s.Key, now, now.Add(leaseDuration)); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestWhatIsSentOrRefusedIsNotClaimedAgain(t *testing.T) {
+func TestWhatIsSentOrRefusedIsNotLeasedAgain(t *testing.T) {
 	for name, test := range map[string]struct {
-		mark func(w *world, claim mailinglist.Claim) error
+		mark func(w *world, lease mailinglist.Lease) error
 		more row
 	}{
 		"sent": {
-			func(w *world, claim mailinglist.Claim) error {
-				return w.MarkSent(t.Context(), claim, "0100-example", now.Add(time.Second))
+			func(w *world, lease mailinglist.Lease) error {
+				return w.MarkSent(t.Context(), lease, "0100-example", now.Add(time.Second))
 			},
 			row{"MessageID": "0100-example", "SentAt": "2050-03-01T09:00:01.007Z"},
 		},
 		"refused": {
-			func(w *world, claim mailinglist.Claim) error {
-				return w.MarkRefused(t.Context(), claim, "no such domain")
+			func(w *world, lease mailinglist.Lease) error {
+				return w.MarkRejected(t.Context(), lease, "no such domain")
 			},
-			row{"Refused": "no such domain"},
+			row{"RejectionReason": "no such domain"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
 			s := subscription(mailinglist.Subscribed)
 			ok(t, w.Subscribe(t.Context(), s))
-			claim, err := w.Claim(t.Context(), s.Key, now, now.Add(lease))
+			lease, err := w.Lease(t.Context(), s.Key, now, now.Add(leaseDuration))
 			ok(t, err)
 			want := waits(s)
-			delete(want, "Waiting")
+			delete(want, "Unsent")
 			for name, value := range test.more {
 				want[name] = value
 			}
 			for range 2 {
-				ok(t, test.mark(w, claim))
+				ok(t, test.mark(w, lease))
 				w.want(t, map[string]row{"ada@example.com subscription": want})
 			}
-			if _, err := w.Claim(t.Context(), s.Key, now.Add(time.Hour), now.Add(2*time.Hour)); !errors.Is(err, mailinglist.ErrNotFound) {
+			if _, err := w.Lease(t.Context(), s.Key, now.Add(time.Hour), now.Add(2*time.Hour)); !errors.Is(err, mailinglist.ErrNotFound) {
 				t.Errorf("got %v, want ErrNotFound", err)
 			}
-			if waiting, err := w.allWaiting(t.Context(), now.Add(time.Hour)); err != nil || len(waiting) > 0 {
+			if waiting, err := w.allUnsent(t.Context(), now.Add(time.Hour)); err != nil || len(waiting) > 0 {
 				t.Errorf("waiting %v, %v, want none", waiting, err)
 			}
 		})
 	}
 }
 
-func TestWhatIsNotThereIsNotClaimed(t *testing.T) {
+func TestWhatIsNotThereIsNotLeased(t *testing.T) {
 	w := start(t)
 	s := subscription(mailinglist.Pending)
 	ok(t, w.Subscribe(t.Context(), s))
@@ -410,31 +411,31 @@ func TestWhatIsNotThereIsNotClaimed(t *testing.T) {
 		"just expired": {s.Key, now.Add(24 * time.Hour)},
 		"long expired": {s.Key, now.Add(240 * time.Hour)},
 	} {
-		if _, err := w.Claim(t.Context(), test.key, test.now, test.now.Add(lease)); !errors.Is(err, mailinglist.ErrNotFound) {
+		if _, err := w.Lease(t.Context(), test.key, test.now, test.now.Add(leaseDuration)); !errors.Is(err, mailinglist.ErrNotFound) {
 			t.Errorf("%s: got %v, want ErrNotFound", name, err)
 		}
 	}
 	w.want(t, map[string]row{"ada@example.com pending": waits(s)})
 }
 
-func TestOfManyClaimersOneHasIt(t *testing.T) {
+func TestOfManyContendersOneHasIt(t *testing.T) {
 	w := start(t)
 	s := subscription(mailinglist.Subscribed)
 	ok(t, w.Subscribe(t.Context(), s))
-	const claimers = 30
+	const contenders = 30
 	var mu sync.Mutex
 	var won, lost int
 	var group sync.WaitGroup
-	for range claimers {
+	for range contenders {
 		group.Go(func() {
-			_, err := w.Claim(t.Context(), s.Key, now, now.Add(lease))
-			_, claimed := errors.AsType[*mailinglist.ClaimedError](err)
+			_, err := w.Lease(t.Context(), s.Key, now, now.Add(leaseDuration))
+			_, leased := errors.AsType[*email.LeasedError](err)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				won++
-			case claimed:
+			case leased:
 				lost++
 			default:
 				t.Error(err)
@@ -442,8 +443,8 @@ func TestOfManyClaimersOneHasIt(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if won != 1 || lost != claimers-1 {
-		t.Errorf("%d have it and %d do not, want 1 and %d", won, lost, claimers-1)
+	if won != 1 || lost != contenders-1 {
+		t.Errorf("%d have it and %d do not, want 1 and %d", won, lost, contenders-1)
 	}
 }
 
@@ -472,7 +473,7 @@ func TestManyAtOnceAreOne(t *testing.T) {
 	if diff := cmp.Diff([]string{expired.ID.String(), tomorrow.ID.String(), tomorrow.ID.String()}, w.inserted(t)); diff != "" {
 		t.Errorf("ids in the stream (-want +got):\n%s", diff)
 	}
-	atOnce(func() error { return w.Leave(t.Context(), tomorrow.Address) })
+	atOnce(func() error { return w.Unsubscribe(t.Context(), tomorrow.Address) })
 	w.want(t, map[string]row{})
 }
 
@@ -496,11 +497,11 @@ func TestTheOldestWaitFirst(t *testing.T) {
 		ok(t, w.Subscribe(t.Context(), expired))
 	}
 	ok(t, w.Suppress(t.Context(), "suppressed@example.com", "bounced", now.Add(-time.Hour)))
-	got, err := w.allWaiting(t.Context(), now.Add(-time.Minute))
+	got, err := w.allUnsent(t.Context(), now.Add(-time.Minute))
 	if diff := cmp.Diff(want[:3], got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for got := range w.Waiting(t.Context(), now.Add(-time.Minute)) {
+	for got := range w.Unsent(t.Context(), now.Add(-time.Minute)) {
 		if got != want[0] {
 			t.Errorf("first %v, want %v", got, want[0])
 		}
@@ -528,7 +529,7 @@ func TestWhoWaitsIsOnManyPages(t *testing.T) {
 		want = append(want, s.Key)
 	}
 	w.API = oneByOne{w.API}
-	got, err := w.allWaiting(t.Context(), now.Add(time.Hour))
+	got, err := w.allUnsent(t.Context(), now.Add(time.Hour))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -540,20 +541,20 @@ func TestWhatIsNoSubscriptionHidesNoneThatWaits(t *testing.T) {
 	s := subscription(mailinglist.Subscribed)
 	ok(t, w.Subscribe(t.Context(), s))
 	item, err := attributevalue.MarshalMap(map[string]string{
-		"Address": "eve@example.com", "Kind": "subscription", "ID": "1", "Waiting": "yes", "CreatedAt": "2001-01-01T00:00:00.000Z",
+		"Address": "eve@example.com", "Kind": "subscription", "ID": "1", "Unsent": "yes", "CreatedAt": "2001-01-01T00:00:00.000Z",
 	})
 	ok(t, err)
 	_, err = w.server.Client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.Table, Item: item})
 	ok(t, err)
-	got, err := w.allWaiting(t.Context(), now.Add(time.Hour))
+	got, err := w.allUnsent(t.Context(), now.Add(time.Hour))
 	if diff := cmp.Diff([]mailinglist.Key{s.Key}, got); err == nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
-// allWaiting has the keys, and joins the errors.
-func (w *world) allWaiting(ctx context.Context, before time.Time) (keys []mailinglist.Key, failure error) {
-	for key, err := range w.Waiting(ctx, before) {
+// allUnsent has the keys, and joins the errors.
+func (w *world) allUnsent(ctx context.Context, before time.Time) (keys []mailinglist.Key, failure error) {
+	for key, err := range w.Unsent(ctx, before) {
 		if err != nil {
 			failure = errors.Join(failure, err)
 			continue
@@ -563,27 +564,30 @@ func (w *world) allWaiting(ctx context.Context, before time.Time) (keys []mailin
 	return keys, failure
 }
 
-// operations are all methods on what there is of ada: a pending subscription, and one that is claimed.
+// operations are all methods on what there is of ada: a pending subscription, and one that is leased.
 func (w *world) operations(t *testing.T) map[string]func(context.Context) error {
 	t.Helper()
-	pending, claimed := subscription(mailinglist.Pending), subscription(mailinglist.Subscribed)
-	claimed.Address = "claimed@example.com"
-	ok(t, errors.Join(w.Subscribe(t.Context(), pending), w.Subscribe(t.Context(), claimed)))
-	claim, err := w.Claim(t.Context(), claimed.Key, now, now.Add(lease))
+	pending, leased := subscription(mailinglist.Pending), subscription(mailinglist.Subscribed)
+	leased.Address = "leased@example.com"
+	ok(t, errors.Join(w.Subscribe(t.Context(), pending), w.Subscribe(t.Context(), leased)))
+	lease, err := w.Lease(t.Context(), leased.Key, now, now.Add(leaseDuration))
 	ok(t, err)
 	another := subscription(mailinglist.Subscribed)
 	another.Address = "another@example.com"
 	return map[string]func(context.Context) error{
-		"subscribe":    func(ctx context.Context) error { return w.Subscribe(ctx, another) },
-		"confirm":      func(ctx context.Context) error { return w.Confirm(ctx, pending) },
-		"leave":        func(ctx context.Context) error { return w.Leave(ctx, pending.Address) },
-		"suppress":     func(ctx context.Context) error { return w.Suppress(ctx, pending.Address, "bounced", now) },
-		"suppressed":   func(ctx context.Context) error { _, err := w.Suppressed(ctx, pending.Address); return err },
-		"claim":        func(ctx context.Context) error { _, err := w.Claim(ctx, pending.Key, now, now.Add(lease)); return err },
-		"mark sent":    func(ctx context.Context) error { return w.MarkSent(ctx, claim, "1", now) },
-		"mark refused": func(ctx context.Context) error { return w.MarkRefused(ctx, claim, "on purpose") },
-		"release":      func(ctx context.Context) error { return w.Release(ctx, claim) },
-		"waiting":      func(ctx context.Context) error { _, err := w.allWaiting(ctx, now); return err },
+		"subscribe":  func(ctx context.Context) error { return w.Subscribe(ctx, another) },
+		"confirm":    func(ctx context.Context) error { return w.Confirm(ctx, pending) },
+		"leave":      func(ctx context.Context) error { return w.Unsubscribe(ctx, pending.Address) },
+		"suppress":   func(ctx context.Context) error { return w.Suppress(ctx, pending.Address, "bounced", now) },
+		"suppressed": func(ctx context.Context) error { _, err := w.Suppressed(ctx, pending.Address); return err },
+		"lease": func(ctx context.Context) error {
+			_, err := w.Lease(ctx, pending.Key, now, now.Add(leaseDuration))
+			return err
+		},
+		"mark sent":    func(ctx context.Context) error { return w.MarkSent(ctx, lease, "1", now) },
+		"mark refused": func(ctx context.Context) error { return w.MarkRejected(ctx, lease, "on purpose") },
+		"release":      func(ctx context.Context) error { return w.Release(ctx, lease) },
+		"waiting":      func(ctx context.Context) error { _, err := w.allUnsent(ctx, now); return err },
 	}
 }
 
@@ -623,7 +627,7 @@ func TestWhatMayWorkLaterSaysSoAndNothingElse(t *testing.T) {
 
 // TestALostAnswerChangesNothing has DynamoDB do a write, and no answer come: the SDK does it again.
 func TestALostAnswerChangesNothing(t *testing.T) {
-	for _, name := range []string{"subscribe", "confirm", "leave", "suppress", "claim", "mark sent", "mark refused", "release"} {
+	for _, name := range []string{"subscribe", "confirm", "leave", "suppress", "lease", "mark sent", "mark refused", "release"} {
 		undisturbed := start(t)
 		do := undisturbed.operations(t)[name]
 		before := len(undisturbed.server.Calls())
@@ -703,7 +707,7 @@ func TestWhatMeetsATransactionIsTriedAgain(t *testing.T) {
 	if err := w.Confirm(t.Context(), pending); err != nil {
 		t.Error(err)
 	}
-	ok(t, w.Leave(t.Context(), pending.Address))
+	ok(t, w.Unsubscribe(t.Context(), pending.Address))
 	ok(t, w.Subscribe(t.Context(), pending))
 	w.API = divided{client(w.server, 3), client(w.server, 3, func(o *dynamodb.Options) {
 		o.HTTPClient = &script{[]string{canceled, canceled, canceled}, http.DefaultTransport}

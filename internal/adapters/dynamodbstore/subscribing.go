@@ -33,7 +33,7 @@ func (l *MailingList) Subscribe(ctx context.Context, s mailinglist.Subscription)
 			ConditionExpression:                 aws.String("attribute_not_exists(Address)"),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}, callOptions)
-		there, refused := refusal(err)
+		there, refused := failedCondition(err)
 		if !refused {
 			return wrap("subscribe", err)
 		}
@@ -99,7 +99,7 @@ func (l *MailingList) replacePending(ctx context.Context, s mailinglist.Subscrip
 		return true, nil
 	}
 	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-	if !ok || metTransaction(err) || len(canceled.CancellationReasons) != 2 {
+	if !ok || isTransactionConflict(err) || len(canceled.CancellationReasons) != 2 {
 		return false, wrap("confirm", err)
 	}
 	const refused = "ConditionalCheckFailed"
@@ -119,15 +119,15 @@ func (l *MailingList) remove(ctx context.Context, address string, kind mailingli
 		ConditionExpression:       aws.String("ID = :id"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":id": text(id)},
 	}, callOptions)
-	if _, refused := refusal(err); refused {
+	if _, refused := failedCondition(err); refused {
 		return nil
 	}
 	return wrap("remove what is pending", err)
 }
 
-// Leave ends the subscription of an address, and what is pending of it. A suppression stays. It is no error when there is
+// Unsubscribe ends the subscription of an address, and what is pending of it. A suppression stays. It is no error when there is
 // neither.
-func (l *MailingList) Leave(ctx context.Context, address string) error {
+func (l *MailingList) Unsubscribe(ctx context.Context, address string) error {
 	// In this order: what is pending cannot become a subscription behind our back.
 	for _, kind := range []mailinglist.Kind{mailinglist.Pending, mailinglist.Subscribed} {
 		if _, err := l.API.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(address, kind)}, callOptions); err != nil {

@@ -15,11 +15,11 @@ import (
 func (l *MailingList) Suppress(ctx context.Context, address, reason string, at time.Time) error {
 	suppression := key(address, mailinglist.Suppressed)
 	suppression["Reason"] = text(reason)
-	suppression["CreatedAt"] = text(at.UTC().Format(layout))
+	suppression["CreatedAt"] = text(at.UTC().Format(timeLayout))
 	_, err := l.API.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &l.Table, Item: suppression, ConditionExpression: aws.String("attribute_not_exists(Address)"),
 	}, callOptions)
-	if _, refused := refusal(err); refused {
+	if _, refused := failedCondition(err); refused {
 		return nil
 	}
 	return wrap("suppress an address", err)

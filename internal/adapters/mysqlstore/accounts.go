@@ -28,7 +28,7 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 // that tokens which outlive the account open no new one.
 func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	for _, step := range []func(context.Context, string) error{
-		s.mark, s.deletePosts, s.dropPictures, s.deleteComments, s.deleteChanges, s.deleteClaim, s.deleteProfile,
+		s.mark, s.deletePosts, s.dropPictures, s.deleteComments, s.deleteChanges, s.deleteLease, s.deleteProfile,
 	} {
 		if err := step(ctx, subject); err != nil {
 			return failed("delete account", err)
@@ -108,10 +108,10 @@ func (s *Accounts) deleteChanges(ctx context.Context, subject string) error {
 	}
 }
 
-// deleteClaim is for who has no notices any more, and so gets no new claim.
-func (s *Accounts) deleteClaim(ctx context.Context, subject string) error {
+// deleteLease is for an account without notifications, which gets no new lease.
+func (s *Accounts) deleteLease(ctx context.Context, subject string) error {
 	return mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, deleteAnyClaim, subject)
+		_, err := s.databases.Writer.ExecContext(ctx, deleteAnyLease, subject)
 		return err
 	})
 }

@@ -56,7 +56,7 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 			return err
 		}
 		if created.Recipient != "" {
-			if err := addNotice(ctx, tx, locked, created.Recipient, postID, id); err != nil {
+			if err := addNotification(ctx, tx, locked, created.Recipient, postID, id); err != nil {
 				return err
 			}
 		}

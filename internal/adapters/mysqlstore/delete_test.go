@@ -77,7 +77,7 @@ func fill(t *testing.T, s *stores) {
 func checkGone(t *testing.T, s *stores, subject string, others ...*client) {
 	t.Helper()
 	for table, column := range map[string]string{"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject",
-		"comment_notices": "recipient", "digests": "recipient"} {
+		"comment_notifications": "recipient", "notification_leases": "recipient"} {
 		if n := s.count(t, table, column+" = ?", subject); n != 0 {
 			t.Errorf("%d rows of the user are left in %s", n, table)
 		}
@@ -106,7 +106,7 @@ func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment u
 	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
 	_, created := s.posts.Created(t.Context(), subject, "key")
 	_, promote := s.pictures.Promote(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
-	mails := s.profiles.SetCommentMails(t.Context(), subject, true)
+	mails := s.profiles.SetCommentNotifications(t.Context(), subject, true)
 	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote, mails} {
 		if !errors.Is(err, accounts.ErrDeleted) {
 			t.Errorf("%d: got %v, want ErrDeleted", i, err)

@@ -17,12 +17,12 @@ import (
 
 // Sizes of the tables that statements are explained on. They are large enough that a scan would not pay.
 const (
-	manyUsers    = 4 // so few that beginning with their profiles is tempting
-	manyPosts    = 20_000
-	manyComments = 40_000 // half of them on one post, the others one a post
-	manyChanges  = 40_000 // half of them one user's
-	manyNotices  = 20_000 // one a post; one in five hundred is user-1's
-	manyPictures = 20_000 // one a post; but one in a thousand is leaving, and one is being copied
+	manyUsers         = 4 // so few that beginning with their profiles is tempting
+	manyPosts         = 20_000
+	manyComments      = 40_000 // half of them on one post, the others one a post
+	manyChanges       = 40_000 // half of them one user's
+	manyNotifications = 20_000 // one a post; one in five hundred is user-1's
+	manyPictures      = 20_000 // one a post; but one in a thousand is leaving, and one is being copied
 
 	sharing = mysqlstore.Batch + 1 // the most changes that one transaction makes, which have one version
 )
@@ -80,11 +80,11 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"pictures of other posts":     {mysqlstore.LockElsewhere + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
 		"pictures out of a post":      {mysqlstore.RemovePictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
 		"pictures become kept":        {mysqlstore.MarkKept + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"notices, counted":            {mysqlstore.CountNotices, []any{0, "user-1"}, "PRIMARY"},
-		"notices, told":               {mysqlstore.ListNotices, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
-		"notices, told of many":       {mysqlstore.ListNotices, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
-		"notices, taken out":          {mysqlstore.DeleteNotices, []any{"user-1", 100}, "PRIMARY"},
-		"notices, overdue":            {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
+		"notifications, counted":      {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
+		"notifications, told":         {mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
+		"notifications, told of many": {mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
+		"notifications, taken out":    {mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY"},
+		"notifications, overdue":      {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
 		"pictures begin to leave":     {mysqlstore.MarkLeaving + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		}
 		return []any{numbered(post), numbered(i), author(i), fmt.Sprint("key-", i), body, now, now}
 	})
-	insert("comment_notices", manyNotices, func(i int) []any {
+	insert("comment_notifications", manyNotifications, func(i int) []any {
 		recipient := author(2 * i)
 		if i%500 == 0 {
 			recipient = "user-1"

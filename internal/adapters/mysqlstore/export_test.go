@@ -34,8 +34,8 @@ const (
 	RemovePictures       = removePictures
 	MarkKept             = markKept
 	MarkLeaving          = markLeaving
-	CountNotices         = countNotices
-	ListNotices          = listNotices
-	DeleteNotices        = deleteNotices
+	CountNotifications   = countNotifications
+	ListNotifications    = listNotifications
+	DeleteNotifications  = deleteNotifications
 	SelectOverdue        = selectOverdue
 )

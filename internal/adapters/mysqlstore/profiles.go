@@ -37,9 +37,9 @@ func (s *Profiles) Get(ctx context.Context, subject string) (accounts.Profile, e
 }
 
 // Put makes p the profile of its subject and returns it with its times, which are the database's: a new profile is
-// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentMails is commentMails; when that
+// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentMails is commentNotifications; when that
 // is nil it stays as it is, and is true in a new profile.
-func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentMails *bool) (accounts.Profile, error) {
+func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotifications *bool) (accounts.Profile, error) {
 	var stored accounts.Profile
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		locked, err := lockAccounts(ctx, tx, p.Subject)
@@ -51,9 +51,9 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentMails *bo
 		}
 		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks the row alias in its place.
 		_, err = tx.ExecContext(ctx, insertProfile+`
-			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?, comment_mails = COALESCE(?, comment_mails),
+			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?, comment_notifications = COALESCE(?, comment_notifications),
 				updated_at = UTC_TIMESTAMP(6)`,
-			p.Subject, p.DisplayName, p.Bio, p.Language, commentMails, p.DisplayName, p.Bio, p.Language, commentMails)
+			p.Subject, p.DisplayName, p.Bio, p.Language, commentNotifications, p.DisplayName, p.Bio, p.Language, commentNotifications)
 		if err != nil {
 			return err
 		}
@@ -92,9 +92,9 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 	return failed("create profile", err)
 }
 
-// SetCommentMails says whether comments on the user's posts are told by mail. It fails with [accounts.ErrNotFound] when the
+// SetCommentNotifications says whether comments on the user's posts are told by mail. It fails with [accounts.ErrNotFound] when the
 // user has no profile.
-func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool) error {
+func (s *Profiles) SetCommentNotifications(ctx context.Context, subject string, on bool) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		locked, err := lockAccounts(ctx, tx, subject)
 		if err != nil {
@@ -104,10 +104,10 @@ func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool)
 			return err
 		}
 		p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, subject))
-		if err != nil || p.CommentMails == on {
+		if err != nil || p.CommentNotifications == on {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE profiles SET comment_mails = ?, updated_at = UTC_TIMESTAMP(6) WHERE subject = ?", on, subject)
+		_, err = tx.ExecContext(ctx, "UPDATE profiles SET comment_notifications = ?, updated_at = UTC_TIMESTAMP(6) WHERE subject = ?", on, subject)
 		if err != nil {
 			return err
 		}
@@ -118,16 +118,16 @@ func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool)
 
 const (
 	selectProfile = `
-		SELECT subject, display_name, bio, language, comment_mails, created_at, updated_at
+		SELECT subject, display_name, bio, language, comment_notifications, created_at, updated_at
 		FROM profiles WHERE subject = ?`
 
 	insertProfile = `
-		INSERT INTO profiles (subject, display_name, bio, language, comment_mails, created_at, updated_at)
+		INSERT INTO profiles (subject, display_name, bio, language, comment_notifications, created_at, updated_at)
 		VALUES (?, ?, ?, ?, COALESCE(?, TRUE), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`
 )
 
 func scanProfile(from row) (accounts.Profile, error) {
 	var p accounts.Profile
-	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentMails, &p.CreatedAt, &p.UpdatedAt)
+	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications, &p.CreatedAt, &p.UpdatedAt)
 	return p, err
 }

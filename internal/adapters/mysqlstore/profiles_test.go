@@ -20,7 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-var ada = accounts.Profile{Subject: "s-1", DisplayName: "Ada 🪨", Bio: "First.\n", Language: "en-GB", CommentMails: true}
+var ada = accounts.Profile{Subject: "s-1", DisplayName: "Ada 🪨", Bio: "First.\n", Language: "en-GB", CommentNotifications: true}
 
 var ignoreTimes = cmpopts.IgnoreFields(accounts.Profile{}, "CreatedAt", "UpdatedAt")
 
@@ -70,7 +70,7 @@ func TestGetReturnsWhatWasPut(t *testing.T) {
 func TestPutAgainKeepsTheCreation(t *testing.T) {
 	store, _, _ := start(t)
 	first := put(t, store, ada)
-	changed := accounts.Profile{Subject: ada.Subject, DisplayName: "Ada the Second", Bio: "", Language: "", CommentMails: true}
+	changed := accounts.Profile{Subject: ada.Subject, DisplayName: "Ada the Second", Bio: "", Language: "", CommentNotifications: true}
 	second := put(t, store, changed)
 	if diff := cmp.Diff(changed, second, ignoreTimes); diff != "" {
 		t.Error(diff)
@@ -82,13 +82,13 @@ func TestPutAgainKeepsTheCreation(t *testing.T) {
 
 func TestMailsAboutCommentsAreWantedUntilTheUserSaysOtherwise(t *testing.T) {
 	s := open(t)
-	wanted := func(commentMails *bool) bool {
+	wanted := func(commentNotifications *bool) bool {
 		t.Helper()
-		stored := must(s.profiles.Put(t.Context(), ada, commentMails))(t)
+		stored := must(s.profiles.Put(t.Context(), ada, commentNotifications))(t)
 		if got := must(s.profiles.Get(t.Context(), ada.Subject))(t); got != stored {
 			t.Errorf("stored %+v, got %+v", stored, got)
 		}
-		return stored.CommentMails
+		return stored.CommentNotifications
 	}
 	on, off := true, false
 	for i, step := range []struct {
@@ -102,8 +102,8 @@ func TestMailsAboutCommentsAreWantedUntilTheUserSaysOtherwise(t *testing.T) {
 	must(s.profiles.Put(t.Context(), accounts.Profile{Subject: "s-2", DisplayName: "Off from the first"}, &off))(t)
 	ok(t, s.profiles.Create(t.Context(), accounts.Profile{Subject: "s-3", DisplayName: "By the sign-up"}))
 	for subject, want := range map[string]bool{"s-2": false, "s-3": true} {
-		if got := must(s.profiles.Get(t.Context(), subject))(t); got.CommentMails != want {
-			t.Errorf("%s: wanted %t, want %t", subject, got.CommentMails, want)
+		if got := must(s.profiles.Get(t.Context(), subject))(t); got.CommentNotifications != want {
+			t.Errorf("%s: wanted %t, want %t", subject, got.CommentNotifications, want)
 		}
 	}
 }
@@ -115,14 +115,14 @@ func TestMailsAboutCommentsAreTurnedOffAndOnByThemselves(t *testing.T) {
 	ok(t, phone.syncToTheEnd(t, s.changes, 10))
 	before := first
 	for _, on := range []bool{false, false, true, true} {
-		ok(t, s.profiles.SetCommentMails(t.Context(), ada.Subject, on))
+		ok(t, s.profiles.SetCommentNotifications(t.Context(), ada.Subject, on))
 		got := must(s.profiles.Get(t.Context(), ada.Subject))(t)
-		if changed := !got.UpdatedAt.Equal(before.UpdatedAt); changed != (before.CommentMails != on) {
-			t.Errorf("set to %t where it was %t: changed %t", on, before.CommentMails, changed)
+		if changed := !got.UpdatedAt.Equal(before.UpdatedAt); changed != (before.CommentNotifications != on) {
+			t.Errorf("set to %t where it was %t: changed %t", on, before.CommentNotifications, changed)
 		}
 		before = got
 		want := ada
-		want.CommentMails = on
+		want.CommentNotifications = on
 		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" || !got.CreatedAt.Equal(first.CreatedAt) {
 			t.Errorf("created %s, was %s\n%s", got.CreatedAt, first.CreatedAt, diff)
 		}
@@ -131,7 +131,7 @@ func TestMailsAboutCommentsAreTurnedOffAndOnByThemselves(t *testing.T) {
 			t.Errorf("another device of the user's (-tables +client):\n%s", diff)
 		}
 	}
-	if err := s.profiles.SetCommentMails(t.Context(), "nobody", false); !errors.Is(err, accounts.ErrNotFound) {
+	if err := s.profiles.SetCommentNotifications(t.Context(), "nobody", false); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if n := s.count(t, "profiles", "subject = 'nobody'"); n != 0 {
@@ -273,11 +273,11 @@ func TestAnyValidProfileFits(t *testing.T) {
 	line := rapid.Rune() // Validate filters control characters
 	valid := rapid.Custom(func(t *rapid.T) accounts.Profile {
 		return accounts.Profile{
-			Subject:      rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "subject"),
-			DisplayName:  rapid.StringOfN(line, 1, accounts.MaxDisplayName, -1).Draw(t, "display name"),
-			Bio:          rapid.StringOfN(rapid.OneOf(line, rapid.SampledFrom([]rune("\n\t 🪨"))), 0, accounts.MaxBio, -1).Draw(t, "bio"),
-			Language:     rapid.StringMatching(`([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,2})?`).Draw(t, "language"),
-			CommentMails: true,
+			Subject:              rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "subject"),
+			DisplayName:          rapid.StringOfN(line, 1, accounts.MaxDisplayName, -1).Draw(t, "display name"),
+			Bio:                  rapid.StringOfN(rapid.OneOf(line, rapid.SampledFrom([]rune("\n\t 🪨"))), 0, accounts.MaxBio, -1).Draw(t, "bio"),
+			Language:             rapid.StringMatching(`([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,2})?`).Draw(t, "language"),
+			CommentNotifications: true,
 		}
 	}).Filter(func(p accounts.Profile) bool { return p.Validate() == nil })
 	rapid.Check(t, func(r *rapid.T) {
@@ -296,11 +296,11 @@ func TestAnyValidProfileFits(t *testing.T) {
 func TestTheLongestProfileFits(t *testing.T) {
 	store, _, _ := start(t)
 	longest := accounts.Profile{
-		Subject:      strings.Repeat("~", accounts.MaxName),
-		DisplayName:  strings.Repeat("🪨", accounts.MaxDisplayName),
-		Bio:          strings.Repeat("🪨", accounts.MaxBio),
-		CommentMails: true,
-		Language:     "en" + strings.Repeat("-abcdefg", 4) + "a",
+		Subject:              strings.Repeat("~", accounts.MaxName),
+		DisplayName:          strings.Repeat("🪨", accounts.MaxDisplayName),
+		Bio:                  strings.Repeat("🪨", accounts.MaxBio),
+		CommentNotifications: true,
+		Language:             "en" + strings.Repeat("-abcdefg", 4) + "a",
 	}
 	if err := longest.Validate(); err != nil || len(longest.Language) > accounts.MaxLanguage {
 		t.Fatal(err)

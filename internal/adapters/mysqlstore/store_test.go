@@ -24,12 +24,12 @@ type stores struct {
 	server   *mysqltest.Server
 	database *mysqltest.Database
 
-	profiles *mysqlstore.Profiles
-	posts    *mysqlstore.Posts
-	changes  *mysqlstore.Changes
-	accounts *mysqlstore.Accounts
-	pictures *mysqlstore.Pictures
-	notices  *mysqlstore.Notices
+	profiles      *mysqlstore.Profiles
+	posts         *mysqlstore.Posts
+	changes       *mysqlstore.Changes
+	accounts      *mysqlstore.Accounts
+	pictures      *mysqlstore.Pictures
+	notifications *mysqlstore.Notifications
 }
 
 // open returns empty stores.
@@ -57,7 +57,7 @@ func (s *stores) use(databases *mysqlconn.Databases) {
 	s.changes = mysqlstore.NewChanges(databases)
 	s.accounts = mysqlstore.NewAccounts(databases)
 	s.pictures = mysqlstore.NewPictures(databases)
-	s.notices = mysqlstore.NewNotices(databases)
+	s.notifications = mysqlstore.NewNotifications(databases)
 }
 
 func migrate(t testing.TB, databases *mysqlconn.Databases) {
@@ -177,9 +177,9 @@ func (s *stores) content(t testing.TB, subject string) content {
 		}
 		ok(t, rows.Err())
 	}
-	scan("SELECT subject, display_name, bio, language, comment_mails FROM profiles WHERE subject = ?", func(row func(...any) error) error {
+	scan("SELECT subject, display_name, bio, language, comment_notifications FROM profiles WHERE subject = ?", func(row func(...any) error) error {
 		var p accounts.Profile
-		err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentMails)
+		err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications)
 		found.Profile = append(found.Profile, p)
 		return err
 	})
@@ -257,7 +257,7 @@ func (c *client) content() content {
 		switch change.Kind {
 		case accounts.KindProfile:
 			p := *change.Profile
-			kept.Profile = append(kept.Profile, accounts.Profile{Subject: p.Subject, DisplayName: p.DisplayName, Bio: p.Bio, Language: p.Language, CommentMails: p.CommentMails})
+			kept.Profile = append(kept.Profile, accounts.Profile{Subject: p.Subject, DisplayName: p.DisplayName, Bio: p.Bio, Language: p.Language, CommentNotifications: p.CommentNotifications})
 		case accounts.KindPost:
 			p := *change.Post
 			kept.Posts = append(kept.Posts, posts.Post{ID: p.ID, Author: p.Author, AuthorName: p.AuthorName, Title: p.Title, Body: p.Body, CommentCount: p.CommentCount})

@@ -15,8 +15,8 @@ import (
 // The pauses between attempts are random, up to twice as long each time, so that several functions do not come back all at
 // once. A new account may send one mail a second.
 const (
-	firstPause   = 100 * time.Millisecond
-	longestPause = 3 * time.Second
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 3 * time.Second
 )
 
 // NewClient returns a client that asks SES again for as long as there is time: its caller's context ends it, not a number
@@ -29,21 +29,21 @@ func NewClient(config aws.Config) *sesv2.Client {
 		options.RetryMaxAttempts = 0 // what the configuration has for all clients
 		options.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(func(standard *retry.StandardOptions) {
 			standard.RateLimiter = ratelimit.None
-			standard.Backoff = retry.BackoffDelayerFunc(pause)
+			standard.Backoff = retry.BackoffDelayerFunc(backoff)
 			standard.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-				return aws.BoolTernary(mayRepeat(err) || unconnected(err))
+				return aws.BoolTernary(retryable(err) || notConnected(err))
 			})}
 		}), 0)
 	})
 }
 
-// unconnected tells whether an error is that of a connection which there never was.
-func unconnected(err error) bool {
+// notConnected tells whether an error is that of a connection which there never was.
+func notConnected(err error) bool {
 	failure, ok := errors.AsType[*net.OpError](err)
 	return ok && failure.Op == "dial"
 }
 
-func pause(attempt int, _ error) (time.Duration, error) {
-	longest := min(longestPause, firstPause<<min(attempt, 10))
+func backoff(attempt int, _ error) (time.Duration, error) {
+	longest := min(maxBackoff, minBackoff<<min(attempt, 10))
 	return rand.N(longest), nil //nolint:gosec // G404: nobody gains by guessing it
 }

@@ -28,8 +28,8 @@ type API interface {
 	SendEmail(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
 }
 
-// A Mailer sends mails from one address. It is an [email.Mailer]: each error wraps [email.ErrRefused], [email.ErrStuck],
-// [email.ErrHeld] or [retry.ErrUnavailable], and names nobody's address.
+// A Mailer sends mails from one address. It is an [email.Mailer]: each error wraps [email.ErrAddressRejected], [email.ErrUndeliverable],
+// [email.ErrSendingPaused] or [retry.ErrUnavailable], and names nobody's address.
 type Mailer struct {
 	From             string // as [ParseFrom] returns it
 	ConfigurationSet string
@@ -65,7 +65,7 @@ func (m *Mailer) Send(ctx context.Context, message email.Message) (string, error
 		Content:              &types.EmailContent{Simple: content},
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", meaning(err, message.To), without(message.To, err))
+		return "", fmt.Errorf("%w: %s", classify(err, message.To), redact(message.To, err))
 	}
 	return aws.ToString(output.MessageId), nil
 }
@@ -74,47 +74,47 @@ func utf8(text string) *types.Content {
 	return &types.Content{Data: &text, Charset: aws.String("UTF-8")} // 7-bit ASCII, if nothing is said
 }
 
-// meaning is what an error of SES's is for who wants the mail sent.
+// classify is what an error of SES's is for who wants the mail sent.
 //
 // SES has one code for what is wrong with an address and for what is wrong with a mail, which may be that of all mails. So
 // it is final only where SES names the address: no mistake in a template or in a setting takes all readers off the list.
-func meaning(err error, recipient email.Address) error {
+func classify(err error, recipient email.Address) error {
 	failure, answered := errors.AsType[smithy.APIError](err)
 	if !answered {
 		return retry.ErrUnavailable // nobody knows what has become of the mail
 	}
 	text := strings.ToLower(failure.ErrorMessage())
-	code, named := failure.ErrorCode(), names(text, recipient)
+	code, named := failure.ErrorCode(), mentions(text, recipient)
 	switch {
-	case mayRepeat(err):
+	case retryable(err):
 		return retry.ErrUnavailable
 	case code != "MessageRejected" && code != "BadRequestException":
-		return email.ErrHeld // the quota, a pause, a permission, what is not there: all wait for a person or for another day
+		return email.ErrSendingPaused // the quota, a pause, a permission, what is not there: all wait for a person or for another day
 	// While the account may write only to addresses that it has verified, it may be the recipient's: "Request production
 	// access" in the Amazon SES Developer Guide.
 	case strings.Contains(text, "not verified") && !named:
-		return email.ErrHeld
+		return email.ErrSendingPaused
 	case strings.Contains(text, "not verified") || !named:
-		return email.ErrStuck
+		return email.ErrUndeliverable
 	}
-	return email.ErrRefused
+	return email.ErrAddressRejected
 }
 
-// names tells whether text has an address as a word of its own: that of the sender may end as the recipient's does.
-func names(text string, address email.Address) bool {
+// mentions tells whether text has an address as a word of its own: that of the sender may end as the recipient's does.
+func mentions(text string, address email.Address) bool {
 	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`<>(),:;"`, r) })
 	return address != "" && slices.ContainsFunc(words, func(word string) bool {
 		return strings.EqualFold(strings.TrimRight(word, "."), string(address))
 	})
 }
 
-// mayRepeat tells whether the same request may work in a moment, and whether SES has not taken the mail: it said so, or said
+// retryable tells whether the same request may work in a moment, and whether SES has not taken the mail: it said so, or said
 // that it was out of order.
 //
 // Too many mails a second and too many a day have the same codes, with a status of 429 or 400: "Errors related to the
 // sending quotas" in the Amazon SES Developer Guide, "SendEmail" and "Common Errors" in the Amazon SES API v2 Reference. No
 // pause of ours outlasts the day.
-func mayRepeat(err error) bool {
+func retryable(err error) bool {
 	response, answered := errors.AsType[*awshttp.ResponseError](err)
 	if !answered {
 		return false
@@ -127,8 +127,8 @@ func mayRepeat(err error) bool {
 	return !named || !strings.Contains(strings.ToLower(failure.ErrorMessage()), "quota")
 }
 
-// without says what an error says, but for the address of the recipient: errors are logged, addresses are not.
-func without(recipient email.Address, err error) string {
+// redact says what an error says, but for the address of the recipient: errors are logged, addresses are not.
+func redact(recipient email.Address, err error) string {
 	text := err.Error()
 	if failure, answered := errors.AsType[smithy.APIError](err); answered {
 		text = failure.ErrorCode() + ": " + failure.ErrorMessage()

@@ -100,28 +100,28 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"unavailable":               {awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrUnavailable, 0},
 		"broken off":                {awstest.Fault{Reset: true}, retry.ErrUnavailable, 1},
 		"silent":                    {awstest.Fault{Silent: true}, retry.ErrUnavailable, 1},
-		"a day too full":            {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, email.ErrHeld, 1},
-		"a day too full, as 400":    {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Daily sending quota exceeded."}, email.ErrHeld, 1},
-		"a limit":                   {awstest.Fault{Status: 400, Code: "LimitExceededException"}, email.ErrHeld, 1},
-		"paused":                    {awstest.Fault{Status: 400, Code: "SendingPausedException", Reason: "Email sending is disabled."}, email.ErrHeld, 1},
-		"suspended":                 {awstest.Fault{Status: 400, Code: "AccountSuspendedException"}, email.ErrHeld, 1},
-		"the MAIL FROM is not ours": {awstest.Fault{Status: 400, Code: "MailFromDomainNotVerifiedException"}, email.ErrHeld, 1},
-		"no configuration set":      {awstest.Fault{Status: 404, Code: "NotFoundException", Reason: "Configuration set <Mails> does not exist."}, email.ErrHeld, 1},
-		"not allowed":               {awstest.Fault{Status: 403, Code: "AccessDeniedException"}, email.ErrHeld, 1},
-		"not signed well":           {awstest.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, email.ErrHeld, 1},
+		"a day too full":            {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, email.ErrSendingPaused, 1},
+		"a day too full, as 400":    {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Daily sending quota exceeded."}, email.ErrSendingPaused, 1},
+		"a limit":                   {awstest.Fault{Status: 400, Code: "LimitExceededException"}, email.ErrSendingPaused, 1},
+		"paused":                    {awstest.Fault{Status: 400, Code: "SendingPausedException", Reason: "Email sending is disabled."}, email.ErrSendingPaused, 1},
+		"suspended":                 {awstest.Fault{Status: 400, Code: "AccountSuspendedException"}, email.ErrSendingPaused, 1},
+		"the MAIL FROM is not ours": {awstest.Fault{Status: 400, Code: "MailFromDomainNotVerifiedException"}, email.ErrSendingPaused, 1},
+		"no configuration set":      {awstest.Fault{Status: 404, Code: "NotFoundException", Reason: "Configuration set <Mails> does not exist."}, email.ErrSendingPaused, 1},
+		"not allowed":               {awstest.Fault{Status: 403, Code: "AccessDeniedException"}, email.ErrSendingPaused, 1},
+		"not signed well":           {awstest.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, email.ErrSendingPaused, 1},
 		"the sender is not verified": {awstest.Fault{
 			Status: 400, Code: "MessageRejected",
 			Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: hello@example.com",
-		}, email.ErrHeld, 1},
+		}, email.ErrSendingPaused, 1},
 		"the recipient is not verified": {awstest.Fault{
 			Status: 400, Code: "MessageRejected",
 			Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: " + strings.ToLower(to),
-		}, email.ErrStuck, 1},
-		"the address is rejected":    {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: " + to}, email.ErrRefused, 1},
-		"the address is none":        {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address<" + to + ">."}, email.ErrRefused, 1},
-		"the mail is rejected":       {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"}, email.ErrStuck, 1},
-		"the request is a bad one":   {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Header value is too long"}, email.ErrStuck, 1},
-		"an address, not said whose": {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Local address contains control or whitespace"}, email.ErrStuck, 1},
+		}, email.ErrUndeliverable, 1},
+		"the address is rejected":    {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: " + to}, email.ErrAddressRejected, 1},
+		"the address is none":        {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address<" + to + ">."}, email.ErrAddressRejected, 1},
+		"the mail is rejected":       {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"}, email.ErrUndeliverable, 1},
+		"the request is a bad one":   {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Header value is too long"}, email.ErrUndeliverable, 1},
+		"an address, not said whose": {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Local address contains control or whitespace"}, email.ErrUndeliverable, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service.SetFault(test.fault)
@@ -130,7 +130,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 			defer cancel()
 			_, err := mailer.Send(ctx, hello)
-			for _, meaning := range []error{retry.ErrUnavailable, email.ErrHeld, email.ErrStuck, email.ErrRefused} {
+			for _, meaning := range []error{retry.ErrUnavailable, email.ErrSendingPaused, email.ErrUndeliverable, email.ErrAddressRejected} {
 				if errors.Is(err, meaning) != (meaning == test.want) {
 					t.Errorf("error %v, want %v", err, test.want)
 				}
@@ -253,7 +253,7 @@ func TestParseFrom(t *testing.T) {
 func TestWhatIsNotTheAddressIsNotFinal(t *testing.T) {
 	mailer, service, _ := start(t)
 	for recipient, want := range map[email.Address]error{
-		"lo@example.com": email.ErrStuck, "hello@example.co": email.ErrStuck, "": email.ErrStuck, "hello@example.com": email.ErrRefused,
+		"lo@example.com": email.ErrUndeliverable, "hello@example.co": email.ErrUndeliverable, "": email.ErrUndeliverable, "hello@example.com": email.ErrAddressRejected,
 	} {
 		for _, reason := range []string{"Invalid email address hello@example.com.", "Invalid email address <Hello@example.com>", ". hello@example.com"} {
 			service.SetFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: reason})
@@ -277,7 +277,7 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 	} {
 		message := hello
 		change(&message)
-		if _, err := mailer.Send(t.Context(), message); !errors.Is(err, email.ErrRefused) && !errors.Is(err, email.ErrStuck) {
+		if _, err := mailer.Send(t.Context(), message); !errors.Is(err, email.ErrAddressRejected) && !errors.Is(err, email.ErrUndeliverable) {
 			t.Errorf("%s: error %v, want ErrRefused or ErrStuck", name, err)
 		}
 	}

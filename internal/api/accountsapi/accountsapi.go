@@ -20,18 +20,18 @@ var Routes = rest.Table[*Service]{
 	rest.Handle("PUT", "/profile", rest.SignedIn, "Create or replace one's profile", (*Service).putProfile),
 	rest.Handle("GET", "/user/sync", rest.SignedIn, "Ask what has changed of one's own", (*Service).sync),
 	rest.Handle("DELETE", "/user", rest.SignedIn, "Delete one's account and all that one has written, for good", (*Service).deleteUser),
-	rest.HandlePage("GET", "/comment-mails/{token}", "Ask a mail's reader whether to get no more mails about comments", (*Service).askToEndCommentMails),
-	rest.HandlePage("POST", "/comment-mails/{token}", "Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058)", (*Service).endCommentMails),
+	rest.HandlePage("GET", "/notification-settings/{token}", "Ask a mail's reader whether to get no more mails about comments", (*Service).askToDisableCommentNotifications),
+	rest.HandlePage("POST", "/notification-settings/{token}", "Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058)", (*Service).disableCommentNotifications),
 }
 
 // Profiles is where profiles are kept.
 type Profiles interface {
 	Get(ctx context.Context, subject string) (accounts.Profile, error)
-	// Put leaves the mails about comments as they are when commentMails is nil; in a new profile they are on.
-	Put(ctx context.Context, p accounts.Profile, commentMails *bool) (accounts.Profile, error)
+	// Put leaves the mails about comments as they are when commentNotifications is nil; in a new profile they are on.
+	Put(ctx context.Context, p accounts.Profile, commentNotifications *bool) (accounts.Profile, error)
 
-	// SetCommentMails says whether the user wants to be told of comments by mail.
-	SetCommentMails(ctx context.Context, subject string, on bool) error
+	// SetCommentNotifications says whether the user wants to be told of comments by mail.
+	SetCommentNotifications(ctx context.Context, subject string, on bool) error
 }
 
 // Changes is where one learns what has changed.

@@ -17,17 +17,17 @@ type (
 		Bio         string `json:"bio,omitempty"`
 		Language    string `json:"language,omitempty" doc:"A BCP 47 tag such as de or pt-BR"`
 
-		CommentMails *bool `json:"commentMails,omitempty" doc:"Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true."`
+		CommentNotifications *bool `json:"commentNotifications,omitempty" doc:"Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true."`
 	}
 
 	// A Profile is the signed-in user's.
 	Profile struct {
-		DisplayName  string    `json:"displayName"`
-		Bio          string    `json:"bio"`
-		Language     string    `json:"language"`
-		CommentMails bool      `json:"commentMails" doc:"Whether comments on one's posts are told by mail"`
-		CreatedAt    time.Time `json:"createdAt"`
-		UpdatedAt    time.Time `json:"updatedAt"`
+		DisplayName          string    `json:"displayName"`
+		Bio                  string    `json:"bio"`
+		Language             string    `json:"language"`
+		CommentNotifications bool      `json:"commentNotifications" doc:"Whether comments on one's posts are told by mail"`
+		CreatedAt            time.Time `json:"createdAt"`
+		UpdatedAt            time.Time `json:"updatedAt"`
 	}
 
 	oneProfile struct{ Body Profile }
@@ -43,12 +43,12 @@ func (ProfileDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.
 
 func representProfile(p accounts.Profile) Profile {
 	return Profile{
-		DisplayName:  p.DisplayName,
-		Bio:          p.Bio,
-		Language:     p.Language,
-		CommentMails: p.CommentMails,
-		CreatedAt:    p.CreatedAt.UTC(),
-		UpdatedAt:    p.UpdatedAt.UTC(),
+		DisplayName:          p.DisplayName,
+		Bio:                  p.Bio,
+		Language:             p.Language,
+		CommentNotifications: p.CommentNotifications,
+		CreatedAt:            p.CreatedAt.UTC(),
+		UpdatedAt:            p.UpdatedAt.UTC(),
 	}
 }
 
@@ -73,5 +73,5 @@ func (s *Service) putProfile(ctx context.Context, in *struct{ Body ProfileDraft 
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	return answerProfile(s.Profiles.Put(ctx, p, in.Body.CommentMails))
+	return answerProfile(s.Profiles.Put(ctx, p, in.Body.CommentNotifications))
 }

@@ -18,9 +18,9 @@ import (
 // What a link is for, which it is sealed with. A form of the content that those before cannot be opened in is another
 // purpose: whoever has kept a mail for years may leave by its link.
 const (
-	leave        = "leave"
-	confirm      = "confirm"
-	commentMails = "comment-mails"
+	unsubscribe          = "unsubscribe"
+	confirm              = "confirm"
+	notificationSettings = "notification-settings"
 )
 
 // lifetime is that of the links that end mails, which are read years after they were sent.
@@ -46,21 +46,21 @@ type Links struct {
 	Tokens   Tokens
 }
 
-// A Leave is what a link to leave the mailing list is for.
-type Leave struct {
+// An Unsubscribe is what a link to leave the mailing list is for.
+type Unsubscribe struct {
 	Address  string // as [email.Address.Key] has it
 	Language string // of the mail that the link is in; a BCP 47 tag, or empty
 }
 
-// Leave returns the address where the subscription of address is left, any that it will ever have.
-func (l *Links) Leave(ctx context.Context, address, language string) (string, error) {
-	return l.link(ctx, "subscriptions/", leave, language, address)
+// Unsubscribe returns the address where the subscription of address is left, any that it will ever have.
+func (l *Links) Unsubscribe(ctx context.Context, address, language string) (string, error) {
+	return l.link(ctx, "subscriptions/", unsubscribe, language, address)
 }
 
-// OpenLeave opens the token of a link that Leave made.
-func (l *Links) OpenLeave(ctx context.Context, token string) (Leave, error) {
-	language, address, err := l.open(ctx, leave, token, lifetime)
-	return Leave{Address: address, Language: language}, err
+// OpenUnsubscribe opens the token of a link that Unsubscribe made.
+func (l *Links) OpenUnsubscribe(ctx context.Context, token string) (Unsubscribe, error) {
+	language, address, err := l.open(ctx, unsubscribe, token, lifetime)
+	return Unsubscribe{Address: address, Language: language}, err
 }
 
 // A Confirm is what a link to confirm a subscription is for.
@@ -89,21 +89,21 @@ func (l *Links) OpenConfirm(ctx context.Context, token string) (Confirm, error) 
 	return Confirm{ID: id, Address: subject[len(id):], Language: language}, nil
 }
 
-// CommentMails is what a link that ends mails about comments is for.
-type CommentMails struct {
+// NotificationSettings is what a link that ends mails about comments is for.
+type NotificationSettings struct {
 	Subject  string // the user's
 	Language string // of the mail that the link is in; a BCP 47 tag, or empty
 }
 
-// CommentMails returns the address where a user ends the mails about comments.
-func (l *Links) CommentMails(ctx context.Context, subject, language string) (string, error) {
-	return l.link(ctx, "comment-mails/", commentMails, language, subject)
+// NotificationSettings returns the address where a user ends the mails about comments.
+func (l *Links) NotificationSettings(ctx context.Context, subject, language string) (string, error) {
+	return l.link(ctx, "notification-settings/", notificationSettings, language, subject)
 }
 
-// OpenCommentMails opens the token of a link that CommentMails made.
-func (l *Links) OpenCommentMails(ctx context.Context, token string) (CommentMails, error) {
-	language, subject, err := l.open(ctx, commentMails, token, lifetime)
-	return CommentMails{Subject: subject, Language: language}, err
+// OpenNotificationSettings opens the token of a link that NotificationSettings made.
+func (l *Links) OpenNotificationSettings(ctx context.Context, token string) (NotificationSettings, error) {
+	language, subject, err := l.open(ctx, notificationSettings, token, lifetime)
+	return NotificationSettings{Subject: subject, Language: language}, err
 }
 
 // link seals the language, a space, which no language has, and what the link is for.

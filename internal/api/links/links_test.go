@@ -45,9 +45,11 @@ func kinds(ctx context.Context) map[string]kind {
 	return map[string]kind{
 		"leave": {
 			path: "subscriptions/",
-			make: func(l *links.Links, subject, language string) (string, error) { return l.Leave(ctx, subject, language) },
+			make: func(l *links.Links, subject, language string) (string, error) {
+				return l.Unsubscribe(ctx, subject, language)
+			},
 			open: func(l *links.Links, token string) (string, string, error) {
-				opened, err := l.OpenLeave(ctx, token)
+				opened, err := l.OpenUnsubscribe(ctx, token)
 				return opened.Address, opened.Language, err
 			},
 		},
@@ -65,12 +67,12 @@ func kinds(ctx context.Context) map[string]kind {
 			},
 		},
 		"comment mails": {
-			path: "comment-mails/",
+			path: "notification-settings/",
 			make: func(l *links.Links, subject, language string) (string, error) {
-				return l.CommentMails(ctx, subject, language)
+				return l.NotificationSettings(ctx, subject, language)
 			},
 			open: func(l *links.Links, token string) (string, string, error) {
-				opened, err := l.OpenCommentMails(ctx, token)
+				opened, err := l.OpenNotificationSettings(ctx, token)
 				return opened.Subject, opened.Language, err
 			},
 		},
@@ -191,9 +193,9 @@ func FuzzContent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		l := &links.Links{Tokens: opened(content)}
-		leave, leaveErr := l.OpenLeave(t.Context(), "token")
+		leave, leaveErr := l.OpenUnsubscribe(t.Context(), "token")
 		confirm, confirmErr := l.OpenConfirm(t.Context(), "token")
-		mails, mailsErr := l.OpenCommentMails(t.Context(), "token")
+		mails, mailsErr := l.OpenNotificationSettings(t.Context(), "token")
 		for _, opened := range []struct {
 			sealed string // what opens to the same
 			err    error

@@ -6,8 +6,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 )
 
-// leaving asks before anything is done.
-var leaving = rest.Translation{
+// unsubscribePage asks before anything is done.
+var unsubscribePage = rest.Translation{
 	"en": {
 		Title:  "Unsubscribe?",
 		Text:   "You will get no more mails of this list.",
@@ -20,8 +20,8 @@ var leaving = rest.Translation{
 	},
 }
 
-// left is the same whether anybody was subscribed or not.
-var left = rest.Translation{
+// unsubscribedPage is the same whether anybody was subscribed or not.
+var unsubscribedPage = rest.Translation{
 	"en": {
 		Title: "You are unsubscribed",
 		Text:  "You get no more mails of this list, but for one that may be on its way. You can subscribe again at any time.",
@@ -32,8 +32,8 @@ var left = rest.Translation{
 	},
 }
 
-// confirming asks before anything is done.
-var confirming = rest.Translation{
+// confirmPage asks before anything is done.
+var confirmPage = rest.Translation{
 	"en": {
 		Title:  "Confirm your subscription",
 		Text:   "If you did not ask for our mails yourself, close this page, and you will get none.",
@@ -46,7 +46,7 @@ var confirming = rest.Translation{
 	},
 }
 
-var confirmed = rest.Translation{
+var confirmedPage = rest.Translation{
 	"en": {
 		Title: "You are subscribed",
 		Text:  "A mail that welcomes you is on its way. It has a link to unsubscribe, as each of our mails has.",
@@ -57,8 +57,8 @@ var confirmed = rest.Translation{
 	},
 }
 
-// gone is for whoever has left in the meantime, or has waited for too long.
-var gone = rest.Translation{
+// nothingToConfirmPage is for whoever has left in the meantime, or has waited for too long.
+var nothingToConfirmPage = rest.Translation{
 	"en": {
 		Status: http.StatusNotFound,
 		Title:  "There is nothing to confirm",

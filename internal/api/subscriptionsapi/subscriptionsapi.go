@@ -20,9 +20,9 @@ import (
 // Routes are those of subscriptions. The links of mails lead to their paths: package links makes them.
 var Routes = rest.Table[*Service]{
 	rest.Handle("POST", "/subscriptions", rest.Public, "Subscribe an address to our mails", (*Service).subscribe),
-	rest.HandlePage("GET", "/subscriptions/{token}", "Ask a mail's reader whether to unsubscribe", (*Service).askToLeave),
-	rest.HandlePage("POST", "/subscriptions/{token}", "Unsubscribe by the page's button, or by one click in a mail program (RFC 8058)", (*Service).leaveByPage),
-	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public, "Unsubscribe by the token of a mail's link", (*Service).leave),
+	rest.HandlePage("GET", "/subscriptions/{token}", "Ask a mail's reader whether to unsubscribe", (*Service).askToUnsubscribe),
+	rest.HandlePage("POST", "/subscriptions/{token}", "Unsubscribe by the page's button, or by one click in a mail program (RFC 8058)", (*Service).unsubscribeByPage),
+	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public, "Unsubscribe by the token of a mail's link", (*Service).unsubscribe),
 	rest.HandlePage("GET", "/confirmations/{token}", "Ask a mail's reader to confirm the subscription", (*Service).askToConfirm),
 	rest.HandlePage("POST", "/confirmations/{token}", "Confirm the subscription by the page's button", (*Service).confirm),
 }
@@ -35,15 +35,15 @@ type MailingList interface {
 	// Confirm puts the subscription in the place of the pending one that has its id, whose address and language it gets. It
 	// does nothing when that was done before, and fails with [mailinglist.ErrNotFound] when there is neither.
 	Confirm(ctx context.Context, subscription mailinglist.Subscription) error
-	// Leave removes whatever subscription the address has.
-	Leave(ctx context.Context, address string) error
+	// Unsubscribe removes whatever subscription the address has.
+	Unsubscribe(ctx context.Context, address string) error
 }
 
 // A Service answers the routes.
 type Service struct {
-	MailingList         MailingList
-	Links               *links.Links
-	DisableConfirmation bool // of subscriptions, by a mail
+	MailingList MailingList
+	Links       *links.Links
+	SingleOptIn bool // of subscriptions, by a mail
 }
 
 // Refuse makes a Service a rest.Service. What becomes of links is said by package rest.
@@ -93,9 +93,9 @@ func (s *Service) subscribe(ctx context.Context, in *struct{ Body SubscriptionDr
 		Language:  in.Body.Language,
 		CreatedAt: time.Now(),
 	}
-	if s.DisableConfirmation {
+	if s.SingleOptIn {
 		subscription.Kind = mailinglist.Subscribed
-		subscription.Link, err = s.Links.Leave(ctx, subscription.Address, subscription.Language)
+		subscription.Link, err = s.Links.Unsubscribe(ctx, subscription.Address, subscription.Language)
 	} else {
 		subscription.Link, err = s.Links.Confirm(ctx, id, subscription.Address, subscription.Language)
 	}
@@ -105,30 +105,30 @@ func (s *Service) subscribe(ctx context.Context, in *struct{ Body SubscriptionDr
 	if err := s.MailingList.Subscribe(ctx, subscription); err != nil {
 		return nil, err
 	}
-	return &struct{ Body SubscriptionReceipt }{SubscriptionReceipt{ConfirmationRequired: !s.DisableConfirmation}}, nil
+	return &struct{ Body SubscriptionReceipt }{SubscriptionReceipt{ConfirmationRequired: !s.SingleOptIn}}, nil
 }
 
-func (s *Service) askToLeave(ctx context.Context, in *LinkPath) (rest.Page, error) {
-	opened, err := s.Links.OpenLeave(ctx, in.Token)
-	return leaving.In(opened.Language), err
+func (s *Service) askToUnsubscribe(ctx context.Context, in *LinkPath) (rest.Page, error) {
+	opened, err := s.Links.OpenUnsubscribe(ctx, in.Token)
+	return unsubscribePage.In(opened.Language), err
 }
 
-func (s *Service) leaveByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
-	opened, err := s.Links.OpenLeave(ctx, in.Token)
+func (s *Service) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+	opened, err := s.Links.OpenUnsubscribe(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	return left.In(opened.Language), s.MailingList.Leave(ctx, opened.Address)
+	return unsubscribedPage.In(opened.Language), s.MailingList.Unsubscribe(ctx, opened.Address)
 }
 
-func (s *Service) leave(ctx context.Context, in *LinkPath) (*struct{}, error) {
-	_, err := s.leaveByPage(ctx, in)
+func (s *Service) unsubscribe(ctx context.Context, in *LinkPath) (*struct{}, error) {
+	_, err := s.unsubscribeByPage(ctx, in)
 	return nil, err
 }
 
 func (s *Service) askToConfirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
 	opened, err := s.Links.OpenConfirm(ctx, in.Token)
-	return confirming.In(opened.Language), err
+	return confirmPage.In(opened.Language), err
 }
 
 func (s *Service) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
@@ -136,7 +136,7 @@ func (s *Service) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) 
 	if err != nil {
 		return rest.Page{}, err
 	}
-	link, err := s.Links.Leave(ctx, opened.Address, opened.Language)
+	link, err := s.Links.Unsubscribe(ctx, opened.Address, opened.Language)
 	if err != nil {
 		return rest.Page{}, err
 	}
@@ -146,7 +146,7 @@ func (s *Service) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) 
 		CreatedAt: time.Now(),
 	})
 	if errors.Is(err, mailinglist.ErrNotFound) {
-		return gone.In(opened.Language), nil
+		return nothingToConfirmPage.In(opened.Language), nil
 	}
-	return confirmed.In(opened.Language), err
+	return confirmedPage.In(opened.Language), err
 }

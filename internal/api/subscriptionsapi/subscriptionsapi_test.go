@@ -56,7 +56,7 @@ func (l *list) Confirm(_ context.Context, s mailinglist.Subscription) error {
 	return l.err
 }
 
-func (l *list) Leave(_ context.Context, address string) error {
+func (l *list) Unsubscribe(_ context.Context, address string) error {
 	l.left = append(l.left, address)
 	return l.err
 }
@@ -110,7 +110,7 @@ func follow(t testing.TB, method, path, link string) resttest.Request {
 // linksOf makes links that leave and confirm, some time ago.
 func linksOf(t testing.TB, age time.Duration, id uuid.UUID, address, language string) (leave, confirm string) {
 	t.Helper()
-	leave, err := newLinks(age).Leave(t.Context(), address, language)
+	leave, err := newLinks(age).Unsubscribe(t.Context(), address, language)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ var id = uuid.MustParse("01890000-0000-7000-8000-000000000001")
 func TestWhoeverSubscribesIsKeptWithTheLinkThatTheMailShows(t *testing.T) {
 	for _, disabled := range []bool{false, true} {
 		var kept list
-		service := &subscriptionsapi.Service{MailingList: &kept, DisableConfirmation: disabled}
+		service := &subscriptionsapi.Service{MailingList: &kept, SingleOptIn: disabled}
 		receipt := resttest.Body[subscriptionsapi.SubscriptionReceipt](t, handle(t, service, subscribe(`{"address":"Ada.L@Example.com","language":"ko-KR"}`)), 201)
 		if receipt.ConfirmationRequired == disabled {
 			t.Errorf("confirmation is disabled: %t, and the client is told %+v", disabled, receipt)
@@ -150,8 +150,8 @@ func TestWhoeverSubscribesIsKeptWithTheLinkThatTheMailShows(t *testing.T) {
 		}
 		if disabled {
 			token := follow(t, "GET", "/subscriptions", got.Link).Path["token"]
-			opened, err := newLinks(0).OpenLeave(t.Context(), token)
-			if want := (links.Leave{Address: "ada.l@example.com", Language: "ko-KR"}); err != nil || opened != want {
+			opened, err := newLinks(0).OpenUnsubscribe(t.Context(), token)
+			if want := (links.Unsubscribe{Address: "ada.l@example.com", Language: "ko-KR"}); err != nil || opened != want {
 				t.Errorf("the link is for %+v, %v; want %+v", opened, err, want)
 			}
 			continue
@@ -250,8 +250,8 @@ func TestWhoeverConfirmsIsKeptWithALinkToLeave(t *testing.T) {
 	if want := (mailinglist.Key{Address: "ada@example.com", Kind: mailinglist.Subscribed, ID: id}); got.Key != want || time.Since(got.CreatedAt) > time.Minute {
 		t.Errorf("kept is %+v, want a new one with %+v", got, want)
 	}
-	opened, err := newLinks(0).OpenLeave(t.Context(), follow(t, "GET", "/subscriptions", got.Link).Path["token"])
-	if want := (links.Leave{Address: "ada@example.com", Language: "en"}); err != nil || opened != want {
+	opened, err := newLinks(0).OpenUnsubscribe(t.Context(), follow(t, "GET", "/subscriptions", got.Link).Path["token"])
+	if want := (links.Unsubscribe{Address: "ada@example.com", Language: "en"}); err != nil || opened != want {
 		t.Errorf("the link is for %+v, %v; want %+v", opened, err, want)
 	}
 }
@@ -366,7 +366,7 @@ func FuzzLink(f *testing.F) {
 				if !strings.HasPrefix(response.Body, "<!DOCTYPE html>") || strings.Contains(response.Body, "script") {
 					t.Errorf("%s %s is answered %s", method, path, response.Body)
 				}
-				switch opened, err := newLinks(0).OpenLeave(t.Context(), token); {
+				switch opened, err := newLinks(0).OpenUnsubscribe(t.Context(), token); {
 				case response.StatusCode == 400:
 					kept.idle(t)
 				case response.StatusCode != 200:

@@ -19,13 +19,13 @@ var ErrNotFound = errors.New("profile not found")
 
 // A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
 type Profile struct {
-	Subject      string // the user's sub in the sign-in's tokens, never shown to others
-	DisplayName  string // required, one line
-	Bio          string // may be empty; the only control characters are line feeds and tabs
-	Language     string // a BCP 47 tag such as de or pt-BR; empty when the user has not chosen
-	CommentMails bool   // whether comments on the user's posts are told by mail
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	Subject              string // the user's sub in the sign-in's tokens, never shown to others
+	DisplayName          string // required, one line
+	Bio                  string // may be empty; the only control characters are line feeds and tabs
+	Language             string // a BCP 47 tag such as de or pt-BR; empty when the user has not chosen
+	CommentNotifications bool   // whether comments on the user's posts are told by mail
+	CreatedAt            time.Time
+	UpdatedAt            time.Time
 }
 
 // Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.

@@ -16,7 +16,7 @@ type Message struct {
 	Unsubscribe string
 }
 
-// A Mailer sends mails. An error wraps [ErrRefused], [ErrStuck] or [ErrHeld], or trying again later may help.
+// A Mailer sends mails. An error wraps [ErrAddressRejected], [ErrUndeliverable] or [ErrSendingPaused], or trying again later may help.
 type Mailer interface {
 	// Send returns the name that the service has given the mail. When it fails, the mail may have been sent nevertheless:
 	// an answer can be lost.
@@ -27,14 +27,14 @@ var (
 	// ErrNoAddress says that somebody has no address that mails may go to: none, or none that is proved to be his or hers.
 	ErrNoAddress = errors.New("there is no address to write to")
 
-	// ErrRefused says that nothing will ever be sent to the address of this mail, and that the address itself is to blame.
-	ErrRefused = errors.New("the mail is refused")
+	// ErrAddressRejected says that nothing will ever be sent to the address of this mail, and that the address itself is to blame.
+	ErrAddressRejected = errors.New("the mail is refused")
 
-	// ErrStuck says that this mail does not go out until a person has done something, and others may. It may be the address,
+	// ErrUndeliverable says that this mail does not go out until a person has done something, and others may. It may be the address,
 	// or a mistake of ours that every mail has: so it is not final.
-	ErrStuck = errors.New("the mail is stuck")
+	ErrUndeliverable = errors.New("the mail is stuck")
 
-	// ErrHeld says that no mail goes out until a person has done something, or a day has passed: the daily quota is used
+	// ErrSendingPaused says that no mail goes out until a person has done something, or a day has passed: the daily quota is used
 	// up, sending is paused, or the sender is not verified.
-	ErrHeld = errors.New("mails are held")
+	ErrSendingPaused = errors.New("mails are held")
 )

@@ -78,7 +78,7 @@ func checkWorld(t *rapid.T, counts map[string]int) {
 				w.suppressed[address] = rapid.Bool().Draw(t, "suppressed")
 			}
 		case "time":
-			w.pass(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, lease, timeout}).Draw(t, "duration"))
+			w.pass(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, leaseDuration, timeout}).Draw(t, "duration"))
 		case "tell":
 			i := rapid.IntRange(0, len(w.hints)-1).Draw(t, "hint")
 			key := w.hints[i]
@@ -190,16 +190,16 @@ func TestMailsCounted(t *testing.T) {
 		end   string // of the subscription
 	}{
 		{"nothing goes wrong", nil, 1, "sent"},
-		{"the claim fails", []script{{"Claim", fails}}, 1, "sent"},
-		{"the claim is made, and its answer is lost", []script{{"Claim", unheard}}, 1, "sent"},
-		{"the process dies before the claim", []script{{"Claim", dies}}, 1, "sent"},
-		{"the process dies after the claim", []script{{"Claim", died}}, 1, "sent"},
+		{"the lease fails", []script{{"Lease", fails}}, 1, "sent"},
+		{"the lease is granted, and its answer is lost", []script{{"Lease", unheard}}, 1, "sent"},
+		{"the process dies before the lease", []script{{"Lease", dies}}, 1, "sent"},
+		{"the process dies after the lease", []script{{"Lease", died}}, 1, "sent"},
 		{"the process dies before it sends", []script{{"Send", dies}}, 1, "sent"},
 		{"SES fails until the deadline", []script{{"Send", fails}, {"Send", fails}, {"Send", fails}}, 1, "sent"},
-		{"SES fails, and the claim is not given back", []script{{"Send", fails}, {"Release", fails}}, 1, "sent"},
+		{"SES fails, and the lease is not given back", []script{{"Send", fails}, {"Release", fails}}, 1, "sent"},
 		{"SES fails, and the process dies", []script{{"Send", fails}, {"Release", dies}}, 1, "sent"},
 		{"mails are held", []script{{"Send", held}}, 1, "sent"},
-		{"mails are held, and the claim is not given back", []script{{"Send", held}, {"Release", unheard}}, 1, "sent"},
+		{"mails are held, and the lease is not given back", []script{{"Send", held}, {"Release", unheard}}, 1, "sent"},
 		{"the mail is stuck", []script{{"Send", stuck}}, 1, "sent"},
 		{"the mail is refused", []script{{"Send", refused}}, 0, "refused"},
 		{"the mail is refused, and noting it fails", []script{{"Send", refused}, {"MarkRefused", fails}}, 0, "refused"},

@@ -25,39 +25,39 @@ type calm struct {
 	waiting error // before all who wait
 }
 
-func (c *calm) Claim(ctx context.Context, key mailinglist.Key, now, until time.Time) (mailinglist.Claim, error) {
-	return call(c, func() (mailinglist.Claim, error) { return c.process.Claim(ctx, key, now, until) })
+func (c *calm) Lease(ctx context.Context, key mailinglist.Key, now, until time.Time) (mailinglist.Lease, error) {
+	return call(c, func() (mailinglist.Lease, error) { return c.process.Lease(ctx, key, now, until) })
 }
 
 func (c *calm) Suppressed(ctx context.Context, address string) (bool, error) {
 	return call(c, func() (bool, error) { return c.process.Suppressed(ctx, address) })
 }
 
-func (c *calm) Waiting(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+func (c *calm) Unsent(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
 	return func(yield func(mailinglist.Key, error) bool) {
 		if c.waiting != nil && !yield(mailinglist.Key{}, c.waiting) {
 			return
 		}
-		waiting, _ := call(c, func() (iter.Seq2[mailinglist.Key, error], error) { return c.process.Waiting(ctx, before), nil })
+		waiting, _ := call(c, func() (iter.Seq2[mailinglist.Key, error], error) { return c.process.Unsent(ctx, before), nil })
 		waiting(yield)
 	}
 }
 
-func (c *calm) MarkSent(ctx context.Context, claim mailinglist.Claim, id string, now time.Time) error {
-	_, err := call(c, func() (any, error) { return nil, c.process.MarkSent(ctx, claim, id, now) })
+func (c *calm) MarkSent(ctx context.Context, lease mailinglist.Lease, id string, now time.Time) error {
+	_, err := call(c, func() (any, error) { return nil, c.process.MarkSent(ctx, lease, id, now) })
 	if err == nil && c.mark != nil {
 		return c.mark()
 	}
 	return err
 }
 
-func (c *calm) MarkRefused(ctx context.Context, claim mailinglist.Claim, reason string) error {
-	_, err := call(c, func() (any, error) { return nil, c.process.MarkRefused(ctx, claim, reason) })
+func (c *calm) MarkRejected(ctx context.Context, lease mailinglist.Lease, reason string) error {
+	_, err := call(c, func() (any, error) { return nil, c.process.MarkRejected(ctx, lease, reason) })
 	return err
 }
 
-func (c *calm) Release(ctx context.Context, claim mailinglist.Claim) error {
-	_, err := call(c, func() (any, error) { return nil, c.process.Release(ctx, claim) })
+func (c *calm) Release(ctx context.Context, lease mailinglist.Lease) error {
+	_, err := call(c, func() (any, error) { return nil, c.process.Release(ctx, lease) })
 	return err
 }
 
@@ -78,12 +78,12 @@ func call[T any](c *calm, do func() (T, error)) (T, error) {
 }
 
 // calmly gives a test a world in a bubble with one sender.
-func calmly(t *testing.T, lease time.Duration, test func(t *testing.T, w *world, c *calm, s *mailinglist.Sender)) {
+func calmly(t *testing.T, leaseDuration time.Duration, test func(t *testing.T, w *world, c *calm, s *mailinglist.Sender)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		c := &calm{process: &process{world: w, fates: make(chan fate)}}
-		test(t, w, c, &mailinglist.Sender{Subscriptions: c, Messages: messages{}, Mailer: c, Lease: lease})
+		test(t, w, c, &mailinglist.Sender{Subscriptions: c, Messages: messages{}, Mailer: c, LeaseDuration: leaseDuration})
 	})
 }
 
@@ -98,7 +98,7 @@ func TestEachKindHasItsMail(t *testing.T) {
 		mailinglist.Pending:    {Subject: "ko/confirm"}, // whose link must not be followed by a mail client
 		mailinglist.Subscribed: {Subject: "ko/welcome", Unsubscribe: "https://example.com/00000000-0000-0000-0000-000000000001"},
 	} {
-		calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 			w.subscribe("ada@example.com", kind)
 			want.To = "ada@example.com"
 			if err := s.Send(within(t, timeout), w.hints[0]); err != nil || !slices.Equal(c.said, []email.Message{want}) {
@@ -108,13 +108,13 @@ func TestEachKindHasItsMail(t *testing.T) {
 	}
 }
 
-// TestAMailEndsWhileThereIsTimeToNoteIt has SES be silent. The claim is given back before it ends, and before the function.
+// TestAMailEndsWhileThereIsTimeToNoteIt has SES be silent. The lease is given back before it ends, and before the function.
 func TestAMailEndsWhileThereIsTimeToNoteIt(t *testing.T) {
-	for _, test := range []struct{ lease, timeout, want time.Duration }{
+	for _, test := range []struct{ leaseDuration, timeout, want time.Duration }{
 		{20 * time.Second, time.Minute, 15 * time.Second},
 		{time.Minute, 20 * time.Second, 15 * time.Second},
 	} {
-		calmly(t, test.lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		calmly(t, test.leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 			w.subscribe("ada@example.com", mailinglist.Subscribed)
 			c.send = func(ctx context.Context, _ email.Message) error {
 				<-ctx.Done()
@@ -123,14 +123,14 @@ func TestAMailEndsWhileThereIsTimeToNoteIt(t *testing.T) {
 			began := time.Now()
 			err := s.Send(within(t, test.timeout), w.hints[0])
 			if took := time.Since(began); !errors.Is(err, retry.ErrUnavailable) || took != test.want || !w.items[0].until.IsZero() {
-				t.Errorf("error %v after %s, claimed until %s; want ErrLater after %s, and no claim", err, took, w.items[0].until, test.want)
+				t.Errorf("error %v after %s, leased until %s; want ErrLater after %s, and no lease", err, took, w.items[0].until, test.want)
 			}
 		})
 	}
 }
 
 func TestWhoeverLeavesBeforeTheNoteIsNotLookedForAnyLonger(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		c.send = func(context.Context, email.Message) error {
 			w.leave("ada@example.com")
@@ -144,7 +144,7 @@ func TestWhoeverLeavesBeforeTheNoteIsNotLookedForAnyLonger(t *testing.T) {
 }
 
 func TestANoteIsTriedUntilTheDeadline(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		tried := 0
 		c.mark = func() error {
@@ -169,7 +169,7 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 		{15 * time.Second, 25 * time.Second, false}, // too late to send a mail
 		{0, 9 * time.Second, false},
 	} {
-		calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 			w.subscribe("ada@example.com", mailinglist.Subscribed)
 			began := time.Now()
 			w.items[0].until = began.Add(test.left)
@@ -186,7 +186,7 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 }
 
 func TestAMailThatCannotBeWrittenIsForAPerson(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		s.Messages = broken{}
 		err := s.Send(within(t, timeout), w.hints[0])
@@ -205,12 +205,12 @@ func (broken) Message(string, string, email.Address, any) (email.Message, error)
 }
 
 func TestAllThatWaitGetTheirMailsTheOldestFirst(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		const many = 250
 		for range many {
 			w.subscribe(string(rune('a'+len(w.items)))+"@example.com", mailinglist.Subscribed)
 		}
-		if err := s.SendWaiting(t.Context()); err != nil {
+		if err := s.SendUnsent(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for i, message := range c.said {
@@ -226,23 +226,23 @@ func TestAllThatWaitGetTheirMailsTheOldestFirst(t *testing.T) {
 
 // TestOneThatIsStuckKeepsNobodyElseWaiting has the oldest be one whose mail is not taken, and after what is no subscription.
 func TestOneThatIsStuckKeepsNobodyElseWaiting(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		for _, name := range []string{"stuck", "ada", "stuck2", "eve"} {
 			w.subscribe(name+"@example.com", mailinglist.Subscribed)
 		}
 		c.waiting = errors.New("no subscription")
 		c.send = func(_ context.Context, message email.Message) error {
 			if strings.HasPrefix(string(message.To), "stuck") {
-				return email.ErrStuck
+				return email.ErrUndeliverable
 			}
 			return nil
 		}
-		err := s.SendWaiting(within(t, timeout))
+		err := s.SendUnsent(within(t, timeout))
 		if !errors.Is(err, c.waiting) || errors.Is(err, retry.ErrUnavailable) || len(w.mails) != 2 || !w.items[0].waiting || !w.items[2].waiting {
 			t.Errorf("error %v, mails %v", err, w.mails)
 		}
 		c.waiting = nil
-		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, email.ErrStuck) || !strings.Contains(err.Error(), w.items[0].subscription.ID.String()) {
+		if err := s.SendUnsent(within(t, timeout)); !errors.Is(err, email.ErrUndeliverable) || !strings.Contains(err.Error(), w.items[0].subscription.ID.String()) {
 			t.Errorf("error %v, want it to be of the first that is stuck", err)
 		}
 	})
@@ -250,17 +250,17 @@ func TestOneThatIsStuckKeepsNobodyElseWaiting(t *testing.T) {
 
 // TestWhoWaitsIsLeftAloneWhenNothingWorks, and all of them are looked for again.
 func TestWhoWaitsIsLeftAloneWhenNothingWorks(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		for _, name := range []string{"stuck", "ada", "eve"} {
 			w.subscribe(name+"@example.com", mailinglist.Subscribed)
 		}
 		c.send = func(_ context.Context, message email.Message) error {
 			if strings.HasPrefix(string(message.To), "stuck") {
-				return email.ErrStuck
+				return email.ErrUndeliverable
 			}
 			return errFault
 		}
-		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, retry.ErrUnavailable) || len(c.said) != 2 {
+		if err := s.SendUnsent(within(t, timeout)); !errors.Is(err, retry.ErrUnavailable) || len(c.said) != 2 {
 			t.Errorf("error %v after %d mails", err, len(c.said))
 		}
 	})
@@ -268,11 +268,11 @@ func TestWhoWaitsIsLeftAloneWhenNothingWorks(t *testing.T) {
 
 // TestWhoWaitsIsLeftAloneWhenMailsAreHeld: each would be held.
 func TestWhoWaitsIsLeftAloneWhenMailsAreHeld(t *testing.T) {
-	calmly(t, lease, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		w.subscribe("eve@example.com", mailinglist.Subscribed)
-		c.send = func(context.Context, email.Message) error { return email.ErrHeld }
-		if err := s.SendWaiting(within(t, timeout)); !errors.Is(err, email.ErrHeld) || len(c.said) != 1 {
+		c.send = func(context.Context, email.Message) error { return email.ErrSendingPaused }
+		if err := s.SendUnsent(within(t, timeout)); !errors.Is(err, email.ErrSendingPaused) || len(c.said) != 1 {
 			t.Errorf("error %v after %d mails", err, len(c.said))
 		}
 	})

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	lease   = 20 * time.Second
-	timeout = time.Minute // of a function
+	leaseDuration = 20 * time.Second
+	timeout       = time.Minute // of a function
 )
 
 // A world is what is around the functions that send mails: the table, its stream and the queue, which tell of subscriptions
@@ -135,7 +135,7 @@ type process struct {
 	ended bool
 	err   error
 
-	claimed  mailinglist.Key // the last that it has
+	leased   mailinglist.Key // the last that it has
 	accepted bool            // the mail of that, and nothing has happened since
 }
 
@@ -143,7 +143,7 @@ type process struct {
 func (p *process) lose() {
 	if p.accepted {
 		p.accepted = false
-		p.world.lost[p.claimed]++
+		p.world.lost[p.leased]++
 	}
 }
 
@@ -161,9 +161,9 @@ func (w *world) start(key mailinglist.Key) *process {
 			defer w.mu.Unlock()
 			p.ended = true
 		}()
-		sender := mailinglist.Sender{Subscriptions: p, Messages: messages{}, Mailer: p, Lease: lease}
+		sender := mailinglist.Sender{Subscriptions: p, Messages: messages{}, Mailer: p, LeaseDuration: leaseDuration}
 		if key == (mailinglist.Key{}) {
-			p.err = sender.SendWaiting(ctx)
+			p.err = sender.SendUnsent(ctx)
 		} else {
 			p.err = sender.Send(ctx, key)
 		}
@@ -185,7 +185,7 @@ func (w *world) pass(duration time.Duration) {
 		}
 		switch {
 		case p.err == nil:
-		case (errors.Is(p.err, email.ErrHeld) || errors.Is(p.err, email.ErrStuck)) && !errors.Is(p.err, retry.ErrUnavailable):
+		case (errors.Is(p.err, email.ErrSendingPaused) || errors.Is(p.err, email.ErrUndeliverable)) && !errors.Is(p.err, retry.ErrUnavailable):
 			w.letters = append(w.letters, p.told)
 		default:
 			w.hints = append(w.hints, p.told)
@@ -239,12 +239,12 @@ func (p *process) meet(fate fate, call string, work func() error) (err error, ha
 	case fails:
 		return errFault, false
 	case refused:
-		p.world.rejected[p.claimed] = true
-		return fmt.Errorf("%w: on purpose", email.ErrRefused), false
+		p.world.rejected[p.leased] = true
+		return fmt.Errorf("%w: on purpose", email.ErrAddressRejected), false
 	case held:
-		return fmt.Errorf("%w: on purpose", email.ErrHeld), false
+		return fmt.Errorf("%w: on purpose", email.ErrSendingPaused), false
 	case stuck:
-		return fmt.Errorf("%w: on purpose", email.ErrStuck), false
+		return fmt.Errorf("%w: on purpose", email.ErrUndeliverable), false
 	}
 	err = work()
 	if fate != works && call == "Send" {
@@ -259,28 +259,28 @@ func (p *process) meet(fate fate, call string, work func() error) (err error, ha
 	return err, fate == hangs
 }
 
-func (p *process) Claim(ctx context.Context, key mailinglist.Key, now, until time.Time) (claim mailinglist.Claim, err error) {
-	err = p.wait(ctx, "Claim", func() error {
+func (p *process) Lease(ctx context.Context, key mailinglist.Key, now, until time.Time) (lease mailinglist.Lease, err error) {
+	err = p.wait(ctx, "Lease", func() error {
 		item := p.world.find(key.Address, key.Kind)
 		if item == nil || item.subscription.ID != key.ID || !item.waiting {
 			return mailinglist.ErrNotFound
 		}
 		if item.until.After(now) {
-			return &mailinglist.ClaimedError{Until: item.until}
+			return &email.LeasedError{Until: item.until}
 		}
 		item.holder, item.until = uuid.New(), until
-		p.claimed, p.accepted = key, false
-		claim = mailinglist.Claim{Subscription: item.subscription, Holder: item.holder, Until: until}
+		p.leased, p.accepted = key, false
+		lease = mailinglist.Lease{Subscription: item.subscription, Holder: item.holder, Until: until}
 		return nil
 	})
-	return claim, err
+	return lease, err
 }
 
-// mine has change change the item if the claim is its latest.
-func (p *process) mine(ctx context.Context, call string, claim mailinglist.Claim, change func(*item)) error {
+// mine has change change the item if the lease is its latest.
+func (p *process) mine(ctx context.Context, call string, lease mailinglist.Lease, change func(*item)) error {
 	return p.wait(ctx, call, func() error {
-		item := p.world.find(claim.Address, claim.Kind)
-		if item == nil || item.subscription.ID != claim.ID || item.holder != claim.Holder {
+		item := p.world.find(lease.Address, lease.Kind)
+		if item == nil || item.subscription.ID != lease.ID || item.holder != lease.Holder {
 			return mailinglist.ErrNotFound
 		}
 		change(item)
@@ -288,22 +288,22 @@ func (p *process) mine(ctx context.Context, call string, claim mailinglist.Claim
 	})
 }
 
-func (p *process) MarkSent(ctx context.Context, claim mailinglist.Claim, _ string, _ time.Time) error {
-	err := p.mine(ctx, "MarkSent", claim, func(item *item) { item.waiting = false })
-	if !time.Now().Before(claim.Until) {
+func (p *process) MarkSent(ctx context.Context, lease mailinglist.Lease, _ string, _ time.Time) error {
+	err := p.mine(ctx, "MarkSent", lease, func(item *item) { item.waiting = false })
+	if !time.Now().Before(lease.Until) {
 		p.world.mu.Lock()
 		defer p.world.mu.Unlock()
-		p.lose() // it has taken so long that somebody else may have claimed the mail
+		p.lose() // it has taken so long that somebody else may have leased the mail
 	}
 	return err
 }
 
-func (p *process) MarkRefused(ctx context.Context, claim mailinglist.Claim, reason string) error {
-	return p.mine(ctx, "MarkRefused", claim, func(item *item) { item.waiting, item.refused = false, reason })
+func (p *process) MarkRejected(ctx context.Context, lease mailinglist.Lease, reason string) error {
+	return p.mine(ctx, "MarkRefused", lease, func(item *item) { item.waiting, item.refused = false, reason })
 }
 
-func (p *process) Release(ctx context.Context, claim mailinglist.Claim) error {
-	err := p.mine(ctx, "Release", claim, func(item *item) { item.until = time.Time{} })
+func (p *process) Release(ctx context.Context, lease mailinglist.Lease) error {
+	err := p.mine(ctx, "Release", lease, func(item *item) { item.until = time.Time{} })
 	if errors.Is(err, mailinglist.ErrNotFound) {
 		return nil
 	}
@@ -318,7 +318,7 @@ func (p *process) Suppressed(ctx context.Context, address string) (suppressed bo
 	return suppressed, err
 }
 
-func (p *process) Waiting(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+func (p *process) Unsent(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
 	return func(yield func(mailinglist.Key, error) bool) {
 		var keys []mailinglist.Key
 		err := p.wait(ctx, "Waiting", func() error {
@@ -343,7 +343,7 @@ func (p *process) Waiting(ctx context.Context, before time.Time) iter.Seq2[maili
 
 func (p *process) Send(ctx context.Context, message email.Message) (string, error) {
 	err := p.wait(ctx, "Send", func() error {
-		p.world.mails = append(p.world.mails, p.claimed)
+		p.world.mails = append(p.world.mails, p.leased)
 		p.accepted = true
 		return nil
 	})

@@ -20,7 +20,7 @@ var templates embed.FS
 func Templates() (*email.Templates, error) {
 	files, err := fs.Sub(templates, "templates")
 	if err != nil {
-		return nil, fmt.Errorf("notices: %w", err)
+		return nil, fmt.Errorf("notifications: %w", err)
 	}
 	return email.ParseTemplates(files)
 }
@@ -33,11 +33,11 @@ const (
 
 // A Mail is what the templates get. All text in it is plain, of one line.
 type Mail struct {
-	Count int        // of all comments
-	More  int        // of those that are not shown
-	Title string     // of the post, if they are all on one; empty otherwise
-	Posts []MailPost // in the order of their first comments
-	End   string     // the address where mails about comments are ended
+	Count       int        // of all comments
+	More        int        // of those that are not shown
+	Title       string     // of the post, if they are all on one; empty otherwise
+	Posts       []MailPost // in the order of their first comments
+	Unsubscribe string     // the address where mails about comments are ended
 }
 
 // A MailPost is one of the recipient's that has comments.
@@ -53,19 +53,19 @@ type MailComment struct {
 	Excerpt string
 }
 
-func (t *Teller) message(ctx context.Context, to email.Address, digest Digest) (email.Message, error) {
+func (s *Sender) message(ctx context.Context, to email.Address, digest Digest) (email.Message, error) {
 	language := email.Language(digest.Language)
-	end, err := t.Links.CommentMails(ctx, digest.Recipient, language)
+	end, err := s.Links.NotificationSettings(ctx, digest.Recipient, language)
 	if err != nil {
 		return email.Message{}, err
 	}
-	mail := Mail{Count: digest.Count, More: digest.Count - len(digest.Comments), End: end}
+	mail := Mail{Count: digest.Count, More: digest.Count - len(digest.Comments), Unsubscribe: end}
 	if digest.OnePost {
 		mail.Title = line(digest.Comments[0].PostTitle, maxTitle)
 	}
 	at := map[string]int{}
 	for _, comment := range digest.Comments {
-		link := t.Website + "/posts/" + comment.PostID.String()
+		link := s.Website + "/posts/" + comment.PostID.String()
 		i, there := at[link]
 		if !there {
 			i = len(mail.Posts)
@@ -75,7 +75,7 @@ func (t *Teller) message(ctx context.Context, to email.Address, digest Digest) (
 		post := &mail.Posts[i]
 		post.Comments = append(post.Comments, MailComment{Name: line(comment.AuthorName, maxTitle), Excerpt: excerpt(comment.Body)})
 	}
-	message, err := t.Messages.Message(language, "comments", to, mail)
+	message, err := s.Messages.Message(language, "comments", to, mail)
 	message.Unsubscribe = end
 	return message, err
 }
@@ -88,15 +88,15 @@ func excerpt(body string) string {
 		switch token := tokens.Token(); {
 		case token.Type == html.TextToken:
 			said.WriteString(token.Data)
-		case !within[token.Data]:
+		case !inline[token.Data]:
 			said.WriteByte(' ')
 		}
 	}
 	return line(said.String(), maxExcerpt)
 }
 
-// within are the elements that do not end a word.
-var within = map[string]bool{"a": true, "b": true, "code": true, "em": true, "i": true, "s": true, "strong": true, "u": true}
+// inline are the elements that do not end a word.
+var inline = map[string]bool{"a": true, "b": true, "code": true, "em": true, "i": true, "s": true, "strong": true, "u": true}
 
 // line is the beginning of text, in one line, without characters that turn the direction of what is around it.
 func line(text string, limit int) string {

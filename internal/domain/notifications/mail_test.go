@@ -16,26 +16,26 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 )
 
-// A reader is around a teller that has one digest to tell.
+// A reader is around a sender that has one digest to tell.
 type reader struct {
 	digest notifications.Digest
 	mails  []email.Message
 }
 
-func (r *reader) Claim(context.Context, string, time.Duration, time.Duration) (notifications.Claim, error) {
-	return notifications.Claim{Holder: uuid.New(), Digest: r.digest}, nil
+func (r *reader) Lease(context.Context, string, time.Duration, time.Duration) (notifications.Lease, error) {
+	return notifications.Lease{Holder: uuid.New(), Digest: r.digest}, nil
 }
-func (r *reader) Settle(context.Context, notifications.Claim) error  { return nil }
-func (r *reader) Release(context.Context, notifications.Claim) error { return nil }
+func (r *reader) Acknowledge(context.Context, notifications.Lease) error { return nil }
+func (r *reader) Release(context.Context, notifications.Lease) error     { return nil }
 func (r *reader) NextOverdue(context.Context, string, time.Duration) (string, error) {
-	return "", notifications.ErrNothing
+	return "", email.ErrNothingToSend
 }
 func (r *reader) Address(context.Context, string) (email.Address, error) {
 	return "ada@example.com", nil
 }
 func (r *reader) Suppressed(context.Context, string) (bool, error) { return false, nil }
-func (r *reader) CommentMails(_ context.Context, _, language string) (string, error) {
-	return "https://api.example.com/v1/comment-mails/token-" + language, nil
+func (r *reader) NotificationSettings(_ context.Context, _, language string) (string, error) {
+	return "https://api.example.com/v1/notification-settings/token-" + language, nil
 }
 
 func (r *reader) Send(_ context.Context, message email.Message) (string, error) {
@@ -54,9 +54,9 @@ func mail(t testing.TB, digest notifications.Digest) email.Message {
 		digest.Count = len(digest.Comments)
 	}
 	r := &reader{digest: digest}
-	teller := notifications.Teller{Store: r, Users: r, Suppressions: r, Links: r, Messages: messages, Mailer: r,
-		Website: "https://app.example.com", Logger: slog.New(slog.DiscardHandler), Lease: time.Minute}
-	if err := teller.Tell(t.Context(), "ada"); err != nil {
+	sender := notifications.Sender{Store: r, Users: r, Suppressions: r, Links: r, Messages: messages, Mailer: r,
+		Website: "https://app.example.com", Logger: slog.New(slog.DiscardHandler), LeaseDuration: time.Minute}
+	if err := sender.Send(t.Context(), "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.mails) != 1 {
@@ -139,7 +139,7 @@ func TestAMailSaysWhoHasCommentedOnWhatInTheReadersLanguage(t *testing.T) {
 				}
 			}
 			language := email.Language(test.digest.Language)
-			end := "https://api.example.com/v1/comment-mails/token-" + language
+			end := "https://api.example.com/v1/notification-settings/token-" + language
 			if message.Unsubscribe != end || links[len(links)-1] != end || !strings.HasSuffix(message.Text, "\n"+end+"\n") {
 				t.Errorf("ended at %s, %s and\n%s", message.Unsubscribe, links, message.Text)
 			}

@@ -3,8 +3,8 @@ package notifications
 // A Message says where to look. It has no news in it: what there is to tell is in the database, whatever message comes,
 // twice, late or never. It comes as JSON, with the attribute event, for filter policies.
 type Message struct {
-	Recipient string `json:"recipient,omitempty"` // somebody whose post has got a comment
-	Sweep     bool   `json:"sweep,omitempty"`     // everybody who should have been told already
+	Recipient string `json:"recipient,omitempty"` // the author of a post with a new comment
+	Overdue   bool   `json:"overdue,omitempty"`   // all recipients whose notifications are overdue
 }
 
 // What a message's attribute event says.

@@ -23,7 +23,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 )
 
-// A stage is a database with authors who comment on each other's posts, and what is around a teller of theirs. Whom a mail is
+// A stage is a database with authors who comment on each other's posts, and what is around a sender of theirs. Whom a mail is
 // for and what it tells is all that is looked at.
 type stage struct {
 	mu     sync.Mutex
@@ -32,48 +32,50 @@ type stage struct {
 	fates  []string          // of mails, in their order; all others work
 }
 
-// A run is one call of a teller.
+// A run is one call of a sender.
 type run struct {
 	*stage
-	*mysqlstore.Notices
-	claimed []uuid.UUID
-	dies    bool   // before it can note anything
-	die     func() // ends its time, lest it tries again
+	*mysqlstore.Notifications
+	leased []uuid.UUID
+	dies   bool   // before it can note anything
+	die    func() // ends its time, lest it tries again
 }
 
 var errDead = errors.New("the process has died")
 
-func (r *run) Claim(ctx context.Context, recipient string, age, lease time.Duration) (notifications.Claim, error) {
-	claim, err := r.Notices.Claim(ctx, recipient, age, lease)
-	r.claimed = nil
-	for _, comment := range claim.Digest.Comments {
-		r.claimed = append(r.claimed, comment.ID)
+func (r *run) Lease(ctx context.Context, recipient string, age, leaseDuration time.Duration) (notifications.Lease, error) {
+	lease, err := r.Notifications.Lease(ctx, recipient, age, leaseDuration)
+	r.leased = nil
+	for _, comment := range lease.Digest.Comments {
+		r.leased = append(r.leased, comment.ID)
 	}
-	if err == nil && claim.Digest.Count > len(r.claimed) {
-		return claim, fmt.Errorf("%d comments are more than this test looks at", claim.Digest.Count)
+	if err == nil && lease.Digest.Count > len(r.leased) {
+		return lease, fmt.Errorf("%d comments are more than this test looks at", lease.Digest.Count)
 	}
-	return claim, err
+	return lease, err
 }
 
-func (r *run) Settle(ctx context.Context, claim notifications.Claim) error {
+func (r *run) Acknowledge(ctx context.Context, lease notifications.Lease) error {
 	if r.dies {
 		return errDead
 	}
-	return r.Notices.Settle(ctx, claim)
+	return r.Notifications.Acknowledge(ctx, lease)
 }
 
-func (r *run) Release(ctx context.Context, claim notifications.Claim) error {
+func (r *run) Release(ctx context.Context, lease notifications.Lease) error {
 	if r.dies {
 		return errDead
 	}
-	return r.Notices.Release(ctx, claim)
+	return r.Notifications.Release(ctx, lease)
 }
 
 func (r *run) Address(_ context.Context, subject string) (email.Address, error) {
 	return email.Address(subject), nil
 }
-func (r *run) Suppressed(context.Context, string) (bool, error)             { return false, nil }
-func (r *run) CommentMails(context.Context, string, string) (string, error) { return "end", nil }
+func (r *run) Suppressed(context.Context, string) (bool, error) { return false, nil }
+func (r *run) NotificationSettings(context.Context, string, string) (string, error) {
+	return "end", nil
+}
 func (r *run) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
 }
@@ -94,7 +96,7 @@ func (r *run) Send(context.Context, email.Message) (string, error) {
 		}
 		r.fates = r.fates[1:]
 	}
-	for _, id := range r.claimed {
+	for _, id := range r.leased {
 		if accepted {
 			r.told[id]++
 			if !heard || r.dies {
@@ -117,7 +119,7 @@ func TestEveryCommentIsToldByARealStore(t *testing.T) {
 	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
 		t.Fatal(err)
 	}
-	profiles, written, store := mysqlstore.NewProfiles(databases), mysqlstore.NewPosts(databases), mysqlstore.NewNotices(databases)
+	profiles, written, store := mysqlstore.NewProfiles(databases), mysqlstore.NewPosts(databases), mysqlstore.NewNotifications(databases)
 	runs, told, twice := 0, 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		runs++
@@ -138,13 +140,13 @@ func TestEveryCommentIsToldByARealStore(t *testing.T) {
 			fail(err)
 		}
 		tell := func(recipient string) {
-			one := &run{stage: s, Notices: store}
-			teller := &notifications.Teller{Store: one, Users: one, Suppressions: one, Links: one, Messages: one, Mailer: one,
-				Logger: slog.New(slog.DiscardHandler), Lease: notifications.ShortestLease}
+			one := &run{stage: s, Notifications: store}
+			sender := &notifications.Sender{Store: one, Users: one, Suppressions: one, Links: one, Messages: one, Mailer: one,
+				Logger: slog.New(slog.DiscardHandler), LeaseDuration: email.MinLease}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			one.die = cancel
-			_ = teller.Tell(ctx, recipient) // it comes again until there is nothing left
+			_ = sender.Send(ctx, recipient) // it comes again until there is nothing left
 		}
 		var kept []posts.NewComment
 		var telling sync.WaitGroup
@@ -178,17 +180,17 @@ func TestEveryCommentIsToldByARealStore(t *testing.T) {
 				}
 			case "expire": // those of the dead
 				telling.Wait()
-				_, err := server.Admin.Exec("UPDATE " + database.Name + ".digests SET claimed_until = UTC_TIMESTAMP(6)")
+				_, err := server.Admin.Exec("UPDATE " + database.Name + ".notification_leases SET leased_until = UTC_TIMESTAMP(6)")
 				fail(err)
 			}
 		}
 		telling.Wait()
 		s.fates = nil
 		for _, author := range authors {
-			_, err := server.Admin.Exec("UPDATE " + database.Name + ".digests SET claimed_until = UTC_TIMESTAMP(6)")
+			_, err := server.Admin.Exec("UPDATE " + database.Name + ".notification_leases SET leased_until = UTC_TIMESTAMP(6)")
 			fail(err)
 			tell(author)
-			if _, err := store.Claim(t.Context(), author, 0, time.Minute); !errors.Is(err, notifications.ErrNothing) {
+			if _, err := store.Lease(t.Context(), author, 0, time.Minute); !errors.Is(err, email.ErrNothingToSend) {
 				r.Fatalf("%s was not told of all: %v", author, err)
 			}
 		}

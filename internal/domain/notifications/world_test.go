@@ -23,12 +23,12 @@ import (
 )
 
 const (
-	window     = 5 * time.Minute
-	sweeps     = 15 * time.Minute
-	lease      = 30 * time.Second
-	timeout    = time.Minute     // of a function
-	visibility = 6 * time.Minute // how long a message is hidden that a function has got
-	receives   = 5               // after so many it is a dead letter
+	window        = 5 * time.Minute
+	sweeps        = 15 * time.Minute
+	leaseDuration = 30 * time.Second
+	timeout       = time.Minute     // of a function
+	visibility    = 6 * time.Minute // how long a message is hidden that a function has got
+	receives      = 5               // after so many it is a dead letter
 )
 
 var errFault = fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
@@ -39,7 +39,7 @@ type world struct {
 	mu         sync.Mutex
 	comments   []*comment // those that were ever written
 	version    uint64
-	claims     map[string]claim
+	leases     map[string]lease
 	unwilling  map[string]string    // why a recipient is to get no mail
 	since      map[string]time.Time // when that began or ended
 	wrong      string
@@ -61,13 +61,13 @@ type comment struct {
 	recipient string
 	version   uint64
 	written   time.Time
-	gone      bool // with its notice
-	noticed   bool // there is a notice
+	gone      bool // with its notification
+	unsent    bool // there is a notification
 	excused   bool // its recipient was not to get a mail at some time
 	told      []*told
 }
 
-type claim struct {
+type lease struct {
 	holder uuid.UUID
 	until  time.Time
 }
@@ -76,7 +76,7 @@ type claim struct {
 type told struct {
 	comments []*comment
 	at       time.Time
-	noted    bool // while the claim was good
+	noted    bool // while the lease was good
 	fault    bool // something happened to its process from then on
 }
 
@@ -85,7 +85,7 @@ func (w *world) write(recipient string, announced bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.version++
-	w.comments = append(w.comments, &comment{recipient: recipient, version: w.version, written: time.Now(), noticed: true,
+	w.comments = append(w.comments, &comment{recipient: recipient, version: w.version, written: time.Now(), unsent: true,
 		excused: w.unwilling[recipient] != ""})
 	if announced {
 		w.deliver(notifications.Message{Recipient: recipient}, window, 1)
@@ -109,7 +109,7 @@ func (w *world) remove(i int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if i < len(w.comments) {
-		w.comments[i].gone, w.comments[i].noticed = true, false
+		w.comments[i].gone, w.comments[i].unsent = true, false
 	}
 }
 
@@ -150,14 +150,14 @@ func (w *world) run(message notifications.Message, seed uint64) error {
 		err := errors.New("the process has died") // unless it says something else
 		defer func() { ended <- err }()
 		p := &process{world: w, random: rand.New(rand.NewPCG(seed, 0)), recipient: message.Recipient}
-		teller := &notifications.Teller{Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p, Website: "https://app.example.com",
-			Logger: slog.New(slog.DiscardHandler), Lease: lease, Window: window}
+		sender := &notifications.Sender{Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p, Website: "https://app.example.com",
+			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		if message.Sweep {
-			err = teller.Sweep(ctx)
+		if message.Overdue {
+			err = sender.SendOverdue(ctx)
 		} else {
-			err = teller.Tell(ctx, message.Recipient)
+			err = sender.Send(ctx, message.Recipient)
 		}
 	}()
 	return <-ended
@@ -168,8 +168,8 @@ type process struct {
 	world     *world
 	random    *rand.Rand
 	recipient string
-	claimed   []*comment
-	since     time.Time // when the claim was made
+	leased    []*comment
+	since     time.Time // when the lease was made
 	until     time.Time
 	accepted  *told // the last mail
 }
@@ -219,14 +219,14 @@ func (p *process) call(ctx context.Context, name string, work func() error) erro
 	case "fails":
 		return errFault
 	case "is held":
-		return fmt.Errorf("%w: on purpose", email.ErrHeld)
+		return fmt.Errorf("%w: on purpose", email.ErrSendingPaused)
 	case "is refused":
 		p.world.mu.Lock()
 		defer p.world.mu.Unlock()
-		for _, comment := range p.claimed {
+		for _, comment := range p.leased {
 			comment.excused = true
 		}
-		return fmt.Errorf("%w: on purpose", email.ErrRefused)
+		return fmt.Errorf("%w: on purpose", email.ErrAddressRejected)
 	}
 	p.world.mu.Lock()
 	err := work()
@@ -246,39 +246,39 @@ func (p *process) call(ctx context.Context, name string, work func() error) erro
 	return err
 }
 
-func (p *process) Claim(ctx context.Context, recipient string, age, lease time.Duration) (made notifications.Claim, err error) {
-	err = p.call(ctx, "Claim", func() error {
-		p.claimed = nil
+func (p *process) Lease(ctx context.Context, recipient string, age, leaseDuration time.Duration) (made notifications.Lease, err error) {
+	err = p.call(ctx, "Lease", func() error {
+		p.leased = nil
 		digest := notifications.Digest{Recipient: recipient}
 		for _, comment := range p.world.comments {
-			if comment.noticed && comment.recipient == recipient {
-				p.claimed = append(p.claimed, comment)
-				digest.Last = comment.version
+			if comment.unsent && comment.recipient == recipient {
+				p.leased = append(p.leased, comment)
+				digest.LastVersion = comment.version
 			}
 		}
-		if len(p.claimed) == 0 || time.Since(p.claimed[0].written) < age {
-			return notifications.ErrNothing
+		if len(p.leased) == 0 || time.Since(p.leased[0].written) < age {
+			return email.ErrNothingToSend
 		}
-		if p.world.claims[recipient].until.After(time.Now()) {
-			return notifications.ErrClaimed
+		if p.world.leases[recipient].until.After(time.Now()) {
+			return notifications.ErrLeased
 		}
-		p.recipient, p.since, p.until, p.accepted = recipient, time.Now(), time.Now().Add(lease), nil
-		made = notifications.Claim{Holder: uuid.New(), Digest: digest}
-		made.Digest.Count, made.Digest.OnePost, made.Digest.Unwanted = len(p.claimed), true, p.world.unwilling[recipient] == "unwanted"
+		p.recipient, p.since, p.until, p.accepted = recipient, time.Now(), time.Now().Add(leaseDuration), nil
+		made = notifications.Lease{Holder: uuid.New(), Digest: digest}
+		made.Digest.Count, made.Digest.OnePost, made.Digest.Unwanted = len(p.leased), true, p.world.unwilling[recipient] == "unwanted"
 		id := uuid.UUID{}
-		binary.BigEndian.PutUint64(id[:], p.claimed[0].version)
+		binary.BigEndian.PutUint64(id[:], p.leased[0].version)
 		made.Digest.Comments = []notifications.Comment{{ID: id}}
-		p.world.claims[recipient] = claim{made.Holder, p.until}
+		p.world.leases[recipient] = lease{made.Holder, p.until}
 		return nil
 	})
 	return made, err
 }
 
-func (p *process) Settle(ctx context.Context, of notifications.Claim) error {
+func (p *process) Acknowledge(ctx context.Context, of notifications.Lease) error {
 	return p.call(ctx, "Settle", func() error {
 		for _, comment := range p.world.comments {
-			if comment.recipient == of.Digest.Recipient && comment.version <= of.Digest.Last {
-				comment.noticed = false
+			if comment.recipient == of.Digest.Recipient && comment.version <= of.Digest.LastVersion {
+				comment.unsent = false
 			}
 		}
 		if p.accepted != nil && time.Now().Before(p.until) {
@@ -288,13 +288,13 @@ func (p *process) Settle(ctx context.Context, of notifications.Claim) error {
 	})
 }
 
-func (p *process) Release(ctx context.Context, of notifications.Claim) error {
+func (p *process) Release(ctx context.Context, of notifications.Lease) error {
 	return p.call(ctx, "Release", func() error { return p.end(of) })
 }
 
-func (p *process) end(of notifications.Claim) error {
-	if p.world.claims[of.Digest.Recipient].holder == of.Holder {
-		delete(p.world.claims, of.Digest.Recipient)
+func (p *process) end(of notifications.Lease) error {
+	if p.world.leases[of.Digest.Recipient].holder == of.Holder {
+		delete(p.world.leases, of.Digest.Recipient)
 	}
 	return nil
 }
@@ -302,12 +302,12 @@ func (p *process) end(of notifications.Claim) error {
 func (p *process) NextOverdue(ctx context.Context, after string, age time.Duration) (next string, err error) {
 	err = p.call(ctx, "NextOverdue", func() error {
 		for _, comment := range p.world.comments {
-			if comment.noticed && time.Since(comment.written) > age && comment.recipient > after && (next == "" || comment.recipient < next) {
+			if comment.unsent && time.Since(comment.written) > age && comment.recipient > after && (next == "" || comment.recipient < next) {
 				next = comment.recipient
 			}
 		}
 		if next == "" {
-			return notifications.ErrNothing
+			return email.ErrNothingToSend
 		}
 		return nil
 	})
@@ -333,7 +333,9 @@ func (p *process) Suppressed(ctx context.Context, address string) (suppressed bo
 	return suppressed, err
 }
 
-func (p *process) CommentMails(_ context.Context, _, _ string) (string, error) { return "end", nil }
+func (p *process) NotificationSettings(_ context.Context, _, _ string) (string, error) {
+	return "end", nil
+}
 
 func (p *process) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
@@ -341,8 +343,8 @@ func (p *process) Message(_, _ string, to email.Address, _ any) (email.Message, 
 
 func (p *process) Send(ctx context.Context, message email.Message) (string, error) {
 	err := p.call(ctx, "Send", func() error {
-		mail := &told{comments: p.claimed, at: time.Now()}
-		for _, comment := range p.claimed {
+		mail := &told{comments: p.leased, at: time.Now()}
+		for _, comment := range p.leased {
 			if comment.recipient != string(message.To) {
 				return errors.New("the mail is another's")
 			}
@@ -359,14 +361,14 @@ func (p *process) Send(ctx context.Context, message email.Message) (string, erro
 }
 
 func newWorld(seed uint64, counts map[string]int) *world {
-	return &world{claims: map[string]claim{}, unwilling: map[string]string{}, since: map[string]time.Time{}, random: rand.New(rand.NewPCG(seed, 1)), counts: counts}
+	return &world{leases: map[string]lease{}, unwilling: map[string]string{}, since: map[string]time.Time{}, random: rand.New(rand.NewPCG(seed, 1)), counts: counts}
 }
 
 // sweep sends the schedule's messages for so long.
 func (w *world) sweep(duration time.Duration) {
 	for end := time.Now().Add(duration); time.Now().Before(end); time.Sleep(sweeps) {
 		w.mu.Lock()
-		w.deliver(notifications.Message{Sweep: true}, 0, 1)
+		w.deliver(notifications.Message{Overdue: true}, 0, 1)
 		w.mu.Unlock()
 	}
 }
@@ -415,7 +417,7 @@ func TestEveryCommentIsToldWhateverHappens(t *testing.T) {
 		})
 	}
 	t.Logf("%v", counts)
-	for _, what := range []string{"told", "twice", "excused", "gone", "letters", "Send dies after", "Settle dies before", "Settle hangs", "Claim is not heard"} {
+	for _, what := range []string{"told", "twice", "excused", "gone", "letters", "Send dies after", "Settle dies before", "Settle hangs", "Lease is not heard"} {
 		if counts[what] == 0 {
 			t.Errorf("%s: none, so the test has not tried it", what)
 		}
@@ -457,8 +459,8 @@ func (w *world) check() string {
 			}
 		}
 		switch {
-		case comment.noticed:
-			return fmt.Sprintf("comment %d still has its notice", comment.version)
+		case comment.unsent:
+			return fmt.Sprintf("comment %d still has its notification", comment.version)
 		case times == 0 && comment.gone:
 			w.counts["gone"]++
 		case times == 0 && comment.excused:
@@ -546,15 +548,15 @@ func TestMailsCounted(t *testing.T) {
 		mails, runs int
 	}{
 		{"nothing goes wrong", nil, 1, 1},
-		{"the claim fails", []fate{{"Claim", "fails"}}, 1, 2},
-		{"the claim is made, and its answer is lost", []fate{{"Claim", "is not heard"}}, 1, 2},
-		{"the process dies before the claim", []fate{{"Claim", "dies before"}}, 1, 2},
-		{"the process dies after the claim", []fate{{"Claim", "dies after"}}, 1, 2},
+		{"the lease fails", []fate{{"Lease", "fails"}}, 1, 2},
+		{"the lease is granted, and its answer is lost", []fate{{"Lease", "is not heard"}}, 1, 2},
+		{"the process dies before the lease", []fate{{"Lease", "dies before"}}, 1, 2},
+		{"the process dies after the lease", []fate{{"Lease", "dies after"}}, 1, 2},
 		{"Cognito fails", []fate{{"Address", "fails"}}, 1, 2},
 		{"Cognito does not answer", []fate{{"Address", "hangs"}}, 1, 2},
 		{"DynamoDB fails", []fate{{"Suppressed", "fails"}}, 1, 2},
 		{"SES fails", []fate{{"Send", "fails"}}, 1, 2},
-		{"SES fails, and the claim is not given back", []fate{{"Send", "fails"}, {"Release", "fails"}}, 1, 2},
+		{"SES fails, and the lease is not given back", []fate{{"Send", "fails"}, {"Release", "fails"}}, 1, 2},
 		{"SES fails, and the process dies", []fate{{"Send", "fails"}, {"Release", "dies before"}}, 1, 2},
 		{"mails are held", []fate{{"Send", "is held"}}, 1, 2},
 		{"mails are held four times", []fate{{"Send", "is held"}, {"Send", "is held"}, {"Send", "is held"}, {"Send", "is held"}}, 1, 5},
@@ -575,9 +577,9 @@ func TestMailsCounted(t *testing.T) {
 			w.write("ada", true)
 			w.deliveries.Wait()
 			fmt.Fprintf(&table, "\n%-45s %d, %d", test.tried, len(w.mails), w.runs)
-			if len(w.mails) != test.mails || w.runs != test.runs || len(w.script) > 0 || w.comments[0].noticed {
+			if len(w.mails) != test.mails || w.runs != test.runs || len(w.script) > 0 || w.comments[0].unsent {
 				t.Errorf("%s: %d mails, %d times, want %d, %d; not tried: %v; left: %t", test.tried, len(w.mails), w.runs, test.mails, test.runs,
-					w.script, w.comments[0].noticed)
+					w.script, w.comments[0].unsent)
 			}
 		})
 	}
@@ -608,17 +610,17 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 				time.Sleep(window)
 				w.write("dee", false) // whose message may come yet
 				time.Sleep(window + time.Second)
-				err := w.run(notifications.Message{Sweep: true}, 1)
+				err := w.run(notifications.Message{Overdue: true}, 1)
 				left := 0
 				for _, comment := range w.comments[:3] {
-					if comment.noticed {
+					if comment.unsent {
 						left++
 					}
 				}
-				if len(w.mails) != test.mails || left != test.left || (err != nil) != test.wrong || !w.comments[3].noticed {
+				if len(w.mails) != test.mails || left != test.left || (err != nil) != test.wrong || !w.comments[3].unsent {
 					t.Errorf("%d mails, %d left, %v", len(w.mails), left, err)
 				}
-				if held := errors.Is(err, email.ErrHeld); held != (name == "mails are held") {
+				if held := errors.Is(err, email.ErrSendingPaused); held != (name == "mails are held") {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -632,11 +634,11 @@ func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
 		w := newWorld(1, map[string]int{})
 		w.write("ada", false)
 		time.Sleep(window)
-		w.claims["ada"] = claim{uuid.New(), time.Now().Add(lease)}
+		w.leases["ada"] = lease{uuid.New(), time.Now().Add(leaseDuration)}
 		if err := w.run(notifications.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrUnavailable) || len(w.mails) > 0 {
 			t.Errorf("%d mails, %v; want ErrLater", len(w.mails), err)
 		}
-		time.Sleep(lease)
+		time.Sleep(leaseDuration)
 		if err := w.run(notifications.Message{Recipient: "ada"}, 2); err != nil || len(w.mails) != 1 {
 			t.Errorf("%d mails, %v", len(w.mails), err)
 		}
@@ -657,11 +659,11 @@ func (s *standing) NextOverdue(_ context.Context, after string, _ time.Duration)
 			return recipient, nil
 		}
 	}
-	return "", notifications.ErrNothing
+	return "", email.ErrNothingToSend
 }
 
-func (s *standing) Claim(_ context.Context, recipient string, _, _ time.Duration) (notifications.Claim, error) {
-	return notifications.Claim{Digest: notifications.Digest{Recipient: recipient, Count: 1, Comments: []notifications.Comment{{}}}}, nil
+func (s *standing) Lease(_ context.Context, recipient string, _, _ time.Duration) (notifications.Lease, error) {
+	return notifications.Lease{Digest: notifications.Digest{Recipient: recipient, Count: 1, Comments: []notifications.Comment{{}}}}, nil
 }
 
 func (s *standing) Address(_ context.Context, subject string) (email.Address, error) {
@@ -674,7 +676,7 @@ func (s *standing) Message(_, _ string, to email.Address, _ any) (email.Message,
 
 func (s *standing) Send(_ context.Context, message email.Message) (string, error) {
 	if string(message.To) == s.held {
-		return "", email.ErrHeld
+		return "", email.ErrSendingPaused
 	}
 	s.told[string(message.To)] = true
 	return "id", nil
@@ -685,10 +687,10 @@ func (s *standing) Send(_ context.Context, message email.Message) (string, error
 func TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers(t *testing.T) {
 	for _, held := range []string{"0-ada", "8-bob"} {
 		s := &standing{recipients: []string{"0-ada", "8-bob"}, held: held, told: map[string]bool{}}
-		teller := &notifications.Teller{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
-			Logger: slog.New(slog.DiscardHandler), Lease: lease, Window: window}
+		sender := &notifications.Sender{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
+			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
 		for range 100 { // each has an even chance
-			if err := teller.Sweep(t.Context()); !errors.Is(err, email.ErrHeld) {
+			if err := sender.SendOverdue(t.Context()); !errors.Is(err, email.ErrSendingPaused) {
 				t.Fatalf("got %v, want ErrHeld", err)
 			}
 		}

@@ -1,4 +1,4 @@
-// Package deadletter puts what a function gives up on into its dead-letter queue, with the reason.
+// Package deadletter puts what a function gives up on into its dead-message queue, with the reason.
 package deadletter
 
 import (
@@ -24,8 +24,8 @@ type Queue struct {
 	API API
 }
 
-// A Letter is a message that is given up.
-type Letter struct {
+// A Message is a message that is given up.
+type Message struct {
 	Body   string // as it came, so that it can be moved back
 	Reason string // for who looks after the queue
 	Key    string // of the object that it is about, if it is about one
@@ -37,19 +37,19 @@ const (
 	maxKey    = 1024
 )
 
-// Send puts letter into the queue, with the attributes Reason and, if it has one, Key.
-func (q *Queue) Send(ctx context.Context, letter Letter) error {
-	attributes := map[string]types.MessageAttributeValue{"Reason": attribute(letter.Reason, maxReason)}
-	if letter.Key != "" { // SQS takes no empty attribute
-		attributes["Key"] = attribute(letter.Key, maxKey)
+// Send puts message into the queue, with the attributes Reason and, if it has one, Key.
+func (q *Queue) Send(ctx context.Context, message Message) error {
+	attributes := map[string]types.MessageAttributeValue{"Reason": attribute(message.Reason, maxReason)}
+	if message.Key != "" { // SQS takes no empty attribute
+		attributes["Key"] = attribute(message.Key, maxKey)
 	}
 	_, err := q.API.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:          &q.URL,
-		MessageBody:       &letter.Body,
+		MessageBody:       &message.Body,
 		MessageAttributes: attributes,
 	})
 	if err != nil {
-		return fmt.Errorf("send to the dead-letter queue: %w", err)
+		return fmt.Errorf("send to the dead-message queue: %w", err)
 	}
 	return nil
 }

@@ -27,23 +27,23 @@ func TestLettersAreWhatSQSTakes(t *testing.T) {
 		}),
 	})}
 	for name, test := range map[string]struct {
-		letter deadletter.Letter
+		message deadletter.Message
 		want   map[string]string
 	}{
-		"as it is":           {deadletter.Letter{Reason: "it is cut off", Key: "private/ü +.jpg"}, map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"}},
-		"without a key":      {deadletter.Letter{Reason: "no JSON"}, map[string]string{"Reason": "no JSON"}},
-		"control characters": {deadletter.Letter{Reason: "a\x00b\nc\x7f\u0085d", Key: "\x01"}, map[string]string{"Reason": "a�b�c��d", "Key": "�"}},
-		"no characters":      {deadletter.Letter{Reason: "a\uFFFEb\uFFFFc", Key: "\xff"}, map[string]string{"Reason": "a�b�c", "Key": "�"}},
-		"long":               {deadletter.Letter{Reason: strings.Repeat("x", 513), Key: strings.Repeat("y", 1024)}, map[string]string{"Reason": strings.Repeat("x", 512), "Key": strings.Repeat("y", 1024)}},
-		"half a character":   {deadletter.Letter{Reason: strings.Repeat("x", 511) + "ü"}, map[string]string{"Reason": strings.Repeat("x", 511)}},
+		"as it is":           {deadletter.Message{Reason: "it is cut off", Key: "private/ü +.jpg"}, map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"}},
+		"without a key":      {deadletter.Message{Reason: "no JSON"}, map[string]string{"Reason": "no JSON"}},
+		"control characters": {deadletter.Message{Reason: "a\x00b\nc\x7f\u0085d", Key: "\x01"}, map[string]string{"Reason": "a�b�c��d", "Key": "�"}},
+		"no characters":      {deadletter.Message{Reason: "a\uFFFEb\uFFFFc", Key: "\xff"}, map[string]string{"Reason": "a�b�c", "Key": "�"}},
+		"long":               {deadletter.Message{Reason: strings.Repeat("x", 513), Key: strings.Repeat("y", 1024)}, map[string]string{"Reason": strings.Repeat("x", 512), "Key": strings.Repeat("y", 1024)}},
+		"half a character":   {deadletter.Message{Reason: strings.Repeat("x", 511) + "ü"}, map[string]string{"Reason": strings.Repeat("x", 511)}},
 	} {
-		test.letter.Body = `{"Records":[]}`
-		if err := queue.Send(t.Context(), test.letter); err != nil {
+		test.message.Body = `{"Records":[]}`
+		if err := queue.Send(t.Context(), test.message); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		sent := sqsServer.Messages()
-		if diff := cmp.Diff(awstest.SQSMessage{Body: test.letter.Body, Attributes: test.want}, sent[len(sent)-1]); diff != "" {
+		if diff := cmp.Diff(awstest.SQSMessage{Body: test.message.Body, Attributes: test.want}, sent[len(sent)-1]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -16,17 +16,17 @@ import (
 // errNoID would be the answer to a message that SQS did not send.
 var errNoID = errors.New("a message that has to come again has no id")
 
-// Each calls take with the messages of event, one after another, and answers which have to come again: those that it failed
+// Process calls handle with the messages of event, one after another, and answers which have to come again: those that it failed
 // at, whose errors are logged, or panicked at. A panic that is passed on would end the process and bring the whole batch
-// again, time after time, until all of it is given up. The context of take ends while there is time to answer.
+// again, time after time, until all of it is given up. The context of handle ends while there is time to answer.
 //
 // The queue's event source mapping has to ask for partial batch responses (ReportBatchItemFailures).
-func Each(ctx context.Context, logger *slog.Logger, event events.SQSEvent, take func(context.Context, events.SQSMessage) error) (events.SQSEventResponse, error) {
+func Process(ctx context.Context, logger *slog.Logger, event events.SQSEvent, handle func(context.Context, events.SQSMessage) error) (events.SQSEventResponse, error) {
 	ctx, cancel := deadline.WithMargin(ctx)
 	defer cancel()
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, message := range event.Records {
-		err := attempt(ctx, message, take)
+		err := recoverPanic(ctx, message, handle)
 		if err == nil {
 			continue
 		}
@@ -39,11 +39,12 @@ func Each(ctx context.Context, logger *slog.Logger, event events.SQSEvent, take 
 	return response, nil
 }
 
-func attempt(ctx context.Context, message events.SQSMessage, take func(context.Context, events.SQSMessage) error) (err error) {
+// recoverPanic returns what handle returns, or its panic as an error.
+func recoverPanic(ctx context.Context, message events.SQSMessage, handle func(context.Context, events.SQSMessage) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	return take(ctx, message)
+	return handle(ctx, message)
 }

@@ -43,7 +43,7 @@ func TestEachMessageThatFailsComesAgainAndNoOther(t *testing.T) {
 		`{"batchItemFailures":[{"itemIdentifier":"m0"},{"itemIdentifier":"m1"}]}`: {"panics", "panics"},
 	} {
 		var log strings.Builder
-		response, err := sqsbatch.Each(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), batch(bodies...), do)
+		response, err := sqsbatch.Process(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), batch(bodies...), do)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestEachMessageThatFailsComesAgainAndNoOther(t *testing.T) {
 func TestAMessageWithoutAnIDIsNotAnsweredWith(t *testing.T) {
 	event := batch("done", "fails")
 	event.Records[1].MessageId = ""
-	if response, err := sqsbatch.Each(t.Context(), slog.New(slog.DiscardHandler), event, do); err == nil {
+	if response, err := sqsbatch.Process(t.Context(), slog.New(slog.DiscardHandler), event, do); err == nil {
 		t.Errorf("the answer is %v, want an error", response)
 	}
 }
@@ -77,7 +77,7 @@ func TestThereIsTimeLeftToAnswer(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), end)
 	defer cancel()
 	taken := false
-	_, err := sqsbatch.Each(ctx, slog.New(slog.DiscardHandler), batch("done"), func(ctx context.Context, _ events.SQSMessage) error {
+	_, err := sqsbatch.Process(ctx, slog.New(slog.DiscardHandler), batch("done"), func(ctx context.Context, _ events.SQSMessage) error {
 		taken = true
 		if deadline, ok := ctx.Deadline(); !ok || !deadline.Before(end) {
 			t.Errorf("the deadline is %v, want one before %v", deadline, end)

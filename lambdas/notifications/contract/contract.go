@@ -19,9 +19,9 @@ type Settings struct {
 	Table            string        `env:"MAILING_LIST_TABLE"` // whose suppressions are honoured
 	From             string        `env:"MAIL_FROM"`          // Ashlar <hello@example.com>
 	ConfigurationSet string        `env:"MAIL_CONFIGURATION_SET"`
-	Endpoint         string        `env:"API_ENDPOINT"` // where links to end these mails point: the API's, with a slash at the end
-	Website          string        `env:"WEBSITE_URL"`  // where links to posts point; without a slash at the end
-	Window           time.Duration `env:"WINDOW"`       // how long the oldest comment of a mail waits: the queue's delay; after two, its message was lost
-	Lease            time.Duration `env:"LEASE"`        // how long one run has for one mail; others come again after it
+	Endpoint         string        `env:"API_ENDPOINT"`   // where links to end these mails point: the API's, with a slash at the end
+	Website          string        `env:"WEBSITE_URL"`    // where links to posts point; without a slash at the end
+	Window           time.Duration `env:"WINDOW"`         // how long the oldest comment of a mail waits: the queue's delay; after two, its message was lost
+	LeaseDuration    time.Duration `env:"LEASE_DURATION"` // how long one run has for one mail; others come again after it
 	Database         mysqlconn.Settings
 }

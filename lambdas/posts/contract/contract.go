@@ -19,6 +19,6 @@ type Settings struct {
 	Tokens   token.Settings
 	Pictures s3store.Settings
 	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
-	TopicARN string            `env:"TOPIC_ARN"` // which hears of new comments, as [notices.Message]
+	TopicARN string            `env:"TOPIC_ARN"` // which hears of new comments, as [notifications.Message]
 	Database mysqlconn.Settings
 }

@@ -12,5 +12,5 @@ type Settings struct {
 	From               string        `env:"MAIL_FROM"` // Ashlar <hello@example.com>
 	ConfigurationSet   string        `env:"MAIL_CONFIGURATION_SET"`
 	DeadLetterQueueURL string        `env:"DEAD_LETTER_QUEUE_URL"` // takes what a person has to look at
-	Lease              time.Duration `env:"LEASE"`                 // how long one run has for one mail; others wait for it
+	LeaseDuration      time.Duration `env:"LEASE_DURATION"`        // how long one run has for one mail; others wait for it
 }

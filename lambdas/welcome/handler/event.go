@@ -39,12 +39,12 @@ type record struct {
 
 type attribute struct{ S string }
 
-// queued tells whether a record is of a queue: only that one comes again, and not all after it.
-func (r *record) queued() bool { return r.EventSource == "aws:sqs" }
+// fromQueue tells whether a record is of a queue: only that one comes again, and not all after it.
+func (r *record) fromQueue() bool { return r.EventSource == "aws:sqs" }
 
 // id is what Lambda wants to be told of a record that has to come again.
 func (r *record) id() string {
-	if r.queued() {
+	if r.fromQueue() {
 		return r.MessageID
 	}
 	return r.DynamoDB.SequenceNumber
@@ -80,42 +80,43 @@ func rawRecords(payload []byte) ([]json.RawMessage, error) {
 	return e.Records, nil
 }
 
-// A letter is a subscription whose mail has to wait for a person. Moved back to the queue, it is told of again.
-type letter struct {
+// A message is the body of a message in the dead-letter queue: a subscription whose mail needs a person. Redriven, it is
+// sent again.
+type message struct {
 	Address string           `json:"address"`
 	Kind    mailinglist.Kind `json:"kind"`
 	ID      string           `json:"id"`
 }
 
-func writeLetter(key mailinglist.Key) string {
-	written, err := json.Marshal(letter{key.Address, key.Kind, key.ID.String()})
+func encodeMessage(key mailinglist.Key) string {
+	written, err := json.Marshal(message{key.Address, key.Kind, key.ID.String()})
 	if err != nil {
 		panic(err) // strings have an encoding
 	}
 	return string(written)
 }
 
-// key returns the subscription that a letter is about, or what keeps it from being one.
-func (l letter) key() (mailinglist.Key, string) {
-	if l.Address == "" {
+// subscription returns the subscription that a message is about, or what keeps it from being one.
+func (m message) subscription() (mailinglist.Key, string) {
+	if m.Address == "" {
 		return mailinglist.Key{}, "not a subscription: no address"
 	}
-	if l.Kind != mailinglist.Pending && l.Kind != mailinglist.Subscribed {
-		return mailinglist.Key{}, fmt.Sprintf("not a subscription: the kind %q", l.Kind)
+	if m.Kind != mailinglist.Pending && m.Kind != mailinglist.Subscribed {
+		return mailinglist.Key{}, fmt.Sprintf("not a subscription: the kind %q", m.Kind)
 	}
-	id, err := uuid.Parse(l.ID)
+	id, err := uuid.Parse(m.ID)
 	if err != nil {
 		return mailinglist.Key{}, "not a subscription: the id: " + err.Error()
 	}
-	return mailinglist.Key{Address: l.Address, Kind: l.Kind, ID: id}, ""
+	return mailinglist.Key{Address: m.Address, Kind: m.Kind, ID: id}, ""
 }
 
-// maxEvidence is how much of a record goes into a dead letter, in bytes: some way below what a message may have, 1 MiB.
-const maxEvidence = 128 << 10
+// maxBody is how much of a record goes into a dead letter, in bytes: some way below what a message may have, 1 MiB.
+const maxBody = 128 << 10
 
-// evidence is a record for a person to look at, in characters that SQS takes.
-func evidence(raw []byte) string {
-	text := strings.ToValidUTF8(string(raw[:min(len(raw), maxEvidence)]), "") // nor half a character
+// sanitize is a record for a person to look at, in characters that SQS takes.
+func sanitize(raw []byte) string {
+	text := strings.ToValidUTF8(string(raw[:min(len(raw), maxBody)]), "") // nor half a character
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && !unicode.IsSpace(r) || r == '\uFFFE' || r == '\uFFFF' {
 			return '?'

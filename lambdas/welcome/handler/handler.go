@@ -27,10 +27,10 @@ var errNoID = errors.New("a record that has to come again has no id")
 type Handler struct {
 	Sender interface {
 		Send(context.Context, mailinglist.Key) error
-		SendWaiting(context.Context) error
+		SendUnsent(context.Context) error
 	}
-	DeadLetters interface {
-		Send(context.Context, deadletter.Letter) error
+	DeadLetterQueue interface {
+		Send(context.Context, deadletter.Message) error
 	}
 	Logger *slog.Logger
 }
@@ -49,9 +49,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // a stream's is the same
 	for i := range event.Records {
 		record := &event.Records[i]
-		key, reason, err := h.take(ctx, record)
+		key, reason, err := h.process(ctx, record)
 		if reason != "" {
-			err = h.giveUp(ctx, payload, i, record, key, reason)
+			err = h.sendToDLQ(ctx, payload, i, record, key, reason)
 		}
 		if err == nil {
 			continue
@@ -61,16 +61,16 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			return nil, errNoID // in the answer, it would fail the whole batch without a word
 		}
 		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.id()})
-		if !record.queued() {
+		if !record.fromQueue() {
 			break
 		}
 	}
 	return json.Marshal(response)
 }
 
-// take does what a record asks for. It returns the subscription that the record is about, if it is about one, the reason
+// process does what a record asks for. It returns the subscription that the record is about, if it is about one, the reason
 // when it is to be given up, or else an error when it has to come again.
-func (h *Handler) take(ctx context.Context, record *record) (key mailinglist.Key, reason string, err error) {
+func (h *Handler) process(ctx context.Context, record *record) (key mailinglist.Key, reason string, err error) {
 	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -81,55 +81,55 @@ func (h *Handler) take(ctx context.Context, record *record) (key mailinglist.Key
 	if record.undecodable != nil {
 		return key, "not a record: " + record.undecodable.Error(), nil
 	}
-	about := letter{record.DynamoDB.Keys.Address.S, mailinglist.Kind(record.DynamoDB.Keys.Kind.S), record.DynamoDB.NewImage.ID.S}
+	about := message{record.DynamoDB.Keys.Address.S, mailinglist.Kind(record.DynamoDB.Keys.Kind.S), record.DynamoDB.NewImage.ID.S}
 	switch record.EventSource {
 	case "aws:dynamodb":
 		if record.EventName != "INSERT" || about.Kind == mailinglist.Suppressed {
 			return key, "", nil // the source's filter leaves none through
 		}
 	case "aws:sqs":
-		var said struct {
-			letter
+		var body struct {
+			message
 			DDBStreamBatchInfo json.RawMessage // "Configure destinations for failed invocations" in the Lambda Developer Guide
 		}
-		if err := json.Unmarshal([]byte(record.Body), &said); err != nil {
-			return key, "not a letter: " + err.Error(), nil //nolint:nilerr // the reason says it
+		if err := json.Unmarshal([]byte(record.Body), &body); err != nil {
+			return key, "not a message: " + err.Error(), nil //nolint:nilerr // the reason says it
 		}
-		if said.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
-			reason, err = outcome(h.Sender.SendWaiting(ctx))
+		if body.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
+			reason, err = classify(h.Sender.SendUnsent(ctx))
 			return key, reason, err
 		}
-		about = said.letter
+		about = body.message
 	default:
 		return key, fmt.Sprintf("a record of %q, not of a DynamoDB stream or an SQS queue", record.EventSource), nil
 	}
-	if key, reason = about.key(); reason == "" {
-		reason, err = outcome(h.Sender.Send(ctx, key))
+	if key, reason = about.subscription(); reason == "" {
+		reason, err = classify(h.Sender.Send(ctx, key))
 	}
 	return key, reason, err
 }
 
-// outcome gives up what a person has to do something about.
-func outcome(err error) (reason string, again error) {
+// classify returns the reason for the dead-letter queue, or err when it is temporary and the record is retried.
+func classify(err error) (reason string, again error) {
 	if err == nil || errors.Is(err, retry.ErrUnavailable) {
 		return "", err
 	}
 	return err.Error(), nil
 }
 
-// giveUp puts a letter into the dead-letter queue: about the subscription, or else what the queue or the stream had.
-func (h *Handler) giveUp(ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string) error {
-	letter := deadletter.Letter{Body: record.Body, Reason: reason}
+// sendToDLQ puts a message into the dead-letter queue: about the subscription, or else what the queue or the stream had.
+func (h *Handler) sendToDLQ(ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string) error {
+	dead := deadletter.Message{Body: record.Body, Reason: reason}
 	switch {
 	case key != mailinglist.Key{}:
-		letter.Body, letter.Key = writeLetter(key), key.ID.String()
-	case letter.Body == "":
+		dead.Body, dead.Key = encodeMessage(key), key.ID.String()
+	case dead.Body == "":
 		raw, err := rawRecords(payload)
 		if err != nil {
 			return err
 		}
-		letter.Body = evidence(raw[i])
+		dead.Body = sanitize(raw[i])
 	}
-	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", letter.Key, "reason", reason)
-	return h.DeadLetters.Send(ctx, letter)
+	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", dead.Key, "reason", reason)
+	return h.DeadLetterQueue.Send(ctx, dead)
 }

@@ -29,7 +29,7 @@ var _ lambda.Handler = (*handler.Handler)(nil)
 type fake struct {
 	told    []mailinglist.Key // the zero Key for all that wait
 	waiting error             // what comes of them
-	letters []deadletter.Letter
+	letters []deadletter.Message
 	full    error // of the queue
 	log     bytes.Buffer
 	ctx     context.Context // the last that the sender was given
@@ -42,7 +42,7 @@ func (f *fake) Send(ctx context.Context, key mailinglist.Key) error {
 	case strings.HasPrefix(key.Address, "later"):
 		return fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
 	case strings.HasPrefix(key.Address, "held"):
-		return fmt.Errorf("%w: Daily message quota exceeded", email.ErrHeld)
+		return fmt.Errorf("%w: Daily message quota exceeded", email.ErrSendingPaused)
 	case strings.HasPrefix(key.Address, "unwritten"):
 		return errors.New("there is no mail welcome")
 	case strings.HasPrefix(key.Address, "panics"):
@@ -51,14 +51,14 @@ func (f *fake) Send(ctx context.Context, key mailinglist.Key) error {
 	return nil
 }
 
-func (f *fake) SendWaiting(context.Context) error {
+func (f *fake) SendUnsent(context.Context) error {
 	f.told = append(f.told, mailinglist.Key{})
 	return f.waiting
 }
 
 type queue struct{ *fake }
 
-func (q queue) Send(_ context.Context, letter deadletter.Letter) error {
+func (q queue) Send(_ context.Context, letter deadletter.Message) error {
 	if q.full == nil {
 		q.letters = append(q.letters, letter)
 	}
@@ -86,7 +86,7 @@ func (f *fake) handle(t *testing.T, ctx context.Context, payload string) []strin
 }
 
 func (f *fake) invoke(ctx context.Context, payload string) ([]byte, error) {
-	h := &handler.Handler{Sender: f, DeadLetters: queue{f}, Logger: slog.New(slog.NewJSONHandler(&f.log, nil))}
+	h := &handler.Handler{Sender: f, DeadLetterQueue: queue{f}, Logger: slog.New(slog.NewJSONHandler(&f.log, nil))}
 	return h.Invoke(ctx, []byte(payload))
 }
 
@@ -99,7 +99,7 @@ func inserted(n int, address string) string {
 	key := keyOf(address)
 	return fmt.Sprintf(`{"eventID":"e%d","eventName":"INSERT","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"eu-central-1",`+
 		`"dynamodb":{"ApproximateCreationDateTime":1795186800.0,"Keys":{"Address":{"S":%q},"Kind":{"S":"subscription"}},`+
-		`"NewImage":{"Address":{"S":%q},"Kind":{"S":"subscription"},"ID":{"S":%q},"Link":{"S":"https://example.com"},"Waiting":{"S":"yes"}},`+
+		`"NewImage":{"Address":{"S":%q},"Kind":{"S":"subscription"},"ID":{"S":%q},"Link":{"S":"https://example.com"},"Unsent":{"S":"yes"}},`+
 		`"SequenceNumber":"%d","SizeBytes":26,"StreamViewType":"NEW_AND_OLD_IMAGES"},"eventSourceARN":"arn"}`, n, address, address, key.ID, n)
 }
 
@@ -249,7 +249,7 @@ func TestALetterThatIsMovedBackIsWhatItWas(t *testing.T) {
 		t.Fatalf("letters %+v", f.letters)
 	}
 	again := f.handle(t, t.Context(), batch(queued(1, f.letters[0].Body)))
-	want := []deadletter.Letter{f.letters[0], f.letters[0]}
+	want := []deadletter.Message{f.letters[0], f.letters[0]}
 	if diff := cmp.Diff(want, f.letters); diff != "" || len(again) > 0 || len(f.told) != 2 || f.told[0] != f.told[1] {
 		t.Errorf("told of %v, %q come again, letters (-want +got):\n%s", f.told, again, diff)
 	}
@@ -263,13 +263,13 @@ func TestOneBadLetterOfAQueueIsItsOwn(t *testing.T) {
 		"comes again":      {written("later@example.com"), ""},
 		"is held":          {written("held@example.com"), "mails are held: Daily message quota exceeded"},
 		"panics":           {written("panics@example.com"), "panic: out of stones"},
-		"is empty":         {"", "not a letter: unexpected end of JSON input"},
-		"is no JSON":       {"{", "not a letter: unexpected end of JSON input"},
+		"is empty":         {"", "not a message: unexpected end of JSON input"},
+		"is no JSON":       {"{", "not a message: unexpected end of JSON input"},
 		"is null":          {"null", "not a subscription: no address"},
 		"is somebody's":    {`{"hello":"there"}`, "not a subscription: no address"},
 		"has another kind": {`{"address":"a@example.com","kind":"suppression","id":"` + uuid.NewString() + `"}`, `not a subscription: the kind "suppression"`},
 		"has no id":        {`{"address":"a@example.com","kind":"pending"}`, "not a subscription: the id"},
-		"has a number":     {`{"address":1}`, "not a letter: json: cannot unmarshal number"},
+		"has a number":     {`{"address":1}`, "not a message: json: cannot unmarshal number"},
 		"is a record":      {inserted(1, "ada@example.com"), "not a subscription: no address"},
 	} {
 		for at := range 5 {
@@ -308,7 +308,7 @@ func TestABatchThatLambdaGaveUpIsLookedForAmongWhoWaits(t *testing.T) {
 	}{
 		"all are sent": {nil, []string{}, ""},
 		"no time":      {retry.ErrUnavailable, []string{"1"}, ""},
-		"held":         {fmt.Errorf("%w: paused", email.ErrHeld), []string{}, "mails are held: paused"},
+		"held":         {fmt.Errorf("%w: paused", email.ErrSendingPaused), []string{}, "mails are held: paused"},
 	} {
 		f := &fake{waiting: test.err}
 		again := f.handle(t, t.Context(), batch(queued(1, metadata)))

@@ -8,30 +8,30 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 )
 
-// A CommentMailsPath has what the link of a mail about comments ends with.
-type CommentMailsPath struct {
+// A NotificationSettingsPath has what the link of a mail about comments ends with.
+type NotificationSettingsPath struct {
 	Token string `path:"token" doc:"What the link in the mail ends with"`
 }
 
-func (s *Service) askToEndCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
-	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
-	return endingCommentMails.In(opened.Language), err
+func (s *Service) askToDisableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
+	opened, err := s.Links.OpenNotificationSettings(ctx, in.Token)
+	return disablePage.In(opened.Language), err
 }
 
-// endCommentMails has nothing to do for whoever has no profile or no account any more: nothing is sent to them.
-func (s *Service) endCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
-	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
+// disableCommentNotifications has nothing to do for whoever has no profile or no account any more: nothing is sent to them.
+func (s *Service) disableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
+	opened, err := s.Links.OpenNotificationSettings(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	err = s.Profiles.SetCommentMails(ctx, opened.Subject, false)
+	err = s.Profiles.SetCommentNotifications(ctx, opened.Subject, false)
 	if err != nil && !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrDeleted) {
 		return rest.Page{}, err
 	}
-	return endedCommentMails.In(opened.Language), nil
+	return disabledPage.In(opened.Language), nil
 }
 
-var endingCommentMails = rest.Translation{
+var disablePage = rest.Translation{
 	"en": {
 		Title:  "No more mails about comments?",
 		Text:   "You will not be told by mail any more when somebody comments on your posts.",
@@ -44,7 +44,7 @@ var endingCommentMails = rest.Translation{
 	},
 }
 
-var endedCommentMails = rest.Translation{
+var disabledPage = rest.Translation{
 	"en": {
 		Title: "Mails about comments are off",
 		Text:  "You are not told by mail any more when somebody comments on your posts. You can change this in your profile.",

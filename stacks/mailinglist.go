@@ -12,7 +12,7 @@ import (
 
 // NewMailingList declares the stack of the mailing list, and of what all mails are sent by.
 func NewMailingList(stage awscdk.Stage, env environments.Environment) *mailinglist.MailingList {
-	stack := newStack(stage, "Mail", "Mailing list, its mails, and what comes back")
+	stack := newStack(stage, "MailingList", "Mailing list, its mails, and what comes back")
 	list := mailinglist.New(stack, "MailingList", mailinglist.Props{
 		Identity: env.MailIdentity,
 		From:     env.MailFrom,
@@ -21,7 +21,7 @@ func NewMailingList(stage awscdk.Stage, env environments.Environment) *mailingli
 	for i, record := range list.DKIMRecords() {
 		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DNS record that lets SES send from "+env.MailIdentity, jsii.String(*record.Name+" CNAME "+*record.Value))
 	}
-	outputDLQ(stack, "Welcomes", list.Welcomes.DeadLetters)
-	outputDLQ(stack, "Feedback", list.Feedback.DeadLetters)
+	outputDLQ(stack, "Welcome", list.WelcomeRetryQueue.DeadLetterQueue)
+	outputDLQ(stack, "Feedback", list.FeedbackQueue.DeadLetterQueue)
 	return list
 }

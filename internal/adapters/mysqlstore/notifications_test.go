@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
@@ -22,45 +23,45 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-const lease = time.Minute
+const leaseDuration = time.Minute
 
-// claim returns what the recipient is to be told.
-func (s *stores) claim(t testing.TB, recipient string) notifications.Claim {
+// lease returns what the recipient is to be told.
+func (s *stores) lease(t testing.TB, recipient string) notifications.Lease {
 	t.Helper()
-	return must(s.notices.Claim(t.Context(), recipient, 0, lease))(t)
+	return must(s.notifications.Lease(t.Context(), recipient, 0, leaseDuration))(t)
 }
 
 // checkNothing wants the recipient to have been told of all there is.
 func (s *stores) checkNothing(t testing.TB, recipient string) {
 	t.Helper()
-	if claim, err := s.notices.Claim(t.Context(), recipient, 0, lease); !errors.Is(err, notifications.ErrNothing) {
-		t.Errorf("%s is to be told %+v, %v; want nothing", recipient, claim, err)
+	if lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
+		t.Errorf("%s is to be told %+v, %v; want nothing", recipient, lease, err)
 	}
-	if n := s.count(t, "digests", "recipient = ?", recipient); n != 0 {
-		t.Errorf("%s has a claim left", recipient)
+	if n := s.count(t, "notification_leases", "recipient = ?", recipient); n != 0 {
+		t.Errorf("%s has a lease left", recipient)
 	}
 }
 
-// age has all notices of a recipient be made so much earlier.
+// age has all notifications of a recipient be made so much earlier.
 func (s *stores) age(t testing.TB, recipient string, by time.Duration) {
 	t.Helper()
-	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".comment_notices SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?",
+	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?",
 		int(by.Seconds()), recipient)
 	ok(t, err)
 }
 
-// runOut has the recipient's claim end now.
+// runOut has the recipient's lease end now.
 func (s *stores) runOut(t testing.TB, recipient string) {
 	t.Helper()
-	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".digests SET claimed_until = UTC_TIMESTAMP(6) WHERE recipient = ?", recipient)
+	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".notification_leases SET leased_until = UTC_TIMESTAMP(6) WHERE recipient = ?", recipient)
 	ok(t, err)
 }
 
-// of lists all comments of a claim, those too that its mail does not show, unless they have gone since.
-func (s *stores) of(t testing.TB, claim notifications.Claim) (ids []uuid.UUID) {
+// of lists all comments of a lease, those too that its mail does not show, unless they have gone since.
+func (s *stores) of(t testing.TB, lease notifications.Lease) (ids []uuid.UUID) {
 	t.Helper()
-	rows := must(s.server.Admin.Query("SELECT comment_id FROM "+s.database.Name+".comment_notices WHERE recipient = ? AND version <= ?",
-		claim.Digest.Recipient, claim.Digest.Last))(t)
+	rows := must(s.server.Admin.Query("SELECT comment_id FROM "+s.database.Name+".comment_notifications WHERE recipient = ? AND version <= ?",
+		lease.Digest.Recipient, lease.Digest.LastVersion))(t)
 	defer rows.Close()
 	for rows.Next() {
 		var id uuid.UUID
@@ -71,7 +72,7 @@ func (s *stores) of(t testing.TB, claim notifications.Claim) (ids []uuid.UUID) {
 	return ids
 }
 
-func TestTheAuthorOfAPostHasANoticeOfEachCommentByAnother(t *testing.T) {
+func TestTheAuthorOfAPostHasANotificationOfEachCommentByAnother(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
@@ -93,11 +94,11 @@ func TestTheAuthorOfAPostHasANoticeOfEachCommentByAnother(t *testing.T) {
 	want := notifications.Digest{Recipient: "ada", Count: 1, OnePost: true, Comments: []notifications.Comment{
 		{ID: first.ID, PostID: post.ID, PostTitle: draft.Title, AuthorName: nameOf("bob"), Body: "<p>True &amp; cut.</p>"},
 	}}
-	claim := s.claim(t, "ada")
-	if diff := cmp.Diff(want, claim.Digest, cmpopts.IgnoreFields(notifications.Digest{}, "Last")); diff != "" {
+	lease := s.lease(t, "ada")
+	if diff := cmp.Diff(want, lease.Digest, cmpopts.IgnoreFields(notifications.Digest{}, "LastVersion")); diff != "" {
 		t.Error(diff)
 	}
-	ok(t, s.notices.Settle(t.Context(), claim))
+	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	must(s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "After all?"))(t)
 	s.checkNothing(t, "ada")
 }
@@ -113,7 +114,7 @@ func TestADigestHasTheOldestCommentsAndCountsAll(t *testing.T) {
 		want = append(want, notifications.Comment{ID: made.ID, PostID: post.ID, PostTitle: post.Title, AuthorName: nameOf(author), Body: made.Body})
 	}
 	s.comment(t, "ada", s.post(t, "bob").ID) // which is not ada's to be told
-	got := s.claim(t, "ada").Digest
+	got := s.lease(t, "ada").Digest
 	if got.Count != len(want) || got.OnePost {
 		t.Errorf("%d comments are counted, on one post: %t; want %d on two", got.Count, got.OnePost, len(want))
 	}
@@ -136,7 +137,7 @@ func TestADigestSaysWhatTheRecipientWants(t *testing.T) {
 			_, err := s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "x", Language: "en"}, &off)
 			return err
 		}, "en", true},
-		"by the link in a mail": {func(subject string) error { return s.profiles.SetCommentMails(t.Context(), subject, false) }, "ko-KR", true},
+		"by the link in a mail": {func(subject string) error { return s.profiles.SetCommentNotifications(t.Context(), subject, false) }, "ko-KR", true},
 		"without a profile": {func(subject string) error {
 			_, err := s.server.Admin.Exec("DELETE FROM "+s.database.Name+".profiles WHERE subject = ?", subject)
 			return err
@@ -151,38 +152,38 @@ func TestADigestSaysWhatTheRecipientWants(t *testing.T) {
 			must(s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "x", Language: "ko-KR"}, nil))(t)
 			s.comment(t, "bob", s.post(t, subject).ID)
 			ok(t, test.change(subject))
-			if got := s.claim(t, subject).Digest; got.Language != test.language || got.Unwanted != test.unwanted {
+			if got := s.lease(t, subject).Digest; got.Language != test.language || got.Unwanted != test.unwanted {
 				t.Errorf("language %q, unwanted %t", got.Language, got.Unwanted)
 			}
 		})
 	}
 }
 
-func TestARecipientHasOneClaimAtATime(t *testing.T) {
+func TestARecipientHasOneLeaseAtATime(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob", "cy")
 	s.comment(t, "cy", s.post(t, "ada").ID)
 	s.comment(t, "cy", s.post(t, "bob").ID)
 	refused := func() {
 		t.Helper()
-		if claim, err := s.notices.Claim(t.Context(), "ada", 0, lease); !errors.Is(err, notifications.ErrClaimed) || claim.Holder != uuid.Nil {
-			t.Errorf("claimed %+v, %v; want ErrClaimed", claim, err)
+		if lease, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
+			t.Errorf("leased %+v, %v; want ErrLeased", lease, err)
 		}
 	}
-	first := s.claim(t, "ada")
+	first := s.lease(t, "ada")
 	refused()
-	s.claim(t, "bob")
+	s.lease(t, "bob")
 
-	ok(t, s.notices.Release(t.Context(), first))
-	second := s.claim(t, "ada")
+	ok(t, s.notifications.Release(t.Context(), first))
+	second := s.lease(t, "ada")
 	if second.Holder == first.Holder {
-		t.Error("two claims have the same holder")
+		t.Error("two leases have the same holder")
 	}
-	ok(t, s.notices.Release(t.Context(), first)) // which is not its own any more
+	ok(t, s.notifications.Release(t.Context(), first)) // which is not its own any more
 	refused()
 
 	s.runOut(t, "ada")
-	third := s.claim(t, "ada")
+	third := s.lease(t, "ada")
 	if diff := cmp.Diff(first.Digest, third.Digest); diff != "" {
 		t.Errorf("another digest than at first:\n%s", diff)
 	}
@@ -193,76 +194,76 @@ func TestAClaimRunsOutByTheDatabasesClock(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
-	claim := s.claim(t, "ada")
+	lease := s.lease(t, "ada")
 	left := 0
-	ok(t, s.server.Admin.QueryRow("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), claimed_until) FROM "+s.database.Name+".digests").Scan(&left))
-	if seconds := int(lease.Seconds()); left > seconds || left < seconds-10 {
+	ok(t, s.server.Admin.QueryRow("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), leased_until) FROM "+s.database.Name+".notification_leases").Scan(&left))
+	if seconds := int(leaseDuration.Seconds()); left > seconds || left < seconds-10 {
 		t.Errorf("it is good for %d seconds, want %d", left, seconds)
 	}
-	ok(t, s.notices.Release(t.Context(), claim))
-	must(s.notices.Claim(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
-	s.claim(t, "ada")
+	ok(t, s.notifications.Release(t.Context(), lease))
+	must(s.notifications.Lease(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
+	s.lease(t, "ada")
 }
 
-func TestOfManyAtOnceOneHasTheClaim(t *testing.T) {
+func TestOfManyAtOnceOneHasTheLease(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
 	var mu sync.Mutex
-	claimed := 0
+	leased := 0
 	s.atOnce(t, 8, func(s *stores, _ int) error {
-		_, err := s.notices.Claim(t.Context(), "ada", 0, lease)
-		if errors.Is(err, notifications.ErrClaimed) {
+		_, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
+		if errors.Is(err, notifications.ErrLeased) {
 			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		claimed++
+		leased++
 		return err
 	})
-	if claimed != 1 {
-		t.Errorf("%d have the claim, want 1", claimed)
+	if leased != 1 {
+		t.Errorf("%d have the lease, want 1", leased)
 	}
 }
 
-func TestWhatCameSinceTheClaimIsLeftToTheNextOne(t *testing.T) {
+func TestWhatCameSinceTheLeaseIsLeftToTheNextOne(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
-	claim := s.claim(t, "ada")
+	lease := s.lease(t, "ada")
 	later := s.comment(t, "bob", post.ID)
 	for range 2 { // the second has nothing left to do
-		ok(t, s.notices.Settle(t.Context(), claim))
+		ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	}
-	next := s.claim(t, "ada")
+	next := s.lease(t, "ada")
 	if next.Digest.Count != 1 || next.Digest.Comments[0].ID != later.ID {
 		t.Errorf("told next is %+v, want %s", next.Digest, later.ID)
 	}
-	ok(t, s.notices.Settle(t.Context(), next))
+	ok(t, s.notifications.Acknowledge(t.Context(), next))
 	s.checkNothing(t, "ada")
 }
 
-func TestWhoWasToldIsSettledThoughTheClaimHasRunOut(t *testing.T) {
+func TestWhoWasToldIsSettledThoughTheLeaseHasRunOut(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
-	late := s.claim(t, "ada")
+	late := s.lease(t, "ada")
 	s.runOut(t, "ada")
-	other := s.claim(t, "ada")
-	ok(t, s.notices.Settle(t.Context(), late))
+	other := s.lease(t, "ada")
+	ok(t, s.notifications.Acknowledge(t.Context(), late))
 	s.comment(t, "bob", post.ID)
-	if _, err := s.notices.Claim(t.Context(), "ada", 0, lease); !errors.Is(err, notifications.ErrClaimed) {
-		t.Errorf("got %v: the other's claim is gone", err)
+	if _, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) {
+		t.Errorf("got %v: the other's lease is gone", err)
 	}
-	ok(t, s.notices.Settle(t.Context(), other))
-	if next := s.claim(t, "ada"); next.Digest.Count != 1 {
+	ok(t, s.notifications.Acknowledge(t.Context(), other))
+	if next := s.lease(t, "ada"); next.Digest.Count != 1 {
 		t.Errorf("%d comments are left to tell, want 1", next.Digest.Count)
 	}
 }
 
-func TestNoticesGoWithWhatTheyAreAbout(t *testing.T) {
+func TestNotificationsGoWithWhatTheyAreAbout(t *testing.T) {
 	for name, remove := range map[string]func(s *stores, post, comment uuid.UUID) error{
 		"the comment": func(s *stores, post, comment uuid.UUID) error {
 			return s.posts.DeleteComment(t.Context(), "bob", post, comment)
@@ -281,15 +282,15 @@ func TestNoticesGoWithWhatTheyAreAbout(t *testing.T) {
 			post, other := s.post(t, "ada"), s.post(t, "cy")
 			comment := s.comment(t, "bob", post.ID)
 			s.comment(t, "ada", other.ID)
-			claim := s.claim(t, "ada")
+			lease := s.lease(t, "ada")
 			ok(t, remove(s, post.ID, comment.ID))
-			if n := s.count(t, "comment_notices", "recipient = 'ada'"); n != 0 {
-				t.Errorf("%d notices are left", n)
+			if n := s.count(t, "comment_notifications", "recipient = 'ada'"); n != 0 {
+				t.Errorf("%d notifications are left", n)
 			}
-			if n := s.count(t, "comment_notices", "recipient = 'cy'"); n != 1 && name != "the recipient" {
-				t.Errorf("another has %d notices, want 1", n)
+			if n := s.count(t, "comment_notifications", "recipient = 'cy'"); n != 1 && name != "the recipient" {
+				t.Errorf("another has %d notifications, want 1", n)
 			}
-			ok(t, s.notices.Settle(t.Context(), claim)) // by who has read it before
+			ok(t, s.notifications.Acknowledge(t.Context(), lease)) // by who has read it before
 			s.checkNothing(t, "ada")
 		})
 	}
@@ -301,16 +302,16 @@ func TestNothingIsToldBeforeTheOldestIsOldEnough(t *testing.T) {
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	s.age(t, "ada", 4*time.Minute)
-	if _, err := s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease); !errors.Is(err, notifications.ErrNothing) {
+	if _, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
 		t.Errorf("got %v, want ErrNothing", err)
 	}
 	s.age(t, "ada", time.Minute)
 	s.comment(t, "bob", post.ID) // which is told along with it
-	claim := must(s.notices.Claim(t.Context(), "ada", 5*time.Minute, lease))(t)
-	if claim.Digest.Count != 2 || !claim.Digest.OnePost {
-		t.Errorf("%d comments are told, on one post: %t; want both", claim.Digest.Count, claim.Digest.OnePost)
+	lease := must(s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration))(t)
+	if lease.Digest.Count != 2 || !lease.Digest.OnePost {
+		t.Errorf("%d comments are told, on one post: %t; want both", lease.Digest.Count, lease.Digest.OnePost)
 	}
-	ok(t, s.notices.Settle(t.Context(), claim))
+	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	s.checkNothing(t, "ada")
 }
 
@@ -327,7 +328,7 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 		var got []string
 		for next := ""; ; got = append(got, next) {
 			var err error
-			if next, err = s.notices.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, notifications.ErrNothing) {
+			if next, err = s.notifications.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, email.ErrNothingToSend) {
 				break
 			}
 			ok(t, err)
@@ -341,30 +342,30 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 	s.age(t, "bob", time.Hour)
 	s.age(t, "ada", 9*time.Minute)
 	overdue("bob", "cy")
-	ok(t, s.notices.Settle(t.Context(), s.claim(t, "bob")))
+	ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "bob")))
 	overdue("cy")
 }
 
-func TestNoticesAreReadFromTheWriter(t *testing.T) {
+func TestNotificationsAreReadFromTheWriter(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
 	s.age(t, "ada", time.Hour)
 	behind := s.server.NewDatabase(t).Open(t) // without so much as the tables
-	store := mysqlstore.NewNotices(&mysqlconn.Databases{Writer: s.database.Open(t).Writer, Reader: behind.Writer})
+	store := mysqlstore.NewNotifications(&mysqlconn.Databases{Writer: s.database.Open(t).Writer, Reader: behind.Writer})
 	if overdue := must(store.NextOverdue(t.Context(), "", time.Minute))(t); overdue != "ada" {
 		t.Errorf("overdue is %q", overdue)
 	}
-	ok(t, store.Settle(t.Context(), must(store.Claim(t.Context(), "ada", 0, lease))(t)))
+	ok(t, store.Acknowledge(t.Context(), must(store.Lease(t.Context(), "ada", 0, leaseDuration))(t)))
 }
 
-func TestNoticesSurvive(t *testing.T) {
+func TestNotificationsSurvive(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *mysqltest.Server, *mysqltest.Database){
 		"deadlock": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
-			d.Deadlock(t, "digests", "recipient", "ada")
+			d.Deadlock(t, "notification_leases", "recipient", "ada")
 		},
 		"lock wait timeout": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
-			d.LockTimeout(t, "digests", "recipient", "ada")
+			d.LockTimeout(t, "notification_leases", "recipient", "ada")
 		},
 		"failover":          func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.Failover(t) },
 		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.KillConnections(t) },
@@ -374,12 +375,12 @@ func TestNoticesSurvive(t *testing.T) {
 			s := open(t)
 			s.signUp(t, "ada", "bob")
 			s.comment(t, "bob", s.post(t, "ada").ID)
-			s.claim(t, "ada")
+			s.lease(t, "ada")
 			s.runOut(t, "ada")
 			fault(t, s.server, s.database)
-			claim := s.claim(t, "ada")
+			lease := s.lease(t, "ada")
 			fault(t, s.server, s.database)
-			ok(t, s.notices.Settle(t.Context(), claim))
+			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 			s.checkNothing(t, "ada")
 		})
 	}
@@ -387,8 +388,8 @@ func TestNoticesSurvive(t *testing.T) {
 
 func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
 	for table, commit := range map[string]func(*stores){
-		"digests":         func(s *stores) { s.claim(t, "ada") }, // finds its own, and is no other's
-		"comment_notices": func(s *stores) { ok(t, s.notices.Settle(t.Context(), s.claim(t, "ada"))) },
+		"notification_leases":   func(s *stores) { s.lease(t, "ada") }, // finds its own, and is no other's
+		"comment_notifications": func(s *stores) { ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "ada"))) },
 	} {
 		t.Run(table, func(t *testing.T) {
 			s := open(t)
@@ -400,23 +401,23 @@ func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
 	}
 }
 
-func TestNoticesWaitForADatabaseThatIsDown(t *testing.T) {
+func TestNotificationsWaitForADatabaseThatIsDown(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
-	claim := s.claim(t, "ada")
+	lease := s.lease(t, "ada")
 	s.server.Down()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, claimErr := s.notices.Claim(ctx, "ada", 0, lease)
-	_, overdueErr := s.notices.NextOverdue(ctx, "", time.Minute)
-	for i, err := range []error{claimErr, overdueErr, s.notices.Settle(ctx, claim), s.notices.Release(ctx, claim)} {
+	_, leaseErr := s.notifications.Lease(ctx, "ada", 0, leaseDuration)
+	_, overdueErr := s.notifications.NextOverdue(ctx, "", time.Minute)
+	for i, err := range []error{leaseErr, overdueErr, s.notifications.Acknowledge(ctx, lease), s.notifications.Release(ctx, lease)} {
 		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("%d: got %v, want ErrLater", i, err)
 		}
 	}
 	s.server.Up(t)
-	ok(t, s.notices.Settle(t.Context(), claim))
+	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 }
 
 // TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce has users comment on each other's posts, and take comments and posts
@@ -434,20 +435,20 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 	told := map[uuid.UUID]int{}
 	kept := map[uuid.UUID]bool{}
 	tell := func(s *stores, recipient string) error {
-		claim, err := s.notices.Claim(t.Context(), recipient, 0, lease)
-		if errors.Is(err, notifications.ErrNothing) || errors.Is(err, notifications.ErrClaimed) {
+		lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration)
+		if errors.Is(err, email.ErrNothingToSend) || errors.Is(err, notifications.ErrLeased) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		of := s.of(t, claim)
+		of := s.of(t, lease)
 		mu.Lock()
 		for _, id := range of {
 			told[id]++
 		}
 		mu.Unlock()
-		return s.notices.Settle(t.Context(), claim)
+		return s.notifications.Acknowledge(t.Context(), lease)
 	}
 	rounds := 15
 	if s.server.Embedded() {
@@ -504,16 +505,16 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 		return nil
 	})
 	for _, user := range users {
-		for s.count(t, "comment_notices", "recipient = ?", user) > 0 {
-			claim := s.claim(t, user)
-			of := s.of(t, claim)
-			if len(of) != claim.Digest.Count || len(claim.Digest.Comments) != min(claim.Digest.Count, notifications.MaxComments) {
-				t.Errorf("%d comments are counted, %d shown, and there are %d", claim.Digest.Count, len(claim.Digest.Comments), len(of))
+		for s.count(t, "comment_notifications", "recipient = ?", user) > 0 {
+			lease := s.lease(t, user)
+			of := s.of(t, lease)
+			if len(of) != lease.Digest.Count || len(lease.Digest.Comments) != min(lease.Digest.Count, notifications.MaxComments) {
+				t.Errorf("%d comments are counted, %d shown, and there are %d", lease.Digest.Count, len(lease.Digest.Comments), len(of))
 			}
 			for _, id := range of {
 				told[id]++
 			}
-			ok(t, s.notices.Settle(t.Context(), claim))
+			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 		}
 	}
 	for id := range kept {
@@ -541,29 +542,29 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	writing := must(s.server.Admin.Begin())(t)
 	_, err := writing.Exec("UPDATE " + s.database.Name + ".accounts SET version = version + 1 WHERE subject = 'ada'")
 	ok(t, err)
-	claimed := make(chan error)
+	leased := make(chan error)
 	go func() {
-		_, err := s.notices.Claim(t.Context(), "ada", 0, lease)
-		claimed <- err
+		_, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
+		leased <- err
 	}()
 	s.awaitWaiting(t, 1)
 	ok(t, writing.Commit())
-	ok(t, <-claimed)
+	ok(t, <-leased)
 }
 
-func TestADeletedAccountHasNoNoticesAndIsNotClaimed(t *testing.T) {
+func TestADeletedAccountHasNoNotificationsAndIsNotLeased(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
-	s.claim(t, "ada")
+	s.lease(t, "ada")
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
 	checkGone(t, s, "ada")
 	s.checkNothing(t, "ada")
 	if _, err := s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x"); !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.profiles.SetCommentMails(t.Context(), "ada", true); !errors.Is(err, accounts.ErrDeleted) {
+	if err := s.profiles.SetCommentNotifications(t.Context(), "ada", true); !errors.Is(err, accounts.ErrDeleted) {
 		t.Errorf("got %v, want ErrDeleted", err)
 	}
 }
