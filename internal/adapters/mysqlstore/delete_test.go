@@ -105,7 +105,7 @@ func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment u
 	_, createPost := s.posts.Create(t.Context(), subject, "", draft)
 	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
 	_, created := s.posts.Created(t.Context(), subject, "key")
-	_, promote := s.pictures.Promote(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
+	_, promote := s.pictures.StartPromotions(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
 	mails := s.profiles.SetCommentMails(t.Context(), subject, true)
 	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote, mails} {
 		if !errors.Is(err, accounts.ErrDeleted) {

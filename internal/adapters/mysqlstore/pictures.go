@@ -31,9 +31,9 @@ const (
 	leaving = "leaving" // no post shows it, nor ever will; it is deleted, and then its row
 )
 
-// Promote says what to do so that a post can show these pictures. A user whose account is deleted gets
+// StartPromotions says what to do so that a post can show these pictures. A user whose account is deleted gets
 // [account.ErrDeleted].
-func (s *Pictures) Promote(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
+func (s *Pictures) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
 	var promotions []pictures.Promotion
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		promotions = make([]pictures.Promotion, len(shown))
@@ -82,8 +82,8 @@ func promote(ctx context.Context, tx *sql.Tx, author string, picture pictures.Re
 	return pictures.Promotion{ID: id, CopyOf: picture.Key()}, err
 }
 
-// GiveUp has those pictures be leaving that are still being copied. Whose post is about to be committed, it waits for.
-func (s *Pictures) GiveUp(ctx context.Context, ids []uuid.UUID) error {
+// AbandonPromotions has those pictures be leaving that are still being copied. Whose post is about to be committed, it waits for.
+func (s *Pictures) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
 		_, err := s.databases.Writer.ExecContext(ctx, giveUpPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 		return err
@@ -91,10 +91,10 @@ func (s *Pictures) GiveUp(ctx context.Context, ids []uuid.UUID) error {
 	return failed("give up pictures", err)
 }
 
-// Leaving lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
+// PendingDeletion lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
 // up, which is nearly always: to change by the index of states would mean to lock entries next to those, of whatever save
 // has them, and to deadlock with it.
-func (s *Pictures) Leaving(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
+func (s *Pictures) PendingDeletion(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
 	ids := func(query string, args ...any) ([]uuid.UUID, error) {
 		return tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]uuid.UUID, error) {
 			return list(ctx, db, scanID, query, args...)
@@ -105,7 +105,7 @@ func (s *Pictures) Leaving(ctx context.Context, owner string, limit int) ([]uuid
 		return nil, failed("list abandoned pictures", err)
 	}
 	if len(abandoned) > 0 {
-		if err := s.GiveUp(ctx, abandoned); err != nil {
+		if err := s.AbandonPromotions(ctx, abandoned); err != nil {
 			return nil, err
 		}
 	}
@@ -113,8 +113,8 @@ func (s *Pictures) Leaving(ctx context.Context, owner string, limit int) ([]uuid
 	return found, failed("list leaving pictures", err)
 }
 
-// Forget removes the rows of pictures that are leaving.
-func (s *Pictures) Forget(ctx context.Context, ids []uuid.UUID) error {
+// Purge removes the rows of pictures that are leaving.
+func (s *Pictures) Purge(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
 		_, err := s.databases.Writer.ExecContext(ctx, forgetPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 		return err
@@ -122,8 +122,8 @@ func (s *Pictures) Forget(ctx context.Context, ids []uuid.UUID) error {
 	return failed("forget pictures", err)
 }
 
-// Any tells whether the user has a row, in whatever state.
-func (s *Pictures) Any(ctx context.Context, owner string) (bool, error) {
+// HasAny tells whether the user has a row, in whatever state.
+func (s *Pictures) HasAny(ctx context.Context, owner string) (bool, error) {
 	_, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (one int, err error) {
 		err = db.QueryRowContext(ctx, anyPicture, owner).Scan(&one)
 		return one, err

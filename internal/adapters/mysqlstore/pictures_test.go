@@ -20,14 +20,14 @@ func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 	t.Cleanup(func() { _ = save.Rollback() })
 	for _, author := range []string{"ada", "eve"} {
 		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
-		copied := must(s.pictures.Promote(t.Context(), author, []pictures.Reference{upload}))(t)
+		copied := must(s.pictures.StartPromotions(t.Context(), author, []pictures.Reference{upload}))(t)
 		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkKept+"(?)", copied[0].ID[:]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, author := range []string{"ada", "eve", "bob"} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		leaving, err := s.pictures.Leaving(ctx, author, 10)
+		leaving, err := s.pictures.PendingDeletion(ctx, author, 10)
 		cancel()
 		if err != nil || len(leaving) > 0 {
 			t.Errorf("%s: %v, %v; want nothing at once", author, leaving, err)
@@ -38,20 +38,20 @@ func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
 	s := open(t)
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	copied := []uuid.UUID{must(s.pictures.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
+	copied := []uuid.UUID{must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
 	for _, step := range []struct {
 		do   func(context.Context, []uuid.UUID) error
 		left bool
 	}{
-		{s.pictures.Forget, true}, // it is being copied
-		{s.pictures.GiveUp, true},
-		{s.pictures.Forget, false},
-		{s.pictures.Forget, false},
+		{s.pictures.Purge, true}, // it is being copied
+		{s.pictures.AbandonPromotions, true},
+		{s.pictures.Purge, false},
+		{s.pictures.Purge, false},
 	} {
 		if err := step.do(t.Context(), copied); err != nil {
 			t.Fatal(err)
 		}
-		if left := must(s.pictures.Any(t.Context(), "ada"))(t); left != step.left {
+		if left := must(s.pictures.HasAny(t.Context(), "ada"))(t); left != step.left {
 			t.Errorf("a note is left: %t, want %t", left, step.left)
 		}
 	}
@@ -61,7 +61,7 @@ func TestAPostShowsNobodyElsesPicture(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "eve")
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
-	eves := must(s.pictures.Promote(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
+	eves := must(s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
 	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrLeft) {
 		t.Errorf("Ada's post with Eve's picture: got %v, want ErrLeft", err)
 	}
@@ -77,7 +77,7 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 	}
 	s.signUp(t, "ada")
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	id := must(s.pictures.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
+	id := must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
 	lettingGo := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = lettingGo.Rollback() })
 	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkLeaving+"(?)", id[:]); err != nil {

@@ -28,9 +28,9 @@ type Promotion struct {
 	CopyOf  string    // the key to copy it from; empty when it is there already
 }
 
-// A Store knows which pictures are kept, and why. It is of one mind with the store of posts, which marks those that lose
+// A Records knows which pictures are kept, and why. It is of one mind with the store of posts, which marks those that lose
 // their last post as leaving.
-type Store interface {
+type Records interface {
 	// Promote says what to do so that a post of the author's can show these pictures. Each that has to be copied gets an
 	// ID that no picture ever had, and is noted, lest it stay when the post is never saved.
 	Promote(ctx context.Context, author string, shown []Reference) ([]Promotion, error)
@@ -61,7 +61,7 @@ type Bucket interface {
 // That holds since a kept picture's ID is never used again. Whoever deletes one deletes nothing that anybody can come back
 // to, however late; and a picture has one save that copies it, which is over when a post has it.
 type Keeper struct {
-	Store  Store
+	Store  Records
 	Bucket Bucket
 	Logger *slog.Logger
 }

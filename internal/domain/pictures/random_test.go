@@ -19,7 +19,7 @@ var errKilled = errors.New("the process is killed")
 // A mortal process is killed when its steps are used up: before the last one, or after it. A step is a transaction or a
 // call of S3.
 type mortal struct {
-	pictures.Store
+	pictures.Records
 	pictures.Bucket
 	steps int  // until it is killed; -1 for never
 	after bool // whether the last step is done
