@@ -33,16 +33,16 @@ type Promotion struct {
 type Records interface {
 	// Promote says what to do so that a post of the author's can show these pictures. Each that has to be copied gets an
 	// ID that no picture ever had, and is noted, lest it stay when the post is never saved.
-	Promote(ctx context.Context, author string, shown []Reference) ([]Promotion, error)
+	StartPromotions(ctx context.Context, author string, shown []Reference) ([]Promotion, error)
 	// GiveUp has pictures be leaving that were noted to be copied, unless a post has them by now.
-	GiveUp(ctx context.Context, ids []uuid.UUID) error
+	AbandonPromotions(ctx context.Context, ids []uuid.UUID) error
 	// Leaving lists up to limit of the user's pictures that are to be deleted: those that lost their last post, and those
 	// that have been copied for longer than CopyTime.
-	Leaving(ctx context.Context, owner string, limit int) ([]uuid.UUID, error)
+	PendingDeletion(ctx context.Context, owner string, limit int) ([]uuid.UUID, error)
 	// Forget ends the notes on pictures that are leaving and have been deleted.
-	Forget(ctx context.Context, ids []uuid.UUID) error
+	Purge(ctx context.Context, ids []uuid.UUID) error
 	// Any tells whether there is a note on any picture of the user's.
-	Any(ctx context.Context, owner string) (bool, error)
+	HasAny(ctx context.Context, owner string) (bool, error)
 }
 
 // A Bucket holds pictures.
@@ -118,7 +118,7 @@ func (k *Keeper) promote(ctx context.Context, author, html string) (promoted, er
 	if len(distinct) == 0 {
 		return promoted{html: html}, nil
 	}
-	promotions, err := k.Store.Promote(ctx, author, distinct)
+	promotions, err := k.Store.StartPromotions(ctx, author, distinct)
 	if err != nil {
 		return promoted{}, err
 	}
@@ -192,7 +192,7 @@ func (k *Keeper) letGoAfter(ctx context.Context, owner string, copied []uuid.UUI
 	defer cancel()
 	var err error
 	if len(copied) > 0 {
-		err = k.Store.GiveUp(ctx, copied)
+		err = k.Store.AbandonPromotions(ctx, copied)
 	}
 	if err == nil {
 		_, err = k.letGo(ctx, owner)
@@ -213,7 +213,7 @@ func (k *Keeper) LetGoOfAll(ctx context.Context, owner string) error {
 		if deleted > 0 {
 			continue
 		}
-		left, err := k.Store.Any(ctx, owner)
+		left, err := k.Store.HasAny(ctx, owner)
 		if err != nil {
 			return err
 		}
@@ -226,12 +226,12 @@ func (k *Keeper) LetGoOfAll(ctx context.Context, owner string) error {
 
 // letGo deletes a batch.
 func (k *Keeper) letGo(ctx context.Context, owner string) (deleted int, err error) {
-	ids, err := k.Store.Leaving(ctx, owner, batch)
+	ids, err := k.Store.PendingDeletion(ctx, owner, batch)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
 	if err := k.Bucket.Delete(ctx, ids); err != nil {
 		return 0, err
 	}
-	return len(ids), k.Store.Forget(ctx, ids)
+	return len(ids), k.Store.Purge(ctx, ids)
 }

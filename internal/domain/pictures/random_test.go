@@ -40,8 +40,8 @@ func (m *mortal) step(do func() error) error {
 	return err
 }
 
-func (m *mortal) Promote(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
-	err = m.step(func() error { promotions, err = m.Store.Promote(ctx, author, shown); return err })
+func (m *mortal) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
+	err = m.step(func() error { promotions, err = m.Records.StartPromotions(ctx, author, shown); return err })
 	return promotions, err
 }
 
@@ -62,12 +62,12 @@ func (m *mortal) Copy(ctx context.Context, copies []pictures.Promotion) (missing
 	return missing, nil
 }
 
-func (m *mortal) GiveUp(ctx context.Context, ids []uuid.UUID) error {
-	return m.step(func() error { return m.Store.GiveUp(ctx, ids) })
+func (m *mortal) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Records.AbandonPromotions(ctx, ids) })
 }
 
-func (m *mortal) Leaving(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
-	err = m.step(func() error { ids, err = m.Store.Leaving(ctx, owner, limit); return err })
+func (m *mortal) PendingDeletion(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
+	err = m.step(func() error { ids, err = m.Records.PendingDeletion(ctx, owner, limit); return err })
 	return ids, err
 }
 
@@ -75,8 +75,8 @@ func (m *mortal) Delete(ctx context.Context, ids []uuid.UUID) error {
 	return m.step(func() error { return m.Bucket.Delete(ctx, ids) })
 }
 
-func (m *mortal) Forget(ctx context.Context, ids []uuid.UUID) error {
-	return m.step(func() error { return m.Store.Forget(ctx, ids) })
+func (m *mortal) Purge(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Records.Purge(ctx, ids) })
 }
 
 // TestNoPictureIsLostAndNoneIsLeftWhateverHappens saves, edits and deletes posts of two authors with pictures of both, by
@@ -107,7 +107,7 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 			user := rapid.SampledFrom(users).Draw(rt, "user")
 			another := users[1-slices.Index(users, user)]
 			anothers := w.keysOf(t, another)
-			process := &mortal{Store: immortal.Store, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
+			process := &mortal{Records: immortal.Store, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
 			w.keeper.Store, w.keeper.Bucket = process, process
 
 			known := slices.Concat(uploads[user], every[user])
