@@ -79,7 +79,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 		API:      settings,
 		Tokens:   tokens,
 		Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
-		Pictures: s3store.Settings{Bucket: originals},
+		Pictures: s3store.PictureSettings{Bucket: originals},
 		Media:    mediaURL,
 	})
 	users.AllowDeletingUsers(accounts)
@@ -89,7 +89,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
 		API:      settings,
 		Tokens:   tokens,
-		Pictures: s3store.Settings{Bucket: originals},
+		Pictures: s3store.PictureSettings{Bucket: originals},
 		Media:    mediaURL,
 	})
 	media.Media.AllowKeeping(posts)

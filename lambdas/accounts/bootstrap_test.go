@@ -123,13 +123,13 @@ func TestBootstrap(t *testing.T) {
 				"401 unauthenticated": {"nobody signed in"},
 			}},
 			"GET /comment-mails/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.Follow(t, "GET", commentMails(t, f, user))
+				return apitest.FollowLink(t, "GET", commentMails(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice", "another's"},
 				"400 page": {"SQL in token", "nobody's token"},
 			}},
 			"POST /comment-mails/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.Follow(t, "POST", commentMails(t, f, user))
+				return apitest.FollowLink(t, "POST", commentMails(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice"},
 				"400 page": {"SQL in token", "nobody's token"},
@@ -164,7 +164,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%d changes, want %d", len(page.Changes), most)
 		}
 	})
-	f.CheckSecrecy(t, "Cuts stones")
+	f.CheckNoLeaks(t, "Cuts stones")
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 
@@ -186,11 +186,11 @@ func checkCommentMails(t *testing.T, f *apitest.Function) {
 	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentMails":true}`), 200)
 	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentMails":true}`), 200)
 	link := commentMails(t, f, ada)
-	resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", link)), 200, ask)
+	resttest.Page(t, f.Do(t, apitest.FollowLink(t, "GET", link)), 200, ask)
 	if !on(ada) {
 		t.Error("looking at the page has ended them")
 	}
-	oneClick := apitest.Follow(t, "POST", link)
+	oneClick := apitest.FollowLink(t, "POST", link)
 	oneClick.Headers = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	oneClick.Body = "List-Unsubscribe=One-Click"
 	for range 2 {
@@ -202,20 +202,20 @@ func checkCommentMails(t *testing.T, f *apitest.Function) {
 
 	t.Run("for whoever has no profile or no account any more, there is nothing to end", func(t *testing.T) {
 		nobody := uuid.NewString()
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentMails(t, f, nobody))), 200, ended)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", commentMails(t, f, nobody))), 200, ended)
 		resttest.ErrorOf(t, f.Do(t, getProfile(nobody)), 404, "not_found")
 		f.Check(t, deleteUser(nobody), 204)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentMails(t, f, nobody))), 200, ended)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", commentMails(t, f, nobody))), 200, ended)
 	})
 
 	t.Run("a link that is none, or too old, ends nothing", func(t *testing.T) {
 		cursor := f.Cursor(t, "changes of "+eve, make([]byte, 24), 0)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", apitest.Endpoint+"comment-mails/"+cursor)), 400, "This link does not work")
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", apitest.Endpoint+"comment-mails/"+cursor)), 400, "This link does not work")
 		old, err := f.Links(10*365*24*time.Hour+time.Minute).CommentMails(t.Context(), eve, "ko")
 		if err != nil {
 			t.Fatal(err)
 		}
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", old)), 410, "This link has expired")
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", old)), 410, "This link has expired")
 		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"comment-mails/")})), 400, "invalid_cursor")
 		if !on(eve) {
 			t.Error("Eve's are off")
@@ -224,7 +224,7 @@ func checkCommentMails(t *testing.T, f *apitest.Function) {
 
 	t.Run("while the database is away, it is for later", func(t *testing.T) {
 		f.Server.Down()
-		response := f.DoBriefly(t, apitest.Follow(t, "POST", commentMails(t, f, eve)))
+		response := f.DoWithShortTimeout(t, apitest.FollowLink(t, "POST", commentMails(t, f, eve)))
 		f.Server.Up(t)
 		resttest.Page(t, response, 503, "Try again in a moment")
 		if response.Headers["Retry-After"] == "" {
@@ -367,7 +367,7 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 	}
 	keeper := &pictures.Keeper{
 		Store:  mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Keeping{Settings: s3store.Settings{Bucket: bucket}, API: f.S3.Client},
+		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},
 		Logger: slog.Default(),
 	}
 	err := keeper.Save(t.Context(), author, `<p>Six faces.</p><img src="`+upload+`"/>`, func(body string, shown []uuid.UUID) (err error) {
@@ -380,7 +380,7 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 	if _, err := f.S3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
 		t.Fatal(err)
 	}
-	return post, pictures.In(post.Body)[0].Key()
+	return post, pictures.References(post.Body)[0].Key()
 }
 
 func TestBootstrapWithoutItsSecret(t *testing.T) {

@@ -41,13 +41,13 @@ func main() {
 		panic(err)
 	}
 	tokens := token.NewSealer(settings.Tokens, secrets, time.Now)
-	service := &accountsapi.Service{
+	service := &accountsapi.Handlers{
 		Profiles: mysqlstore.NewProfiles(databases),
 		Changes:  mysqlstore.NewChanges(databases),
 		Accounts: mysqlstore.NewAccounts(databases),
 		Pictures: &pictures.Keeper{
 			Store:  mysqlstore.NewPictures(databases),
-			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+			Bucket: &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
 			Logger: logger,
 		},
 		Users:   cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),

@@ -40,11 +40,11 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	service := &postsapi.Service{
+	service := &postsapi.Handlers{
 		Store: mysqlstore.NewPosts(databases),
 		Pictures: &pictures.Keeper{
 			Store:  mysqlstore.NewPictures(databases),
-			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+			Bucket: &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
 			Logger: logger,
 		},
 		Media:    settings.Media,

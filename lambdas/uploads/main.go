@@ -27,7 +27,7 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	service := &uploadsapi.Service{
+	service := &uploadsapi.Handlers{
 		Uploads: s3store.NewUploads(settings.Uploads, s3.NewFromConfig(awsConfig)),
 		Media:   settings.Media,
 	}

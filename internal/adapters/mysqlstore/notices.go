@@ -126,7 +126,7 @@ func (s *Notices) Release(ctx context.Context, claim notifications.Claim) error 
 // NextOverdue returns the first recipient after another, by subject, who has a notice older than age. It fails with
 // [notifications.ErrNothing] when there is none.
 func (s *Notices) NextOverdue(ctx context.Context, after string, age time.Duration) (string, error) {
-	next, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
+	next, err := retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
 		err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
 		return next, err
 	})

@@ -21,7 +21,7 @@ func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 	for _, author := range []string{"ada", "eve"} {
 		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
 		copied := must(s.pictures.StartPromotions(t.Context(), author, []pictures.Reference{upload}))(t)
-		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkKept+"(?)", copied[0].ID[:]); err != nil {
+		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkPromoted+"(?)", copied[0].ID[:]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestAPostShowsNobodyElsesPicture(t *testing.T) {
 	s.signUp(t, "ada", "eve")
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
 	eves := must(s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
-	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrLeft) {
+	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrPendingDeletion) {
 		t.Errorf("Ada's post with Eve's picture: got %v, want ErrLeft", err)
 	}
 	must(s.posts.Create(t.Context(), "eve", "", draft, eves))(t)
@@ -80,7 +80,7 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 	id := must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
 	lettingGo := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = lettingGo.Rollback() })
-	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkLeaving+"(?)", id[:]); err != nil {
+	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:]); err != nil {
 		t.Fatal(err)
 	}
 	saved := make(chan error)
@@ -92,7 +92,7 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 	if err := lettingGo.Commit(); err != nil {
 		t.Error(err)
 	}
-	if err := <-saved; !errors.Is(err, pictures.ErrLeft) {
+	if err := <-saved; !errors.Is(err, pictures.ErrPendingDeletion) {
 		t.Errorf("got %v, want ErrLeft", err)
 	}
 }

@@ -25,13 +25,13 @@ func NewProfiles(databases *mysqlconn.Databases) *Profiles {
 // Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old.
 func (s *Profiles) Get(ctx context.Context, subject string) (accounts.Profile, error) {
 	found, err := read(ctx, s.databases, func(ctx context.Context, db *sql.DB) (accounts.Profile, error) {
-		if err := refuseDeletedAccount(ctx, db, subject); err != nil {
+		if err := requireActiveAccount(ctx, db, subject); err != nil {
 			return accounts.Profile{}, err
 		}
 		return scanProfile(db.QueryRowContext(ctx, selectProfile, subject))
 	})
 	if err != nil {
-		return accounts.Profile{}, failed("get profile", orNotFound(err, accounts.ErrNotFound))
+		return accounts.Profile{}, failed("get profile", orNotFound(err, accounts.ErrProfileNotFound))
 	}
 	return found, nil
 }
@@ -46,7 +46,7 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentMails *bo
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(p.Subject); err != nil {
+		if err := locked.requireActive(p.Subject); err != nil {
 			return err
 		}
 		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks the row alias in its place.
@@ -57,7 +57,7 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentMails *bo
 		if err != nil {
 			return err
 		}
-		if err := locked.record(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil); err != nil {
+		if err := locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil); err != nil {
 			return err
 		}
 		stored, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
@@ -77,7 +77,7 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(p.Subject); err != nil {
+		if err := locked.requireActive(p.Subject); err != nil {
 			return err
 		}
 		_, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
@@ -87,12 +87,12 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 		if _, err := tx.ExecContext(ctx, insertProfile, p.Subject, p.DisplayName, p.Bio, p.Language, nil); err != nil {
 			return err
 		}
-		return locked.record(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
+		return locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
 	})
 	return failed("create profile", err)
 }
 
-// SetCommentMails says whether comments on the user's posts are told by mail. It fails with [accounts.ErrNotFound] when the
+// SetCommentMails says whether comments on the user's posts are told by mail. It fails with [accounts.ErrProfileNotFound] when the
 // user has no profile.
 func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -100,7 +100,7 @@ func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool)
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(subject); err != nil {
+		if err := locked.requireActive(subject); err != nil {
 			return err
 		}
 		p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, subject))
@@ -111,9 +111,9 @@ func (s *Profiles) SetCommentMails(ctx context.Context, subject string, on bool)
 		if err != nil {
 			return err
 		}
-		return locked.record(ctx, tx, subject, accounts.KindProfile, uuid.Nil)
+		return locked.recordChange(ctx, tx, subject, accounts.KindProfile, uuid.Nil)
 	})
-	return failed("set comment mails", orNotFound(err, accounts.ErrNotFound))
+	return failed("set comment mails", orNotFound(err, accounts.ErrProfileNotFound))
 }
 
 const (

@@ -131,7 +131,7 @@ func TestMailsAboutCommentsAreTurnedOffAndOnByThemselves(t *testing.T) {
 			t.Errorf("another device of the user's (-tables +client):\n%s", diff)
 		}
 	}
-	if err := s.profiles.SetCommentMails(t.Context(), "nobody", false); !errors.Is(err, accounts.ErrNotFound) {
+	if err := s.profiles.SetCommentMails(t.Context(), "nobody", false); !errors.Is(err, accounts.ErrProfileNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if n := s.count(t, "profiles", "subject = 'nobody'"); n != 0 {
@@ -143,7 +143,7 @@ func TestUnknownSubjectIsNotFound(t *testing.T) {
 	store, _, _ := start(t)
 	put(t, store, ada)
 	for _, subject := range []string{"s-2", "S-1", "s-"} {
-		if _, err := store.Get(t.Context(), subject); !errors.Is(err, accounts.ErrNotFound) {
+		if _, err := store.Get(t.Context(), subject); !errors.Is(err, accounts.ErrProfileNotFound) {
 			t.Errorf("%q: got %v, want ErrNotFound", subject, err)
 		}
 	}
@@ -261,7 +261,7 @@ func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
 	_, getErr := store.Get(t.Context(), ada.Subject)
 	_, putErr := store.Put(t.Context(), ada, nil)
 	for _, err := range []error{getErr, putErr} {
-		if err == nil || errors.Is(err, accounts.ErrNotFound) || errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
+		if err == nil || errors.Is(err, accounts.ErrProfileNotFound) || errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
 			t.Errorf("got %v, want MySQL's 1146", err)
 		}
 	}

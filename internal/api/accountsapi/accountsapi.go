@@ -15,13 +15,13 @@ import (
 
 // Routes are those of the profile, of sync, of the account's end, and of the links in mails to users: package links makes
 // them, and knows their path.
-var Routes = rest.Table[*Service]{
-	rest.Handle("GET", "/profile", rest.SignedIn, "Read one's profile", (*Service).getProfile),
-	rest.Handle("PUT", "/profile", rest.SignedIn, "Create or replace one's profile", (*Service).putProfile),
-	rest.Handle("GET", "/user/sync", rest.SignedIn, "Ask what has changed of one's own", (*Service).sync),
-	rest.Handle("DELETE", "/user", rest.SignedIn, "Delete one's account and all that one has written, for good", (*Service).deleteUser),
-	rest.HandlePage("GET", "/comment-mails/{token}", "Ask a mail's reader whether to get no more mails about comments", (*Service).askToEndCommentMails),
-	rest.HandlePage("POST", "/comment-mails/{token}", "Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058)", (*Service).endCommentMails),
+var Routes = rest.Table[*Handlers]{
+	rest.Handle("GET", "/profile", rest.Authenticated, "Read one's profile", (*Handlers).getProfile),
+	rest.Handle("PUT", "/profile", rest.Authenticated, "Create or replace one's profile", (*Handlers).putProfile),
+	rest.Handle("GET", "/user/sync", rest.Authenticated, "Ask what has changed of one's own", (*Handlers).sync),
+	rest.Handle("DELETE", "/user", rest.Authenticated, "Delete one's account and all that one has written, for good", (*Handlers).deleteUser),
+	rest.HandlePage("GET", "/comment-mails/{token}", "Ask a mail's reader whether to get no more mails about comments", (*Handlers).askToEndCommentMails),
+	rest.HandlePage("POST", "/comment-mails/{token}", "Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058)", (*Handlers).endCommentMails),
 }
 
 // Profiles is where profiles are kept.
@@ -62,8 +62,8 @@ type Cursors interface {
 	Open(ctx context.Context, list, cursor string, lifetime time.Duration) ([]byte, error)
 }
 
-// A Service answers the routes.
-type Service struct {
+// A Handlers answers the routes.
+type Handlers struct {
 	Profiles Profiles
 	Changes  Changes
 	Accounts Accounts
@@ -75,8 +75,8 @@ type Service struct {
 }
 
 // Refuse says what the client is told about the domain's errors.
-func (s *Service) Refuse(err error) *rest.Error {
-	if errors.Is(err, accounts.ErrNotFound) {
+func (s *Handlers) Refuse(err error) *rest.Error {
+	if errors.Is(err, accounts.ErrProfileNotFound) {
 		return rest.NewError(http.StatusNotFound, "not_found", "You have no profile yet; create it with PUT /profile.")
 	}
 	return nil
@@ -84,7 +84,7 @@ func (s *Service) Refuse(err error) *rest.Error {
 
 // deleteUser deletes what the user has written before the user, so that whoever is cut off on the way can still sign in
 // and ask again. Each step may be repeated.
-func (s *Service) deleteUser(ctx context.Context, _ *struct{}) (*struct{}, error) {
+func (s *Handlers) deleteUser(ctx context.Context, _ *struct{}) (*struct{}, error) {
 	caller := rest.Caller(ctx)
 	if err := s.Accounts.Delete(ctx, caller.Subject); err != nil {
 		return nil, err

@@ -13,19 +13,19 @@ type CommentMailsPath struct {
 	Token string `path:"token" doc:"What the link in the mail ends with"`
 }
 
-func (s *Service) askToEndCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
+func (s *Handlers) askToEndCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
 	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
 	return endingCommentMails.In(opened.Language), err
 }
 
 // endCommentMails has nothing to do for whoever has no profile or no account any more: nothing is sent to them.
-func (s *Service) endCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
+func (s *Handlers) endCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
 	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
 	err = s.Profiles.SetCommentMails(ctx, opened.Subject, false)
-	if err != nil && !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrDeleted) {
+	if err != nil && !errors.Is(err, accounts.ErrProfileNotFound) && !errors.Is(err, accounts.ErrDeleted) {
 		return rest.Page{}, err
 	}
 	return endedCommentMails.In(opened.Language), nil

@@ -59,11 +59,11 @@ func answerProfile(p accounts.Profile, err error) (*oneProfile, error) {
 	return &oneProfile{Body: representProfile(p)}, nil
 }
 
-func (s *Service) getProfile(ctx context.Context, _ *struct{}) (*oneProfile, error) {
+func (s *Handlers) getProfile(ctx context.Context, _ *struct{}) (*oneProfile, error) {
 	return answerProfile(s.Profiles.Get(ctx, rest.Caller(ctx).Subject))
 }
 
-func (s *Service) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*oneProfile, error) {
+func (s *Handlers) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*oneProfile, error) {
 	p := accounts.Profile{
 		Subject:     rest.Caller(ctx).Subject,
 		DisplayName: in.Body.DisplayName,

@@ -65,7 +65,7 @@ type (
 // changesOf names the list of a user's changes for its tokens.
 func changesOf(subject string) string { return "changes of " + subject }
 
-func (s *Service) sync(ctx context.Context, in *SyncRequest) (*struct{ Body SyncPage }, error) {
+func (s *Handlers) sync(ctx context.Context, in *SyncRequest) (*struct{ Body SyncPage }, error) {
 	subject := rest.Caller(ctx).Subject
 	position, err := s.position(ctx, subject, in.Token)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Service) sync(ctx context.Context, in *SyncRequest) (*struct{ Body Sync
 	return &struct{ Body SyncPage }{page}, err
 }
 
-func (s *Service) position(ctx context.Context, subject, sealed string) (accounts.Position, error) {
+func (s *Handlers) position(ctx context.Context, subject, sealed string) (accounts.Position, error) {
 	if sealed == "" {
 		return accounts.Position{}, nil
 	}
@@ -94,12 +94,12 @@ func (s *Service) position(ctx context.Context, subject, sealed string) (account
 	}
 	const version = 8                                         // bytes
 	if len(position) != version+len(accounts.Position{}.ID) { // a token of another deployment's form
-		return accounts.Position{}, token.ErrForged
+		return accounts.Position{}, token.ErrInvalid
 	}
 	return accounts.Position{Version: binary.BigEndian.Uint64(position), ID: uuid.UUID(position[version:])}, nil
 }
 
-func (s *Service) represent(change accounts.Change) Change {
+func (s *Handlers) represent(change accounts.Change) Change {
 	represented := Change{Kind: string(change.Kind), ID: change.ID, Deleted: change.Deleted}
 	if p := change.Profile; p != nil {
 		profile := representProfile(*p)

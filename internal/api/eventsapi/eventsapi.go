@@ -13,7 +13,7 @@ import (
 
 // Routes is the table of the service's routes.
 var Routes = rest.Table[rest.Service]{
-	rest.Declare[request, response]("POST", "/events", "Tell what has happened", http.StatusAccepted),
+	rest.ServiceIntegration[request, response]("POST", "/events", "Tell what has happened", http.StatusAccepted),
 }
 
 type request struct {

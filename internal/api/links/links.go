@@ -27,8 +27,8 @@ const (
 const lifetime = 10 * 365 * 24 * time.Hour
 
 var (
-	// ErrForged says that the link is none of ours, or not whole.
-	ErrForged = errors.New("link is forged")
+	// ErrInvalid says that the link is none of ours, or not whole.
+	ErrInvalid = errors.New("link is forged")
 
 	// ErrExpired says that the link is one of ours, and too old.
 	ErrExpired = errors.New("link has expired")
@@ -83,7 +83,7 @@ func (l *Links) OpenConfirm(ctx context.Context, token string) (Confirm, error) 
 	}
 	id := uuid.UUID{}
 	if len(subject) < len(id) {
-		return Confirm{}, ErrForged
+		return Confirm{}, ErrInvalid
 	}
 	copy(id[:], subject)
 	return Confirm{ID: id, Address: subject[len(id):], Language: language}, nil
@@ -121,8 +121,8 @@ func (l *Links) link(ctx context.Context, path, purpose, language, content strin
 func (l *Links) open(ctx context.Context, purpose, sealed string, lifetime time.Duration) (language, content string, err error) {
 	opened, err := l.Tokens.Open(ctx, purpose, sealed, lifetime)
 	switch {
-	case errors.Is(err, token.ErrForged):
-		return "", "", ErrForged
+	case errors.Is(err, token.ErrInvalid):
+		return "", "", ErrInvalid
 	case errors.Is(err, token.ErrExpired):
 		return "", "", ErrExpired
 	case err != nil:
@@ -130,7 +130,7 @@ func (l *Links) open(ctx context.Context, purpose, sealed string, lifetime time.
 	}
 	language, content, ok := strings.Cut(string(opened), " ")
 	if !ok {
-		return "", "", ErrForged
+		return "", "", ErrInvalid
 	}
 	return language, content, nil
 }

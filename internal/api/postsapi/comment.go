@@ -70,7 +70,7 @@ func answerComment(comment posts.Comment, err error) (*oneComment, error) {
 	return &oneComment{Body: represent(comment)}, nil
 }
 
-func (s *Service) listComments(ctx context.Context, in *struct {
+func (s *Handlers) listComments(ctx context.Context, in *struct {
 	PostPath
 	Page
 }) (*struct{ Body CommentPage }, error) {
@@ -94,7 +94,7 @@ func (s *Service) listComments(ctx context.Context, in *struct {
 	return &struct{ Body CommentPage }{page}, nil
 }
 
-func (s *Service) createComment(ctx context.Context, in *struct {
+func (s *Handlers) createComment(ctx context.Context, in *struct {
 	PostPath
 	rest.IdempotencyKey
 	Body CommentDraft
@@ -116,7 +116,7 @@ const announceTime = 2 * time.Second
 // announce has the recipient told of a comment soon. The comment is there, and so is the notice of it, which is told later
 // if the topic is away: so it is no failure of the request. A request that comes again with its Idempotency-Key announces
 // again, which is how one that was cut off in between is made good; who has been told already is not told twice.
-func (s *Service) announce(ctx context.Context, created posts.NewComment) {
+func (s *Handlers) announce(ctx context.Context, created posts.NewComment) {
 	ctx, cancel := context.WithTimeout(ctx, announceTime)
 	defer cancel()
 	if err := s.Activity.Notify(ctx, notifications.Message{Recipient: created.Recipient}); err != nil {
@@ -124,11 +124,11 @@ func (s *Service) announce(ctx context.Context, created posts.NewComment) {
 	}
 }
 
-func (s *Service) getComment(ctx context.Context, in *struct{ CommentPath }) (*oneComment, error) {
+func (s *Handlers) getComment(ctx context.Context, in *struct{ CommentPath }) (*oneComment, error) {
 	return answerComment(s.Store.GetComment(ctx, in.PostID, in.CommentID))
 }
 
-func (s *Service) updateComment(ctx context.Context, in *struct {
+func (s *Handlers) updateComment(ctx context.Context, in *struct {
 	CommentPath
 	Body CommentDraft
 }) (*oneComment, error) {
@@ -139,6 +139,6 @@ func (s *Service) updateComment(ctx context.Context, in *struct {
 	return answerComment(s.Store.UpdateComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID, body))
 }
 
-func (s *Service) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {
+func (s *Handlers) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {
 	return nil, s.Store.DeleteComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID)
 }

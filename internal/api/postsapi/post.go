@@ -71,14 +71,14 @@ func summary(post posts.Post) PostSummary {
 
 type onePost struct{ Body Post }
 
-func (s *Service) answerPost(post posts.Post, err error) (*onePost, error) {
+func (s *Handlers) answerPost(post posts.Post, err error) (*onePost, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &onePost{Body: Post{PostSummary: summary(post), Body: s.Media.Show(post.Body)}}, nil
 }
 
-func (s *Service) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ Body PostPage }, error) {
+func (s *Handlers) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ Body PostPage }, error) {
 	before, err := s.start(ctx, listOfPosts, in.Page)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *Service) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ B
 	return &struct{ Body PostPage }{page}, nil
 }
 
-func (s *Service) createPost(ctx context.Context, in *struct {
+func (s *Handlers) createPost(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body PostDraft
 }) (*onePost, error) {
@@ -108,7 +108,7 @@ func (s *Service) createPost(ctx context.Context, in *struct {
 	}
 	author := rest.Caller(ctx).Subject
 	// A request that comes again is answered as before, though its uploads may be gone by now.
-	if in.Key != "" && len(pictures.In(draft.Body)) > 0 {
+	if in.Key != "" && len(pictures.References(draft.Body)) > 0 {
 		if post, err := s.Store.Created(ctx, author, in.Key); !errors.Is(err, posts.ErrNotFound) {
 			return s.answerPost(post, err)
 		}
@@ -121,11 +121,11 @@ func (s *Service) createPost(ctx context.Context, in *struct {
 	return s.answerPost(post, err)
 }
 
-func (s *Service) getPost(ctx context.Context, in *struct{ PostPath }) (*onePost, error) {
+func (s *Handlers) getPost(ctx context.Context, in *struct{ PostPath }) (*onePost, error) {
 	return s.answerPost(s.Store.Get(ctx, in.PostID))
 }
 
-func (s *Service) updatePost(ctx context.Context, in *struct {
+func (s *Handlers) updatePost(ctx context.Context, in *struct {
 	PostPath
 	Body PostDraft
 }) (*onePost, error) {
@@ -142,7 +142,7 @@ func (s *Service) updatePost(ctx context.Context, in *struct {
 	return s.answerPost(post, err)
 }
 
-func (s *Service) deletePost(ctx context.Context, in *struct{ PostPath }) (*struct{}, error) {
+func (s *Handlers) deletePost(ctx context.Context, in *struct{ PostPath }) (*struct{}, error) {
 	author := rest.Caller(ctx).Subject
 	if err := s.Store.Delete(ctx, author, in.PostID); err != nil {
 		return nil, err

@@ -20,17 +20,17 @@ import (
 
 // Routes are those of posts and comments. What is public is the same for everybody: whose a post is, a client knows from
 // GET /user/sync.
-var Routes = rest.Table[*Service]{
-	rest.Handle("GET", "/posts", rest.Public, "List posts, newest first", (*Service).listPosts),
-	rest.Handle("POST", "/posts", rest.SignedIn, "Write a post", (*Service).createPost),
-	rest.Handle("GET", "/posts/{postId}", rest.Public, "Read a post", (*Service).getPost),
-	rest.Handle("PUT", "/posts/{postId}", rest.SignedIn, "Rewrite a post of one's own", (*Service).updatePost),
-	rest.Handle("DELETE", "/posts/{postId}", rest.SignedIn, "Delete a post of one's own and its comments, for good", (*Service).deletePost),
-	rest.Handle("GET", "/posts/{postId}/comments", rest.Public, "List a post's comments, oldest first", (*Service).listComments),
-	rest.Handle("POST", "/posts/{postId}/comments", rest.SignedIn, "Comment on a post", (*Service).createComment),
-	rest.Handle("GET", "/posts/{postId}/comments/{commentId}", rest.Public, "Read a comment", (*Service).getComment),
-	rest.Handle("PUT", "/posts/{postId}/comments/{commentId}", rest.SignedIn, "Rewrite a comment of one's own", (*Service).updateComment),
-	rest.Handle("DELETE", "/posts/{postId}/comments/{commentId}", rest.SignedIn, "Delete a comment of one's own, for good", (*Service).deleteComment),
+var Routes = rest.Table[*Handlers]{
+	rest.Handle("GET", "/posts", rest.Public, "List posts, newest first", (*Handlers).listPosts),
+	rest.Handle("POST", "/posts", rest.Authenticated, "Write a post", (*Handlers).createPost),
+	rest.Handle("GET", "/posts/{postId}", rest.Public, "Read a post", (*Handlers).getPost),
+	rest.Handle("PUT", "/posts/{postId}", rest.Authenticated, "Rewrite a post of one's own", (*Handlers).updatePost),
+	rest.Handle("DELETE", "/posts/{postId}", rest.Authenticated, "Delete a post of one's own and its comments, for good", (*Handlers).deletePost),
+	rest.Handle("GET", "/posts/{postId}/comments", rest.Public, "List a post's comments, oldest first", (*Handlers).listComments),
+	rest.Handle("POST", "/posts/{postId}/comments", rest.Authenticated, "Comment on a post", (*Handlers).createComment),
+	rest.Handle("GET", "/posts/{postId}/comments/{commentId}", rest.Public, "Read a comment", (*Handlers).getComment),
+	rest.Handle("PUT", "/posts/{postId}/comments/{commentId}", rest.Authenticated, "Rewrite a comment of one's own", (*Handlers).updateComment),
+	rest.Handle("DELETE", "/posts/{postId}/comments/{commentId}", rest.Authenticated, "Delete a comment of one's own, for good", (*Handlers).deleteComment),
 }
 
 // A Store is where posts and comments are kept.
@@ -66,8 +66,8 @@ type Cursors interface {
 	Open(ctx context.Context, list, cursor string, lifetime time.Duration) ([]byte, error)
 }
 
-// A Service answers the routes.
-type Service struct {
+// A Handlers answers the routes.
+type Handlers struct {
 	Store    Store
 	Pictures Pictures
 	Media    pictures.Delivery
@@ -86,7 +86,7 @@ type Page struct {
 }
 
 // cut returns the page of found, which has one more than the page when there is another page, and that one's cursor.
-func cut[T any](ctx context.Context, s *Service, list string, page Page, found []T, id func(T) uuid.UUID) (shown []T, nextCursor string, err error) {
+func cut[T any](ctx context.Context, s *Handlers, list string, page Page, found []T, id func(T) uuid.UUID) (shown []T, nextCursor string, err error) {
 	if len(found) <= page.Limit {
 		return found, "", nil
 	}
@@ -97,7 +97,7 @@ func cut[T any](ctx context.Context, s *Service, list string, page Page, found [
 }
 
 // start is the id that the page begins after: uuid.Nil for the first page.
-func (s *Service) start(ctx context.Context, list string, page Page) (uuid.UUID, error) {
+func (s *Handlers) start(ctx context.Context, list string, page Page) (uuid.UUID, error) {
 	if page.Cursor == "" {
 		return uuid.Nil, nil
 	}
@@ -107,13 +107,13 @@ func (s *Service) start(ctx context.Context, list string, page Page) (uuid.UUID,
 	}
 	id, err := uuid.FromBytes(position)
 	if err != nil { // a cursor of another deployment's form
-		return uuid.Nil, fmt.Errorf("%w: %w", token.ErrForged, err)
+		return uuid.Nil, fmt.Errorf("%w: %w", token.ErrInvalid, err)
 	}
 	return id, nil
 }
 
 // Refuse says what the client is told about the domain's errors.
-func (s *Service) Refuse(err error) *rest.Error {
+func (s *Handlers) Refuse(err error) *rest.Error {
 	switch {
 	case errors.Is(err, posts.ErrNotFound):
 		return rest.NewError(http.StatusNotFound, "not_found", "There is no such post or comment, or it is not yours to change.")

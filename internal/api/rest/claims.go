@@ -18,7 +18,7 @@ type Claims struct {
 
 type callerKey struct{}
 
-// Caller returns who calls a route that is [SignedIn]. It panics in any other.
+// Caller returns who calls a route that is [Authenticated]. It panics in any other.
 func Caller(ctx context.Context) Claims {
 	return ctx.Value(callerKey{}).(Claims)
 }

@@ -25,7 +25,7 @@ type report struct {
 
 // declared has a route that no function answers.
 var declared = rest.Table[rest.Service]{
-	rest.Declare[report, stone]("POST", "/cracks", "Report cracks", 202),
+	rest.ServiceIntegration[report, stone]("POST", "/cracks", "Report cracks", 202),
 }
 
 func TestTheGatewayKnowsTheRoutesThatAServiceAnswers(t *testing.T) {

@@ -73,17 +73,17 @@ func (b *ErrorBody) GetStatus() int { return b.status }
 func init() {
 	huma.ValidateStrictCasing = true // a name is itself, not what it looks like
 	huma.NewError = func(status int, message string, problems ...error) huma.StatusError {
-		return &ErrorBody{status: status, err: asError(status, message, problems)}
+		return &ErrorBody{status: status, err: convertError(status, message, problems)}
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, problems ...error) huma.StatusError {
-		body := &ErrorBody{status: status, err: asError(status, message, problems)}
+		body := &ErrorBody{status: status, err: convertError(status, message, problems)}
 		ctx.(*exchange).err = body.err
 		return body
 	}
 }
 
-// asError says in our words what huma found wrong with a request, or hands on what went wrong with the answer.
-func asError(status int, message string, problems []error) error {
+// convertError says in our words what huma found wrong with a request, or hands on what went wrong with the answer.
+func convertError(status int, message string, problems []error) error {
 	if status == http.StatusUnsupportedMediaType {
 		return NewError(status, "unsupported_media_type", "Send the body as "+contentType+".")
 	}

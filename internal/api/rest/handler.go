@@ -39,10 +39,10 @@ type Handler[S Service] struct {
 	service  S
 	settings Settings
 	logger   *slog.Logger
-	methods  map[string]map[string]served // by path and method
+	methods  map[string]map[string]endpoint // by path and method
 }
 
-type served struct {
+type endpoint struct {
 	access Access
 	page   bool // answers people
 	body   bool // takes a body
@@ -53,12 +53,12 @@ type served struct {
 func NewHandler[S Service](table Table[S], service S, settings Settings, logger *slog.Logger) *Handler[S] {
 	registered := &router{}
 	table.register(newAPI(registered), service)
-	h := &Handler[S]{service: service, settings: settings, logger: logger, methods: map[string]map[string]served{}}
+	h := &Handler[S]{service: service, settings: settings, logger: logger, methods: map[string]map[string]endpoint{}}
 	for i, operation := range registered.operations {
 		if h.methods[operation.Path] == nil {
-			h.methods[operation.Path] = map[string]served{}
+			h.methods[operation.Path] = map[string]endpoint{}
 		}
-		h.methods[operation.Path][operation.Method] = served{
+		h.methods[operation.Path][operation.Method] = endpoint{
 			access: table[i].access,
 			page:   table[i].page,
 			body:   operation.RequestBody != nil,
@@ -89,8 +89,8 @@ func (h *Handler[S]) Handle(ctx context.Context, request events.APIGatewayProxyR
 		}
 		response.StatusCode = refused.status
 		if h.methods[request.Resource][request.HTTPMethod].page {
-			maps.Copy(response.Headers, Headers())
-			response.Body = Failure(refused.Code).In(Preferred(header(request, "Accept-Language"))).HTML()
+			maps.Copy(response.Headers, PageHeaders())
+			response.Body = Failure(refused.Code).In(PreferredLanguage(header(request, "Accept-Language"))).HTML()
 			return response, nil
 		}
 		response.Headers["Content-Type"] = contentType
@@ -126,7 +126,7 @@ func (h *Handler[S]) serve(ctx context.Context, request events.APIGatewayProxyRe
 	}
 	var body []byte
 	if route.body {
-		if body, err = bodyOf(request); err != nil {
+		if body, err = decodeBody(request); err != nil {
 			return nil, err
 		}
 	}
@@ -135,10 +135,10 @@ func (h *Handler[S]) serve(ctx context.Context, request events.APIGatewayProxyRe
 	return answer, answer.err
 }
 
-func (h *Handler[S]) route(request events.APIGatewayProxyRequest) (served, error) {
+func (h *Handler[S]) route(request events.APIGatewayProxyRequest) (endpoint, error) {
 	methods, ok := h.methods[request.Resource]
 	if !ok {
-		return served{}, NewError(http.StatusNotFound, "not_found", "There is nothing here.")
+		return endpoint{}, NewError(http.StatusNotFound, "not_found", "There is nothing here.")
 	}
 	route, ok := methods[request.HTTPMethod]
 	if !ok {
@@ -149,7 +149,7 @@ func (h *Handler[S]) route(request events.APIGatewayProxyRequest) (served, error
 		slices.Sort(allowed)
 		refused := NewError(http.StatusMethodNotAllowed, "method_not_allowed", "Use "+strings.Join(allowed, " or ")+" here.")
 		refused.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
-		return served{}, refused
+		return endpoint{}, refused
 	}
 	return route, nil
 }
@@ -172,11 +172,11 @@ func (h *Handler[S]) refuse(err error) *Error {
 	switch {
 	case errors.Is(err, accounts.ErrDeleted):
 		return NewError(http.StatusForbidden, "account_deleted", "You have deleted your account; sign out.")
-	case errors.Is(err, links.ErrForged):
+	case errors.Is(err, links.ErrInvalid):
 		return NewError(http.StatusBadRequest, "invalid_link", "The token is not that of a link in one of our mails; take all of it.")
 	case errors.Is(err, links.ErrExpired):
 		return NewError(http.StatusGone, "expired_link", "The link is too old; take that of a newer mail.")
-	case errors.Is(err, token.ErrForged):
+	case errors.Is(err, token.ErrInvalid):
 		return NewError(http.StatusBadRequest, "invalid_cursor", "This list did not give out the cursor; begin again without one.")
 	case errors.Is(err, token.ErrExpired):
 		return NewError(http.StatusBadRequest, "expired_cursor", "The cursor is too old; begin again without one.")
@@ -204,8 +204,8 @@ func (h *Handler[S]) log(ctx context.Context, request events.APIGatewayProxyRequ
 	h.logger.LogAttrs(ctx, level, "request failed", attributes...)
 }
 
-// bodyOf returns the body of request, unless it is too large to be worth decoding.
-func bodyOf(request events.APIGatewayProxyRequest) ([]byte, error) {
+// decodeBody returns the body of request, unless it is too large to be worth decoding.
+func decodeBody(request events.APIGatewayProxyRequest) ([]byte, error) {
 	tooLarge := NewError(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("The body is larger than %d bytes; shorten it.", maxBody))
 	if !request.IsBase64Encoded {
 		if len(request.Body) > maxBody {

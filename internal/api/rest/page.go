@@ -31,8 +31,8 @@ func (t Translation) In(tag string) Page {
 	return page
 }
 
-// Preferred returns the tag of the language that a browser's user wants most, by its header Accept-Language.
-func Preferred(acceptLanguage string) string {
+// PreferredLanguage returns the tag of the language that a browser's user wants most, by its header Accept-Language.
+func PreferredLanguage(acceptLanguage string) string {
 	first, _, _ := strings.Cut(acceptLanguage, ",")
 	tag, _, _ := strings.Cut(first, ";")
 	return strings.TrimSpace(tag)
@@ -50,9 +50,9 @@ button:focus-visible { outline: .1875rem solid Highlight; outline-offset: .1875r
 :lang(ko) { word-break: keep-all; overflow-wrap: anywhere; }
 `
 
-// Headers are sent with every page: nothing is loaded or run, nobody may put the page into a frame and have its button
+// PageHeaders are sent with every page: nothing is loaded or run, nobody may put the page into a frame and have its button
 // pressed, and its address, which has the token, is told to nobody.
-func Headers() map[string]string {
+func PageHeaders() map[string]string {
 	hash := sha256.Sum256([]byte(style))
 	return map[string]string{
 		"Content-Type": "text/html; charset=utf-8",

@@ -85,7 +85,7 @@ func TestNothingOnAPageIsReadAsMarkup(t *testing.T) {
 func TestTheStyleIsTheOneThatTheBrowserIsToldOf(t *testing.T) {
 	hash := sha256.Sum256([]byte(parse(t, rest.Page{Language: "en"}).texts["style"]))
 	const before, after = "default-src 'none'; style-src 'sha256-", "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	if got, want := rest.Headers()["Content-Security-Policy"], before+base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
+	if got, want := rest.PageHeaders()["Content-Security-Policy"], before+base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
 		t.Errorf("the policy is\n%s\nwant\n%s", got, want)
 	}
 }
@@ -94,7 +94,7 @@ func TestNobodyIsToldAPagesAddressOrMayFrameIt(t *testing.T) {
 	for name, want := range map[string]string{
 		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
 	} {
-		if got := rest.Headers()[name]; got != want {
+		if got := rest.PageHeaders()[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
@@ -106,7 +106,7 @@ func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
 		"ko": "ko", "ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7": "ko", "KO-kr ;q=1": "ko",
 		"en": "en", "en-GB,ko;q=0.5": "en", "de": "en", "*": "en", "": "en", ";,": "en", "kok": "en",
 	} {
-		got := translation.In(rest.Preferred(acceptLanguage))
+		got := translation.In(rest.PreferredLanguage(acceptLanguage))
 		if got.Language != want || got.Title != translation[want].Title {
 			t.Errorf("%q: %+v, want it in %s", acceptLanguage, got, want)
 		}

@@ -58,7 +58,7 @@ func atGate(method string) resttest.Request {
 
 func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
 	shown := rest.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
-	headers := rest.Headers()
+	headers := rest.PageHeaders()
 	maps.Copy(headers, map[string]string{"Cache-Control": "no-store", "Vary": "Origin"})
 	for _, method := range []string{"GET", "POST"} {
 		for status, want := range map[int]int{0: 200, 404: 404} {
@@ -91,7 +91,7 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 		status int
 		code   string
 	}{
-		"forged":      {failing(links.ErrForged), 400, "invalid_link"},
+		"forged":      {failing(links.ErrInvalid), 400, "invalid_link"},
 		"expired":     {failing(links.ErrExpired), 410, "expired_link"},
 		"unavailable": {failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable"},
 		"out of time": {failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable"},
@@ -109,7 +109,7 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 					if want := rest.Failure(test.code).In(language).HTML(); response.StatusCode != test.status || response.Body != want {
 						t.Errorf("%s: status %d, want %d: %s\nwant %s", method, response.StatusCode, test.status, response.Body, want)
 					}
-					for header, want := range rest.Headers() {
+					for header, want := range rest.PageHeaders() {
 						if got := response.Headers[header]; got != want {
 							t.Errorf("%s is %q, want %q", header, got, want)
 						}

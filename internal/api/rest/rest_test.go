@@ -85,8 +85,8 @@ func (q quarry) Refuse(err error) *rest.Error {
 
 var routes = rest.Table[quarry]{
 	rest.Handle("GET", "/stones", rest.Public, "List stones", quarry.List),
-	rest.Handle("POST", "/stones", rest.SignedIn, "Cut a stone", quarry.Cut),
-	rest.Handle("DELETE", "/stones/{stoneId}", rest.SignedIn, "Remove a stone", quarry.Remove),
+	rest.Handle("POST", "/stones", rest.Authenticated, "Cut a stone", quarry.Cut),
+	rest.Handle("DELETE", "/stones/{stoneId}", rest.Authenticated, "Remove a stone", quarry.Remove),
 }
 
 func handle(t testing.TB, q quarry, request events.APIGatewayProxyRequest) events.APIGatewayProxyResponse {
@@ -425,7 +425,7 @@ func TestErrorsReachTheClientAsCodes(t *testing.T) {
 		"the domain's":      {failing(fmt.Errorf("cut: %w: %s", errGone, inner)), 404, "not_found", "no such stone", map[string]any{"level": "INFO", "status": 404.0, "code": "not_found"}},
 		"deleted account":   {failing(fmt.Errorf("cut: %w", accounts.ErrDeleted)), 403, "account_deleted", "sign out", map[string]any{"level": "INFO", "status": 403.0, "code": "account_deleted"}},
 		"tried again later": {failing(fmt.Errorf("cut: %w: %s", retry.ErrUnavailable, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
-		"forged cursor":     {failing(fmt.Errorf("cut: %w", token.ErrForged)), 400, "invalid_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_cursor"}},
+		"forged cursor":     {failing(fmt.Errorf("cut: %w", token.ErrInvalid)), 400, "invalid_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_cursor"}},
 		"expired cursor":    {failing(fmt.Errorf("cut: %w", token.ErrExpired)), 400, "expired_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "expired_cursor"}},
 		"several problems":  {failing(&validate.Error{Problems: []validate.Problem{{Field: "name", Problem: "is taken"}, {Field: "weight", Problem: "is odd"}}}), 400, "invalid_request", "name is taken. weight is odd.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},
 		"the handler's own": {failing(rest.Invalid(rest.Field{Name: "name", Problem: "is taken"})), 400, "invalid_request", "name is taken.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},
@@ -501,8 +501,8 @@ func TestOnlyAllowedOriginsMayReadAnAnswer(t *testing.T) {
 func TestTheGatewayKnowsTheRoutes(t *testing.T) {
 	want := []rest.Operation{
 		{Method: "GET", Path: "/stones", Access: rest.Public, Query: []string{"cursor", "limit"}},
-		{Method: "POST", Path: "/stones", Access: rest.SignedIn, Headers: []string{"Idempotency-Key"}},
-		{Method: "DELETE", Path: "/stones/{stoneId}", Access: rest.SignedIn},
+		{Method: "POST", Path: "/stones", Access: rest.Authenticated, Headers: []string{"Idempotency-Key"}},
+		{Method: "DELETE", Path: "/stones/{stoneId}", Access: rest.Authenticated},
 	}
 	got := routes.Operations()
 	body, err := json.Marshal(got[1].Body)

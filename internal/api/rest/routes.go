@@ -22,7 +22,7 @@ type Access string
 // Who may call a route.
 const (
 	Public   Access = "public"    // anybody
-	SignedIn Access = "signed-in" // a user whose token is valid; [Caller] says who
+	Authenticated Access = "signed-in" // a user whose token is valid; [Caller] says who
 )
 
 // IdempotencyKeyHeader is the name of the header of an [IdempotencyKey].
@@ -57,7 +57,7 @@ type Route[S Service] struct {
 //
 // A success is answered 201 to POST, 204 without a body in the response, 200 otherwise.
 func Handle[S Service, In, Out any](method, path string, access Access, summary string, handle func(S, context.Context, *In) (*Out, error)) Route[S] {
-	if access != Public && access != SignedIn {
+	if access != Public && access != Authenticated {
 		panic(fmt.Errorf("rest: %s %s: the access is %q, want Public or SignedIn", method, path, access))
 	}
 	var none *Out
@@ -65,7 +65,7 @@ func Handle[S Service, In, Out any](method, path string, access Access, summary 
 	if method == http.MethodPost {
 		operation.DefaultStatus = http.StatusCreated
 	}
-	if access == SignedIn {
+	if access == Authenticated {
 		operation.Security = []map[string][]string{{securityScheme: {}}}
 	}
 	return Route[S]{
@@ -101,7 +101,7 @@ func HandlePage[S Service, In any](method, path, summary string, handle func(S, 
 				shown, err := handle(service, ctx, in)
 				return &huma.StreamResponse{Body: func(answer huma.Context) {
 					answer.SetStatus(cmp.Or(shown.Status, http.StatusOK))
-					for name, value := range Headers() {
+					for name, value := range PageHeaders() {
 						answer.SetHeader(name, value)
 					}
 					_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // a buffer
@@ -111,12 +111,12 @@ func HandlePage[S Service, In any](method, path, summary string, handle func(S, 
 	}
 }
 
-// Declare declares a route that no function answers: the gateway hands the request to a service of AWS, and anybody may call
+// ServiceIntegration declares a route that no function answers: the gateway hands the request to a service of AWS, and anybody may call
 // it. In and Out are as those of a handler of [Handle]; how the service is asked and what becomes of its answer is said where
 // the gateway is declared. A success is answered with status.
 //
 // Its table is a Table[Service], which has no handlers.
-func Declare[In, Out any](method, path, summary string, status int) Route[Service] {
+func ServiceIntegration[In, Out any](method, path, summary string, status int) Route[Service] {
 	var none *Out
 	operation := newOperation(method, path, summary, none)
 	operation.DefaultStatus = status

@@ -93,7 +93,7 @@ func TestAnyChangeMakesACursorForged(t *testing.T) {
 		}
 	}
 	for name, cursor := range forged {
-		if opened, err := s.Open(t.Context(), "posts", cursor, day); !errors.Is(err, ErrForged) {
+		if opened, err := s.Open(t.Context(), "posts", cursor, day); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: opened to %x, %v; want ErrForged", name, opened, err)
 		}
 	}
@@ -170,7 +170,7 @@ func FuzzOpen(f *testing.F) {
 		if err == nil && string(position) != "position" {
 			t.Errorf("%q opens to %x", cursor, position)
 		}
-		if err != nil && !errors.Is(err, ErrForged) {
+		if err != nil && !errors.Is(err, ErrInvalid) {
 			t.Errorf("%q: %v, want ErrForged", cursor, err)
 		}
 	})

@@ -14,26 +14,26 @@ import (
 )
 
 // Routes are those of uploads. What becomes of an upload that is kept is the affair of the post that keeps it.
-var Routes = rest.Table[*Service]{
-	rest.Handle("POST", "/uploads", rest.SignedIn, "Ask for a form to upload a picture with", (*Service).createUpload),
-	rest.Handle("DELETE", "/uploads/{uploadId}", rest.SignedIn, "Delete an upload that no post is going to keep", (*Service).deleteUpload),
+var Routes = rest.Table[*Handlers]{
+	rest.Handle("POST", "/uploads", rest.Authenticated, "Ask for a form to upload a picture with", (*Handlers).createUpload),
+	rest.Handle("DELETE", "/uploads/{uploadId}", rest.Authenticated, "Delete an upload that no post is going to keep", (*Handlers).deleteUpload),
 }
 
 // Uploads is where browsers upload to.
 type Uploads interface {
-	Sign(ctx context.Context, key, contentType string) (pictures.Form, error)
+	Presign(ctx context.Context, key, contentType string) (pictures.Form, error)
 	// Delete deletes an upload, whether it is there or not.
 	Delete(ctx context.Context, key string) error
 }
 
-// A Service answers the routes. An upload's key has its owner in it, so nobody reaches another's.
-type Service struct {
+// A Handlers answers the routes. An upload's key has its owner in it, so nobody reaches another's.
+type Handlers struct {
 	Uploads Uploads
 	Media   pictures.Delivery
 }
 
 // Refuse makes a Service a rest.Service. The domain has no errors of its own here.
-func (s *Service) Refuse(error) *rest.Error { return nil }
+func (s *Handlers) Refuse(error) *rest.Error { return nil }
 
 type (
 	// An UploadRequest says what is going to be uploaded.
@@ -68,10 +68,10 @@ func (UploadRequest) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma
 	return schema
 }
 
-func (s *Service) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
+func (s *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
 	id := uuid.New()
 	key := pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), id)
-	form, err := s.Uploads.Sign(ctx, key, in.Body.ContentType)
+	form, err := s.Uploads.Presign(ctx, key, in.Body.ContentType)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Service) createUpload(ctx context.Context, in *struct{ Body UploadReque
 	return &struct{ Body Upload }{upload}, nil
 }
 
-func (s *Service) deleteUpload(ctx context.Context, in *struct {
+func (s *Handlers) deleteUpload(ctx context.Context, in *struct {
 	UploadID uuid.UUID `path:"uploadId" format:"uuid"`
 }) (*struct{}, error) {
 	return nil, s.Uploads.Delete(ctx, pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))

@@ -14,8 +14,8 @@ const (
 	MaxLanguage    = validate.MaxLanguageTag
 )
 
-// ErrNotFound says that the subject has no profile yet.
-var ErrNotFound = errors.New("profile not found")
+// ErrProfileNotFound says that the subject has no profile yet.
+var ErrProfileNotFound = errors.New("profile not found")
 
 // A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
 type Profile struct {

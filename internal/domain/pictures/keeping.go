@@ -15,8 +15,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// ErrLeft says that a picture has been let go since it was looked at.
-var ErrLeft = errors.New("a picture has been let go meanwhile")
+// ErrPendingDeletion says that a picture has been let go since it was looked at.
+var ErrPendingDeletion = errors.New("a picture has been let go meanwhile")
 
 // CopyTime is longer than any function lives that copies a picture. What is being copied for longer is given up.
 const CopyTime = time.Minute
@@ -25,7 +25,7 @@ const CopyTime = time.Minute
 type Promotion struct {
 	Missing bool      // there is no such picture of the author's; the rest is empty
 	ID      uuid.UUID // of the kept picture
-	CopyOf  string    // the key to copy it from; empty when it is there already
+	CopyFrom  string    // the key to copy it from; empty when it is there already
 }
 
 // A Records knows which pictures are kept, and why. It is of one mind with the store of posts, which marks those that lose
@@ -92,11 +92,11 @@ func (k *Keeper) Save(ctx context.Context, author, html string, save func(html s
 		if err == nil || len(promoted.copied) > 0 {
 			k.letGoAfter(ctx, author, promoted.copied)
 		}
-		if !errors.Is(err, ErrLeft) {
+		if !errors.Is(err, ErrPendingDeletion) {
 			return err
 		}
 	}
-	return fmt.Errorf("save pictures: %w: %w", retry.ErrUnavailable, ErrLeft)
+	return fmt.Errorf("save pictures: %w: %w", retry.ErrUnavailable, ErrPendingDeletion)
 }
 
 // A promoted body has permanent keys.
@@ -109,7 +109,7 @@ type promoted struct {
 func (k *Keeper) promote(ctx context.Context, author, html string) (promoted, error) {
 	var distinct []Reference
 	numbers := map[Reference]int{} // of each picture's first place in html, from 1
-	for i, picture := range In(html) {
+	for i, picture := range References(html) {
 		if numbers[picture] == 0 {
 			numbers[picture] = i + 1
 			distinct = append(distinct, picture)
@@ -133,7 +133,7 @@ func (k *Keeper) promote(ctx context.Context, author, html string) (promoted, er
 		switch {
 		case promotion.Missing:
 			missing = append(missing, numbers[picture])
-		case promotion.CopyOf != "":
+		case promotion.CopyFrom != "":
 			copies, copyNumbers = append(copies, promotion), append(copyNumbers, numbers[picture])
 			done.copied = append(done.copied, promotion.ID)
 		}

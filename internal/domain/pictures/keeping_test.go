@@ -71,7 +71,7 @@ func (w *world) newAuthor(t testing.TB) *author {
 	a := &author{posts: mysqlstore.NewPosts(databases), accounts: mysqlstore.NewAccounts(databases)}
 	a.keeper = &pictures.Keeper{
 		Store: mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Keeping{Settings: s3store.Settings{Bucket: originals}, API: s3.New(s3.Options{
+		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: originals}, API: s3.New(s3.Options{
 			BaseEndpoint:     &w.s3.URL,
 			Region:           lambdatest.Region,
 			Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
@@ -163,7 +163,7 @@ func (w *world) mustCreate(t testing.TB, subject string, keys ...string) (post p
 
 func keysIn(body string) []string {
 	var keys []string
-	for _, picture := range pictures.In(body) {
+	for _, picture := range pictures.References(body) {
 		keys = append(keys, picture.Key())
 	}
 	return keys

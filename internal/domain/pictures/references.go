@@ -69,8 +69,8 @@ func (d Delivery) Show(html string) string {
 	})
 }
 
-// In lists the pictures in clean HTML, in their order, each as often as it is there.
-func In(html string) []Reference {
+// References lists the pictures in clean HTML, in their order, each as often as it is there.
+func References(html string) []Reference {
 	var found []Reference
 	for _, match := range source.FindAllStringSubmatch(html, -1) {
 		found = append(found, reference(match))

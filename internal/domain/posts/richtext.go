@@ -75,7 +75,7 @@ func CleanComment(body string) (string, error) {
 }
 
 func tooManyPictures(body string) string {
-	if n := len(pictures.In(body)); n > MaxPictures {
+	if n := len(pictures.References(body)); n > MaxPictures {
 		return fmt.Sprintf("has %d pictures; at most %d are allowed", n, MaxPictures)
 	}
 	return ""

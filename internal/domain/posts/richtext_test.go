@@ -270,7 +270,7 @@ func checkHarmless(t errorer, clean string) {
 		t.Errorf("%d elements are left open: %s", open, clean)
 	}
 	// Whoever keeps the pictures sees every one and nothing else, without parsing HTML.
-	if found := len(pictures.In(clean)); found != images {
+	if found := len(pictures.References(clean)); found != images {
 		t.Errorf("%d pictures are seen of %d: %s", found, images, clean)
 	}
 	if shown := media.Show(clean); strings.Count(shown, string(media)) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {
