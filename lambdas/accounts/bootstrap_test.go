@@ -365,15 +365,15 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 	if _, err := f.S3.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone")}); err != nil {
 		t.Fatal(err)
 	}
-	keeper := &pictures.Keeper{
-		Store:  mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},
-		Logger: slog.Default(),
+	service := &posts.Service{
+		Store: mysqlstore.NewPosts(databases),
+		Pictures: &pictures.Store{
+			Records: mysqlstore.NewPictures(databases),
+			Bucket:  &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},
+			Logger:  slog.Default(),
+		},
 	}
-	err := keeper.Save(t.Context(), author, `<p>Six faces.</p><img src="`+upload+`"/>`, func(body string, shown []uuid.UUID) (err error) {
-		post, err = mysqlstore.NewPosts(databases).Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: body}, shown...)
-		return err
-	})
+	post, err := service.Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: `<p>Six faces.</p><img src="` + upload + `"/>`})
 	if err != nil {
 		t.Fatal(err)
 	}

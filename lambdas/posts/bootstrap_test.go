@@ -208,7 +208,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
-	t.Run("a post's pictures are kept, shown, and let go", func(t *testing.T) { checkPictures(t, f) })
+	t.Run("a post's pictures are promoted, shown, and deleted", func(t *testing.T) { checkPictures(t, f) })
 
 	t.Run("a new comment is announced", func(t *testing.T) { checkAnnouncements(t, f, newPost(t, eve), newPost(t, resttest.Subject)) })
 
@@ -443,7 +443,7 @@ func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]
 			defer f.CommentEvents.SetFault(awstest.Fault{})
 			began := time.Now()
 			made := resttest.Body[postsapi.Comment](t, f.Check(t, comment, 201), 201)
-			f.CheckLogged(t, `"message":"a comment is not announced","comment":"`+made.ID.String()+`"`)
+			f.CheckLogged(t, `"message":"a comment is not published","comment":"`+made.ID.String()+`"`)
 			if took := time.Since(began); took > 4*time.Second {
 				t.Errorf("the client waited %s", took)
 			}

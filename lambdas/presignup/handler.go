@@ -25,7 +25,7 @@ const externalProvider = "PreSignUp_ExternalProvider"
 // error …".
 var (
 	errUnavailable = errors.New("sign-in is unavailable for the moment; try again")
-	errLinkLimit     = errors.New("the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
+	errLinkLimit   = errors.New("the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
 )
 
 // users is the part of a user pool that finds users and links them. What the function may not do it cannot name.

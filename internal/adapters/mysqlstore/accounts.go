@@ -22,7 +22,7 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 }
 
 // Delete removes all that a user has: posts with the comments on them and the notices of these, comments on posts of
-// others, the list of changes, and the profile. The pictures are leaving then. From its beginning the user can write
+// others, the list of changes, and the profile. The pictures are pending deletion then. From its beginning the user can write
 // nothing any more, whatever becomes of the rest: it goes in many short transactions, and what does not fit into ctx's
 // time is done by the next call, as [retry.ErrUnavailable] asks for. What is left in the end is the subject and the time, so
 // that tokens which outlive the account open no new one.

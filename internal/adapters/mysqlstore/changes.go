@@ -22,7 +22,7 @@ func NewChanges(databases *mysqlconn.Databases) *Changes {
 }
 
 // Since returns up to limit changes of the user's after a position, which the user has got from an earlier page. They
-// are the writer's. A deleted account has none: its user gets [account.ErrDeleted].
+// are the writer's. A deleted account has none: its user gets [accounts.ErrDeleted].
 func (s *Changes) Since(ctx context.Context, subject string, from accounts.Position, limit int) (accounts.Page, error) {
 	var page accounts.Page
 	// One transaction, for all its reads see the state of its first: an object is as the page's last version left it.

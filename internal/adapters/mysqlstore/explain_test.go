@@ -22,7 +22,7 @@ const (
 	manyComments = 40_000 // half of them on one post, the others one a post
 	manyChanges  = 40_000 // half of them one user's
 	manyNotices  = 20_000 // one a post; one in five hundred is user-1's
-	manyPictures = 20_000 // one a post; but one in a thousand is leaving, and one is being copied
+	manyPictures = 20_000 // one a post; but one in a thousand is pending deletion, and one is being copied
 
 	sharing = mysqlstore.BatchSize + 1 // the most changes that one transaction makes, which have one version
 )
@@ -71,7 +71,7 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"picture by its upload":       {mysqlstore.SelectPromotedUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
 		"pictures left behind":        {mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state"},
 		"pictures copied in vain":     {mysqlstore.AbandonPromotions + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures that are leaving":   {mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state"},
+		"pictures pending deletion":   {mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state"},
 		"any picture":                 {mysqlstore.SelectAnyPicture, []any{user}, ""},
 		"pictures that are gone":      {mysqlstore.PurgePictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},
 		"pictures of a post":          {mysqlstore.ListPicturesOfPost, []any{some[0]}, "PRIMARY"},
@@ -79,7 +79,7 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"pictures that stay, of few":  {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{"nobody", some[0], some[1], some[2]}, "PRIMARY"},
 		"pictures of other posts":     {mysqlstore.LockReferenced + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
 		"pictures out of a post":      {mysqlstore.DeletePostPictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
-		"pictures become kept":        {mysqlstore.MarkPromoted + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures become promoted":    {mysqlstore.MarkPromoted + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 		"notices, counted":            {mysqlstore.CountNotices, []any{0, "user-1"}, "PRIMARY"},
 		"notices, told":               {mysqlstore.ListNotices, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
 		"notices, told of many":       {mysqlstore.ListNotices, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
@@ -224,14 +224,14 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		}
 	})
 	insert("pictures", manyPictures, func(i int) []any {
-		state := "kept"
+		state := "promoted"
 		switch i % 1000 {
 		case 0:
-			state = "leaving"
+			state = "pending_deletion"
 		case 1:
 			state = "copying"
 		}
 		return []any{numbered(i), author(i), numbered(i), state, now}
 	})
-	insert("post_pictures", manyPictures/2, func(i int) []any { return []any{numbered(2*i - 1), numbered(2*i - 1)} }) // none that is leaving
+	insert("post_pictures", manyPictures/2, func(i int) []any { return []any{numbered(2*i - 1), numbered(2*i - 1)} }) // none that is pending deletion
 }

@@ -2,7 +2,7 @@ package mysqlstore
 
 // How many comments one transaction deletes, and how many changes one statement.
 const (
-	BatchSize         = batchSize
+	BatchSize           = batchSize
 	ChangesPerStatement = changesPerStatement
 )
 
@@ -21,19 +21,19 @@ const (
 	SelectCommentsByID   = selectCommentsByID
 	SelectPostByKey      = selectPostByKey
 	SelectCommentByKey   = selectCommentByKey
-	SelectPromoted           = selectPromoted
-	SelectPromotedUpload     = selectPromotedUpload
+	SelectPromoted       = selectPromoted
+	SelectPromotedUpload = selectPromotedUpload
 	ListAbandoned        = listAbandoned
-	AbandonPromotions       = abandonPromotions
-	ListPendingDeletion          = listPendingDeletion
-	SelectAnyPicture           = selectAnyPicture
-	PurgePictures       = purgePictures
+	AbandonPromotions    = abandonPromotions
+	ListPendingDeletion  = listPendingDeletion
+	SelectAnyPicture     = selectAnyPicture
+	PurgePictures        = purgePictures
 	ListPicturesOfPost   = listPicturesOfPost
-	LockAvailable          = lockAvailable
-	LockReferenced        = lockReferenced
-	DeletePostPictures       = deletePostPictures
-	MarkPromoted             = markPromoted
-	MarkPendingDeletion          = markPendingDeletion
+	LockAvailable        = lockAvailable
+	LockReferenced       = lockReferenced
+	DeletePostPictures   = deletePostPictures
+	MarkPromoted         = markPromoted
+	MarkPendingDeletion  = markPendingDeletion
 	CountNotices         = countNotices
 	ListNotices          = listNotices
 	DeleteNotices        = deleteNotices

@@ -24,15 +24,15 @@ func NewPictures(databases *mysqlconn.Databases) *Pictures {
 	return &Pictures{databases: databases}
 }
 
-// The states of a picture, which follow each other.
+// The states of a picture, in their order.
 const (
-	stateCopying = "copying" // a save copies it, or was cut off; no post shows it
-	statePromoted    = "kept"    // posts show it
-	statePendingDeletion = "leaving" // no post shows it, nor ever will; it is deleted, and then its row
+	stateCopying         = "copying"          // a save copies it, or was cut off; no post shows it
+	statePromoted        = "promoted"         // posts show it
+	statePendingDeletion = "pending_deletion" // no post shows it, nor ever will; it is deleted, and then its row
 )
 
 // StartPromotions says what to do so that a post can show these pictures. A user whose account is deleted gets
-// [account.ErrDeleted].
+// [accounts.ErrDeleted].
 func (s *Pictures) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
 	var promotions []pictures.Promotion
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -82,13 +82,14 @@ func startPromotion(ctx context.Context, tx *sql.Tx, author string, picture pict
 	return pictures.Promotion{ID: id, CopyFrom: picture.Key()}, err
 }
 
-// AbandonPromotions has those pictures be leaving that are still being copied. Whose post is about to be committed, it waits for.
+// AbandonPromotions marks those pictures as pending deletion that are still being copied. It waits for a post that is about
+// to be committed.
 func (s *Pictures) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
 		_, err := s.databases.Writer.ExecContext(ctx, abandonPromotions+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 		return err
 	})
-	return failed("give up pictures", err)
+	return failed("abandon promotions", err)
 }
 
 // PendingDeletion lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
@@ -102,7 +103,7 @@ func (s *Pictures) PendingDeletion(ctx context.Context, owner string, limit int)
 	}
 	abandoned, err := ids(listAbandoned, owner, int(pictures.CopyTime.Seconds()), limit)
 	if err != nil {
-		return nil, failed("list abandoned pictures", err)
+		return nil, failed("list abandoned promotions", err)
 	}
 	if len(abandoned) > 0 {
 		if err := s.AbandonPromotions(ctx, abandoned); err != nil {
@@ -110,16 +111,16 @@ func (s *Pictures) PendingDeletion(ctx context.Context, owner string, limit int)
 		}
 	}
 	found, err := ids(listPendingDeletion, owner, limit)
-	return found, failed("list leaving pictures", err)
+	return found, failed("list pictures pending deletion", err)
 }
 
-// Purge removes the rows of pictures that are leaving.
+// Purge removes the rows of pictures that are pending deletion.
 func (s *Pictures) Purge(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
 		_, err := s.databases.Writer.ExecContext(ctx, purgePictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 		return err
 	})
-	return failed("forget pictures", err)
+	return failed("purge pictures", err)
 }
 
 // HasAny tells whether the user has a row, in whatever state.
@@ -135,7 +136,7 @@ func (s *Pictures) HasAny(ctx context.Context, owner string) (bool, error) {
 }
 
 // setPictures has a post, which is locked with its author's account, show these pictures and no others. They are all in
-// their places. It fails with [pictures.ErrPendingDeletion] when one has been let go since.
+// their places. It fails with [pictures.ErrPendingDeletion] when one has become pending deletion since.
 func setPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, shown []uuid.UUID) error {
 	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:])
 	if err != nil {
@@ -154,11 +155,11 @@ func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUI
 	if len(added) == 0 {
 		return nil
 	}
-	staying, err := list(ctx, tx, scanID, lockAvailable+in(added)+" FOR UPDATE", append([]any{author}, bytesOf(added)...)...)
+	available, err := list(ctx, tx, scanID, lockAvailable+in(added)+" FOR UPDATE", append([]any{author}, bytesOf(added)...)...)
 	if err != nil {
 		return err
 	}
-	if len(staying) < len(added) {
+	if len(available) < len(added) {
 		return pictures.ErrPendingDeletion
 	}
 	rows := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(added)), ", ")
@@ -174,7 +175,7 @@ func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUI
 }
 
 // removePictures takes pictures out of a post, which is locked with its author's account. Those that are in no other post
-// are leaving. It asks for other posts by a locking read, which sees what is committed: a transaction that has read
+// are pending deletion then. It asks for other posts by a locking read, which sees what is committed: a transaction that has read
 // without a lock before it had the account, as that of a deletion, would otherwise not see what came in between.
 func removePictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID, dropped []uuid.UUID) error {
 	if len(dropped) == 0 {
@@ -183,15 +184,15 @@ func removePictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID, dropped [
 	if _, err := tx.ExecContext(ctx, deletePostPictures+in(dropped), append([]any{postID[:]}, bytesOf(dropped)...)...); err != nil { //nolint:gosec // only question marks
 		return err
 	}
-	elsewhere, err := list(ctx, tx, scanID, lockReferenced+in(dropped)+" FOR UPDATE", bytesOf(dropped)...)
+	referenced, err := list(ctx, tx, scanID, lockReferenced+in(dropped)+" FOR UPDATE", bytesOf(dropped)...)
 	if err != nil {
 		return err
 	}
-	nowhere := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool { return slices.Contains(elsewhere, id) })
-	if len(nowhere) == 0 {
+	unreferenced := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool { return slices.Contains(referenced, id) })
+	if len(unreferenced) == 0 {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, markPendingDeletion+in(nowhere), bytesOf(nowhere)...) //nolint:gosec // only question marks
+	_, err = tx.ExecContext(ctx, markPendingDeletion+in(unreferenced), bytesOf(unreferenced)...) //nolint:gosec // only question marks
 	return err
 }
 
@@ -210,21 +211,21 @@ const (
 
 	listAbandoned = "SELECT id FROM pictures WHERE owner = ? AND state = '" + stateCopying + "'" +
 		" AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?"
-	abandonPromotions = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE state = '" + stateCopying + "' AND id IN "
-	listPendingDeletion    = "SELECT id FROM pictures WHERE owner = ? AND state = '" + statePendingDeletion + "' LIMIT ?"
+	abandonPromotions   = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE state = '" + stateCopying + "' AND id IN "
+	listPendingDeletion = "SELECT id FROM pictures WHERE owner = ? AND state = '" + statePendingDeletion + "' LIMIT ?"
 	// markAllPendingDeletion is for a user without posts.
 	markAllPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE owner = ? AND state = '" + statePromoted + "'"
 
-	selectAnyPicture     = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
-	purgePictures = "DELETE FROM pictures WHERE state = '" + statePendingDeletion + "' AND id IN "
+	selectAnyPicture = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
+	purgePictures    = "DELETE FROM pictures WHERE state = '" + statePendingDeletion + "' AND id IN "
 
 	listPicturesOfPost = "SELECT picture_id FROM post_pictures WHERE post_id = ?"
 	// lockAvailable would be done by an index of the owner's, if that has few pictures: which locks its neighbours' entries too.
-	lockAvailable    = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND state <> '" + statePendingDeletion + "' AND id IN "
-	lockReferenced  = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
-	deletePostPictures = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
-	markPromoted       = "UPDATE pictures SET state = '" + statePromoted + "' WHERE id IN "
-	markPendingDeletion    = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE id IN "
+	lockAvailable       = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND state <> '" + statePendingDeletion + "' AND id IN "
+	lockReferenced      = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
+	deletePostPictures  = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
+	markPromoted        = "UPDATE pictures SET state = '" + statePromoted + "' WHERE id IN "
+	markPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE id IN "
 )
 
 func scanID(from row) (id uuid.UUID, err error) {

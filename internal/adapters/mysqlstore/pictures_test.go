@@ -12,9 +12,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// TestLookingForLeavingPicturesWaitsForNoSave holds a save just before its commit. Every save looks for what is leaving:
+// TestPictures_PendingDeletion_waits_for_no_save holds a save just before its commit. Every save looks for pictures pending deletion:
 // if it locked entries next to those of other saves, they would deadlock with each other, be they of one author or of two.
-func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
+func TestPictures_PendingDeletion_waits_for_no_save(t *testing.T) {
 	s := open(t)
 	save := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = save.Rollback() })
@@ -27,15 +27,15 @@ func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
 	}
 	for _, author := range []string{"ada", "eve", "bob"} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		leaving, err := s.pictures.PendingDeletion(ctx, author, 10)
+		pending, err := s.pictures.PendingDeletion(ctx, author, 10)
 		cancel()
-		if err != nil || len(leaving) > 0 {
-			t.Errorf("%s: %v, %v; want nothing at once", author, leaving, err)
+		if err != nil || len(pending) > 0 {
+			t.Errorf("%s: %v, %v; want nothing at once", author, pending, err)
 		}
 	}
 }
 
-func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
+func TestPictures_Purge_deletes_only_records_pending_deletion(t *testing.T) {
 	s := open(t)
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
 	copied := []uuid.UUID{must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
@@ -57,20 +57,20 @@ func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
 	}
 }
 
-func TestAPostShowsNobodyElsesPicture(t *testing.T) {
+func TestPosts_Create_rejects_a_picture_of_another_user(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "eve")
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
 	eves := must(s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
 	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrPendingDeletion) {
-		t.Errorf("Ada's post with Eve's picture: got %v, want ErrLeft", err)
+		t.Errorf("Ada's post with Eve's picture: got %v, want ErrPendingDeletion", err)
 	}
 	must(s.posts.Create(t.Context(), "eve", "", draft, eves))(t)
 }
 
-// TestASaveWaitsToSeeWhetherItsPictureIsLetGo meets a save with a deletion that is about to be committed: what is leaving
-// is never kept again.
-func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
+// TestPosts_Create_waits_for_a_deletion_of_its_picture meets a save with a deletion that is about to be committed: what is pending deletion
+// is never promoted again.
+func TestPosts_Create_waits_for_a_deletion_of_its_picture(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -78,9 +78,9 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 	s.signUp(t, "ada")
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
 	id := must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
-	lettingGo := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
-	t.Cleanup(func() { _ = lettingGo.Rollback() })
-	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:]); err != nil {
+	deletion := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
+	t.Cleanup(func() { _ = deletion.Rollback() })
+	if _, err := deletion.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:]); err != nil {
 		t.Fatal(err)
 	}
 	saved := make(chan error)
@@ -89,10 +89,10 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 		saved <- err
 	}()
 	s.database.AwaitLockWait(t)
-	if err := lettingGo.Commit(); err != nil {
+	if err := deletion.Commit(); err != nil {
 		t.Error(err)
 	}
 	if err := <-saved; !errors.Is(err, pictures.ErrPendingDeletion) {
-		t.Errorf("got %v, want ErrLeft", err)
+		t.Errorf("got %v, want ErrPendingDeletion", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Profiles keeps profiles in the table of that name. All its methods refuse a deleted account with
-// [account.ErrDeleted].
+// [accounts.ErrDeleted].
 type Profiles struct {
 	databases *mysqlconn.Databases
 }

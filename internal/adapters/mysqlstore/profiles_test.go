@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -296,7 +297,7 @@ func TestAnyValidProfileFits(t *testing.T) {
 func TestTheLongestProfileFits(t *testing.T) {
 	store, _, _ := start(t)
 	longest := accounts.Profile{
-		Subject:      strings.Repeat("~", accounts.MaxName),
+		Subject:      strings.Repeat("~", validate.MaxUserName),
 		DisplayName:  strings.Repeat("🪨", accounts.MaxDisplayName),
 		Bio:          strings.Repeat("🪨", accounts.MaxBio),
 		CommentMails: true,

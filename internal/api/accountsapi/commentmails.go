@@ -2,10 +2,8 @@ package accountsapi
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 )
 
 // A CommentMailsPath has what the link of a mail about comments ends with.
@@ -13,22 +11,17 @@ type CommentMailsPath struct {
 	Token string `path:"token" doc:"What the link in the mail ends with"`
 }
 
-func (s *Handlers) askToEndCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
-	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
+func (h *Handlers) askToEndCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
+	opened, err := h.Links.OpenCommentMails(ctx, in.Token)
 	return endingCommentMails.In(opened.Language), err
 }
 
-// endCommentMails has nothing to do for whoever has no profile or no account any more: nothing is sent to them.
-func (s *Handlers) endCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
-	opened, err := s.Links.OpenCommentMails(ctx, in.Token)
+func (h *Handlers) endCommentMails(ctx context.Context, in *CommentMailsPath) (rest.Page, error) {
+	opened, err := h.Links.OpenCommentMails(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	err = s.Profiles.SetCommentMails(ctx, opened.Subject, false)
-	if err != nil && !errors.Is(err, accounts.ErrProfileNotFound) && !errors.Is(err, accounts.ErrDeleted) {
-		return rest.Page{}, err
-	}
-	return endedCommentMails.In(opened.Language), nil
+	return endedCommentMails.In(opened.Language), h.Accounts.EndCommentMails(ctx, opened.Subject)
 }
 
 var endingCommentMails = rest.Translation{

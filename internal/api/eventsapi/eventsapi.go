@@ -12,7 +12,7 @@ import (
 )
 
 // Routes is the table of the service's routes.
-var Routes = rest.Table[rest.Service]{
+var Routes = rest.Table[any]{
 	rest.ServiceIntegration[request, response]("POST", "/events", "Tell what has happened", http.StatusAccepted),
 }
 

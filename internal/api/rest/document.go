@@ -29,7 +29,7 @@ func NewDocument(title, version, description string) *Document {
 }
 
 // Add puts the routes of a table into document.
-func Add[S Service](document *Document, table Table[S]) {
+func Add[S any](document *Document, table Table[S]) {
 	var service S
 	table.register(document.api, service)
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
@@ -113,21 +114,20 @@ func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
 	}
 }
 
-func TestEveryFailureIsSaidInEveryLanguage(t *testing.T) {
+func TestError_Page_in_every_language(t *testing.T) {
 	seen := map[string]string{}
-	for _, code := range []string{"invalid_link", "expired_link", "unavailable", "internal"} {
+	for name, err := range map[string]*rest.Error{
+		"invalid link": links.ErrInvalid, "expired link": links.ErrExpired, "any other": rest.NewError(500, "internal", ""),
+	} {
 		for _, language := range email.Languages {
-			failure := rest.Failure(code).In(language)
-			if failure.Title == "" || failure.Text == "" || failure.Button != "" || failure.Language != language {
-				t.Errorf("%s in %s is %+v", code, language, failure)
+			page := err.Page().In(language)
+			if page.Title == "" || page.Text == "" || page.Button != "" || page.Language != language {
+				t.Errorf("%s in %s is %+v", name, language, page)
 			}
-			if other := seen[failure.Title]; other != "" {
-				t.Errorf("%s in %s reads as %s", code, language, other)
+			if other := seen[page.Title]; other != "" {
+				t.Errorf("%s in %s reads as %s", name, language, other)
 			}
-			seen[failure.Title] = code
+			seen[page.Title] = name
 		}
-	}
-	if got := rest.Failure("unheard_of").In("en"); got != rest.Failure("internal").In("en") {
-		t.Errorf("a code that nobody has thought of reads %+v", got)
 	}
 }

@@ -32,9 +32,6 @@ type Handlers struct {
 	Media   pictures.Delivery
 }
 
-// Refuse makes a Service a rest.Service. The domain has no errors of its own here.
-func (s *Handlers) Refuse(error) *rest.Error { return nil }
-
 type (
 	// An UploadRequest says what is going to be uploaded.
 	UploadRequest struct {
@@ -68,10 +65,10 @@ func (UploadRequest) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma
 	return schema
 }
 
-func (s *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
+func (h *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
 	id := uuid.New()
 	key := pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), id)
-	form, err := s.Uploads.Presign(ctx, key, in.Body.ContentType)
+	form, err := h.Uploads.Presign(ctx, key, in.Body.ContentType)
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +77,17 @@ func (s *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequ
 		Key:       key,
 		Upload:    Form{URL: form.URL, Fields: form.Fields},
 		ExpiresAt: form.ExpiresAt.UTC(),
-		URL:       s.Media.URL(key, pictures.DefaultWidth),
-		URLs:      map[string]string{"default": s.Media.URL(key, pictures.DefaultWidth)},
+		URL:       h.Media.URL(key, pictures.DefaultWidth),
+		URLs:      map[string]string{"default": h.Media.URL(key, pictures.DefaultWidth)},
 	}
 	for _, width := range pictures.Widths {
-		upload.URLs[strconv.Itoa(width)] = s.Media.URL(key, width)
+		upload.URLs[strconv.Itoa(width)] = h.Media.URL(key, width)
 	}
 	return &struct{ Body Upload }{upload}, nil
 }
 
-func (s *Handlers) deleteUpload(ctx context.Context, in *struct {
+func (h *Handlers) deleteUpload(ctx context.Context, in *struct {
 	UploadID uuid.UUID `path:"uploadId" format:"uuid"`
 }) (*struct{}, error) {
-	return nil, s.Uploads.Delete(ctx, pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))
+	return nil, h.Uploads.Delete(ctx, pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))
 }

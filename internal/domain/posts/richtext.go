@@ -1,11 +1,10 @@
-// Package posts cleans what authors write. It is apart from what it cleans, since its policies take milliseconds of
-// the start of every function that imports it.
 package posts
 
 import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
 	"golang.org/x/net/html"
@@ -22,11 +21,13 @@ var (
 	// link is absolute: a relative one would lead somewhere else in every client.
 	link = regexp.MustCompile(`(?i)^(?:https?://|mailto:)[^\s]+$`)
 
-	ofComments = commentPolicy()
-	ofPosts    = postPolicy()
+	// The policies are made on first use: they would take milliseconds of the start of every function that imports the
+	// package.
+	commentPolicy = sync.OnceValue(newCommentPolicy)
+	postPolicy    = sync.OnceValue(newPostPolicy)
 )
 
-func commentPolicy() *bluemonday.Policy {
+func newCommentPolicy() *bluemonday.Policy {
 	policy := bluemonday.NewPolicy()
 	policy.AllowElements("p", "br", "strong", "b", "em", "i", "u", "s", "blockquote", "code", "pre", "ul", "ol", "li")
 	policy.AllowAttrs("href").Matching(link).OnElements("a")
@@ -38,8 +39,8 @@ func commentPolicy() *bluemonday.Policy {
 	return policy
 }
 
-func postPolicy() *bluemonday.Policy {
-	policy := commentPolicy()
+func newPostPolicy() *bluemonday.Policy {
+	policy := newCommentPolicy()
 	policy.AllowElements("h2", "h3", "h4", "figure", "figcaption")
 	policy.AllowAttrs("src").Matching(picture).OnElements("img")
 	policy.AllowAttrs("alt").OnElements("img")
@@ -54,7 +55,7 @@ func CleanPost(draft Draft, media pictures.Delivery) (Draft, error) {
 	var invalid validate.Error
 	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
 		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, MaxTitle))
-	body, problem := cleanHTML(ofPosts, draft.Body, limits{written: MaxWritten, kept: MaxBody}, media)
+	body, problem := cleanHTML(postPolicy(), draft.Body, limits{written: MaxWritten, kept: MaxBody}, media)
 	invalid.Check("body", problem, tooManyPictures(body))
 	if err := invalid.OrNil(); err != nil {
 		return Draft{}, err
@@ -66,7 +67,7 @@ func CleanPost(draft Draft, media pictures.Delivery) (Draft, error) {
 // pictures.
 func CleanComment(body string) (string, error) {
 	var invalid validate.Error
-	clean, problem := cleanHTML(ofComments, body, limits{written: MaxComment, kept: MaxComment}, "")
+	clean, problem := cleanHTML(commentPolicy(), body, limits{written: MaxComment, kept: MaxComment}, "")
 	invalid.Check("body", problem)
 	if err := invalid.OrNil(); err != nil {
 		return "", err

@@ -69,13 +69,13 @@ type Settings struct {
 
 // An Account is what the functions of one environment share: what they call.
 type Account struct {
-	Server   *mysqltest.Server    // nil in an account without a database
-	Database *mysqltest.Database  // nil as well
-	DynamoDB *dynamodbtest.Server // nil before AddMailingList
-	Table    string               // the mailing list's
-	S3       *s3test.Server
-	Secrets  *awstest.SecretsManager
-	Cognito  *awstest.Cognito
+	Server        *mysqltest.Server    // nil in an account without a database
+	Database      *mysqltest.Database  // nil as well
+	DynamoDB      *dynamodbtest.Server // nil before AddMailingList
+	Table         string               // the mailing list's
+	S3            *s3test.Server
+	Secrets       *awstest.SecretsManager
+	Cognito       *awstest.Cognito
 	CommentEvents *awstest.SNS
 
 	databases string   // ARN of the database's secret
@@ -96,12 +96,12 @@ type Function struct {
 func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	t.Helper()
 	a := &Account{
-		Server:   server,
-		S3:       s3test.Start(t),
-		Secrets:  awstest.StartSecretsManager(t),
-		Cognito:  awstest.StartCognito(t, userPoolID),
+		Server:        server,
+		S3:            s3test.Start(t),
+		Secrets:       awstest.StartSecretsManager(t),
+		Cognito:       awstest.StartCognito(t, userPoolID),
 		CommentEvents: awstest.StartSNS(t, topicARN),
-		tokenKey: "the key of tokens, of many characters",
+		tokenKey:      "the key of tokens, of many characters",
 	}
 	a.S3.Bucket(t, Originals)
 	a.Secrets.PutSecret(tokenKeyARN, a.tokenKey)

@@ -1,4 +1,4 @@
-package pictures_test
+package posts_test
 
 import (
 	"context"
@@ -79,6 +79,22 @@ func (m *mortal) Purge(ctx context.Context, ids []uuid.UUID) error {
 	return m.step(func() error { return m.Records.Purge(ctx, ids) })
 }
 
+// mortalPosts are the posts of a mortal process.
+type mortalPosts struct {
+	posts.Store
+	process *mortal
+}
+
+func (m mortalPosts) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
+	err = m.process.step(func() error { post, err = m.Store.Create(ctx, author, key, draft, pictureIDs...); return err })
+	return post, err
+}
+
+func (m mortalPosts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
+	err = m.process.step(func() error { post, err = m.Store.Update(ctx, author, id, draft, pictureIDs...); return err })
+	return post, err
+}
+
 // TestNoPictureIsLostAndNoneIsLeftWhateverHappens saves, edits and deletes posts of two authors with pictures of both, by
 // processes that may be killed at every step. Whatever has happened, each post has its pictures; and when everybody has
 // saved once more, there is nothing else.
@@ -91,11 +107,11 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 			uploads[user] = append(uploads[user], w.upload(t, user))
 		}
 	}
-	immortal := *w.keeper
+	immortal, immortalPosts := *w.pictures, w.service.Store
 	ctx := t.Context()
 	killed, saved, refused := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		w.keeper.Store, w.keeper.Bucket = immortal.Store, immortal.Bucket
+		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
 		every := map[string][]string{} // keys that have been permanent ones
 		for _, user := range users {
 			for _, post := range w.postsOf(t, user) {
@@ -107,34 +123,28 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 			user := rapid.SampledFrom(users).Draw(rt, "user")
 			another := users[1-slices.Index(users, user)]
 			anothers := w.keysOf(t, another)
-			process := &mortal{Records: immortal.Store, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
-			w.keeper.Store, w.keeper.Bucket = process, process
+			process := &mortal{Records: immortal.Records, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
+			w.pictures.Records, w.pictures.Bucket, w.service.Store = process, process, mortalPosts{immortalPosts, process}
 
 			known := slices.Concat(uploads[user], every[user])
 			if rapid.IntRange(0, 9).Draw(rt, "hostile") == 0 {
 				known = slices.Concat(known, uploads[another], every[another])
 			}
-			body := html(rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(rt, "pictures")...)
+			html := body(rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(rt, "pictures")...)
 			mine := w.postsOf(t, user)
 			var err error
 			var post posts.Post
-			save := func(html string, shown []uuid.UUID) error {
-				return process.step(func() (err error) {
-					if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
-						post, err = w.posts.Update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, posts.Draft{Title: "t", Body: html}, shown...)
-					} else {
-						post, err = w.posts.Create(ctx, user, "", posts.Draft{Title: "t", Body: html}, shown...)
-					}
-					return err
-				})
-			}
 			switch rapid.IntRange(0, 3).Draw(rt, "operation") {
 			case 0:
 				if len(mine) > 0 {
 					err = w.delete(ctx, user, rapid.SampledFrom(mine).Draw(rt, "deleted").ID)
 				}
 			default:
-				err = w.keeper.Save(ctx, user, body, save)
+				if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
+					post, err = w.update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, html)
+				} else {
+					post, err = w.create(ctx, user, html)
+				}
 			}
 			_, invalid := errors.AsType[*validate.Error](err)
 			switch {
@@ -159,7 +169,7 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 				rt.FailNow()
 			}
 		}
-		w.keeper.Store, w.keeper.Bucket = immortal.Store, immortal.Bucket
+		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
 		w.checkSettled(t)
 		if t.Failed() {
 			rt.FailNow()

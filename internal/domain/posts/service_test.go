@@ -1,4 +1,4 @@
-package pictures_test
+package posts_test
 
 import (
 	"context"
@@ -43,8 +43,8 @@ type world struct {
 
 // An author works as one process does, with connections of its own.
 type author struct {
-	keeper   *pictures.Keeper
-	posts    *mysqlstore.Posts
+	service  posts.Service
+	pictures *pictures.Store
 	accounts *mysqlstore.Accounts
 	log      strings.Builder
 }
@@ -68,17 +68,19 @@ func newWorld(t testing.TB) *world {
 func (w *world) newAuthor(t testing.TB) *author {
 	t.Helper()
 	databases := w.database.Open(t)
-	a := &author{posts: mysqlstore.NewPosts(databases), accounts: mysqlstore.NewAccounts(databases)}
-	a.keeper = &pictures.Keeper{
-		Store: mysqlstore.NewPictures(databases),
+	a := &author{accounts: mysqlstore.NewAccounts(databases)}
+	logger := slog.New(slog.NewTextHandler(&a.log, nil))
+	a.pictures = &pictures.Store{
+		Records: mysqlstore.NewPictures(databases),
 		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: originals}, API: s3.New(s3.Options{
 			BaseEndpoint:     &w.s3.URL,
 			Region:           lambdatest.Region,
 			Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
 			RetryMaxAttempts: 1,
 		})},
-		Logger: slog.New(slog.NewTextHandler(&a.log, nil)),
+		Logger: logger,
 	}
+	a.service = posts.Service{Store: mysqlstore.NewPosts(databases), Pictures: a.pictures, Logger: logger}
 	return a
 }
 
@@ -106,64 +108,68 @@ func (w *world) expire(t testing.TB, key string) {
 	ok(t, err)
 }
 
-func html(keys ...string) string {
-	body := "<p>Stones.</p>"
+func body(keys ...string) string {
+	html := "<p>Stones.</p>"
 	for _, key := range keys {
-		body += `<img src="` + key + `"/>`
+		html += `<img src="` + key + `"/>`
 	}
-	return body
+	return html
 }
 
-// The author's saves are as the handlers of posts make them. before is done when the pictures are in their places and the
-// post is not saved yet.
-func (a *author) create(ctx context.Context, subject, body string, before ...func()) (post posts.Post, err error) {
-	err = a.keeper.Save(ctx, subject, body, func(body string, shown []uuid.UUID) (err error) {
-		for _, f := range before {
-			f()
-		}
-		post, err = a.posts.Create(ctx, subject, "", posts.Draft{Title: "t", Body: body}, shown...)
-		return err
-	})
-	return post, err
+// hooked is a store that calls before when the pictures are in their places and the post is not stored yet.
+type hooked struct {
+	posts.Store
+	before []func()
 }
 
-func (a *author) update(ctx context.Context, subject string, id uuid.UUID, body string, before ...func()) (post posts.Post, err error) {
-	err = a.keeper.Save(ctx, subject, body, func(body string, shown []uuid.UUID) (err error) {
-		for _, f := range before {
-			f()
-		}
-		post, err = a.posts.Update(ctx, subject, id, posts.Draft{Title: "t", Body: body}, shown...)
-		return err
-	})
-	return post, err
+func (h hooked) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
+	for _, f := range h.before {
+		f()
+	}
+	return h.Store.Create(ctx, author, key, draft, pictureIDs...)
+}
+
+func (h hooked) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
+	for _, f := range h.before {
+		f()
+	}
+	return h.Store.Update(ctx, author, id, draft, pictureIDs...)
+}
+
+func (a *author) create(ctx context.Context, subject, html string, before ...func()) (posts.Post, error) {
+	service := a.service
+	service.Store = hooked{service.Store, before}
+	return service.Create(ctx, subject, "", posts.Draft{Title: "t", Body: html})
+}
+
+func (a *author) update(ctx context.Context, subject string, id uuid.UUID, html string, before ...func()) (posts.Post, error) {
+	service := a.service
+	service.Store = hooked{service.Store, before}
+	return service.Update(ctx, subject, id, posts.Draft{Title: "t", Body: html})
 }
 
 func (a *author) delete(ctx context.Context, subject string, id uuid.UUID) error {
-	if err := a.posts.Delete(ctx, subject, id); err != nil {
-		return err
-	}
-	a.keeper.LetGo(ctx, subject)
-	return nil
+	return a.service.Delete(ctx, subject, id)
 }
 
 func (a *author) end(ctx context.Context, subject string) error {
 	if err := a.accounts.Delete(ctx, subject); err != nil {
 		return err
 	}
-	return a.keeper.LetGoOfAll(ctx, subject)
+	return a.pictures.DeleteAll(ctx, subject)
 }
 
 // mustCreate makes a post that shows these pictures, and returns it with their permanent keys.
 func (w *world) mustCreate(t testing.TB, subject string, keys ...string) (post posts.Post, kept []string) {
 	t.Helper()
-	post, err := w.create(t.Context(), subject, html(keys...))
+	post, err := w.create(t.Context(), subject, body(keys...))
 	ok(t, err)
 	return post, keysIn(post.Body)
 }
 
-func keysIn(body string) []string {
+func keysIn(html string) []string {
 	var keys []string
-	for _, picture := range pictures.References(body) {
+	for _, picture := range pictures.References(html) {
 		keys = append(keys, picture.Key())
 	}
 	return keys
@@ -220,7 +226,7 @@ func (w *world) checkLinks(t testing.TB) {
 		}
 	}
 	var noted []string
-	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE state = 'kept' ORDER BY id") {
+	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE state = 'promoted' ORDER BY id") {
 		noted = append(noted, pictures.PermanentKey(id))
 	}
 	slices.Sort(noted)
@@ -255,13 +261,13 @@ func (w *world) checkSettled(t testing.TB) {
 	t.Helper()
 	w.age(t)
 	for _, subject := range []string{"ada", "eve"} {
-		w.keeper.LetGo(t.Context(), subject)
+		w.pictures.DeleteUnreferenced(t.Context(), subject)
 	}
 	w.checkLinks(t)
 	if diff := cmp.Diff(w.shown(t), w.permanent(t), emptyIsNil); diff != "" {
 		t.Errorf("objects (-shown by posts +there):\n%s", diff)
 	}
-	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures WHERE state <> 'kept'")[0]; n > 0 {
+	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures WHERE state <> 'promoted'")[0]; n > 0 {
 		t.Errorf("%d pictures are noted that no post shows", n)
 	}
 }
@@ -289,7 +295,7 @@ func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
 	}
 
 	// An edit keeps one by its own key, drops one, and adds one.
-	post, err = w.update(t.Context(), "ada", post.ID, html(kept[0], three))
+	post, err = w.update(t.Context(), "ada", post.ID, body(kept[0], three))
 	ok(t, err)
 	now := keysIn(post.Body)
 	if now[0] != kept[0] || slices.Contains(kept, now[1]) || !slices.Equal(w.shown(t), w.permanent(t)) {
@@ -298,7 +304,7 @@ func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
 	w.checkLinks(t)
 
 	// Saved once more, it changes nothing: neither by their own keys, nor by those they were uploaded by.
-	again, err := w.update(t.Context(), "ada", post.ID, html(one, three))
+	again, err := w.update(t.Context(), "ada", post.ID, body(one, three))
 	ok(t, err)
 	if again.Body != post.Body {
 		t.Errorf("saved again: %s, was %s", again.Body, post.Body)
@@ -322,22 +328,22 @@ func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
 	gone, _ := w.mustCreate(t, "ada", mine)
 	goneKept := keysIn(gone.Body)[0]
 	ok(t, w.delete(t.Context(), "ada", gone.ID))
-	never, nobodys := pictures.TempKey(adas, uuid.New()), pictures.PermanentKey(uuid.New())
+	never, nobodys := pictures.TempKey(pictures.Owner("ada"), uuid.New()), pictures.PermanentKey(uuid.New())
 
 	// What is somebody else's is answered as what is nobody's.
 	for name, key := range map[string]string{
 		"never uploaded": never, "another's upload": eves, "another's kept": evesKept[0], "nobody's": nobodys, "let go": goneKept,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.create(t.Context(), "ada", html(mine, key, mine, key))
+			_, err := w.create(t.Context(), "ada", body(mine, key, mine, key))
 			wantMissing(t, err, "2")
 		})
 	}
-	_, err := w.create(t.Context(), "ada", html(never, mine, pictures.TempKey(adas, uuid.New())))
+	_, err := w.create(t.Context(), "ada", body(never, mine, pictures.TempKey(pictures.Owner("ada"), uuid.New())))
 	wantMissing(t, err, "1, 3")
-	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never, nobodys))
+	_, err = w.create(t.Context(), "ada", body(mine, mine, never, mine, never, nobodys))
 	wantMissing(t, err, "6") // what has no note is refused before anything is copied
-	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never))
+	_, err = w.create(t.Context(), "ada", body(mine, mine, never, mine, never))
 	wantMissing(t, err, "3")
 	if n := column[int](t, w, "SELECT COUNT(*) FROM posts WHERE author = 'ada'")[0]; n != 0 {
 		t.Errorf("%d posts are saved, want none", n)
@@ -375,7 +381,7 @@ func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
 	}
 	ok(t, w.delete(t.Context(), "ada", first.ID))
 	w.checkSettled(t)
-	_, err := w.update(t.Context(), "ada", second.ID, html())
+	_, err := w.update(t.Context(), "ada", second.ID, body())
 	ok(t, err)
 	if left := w.permanent(t); len(left) > 0 {
 		t.Errorf("left are %v", left)
@@ -391,8 +397,8 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 
 	t.Run("two posts take up one upload", func(t *testing.T) {
 		key := w.upload(t, "ada")
-		_, err := w.create(t.Context(), "ada", html(key), func() {
-			_, err := second.create(t.Context(), "ada", html(key))
+		_, err := w.create(t.Context(), "ada", body(key), func() {
+			_, err := second.create(t.Context(), "ada", body(key))
 			ok(t, err)
 		})
 		ok(t, err)
@@ -400,8 +406,8 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 	t.Run("one of them is deleted before the other is saved", func(t *testing.T) {
 		key := w.upload(t, "ada")
-		_, err := w.create(t.Context(), "ada", html(key), func() {
-			post, err := second.create(t.Context(), "ada", html(key))
+		_, err := w.create(t.Context(), "ada", body(key), func() {
+			post, err := second.create(t.Context(), "ada", body(key))
 			ok(t, err)
 			ok(t, second.delete(t.Context(), "ada", post.ID))
 		})
@@ -412,9 +418,9 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 		key := w.upload(t, "ada")
 		first, kept := w.mustCreate(t, "ada", key)
 		tries := 0
-		post, err := w.create(t.Context(), "ada", html(key), func() {
+		post, err := w.create(t.Context(), "ada", body(key), func() {
 			if tries++; tries == 1 {
-				_, err := second.update(t.Context(), "ada", first.ID, html())
+				_, err := second.update(t.Context(), "ada", first.ID, body())
 				ok(t, err)
 			}
 		})
@@ -427,9 +433,9 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	t.Run("an edit drops what a post takes up by its own key", func(t *testing.T) {
 		first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
 		tries := 0
-		_, err := w.create(t.Context(), "ada", html(kept[0]), func() {
+		_, err := w.create(t.Context(), "ada", body(kept[0]), func() {
 			if tries++; tries == 1 {
-				_, err := second.update(t.Context(), "ada", first.ID, html())
+				_, err := second.update(t.Context(), "ada", first.ID, body())
 				ok(t, err)
 			}
 		})
@@ -438,8 +444,8 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 	t.Run("a post takes up what an edit is about to drop", func(t *testing.T) {
 		first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
-		_, err := w.update(t.Context(), "ada", first.ID, html(), func() {
-			_, err := second.create(t.Context(), "ada", html(kept[0]))
+		_, err := w.update(t.Context(), "ada", first.ID, body(), func() {
+			_, err := second.create(t.Context(), "ada", body(kept[0]))
 			ok(t, err)
 		})
 		ok(t, err)
@@ -450,12 +456,12 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 	t.Run("always", func(t *testing.T) {
 		key := w.upload(t, "ada")
-		_, err := w.create(t.Context(), "ada", html(key), func() {
-			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'leaving' WHERE state = 'copying'")
+		_, err := w.create(t.Context(), "ada", body(key), func() {
+			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'pending_deletion' WHERE state = 'copying'")
 			ok(t, err)
 		})
 		if !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("got %v, want ErrLater", err)
+			t.Errorf("got %v, want ErrUnavailable", err)
 		}
 		w.checkSettled(t)
 	})
@@ -486,11 +492,11 @@ func TestManySavesAtOnce(t *testing.T) {
 				switch {
 				case len(mine) < 2 || round%3 == 0:
 					var post posts.Post
-					if post, err = a.create(t.Context(), subject, html(some...)); err == nil {
+					if post, err = a.create(t.Context(), subject, body(some...)); err == nil {
 						mine = append(mine, post)
 					}
 				case round%3 == 1:
-					mine[0], err = a.update(t.Context(), subject, mine[0].ID, html(some[0]))
+					mine[0], err = a.update(t.Context(), subject, mine[0].ID, body(some[0]))
 				default:
 					err = a.delete(t.Context(), subject, mine[0].ID)
 					mine = mine[1:]
@@ -527,7 +533,7 @@ func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
 	deleted := make(chan error)
 	go func() { deleted <- w.delete(t.Context(), "ada", first.ID) }()
 	w.database.AwaitLockWait(t)
-	run("UPDATE DB.posts SET body = ? WHERE id = ?", html(kept...), second.ID[:])
+	run("UPDATE DB.posts SET body = ? WHERE id = ?", body(kept...), second.ID[:])
 	run("INSERT INTO DB.post_pictures (post_id, picture_id) SELECT ?, picture_id FROM DB.post_pictures WHERE post_id = ?", second.ID[:], first.ID[:])
 	ok(t, saving.Commit())
 	ok(t, <-deleted)
@@ -551,8 +557,8 @@ func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
 			}
 			return awstest.Fault{}
 		})
-		if _, err := w.create(t.Context(), "ada", html(keys...)); !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("the %d. copy fails: got %v, want ErrLater", failing+1, err)
+		if _, err := w.create(t.Context(), "ada", body(keys...)); !errors.Is(err, retry.ErrUnavailable) {
+			t.Errorf("the %d. copy fails: got %v, want ErrUnavailable", failing+1, err)
 		}
 		w.s3.Intercept(nil)
 		if shown := w.shown(t); len(shown) > 0 {
@@ -576,7 +582,7 @@ func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
 			w.checkLinks(t)
 			if table != "posts" {
 				w.database.LoseCommit(t, table)
-				_, err := w.update(t.Context(), "ada", post.ID, html(one, two))
+				_, err := w.update(t.Context(), "ada", post.ID, body(one, two))
 				ok(t, err)
 				w.checkLinks(t)
 			}
@@ -593,12 +599,12 @@ func TestWhatCannotBeDeletedIsDeletedByTheNextSave(t *testing.T) {
 	post, kept := w.mustCreate(t, "ada", key)
 	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {Silent: true}} {
 		w.s3.SetFault(fault)
-		edited, err := w.update(t.Context(), "ada", post.ID, html())
+		edited, err := w.update(t.Context(), "ada", post.ID, body())
 		w.s3.SetFault(awstest.Fault{})
-		if err != nil || edited.Body != html() {
+		if err != nil || edited.Body != body() {
 			t.Errorf("%+v: %v, %s", fault, err, edited.Body)
 		}
-		if !strings.Contains(w.log.String(), "pictures are let go later") {
+		if !strings.Contains(w.log.String(), "unreferenced pictures are deleted later") {
 			t.Errorf("%+v: the log is %q", fault, w.log.String())
 		}
 		if !slices.Equal(w.permanent(t), kept) {
@@ -623,10 +629,10 @@ func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
 	// While S3 is down, the account is deleted, and its pictures are not: the next request does it.
 	w.s3.SetFault(awstest.Fault{Status: 503, Code: "SlowDown"})
 	if err := w.end(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
-		t.Errorf("S3 is down: got %v, want ErrLater", err)
+		t.Errorf("S3 is down: got %v, want ErrUnavailable", err)
 	}
 	w.s3.SetFault(awstest.Fault{})
-	if _, err := w.create(t.Context(), "ada", html(two)); !errors.Is(err, accounts.ErrDeleted) {
+	if _, err := w.create(t.Context(), "ada", body(two)); !errors.Is(err, accounts.ErrDeleted) {
 		t.Errorf("a save after the end: got %v, want ErrDeleted", err)
 	}
 	ok(t, w.end(t.Context(), "ada"))
@@ -659,9 +665,9 @@ func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
 func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
-	_, err := w.create(t.Context(), "ada", html(w.upload(t, "ada")), func() {
+	_, err := w.create(t.Context(), "ada", body(w.upload(t, "ada")), func() {
 		if err := second.end(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("the account ends during a save: got %v, want ErrLater", err)
+			t.Errorf("the account ends during a save: got %v, want ErrUnavailable", err)
 		}
 	})
 	if !errors.Is(err, accounts.ErrDeleted) {
@@ -709,7 +715,7 @@ func TestManyPicturesAreLetGo(t *testing.T) {
 	if len(w.permanent(t)) != posts.MaxPictures {
 		t.Fatalf("%d are kept, want %d", len(w.permanent(t)), posts.MaxPictures)
 	}
-	_, err := w.update(t.Context(), "ada", post.ID, html(kept[:1]...))
+	_, err := w.update(t.Context(), "ada", post.ID, body(kept[:1]...))
 	ok(t, err)
 	if diff := cmp.Diff(kept[:1], w.permanent(t)); diff != "" {
 		t.Errorf("(-want +there):\n%s", diff)
