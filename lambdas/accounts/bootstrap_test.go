@@ -20,6 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
@@ -366,7 +367,8 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 		t.Fatal(err)
 	}
 	service := &posts.Service{
-		Store: mysqlstore.NewPosts(databases),
+		Store:     mysqlstore.NewPosts(databases),
+		Sanitizer: richtext.Sanitizer{},
 		Pictures: &pictures.Store{
 			Records: mysqlstore.NewPictures(databases),
 			Bucket:  &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},

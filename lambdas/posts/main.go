@@ -24,6 +24,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -44,13 +45,13 @@ func main() {
 	}
 	handlers := &postsapi.Handlers{
 		Posts: &posts.Service{
-			Store: mysqlstore.NewPosts(databases),
+			Store:     mysqlstore.NewPosts(databases),
+			Sanitizer: richtext.Sanitizer{Media: settings.Media},
 			Pictures: &pictures.Store{
 				Records: mysqlstore.NewPictures(databases),
 				Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
 				Logger:  logger,
 			},
-			Media:  settings.Media,
 			Events: commentEvents{&snstopic.Topic[notifications.Message]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)}},
 			Logger: logger,
 		},

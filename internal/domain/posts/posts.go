@@ -65,5 +65,5 @@ type NewComment struct {
 // A Draft is what an author writes of a post.
 type Draft struct {
 	Title string // plain text of one line, kept as it is
-	Body  string // HTML, cleaned by [CleanPost] before it is stored
+	Body  string // HTML, sanitized before it is stored
 }

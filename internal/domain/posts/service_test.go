@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
@@ -80,7 +81,7 @@ func (w *world) newAuthor(t testing.TB) *author {
 		})},
 		Logger: logger,
 	}
-	a.service = posts.Service{Store: mysqlstore.NewPosts(databases), Pictures: a.pictures, Logger: logger}
+	a.service = posts.Service{Store: mysqlstore.NewPosts(databases), Sanitizer: richtext.Sanitizer{}, Pictures: a.pictures, Logger: logger}
 	return a
 }
 

@@ -1,16 +1,18 @@
-package posts
+// Package richtext sanitizes what authors write. It is apart from package posts, since its policies take milliseconds of
+// the start of every function that imports it.
+package richtext
 
 import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
@@ -21,10 +23,8 @@ var (
 	// link is absolute: a relative one would lead somewhere else in every client.
 	link = regexp.MustCompile(`(?i)^(?:https?://|mailto:)[^\s]+$`)
 
-	// The policies are made on first use: they would take milliseconds of the start of every function that imports the
-	// package.
-	commentPolicy = sync.OnceValue(newCommentPolicy)
-	postPolicy    = sync.OnceValue(newPostPolicy)
+	commentPolicy = newCommentPolicy()
+	postPolicy    = newPostPolicy()
 )
 
 func newCommentPolicy() *bluemonday.Policy {
@@ -48,26 +48,30 @@ func newPostPolicy() *bluemonday.Policy {
 	return policy
 }
 
-// CleanPost returns a draft as it may be kept and shown: of its body's HTML there is left what a post may have. A picture
-// has its key for an address, be it written with that or with one of media's; all others are taken out. The error is a
-// [*validate.Error] with all problems. A clean draft stays as it is.
-func CleanPost(draft Draft, media pictures.Delivery) (Draft, error) {
-	var invalid validate.Error
-	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
-		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, MaxTitle))
-	body, problem := cleanHTML(postPolicy(), draft.Body, limits{written: MaxWritten, kept: MaxBody}, media)
-	invalid.Check("body", problem, tooManyPictures(body))
-	if err := invalid.OrNil(); err != nil {
-		return Draft{}, err
-	}
-	return Draft{Title: draft.Title, Body: body}, nil
+// A Sanitizer sanitizes posts and comments. A sanitized text stays as it is when it is sanitized again.
+type Sanitizer struct {
+	Media pictures.Delivery // where clients see pictures
 }
 
-// CleanComment does for a comment's body what [CleanPost] does for a post's. A comment has no headings and no
-// pictures.
-func CleanComment(body string) (string, error) {
+// SanitizePost returns the draft with the HTML that a post may have. The src of a picture becomes its key, whether it was
+// the key or an address of Media; all other pictures are removed. The error is a [*validate.Error] with all problems.
+func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	var invalid validate.Error
-	clean, problem := cleanHTML(commentPolicy(), body, limits{written: MaxComment, kept: MaxComment}, "")
+	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
+		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, posts.MaxTitle))
+	body, problem := cleanHTML(postPolicy, draft.Body, limits{written: posts.MaxWritten, kept: posts.MaxBody}, s.Media)
+	invalid.Check("body", problem, tooManyPictures(body))
+	if err := invalid.OrNil(); err != nil {
+		return posts.Draft{}, err
+	}
+	return posts.Draft{Title: draft.Title, Body: body}, nil
+}
+
+// SanitizeComment returns the HTML that a comment may have. A comment has no headings and no pictures. The error is a
+// [*validate.Error].
+func (Sanitizer) SanitizeComment(body string) (string, error) {
+	var invalid validate.Error
+	clean, problem := cleanHTML(commentPolicy, body, limits{written: posts.MaxComment, kept: posts.MaxComment}, "")
 	invalid.Check("body", problem)
 	if err := invalid.OrNil(); err != nil {
 		return "", err
@@ -76,8 +80,8 @@ func CleanComment(body string) (string, error) {
 }
 
 func tooManyPictures(body string) string {
-	if n := len(pictures.References(body)); n > MaxPictures {
-		return fmt.Sprintf("has %d pictures; at most %d are allowed", n, MaxPictures)
+	if n := len(pictures.References(body)); n > posts.MaxPictures {
+		return fmt.Sprintf("has %d pictures; at most %d are allowed", n, posts.MaxPictures)
 	}
 	return ""
 }
