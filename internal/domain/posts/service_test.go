@@ -359,6 +359,26 @@ func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
 	}
 }
 
+func TestService_Create_replays_an_idempotency_key(t *testing.T) {
+	w := newWorld(t)
+	key := w.upload(t, "ada")
+	create := func() (posts.Post, error) {
+		return w.service.Create(t.Context(), "ada", "the-same", posts.Draft{Title: "t", Body: body(key)})
+	}
+	first, err := create()
+	ok(t, err)
+	w.expire(t, key)
+	edited, err := w.update(t.Context(), "ada", first.ID, body())
+	ok(t, err)
+	if again, err := create(); err != nil || again != edited {
+		t.Errorf("the upload has expired and the picture is deleted: got %+v, %v; want %+v", again, err, edited)
+	}
+	ok(t, w.delete(t.Context(), "ada", first.ID))
+	_, err = create()
+	wantMissing(t, err, "1") // a new post, whose upload does not exist
+	w.checkSettled(t)
+}
+
 func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
