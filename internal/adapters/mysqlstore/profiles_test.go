@@ -244,7 +244,7 @@ func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 				t.Errorf("took %s past a deadline of 1s", took)
 			}
 			if !errors.Is(getErr, retry.ErrUnavailable) || !errors.Is(putErr, retry.ErrUnavailable) {
-				t.Errorf("got %v and %v, want ErrLater", getErr, putErr)
+				t.Errorf("got %v and %v, want ErrUnavailable", getErr, putErr)
 			}
 			server.Up(t)
 			if _, err := store.Get(t.Context(), ada.Subject); err != nil {

@@ -118,7 +118,7 @@ func TestTheKeyIsFetchedOnceItCanBe(t *testing.T) {
 	secrets := &secret{err: errors.New("throttled")}
 	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
 	if _, err := s.Seal(t.Context(), "posts", nil); !errors.Is(err, retry.ErrUnavailable) {
-		t.Errorf("error %v, want retry.ErrLater", err)
+		t.Errorf("error %v, want ErrUnavailable", err)
 	}
 	secrets.err, secrets.text = nil, text(strings.Repeat("k", 32))
 	cursor := seal(t, s, "posts", nil)

@@ -95,10 +95,10 @@ func (m mortalPosts) Update(ctx context.Context, author string, id uuid.UUID, dr
 	return post, err
 }
 
-// TestNoPictureIsLostAndNoneIsLeftWhateverHappens saves, edits and deletes posts of two authors with pictures of both, by
+// TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with pictures of both, by
 // processes that may be killed at every step. Whatever has happened, each post has its pictures; and when everybody has
 // saved once more, there is nothing else.
-func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
+func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 	w := newWorld(t)
 	users := []string{"ada", "eve"}
 	uploads := map[string][]string{}

@@ -282,7 +282,7 @@ func wantMissing(t testing.TB, err error, numbers string) {
 	}
 }
 
-func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
+func TestService_promotes_and_deletes_pictures(t *testing.T) {
 	w := newWorld(t)
 	one, two, three := w.upload(t, "ada"), w.upload(t, "ada"), w.upload(t, "ada")
 	before := w.s3.Keys(t, originals)
@@ -322,7 +322,7 @@ func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
 	w.checkSettled(t)
 }
 
-func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
+func TestService_Create_rejects_missing_pictures(t *testing.T) {
 	w := newWorld(t)
 	mine, eves := w.upload(t, "ada"), w.upload(t, "eve")
 	_, evesKept := w.mustCreate(t, "eve", eves)
@@ -379,7 +379,7 @@ func TestService_Create_replays_an_idempotency_key(t *testing.T) {
 	w.checkSettled(t)
 }
 
-func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
+func TestService_keeps_a_picture_until_its_last_post(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	first, kept := w.mustCreate(t, "ada", key)
@@ -410,9 +410,9 @@ func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestSavesOfOnePictureMayMeetAnywhere lets a second save pass a first one whose pictures are in their places and whose
+// TestService_concurrent_saves_of_one_picture lets a second save pass a first one whose pictures are in their places and whose
 // post is not saved.
-func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
+func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
 
@@ -488,8 +488,8 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 }
 
-// TestManySavesAtOnce has every kind of save of two authors meet on few pictures.
-func TestManySavesAtOnce(t *testing.T) {
+// TestService_many_saves_at_once has every kind of save of two authors meet on few pictures.
+func TestService_many_saves_at_once(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -533,9 +533,9 @@ func TestManySavesAtOnce(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestADeletionSeesThePostThatWasSavedWhileItWaited is about what a transaction sees that has read before it waits: the
+// TestService_Delete_sees_a_post_stored_while_it_waited is about what a transaction sees that has read before it waits: the
 // deletion lists comments, waits for the author's account, and must then know of the post that has come in between.
-func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
+func TestService_Delete_sees_a_post_stored_while_it_waited(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -564,7 +564,7 @@ func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
 	}
 }
 
-func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
+func TestService_Create_copies_all_pictures_or_stores_nothing(t *testing.T) {
 	w := newWorld(t)
 	const n = 5
 	var keys []string
@@ -593,7 +593,7 @@ func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
 	}
 }
 
-func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
+func TestService_lost_commit_is_done_once(t *testing.T) {
 	for _, table := range []string{"pictures", "post_pictures", "posts"} {
 		t.Run(table, func(t *testing.T) {
 			w := newWorld(t)
@@ -614,7 +614,7 @@ func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDeletedIsDeletedByTheNextSave(t *testing.T) {
+func TestService_Update_deletes_what_an_earlier_save_could_not(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	post, kept := w.mustCreate(t, "ada", key)
@@ -640,7 +640,7 @@ func TestWhatCannotBeDeletedIsDeletedByTheNextSave(t *testing.T) {
 	w.checkSettled(t)
 }
 
-func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
+func TestStore_DeleteAll_with_an_account(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.upload(t, "ada"), w.upload(t, "ada")
 	w.mustCreate(t, "ada", one)
@@ -667,9 +667,9 @@ func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle is about the functions of the deployment before, which know of no
+// TestStore_DeleteAll_after_a_post_deleted_without_its_pictures is about the functions of the deployment before, which know of no
 // pictures.
-func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
+func TestStore_DeleteAll_after_a_post_deleted_without_its_pictures(t *testing.T) {
 	w := newWorld(t)
 	post, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
 	_, err := w.server.Admin.Exec("DELETE FROM "+w.database.Name+".posts WHERE id = ?", post.ID[:])
@@ -681,9 +681,9 @@ func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestAnAccountsEndWaitsForTheSaveThatItMeets lets an account end while a save copies: what the save leaves behind has
+// TestStore_DeleteAll_waits_for_a_concurrent_save lets an account end while a save copies: what the save leaves behind has
 // nobody else who would let it go.
-func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
+func TestStore_DeleteAll_waits_for_a_concurrent_save(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
 	_, err := w.create(t.Context(), "ada", body(w.upload(t, "ada")), func() {
@@ -703,8 +703,8 @@ func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
 	}
 }
 
-// TestAKeyThatWasLetGoIsNeverUsedAgain has a deletion arrive late, after all else: it must not hurt.
-func TestAKeyThatWasLetGoIsNeverUsedAgain(t *testing.T) {
+// TestService_never_reuses_a_key has a deletion arrive late, after all else: it must not hurt.
+func TestService_never_reuses_a_key(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	used := map[string]bool{}
@@ -726,7 +726,7 @@ func TestAKeyThatWasLetGoIsNeverUsedAgain(t *testing.T) {
 	}
 }
 
-func TestManyPicturesAreLetGo(t *testing.T) {
+func TestService_Update_deletes_many_pictures(t *testing.T) {
 	w := newWorld(t)
 	var keys []string
 	for range posts.MaxPictures {
