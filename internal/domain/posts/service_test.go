@@ -359,6 +359,22 @@ func TestService_Create_rejects_missing_pictures(t *testing.T) {
 	}
 }
 
+// TestService_Create_deletes_the_copies_of_a_rejected_post: a user without a profile could fill the bucket otherwise.
+func TestService_Create_deletes_the_copies_of_a_rejected_post(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.create(t.Context(), "bob", body(w.upload(t, "bob")), func() {
+		if copied := w.permanent(t); len(copied) != 1 {
+			t.Errorf("copied are %v, want one picture", copied)
+		}
+	})
+	if !errors.Is(err, posts.ErrNoProfile) {
+		t.Errorf("got %v, want ErrNoProfile", err)
+	}
+	if left := w.permanent(t); len(left) > 0 || column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 0 {
+		t.Errorf("left are %v, want neither copies nor records", left)
+	}
+}
+
 func TestService_Create_replays_an_idempotency_key(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
