@@ -43,6 +43,10 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
+	topic := &snstopic.Topic[notifications.Message]{
+		ARN: settings.TopicARN,
+		API: sns.NewFromConfig(awsConfig),
+	}
 	handlers := &postsapi.Handlers{
 		Posts: &posts.Service{
 			Store:     mysqlstore.NewPosts(databases),
@@ -52,7 +56,7 @@ func main() {
 				Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
 				Logger:  logger,
 			},
-			Events: commentEvents{&snstopic.Topic[notifications.Message]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)}},
+			Events: commentEvents{topic},
 			Logger: logger,
 		},
 		Media:   settings.Media,

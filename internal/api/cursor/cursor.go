@@ -43,7 +43,9 @@ type Cursors struct {
 }
 
 // Seal returns the cursor of a position in the list.
-func (c *Cursors) Seal(ctx context.Context, list List, position encoding.BinaryMarshaler) (string, error) {
+func (c *Cursors) Seal(
+	ctx context.Context, list List, position encoding.BinaryMarshaler,
+) (string, error) {
 	content, err := position.MarshalBinary()
 	if err != nil {
 		return "", fmt.Errorf("cursor: %w", err)
@@ -53,7 +55,9 @@ func (c *Cursors) Seal(ctx context.Context, list List, position encoding.BinaryM
 
 // Open sets position to that of a cursor. An empty cursor leaves position as it is, which is the
 // list's start.
-func (c *Cursors) Open(ctx context.Context, list List, cursor string, position encoding.BinaryUnmarshaler) error {
+func (c *Cursors) Open(
+	ctx context.Context, list List, cursor string, position encoding.BinaryUnmarshaler,
+) error {
 	if cursor == "" {
 		return nil
 	}
@@ -66,7 +70,7 @@ func (c *Cursors) Open(ctx context.Context, list List, cursor string, position e
 	case err != nil:
 		return err
 	}
-	if err := position.UnmarshalBinary(content); err != nil { // a cursor of another version of the API
+	if err := position.UnmarshalBinary(content); err != nil { // of another version of the API
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return nil

@@ -31,7 +31,8 @@ const lifetime = 10 * 365 * 24 * time.Hour
 var (
 	// ErrInvalid reports a link that was not sealed by us, or is incomplete.
 	ErrInvalid = rest.NewError(http.StatusBadRequest, "invalid_link",
-		"The token is incomplete, or not from a link in our mails. Copy all of it.").WithPage(invalidPage)
+		"The token is incomplete, or not from a link in our mails. Copy all of it.",
+	).WithPage(invalidPage)
 
 	// ErrExpired reports a link of ours that is too old.
 	ErrExpired = rest.NewError(http.StatusGone, "expired_link",

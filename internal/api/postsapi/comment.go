@@ -85,7 +85,8 @@ func (h *Handlers) listComments(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	found, next, err := cutPage(ctx, h, list, in.Limit, found, func(comment posts.Comment) uuid.UUID { return comment.ID })
+	id := func(comment posts.Comment) uuid.UUID { return comment.ID }
+	found, next, err := cutPage(ctx, h, list, in.Limit, found, id)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,8 @@ func (h *Handlers) createComment(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body CommentDraft
 }) (*commentResponse, error) {
-	return respondComment(h.Posts.CreateComment(ctx, rest.Caller(ctx).Subject, in.Key, in.PostID, in.Body.Body))
+	author := rest.Caller(ctx).Subject
+	return respondComment(h.Posts.CreateComment(ctx, author, in.Key, in.PostID, in.Body.Body))
 }
 
 func (h *Handlers) getComment(ctx context.Context, in *struct{ CommentPath }) (*commentResponse, error) {
@@ -112,7 +114,8 @@ func (h *Handlers) updateComment(ctx context.Context, in *struct {
 	CommentPath
 	Body CommentDraft
 }) (*commentResponse, error) {
-	return respondComment(h.Posts.UpdateComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID, in.Body.Body))
+	author := rest.Caller(ctx).Subject
+	return respondComment(h.Posts.UpdateComment(ctx, author, in.PostID, in.CommentID, in.Body.Body))
 }
 
 func (h *Handlers) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {

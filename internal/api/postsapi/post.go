@@ -86,7 +86,8 @@ func (h *Handlers) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ 
 	if err != nil {
 		return nil, err
 	}
-	found, next, err := cutPage(ctx, h, listOfPosts, in.Limit, found, func(post posts.Post) uuid.UUID { return post.ID })
+	id := func(post posts.Post) uuid.UUID { return post.ID }
+	found, next, err := cutPage(ctx, h, listOfPosts, in.Limit, found, id)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,8 @@ func (h *Handlers) createPost(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body PostDraft
 }) (*postResponse, error) {
-	return h.respondPost(h.Posts.Create(ctx, rest.Caller(ctx).Subject, in.Key, posts.Draft(in.Body)))
+	author := rest.Caller(ctx).Subject
+	return h.respondPost(h.Posts.Create(ctx, author, in.Key, posts.Draft(in.Body)))
 }
 
 func (h *Handlers) getPost(ctx context.Context, in *struct{ PostPath }) (*postResponse, error) {
@@ -112,7 +114,8 @@ func (h *Handlers) updatePost(ctx context.Context, in *struct {
 	PostPath
 	Body PostDraft
 }) (*postResponse, error) {
-	return h.respondPost(h.Posts.Update(ctx, rest.Caller(ctx).Subject, in.PostID, posts.Draft(in.Body)))
+	author := rest.Caller(ctx).Subject
+	return h.respondPost(h.Posts.Update(ctx, author, in.PostID, posts.Draft(in.Body)))
 }
 
 func (h *Handlers) deletePost(ctx context.Context, in *struct{ PostPath }) (*struct{}, error) {

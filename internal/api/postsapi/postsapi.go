@@ -44,8 +44,11 @@ type Page struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many at most"`
 }
 
-// cutPage returns the page of found, which has one more than the page when there is another page, and the cursor of that one.
-func cutPage[T any](ctx context.Context, h *Handlers, list cursor.List, limit int, found []T, id func(T) uuid.UUID) (page []T, nextCursor string, err error) {
+// cutPage returns the page of found, which has one more than the page when there is another page,
+// and the cursor of that one.
+func cutPage[T any](
+	ctx context.Context, h *Handlers, list cursor.List, limit int, found []T, id func(T) uuid.UUID,
+) (page []T, nextCursor string, err error) {
 	if len(found) <= limit {
 		return found, "", nil
 	}

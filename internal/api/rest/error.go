@@ -71,7 +71,8 @@ func mapError(err error) *Error {
 	if errors.Is(err, retry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		return unavailable()
 	}
-	return NewError(http.StatusInternalServerError, "internal", "Something went wrong on our side. Report it with this request ID.")
+	return NewError(http.StatusInternalServerError, "internal",
+		"Something went wrong on our side. Report it with this request ID.")
 }
 
 func statusOf(kind domain.Kind) int {
@@ -104,7 +105,8 @@ const retryAfter = "5"
 
 // unavailable returns the error of a request that may be answered when it comes again.
 func unavailable() *Error {
-	unavailable := NewError(http.StatusServiceUnavailable, "unavailable", "The service is temporarily unavailable. Try again in "+retryAfter+" seconds.")
+	unavailable := NewError(http.StatusServiceUnavailable, "unavailable",
+		"The service is temporarily unavailable. Try again in "+retryAfter+" seconds.")
 	unavailable.header = map[string]string{"Retry-After": retryAfter}
 	return unavailable.WithPage(tryAgain)
 }

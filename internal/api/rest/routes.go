@@ -104,9 +104,9 @@ func HandlePage[S, In any](method, path, summary string, handle func(S, context.
 	}
 }
 
-// ServiceIntegration declares a public route without a function: the gateway integrates a service of AWS. In and Out are
-// those of a handler of [Handle]; the mappings of request and response are declared with the gateway. A success has this
-// status.
+// ServiceIntegration declares a public route without a function: the gateway integrates a service
+// of AWS. In and Out are those of a handler of [Handle]; the mappings of request and response are
+// declared with the gateway. A success has this status.
 //
 // Its table is a Table[any], which has no handlers.
 func ServiceIntegration[In, Out any](method, path, summary string, status int) Route[any] {

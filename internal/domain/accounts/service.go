@@ -72,7 +72,9 @@ func (s *Service) EndCommentMails(ctx context.Context, subject string) error {
 }
 
 // Sync returns up to limit changes of the user's after a position.
-func (s *Service) Sync(ctx context.Context, subject string, position Position, limit int) (Page, error) {
+func (s *Service) Sync(
+	ctx context.Context, subject string, position Position, limit int,
+) (Page, error) {
 	return s.Changes.Since(ctx, subject, position, limit)
 }
 

@@ -22,7 +22,8 @@ func (r Reference) Key() string {
 }
 
 const (
-	keyPattern = `(?:` + TempPrefix + `([0-9a-f]{32})/|` + PermanentPrefix + `)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`
+	keyPattern = `(?:` + TempPrefix + `([0-9a-f]{32})/|` + PermanentPrefix + `)` +
+		`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`
 
 	// SourcePattern matches what may be the address of a picture, wherever it is delivered from. It is for those who look
 	// before [Delivery.Parse] does.

@@ -88,8 +88,8 @@ type Promoted struct {
 
 // Promote copies the uploads that html shows to their permanent keys. html is clean and the
 // author's. Once the post is stored, or cannot be, [Store.DeleteUnreferenced] has to be called with
-// the copied pictures. The post's store fails with [ErrPendingDeletion] when one of the pictures has
-// become pending deletion; then Promote has to be called again.
+// the copied pictures. The post's store fails with [ErrPendingDeletion] when one of the pictures
+// has become pending deletion; then Promote has to be called again.
 //
 // The error is a [*validate.Error] of the field body when a picture does not exist, has expired, or
 // is another user's.
@@ -187,7 +187,7 @@ func (s *Store) DeleteUnreferenced(ctx context.Context, owner string, copied ...
 		_, err = s.deletePending(ctx, owner)
 	}
 	if err != nil {
-		s.Logger.WarnContext(ctx, "unreferenced pictures are deleted later", slog.String("error", err.Error()))
+		s.Logger.WarnContext(ctx, "unreferenced pictures are deleted later", "error", err.Error())
 	}
 }
 
@@ -207,7 +207,7 @@ func (s *Store) DeleteAll(ctx context.Context, owner string) error {
 			return err
 		}
 		if left {
-			return fmt.Errorf("delete all pictures: %w: some may still be copied", retry.ErrUnavailable)
+			return fmt.Errorf("delete pictures: %w: some may still be copied", retry.ErrUnavailable)
 		}
 		return nil
 	}

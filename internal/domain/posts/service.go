@@ -17,25 +17,34 @@ type Store interface {
 	// Create creates a post that shows these pictures, unless the author already created one with
 	// the idempotency key, which is returned as it is. An empty key matches nothing. It fails with
 	// [pictures.ErrPendingDeletion] when one of the pictures is no longer promoted.
-	Create(ctx context.Context, author, idempotencyKey string, draft Draft, pictureIDs ...uuid.UUID) (Post, error)
+	Create(
+		ctx context.Context, author, idempotencyKey string, draft Draft, pictureIDs ...uuid.UUID,
+	) (Post, error)
 	// Created returns the post that the author created with the idempotency key, or ErrNotFound.
 	Created(ctx context.Context, author, idempotencyKey string) (Post, error)
 	Get(ctx context.Context, id uuid.UUID) (Post, error)
 	List(ctx context.Context, before uuid.UUID, limit int) ([]Post, error)
 	// Update replaces the draft and the pictures of a post, and fails as Create does.
-	Update(ctx context.Context, author string, id uuid.UUID, draft Draft, pictureIDs ...uuid.UUID) (Post, error)
+	Update(
+		ctx context.Context, author string, id uuid.UUID, draft Draft, pictureIDs ...uuid.UUID,
+	) (Post, error)
 	Delete(ctx context.Context, author string, id uuid.UUID) error
 
-	CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (NewComment, error)
+	CreateComment(
+		ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string,
+	) (NewComment, error)
 	GetComment(ctx context.Context, postID, id uuid.UUID) (Comment, error)
-	ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]Comment, error) // ErrNotFound without the post
-	UpdateComment(ctx context.Context, author string, postID, id uuid.UUID, body string) (Comment, error)
+	// ListComments fails with ErrNotFound when there is no such post.
+	ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]Comment, error)
+	UpdateComment(
+		ctx context.Context, author string, postID, id uuid.UUID, body string,
+	) (Comment, error)
 	DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error
 }
 
 // A Sanitizer validates what authors write, and removes the HTML that posts and comments may not
-// have. The errors are [*validate.Error]. A richtext.Sanitizer is one; it is not imported here, since
-// it takes milliseconds of the start of every function that imports it.
+// have. The errors are [*validate.Error]. A richtext.Sanitizer is one; it is not imported here,
+// since it takes milliseconds of the start of every function that imports it.
 type Sanitizer interface {
 	SanitizePost(draft Draft) (Draft, error)
 	SanitizeComment(body string) (string, error)
@@ -63,7 +72,9 @@ type Service struct {
 
 // Create creates a post of the draft, whose uploads are promoted. With an idempotency key, a
 // second call returns the post that the first one created, even if its uploads have expired.
-func (s *Service) Create(ctx context.Context, author, idempotencyKey string, draft Draft) (post Post, err error) {
+func (s *Service) Create(
+	ctx context.Context, author, idempotencyKey string, draft Draft,
+) (post Post, err error) {
 	draft, err = s.Sanitizer.SanitizePost(draft)
 	if err != nil {
 		return Post{}, err
@@ -88,7 +99,9 @@ func (s *Service) Create(ctx context.Context, author, idempotencyKey string, dra
 }
 
 // Update replaces what the author has written of a post, as Create does.
-func (s *Service) Update(ctx context.Context, author string, id uuid.UUID, draft Draft) (post Post, err error) {
+func (s *Service) Update(
+	ctx context.Context, author string, id uuid.UUID, draft Draft,
+) (post Post, err error) {
 	draft, err = s.Sanitizer.SanitizePost(draft)
 	if err != nil {
 		return Post{}, err
@@ -115,7 +128,9 @@ var ifPendingDeletion = []retry.Option{
 
 // cleanUp deletes the pictures that the post no longer shows. When the post was not stored, it
 // deletes the copies, so that rejected posts cannot fill the bucket.
-func (s *Service) cleanUp(ctx context.Context, author string, promoted pictures.Promoted, err error) {
+func (s *Service) cleanUp(
+	ctx context.Context, author string, promoted pictures.Promoted, err error,
+) {
 	if err == nil || len(promoted.Copied) > 0 {
 		s.Pictures.DeleteUnreferenced(ctx, author, promoted.Copied...)
 	}
@@ -131,7 +146,9 @@ func (s *Service) Delete(ctx context.Context, author string, id uuid.UUID) error
 }
 
 // Get returns a post.
-func (s *Service) Get(ctx context.Context, id uuid.UUID) (Post, error) { return s.Store.Get(ctx, id) }
+func (s *Service) Get(ctx context.Context, id uuid.UUID) (Post, error) {
+	return s.Store.Get(ctx, id)
+}
 
 // List returns up to limit posts that are older than the post before, newest first.
 func (s *Service) List(ctx context.Context, before uuid.UUID, limit int) ([]Post, error) {
@@ -140,7 +157,9 @@ func (s *Service) List(ctx context.Context, before uuid.UUID, limit int) ([]Post
 
 // CreateComment creates a comment on a post and publishes it to the post's author. With an
 // idempotency key, a second call returns the comment that the first one created.
-func (s *Service) CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (Comment, error) {
+func (s *Service) CreateComment(
+	ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string,
+) (Comment, error) {
 	body, err := s.Sanitizer.SanitizeComment(body)
 	if err != nil {
 		return Comment{}, err
@@ -167,7 +186,8 @@ func (s *Service) publish(ctx context.Context, created NewComment) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if err := s.Events.CommentCreated(ctx, created.Recipient); err != nil {
-		s.Logger.WarnContext(ctx, "a comment is not published", "comment", created.ID.String(), "error", err.Error())
+		s.Logger.WarnContext(ctx, "a comment is not published",
+			"comment", created.ID.String(), "error", err.Error())
 	}
 }
 
@@ -177,12 +197,16 @@ func (s *Service) GetComment(ctx context.Context, postID, id uuid.UUID) (Comment
 }
 
 // ListComments returns up to limit comments that are newer than the comment after, oldest first.
-func (s *Service) ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]Comment, error) {
+func (s *Service) ListComments(
+	ctx context.Context, postID, after uuid.UUID, limit int,
+) ([]Comment, error) {
 	return s.Store.ListComments(ctx, postID, after, limit)
 }
 
 // UpdateComment replaces the body of a comment of the author's.
-func (s *Service) UpdateComment(ctx context.Context, author string, postID, id uuid.UUID, body string) (Comment, error) {
+func (s *Service) UpdateComment(
+	ctx context.Context, author string, postID, id uuid.UUID, body string,
+) (Comment, error) {
 	body, err := s.Sanitizer.SanitizeComment(body)
 	if err != nil {
 		return Comment{}, err

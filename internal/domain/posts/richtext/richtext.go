@@ -1,5 +1,5 @@
-// Package richtext sanitizes what authors write. It is apart from package posts, since its policies take milliseconds of
-// the start of every function that imports it.
+// Package richtext provides the sanitizer of posts and comments. It is apart from package posts,
+// since its policies take milliseconds of the start of every function that imports it.
 package richtext
 
 import (
@@ -48,18 +48,20 @@ func newPostPolicy() *bluemonday.Policy {
 	return policy
 }
 
-// A Sanitizer sanitizes posts and comments. A sanitized text stays as it is when it is sanitized again.
+// A Sanitizer sanitizes posts and comments. Sanitizing a text twice is as sanitizing it once.
 type Sanitizer struct {
 	Media pictures.Delivery // where clients see pictures
 }
 
-// SanitizePost returns the draft with the HTML that a post may have. The src of a picture becomes its key, whether it was
-// the key or an address of Media; all other pictures are removed. The error is a [*validate.Error] with all problems.
+// SanitizePost returns the draft with the HTML that a post may have. The src of a picture becomes its
+// key, whether it was the key or an address of Media; all other pictures are removed. The error is a
+// [*validate.Error] with all problems.
 func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	var invalid validate.Error
 	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
 		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, posts.MaxTitle))
-	body, problem := cleanHTML(postPolicy, draft.Body, limits{written: posts.MaxWritten, kept: posts.MaxBody}, s.Media)
+	most := limits{written: posts.MaxWritten, kept: posts.MaxBody}
+	body, problem := cleanHTML(postPolicy, draft.Body, most, s.Media)
 	invalid.Check("body", problem, tooManyPictures(body))
 	if err := invalid.OrNil(); err != nil {
 		return posts.Draft{}, err
@@ -67,11 +69,12 @@ func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	return posts.Draft{Title: draft.Title, Body: body}, nil
 }
 
-// SanitizeComment returns the HTML that a comment may have. A comment has no headings and no pictures. The error is a
-// [*validate.Error].
+// SanitizeComment returns the HTML that a comment may have. A comment has no headings and no
+// pictures. The error is a [*validate.Error].
 func (Sanitizer) SanitizeComment(body string) (string, error) {
 	var invalid validate.Error
-	clean, problem := cleanHTML(commentPolicy, body, limits{written: posts.MaxComment, kept: posts.MaxComment}, "")
+	most := limits{written: posts.MaxComment, kept: posts.MaxComment}
+	clean, problem := cleanHTML(commentPolicy, body, most, "")
 	invalid.Check("body", problem)
 	if err := invalid.OrNil(); err != nil {
 		return "", err
