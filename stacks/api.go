@@ -93,7 +93,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		API:      settings,
 		Tokens:   tokens,
 		Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
-		Pictures: s3store.Settings{Bucket: originals},
+		Pictures: s3store.PictureSettings{Bucket: originals},
 		Media:    mediaURL,
 	})
 	users.GrantDeleteUsers(accounts)
@@ -103,7 +103,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
 		API:      settings,
 		Tokens:   tokens,
-		Pictures: s3store.Settings{Bucket: originals},
+		Pictures: s3store.PictureSettings{Bucket: originals},
 		Media:    mediaURL,
 	})
 	media.GrantPromoteUploads(posts)

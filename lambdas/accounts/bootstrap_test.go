@@ -20,6 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
@@ -123,13 +124,13 @@ func TestBootstrap(t *testing.T) {
 				"401 unauthenticated": {"nobody signed in"},
 			}},
 			"GET /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.Follow(t, "GET", commentNotifications(t, f, user))
+				return apitest.FollowLink(t, "GET", commentNotifications(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice", "another's"},
 				"400 page": {"SQL in token", "nobody's token"},
 			}},
 			"POST /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.Follow(t, "POST", commentNotifications(t, f, user))
+				return apitest.FollowLink(t, "POST", commentNotifications(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice"},
 				"400 page": {"SQL in token", "nobody's token"},
@@ -164,7 +165,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%d changes, want %d", len(page.Changes), most)
 		}
 	})
-	f.CheckSecrecy(t, "Cuts stones")
+	f.CheckNoLeaks(t, "Cuts stones")
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 
@@ -186,11 +187,11 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentNotifications":true}`), 200)
 	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentNotifications":true}`), 200)
 	link := commentNotifications(t, f, ada)
-	resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", link)), 200, ask)
+	resttest.Page(t, f.Do(t, apitest.FollowLink(t, "GET", link)), 200, ask)
 	if !on(ada) {
 		t.Error("looking at the page has ended them")
 	}
-	oneClick := apitest.Follow(t, "POST", link)
+	oneClick := apitest.FollowLink(t, "POST", link)
 	oneClick.Headers = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	oneClick.Body = "List-Unsubscribe=One-Click"
 	for range 2 {
@@ -202,20 +203,20 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 
 	t.Run("for whoever has no profile or no account any more, there is nothing to end", func(t *testing.T) {
 		nobody := uuid.NewString()
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
 		resttest.ErrorOf(t, f.Do(t, getProfile(nobody)), 404, "not_found")
 		f.Check(t, deleteUser(nobody), 204)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
 	})
 
 	t.Run("a link that is none, or too old, ends nothing", func(t *testing.T) {
 		cursor := f.Cursor(t, "changes of "+eve, make([]byte, 24), 0)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)), 400, "This link does not work")
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)), 400, "This link does not work")
 		old, err := f.Links(10*365*24*time.Hour+time.Minute).NotificationSettings(t.Context(), eve, "ko")
 		if err != nil {
 			t.Fatal(err)
 		}
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", old)), 410, "This link has expired")
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", old)), 410, "This link has expired")
 		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"notification-settings/")})), 400, "invalid_cursor")
 		if !on(eve) {
 			t.Error("Eve's are off")
@@ -224,7 +225,7 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 
 	t.Run("while the database is away, it is for later", func(t *testing.T) {
 		f.Server.Down()
-		response := f.DoBriefly(t, apitest.Follow(t, "POST", commentNotifications(t, f, eve)))
+		response := f.DoWithShortTimeout(t, apitest.FollowLink(t, "POST", commentNotifications(t, f, eve)))
 		f.Server.Up(t)
 		resttest.Page(t, response, 503, "Try again in a moment")
 		if response.Headers["Retry-After"] == "" {
@@ -365,22 +366,23 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 	if _, err := f.S3.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone")}); err != nil {
 		t.Fatal(err)
 	}
-	keeper := &pictures.Keeper{
-		Store:  mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Keeping{Settings: s3store.Settings{Bucket: bucket}, API: f.S3.Client},
-		Logger: slog.Default(),
+	service := &posts.Service{
+		Store:     mysqlstore.NewPosts(databases),
+		Sanitizer: richtext.Sanitizer{},
+		Pictures: &pictures.Store{
+			Records: mysqlstore.NewPictures(databases),
+			Bucket:  &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},
+			Logger:  slog.Default(),
+		},
 	}
-	err := keeper.Save(t.Context(), author, `<p>Six faces.</p><img src="`+upload+`"/>`, func(body string, shown []uuid.UUID) (err error) {
-		post, err = mysqlstore.NewPosts(databases).Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: body}, shown...)
-		return err
-	})
+	post, err := service.Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: `<p>Six faces.</p><img src="` + upload + `"/>`})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.S3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
 		t.Fatal(err)
 	}
-	return post, pictures.In(post.Body)[0].Key()
+	return post, pictures.References(post.Body)[0].Key()
 }
 
 func TestBootstrapWithoutItsSecret(t *testing.T) {

@@ -18,9 +18,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
+	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
@@ -41,19 +43,21 @@ func main() {
 		panic(err)
 	}
 	tokens := token.NewSealer(settings.Tokens, secrets, time.Now)
-	service := &accountsapi.Service{
-		Profiles: mysqlstore.NewProfiles(databases),
-		Changes:  mysqlstore.NewChanges(databases),
-		Accounts: mysqlstore.NewAccounts(databases),
-		Pictures: &pictures.Keeper{
-			Store:  mysqlstore.NewPictures(databases),
-			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
-			Logger: logger,
+	handlers := &accountsapi.Handlers{
+		Accounts: &accounts.Service{
+			Profiles: mysqlstore.NewProfiles(databases),
+			Changes:  mysqlstore.NewChanges(databases),
+			Store:    mysqlstore.NewAccounts(databases),
+			Pictures: &pictures.Store{
+				Records: mysqlstore.NewPictures(databases),
+				Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+				Logger:  logger,
+			},
+			Users: cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
 		},
-		Users:   cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
 		Media:   settings.Media,
-		Cursors: tokens,
+		Cursors: &cursor.Cursors{Tokens: tokens},
 		Links:   &links.Links{Tokens: tokens},
 	}
-	lambda.Start(rest.NewHandler(accountsapi.Routes, service, settings.API, logger).Handle)
+	lambda.Start(rest.NewHandler(accountsapi.Routes, handlers, settings.API, logger).Handle)
 }

@@ -69,7 +69,7 @@ func TestBootstrap(t *testing.T) {
 	named := func(t *testing.T, subject, want string) accounts.Profile {
 		t.Helper()
 		p, err := profiles.Get(t.Context(), subject)
-		if want == "" && errors.Is(err, accounts.ErrNotFound) {
+		if want == "" && errors.Is(err, accounts.ErrProfileNotFound) {
 			return p
 		}
 		if err != nil || p.DisplayName != want {
@@ -84,7 +84,7 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("a confirmed sign-up makes a profile that does not tell the address", func(t *testing.T) {
 		send(t, fn, timeout, read(t, "signup.json"))
-		named(t, "00000000-0000-4000-8000-00000000aaaa", nameless)
+		named(t, "00000000-0000-4000-8000-00000000aaaa", defaultDisplayName)
 	})
 	t.Run("a first social sign-in makes a profile with the provider's name", func(t *testing.T) {
 		send(t, fn, timeout, read(t, "google.json"))
@@ -126,7 +126,7 @@ func TestBootstrap(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		named(t, "at-once", nameless)
+		named(t, "at-once", defaultDisplayName)
 		var rows int
 		if err := databases.Writer.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM changes WHERE subject = 'at-once'").Scan(&rows); err != nil || rows != 1 {
 			t.Errorf("%d changes, %v; want 1", rows, err)
@@ -139,7 +139,7 @@ func TestBootstrap(t *testing.T) {
 			t.Fatal(err)
 		}
 		send(t, fn, timeout, event)
-		if _, err := profiles.Get(t.Context(), "gone"); !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrDeleted) {
+		if _, err := profiles.Get(t.Context(), "gone"); !errors.Is(err, accounts.ErrProfileNotFound) && !errors.Is(err, accounts.ErrDeleted) {
 			t.Errorf("error %v, want no profile", err)
 		}
 	})
@@ -153,8 +153,8 @@ func TestBootstrap(t *testing.T) {
 		send(t, fn, shortTimeout, ofSubject(t, "hangs"))
 		server.Up(t)
 		send(t, fn, timeout, ofSubject(t, "hangs"))
-		named(t, "hangs", nameless)
-		named(t, "up-again", nameless)
+		named(t, "hangs", defaultDisplayName)
+		named(t, "up-again", defaultDisplayName)
 		if !strings.Contains(fn.Logs(), "a new user has no profile") {
 			t.Errorf("the log does not say so:\n%s", fn.Logs())
 		}
@@ -162,7 +162,7 @@ func TestBootstrap(t *testing.T) {
 	t.Run("a lost connection is replaced", func(t *testing.T) {
 		database.KillConnections(t)
 		send(t, fn, timeout, ofSubject(t, "killed"))
-		named(t, "killed", nameless)
+		named(t, "killed", defaultDisplayName)
 	})
 	for name, fault := range map[string]awstest.Fault{
 		"fails":     {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
@@ -177,7 +177,7 @@ func TestBootstrap(t *testing.T) {
 			secrets.SetFault(awstest.Fault{})
 			named(t, "secret", "")
 			send(t, cold, timeout, ofSubject(t, "later"))
-			named(t, "later", nameless)
+			named(t, "later", defaultDisplayName)
 			if processes := cold.Processes(); processes != 1 {
 				t.Errorf("%d processes, want 1\n%s", processes, cold.Logs())
 			}

@@ -16,8 +16,8 @@ import (
 // user who has set a new password.
 const confirmSignUp = "PostConfirmation_ConfirmSignUp"
 
-// nameless is the display name of a user who has told nobody a name.
-const nameless = "New user"
+// defaultDisplayName is the display name of a user who has told nobody a name.
+const defaultDisplayName = "New user"
 
 // profiles is where profiles are kept.
 type profiles interface {
@@ -60,7 +60,7 @@ func displayName(attributes map[string]string) string {
 			return name
 		}
 	}
-	return nameless
+	return defaultDisplayName
 }
 
 // oneLine makes text one line without control characters that a display name has room for.

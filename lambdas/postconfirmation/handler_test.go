@@ -54,8 +54,8 @@ func TestTheDisplayNameIsTheUsersAndNeverTheAddress(t *testing.T) {
 		nil, {}, {"email": "ada@example.com"}, {"name": "ada@example.com", "email": "ada@example.com"}, {"name": "\x00"},
 		{"given_name": "ada@example.com", "family_name": " "}, {"name": "Ada <ada@example.com>"}, {"preferred_username": "ada@example.com"},
 	} {
-		if got := displayName(attributes); got != nameless {
-			t.Errorf("%q: %q, want %q", attributes, got, nameless)
+		if got := displayName(attributes); got != defaultDisplayName {
+			t.Errorf("%q: %q, want %q", attributes, got, defaultDisplayName)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
-	t.Run("a post's pictures are kept, shown, and let go", func(t *testing.T) { checkPictures(t, f) })
+	t.Run("a post's pictures are promoted, shown, and deleted", func(t *testing.T) { checkPictures(t, f) })
 
 	t.Run("a new comment is announced", func(t *testing.T) { checkAnnouncements(t, f, newPost(t, eve), newPost(t, resttest.Subject)) })
 
@@ -216,7 +216,7 @@ func TestBootstrap(t *testing.T) {
 	f.CheckFaults(t,
 		resttest.Request{Route: "GET /posts/{postId}", Path: path},
 		resttest.Request{Route: "PUT /posts/{postId}", Path: path, Subject: resttest.Subject, Body: draft})
-	f.CheckSecrecy(t, "Six faces", "Cutting true")
+	f.CheckNoLeaks(t, "Six faces", "Cutting true")
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 
@@ -392,9 +392,9 @@ func checkPictures(t *testing.T, f *apitest.Function) {
 func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]string) {
 	comment := resttest.Request{Route: "POST /posts/{postId}/comments", Path: eves, Subject: resttest.Subject, Body: `{"body":"True."}`}
 	// announced is what the topic has heard since it was asked the last time.
-	before := len(f.Activity.Messages())
+	before := len(f.CommentEvents.Messages())
 	announced := func() []awstest.SNSMessage {
-		messages := f.Activity.Messages()[before:]
+		messages := f.CommentEvents.Messages()[before:]
 		before += len(messages)
 		return messages
 	}
@@ -439,11 +439,11 @@ func checkAnnouncements(t *testing.T, f *apitest.Function, eves, own map[string]
 		"is silent": {Silent: true},
 	} {
 		t.Run("or is made all the same while the topic "+name, func(t *testing.T) {
-			f.Activity.SetFault(fault)
-			defer f.Activity.SetFault(awstest.Fault{})
+			f.CommentEvents.SetFault(fault)
+			defer f.CommentEvents.SetFault(awstest.Fault{})
 			began := time.Now()
 			made := resttest.Body[postsapi.Comment](t, f.Check(t, comment, 201), 201)
-			f.CheckLogged(t, `"message":"a comment is not announced","comment":"`+made.ID.String()+`"`)
+			f.CheckLogged(t, `"message":"a comment is not published","comment":"`+made.ID.String()+`"`)
 			if took := time.Since(began); took > 4*time.Second {
 				t.Errorf("the client waited %s", took)
 			}

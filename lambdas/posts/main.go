@@ -17,11 +17,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/snstopic"
+	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -40,17 +43,33 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	service := &postsapi.Service{
-		Store: mysqlstore.NewPosts(databases),
-		Pictures: &pictures.Keeper{
-			Store:  mysqlstore.NewPictures(databases),
-			Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+	topic := &snstopic.Topic[notifications.Message]{
+		ARN: settings.TopicARN,
+		API: sns.NewFromConfig(awsConfig),
+	}
+	handlers := &postsapi.Handlers{
+		Posts: &posts.Service{
+			Store:     mysqlstore.NewPosts(databases),
+			Sanitizer: richtext.Sanitizer{Media: settings.Media},
+			Pictures: &pictures.Store{
+				Records: mysqlstore.NewPictures(databases),
+				Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+				Logger:  logger,
+			},
+			Events: commentEvents{topic},
 			Logger: logger,
 		},
-		Media:    settings.Media,
-		Activity: &snstopic.Topic[notifications.Message]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
-		Cursors:  token.NewSealer(settings.Tokens, secrets, time.Now),
-		Logger:   logger,
+		Media:   settings.Media,
+		Cursors: &cursor.Cursors{Tokens: token.NewSealer(settings.Tokens, secrets, time.Now)},
 	}
-	lambda.Start(rest.NewHandler(postsapi.Routes, service, settings.API, logger).Handle)
+	lambda.Start(rest.NewHandler(postsapi.Routes, handlers, settings.API, logger).Handle)
+}
+
+// commentEvents publishes to the topic that the notifications function subscribes to.
+type commentEvents struct {
+	topic *snstopic.Topic[notifications.Message]
+}
+
+func (e commentEvents) CommentCreated(ctx context.Context, recipient string) error {
+	return e.topic.Notify(ctx, notifications.Message{Recipient: recipient})
 }

@@ -25,7 +25,7 @@ const externalProvider = "PreSignUp_ExternalProvider"
 // error …".
 var (
 	errUnavailable = errors.New("sign-in is unavailable for the moment; try again")
-	errTooMany     = errors.New("the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
+	errLinkLimit   = errors.New("the account with this e-mail address cannot be linked with more sign-ins; sign in the way you did before")
 )
 
 // users is the part of a user pool that finds users and links them. What the function may not do it cannot name.
@@ -102,7 +102,7 @@ func (h *handler) link(ctx context.Context, pool string, identity signin.Identit
 		return nil
 	case isA[*types.LimitExceededException](err):
 		h.logger.WarnContext(ctx, "refused", "provider", identity.Provider, "error", err.Error())
-		return errTooMany
+		return errLinkLimit
 	default:
 		h.logger.ErrorContext(ctx, "cannot link", "provider", identity.Provider, "error", err.Error())
 		return errUnavailable

@@ -25,16 +25,16 @@ func main() {
 	}
 	client := cognitoidentityprovider.NewFromConfig(awsConfig, func(options *cognitoidentityprovider.Options) {
 		options.Retryer = retry.NewStandard(func(standard *retry.StandardOptions) {
-			standard.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(unlessLimit)}, standard.Retryables...)
+			standard.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(limitIsNotRetryable)}, standard.Retryables...)
 		})
 	})
 	h := &handler{users: client, logger: logger}
 	lambda.Start(h.Handle)
 }
 
-// unlessLimit keeps the SDK from trying again when a user has as many sign-ins linked as Cognito allows: by its name it
+// limitIsNotRetryable keeps the SDK from trying again when a user has as many sign-ins linked as Cognito allows: by its name it
 // takes the error for throttling.
-func unlessLimit(err error) aws.Ternary {
+func limitIsNotRetryable(err error) aws.Ternary {
 	if isA[*types.LimitExceededException](err) {
 		return aws.FalseTernary
 	}

@@ -121,7 +121,7 @@ func atOnce(t *testing.T, faults map[string]awstest.Fault, test func(*testing.T,
 				f := start(t, settings)
 				test(t, f, fault)
 				f.CheckOneProcess(t)
-				f.CheckSecrecy(t, "example.com")
+				f.CheckNoLeaks(t, "example.com")
 			})
 		})
 	}
@@ -135,7 +135,7 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("every route", func(t *testing.T) {
 		request := func(method string, link func(testing.TB) string) func(testing.TB, string, string) resttest.Request {
-			return func(t testing.TB, _, _ string) resttest.Request { return apitest.Follow(t, method, link(t)) }
+			return func(t testing.TB, _, _ string) resttest.Request { return apitest.FollowLink(t, method, link(t)) }
 		}
 		leave := func(t testing.TB) string { return leaveLink(t, f, "route@example.com") }
 		confirm := func(t testing.TB) string { return pending(t, f, uuid.NewString()+"@example.com") }
@@ -179,12 +179,12 @@ func TestBootstrap(t *testing.T) {
 		if len(kept) != 1 || asked.To != "Ada@Example.com" || asked.Language != "ko-KR" || mails(t, f, address) != 1 {
 			t.Fatalf("kept are %+v, with %d mails", kept, mails(t, f, address))
 		}
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", asked.Link)), 200, askToConfirm)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "GET", asked.Link)), 200, askToConfirm)
 		if diff := cmp.Diff(kept, items(t, f, address)); diff != "" {
 			t.Errorf("looking has changed (-before +after):\n%s", diff)
 		}
 		for range 2 { // the button is pressed twice
-			resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", asked.Link)), 200, confirmed)
+			resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", asked.Link)), 200, confirmed)
 			kept = items(t, f, address)
 			got := kept[mailinglist.Subscribed]
 			want := item{Address: address, Kind: "subscription", ID: asked.ID, To: "Ada@Example.com", Language: "ko-KR", Link: got.Link}
@@ -197,11 +197,11 @@ func TestBootstrap(t *testing.T) {
 		}
 
 		leave := kept[mailinglist.Subscribed].Link
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", leave)), 200, askToLeave)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "GET", leave)), 200, askToLeave)
 		if diff := cmp.Diff(kept, items(t, f, address)); diff != "" {
 			t.Errorf("looking has changed (-before +after):\n%s", diff)
 		}
-		oneClick := apitest.Follow(t, "POST", leave)
+		oneClick := apitest.FollowLink(t, "POST", leave)
 		oneClick.Headers = map[string]string{"Content-Type": "application/x-www-form-urlencoded", "origin": "", "User-Agent": ""}
 		oneClick.Body = "List-Unsubscribe=One-Click"
 		first := f.Do(t, oneClick)
@@ -212,7 +212,7 @@ func TestBootstrap(t *testing.T) {
 		if kept := items(t, f, address); len(kept) > 0 {
 			t.Errorf("left is %+v", kept)
 		}
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", asked.Link)), 404, nothing) // an old mail's link
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", asked.Link)), 404, nothing) // an old mail's link
 		if kept := items(t, f, address); len(kept) > 0 {
 			t.Errorf("the old link has made %+v", kept)
 		}
@@ -221,7 +221,7 @@ func TestBootstrap(t *testing.T) {
 		if again == asked.Link || mails(t, f, address) != 3 || items(t, f, address)[mailinglist.Pending].ID == asked.ID {
 			t.Errorf("subscribing again is not a new subscription: %+v, %d mails", items(t, f, address), mails(t, f, address))
 		}
-		f.Check(t, apitest.Follow(t, "DELETE", leave), 204) // by the link of a mail of the first time
+		f.Check(t, apitest.FollowLink(t, "DELETE", leave), 204) // by the link of a mail of the first time
 		if kept := items(t, f, address); len(kept) > 0 {
 			t.Errorf("left is %+v", kept)
 		}
@@ -250,7 +250,7 @@ func TestBootstrap(t *testing.T) {
 		if count := mails(t, f, "eve@example.com"); count != 1 {
 			t.Errorf("%d mails, want 1", count)
 		}
-		f.Check(t, apitest.Follow(t, "POST", before[mailinglist.Pending].Link), 200)
+		f.Check(t, apitest.FollowLink(t, "POST", before[mailinglist.Pending].Link), 200)
 		same("who is subscribed", answer("eve@example.com", "ko"))
 		if count := mails(t, f, "eve@example.com"); count != 2 {
 			t.Errorf("%d mails, want one to confirm and one to welcome", count)
@@ -295,7 +295,7 @@ func TestBootstrap(t *testing.T) {
 		leave, _ := old(10*365*24*time.Hour + time.Minute)
 		for _, link := range []string{leave, confirm} {
 			for _, method := range []string{"GET", "POST"} {
-				request := apitest.Follow(t, method, link)
+				request := apitest.FollowLink(t, method, link)
 				resttest.Page(t, f.Do(t, request), 410, "This link has expired")
 				request.Headers = map[string]string{"Accept-Language": "ko-KR,ko;q=0.9"}
 				resttest.Page(t, f.Do(t, request), 410, "만료된 링크입니다")
@@ -303,19 +303,19 @@ func TestBootstrap(t *testing.T) {
 				resttest.Page(t, f.Do(t, request), 400, "올바르지 않은 링크입니다")
 			}
 		}
-		resttest.ErrorOf(t, f.Do(t, apitest.Follow(t, "DELETE", leave)), 410, "expired_link")
+		resttest.ErrorOf(t, f.Do(t, apitest.FollowLink(t, "DELETE", leave)), 410, "expired_link")
 		if now := len(f.DynamoDB.Calls()); now != calls {
 			t.Errorf("%d calls of DynamoDB, want none", now-calls)
 		}
 		nine, _ := old(9 * 365 * 24 * time.Hour)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", nine)), 200, left)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", nine)), 200, left)
 	})
 
 	t.Run("what the function may not do is our affair", func(t *testing.T) {
 		f.DynamoDB.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
 		defer f.DynamoDB.SetFault(awstest.Fault{})
 		resttest.ErrorOf(t, f.Do(t, subscribe("ada@example.com", "en")), 500, "internal")
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", leaveLink(t, f, "ada@example.com"))), 500, "Something went wrong")
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", leaveLink(t, f, "ada@example.com"))), 500, "Something went wrong")
 	})
 
 	t.Run("an answer that is lost on its way costs nobody a second mail", func(t *testing.T) {
@@ -326,7 +326,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%d mails to confirm, want 1", count)
 		}
 		f.DynamoDB.SetFault(awstest.Fault{Cut: true, Action: "dynamodb:DeleteItem", Times: 1})
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", items(t, f, address)[mailinglist.Pending].Link)), 200, confirmed)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", items(t, f, address)[mailinglist.Pending].Link)), 200, confirmed)
 		f.DynamoDB.SetFault(awstest.Fault{})
 		if count := mails(t, f, address); count != 2 {
 			t.Errorf("%d mails, want one to confirm and one to welcome", count)
@@ -334,7 +334,7 @@ func TestBootstrap(t *testing.T) {
 	})
 
 	f.CheckOneProcess(t)
-	f.CheckSecrecy(t, "example.com")
+	f.CheckNoLeaks(t, "example.com")
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 
@@ -351,7 +351,7 @@ func TestWithoutConfirmationWhoeverSubscribesIsSubscribed(t *testing.T) {
 	if len(kept) != 1 || subscription.To != "Ada@example.com" || mails(t, f, "ada@example.com") != 1 {
 		t.Fatalf("kept are %+v, with %d mails", kept, mails(t, f, "ada@example.com"))
 	}
-	resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", subscription.Link)), 200, left)
+	resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", subscription.Link)), 200, left)
 	if kept := items(t, f, "ada@example.com"); len(kept) > 0 {
 		t.Errorf("left is %+v", kept)
 	}
@@ -371,17 +371,17 @@ func TestWhileDynamoDBIsAwayAllIsForLater(t *testing.T) {
 		f.DynamoDB.SetFault(fault)
 		f.CheckUnavailable(t, subscribe(eve, "en"))
 		for _, link := range []string{confirm, leave} {
-			response := f.DoBriefly(t, apitest.Follow(t, "POST", link))
+			response := f.DoWithShortTimeout(t, apitest.FollowLink(t, "POST", link))
 			resttest.Page(t, response, 503, "Try again in a moment")
 			if response.Headers["Retry-After"] == "" {
 				t.Errorf("headers %v, want Retry-After", response.Headers)
 			}
 		}
-		f.CheckUnavailable(t, apitest.Follow(t, "DELETE", leave))
+		f.CheckUnavailable(t, apitest.FollowLink(t, "DELETE", leave))
 		f.DynamoDB.SetFault(awstest.Fault{})
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "POST", confirm)), 200, confirmed)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", confirm)), 200, confirmed)
 		f.Check(t, subscribe(eve, "en"), 201)
-		f.Check(t, apitest.Follow(t, "DELETE", leave), 204)
+		f.Check(t, apitest.FollowLink(t, "DELETE", leave), 204)
 		if mails(t, f, ada) != 2 || items(t, f, ada)[mailinglist.Subscribed].ID == "" || mails(t, f, eve) != 1 || len(items(t, f, cy)) > 0 {
 			t.Errorf("afterwards %+v, %+v, %d and %d mails", items(t, f, ada), items(t, f, cy), mails(t, f, ada), mails(t, f, eve))
 		}
@@ -399,13 +399,13 @@ func TestWhileItsKeyIsAwayItIsForLater(t *testing.T) {
 		link := leaveLink(t, f, "ada@example.com")
 		f.Secrets.SetFault(fault)
 		f.CheckUnavailable(t, subscribe("ada@example.com", "ko"))
-		resttest.Page(t, f.DoBriefly(t, apitest.Follow(t, "GET", link)), 503, "Try again in a moment")
+		resttest.Page(t, f.DoWithShortTimeout(t, apitest.FollowLink(t, "GET", link)), 503, "Try again in a moment")
 		if kept := items(t, f, "ada@example.com"); len(kept) > 0 {
 			t.Errorf("kept are %+v, whose mail would have no link", kept)
 		}
 		f.Secrets.SetFault(awstest.Fault{})
 		f.Check(t, subscribe("ada@example.com", "ko"), 201)
-		resttest.Page(t, f.Do(t, apitest.Follow(t, "GET", link)), 200, askToLeave)
+		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "GET", link)), 200, askToLeave)
 	})
 }
 

@@ -248,7 +248,7 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("left are %v", left)
 	}
 	f.CheckOneProcess(t)
-	f.CheckSecrecy(t)
+	f.CheckNoLeaks(t)
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 

@@ -27,9 +27,9 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	service := &uploadsapi.Service{
+	handlers := &uploadsapi.Handlers{
 		Uploads: s3store.NewUploads(settings.Uploads, s3.NewFromConfig(awsConfig)),
 		Media:   settings.Media,
 	}
-	lambda.Start(rest.NewHandler(uploadsapi.Routes, service, settings.API, logger).Handle)
+	lambda.Start(rest.NewHandler(uploadsapi.Routes, handlers, settings.API, logger).Handle)
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
 type settings struct {
 	Tokens   token.Settings
-	Pictures s3store.Settings
+	Pictures s3store.PictureSettings
 	Media    pictures.Delivery `env:"MEDIA_URL"`
 	Database mysqlconn.Settings
 }
@@ -40,22 +40,18 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	keeper := &pictures.Keeper{
-		Store:  mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Keeping{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
-		Logger: slog.Default(),
+	service := &posts.Service{
+		Store:     mysqlstore.NewPosts(databases),
+		Sanitizer: richtext.Sanitizer{Media: settings.Media},
+		Pictures: &pictures.Store{
+			Records: mysqlstore.NewPictures(databases),
+			Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
+			Logger:  slog.Default(),
+		},
 	}
-	store, cursors := mysqlstore.NewPosts(databases), token.NewSealer(settings.Tokens, secrets, time.Now)
+	cursors := token.NewSealer(settings.Tokens, secrets, time.Now)
 	lambda.Start(func(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		draft, err := posts.CleanPost(posts.Draft{Title: request.Path, Body: request.Body}, settings.Media)
-		if err != nil {
-			return events.APIGatewayProxyResponse{}, err
-		}
-		var created posts.Post
-		err = keeper.Save(ctx, "", draft.Body, func(body string, shown []uuid.UUID) (err error) {
-			created, err = store.Create(ctx, "", "", posts.Draft{Title: draft.Title, Body: body}, shown...)
-			return err
-		})
+		created, err := service.Create(ctx, "", "", posts.Draft{Title: request.Path, Body: request.Body})
 		if err != nil {
 			return events.APIGatewayProxyResponse{}, err
 		}

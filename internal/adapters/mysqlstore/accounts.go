@@ -22,13 +22,13 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 }
 
 // Delete removes all that a user has: posts with the comments on them and the notices of these, comments on posts of
-// others, the list of changes, and the profile. The pictures are leaving then. From its beginning the user can write
+// others, the list of changes, and the profile. The pictures are pending deletion then. From its beginning the user can write
 // nothing any more, whatever becomes of the rest: it goes in many short transactions, and what does not fit into ctx's
 // time is done by the next call, as [retry.ErrUnavailable] asks for. What is left in the end is the subject and the time, so
 // that tokens which outlive the account open no new one.
 func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	for _, step := range []func(context.Context, string) error{
-		s.mark, s.deletePosts, s.dropPictures, s.deleteComments, s.deleteChanges, s.deleteLease, s.deleteProfile,
+		s.markDeleted, s.deletePosts, s.markPicturesPendingDeletion, s.deleteComments, s.deleteChanges, s.deleteLease, s.deleteProfile,
 	} {
 		if err := step(ctx, subject); err != nil {
 			return failed("delete account", err)
@@ -37,8 +37,8 @@ func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	return nil
 }
 
-// mark waits for the user's transactions that have begun. Those after it find the account deleted.
-func (s *Accounts) mark(ctx context.Context, subject string) error {
+// markDeleted waits for the user's transactions that have begun. Those after it find the account deleted.
+func (s *Accounts) markDeleted(ctx context.Context, subject string) error {
 	return mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		if _, err := lockAccounts(ctx, tx, subject); err != nil {
 			return err
@@ -49,29 +49,29 @@ func (s *Accounts) mark(ctx context.Context, subject string) error {
 }
 
 func (s *Accounts) deletePosts(ctx context.Context, subject string) error {
-	return s.eachUUID(ctx, firstPostOfAuthor, subject, func(tx *sql.Tx, id uuid.UUID) error {
+	return s.forEach(ctx, firstPostOfAuthor, subject, func(tx *sql.Tx, id uuid.UUID) error {
 		_, err := deletePost(ctx, tx, subject, id)
 		return err
 	})
 }
 
-// dropPictures lets go of the user's pictures that no post shows, though they are not marked so: the functions of the
+// markPicturesPendingDeletion lets go of the user's pictures that no post shows, though they are not marked so: the functions of the
 // deployment before pictures delete posts without them.
-func (s *Accounts) dropPictures(ctx context.Context, subject string) error {
+func (s *Accounts) markPicturesPendingDeletion(ctx context.Context, subject string) error {
 	return mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, dropPicturesOfNobody, subject)
+		_, err := s.databases.Writer.ExecContext(ctx, markAllPendingDeletion, subject)
 		return err
 	})
 }
 
 func (s *Accounts) deleteComments(ctx context.Context, subject string) error {
-	return s.eachUUID(ctx, firstCommentedPost, subject, func(tx *sql.Tx, postID uuid.UUID) error {
+	return s.forEach(ctx, firstCommentedPost, subject, func(tx *sql.Tx, postID uuid.UUID) error {
 		return deleteCommentsOf(ctx, tx, subject, postID)
 	})
 }
 
-// eachUUID calls work, in a transaction of its own, with what first finds, until it finds nothing.
-func (s *Accounts) eachUUID(ctx context.Context, first, subject string, work func(*sql.Tx, uuid.UUID) error) error {
+// forEach calls work, in a transaction of its own, with what first finds, until it finds nothing.
+func (s *Accounts) forEach(ctx context.Context, first, subject string, work func(*sql.Tx, uuid.UUID) error) error {
 	for {
 		var id uuid.UUID
 		err := mysqlconn.Retry(ctx, func() error {
@@ -95,7 +95,7 @@ func (s *Accounts) deleteChanges(ctx context.Context, subject string) error {
 	for {
 		var deleted int64
 		err := mysqlconn.Retry(ctx, func() error {
-			result, err := s.databases.Writer.ExecContext(ctx, deleteSomeChanges, subject, changesAtOnce)
+			result, err := s.databases.Writer.ExecContext(ctx, deleteSomeChanges, subject, changesPerStatement)
 			if err != nil {
 				return err
 			}
@@ -123,8 +123,8 @@ func (s *Accounts) deleteProfile(ctx context.Context, subject string) error {
 	})
 }
 
-// changesAtOnce is how many rows one statement deletes, so that it is over in much less than a second.
-const changesAtOnce = 1000
+// changesPerStatement is how many rows one statement deletes, so that it is over in much less than a second.
+const changesPerStatement = 1000
 
 const (
 	firstPostOfAuthor  = "SELECT id FROM posts WHERE author = ? LIMIT 1"

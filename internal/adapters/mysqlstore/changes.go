@@ -22,19 +22,19 @@ func NewChanges(databases *mysqlconn.Databases) *Changes {
 }
 
 // Since returns up to limit changes of the user's after a position, which the user has got from an earlier page. They
-// are the writer's. A deleted account has none: its user gets [account.ErrDeleted].
+// are the writer's. A deleted account has none: its user gets [accounts.ErrDeleted].
 func (s *Changes) Since(ctx context.Context, subject string, from accounts.Position, limit int) (accounts.Page, error) {
 	var page accounts.Page
 	// One transaction, for all its reads see the state of its first: an object is as the page's last version left it.
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) (err error) {
-		if err := refuseDeletedAccount(ctx, tx, subject); err != nil {
+		if err := requireActiveAccount(ctx, tx, subject); err != nil {
 			return err
 		}
 		page, err = pageSince(ctx, tx, subject, from, limit)
 		if err != nil {
 			return err
 		}
-		return fill(ctx, tx, subject, page.Changes)
+		return loadObjects(ctx, tx, subject, page.Changes)
 	})
 	if err != nil {
 		return accounts.Page{}, failed("read changes", err)
@@ -66,8 +66,8 @@ func pageSince(ctx context.Context, tx *sql.Tx, subject string, from accounts.Po
 	return page, nil
 }
 
-// fill completes changes with the objects that there are. Those that there are not were deleted.
-func fill(ctx context.Context, tx *sql.Tx, subject string, page []accounts.Change) error {
+// loadObjects completes changes with the objects that there are. Those that there are not were deleted.
+func loadObjects(ctx context.Context, tx *sql.Tx, subject string, page []accounts.Change) error {
 	ids := map[accounts.Kind][]uuid.UUID{}
 	for _, change := range page {
 		ids[change.Kind] = append(ids[change.Kind], change.ID)
@@ -114,7 +114,7 @@ func fill(ctx context.Context, tx *sql.Tx, subject string, page []accounts.Chang
 
 const (
 	// The condition on version and id is written out, since (version, id) > (?, ?) would not be a range of the index.
-	// The range begins with the version: what is before id in it, a [batch] at most, is read and passed over.
+	// The range begins with the version: what is before id in it, a [batchSize] at most, is read and passed over.
 	listChanges = `
 		SELECT version, id, kind FROM changes
 		WHERE subject = ? AND version >= ? AND (version > ? OR id > ?)

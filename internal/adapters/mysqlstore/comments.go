@@ -28,7 +28,7 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(author); err != nil {
+		if err := locked.requireActive(author); err != nil {
 			return err
 		}
 		if locked[owner].deleted {
@@ -60,7 +60,7 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 				return err
 			}
 		}
-		if err := locked.record(ctx, tx, author, accounts.KindComment, id); err != nil {
+		if err := locked.recordChange(ctx, tx, author, accounts.KindComment, id); err != nil {
 			return err
 		}
 		if err := addComments(ctx, tx, locked, owner, postID, 1); err != nil {
@@ -111,7 +111,7 @@ func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uui
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(author); err != nil {
+		if err := locked.requireActive(author); err != nil {
 			return err
 		}
 		if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
@@ -122,7 +122,7 @@ func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uui
 		if err != nil {
 			return err
 		}
-		if err := locked.record(ctx, tx, author, accounts.KindComment, id); err != nil {
+		if err := locked.recordChange(ctx, tx, author, accounts.KindComment, id); err != nil {
 			return err
 		}
 		updated, err = scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
@@ -162,7 +162,7 @@ func addComments(ctx context.Context, tx *sql.Tx, locked lockedAccounts, author 
 	if _, err := tx.ExecContext(ctx, "UPDATE posts SET comment_count = comment_count + ? WHERE id = ?", n, postID[:]); err != nil {
 		return err
 	}
-	return locked.record(ctx, tx, author, accounts.KindPost, postID)
+	return locked.recordChange(ctx, tx, author, accounts.KindPost, postID)
 }
 
 const (

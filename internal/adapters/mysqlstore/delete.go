@@ -11,8 +11,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 )
 
-// batch is how many comments one transaction deletes. Each may be another user's, whose account is locked meanwhile.
-const batch = 50
+// batchSize is how many comments one transaction deletes. Each may be another user's, whose account is locked meanwhile.
+const batchSize = 50
 
 // deletePost deletes a batch of the comments on a post of the author's and, with the last of them, the post. It is the
 // same for a deleted account, whose post goes anyway.
@@ -24,7 +24,7 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 	if owner != author {
 		return false, posts.ErrNotFound
 	}
-	comments, err := list(ctx, tx, scanOwned, listCommentsOfPost, id[:], batch) // which the post's lock keeps as they are
+	comments, err := list(ctx, tx, scanOwned, listCommentsOfPost, id[:], batchSize) // which the post's lock keeps as they are
 	if err != nil {
 		return false, err
 	}
@@ -40,20 +40,20 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 		return false, err
 	}
 	for _, comment := range comments {
-		if err := locked.record(ctx, tx, comment.author, accounts.KindComment, comment.id); err != nil {
+		if err := locked.recordChange(ctx, tx, comment.author, accounts.KindComment, comment.id); err != nil {
 			return false, err
 		}
 	}
-	if len(comments) == batch {
+	if len(comments) == batchSize {
 		return false, addComments(ctx, tx, locked, author, id, -len(comments))
 	}
-	if err := dropAllPictures(ctx, tx, id); err != nil {
+	if err := removeAllPictures(ctx, tx, id); err != nil {
 		return false, err
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM posts WHERE id = ?", id[:]); err != nil {
 		return false, err
 	}
-	return true, locked.record(ctx, tx, author, accounts.KindPost, id)
+	return true, locked.recordChange(ctx, tx, author, accounts.KindPost, id)
 }
 
 // deleteComment deletes a comment of the author's, whose account must not be deleted.
@@ -66,7 +66,7 @@ func deleteComment(ctx context.Context, tx *sql.Tx, author string, postID, id uu
 	if err != nil {
 		return err
 	}
-	if err := locked.refuseDeleted(author); err != nil {
+	if err := locked.requireActive(author); err != nil {
 		return err
 	}
 	if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
@@ -75,7 +75,7 @@ func deleteComment(ctx context.Context, tx *sql.Tx, author string, postID, id uu
 	if err := deleteComments(ctx, tx, []uuid.UUID{id}); err != nil {
 		return err
 	}
-	if err := locked.record(ctx, tx, author, accounts.KindComment, id); err != nil {
+	if err := locked.recordChange(ctx, tx, author, accounts.KindComment, id); err != nil {
 		return err
 	}
 	return addComments(ctx, tx, locked, owner, postID, -1)
@@ -87,7 +87,7 @@ func deleteCommentsOf(ctx context.Context, tx *sql.Tx, author string, postID uui
 	if err != nil {
 		return err
 	}
-	comments, err := list(ctx, tx, scanOwned, listCommentsOfAuthor, author, postID[:], batch) // as in deletePost
+	comments, err := list(ctx, tx, scanOwned, listCommentsOfAuthor, author, postID[:], batchSize) // as in deletePost
 	if err != nil {
 		return err
 	}

@@ -19,10 +19,10 @@ import (
 )
 
 // many is more comments than one transaction deletes, and not a multiple of it.
-const many = 2*mysqlstore.Batch + 7
+const many = 2*mysqlstore.BatchSize + 7
 
 func TestAPostGoesWithItsCommentsAndEachCommenterHearsOfIt(t *testing.T) {
-	for name, n := range map[string]int{"none": 0, "few": 3, "exactly a batch": mysqlstore.Batch, "many": many} {
+	for name, n := range map[string]int{"none": 0, "few": 3, "exactly a batch": mysqlstore.BatchSize, "many": many} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
 			users := []string{"ada", "bob", "cy"}
@@ -56,8 +56,8 @@ func TestAPostGoesWithItsCommentsAndEachCommenterHearsOfIt(t *testing.T) {
 	}
 }
 
-// fill gives ada, whose account is about to go, posts with comments on them, and comments on posts of bob's.
-func fill(t *testing.T, s *stores) {
+// loadObjects gives ada, whose account is about to go, posts with comments on them, and comments on posts of bob's.
+func loadObjects(t *testing.T, s *stores) {
 	t.Helper()
 	s.signUp(t, "ada", "bob", "cy")
 	for i, owner := range []string{"ada", "ada", "bob", "bob"} {
@@ -105,7 +105,7 @@ func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment u
 	_, createPost := s.posts.Create(t.Context(), subject, "", draft)
 	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
 	_, created := s.posts.Created(t.Context(), subject, "key")
-	_, promote := s.pictures.Promote(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
+	_, promote := s.pictures.StartPromotions(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
 	mails := s.profiles.SetCommentNotifications(t.Context(), subject, true)
 	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote, mails} {
 		if !errors.Is(err, accounts.ErrDeleted) {
@@ -124,7 +124,7 @@ func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment u
 
 func TestADeletedAccountLeavesNothingAndComesNotBack(t *testing.T) {
 	s := open(t)
-	fill(t, s)
+	loadObjects(t, s)
 	bobs := s.post(t, "bob")
 	post, comment := s.post(t, "ada"), s.comment(t, "ada", bobs.ID)
 	bob, cy := newClient("bob"), newClient("cy")
@@ -152,7 +152,7 @@ func TestAnAccountThatHasNothingIsDeletedToo(t *testing.T) {
 
 func TestADeletionThatWasCutGoesOn(t *testing.T) {
 	s := open(t)
-	fill(t, s)
+	loadObjects(t, s)
 	bobs := s.post(t, "bob")
 	post, comment := s.post(t, "ada"), s.comment(t, "ada", bobs.ID)
 	bob, cy := newClient("bob"), newClient("cy")
@@ -216,7 +216,7 @@ func TestADeletionSurvives(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
-			fill(t, s)
+			loadObjects(t, s)
 			fault(t, s)
 			ok(t, s.accounts.Delete(t.Context(), "ada"))
 			checkGone(t, s, "ada", newClient("bob"), newClient("cy"))
@@ -238,9 +238,9 @@ func TestADeletionTakesAllThatIsMoreThanOneStatementDeletes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	insert("changes", "('ada', UNHEX('01%030x'), 'post', 1)", mysqlstore.ChangesAtOnce+1)
-	insert("comments", fmt.Sprintf("(UNHEX('%x'), UNHEX('02%%030x'), 'ada', NULL, 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", post.ID[:]), mysqlstore.Batch+1)
-	if _, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?", mysqlstore.Batch+1); err != nil {
+	insert("changes", "('ada', UNHEX('01%030x'), 'post', 1)", mysqlstore.ChangesPerStatement+1)
+	insert("comments", fmt.Sprintf("(UNHEX('%x'), UNHEX('02%%030x'), 'ada', NULL, 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", post.ID[:]), mysqlstore.BatchSize+1)
+	if _, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?", mysqlstore.BatchSize+1); err != nil {
 		t.Fatal(err)
 	}
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
@@ -345,7 +345,7 @@ func (s *stores) awaitWaiting(t *testing.T, n int) {
 // TestNothingWrittenDuringTheDeletionSurvivesIt has the user and others write on and on until they are refused.
 func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
 	s := open(t)
-	fill(t, s)
+	loadObjects(t, s)
 	bobs := s.post(t, "bob")
 	const writers = 6
 	bob, cy := newClient("bob"), newClient("cy")

@@ -22,9 +22,9 @@ const (
 	manyComments      = 40_000 // half of them on one post, the others one a post
 	manyChanges       = 40_000 // half of them one user's
 	manyNotifications = 20_000 // one a post; one in five hundred is user-1's
-	manyPictures      = 20_000 // one a post; but one in a thousand is leaving, and one is being copied
+	manyPictures      = 20_000 // one a post; but one in a thousand is pending deletion, and one is being copied
 
-	sharing = mysqlstore.Batch + 1 // the most changes that one transaction makes, which have one version
+	sharing = mysqlstore.BatchSize + 1 // the most changes that one transaction makes, which have one version
 )
 
 // TestEveryListIsOneIndexRangeScan looks at how the server runs the store's statements: none scans a table or an index
@@ -67,25 +67,25 @@ func TestEveryListIsOneIndexRangeScan(t *testing.T) {
 		"deletion of them on a post":  {mysqlstore.ListCommentsOfAuthor, []any{user, hot, limit}, "comments_by_author"},
 		"deletion of a user's log":    {mysqlstore.DeleteSomeChanges, []any{user, limit}, "PRIMARY"},
 		"deletion of posts, all gone": {mysqlstore.FirstPostOfAuthor, []any{"nobody"}, "posts_by_author"},
-		"picture by its key":          {mysqlstore.SelectKept, []any{some[0], "user-3"}, "PRIMARY"},
-		"picture by its upload":       {mysqlstore.SelectKeptUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
+		"picture by its key":          {mysqlstore.SelectPromoted, []any{some[0], "user-3"}, "PRIMARY"},
+		"picture by its upload":       {mysqlstore.SelectPromotedUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
 		"pictures left behind":        {mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state"},
-		"pictures copied in vain":     {mysqlstore.GiveUpPictures + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures that are leaving":   {mysqlstore.ListLeaving, []any{user, limit}, "pictures_by_state"},
-		"any picture":                 {mysqlstore.AnyPicture, []any{user}, ""},
-		"pictures that are gone":      {mysqlstore.ForgetPictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},
+		"pictures copied in vain":     {mysqlstore.AbandonPromotions + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures pending deletion":   {mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state"},
+		"any picture":                 {mysqlstore.SelectAnyPicture, []any{user}, ""},
+		"pictures that are gone":      {mysqlstore.PurgePictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},
 		"pictures of a post":          {mysqlstore.ListPicturesOfPost, []any{some[0]}, "PRIMARY"},
-		"pictures that stay":          {mysqlstore.LockStaying + "(?, ?, ?) FOR UPDATE", []any{user, some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures that stay, of few":  {mysqlstore.LockStaying + "(?, ?, ?) FOR UPDATE", []any{"nobody", some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures of other posts":     {mysqlstore.LockElsewhere + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
-		"pictures out of a post":      {mysqlstore.RemovePictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
-		"pictures become kept":        {mysqlstore.MarkKept + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures that stay":          {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{user, some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures that stay, of few":  {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{"nobody", some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures of other posts":     {mysqlstore.LockReferenced + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
+		"pictures out of a post":      {mysqlstore.DeletePostPictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
+		"pictures become promoted":    {mysqlstore.MarkPromoted + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 		"notifications, counted":      {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
 		"notifications, told":         {mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
 		"notifications, told of many": {mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
 		"notifications, taken out":    {mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY"},
 		"notifications, overdue":      {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
-		"pictures begin to leave":     {mysqlstore.MarkLeaving + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"pictures begin to leave":     {mysqlstore.MarkPendingDeletion + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkPlan(t, conn, test.statement, test.args, test.key)
@@ -224,14 +224,14 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		}
 	})
 	insert("pictures", manyPictures, func(i int) []any {
-		state := "kept"
+		state := "promoted"
 		switch i % 1000 {
 		case 0:
-			state = "leaving"
+			state = "pending_deletion"
 		case 1:
 			state = "copying"
 		}
 		return []any{numbered(i), author(i), numbered(i), state, now}
 	})
-	insert("post_pictures", manyPictures/2, func(i int) []any { return []any{numbered(2*i - 1), numbered(2*i - 1)} }) // none that is leaving
+	insert("post_pictures", manyPictures/2, func(i int) []any { return []any{numbered(2*i - 1), numbered(2*i - 1)} }) // none that is pending deletion
 }

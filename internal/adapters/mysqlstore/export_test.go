@@ -2,8 +2,8 @@ package mysqlstore
 
 // How many comments one transaction deletes, and how many changes one statement.
 const (
-	Batch         = batch
-	ChangesAtOnce = changesAtOnce
+	BatchSize           = batchSize
+	ChangesPerStatement = changesPerStatement
 )
 
 // The statements that read or delete more than one row, or find the first of many.
@@ -21,19 +21,19 @@ const (
 	SelectCommentsByID   = selectCommentsByID
 	SelectPostByKey      = selectPostByKey
 	SelectCommentByKey   = selectCommentByKey
-	SelectKept           = selectKept
-	SelectKeptUpload     = selectKeptUpload
+	SelectPromoted       = selectPromoted
+	SelectPromotedUpload = selectPromotedUpload
 	ListAbandoned        = listAbandoned
-	GiveUpPictures       = giveUpPictures
-	ListLeaving          = listLeaving
-	AnyPicture           = anyPicture
-	ForgetPictures       = forgetPictures
+	AbandonPromotions    = abandonPromotions
+	ListPendingDeletion  = listPendingDeletion
+	SelectAnyPicture     = selectAnyPicture
+	PurgePictures        = purgePictures
 	ListPicturesOfPost   = listPicturesOfPost
-	LockStaying          = lockStaying
-	LockElsewhere        = lockElsewhere
-	RemovePictures       = removePictures
-	MarkKept             = markKept
-	MarkLeaving          = markLeaving
+	LockAvailable        = lockAvailable
+	LockReferenced       = lockReferenced
+	DeletePostPictures   = deletePostPictures
+	MarkPromoted         = markPromoted
+	MarkPendingDeletion  = markPendingDeletion
 	CountNotifications   = countNotifications
 	ListNotifications    = listNotifications
 	DeleteNotifications  = deleteNotifications

@@ -36,7 +36,7 @@ func lockAccounts(ctx context.Context, tx *sql.Tx, subjects ...string) (lockedAc
 		locked[subject] = lockedAccount{}
 	}
 	for _, subject := range slices.Sorted(maps.Keys(locked)) {
-		if _, err := tx.ExecContext(ctx, countVersion, subject); err != nil {
+		if _, err := tx.ExecContext(ctx, incrementVersion, subject); err != nil {
 			return nil, err
 		}
 		var one lockedAccount
@@ -49,23 +49,23 @@ func lockAccounts(ctx context.Context, tx *sql.Tx, subjects ...string) (lockedAc
 }
 
 const (
-	countVersion = `
+	incrementVersion = `
 		INSERT INTO accounts (subject, version) VALUES (?, 1)
 		ON DUPLICATE KEY UPDATE version = version + 1`
 
 	selectAccount = "SELECT version, deleted_at IS NOT NULL FROM accounts WHERE subject = ?"
 )
 
-// refuseDeleted fails when the account, which is locked, is deleted.
-func (l lockedAccounts) refuseDeleted(subject string) error {
+// requireActive fails when the account, which is locked, is deleted.
+func (l lockedAccounts) requireActive(subject string) error {
 	if l[subject].deleted {
 		return accounts.ErrDeleted
 	}
 	return nil
 }
 
-// record has the user of an account that is locked sync an object that this transaction has changed, made or deleted.
-func (l lockedAccounts) record(ctx context.Context, tx *sql.Tx, subject string, kind accounts.Kind, id uuid.UUID) error {
+// recordChange has the user of an account that is locked sync an object that this transaction has changed, made or deleted.
+func (l lockedAccounts) recordChange(ctx context.Context, tx *sql.Tx, subject string, kind accounts.Kind, id uuid.UUID) error {
 	version := l[subject].version // passed twice, as in [Profiles.Put]
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO changes (subject, id, kind, version) VALUES (?, ?, ?, ?)
@@ -81,8 +81,8 @@ func lockPost(ctx context.Context, tx *sql.Tx, id uuid.UUID) (author string, err
 	return author, orNotFound(err, posts.ErrNotFound)
 }
 
-// refuseDeletedAccount fails when the account is deleted. What it does not lock may be deleted in the next moment.
-func refuseDeletedAccount(ctx context.Context, from queryer, subject string) error {
+// requireActiveAccount fails when the account is deleted. What it does not lock may be deleted in the next moment.
+func requireActiveAccount(ctx context.Context, from queryer, subject string) error {
 	var one lockedAccount
 	err := from.QueryRowContext(ctx, selectAccount, subject).Scan(&one.version, &one.deleted)
 	switch {

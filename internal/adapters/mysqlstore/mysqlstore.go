@@ -25,7 +25,7 @@ func read[T any](ctx context.Context, databases *mysqlconn.Databases, query func
 			return found, err
 		}
 	}
-	return tryAgain(ctx, databases.Writer, query)
+	return retryQuery(ctx, databases.Writer, query)
 }
 
 func readReplica[T any](ctx context.Context, replica *sql.DB, query func(context.Context, *sql.DB) (T, error)) (T, error) {
@@ -34,10 +34,10 @@ func readReplica[T any](ctx context.Context, replica *sql.DB, query func(context
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	return tryAgain(ctx, replica, query)
+	return retryQuery(ctx, replica, query)
 }
 
-func tryAgain[T any](ctx context.Context, db *sql.DB, query func(context.Context, *sql.DB) (T, error)) (found T, err error) {
+func retryQuery[T any](ctx context.Context, db *sql.DB, query func(context.Context, *sql.DB) (T, error)) (found T, err error) {
 	err = mysqlconn.Retry(ctx, func() error {
 		found, err = query(ctx, db)
 		return err

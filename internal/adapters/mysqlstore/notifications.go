@@ -127,7 +127,7 @@ func (s *Notifications) Release(ctx context.Context, lease notifications.Lease) 
 // NextOverdue returns the first recipient after another, by subject, who has a notification older than age. It fails with
 // [email.ErrNothingToSend] when there is none.
 func (s *Notifications) NextOverdue(ctx context.Context, after string, age time.Duration) (string, error) {
-	next, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
+	next, err := retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
 		err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
 		return next, err
 	})

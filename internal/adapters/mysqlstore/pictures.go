@@ -24,16 +24,16 @@ func NewPictures(databases *mysqlconn.Databases) *Pictures {
 	return &Pictures{databases: databases}
 }
 
-// The states of a picture, which follow each other.
+// The states of a picture, in their order.
 const (
-	copying = "copying" // a save copies it, or was cut off; no post shows it
-	kept    = "kept"    // posts show it
-	leaving = "leaving" // no post shows it, nor ever will; it is deleted, and then its row
+	stateCopying         = "copying"          // a save copies it, or was cut off; no post shows it
+	statePromoted        = "promoted"         // posts show it
+	statePendingDeletion = "pending_deletion" // no post shows it, nor ever will; it is deleted, and then its row
 )
 
-// Promote says what to do so that a post can show these pictures. A user whose account is deleted gets
-// [account.ErrDeleted].
-func (s *Pictures) Promote(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
+// StartPromotions says what to do so that a post can show these pictures. A user whose account is deleted gets
+// [accounts.ErrDeleted].
+func (s *Pictures) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
 	var promotions []pictures.Promotion
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		promotions = make([]pictures.Promotion, len(shown))
@@ -41,11 +41,11 @@ func (s *Pictures) Promote(ctx context.Context, author string, shown []pictures.
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(author); err != nil {
+		if err := locked.requireActive(author); err != nil {
 			return err
 		}
 		for i, picture := range shown {
-			promotions[i], err = promote(ctx, tx, author, picture)
+			promotions[i], err = startPromotion(ctx, tx, author, picture)
 			if err != nil {
 				return err
 			}
@@ -58,12 +58,12 @@ func (s *Pictures) Promote(ctx context.Context, author string, shown []pictures.
 	return promotions, nil
 }
 
-// promote is called while the author's account is locked. What is being copied is another save's own: it is not known
+// startPromotion is called while the author's account is locked. What is being copied is another save's own: it is not known
 // whether it is there, and nobody else may wait for it.
-func promote(ctx context.Context, tx *sql.Tx, author string, picture pictures.Reference) (pictures.Promotion, error) {
+func startPromotion(ctx context.Context, tx *sql.Tx, author string, picture pictures.Reference) (pictures.Promotion, error) {
 	var id uuid.UUID
 	if picture.Owner == "" {
-		err := tx.QueryRowContext(ctx, selectKept, picture.ID[:], author).Scan(&id)
+		err := tx.QueryRowContext(ctx, selectPromoted, picture.ID[:], author).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return pictures.Promotion{Missing: true}, nil
 		}
@@ -72,60 +72,61 @@ func promote(ctx context.Context, tx *sql.Tx, author string, picture pictures.Re
 	if picture.Owner != pictures.Owner(author) {
 		return pictures.Promotion{Missing: true}, nil
 	}
-	err := tx.QueryRowContext(ctx, selectKeptUpload, author, picture.ID[:]).Scan(&id)
+	err := tx.QueryRowContext(ctx, selectPromotedUpload, author, picture.ID[:]).Scan(&id)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return pictures.Promotion{ID: id}, err
 	}
 	id = uuid.New()
 	_, err = tx.ExecContext(ctx, "INSERT INTO pictures (id, owner, upload, state, created_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6))",
-		id[:], author, picture.ID[:], copying)
-	return pictures.Promotion{ID: id, CopyOf: picture.Key()}, err
+		id[:], author, picture.ID[:], stateCopying)
+	return pictures.Promotion{ID: id, CopyFrom: picture.Key()}, err
 }
 
-// GiveUp has those pictures be leaving that are still being copied. Whose post is about to be committed, it waits for.
-func (s *Pictures) GiveUp(ctx context.Context, ids []uuid.UUID) error {
+// AbandonPromotions marks those pictures as pending deletion that are still being copied. It waits for a post that is about
+// to be committed.
+func (s *Pictures) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, giveUpPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		_, err := s.databases.Writer.ExecContext(ctx, abandonPromotions+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 		return err
 	})
-	return failed("give up pictures", err)
+	return failed("abandon promotions", err)
 }
 
-// Leaving lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
+// PendingDeletion lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
 // up, which is nearly always: to change by the index of states would mean to lock entries next to those, of whatever save
 // has them, and to deadlock with it.
-func (s *Pictures) Leaving(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
+func (s *Pictures) PendingDeletion(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
 	ids := func(query string, args ...any) ([]uuid.UUID, error) {
-		return tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]uuid.UUID, error) {
+		return retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]uuid.UUID, error) {
 			return list(ctx, db, scanID, query, args...)
 		})
 	}
 	abandoned, err := ids(listAbandoned, owner, int(pictures.CopyTime.Seconds()), limit)
 	if err != nil {
-		return nil, failed("list abandoned pictures", err)
+		return nil, failed("list abandoned promotions", err)
 	}
 	if len(abandoned) > 0 {
-		if err := s.GiveUp(ctx, abandoned); err != nil {
+		if err := s.AbandonPromotions(ctx, abandoned); err != nil {
 			return nil, err
 		}
 	}
-	found, err := ids(listLeaving, owner, limit)
-	return found, failed("list leaving pictures", err)
+	found, err := ids(listPendingDeletion, owner, limit)
+	return found, failed("list pictures pending deletion", err)
 }
 
-// Forget removes the rows of pictures that are leaving.
-func (s *Pictures) Forget(ctx context.Context, ids []uuid.UUID) error {
+// Purge removes the rows of pictures that are pending deletion.
+func (s *Pictures) Purge(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, forgetPictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		_, err := s.databases.Writer.ExecContext(ctx, purgePictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
 		return err
 	})
-	return failed("forget pictures", err)
+	return failed("purge pictures", err)
 }
 
-// Any tells whether the user has a row, in whatever state.
-func (s *Pictures) Any(ctx context.Context, owner string) (bool, error) {
-	_, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (one int, err error) {
-		err = db.QueryRowContext(ctx, anyPicture, owner).Scan(&one)
+// HasAny tells whether the user has a row, in whatever state.
+func (s *Pictures) HasAny(ctx context.Context, owner string) (bool, error) {
+	_, err := retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (one int, err error) {
+		err = db.QueryRowContext(ctx, selectAnyPicture, owner).Scan(&one)
 		return one, err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -134,9 +135,9 @@ func (s *Pictures) Any(ctx context.Context, owner string) (bool, error) {
 	return err == nil, failed("look for pictures", err)
 }
 
-// showPictures has a post, which is locked with its author's account, show these pictures and no others. They are all in
-// their places. It fails with [pictures.ErrLeft] when one has been let go since.
-func showPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, shown []uuid.UUID) error {
+// setPictures has a post, which is locked with its author's account, show these pictures and no others. They are all in
+// their places. It fails with [pictures.ErrPendingDeletion] when one has become pending deletion since.
+func setPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, shown []uuid.UUID) error {
 	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:])
 	if err != nil {
 		return err
@@ -147,19 +148,19 @@ func showPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UU
 	if err := addPictures(ctx, tx, author, postID, without(shown, had)); err != nil {
 		return err
 	}
-	return dropPictures(ctx, tx, postID, without(had, shown))
+	return removePictures(ctx, tx, postID, without(had, shown))
 }
 
 func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, added []uuid.UUID) error {
 	if len(added) == 0 {
 		return nil
 	}
-	staying, err := list(ctx, tx, scanID, lockStaying+in(added)+" FOR UPDATE", append([]any{author}, bytesOf(added)...)...)
+	available, err := list(ctx, tx, scanID, lockAvailable+in(added)+" FOR UPDATE", append([]any{author}, bytesOf(added)...)...)
 	if err != nil {
 		return err
 	}
-	if len(staying) < len(added) {
-		return pictures.ErrLeft
+	if len(available) < len(added) {
+		return pictures.ErrPendingDeletion
 	}
 	rows := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(added)), ", ")
 	var args []any
@@ -169,62 +170,62 @@ func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUI
 	if _, err := tx.ExecContext(ctx, "INSERT INTO post_pictures (post_id, picture_id) VALUES "+rows, args...); err != nil { //nolint:gosec // only question marks
 		return err
 	}
-	_, err = tx.ExecContext(ctx, markKept+in(added), bytesOf(added)...) //nolint:gosec // only question marks
+	_, err = tx.ExecContext(ctx, markPromoted+in(added), bytesOf(added)...) //nolint:gosec // only question marks
 	return err
 }
 
-// dropPictures takes pictures out of a post, which is locked with its author's account. Those that are in no other post
-// are leaving. It asks for other posts by a locking read, which sees what is committed: a transaction that has read
+// removePictures takes pictures out of a post, which is locked with its author's account. Those that are in no other post
+// are pending deletion then. It asks for other posts by a locking read, which sees what is committed: a transaction that has read
 // without a lock before it had the account, as that of a deletion, would otherwise not see what came in between.
-func dropPictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID, dropped []uuid.UUID) error {
+func removePictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID, dropped []uuid.UUID) error {
 	if len(dropped) == 0 {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, removePictures+in(dropped), append([]any{postID[:]}, bytesOf(dropped)...)...); err != nil { //nolint:gosec // only question marks
+	if _, err := tx.ExecContext(ctx, deletePostPictures+in(dropped), append([]any{postID[:]}, bytesOf(dropped)...)...); err != nil { //nolint:gosec // only question marks
 		return err
 	}
-	elsewhere, err := list(ctx, tx, scanID, lockElsewhere+in(dropped)+" FOR UPDATE", bytesOf(dropped)...)
+	referenced, err := list(ctx, tx, scanID, lockReferenced+in(dropped)+" FOR UPDATE", bytesOf(dropped)...)
 	if err != nil {
 		return err
 	}
-	nowhere := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool { return slices.Contains(elsewhere, id) })
-	if len(nowhere) == 0 {
+	unreferenced := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool { return slices.Contains(referenced, id) })
+	if len(unreferenced) == 0 {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, markLeaving+in(nowhere), bytesOf(nowhere)...) //nolint:gosec // only question marks
+	_, err = tx.ExecContext(ctx, markPendingDeletion+in(unreferenced), bytesOf(unreferenced)...) //nolint:gosec // only question marks
 	return err
 }
 
-// dropAllPictures does so with all that the post has.
-func dropAllPictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID) error {
+// removeAllPictures does so with all that the post has.
+func removeAllPictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID) error {
 	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:]) // which the post's lock keeps as they are
 	if err != nil {
 		return err
 	}
-	return dropPictures(ctx, tx, postID, had)
+	return removePictures(ctx, tx, postID, had)
 }
 
 const (
-	selectKept       = "SELECT id FROM pictures WHERE id = ? AND owner = ? AND state = '" + kept + "'"
-	selectKeptUpload = "SELECT id FROM pictures WHERE owner = ? AND upload = ? AND state = '" + kept + "' LIMIT 1"
+	selectPromoted       = "SELECT id FROM pictures WHERE id = ? AND owner = ? AND state = '" + statePromoted + "'"
+	selectPromotedUpload = "SELECT id FROM pictures WHERE owner = ? AND upload = ? AND state = '" + statePromoted + "' LIMIT 1"
 
-	listAbandoned = "SELECT id FROM pictures WHERE owner = ? AND state = '" + copying + "'" +
+	listAbandoned = "SELECT id FROM pictures WHERE owner = ? AND state = '" + stateCopying + "'" +
 		" AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?"
-	giveUpPictures = "UPDATE pictures SET state = '" + leaving + "' WHERE state = '" + copying + "' AND id IN "
-	listLeaving    = "SELECT id FROM pictures WHERE owner = ? AND state = '" + leaving + "' LIMIT ?"
-	// dropPicturesOfNobody is for a user without posts.
-	dropPicturesOfNobody = "UPDATE pictures SET state = '" + leaving + "' WHERE owner = ? AND state = '" + kept + "'"
+	abandonPromotions   = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE state = '" + stateCopying + "' AND id IN "
+	listPendingDeletion = "SELECT id FROM pictures WHERE owner = ? AND state = '" + statePendingDeletion + "' LIMIT ?"
+	// markAllPendingDeletion is for a user without posts.
+	markAllPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE owner = ? AND state = '" + statePromoted + "'"
 
-	anyPicture     = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
-	forgetPictures = "DELETE FROM pictures WHERE state = '" + leaving + "' AND id IN "
+	selectAnyPicture = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
+	purgePictures    = "DELETE FROM pictures WHERE state = '" + statePendingDeletion + "' AND id IN "
 
 	listPicturesOfPost = "SELECT picture_id FROM post_pictures WHERE post_id = ?"
-	// lockStaying would be done by an index of the owner's, if that has few pictures: which locks its neighbours' entries too.
-	lockStaying    = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND state <> '" + leaving + "' AND id IN "
-	lockElsewhere  = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
-	removePictures = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
-	markKept       = "UPDATE pictures SET state = '" + kept + "' WHERE id IN "
-	markLeaving    = "UPDATE pictures SET state = '" + leaving + "' WHERE id IN "
+	// lockAvailable would be done by an index of the owner's, if that has few pictures: which locks its neighbours' entries too.
+	lockAvailable       = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND state <> '" + statePendingDeletion + "' AND id IN "
+	lockReferenced      = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
+	deletePostPictures  = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
+	markPromoted        = "UPDATE pictures SET state = '" + statePromoted + "' WHERE id IN "
+	markPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE id IN "
 )
 
 func scanID(from row) (id uuid.UUID, err error) {

@@ -12,75 +12,75 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// TestLookingForLeavingPicturesWaitsForNoSave holds a save just before its commit. Every save looks for what is leaving:
+// TestPictures_PendingDeletion_waits_for_no_save holds a save just before its commit. Every save looks for pictures pending deletion:
 // if it locked entries next to those of other saves, they would deadlock with each other, be they of one author or of two.
-func TestLookingForLeavingPicturesWaitsForNoSave(t *testing.T) {
+func TestPictures_PendingDeletion_waits_for_no_save(t *testing.T) {
 	s := open(t)
 	save := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = save.Rollback() })
 	for _, author := range []string{"ada", "eve"} {
 		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
-		copied := must(s.pictures.Promote(t.Context(), author, []pictures.Reference{upload}))(t)
-		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkKept+"(?)", copied[0].ID[:]); err != nil {
+		copied := must(s.pictures.StartPromotions(t.Context(), author, []pictures.Reference{upload}))(t)
+		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkPromoted+"(?)", copied[0].ID[:]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, author := range []string{"ada", "eve", "bob"} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		leaving, err := s.pictures.Leaving(ctx, author, 10)
+		pending, err := s.pictures.PendingDeletion(ctx, author, 10)
 		cancel()
-		if err != nil || len(leaving) > 0 {
-			t.Errorf("%s: %v, %v; want nothing at once", author, leaving, err)
+		if err != nil || len(pending) > 0 {
+			t.Errorf("%s: %v, %v; want nothing at once", author, pending, err)
 		}
 	}
 }
 
-func TestOnlyWhatIsLeavingIsForgotten(t *testing.T) {
+func TestPictures_Purge_deletes_only_records_pending_deletion(t *testing.T) {
 	s := open(t)
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	copied := []uuid.UUID{must(s.pictures.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
+	copied := []uuid.UUID{must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
 	for _, step := range []struct {
 		do   func(context.Context, []uuid.UUID) error
 		left bool
 	}{
-		{s.pictures.Forget, true}, // it is being copied
-		{s.pictures.GiveUp, true},
-		{s.pictures.Forget, false},
-		{s.pictures.Forget, false},
+		{s.pictures.Purge, true}, // it is being copied
+		{s.pictures.AbandonPromotions, true},
+		{s.pictures.Purge, false},
+		{s.pictures.Purge, false},
 	} {
 		if err := step.do(t.Context(), copied); err != nil {
 			t.Fatal(err)
 		}
-		if left := must(s.pictures.Any(t.Context(), "ada"))(t); left != step.left {
+		if left := must(s.pictures.HasAny(t.Context(), "ada"))(t); left != step.left {
 			t.Errorf("a note is left: %t, want %t", left, step.left)
 		}
 	}
 }
 
-func TestAPostShowsNobodyElsesPicture(t *testing.T) {
+func TestPosts_Create_rejects_a_picture_of_another_user(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "eve")
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
-	eves := must(s.pictures.Promote(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
-	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrLeft) {
-		t.Errorf("Ada's post with Eve's picture: got %v, want ErrLeft", err)
+	eves := must(s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
+	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrPendingDeletion) {
+		t.Errorf("Ada's post with Eve's picture: got %v, want ErrPendingDeletion", err)
 	}
 	must(s.posts.Create(t.Context(), "eve", "", draft, eves))(t)
 }
 
-// TestASaveWaitsToSeeWhetherItsPictureIsLetGo meets a save with a deletion that is about to be committed: what is leaving
-// is never kept again.
-func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
+// TestPosts_Create_waits_for_a_deletion_of_its_picture meets a save with a deletion that is about to be committed: what is pending deletion
+// is never promoted again.
+func TestPosts_Create_waits_for_a_deletion_of_its_picture(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
 	}
 	s.signUp(t, "ada")
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	id := must(s.pictures.Promote(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
-	lettingGo := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
-	t.Cleanup(func() { _ = lettingGo.Rollback() })
-	if _, err := lettingGo.ExecContext(t.Context(), mysqlstore.MarkLeaving+"(?)", id[:]); err != nil {
+	id := must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
+	deletion := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
+	t.Cleanup(func() { _ = deletion.Rollback() })
+	if _, err := deletion.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:]); err != nil {
 		t.Fatal(err)
 	}
 	saved := make(chan error)
@@ -89,10 +89,10 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 		saved <- err
 	}()
 	s.database.AwaitLockWait(t)
-	if err := lettingGo.Commit(); err != nil {
+	if err := deletion.Commit(); err != nil {
 		t.Error(err)
 	}
-	if err := <-saved; !errors.Is(err, pictures.ErrLeft) {
-		t.Errorf("got %v, want ErrLeft", err)
+	if err := <-saved; !errors.Is(err, pictures.ErrPendingDeletion) {
+		t.Errorf("got %v, want ErrPendingDeletion", err)
 	}
 }

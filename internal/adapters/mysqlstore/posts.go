@@ -13,7 +13,7 @@ import (
 )
 
 // Posts keeps posts and comments in the tables of these names. What is read comes from a replica, so it may be some
-// seconds old. The drafts it is given must be clean. Users whose account is deleted get [account.ErrDeleted] for all
+// seconds old. The drafts it is given must be clean. Users whose account is deleted get [accounts.ErrDeleted] for all
 // that they would change, but may still Delete a post: the end of the account does so too.
 type Posts struct {
 	databases *mysqlconn.Databases
@@ -25,9 +25,9 @@ func NewPosts(databases *mysqlconn.Databases) *Posts {
 }
 
 // Create makes a post that shows these pictures, unless there is one of this author and idempotency key, which is returned
-// as it is. An empty key is none. The author must have a profile, or gets [posts.ErrNoProfile]. When a picture has been let
-// go meanwhile, the error is [pictures.ErrLeft].
-func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error) {
+// as it is. An empty key is none. The author must have a profile, or gets [posts.ErrNoProfile]. When a picture has
+// become pending deletion meanwhile, the error is [pictures.ErrPendingDeletion].
+func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
 	id := uuid.Must(uuid.NewV7()) // fails only without a source of random numbers
 	var created posts.Post
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -35,7 +35,7 @@ func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(author); err != nil {
+		if err := locked.requireActive(author); err != nil {
 			return err
 		}
 		// An earlier request may have made it, or an earlier try of this one whose commit nobody heard of. While the
@@ -58,10 +58,10 @@ func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft
 		if err != nil {
 			return err
 		}
-		if err := showPictures(ctx, tx, author, id, shown); err != nil {
+		if err := setPictures(ctx, tx, author, id, pictureIDs); err != nil {
 			return err
 		}
-		if err := locked.record(ctx, tx, author, accounts.KindPost, id); err != nil {
+		if err := locked.recordChange(ctx, tx, author, accounts.KindPost, id); err != nil {
 			return err
 		}
 		created, err = scanPost(tx.QueryRowContext(ctx, selectPost, id[:]))
@@ -75,8 +75,8 @@ func (s *Posts) Create(ctx context.Context, author, idempotencyKey string, draft
 
 // Created returns the post that the author has made with this idempotency key.
 func (s *Posts) Created(ctx context.Context, author, idempotencyKey string) (posts.Post, error) {
-	found, err := tryAgain(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (posts.Post, error) {
-		if err := refuseDeletedAccount(ctx, db, author); err != nil {
+	found, err := retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (posts.Post, error) {
+		if err := requireActiveAccount(ctx, db, author); err != nil {
 			return posts.Post{}, err
 		}
 		return scanPost(db.QueryRowContext(ctx, selectPostByKey, author, idempotencyKey))
@@ -114,8 +114,8 @@ func (s *Posts) List(ctx context.Context, before uuid.UUID, limit int) ([]posts.
 }
 
 // Update replaces what the author has written of a post, and the pictures that it shows, as Create does. A post of somebody
-// else is not found. A picture that it has no more and no other post has is leaving.
-func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, shown ...uuid.UUID) (posts.Post, error) {
+// else is not found. A picture that it has no more and no other post has is pending deletion then.
+func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
 	var updated posts.Post
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		locked, err := lockOwnPost(ctx, tx, author, id)
@@ -127,10 +127,10 @@ func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft p
 		if err != nil {
 			return err
 		}
-		if err := showPictures(ctx, tx, author, id, shown); err != nil {
+		if err := setPictures(ctx, tx, author, id, pictureIDs); err != nil {
 			return err
 		}
-		if err := locked.record(ctx, tx, author, accounts.KindPost, id); err != nil {
+		if err := locked.recordChange(ctx, tx, author, accounts.KindPost, id); err != nil {
 			return err
 		}
 		updated, err = scanPost(tx.QueryRowContext(ctx, selectPost, id[:]))
@@ -144,7 +144,7 @@ func (s *Posts) Update(ctx context.Context, author string, id uuid.UUID, draft p
 
 // Delete removes a post of the author with all its comments. A post of somebody else is not found. A post with many
 // comments goes in several transactions: what does not fit into ctx's time is done by the next call, and until then the
-// post is there, with the comments that are left. Its pictures that no other post shows are leaving then.
+// post is there, with the comments that are left. Its pictures that no other post shows are pending deletion then.
 func (s *Posts) Delete(ctx context.Context, author string, id uuid.UUID) error {
 	found := false
 	for {
@@ -176,7 +176,7 @@ func lockOwnPost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (
 	if err != nil {
 		return nil, err
 	}
-	return locked, locked.refuseDeleted(author)
+	return locked, locked.requireActive(author)
 }
 
 // requireProfile is called while the author's account is locked: the profile stays until the end of the transaction.

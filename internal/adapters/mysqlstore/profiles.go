@@ -12,7 +12,7 @@ import (
 )
 
 // Profiles keeps profiles in the table of that name. All its methods refuse a deleted account with
-// [account.ErrDeleted].
+// [accounts.ErrDeleted].
 type Profiles struct {
 	databases *mysqlconn.Databases
 }
@@ -25,19 +25,19 @@ func NewProfiles(databases *mysqlconn.Databases) *Profiles {
 // Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old.
 func (s *Profiles) Get(ctx context.Context, subject string) (accounts.Profile, error) {
 	found, err := read(ctx, s.databases, func(ctx context.Context, db *sql.DB) (accounts.Profile, error) {
-		if err := refuseDeletedAccount(ctx, db, subject); err != nil {
+		if err := requireActiveAccount(ctx, db, subject); err != nil {
 			return accounts.Profile{}, err
 		}
 		return scanProfile(db.QueryRowContext(ctx, selectProfile, subject))
 	})
 	if err != nil {
-		return accounts.Profile{}, failed("get profile", orNotFound(err, accounts.ErrNotFound))
+		return accounts.Profile{}, failed("get profile", orNotFound(err, accounts.ErrProfileNotFound))
 	}
 	return found, nil
 }
 
 // Put makes p the profile of its subject and returns it with its times, which are the database's: a new profile is
-// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentMails is commentNotifications; when that
+// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentNotifications is commentNotifications; when that
 // is nil it stays as it is, and is true in a new profile.
 func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotifications *bool) (accounts.Profile, error) {
 	var stored accounts.Profile
@@ -46,7 +46,7 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotificat
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(p.Subject); err != nil {
+		if err := locked.requireActive(p.Subject); err != nil {
 			return err
 		}
 		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks the row alias in its place.
@@ -57,7 +57,7 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotificat
 		if err != nil {
 			return err
 		}
-		if err := locked.record(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil); err != nil {
+		if err := locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil); err != nil {
 			return err
 		}
 		stored, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
@@ -77,7 +77,7 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(p.Subject); err != nil {
+		if err := locked.requireActive(p.Subject); err != nil {
 			return err
 		}
 		_, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
@@ -87,12 +87,12 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 		if _, err := tx.ExecContext(ctx, insertProfile, p.Subject, p.DisplayName, p.Bio, p.Language, nil); err != nil {
 			return err
 		}
-		return locked.record(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
+		return locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
 	})
 	return failed("create profile", err)
 }
 
-// SetCommentNotifications says whether comments on the user's posts are told by mail. It fails with [accounts.ErrNotFound] when the
+// SetCommentNotifications says whether comments on the user's posts are told by mail. It fails with [accounts.ErrProfileNotFound] when the
 // user has no profile.
 func (s *Profiles) SetCommentNotifications(ctx context.Context, subject string, on bool) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -100,7 +100,7 @@ func (s *Profiles) SetCommentNotifications(ctx context.Context, subject string, 
 		if err != nil {
 			return err
 		}
-		if err := locked.refuseDeleted(subject); err != nil {
+		if err := locked.requireActive(subject); err != nil {
 			return err
 		}
 		p, err := scanProfile(tx.QueryRowContext(ctx, selectProfile, subject))
@@ -111,9 +111,9 @@ func (s *Profiles) SetCommentNotifications(ctx context.Context, subject string, 
 		if err != nil {
 			return err
 		}
-		return locked.record(ctx, tx, subject, accounts.KindProfile, uuid.Nil)
+		return locked.recordChange(ctx, tx, subject, accounts.KindProfile, uuid.Nil)
 	})
-	return failed("set comment mails", orNotFound(err, accounts.ErrNotFound))
+	return failed("set comment mails", orNotFound(err, accounts.ErrProfileNotFound))
 }
 
 const (

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -131,7 +132,7 @@ func TestMailsAboutCommentsAreTurnedOffAndOnByThemselves(t *testing.T) {
 			t.Errorf("another device of the user's (-tables +client):\n%s", diff)
 		}
 	}
-	if err := s.profiles.SetCommentNotifications(t.Context(), "nobody", false); !errors.Is(err, accounts.ErrNotFound) {
+	if err := s.profiles.SetCommentNotifications(t.Context(), "nobody", false); !errors.Is(err, accounts.ErrProfileNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if n := s.count(t, "profiles", "subject = 'nobody'"); n != 0 {
@@ -143,7 +144,7 @@ func TestUnknownSubjectIsNotFound(t *testing.T) {
 	store, _, _ := start(t)
 	put(t, store, ada)
 	for _, subject := range []string{"s-2", "S-1", "s-"} {
-		if _, err := store.Get(t.Context(), subject); !errors.Is(err, accounts.ErrNotFound) {
+		if _, err := store.Get(t.Context(), subject); !errors.Is(err, accounts.ErrProfileNotFound) {
 			t.Errorf("%q: got %v, want ErrNotFound", subject, err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 				t.Errorf("took %s past a deadline of 1s", took)
 			}
 			if !errors.Is(getErr, retry.ErrUnavailable) || !errors.Is(putErr, retry.ErrUnavailable) {
-				t.Errorf("got %v and %v, want ErrLater", getErr, putErr)
+				t.Errorf("got %v and %v, want ErrUnavailable", getErr, putErr)
 			}
 			server.Up(t)
 			if _, err := store.Get(t.Context(), ada.Subject); err != nil {
@@ -261,7 +262,7 @@ func TestAnErrorThatStaysIsNeitherNotFoundNorUnavailable(t *testing.T) {
 	_, getErr := store.Get(t.Context(), ada.Subject)
 	_, putErr := store.Put(t.Context(), ada, nil)
 	for _, err := range []error{getErr, putErr} {
-		if err == nil || errors.Is(err, accounts.ErrNotFound) || errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
+		if err == nil || errors.Is(err, accounts.ErrProfileNotFound) || errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "1146") {
 			t.Errorf("got %v, want MySQL's 1146", err)
 		}
 	}
@@ -296,7 +297,7 @@ func TestAnyValidProfileFits(t *testing.T) {
 func TestTheLongestProfileFits(t *testing.T) {
 	store, _, _ := start(t)
 	longest := accounts.Profile{
-		Subject:              strings.Repeat("~", accounts.MaxName),
+		Subject:              strings.Repeat("~", validate.MaxUserName),
 		DisplayName:          strings.Repeat("🪨", accounts.MaxDisplayName),
 		Bio:                  strings.Repeat("🪨", accounts.MaxBio),
 		CommentNotifications: true,

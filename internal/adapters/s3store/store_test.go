@@ -27,7 +27,7 @@ import (
 
 const originals = "originals"
 
-func start(t *testing.T) (*s3test.Server, *s3.Client, *s3store.Keeping) {
+func start(t *testing.T) (*s3test.Server, *s3.Client, *s3store.Pictures) {
 	t.Helper()
 	server := s3test.Start(t)
 	server.Bucket(t, originals)
@@ -37,7 +37,7 @@ func start(t *testing.T) (*s3test.Server, *s3.Client, *s3store.Keeping) {
 		Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
 		RetryMaxAttempts: 1,
 	})
-	return server, client, &s3store.Keeping{Settings: s3store.Settings{Bucket: originals}, API: client}
+	return server, client, &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: originals}, API: client}
 }
 
 // uploads puts n pictures in temp/, and says where they are to be copied.
@@ -45,9 +45,9 @@ func uploads(t *testing.T, server *s3test.Server, n int) []pictures.Promotion {
 	t.Helper()
 	copies := make([]pictures.Promotion, n)
 	for i := range copies {
-		copies[i] = pictures.Promotion{ID: uuid.New(), CopyOf: pictures.TempKey(pictures.Owner("ada"), uuid.New())}
+		copies[i] = pictures.Promotion{ID: uuid.New(), CopyFrom: pictures.TempKey(pictures.Owner("ada"), uuid.New())}
 		_, err := server.Client.PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: aws.String(originals), Key: &copies[i].CopyOf, ContentType: aws.String("image/webp"), Body: strings.NewReader(fmt.Sprint(i)),
+			Bucket: aws.String(originals), Key: &copies[i].CopyFrom, ContentType: aws.String("image/webp"), Body: strings.NewReader(fmt.Sprint(i)),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +120,7 @@ func TestAllThatIsMissingIsNamed(t *testing.T) {
 	server, _, keeping := start(t)
 	copies := uploads(t, server, 5)
 	for _, i := range []int{3, 1} {
-		copies[i].CopyOf = pictures.TempKey(pictures.Owner("ada"), uuid.New())
+		copies[i].CopyFrom = pictures.TempKey(pictures.Owner("ada"), uuid.New())
 	}
 	missing, err := keeping.Copy(t.Context(), copies)
 	if diff := cmp.Diff([]int{1, 3}, missing); err != nil || diff != "" {
@@ -182,7 +182,7 @@ func TestWhatMayWorkLaterIsTriedAgainAndNothingElse(t *testing.T) {
 			for action, do := range map[string]func(ctx context.Context) error{
 				"copy":             func(ctx context.Context) error { _, err := keeping.Copy(ctx, copies); return err },
 				"delete":           func(ctx context.Context) error { return keeping.Delete(ctx, ids) },
-				"delete an upload": func(ctx context.Context) error { return sending.Delete(ctx, copies[0].CopyOf) },
+				"delete an upload": func(ctx context.Context) error { return sending.Delete(ctx, copies[0].CopyFrom) },
 			} {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				err := do(ctx)
@@ -203,7 +203,7 @@ func TestWhatMayWorkLaterIsTriedAgainAndNothingElse(t *testing.T) {
 
 func TestAFormSaysWhenItIsTooLate(t *testing.T) {
 	_, client, _ := start(t)
-	form, err := s3store.NewUploads(s3store.UploadSettings{Bucket: originals, Lifetime: time.Hour}, client).Sign(t.Context(), "temp/a", "image/png")
+	form, err := s3store.NewUploads(s3store.UploadSettings{Bucket: originals, Lifetime: time.Hour}, client).Presign(t.Context(), "temp/a", "image/png")
 	if left := time.Until(form.ExpiresAt); err != nil || left > time.Hour || left < 59*time.Minute {
 		t.Errorf("it may begin within %s (%v), want an hour", left, err)
 	}

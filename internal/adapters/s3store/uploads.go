@@ -36,13 +36,13 @@ func NewUploads(settings UploadSettings, client *s3.Client) *Uploads {
 	}
 }
 
-// Sign returns a form with which whoever has it uploads one picture: to this key, of this content type, of 1 to
+// Presign returns a form with which whoever has it uploads one picture: to this key, of this content type, of 1 to
 // [pictures.MaxBytes] bytes. S3 refuses it with any field more, or another value. It may be used again while it is good,
 // for the same key.
 //
 // It is good as long as the credentials are that it is signed with, at most. Those of a function are good for hours, and
 // Lambda replaces them in time for the function's own calls; it does not say how long before.
-func (u *Uploads) Sign(ctx context.Context, key, contentType string) (pictures.Form, error) {
+func (u *Uploads) Presign(ctx context.Context, key, contentType string) (pictures.Form, error) {
 	expires := time.Now().Add(u.settings.Lifetime).Truncate(time.Second) // as a policy has it
 	signed, err := u.presign.PresignPostObject(ctx, &s3.PutObjectInput{Bucket: &u.settings.Bucket, Key: &key},
 		func(o *s3.PresignPostOptions) {

@@ -2,10 +2,8 @@ package accountsapi
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 )
 
 // A NotificationSettingsPath has what the link of a mail about comments ends with.
@@ -13,22 +11,17 @@ type NotificationSettingsPath struct {
 	Token string `path:"token" doc:"What the link in the mail ends with"`
 }
 
-func (s *Service) askToDisableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
-	opened, err := s.Links.OpenNotificationSettings(ctx, in.Token)
+func (h *Handlers) askToDisableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
+	opened, err := h.Links.OpenNotificationSettings(ctx, in.Token)
 	return disablePage.In(opened.Language), err
 }
 
-// disableCommentNotifications has nothing to do for whoever has no profile or no account any more: nothing is sent to them.
-func (s *Service) disableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
-	opened, err := s.Links.OpenNotificationSettings(ctx, in.Token)
+func (h *Handlers) disableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
+	opened, err := h.Links.OpenNotificationSettings(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	err = s.Profiles.SetCommentNotifications(ctx, opened.Subject, false)
-	if err != nil && !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrDeleted) {
-		return rest.Page{}, err
-	}
-	return disabledPage.In(opened.Language), nil
+	return disabledPage.In(opened.Language), h.Accounts.DisableCommentNotifications(ctx, opened.Subject)
 }
 
 var disablePage = rest.Translation{

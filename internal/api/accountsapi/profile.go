@@ -30,7 +30,7 @@ type (
 		UpdatedAt            time.Time `json:"updatedAt"`
 	}
 
-	oneProfile struct{ Body Profile }
+	profileResponse struct{ Body Profile }
 )
 
 // TransformSchema says the domain's limits.
@@ -41,7 +41,7 @@ func (ProfileDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.
 	return schema
 }
 
-func representProfile(p accounts.Profile) Profile {
+func profileJSON(p accounts.Profile) Profile {
 	return Profile{
 		DisplayName:          p.DisplayName,
 		Bio:                  p.Bio,
@@ -52,26 +52,23 @@ func representProfile(p accounts.Profile) Profile {
 	}
 }
 
-func answerProfile(p accounts.Profile, err error) (*oneProfile, error) {
+func respondProfile(p accounts.Profile, err error) (*profileResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oneProfile{Body: representProfile(p)}, nil
+	return &profileResponse{Body: profileJSON(p)}, nil
 }
 
-func (s *Service) getProfile(ctx context.Context, _ *struct{}) (*oneProfile, error) {
-	return answerProfile(s.Profiles.Get(ctx, rest.Caller(ctx).Subject))
+func (h *Handlers) getProfile(ctx context.Context, _ *struct{}) (*profileResponse, error) {
+	return respondProfile(h.Accounts.Profile(ctx, rest.Caller(ctx).Subject))
 }
 
-func (s *Service) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*oneProfile, error) {
+func (h *Handlers) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*profileResponse, error) {
 	p := accounts.Profile{
 		Subject:     rest.Caller(ctx).Subject,
 		DisplayName: in.Body.DisplayName,
 		Bio:         in.Body.Bio,
 		Language:    in.Body.Language,
 	}
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	return answerProfile(s.Profiles.Put(ctx, p, in.Body.CommentNotifications))
+	return respondProfile(h.Accounts.PutProfile(ctx, p, in.Body.CommentNotifications))
 }

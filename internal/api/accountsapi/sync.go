@@ -2,13 +2,12 @@ package accountsapi
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 )
 
@@ -62,53 +61,39 @@ type (
 	}
 )
 
-// changesOf names the list of a user's changes for its tokens.
-func changesOf(subject string) string { return "changes of " + subject }
+// listOfChanges is the list of a user's changes.
+func listOfChanges(subject string) cursor.List {
+	return cursor.List{Name: "changes of " + subject, Lifetime: tokenLifetime}
+}
 
-func (s *Service) sync(ctx context.Context, in *SyncRequest) (*struct{ Body SyncPage }, error) {
+func (h *Handlers) sync(ctx context.Context, in *SyncRequest) (*struct{ Body SyncPage }, error) {
 	subject := rest.Caller(ctx).Subject
-	position, err := s.position(ctx, subject, in.Token)
-	if err != nil {
+	var position accounts.Position
+	if err := h.Cursors.Open(ctx, listOfChanges(subject), in.Token, &position); err != nil {
 		return nil, err
 	}
-	found, err := s.Changes.Since(ctx, subject, position, in.Limit)
+	found, err := h.Accounts.Sync(ctx, subject, position, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	page := SyncPage{Changes: make([]Change, len(found.Changes)), More: found.More}
 	for i, change := range found.Changes {
-		page.Changes[i] = s.represent(change)
+		page.Changes[i] = h.changeJSON(change)
 	}
-	next := append(binary.BigEndian.AppendUint64(nil, found.Next.Version), found.Next.ID[:]...)
-	page.Token, err = s.Cursors.Seal(ctx, changesOf(subject), next)
+	page.Token, err = h.Cursors.Seal(ctx, listOfChanges(subject), found.Next)
 	return &struct{ Body SyncPage }{page}, err
 }
 
-func (s *Service) position(ctx context.Context, subject, sealed string) (accounts.Position, error) {
-	if sealed == "" {
-		return accounts.Position{}, nil
-	}
-	position, err := s.Cursors.Open(ctx, changesOf(subject), sealed, tokenLifetime)
-	if err != nil {
-		return accounts.Position{}, err
-	}
-	const version = 8                                         // bytes
-	if len(position) != version+len(accounts.Position{}.ID) { // a token of another deployment's form
-		return accounts.Position{}, token.ErrForged
-	}
-	return accounts.Position{Version: binary.BigEndian.Uint64(position), ID: uuid.UUID(position[version:])}, nil
-}
-
-func (s *Service) represent(change accounts.Change) Change {
+func (h *Handlers) changeJSON(change accounts.Change) Change {
 	represented := Change{Kind: string(change.Kind), ID: change.ID, Deleted: change.Deleted}
 	if p := change.Profile; p != nil {
-		profile := representProfile(*p)
+		profile := profileJSON(*p)
 		represented.Profile = &profile
 	}
 	if p := change.Post; p != nil {
 		represented.Post = &SyncedPost{
 			Title:        p.Title,
-			Body:         s.Media.Show(p.Body),
+			Body:         h.Media.Show(p.Body),
 			CommentCount: p.CommentCount,
 			CreatedAt:    p.CreatedAt.UTC(),
 			UpdatedAt:    p.UpdatedAt.UTC(),

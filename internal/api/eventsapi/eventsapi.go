@@ -12,8 +12,8 @@ import (
 )
 
 // Routes is the table of the service's routes.
-var Routes = rest.Table[rest.Service]{
-	rest.Declare[request, response]("POST", "/events", "Tell what has happened", http.StatusAccepted),
+var Routes = rest.Table[any]{
+	rest.ServiceIntegration[request, response]("POST", "/events", "Tell what has happened", http.StatusAccepted),
 }
 
 type request struct {

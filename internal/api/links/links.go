@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
@@ -27,12 +29,37 @@ const (
 const lifetime = 10 * 365 * 24 * time.Hour
 
 var (
-	// ErrForged says that the link is none of ours, or not whole.
-	ErrForged = errors.New("link is forged")
+	// ErrInvalid reports a link that was not sealed by us, or is incomplete.
+	ErrInvalid = rest.NewError(http.StatusBadRequest, "invalid_link",
+		"The token is incomplete, or not from a link in our mails. Copy all of it.",
+	).WithPage(invalidPage)
 
-	// ErrExpired says that the link is one of ours, and too old.
-	ErrExpired = errors.New("link has expired")
+	// ErrExpired reports a link of ours that is too old.
+	ErrExpired = rest.NewError(http.StatusGone, "expired_link",
+		"The link has expired. Use the link of a newer mail.").WithPage(expiredPage)
 )
+
+var invalidPage = rest.Translation{
+	"en": {
+		Title: "This link does not work",
+		Text:  "It is not whole, or it is not one of ours. Open it from the mail once more, or copy all of it.",
+	},
+	"ko": {
+		Title: "올바르지 않은 링크입니다",
+		Text:  "링크가 잘렸거나 저희가 보낸 링크가 아닙니다. 메일에서 다시 열거나 링크 전체를 복사해 주세요.",
+	},
+}
+
+var expiredPage = rest.Translation{
+	"en": {
+		Title: "This link has expired",
+		Text:  "It was good for a limited time. Use the link of a newer mail, or subscribe once more.",
+	},
+	"ko": {
+		Title: "만료된 링크입니다",
+		Text:  "링크의 유효 기간이 지났습니다. 더 최근에 받은 메일의 링크를 사용하거나 다시 구독을 신청해 주세요.",
+	},
+}
 
 // Tokens seal what a link is for. A [token.Sealer] does.
 type Tokens interface {
@@ -83,7 +110,7 @@ func (l *Links) OpenConfirm(ctx context.Context, token string) (Confirm, error) 
 	}
 	id := uuid.UUID{}
 	if len(subject) < len(id) {
-		return Confirm{}, ErrForged
+		return Confirm{}, ErrInvalid
 	}
 	copy(id[:], subject)
 	return Confirm{ID: id, Address: subject[len(id):], Language: language}, nil
@@ -121,8 +148,8 @@ func (l *Links) link(ctx context.Context, path, purpose, language, content strin
 func (l *Links) open(ctx context.Context, purpose, sealed string, lifetime time.Duration) (language, content string, err error) {
 	opened, err := l.Tokens.Open(ctx, purpose, sealed, lifetime)
 	switch {
-	case errors.Is(err, token.ErrForged):
-		return "", "", ErrForged
+	case errors.Is(err, token.ErrInvalid):
+		return "", "", ErrInvalid
 	case errors.Is(err, token.ErrExpired):
 		return "", "", ErrExpired
 	case err != nil:
@@ -130,7 +157,7 @@ func (l *Links) open(ctx context.Context, purpose, sealed string, lifetime time.
 	}
 	language, content, ok := strings.Cut(string(opened), " ")
 	if !ok {
-		return "", "", ErrForged
+		return "", "", ErrInvalid
 	}
 	return language, content, nil
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 )
 
@@ -47,10 +47,12 @@ func (CommentDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.
 	return schema
 }
 
-// listOfComments names the list of a post's comments for its cursors.
-func listOfComments(postID uuid.UUID) string { return "comments of " + postID.String() }
+// listOfComments is the list of a post's comments.
+func listOfComments(postID uuid.UUID) cursor.List {
+	return cursor.List{Name: "comments of " + postID.String(), Lifetime: cursorLifetime}
+}
 
-func represent(comment posts.Comment) Comment {
+func commentJSON(comment posts.Comment) Comment {
 	return Comment{
 		ID:        comment.ID,
 		PostID:    comment.PostID,
@@ -61,84 +63,61 @@ func represent(comment posts.Comment) Comment {
 	}
 }
 
-type oneComment struct{ Body Comment }
+type commentResponse struct{ Body Comment }
 
-func answerComment(comment posts.Comment, err error) (*oneComment, error) {
+func respondComment(comment posts.Comment, err error) (*commentResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oneComment{Body: represent(comment)}, nil
+	return &commentResponse{Body: commentJSON(comment)}, nil
 }
 
-func (s *Service) listComments(ctx context.Context, in *struct {
+func (h *Handlers) listComments(ctx context.Context, in *struct {
 	PostPath
 	Page
 }) (*struct{ Body CommentPage }, error) {
 	list := listOfComments(in.PostID)
-	after, err := s.start(ctx, list, in.Page)
+	var after uuid.UUID
+	if err := h.Cursors.Open(ctx, list, in.Cursor, &after); err != nil {
+		return nil, err
+	}
+	found, err := h.Posts.ListComments(ctx, in.PostID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.ListComments(ctx, in.PostID, after, in.Limit+1)
+	id := func(comment posts.Comment) uuid.UUID { return comment.ID }
+	found, next, err := cutPage(ctx, h, list, in.Limit, found, id)
 	if err != nil {
 		return nil, err
 	}
-	shown, next, err := cut(ctx, s, list, in.Page, found, func(comment posts.Comment) uuid.UUID { return comment.ID })
-	if err != nil {
-		return nil, err
-	}
-	page := CommentPage{Comments: make([]Comment, len(shown)), NextCursor: next}
-	for i, comment := range shown {
-		page.Comments[i] = represent(comment)
+	page := CommentPage{Comments: make([]Comment, len(found)), NextCursor: next}
+	for i, comment := range found {
+		page.Comments[i] = commentJSON(comment)
 	}
 	return &struct{ Body CommentPage }{page}, nil
 }
 
-func (s *Service) createComment(ctx context.Context, in *struct {
+func (h *Handlers) createComment(ctx context.Context, in *struct {
 	PostPath
 	rest.IdempotencyKey
 	Body CommentDraft
-}) (*oneComment, error) {
-	body, err := posts.CleanComment(in.Body.Body)
-	if err != nil {
-		return nil, err
-	}
-	created, err := s.Store.CreateComment(ctx, rest.Caller(ctx).Subject, in.Key, in.PostID, body)
-	if err == nil && created.Recipient != "" {
-		s.announce(ctx, created)
-	}
-	return answerComment(created.Comment, err)
+}) (*commentResponse, error) {
+	author := rest.Caller(ctx).Subject
+	return respondComment(h.Posts.CreateComment(ctx, author, in.Key, in.PostID, in.Body.Body))
 }
 
-// announceTime is how long a client waits for the topic, retries included. It answers within some tens of milliseconds.
-const announceTime = 2 * time.Second
-
-// announce has the recipient told of a comment soon. The comment is there, and so is the notice of it, which is told later
-// if the topic is away: so it is no failure of the request. A request that comes again with its Idempotency-Key announces
-// again, which is how one that was cut off in between is made good; who has been told already is not told twice.
-func (s *Service) announce(ctx context.Context, created posts.NewComment) {
-	ctx, cancel := context.WithTimeout(ctx, announceTime)
-	defer cancel()
-	if err := s.Activity.Notify(ctx, notifications.Message{Recipient: created.Recipient}); err != nil {
-		s.Logger.WarnContext(ctx, "a comment is not announced", "comment", created.ID.String(), "error", err.Error())
-	}
+func (h *Handlers) getComment(ctx context.Context, in *struct{ CommentPath }) (*commentResponse, error) {
+	return respondComment(h.Posts.GetComment(ctx, in.PostID, in.CommentID))
 }
 
-func (s *Service) getComment(ctx context.Context, in *struct{ CommentPath }) (*oneComment, error) {
-	return answerComment(s.Store.GetComment(ctx, in.PostID, in.CommentID))
-}
-
-func (s *Service) updateComment(ctx context.Context, in *struct {
+func (h *Handlers) updateComment(ctx context.Context, in *struct {
 	CommentPath
 	Body CommentDraft
-}) (*oneComment, error) {
-	body, err := posts.CleanComment(in.Body.Body)
-	if err != nil {
-		return nil, err
-	}
-	return answerComment(s.Store.UpdateComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID, body))
+}) (*commentResponse, error) {
+	author := rest.Caller(ctx).Subject
+	return respondComment(h.Posts.UpdateComment(ctx, author, in.PostID, in.CommentID, in.Body.Body))
 }
 
-func (s *Service) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {
-	return nil, s.Store.DeleteComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID)
+func (h *Handlers) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {
+	return nil, h.Posts.DeleteComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID)
 }

@@ -2,19 +2,18 @@ package postsapi
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 )
 
-// listOfPosts names the list for its cursors.
-const listOfPosts = "posts"
+// listOfPosts is the list of all posts.
+var listOfPosts = cursor.List{Name: "posts", Lifetime: cursorLifetime}
 
 type (
 	// A PostPath names a post.
@@ -58,7 +57,7 @@ func (PostDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Sch
 	return schema
 }
 
-func summary(post posts.Post) PostSummary {
+func summaryJSON(post posts.Post) PostSummary {
 	return PostSummary{
 		ID:           post.ID,
 		Title:        post.Title,
@@ -69,84 +68,56 @@ func summary(post posts.Post) PostSummary {
 	}
 }
 
-type onePost struct{ Body Post }
+type postResponse struct{ Body Post }
 
-func (s *Service) answerPost(post posts.Post, err error) (*onePost, error) {
+func (h *Handlers) respondPost(post posts.Post, err error) (*postResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &onePost{Body: Post{PostSummary: summary(post), Body: s.Media.Show(post.Body)}}, nil
+	return &postResponse{Body: Post{PostSummary: summaryJSON(post), Body: h.Media.Show(post.Body)}}, nil
 }
 
-func (s *Service) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ Body PostPage }, error) {
-	before, err := s.start(ctx, listOfPosts, in.Page)
+func (h *Handlers) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ Body PostPage }, error) {
+	var before uuid.UUID
+	if err := h.Cursors.Open(ctx, listOfPosts, in.Cursor, &before); err != nil {
+		return nil, err
+	}
+	found, err := h.Posts.List(ctx, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.List(ctx, before, in.Limit+1)
+	id := func(post posts.Post) uuid.UUID { return post.ID }
+	found, next, err := cutPage(ctx, h, listOfPosts, in.Limit, found, id)
 	if err != nil {
 		return nil, err
 	}
-	shown, next, err := cut(ctx, s, listOfPosts, in.Page, found, func(post posts.Post) uuid.UUID { return post.ID })
-	if err != nil {
-		return nil, err
-	}
-	page := PostPage{Posts: make([]PostSummary, len(shown)), NextCursor: next}
-	for i, post := range shown {
-		page.Posts[i] = summary(post)
+	page := PostPage{Posts: make([]PostSummary, len(found)), NextCursor: next}
+	for i, post := range found {
+		page.Posts[i] = summaryJSON(post)
 	}
 	return &struct{ Body PostPage }{page}, nil
 }
 
-func (s *Service) createPost(ctx context.Context, in *struct {
+func (h *Handlers) createPost(ctx context.Context, in *struct {
 	rest.IdempotencyKey
 	Body PostDraft
-}) (*onePost, error) {
-	draft, err := posts.CleanPost(posts.Draft(in.Body), s.Media)
-	if err != nil {
-		return nil, err
-	}
+}) (*postResponse, error) {
 	author := rest.Caller(ctx).Subject
-	// A request that comes again is answered as before, though its uploads may be gone by now.
-	if in.Key != "" && len(pictures.In(draft.Body)) > 0 {
-		if post, err := s.Store.Created(ctx, author, in.Key); !errors.Is(err, posts.ErrNotFound) {
-			return s.answerPost(post, err)
-		}
-	}
-	var post posts.Post
-	err = s.Pictures.Save(ctx, author, draft.Body, func(body string, shown []uuid.UUID) (err error) {
-		post, err = s.Store.Create(ctx, author, in.Key, posts.Draft{Title: draft.Title, Body: body}, shown...)
-		return err
-	})
-	return s.answerPost(post, err)
+	return h.respondPost(h.Posts.Create(ctx, author, in.Key, posts.Draft(in.Body)))
 }
 
-func (s *Service) getPost(ctx context.Context, in *struct{ PostPath }) (*onePost, error) {
-	return s.answerPost(s.Store.Get(ctx, in.PostID))
+func (h *Handlers) getPost(ctx context.Context, in *struct{ PostPath }) (*postResponse, error) {
+	return h.respondPost(h.Posts.Get(ctx, in.PostID))
 }
 
-func (s *Service) updatePost(ctx context.Context, in *struct {
+func (h *Handlers) updatePost(ctx context.Context, in *struct {
 	PostPath
 	Body PostDraft
-}) (*onePost, error) {
-	draft, err := posts.CleanPost(posts.Draft(in.Body), s.Media)
-	if err != nil {
-		return nil, err
-	}
+}) (*postResponse, error) {
 	author := rest.Caller(ctx).Subject
-	var post posts.Post
-	err = s.Pictures.Save(ctx, author, draft.Body, func(body string, shown []uuid.UUID) (err error) {
-		post, err = s.Store.Update(ctx, author, in.PostID, posts.Draft{Title: draft.Title, Body: body}, shown...)
-		return err
-	})
-	return s.answerPost(post, err)
+	return h.respondPost(h.Posts.Update(ctx, author, in.PostID, posts.Draft(in.Body)))
 }
 
-func (s *Service) deletePost(ctx context.Context, in *struct{ PostPath }) (*struct{}, error) {
-	author := rest.Caller(ctx).Subject
-	if err := s.Store.Delete(ctx, author, in.PostID); err != nil {
-		return nil, err
-	}
-	s.Pictures.LetGo(ctx, author)
-	return nil, nil
+func (h *Handlers) deletePost(ctx context.Context, in *struct{ PostPath }) (*struct{}, error) {
+	return nil, h.Posts.Delete(ctx, rest.Caller(ctx).Subject, in.PostID)
 }

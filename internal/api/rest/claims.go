@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
 // Claims say who calls. They are from a token that API Gateway's authoriser has verified.
@@ -18,7 +18,7 @@ type Claims struct {
 
 type callerKey struct{}
 
-// Caller returns who calls a route that is [SignedIn]. It panics in any other.
+// Caller returns who calls a route that is [Authenticated]. It panics in any other.
 func Caller(ctx context.Context) Claims {
 	return ctx.Value(callerKey{}).(Claims)
 }
@@ -44,7 +44,7 @@ func (s Settings) claims(request events.APIGatewayProxyRequest) (Claims, error) 
 		return Claims{}, unauthenticated
 	}
 	caller := Claims{Subject: text("sub"), Username: username}
-	if !slices.Contains(s.ClientIDs, client) || accounts.CheckName(caller.Subject) != "" || accounts.CheckName(caller.Username) != "" {
+	if !slices.Contains(s.ClientIDs, client) || validate.UserName(caller.Subject) != "" || validate.UserName(caller.Username) != "" {
 		return Claims{}, unauthenticated
 	}
 	return caller, nil

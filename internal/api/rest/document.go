@@ -29,19 +29,19 @@ func NewDocument(title, version, description string) *Document {
 }
 
 // Add puts the routes of a table into document.
-func Add[S Service](document *Document, table Table[S]) {
+func Add[S any](document *Document, table Table[S]) {
 	var service S
 	table.register(document.api, service)
 }
 
-// open lets answers have more than their clients know of. Requests stay as strict as the handlers are.
-func (d *Document) open() {
+// allowUnknownFields lets answers have more than their clients know of. Requests stay as strict as the handlers are.
+func (d *Document) allowUnknownFields() {
 	schemas := d.api.OpenAPI().Components.Schemas
 	requests := map[string]bool{}
 	for _, item := range d.api.OpenAPI().Paths {
 		for _, operation := range []*huma.Operation{item.Post, item.Put, item.Patch, item.Delete} {
 			if operation != nil && operation.RequestBody != nil {
-				mark(requests, schemas, operation.RequestBody.Content[contentType].Schema)
+				collectSchemas(requests, schemas, operation.RequestBody.Content[contentType].Schema)
 			}
 		}
 	}
@@ -52,23 +52,23 @@ func (d *Document) open() {
 	}
 }
 
-// mark names the schemas that a request is made of.
-func mark(requests map[string]bool, schemas huma.Registry, schema *huma.Schema) {
+// collectSchemas names the schemas that a request is made of.
+func collectSchemas(requests map[string]bool, schemas huma.Registry, schema *huma.Schema) {
 	if schema.Ref != "" {
 		requests[path.Base(schema.Ref)] = true
 		schema = schemas.SchemaFromRef(schema.Ref)
 	}
 	if schema.Items != nil {
-		mark(requests, schemas, schema.Items)
+		collectSchemas(requests, schemas, schema.Items)
 	}
 	for _, property := range schema.Properties {
-		mark(requests, schemas, property)
+		collectSchemas(requests, schemas, property)
 	}
 }
 
 // JSON is the document, the same for the same tables.
 func (d *Document) JSON() []byte {
-	d.open()
+	d.allowUnknownFields()
 	encoded, err := json.MarshalIndent(d.api.OpenAPI(), "", "  ")
 	if err != nil {
 		panic(fmt.Errorf("rest: %w", err))

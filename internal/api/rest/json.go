@@ -15,14 +15,14 @@ func unmarshal(data []byte, v any) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return errors.New("not JSON in UTF-8")
 	}
-	if name, twice := duplicate(data); twice {
+	if name, twice := findDuplicate(data); twice {
 		return fmt.Errorf("%.40q comes twice; send it once", name)
 	}
 	return json.Unmarshal(data, v)
 }
 
-// duplicate finds a name that comes twice in one object of data, which is valid JSON.
-func duplicate(data []byte) (name string, twice bool) {
+// findDuplicate finds a name that comes twice in one object of data, which is valid JSON.
+func findDuplicate(data []byte) (name string, twice bool) {
 	type level struct {
 		names map[string]bool // nil in a list
 		value bool            // a value comes next, not a name

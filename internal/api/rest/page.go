@@ -31,8 +31,8 @@ func (t Translation) In(tag string) Page {
 	return page
 }
 
-// Preferred returns the tag of the language that a browser's user wants most, by its header Accept-Language.
-func Preferred(acceptLanguage string) string {
+// PreferredLanguage returns the tag of the language that a browser's user wants most, by its header Accept-Language.
+func PreferredLanguage(acceptLanguage string) string {
 	first, _, _ := strings.Cut(acceptLanguage, ",")
 	tag, _, _ := strings.Cut(first, ";")
 	return strings.TrimSpace(tag)
@@ -50,9 +50,9 @@ button:focus-visible { outline: .1875rem solid Highlight; outline-offset: .1875r
 :lang(ko) { word-break: keep-all; overflow-wrap: anywhere; }
 `
 
-// Headers are sent with every page: nothing is loaded or run, nobody may put the page into a frame and have its button
+// PageHeaders are sent with every page: nothing is loaded or run, nobody may put the page into a frame and have its button
 // pressed, and its address, which has the token, is told to nobody.
-func Headers() map[string]string {
+func PageHeaders() map[string]string {
 	hash := sha256.Sum256([]byte(style))
 	return map[string]string{
 		"Content-Type": "text/html; charset=utf-8",
@@ -86,52 +86,26 @@ func (p Page) HTML() string {
 	return b.String()
 }
 
-// Failure is the page in place of an error that has this code.
-func Failure(code string) Translation {
-	if failure, ok := failures[code]; ok {
-		return failure
-	}
-	return Translation{
-		"en": {
-			Title: "Something went wrong",
-			Text:  "This did not work. Try again later.",
-		},
-		"ko": {
-			Title: "문제가 발생했습니다",
-			Text:  "요청을 처리하지 못했습니다. 나중에 다시 시도해 주세요.",
-		},
-	}
+// somethingWentWrong is the page in place of an error that has none of its own.
+var somethingWentWrong = Translation{
+	"en": {
+		Title: "Something went wrong",
+		Text:  "This did not work. Try again later.",
+	},
+	"ko": {
+		Title: "문제가 발생했습니다",
+		Text:  "요청을 처리하지 못했습니다. 나중에 다시 시도해 주세요.",
+	},
 }
 
-var failures = map[string]Translation{
-	"invalid_link": {
-		"en": {
-			Title: "This link does not work",
-			Text:  "It is not whole, or it is not one of ours. Open it from the mail once more, or copy all of it.",
-		},
-		"ko": {
-			Title: "올바르지 않은 링크입니다",
-			Text:  "링크가 잘렸거나 저희가 보낸 링크가 아닙니다. 메일에서 다시 열거나 링크 전체를 복사해 주세요.",
-		},
+// tryAgain is the page in place of a temporary failure.
+var tryAgain = Translation{
+	"en": {
+		Title: "Try again in a moment",
+		Text:  "This cannot be done right now. Go back, wait a few seconds and try again.",
 	},
-	"expired_link": {
-		"en": {
-			Title: "This link has expired",
-			Text:  "It was good for a limited time. Use the link of a newer mail, or subscribe once more.",
-		},
-		"ko": {
-			Title: "만료된 링크입니다",
-			Text:  "링크의 유효 기간이 지났습니다. 더 최근에 받은 메일의 링크를 사용하거나 다시 구독을 신청해 주세요.",
-		},
-	},
-	"unavailable": {
-		"en": {
-			Title: "Try again in a moment",
-			Text:  "This cannot be done right now. Go back, wait a few seconds and try again.",
-		},
-		"ko": {
-			Title: "잠시 후 다시 시도해 주세요",
-			Text:  "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요.",
-		},
+	"ko": {
+		Title: "잠시 후 다시 시도해 주세요",
+		Text:  "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요.",
 	},
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
@@ -85,7 +86,7 @@ func TestNothingOnAPageIsReadAsMarkup(t *testing.T) {
 func TestTheStyleIsTheOneThatTheBrowserIsToldOf(t *testing.T) {
 	hash := sha256.Sum256([]byte(parse(t, rest.Page{Language: "en"}).texts["style"]))
 	const before, after = "default-src 'none'; style-src 'sha256-", "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	if got, want := rest.Headers()["Content-Security-Policy"], before+base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
+	if got, want := rest.PageHeaders()["Content-Security-Policy"], before+base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
 		t.Errorf("the policy is\n%s\nwant\n%s", got, want)
 	}
 }
@@ -94,7 +95,7 @@ func TestNobodyIsToldAPagesAddressOrMayFrameIt(t *testing.T) {
 	for name, want := range map[string]string{
 		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
 	} {
-		if got := rest.Headers()[name]; got != want {
+		if got := rest.PageHeaders()[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
@@ -106,28 +107,27 @@ func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
 		"ko": "ko", "ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7": "ko", "KO-kr ;q=1": "ko",
 		"en": "en", "en-GB,ko;q=0.5": "en", "de": "en", "*": "en", "": "en", ";,": "en", "kok": "en",
 	} {
-		got := translation.In(rest.Preferred(acceptLanguage))
+		got := translation.In(rest.PreferredLanguage(acceptLanguage))
 		if got.Language != want || got.Title != translation[want].Title {
 			t.Errorf("%q: %+v, want it in %s", acceptLanguage, got, want)
 		}
 	}
 }
 
-func TestEveryFailureIsSaidInEveryLanguage(t *testing.T) {
+func TestError_Page_in_every_language(t *testing.T) {
 	seen := map[string]string{}
-	for _, code := range []string{"invalid_link", "expired_link", "unavailable", "internal"} {
+	for name, err := range map[string]*rest.Error{
+		"invalid link": links.ErrInvalid, "expired link": links.ErrExpired, "any other": rest.NewError(500, "internal", ""),
+	} {
 		for _, language := range email.Languages {
-			failure := rest.Failure(code).In(language)
-			if failure.Title == "" || failure.Text == "" || failure.Button != "" || failure.Language != language {
-				t.Errorf("%s in %s is %+v", code, language, failure)
+			page := err.Page().In(language)
+			if page.Title == "" || page.Text == "" || page.Button != "" || page.Language != language {
+				t.Errorf("%s in %s is %+v", name, language, page)
 			}
-			if other := seen[failure.Title]; other != "" {
-				t.Errorf("%s in %s reads as %s", code, language, other)
+			if other := seen[page.Title]; other != "" {
+				t.Errorf("%s in %s reads as %s", name, language, other)
 			}
-			seen[failure.Title] = code
+			seen[page.Title] = name
 		}
-	}
-	if got := rest.Failure("unheard_of").In("en"); got != rest.Failure("internal").In("en") {
-		t.Errorf("a code that nobody has thought of reads %+v", got)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
@@ -35,7 +34,6 @@ func (g gate) Close(ctx context.Context, in *way) (*struct{}, error) {
 	_, err := g.answer(ctx, in.Way)
 	return nil, err
 }
-func (g gate) Refuse(err error) *rest.Error { return quarry{}.Refuse(err) }
 
 var gates = rest.Table[gate]{
 	rest.HandlePage("GET", "/gates/{way}", "Show a gate", gate.Show),
@@ -58,7 +56,7 @@ func atGate(method string) resttest.Request {
 
 func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
 	shown := rest.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
-	headers := rest.Headers()
+	headers := rest.PageHeaders()
 	maps.Copy(headers, map[string]string{"Cache-Control": "no-store", "Vary": "Origin"})
 	for _, method := range []string{"GET", "POST"} {
 		for status, want := range map[int]int{0: 200, 404: 404} {
@@ -83,6 +81,13 @@ func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
 
 func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 	const inner = "SELECT hunter2 FROM db.internal"
+	errClosed := rest.NewError(410, "closed", "The gate is closed.").WithPage(rest.Translation{
+		"en": {Title: "Closed", Text: "Use another gate."}, "ko": {Title: "닫힘", Text: "다른 문을 이용해 주세요."},
+	})
+	pages := map[string]rest.Translation{"closed": errClosed.Page(), "unavailable": {
+		"en": {Title: "Try again in a moment", Text: "This cannot be done right now. Go back, wait a few seconds and try again."},
+		"ko": {Title: "잠시 후 다시 시도해 주세요", Text: "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요."},
+	}}
 	failing := func(err error) gate {
 		return gate{answer: func(context.Context, string) (rest.Page, error) { return rest.Page{Title: "half done"}, err }}
 	}
@@ -91,13 +96,12 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 		status int
 		code   string
 	}{
-		"forged":      {failing(links.ErrForged), 400, "invalid_link"},
-		"expired":     {failing(links.ErrExpired), 410, "expired_link"},
-		"unavailable": {failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable"},
-		"out of time": {failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable"},
-		"unexpected":  {failing(errors.New(inner)), 500, "internal"},
-		"panic":       {gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500, "internal"},
-		"the domain":  {failing(errGone), 404, "not_found"},
+		"its own page": {failing(errClosed), 410, "closed"},
+		"unavailable":  {failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable"},
+		"out of time":  {failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable"},
+		"unexpected":   {failing(errors.New(inner)), 500, "internal"},
+		"panic":        {gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500, "internal"},
+		"the domain":   {failing(errGone), 404, "not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, method := range []string{"GET", "POST"} {
@@ -106,10 +110,14 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 					request.Headers = map[string]string{"Accept-Language": acceptLanguage}
 					var log bytes.Buffer
 					response := showLogged(t, test.gate, request.Event(t), &log)
-					if want := rest.Failure(test.code).In(language).HTML(); response.StatusCode != test.status || response.Body != want {
+					page, ok := pages[test.code]
+					if !ok {
+						page = rest.NewError(test.status, test.code, "").Page()
+					}
+					if want := strings.TrimSpace(page.In(language).HTML()); response.StatusCode != test.status || strings.TrimSpace(response.Body) != want {
 						t.Errorf("%s: status %d, want %d: %s\nwant %s", method, response.StatusCode, test.status, response.Body, want)
 					}
-					for header, want := range rest.Headers() {
+					for header, want := range rest.PageHeaders() {
 						if got := response.Headers[header]; got != want {
 							t.Errorf("%s is %q, want %q", header, got, want)
 						}

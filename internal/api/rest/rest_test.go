@@ -19,8 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
-	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/internal/domain"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
@@ -69,24 +68,18 @@ type removeStone struct {
 	ID string `path:"stoneId" format:"uuid"`
 }
 
-var errGone = errors.New("the stone is gone")
+var errGone = domain.NewError(domain.NotFound, "not_found", "There is no such stone.")
 
 func (q quarry) List(ctx context.Context, in *listStones) (*stones, error) { return q.list(ctx, in) }
 func (q quarry) Cut(ctx context.Context, in *cutStone) (*stone, error)     { return q.cut(ctx, in) }
 func (q quarry) Remove(ctx context.Context, in *removeStone) (*struct{}, error) {
 	return q.remove(ctx, in)
 }
-func (q quarry) Refuse(err error) *rest.Error {
-	if errors.Is(err, errGone) {
-		return rest.NewError(404, "not_found", "There is no such stone.")
-	}
-	return nil
-}
 
 var routes = rest.Table[quarry]{
 	rest.Handle("GET", "/stones", rest.Public, "List stones", quarry.List),
-	rest.Handle("POST", "/stones", rest.SignedIn, "Cut a stone", quarry.Cut),
-	rest.Handle("DELETE", "/stones/{stoneId}", rest.SignedIn, "Remove a stone", quarry.Remove),
+	rest.Handle("POST", "/stones", rest.Authenticated, "Cut a stone", quarry.Cut),
+	rest.Handle("DELETE", "/stones/{stoneId}", rest.Authenticated, "Remove a stone", quarry.Remove),
 }
 
 func handle(t testing.TB, q quarry, request events.APIGatewayProxyRequest) events.APIGatewayProxyResponse {
@@ -253,7 +246,7 @@ func TestBadRequestsAreRefusedBeforeTheirHandler(t *testing.T) {
 		"limit too large":    {resttest.Request{Route: "GET /stones", Query: map[string]string{"limit": "101"}}, 400, "invalid_request", "limit", "<= 100"},
 		"cursor too long":    {resttest.Request{Route: "GET /stones", Query: map[string]string{"cursor": "01234567890"}}, 400, "invalid_request", "cursor", "length <= 10"},
 		"id of no UUID":      {resttest.Request{Route: "DELETE /stones/{stoneId}", Path: map[string]string{"stoneId": "1' OR '1"}, Subject: resttest.Subject}, 400, "invalid_request", "stoneId", "uuid"},
-		"another resource":   {resttest.Request{Route: "GET /pebbles"}, 404, "not_found", "", "nothing here"},
+		"another resource":   {resttest.Request{Route: "GET /pebbles"}, 404, "not_found", "", "does not exist"},
 		"another method":     {resttest.Request{Route: "PATCH /stones"}, 405, "method_not_allowed", "", "GET or POST"},
 	}
 	form := cut(`name=Ada`)
@@ -423,16 +416,17 @@ func TestErrorsReachTheClientAsCodes(t *testing.T) {
 		log     map[string]any
 	}{
 		"the domain's":      {failing(fmt.Errorf("cut: %w: %s", errGone, inner)), 404, "not_found", "no such stone", map[string]any{"level": "INFO", "status": 404.0, "code": "not_found"}},
-		"deleted account":   {failing(fmt.Errorf("cut: %w", accounts.ErrDeleted)), 403, "account_deleted", "sign out", map[string]any{"level": "INFO", "status": 403.0, "code": "account_deleted"}},
-		"tried again later": {failing(fmt.Errorf("cut: %w: %s", retry.ErrUnavailable, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
-		"forged cursor":     {failing(fmt.Errorf("cut: %w", token.ErrForged)), 400, "invalid_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_cursor"}},
-		"expired cursor":    {failing(fmt.Errorf("cut: %w", token.ErrExpired)), 400, "expired_cursor", "begin again", map[string]any{"level": "INFO", "status": 400.0, "code": "expired_cursor"}},
+		"a conflict":        {failing(fmt.Errorf("cut: %w: %s", domain.NewError(domain.Conflict, "taken", "Choose another stone."), inner)), 409, "taken", "Choose another stone.", map[string]any{"level": "INFO", "status": 409.0, "code": "taken"}},
+		"forbidden":         {failing(fmt.Errorf("cut: %w: %s", domain.NewError(domain.Forbidden, "closed", "Please sign out."), inner)), 403, "closed", "sign out", map[string]any{"level": "INFO", "status": 403.0, "code": "closed"}},
+		"of no kind":        {failing(&domain.Error{Code: "odd", Message: "Odd."}), 500, "odd", "Odd.", map[string]any{"level": "ERROR", "status": 500.0, "code": "odd", "error": "odd: Odd."}},
+		"tried again later": {failing(fmt.Errorf("cut: %w: %s", retry.ErrUnavailable, inner)), 503, "unavailable", "Try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
+		"the API's own":     {failing(fmt.Errorf("cut: %w: %s", rest.NewError(410, "expired", "Start again."), inner)), 410, "expired", "Start again.", map[string]any{"level": "INFO", "status": 410.0, "code": "expired"}},
 		"several problems":  {failing(&validate.Error{Problems: []validate.Problem{{Field: "name", Problem: "is taken"}, {Field: "weight", Problem: "is odd"}}}), 400, "invalid_request", "name is taken. weight is odd.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},
 		"the handler's own": {failing(rest.Invalid(rest.Field{Name: "name", Problem: "is taken"})), 400, "invalid_request", "name is taken.", map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"}},
-		"out of time":       {failing(fmt.Errorf("cut: %w: %s", context.DeadlineExceeded, inner)), 503, "unavailable", "try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
-		"unexpected":        {failing(errors.New(inner)), 500, "internal", "request id", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": inner}},
-		"panic":             {quarry{cut: func(context.Context, *cutStone) (*stone, error) { panic(inner) }}, 500, "internal", "request id", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": inner}},
-		"nil handler":       {quarry{}, 500, "internal", "request id", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": "nil pointer"}},
+		"out of time":       {failing(fmt.Errorf("cut: %w: %s", context.DeadlineExceeded, inner)), 503, "unavailable", "Try again in 5 seconds", map[string]any{"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner}},
+		"unexpected":        {failing(errors.New(inner)), 500, "internal", "request ID", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": inner}},
+		"panic":             {quarry{cut: func(context.Context, *cutStone) (*stone, error) { panic(inner) }}, 500, "internal", "request ID", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": inner}},
+		"nil handler":       {quarry{}, 500, "internal", "request ID", map[string]any{"level": "ERROR", "status": 500.0, "code": "internal", "error": "nil pointer"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -501,8 +495,8 @@ func TestOnlyAllowedOriginsMayReadAnAnswer(t *testing.T) {
 func TestTheGatewayKnowsTheRoutes(t *testing.T) {
 	want := []rest.Operation{
 		{Method: "GET", Path: "/stones", Access: rest.Public, Query: []string{"cursor", "limit"}},
-		{Method: "POST", Path: "/stones", Access: rest.SignedIn, Headers: []string{"Idempotency-Key"}},
-		{Method: "DELETE", Path: "/stones/{stoneId}", Access: rest.SignedIn},
+		{Method: "POST", Path: "/stones", Access: rest.Authenticated, Headers: []string{"Idempotency-Key"}},
+		{Method: "DELETE", Path: "/stones/{stoneId}", Access: rest.Authenticated},
 	}
 	got := routes.Operations()
 	body, err := json.Marshal(got[1].Body)

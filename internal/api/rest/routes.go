@@ -21,8 +21,8 @@ type Access string
 
 // Who may call a route.
 const (
-	Public   Access = "public"    // anybody
-	SignedIn Access = "signed-in" // a user whose token is valid; [Caller] says who
+	Public        Access = "public"        // anybody
+	Authenticated Access = "authenticated" // a user whose token is valid; [Caller] says who
 )
 
 // IdempotencyKeyHeader is the name of the header of an [IdempotencyKey].
@@ -33,15 +33,8 @@ type IdempotencyKey struct {
 	Key string `header:"Idempotency-Key" maxLength:"64" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"The same for each try of one request: a UUID, say"`
 }
 
-// A Service is what a function's handlers are methods of.
-type Service interface {
-	// Refuse says what the client is told about an error of a handler: nil when it is none that the client could do
-	// something about.
-	Refuse(err error) *Error
-}
-
-// A Route is one line of the table.
-type Route[S Service] struct {
+// A Route is one line of the table. Its handler is a method of S.
+type Route[S any] struct {
 	operation huma.Operation
 	access    Access
 	page      bool // answers people
@@ -56,16 +49,16 @@ type Route[S Service] struct {
 // not keep to it is refused before it reaches handle. Everything unknown in a body is refused.
 //
 // A success is answered 201 to POST, 204 without a body in the response, 200 otherwise.
-func Handle[S Service, In, Out any](method, path string, access Access, summary string, handle func(S, context.Context, *In) (*Out, error)) Route[S] {
-	if access != Public && access != SignedIn {
-		panic(fmt.Errorf("rest: %s %s: the access is %q, want Public or SignedIn", method, path, access))
+func Handle[S, In, Out any](method, path string, access Access, summary string, handle func(S, context.Context, *In) (*Out, error)) Route[S] {
+	if access != Public && access != Authenticated {
+		panic(fmt.Errorf("rest: %s %s: the access is %q, want Public or Authenticated", method, path, access))
 	}
 	var none *Out
 	operation := newOperation(method, path, summary, none)
 	if method == http.MethodPost {
 		operation.DefaultStatus = http.StatusCreated
 	}
-	if access == SignedIn {
+	if access == Authenticated {
 		operation.Security = []map[string][]string{{securityScheme: {}}}
 	}
 	return Route[S]{
@@ -85,7 +78,7 @@ func Handle[S Service, In, Out any](method, path string, access Access, summary 
 // which sends List-Unsubscribe=One-Click and neither cookies nor its origin (RFC 8058).
 //
 // What goes wrong is answered by a page, too.
-func HandlePage[S Service, In any](method, path, summary string, handle func(S, context.Context, *In) (Page, error)) Route[S] {
+func HandlePage[S, In any](method, path, summary string, handle func(S, context.Context, *In) (Page, error)) Route[S] {
 	var none *Page
 	return Route[S]{
 		operation: newOperation(method, path, summary, none),
@@ -101,7 +94,7 @@ func HandlePage[S Service, In any](method, path, summary string, handle func(S, 
 				shown, err := handle(service, ctx, in)
 				return &huma.StreamResponse{Body: func(answer huma.Context) {
 					answer.SetStatus(cmp.Or(shown.Status, http.StatusOK))
-					for name, value := range Headers() {
+					for name, value := range PageHeaders() {
 						answer.SetHeader(name, value)
 					}
 					_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // a buffer
@@ -111,21 +104,21 @@ func HandlePage[S Service, In any](method, path, summary string, handle func(S, 
 	}
 }
 
-// Declare declares a route that no function answers: the gateway hands the request to a service of AWS, and anybody may call
-// it. In and Out are as those of a handler of [Handle]; how the service is asked and what becomes of its answer is said where
-// the gateway is declared. A success is answered with status.
+// ServiceIntegration declares a public route without a function: the gateway integrates a service
+// of AWS. In and Out are those of a handler of [Handle]; the mappings of request and response are
+// declared with the gateway. A success has this status.
 //
-// Its table is a Table[Service], which has no handlers.
-func Declare[In, Out any](method, path, summary string, status int) Route[Service] {
+// Its table is a Table[any], which has no handlers.
+func ServiceIntegration[In, Out any](method, path, summary string, status int) Route[any] {
 	var none *Out
 	operation := newOperation(method, path, summary, none)
 	operation.DefaultStatus = status
-	return Route[Service]{
+	return Route[any]{
 		operation: operation,
 		access:    Public,
-		register: func(api huma.API, operation huma.Operation, _ Service) {
+		register: func(api huma.API, operation huma.Operation, _ any) {
 			huma.Register(api, operation, func(context.Context, *In) (*Out, error) {
-				return nil, fmt.Errorf("rest: %s %s reached a function, and is a service's to answer", method, path)
+				return nil, fmt.Errorf("rest: %s %s reached a function, but is a service integration", method, path)
 			})
 		},
 	}
@@ -142,7 +135,7 @@ func newOperation(method, path, summary string, response any) huma.Operation {
 }
 
 // A Table is the routes of one function, or of services.
-type Table[S Service] []Route[S]
+type Table[S any] []Route[S]
 
 // An Operation is a route as the gateway sees it.
 type Operation struct {

@@ -46,9 +46,6 @@ type Service struct {
 	SingleOptIn bool // of subscriptions, by a mail
 }
 
-// Refuse makes a Service a rest.Service. What becomes of links is said by package rest.
-func (s *Service) Refuse(error) *rest.Error { return nil }
-
 type (
 	// A SubscriptionDraft says who wants mails.
 	SubscriptionDraft struct {

@@ -26,8 +26,8 @@ type Settings struct {
 }
 
 var (
-	// ErrForged says that nobody ever gave out the token for this purpose, or that the key is another one now.
-	ErrForged = errors.New("token is forged")
+	// ErrInvalid says that nobody ever gave out the token for this purpose, or that the key is another one now.
+	ErrInvalid = errors.New("token is forged")
 
 	// ErrExpired says that the token was given out, and too long ago.
 	ErrExpired = errors.New("token has expired")
@@ -72,7 +72,7 @@ func (s *Sealer) Seal(ctx context.Context, purpose string, content []byte) (stri
 func (s *Sealer) Open(ctx context.Context, purpose, token string, lifetime time.Duration) ([]byte, error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForged, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	aead, err := s.key(ctx)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Sealer) Open(ctx context.Context, purpose, token string, lifetime time.
 	}
 	plain, err := aead.Open(nil, nil, sealed, []byte(purpose))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForged, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	issued := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0) //nolint:gosec // G115: Seal wrote it
 	if s.now().Sub(issued) > lifetime {

@@ -14,26 +14,23 @@ import (
 )
 
 // Routes are those of uploads. What becomes of an upload that is kept is the affair of the post that keeps it.
-var Routes = rest.Table[*Service]{
-	rest.Handle("POST", "/uploads", rest.SignedIn, "Ask for a form to upload a picture with", (*Service).createUpload),
-	rest.Handle("DELETE", "/uploads/{uploadId}", rest.SignedIn, "Delete an upload that no post is going to keep", (*Service).deleteUpload),
+var Routes = rest.Table[*Handlers]{
+	rest.Handle("POST", "/uploads", rest.Authenticated, "Ask for a form to upload a picture with", (*Handlers).createUpload),
+	rest.Handle("DELETE", "/uploads/{uploadId}", rest.Authenticated, "Delete an upload that no post is going to keep", (*Handlers).deleteUpload),
 }
 
 // Uploads is where browsers upload to.
 type Uploads interface {
-	Sign(ctx context.Context, key, contentType string) (pictures.Form, error)
+	Presign(ctx context.Context, key, contentType string) (pictures.Form, error)
 	// Delete deletes an upload, whether it is there or not.
 	Delete(ctx context.Context, key string) error
 }
 
-// A Service answers the routes. An upload's key has its owner in it, so nobody reaches another's.
-type Service struct {
+// A Handlers answers the routes. An upload's key has its owner in it, so nobody reaches another's.
+type Handlers struct {
 	Uploads Uploads
 	Media   pictures.Delivery
 }
-
-// Refuse makes a Service a rest.Service. The domain has no errors of its own here.
-func (s *Service) Refuse(error) *rest.Error { return nil }
 
 type (
 	// An UploadRequest says what is going to be uploaded.
@@ -68,10 +65,10 @@ func (UploadRequest) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma
 	return schema
 }
 
-func (s *Service) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
+func (h *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
 	id := uuid.New()
 	key := pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), id)
-	form, err := s.Uploads.Sign(ctx, key, in.Body.ContentType)
+	form, err := h.Uploads.Presign(ctx, key, in.Body.ContentType)
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +77,17 @@ func (s *Service) createUpload(ctx context.Context, in *struct{ Body UploadReque
 		Key:       key,
 		Upload:    Form{URL: form.URL, Fields: form.Fields},
 		ExpiresAt: form.ExpiresAt.UTC(),
-		URL:       s.Media.URL(key, pictures.DefaultWidth),
-		URLs:      map[string]string{"default": s.Media.URL(key, pictures.DefaultWidth)},
+		URL:       h.Media.URL(key, pictures.DefaultWidth),
+		URLs:      map[string]string{"default": h.Media.URL(key, pictures.DefaultWidth)},
 	}
 	for _, width := range pictures.Widths {
-		upload.URLs[strconv.Itoa(width)] = s.Media.URL(key, width)
+		upload.URLs[strconv.Itoa(width)] = h.Media.URL(key, width)
 	}
 	return &struct{ Body Upload }{upload}, nil
 }
 
-func (s *Service) deleteUpload(ctx context.Context, in *struct {
+func (h *Handlers) deleteUpload(ctx context.Context, in *struct {
 	UploadID uuid.UUID `path:"uploadId" format:"uuid"`
 }) (*struct{}, error) {
-	return nil, s.Uploads.Delete(ctx, pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))
+	return nil, h.Uploads.Delete(ctx, pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))
 }

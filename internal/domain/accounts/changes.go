@@ -1,6 +1,9 @@
 package accounts
 
 import (
+	"encoding/binary"
+	"errors"
+
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
@@ -15,6 +18,23 @@ import (
 type Position struct {
 	Version uint64
 	ID      uuid.UUID
+}
+
+// positionSize is the length of an encoded position, in bytes.
+const positionSize = 8 + len(uuid.UUID{})
+
+// MarshalBinary encodes the position: the version in big-endian order, then the ID.
+func (p Position) MarshalBinary() ([]byte, error) {
+	return append(binary.BigEndian.AppendUint64(nil, p.Version), p.ID[:]...), nil
+}
+
+// UnmarshalBinary decodes a position.
+func (p *Position) UnmarshalBinary(data []byte) error {
+	if len(data) != positionSize {
+		return errors.New("a position has another length")
+	}
+	*p = Position{Version: binary.BigEndian.Uint64(data), ID: uuid.UUID(data[8:])}
+	return nil
 }
 
 // A Kind says what has changed.

@@ -1,9 +1,9 @@
 package accounts
 
 import (
-	"errors"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/domain"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
@@ -14,8 +14,9 @@ const (
 	MaxLanguage    = validate.MaxLanguageTag
 )
 
-// ErrNotFound says that the subject has no profile yet.
-var ErrNotFound = errors.New("profile not found")
+// ErrProfileNotFound reports that the user has no profile yet.
+var ErrProfileNotFound = domain.NewError(domain.NotFound, "not_found",
+	"You have no profile yet. Create it with PUT /profile.")
 
 // A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
 type Profile struct {
@@ -31,7 +32,7 @@ type Profile struct {
 // Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.
 func (p Profile) Validate() error {
 	var invalid validate.Error
-	invalid.Check("subject", CheckName(p.Subject))
+	invalid.Check("subject", validate.UserName(p.Subject))
 	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName), validate.NoControl(p.DisplayName, ""),
 		validate.NotBlank(p.DisplayName), validate.AtMost(p.DisplayName, MaxDisplayName))
 	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"), validate.AtMost(p.Bio, MaxBio))

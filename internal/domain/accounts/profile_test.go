@@ -21,7 +21,7 @@ func TestValidProfiles(t *testing.T) {
 		"no bio, no language":       func(p *accounts.Profile) { p.Bio, p.Language = "", "" },
 		"longest name in runes":     func(p *accounts.Profile) { p.DisplayName = strings.Repeat("🪨", accounts.MaxDisplayName) },
 		"longest bio in runes":      func(p *accounts.Profile) { p.Bio = strings.Repeat("ß", accounts.MaxBio) },
-		"longest subject":           func(p *accounts.Profile) { p.Subject = strings.Repeat("s", accounts.MaxName) },
+		"longest subject":           func(p *accounts.Profile) { p.Subject = strings.Repeat("s", validate.MaxUserName) },
 		"spaces around are kept":    func(p *accounts.Profile) { p.DisplayName = " Ada " },
 		"script and region subtags": func(p *accounts.Profile) { p.Language = "zh-Hant-TW" },
 		"variant with digits":       func(p *accounts.Profile) { p.Language = "de-CH-1996" },

@@ -33,10 +33,10 @@ func Owner(subject string) string {
 }
 
 // TempKey is where an upload is until a post keeps it, for a day at most.
-func TempKey(owner string, id uuid.UUID) string { return "temp/" + owner + "/" + id.String() }
+func TempKey(owner string, id uuid.UUID) string { return TempPrefix + owner + "/" + id.String() }
 
 // PermanentKey is where the picture of a post is. It does not tell whose it is.
-func PermanentKey(id uuid.UUID) string { return "permanent/" + id.String() }
+func PermanentKey(id uuid.UUID) string { return PermanentPrefix + id.String() }
 
 // ThumbnailKey is where the thumbnail of the picture at key is, in the bucket of thumbnails.
 func ThumbnailKey(key string, width int) string { return key + "/" + strconv.Itoa(width) + ".jpg" }

@@ -22,7 +22,8 @@ func (r Reference) Key() string {
 }
 
 const (
-	keyPattern = `(?:temp/([0-9a-f]{32})|permanent)/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`
+	keyPattern = `(?:` + TempPrefix + `([0-9a-f]{32})/|` + PermanentPrefix + `)` +
+		`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`
 
 	// SourcePattern matches what may be the address of a picture, wherever it is delivered from. It is for those who look
 	// before [Delivery.Parse] does.
@@ -69,8 +70,8 @@ func (d Delivery) Show(html string) string {
 	})
 }
 
-// In lists the pictures in clean HTML, in their order, each as often as it is there.
-func In(html string) []Reference {
+// References lists the pictures in clean HTML, in their order, each as often as it is there.
+func References(html string) []Reference {
 	var found []Reference
 	for _, match := range source.FindAllStringSubmatch(html, -1) {
 		found = append(found, reference(match))

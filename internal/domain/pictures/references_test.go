@@ -43,7 +43,7 @@ func TestAPictureIsKnownByItsKeyAndByTheAddressesOfItsThumbnails(t *testing.T) {
 func TestPicturesAreFoundInHTMLAndNowhereElse(t *testing.T) {
 	html := `<p>src="` + kept.Key() + `"</p><img src="` + kept.Key() + `"/><img alt="a" src="` + upload.Key() + `"/><img src="` + kept.Key() + `"/>`
 	html = strings.Replace(html, `src="`+kept.Key()+`"`, `src=&#34;`+kept.Key()+`&#34;`, 1)
-	if diff := cmp.Diff([]pictures.Reference{kept, upload, kept}, pictures.In(html)); diff != "" {
+	if diff := cmp.Diff([]pictures.Reference{kept, upload, kept}, pictures.References(html)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	want := `<p>src=&#34;` + kept.Key() + `&#34;</p><img src="https://media.example.com/` + kept.Key() + `/1280.jpg"/><img alt="a" src="` + upload.Key() +
@@ -78,7 +78,7 @@ func FuzzParse(f *testing.F) {
 		if again, ok := media.Parse(key); !ok || again != picture {
 			t.Errorf("%s is %v, %t", key, again, ok)
 		}
-		if found := pictures.In(`<img src="` + key + `"/>`); len(found) != 1 || found[0] != picture {
+		if found := pictures.References(`<img src="` + key + `"/>`); len(found) != 1 || found[0] != picture {
 			t.Errorf("%s is found as %v", key, found)
 		}
 	})

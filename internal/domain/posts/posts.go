@@ -2,10 +2,11 @@
 package posts
 
 import (
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ashlar-cdk/ashlar/internal/domain"
 )
 
 // Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup, as it
@@ -23,11 +24,13 @@ const (
 )
 
 var (
-	// ErrNotFound says that there is no such post or comment, or that it is another's who alone may change it.
-	ErrNotFound = errors.New("post or comment not found")
+	// ErrNotFound reports that there is no such post or comment, or that it is another user's.
+	ErrNotFound = domain.NewError(domain.NotFound, "not_found",
+		"There is no such post or comment, or it belongs to another user.")
 
-	// ErrNoProfile says that the author has no name to be shown by.
-	ErrNoProfile = errors.New("the author has no profile; create it first")
+	// ErrNoProfile reports that the author has no name to be shown by.
+	ErrNoProfile = domain.NewError(domain.Conflict, "profile_required",
+		"You have no profile yet. Create it with PUT /profile, then try again.")
 )
 
 // A Post is one user's. Its ID is a UUID of version 7: the newer post has the greater one.
@@ -53,14 +56,14 @@ type Comment struct {
 	UpdatedAt  time.Time
 }
 
-// A NewComment is one that has just been made.
+// A NewComment is one that has just been created.
 type NewComment struct {
 	Comment
-	Recipient string // who is to be told of it: the post's author; empty when that is who wrote it
+	Recipient string // the post's author, who is notified; empty when the author wrote the comment
 }
 
 // A Draft is what an author writes of a post.
 type Draft struct {
 	Title string // plain text of one line, kept as it is
-	Body  string // HTML, to be cleaned by richtext before it is kept
+	Body  string // HTML, sanitized before it is stored
 }

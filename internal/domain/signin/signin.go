@@ -12,10 +12,10 @@ import (
 // The refusals. Their texts reach the person who signs in, who has proved to own the address, in the middle of a
 // sentence of Cognito's: they say what to do, and of the account no more than it takes to do it.
 var (
-	ErrDisabled     = errors.New("the account with this e-mail address is disabled; ask support to enable it")
-	ErrNotReady     = errors.New("the account with this e-mail address needs a new password first; set it, sign in with it, and try again")
-	ErrAmbiguous    = errors.New("several accounts have this e-mail address; sign in the way you did before, or ask support")
-	ErrSecondFactor = errors.New("the account with this e-mail address has a second factor; sign in with the password and the second factor")
+	ErrDisabled            = errors.New("the account with this e-mail address is disabled; ask support to enable it")
+	ErrNewPasswordRequired = errors.New("the account with this e-mail address needs a new password first; set it, sign in with it, and try again")
+	ErrAmbiguous           = errors.New("several accounts have this e-mail address; sign in the way you did before, or ask support")
+	ErrSecondFactor        = errors.New("the account with this e-mail address has a second factor; sign in with the password and the second factor")
 )
 
 // maxEmail is the longest address that SMTP carries: RFC 5321, 4.5.3.1.3, without the brackets.
@@ -103,7 +103,7 @@ func LinkableEmail(email string) bool {
 // users who came by a provider: it was not the one that is authoritative for the address, or somebody else had the
 // address there then.
 //
-// The refusals are [ErrDisabled], [ErrNotReady] and [ErrAmbiguous]. A separate user in their place could never be
+// The refusals are [ErrDisabled], [ErrNewPasswordRequired] and [ErrAmbiguous]. A separate user in their place could never be
 // linked again, and would let a disabled one back in. [ErrSecondFactor] is left to the caller: a list of users does not
 // have their factors.
 func Destination(email string, users []User) (destination User, found bool, err error) {
@@ -121,7 +121,7 @@ func Destination(email string, users []User) (destination User, found bool, err 
 	case !candidates[0].Enabled:
 		return User{}, false, ErrDisabled
 	case candidates[0].Status != StatusConfirmed:
-		return User{}, false, ErrNotReady
+		return User{}, false, ErrNewPasswordRequired
 	}
 	return candidates[0], true, nil
 }

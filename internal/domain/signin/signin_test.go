@@ -123,9 +123,9 @@ func TestWhoASocialSignInBelongsTo(t *testing.T) {
 
 		"a disabled user":                        {[]signin.User{ada(disabled)}, "", signin.ErrDisabled},
 		"a disabled user and another provider's": {[]signin.User{ada(disabled), by("signinwithapple_1", nil)}, "", signin.ErrDisabled},
-		"an invited user":                        {[]signin.User{ada(status("FORCE_CHANGE_PASSWORD"))}, "", signin.ErrNotReady},
-		"an imported user":                       {[]signin.User{ada(status("RESET_REQUIRED"))}, "", signin.ErrNotReady},
-		"a user in a state that we do not know":  {[]signin.User{ada(status("COMPROMISED"))}, "", signin.ErrNotReady},
+		"an invited user":                        {[]signin.User{ada(status("FORCE_CHANGE_PASSWORD"))}, "", signin.ErrNewPasswordRequired},
+		"an imported user":                       {[]signin.User{ada(status("RESET_REQUIRED"))}, "", signin.ErrNewPasswordRequired},
+		"a user in a state that we do not know":  {[]signin.User{ada(status("COMPROMISED"))}, "", signin.ErrNewPasswordRequired},
 		"two users with the verified address":    {[]signin.User{ada(nil), ada(named("other"))}, "", signin.ErrAmbiguous},
 	}
 	for name, test := range tests {

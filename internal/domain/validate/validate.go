@@ -103,6 +103,19 @@ func VisibleASCII(s string) string {
 	return ""
 }
 
+// MaxUserName is Cognito's limit for a subject and for a user name, in characters.
+const MaxUserName = 128
+
+// UserName checks a subject or a user name, which Cognito makes of visible ASCII.
+func UserName(s string) string {
+	for _, problem := range []string{Required(s), VisibleASCII(s), AtMost(s, MaxUserName)} {
+		if problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
 // MaxLanguageTag is how many characters of a language tag are kept: RFC 5646, 4.4.1, asks for that many.
 const MaxLanguageTag = 35
 

@@ -59,7 +59,7 @@ type Settings struct {
 	API      rest.Settings
 	Tokens   token.Settings
 	Users    cognito.Settings
-	Pictures s3store.Settings
+	Pictures s3store.PictureSettings
 	Uploads  s3store.UploadSettings
 	Media    pictures.Delivery
 	TopicARN string
@@ -69,14 +69,14 @@ type Settings struct {
 
 // An Account is what the functions of one environment share: what they call.
 type Account struct {
-	Server   *mysqltest.Server    // nil in an account without a database
-	Database *mysqltest.Database  // nil as well
-	DynamoDB *dynamodbtest.Server // nil before AddMailingList
-	Table    string               // the mailing list's
-	S3       *s3test.Server
-	Secrets  *awstest.SecretsManager
-	Cognito  *awstest.Cognito
-	Activity *awstest.SNS
+	Server        *mysqltest.Server    // nil in an account without a database
+	Database      *mysqltest.Database  // nil as well
+	DynamoDB      *dynamodbtest.Server // nil before AddMailingList
+	Table         string               // the mailing list's
+	S3            *s3test.Server
+	Secrets       *awstest.SecretsManager
+	Cognito       *awstest.Cognito
+	CommentEvents *awstest.SNS
 
 	databases string   // ARN of the database's secret
 	tokenKey  string   // the present one
@@ -96,12 +96,12 @@ type Function struct {
 func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	t.Helper()
 	a := &Account{
-		Server:   server,
-		S3:       s3test.Start(t),
-		Secrets:  awstest.StartSecretsManager(t),
-		Cognito:  awstest.StartCognito(t, userPoolID),
-		Activity: awstest.StartSNS(t, topicARN),
-		tokenKey: "the key of tokens, of many characters",
+		Server:        server,
+		S3:            s3test.Start(t),
+		Secrets:       awstest.StartSecretsManager(t),
+		Cognito:       awstest.StartCognito(t, userPoolID),
+		CommentEvents: awstest.StartSNS(t, topicARN),
+		tokenKey:      "the key of tokens, of many characters",
 	}
 	a.S3.Bucket(t, Originals)
 	a.Secrets.PutSecret(tokenKeyARN, a.tokenKey)
@@ -113,7 +113,7 @@ func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 		t.Fatal(err)
 	}
 	a.databases = a.Database.Settings().SecretARN
-	a.PublishSecret()
+	a.PutSecret()
 	return a
 }
 
@@ -131,7 +131,7 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
 		Tokens:   token.Settings{KeyARN: tokenKeyARN},
 		Users:    cognito.Settings{UserPoolID: userPoolID},
-		Pictures: s3store.Settings{Bucket: Originals},
+		Pictures: s3store.PictureSettings{Bucket: Originals},
 		Uploads:  s3store.UploadSettings{Bucket: Originals, Lifetime: 5 * time.Minute},
 		Media:    Media,
 		TopicARN: topicARN,
@@ -147,7 +147,7 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 	environment["AWS_ENDPOINT_URL_S3"] = a.S3.URL
 	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = a.Secrets.URL
 	environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = a.Cognito.URL
-	environment["AWS_ENDPOINT_URL_SNS"] = a.Activity.URL
+	environment["AWS_ENDPOINT_URL_SNS"] = a.CommentEvents.URL
 	if a.Server != nil {
 		environment["SSL_CERT_FILE"] = a.Server.CAFile
 	}
@@ -157,14 +157,14 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 	return &Function{Account: a, function: lambdatest.New(t, bootstrap, environment)}
 }
 
-// PublishSecret puts the database's present credentials into Secrets Manager.
-func (a *Account) PublishSecret() {
+// PutSecret puts the database's present credentials into Secrets Manager.
+func (a *Account) PutSecret() {
 	a.Secrets.PutSecret(a.databases, a.Database.Secret())
 	a.passwords = append(a.passwords, a.Database.Password())
 }
 
-// SpoilSecret puts something into Secrets Manager that is no database's credentials.
-func (a *Account) SpoilSecret() {
+// CorruptSecret puts something into Secrets Manager that is no database's credentials.
+func (a *Account) CorruptSecret() {
 	a.Secrets.PutSecret(a.databases, `{"password":"`+a.Database.Password()+`"}`)
 }
 
@@ -191,8 +191,8 @@ func (a *Account) Links(age time.Duration) *links.Links {
 	return &links.Links{Endpoint: Endpoint, Tokens: a.sealer(age)}
 }
 
-// Follow is a request to where a link leads, with what API Gateway takes for its token.
-func Follow(t testing.TB, method, link string) resttest.Request {
+// FollowLink is a request to where a link leads, with what API Gateway takes for its token.
+func FollowLink(t testing.TB, method, link string) resttest.Request {
 	t.Helper()
 	below, ok := strings.CutPrefix(link, Endpoint)
 	path, token, found := strings.Cut(below, "/")
@@ -249,8 +249,8 @@ func (f *Function) Check(t testing.TB, request resttest.Request, status int) eve
 	return response
 }
 
-// DoBriefly does as Do, within so short a time as the test wants to wait where nobody answers.
-func (f *Function) DoBriefly(t testing.TB, request resttest.Request) events.APIGatewayProxyResponse {
+// DoWithShortTimeout does as Do, within so short a time as the test wants to wait where nobody answers.
+func (f *Function) DoWithShortTimeout(t testing.TB, request resttest.Request) events.APIGatewayProxyResponse {
 	t.Helper()
 	return f.do(t, request.Event(t), shortTimeout)
 }
@@ -258,7 +258,7 @@ func (f *Function) DoBriefly(t testing.TB, request resttest.Request) events.APIG
 // CheckUnavailable fails the test unless the client is told, before the function's deadline, to try again.
 func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
 	t.Helper()
-	response := f.DoBriefly(t, request)
+	response := f.DoWithShortTimeout(t, request)
 	resttest.ErrorOf(t, response, 503, "unavailable")
 	if response.Headers["Retry-After"] == "" {
 		t.Errorf("headers %v, want Retry-After", response.Headers)
@@ -292,9 +292,9 @@ func (f *Function) CheckLogged(t testing.TB, words string) {
 	}
 }
 
-// CheckSecrecy looks for what must be in no log and in no answer. A log may name the host that could not be reached,
+// CheckNoLeaks looks for what must be in no log and in no answer. A log may name the host that could not be reached,
 // which whoever is woken by it needs; an answer may not. Neither may have what users write, which is personal.
-func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
+func (f *Function) CheckNoLeaks(t testing.TB, written ...string) {
 	t.Helper()
 	logs := f.function.Logs()
 	answers := strings.ReplaceAll(f.answers.String(), f.S3.URL, "") // where browsers upload to, on the host of the database
@@ -326,7 +326,7 @@ func (f *Function) CheckSecrecy(t testing.TB, written ...string) {
 
 // Calls are all that have been made of AWS.
 func (a *Account) Calls() []awstest.Call {
-	calls := slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(), a.Activity.Calls())
+	calls := slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(), a.CommentEvents.Calls())
 	if a.DynamoDB != nil {
 		calls = append(calls, a.DynamoDB.Calls()...)
 	}

@@ -17,7 +17,7 @@ func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
 	t.Run("a secret rotated mid-run is fetched once more", func(t *testing.T) {
 		f.Check(t, read, 200)
 		f.Database.RotatePassword(t)
-		f.PublishSecret()
+		f.PutSecret()
 		f.Server.ResetConnections() // those that there are go on working with the old password
 		fetches := len(f.Secrets.Calls())
 		f.Check(t, read, 200)
@@ -86,17 +86,17 @@ func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settin
 			f.Secrets.SetFault(awstest.Fault{})
 			f.Check(t, request, status)
 			f.CheckOneProcess(t)
-			f.CheckSecrecy(t)
+			f.CheckNoLeaks(t)
 		})
 	}
 	t.Run("holds what is no secret of a database", func(t *testing.T) {
 		f := NewAccount(t, server).Start(t, bootstrap, settings)
-		f.SpoilSecret()
+		f.CorruptSecret()
 		resttest.ErrorOf(t, f.Do(t, request), 500, "internal")
-		f.PublishSecret()
+		f.PutSecret()
 		f.Check(t, request, status)
 		f.CheckOneProcess(t)
-		f.CheckSecrecy(t)
+		f.CheckNoLeaks(t)
 	})
 }
 

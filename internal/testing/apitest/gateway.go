@@ -47,7 +47,7 @@ func (g *Gateway) Handle(t testing.TB, f *Function, routes []rest.Operation) {
 				t.Errorf("gateway: %v", err)
 			}
 			request.Body = string(body)
-			if route.Access == rest.SignedIn {
+			if route.Access == rest.Authenticated {
 				if request.Subject = r.Header.Get("Authorization"); request.Subject == "" {
 					w.Header().Set("Content-Type", "application/json")
 					w.WriteHeader(http.StatusUnauthorized)

@@ -114,7 +114,7 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 		}
 		return request
 	}
-	if operation.Access == rest.SignedIn {
+	if operation.Access == rest.Authenticated {
 		change("nobody signed in", func(_ testing.TB, request *resttest.Request) { request.Subject = "" })
 	}
 	if operation.Body != nil {

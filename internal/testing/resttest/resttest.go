@@ -125,7 +125,7 @@ func Page(t testing.TB, response events.APIGatewayProxyResponse, status int, tit
 	if response.StatusCode != status || !strings.Contains(response.Body, "<h1>"+html.EscapeString(title)+"</h1>") {
 		t.Errorf("status %d, want %d %s: %s", response.StatusCode, status, title, response.Body)
 	}
-	want := rest.Headers()
+	want := rest.PageHeaders()
 	want["Cache-Control"] = "no-store"
 	for name, value := range want {
 		if got := response.Headers[name]; got != value {

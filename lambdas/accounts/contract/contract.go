@@ -19,7 +19,7 @@ type Settings struct {
 	API      rest.Settings
 	Tokens   token.Settings
 	Users    cognito.Settings
-	Pictures s3store.Settings
+	Pictures s3store.PictureSettings
 	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
 	Database mysqlconn.Settings
 }

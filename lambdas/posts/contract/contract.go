@@ -17,7 +17,7 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/posts"
 type Settings struct {
 	API      rest.Settings
 	Tokens   token.Settings
-	Pictures s3store.Settings
+	Pictures s3store.PictureSettings
 	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
 	TopicARN string            `env:"TOPIC_ARN"` // which hears of new comments, as [notifications.Message]
 	Database mysqlconn.Settings

@@ -1,6 +1,6 @@
-// Package posts cleans what authors write. It is apart from what it cleans, since its policies take milliseconds of
-// the start of every function that imports it.
-package posts
+// Package richtext provides the sanitizer of posts and comments. It is apart from package posts,
+// since its policies take milliseconds of the start of every function that imports it.
+package richtext
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
@@ -22,11 +23,11 @@ var (
 	// link is absolute: a relative one would lead somewhere else in every client.
 	link = regexp.MustCompile(`(?i)^(?:https?://|mailto:)[^\s]+$`)
 
-	ofComments = commentPolicy()
-	ofPosts    = postPolicy()
+	commentPolicy = newCommentPolicy()
+	postPolicy    = newPostPolicy()
 )
 
-func commentPolicy() *bluemonday.Policy {
+func newCommentPolicy() *bluemonday.Policy {
 	policy := bluemonday.NewPolicy()
 	policy.AllowElements("p", "br", "strong", "b", "em", "i", "u", "s", "blockquote", "code", "pre", "ul", "ol", "li")
 	policy.AllowAttrs("href").Matching(link).OnElements("a")
@@ -38,8 +39,8 @@ func commentPolicy() *bluemonday.Policy {
 	return policy
 }
 
-func postPolicy() *bluemonday.Policy {
-	policy := commentPolicy()
+func newPostPolicy() *bluemonday.Policy {
+	policy := newCommentPolicy()
 	policy.AllowElements("h2", "h3", "h4", "figure", "figcaption")
 	policy.AllowAttrs("src").Matching(picture).OnElements("img")
 	policy.AllowAttrs("alt").OnElements("img")
@@ -47,26 +48,33 @@ func postPolicy() *bluemonday.Policy {
 	return policy
 }
 
-// CleanPost returns a draft as it may be kept and shown: of its body's HTML there is left what a post may have. A picture
-// has its key for an address, be it written with that or with one of media's; all others are taken out. The error is a
-// [*validate.Error] with all problems. A clean draft stays as it is.
-func CleanPost(draft Draft, media pictures.Delivery) (Draft, error) {
-	var invalid validate.Error
-	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
-		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, MaxTitle))
-	body, problem := cleanHTML(ofPosts, draft.Body, limits{written: MaxWritten, kept: MaxBody}, media)
-	invalid.Check("body", problem, tooManyPictures(body))
-	if err := invalid.OrNil(); err != nil {
-		return Draft{}, err
-	}
-	return Draft{Title: draft.Title, Body: body}, nil
+// A Sanitizer sanitizes posts and comments. Sanitizing a text twice is as sanitizing it once.
+type Sanitizer struct {
+	Media pictures.Delivery // where clients see pictures
 }
 
-// CleanComment does for a comment's body what [CleanPost] does for a post's. A comment has no headings and no
-// pictures.
-func CleanComment(body string) (string, error) {
+// SanitizePost returns the draft with the HTML that a post may have. The src of a picture becomes its
+// key, whether it was the key or an address of Media; all other pictures are removed. The error is a
+// [*validate.Error] with all problems.
+func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	var invalid validate.Error
-	clean, problem := cleanHTML(ofComments, body, limits{written: MaxComment, kept: MaxComment}, "")
+	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
+		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, posts.MaxTitle))
+	most := limits{written: posts.MaxWritten, kept: posts.MaxBody}
+	body, problem := cleanHTML(postPolicy, draft.Body, most, s.Media)
+	invalid.Check("body", problem, tooManyPictures(body))
+	if err := invalid.OrNil(); err != nil {
+		return posts.Draft{}, err
+	}
+	return posts.Draft{Title: draft.Title, Body: body}, nil
+}
+
+// SanitizeComment returns the HTML that a comment may have. A comment has no headings and no
+// pictures. The error is a [*validate.Error].
+func (Sanitizer) SanitizeComment(body string) (string, error) {
+	var invalid validate.Error
+	most := limits{written: posts.MaxComment, kept: posts.MaxComment}
+	clean, problem := cleanHTML(commentPolicy, body, most, "")
 	invalid.Check("body", problem)
 	if err := invalid.OrNil(); err != nil {
 		return "", err
@@ -75,8 +83,8 @@ func CleanComment(body string) (string, error) {
 }
 
 func tooManyPictures(body string) string {
-	if n := len(pictures.In(body)); n > MaxPictures {
-		return fmt.Sprintf("has %d pictures; at most %d are allowed", n, MaxPictures)
+	if n := len(pictures.References(body)); n > posts.MaxPictures {
+		return fmt.Sprintf("has %d pictures; at most %d are allowed", n, posts.MaxPictures)
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package pictures_test
+package posts_test
 
 import (
 	"context"
@@ -19,7 +19,7 @@ var errKilled = errors.New("the process is killed")
 // A mortal process is killed when its steps are used up: before the last one, or after it. A step is a transaction or a
 // call of S3.
 type mortal struct {
-	pictures.Store
+	pictures.Records
 	pictures.Bucket
 	steps int  // until it is killed; -1 for never
 	after bool // whether the last step is done
@@ -40,8 +40,8 @@ func (m *mortal) step(do func() error) error {
 	return err
 }
 
-func (m *mortal) Promote(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
-	err = m.step(func() error { promotions, err = m.Store.Promote(ctx, author, shown); return err })
+func (m *mortal) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
+	err = m.step(func() error { promotions, err = m.Records.StartPromotions(ctx, author, shown); return err })
 	return promotions, err
 }
 
@@ -62,12 +62,12 @@ func (m *mortal) Copy(ctx context.Context, copies []pictures.Promotion) (missing
 	return missing, nil
 }
 
-func (m *mortal) GiveUp(ctx context.Context, ids []uuid.UUID) error {
-	return m.step(func() error { return m.Store.GiveUp(ctx, ids) })
+func (m *mortal) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Records.AbandonPromotions(ctx, ids) })
 }
 
-func (m *mortal) Leaving(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
-	err = m.step(func() error { ids, err = m.Store.Leaving(ctx, owner, limit); return err })
+func (m *mortal) PendingDeletion(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
+	err = m.step(func() error { ids, err = m.Records.PendingDeletion(ctx, owner, limit); return err })
 	return ids, err
 }
 
@@ -75,14 +75,30 @@ func (m *mortal) Delete(ctx context.Context, ids []uuid.UUID) error {
 	return m.step(func() error { return m.Bucket.Delete(ctx, ids) })
 }
 
-func (m *mortal) Forget(ctx context.Context, ids []uuid.UUID) error {
-	return m.step(func() error { return m.Store.Forget(ctx, ids) })
+func (m *mortal) Purge(ctx context.Context, ids []uuid.UUID) error {
+	return m.step(func() error { return m.Records.Purge(ctx, ids) })
 }
 
-// TestNoPictureIsLostAndNoneIsLeftWhateverHappens saves, edits and deletes posts of two authors with pictures of both, by
+// mortalPosts are the posts of a mortal process.
+type mortalPosts struct {
+	posts.Store
+	process *mortal
+}
+
+func (m mortalPosts) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
+	err = m.process.step(func() error { post, err = m.Store.Create(ctx, author, key, draft, pictureIDs...); return err })
+	return post, err
+}
+
+func (m mortalPosts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
+	err = m.process.step(func() error { post, err = m.Store.Update(ctx, author, id, draft, pictureIDs...); return err })
+	return post, err
+}
+
+// TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with pictures of both, by
 // processes that may be killed at every step. Whatever has happened, each post has its pictures; and when everybody has
 // saved once more, there is nothing else.
-func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
+func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 	w := newWorld(t)
 	users := []string{"ada", "eve"}
 	uploads := map[string][]string{}
@@ -91,11 +107,11 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 			uploads[user] = append(uploads[user], w.upload(t, user))
 		}
 	}
-	immortal := *w.keeper
+	immortal, immortalPosts := *w.pictures, w.service.Store
 	ctx := t.Context()
 	killed, saved, refused := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		w.keeper.Store, w.keeper.Bucket = immortal.Store, immortal.Bucket
+		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
 		every := map[string][]string{} // keys that have been permanent ones
 		for _, user := range users {
 			for _, post := range w.postsOf(t, user) {
@@ -107,34 +123,28 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 			user := rapid.SampledFrom(users).Draw(rt, "user")
 			another := users[1-slices.Index(users, user)]
 			anothers := w.keysOf(t, another)
-			process := &mortal{Store: immortal.Store, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
-			w.keeper.Store, w.keeper.Bucket = process, process
+			process := &mortal{Records: immortal.Records, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
+			w.pictures.Records, w.pictures.Bucket, w.service.Store = process, process, mortalPosts{immortalPosts, process}
 
 			known := slices.Concat(uploads[user], every[user])
 			if rapid.IntRange(0, 9).Draw(rt, "hostile") == 0 {
 				known = slices.Concat(known, uploads[another], every[another])
 			}
-			body := html(rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(rt, "pictures")...)
+			html := body(rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(rt, "pictures")...)
 			mine := w.postsOf(t, user)
 			var err error
 			var post posts.Post
-			save := func(html string, shown []uuid.UUID) error {
-				return process.step(func() (err error) {
-					if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
-						post, err = w.posts.Update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, posts.Draft{Title: "t", Body: html}, shown...)
-					} else {
-						post, err = w.posts.Create(ctx, user, "", posts.Draft{Title: "t", Body: html}, shown...)
-					}
-					return err
-				})
-			}
 			switch rapid.IntRange(0, 3).Draw(rt, "operation") {
 			case 0:
 				if len(mine) > 0 {
 					err = w.delete(ctx, user, rapid.SampledFrom(mine).Draw(rt, "deleted").ID)
 				}
 			default:
-				err = w.keeper.Save(ctx, user, body, save)
+				if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
+					post, err = w.update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, html)
+				} else {
+					post, err = w.create(ctx, user, html)
+				}
 			}
 			_, invalid := errors.AsType[*validate.Error](err)
 			switch {
@@ -159,7 +169,7 @@ func TestNoPictureIsLostAndNoneIsLeftWhateverHappens(t *testing.T) {
 				rt.FailNow()
 			}
 		}
-		w.keeper.Store, w.keeper.Bucket = immortal.Store, immortal.Bucket
+		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
 		w.checkSettled(t)
 		if t.Failed() {
 			rt.FailNow()

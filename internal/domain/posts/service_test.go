@@ -1,4 +1,4 @@
-package pictures_test
+package posts_test
 
 import (
 	"context"
@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
@@ -43,8 +44,8 @@ type world struct {
 
 // An author works as one process does, with connections of its own.
 type author struct {
-	keeper   *pictures.Keeper
-	posts    *mysqlstore.Posts
+	service  posts.Service
+	pictures *pictures.Store
 	accounts *mysqlstore.Accounts
 	log      strings.Builder
 }
@@ -68,17 +69,19 @@ func newWorld(t testing.TB) *world {
 func (w *world) newAuthor(t testing.TB) *author {
 	t.Helper()
 	databases := w.database.Open(t)
-	a := &author{posts: mysqlstore.NewPosts(databases), accounts: mysqlstore.NewAccounts(databases)}
-	a.keeper = &pictures.Keeper{
-		Store: mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Keeping{Settings: s3store.Settings{Bucket: originals}, API: s3.New(s3.Options{
+	a := &author{accounts: mysqlstore.NewAccounts(databases)}
+	logger := slog.New(slog.NewTextHandler(&a.log, nil))
+	a.pictures = &pictures.Store{
+		Records: mysqlstore.NewPictures(databases),
+		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: originals}, API: s3.New(s3.Options{
 			BaseEndpoint:     &w.s3.URL,
 			Region:           lambdatest.Region,
 			Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
 			RetryMaxAttempts: 1,
 		})},
-		Logger: slog.New(slog.NewTextHandler(&a.log, nil)),
+		Logger: logger,
 	}
+	a.service = posts.Service{Store: mysqlstore.NewPosts(databases), Sanitizer: richtext.Sanitizer{}, Pictures: a.pictures, Logger: logger}
 	return a
 }
 
@@ -106,64 +109,68 @@ func (w *world) expire(t testing.TB, key string) {
 	ok(t, err)
 }
 
-func html(keys ...string) string {
-	body := "<p>Stones.</p>"
+func body(keys ...string) string {
+	html := "<p>Stones.</p>"
 	for _, key := range keys {
-		body += `<img src="` + key + `"/>`
+		html += `<img src="` + key + `"/>`
 	}
-	return body
+	return html
 }
 
-// The author's saves are as the handlers of posts make them. before is done when the pictures are in their places and the
-// post is not saved yet.
-func (a *author) create(ctx context.Context, subject, body string, before ...func()) (post posts.Post, err error) {
-	err = a.keeper.Save(ctx, subject, body, func(body string, shown []uuid.UUID) (err error) {
-		for _, f := range before {
-			f()
-		}
-		post, err = a.posts.Create(ctx, subject, "", posts.Draft{Title: "t", Body: body}, shown...)
-		return err
-	})
-	return post, err
+// hooked is a store that calls before when the pictures are in their places and the post is not stored yet.
+type hooked struct {
+	posts.Store
+	before []func()
 }
 
-func (a *author) update(ctx context.Context, subject string, id uuid.UUID, body string, before ...func()) (post posts.Post, err error) {
-	err = a.keeper.Save(ctx, subject, body, func(body string, shown []uuid.UUID) (err error) {
-		for _, f := range before {
-			f()
-		}
-		post, err = a.posts.Update(ctx, subject, id, posts.Draft{Title: "t", Body: body}, shown...)
-		return err
-	})
-	return post, err
+func (h hooked) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
+	for _, f := range h.before {
+		f()
+	}
+	return h.Store.Create(ctx, author, key, draft, pictureIDs...)
+}
+
+func (h hooked) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
+	for _, f := range h.before {
+		f()
+	}
+	return h.Store.Update(ctx, author, id, draft, pictureIDs...)
+}
+
+func (a *author) create(ctx context.Context, subject, html string, before ...func()) (posts.Post, error) {
+	service := a.service
+	service.Store = hooked{service.Store, before}
+	return service.Create(ctx, subject, "", posts.Draft{Title: "t", Body: html})
+}
+
+func (a *author) update(ctx context.Context, subject string, id uuid.UUID, html string, before ...func()) (posts.Post, error) {
+	service := a.service
+	service.Store = hooked{service.Store, before}
+	return service.Update(ctx, subject, id, posts.Draft{Title: "t", Body: html})
 }
 
 func (a *author) delete(ctx context.Context, subject string, id uuid.UUID) error {
-	if err := a.posts.Delete(ctx, subject, id); err != nil {
-		return err
-	}
-	a.keeper.LetGo(ctx, subject)
-	return nil
+	return a.service.Delete(ctx, subject, id)
 }
 
 func (a *author) end(ctx context.Context, subject string) error {
 	if err := a.accounts.Delete(ctx, subject); err != nil {
 		return err
 	}
-	return a.keeper.LetGoOfAll(ctx, subject)
+	return a.pictures.DeleteAll(ctx, subject)
 }
 
 // mustCreate makes a post that shows these pictures, and returns it with their permanent keys.
 func (w *world) mustCreate(t testing.TB, subject string, keys ...string) (post posts.Post, kept []string) {
 	t.Helper()
-	post, err := w.create(t.Context(), subject, html(keys...))
+	post, err := w.create(t.Context(), subject, body(keys...))
 	ok(t, err)
 	return post, keysIn(post.Body)
 }
 
-func keysIn(body string) []string {
+func keysIn(html string) []string {
 	var keys []string
-	for _, picture := range pictures.In(body) {
+	for _, picture := range pictures.References(html) {
 		keys = append(keys, picture.Key())
 	}
 	return keys
@@ -220,7 +227,7 @@ func (w *world) checkLinks(t testing.TB) {
 		}
 	}
 	var noted []string
-	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE state = 'kept' ORDER BY id") {
+	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE state = 'promoted' ORDER BY id") {
 		noted = append(noted, pictures.PermanentKey(id))
 	}
 	slices.Sort(noted)
@@ -255,13 +262,13 @@ func (w *world) checkSettled(t testing.TB) {
 	t.Helper()
 	w.age(t)
 	for _, subject := range []string{"ada", "eve"} {
-		w.keeper.LetGo(t.Context(), subject)
+		w.pictures.DeleteUnreferenced(t.Context(), subject)
 	}
 	w.checkLinks(t)
 	if diff := cmp.Diff(w.shown(t), w.permanent(t), emptyIsNil); diff != "" {
 		t.Errorf("objects (-shown by posts +there):\n%s", diff)
 	}
-	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures WHERE state <> 'kept'")[0]; n > 0 {
+	if n := column[int](t, w, "SELECT COUNT(*) FROM pictures WHERE state <> 'promoted'")[0]; n > 0 {
 		t.Errorf("%d pictures are noted that no post shows", n)
 	}
 }
@@ -275,7 +282,7 @@ func wantMissing(t testing.TB, err error, numbers string) {
 	}
 }
 
-func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
+func TestService_promotes_and_deletes_pictures(t *testing.T) {
 	w := newWorld(t)
 	one, two, three := w.upload(t, "ada"), w.upload(t, "ada"), w.upload(t, "ada")
 	before := w.s3.Keys(t, originals)
@@ -289,7 +296,7 @@ func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
 	}
 
 	// An edit keeps one by its own key, drops one, and adds one.
-	post, err = w.update(t.Context(), "ada", post.ID, html(kept[0], three))
+	post, err = w.update(t.Context(), "ada", post.ID, body(kept[0], three))
 	ok(t, err)
 	now := keysIn(post.Body)
 	if now[0] != kept[0] || slices.Contains(kept, now[1]) || !slices.Equal(w.shown(t), w.permanent(t)) {
@@ -298,7 +305,7 @@ func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
 	w.checkLinks(t)
 
 	// Saved once more, it changes nothing: neither by their own keys, nor by those they were uploaded by.
-	again, err := w.update(t.Context(), "ada", post.ID, html(one, three))
+	again, err := w.update(t.Context(), "ada", post.ID, body(one, three))
 	ok(t, err)
 	if again.Body != post.Body {
 		t.Errorf("saved again: %s, was %s", again.Body, post.Body)
@@ -315,29 +322,29 @@ func TestAPostKeepsItsPicturesAndLetsThemGo(t *testing.T) {
 	w.checkSettled(t)
 }
 
-func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
+func TestService_Create_rejects_missing_pictures(t *testing.T) {
 	w := newWorld(t)
 	mine, eves := w.upload(t, "ada"), w.upload(t, "eve")
 	_, evesKept := w.mustCreate(t, "eve", eves)
 	gone, _ := w.mustCreate(t, "ada", mine)
 	goneKept := keysIn(gone.Body)[0]
 	ok(t, w.delete(t.Context(), "ada", gone.ID))
-	never, nobodys := pictures.TempKey(adas, uuid.New()), pictures.PermanentKey(uuid.New())
+	never, nobodys := pictures.TempKey(pictures.Owner("ada"), uuid.New()), pictures.PermanentKey(uuid.New())
 
 	// What is somebody else's is answered as what is nobody's.
 	for name, key := range map[string]string{
 		"never uploaded": never, "another's upload": eves, "another's kept": evesKept[0], "nobody's": nobodys, "let go": goneKept,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.create(t.Context(), "ada", html(mine, key, mine, key))
+			_, err := w.create(t.Context(), "ada", body(mine, key, mine, key))
 			wantMissing(t, err, "2")
 		})
 	}
-	_, err := w.create(t.Context(), "ada", html(never, mine, pictures.TempKey(adas, uuid.New())))
+	_, err := w.create(t.Context(), "ada", body(never, mine, pictures.TempKey(pictures.Owner("ada"), uuid.New())))
 	wantMissing(t, err, "1, 3")
-	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never, nobodys))
+	_, err = w.create(t.Context(), "ada", body(mine, mine, never, mine, never, nobodys))
 	wantMissing(t, err, "6") // what has no note is refused before anything is copied
-	_, err = w.create(t.Context(), "ada", html(mine, mine, never, mine, never))
+	_, err = w.create(t.Context(), "ada", body(mine, mine, never, mine, never))
 	wantMissing(t, err, "3")
 	if n := column[int](t, w, "SELECT COUNT(*) FROM posts WHERE author = 'ada'")[0]; n != 0 {
 		t.Errorf("%d posts are saved, want none", n)
@@ -352,7 +359,43 @@ func TestAPictureThatIsNotThereIsTheAuthorsToCorrect(t *testing.T) {
 	}
 }
 
-func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
+// TestService_Create_deletes_the_copies_of_a_rejected_post: a user without a profile could fill the bucket otherwise.
+func TestService_Create_deletes_the_copies_of_a_rejected_post(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.create(t.Context(), "bob", body(w.upload(t, "bob")), func() {
+		if copied := w.permanent(t); len(copied) != 1 {
+			t.Errorf("copied are %v, want one picture", copied)
+		}
+	})
+	if !errors.Is(err, posts.ErrNoProfile) {
+		t.Errorf("got %v, want ErrNoProfile", err)
+	}
+	if left := w.permanent(t); len(left) > 0 || column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 0 {
+		t.Errorf("left are %v, want neither copies nor records", left)
+	}
+}
+
+func TestService_Create_replays_an_idempotency_key(t *testing.T) {
+	w := newWorld(t)
+	key := w.upload(t, "ada")
+	create := func() (posts.Post, error) {
+		return w.service.Create(t.Context(), "ada", "the-same", posts.Draft{Title: "t", Body: body(key)})
+	}
+	first, err := create()
+	ok(t, err)
+	w.expire(t, key)
+	edited, err := w.update(t.Context(), "ada", first.ID, body())
+	ok(t, err)
+	if again, err := create(); err != nil || again != edited {
+		t.Errorf("the upload has expired and the picture is deleted: got %+v, %v; want %+v", again, err, edited)
+	}
+	ok(t, w.delete(t.Context(), "ada", first.ID))
+	_, err = create()
+	wantMissing(t, err, "1") // a new post, whose upload does not exist
+	w.checkSettled(t)
+}
+
+func TestService_keeps_a_picture_until_its_last_post(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	first, kept := w.mustCreate(t, "ada", key)
@@ -375,7 +418,7 @@ func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
 	}
 	ok(t, w.delete(t.Context(), "ada", first.ID))
 	w.checkSettled(t)
-	_, err := w.update(t.Context(), "ada", second.ID, html())
+	_, err := w.update(t.Context(), "ada", second.ID, body())
 	ok(t, err)
 	if left := w.permanent(t); len(left) > 0 {
 		t.Errorf("left are %v", left)
@@ -383,16 +426,16 @@ func TestAPictureOfTwoPostsStaysWithTheLast(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestSavesOfOnePictureMayMeetAnywhere lets a second save pass a first one whose pictures are in their places and whose
+// TestService_concurrent_saves_of_one_picture lets a second save pass a first one whose pictures are in their places and whose
 // post is not saved.
-func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
+func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
 
 	t.Run("two posts take up one upload", func(t *testing.T) {
 		key := w.upload(t, "ada")
-		_, err := w.create(t.Context(), "ada", html(key), func() {
-			_, err := second.create(t.Context(), "ada", html(key))
+		_, err := w.create(t.Context(), "ada", body(key), func() {
+			_, err := second.create(t.Context(), "ada", body(key))
 			ok(t, err)
 		})
 		ok(t, err)
@@ -400,8 +443,8 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 	t.Run("one of them is deleted before the other is saved", func(t *testing.T) {
 		key := w.upload(t, "ada")
-		_, err := w.create(t.Context(), "ada", html(key), func() {
-			post, err := second.create(t.Context(), "ada", html(key))
+		_, err := w.create(t.Context(), "ada", body(key), func() {
+			post, err := second.create(t.Context(), "ada", body(key))
 			ok(t, err)
 			ok(t, second.delete(t.Context(), "ada", post.ID))
 		})
@@ -412,9 +455,9 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 		key := w.upload(t, "ada")
 		first, kept := w.mustCreate(t, "ada", key)
 		tries := 0
-		post, err := w.create(t.Context(), "ada", html(key), func() {
+		post, err := w.create(t.Context(), "ada", body(key), func() {
 			if tries++; tries == 1 {
-				_, err := second.update(t.Context(), "ada", first.ID, html())
+				_, err := second.update(t.Context(), "ada", first.ID, body())
 				ok(t, err)
 			}
 		})
@@ -427,9 +470,9 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	t.Run("an edit drops what a post takes up by its own key", func(t *testing.T) {
 		first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
 		tries := 0
-		_, err := w.create(t.Context(), "ada", html(kept[0]), func() {
+		_, err := w.create(t.Context(), "ada", body(kept[0]), func() {
 			if tries++; tries == 1 {
-				_, err := second.update(t.Context(), "ada", first.ID, html())
+				_, err := second.update(t.Context(), "ada", first.ID, body())
 				ok(t, err)
 			}
 		})
@@ -438,8 +481,8 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 	t.Run("a post takes up what an edit is about to drop", func(t *testing.T) {
 		first, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
-		_, err := w.update(t.Context(), "ada", first.ID, html(), func() {
-			_, err := second.create(t.Context(), "ada", html(kept[0]))
+		_, err := w.update(t.Context(), "ada", first.ID, body(), func() {
+			_, err := second.create(t.Context(), "ada", body(kept[0]))
 			ok(t, err)
 		})
 		ok(t, err)
@@ -450,19 +493,19 @@ func TestSavesOfOnePictureMayMeetAnywhere(t *testing.T) {
 	})
 	t.Run("always", func(t *testing.T) {
 		key := w.upload(t, "ada")
-		_, err := w.create(t.Context(), "ada", html(key), func() {
-			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'leaving' WHERE state = 'copying'")
+		_, err := w.create(t.Context(), "ada", body(key), func() {
+			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'pending_deletion' WHERE state = 'copying'")
 			ok(t, err)
 		})
 		if !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("got %v, want ErrLater", err)
+			t.Errorf("got %v, want ErrUnavailable", err)
 		}
 		w.checkSettled(t)
 	})
 }
 
-// TestManySavesAtOnce has every kind of save of two authors meet on few pictures.
-func TestManySavesAtOnce(t *testing.T) {
+// TestService_many_saves_at_once has every kind of save of two authors meet on few pictures.
+func TestService_many_saves_at_once(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -486,11 +529,11 @@ func TestManySavesAtOnce(t *testing.T) {
 				switch {
 				case len(mine) < 2 || round%3 == 0:
 					var post posts.Post
-					if post, err = a.create(t.Context(), subject, html(some...)); err == nil {
+					if post, err = a.create(t.Context(), subject, body(some...)); err == nil {
 						mine = append(mine, post)
 					}
 				case round%3 == 1:
-					mine[0], err = a.update(t.Context(), subject, mine[0].ID, html(some[0]))
+					mine[0], err = a.update(t.Context(), subject, mine[0].ID, body(some[0]))
 				default:
 					err = a.delete(t.Context(), subject, mine[0].ID)
 					mine = mine[1:]
@@ -506,9 +549,9 @@ func TestManySavesAtOnce(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestADeletionSeesThePostThatWasSavedWhileItWaited is about what a transaction sees that has read before it waits: the
+// TestService_Delete_sees_a_post_stored_while_it_waited is about what a transaction sees that has read before it waits: the
 // deletion lists comments, waits for the author's account, and must then know of the post that has come in between.
-func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
+func TestService_Delete_sees_a_post_stored_while_it_waited(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -527,7 +570,7 @@ func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
 	deleted := make(chan error)
 	go func() { deleted <- w.delete(t.Context(), "ada", first.ID) }()
 	w.database.AwaitLockWait(t)
-	run("UPDATE DB.posts SET body = ? WHERE id = ?", html(kept...), second.ID[:])
+	run("UPDATE DB.posts SET body = ? WHERE id = ?", body(kept...), second.ID[:])
 	run("INSERT INTO DB.post_pictures (post_id, picture_id) SELECT ?, picture_id FROM DB.post_pictures WHERE post_id = ?", second.ID[:], first.ID[:])
 	ok(t, saving.Commit())
 	ok(t, <-deleted)
@@ -537,7 +580,7 @@ func TestADeletionSeesThePostThatWasSavedWhileItWaited(t *testing.T) {
 	}
 }
 
-func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
+func TestService_Create_copies_all_pictures_or_stores_nothing(t *testing.T) {
 	w := newWorld(t)
 	const n = 5
 	var keys []string
@@ -551,8 +594,8 @@ func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
 			}
 			return awstest.Fault{}
 		})
-		if _, err := w.create(t.Context(), "ada", html(keys...)); !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("the %d. copy fails: got %v, want ErrLater", failing+1, err)
+		if _, err := w.create(t.Context(), "ada", body(keys...)); !errors.Is(err, retry.ErrUnavailable) {
+			t.Errorf("the %d. copy fails: got %v, want ErrUnavailable", failing+1, err)
 		}
 		w.s3.Intercept(nil)
 		if shown := w.shown(t); len(shown) > 0 {
@@ -566,7 +609,7 @@ func TestAllPicturesAreCopiedOrThePostIsNotSaved(t *testing.T) {
 	}
 }
 
-func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
+func TestService_lost_commit_is_done_once(t *testing.T) {
 	for _, table := range []string{"pictures", "post_pictures", "posts"} {
 		t.Run(table, func(t *testing.T) {
 			w := newWorld(t)
@@ -576,7 +619,7 @@ func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
 			w.checkLinks(t)
 			if table != "posts" {
 				w.database.LoseCommit(t, table)
-				_, err := w.update(t.Context(), "ada", post.ID, html(one, two))
+				_, err := w.update(t.Context(), "ada", post.ID, body(one, two))
 				ok(t, err)
 				w.checkLinks(t)
 			}
@@ -587,18 +630,18 @@ func TestACommitThatNobodyHearsOfIsDoneOnce(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDeletedIsDeletedByTheNextSave(t *testing.T) {
+func TestService_Update_deletes_what_an_earlier_save_could_not(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	post, kept := w.mustCreate(t, "ada", key)
 	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {Silent: true}} {
 		w.s3.SetFault(fault)
-		edited, err := w.update(t.Context(), "ada", post.ID, html())
+		edited, err := w.update(t.Context(), "ada", post.ID, body())
 		w.s3.SetFault(awstest.Fault{})
-		if err != nil || edited.Body != html() {
+		if err != nil || edited.Body != body() {
 			t.Errorf("%+v: %v, %s", fault, err, edited.Body)
 		}
-		if !strings.Contains(w.log.String(), "pictures are let go later") {
+		if !strings.Contains(w.log.String(), "unreferenced pictures are deleted later") {
 			t.Errorf("%+v: the log is %q", fault, w.log.String())
 		}
 		if !slices.Equal(w.permanent(t), kept) {
@@ -613,7 +656,7 @@ func TestWhatCannotBeDeletedIsDeletedByTheNextSave(t *testing.T) {
 	w.checkSettled(t)
 }
 
-func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
+func TestStore_DeleteAll_with_an_account(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.upload(t, "ada"), w.upload(t, "ada")
 	w.mustCreate(t, "ada", one)
@@ -623,10 +666,10 @@ func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
 	// While S3 is down, the account is deleted, and its pictures are not: the next request does it.
 	w.s3.SetFault(awstest.Fault{Status: 503, Code: "SlowDown"})
 	if err := w.end(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
-		t.Errorf("S3 is down: got %v, want ErrLater", err)
+		t.Errorf("S3 is down: got %v, want ErrUnavailable", err)
 	}
 	w.s3.SetFault(awstest.Fault{})
-	if _, err := w.create(t.Context(), "ada", html(two)); !errors.Is(err, accounts.ErrDeleted) {
+	if _, err := w.create(t.Context(), "ada", body(two)); !errors.Is(err, accounts.ErrDeleted) {
 		t.Errorf("a save after the end: got %v, want ErrDeleted", err)
 	}
 	ok(t, w.end(t.Context(), "ada"))
@@ -640,9 +683,9 @@ func TestAnAccountsEndLetsGoOfAllPictures(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle is about the functions of the deployment before, which know of no
+// TestStore_DeleteAll_after_a_post_deleted_without_its_pictures is about the functions of the deployment before, which know of no
 // pictures.
-func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
+func TestStore_DeleteAll_after_a_post_deleted_without_its_pictures(t *testing.T) {
 	w := newWorld(t)
 	post, kept := w.mustCreate(t, "ada", w.upload(t, "ada"))
 	_, err := w.server.Admin.Exec("DELETE FROM "+w.database.Name+".posts WHERE id = ?", post.ID[:])
@@ -654,14 +697,14 @@ func TestAPostThatWasDeletedWithoutItsPicturesIsNoObstacle(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestAnAccountsEndWaitsForTheSaveThatItMeets lets an account end while a save copies: what the save leaves behind has
+// TestStore_DeleteAll_waits_for_a_concurrent_save lets an account end while a save copies: what the save leaves behind has
 // nobody else who would let it go.
-func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
+func TestStore_DeleteAll_waits_for_a_concurrent_save(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
-	_, err := w.create(t.Context(), "ada", html(w.upload(t, "ada")), func() {
+	_, err := w.create(t.Context(), "ada", body(w.upload(t, "ada")), func() {
 		if err := second.end(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("the account ends during a save: got %v, want ErrLater", err)
+			t.Errorf("the account ends during a save: got %v, want ErrUnavailable", err)
 		}
 	})
 	if !errors.Is(err, accounts.ErrDeleted) {
@@ -676,8 +719,8 @@ func TestAnAccountsEndWaitsForTheSaveThatItMeets(t *testing.T) {
 	}
 }
 
-// TestAKeyThatWasLetGoIsNeverUsedAgain has a deletion arrive late, after all else: it must not hurt.
-func TestAKeyThatWasLetGoIsNeverUsedAgain(t *testing.T) {
+// TestService_never_reuses_a_key has a deletion arrive late, after all else: it must not hurt.
+func TestService_never_reuses_a_key(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	used := map[string]bool{}
@@ -699,7 +742,7 @@ func TestAKeyThatWasLetGoIsNeverUsedAgain(t *testing.T) {
 	}
 }
 
-func TestManyPicturesAreLetGo(t *testing.T) {
+func TestService_Update_deletes_many_pictures(t *testing.T) {
 	w := newWorld(t)
 	var keys []string
 	for range posts.MaxPictures {
@@ -709,7 +752,7 @@ func TestManyPicturesAreLetGo(t *testing.T) {
 	if len(w.permanent(t)) != posts.MaxPictures {
 		t.Fatalf("%d are kept, want %d", len(w.permanent(t)), posts.MaxPictures)
 	}
-	_, err := w.update(t.Context(), "ada", post.ID, html(kept[:1]...))
+	_, err := w.update(t.Context(), "ada", post.ID, body(kept[:1]...))
 	ok(t, err)
 	if diff := cmp.Diff(kept[:1], w.permanent(t)); diff != "" {
 		t.Errorf("(-want +there):\n%s", diff)

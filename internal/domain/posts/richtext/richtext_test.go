@@ -1,4 +1,4 @@
-package posts_test
+package richtext_test
 
 import (
 	"regexp"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 )
 
 const (
@@ -21,6 +22,8 @@ const (
 	upload = "temp/" + folder + "/" + id
 	kept   = "permanent/" + id
 )
+
+func sanitizer(media pictures.Delivery) richtext.Sanitizer { return richtext.Sanitizer{Media: media} }
 
 // hostile is what somebody may send, and what is left of it.
 var hostile = map[string]string{
@@ -142,7 +145,7 @@ var hostile = map[string]string{
 
 func TestOfHostileTextOnlyHarmlessTextIsLeft(t *testing.T) {
 	for written, want := range hostile {
-		clean, err := posts.CleanPost(posts.Draft{Title: "t", Body: written}, media)
+		clean, err := sanitizer(media).SanitizePost(posts.Draft{Title: "t", Body: written})
 		if want == "" {
 			if err == nil {
 				t.Errorf("%s: got %s, want a problem", written, clean.Body)
@@ -188,21 +191,21 @@ func shards() []string {
 
 func checkCleaning(t errorer, written string) {
 	t.Helper()
-	draft, err := posts.CleanPost(posts.Draft{Title: "t", Body: written}, media)
+	draft, err := sanitizer(media).SanitizePost(posts.Draft{Title: "t", Body: written})
 	if err == nil {
 		checkHarmless(t, draft.Body)
-		if again, err := posts.CleanPost(draft, media); err != nil || again != draft {
+		if again, err := sanitizer(media).SanitizePost(draft); err != nil || again != draft {
 			t.Errorf("%q was cleaned to\n%q, and that to\n%q, %v", written, draft.Body, again.Body, err)
 		}
 		shown := posts.Draft{Title: "t", Body: media.Show(draft.Body)}
-		if back, err := posts.CleanPost(shown, media); err != nil || back != draft {
+		if back, err := sanitizer(media).SanitizePost(shown); err != nil || back != draft {
 			t.Errorf("%q was shown as\n%q, and is cleaned to\n%q, %v", draft.Body, shown.Body, back.Body, err)
 		}
 	}
-	comment, err := posts.CleanComment(written)
+	comment, err := sanitizer(media).SanitizeComment(written)
 	if err == nil {
 		checkHarmless(t, comment)
-		if again, err := posts.CleanComment(comment); err != nil || again != comment {
+		if again, err := sanitizer(media).SanitizeComment(comment); err != nil || again != comment {
 			t.Errorf("%q was cleaned to\n%q, and that to\n%q, %v", written, comment, again, err)
 		}
 	}
@@ -270,7 +273,7 @@ func checkHarmless(t errorer, clean string) {
 		t.Errorf("%d elements are left open: %s", open, clean)
 	}
 	// Whoever keeps the pictures sees every one and nothing else, without parsing HTML.
-	if found := len(pictures.In(clean)); found != images {
+	if found := len(pictures.References(clean)); found != images {
 		t.Errorf("%d pictures are seen of %d: %s", found, images, clean)
 	}
 	if shown := media.Show(clean); strings.Count(shown, string(media)) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {

@@ -23,13 +23,13 @@ type report struct {
 	}
 }
 
-// declared has a route that no function answers.
-var declared = rest.Table[rest.Service]{
-	rest.Declare[report, stone]("POST", "/cracks", "Report cracks", 202),
+// integrated has a route of a service integration.
+var integrated = rest.Table[any]{
+	rest.ServiceIntegration[report, stone]("POST", "/cracks", "Report cracks", 202),
 }
 
-func TestTheGatewayKnowsTheRoutesThatAServiceAnswers(t *testing.T) {
-	got := declared.Operations()
+func TestServiceIntegration_is_known_to_the_gateway(t *testing.T) {
+	got := integrated.Operations()
 	body, err := json.Marshal(got[0].Body)
 	if err != nil {
 		t.Fatal(err)
@@ -46,9 +46,9 @@ func TestTheGatewayKnowsTheRoutesThatAServiceAnswers(t *testing.T) {
 	}
 }
 
-func TestTheDocumentHasTheRoutesThatAServiceAnswers(t *testing.T) {
+func TestServiceIntegration_is_in_the_document(t *testing.T) {
 	document := rest.NewDocument("Quarry", "v1", "Stones.")
-	rest.Add(document, declared)
+	rest.Add(document, integrated)
 	var got struct {
 		Paths map[string]map[string]struct {
 			Security    []any
@@ -65,9 +65,9 @@ func TestTheDocumentHasTheRoutesThatAServiceAnswers(t *testing.T) {
 	}
 }
 
-func TestAFunctionDoesNotAnswerForAService(t *testing.T) {
+func TestServiceIntegration_is_not_served_by_a_function(t *testing.T) {
 	var log bytes.Buffer
-	handler := rest.NewHandler(declared, rest.Service(quarry{}), rest.Settings{}, slog.New(slog.NewJSONHandler(&log, nil)))
+	handler := rest.NewHandler(integrated, nil, rest.Settings{}, slog.New(slog.NewJSONHandler(&log, nil)))
 	response, err := handler.Handle(t.Context(), resttest.Request{Route: "POST /cracks", Body: `{"cracks":[]}`}.Event(t))
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package posts_test
+package richtext_test
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ func TestACleanDraftIsAsItWasWritten(t *testing.T) {
 			`<p><a href="https://example.com/a?b=c&amp;d=%20#e" rel="nofollow noreferrer noopener" target="_blank">link</a></p>` +
 			`<p><a href="mailto:ada@example.com" rel="nofollow noreferrer">mail</a></p>`},
 	} {
-		clean, err := posts.CleanPost(draft, media)
+		clean, err := sanitizer(media).SanitizePost(draft)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -38,7 +38,7 @@ func TestACleanDraftIsAsItWasWritten(t *testing.T) {
 }
 
 func TestAPictureIsEnoughOfABody(t *testing.T) {
-	if _, err := posts.CleanPost(posts.Draft{Title: "A wall", Body: `<img src="` + upload + `">`}, media); err != nil {
+	if _, err := sanitizer(media).SanitizePost(posts.Draft{Title: "A wall", Body: `<img src="` + upload + `">`}); err != nil {
 		t.Error(err)
 	}
 }
@@ -67,7 +67,7 @@ func TestEachProblemOfADraftNamesItsFieldAndRemedy(t *testing.T) {
 		"deep": {posts.Draft{Title: "t", Body: strings.Repeat("<ul><li>", 600) + "x"},
 			validate.Problem{Field: "body", Problem: "is nested too deeply; use fewer elements within each other"}},
 	} {
-		_, err := posts.CleanPost(test.draft, media)
+		_, err := sanitizer(media).SanitizePost(test.draft)
 		var invalid *validate.Error
 		if !errors.As(err, &invalid) {
 			t.Errorf("%s: got %v, want a validate.Error", name, err)
@@ -88,7 +88,7 @@ func TestWhatAClientIsShownItMaySendBack(t *testing.T) {
 	if n := strings.Count(draft.Body, "https://"); n != posts.MaxPictures {
 		t.Fatalf("%d pictures are shown, want %d", n, posts.MaxPictures)
 	}
-	clean, err := posts.CleanPost(draft, far)
+	clean, err := sanitizer(far).SanitizePost(draft)
 	if err != nil || clean.Body != body {
 		t.Errorf("%v; the body is the one that was shown: %t", err, clean.Body == body)
 	}
@@ -96,24 +96,24 @@ func TestWhatAClientIsShownItMaySendBack(t *testing.T) {
 
 func TestAPostHasFiftyPictures(t *testing.T) {
 	fifty := strings.Repeat(`<img src="`+upload+`"/>`, 50)
-	if _, err := posts.CleanPost(posts.Draft{Title: "t", Body: fifty + `<img src="https://evil.example/a.jpg">`}, media); err != nil {
+	if _, err := sanitizer(media).SanitizePost(posts.Draft{Title: "t", Body: fifty + `<img src="https://evil.example/a.jpg">`}); err != nil {
 		t.Error(err)
 	}
-	_, err := posts.CleanPost(posts.Draft{Title: "t", Body: fifty + `<img src="` + kept + `"/>`}, media)
+	_, err := sanitizer(media).SanitizePost(posts.Draft{Title: "t", Body: fifty + `<img src="` + kept + `"/>`})
 	if want := "invalid: body has 51 pictures; at most 50 are allowed"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
 func TestAllProblemsOfADraftAreReportedAtOnce(t *testing.T) {
-	_, err := posts.CleanPost(posts.Draft{}, media)
+	_, err := sanitizer(media).SanitizePost(posts.Draft{})
 	if want := "invalid: title is empty; it is required; body is empty; it is required"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
 func TestACommentHasNeitherHeadingsNorPictures(t *testing.T) {
-	clean, err := posts.CleanComment(`<h2>No</h2><figure><img src="` + upload + `">heading</figure> <em>yes</em>`)
+	clean, err := sanitizer(media).SanitizeComment(`<h2>No</h2><figure><img src="` + upload + `">heading</figure> <em>yes</em>`)
 	if want := "Noheading <em>yes</em>"; err != nil || clean != want {
 		t.Errorf("got %q, %v, want %q", clean, err, want)
 	}
@@ -123,7 +123,7 @@ func TestACommentHasNeitherHeadingsNorPictures(t *testing.T) {
 		strings.Repeat("ß", 2_001):        "invalid: body has 2001 characters; at most 2000 are allowed",
 		"x" + strings.Repeat("<h2>", 500): "invalid: body has 2001 characters; at most 2000 are allowed", // as it was written
 	} {
-		if _, err := posts.CleanComment(body); err == nil || err.Error() != want {
+		if _, err := sanitizer(media).SanitizeComment(body); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

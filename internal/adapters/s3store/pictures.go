@@ -18,35 +18,35 @@ import (
 	later "github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// Settings are those of a function that keeps pictures, or lets them go.
-type Settings struct {
+// PictureSettings configures a function that promotes or deletes pictures.
+type PictureSettings struct {
 	Bucket string `env:"ORIGINALS_BUCKET"` // of originals
 }
 
-// Keeping is the part of the bucket of originals that posts' pictures are in.
-type Keeping struct {
-	Settings Settings
+// Pictures are the pictures of posts in the bucket of originals.
+type Pictures struct {
+	Settings PictureSettings
 	API      interface {
 		CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
 		DeleteObjects(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
 	}
 }
 
-// copiesAtOnce is how many copies S3 makes for one save at a time. Each takes S3 a part of a second.
-const copiesAtOnce = 10
+// maxConcurrentCopies is how many copies S3 makes for one save at a time. Each takes S3 a part of a second.
+const maxConcurrentCopies = 10
 
 // Copy is that of [pictures.Bucket]. A copy has its original's content type. That something is not there, S3 tells only
 // those who may list the bucket: to others it denies the access, which is our mistake and not the author's.
-func (k *Keeping) Copy(ctx context.Context, copies []pictures.Promotion) (missing []int, err error) {
+func (p *Pictures) Copy(ctx context.Context, copies []pictures.Promotion) (missing []int, err error) {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(copiesAtOnce)
+	group.SetLimit(maxConcurrentCopies)
 	var mu sync.Mutex
 	for i, picture := range copies {
 		group.Go(func() error {
-			_, err := k.API.CopyObject(ctx, &s3.CopyObjectInput{
-				Bucket:     &k.Settings.Bucket,
+			_, err := p.API.CopyObject(ctx, &s3.CopyObjectInput{
+				Bucket:     &p.Settings.Bucket,
 				Key:        aws.String(pictures.PermanentKey(picture.ID)),
-				CopySource: aws.String(k.Settings.Bucket + "/" + picture.CopyOf), // which has nothing to be escaped
+				CopySource: aws.String(p.Settings.Bucket + "/" + picture.CopyFrom), // which has nothing to be escaped
 			})
 			if awsclient.Is(err, (&types.NoSuchKey{}).ErrorCode()) { // that of a copy has no type of its own
 				mu.Lock()
@@ -65,13 +65,13 @@ func (k *Keeping) Copy(ctx context.Context, copies []pictures.Promotion) (missin
 }
 
 // Delete is that of [pictures.Bucket].
-func (k *Keeping) Delete(ctx context.Context, ids []uuid.UUID) error {
+func (p *Pictures) Delete(ctx context.Context, ids []uuid.UUID) error {
 	objects := make([]types.ObjectIdentifier, len(ids))
 	for i, id := range ids {
 		objects[i].Key = aws.String(pictures.PermanentKey(id))
 	}
-	answer, err := k.API.DeleteObjects(ctx, &s3.DeleteObjectsInput{
-		Bucket: &k.Settings.Bucket,
+	answer, err := p.API.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+		Bucket: &p.Settings.Bucket,
 		Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)}, // it answers what failed
 	})
 	if err != nil {

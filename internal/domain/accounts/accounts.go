@@ -1,0 +1,10 @@
+// Package accounts provides a user's account: the profile, the changes that a client syncs, and the
+// deletion of the account.
+package accounts
+
+import "github.com/ashlar-cdk/ashlar/internal/domain"
+
+// ErrDeleted reports that the user has deleted the account: it can neither be read nor written to
+// any more, though its tokens are valid for up to a day.
+var ErrDeleted = domain.NewError(domain.Forbidden, "account_deleted",
+	"You have deleted your account. Please sign out.")
