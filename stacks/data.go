@@ -12,15 +12,15 @@ import (
 func NewData(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc) *mysql.Database {
 	stack := newStack(stage, "Data", "MySQL, its replicas and its secret")
 	database := mysql.New(stack, "Database", mysql.Props{
-		VPC:             vpc,
-		InstanceClass:   env.DatabaseClass,
-		StorageGiB:      env.DatabaseStorageGiB,
+		VPC:                    vpc,
+		InstanceClass:          env.DatabaseClass,
+		StorageGiB:             env.DatabaseStorageGiB,
 		MaxAllocatedStorageGiB: env.DatabaseMaxAllocatedStorageGiB,
-		MultiAZ:         env.DatabaseMultiAZ,
-		Replicas:        env.DatabaseReplicas,
-		Proxy:           env.DatabaseProxy,
-		DatabaseInsights:        env.DatabaseInsights,
-		BackupRetention:         env.BackupRetention,
+		MultiAZ:                env.DatabaseMultiAZ,
+		Replicas:               env.DatabaseReplicas,
+		Proxy:                  env.DatabaseProxy,
+		DatabaseInsights:       env.DatabaseInsights,
+		BackupRetention:        env.BackupRetention,
 	})
 	// With a proxy or replicas, other stacks may stop using these, but never before this stack is deployed: without the
 	// exports, CloudFormation would refuse the change that brings the first proxy. See ADR 5.

@@ -390,7 +390,7 @@ func TestSQSMovesMessages(t *testing.T) {
 	}
 }
 
-const topicARN = "arn:aws:sns:eu-central-1:111111111111:Finished"
+const topicARN = "arn:aws:sns:eu-central-1:111111111111:ThumbnailEvents"
 
 func TestSNS(t *testing.T) {
 	topic := awstest.StartSNS(t, topicARN)

@@ -54,18 +54,18 @@ func TestTheActionsThatRequestsNeedAreRecorded(t *testing.T) {
 	}
 	if _, err := client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		{Delete: &types.Delete{TableName: &table, Key: item("a", nil)}},
-		{Put: &types.Put{TableName: &table, Item: item("b", map[string]types.AttributeValue{"Waiting": text("yes"), "CreatedAt": text("2026"), "ID": text("7")})}},
+		{Put: &types.Put{TableName: &table, Item: item("b", map[string]types.AttributeValue{"Unsent": text("yes"), "CreatedAt": text("2026"), "ID": text("7")})}},
 	}}); err != nil {
 		t.Fatal(err)
 	}
 	found, err := client.Query(ctx, &dynamodb.QueryInput{
-		TableName: &table, IndexName: aws.String("Waiting"), KeyConditionExpression: aws.String("Waiting = :yes"),
+		TableName: &table, IndexName: aws.String("Unsent"), KeyConditionExpression: aws.String("Unsent = :yes"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":yes": text("yes")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []map[string]types.AttributeValue{item("b", map[string]types.AttributeValue{"Waiting": text("yes"), "CreatedAt": text("2026"), "ID": text("7")})}
+	want := []map[string]types.AttributeValue{item("b", map[string]types.AttributeValue{"Unsent": text("yes"), "CreatedAt": text("2026"), "ID": text("7")})}
 	if diff := cmp.Diff(want, found.Items, cmp.AllowUnexported(types.AttributeValueMemberS{})); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
@@ -73,7 +73,7 @@ func TestTheActionsThatRequestsNeedAreRecorded(t *testing.T) {
 		{Action: "dynamodb:PutItem", Resource: table},
 		{Action: "dynamodb:DeleteItem", Resource: table},
 		{Action: "dynamodb:PutItem", Resource: table},
-		{Action: "dynamodb:Query", Resource: table + "/index/Waiting"},
+		{Action: "dynamodb:Query", Resource: table + "/index/Unsent"},
 	}
 	if diff := cmp.Diff(calls, server.Calls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)

@@ -20,7 +20,7 @@ var MailingList = dynamodb.CreateTableInput{
 	AttributeDefinitions: []types.AttributeDefinition{
 		{AttributeName: aws.String("Address"), AttributeType: types.ScalarAttributeTypeS},
 		{AttributeName: aws.String("Kind"), AttributeType: types.ScalarAttributeTypeS},
-		{AttributeName: aws.String("Waiting"), AttributeType: types.ScalarAttributeTypeS},
+		{AttributeName: aws.String("Unsent"), AttributeType: types.ScalarAttributeTypeS},
 		{AttributeName: aws.String("CreatedAt"), AttributeType: types.ScalarAttributeTypeS},
 	},
 	KeySchema: []types.KeySchemaElement{
@@ -28,9 +28,9 @@ var MailingList = dynamodb.CreateTableInput{
 		{AttributeName: aws.String("Kind"), KeyType: types.KeyTypeRange},
 	},
 	GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-		IndexName: aws.String("Waiting"),
+		IndexName: aws.String("Unsent"),
 		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("Waiting"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("Unsent"), KeyType: types.KeyTypeHash},
 			{AttributeName: aws.String("CreatedAt"), KeyType: types.KeyTypeRange},
 		},
 		Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"ID"}},

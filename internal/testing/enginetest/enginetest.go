@@ -18,7 +18,7 @@ const startTimeout = time.Minute
 // An Engine is a server that talks HTTP.
 type Engine struct {
 	Name   string
-	Folder string // the package's below internal, where make has put the engine's files
+	Folder string // the package's below internal/testing, where make has put the engine's files
 
 	// Arguments are those of java. Folder is the absolute path of Folder, address the host and port to listen on.
 	Arguments func(folder, address string) []string
@@ -40,10 +40,10 @@ func (e Engine) Start() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(strings.TrimSpace(string(root)), "internal", e.Folder)
+	folder := filepath.Join(strings.TrimSpace(string(root)), "internal", "testing", e.Folder)
 	lib := filepath.Join(folder, "lib")
 	if _, err := os.Stat(lib); err != nil {
-		return "", fmt.Errorf("%w; run make internal/%s/lib, which needs Maven and Java 17; %s", err, e.Folder, e.Remedy)
+		return "", fmt.Errorf("%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s", err, e.Folder, e.Remedy)
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {

@@ -70,8 +70,8 @@ func bodyOf(r *http.Request) []byte {
 	return body
 }
 
-// mayTellOfMissing tells whether the answer to r depends on whether the caller may list the bucket.
-func mayTellOfMissing(r *http.Request) bool {
+// dependsOnListBucket tells whether the answer to r depends on whether the caller may list the bucket.
+func dependsOnListBucket(r *http.Request) bool {
 	return keyOf(r) != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("X-Amz-Copy-Source") != "")
 }
 

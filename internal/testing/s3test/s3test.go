@@ -49,7 +49,7 @@ func Start(t testing.TB) *Server {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	s := new(Server)
-	relay, direct := httptest.NewServer(s.relay(transport)), httptest.NewServer(toGateway(transport))
+	relay, direct := httptest.NewServer(s.relay(transport)), httptest.NewServer(newGatewayProxy(transport))
 	t.Cleanup(func() {
 		for _, server := range []*httptest.Server{relay, direct} {
 			server.CloseClientConnections() // Close would wait for silent answers
@@ -84,7 +84,7 @@ func startGateway(t testing.TB, folder string) (socket string) {
 	}
 	socket = filepath.Join(sockets, "s")
 	command := exec.Command("go", "run", "-buildvcs=false", ".", socket, folder) // go keeps the executable in its cache
-	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "s3test", "gateway")
+	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "testing", "s3test", "gateway")
 	command.Env = append(slices.Clone(environment), "CGO_ENABLED=0",
 		"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
@@ -146,8 +146,8 @@ func (s *Server) Keys(t testing.TB, bucket string) []string {
 	return keys
 }
 
-// toGateway passes requests on as they are, so that their signatures hold.
-func toGateway(transport http.RoundTripper) *httputil.ReverseProxy {
+// newGatewayProxy passes requests on as they are, so that their signatures hold.
+func newGatewayProxy(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: transport,
 		ErrorLog:  log.New(io.Discard, "", 0), // clients that are gone
@@ -158,9 +158,9 @@ func toGateway(transport http.RoundTripper) *httputil.ReverseProxy {
 }
 
 func (s *Server) relay(transport http.RoundTripper) http.Handler {
-	proxy := toGateway(transport)
+	proxy := newGatewayProxy(transport)
 	proxy.ModifyResponse = func(r *http.Response) error {
-		if r.StatusCode == http.StatusNotFound && mayTellOfMissing(r.Request) {
+		if r.StatusCode == http.StatusNotFound && dependsOnListBucket(r.Request) {
 			// Without it, S3 answers 403: it does not tell who may not list what is missing.
 			s.Record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
 		}

@@ -32,7 +32,7 @@ func clientOf(server *s3test.Server, secret string) *s3.Client {
 	})
 }
 
-func TestObjectsAreKeptAndTheActionsTheyNeedAreRecorded(t *testing.T) {
+func TestServer_stores_objects_and_records_actions(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	client := clientOf(server, lambdatest.SecretAccessKey)
@@ -73,7 +73,7 @@ func TestObjectsAreKeptAndTheActionsTheyNeedAreRecorded(t *testing.T) {
 	}
 }
 
-func TestAWrongSecretIsRefused(t *testing.T) {
+func TestServer_rejects_a_wrong_secret(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	_, err := clientOf(server, "wrong").GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
@@ -82,7 +82,7 @@ func TestAWrongSecretIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFaultIsAnsweredInS3sWords(t *testing.T) {
+func TestServer_SetFault_returns_S3_errors(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Action: "s3:GetObject"})
@@ -95,7 +95,7 @@ func TestAFaultIsAnsweredInS3sWords(t *testing.T) {
 	}
 }
 
-func TestAFaultEndsAfterItsTimes(t *testing.T) {
+func TestServer_SetFault_ends_after_Times(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Times: 2})
@@ -107,7 +107,7 @@ func TestAFaultEndsAfterItsTimes(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsCut(t *testing.T) {
+func TestServer_SetFault_cuts_a_response(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	client := clientOf(server, lambdatest.SecretAccessKey)
@@ -125,8 +125,8 @@ func TestAnAnswerIsCut(t *testing.T) {
 	}
 }
 
-// TestThePolicyOfAPresignedPostHolds shows that the server does what tests of uploads rely on.
-func TestThePolicyOfAPresignedPostHolds(t *testing.T) {
+// TestServer_enforces_the_policy_of_a_presigned_POST shows that the server does what tests of uploads rely on.
+func TestServer_enforces_the_policy_of_a_presigned_POST(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	presigned, err := s3.NewPresignClient(clientOf(server, lambdatest.SecretAccessKey)).PresignPostObject(t.Context(),
@@ -171,7 +171,7 @@ func TestThePolicyOfAPresignedPostHolds(t *testing.T) {
 	}
 }
 
-func TestAWriteWhoseAnswerIsCutIsDone(t *testing.T) {
+func TestServer_SetFault_applies_a_write_whose_response_is_cut(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	server.SetFault(awstest.Fault{Cut: true})

@@ -1,4 +1,4 @@
-module github.com/ashlar-cdk/ashlar/internal/s3test/gateway
+module github.com/ashlar-cdk/ashlar/internal/testing/s3test/gateway
 
 go 1.26.0
 
