@@ -28,14 +28,14 @@ type Environment struct {
 
 	NAT NAT
 
-	DatabaseClass           string        // an RDS instance class without its "db.": t4g.micro
-	DatabaseStorageGiB      int           // allocated at first; RDS grows it up to DatabaseStorageLimitGiB
+	DatabaseClass                  string        // an RDS instance class without its "db.": t4g.micro
+	DatabaseStorageGiB             int           // allocated at first; RDS grows it up to DatabaseStorageLimitGiB
 	DatabaseMaxAllocatedStorageGiB int           // where storage autoscaling stops
-	DatabaseReplicas        int           // read replicas; 0 sends reads to the writer
-	DatabaseMultiAZ         bool          // a standby in a second zone
-	DatabaseProxy           bool          // RDS Proxy between the functions and the writer
-	DatabaseInsights        bool          // Database Insights; not offered for micro and small burstable classes
-	BackupRetention                 time.Duration // how long automated backups are kept; whole days
+	DatabaseReplicas               int           // read replicas; 0 sends reads to the writer
+	DatabaseMultiAZ                bool          // a standby in a second zone
+	DatabaseProxy                  bool          // RDS Proxy between the functions and the writer
+	DatabaseInsights               bool          // Database Insights; not offered for micro and small burstable classes
+	BackupRetention                time.Duration // how long automated backups are kept; whole days
 
 	LogRetention time.Duration // of all logs; whole days, one of CloudWatch's steps
 
@@ -124,22 +124,22 @@ const day = 24 * time.Hour
 
 // dev is everybody's own: it has no account of its own, costs little and leaves little behind.
 var dev = Environment{
-	Name:                    "Dev",
-	NAT:                     NATNone,
-	DatabaseClass:           "t4g.micro",
-	DatabaseStorageGiB:      20,
+	Name:                           "Dev",
+	NAT:                            NATNone,
+	DatabaseClass:                  "t4g.micro",
+	DatabaseStorageGiB:             20,
 	DatabaseMaxAllocatedStorageGiB: 40,
-	BackupRetention:                 1 * day,
-	LogRetention:            7 * day,
-	WebOrigins:              []string{"http://localhost:5173"},
-	WebCallbackURLs:         []string{"http://localhost:5173/signed-in"},
-	WebLogoutURLs:           []string{"http://localhost:5173/"},
-	MobileCallbackURLs:      []string{"ashlar://signed-in"},
-	MobileLogoutURLs:        []string{"ashlar://signed-out"},
-	SignInDomain:            "ashlar-dev",
-	MailIdentity:            "ashlar-dev@example.com", // put your own, which a link is sent to
-	MailFrom:                "Ashlar <ashlar-dev@example.com>",
-	MailSandbox:             true,
+	BackupRetention:                1 * day,
+	LogRetention:                   7 * day,
+	WebOrigins:                     []string{"http://localhost:5173"},
+	WebCallbackURLs:                []string{"http://localhost:5173/signed-in"},
+	WebLogoutURLs:                  []string{"http://localhost:5173/"},
+	MobileCallbackURLs:             []string{"ashlar://signed-in"},
+	MobileLogoutURLs:               []string{"ashlar://signed-out"},
+	SignInDomain:                   "ashlar-dev",
+	MailIdentity:                   "ashlar-dev@example.com", // put your own, which a link is sent to
+	MailFrom:                       "Ashlar <ashlar-dev@example.com>",
+	MailSandbox:                    true,
 
 	SingleOptIn: true,
 
@@ -151,66 +151,66 @@ var dev = Environment{
 
 // staging has prod's shape at a smaller size, so that what passes here passes there.
 var staging = Environment{ //nolint:gosec // it names secrets and holds none
-	Name:                    "Staging",
-	Account:                 "111111111111",
-	Region:                  "eu-central-1",
-	Zones:                   []string{"eu-central-1a", "eu-central-1b"},
-	NAT:                     NATOne,
-	DatabaseClass:           "t4g.medium",
-	DatabaseStorageGiB:      20,
+	Name:                           "Staging",
+	Account:                        "111111111111",
+	Region:                         "eu-central-1",
+	Zones:                          []string{"eu-central-1a", "eu-central-1b"},
+	NAT:                            NATOne,
+	DatabaseClass:                  "t4g.medium",
+	DatabaseStorageGiB:             20,
 	DatabaseMaxAllocatedStorageGiB: 100,
-	DatabaseReplicas:        1,
-	BackupRetention:                 7 * day,
-	LogRetention:            30 * day,
-	TransferAcceleration:    true,
-	WebOrigins:              []string{"https://staging.example.com"},
-	WebsiteCertificateARN:   "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
-	WebCallbackURLs:         []string{"https://staging.example.com/signed-in"},
-	WebLogoutURLs:           []string{"https://staging.example.com/"},
-	MobileCallbackURLs:      []string{"ashlar://signed-in"},
-	MobileLogoutURLs:        []string{"ashlar://signed-out"},
-	SignInDomain:            "ashlar-staging",
-	GoogleClientID:          "111111111111-example.apps.googleusercontent.com",
-	GoogleSecretName:        "ashlar/google",
-	AppleServicesID:         "com.example.staging.signin",
-	AppleTeamID:             "EXAMPLE123",
-	AppleKeyID:              "EXAMPLE111",
-	AppleSecretName:         "ashlar/apple",
-	MailIdentity:            "staging.example.com",
-	MailFrom:                "Ashlar <hello@staging.example.com>",
-	AlarmAddress:            "staging-alarms@example.com",
+	DatabaseReplicas:               1,
+	BackupRetention:                7 * day,
+	LogRetention:                   30 * day,
+	TransferAcceleration:           true,
+	WebOrigins:                     []string{"https://staging.example.com"},
+	WebsiteCertificateARN:          "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
+	WebCallbackURLs:                []string{"https://staging.example.com/signed-in"},
+	WebLogoutURLs:                  []string{"https://staging.example.com/"},
+	MobileCallbackURLs:             []string{"ashlar://signed-in"},
+	MobileLogoutURLs:               []string{"ashlar://signed-out"},
+	SignInDomain:                   "ashlar-staging",
+	GoogleClientID:                 "111111111111-example.apps.googleusercontent.com",
+	GoogleSecretName:               "ashlar/google",
+	AppleServicesID:                "com.example.staging.signin",
+	AppleTeamID:                    "EXAMPLE123",
+	AppleKeyID:                     "EXAMPLE111",
+	AppleSecretName:                "ashlar/apple",
+	MailIdentity:                   "staging.example.com",
+	MailFrom:                       "Ashlar <hello@staging.example.com>",
+	AlarmAddress:                   "staging-alarms@example.com",
 }
 
 var prod = Environment{ //nolint:gosec // it names secrets and holds none
-	Name:                    "Prod",
-	Account:                 "222222222222",
-	Region:                  "eu-central-1",
-	Zones:                   []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"},
-	NAT:                     NATPerZone,
-	DatabaseClass:           "m7g.large",
-	DatabaseStorageGiB:      100,
+	Name:                           "Prod",
+	Account:                        "222222222222",
+	Region:                         "eu-central-1",
+	Zones:                          []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"},
+	NAT:                            NATPerZone,
+	DatabaseClass:                  "m7g.large",
+	DatabaseStorageGiB:             100,
 	DatabaseMaxAllocatedStorageGiB: 1000,
-	DatabaseReplicas:        1,
-	DatabaseMultiAZ:         true,
-	DatabaseProxy:           true,
-	DatabaseInsights:        true,
-	BackupRetention:                 35 * day,
-	LogRetention:            365 * day,
-	TransferAcceleration:    true,
-	WebOrigins:              []string{"https://app.example.com"},
-	WebsiteCertificateARN:   "arn:aws:acm:us-east-1:222222222222:certificate/00000000-0000-4000-8000-000000000002",
-	WebCallbackURLs:         []string{"https://app.example.com/signed-in"},
-	WebLogoutURLs:           []string{"https://app.example.com/"},
-	MobileCallbackURLs:      []string{"ashlar://signed-in"},
-	MobileLogoutURLs:        []string{"ashlar://signed-out"},
-	SignInDomain:            "ashlar",
-	GoogleClientID:          "222222222222-example.apps.googleusercontent.com",
-	GoogleSecretName:        "ashlar/google",
-	AppleServicesID:         "com.example.app.signin",
-	AppleTeamID:             "EXAMPLE123",
-	AppleKeyID:              "EXAMPLE222",
-	AppleSecretName:         "ashlar/apple",
-	MailIdentity:            "example.com",
-	MailFrom:                "Ashlar <hello@example.com>",
-	AlarmAddress:            "prod-alarms@example.com",
+	DatabaseReplicas:               1,
+	DatabaseMultiAZ:                true,
+	DatabaseProxy:                  true,
+	DatabaseInsights:               true,
+	BackupRetention:                35 * day,
+	LogRetention:                   365 * day,
+	TransferAcceleration:           true,
+	WebOrigins:                     []string{"https://app.example.com"},
+	WebsiteCertificateARN:          "arn:aws:acm:us-east-1:222222222222:certificate/00000000-0000-4000-8000-000000000002",
+	WebCallbackURLs:                []string{"https://app.example.com/signed-in"},
+	WebLogoutURLs:                  []string{"https://app.example.com/"},
+	MobileCallbackURLs:             []string{"ashlar://signed-in"},
+	MobileLogoutURLs:               []string{"ashlar://signed-out"},
+	SignInDomain:                   "ashlar",
+	GoogleClientID:                 "222222222222-example.apps.googleusercontent.com",
+	GoogleSecretName:               "ashlar/google",
+	AppleServicesID:                "com.example.app.signin",
+	AppleTeamID:                    "EXAMPLE123",
+	AppleKeyID:                     "EXAMPLE222",
+	AppleSecretName:                "ashlar/apple",
+	MailIdentity:                   "example.com",
+	MailFrom:                       "Ashlar <hello@example.com>",
+	AlarmAddress:                   "prod-alarms@example.com",
 }

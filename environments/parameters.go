@@ -8,7 +8,7 @@ func ParameterPath(environment string) string {
 }
 
 // DeadLetterQueuesPath is where the addresses of the environment's dead-letter queues are in Parameter Store, each by the name
-// that make redrive knows the queue by: /ashlar/Prod/dead-letters/Welcomes.
+// that make redrive knows the queue by: /ashlar/Prod/dead-letter-queues/Welcomes.
 func DeadLetterQueuesPath(environment string) string {
-	return ParameterPath(environment) + "/dead-letters"
+	return ParameterPath(environment) + "/dead-letter-queues"
 }

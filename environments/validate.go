@@ -55,16 +55,16 @@ func Validate(environments []Environment) error {
 	for _, environment := range environments {
 		v := validator{environment: environment}
 		if seen[environment.Name] {
-			v.wrong("Name", fmt.Sprintf("%q", environment.Name), "a name that no other environment has")
+			v.addError("Name", fmt.Sprintf("%q", environment.Name), "a name that no other environment has")
 		}
 		seen[environment.Name] = true
 		if domains[environment.SignInDomain] {
-			v.wrong("SignInDomain", fmt.Sprintf("%q", environment.SignInDomain), "a prefix that no other environment has")
+			v.addError("SignInDomain", fmt.Sprintf("%q", environment.SignInDomain), "a prefix that no other environment has")
 		}
 		domains[environment.SignInDomain] = true
 		if identities[environment.MailIdentity] {
 			// An account and region has an identity once, and the stack that declares it.
-			v.wrong("MailIdentity", fmt.Sprintf("%q", environment.MailIdentity), "an identity that no other environment has")
+			v.addError("MailIdentity", fmt.Sprintf("%q", environment.MailIdentity), "an identity that no other environment has")
 		}
 		identities[environment.MailIdentity] = true
 		v.validate()
@@ -78,19 +78,19 @@ type validator struct {
 	problems    []error
 }
 
-func (v *validator) wrong(field string, got any, want string) {
+func (v *validator) addError(field string, got any, want string) {
 	v.problems = append(v.problems, &FieldError{Environment: v.environment.Name, Field: field, Got: got, Want: want})
 }
 
 func (v *validator) validate() {
 	e := v.environment
 	if !namePattern.MatchString(e.Name) {
-		v.wrong("Name", fmt.Sprintf("%q", e.Name), "letters and digits, a capital first")
+		v.addError("Name", fmt.Sprintf("%q", e.Name), "letters and digits, a capital first")
 	}
-	v.validatePlace()
+	v.validateLocation()
 	v.validateDatabase()
 	if days, whole := wholeDays(e.LogRetention); !whole || !slices.Contains(logRetentionDays, days) {
-		v.wrong("LogRetention", e.LogRetention, fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
+		v.addError("LogRetention", e.LogRetention, fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
 	}
 	v.validateURLs("WebOrigins", e.WebOrigins, "an https origin without a path (http for localhost only)", func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
 	v.validateCertificate()
@@ -103,52 +103,52 @@ func (v *validator) validate() {
 	v.validateSignIn()
 	v.validateMail()
 	if e.TelemetryShards < 0 {
-		v.wrong("TelemetryShards", e.TelemetryShards, "0 for as many as it takes, or more")
+		v.addError("TelemetryShards", e.TelemetryShards, "0 for as many as it takes, or more")
 	}
 	v.validateAnalytics()
 	if !isAddress(e.AlarmAddress) {
-		v.wrong("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
+		v.addError("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address, so that somebody hears of an alarm")
 	}
 	if e.Name == "Prod" && e.Disposable {
-		v.wrong("Disposable", true, "false: cdk destroy would delete production data without a snapshot")
+		v.addError("Disposable", true, "false: cdk destroy would delete production data without a snapshot")
 	}
 }
 
-func (v *validator) validatePlace() {
+func (v *validator) validateLocation() {
 	e := v.environment
 	if e.Account == "" && e.Region == "" {
 		if !e.Disposable {
-			v.wrong("Account", `""`, "an account: only a disposable environment may follow the CDK CLI's defaults")
-			v.wrong("Region", `""`, "a region: only a disposable environment may follow the CDK CLI's defaults")
+			v.addError("Account", `""`, "an account: only a disposable environment may follow the CDK CLI's defaults")
+			v.addError("Region", `""`, "a region: only a disposable environment may follow the CDK CLI's defaults")
 		}
 		if len(e.Zones) > 0 {
-			v.wrong("Zones", e.Zones, "none without a Region: the region's first two are taken")
+			v.addError("Zones", e.Zones, "none without a Region: the region's first two are taken")
 		}
 		if e.NAT == NATPerZone {
-			v.wrong("NAT", e.NAT, "none or one without a Region: the zones are not known yet")
+			v.addError("NAT", e.NAT, "none or one without a Region: the zones are not known yet")
 		}
 		if e.TransferAcceleration {
-			v.wrong("TransferAcceleration", true, "false without a Region: not every region has it")
+			v.addError("TransferAcceleration", true, "false without a Region: not every region has it")
 		}
 	} else {
 		if !accountPattern.MatchString(e.Account) {
-			v.wrong("Account", fmt.Sprintf("%q", e.Account), "12 digits, or empty together with Region")
+			v.addError("Account", fmt.Sprintf("%q", e.Account), "12 digits, or empty together with Region")
 		}
 		if !regionPattern.MatchString(e.Region) {
-			v.wrong("Region", fmt.Sprintf("%q", e.Region), "a region such as eu-central-1, or empty together with Account")
+			v.addError("Region", fmt.Sprintf("%q", e.Region), "a region such as eu-central-1, or empty together with Account")
 		}
 		// RDS asks for subnets in two zones, and the network's addresses are laid out for three.
 		if len(e.Zones) < 2 || len(e.Zones) > 3 {
-			v.wrong("Zones", e.Zones, "2 or 3")
+			v.addError("Zones", e.Zones, "2 or 3")
 		}
 		for i, zone := range e.Zones {
 			if !strings.HasPrefix(zone, e.Region) || len(zone) <= len(e.Region) || slices.Contains(e.Zones[:i], zone) {
-				v.wrong(fmt.Sprintf("Zones[%d]", i), fmt.Sprintf("%q", zone), "a zone of the Region, named once")
+				v.addError(fmt.Sprintf("Zones[%d]", i), fmt.Sprintf("%q", zone), "a zone of the Region, named once")
 			}
 		}
 	}
 	if !slices.Contains([]NAT{NATNone, NATOne, NATPerZone}, e.NAT) {
-		v.wrong("NAT", fmt.Sprintf("%q", e.NAT), fmt.Sprintf("%s, %s or %s", NATNone, NATOne, NATPerZone))
+		v.addError("NAT", fmt.Sprintf("%q", e.NAT), fmt.Sprintf("%s, %s or %s", NATNone, NATOne, NATPerZone))
 	}
 }
 
@@ -156,30 +156,30 @@ func (v *validator) validatePlace() {
 func (v *validator) validateDatabase() {
 	e := v.environment
 	if !classPattern.MatchString(e.DatabaseClass) {
-		v.wrong("DatabaseClass", fmt.Sprintf("%q", e.DatabaseClass), "an instance class such as t4g.micro")
+		v.addError("DatabaseClass", fmt.Sprintf("%q", e.DatabaseClass), "an instance class such as t4g.micro")
 	}
 	// The bounds of gp3 storage: "DB instance storage" in the Amazon RDS User Guide.
 	if e.DatabaseStorageGiB < 20 || e.DatabaseStorageGiB > 65536 {
-		v.wrong("DatabaseStorageGiB", e.DatabaseStorageGiB, "20 to 65536")
+		v.addError("DatabaseStorageGiB", e.DatabaseStorageGiB, "20 to 65536")
 	}
 	// RDS refuses a limit less than 10 % above the allocated storage: "Managing capacity automatically".
 	if e.DatabaseMaxAllocatedStorageGiB*10 < e.DatabaseStorageGiB*11 || e.DatabaseMaxAllocatedStorageGiB > 65536 {
-		v.wrong("DatabaseStorageLimitGiB", e.DatabaseMaxAllocatedStorageGiB, "at least 10 % above DatabaseStorageGiB, at most 65536")
+		v.addError("DatabaseMaxAllocatedStorageGiB", e.DatabaseMaxAllocatedStorageGiB, "at least 10 % above DatabaseStorageGiB, at most 65536")
 	}
 	// RDS for MySQL has up to 15 replicas a source: "Working with MySQL read replicas".
 	if e.DatabaseReplicas < 0 || e.DatabaseReplicas > 15 {
-		v.wrong("DatabaseReplicas", e.DatabaseReplicas, "0 to 15")
+		v.addError("DatabaseReplicas", e.DatabaseReplicas, "0 to 15")
 	}
 	if e.DatabaseInsights && noInsightsPattern.MatchString(e.DatabaseClass) {
-		v.wrong("DatabaseInsights", true, "false with "+e.DatabaseClass+", or a class from medium up")
+		v.addError("DatabaseInsights", true, "false with "+e.DatabaseClass+", or a class from medium up")
 	}
 	days, whole := wholeDays(e.BackupRetention)
 	switch {
 	case e.BackupRetention < 24*time.Hour:
 		// Without backups there is no point-in-time recovery, and no read replica either.
-		v.wrong("Backups", e.BackupRetention, "at least 24h")
+		v.addError("BackupRetention", e.BackupRetention, "at least 24h")
 	case !whole || days > 35:
-		v.wrong("Backups", e.BackupRetention, "whole days, 35 at most")
+		v.addError("BackupRetention", e.BackupRetention, "whole days, 35 at most")
 	}
 }
 
@@ -192,11 +192,11 @@ func (v *validator) validateCertificate() {
 	const want = "a certificate of ACM of the Account, in us-east-1"
 	match := certificatePattern.FindStringSubmatch(e.WebsiteCertificateARN)
 	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
-		v.wrong("WebsiteCertificateARN", fmt.Sprintf("%q", e.WebsiteCertificateARN), want)
+		v.addError("WebsiteCertificateARN", fmt.Sprintf("%q", e.WebsiteCertificateARN), want)
 	}
 	for i, origin := range e.WebOrigins {
 		if u, err := url.Parse(origin); err == nil && u.Host != "" && (u.Scheme != "https" || u.Port() != "") {
-			v.wrong(fmt.Sprintf("WebOrigins[%d]", i), fmt.Sprintf("%q", origin), "an https origin without a port: the website is served there")
+			v.addError(fmt.Sprintf("WebOrigins[%d]", i), fmt.Sprintf("%q", origin), "an https origin without a port: the website is served there")
 		}
 	}
 }
@@ -208,7 +208,7 @@ func (v *validator) validateSignIn() {
 	// and the account's number take 13.
 	reserved := slices.ContainsFunc([]string{"aws", "amazon", "cognito"}, func(word string) bool { return strings.Contains(e.SignInDomain, word) })
 	if !domainPattern.MatchString(e.SignInDomain) || len(e.SignInDomain) > 50 || reserved {
-		v.wrong("SignInDomain", fmt.Sprintf("%q", e.SignInDomain), "1 to 50 lower-case letters, digits and hyphens inside, without aws, amazon and cognito")
+		v.addError("SignInDomain", fmt.Sprintf("%q", e.SignInDomain), "1 to 50 lower-case letters, digits and hyphens inside, without aws, amazon and cognito")
 	}
 	v.validateTogether(
 		setting{"GoogleClientID", e.GoogleClientID, googleClientPattern, "the OAuth client's id, which ends with .apps.googleusercontent.com"},
@@ -226,17 +226,17 @@ func (v *validator) validateSignIn() {
 func (v *validator) validateMail() {
 	e := v.environment
 	if !mailDomainPattern.MatchString(e.MailIdentity) && !isAddress(e.MailIdentity) {
-		v.wrong("MailIdentity", fmt.Sprintf("%q", e.MailIdentity), "a domain such as example.com, or an address")
+		v.addError("MailIdentity", fmt.Sprintf("%q", e.MailIdentity), "a domain such as example.com, or an address")
 		return
 	}
 	from, err := mail.ParseAddress(e.MailFrom)
 	if err != nil {
-		v.wrong("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address, or a name with one: Ashlar <hello@example.com>")
+		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address, or a name with one: Ashlar <hello@example.com>")
 		return
 	}
 	_, host, _ := strings.Cut(from.Address, "@")
 	if from.Address != e.MailIdentity && host != e.MailIdentity && !strings.HasSuffix(host, "."+e.MailIdentity) {
-		v.wrong("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address of "+e.MailIdentity)
+		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address of "+e.MailIdentity)
 	}
 }
 
@@ -245,14 +245,14 @@ func (v *validator) validateMail() {
 func (v *validator) validateAnalytics() {
 	e := v.environment
 	if e.Warehouse && len(e.Zones) != 3 {
-		v.wrong("Warehouse", true, fmt.Sprintf("false with %d Zones: Redshift Serverless takes three to have all its traffic in the VPC", len(e.Zones)))
+		v.addError("Warehouse", true, fmt.Sprintf("false with %d Zones: Redshift Serverless takes three to have all its traffic in the VPC", len(e.Zones)))
 	}
 	if e.DashboardsOwner == "" {
 		return
 	}
 	match := quickSightPattern.FindStringSubmatch(e.DashboardsOwner)
 	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
-		v.wrong("DashboardsOwner", fmt.Sprintf("%q", e.DashboardsOwner), "the ARN of a QuickSight user or group of the Account")
+		v.addError("DashboardsOwner", fmt.Sprintf("%q", e.DashboardsOwner), "the ARN of a QuickSight user or group of the Account")
 	}
 }
 
@@ -275,19 +275,19 @@ func (v *validator) validateTogether(settings ...setting) {
 	}
 	for _, s := range settings {
 		if !s.pattern.MatchString(s.value) {
-			v.wrong(s.field, fmt.Sprintf("%q", s.value), s.want+", or none of "+settings[0].field+" and what goes with it")
+			v.addError(s.field, fmt.Sprintf("%q", s.value), s.want+", or none of "+settings[0].field+" and what goes with it")
 		}
 	}
 }
 
 func (v *validator) validateURLs(field string, urls []string, want string, allowed func(*url.URL) bool) {
 	if len(urls) == 0 {
-		v.wrong(field, "none", "at least one")
+		v.addError(field, "none", "at least one")
 	}
 	for i, text := range urls {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !allowed(u) {
-			v.wrong(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), want)
+			v.addError(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), want)
 		}
 	}
 }

@@ -58,9 +58,9 @@ func TestDashboardsBelongToAUserOrAGroupOfTheAccount(t *testing.T) {
 
 func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 	for want, spoil := range map[string]func(*environments.Environment){
-		`Prod: Backups: 0s, want at least 24h`:                                 func(e *environments.Environment) { e.BackupRetention = 0 },
-		`Prod: Backups: 864h0m0s, want whole days, 35 at most`:                 func(e *environments.Environment) { e.BackupRetention = 36 * 24 * time.Hour },
-		`Prod: Backups: 36h0m0s, want whole days, 35 at most`:                  func(e *environments.Environment) { e.BackupRetention = 36 * time.Hour },
+		`Prod: BackupRetention: 0s, want at least 24h`:                         func(e *environments.Environment) { e.BackupRetention = 0 },
+		`Prod: BackupRetention: 864h0m0s, want whole days, 35 at most`:         func(e *environments.Environment) { e.BackupRetention = 36 * 24 * time.Hour },
+		`Prod: BackupRetention: 36h0m0s, want whole days, 35 at most`:          func(e *environments.Environment) { e.BackupRetention = 36 * time.Hour },
 		`Prod: Disposable: true, want false`:                                   func(e *environments.Environment) { e.Disposable = true },
 		`prod: Name: "prod", want letters and digits, a capital first`:         func(e *environments.Environment) { e.Name = "prod" },
 		`Prod: Account: "1234", want 12 digits, or empty together with Region`: func(e *environments.Environment) { e.Account = "1234" },
@@ -74,7 +74,7 @@ func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
 		`Prod: NAT: "two", want none, one or per-zone`:                                           func(e *environments.Environment) { e.NAT = "two" },
 		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:                    func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
 		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                                         func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
-		`Prod: DatabaseStorageLimitGiB: 109, want at least 10 % above`:                           func(e *environments.Environment) { e.DatabaseMaxAllocatedStorageGiB = 109 },
+		`Prod: DatabaseMaxAllocatedStorageGiB: 109, want at least 10 % above`:                    func(e *environments.Environment) { e.DatabaseMaxAllocatedStorageGiB = 109 },
 		`Prod: DatabaseReplicas: 16, want 0 to 15`:                                               func(e *environments.Environment) { e.DatabaseReplicas = 16 },
 		`Prod: DatabaseInsights: true, want false with t4g.small`:                                func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
 		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:                            func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
@@ -236,14 +236,14 @@ func TestAllEnvironmentsAreReportedTogether(t *testing.T) {
 	all[2].Name = all[1].Name
 	err := environments.Validate(all)
 	want := []string{
-		`Dev: Backups: 0s, want at least 24h`,
+		`Dev: BackupRetention: 0s, want at least 24h`,
 		`Staging: Name: "Staging", want a name that no other environment has`,
 	}
 	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {
 		t.Fatalf("error\n%v\nwant\n%s", err, strings.Join(want, "\n"))
 	}
 	var fieldError *environments.FieldError
-	if !errors.As(err, &fieldError) || fieldError.Environment != "Dev" || fieldError.Field != "Backups" {
+	if !errors.As(err, &fieldError) || fieldError.Environment != "Dev" || fieldError.Field != "BackupRetention" {
 		t.Errorf("the first problem is %+v, want a *FieldError for Dev's Backups", fieldError)
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
 // ErrUnavailable says that the database could not be reached, kept failing in a way that passes, or did not answer
@@ -24,8 +25,9 @@ const (
 	// maxTries is enough for a deadlock or a lost connection. A failover takes longer than a request may.
 	maxTries = 4
 
-	// firstPause and its doublings are random by half, so that the transactions of a deadlock do not meet again.
-	firstPause = 50 * time.Millisecond
+	// Between two tries: random by half, so that the transactions of a deadlock do not meet again.
+	firstInterval = 50 * time.Millisecond
+	maxInterval   = time.Second
 )
 
 // MySQL's and MariaDB's error numbers that say: not now. A read-only server's (1290, 1792, 1836) are not among them,
@@ -66,17 +68,11 @@ func Transact(ctx context.Context, db *sql.DB, work func(*sql.Tx) error) error {
 
 // Retry is [Transact] for work that is one statement, such as a query, and needs no transaction.
 func Retry(ctx context.Context, work func() error) error {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval = firstPause
-	pauses.Multiplier = 2
 	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	err := retry.Do(ctx, func() error {
 		last = work()
-		if last != nil && (errors.Is(last, ErrUnavailable) || !isTransient(last)) {
-			return struct{}{}, backoff.Permanent(last)
-		}
-		return struct{}{}, last
-	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxTries))
+		return last
+	}, retry.If(isRetryable), retry.MaxTries(maxTries), retry.Intervals(firstInterval, maxInterval))
 	switch {
 	case err == nil, errors.Is(last, ErrUnavailable):
 		return last
@@ -87,6 +83,10 @@ func Retry(ctx context.Context, work func() error) error {
 		return last
 	}
 }
+
+// isRetryable reports whether Retry runs the same work again. What has been retried inside it is not
+// retried once more.
+func isRetryable(err error) bool { return isTransient(err) && !errors.Is(err, ErrUnavailable) }
 
 // isTransient tells whether the same work may succeed in a moment.
 func isTransient(err error) bool {

@@ -1,6 +1,6 @@
 package mysqlconn
 
-// Settings tell a function where its database is. The mysql construct's ConnectFrom and MigrateWith fill them; the function's
+// Settings tell a function where its database is. The mysql construct's GrantConnect and AddMigration fill them; the function's
 // own settings hold them as a field, so that a database nobody connected fails the synth.
 type Settings struct {
 	SecretARN   string   `env:"DATABASE_SECRET_ARN"`            // Secrets Manager: {"username": …, "password": …}
@@ -11,7 +11,7 @@ type Settings struct {
 }
 
 // AppUser tells the function that migrates the schema which user the other functions sign in as. The mysql construct's
-// MigrateWith fills it.
+// AddMigration fills it.
 type AppUser struct {
 	SecretARN string `env:"DATABASE_APP_SECRET_ARN"` // Secrets Manager: {"username": …, "password": …}
 }

@@ -13,7 +13,7 @@ import (
 
 // NewPlatform declares one environment. A stack uses only the stacks above it.
 func NewPlatform(app awscdk.App, env environments.Environment) {
-	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{Env: place(env)})
+	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{Env: location(env)})
 	if env.Region != "" {
 		// The CDK would look the region's zones up in the account; the environment has named them.
 		stage.Node().SetContext(jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region), env.Zones)
@@ -57,8 +57,8 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	}
 }
 
-// place is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
-func place(env environments.Environment) *awscdk.Environment {
+// location is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
+func location(env environments.Environment) *awscdk.Environment {
 	if env.Account == "" {
 		return nil
 	}
@@ -88,9 +88,9 @@ func output(stack awscdk.Stack, id, description string, value *string) {
 
 // outputDLQ says where a dead-letter queue is, by the name that make redrive knows it by.
 func outputDLQ(stack awscdk.Stack, name string, queue awssqs.IQueue) {
-	awsssm.NewStringParameter(stack, jsii.String(name+"DeadLetters"), &awsssm.StringParameterProps{
+	awsssm.NewStringParameter(stack, jsii.String(name+"DLQ"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String(environments.DeadLetterQueuesPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
-		Description:   jsii.String("Where the dead letters of " + name + " are"),
+		Description:   jsii.String("URL of the dead-letter queue of " + name),
 		StringValue:   queue.QueueUrl(),
 	})
 }

@@ -47,7 +47,7 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 			}
 			for _, parameter := range stack.Template.OfType("AWS::SSM::Parameter") {
 				full, _ := parameter.At("Name").(string)
-				if path.Dir(full) != "/ashlar/"+environment.Name+"/dead-letters" {
+				if path.Dir(full) != "/ashlar/"+environment.Name+"/dead-letter-queues" {
 					continue
 				}
 				id := assembly.Refers(parameter.At("Value"))

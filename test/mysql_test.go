@@ -301,11 +301,11 @@ func TestADatabaseThatCannotBeIsRefused(t *testing.T) {
 		"mysql: Database: Version: 5.7, want 8.4 or 8.0",
 		"mysql: Database: InstanceClass: db.t4g.micro, want a class without its db., such as t4g.micro",
 		"mysql: Database: StorageGiB: 10, want 20 to 65536",
-		"mysql: Database: StorageLimitGiB: 10, want at least 10 % above StorageGiB, at most 65536",
+		"mysql: Database: MaxAllocatedStorageGiB: 10, want at least 10 % above StorageGiB, at most 65536",
 		"mysql: Database: Replicas: -1, want 0 to 15",
-		"mysql: Database: Insights: true, want false with db.t4g.micro, or a class from medium up",
-		"mysql: Database: Backups: 1h0m0s, want whole days, 24h0m0s to 840h0m0s",
-		"mysql: Database: PasswordAge: 1h0m0s, want whole days, 24h0m0s to 24000h0m0s",
+		"mysql: Database: DatabaseInsights: true, want false with db.t4g.micro, or a class from medium up",
+		"mysql: Database: BackupRetention: 1h0m0s, want whole days, 24h0m0s to 840h0m0s",
+		"mysql: Database: RotationInterval: 1h0m0s, want whole days, 24h0m0s to 24000h0m0s",
 	)
 }
 

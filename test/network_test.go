@@ -122,7 +122,7 @@ func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
 
 func TestTheDefaultSecurityGroupIsClosed(t *testing.T) {
 	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		closed := only(t, stack, "Custom::ClosedDefaultSecurityGroup", "")
+		closed := only(t, stack, "Custom::RestrictedDefaultSecurityGroup", "")
 		vpc := only(t, stack, "AWS::EC2::VPC", "")
 		want(t, closed, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId", "Fn::GetAtt")
 		function := only(t, stack, "AWS::Lambda::Function", "")

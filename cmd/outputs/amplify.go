@@ -119,7 +119,7 @@ func newOutputs(region string, environment environments.Environment, client clie
 	}
 	// Both libraries put a path that begins with a slash behind it.
 	endpoint := strings.TrimSuffix(parameter("APIEndpoint"), "/")
-	made := outputs{
+	result := outputs{
 		Version: "1.4",
 		Auth: auth{
 			Region:           region,
@@ -148,5 +148,5 @@ func newOutputs(region string, environment environments.Environment, client clie
 		RESTAPI: map[string]restAPI{apiName: {Region: region, URL: endpoint, AuthorizationType: "NONE"}},
 		Custom:  custom{API: map[string]customAPI{apiName: {Endpoint: endpoint, Region: region, APIName: apiName}}},
 	}
-	return made, errors.Join(missing...)
+	return result, errors.Join(missing...)
 }

@@ -75,11 +75,11 @@ func write(ctx context.Context, environment environments.Environment, client cli
 	if err != nil {
 		return err
 	}
-	return replace(outputsFile, append(content, '\n'))
+	return writeAtomically(outputsFile, append(content, '\n'))
 }
 
-// replace gives the file new content at once: nobody reads half of it.
-func replace(name string, content []byte) (err error) {
+// writeAtomically gives the file new content at once: nobody reads half of it.
+func writeAtomically(name string, content []byte) (err error) {
 	file, err := os.CreateTemp(".", name+".*.tmp")
 	if err != nil {
 		return err

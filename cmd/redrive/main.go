@@ -53,7 +53,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, inte
 		fmt.Fprintf(stderr, "redrive: %v\n", err)
 		return 2
 	}
-	queues, client, err := open(ctx, environment)
+	queues, client, err := deadLetterQueues(ctx, environment)
 	if err != nil {
 		fmt.Fprintf(stderr, "redrive: %v\n", err)
 		return 1
@@ -66,8 +66,8 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, inte
 			fmt.Fprintf(stderr, "redrive: queue %q, want one of %s\n", *name, strings.Join(slices.Sorted(maps.Keys(queues)), ", "))
 			return 2
 		}
-		m := &move{client: client, name: *name, environment: environment.Name, out: stdout, interval: interval}
-		err = m.run(ctx, url)
+		task := &moveTask{client: client, name: *name, environment: environment.Name, out: stdout, interval: interval}
+		err = task.run(ctx, url)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "redrive: %v\n", err)
@@ -76,8 +76,8 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, inte
 	return 0
 }
 
-// open finds the addresses of the environment's dead-letter queues, by name.
-func open(ctx context.Context, environment environments.Environment) (map[string]string, *sqs.Client, error) {
+// deadLetterQueues finds the addresses of the environment's dead-letter queues, by name.
+func deadLetterQueues(ctx context.Context, environment environments.Environment) (map[string]string, *sqs.Client, error) {
 	settings, err := deployment.Config(ctx, environment)
 	if err != nil {
 		return nil, nil, err

@@ -26,8 +26,8 @@ func deploy(t *testing.T) (*awstest.SQS, *awstest.SSM) {
 	queues, parameters := awstest.StartSQS(t, deadWelcomes), awstest.StartSSM(t)
 	queues.AddQueue(welcomes, deadWelcomes)
 	queues.AddQueue(deadFeedback, "")
-	parameters.PutParameter("/ashlar/Dev/dead-letters/Welcomes", deadWelcomes)
-	parameters.PutParameter("/ashlar/Dev/dead-letters/Feedback", deadFeedback)
+	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Welcomes", deadWelcomes)
+	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Feedback", deadFeedback)
 	parameters.PutParameter("/ashlar/Dev/APIEndpoint", "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/")
 	for name, value := range map[string]string{
 		"HOME":                      t.TempDir(),
@@ -176,11 +176,11 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 		"help":                       {arguments: []string{"--help"}, code: 0, says: []string{"usage: redrive [-queue NAME] ENVIRONMENT", "the queue whose messages are moved back"}},
 		"not deployed": {
 			spoil: func(_ *awstest.SQS, parameters *awstest.SSM) {
-				parameters.DeleteParameter("/ashlar/Dev/dead-letters/Welcomes")
-				parameters.DeleteParameter("/ashlar/Dev/dead-letters/Feedback")
+				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Welcomes")
+				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Feedback")
 			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"there are no parameters /ashlar/Dev/dead-letters/* in your account in eu-central-1: Dev is not deployed there; make deploy ENV=Dev"},
+			says: []string{"there are no parameters /ashlar/Dev/dead-letter-queues/* in your account in eu-central-1: Dev is not deployed there; make deploy ENV=Dev"},
 		},
 		"dead letters of no queue": {
 			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Put(deadFeedback, "a") },

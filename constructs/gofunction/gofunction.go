@@ -38,7 +38,7 @@ type Props struct {
 	// the app's go.mod names. Required.
 	Package string
 	// Settings is the struct that the function loads with lambdaenv; strings may be tokens. What is still zero
-	// may be filled in by grants such as the database's ConnectFrom; a required setting that nobody fills fails
+	// may be filled in by grants such as the database's GrantConnect; a required setting that nobody fills fails
 	// the synth. Default: the function has no settings.
 	Settings any
 
@@ -117,7 +117,7 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	f.Function = awslambda.NewFunction(this, jsii.String("Function"), functionProps)
 	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata), props.Package)
 	f.setVariables(variables)
-	this.Node().AddValidation(&complete{f})
+	this.Node().AddValidation(&settingsCheck{f})
 	return f
 }
 
@@ -171,11 +171,11 @@ func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code 
 	return awslambda.Code_FromAsset(jsii.String(dir), nil)
 }
 
-// complete is asked by the CDK at the end of the synth, when all grants have been made.
-type complete struct{ function *Function }
+// settingsCheck is asked by the CDK at the end of the synth, when all grants have been made.
+type settingsCheck struct{ function *Function }
 
 // Validate returns what is wrong with the function, as the CDK wants it.
-func (c *complete) Validate() *[]*string {
+func (c *settingsCheck) Validate() *[]*string {
 	problems := []*string{}
 	if err := c.function.buildErr; err != nil {
 		problems = append(problems, jsii.String(err.Error()))
@@ -219,7 +219,7 @@ func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsi
 func newSecurityGroup(scope constructs.Construct, vpc awsec2.IVpc) awsec2.SecurityGroup {
 	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              vpc,
-		Description:      jsii.String("What the function may reach"),
+		Description:      jsii.String("Network access of the Lambda function"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("AWS services over TLS"), nil)

@@ -363,7 +363,7 @@ func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awsc
 // newSignedInRole declares what signed-in clients are in AWS. It allows nothing by itself.
 func (i *Identity) newSignedInRole(scope constructs.Construct) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("SignedInRole"), &awsiam.RoleProps{
-		Description: jsii.String("What signed-in clients may do in AWS"),
+		Description: jsii.String("Signed-in clients of the identity pool"),
 		AssumedBy: awsiam.NewWebIdentityPrincipal(jsii.String("cognito-identity.amazonaws.com"), &map[string]any{
 			"StringEquals":           map[string]any{"cognito-identity.amazonaws.com:aud": i.IdentityPool.Ref()},
 			"ForAnyValue:StringLike": map[string]any{"cognito-identity.amazonaws.com:amr": "authenticated"},

@@ -71,7 +71,7 @@ type Props struct {
 }
 
 // A Database is a MySQL instance, its replicas, and the secrets of its two users: the administrator, who changes the
-// schema, and app, whom functions sign in as. The instance knows app only once MigrateWith has had that user made.
+// schema, and app, whom functions sign in as. The instance knows app only once AddMigration has had that user made.
 type Database struct {
 	Instance      awsrds.DatabaseInstance
 	Replicas      []awsrds.DatabaseInstanceReadReplica
@@ -93,7 +93,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	d := &Database{name: props.DatabaseName}
 	d.SecurityGroup = awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("Who may reach the database"),
+		Description:      jsii.String("Access to the RDS instance and its read replicas"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{
@@ -103,7 +103,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	subnets := awsrds.NewSubnetGroup(this, jsii.String("Subnets"), &awsrds.SubnetGroupProps{
 		Vpc:         props.VPC,
 		VpcSubnets:  isolated(),
-		Description: jsii.String("Isolated subnets: no route to the internet"),
+		Description: jsii.String("Isolated subnets of the RDS instances"),
 	})
 
 	writer := constructs.NewConstruct(this, jsii.String("Writer"))
@@ -262,7 +262,7 @@ func checkVPC(fn *gofunction.Function) {
 func newRotation(scope constructs.Construct, instance awsrds.DatabaseInstance, props Props) *awssecretsmanager.SecretRotationProps {
 	group := awsec2.NewSecurityGroup(scope, jsii.String("RotationSecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("What the rotation of the passwords may reach"),
+		Description:      jsii.String("Rotation of the database passwords"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Secrets Manager over TLS"), nil)
@@ -280,7 +280,7 @@ func newRotation(scope constructs.Construct, instance awsrds.DatabaseInstance, p
 func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.DatabaseProxy {
 	group := awsec2.NewSecurityGroup(scope, jsii.String("ProxySecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("Who may reach the database through the proxy"),
+		Description:      jsii.String("Access to the RDS proxy"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	return awsrds.NewDatabaseProxy(scope, jsii.String("Proxy"), &awsrds.DatabaseProxyProps{
@@ -405,10 +405,10 @@ func (p Props) check(id string) {
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80, "8.4 or 8.0"),
 		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass), "a class without its db., such as t4g.micro"),
 		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536, "20 to 65536"),
-		check.That("StorageLimitGiB", p.MaxAllocatedStorageGiB, p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
+		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB, p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
 		check.That("Replicas", p.Replicas, p.Replicas >= 0 && p.Replicas <= 15, "0 to 15"),
-		check.That("Insights", p.DatabaseInsights, !p.DatabaseInsights || !small, "false with "+p.InstanceClass+", or a class from medium up"),
-		check.That("Backups", p.BackupRetention, p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0, "whole days, 24h0m0s to 840h0m0s"),
-		check.That("PasswordAge", p.RotationInterval, p.RotationInterval >= day && p.RotationInterval <= 1000*day && p.RotationInterval%day == 0, "whole days, 24h0m0s to 24000h0m0s"),
+		check.That("DatabaseInsights", p.DatabaseInsights, !p.DatabaseInsights || !small, "false with "+p.InstanceClass+", or a class from medium up"),
+		check.That("BackupRetention", p.BackupRetention, p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0, "whole days, 24h0m0s to 840h0m0s"),
+		check.That("RotationInterval", p.RotationInterval, p.RotationInterval >= day && p.RotationInterval <= 1000*day && p.RotationInterval%day == 0, "whole days, 24h0m0s to 24000h0m0s"),
 	)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
-	closedefaultsecuritygroupfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
+	restrictdefaultsecuritygroupfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
 )
 
 // maxZones is how many zones the addresses are laid out for: a VPC may grow to so many without a subnet moving.
@@ -57,7 +57,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 			{Name: jsii.String("Private"), SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS, CidrMask: jsii.Number(19)},
 			{Name: jsii.String("Isolated"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED, CidrMask: jsii.Number(22)},
 		},
-		// CDK's own way ships a function in Node.js; see closeDefaultSecurityGroup.
+		// CDK's own way ships a function in Node.js; see restrictDefaultSecurityGroup.
 		RestrictDefaultSecurityGroup: jsii.Bool(false),
 		GatewayEndpoints: &map[string]*awsec2.GatewayVpcEndpointOptions{
 			"S3":       {Service: awsec2.GatewayVpcEndpointAwsService_S3()},
@@ -93,9 +93,9 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 // CloudFormation cannot do it, so a function does.
 func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct, props Props) {
 	stack, group := awscdk.Stack_Of(scope), n.VPC.VpcDefaultSecurityGroup()
-	fn := gofunction.New(scope, "CloseDefaultSecurityGroup", gofunction.Props{
-		Package: closedefaultsecuritygroupfn.Package,
-		Settings: closedefaultsecuritygroupfn.Settings{
+	fn := gofunction.New(scope, "RestrictDefaultSecurityGroup", gofunction.Props{
+		Package: restrictdefaultsecuritygroupfn.Package,
+		Settings: restrictdefaultsecuritygroupfn.Settings{
 			Endpoint: "https://ec2." + *stack.Region() + "." + *stack.UrlSuffix(), // "Amazon EC2 endpoints" in the AWS General Reference
 		},
 		Description: "Takes the rules out of the VPC's default security group",
@@ -107,14 +107,14 @@ func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct, props
 			Service: jsii.String("ec2"), Resource: jsii.String("security-group"), ResourceName: group,
 		}),
 	)
-	closed := awscdk.NewCustomResource(scope, jsii.String("ClosedDefaultSecurityGroup"), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::ClosedDefaultSecurityGroup"),
+	restricted := awscdk.NewCustomResource(scope, jsii.String("RestrictedDefaultSecurityGroup"), &awscdk.CustomResourceProps{
+		ResourceType:   jsii.String("Custom::RestrictedDefaultSecurityGroup"),
 		ServiceToken:   fn.Function.FunctionArn(),
 		ServiceTimeout: convert.Duration(2 * time.Minute), // CloudFormation's own patience is an hour
 		Properties:     &map[string]any{"SecurityGroupId": group},
 	})
 	// Without its permissions the function would fail the first deployment.
-	closed.Node().AddDependency(fn.Role)
+	restricted.Node().AddDependency(fn.Role)
 }
 
 func (p Props) withDefaults() Props {

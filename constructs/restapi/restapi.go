@@ -82,7 +82,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	// What the gateway answers by itself has the shape and, where the functions have one too, the code of their errors.
 	// It holds no data, so any origin may read it; without the header a browser would show its client a network error
 	// instead of the status.
-	answer := func(id string, kind awsapigateway.ResponseType, status, code, message string) {
+	respond := func(id string, kind awsapigateway.ResponseType, status, code, message string) {
 		options := &awsapigateway.GatewayResponseOptions{
 			Type:            kind,
 			ResponseHeaders: &map[string]*string{"Access-Control-Allow-Origin": jsii.String("'*'")},
@@ -94,16 +94,16 @@ func New(scope constructs.Construct, id string, props Props) *API {
 		}
 		api.AddGatewayResponse(jsii.String(id), options)
 	}
-	answer("Unauthorized", awsapigateway.ResponseType_UNAUTHORIZED(), "", "unauthenticated", `"Sign in and send your ID token in the Authorization header; if you did, it has expired: refresh it."`)
+	respond("Unauthorized", awsapigateway.ResponseType_UNAUTHORIZED(), "", "unauthenticated", `"Sign in and send your ID token in the Authorization header; if you did, it has expired: refresh it."`)
 	// What the gateway calls a missing token is a path or a method that it does not know, whoever asks.
-	answer("NotFound", awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404", "not_found", `"There is nothing here."`)
-	answer("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "", "invalid_request", `"The body does not have the fields that it should have, or one is too long."`)
-	answer("RequestTooLarge", awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "", "body_too_large", `"The body is larger than 10 MB; shorten it."`)
-	answer("UnsupportedMediaType", awsapigateway.ResponseType_UNSUPPORTED_MEDIA_TYPE(), "", "unsupported_media_type", `"Send the body as application/json."`)
-	answer("Throttled", awsapigateway.ResponseType_THROTTLED(), "", "throttled", `"Too many requests at once; try again in a second."`)
+	respond("NotFound", awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404", "not_found", `"There is nothing here."`)
+	respond("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "", "invalid_request", `"The body does not have the fields that it should have, or one is too long."`)
+	respond("RequestTooLarge", awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "", "body_too_large", `"The body is larger than 10 MB; shorten it."`)
+	respond("UnsupportedMediaType", awsapigateway.ResponseType_UNSUPPORTED_MEDIA_TYPE(), "", "unsupported_media_type", `"Send the body as application/json."`)
+	respond("Throttled", awsapigateway.ResponseType_THROTTLED(), "", "throttled", `"Too many requests at once; try again in a second."`)
 	// The rest are mistakes in the request's form or ours. messageString comes with its quotes.
-	answer("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX(), "", "$context.error.responseType", "$context.error.messageString")
-	answer("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX(), "", "$context.error.responseType", "$context.error.messageString")
+	respond("ClientErrors", awsapigateway.ResponseType_DEFAULT_4XX(), "", "$context.error.responseType", "$context.error.messageString")
+	respond("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX(), "", "$context.error.responseType", "$context.error.messageString")
 	a := &API{
 		RestAPI: api,
 		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(this, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{

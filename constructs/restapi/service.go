@@ -24,8 +24,8 @@ type Service struct {
 	Response string
 }
 
-// unlessOverridden is the status of a service's answer unless its template says another one.
-const unlessOverridden = "503"
+// defaultStatus is the status of a service's answer unless its template says another one.
+const defaultStatus = "503"
 
 // responseHeaders are those that a service's answers may have, besides the content's.
 var responseHeaders = []string{"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control", "Retry-After", "Vary"}
@@ -36,7 +36,7 @@ func (a *API) integrate(service Service) (awsapigateway.Integration, *[]*awsapig
 	for _, name := range responseHeaders {
 		declared["method.response.header."+name] = jsii.Bool(true)
 	}
-	responses := &[]*awsapigateway.MethodResponse{{StatusCode: jsii.String(unlessOverridden), ResponseParameters: &declared}}
+	responses := &[]*awsapigateway.MethodResponse{{StatusCode: jsii.String(defaultStatus), ResponseParameters: &declared}}
 	integration := awsapigateway.NewAwsIntegration(&awsapigateway.AwsIntegrationProps{
 		Service: jsii.String(service.Name),
 		Action:  jsii.String(service.Action),
@@ -47,21 +47,21 @@ func (a *API) integrate(service Service) (awsapigateway.Integration, *[]*awsapig
 			RequestParameters:   &map[string]*string{"integration.request.header.Content-Type": jsii.String("'" + service.ContentType + "'")},
 			RequestTemplates:    &map[string]*string{"application/json": jsii.String(service.Request)},
 			IntegrationResponses: &[]*awsapigateway.IntegrationResponse{{ // of every status, since it has no pattern
-				StatusCode: jsii.String(unlessOverridden),
+				StatusCode: jsii.String(defaultStatus),
 				ResponseParameters: &map[string]*string{
 					"method.response.header.Cache-Control": jsii.String("'no-store'"),
 					"method.response.header.Vary":          jsii.String("'Origin'"),
 				},
-				ResponseTemplates: &map[string]*string{"application/json": jsii.String(a.allowOrigins() + service.Response)},
+				ResponseTemplates: &map[string]*string{"application/json": jsii.String(a.corsTemplate() + service.Response)},
 			}},
 		},
 	})
 	return integration, responses
 }
 
-// allowOrigins is the beginning of a response template: it lets pages of the allowed origins read the answer, and Retry-After,
+// corsTemplate is the beginning of a response template: it lets pages of the allowed origins read the answer, and Retry-After,
 // which a browser would keep from them.
-func (a *API) allowOrigins() string {
+func (a *API) corsTemplate() string {
 	comparisons := make([]string, len(a.origins))
 	for i, origin := range a.origins {
 		comparisons[i] = "$origin == '" + origin + "'"

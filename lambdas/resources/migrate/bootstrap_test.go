@@ -146,9 +146,9 @@ func TestBootstrap(t *testing.T) {
 	t.Run("a database that is away fails the deployment before the function's time is up", func(t *testing.T) {
 		d := newDeployment(t, server, bootstrap)
 		server.Down()
-		answer := d.send(t, "create.json", answerTime+2*time.Second)
+		answer := d.send(t, "create.json", responseTime+2*time.Second)
 		server.Up(t)
-		if answer.Status != "FAILED" || !strings.Contains(answer.Reason, "connect: database unavailable") {
+		if answer.Status != "FAILED" || !strings.Contains(answer.Reason, "connect: temporarily unavailable: database unavailable") {
 			t.Errorf("answer %+v, want a failure to connect", answer)
 		}
 		if again := d.send(t, "create.json", timeout); again.Status != "SUCCESS" {

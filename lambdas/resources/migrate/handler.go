@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -20,14 +20,15 @@ const (
 	// physicalID never changes: CloudFormation deletes what a changed id stood for.
 	physicalID = "database-schema"
 
-	// answerTime is kept of the function's own time to tell CloudFormation how it went, and why.
-	answerTime = 10 * time.Second
+	// responseTime is kept of the function's own time to tell CloudFormation how it went, and why.
+	responseTime = 10 * time.Second
 
 	// maxReason keeps the whole response well below the 4096 bytes that CloudFormation takes.
 	maxReason = 1024
 
-	// longestPause is between attempts to connect: a database that is being created needs minutes, not seconds.
-	longestPause = 5 * time.Second
+	// Between two attempts to connect: a database that is being created needs minutes, not seconds.
+	firstInterval = 500 * time.Millisecond
+	maxInterval   = 5 * time.Second
 )
 
 // A handler migrates the database when CloudFormation creates or updates the custom resource.
@@ -46,7 +47,7 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (string, map[stri
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerTime))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-responseTime))
 		defer cancel()
 	}
 	result, err := h.up(ctx)
@@ -75,20 +76,11 @@ func (h *handler) up(ctx context.Context) (schema.Result, error) {
 
 // connect waits for a database that is only just being created, or whose secret is.
 func (h *handler) connect(ctx context.Context) error {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.MaxInterval = longestPause
-	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		last = mysqlconn.Retry(ctx, func() error { return h.database.PingContext(ctx) })
-		if last != nil && !errors.Is(last, mysqlconn.ErrUnavailable) {
-			return struct{}{}, backoff.Permanent(last)
-		}
-		return struct{}{}, last
-	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0)) // ctx is the limit
-	if err != nil {
-		return last // says more than that the time is up
+	ping := func() error {
+		return mysqlconn.Retry(ctx, func() error { return h.database.PingContext(ctx) })
 	}
-	return nil
+	unavailable := func(err error) bool { return errors.Is(err, mysqlconn.ErrUnavailable) }
+	return retry.Do(ctx, ping, retry.If(unavailable), retry.Intervals(firstInterval, maxInterval))
 }
 
 // truncate shortens text to at most limit bytes of whole characters.

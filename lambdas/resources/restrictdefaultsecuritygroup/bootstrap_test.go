@@ -38,7 +38,7 @@ func TestBootstrap(t *testing.T) {
 		PhysicalResourceID: group,
 		StackID:            stack,
 		RequestID:          "00000000-0000-4000-8000-0000000000bb",
-		LogicalResourceID:  "NetworkClosedDefaultSecurityGroup",
+		LogicalResourceID:  "NetworkRestrictedDefaultSecurityGroup",
 	}
 	kept := awstest.Rule{Peer: "10.0.0.0/16"}
 

@@ -16,23 +16,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	signer "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
-	"github.com/cenkalti/backoff/v5"
+
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
 // A queryAPI calls Amazon EC2 by its Query API. The SDK's package has some seven hundred operations, and takes a minute
 // and 3 GB of memory to compile; this function needs two.
 type queryAPI struct {
-	endpoint    string
-	region      string
-	credentials aws.CredentialsProvider
-	client      *http.Client
-	pause       time.Duration // before the second try; those after it are longer
+	endpoint      string
+	region        string
+	credentials   aws.CredentialsProvider
+	client        *http.Client
+	firstInterval time.Duration // between two calls; the next ones are longer
 }
 
 const (
-	apiVersion = "2016-11-15" // "Making requests to the Amazon EC2 API" in the Amazon EC2 Developer Guide
-	maxTries   = 4
-	maxAnswer  = 64 << 10
+	apiVersion  = "2016-11-15" // "Making requests to the Amazon EC2 API" in the Amazon EC2 Developer Guide
+	maxTries    = 4
+	maxInterval = 5 * time.Second
+	maxResponse = 64 << 10
 )
 
 // Revoke calls action, which takes a rule for all protocols away from a security group. The peer's parameters are those of
@@ -45,19 +47,19 @@ func (q *queryAPI) Revoke(ctx context.Context, action, group string, peer map[st
 	for name, value := range peer {
 		form.Set("IpPermissions.1."+name, value)
 	}
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval = q.pause
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := q.call(ctx, form.Encode())
-		if failure, ok := errors.AsType[smithy.APIError](err); ok && failure.ErrorFault() == smithy.FaultClient {
-			return struct{}{}, backoff.Permanent(err)
-		}
-		return struct{}{}, err
-	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxTries))
+	call := func() error { return q.call(ctx, form.Encode()) }
+	err := retry.Do(ctx, call, retry.If(isRetryable), retry.MaxTries(maxTries), retry.Intervals(q.firstInterval, maxInterval))
 	if err != nil {
 		return fmt.Errorf("%s of %s: %w", action, group, err)
 	}
 	return nil
+}
+
+// isRetryable reports whether the same call may succeed later: after all errors but EC2's that the
+// request is wrong or not allowed.
+func isRetryable(err error) bool {
+	apiError, ok := errors.AsType[smithy.APIError](err)
+	return !ok || apiError.ErrorFault() != smithy.FaultClient
 }
 
 func (q *queryAPI) call(ctx context.Context, form string) error {
@@ -74,29 +76,29 @@ func (q *queryAPI) call(ctx context.Context, form string) error {
 	if err := signer.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(digest[:]), "ec2", q.region, time.Now()); err != nil {
 		return err
 	}
-	answer, err := q.client.Do(request)
+	response, err := q.client.Do(request)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was read, or is of no use any more
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil || answer.StatusCode == http.StatusOK {
+	defer func() { _ = response.Body.Close() }() // it was read, or is of no use any more
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	if err != nil || response.StatusCode == http.StatusOK {
 		return err
 	}
-	return refusal(answer, body)
+	return responseError(response, body)
 }
 
-// refusal is what EC2 says in its answer. Whether it may pass, the code says where the status does not.
-func refusal(answer *http.Response, body []byte) error {
-	var said struct {
+// responseError returns the error in a response of EC2. Where the status does not tell whether it is temporary, the code does.
+func responseError(response *http.Response, body []byte) error {
+	var parsed struct {
 		Code    string `xml:"Errors>Error>Code"`
 		Message string `xml:"Errors>Error>Message"`
 	}
-	if err := xml.Unmarshal(body, &said); err != nil || said.Code == "" {
-		said.Code, said.Message = "Unknown", answer.Status
+	if err := xml.Unmarshal(body, &parsed); err != nil || parsed.Code == "" {
+		parsed.Code, parsed.Message = "Unknown", response.Status
 	}
-	failure := &smithy.GenericAPIError{Code: said.Code, Message: said.Message, Fault: smithy.FaultClient}
-	if answer.StatusCode >= http.StatusInternalServerError || said.Code == "RequestLimitExceeded" {
+	failure := &smithy.GenericAPIError{Code: parsed.Code, Message: parsed.Message, Fault: smithy.FaultClient}
+	if response.StatusCode >= http.StatusInternalServerError || parsed.Code == "RequestLimitExceeded" {
 		failure.Fault = smithy.FaultServer
 	}
 	return failure

@@ -76,10 +76,10 @@ func start(t *testing.T, serve http.HandlerFunc) *queryAPI {
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
 	return &queryAPI{
-		endpoint: server.URL,
-		region:   "eu-central-1",
-		client:   server.Client(),
-		pause:    time.Millisecond,
+		endpoint:      server.URL,
+		region:        "eu-central-1",
+		client:        server.Client(),
+		firstInterval: time.Millisecond,
 		credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example", SessionToken: "token"}, nil
 		}),

@@ -35,23 +35,23 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 	if err != nil {
 		return group, nil, fmt.Errorf("StackId: %w", err)
 	}
-	return group, nil, h.close(ctx, group, stack.AccountID)
+	return group, nil, h.restrict(ctx, group, stack.AccountID)
 }
 
-// close takes away the rules that AWS gives every default security group: all traffic in from the group itself, whose
+// restrict takes away the rules that AWS gives every default security group: all traffic in from the group itself, whose
 // owner is account, and all traffic out. Each goes by its own call, because one rule that is not there would make EC2
 // refuse the others too.
-func (h *handler) close(ctx context.Context, group, account string) error {
+func (h *handler) restrict(ctx context.Context, group, account string) error {
 	return errors.Join(
-		unlessClosed(h.groups.Revoke(ctx, "RevokeSecurityGroupIngress", group, map[string]string{"Groups.1.GroupId": group, "Groups.1.UserId": account})),
-		unlessClosed(h.groups.Revoke(ctx, "RevokeSecurityGroupEgress", group, map[string]string{"IpRanges.1.CidrIp": "0.0.0.0/0"})),
+		ignoreNotFound(h.groups.Revoke(ctx, "RevokeSecurityGroupIngress", group, map[string]string{"Groups.1.GroupId": group, "Groups.1.UserId": account})),
+		ignoreNotFound(h.groups.Revoke(ctx, "RevokeSecurityGroupEgress", group, map[string]string{"IpRanges.1.CidrIp": "0.0.0.0/0"})),
 		// There only when the VPC has an IPv6 block.
-		unlessClosed(h.groups.Revoke(ctx, "RevokeSecurityGroupEgress", group, map[string]string{"Ipv6Ranges.1.CidrIpv6": "::/0"})),
+		ignoreNotFound(h.groups.Revoke(ctx, "RevokeSecurityGroupEgress", group, map[string]string{"Ipv6Ranges.1.CidrIpv6": "::/0"})),
 	)
 }
 
-// unlessClosed returns err, or nil when it says that the rule is not there: then it was taken away before.
-func unlessClosed(err error) error {
+// ignoreNotFound returns err, or nil when it says that the rule is not there: then it was taken away before.
+func ignoreNotFound(err error) error {
 	if awsclient.Is(err, "InvalidPermission.NotFound") {
 		return nil
 	}

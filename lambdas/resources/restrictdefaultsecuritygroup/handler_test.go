@@ -71,7 +71,7 @@ func TestDeleteCallsNothing(t *testing.T) {
 func TestRulesThatAreGoneAreClosed(t *testing.T) {
 	gone := &smithy.GenericAPIError{Code: "InvalidPermission.NotFound", Message: "The specified rule does not exist in this security group."}
 	h := &handler{groups: fakeGroups(func(revocation) error { return gone })}
-	if err := h.close(t.Context(), group, account); err != nil {
+	if err := h.restrict(t.Context(), group, account); err != nil {
 		t.Error(err)
 	}
 }
@@ -86,7 +86,7 @@ func TestOneFailureDoesNotKeepTheOtherRulesOpen(t *testing.T) {
 		egressCalls++
 		return nil
 	})}
-	if err := h.close(t.Context(), group, account); !errors.Is(err, denied) {
+	if err := h.restrict(t.Context(), group, account); !errors.Is(err, denied) {
 		t.Errorf("error %v, want EC2's", err)
 	}
 	if egressCalls != 2 {

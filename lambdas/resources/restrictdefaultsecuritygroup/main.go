@@ -1,4 +1,4 @@
-// Command closedefaultsecuritygroup is a CloudFormation custom resource that takes the rules out of a VPC's default
+// Command restrictdefaultsecuritygroup is a CloudFormation custom resource that takes the rules out of a VPC's default
 // security group, so that whatever is launched without a group of its own reaches nothing and is reached by nothing.
 //
 // The CDK's restrictDefaultSecurityGroup does the same with a function in Node.js. This one is in Go so that all
@@ -29,11 +29,11 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	h := &handler{groups: &queryAPI{
-		endpoint:    settings.Endpoint,
-		region:      awsConfig.Region,
-		credentials: awsConfig.Credentials,
-		client:      &http.Client{Timeout: 10 * time.Second}, // of the minute that the function has
-		pause:       500 * time.Millisecond,
+		endpoint:      settings.Endpoint,
+		region:        awsConfig.Region,
+		credentials:   awsConfig.Credentials,
+		client:        &http.Client{Timeout: 10 * time.Second}, // of the minute that the function has
+		firstInterval: 500 * time.Millisecond,
 	}}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

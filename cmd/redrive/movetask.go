@@ -42,8 +42,8 @@ func attributes(ctx context.Context, client *sqs.Client, url string) (queue, err
 	return q, nil
 }
 
-// A move takes the messages of one dead-letter queue back.
-type move struct {
+// A moveTask takes the messages of one dead-letter queue back.
+type moveTask struct {
 	client            *sqs.Client
 	name, environment string
 	out               io.Writer
@@ -51,56 +51,56 @@ type move struct {
 }
 
 // run moves what is in the dead-letter queue at url, or follows whoever does it already: SQS has one task a queue.
-func (m *move) run(ctx context.Context, url string) error {
-	dead, err := attributes(ctx, m.client, url)
+func (t *moveTask) run(ctx context.Context, url string) error {
+	dlq, err := attributes(ctx, t.client, url)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.name, err)
+		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	last, err := m.lastTask(ctx, dead.arn)
+	last, err := t.lastTask(ctx, dlq.arn)
 	if err != nil {
 		return err
 	}
 	if aws.ToString(last.Status) == "RUNNING" {
-		fmt.Fprintf(m.out, "%s: somebody has begun to move its dead letters back already\n", m.name)
-		return m.follow(ctx, dead.arn, last.StartedTimestamp-1)
+		fmt.Fprintf(t.out, "%s: somebody has begun to move its dead letters back already\n", t.name)
+		return t.follow(ctx, dlq.arn, last.StartedTimestamp-1)
 	}
-	if dead.messages == 0 && dead.inFlight > 0 {
-		return fmt.Errorf("%s: somebody is looking at its dead letters, %d of them; SQS moves them when it shows them again: try in half a minute", m.name, dead.inFlight)
+	if dlq.messages == 0 && dlq.inFlight > 0 {
+		return fmt.Errorf("%s: somebody is looking at its dead letters, %d of them; SQS moves them when it shows them again: try in half a minute", t.name, dlq.inFlight)
 	}
-	if dead.messages == 0 {
-		fmt.Fprintf(m.out, "%s has no dead letters\n", m.name)
+	if dlq.messages == 0 {
+		fmt.Fprintf(t.out, "%s has no dead letters\n", t.name)
 		return nil
 	}
-	source, err := m.source(ctx, url)
+	source, err := t.source(ctx, url)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.name, err)
+		return fmt.Errorf("%s: %w", t.name, err)
 	}
 	// Without a destination, SQS refuses what it has not put into the dead-letter queue itself.
-	_, err = m.client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &dead.arn, DestinationArn: &source.arn})
+	_, err = t.client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &dlq.arn, DestinationArn: &source.arn})
 	if err != nil {
-		return fmt.Errorf("%s: moving its dead letters: %w", m.name, err)
+		return fmt.Errorf("%s: moving its dead letters: %w", t.name, err)
 	}
-	return m.follow(ctx, dead.arn, last.StartedTimestamp)
+	return t.follow(ctx, dlq.arn, last.StartedTimestamp)
 }
 
 // source is the queue whose messages are given up into the one at url.
-func (m *move) source(ctx context.Context, url string) (queue, error) {
-	output, err := m.client.ListDeadLetterSourceQueues(ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &url})
+func (t *moveTask) source(ctx context.Context, url string) (queue, error) {
+	output, err := t.client.ListDeadLetterSourceQueues(ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &url})
 	if err != nil {
 		return queue{}, fmt.Errorf("asking whose dead letters these are: %w", err)
 	}
 	if len(output.QueueUrls) != 1 {
 		return queue{}, fmt.Errorf("its dead letters are those of %d queues, want 1: [%s]", len(output.QueueUrls), strings.Join(output.QueueUrls, ", "))
 	}
-	return attributes(ctx, m.client, output.QueueUrls[0])
+	return attributes(ctx, t.client, output.QueueUrls[0])
 }
 
 // lastTask is the one that was begun last to move messages out of the queue; the zero task, if none ever was.
-func (m *move) lastTask(ctx context.Context, arn string) (types.ListMessageMoveTasksResultEntry, error) {
+func (t *moveTask) lastTask(ctx context.Context, arn string) (types.ListMessageMoveTasksResultEntry, error) {
 	var last types.ListMessageMoveTasksResultEntry
-	output, err := m.client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &arn, MaxResults: aws.Int32(1)})
+	output, err := t.client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &arn, MaxResults: aws.Int32(1)})
 	if err != nil {
-		return last, fmt.Errorf("%s: asking how far its dead letters are: %w", m.name, err)
+		return last, fmt.Errorf("%s: asking how far its dead letters are: %w", t.name, err)
 	}
 	if len(output.Results) > 0 {
 		last = output.Results[0]
@@ -109,12 +109,12 @@ func (m *move) lastTask(ctx context.Context, arn string) (types.ListMessageMoveT
 }
 
 // follow says how far the task is that was begun after that time, until it has ended.
-func (m *move) follow(ctx context.Context, arn string, after int64) error {
+func (t *moveTask) follow(ctx context.Context, arn string, after int64) error {
 	moved, handle := int64(-1), ""
 	for {
-		task, err := m.lastTask(ctx, arn)
+		task, err := t.lastTask(ctx, arn)
 		if ctx.Err() != nil {
-			return m.interrupted(handle)
+			return t.interrupted(handle)
 		}
 		if err != nil {
 			return err
@@ -124,28 +124,28 @@ func (m *move) follow(ctx context.Context, arn string, after int64) error {
 			// How many there are to move, SQS knows only when it has begun.
 			if all := task.ApproximateNumberOfMessagesToMove; all != nil && task.ApproximateNumberOfMessagesMoved != moved {
 				moved = task.ApproximateNumberOfMessagesMoved
-				fmt.Fprintf(m.out, "%s: %d of %d moved back\n", m.name, moved, *all)
+				fmt.Fprintf(t.out, "%s: %d of %d moved back\n", t.name, moved, *all)
 			}
 			switch status := aws.ToString(task.Status); status {
 			case "RUNNING", "CANCELLING":
 			case "COMPLETED":
 				return nil
 			default:
-				return fmt.Errorf("%s: %s after %d were moved back: %s", m.name, strings.ToLower(status), task.ApproximateNumberOfMessagesMoved, aws.ToString(task.FailureReason))
+				return fmt.Errorf("%s: %s after %d were moved back: %s", t.name, strings.ToLower(status), task.ApproximateNumberOfMessagesMoved, aws.ToString(task.FailureReason))
 			}
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(m.interval):
+		case <-time.After(t.interval):
 		}
 	}
 }
 
 // interrupted says what SQS does now, and how to have it stop: what comes back at once would else be moved for nothing.
-func (m *move) interrupted(handle string) error {
-	text := fmt.Sprintf("%s: SQS goes on without you; make redrive ENV=%s QUEUE=%s says how far it is", m.name, m.environment, m.name)
+func (t *moveTask) interrupted(handle string) error {
+	text := fmt.Sprintf("%s: SQS goes on without you; make redrive ENV=%s QUEUE=%s says how far it is", t.name, t.environment, t.name)
 	if handle != "" {
-		text += fmt.Sprintf(", and this stops it:\naws sqs cancel-message-move-task --region %s --task-handle '%s'", m.client.Options().Region, handle)
+		text += fmt.Sprintf(", and this stops it:\naws sqs cancel-message-move-task --region %s --task-handle '%s'", t.client.Options().Region, handle)
 	}
 	return errors.New(text)
 }
