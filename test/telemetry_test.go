@@ -16,9 +16,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	domain "github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
 	"github.com/ashlar-cdk/ashlar/test/assembly"

@@ -21,9 +21,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"

@@ -17,8 +17,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 

@@ -16,9 +16,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/athena"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"

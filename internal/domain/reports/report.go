@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // A Report is a table with rows for each day, made by a query.

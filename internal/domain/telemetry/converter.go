@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 // What a reading may have. All lengths are in bytes.

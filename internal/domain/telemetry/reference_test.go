@@ -16,8 +16,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 // What a converter makes of a record, to be compared. A refused record has nothing.

@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // Settings are what a delivery is made of.

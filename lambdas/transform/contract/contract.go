@@ -2,8 +2,8 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // Package is the function's import path, for gofunction.Props.

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"runtime/debug"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 

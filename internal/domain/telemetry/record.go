@@ -5,7 +5,7 @@ package telemetry
 import (
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // A Reading is a row of the table readings. It is the one declaration of the table's columns; a payload's fields have the

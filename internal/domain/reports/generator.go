@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
