@@ -130,7 +130,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, network *Network, 
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
 	for _, route := range eventsapi.Routes.Operations() {
-		telemetry.Telemetry.AcceptEvents(api, method(route))
+		telemetry.Telemetry.AddEventsMethod(api, method(route))
 	}
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))

@@ -18,7 +18,7 @@ func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *
 		WorkGroup: *telemetry.Telemetry.WorkGroup.Ref(),
 		Database:  *telemetry.Telemetry.Database.Ref(),
 	})
-	telemetry.Telemetry.AllowQueryingReports(d.Role)
+	telemetry.Telemetry.GrantQueryReports(d.Role)
 	output(stack, "DashboardURL", "Where the dashboard of the reports is",
 		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(), *d.Dashboard.DashboardId()))
 }

@@ -17,8 +17,8 @@ func NewWarehouse(stage awscdk.Stage, env environments.Environment, network *Net
 		LogRetention: env.LogRetention,
 		Disposable:   env.Disposable,
 	})
-	telemetry.Telemetry.AllowReadingReports(w.Role)
-	w.Show("reports", *telemetry.Telemetry.Database.Ref())
+	telemetry.Telemetry.GrantReadReports(w.Role)
+	w.AddExternalSchema("reports", *telemetry.Telemetry.Database.Ref())
 	output(stack, "WarehouseWorkGroup", "Work group of the data warehouse, for the query editor and the Data API", w.Workgroup.AttrWorkgroupWorkgroupName())
 	output(stack, "WarehouseEndpoint", "Where the data warehouse is reached in the VPC", w.Workgroup.AttrWorkgroupEndpointAddress())
 }

@@ -155,7 +155,7 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 		"Telemetry/TelemetryReport":                "report",
 		"Telemetry/TelemetryReportsEmpty":          "resources/emptybucket",
 		"Telemetry/TelemetryTransform":             "transform",
-		"Warehouse/WarehouseMakeSchema":            "resources/externalschema",
+		"Warehouse/WarehouseExternalSchema":        "resources/externalschema",
 		"Website/SiteBucketEmpty":                  "resources/emptybucket",
 		"Website/SiteDeploy":                       "resources/deploysite",
 		"Website/SiteLogsEmpty":                    "resources/emptybucket",

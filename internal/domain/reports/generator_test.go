@@ -128,16 +128,16 @@ func (f *fakes) Replace(_ context.Context, replaced reports.Version, file report
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if string(f.files[file.Key].Content) != replaced.ETag {
-		return reports.ErrChanged
+		return reports.ErrConflict
 	}
 	f.files[file.Key] = file
 	f.writes++
 	return nil
 }
 
-// maker makes reports of one number, whose names are their queries.
-func (f *fakes) maker(names ...string) *reports.Maker {
-	m := &reports.Maker{
+// generator makes reports of one number, whose names are their queries.
+func (f *fakes) generator(names ...string) *reports.Generator {
+	m := &reports.Generator{
 		Queries: f, Files: f, Timeout: time.Minute,
 		WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
 			_, err := fmt.Fprint(w, rows)
@@ -159,7 +159,7 @@ func TestAReportIsItsQuerysResult(t *testing.T) {
 			{new("=HYPERLINK(\"x\")"), nil, nil, nil, nil},
 			{nil, new("9223372036854775807"), new("-12.5"), new("false"), new("2026-11-20 00:00:00.000")},
 		}
-		m := f.maker("a")
+		m := f.generator("a")
 		m.Reports[0].Columns = []columns.Column{
 			{Name: "s", Type: "string"}, {Name: "n", Type: "bigint"}, {Name: "d", Type: "double"}, {Name: "b", Type: "boolean"}, {Name: "at", Type: "timestamp"},
 		}
@@ -173,7 +173,7 @@ func TestAReportIsItsQuerysResult(t *testing.T) {
 			return err
 		}
 		begun := time.Now()
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := m.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 		want := [][]any{
@@ -214,9 +214,9 @@ func TestNoSpreadsheetTakesATextForAFormula(t *testing.T) {
 		for _, text := range append(texts, "a=1", "'", "2026-11-20", "a; b") {
 			f.rows = append(f.rows, []*string{&text})
 		}
-		m := f.maker("a")
+		m := f.generator("a")
 		m.Reports[0].Columns[0].Type = "string"
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := m.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(bytes.NewReader(f.files["csv/a/day=2026-11-20/a.csv"].Content)).ReadAll()
@@ -241,7 +241,7 @@ func TestARowOfAnotherLengthIsRefused(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFakes()
 			f.rows = append(f.rows, row)
-			if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err == nil || !strings.Contains(err.Error(), "row 2 has") || len(f.files) > 0 {
+			if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err == nil || !strings.Contains(err.Error(), "row 2 has") || len(f.files) > 0 {
 				t.Errorf("error %v, files %v", err, f.files)
 			}
 		})
@@ -252,7 +252,7 @@ func TestADayWithoutRowsHasFilesWithoutRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.rows = nil
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1"}); err != nil {
+		if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1"}); err != nil {
 			t.Fatal(err)
 		}
 		if csv := string(f.files["csv/a/day=2026-11-20/a.csv"].Content); csv != "n\n" || len(f.files) != 2 {
@@ -264,7 +264,7 @@ func TestADayWithoutRowsHasFilesWithoutRows(t *testing.T) {
 func TestTheReportsOfADayAreMadeAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
-		if err := f.maker("a", "b", "c", "d").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := f.generator("a", "b", "c", "d").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(begun); took > 2*time.Second || len(f.files) != 8 {
@@ -277,23 +277,23 @@ func TestTheEndOfALongQueryIsNoticedInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
 		f.takes = 55 * time.Second
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || time.Since(begun) > f.takes+2*time.Second {
+		if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil || time.Since(begun) > f.takes+2*time.Second {
 			t.Errorf("error %v after %s", err, time.Since(begun))
 		}
 	})
 }
 
 func TestOneReportThatFailsKeepsNoOtherFromBeingMade(t *testing.T) {
-	for name, spoil := range map[string]func(*fakes, *reports.Maker){
-		"a wrong query": func(f *fakes, _ *reports.Maker) {
+	for name, spoil := range map[string]func(*fakes, *reports.Generator){
+		"a wrong query": func(f *fakes, _ *reports.Generator) {
 			f.outcome = func(q query) reports.State {
 				if q.sql == "b" {
-					return reports.Wrong
+					return reports.FailedPermanently
 				}
 				return reports.Succeeded
 			}
 		},
-		"a panic": func(_ *fakes, m *reports.Maker) {
+		"a panic": func(_ *fakes, m *reports.Generator) {
 			write := m.WriteParquet
 			var n atomic.Int32
 			m.WriteParquet = func(w io.Writer, columns []columns.Column, rows [][]any) error {
@@ -303,16 +303,16 @@ func TestOneReportThatFailsKeepsNoOtherFromBeingMade(t *testing.T) {
 				return write(w, columns, rows)
 			}
 		},
-		"other columns":    func(_ *fakes, m *reports.Maker) { m.Reports[1].Columns[0].Name = "m" },
-		"one column less":  func(_ *fakes, m *reports.Maker) { m.Reports[1].Columns = nil },
-		"another's values": func(_ *fakes, m *reports.Maker) { m.Reports[1].Columns[0].Type = "timestamp" },
+		"other columns":    func(_ *fakes, m *reports.Generator) { m.Reports[1].Columns[0].Name = "m" },
+		"one column less":  func(_ *fakes, m *reports.Generator) { m.Reports[1].Columns = nil },
+		"another's values": func(_ *fakes, m *reports.Generator) { m.Reports[1].Columns[0].Type = "timestamp" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFakes()
-				m := f.maker("a", "b", "c")
+				m := f.generator("a", "b", "c")
 				spoil(f, m)
-				err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
+				err := m.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1})
 				if err == nil || errors.Is(err, retry.ErrUnavailable) || len(f.files) != 4 || len(f.queries) != 3 {
 					t.Errorf("error %v, %d files, %d queries, want an error, those of two reports, and no query again", err, len(f.files), len(f.queries))
 				}
@@ -325,9 +325,9 @@ func TestAQueryThatFailsIsTriedThreeTimesInAGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.outcome = func(query) reports.State { return reports.Failed }
-		m := f.maker("a")
+		m := f.generator("a")
 		for asked, want := range map[int]int{1: 3, 2: 6, 3: 9} {
-			_ = m.Make(t.Context(), reports.Window{Day: day, ID: fmt.Sprint(asked), Asked: asked})
+			_ = m.Generate(t.Context(), reports.Request{Day: day, ID: fmt.Sprint(asked), Attempt: asked})
 			if started := len(f.queries); started != want {
 				t.Errorf("asked %d times: %d queries, want %d", asked, started, want)
 			}
@@ -345,11 +345,11 @@ func TestWhatHasFailedIsNotTriedAgainButOthersInItsPlace(t *testing.T) {
 			}
 			return reports.Succeeded
 		}
-		m := f.maker("a")
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) || len(f.files) > 0 {
+		m := f.generator("a")
+		if err := m.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); !errors.Is(err, retry.ErrUnavailable) || len(f.files) > 0 {
 			t.Errorf("error %v, files %v", err, f.files)
 		}
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 2}); err != nil || len(f.queries) != 5 || len(f.files) != 2 {
+		if err := m.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 2}); err != nil || len(f.queries) != 5 || len(f.files) != 2 {
 			t.Errorf("error %v, %d queries, %d files", err, len(f.queries), len(f.files))
 		}
 	})
@@ -358,21 +358,21 @@ func TestWhatHasFailedIsNotTriedAgainButOthersInItsPlace(t *testing.T) {
 func TestTheSameWindowHasTheSameQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
-		m, window := f.maker("a"), reports.Window{Day: day, ID: "1", Asked: 1}
+		m, request := f.generator("a"), reports.Request{Day: day, ID: "1", Attempt: 1}
 		for _, test := range []struct {
-			window reports.Window
-			sql    string
-			want   int
+			request reports.Request
+			sql     string
+			want    int
 		}{
-			{window, "a", 1},
-			{window, "a", 1},
-			{reports.Window{Day: day, ID: "1", Asked: 4}, "a", 1},
-			{reports.Window{Day: day, ID: "2", Asked: 1}, "a", 2},
-			{reports.Window{Day: "2026-11-21", ID: "1", Asked: 1}, "a", 3},
-			{window, "a mended", 4},
+			{request, "a", 1},
+			{request, "a", 1},
+			{reports.Request{Day: day, ID: "1", Attempt: 4}, "a", 1},
+			{reports.Request{Day: day, ID: "2", Attempt: 1}, "a", 2},
+			{reports.Request{Day: "2026-11-21", ID: "1", Attempt: 1}, "a", 3},
+			{request, "a mended", 4},
 		} {
 			m.Reports[0].SQL = test.sql
-			if err := m.Make(t.Context(), test.window); err != nil || len(f.queries) != test.want {
+			if err := m.Generate(t.Context(), test.request); err != nil || len(f.queries) != test.want {
 				t.Errorf("%+v: error %v, %d queries, want %d", test, err, len(f.queries), test.want)
 			}
 		}
@@ -393,8 +393,8 @@ func TestAQueryThatOverrunsIsStopped(t *testing.T) {
 				f.outcome = func(query) reports.State { return reports.Running }
 				ctx, cancel := context.WithTimeout(t.Context(), test.left)
 				defer cancel()
-				err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1})
-				if !errors.Is(err, reports.ErrOverran) || !errors.Is(err, retry.ErrUnavailable) || !f.queries[0].stopped || len(f.queries) != 1 {
+				err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "1", Attempt: 1})
+				if !errors.Is(err, reports.ErrTimeout) || !errors.Is(err, retry.ErrUnavailable) || !f.queries[0].stopped || len(f.queries) != 1 {
 					t.Errorf("error %v, queries %d, stopped %t", err, len(f.queries), f.queries[0].stopped)
 				}
 				if took := time.Since(begun); took != test.want {
@@ -409,8 +409,8 @@ func TestAQueryThatMayNotBeLookedAtIsNotStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.getting = func() error { return errFault }
-		err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
-		if !errors.Is(err, errFault) || errors.Is(err, reports.ErrOverran) || f.queries[0].stopped {
+		err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1})
+		if !errors.Is(err, errFault) || errors.Is(err, reports.ErrTimeout) || f.queries[0].stopped {
 			t.Errorf("error %v, stopped %t; want the fault alone", err, f.queries[0].stopped)
 		}
 	})
@@ -427,18 +427,18 @@ func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || len(f.files) != 2 || time.Since(begun) > 44*time.Second {
+		if err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil || len(f.files) != 2 || time.Since(begun) > 44*time.Second {
 			t.Errorf("error %v, files %v after %s; want two, and pauses of two seconds at most", err, f.files, time.Since(begun))
 		}
 		begun = time.Now().Add(time.Hour)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "2", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) {
+		if err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "2", Attempt: 1}); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("error %v, want that it may be tried later", err)
 		}
 		f.starting = func() error { return errFault }
 		begun = time.Now()
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "3", Asked: 1}); !errors.Is(err, errFault) || time.Since(begun) > 0 {
+		if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "3", Attempt: 1}); !errors.Is(err, errFault) || time.Since(begun) > 0 {
 			t.Errorf("error %v after %s, want the fault at once", err, time.Since(begun))
 		}
 	})
@@ -448,11 +448,11 @@ func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 func TestAnOlderQueryDoesNotReplaceANewerFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
-		m := f.maker("a")
+		m := f.generator("a")
 		make := func(id, result string) {
 			t.Helper()
 			f.rows = [][]*string{{&result}}
-			if err := m.Make(t.Context(), reports.Window{Day: day, ID: id, Asked: 1}); err != nil {
+			if err := m.Generate(t.Context(), reports.Request{Day: day, ID: id, Attempt: 1}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -482,7 +482,7 @@ func TestAFileThatChangesAllTheTimeIsLookedAtUntilThereIsNoTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) || looks < 2 || looks > 100 {
+		if err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "1", Attempt: 1}); !errors.Is(err, retry.ErrUnavailable) || looks < 2 || looks > 100 {
 			t.Errorf("error %v after %d looks", err, looks)
 		}
 	})
@@ -507,7 +507,7 @@ func TestAFileThatChangesBetweenLookingAndWritingIsLookedAtAgain(t *testing.T) {
 					}
 					f.mu.Unlock()
 				}
-				if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+				if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 					t.Fatal(err)
 				}
 				if got := string(f.files["csv/a/day=2026-11-20/a.csv"].Content); got != test.want {

@@ -81,10 +81,10 @@ func named(value any) any {
 
 func TestATableThatLooksElsewhereIsAnError(t *testing.T) {
 	var c configuration
-	c.BucketARN, c.Prefix = "arn:aws:s3:::b", "readings/type=!{partitionKeyFromLambda:type}/"
+	c.BucketARN, c.Prefix = "arn:aws:s3:::b", "telemetry/type=!{partitionKeyFromLambda:type}/"
 	var looks table
 	looks.TableInput.PartitionKeys = []struct{ Name, Type, Comment string }{{Name: "type"}}
-	for location, fits := range map[string]bool{"s3://b/readings/type=${type}/": true, "s3://b/readings/kind=${type}/": false, "s3://c/readings/type=${type}/": false} {
+	for location, fits := range map[string]bool{"s3://b/telemetry/type=${type}/": true, "s3://b/telemetry/kind=${type}/": false, "s3://c/telemetry/type=${type}/": false} {
 		looks.TableInput.Parameters = map[string]string{"storage.location.template": location}
 		if err := looks.check(c); (err == nil) != fits {
 			t.Errorf("%s: %v", location, err)
