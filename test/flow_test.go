@@ -103,7 +103,7 @@ func newFlow(t *testing.T) *flow {
 	properties := func(resourceType, prefix string) map[string]any {
 		return inFlow(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
 	}
-	f.table = properties("AWS::Glue::Table", "TelemetryReadings")
+	f.table = properties("AWS::Glue::Table", "TelemetryTelemetryTable")
 	f.broker = iottest.Start(t, iottest.Settings{
 		Policy: properties("AWS::IoT::Policy", "Telemetry"), Rule: properties("AWS::IoT::TopicRule", "Telemetry"),
 		Kinesis: streams, S3: objects,

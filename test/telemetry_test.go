@@ -317,7 +317,7 @@ func TestRowsBecomeParquetByTheTableOfTheReadings(t *testing.T) {
 			"OutputFormatConfiguration": map[string]any{"Serializer": map[string]any{"ParquetSerDe": map[string]any{"Compression": "SNAPPY"}}},
 			"SchemaConfiguration": map[string]any{
 				"CatalogId": accountOf(stack), "Region": region, "VersionId": "LATEST", "RoleARN": arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")),
-				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")), "TableName": ref(only(t, stack, "AWS::Glue::Table", "TelemetryReadingsTable")),
+				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")), "TableName": ref(only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")),
 			},
 		}, "ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration")
 	})
@@ -335,7 +335,7 @@ func described(columns []columns.Column) []any {
 // TestTheTableHasTheColumnsOfReadings: and its partitions are where Firehose puts them, reckoned by Athena.
 func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryReadingsTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
+		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
 		want(t, table, described(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")

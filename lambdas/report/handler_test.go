@@ -91,7 +91,7 @@ func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
 	}
 }
 
-func TestAWindowIsTheMessagesThatAreAboutItsDay(t *testing.T) {
+func TestARequestIsTheMessagesThatAreAboutItsDay(t *testing.T) {
 	request := func(messages ...events.SQSMessage) reports.Request {
 		return requestsOf(events.SQSEvent{Records: messages})["2026-11-20"]
 	}

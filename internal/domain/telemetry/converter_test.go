@@ -130,7 +130,7 @@ func TestWhatIsJustAllowedIsTaken(t *testing.T) {
 	}
 }
 
-func TestWhatIsDroppableIsDroppedWhenItIsAReading(t *testing.T) {
+func TestADiscardedTypeIsDiscardedWhenItIsValid(t *testing.T) {
 	for payload, want := range map[string]error{
 		`{"id":"a","type":"keep_alive"}`: telemetry.ErrDiscarded,
 		`{"type":"keep_alive"}`:          &telemetry.RejectedError{Field: "id", Reason: "missing"},

@@ -40,7 +40,7 @@ func (e Engine) Start() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(strings.TrimSpace(string(root)), "internal", e.Folder)
+	folder := filepath.Join(strings.TrimSpace(string(root)), "internal", "testing", e.Folder)
 	lib := filepath.Join(folder, "lib")
 	if _, err := os.Stat(lib); err != nil {
 		return "", fmt.Errorf("%w; run make internal/%s/lib, which needs Maven and Java 17; %s", err, e.Folder, e.Remedy)

@@ -10,7 +10,7 @@ import (
 
 // What the stand-in does not know must not pass for what it does: each change of what Dev is deployed with is noticed.
 func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
-	template, err := os.ReadFile(filepath.Join("..", "..", "test", "golden", "Dev", "Telemetry.json"))
+	template, err := os.ReadFile(filepath.Join("..", "..", "..", "test", "golden", "Dev", "Telemetry.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
