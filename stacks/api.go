@@ -140,7 +140,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
 
 	for _, route := range eventsapi.Routes.Operations() {
-		props.Telemetry.AcceptEvents(api, method(route))
+		props.Telemetry.AddEventsMethod(api, method(route))
 	}
 
 	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))

@@ -19,7 +19,7 @@ func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *
 		WorkGroup: *telemetry.WorkGroup.Ref(),
 		Database:  *telemetry.Database.Ref(),
 	})
-	telemetry.AllowQueryingReports(d.Role)
+	telemetry.GrantQueryReports(d.Role)
 	output(stack, "DashboardURL", "Where the dashboard of the reports is",
 		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(), *d.Dashboard.DashboardId()))
 }

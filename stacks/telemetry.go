@@ -22,8 +22,8 @@ func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.T
 		props.Retention = 7 * 24 * time.Hour // whoever has to mend the delivery has a weekend first
 	}
 	t := telemetry.New(stack, "Telemetry", props)
-	output(stack, "ReadingsStream", "Stream that readings go through", t.Stream.StreamName())
-	output(stack, "IngestionBucket", "Bucket of the readings, below readings/, raw/ and errors/", t.Ingestion.BucketName())
+	output(stack, "TelemetryStream", "Stream that readings go through", t.Stream.StreamName())
+	output(stack, "IngestionBucket", "Bucket of the readings, below telemetry/, raw/ and errors/", t.Ingestion.BucketName())
 	output(stack, "ReportsBucket", "Bucket of the reports, below parquet/ and csv/", t.Reports.BucketName())
 	output(stack, "ReadingsTopic", "Topic that a device publishes to, with its thing's name", jsii.String(t.Topic+"/{thing}/readings"))
 	output(stack, "ThingPolicy", "Policy that the certificates of devices get", t.ThingPolicy.Ref())

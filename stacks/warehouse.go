@@ -16,8 +16,8 @@ func NewWarehouse(stage awscdk.Stage, vpc awsec2.IVpc, telemetry *telemetry.Tele
 		VPC: vpc,
 		Key: telemetry.Key,
 	})
-	telemetry.AllowReadingReports(w.Role)
-	w.Show("reports", *telemetry.Database.Ref())
+	telemetry.GrantReadReports(w.Role)
+	w.AddExternalSchema("reports", *telemetry.Database.Ref())
 	output(stack, "WarehouseWorkGroup", "Work group of the data warehouse, for the query editor and the Data API", w.Workgroup.AttrWorkgroupWorkgroupName())
 	output(stack, "WarehouseEndpoint", "Where the data warehouse is reached in the VPC", w.Workgroup.AttrWorkgroupEndpointAddress())
 }

@@ -143,7 +143,7 @@ func TestAnEventComesToTheStreamAsItWasSent(t *testing.T) {
 		if text(want) != text(got) { // cmp.Diff takes twice as long with each level
 			t.Errorf("event %d is %.500s in the stream, want %.500s", i, text(got), text(want))
 		}
-		if message.ReceivedAt < before || message.ReceivedAt > after || message.Topic != "" || message.Replayed || message.Reingested != 0 {
+		if message.ReceivedAt < before || message.ReceivedAt > after || message.Topic != "" || message.Replayed || message.Requeued != 0 {
 			t.Errorf("the message of event %d is %+v, want one of a client, received between %d and %d", i, message, before, after)
 		}
 		keys[kinesis.Records()[i].PartitionKey] = true
@@ -231,7 +231,7 @@ func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 				}
 				for _, record := range put {
 					var converter telemetry.Converter
-					if _, _, err := converter.Append(nil, record.Data, record.ArrivedAt); err != nil && !errors.Is(err, telemetry.ErrDropped) {
+					if _, _, err := converter.Append(nil, record.Data, record.ArrivedAt); err != nil && !errors.Is(err, telemetry.ErrDiscarded) {
 						t.Errorf("no row is made of it: %v", err)
 					}
 				}

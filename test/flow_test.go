@@ -103,7 +103,7 @@ func newFlow(t *testing.T) *flow {
 	properties := func(resourceType, prefix string) map[string]any {
 		return inFlow(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
 	}
-	f.table = properties("AWS::Glue::Table", "TelemetryReadings")
+	f.table = properties("AWS::Glue::Table", "TelemetryTelemetryTable")
 	f.broker = iottest.Start(t, iottest.Settings{
 		Policy: properties("AWS::IoT::Policy", "Telemetry"), Rule: properties("AWS::IoT::TopicRule", "Telemetry"),
 		Kinesis: streams, S3: objects,
@@ -364,8 +364,8 @@ func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, conte
 func (f *flow) inTable(t *testing.T) map[string]int {
 	t.Helper()
 	rows := map[string]int{}
-	partition := regexp.MustCompile(`^readings/type=([a-z_]+)/day=(\d{4}-\d\d-\d\d)/`)
-	f.inBucket(t, "readings/", func(key string, content []byte) {
+	partition := regexp.MustCompile(`^telemetry/type=([a-z_]+)/day=(\d{4}-\d\d-\d\d)/`)
+	f.inBucket(t, "telemetry/", func(key string, content []byte) {
 		where := partition.FindStringSubmatch(key)
 		if where == nil || !slices.Contains(transformfn.Types(), where[1]) {
 			t.Fatalf("%s is in no partition of the table", key)
@@ -458,10 +458,10 @@ func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
 		}
 	}
 	counts := f.delivery.Counts()
-	if sum := counts.Ok + counts.Dropped + counts.Failed + counts.GivenUp; sum != counts.Records || counts.Records != len(f.stream.Records()) {
+	if sum := counts.Ok + counts.Dropped + counts.Failed + counts.FailedInvocations; sum != counts.Records || counts.Records != len(f.stream.Records()) {
 		t.Errorf("%s: %d records are in the stream, and the delivery has %+v", when, len(f.stream.Records()), counts)
 	}
-	if counts.Ok != counts.Rows+counts.Unconverted {
+	if counts.Ok != counts.Rows+counts.FormatConversionFailed {
 		t.Errorf("%s: rows are missing: %+v", when, counts)
 	}
 	t.Logf("%s: of %d readings, %d are in the table, %d were dropped, %d are below errors/ alone, %d nowhere", when, len(f.fates), places["table"], places["dropped"], places["errors"], places["nowhere"])
@@ -534,7 +534,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	f.broker.LosePubacks(nil)
 	f.stream.RefuseRecords(nil)
 	f.intrude(t)
-	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Refused != 2*flowIntruders || again == 0 {
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Denied != 2*flowIntruders || again == 0 {
 		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
 	}
 	t.Logf("after %s all is published and posted", time.Since(begun).Round(time.Second))
@@ -673,7 +673,7 @@ func (f *flow) replay(t *testing.T) {
 	t.Helper()
 	parameters := awstest.StartSSM(t)
 	parameters.PutParameter("/ashlar/Dev/IngestionBucket", ingestionBucket)
-	parameters.PutParameter("/ashlar/Dev/ReadingsStream", stream)
+	parameters.PutParameter("/ashlar/Dev/TelemetryStream", stream)
 	days := map[string]bool{}
 	for _, key := range f.objects.Keys(t, ingestionBucket) {
 		for _, prefix := range []string{"raw/day=", "errors/rule/day="} {

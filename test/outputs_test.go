@@ -64,7 +64,7 @@ var deployed = map[string]string{
 	"MediaBucket":     "media-originals",
 	"MediaURL":        "https://d111111abcdef8.cloudfront.net",
 	"MobileClientId":  "mobileclient",
-	"ReadingsStream":  "telemetry-stream",
+	"TelemetryStream": "telemetry-stream",
 	"ReadingsTopic":   "ashlar/dev/{thing}/readings",
 	"ReportsBucket":   "telemetry-reports",
 	"SignInURL":       "https://ashlar.auth.eu-central-1.amazoncognito.com",

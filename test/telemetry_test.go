@@ -16,9 +16,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	domain "github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
@@ -168,8 +168,8 @@ func TestFirehoseMayDoWhatAWSListsAndNoMore(t *testing.T) {
 		function := arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))
 		functions := []any{function, joined(function, ":$LATEST")}
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/readings")}
-		kept := []any{objects(ingestion, "errors/*"), objects(ingestion, "raw/*"), objects(ingestion, "readings/*")}
+		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/telemetry")}
+		kept := []any{objects(ingestion, "errors/*"), objects(ingestion, "raw/*"), objects(ingestion, "telemetry/*")}
 		group := ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryErrors"))
 		var logs []any
 		for _, log := range stack.Template.OfType("AWS::Logs::LogStream") {
@@ -196,7 +196,7 @@ func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
 		ingestion, made := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
 		workGroup, queue := extended(inAccount(stack, "athena", "workgroup/"), ref(only(t, stack, "AWS::Athena::WorkGroup", ""))), arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/readings")}
+		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/telemetry")}
 		through := " if " + text(map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}})
 		results := text(objects(made, "athena/*")) + through
 		own := text([]any{objects(made, "csv/*"), objects(made, "parquet/*")})
@@ -208,7 +208,7 @@ func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
 			"s3:ListBucketMultipartUploads": text(arn(made)) + through,
 			"s3:AbortMultipartUpload":       results,
 			"s3:ListMultipartUploadParts":   results,
-			"s3:GetObject":                  text(objects(ingestion, "readings/*")) + through + " and " + results + " and " + own,
+			"s3:GetObject":                  text(objects(ingestion, "telemetry/*")) + through + " and " + results + " and " + own,
 			"s3:PutObject":                  results + " and " + own,
 			"kms:Decrypt":                   byObjects(stack, key, ingestion) + " and " + byObjects(stack, key, made),
 			"kms:GenerateDataKey":           byObjects(stack, key, made),
@@ -273,7 +273,7 @@ func TestReadingsAreDeliveredByTypeAndDay(t *testing.T) {
 		for path, value := range map[string]any{
 			"BucketARN":                        ingestion,
 			"RoleARN":                          role,
-			"Prefix":                           "readings/type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/",
+			"Prefix":                           "telemetry/type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/",
 			"ErrorOutputPrefix":                failed,
 			"BufferingHints":                   buffering,
 			"CompressionFormat":                "UNCOMPRESSED",
@@ -317,7 +317,7 @@ func TestRowsBecomeParquetByTheTableOfTheReadings(t *testing.T) {
 			"OutputFormatConfiguration": map[string]any{"Serializer": map[string]any{"ParquetSerDe": map[string]any{"Compression": "SNAPPY"}}},
 			"SchemaConfiguration": map[string]any{
 				"CatalogId": accountOf(stack), "Region": region, "VersionId": "LATEST", "RoleARN": arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")),
-				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")), "TableName": ref(only(t, stack, "AWS::Glue::Table", "TelemetryReadingsTable")),
+				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")), "TableName": ref(only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")),
 			},
 		}, "ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration")
 	})
@@ -335,11 +335,11 @@ func described(columns []columns.Column) []any {
 // TestTheTableHasTheColumnsOfReadings: and its partitions are where Firehose puts them, reckoned by Athena.
 func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryReadingsTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
-		want(t, table, "readings", "TableInput", "Name")
+		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
+		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
 		want(t, table, described(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
-		want(t, table, joined("s3://", ingestion, "/readings/"), "TableInput", "StorageDescriptor", "Location")
+		want(t, table, joined("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor", "Location")
 		var names []string
 		for _, key := range oneOrMore(table.At("TableInput", "PartitionKeys")) {
 			names = append(names, fmt.Sprint(assembly.At(key, "Name")))
@@ -352,7 +352,7 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 		}
 		var kept []string
 		for _, kind := range domain.Types {
-			if !kind.Droppable {
+			if !kind.Discard {
 				kept = append(kept, kind.Name)
 			}
 		}
@@ -377,7 +377,7 @@ func TestFirehoseKeepsAllPartitionsOpen(t *testing.T) {
 	const days = 2 * (30 + 1 + 1)
 	kept := 0
 	for _, each := range domain.Types {
-		if !each.Droppable {
+		if !each.Discard {
 			kept++
 		}
 	}
@@ -452,13 +452,13 @@ func TestReadingsGetCheaperAndRawCopiesAreForgottenAfterAYear(t *testing.T) {
 		}
 		abort := map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}}
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), []any{
-			map[string]any{"Id": "KeepReadingsCheaper", "Status": "Enabled", "Prefix": "readings/", "Transitions": cheaper},
-			map[string]any{"Id": "ForgetRawReadings", "Status": "Enabled", "Prefix": "raw/", "Transitions": cheaper, "ExpirationInDays": 365},
-			map[string]any{"Id": "ForgetErrors", "Status": "Enabled", "Prefix": "errors/", "Transitions": cheaper, "ExpirationInDays": 365},
+			map[string]any{"Id": "TransitionTelemetry", "Status": "Enabled", "Prefix": "telemetry/", "Transitions": cheaper},
+			map[string]any{"Id": "ExpireRawCopies", "Status": "Enabled", "Prefix": "raw/", "Transitions": cheaper, "ExpirationInDays": 365},
+			map[string]any{"Id": "ExpireErrors", "Status": "Enabled", "Prefix": "errors/", "Transitions": cheaper, "ExpirationInDays": 365},
 			abort,
 		}, "LifecycleConfiguration", "Rules")
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryReports"), []any{
-			map[string]any{"Id": "ForgetQueryResults", "Status": "Enabled", "Prefix": "athena/", "ExpirationInDays": 7}, abort,
+			map[string]any{"Id": "ExpireQueryResults", "Status": "Enabled", "Prefix": "athena/", "ExpirationInDays": 7}, abort,
 		}, "LifecycleConfiguration", "Rules")
 	})
 }
@@ -500,7 +500,7 @@ func TestNewReadingsAreToldToTheReportFunction(t *testing.T) {
 		ingestion, queue := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
 		want(t, ingestion, map[string]any{"QueueConfigurations": []any{map[string]any{
 			"Event": "s3:ObjectCreated:*", "Queue": arn(queue),
-			"Filter": map[string]any{"S3Key": map[string]any{"Rules": []any{map[string]any{"Name": "prefix", "Value": "readings/"}}}},
+			"Filter": map[string]any{"S3Key": map[string]any{"Rules": []any{map[string]any{"Name": "prefix", "Value": "telemetry/"}}}},
 		}}}, "NotificationConfiguration")
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryReports"), nil, "NotificationConfiguration")
 		policy := only(t, stack, "AWS::SQS::QueuePolicy", "TelemetryReporterQueue")
@@ -568,19 +568,19 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 			above, evaluation int
 		}
 		alarms := map[string]watched{
-			"DeliveryIsLate":       {metric("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum", "DeliveryStreamName", delivery), 900 + 15*60, 3},
-			"DeliveryIsBehind":     {metric("AWS/Firehose", "KinesisMillisBehindLatest", "Maximum", "DeliveryStreamName", delivery), 900_000, 3},
-			"RowsDoNotFit":         {metric("AWS/Firehose", "FailedConversion.Records", "Sum", "DeliveryStreamName", delivery), 0, 1},
-			"PartitionsAreTooMany": {metric("AWS/Firehose", "PartitionCountExceeded", "Maximum", "DeliveryStreamName", delivery), 0, 1},
-			"RuleFails":            {ofRule("Failure"), 0, 1},
-			"ReadingsAreLost":      {ofRule("ErrorActionFailure"), 0, 1},
-			"StreamIsFull":         {metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", "StreamName", ref(only(t, stack, "AWS::Kinesis::Stream", ""))), 0, 3},
-			"TransformFails":       {metric("AWS/Lambda", "Errors", "Sum", "FunctionName", ref(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))), 0, 1},
-			"ReadingsAreRefused": {map[string]any{"Metrics": []any{
-				map[string]any{"Id": "expr_1", "Label": "Refused records, per cent", "ReturnData": true, "Expression": "100 * refused / records"},
-				counted("records", "TransformedRecords"), counted("refused", "RefusedRecords"),
+			"DeliveryDataFreshness":          {metric("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum", "DeliveryStreamName", delivery), 900 + 15*60, 3},
+			"DeliveryMillisBehindLatest":     {metric("AWS/Firehose", "KinesisMillisBehindLatest", "Maximum", "DeliveryStreamName", delivery), 900_000, 3},
+			"DeliveryFormatConversionFailed": {metric("AWS/Firehose", "FailedConversion.Records", "Sum", "DeliveryStreamName", delivery), 0, 1},
+			"DeliveryPartitionCountExceeded": {metric("AWS/Firehose", "PartitionCountExceeded", "Maximum", "DeliveryStreamName", delivery), 0, 1},
+			"RuleActionFailure":              {ofRule("Failure"), 0, 1},
+			"RuleErrorActionFailure":         {ofRule("ErrorActionFailure"), 0, 1},
+			"StreamWriteThroughputExceeded":  {metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", "StreamName", ref(only(t, stack, "AWS::Kinesis::Stream", ""))), 0, 3},
+			"TransformErrors":                {metric("AWS/Lambda", "Errors", "Sum", "FunctionName", ref(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))), 0, 1},
+			"TransformFailedRecords": {map[string]any{"Metrics": []any{
+				map[string]any{"Id": "expr_1", "Label": "Failed records, per cent", "ReturnData": true, "Expression": "100 * failed / records"},
+				counted("failed", "FailedRecords"), counted("records", "TransformedRecords"),
 			}}, 5, 3},
-			"ReportsAreGivenUp": {metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName",
+			"ReportsDLQMessages": {metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName",
 				map[string]any{"Fn::GetAtt": []string{letters.ID, "QueueName"}}), 0, 1},
 		}
 		for name, watched := range alarms {
@@ -616,7 +616,7 @@ func TestWhatTheTransformSaysIsCounted(t *testing.T) {
 	}
 	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		for name, filter := range map[string]assembly.Resource{
-			"RefusedRecords":     only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsRefusedRecords"),
+			"FailedRecords":      only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsFailedRecords"),
 			"TransformedRecords": only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsTransformedRecords"),
 		} {
 			want(t, filter, ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryTransformLogs")), "LogGroupName")
@@ -689,7 +689,7 @@ func TestTelemetryAsItIsAskedFor(t *testing.T) {
 		}
 	}
 	want(t, only(t, stack, "AWS::Athena::WorkGroup", ""), 10_000_000, "WorkGroupConfiguration", "BytesScannedCutoffPerQuery")
-	want(t, only(t, stack, "AWS::CloudWatch::Alarm", "TelemetryDeliveryIsLate"), 60+15*60, "Threshold")
+	want(t, only(t, stack, "AWS::CloudWatch::Alarm", "TelemetryDeliveryDataFreshness"), 60+15*60, "Threshold")
 	for resourceType, name := range map[string]any{"AWS::IoT::TopicRule": "acme_eu_test_readings", "AWS::Athena::WorkGroup": "acme-eu-test"} {
 		resource := only(t, stack, resourceType, "")
 		if got := text(resource.Properties); !strings.Contains(got, text(name)) {

@@ -255,7 +255,7 @@ func TestTheWarehouseShowsTheReportsWhenItMayReadThem(t *testing.T) {
 	before := waitsFor(stack, schema)
 	for _, needed := range []assembly.Resource{
 		workgroup, only(t, stack, "AWS::EC2::VPCEndpoint", ""), only(t, stack, "AWS::EC2::SecurityGroupIngress", ""),
-		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"), only(t, stack, "AWS::IAM::Policy", "WarehouseMakeSchema"),
+		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"), only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
 	} {
 		if !before[needed.ID] {
 			t.Errorf("the schema does not wait for %s", needed.ID)
@@ -284,7 +284,7 @@ func TestWhoMakesSchemasReadsOneSecretAndItsOwnStatements(t *testing.T) {
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
 	secret := "redshift!" + namespace.At("NamespaceName").(string) + "-" + namespace.At("AdminUsername").(string)
 	want(t, only(t, stack, "Custom::ExternalSchema", ""), secret, "SecretName")
-	role := only(t, stack, "AWS::IAM::Role", "WarehouseMakeSchema")
+	role := only(t, stack, "AWS::IAM::Role", "WarehouseExternalSchema")
 	got := slices.DeleteFunc(allowances(t, stack, "AWS::IAM::Policy", "Roles", role), func(statement any) bool {
 		action := text(assembly.At(statement, "Action"))
 		return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
@@ -363,7 +363,7 @@ func TestASchemaIsRefusedWithAllThatIsWrong(t *testing.T) {
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	w := warehouse.New(stack, "W", warehouseProps(stack))
-	got := panicMessage(func() { w.Show("Reports", "") })
+	got := panicMessage(func() { w.AddExternalSchema("Reports", "") })
 	_, problems, _ := strings.Cut(got, `schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
 	if !strings.Contains(problems, "catalog is required; pass the name of a database of the Glue Data Catalog") {
 		t.Errorf("refused with %q, want both problems", got)

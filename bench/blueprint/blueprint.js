@@ -15,12 +15,12 @@ const { createInterface } = require("node:readline");
 const types = {
   measurement: { source: "device", required: [] },
   boot: { source: "device", required: ["firmware"] },
-  keep_alive: { source: "device", required: [], droppable: true },
+  keep_alive: { source: "device", required: [], discard: true },
   app_open: { source: "client", required: ["client"] },
   post_view: { source: "client", required: ["client", "post"] },
   sign_up: { source: "client", required: ["client"] },
   comment: { source: "client", required: ["client", "post"] },
-  scroll: { source: "client", required: ["client"], droppable: true },
+  scroll: { source: "client", required: ["client"], discard: true },
 };
 const texts = { device: ["firmware"], client: ["client", "session", "post"] };
 const numbers = { device: ["temperature", "battery"], client: [] };
@@ -112,7 +112,7 @@ function row(record) {
       throw new Error("extra");
     }
   }
-  if (type.droppable) {
+  if (type.discard) {
     return undefined;
   }
   const written = timestamp(at);

@@ -58,7 +58,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 		fmt.Fprintf(stderr, "replay: %v\n", err)
 		return 2
 	}
-	r := &replay{day: *day, dryRun: *dryRun, out: stdout, problems: stderr}
+	r := &replay{day: *day, dryRun: *dryRun, stdout: stdout, stderr: stderr}
 	if err = r.open(ctx, environment); err == nil {
 		err = r.run(ctx)
 	}
@@ -80,7 +80,7 @@ func (r *replay) open(ctx context.Context, environment environments.Environment)
 		return err
 	}
 	stream := ""
-	for name, into := range map[string]*string{"IngestionBucket": &r.bucket, "ReadingsStream": &stream} {
+	for name, into := range map[string]*string{"IngestionBucket": &r.bucket, "TelemetryStream": &stream} {
 		if *into = parameters[name]; *into == "" {
 			return fmt.Errorf("there is no parameter %s/%s: the deployment of %s has no telemetry; make deploy ENV=%s",
 				environments.ParameterPath(environment.Name), name, environment.Name, environment.Name)

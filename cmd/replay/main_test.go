@@ -39,7 +39,7 @@ func deploy(t *testing.T) *deployed {
 	d := &deployed{Server: s3test.Start(t), stream: awstest.StartKinesis(t, "readings", 2), parameters: awstest.StartSSM(t)}
 	d.Bucket(t, bucket)
 	d.parameters.PutParameter("/ashlar/Dev/IngestionBucket", bucket)
-	d.parameters.PutParameter("/ashlar/Dev/ReadingsStream", "readings")
+	d.parameters.PutParameter("/ashlar/Dev/TelemetryStream", "readings")
 	for name, value := range map[string]string{
 		"HOME":                      t.TempDir(),
 		"AWS_ENDPOINT_URL_S3":       d.URL,
@@ -115,7 +115,7 @@ func seed(t *testing.T, d *deployed) {
 		telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")},
 		[]byte("no message"),
 		telemetry.Message{ReceivedAt: 2, Data: []byte("b")},
-		telemetry.Message{ReceivedAt: 2, Data: []byte("b again"), Reingested: 1},
+		telemetry.Message{ReceivedAt: 2, Data: []byte("b again"), Requeued: 1},
 		telemetry.Message{ReceivedAt: 2, Data: []byte("b once more"), Replayed: true})
 	d.putRaw(t, "raw/day="+day+"/delivery-1-b.gz", telemetry.Message{ReceivedAt: 3, Data: []byte("c")})
 	d.putRaw(t, "raw/day=2026-11-19/delivery-1-c.gz", telemetry.Message{ReceivedAt: 3, Data: []byte("of another day")})
@@ -218,13 +218,13 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 		"not deployed": {
 			spoil: func(_ *testing.T, d *deployed) {
 				d.parameters.DeleteParameter("/ashlar/Dev/IngestionBucket")
-				d.parameters.DeleteParameter("/ashlar/Dev/ReadingsStream")
+				d.parameters.DeleteParameter("/ashlar/Dev/TelemetryStream")
 			},
 			arguments: []string{"-day", day, "Dev"}, code: 1, says: "Dev is not deployed there; make deploy ENV=Dev",
 		},
 		"no telemetry": {
-			spoil:     func(_ *testing.T, d *deployed) { d.parameters.DeleteParameter("/ashlar/Dev/ReadingsStream") },
-			arguments: []string{"-day", day, "Dev"}, code: 1, says: "there is no parameter /ashlar/Dev/ReadingsStream: the deployment of Dev has no telemetry; make deploy ENV=Dev",
+			spoil:     func(_ *testing.T, d *deployed) { d.parameters.DeleteParameter("/ashlar/Dev/TelemetryStream") },
+			arguments: []string{"-day", day, "Dev"}, code: 1, says: "there is no parameter /ashlar/Dev/TelemetryStream: the deployment of Dev has no telemetry; make deploy ENV=Dev",
 		},
 		"no leave to list": {
 			spoil:     func(_ *testing.T, d *deployed) { fault := denied; fault.Action = "s3:ListBucket"; d.SetFault(fault) },

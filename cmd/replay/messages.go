@@ -14,7 +14,7 @@ const maxMessage = 1 << 20
 
 // readMessages calls take with each message in raw, a raw copy: records one after the other, with nothing between them. A
 // record may be anything, so what is no message is stepped over, a byte at a time if need be, and its bytes are counted.
-func readMessages(raw io.Reader, take func(telemetry.Message) error) (strange int64, err error) {
+func readMessages(raw io.Reader, take func(telemetry.Message) error) (invalidBytes int64, err error) {
 	var message telemetry.Message
 	scanner := bufio.NewScanner(raw)
 	scanner.Buffer(make([]byte, 64<<10), 2*maxMessage) // so that it is never full of one message
@@ -22,36 +22,36 @@ func readMessages(raw io.Reader, take func(telemetry.Message) error) (strange in
 		for {
 			start := bytes.IndexByte(data[advance:], '{')
 			if start < 0 {
-				strange += int64(len(data) - advance)
+				invalidBytes += int64(len(data) - advance)
 				return len(data), nil, nil
 			}
-			strange += int64(start)
+			invalidBytes += int64(start)
 			advance += start
 			object := data[advance:]
-			length, state := measure(object[:min(len(object), maxMessage)])
-			if state == unfinished && len(object) < maxMessage && !atEOF {
+			length, state := objectEnd(object[:min(len(object), maxMessage)])
+			if state == incomplete && len(object) < maxMessage && !atEOF {
 				return advance, nil, nil
 			}
-			if state == whole {
+			if state == complete {
 				var ok bool
-				if message, ok = messageOf(object[:length]); ok {
+				if message, ok = decodeMessage(object[:length]); ok {
 					return advance + length, object[:length], nil
 				}
 			}
-			strange++
+			invalidBytes++
 			advance++
 		}
 	})
 	for scanner.Scan() {
 		if err := take(message); err != nil {
-			return strange, err
+			return invalidBytes, err
 		}
 	}
-	return strange, scanner.Err()
+	return invalidBytes, scanner.Err()
 }
 
-// messageOf decodes a record.
-func messageOf(record []byte) (telemetry.Message, bool) {
+// decodeMessage decodes a record.
+func decodeMessage(record []byte) (telemetry.Message, bool) {
 	var message telemetry.Message
 	if err := json.Unmarshal(record, &message); err != nil || message.ReceivedAt == 0 {
 		return telemetry.Message{}, false // nobody has put it there as a message
@@ -63,14 +63,14 @@ func messageOf(record []byte) (telemetry.Message, bool) {
 type state int
 
 const (
-	broken     state = iota // no message begins here, whatever follows
-	unfinished              // one may, if more follows
-	whole
+	invalid    state = iota // no message begins here, whatever follows
+	incomplete              // one may, if more follows
+	complete
 )
 
-// measure finds the end of the object at the beginning of data. A message has no objects in it, so that another brace outside its
+// objectEnd finds the end of the object at the beginning of data. A message has no objects in it, so that another brace outside its
 // strings is the beginning of something else, and says that this one has no end. Whether what has an end is JSON is not looked at.
-func measure(data []byte) (length int, found state) {
+func objectEnd(data []byte) (length int, found state) {
 	inString, escaped := false, false
 	for i, c := range data {
 		switch {
@@ -81,10 +81,10 @@ func measure(data []byte) (length int, found state) {
 		case c == '"':
 			inString = true
 		case c == '}':
-			return i + 1, whole
+			return i + 1, complete
 		case c == '{' && i > 0:
-			return 0, broken
+			return 0, invalid
 		}
 	}
-	return 0, unfinished
+	return 0, incomplete
 }

@@ -42,7 +42,7 @@ var messages = rapid.Custom(func(t *rapid.T) telemetry.Message {
 		Topic:      rapid.SampledFrom([]string{"", "ashlar/dev/kettle-1/readings", `ashlar/dev/{"/readings`, "ashlar/dev/\\/readings"}).Draw(t, "topic"),
 		ReceivedAt: rapid.Int64Range(1, 1<<50).Draw(t, "received at"),
 		Data:       rapid.SliceOfN(rapid.Byte(), 1, 50).Draw(t, "data"),
-		Reingested: rapid.IntRange(0, 5).Draw(t, "reingested"),
+		Requeued:   rapid.IntRange(0, 5).Draw(t, "requeued"),
 		Replayed:   rapid.Bool().Draw(t, "replayed"),
 	}
 })

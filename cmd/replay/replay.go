@@ -21,8 +21,8 @@ import (
 
 // Where the ingestion bucket has what arrived on a day.
 const (
-	rawPrefix  = "raw/day="         // by Firehose: records as they were in the stream, compressed
-	rulePrefix = "errors/rule/day=" // by the error action of IoT Core's rule: a document each
+	rawPrefix  = telemetry.RawPrefix + "day="        // by Firehose: records as they were in the stream, compressed
+	rulePrefix = telemetry.RuleErrorsPrefix + "day=" // by the error action of IoT Core's rule: a document each
 )
 
 const (
@@ -33,12 +33,12 @@ const (
 
 // A replay puts a day's messages into the stream.
 type replay struct {
-	objects       *s3.Client
-	bucket        string
-	stream        *kinesisstream.Stream
-	day           string
-	dryRun        bool
-	out, problems io.Writer
+	objects        *s3.Client
+	bucket         string
+	stream         *kinesisstream.Stream
+	day            string
+	dryRun         bool
+	stdout, stderr io.Writer
 }
 
 // An entry is what a reader has to say.
@@ -49,10 +49,10 @@ type entry struct {
 
 // An object is one of the bucket's.
 type object struct {
-	key     string
-	since   time.Time
-	strange int64 // bytes that are no message
-	err     error
+	key          string
+	lastModified time.Time
+	invalidBytes int64 // bytes that are no message
+	err          error
 }
 
 func (r *replay) run(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (r *replay) run(ctx context.Context) error {
 		return err
 	}
 	if len(found) == 0 {
-		fmt.Fprintf(r.out, "nothing arrived on %s: %s has nothing below %s%[1]s/ and %[4]s%[1]s/\n", r.day, r.bucket, rawPrefix, rulePrefix)
+		fmt.Fprintf(r.stdout, "nothing arrived on %s: %s has nothing below %s%[1]s/ and %[4]s%[1]s/\n", r.day, r.bucket, rawPrefix, rulePrefix)
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -102,7 +102,7 @@ func (r *replay) list(ctx context.Context) ([]*object, error) {
 				return nil, fmt.Errorf("listing %s of the bucket %s: %w", prefix, r.bucket, err)
 			}
 			for _, o := range page.Contents {
-				found = append(found, &object{key: *o.Key, since: *o.LastModified})
+				found = append(found, &object{key: *o.Key, lastModified: *o.LastModified})
 			}
 		}
 	}
@@ -119,7 +119,7 @@ func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Messag
 	}
 	defer func() { _ = output.Body.Close() }() // it was only read
 	if strings.HasPrefix(o.key, rulePrefix) {
-		message, err := refused(output.Body, aws.ToTime(output.LastModified))
+		message, err := ruleErrorMessage(output.Body, aws.ToTime(output.LastModified))
 		if err != nil {
 			return err
 		}
@@ -129,13 +129,13 @@ func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Messag
 	if err != nil {
 		return err
 	}
-	o.strange, err = readMessages(raw, take)
+	o.invalidBytes, err = readMessages(raw, take)
 	return err
 }
 
-// refused makes the message that the rule would have made of what it could not put into the stream: "Error action message
+// ruleErrorMessage makes the message that the rule would have made of what it could not put into the stream: "Error action message
 // format" in the AWS IoT Core Developer Guide. The document does not say when that was, but it was written then.
-func refused(document io.Reader, written time.Time) (telemetry.Message, error) {
+func ruleErrorMessage(document io.Reader, written time.Time) (telemetry.Message, error) {
 	var failure struct {
 		Topic                 string
 		Base64OriginalPayload []byte
@@ -154,7 +154,7 @@ func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) err
 	var (
 		pending                    [][]byte
 		size, done, total, skipped int
-		strange                    int64
+		invalidBytes               int64
 		failed                     []error
 	)
 	flush := func() error {
@@ -166,19 +166,19 @@ func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) err
 		}
 		total += len(pending)
 		pending, size = pending[:0], 0
-		fmt.Fprintf(r.out, "%d of %d objects read, %d messages %s\n", done, objects, total, r.verb())
+		fmt.Fprintf(r.stdout, "%d of %d objects read, %d messages %s\n", done, objects, total, r.verb())
 		return nil
 	}
 	for e := range entries {
 		if o := e.object; o != nil {
 			done++
-			strange += o.strange
+			invalidBytes += o.invalidBytes
 			if o.err != nil {
 				failed = append(failed, fmt.Errorf("%s: %w", o.key, o.err))
 			}
 			continue
 		}
-		if e.message.Replayed || e.message.Reingested > 0 {
+		if e.message.Replayed || e.message.Requeued > 0 {
 			skipped++
 			continue
 		}
@@ -200,9 +200,9 @@ func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) err
 	if err := flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "%d copies of what had been put back or replayed were left out\n", skipped)
-	if strange > 0 {
-		fmt.Fprintf(r.problems, "replay: %d bytes of the raw copies are no messages; the transform has refused them too\n", strange)
+	fmt.Fprintf(r.stdout, "%d copies of what had been put back or replayed were left out\n", skipped)
+	if invalidBytes > 0 {
+		fmt.Fprintf(r.stderr, "replay: %d bytes of the raw copies are no messages; the transform has refused them too\n", invalidBytes)
 	}
 	return errors.Join(failed...)
 }

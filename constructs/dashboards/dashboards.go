@@ -49,16 +49,16 @@ var definition []byte
 // What an owner may do. QuickSight takes these lists, each as a whole: "Permissions" of the types in the AWS CloudFormation
 // Template Reference, and "Resource permissions" in the Amazon QuickSight API Reference.
 var (
-	ownsDataSource = []string{
+	dataSourceActions = []string{
 		"quicksight:DescribeDataSource", "quicksight:DescribeDataSourcePermissions", "quicksight:PassDataSource",
 		"quicksight:UpdateDataSource", "quicksight:DeleteDataSource", "quicksight:UpdateDataSourcePermissions",
 	}
-	ownsDataSet = []string{
+	dataSetActions = []string{
 		"quicksight:DescribeDataSet", "quicksight:DescribeDataSetPermissions", "quicksight:PassDataSet", "quicksight:DescribeIngestion",
 		"quicksight:ListIngestions", "quicksight:UpdateDataSet", "quicksight:DeleteDataSet", "quicksight:CreateIngestion",
 		"quicksight:CancelIngestion", "quicksight:UpdateDataSetPermissions",
 	}
-	ownsDashboard = []string{
+	dashboardActions = []string{
 		"quicksight:DescribeDashboard", "quicksight:ListDashboardVersions", "quicksight:QueryDashboard",
 		"quicksight:UpdateDashboardPermissions", "quicksight:UpdateDashboard", "quicksight:DeleteDashboard",
 		"quicksight:UpdateDashboardPublishedVersion", "quicksight:DescribeDashboardPermissions",
@@ -93,7 +93,7 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 			},
 		},
 		Permissions: []any{&awsquicksight.CfnDataSource_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(ownsDataSource...),
+			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSourceActions...),
 		}},
 	})
 	// QuickSight tries the connection when the data source is made.
@@ -115,7 +115,7 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 		DashboardId:  jsii.String(prefix),
 		Name:         jsii.String(props.Name),
 		Permissions: []any{&awsquicksight.CfnDashboard_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(ownsDashboard...),
+			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dashboardActions...),
 		}},
 	})
 	var drawn map[string]any
@@ -150,7 +150,7 @@ func (d *Dashboards) newDataSet(scope constructs.Construct, props Props, report 
 			},
 		}},
 		Permissions: []any{&awsquicksight.CfnDataSet_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(ownsDataSet...),
+			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSetActions...),
 		}},
 	})
 }

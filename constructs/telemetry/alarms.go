@@ -15,9 +15,9 @@ import (
 // alarmPeriod is what each point of an alarm is about.
 const alarmPeriod = 5 * time.Minute
 
-// watch declares the alarms. Who is to hear of them adds actions. What has no data, since nothing happens, is in order.
-func (t *Telemetry) watch(scope constructs.Construct, props Props) {
-	raise := func(id string, metric awscloudwatch.IMetric, above float64, periods int, description string) {
+// declareAlarms declares the alarms. Who is to hear of them adds actions. What has no data, since nothing happens, is in order.
+func (t *Telemetry) declareAlarms(scope constructs.Construct, props Props) {
+	alarm := func(id string, metric awscloudwatch.IMetric, above float64, periods int, description string) {
 		t.Alarms = append(t.Alarms, awscloudwatch.NewAlarm(scope, jsii.String(id), &awscloudwatch.AlarmProps{
 			AlarmDescription:   jsii.String(description),
 			Metric:             metric,
@@ -31,42 +31,42 @@ func (t *Telemetry) watch(scope constructs.Construct, props Props) {
 	// With dynamic partitioning it may take one and a half times the interval, and the function buffers as well: "Buffer data for
 	// dynamic partitioning" there.
 	late := props.BufferingInterval + 15*time.Minute
-	raise("DeliveryIsLate", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"), late.Seconds(), 3,
+	alarm("DeliveryDataFreshness", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"), late.Seconds(), 3,
 		fmt.Sprintf("Readings wait for longer than %v to come into the table. What Firehose has read it tries to put for two hours, the rest the stream keeps. "+
-			"Look first at what Firehose says in the log group Errors, then at TransformFails.", late))
-	raise("DeliveryIsBehind", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"), float64((15 * time.Minute).Milliseconds()), 3,
+			"Look first at what Firehose says in the log group Errors, then at TransformErrors.", late))
+	alarm("DeliveryMillisBehindLatest", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"), float64((15 * time.Minute).Milliseconds()), 3,
 		"The delivery reads from the stream what came 15 minutes ago. What it has not read after the stream's retention is lost. "+
 			"Look first whether its role may read the stream and use the key, then whether others read the stream too.")
-	raise("RowsDoNotFit", t.deliveryMetric("FailedConversion.Records", "Sum"), 0, 1,
+	alarm("DeliveryFormatConversionFailed", t.deliveryMetric("FailedConversion.Records", "Sum"), 0, 1,
 		"The function's rows are none of the table's; they are below errors/format-conversion-failed/. "+
 			"Look first whether the table has the columns of the deployment, then replay the day.")
-	raise("PartitionsAreTooMany", t.deliveryMetric("PartitionCountExceeded", "Maximum"), 0, 1,
+	alarm("DeliveryPartitionCountExceeded", t.deliveryMetric("PartitionCountExceeded", "Maximum"), 0, 1,
 		"Readings are of more types and days at a time than Firehose has partitions for, 500; the rest is below errors/activePartitionExceeded/. "+
 			"Look first whether several days are being replayed at once, then whose readings are late. Replay the day, alone.")
 
-	raise("RuleFails", t.ruleMetric("Failure"), 0, 1,
+	alarm("RuleActionFailure", t.ruleMetric("Failure"), 0, 1,
 		"The rule cannot put what devices publish into the stream, and keeps it below errors/rule/. "+
-			"Look first at the errorMessage of an object there; StreamIsFull tells whether the stream is. Then replay the day.")
-	raise("ReadingsAreLost", t.ruleMetric("ErrorActionFailure"), 0, 1,
+			"Look first at the errorMessage of an object there; StreamWriteThroughputExceeded tells whether the stream is. Then replay the day.")
+	alarm("RuleErrorActionFailure", t.ruleMetric("ErrorActionFailure"), 0, 1,
 		"What the rule failed at could not be kept either: these readings are lost, unless their devices send them again. "+
 			"Look first whether the rule's role may write below errors/rule/ and use the key.")
-	raise("StreamIsFull", t.Stream.MetricWriteProvisionedThroughputExceeded(over("Sum")), 0, 3,
+	alarm("StreamWriteThroughputExceeded", t.Stream.MetricWriteProvisionedThroughputExceeded(metricOptions("Sum")), 0, 3,
 		"The stream takes more slowly than readings come. The API's clients send theirs again, and the rule keeps devices' below errors/rule/. "+
 			"Look first whether a shard more is due, or whether somebody floods it.")
 
-	raise("TransformFails", t.Transform.Function.MetricErrors(over("Sum")), 0, 1,
+	alarm("TransformErrors", t.Transform.Function.MetricErrors(metricOptions("Sum")), 0, 1,
 		"The transform fails as a whole; a batch that it fails at four times is below errors/processing-failed/. "+
 			"Look first at its log. Mend it, then replay the day.")
-	raise("ReadingsAreRefused", t.refusedShare(), 5, 3,
+	alarm("TransformFailedRecords", t.failedPercentage(), 5, 3,
 		"More than 5 % of the records are no readings as they are declared; they are below errors/processing-failed/. "+
 			"Look first at the reasons in the transform's log: a new firmware or client may send a type before it is declared. Declare it, then replay the day.")
-	raise("ReportsAreGivenUp", t.Reporter.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(over("Maximum")), 0, 1,
+	alarm("ReportsDLQMessages", t.Reporter.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(metricOptions("Maximum")), 0, 1,
 		"Reports could not be made after five attempts. Look first at the report function's log, for what Athena says. "+
 			"Mend it, then make redrive QUEUE=Reports.")
 }
 
-// over has a metric reckoned over a period of alarms.
-func over(statistic string) *awscloudwatch.MetricOptions {
+// metricOptions has a metric reckoned over a period of alarms.
+func metricOptions(statistic string) *awscloudwatch.MetricOptions {
 	return &awscloudwatch.MetricOptions{Statistic: jsii.String(statistic), Period: convert.Duration(alarmPeriod)}
 }
 
@@ -91,8 +91,8 @@ func (t *Telemetry) ruleMetric(name string) awscloudwatch.IMetric {
 	})
 }
 
-// refusedShare is how many of a hundred records the transform refuses, by what it says of each batch.
-func (t *Telemetry) refusedShare() awscloudwatch.IMetric {
+// failedPercentage is how many of a hundred records the transform fails, by its log line of each batch.
+func (t *Telemetry) failedPercentage() awscloudwatch.IMetric {
 	count := func(name, field string) awscloudwatch.IMetric {
 		filter := t.Transform.LogGroup.AddMetricFilter(jsii.String(name), &awslogs.MetricFilterOptions{
 			FilterPattern:   awslogs.FilterPattern_Literal(jsii.String(`{ $.message = "transformed" }`)),
@@ -100,12 +100,12 @@ func (t *Telemetry) refusedShare() awscloudwatch.IMetric {
 			MetricName:      jsii.String(name),
 			MetricValue:     jsii.String("$." + field),
 		})
-		return filter.Metric(over("Sum"))
+		return filter.Metric(metricOptions("Sum"))
 	}
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression:   jsii.String("100 * refused / records"),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{"refused": count("RefusedRecords", "failed"), "records": count("TransformedRecords", "records")},
-		Label:        jsii.String("Refused records, per cent"),
+		Expression:   jsii.String("100 * failed / records"),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{"failed": count("FailedRecords", "failed"), "records": count("TransformedRecords", "records")},
+		Label:        jsii.String("Failed records, per cent"),
 		Period:       convert.Duration(alarmPeriod),
 	})
 }

@@ -20,21 +20,21 @@ import (
 // meanwhile. Firehose waits for five minutes at most.
 const transformTimeout = time.Minute
 
-// deliver declares the function that makes rows of readings, and the delivery stream that has it do so.
+// declareDelivery declares the function that makes rows of readings, and the delivery stream that has it do so.
 //
 // It is the resource itself, and not the CDK's construct, which would let Firehose do more than it needs: read, write and
 // delete whatever the bucket has (s3:GetObject*, s3:List*, s3:DeleteObject*), where AWS asks for six actions.
-func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
+func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	t.Transform = gofunction.New(scope, "Transform", gofunction.Props{
 		Package:     transformfn.Package,
 		Settings:    transformfn.Settings{Stream: *t.Stream.StreamName()},
 		Description: "Makes rows of readings",
 		Timeout:     transformTimeout,
 	})
-	t.allowPutting(t.Transform.Role, "kinesis:PutRecords")
+	t.grantPutRecords(t.Transform.Role, "kinesis:PutRecords")
 
 	t.Errors = loggroup.New(scope, "Errors", "")
-	readings, raw := t.newErrorLog("Delivery", props), t.newErrorLog("RawCopies", props)
+	readings, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
 	role := t.newDeliveryRole(scope, readings, raw)
 
 	buffering := &awskinesisfirehose.CfnDeliveryStream_BufferingHintsProperty{
@@ -46,7 +46,7 @@ func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
 	}
 	const (
 		arrived = "day=!{timestamp:yyyy-MM-dd}/" // when the stream got it; UTC
-		failed  = errorsPrefix + "!{firehose:error-output-type}/" + arrived
+		failed  = transformfn.ErrorsPrefix + "!{firehose:error-output-type}/" + arrived
 	)
 	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"), &awskinesisfirehose.CfnDeliveryStreamProps{
 		DeliveryStreamType: jsii.String("KinesisStreamAsSource"),
@@ -56,7 +56,7 @@ func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
 		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
 			BucketArn:         t.Ingestion.BucketArn(),
 			RoleArn:           role.RoleArn(),
-			Prefix:            jsii.String(readingsPrefix + "type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
+			Prefix:            jsii.String(transformfn.TablePrefix + "type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
 			ErrorOutputPrefix: jsii.String(failed),
 			BufferingHints:    buffering,
 			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet compresses by itself
@@ -68,17 +68,17 @@ func (t *Telemetry) deliver(scope constructs.Construct, props Props) {
 			ProcessingConfiguration:           t.processing(role),
 			DataFormatConversionConfiguration: t.conversion(role),
 			EncryptionConfiguration:           encryption,
-			CloudWatchLoggingOptions:          t.logging(readings),
+			CloudWatchLoggingOptions:          t.loggingOptions(readings),
 			S3BackupMode:                      jsii.String("Enabled"), // what came, before the function saw it
 			S3BackupConfiguration: &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
 				BucketArn:                t.Ingestion.BucketArn(),
 				RoleArn:                  role.RoleArn(),
-				Prefix:                   jsii.String(rawPrefix + arrived),
+				Prefix:                   jsii.String(transformfn.RawPrefix + arrived),
 				ErrorOutputPrefix:        jsii.String(failed), // Firehose does not use it, and refuses a prefix of expressions without
 				BufferingHints:           buffering,
 				CompressionFormat:        jsii.String("GZIP"),
 				EncryptionConfiguration:  encryption,
-				CloudWatchLoggingOptions: t.logging(raw),
+				CloudWatchLoggingOptions: t.loggingOptions(raw),
 			},
 		},
 	})
@@ -117,7 +117,7 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 			CatalogId:    awscdk.Stack_Of(t.Key).Account(),
 			Region:       awscdk.Stack_Of(t.Key).Region(),
 			DatabaseName: t.Database.Ref(),
-			TableName:    t.Tables[readingsTable].Ref(),
+			TableName:    t.Tables[transformfn.Table].Ref(),
 			VersionId:    jsii.String("LATEST"),
 			RoleArn:      role.RoleArn(),
 		},
@@ -135,8 +135,8 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 	}
 }
 
-// newErrorLog declares where Firehose says what it has failed at: it makes no log stream by itself.
-func (t *Telemetry) newErrorLog(name string, props Props) awslogs.LogStream {
+// newLogStream declares where Firehose says what it has failed at: it makes no log stream by itself.
+func (t *Telemetry) newLogStream(name string, props Props) awslogs.LogStream {
 	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // with the group
 	if props.Disposable {
 		removal = awscdk.RemovalPolicy_DESTROY
@@ -146,7 +146,7 @@ func (t *Telemetry) newErrorLog(name string, props Props) awslogs.LogStream {
 	})
 }
 
-func (t *Telemetry) logging(to awslogs.LogStream) any {
+func (t *Telemetry) loggingOptions(to awslogs.LogStream) any {
 	return &awskinesisfirehose.CfnDeliveryStream_CloudWatchLoggingOptionsProperty{
 		Enabled: jsii.Bool(true), LogGroupName: t.Errors.LogGroupName(), LogStreamName: to.LogStreamName(),
 	}
@@ -161,24 +161,24 @@ func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.
 			"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
 		}}),
 	})
-	allow(role, []string{"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"}, *t.Stream.StreamArn())
-	t.allowKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:Decrypt")
+	grant(role, []string{"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"}, *t.Stream.StreamArn())
+	t.grantKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:Decrypt")
 
 	// Firehose calls the version that the name alone means, and says so.
 	function := *t.Transform.Function.FunctionArn()
-	allow(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function, function+":$LATEST")
+	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function, function+":$LATEST")
 
-	allow(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, t.tableARNs(readingsTable)...)
+	grant(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, t.tableARNs(transformfn.Table)...)
 
-	allow(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Ingestion.BucketArn())
-	allow(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
-		*t.Ingestion.ArnForObjects(jsii.String(readingsPrefix + "*")),
-		*t.Ingestion.ArnForObjects(jsii.String(rawPrefix + "*")),
-		*t.Ingestion.ArnForObjects(jsii.String(errorsPrefix + "*")))
-	t.allowObjects(role, t.Ingestion, "kms:Decrypt", "kms:GenerateDataKey")
+	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Ingestion.BucketArn())
+	grant(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
+		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")),
+		*t.Ingestion.ArnForObjects(jsii.String(transformfn.RawPrefix + "*")),
+		*t.Ingestion.ArnForObjects(jsii.String(transformfn.ErrorsPrefix + "*")))
+	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt", "kms:GenerateDataKey")
 
 	for _, log := range logs {
-		allow(role, []string{"logs:PutLogEvents"}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+		grant(role, []string{"logs:PutLogEvents"}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("logs"), Resource: jsii.String("log-group"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 			ResourceName: jsii.String(*t.Errors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
 		}))

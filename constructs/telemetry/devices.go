@@ -8,13 +8,14 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
-// thing is what IoT Core puts the name of the thing for, whose certificate a device has connected by.
-const thing = "${iot:Connection.Thing.ThingName}"
+// thingName is what IoT Core puts the name of the thing for, whose certificate a device has connected by.
+const thingName = "${iot:Connection.Thing.ThingName}"
 
-// connectDevices declares what a device is, what it may do, and the rule that takes what it says.
-func (t *Telemetry) connectDevices(scope constructs.Construct) {
+// declareDevices declares what a device is, what it may do, and the rule that takes what it says.
+func (t *Telemetry) declareDevices(scope constructs.Construct) {
 	t.ThingType = awsiot.NewCfnThingType(scope, jsii.String("ThingType"), &awsiot.CfnThingTypeProps{
 		ThingTypeProperties: &awsiot.CfnThingType_ThingTypePropertiesProperty{ThingTypeDescription: jsii.String("Sends readings")},
 	})
@@ -22,22 +23,22 @@ func (t *Telemetry) connectDevices(scope constructs.Construct) {
 	// the AWS IoT Core Developer Guide.
 	connect := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("iot:Connect"),
-		Resources:  jsii.Strings(t.arn("iot", "client", thing)),
+		Resources:  jsii.Strings(t.arn("iot", "client", thingName)),
 		Conditions: &map[string]any{"Bool": map[string]any{"iot:Connection.Thing.IsAttached": "true"}},
 	})
 	publish := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("iot:Publish"),
-		Resources: jsii.Strings(t.arn("iot", "topic", t.Topic+"/"+thing+"/readings")),
+		Resources: jsii.Strings(t.arn("iot", "topic", t.Topic+"/"+thingName+"/readings")),
 	})
 	t.ThingPolicy = awsiot.NewCfnPolicy(scope, jsii.String("ThingPolicy"), &awsiot.CfnPolicyProps{
 		PolicyDocument: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{connect, publish}}),
 	})
-	t.takeReadings(scope)
+	t.declareRule(scope)
 }
 
-// takeReadings declares the rule, whose role is its own alone: "Granting an AWS IoT rule the access it requires" in the AWS IoT
+// declareRule declares the rule, whose role is its own alone: "Granting an AWS IoT rule the access it requires" in the AWS IoT
 // Core Developer Guide. So the role knows the rule's name before there is the rule.
-func (t *Telemetry) takeReadings(scope constructs.Construct) {
+func (t *Telemetry) declareRule(scope constructs.Construct) {
 	name := t.name("_") + "_readings"
 	role := awsiam.NewRole(scope, jsii.String("RuleRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("iot.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
@@ -45,9 +46,9 @@ func (t *Telemetry) takeReadings(scope constructs.Construct) {
 			"ArnEquals":    map[string]any{"aws:SourceArn": t.arn("iot", "rule", name)},
 		}}),
 	})
-	t.allowPutting(role, "kinesis:PutRecord")
-	allow(role, []string{"s3:PutObject"}, *t.Ingestion.ArnForObjects(jsii.String(errorsPrefix + "rule/*")))
-	t.allowObjects(role, t.Ingestion, "kms:GenerateDataKey")
+	t.grantPutRecords(role, "kinesis:PutRecord")
+	grant(role, []string{"s3:PutObject"}, *t.Ingestion.ArnForObjects(jsii.String(transformfn.RuleErrorsPrefix + "*")))
+	t.grantKeyForObjects(role, t.Ingestion, "kms:GenerateDataKey")
 	t.Rule = awsiot.NewCfnTopicRule(scope, jsii.String("Rule"), &awsiot.CfnTopicRuleProps{
 		RuleName: jsii.String(name),
 		TopicRulePayload: &awsiot.CfnTopicRule_TopicRulePayloadProperty{
@@ -65,7 +66,7 @@ func (t *Telemetry) takeReadings(scope constructs.Construct) {
 			ErrorAction: &awsiot.CfnTopicRule_ActionProperty{S3: &awsiot.CfnTopicRule_S3ActionProperty{
 				RoleArn:    role.RoleArn(),
 				BucketName: t.Ingestion.BucketName(),
-				Key:        jsii.String(errorsPrefix + `rule/day=${parse_time("yyyy-MM-dd", timestamp())}/${newuuid()}.json`),
+				Key:        jsii.String(transformfn.RuleErrorsPrefix + `day=${parse_time("yyyy-MM-dd", timestamp())}/${newuuid()}.json`),
 			}},
 		},
 	})

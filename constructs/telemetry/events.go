@@ -17,7 +17,7 @@ var (
 	eventsResponse string
 )
 
-// AcceptEvents has the API put the events that clients post into the stream, without a function. method says where, and which
+// AddEventsMethod has the API put the events that clients post into the stream, without a function. method says where, and which
 // bodies are taken: a list called events, whose length the stream takes in one call (500) and the template can count to (1000).
 //
 // An event becomes a record as it is, as JSON: names may come in another order, numbers in another notation, and what is no
@@ -35,12 +35,12 @@ var (
 //   - Send what makes no row: it is refused when rows are made, and kept with the errors until they are forgotten.
 //
 // The records have no address and no user agent of whom they came from. The API's access log has, as of every request.
-func (t *Telemetry) AcceptEvents(api *restapi.API, method restapi.Method) {
+func (t *Telemetry) AddEventsMethod(api *restapi.API, method restapi.Method) {
 	role := awsiam.NewRole(api.RestAPI, jsii.String("PutEvents"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("apigateway.amazonaws.com"), nil),
 		Description: jsii.String("Lets the API put events into the stream of readings"),
 	})
-	t.allowPutting(role, "kinesis:PutRecords")
+	t.grantPutRecords(role, "kinesis:PutRecords")
 	method.Service = &restapi.Service{
 		Name:        "kinesis",
 		Action:      "PutRecords",

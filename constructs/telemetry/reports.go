@@ -14,6 +14,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
 const (
@@ -63,8 +64,8 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 	}
 }
 
-// makeReports declares the function that makes the reports, and what tells it to.
-func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
+// declareReports declares the function that makes the reports, and what tells it to.
+func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 	fn := gofunction.New(scope, "Report", gofunction.Props{
 		Package: reportfn.Package,
 		Settings: reportfn.Settings{
@@ -76,7 +77,7 @@ func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
 		Description: "Makes the daily reports of the readings",
 		Timeout:     reportTimeout,
 	})
-	t.allowQueries(fn.Role)
+	t.grantTelemetryQueries(fn.Role)
 	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"}, // and so, to see which version is there
 		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")), *t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
 	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // without it, S3 refuses what is missing
@@ -89,15 +90,15 @@ func (t *Telemetry) makeReports(scope constructs.Construct, props Props) {
 		MaxConcurrency: 2, // the least that there is: nobody waits, and queries are paid for
 	})
 	t.Reporter.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
-	t.tellReporter()
+	t.notifyReporter()
 	bucket.EmptyAfter(t.Reports, t.Reporter.Mapping)
 }
 
-// tellReporter has S3 tell the function's queue what is new below readings/.
+// notifyReporter has S3 tell the function's queue what is new below telemetry/.
 //
 // The notification is the bucket's own property, as that of pictures is (ADR 4). S3 tries the queue before it takes the
 // notification, so the queue's policy comes first; it lets in what S3 sends for any bucket of the account.
-func (t *Telemetry) tellReporter() {
+func (t *Telemetry) notifyReporter() {
 	queue := t.Reporter.Queue
 	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
@@ -111,33 +112,33 @@ func (t *Telemetry) tellReporter() {
 			Event: jsii.String("s3:ObjectCreated:*"),
 			Queue: queue.QueueArn(),
 			Filter: &awss3.CfnBucket_NotificationFilterProperty{S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
-				Rules: []any{&awss3.CfnBucket_FilterRuleProperty{Name: jsii.String("prefix"), Value: jsii.String(readingsPrefix)}},
+				Rules: []any{&awss3.CfnBucket_FilterRuleProperty{Name: jsii.String("prefix"), Value: jsii.String(transformfn.TablePrefix)}},
 			}},
 		}},
 	})
 	resource.Node().AddDependency(allowed.PolicyDependable)
 }
 
-// allowQueries lets role query the readings in the work group, and nothing else: what Athena does for it in S3 and Glue, it may
+// grantTelemetryQueries lets role query the readings in the work group, and nothing else: what Athena does for it in S3 and Glue, it may
 // do through Athena alone ("Use CalledVia context keys for Athena" in the Amazon Athena User Guide).
-func (t *Telemetry) allowQueries(role awsiam.IRole) {
-	allow(role, []string{"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"},
+func (t *Telemetry) grantTelemetryQueries(role awsiam.IRole) {
+	grant(role, []string{"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"},
 		t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 
-	allowAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, t.tableARNs(readingsTable)...)
+	grantThroughAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, t.tableARNs(transformfn.Table)...)
 	// Athena asks for this one whatever the query is: "Configure access to databases and tables in the AWS Glue Data Catalog".
-	allowAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
-	allowAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"}, *t.Ingestion.BucketArn())
-	allowAthena(role, []string{"s3:GetObject"}, *t.Ingestion.ArnForObjects(jsii.String(readingsPrefix + "*")))
-	allowAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
-	allowAthena(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"},
+	grantThroughAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
+	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"}, *t.Ingestion.BucketArn())
+	grantThroughAthena(role, []string{"s3:GetObject"}, *t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")))
+	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
+	grantThroughAthena(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"},
 		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
-	t.allowObjects(role, t.Ingestion, "kms:Decrypt")
-	t.allowObjects(role, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
+	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt")
+	t.grantKeyForObjects(role, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
 }
 
-// allowAthena lets role do actions on resources as long as Athena does them for it.
-func allowAthena(role awsiam.IRole, actions []string, resources ...string) {
+// grantThroughAthena lets role do actions on resources as long as Athena does them for it.
+func grantThroughAthena(role awsiam.IRole, actions []string, resources ...string) {
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
 		Conditions: &map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}},

@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	readingsTable = "readings"
 	// firstDay is before the first reading: the platform is younger, and readings that are much older than their arrival fail.
 	firstDay = "2026-01-01"
 )
@@ -36,13 +35,13 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 			Description: jsii.String("Readings and reports"),
 		},
 	})
-	location := "s3://" + *t.Ingestion.BucketName() + "/" + readingsPrefix
+	location := "s3://" + *t.Ingestion.BucketName() + "/" + transformfn.TablePrefix
 	partition := func(name, comment string) any {
 		return &awsglue.CfnTable_ColumnProperty{Name: jsii.String(name), Type: jsii.String("string"), Comment: jsii.String(comment)}
 	}
-	t.Tables = map[string]awsglue.CfnTable{readingsTable: t.newTable(scope, readingsTable, &awsglue.CfnTable_TableInputProperty{
+	t.Tables = map[string]awsglue.CfnTable{transformfn.Table: t.newTable(scope, transformfn.Table, &awsglue.CfnTable_TableInputProperty{
 		Description:       jsii.String("What devices and clients have told"),
-		StorageDescriptor: parquet(location, transformfn.Columns()),
+		StorageDescriptor: parquetStorage(location, transformfn.Columns()),
 		PartitionKeys:     []any{partition("type", "What kind of reading it is"), partition("day", "Of at: 2026-11-21; UTC")},
 		// Athena reckons by itself which partitions there are: "Set up partition projection" in the Amazon Athena User Guide. No
 		// reading's clock is more than a day ahead of ours.
@@ -63,7 +62,7 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 		// object a day.
 		t.Tables[report.Name] = t.newTable(scope, report.Name, &awsglue.CfnTable_TableInputProperty{
 			Description:       jsii.String(report.Comment),
-			StorageDescriptor: parquet("s3://"+*t.Reports.BucketName()+"/"+parquetPrefix+report.Name+"/", report.Columns),
+			StorageDescriptor: parquetStorage("s3://"+*t.Reports.BucketName()+"/"+parquetPrefix+report.Name+"/", report.Columns),
 			Parameters:        map[string]string{"EXTERNAL": "TRUE", "classification": "parquet"},
 		})
 	}
@@ -88,8 +87,8 @@ func (t *Telemetry) newTable(scope constructs.Construct, name string, input *aws
 	})
 }
 
-// parquet is where a table's objects are, and what is in them.
-func parquet(location string, columns []transformfn.Column) *awsglue.CfnTable_StorageDescriptorProperty {
+// parquetStorage is where a table's objects are, and what is in them.
+func parquetStorage(location string, columns []transformfn.Column) *awsglue.CfnTable_StorageDescriptorProperty {
 	var described []any
 	for _, column := range columns {
 		described = append(described, &awsglue.CfnTable_ColumnProperty{

@@ -27,6 +27,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
 // Props describes the way of the readings. Zero values take the stated default.
@@ -78,7 +79,7 @@ type Telemetry struct {
 	// Stream has what devices and clients have sent, until it is delivered.
 	Stream awskinesis.Stream
 
-	// Transform makes rows of readings. Delivery puts them into Ingestion below readings/, as they came below raw/, and what
+	// Transform makes rows of readings. Delivery puts them into Ingestion below telemetry/, as they came below raw/, and what
 	// failed below errors/.
 	Transform *gofunction.Function
 	Delivery  awskinesisfirehose.CfnDeliveryStream
@@ -86,7 +87,7 @@ type Telemetry struct {
 	Errors    awslogs.LogGroup
 	Ingestion awss3.Bucket
 
-	// Database is that of Tables, by name: readings, and each of the reports. No crawler looks for partitions: the table of the
+	// Database is that of Tables, by name: telemetry, and each of the reports. No crawler looks for partitions: the table of the
 	// readings says where they are, and a report is small enough to have none.
 	Database awsglue.CfnDatabase
 	Tables   map[string]awsglue.CfnTable
@@ -111,14 +112,14 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
 	t := &Telemetry{Topic: props.Topic, Key: newKey(this, props)}
-	t.keepReadings(this, props)
+	t.declareBuckets(this, props)
 	t.Stream = newStream(this, t.Key, props)
 	t.declareTables(this)
-	t.deliver(this, props)
-	t.connectDevices(this)
+	t.declareDelivery(this, props)
+	t.declareDevices(this)
 	t.declareQueries(this, props)
-	t.makeReports(this, props)
-	t.watch(this, props)
+	t.declareReports(this, props)
+	t.declareAlarms(this, props)
 	return t
 }
 
@@ -163,17 +164,10 @@ func newStream(scope constructs.Construct, key awskms.Key, props Props) awskines
 	return awskinesis.NewStream(scope, jsii.String("Stream"), streamProps)
 }
 
-// The prefixes of Ingestion. What reads or writes there knows them too: the table, the delivery stream, and make replay.
-const (
-	readingsPrefix = "readings/"
-	rawPrefix      = "raw/"
-	errorsPrefix   = "errors/"
-)
-
-// keepReadings declares the buckets.
-func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
+// declareBuckets declares the buckets.
+func (t *Telemetry) declareBuckets(scope constructs.Construct, props Props) {
 	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{})
-	forgotten := func(id, prefix string) *awss3.LifecycleRule {
+	expiring := func(id, prefix string) *awss3.LifecycleRule {
 		return &awss3.LifecycleRule{
 			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
 		}
@@ -181,9 +175,9 @@ func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("KeepReadingsCheaper"), Prefix: jsii.String(readingsPrefix), Transitions: transitions(forEver)},
-			forgotten("ForgetRawReadings", rawPrefix),
-			forgotten("ForgetErrors", errorsPrefix),
+			{Id: jsii.String("TransitionTelemetry"), Prefix: jsii.String(transformfn.TablePrefix), Transitions: transitions(forever)},
+			expiring("ExpireRawCopies", transformfn.RawPrefix),
+			expiring("ExpireErrors", transformfn.ErrorsPrefix),
 		},
 		AccessLogs: t.AccessLogs,
 		LogPrefix:  "ingestion/",
@@ -191,14 +185,14 @@ func (t *Telemetry) keepReadings(scope constructs.Construct, props Props) {
 	t.Reports = bucket.New(scope, "Reports", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("ForgetQueryResults"), Prefix: jsii.String(resultsPrefix), Expiration: convert.Duration(resultsRetention)},
+			{Id: jsii.String("ExpireQueryResults"), Prefix: jsii.String(resultsPrefix), Expiration: convert.Duration(resultsRetention)},
 		},
 		AccessLogs: t.AccessLogs,
 		LogPrefix:  "reports/",
 	})
 }
 
-const forEver = time.Duration(math.MaxInt64)
+const forever = time.Duration(math.MaxInt64)
 
 // transitions are those to cheaper classes that are worth it for what is kept for so long: what is looked at seldom, and then at
 // once. S3 leaves objects below 128 KiB where they are, since there they would be billed as if they had so much: "Constraints

@@ -17,7 +17,7 @@ import (
 )
 
 // exportedLogs are all that Redshift Serverless sends to CloudWatch, by the ids of their groups.
-var exportedLogs = []struct{ id, name string }{{"Connections", "connectionlog"}, {"Activity", "useractivitylog"}, {"Users", "userlog"}}
+var exportedLogs = []struct{ id, name string }{{"ConnectionLog", "connectionlog"}, {"UserActivityLog", "useractivitylog"}, {"UserLog", "userlog"}}
 
 // newRole declares the role that the warehouse reads by, for users of the work group alone: Redshift says in the
 // external id who of them it is for, "Restricting access to IAM roles" in the Amazon Redshift Management Guide. The
@@ -127,7 +127,7 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 // newSchemaFunction declares the function that makes schemas, as the administrator. It needs no VPC: it calls the Data API.
 func (w *Warehouse) newSchemaFunction(scope constructs.Construct, props Props) *gofunction.Function {
 	stack := awscdk.Stack_Of(scope)
-	fn := gofunction.New(scope, "MakeSchema", gofunction.Props{
+	fn := gofunction.New(scope, "ExternalSchema", gofunction.Props{
 		Package:     externalschemafn.Package,
 		Description: "Makes the schemas by which the warehouse shows the tables of a catalog",
 		Timeout:     5 * time.Minute, // a warehouse that sleeps takes a while to wake up

@@ -68,10 +68,10 @@ type Warehouse struct {
 	// Role is how the warehouse reads catalogs and buckets. It may read none unless it is given the right to.
 	Role awsiam.Role
 
-	scope      constructs.Construct
-	name       string // of namespace and work group
-	makeSchema *gofunction.Function
-	catalog    awsec2.InterfaceVpcEndpoint
+	scope          constructs.Construct
+	name           string // of namespace and work group
+	schemaFunction *gofunction.Function
+	catalog        awsec2.InterfaceVpcEndpoint
 }
 
 // New declares the warehouse under scope.
@@ -86,7 +86,7 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	w.Role = w.newRole(this)
 	w.newNamespace(this, props)
 	w.newWorkgroup(this, props)
-	w.makeSchema = w.newSchemaFunction(this, props)
+	w.schemaFunction = w.newSchemaFunction(this, props)
 	return w
 }
 
@@ -100,18 +100,18 @@ func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
 // Guide.
 var schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,126}$`)
 
-// Show makes a schema in the warehouse that has the tables of a database of the Glue Data Catalog, after Role has been
+// AddExternalSchema makes a schema in the warehouse that has the tables of a database of the Glue Data Catalog, after Role has been
 // given its rights. Users see it when they are granted its usage in SQL: GRANT USAGE ON SCHEMA. It stays when the
 // resource is deleted.
-func (w *Warehouse) Show(schema, catalog string) awscdk.CustomResource {
+func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResource {
 	check.Props("warehouse", w.name,
 		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema), "a lower-case letter, and up to 126 letters, digits and underscores"),
 		check.Required("catalog", catalog != "", "pass the name of a database of the Glue Data Catalog"),
 	)
 	resource := awscdk.NewCustomResource(w.scope, jsii.String(strings.ToUpper(schema[:1])+schema[1:]), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::ExternalSchema"),
-		ServiceToken:   w.makeSchema.Function.FunctionArn(),
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(*w.makeSchema.Function.Timeout().ToSeconds(nil) + 60)), // CloudFormation's own patience is an hour
+		ServiceToken:   w.schemaFunction.Function.FunctionArn(),
+		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(*w.schemaFunction.Function.Timeout().ToSeconds(nil) + 60)), // CloudFormation's own patience is an hour
 		Properties: convert.Properties(externalschemafn.Properties{
 			WorkgroupName: *w.Workgroup.AttrWorkgroupWorkgroupName(),
 			DatabaseName:  Database,
@@ -122,7 +122,7 @@ func (w *Warehouse) Show(schema, catalog string) awscdk.CustomResource {
 		}),
 	})
 	// The warehouse looks whether it may use the role, and needs its way to the catalog for that.
-	resource.Node().AddDependency(w.makeSchema.Role, w.Role, w.SecurityGroup, w.catalog)
+	resource.Node().AddDependency(w.schemaFunction.Role, w.Role, w.SecurityGroup, w.catalog)
 	return resource
 }
 

@@ -21,9 +21,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
@@ -54,17 +54,17 @@ func startPlatform(t *testing.T) *platform {
 	p.objects.Bucket(t, "ingestion")
 	p.objects.Bucket(t, "reports")
 	p.athena = athenatest.Start(t, p.objects)
-	readingsTable := athenatest.Table{
-		Name:          "readings",
+	telemetryTable := athenatest.Table{
+		Name:          "telemetry",
 		PartitionKeys: []columns.Column{{Name: "type", Type: "string"}, {Name: "day", Type: "string"}},
 		Parameters: map[string]string{
 			"projection.enabled": "true", "projection.type.type": "enum", "projection.type.values": "measurement,boot,app_open,post_view,sign_up,comment",
 			"projection.day.type": "date", "projection.day.format": "yyyy-MM-dd", "projection.day.range": "2026-01-01,NOW+1DAYS",
-			"storage.location.template": "s3://ingestion/readings/type=${type}/day=${day}/",
+			"storage.location.template": "s3://ingestion/telemetry/type=${type}/day=${day}/",
 		},
 	}
-	readingsTable.StorageDescriptor.Columns, readingsTable.StorageDescriptor.Location = telemetry.Columns(), "s3://ingestion/readings/"
-	p.athena.CreateTable(t, readingsTable)
+	telemetryTable.StorageDescriptor.Columns, telemetryTable.StorageDescriptor.Location = telemetry.Columns(), "s3://ingestion/telemetry/"
+	p.athena.CreateTable(t, telemetryTable)
 	for _, report := range reports.All() {
 		table := athenatest.Table{Name: report.Name}
 		table.StorageDescriptor.Columns, table.StorageDescriptor.Location = report.Columns, "s3://reports/parquet/"+report.Name+"/"
@@ -84,7 +84,7 @@ func startPlatform(t *testing.T) *platform {
 }
 
 // put writes readings of a type and a day as Firehose does, and returns what S3 tells the queue.
-func (p *platform) put(t *testing.T, kind, day string, rows ...telemetry.Reading) string {
+func (p *platform) put(t *testing.T, kind, day string, rows ...telemetry.Record) string {
 	t.Helper()
 	var values [][]any
 	for _, r := range rows {
@@ -97,7 +97,7 @@ func (p *platform) put(t *testing.T, kind, day string, rows ...telemetry.Reading
 	if err := parquetfile.Write(&file, telemetry.Columns(), values); err != nil {
 		t.Fatal(err)
 	}
-	key := fmt.Sprintf("readings/type=%s/day=%s/delivery-%s.parquet", kind, day, uuid.NewString())
+	key := fmt.Sprintf("telemetry/type=%s/day=%s/delivery-%s.parquet", kind, day, uuid.NewString())
 	if _, err := p.objects.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("ingestion"), Key: &key, Body: bytes.NewReader(file.Bytes())}); err != nil {
 		t.Fatal(err)
 	}
@@ -135,17 +135,17 @@ func created(t *testing.T, keys ...string) string {
 // newReadings is that there are some of a day, which nobody reads.
 func newReadings(t *testing.T, day string) string {
 	t.Helper()
-	return created(t, "readings/type=measurement/day="+day+"/delivery-"+uuid.NewString()+".parquet")
+	return created(t, "telemetry/type=measurement/day="+day+"/delivery-"+uuid.NewString()+".parquet")
 }
 
 // device is a measurement of a thing's.
-func device(id, name string, temperature float64) telemetry.Reading {
+func device(id, name string, temperature float64) telemetry.Record {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		panic(err)
 	}
 	at = at.Add(12*time.Hour + 345*time.Millisecond)
-	return telemetry.Reading{ID: id, At: at, ReceivedAt: at, IngestedAt: at.Add(time.Minute), Device: name, Temperature: temperature}
+	return telemetry.Record{ID: id, At: at, ReceivedAt: at, IngestedAt: at.Add(time.Minute), Device: name, Temperature: temperature}
 }
 
 // send gives the function messages with ids of their own, and returns which of them come again, by their place.
@@ -224,9 +224,9 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("new readings make their day's reports, and tables of them", func(t *testing.T) {
 		at := device("", "", 0).At
-		view := telemetry.Reading{ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post"}
-		open := telemetry.Reading{ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1"}
-		unseen := telemetry.Reading{ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen"}
+		view := telemetry.Record{ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post"}
+		open := telemetry.Record{ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1"}
+		unseen := telemetry.Record{ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen"}
 		p.done(t,
 			p.put(t, "measurement", day, device("1", "thing-a", 20.5), device("2", "thing-a", 21.5), device("1", "thing-a", 20.5), device("1", "thing-b", 0)),
 			p.put(t, "post_view", day, view), p.put(t, "app_open", day, open), p.put(t, "comment", day, unseen))
@@ -324,8 +324,8 @@ func TestBootstrap(t *testing.T) {
 		p.withoutEngine(t)
 		good := newReadings(t, "2026-09-07")
 		poison := []string{
-			"no JSON", "{}", `{"Records":[]}`, created(t, "readings/type=boot/a.parquet"), created(t, "readings/type=boot/day=2026-13-01/a.parquet"),
-			created(t, "readings/type=boot/day='; DROP TABLE readings --/a.parquet"),
+			"no JSON", "{}", `{"Records":[]}`, created(t, "telemetry/type=boot/a.parquet"), created(t, "telemetry/type=boot/day=2026-13-01/a.parquet"),
+			created(t, "telemetry/type=boot/day='; DROP TABLE telemetry --/a.parquet"),
 		}
 		want := []int{}
 		for i := range poison {
@@ -339,7 +339,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("results of many pages are whole", func(t *testing.T) {
-		var rows []telemetry.Reading
+		var rows []telemetry.Record
 		for i := range 2500 {
 			rows = append(rows, device(fmt.Sprint(i), fmt.Sprintf("thing-%04d", i), 1))
 		}
@@ -374,8 +374,8 @@ func TestBootstrap(t *testing.T) {
 
 // withoutEngine has queries succeed at once, without rows, until t ends: for what is about the queries themselves, and calls.
 func (p *platform) withoutEngine(t *testing.T) {
-	p.athena.Decide(withoutRows)
-	t.Cleanup(func() { p.athena.Decide(nil) })
+	p.athena.SetOutcome(withoutRows)
+	t.Cleanup(func() { p.athena.SetOutcome(nil) })
 }
 
 func withoutRows(q athenatest.Query) athenatest.Outcome {
@@ -394,7 +394,7 @@ func withoutRows(q athenatest.Query) athenatest.Outcome {
 func followQueries(t *testing.T, p *platform) {
 	failing := func(outcome athenatest.Outcome, times int) (started func() int) {
 		n := 0
-		p.athena.Decide(func(q athenatest.Query) athenatest.Outcome {
+		p.athena.SetOutcome(func(q athenatest.Query) athenatest.Outcome {
 			if !strings.Contains(q.SQL, "reached") { // the funnel's
 				return withoutRows(q)
 			}
@@ -403,7 +403,7 @@ func followQueries(t *testing.T, p *platform) {
 			}
 			return withoutRows(q)
 		})
-		t.Cleanup(func() { p.athena.Decide(nil) })
+		t.Cleanup(func() { p.athena.SetOutcome(nil) })
 		return func() int { return n }
 	}
 	n := 0

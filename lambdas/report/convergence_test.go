@@ -17,8 +17,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
@@ -179,7 +179,7 @@ func (p *play) Replace(_ context.Context, replaced reports.Version, file reports
 	p.mu.Lock()
 	if p.files[file.Key].ETag != replaced.ETag {
 		p.mu.Unlock()
-		return reports.ErrChanged
+		return reports.ErrConflict
 	}
 	p.writes++
 	p.files[file.Key] = kept{reports.Version{ETag: strconv.Itoa(p.writes), AsOf: file.AsOf}, string(file.Content)}
@@ -196,7 +196,7 @@ func (p *play) arrive(day string) {
 	id := "m" + strconv.Itoa(p.sent)
 	p.waiting = append(p.waiting, events.SQSMessage{
 		MessageId: id,
-		Body:      `{"Records":[{"s3":{"object":{"key":"readings/type%3Dboot/day%3D` + day + `/` + id + `"}}}]}`,
+		Body:      `{"Records":[{"s3":{"object":{"key":"telemetry/type%3Dboot/day%3D` + day + `/` + id + `"}}}]}`,
 	})
 }
 
@@ -261,7 +261,7 @@ func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			column := []columns.Column{{Name: "n", Type: "bigint"}}
 			h := &handler{
-				maker: &reports.Maker{
+				generator: &reports.Generator{
 					Reports: []reports.Report{{Name: "a", SQL: "a", Columns: column}, {Name: "b", SQL: "b", Columns: column}},
 					Queries: p, Files: p, Timeout: 30 * time.Second,
 					WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
@@ -269,8 +269,8 @@ func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
 						return err
 					},
 				},
-				dayTime: 30 * time.Second,
-				logger:  slog.New(slog.DiscardHandler),
+				minTimePerDay: 30 * time.Second,
+				logger:        slog.New(slog.DiscardHandler),
 			}
 			for range 10 {
 				p.arrive(days[p.random.IntN(len(days))])

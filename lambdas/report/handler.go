@@ -21,22 +21,22 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
-var errNoTime = errors.New("no time is left for its day")
+var errNoTimeLeft = errors.New("no time is left for its day")
 
 // A handler takes S3's event notifications of new readings and the messages of the schedule from a queue.
 type handler struct {
-	maker interface {
-		Make(context.Context, reports.Window) error
+	generator interface {
+		Generate(context.Context, reports.Request) error
 	}
-	dayTime time.Duration // that has to be left for another day to be begun
-	logger  *slog.Logger
+	minTimePerDay time.Duration // that has to be left for another day to be begun
+	logger        *slog.Logger
 }
 
 // Handle makes the reports of all days that the messages are about, each day's once, and answers with the messages that have to
 // come again: those of a day whose reports have failed, and those that say no day, until they are in the dead-letter queue.
 func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	windows := windowsOf(event)
-	made := map[string]func() error{} // by day
+	requests := requestsOf(event)
+	results := map[string]func() error{} // by day
 	return sqsbatch.Process(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
 		days, err := daysOf(message)
 		if err != nil {
@@ -44,34 +44,34 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 		}
 		failures := make([]error, len(days))
 		for i, day := range days {
-			if made[day] == nil {
-				first := len(made) == 0
-				made[day] = sync.OnceValue(func() error {
-					if !first && !deadline.HasTimeFor(ctx, h.dayTime) {
-						return errNoTime
+			if results[day] == nil {
+				first := len(results) == 0
+				results[day] = sync.OnceValue(func() error {
+					if !first && !deadline.HasTimeFor(ctx, h.minTimePerDay) {
+						return errNoTimeLeft
 					}
-					return h.make(ctx, windows[day])
+					return h.generate(ctx, requests[day])
 				})
 			}
-			failures[i] = made[day]()
+			failures[i] = results[day]()
 		}
 		return errors.Join(failures...)
 	})
 }
 
-func (h *handler) make(ctx context.Context, window reports.Window) error {
+func (h *handler) generate(ctx context.Context, request reports.Request) error {
 	begun := time.Now()
-	if err := h.maker.Make(ctx, window); err != nil {
-		return fmt.Errorf("reports of %s: %w", window.Day, err)
+	if err := h.generator.Generate(ctx, request); err != nil {
+		return fmt.Errorf("reports of %s: %w", request.Day, err)
 	}
-	h.logger.InfoContext(ctx, "reports made", "day", window.Day, "milliseconds", time.Since(begun).Milliseconds())
+	h.logger.InfoContext(ctx, "reports made", "day", request.Day, "milliseconds", time.Since(begun).Milliseconds())
 	return nil
 }
 
-// windowsOf returns what each day's reports are made for: the messages that are about it, whose ids are the same when they come
+// requestsOf returns what each day's reports are made for: the messages that are about it, whose ids are the same when they come
 // again. Messages that were moved back from the dead letters have new ones, and so get new queries.
-func windowsOf(event events.SQSEvent) map[string]reports.Window {
-	windows, ids := map[string]reports.Window{}, map[string][]string{}
+func requestsOf(event events.SQSEvent) map[string]reports.Request {
+	requests, ids := map[string]reports.Request{}, map[string][]string{}
 	for _, message := range event.Records {
 		days, err := daysOf(message)
 		if err != nil {
@@ -80,16 +80,16 @@ func windowsOf(event events.SQSEvent) map[string]reports.Window {
 		received, _ := strconv.Atoi(message.Attributes["ApproximateReceiveCount"]) // not said, it is no more than the first time
 		for _, day := range days {
 			ids[day] = append(ids[day], message.MessageId)
-			windows[day] = reports.Window{Day: day, Asked: max(windows[day].Asked, received)}
+			requests[day] = reports.Request{Day: day, Attempt: max(requests[day].Attempt, received)}
 		}
 	}
-	for day, window := range windows {
+	for day, request := range requests {
 		slices.Sort(ids[day])
 		hash := sha256.Sum256([]byte(strings.Join(ids[day], "\n")))
-		window.ID = hex.EncodeToString(hash[:])
-		windows[day] = window
+		request.ID = hex.EncodeToString(hash[:])
+		requests[day] = request
 	}
-	return windows
+	return requests
 }
 
 // daysOf returns the days that a message is about, each once.
@@ -128,15 +128,15 @@ func daysOf(message events.SQSMessage) ([]string, error) {
 	return days, nil
 }
 
-// dayOf returns the day that an object of the table readings is a part of.
+// dayOf returns the day that an object of the table telemetry is a part of.
 func dayOf(key string) (string, error) {
 	for part := range strings.SplitSeq(key, "/") {
 		if day, ok := strings.CutPrefix(part, "day="); ok {
 			if _, err := time.Parse(time.DateOnly, day); err != nil {
-				return "", fmt.Errorf("not an object of the table readings: %w", err)
+				return "", fmt.Errorf("not an object of the table telemetry: %w", err)
 			}
 			return day, nil
 		}
 	}
-	return "", errors.New("not an object of the table readings: its key has no day")
+	return "", errors.New("not an object of the table telemetry: its key has no day")
 }

@@ -16,30 +16,32 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
 
-type makes func(context.Context, reports.Window) error
+type generate func(context.Context, reports.Request) error
 
-func (m makes) Make(ctx context.Context, window reports.Window) error { return m(ctx, window) }
+func (m generate) Generate(ctx context.Context, request reports.Request) error {
+	return m(ctx, request)
+}
 
-// A fake is a handler that keeps for which windows reports were made. What happens to a day is in fails.
+// A fake is a handler that keeps for which requests reports were made. What happens to a day is in fails.
 type fake struct {
 	handler
-	log     strings.Builder
-	windows []reports.Window
-	fails   map[string]func() error
+	log      strings.Builder
+	requests []reports.Request
+	fails    map[string]func() error
 }
 
 func newFake() *fake {
 	f := &fake{fails: map[string]func() error{}}
 	f.handler = handler{
-		maker: makes(func(_ context.Context, window reports.Window) error {
-			f.windows = append(f.windows, window)
-			if fail := f.fails[window.Day]; fail != nil {
+		generator: generate(func(_ context.Context, request reports.Request) error {
+			f.requests = append(f.requests, request)
+			if fail := f.fails[request.Day]; fail != nil {
 				return fail()
 			}
 			return nil
 		}),
-		dayTime: time.Minute,
-		logger:  slog.New(slog.NewJSONHandler(&f.log, nil)),
+		minTimePerDay: time.Minute,
+		logger:        slog.New(slog.NewJSONHandler(&f.log, nil)),
 	}
 	return f
 }
@@ -62,7 +64,7 @@ func (f *fake) handle(ctx context.Context, t *testing.T, messages ...events.SQSM
 func message(id, received string, days ...string) events.SQSMessage {
 	var records []string
 	for _, day := range days {
-		records = append(records, `{"s3":{"object":{"key":"readings/type%3Dboot/day%3D`+day+`/a+b"}}}`)
+		records = append(records, `{"s3":{"object":{"key":"telemetry/type%3Dboot/day%3D`+day+`/a+b"}}}`)
 	}
 	return events.SQSMessage{
 		MessageId: id, Body: `{"Records":[` + strings.Join(records, ",") + `]}`, Attributes: map[string]string{"ApproximateReceiveCount": received},
@@ -78,10 +80,10 @@ func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
 		t.Errorf("days %q, %v", days, err)
 	}
 	var made []string
-	for _, window := range f.windows {
-		made = append(made, window.Day)
-		if window.Asked != 3 {
-			t.Errorf("%s was asked for %d times, want 3", window.Day, window.Asked)
+	for _, request := range f.requests {
+		made = append(made, request.Day)
+		if request.Attempt != 3 {
+			t.Errorf("%s was asked for %d times, want 3", request.Day, request.Attempt)
 		}
 	}
 	if diff := cmp.Diff([]string{"2026-11-20", "2026-11-21"}, made); diff != "" {
@@ -89,22 +91,22 @@ func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
 	}
 }
 
-func TestAWindowIsTheMessagesThatAreAboutItsDay(t *testing.T) {
-	window := func(messages ...events.SQSMessage) reports.Window {
-		return windowsOf(events.SQSEvent{Records: messages})["2026-11-20"]
+func TestARequestIsTheMessagesThatAreAboutItsDay(t *testing.T) {
+	request := func(messages ...events.SQSMessage) reports.Request {
+		return requestsOf(events.SQSEvent{Records: messages})["2026-11-20"]
 	}
 	a, b, other := message("a", "1", "2026-11-20"), message("b", "1", "2026-11-20"), message("c", "1", "2026-11-21")
-	if window(a, b) != window(b, other, a) {
-		t.Error("the same messages are another window")
+	if request(a, b) != request(b, other, a) {
+		t.Error("the same messages are another request")
 	}
-	different := []reports.Window{window(a), window(b), window(a, b), window(message("ab", "1", "2026-11-20"))}
+	different := []reports.Request{request(a), request(b), request(a, b), request(message("ab", "1", "2026-11-20"))}
 	for i, one := range different {
 		if slices.Contains(different[i+1:], one) || one.ID == "" {
-			t.Errorf("window %d is another's: %v", i, different)
+			t.Errorf("request %d is another's: %v", i, different)
 		}
 	}
-	again := window(message("a", "2", "2026-11-20"))
-	if again.ID != window(a).ID || again.Asked != 2 {
+	again := request(message("a", "2", "2026-11-20"))
+	if again.ID != request(a).ID || again.Attempt != 2 {
 		t.Errorf("a message that comes again is %+v", again)
 	}
 }
@@ -118,8 +120,8 @@ func TestOnlyTheMessagesOfADayThatFailsComeAgain(t *testing.T) {
 		f.fails["2026-11-20"] = fail
 		again := f.handle(t.Context(), t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"), message("c", "1", "2026-11-21", "2026-11-20"),
 			message("d", "1", "2026-11-22"), events.SQSMessage{MessageId: "e", Body: "no JSON"})
-		if diff := cmp.Diff([]string{"a", "c", "e"}, again); diff != "" || len(f.windows) != 3 {
-			t.Errorf("%s: made %v, come again (-want +got):\n%s", name, f.windows, diff)
+		if diff := cmp.Diff([]string{"a", "c", "e"}, again); diff != "" || len(f.requests) != 3 {
+			t.Errorf("%s: made %v, come again (-want +got):\n%s", name, f.requests, diff)
 		}
 	}
 }
@@ -129,8 +131,8 @@ func TestADayIsNotBegunWithoutTimeForIt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less the margin
 	defer cancel()
 	again := f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"), message("c", "1", "2026-11-20"))
-	if diff := cmp.Diff([]string{"b"}, again); diff != "" || len(f.windows) != 1 {
-		t.Errorf("made %v, come again (-want +got):\n%s", f.windows, diff)
+	if diff := cmp.Diff([]string{"b"}, again); diff != "" || len(f.requests) != 1 {
+		t.Errorf("made %v, come again (-want +got):\n%s", f.requests, diff)
 	}
 	f = newFake()
 	ctx, cancel = context.WithTimeout(t.Context(), time.Hour)

@@ -22,9 +22,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
 
-// dayTime is what a day takes as a rule, and more. One whose queries take longer is stopped and comes again; were there to be time
+// minTimePerDay is what a day takes as a rule, and more. One whose queries take longer is stopped and comes again; were there to be time
 // for the longest query that may be, a day that overruns would leave none to the other days of its batch, time after time.
-const dayTime = 2 * time.Minute
+const minTimePerDay = 2 * time.Minute
 
 func main() {
 	logger := lambdacontext.NewLogger()
@@ -35,15 +35,15 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	h := &handler{
-		maker: &reports.Maker{
+		generator: &reports.Generator{
 			Reports:      contract.Reports(),
 			Queries:      &athena.Queries{WorkGroup: settings.WorkGroup, Database: settings.Database, API: athenaapi.NewFromConfig(awsConfig)},
 			Files:        &s3store.Reports{Bucket: settings.Bucket, API: s3.NewFromConfig(awsConfig)},
 			Timeout:      settings.QueryTimeout,
 			WriteParquet: parquetfile.Write,
 		},
-		dayTime: dayTime,
-		logger:  logger,
+		minTimePerDay: minTimePerDay,
+		logger:        logger,
 	}
 	lambda.Start(h.Handle)
 }

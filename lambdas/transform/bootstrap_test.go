@@ -75,9 +75,9 @@ func eventOf(t *testing.T, records ...[]byte) []byte {
 
 func recordID(i int) string { return fmt.Sprintf("49671%051d000000", i) }
 
-func messageOf(t *testing.T, topic, payload string, reingested int) []byte {
+func messageOf(t *testing.T, topic, payload string, requeued int) []byte {
 	t.Helper()
-	encoded, err := json.Marshal(telemetry.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Reingested: reingested})
+	encoded, err := json.Marshal(telemetry.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Requeued: requeued})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func device(t *testing.T, payload string) []byte {
 // line is what the function logs of a batch.
 type line struct {
 	Message                                  string
-	Records, OK, Dropped, Failed, Reingested int
+	Records, OK, Discarded, Failed, Requeued int
 	Reasons                                  map[string]int
 }
 
@@ -137,9 +137,9 @@ func (p *platform) transform(t *testing.T, timeout time.Duration, payload []byte
 			logged = l
 		}
 	}
-	want := map[string]int{"Ok": logged.OK, "Dropped": logged.Dropped + logged.Reingested, "ProcessingFailed": logged.Failed}
+	want := map[string]int{"Ok": logged.OK, "Dropped": logged.Discarded + logged.Requeued, "ProcessingFailed": logged.Failed}
 	maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
-	if diff := gocmp.Diff(want, results); diff != "" || logged.Records != len(asked) || logged.OK+logged.Dropped+logged.Failed+logged.Reingested != len(asked) {
+	if diff := gocmp.Diff(want, results); diff != "" || logged.Records != len(asked) || logged.OK+logged.Discarded+logged.Failed+logged.Requeued != len(asked) {
 		t.Errorf("%d records, logged %+v: %s", len(asked), logged, diff)
 	}
 	return response, logged
@@ -224,11 +224,11 @@ func takeHostileRecords(t *testing.T, p *platform) {
 }
 
 // tooMuch are records whose rows have no room in one answer: 60 KB each that grow to 160 KB.
-func tooMuch(t *testing.T, reingested int) (records [][]byte) {
+func tooMuch(t *testing.T, requeued int) (records [][]byte) {
 	t.Helper()
 	for i := range 40 {
 		payload := fmt.Sprintf(`{"id":"id-%d","type":"measurement","quotes":"%s"}`, i, strings.Repeat(`\"`, 30_000))
-		records = append(records, messageOf(t, "ashlar/dev/thing-1/readings", payload, reingested))
+		records = append(records, messageOf(t, "ashlar/dev/thing-1/readings", payload, requeued))
 	}
 	return append(records, device(t, `{"id":"last","type":"keep_alive"}`), []byte("hello"))
 }
@@ -253,19 +253,19 @@ func putBackTheTail(t *testing.T, p *platform) {
 			}
 			ok[row.ID]++
 		}
-		if round == 0 && (logged.Reingested == 0 || logged.Dropped != 1 || logged.Failed != 1) {
+		if round == 0 && (logged.Requeued == 0 || logged.Discarded != 1 || logged.Failed != 1) {
 			t.Errorf("%+v, want some put back, one dropped and one failed", logged)
 		}
 		records = nil
 		for _, put := range p.stream.Records()[before:] {
 			var message telemetry.Message
-			if err := json.Unmarshal(put.Data, &message); err != nil || message.Reingested != round+1 {
-				t.Fatalf("put back: %d times, %v; want %d", message.Reingested, err, round+1)
+			if err := json.Unmarshal(put.Data, &message); err != nil || message.Requeued != round+1 {
+				t.Fatalf("put back: %d times, %v; want %d", message.Requeued, err, round+1)
 			}
 			records = append(records, put.Data)
 		}
-		if len(records) != logged.Reingested {
-			t.Errorf("%d in the stream, want %d", len(records), logged.Reingested)
+		if len(records) != logged.Requeued {
+			t.Errorf("%d in the stream, want %d", len(records), logged.Requeued)
 		}
 		slices.SortFunc(records, func(a, b []byte) int { return strings.Compare(string(a), string(b)) }) // as if all were in one shard
 	}
@@ -274,7 +274,7 @@ func putBackTheTail(t *testing.T, p *platform) {
 			t.Errorf("id-%d has %d rows", i, n)
 		}
 	}
-	if _, logged := p.transform(t, timeout, eventOf(t, tooMuch(t, 5)...)); logged.Reingested != 0 || logged.Reasons["put back too often"] == 0 {
+	if _, logged := p.transform(t, timeout, eventOf(t, tooMuch(t, 5)...)); logged.Requeued != 0 || logged.Reasons["put back too often"] == 0 {
 		t.Errorf("for the sixth time: %+v", logged)
 	}
 }
@@ -305,7 +305,7 @@ func surviveTheStream(t *testing.T, p *platform) {
 		p.stream.SetFault(trial.fault)
 		looked := 0
 		p.stream.RefuseRecords(func([]byte) string {
-			if looked++; trial.refuse && looked <= usual.Reingested && looked%2 == 0 {
+			if looked++; trial.refuse && looked <= usual.Requeued && looked%2 == 0 {
 				return throttled
 			}
 			return ""
@@ -314,8 +314,8 @@ func surviveTheStream(t *testing.T, p *platform) {
 		_, logged := p.transform(t, cmp.Or(trial.timeout, timeout), event)
 		want := usual
 		if trial.fails {
-			want.Reingested, want.Failed, want.Reasons = 0, usual.Failed+usual.Reingested, maps.Clone(usual.Reasons)
-			want.Reasons["not put back"] = usual.Reingested
+			want.Requeued, want.Failed, want.Reasons = 0, usual.Failed+usual.Requeued, maps.Clone(usual.Reasons)
+			want.Reasons["not put back"] = usual.Requeued
 		}
 		if diff := gocmp.Diff(want, logged); diff != "" {
 			t.Errorf("%s: %s", name, diff)

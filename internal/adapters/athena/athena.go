@@ -78,12 +78,12 @@ func state(status *types.QueryExecutionStatus) reports.State {
 		return reports.Succeeded
 	case types.QueryExecutionStateFailed:
 		if failure := status.AthenaError; failure != nil && !failure.Retryable && aws.ToInt32(failure.ErrorCategory) != system {
-			return reports.Wrong
+			return reports.FailedPermanently
 		}
 		return reports.Failed
 	case types.QueryExecutionStateCancelled:
 		if strings.Contains(aws.ToString(status.StateChangeReason), limitExceeded) {
-			return reports.Wrong
+			return reports.FailedPermanently
 		}
 		return reports.Failed // somebody has stopped it, or a run of the function that had no time for it
 	}

@@ -60,7 +60,7 @@ func TestQueries(t *testing.T) {
 		id := start(t, "pages", "SELECT n FROM UNNEST(sequence(1, 10)) AS t (n) ORDER BY n")
 		w.await(t, id)
 		for _, page := range []int{1, 2, 10, 11, 1000} {
-			w.athena.SetPage(page)
+			w.athena.SetPageSize(page)
 			names, rows, err := w.queries.Rows(ctx, id)
 			if err != nil || len(rows) != 10 || *rows[0][0] != "1" || *rows[9][0] != "10" || len(names) != 1 {
 				t.Errorf("pages of %d: %d rows, %v", page, len(rows), err)
@@ -68,33 +68,33 @@ func TestQueries(t *testing.T) {
 		}
 	})
 	t.Run("end as Athena says", func(t *testing.T) {
-		defer w.athena.Decide(nil)
+		defer w.athena.SetOutcome(nil)
 		for name, test := range map[string]struct {
 			outcome athenatest.Outcome
 			want    reports.State
 		}{
 			"done":         {athenatest.Outcome{}, reports.Succeeded},
 			"system":       {athenatest.Outcome{State: "FAILED", Reason: "internal", Category: 1}, reports.Failed},
-			"user":         {athenatest.Outcome{State: "FAILED", Reason: "mistake", Category: 2}, reports.Wrong},
-			"other":        {athenatest.Outcome{State: "FAILED", Reason: "other", Category: 3}, reports.Wrong},
+			"user":         {athenatest.Outcome{State: "FAILED", Reason: "mistake", Category: 2}, reports.FailedPermanently},
+			"other":        {athenatest.Outcome{State: "FAILED", Reason: "other", Category: 3}, reports.FailedPermanently},
 			"retryable":    {athenatest.Outcome{State: "FAILED", Reason: "resources", Category: 3, Retryable: true}, reports.Failed},
 			"cancelled":    {athenatest.Outcome{State: "CANCELLED", Reason: "Query cancelled by user"}, reports.Failed},
-			"read-to-much": {athenatest.Outcome{State: "CANCELLED", Reason: "Query cancelled! : Bytes scanned limit was exceeded"}, reports.Wrong},
+			"read-to-much": {athenatest.Outcome{State: "CANCELLED", Reason: "Query cancelled! : Bytes scanned limit was exceeded"}, reports.FailedPermanently},
 		} {
-			w.athena.Decide(func(athenatest.Query) athenatest.Outcome { return test.outcome })
+			w.athena.SetOutcome(func(athenatest.Query) athenatest.Outcome { return test.outcome })
 			found := w.await(t, start(t, name, "SELECT 1"))
 			if found.State != test.want || found.Reason != test.outcome.Reason || found.Submitted.IsZero() {
 				t.Errorf("%s: %+v, want %v", name, found, test.want)
 			}
 		}
-		w.athena.Decide(nil)
-		if found := w.await(t, start(t, "syntax", "SELEKT 1")); found.State != reports.Wrong || !strings.Contains(found.Reason, "SELEKT") {
+		w.athena.SetOutcome(nil)
+		if found := w.await(t, start(t, "syntax", "SELEKT 1")); found.State != reports.FailedPermanently || !strings.Contains(found.Reason, "SELEKT") {
 			t.Errorf("%+v", found)
 		}
 	})
 	t.Run("are stopped, also those that have ended", func(t *testing.T) {
-		defer w.athena.Decide(nil)
-		w.athena.Decide(func(athenatest.Query) athenatest.Outcome { return athenatest.Outcome{Hang: true} })
+		defer w.athena.SetOutcome(nil)
+		w.athena.SetOutcome(func(athenatest.Query) athenatest.Outcome { return athenatest.Outcome{Hang: true} })
 		id := start(t, "stop", "SELECT 1")
 		for range 2 {
 			if err := w.queries.Stop(ctx, id); err != nil {

@@ -27,7 +27,7 @@ func generate(random *rand.Rand, day string) []row {
 	}
 	var kinds []telemetry.Type
 	for _, kind := range telemetry.Types {
-		if !kind.Droppable {
+		if !kind.Discard {
 			kinds = append(kinds, kind)
 		}
 	}
@@ -42,7 +42,7 @@ func generate(random *rand.Rand, day string) []row {
 		kind := kinds[random.IntN(len(kinds))]
 		for version := range 1 + random.IntN(3) {
 			at := midnight.Add(time.Duration(random.Int64N(int64(24 * time.Hour)))).Truncate(time.Hour) // so that some are equal
-			r := row{Type: kind.Name, Day: day, Reading: telemetry.Reading{
+			r := row{Type: kind.Name, Day: day, Record: telemetry.Record{
 				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at.Add(time.Second), IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
 			}}
 			if i%5 == 0 { // they were delivered together
@@ -241,8 +241,8 @@ func TestReports(t *testing.T) {
 		w.put(t, part...)
 	}
 	// Whoever reads these, fails.
-	w.putObject(t, "readings/type=post_view/day=2026-11-19/a.parquet", []byte("not Parquet"))
-	w.putObject(t, "readings/type=measurement/day=2026-11-21/a.parquet", []byte("not Parquet"))
+	w.putObject(t, "telemetry/type=post_view/day=2026-11-19/a.parquet", []byte("not Parquet"))
+	w.putObject(t, "telemetry/type=measurement/day=2026-11-21/a.parquet", []byte("not Parquet"))
 
 	t.Run("are those of a plain computation, and read the day alone", func(t *testing.T) {
 		for _, report := range reports.All() {
@@ -266,7 +266,7 @@ func TestReports(t *testing.T) {
 			"comment":     {"daily_actives", "funnel", "top_posts"},
 		} {
 			const elsewhere = "2026-11-18"
-			w.putObject(t, "readings/type="+broken+"/day="+elsewhere+"/a.parquet", []byte("not Parquet"))
+			w.putObject(t, "telemetry/type="+broken+"/day="+elsewhere+"/a.parquet", []byte("not Parquet"))
 			var failed []string
 			for _, report := range reports.All() {
 				id, err := w.queries.Start(t.Context(), "token of "+report.Name+" without "+broken+"……", report.SQL, elsewhere)
@@ -277,7 +277,7 @@ func TestReports(t *testing.T) {
 					failed = append(failed, report.Name)
 				}
 			}
-			w.remove(t, "readings/type="+broken+"/day="+elsewhere+"/a.parquet")
+			w.remove(t, "telemetry/type="+broken+"/day="+elsewhere+"/a.parquet")
 			slices.Sort(failed)
 			if diff := gocmp.Diff(about, failed); diff != "" {
 				t.Errorf("who reads %s (-want +got):\n%s", broken, diff)

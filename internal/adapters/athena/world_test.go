@@ -16,9 +16,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/athena"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
@@ -36,7 +36,7 @@ func startWorld(t *testing.T) *world {
 	w := &world{objects: s3test.Start(t)}
 	w.objects.Bucket(t, "ingestion")
 	w.athena = athenatest.Start(t, w.objects)
-	w.athena.CreateTable(t, readingsTable())
+	w.athena.CreateTable(t, telemetryTable())
 	w.queries = &athena.Queries{WorkGroup: athenatest.WorkGroup, Database: athenatest.Database, API: sdk.New(sdk.Options{
 		BaseEndpoint:     &w.athena.URL,
 		Region:           lambdatest.Region,
@@ -46,16 +46,16 @@ func startWorld(t *testing.T) *world {
 	return w
 }
 
-// readingsTable is the table as constructs/telemetry declares it.
-func readingsTable() athenatest.Table {
+// telemetryTable is the table as constructs/telemetry declares it.
+func telemetryTable() athenatest.Table {
 	var kept []string
 	for _, kind := range telemetry.Types {
-		if !kind.Droppable {
+		if !kind.Discard {
 			kept = append(kept, kind.Name)
 		}
 	}
 	table := athenatest.Table{
-		Name:          "readings",
+		Name:          "telemetry",
 		PartitionKeys: []columns.Column{{Name: "type", Type: "string"}, {Name: "day", Type: "string"}},
 		Parameters: map[string]string{
 			"projection.enabled":        "true",
@@ -64,17 +64,17 @@ func readingsTable() athenatest.Table {
 			"projection.day.type":       "date",
 			"projection.day.format":     "yyyy-MM-dd",
 			"projection.day.range":      "2026-01-01,NOW+1DAYS",
-			"storage.location.template": "s3://ingestion/readings/type=${type}/day=${day}/",
+			"storage.location.template": "s3://ingestion/telemetry/type=${type}/day=${day}/",
 		},
 	}
 	table.StorageDescriptor.Columns = telemetry.Columns()
-	table.StorageDescriptor.Location = "s3://ingestion/readings/"
+	table.StorageDescriptor.Location = "s3://ingestion/telemetry/"
 	return table
 }
 
 // A row is a reading with its partition.
 type row struct {
-	telemetry.Reading
+	telemetry.Record
 	Type string
 	Day  string
 }
@@ -84,7 +84,7 @@ func (w *world) put(t testing.TB, rows ...row) {
 	t.Helper()
 	partitions := map[string][][]any{}
 	for _, r := range rows {
-		prefix := fmt.Sprintf("readings/type=%s/day=%s/", r.Type, r.Day)
+		prefix := fmt.Sprintf("telemetry/type=%s/day=%s/", r.Type, r.Day)
 		partitions[prefix] = append(partitions[prefix], []any{
 			r.ID, r.At, r.ReceivedAt, r.IngestedAt, orNull(r.Device), orNull(r.Client), orNull(r.Session), orNull(r.Post), orNull(r.Firmware),
 			orNull(r.Temperature), orNull(r.Battery), orNull(r.Extra),

@@ -35,10 +35,10 @@ type Stream struct {
 	API  API
 }
 
-// Put puts records into the stream, again and again until ctx ends: single ones that are throttled, and calls that fail for the
-// moment. It returns the places of those that are not in the stream as far as it knows, the lowest first. Any other may be there
-// twice, so whoever reads the stream has to know a record by what is in it. The error says why a record was rejected; it is nil
-// if none was.
+// Put puts records into the stream. Until ctx ends, it retries single records that are throttled, and calls that fail
+// temporarily. It returns the indexes of the records that are not in the stream as far as it knows, the lowest first. Any other
+// may be there twice, so a consumer identifies a record by its content. The error says why a record was rejected; it is nil if
+// none was.
 func (s *Stream) Put(ctx context.Context, records [][]byte) (rejected []int, err error) {
 	var pending []int
 	for i, record := range records {
@@ -49,17 +49,13 @@ func (s *Stream) Put(ctx context.Context, records [][]byte) (rejected []int, err
 		}
 		pending = append(pending, i)
 	}
-	var final error
-	late := retry.Do(ctx, func() (again error) {
-		pending, again = s.putOnce(ctx, records, pending)
-		if again != nil && !errors.Is(again, retry.ErrUnavailable) {
-			final, again = again, nil
-		}
-		return again
-	})
+	failure := retry.Do(ctx, func() (err error) {
+		pending, err = s.putOnce(ctx, records, pending)
+		return err
+	}, retry.If(retry.Unavailable))
 	rejected = append(rejected, pending...)
 	slices.Sort(rejected)
-	return rejected, errors.Join(err, final, late)
+	return rejected, errors.Join(err, failure)
 }
 
 // putOnce tries once to put the records at those places into the stream, and returns the places of those that are left.

@@ -12,7 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress/snappy"
 	"github.com/parquet-go/parquet-go/deprecated"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // types are Parquet's of Glue's. Parquet calls a timestamp of 96 bits deprecated; it is what Amazon Data Firehose writes, and

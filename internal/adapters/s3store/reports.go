@@ -66,7 +66,7 @@ func (r *Reports) Replace(ctx context.Context, replaced reports.Version, file re
 	_, err := r.API.PutObject(ctx, input)
 	for _, code := range conflicts {
 		if awsclient.Is(err, code) {
-			return fmt.Errorf("write a report: %w", reports.ErrChanged)
+			return fmt.Errorf("write a report: %w", reports.ErrConflict)
 		}
 	}
 	return awsclient.Wrap("write a report", err)

@@ -54,13 +54,13 @@ func TestAReportReplacesTheVersionThatWasLookedAtAlone(t *testing.T) {
 	if err != nil || first.ETag == "" || !first.AsOf.Equal(asOf) {
 		t.Fatalf("found %+v, %v", first, err)
 	}
-	if err := files.Replace(ctx, missing, reportFile("two", asOf)); !errors.Is(err, reports.ErrChanged) {
+	if err := files.Replace(ctx, missing, reportFile("two", asOf)); !errors.Is(err, reports.ErrConflict) {
 		t.Errorf("one that is there is written as though it were not: %v", err)
 	}
 	if err := files.Replace(ctx, first, reportFile("three", asOf.Add(time.Second))); err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Replace(ctx, first, reportFile("four", asOf)); !errors.Is(err, reports.ErrChanged) {
+	if err := files.Replace(ctx, first, reportFile("four", asOf)); !errors.Is(err, reports.ErrConflict) {
 		t.Errorf("one that has changed is written: %v", err)
 	}
 	found, err := server.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)})
@@ -77,7 +77,7 @@ func TestAReportReplacesTheVersionThatWasLookedAtAlone(t *testing.T) {
 	if _, err := server.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Replace(ctx, third, reportFile("five", asOf)); !errors.Is(err, reports.ErrChanged) {
+	if err := files.Replace(ctx, third, reportFile("five", asOf)); !errors.Is(err, reports.ErrConflict) {
 		t.Errorf("one that is gone is replaced: %v", err)
 	}
 }
@@ -98,7 +98,7 @@ func TestOfManyWhoWriteAReportAtATimeOneDoes(t *testing.T) {
 			})
 		}
 		_ = group.Wait() // none fails
-		written := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return errors.Is(err, reports.ErrChanged) })
+		written := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return errors.Is(err, reports.ErrConflict) })
 		if len(written) != 1 || written[0] != nil {
 			t.Fatalf("round %d: %v, want one who writes, and that the file has changed for all others", round, failures)
 		}
@@ -128,7 +128,7 @@ func TestFailuresOfReportsAreTold(t *testing.T) {
 	for code, status := range map[string]int{"ConditionalRequestConflict": http.StatusConflict, "SlowDown": http.StatusServiceUnavailable, "AccessDenied": http.StatusForbidden} {
 		server.SetFault(awstest.Fault{Status: status, Code: code})
 		err := files.Replace(t.Context(), reports.Version{}, reportFile("", time.Now()))
-		got := []bool{errors.Is(err, reports.ErrChanged), errors.Is(err, retry.ErrUnavailable), awsclient.Is(err, "AccessDenied")}
+		got := []bool{errors.Is(err, reports.ErrConflict), errors.Is(err, retry.ErrUnavailable), awsclient.Is(err, "AccessDenied")}
 		want := []bool{code == "ConditionalRequestConflict", code == "SlowDown", code == "AccessDenied"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %v", code, err)

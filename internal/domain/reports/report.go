@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // A Report is a table with rows for each day, made by a query.
@@ -20,18 +20,18 @@ type Report struct {
 // All are the reports that there are.
 func All() []Report {
 	return []Report{
-		report[DailyActives]("daily_actives", "Devices and clients that were heard of"),
-		report[TopPost]("top_posts", "The hundred posts that were viewed most"),
-		report[DeviceHealth]("device_health", "How each device was"),
-		report[FunnelStep]("funnel", "How far clients came that opened the app"),
+		newReport[DailyActives]("daily_actives", "Devices and clients that were heard of"),
+		newReport[TopPost]("top_posts", "The hundred posts that were viewed most"),
+		newReport[DeviceHealth]("device_health", "How each device was"),
+		newReport[FunnelStep]("funnel", "How far clients came that opened the app"),
 	}
 }
 
 //go:embed queries/*.sql
 var queries embed.FS
 
-// report returns the report whose rows are T's. Its query is that of its file, after the readings that each query is about.
-func report[T any](name, comment string) Report {
+// newReport returns the report whose rows are T's. Its query is that of its file, after the readings that each query is about.
+func newReport[T any](name, comment string) Report {
 	return Report{
 		Name:    name,
 		Comment: comment,

@@ -25,7 +25,7 @@ func TestTheHealthOfADeviceIsThatOfAllThatItSends(t *testing.T) {
 	at := slices.IndexFunc(reports.All(), func(r reports.Report) bool { return r.Name == "device_health" })
 	var names []string
 	for _, kind := range telemetry.Types {
-		if kind.Source == telemetry.Device && !kind.Droppable {
+		if kind.Source == telemetry.Device && !kind.Discard {
 			names = append(names, "'"+kind.Name+"'")
 		}
 	}

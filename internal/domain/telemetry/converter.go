@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 // What a reading may have. All lengths are in bytes.
@@ -18,30 +18,30 @@ const (
 	MaxID   = 64  // of its id, which is visible ASCII
 	MaxText = 256 // of what its other columns have
 
-	maxThing = 128
-	maxExtra = 64 << 10
+	maxThingName = 128
+	maxExtra     = 64 << 10
 
 	// By how much the clock of who sends a reading may differ from ours. A device that was offline sends what it took meanwhile.
-	oldest = 30 * 24 * time.Hour
-	newest = 24 * time.Hour
+	maxAge   = 30 * 24 * time.Hour
+	maxAhead = 24 * time.Hour
 
 	// In milliseconds since 1970: the table's times have four digits for the year.
 	year10000 = 253_402_300_800_000
 
-	// MaxReingested is how often a record may be put back into the stream.
-	MaxReingested = 5
+	// MaxRequeues is how often a record may be put back into the stream.
+	MaxRequeues = 5
 )
 
-// ErrDropped says that a reading is of a type that is declared as droppable.
-var ErrDropped = errors.New("of a type that is dropped")
+// ErrDiscarded says that a record is of a type that is discarded.
+var ErrDiscarded = errors.New("of a type that is discarded")
 
-// A Refusal says why no row is made of a record. It repeats nothing of what the record has.
-type Refusal struct {
+// A RejectedError says why no row is made of a record. It repeats nothing of what the record has.
+type RejectedError struct {
 	Field  string // of the payload; empty when it is not about one
 	Reason string
 }
 
-func (r *Refusal) Error() string {
+func (r *RejectedError) Error() string {
 	if r.Field == "" {
 		return r.Reason
 	}
@@ -68,45 +68,45 @@ const (
 	fields
 )
 
-// names are the fields' as they are in a payload and in the table.
-var names = [fields]string{"id", "type", "at", "client", "session", "post", "firmware", "temperature", "battery"}
+// fieldNames are the fields' as they are in a payload and in the table.
+var fieldNames = [fields]string{"id", "type", "at", "client", "session", "post", "firmware", "temperature", "battery"}
 
-// sources say which fields only a device has, and which only a client: from others they go into the column extra, so that nobody
+// fieldSources say which fields only a device has, and which only a client: from others they go into the column extra, so that nobody
 // counts for what he is not. All have those that are empty here.
-var sources = [fields + 1]Source{
+var fieldSources = [fields + 1]Source{
 	fieldClient: Client, fieldSession: Client, fieldPost: Client, fieldFirmware: Device, fieldTemperature: Device, fieldBattery: Device,
 }
 
-// A kind is a Type with what is required of it by number.
-type kind struct {
+// A recordType is a Type with what is required of it by number.
+type recordType struct {
 	Type
 	required []int
 }
 
-// kinds are the Types by their names.
-var kinds = func() map[string]kind {
-	kinds := map[string]kind{}
+// recordTypes are the Types by their names.
+var recordTypes = func() map[string]recordType {
+	types := map[string]recordType{}
 	for _, declared := range Types {
-		k := kind{Type: declared}
+		k := recordType{Type: declared}
 		for _, name := range declared.Required {
-			field := slices.Index(names[:], name)
+			field := slices.Index(fieldNames[:], name)
 			if field < 0 {
-				panic(fmt.Errorf("readings: the type %s requires %s, which no payload has", declared.Name, name))
+				panic(fmt.Errorf("telemetry: the type %s requires %s, which no payload has", declared.Name, name))
 			}
 			k.required = append(k.required, field)
 		}
-		kinds[declared.Name] = k
+		types[declared.Name] = k
 	}
-	return kinds
+	return types
 }()
 
 // A Converter makes rows of records. It keeps what it needs for one, to use it again for the next: no two goroutines may use
 // it at a time.
 type Converter struct {
-	data   []byte // the payload
-	values [fields]jsonscan.Value
-	extra  []member // what the payload has besides
-	days   days
+	data       []byte // the payload
+	values     [fields]jsonscan.Value
+	extra      []member // what the payload has besides
+	timestamps timestampWriter
 }
 
 // A member is a field that has no column, as it is written.
@@ -116,10 +116,10 @@ type member struct {
 	value  []byte
 }
 
-// Append appends the row to row that a record of the stream becomes: the columns of [Reading] that it has, as a JSON object that
+// Append appends the row to row that a record of the stream becomes: the columns of [Record] that it has, as a JSON object that
 // the OpenX JSON SerDe reads. arrived is when the stream got the record.
 //
-// The error is [ErrDropped] or a [*Refusal]. Then nothing is appended.
+// The error is [ErrDiscarded] or a [*RejectedError]. Then nothing is appended.
 func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Partition, error) {
 	message, err := c.message(record)
 	if err != nil {
@@ -132,30 +132,30 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	if err := c.payload(source); err != nil {
 		return row, Partition{}, err
 	}
-	kind, err := c.kind(source)
+	kind, err := c.recordType(source)
 	if err != nil {
 		return row, Partition{}, err
 	}
-	at, err := c.taken(source, message.receivedAt)
+	at, err := c.timestamp(source, message.receivedAt)
 	if err != nil {
 		return row, Partition{}, err
 	}
-	if err := c.check(kind.required); err != nil {
+	if err := c.validate(kind.required); err != nil {
 		return row, Partition{}, err
 	}
-	if kind.Droppable {
-		return row, Partition{}, ErrDropped
+	if kind.Discard {
+		return row, Partition{}, ErrDiscarded
 	}
 
 	row = append(row, `{"id":`...)
 	row = append(row, c.values[fieldID].Raw...)
 	row = append(row, `,"at":"`...)
-	row = c.days.append(row, at)
-	partition := Partition{Type: kind.Name, Day: c.days.day}
+	row = c.timestamps.append(row, at)
+	partition := Partition{Type: kind.Name, Day: c.timestamps.day}
 	row = append(row, `","received_at":"`...)
-	row = c.days.append(row, message.receivedAt)
+	row = c.timestamps.append(row, message.receivedAt)
 	row = append(row, `","ingested_at":"`...)
-	row = c.days.append(row, arrived.UnixMilli())
+	row = c.timestamps.append(row, arrived.UnixMilli())
 	row = append(row, '"')
 	if source == Device {
 		row = append(row, `,"device":"`...)
@@ -165,7 +165,7 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	for field := fieldClient; field < fields; field++ {
 		if value := c.values[field]; value.Kind != 0 {
 			row = append(row, `,"`...)
-			row = append(row, names[field]...)
+			row = append(row, fieldNames[field]...)
 			row = append(row, `":`...)
 			row = append(row, value.Raw...)
 		}
@@ -206,7 +206,7 @@ type envelope struct {
 	receivedAt int64
 }
 
-var errNoMessage = &Refusal{Reason: "not a message of the rule or the API"}
+var errNotAMessage = &RejectedError{Reason: "not a message of the rule or the API"}
 
 func (c *Converter) message(record []byte) (e envelope, err error) {
 	var topic, receivedAt, data jsonscan.Value
@@ -225,27 +225,27 @@ func (c *Converter) message(record []byte) (e envelope, err error) {
 	}
 	s.End()
 	if s.Err() != nil || data.Kind != jsonscan.String || topic.Kind != 0 && topic.Kind != jsonscan.String {
-		return e, errNoMessage
+		return e, errNotAMessage
 	}
 	var ok bool
 	if e.receivedAt, ok = receivedAt.Int(); !ok || e.receivedAt <= 0 || e.receivedAt >= year10000 {
-		return e, errNoMessage
+		return e, errNotAMessage
 	}
 	if c.data, err = base64.StdEncoding.AppendDecode(c.data[:0], data.Text()); err != nil {
-		return e, errNoMessage
+		return e, errNotAMessage
 	}
 	if topic.Kind == 0 || len(topic.Raw) == len(`""`) {
 		return e, nil
 	}
-	if e.device, ok = thing(topic.Text()); !ok {
-		return e, &Refusal{Reason: "a topic without a thing"}
+	if e.device, ok = thingName(topic.Text()); !ok {
+		return e, &RejectedError{Reason: "a topic without a thing"}
 	}
 	return e, nil
 }
 
-// thing is the name of the thing that publishes to a topic: the segment before the last. What names there are, "CreateThing" in
+// thingName is the name of the thing that publishes to a topic: the segment before the last. What names there are, "CreateThing" in
 // the AWS IoT API Reference says.
-func thing(topic []byte) (name []byte, ok bool) {
+func thingName(topic []byte) (name []byte, ok bool) {
 	end := bytes.LastIndexByte(topic, '/')
 	if end < 0 {
 		return nil, false
@@ -256,7 +256,7 @@ func thing(topic []byte) (name []byte, ok bool) {
 			return nil, false
 		}
 	}
-	return name, len(name) > 0 && len(name) <= maxThing
+	return name, len(name) > 0 && len(name) <= maxThingName
 }
 
 // payload reads the fields of the payload.
@@ -268,9 +268,9 @@ func (c *Converter) payload(source Source) error {
 		s.Value()
 		s.End()
 		if s.Err() == nil {
-			return &Refusal{Reason: "not an object"}
+			return &RejectedError{Reason: "not an object"}
 		}
-		return &Refusal{Reason: s.Err().Error()}
+		return &RejectedError{Reason: s.Err().Error()}
 	}
 	var seen [fields]bool
 	size := len(`{}`) - len(`,`) // the first has none
@@ -279,13 +279,13 @@ func (c *Converter) payload(source Source) error {
 		value := s.Value()
 		name := quoted.Text()
 		field := fieldOf(name)
-		if field == fields || sources[field] != "" && sources[field] != source {
+		if field == fields || fieldSources[field] != "" && fieldSources[field] != source {
 			c.extra = append(c.extra, member{name, quoted.Raw, value.Raw})
 			size += len(quoted.Raw) + len(value.Raw) + len(`:,`)
 			continue
 		}
 		if seen[field] {
-			return &Refusal{names[field], twice}
+			return &RejectedError{fieldNames[field], duplicate}
 		}
 		seen[field] = true
 		if value.Kind != jsonscan.Null && string(value.Raw) != `""` { // both of which are as good as nothing
@@ -294,15 +294,15 @@ func (c *Converter) payload(source Source) error {
 	}
 	s.End()
 	if s.Err() != nil {
-		return &Refusal{Reason: s.Err().Error()}
+		return &RejectedError{Reason: s.Err().Error()}
 	}
 	if size > maxExtra {
-		return &Refusal{Reason: "too much that has no column"}
+		return &RejectedError{Reason: "too much that has no column"}
 	}
 	slices.SortFunc(c.extra, func(a, b member) int { return bytes.Compare(a.name, b.name) })
 	for i := 1; i < len(c.extra); i++ {
 		if bytes.Equal(c.extra[i].name, c.extra[i-1].name) {
-			return &Refusal{Reason: "a name " + twice}
+			return &RejectedError{Reason: "a name " + duplicate}
 		}
 	}
 	return nil
@@ -310,109 +310,109 @@ func (c *Converter) payload(source Source) error {
 
 // What may be said of any field.
 const (
-	missing = "missing"
-	twice   = "twice"
-	tooLong = "too long"
+	missing   = "missing"
+	duplicate = "twice"
+	tooLong   = "too long"
 )
 
 // fieldOf is the field of that name, or fields when there is none.
 func fieldOf(name []byte) int {
-	for field := range names {
-		if string(name) == names[field] {
+	for field := range fieldNames {
+		if string(name) == fieldNames[field] {
 			return field
 		}
 	}
 	return fields
 }
 
-// kind is the declaration of the reading's type.
-func (c *Converter) kind(source Source) (kind, error) {
+// recordType is the declaration of the reading's type.
+func (c *Converter) recordType(source Source) (recordType, error) {
 	value := c.values[fieldType]
 	if value.Kind == 0 {
-		return kind{}, &Refusal{names[fieldType], missing}
+		return recordType{}, &RejectedError{fieldNames[fieldType], missing}
 	}
-	var found kind
+	var found recordType
 	if value.Kind == jsonscan.String {
-		found = kinds[string(value.Text())]
+		found = recordTypes[string(value.Text())]
 	}
 	if found.Name == "" {
-		return kind{}, &Refusal{names[fieldType], "unknown"}
+		return recordType{}, &RejectedError{fieldNames[fieldType], "unknown"}
 	}
 	if found.Source != source {
-		return kind{}, &Refusal{names[fieldType], "not for a " + string(source)}
+		return recordType{}, &RejectedError{fieldNames[fieldType], "not for a " + string(source)}
 	}
 	return found, nil
 }
 
-// taken is when the reading was taken, in milliseconds since 1970.
-func (c *Converter) taken(source Source, receivedAt int64) (int64, error) {
+// timestamp is when the reading was taken, in milliseconds since 1970.
+func (c *Converter) timestamp(source Source, receivedAt int64) (int64, error) {
 	var at int64
 	switch value := c.values[fieldAt]; value.Kind {
 	case 0:
 		if source == Device { // which may have no clock
 			return receivedAt, nil
 		}
-		return 0, &Refusal{names[fieldAt], missing}
+		return 0, &RejectedError{fieldNames[fieldAt], missing}
 	case jsonscan.String:
 		var parsed time.Time
 		if parsed.UnmarshalText(value.Text()) != nil {
-			return 0, &Refusal{names[fieldAt], "neither RFC 3339 nor milliseconds"}
+			return 0, &RejectedError{fieldNames[fieldAt], "neither RFC 3339 nor milliseconds"}
 		}
 		at = parsed.UnixMilli()
 	default:
 		var ok bool
 		if at, ok = value.Int(); !ok {
-			return 0, &Refusal{names[fieldAt], "neither RFC 3339 nor milliseconds"}
+			return 0, &RejectedError{fieldNames[fieldAt], "neither RFC 3339 nor milliseconds"}
 		}
 	}
 	switch {
-	case at < receivedAt-oldest.Milliseconds():
-		return 0, &Refusal{names[fieldAt], "too long ago"}
-	case at > receivedAt+newest.Milliseconds():
-		return 0, &Refusal{names[fieldAt], "in the future"}
+	case at < receivedAt-maxAge.Milliseconds():
+		return 0, &RejectedError{fieldNames[fieldAt], "too long ago"}
+	case at > receivedAt+maxAhead.Milliseconds():
+		return 0, &RejectedError{fieldNames[fieldAt], "in the future"}
 	}
 	return at, nil
 }
 
-// check holds the other fields against what they may be, and what the type requires.
-func (c *Converter) check(required []int) error {
+// validate holds the other fields against what they may be, and what the type requires.
+func (c *Converter) validate(required []int) error {
 	id := c.values[fieldID]
 	if id.Kind == 0 {
-		return &Refusal{names[fieldID], missing}
+		return &RejectedError{fieldNames[fieldID], missing}
 	}
 	if id.Kind != jsonscan.String {
-		return &Refusal{names[fieldID], "not text"}
+		return &RejectedError{fieldNames[fieldID], "not text"}
 	}
 	text := id.Text()
 	if len(text) > MaxID {
-		return &Refusal{names[fieldID], tooLong}
+		return &RejectedError{fieldNames[fieldID], tooLong}
 	}
 	for _, b := range text {
 		if b <= ' ' || b > '~' {
-			return &Refusal{names[fieldID], "not visible ASCII"}
+			return &RejectedError{fieldNames[fieldID], "not visible ASCII"}
 		}
 	}
 	for field := fieldClient; field <= fieldFirmware; field++ {
 		switch value := c.values[field]; {
 		case value.Kind == 0:
 		case value.Kind != jsonscan.String:
-			return &Refusal{names[field], "not text"}
+			return &RejectedError{fieldNames[field], "not text"}
 		case len(value.Raw) > MaxText+len(`""`) && len(value.Text()) > MaxText:
-			return &Refusal{names[field], tooLong}
+			return &RejectedError{fieldNames[field], tooLong}
 		}
 	}
 	for field := fieldTemperature; field <= fieldBattery; field++ {
 		switch value := c.values[field]; {
 		case value.Kind == 0:
 		case value.Kind != jsonscan.Number:
-			return &Refusal{names[field], "not a number"}
+			return &RejectedError{fieldNames[field], "not a number"}
 		case !finite(value.Raw):
-			return &Refusal{names[field], "not finite"}
+			return &RejectedError{fieldNames[field], "not finite"}
 		}
 	}
 	for _, field := range required {
 		if c.values[field].Kind == 0 {
-			return &Refusal{names[field], missing}
+			return &RejectedError{fieldNames[field], missing}
 		}
 	}
 	return nil
@@ -427,8 +427,8 @@ func finite(number []byte) bool {
 	return err == nil
 }
 
-// days writes times, and remembers the day of the last one: most have the same.
-type days struct {
+// timestampWriter writes times, and remembers the day of the last one: most have the same.
+type timestampWriter struct {
 	number int64 // days since 1970
 	day    string
 }
@@ -437,7 +437,7 @@ const msPerDay = int64(24 * time.Hour / time.Millisecond)
 
 // append appends a time in milliseconds since 1970 as the OpenX JSON SerDe reads it, in UTC: "Convert input data format in
 // Amazon Data Firehose" in the Amazon Data Firehose Developer Guide.
-func (d *days) append(row []byte, at int64) []byte {
+func (d *timestampWriter) append(row []byte, at int64) []byte {
 	number, of := at/msPerDay, at%msPerDay
 	if of < 0 {
 		number, of = number-1, of+msPerDay
@@ -461,16 +461,16 @@ func appendDigits(row []byte, n, unit int64) []byte {
 	return row
 }
 
-// Again is a record as it goes back into the stream: once more reingested. The error is a [*Refusal] when it has been there too
+// Requeue returns a record as it goes into the stream again: once more requeued. The error is a [*RejectedError] when it has been there too
 // often, and may be put back no more.
-func Again(record []byte) ([]byte, error) {
+func Requeue(record []byte) ([]byte, error) {
 	var message Message
 	if err := json.Unmarshal(record, &message); err != nil {
-		return nil, errNoMessage
+		return nil, errNotAMessage
 	}
-	if message.Reingested >= MaxReingested {
-		return nil, &Refusal{Reason: "put back too often"}
+	if message.Requeued >= MaxRequeues {
+		return nil, &RejectedError{Reason: "put back too often"}
 	}
-	message.Reingested++
+	message.Requeued++
 	return json.Marshal(message)
 }

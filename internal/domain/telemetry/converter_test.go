@@ -130,10 +130,10 @@ func TestWhatIsJustAllowedIsTaken(t *testing.T) {
 	}
 }
 
-func TestWhatIsDroppableIsDroppedWhenItIsAReading(t *testing.T) {
+func TestADiscardedTypeIsDiscardedWhenItIsValid(t *testing.T) {
 	for payload, want := range map[string]error{
-		`{"id":"a","type":"keep_alive"}`: telemetry.ErrDropped,
-		`{"type":"keep_alive"}`:          &telemetry.Refusal{Field: "id", Reason: "missing"},
+		`{"id":"a","type":"keep_alive"}`: telemetry.ErrDiscarded,
+		`{"type":"keep_alive"}`:          &telemetry.RejectedError{Field: "id", Reason: "missing"},
 	} {
 		row, _, err := new(telemetry.Converter).Append(nil, record(t, topic, payload), arrived)
 		if row != nil || err == nil || err.Error() != want.Error() {
@@ -185,7 +185,7 @@ func TestARecordIsPutBackFiveTimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for times := 1; times <= 5; times++ {
-		if record, err = telemetry.Again(record); err != nil {
+		if record, err = telemetry.Requeue(record); err != nil {
 			t.Fatalf("%d: %v", times, err)
 		}
 		var got telemetry.Message
@@ -193,16 +193,16 @@ func TestARecordIsPutBackFiveTimes(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := first
-		want.Reingested = times
+		want.Requeued = times
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	}
-	if again, err := telemetry.Again(record); again != nil || err == nil || err.Error() != "put back too often" {
+	if again, err := telemetry.Requeue(record); again != nil || err == nil || err.Error() != "put back too often" {
 		t.Errorf("a sixth time: %s, %v", again, err)
 	}
-	refusal := new(telemetry.Refusal)
-	if again, err := telemetry.Again([]byte(`{"reingested":"1"}`)); again != nil || !errors.As(err, &refusal) {
+	refusal := new(telemetry.RejectedError)
+	if again, err := telemetry.Requeue([]byte(`{"requeued":"1"}`)); again != nil || !errors.As(err, &refusal) {
 		t.Errorf("what is no message: %s, %v", again, err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 // What a converter makes of a record, to be compared. A refused record has nothing.
@@ -32,11 +32,11 @@ func convert(t *testing.T, c *telemetry.Converter, record []byte, arrived time.T
 	t.Helper()
 	const before = "before"
 	row, partition, err := c.Append([]byte(before), record, arrived)
-	refusal := new(telemetry.Refusal)
+	refusal := new(telemetry.RejectedError)
 	switch {
 	case !strings.HasPrefix(string(row), before), err != nil && string(row) != before:
 		t.Fatalf("%v, with the row %s", err, row)
-	case errors.Is(err, telemetry.ErrDropped):
+	case errors.Is(err, telemetry.ErrDiscarded):
 		return outcome{Dropped: true}, err
 	case err != nil && !errors.As(err, &refusal):
 		t.Fatalf("%T is no refusal: %v", err, err)
@@ -192,7 +192,7 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, refus
 			return o, true
 		}
 	}
-	if telemetry.Types[i].Droppable {
+	if telemetry.Types[i].Discard {
 		return outcome{Dropped: true}, false
 	}
 	const layout = "2006-01-02 15:04:05.000"
@@ -327,7 +327,7 @@ func FuzzMessage(f *testing.F) {
 	data := base64.StdEncoding.EncodeToString([]byte(seeds[0]))
 	for _, seed := range []string{
 		`{"topic":"ashlar/dev/thing-1/readings","received_at":1795283035123,"data":"` + data + `"}`,
-		`{"data":"` + data + `","topic":"ashlar\/dev\/thing-1\/readings","received_at":1795283035123,"reingested":1,"more":[{}]}`,
+		`{"data":"` + data + `","topic":"ashlar\/dev\/thing-1\/readings","received_at":1795283035123,"requeued":1,"more":[{}]}`,
 		`{"topic":"a/b/c","received_at":253402300800000,"data":"` + data + `"}`, `{"topic":"a/b/c","received_at":253402300799999,"data":"` + data + `"}`,
 		`{"topic":"a/b/c","received_at":1.5,"data":""}`, `{"topic":null,"received_at":1,"data":""}`, `{"topic":"","received_at":1,"data":"e30=\n"}`, `{"received_at":1,"data":"e30"}`, `{"received_at":1,"data":null}`,
 		`{}`, `[]`, ``, `hello`, `{00`, `{"a"`, `{"topic":"a/b/c","topic":"","received_at":1,"data":"e30="}`,
@@ -346,7 +346,7 @@ func compare(t *testing.T, record []byte) {
 	if refused {
 		want = outcome{}
 	}
-	if refused != (err != nil && !errors.Is(err, telemetry.ErrDropped)) {
+	if refused != (err != nil && !errors.Is(err, telemetry.ErrDiscarded)) {
 		t.Errorf("%s: error %v, want one: %t", record, err, refused)
 	} else if !reflect.DeepEqual(got, want) { // cmp takes its time over what is nested
 		t.Errorf("%s:\nmade %+v, %v\nwant %+v", record, got, err, want)

@@ -119,15 +119,15 @@ func Start(t testing.TB, objects *s3test.Server) *Server {
 	return s
 }
 
-// Decide has f say what becomes of each query that is started from now on. A nil f ends it.
-func (s *Server) Decide(f func(Query) Outcome) {
+// SetOutcome has f say what becomes of each query that is started from now on. A nil f ends it.
+func (s *Server) SetOutcome(f func(Query) Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outcome = f
 }
 
-// SetPage sets how many rows a page of results has at most, the row of the names included. Athena's have 1000.
-func (s *Server) SetPage(rows int) {
+// SetPageSize sets how many rows a page of results has at most, the row of the names included. Athena's have 1000.
+func (s *Server) SetPageSize(rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.page = rows

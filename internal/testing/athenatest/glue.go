@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // A Table is one of the Glue Data Catalog. As JSON, it is the property TableInput of AWS::Glue::Table, whose other fields do not

@@ -36,17 +36,17 @@ func (d *Delivery) convert(r record, given answerRecord) error {
 			values, err = d.table.values(fields)
 		}
 		if err != nil { // all of the record
-			d.unconverted(r, given.Data, err)
+			d.formatConversionFailed(r, given.Data, err)
 			return nil
 		}
 		rows = append(rows, values)
 	}
 	prefix := expand(d.configuration.Prefix, r.arrivedAt, "", given.Metadata.PartitionKeys)
-	if d.parts[prefix] == nil {
-		d.parts[prefix] = new(object)
+	if d.partitions[prefix] == nil {
+		d.partitions[prefix] = new(object)
 	}
-	d.parts[prefix].add(r.arrivedAt, given.Data)
-	d.parts[prefix].rows = append(d.parts[prefix].rows, rows...)
+	d.partitions[prefix].add(r.arrivedAt, given.Data)
+	d.partitions[prefix].rows = append(d.partitions[prefix].rows, rows...)
 	return nil
 }
 
@@ -96,10 +96,10 @@ func convert(kind string, value any) (any, error) {
 	return nil, fmt.Errorf("a %T is no %s", value, kind)
 }
 
-// unconverted writes down that an answer does not fit the table: "Handle errors for data format conversion" in the developer
+// formatConversionFailed writes down that an answer does not fit the table: "Handle errors for data format conversion" in the developer
 // guide.
-func (d *Delivery) unconverted(r record, data []byte, reason error) {
-	d.counts.Unconverted++
+func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
+	d.counts.FormatConversionFailed++
 	d.fail("format-conversion-failed", r, map[string]any{
 		"attemptsMade":           1,
 		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),
@@ -115,9 +115,9 @@ func (d *Delivery) unconverted(r record, data []byte, reason error) {
 	})
 }
 
-// putPart delivers a partition's rows as Parquet.
-func (d *Delivery) putPart(ctx context.Context, prefix string) error {
-	o := d.parts[prefix]
+// putPartition delivers a partition's rows as Parquet.
+func (d *Delivery) putPartition(ctx context.Context, prefix string) error {
+	o := d.partitions[prefix]
 	var content bytes.Buffer
 	if err := parquetfile.Write(&content, d.table.TableInput.StorageDescriptor.Columns, o.rows); err != nil {
 		return fmt.Errorf("firehosetest: %w", err)
@@ -126,7 +126,7 @@ func (d *Delivery) putPart(ctx context.Context, prefix string) error {
 		return err
 	}
 	d.counts.Rows += len(o.rows)
-	delete(d.parts, prefix)
+	delete(d.partitions, prefix)
 	return nil
 }
 

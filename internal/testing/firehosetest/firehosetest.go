@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // Settings are what a delivery is made of.
@@ -48,23 +48,23 @@ type Delivery struct {
 	processor     processor
 	table         table
 
-	iterators map[string]*string // by shard
-	raw       object
-	parts     map[string]*object // by partition
-	failures  map[string]*object // by error-output-type
-	counts    Counts
+	iterators  map[string]*string // by shard
+	raw        object
+	partitions map[string]*object // by partition
+	failures   map[string]*object // by error-output-type
+	counts     Counts
 }
 
 // Counts are what has become of records so far.
 type Counts struct {
-	Records int // that came from the stream; the sum of the next four
-	Ok      int // that the function has made a row of
-	Dropped int // by the function, which may have put them back into the stream
-	Failed  int // that the function has refused
-	GivenUp int // that the function was not fit for, as often as it was tried
+	Records           int // that came from the stream; the sum of the next four
+	Ok                int // that the function has made a row of
+	Dropped           int // by the function, which may have put them back into the stream
+	Failed            int // that the function has refused
+	FailedInvocations int // that the function was not fit for, as often as it was tried
 
-	Rows        int // that are in the table, of Ok
-	Unconverted int // that do not fit the table, of Ok
+	Rows                   int // that are in the table, of Ok
+	FormatConversionFailed int // that do not fit the table, of Ok
 
 	Invocations int // of the function, those that failed too
 	Objects     int // in the bucket
@@ -74,7 +74,7 @@ type Counts struct {
 // New returns a delivery that has read nothing yet: it begins with what is in the stream already.
 func New(t testing.TB, settings Settings) *Delivery {
 	t.Helper()
-	d := &Delivery{settings: settings, name: "delivery", iterators: map[string]*string{}, parts: map[string]*object{}, failures: map[string]*object{}}
+	d := &Delivery{settings: settings, name: "delivery", iterators: map[string]*string{}, partitions: map[string]*object{}, failures: map[string]*object{}}
 	var resource resource
 	err := decode(settings.Delivery, &resource)
 	if err == nil {
@@ -108,8 +108,8 @@ func (d *Delivery) SetBufferSize(size int) { d.processor.size = size }
 // Counts returns what has become of records so far.
 func (d *Delivery) Counts() Counts { return d.counts }
 
-// tries is how often the stand-in tries what the service tries for ever.
-const tries = 100
+// maxTries is how often the stand-in tries what the service tries for ever.
+const maxTries = 100
 
 // Deliver reads the stream until nothing more is in it, and delivers all of that, as if the buffers' intervals had passed. It
 // fails when stream or bucket have failed a hundred times in a row.
@@ -142,7 +142,7 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 	once := func(o *kinesis.Options) { o.RetryMaxAttempts = 1 }
 	if len(d.iterators) == 0 {
 		var shards *kinesis.ListShardsOutput
-		err := persist(func() (err error) {
+		err := retry(func() (err error) {
 			shards, err = d.settings.Kinesis.ListShards(ctx, &kinesis.ListShardsInput{StreamARN: &d.configuration.stream}, once)
 			return err
 		})
@@ -150,7 +150,7 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 			return nil, err
 		}
 		for _, shard := range shards.Shards {
-			err := persist(func() error {
+			err := retry(func() error {
 				output, err := d.settings.Kinesis.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
 					StreamARN: &d.configuration.stream, ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON",
 				}, once)
@@ -166,7 +166,7 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 	}
 	for shard, iterator := range d.iterators {
 		var output *kinesis.GetRecordsOutput
-		err := persist(func() (err error) {
+		err := retry(func() (err error) {
 			output, err = d.settings.Kinesis.GetRecords(ctx, &kinesis.GetRecordsInput{StreamARN: &d.configuration.stream, ShardIterator: iterator}, once)
 			return err
 		})
@@ -181,10 +181,10 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 	return found, nil
 }
 
-// persist calls do until it succeeds, a hundred times at most.
-func persist(do func() error) error {
+// retry calls do until it succeeds, a hundred times at most.
+func retry(do func() error) error {
 	var err error
-	for range tries {
+	for range maxTries {
 		if err = do(); err == nil {
 			return nil
 		}
@@ -213,9 +213,9 @@ func (d *Delivery) process(ctx context.Context, records []record) error {
 				return err
 			}
 		}
-		for partition, part := range d.parts {
+		for partition, part := range d.partitions {
 			if part.size >= d.configuration.BufferingHints.bytes() {
-				if err := d.putPart(ctx, partition); err != nil {
+				if err := d.putPartition(ctx, partition); err != nil {
 					return err
 				}
 			}
@@ -229,8 +229,8 @@ func (d *Delivery) flush(ctx context.Context) error {
 	if err := d.putRaw(ctx); err != nil {
 		return err
 	}
-	for partition := range d.parts {
-		if err := d.putPart(ctx, partition); err != nil {
+	for partition := range d.partitions {
+		if err := d.putPartition(ctx, partition); err != nil {
 			return err
 		}
 	}
@@ -246,7 +246,7 @@ func (d *Delivery) flush(ctx context.Context) error {
 // deliver at least once.
 func (d *Delivery) put(ctx context.Context, prefix, extension string, since time.Time, content []byte) error {
 	attempt := 0
-	return persist(func() error {
+	return retry(func() error {
 		if attempt++; attempt > 1 {
 			d.counts.Repeated++
 		}

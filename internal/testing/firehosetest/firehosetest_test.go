@@ -273,7 +273,7 @@ func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
 			if rows := w.rows(t); len(rows) > 0 {
 				t.Errorf("rows %v", rows)
 			}
-			want := firehosetest.Counts{Records: 2, GivenUp: 2, Invocations: 3, Objects: 2}
+			want := firehosetest.Counts{Records: 2, FailedInvocations: 2, Invocations: 3, Objects: 2}
 			if name == "refused" {
 				want = firehosetest.Counts{Records: 2, Failed: 1, Dropped: 1, Invocations: 1, Objects: 2}
 			}

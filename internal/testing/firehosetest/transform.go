@@ -51,10 +51,10 @@ type answerRecord struct {
 	} `json:"metadata"`
 }
 
-// A refusal is what Firehose has to say of a batch or a record, in its words.
-type refusal struct{ code, message string }
+// A lambdaError is what Firehose has to say of a batch or a record, in its words.
+type lambdaError struct{ code, message string }
 
-func (r *refusal) Error() string { return r.code + ": " + r.message }
+func (r *lambdaError) Error() string { return r.code + ": " + r.message }
 
 // transform has the function transform a batch, and puts each of its records where it belongs.
 func (d *Delivery) transform(ctx context.Context, batch []record) error {
@@ -88,8 +88,8 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 		}
 		if attempt > d.processor.retries {
 			for _, r := range batch {
-				d.counts.GivenUp++
-				d.refuse(r, attempt, codeOf(err))
+				d.counts.FailedInvocations++
+				d.processingFailed(r, attempt, lambdaErrorOf(err))
 			}
 			return nil
 		}
@@ -103,7 +103,7 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 			}
 		case "ProcessingFailed":
 			d.counts.Failed++
-			d.refuse(r, 1, &refusal{"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"})
+			d.processingFailed(r, 1, &lambdaError{"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"})
 		default:
 			d.counts.Ok++
 			if err := d.convert(r, given); err != nil {
@@ -119,44 +119,44 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 func check(text []byte, records []eventRecord) ([]answerRecord, error) {
 	var given answer
 	if err := json.Unmarshal(text, &given); err != nil {
-		return nil, &refusal{"Lambda.JsonProcessingException", err.Error()}
+		return nil, &lambdaError{"Lambda.JsonProcessingException", err.Error()}
 	}
 	byID := map[string]answerRecord{}
 	for _, record := range given.Records {
 		if _, twice := byID[record.RecordID]; twice {
-			return nil, &refusal{"Lambda.DuplicatedRecordId", record.RecordID}
+			return nil, &lambdaError{"Lambda.DuplicatedRecordId", record.RecordID}
 		}
 		if record.Result != "Ok" && record.Result != "Dropped" && record.Result != "ProcessingFailed" {
-			return nil, &refusal{"Lambda.JsonProcessingException", "result " + record.Result}
+			return nil, &lambdaError{"Lambda.JsonProcessingException", "result " + record.Result}
 		}
 		byID[record.RecordID] = record
 	}
 	if len(byID) != len(records) {
-		return nil, &refusal{"Lambda.MissingRecordId", fmt.Sprintf("%d answers to %d records", len(byID), len(records))}
+		return nil, &lambdaError{"Lambda.MissingRecordId", fmt.Sprintf("%d answers to %d records", len(byID), len(records))}
 	}
 	answers := make([]answerRecord, len(records))
 	for i, record := range records {
 		found, ok := byID[record.RecordID]
 		if !ok {
-			return nil, &refusal{"Lambda.MissingRecordId", record.RecordID}
+			return nil, &lambdaError{"Lambda.MissingRecordId", record.RecordID}
 		}
 		answers[i] = found
 	}
 	return answers, nil
 }
 
-func codeOf(err error) *refusal {
-	if already, ok := errors.AsType[*refusal](err); ok {
+func lambdaErrorOf(err error) *lambdaError {
+	if already, ok := errors.AsType[*lambdaError](err); ok {
 		return already
 	}
 	if _, ok := errors.AsType[*lambdatest.TimeoutError](err); ok {
-		return &refusal{"Lambda.FunctionTimedOut", err.Error()}
+		return &lambdaError{"Lambda.FunctionTimedOut", err.Error()}
 	}
-	return &refusal{"Lambda.FunctionError", err.Error()}
+	return &lambdaError{"Lambda.FunctionError", err.Error()}
 }
 
-// refuse writes down that a record cannot be processed: "Handle failure in data transformation" in the developer guide.
-func (d *Delivery) refuse(r record, attempts int, reason *refusal) {
+// processingFailed writes down that a record cannot be processed: "Handle failure in data transformation" in the developer guide.
+func (d *Delivery) processingFailed(r record, attempts int, reason *lambdaError) {
 	d.fail("processing-failed", r, map[string]any{
 		"attemptsMade":           attempts,
 		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),

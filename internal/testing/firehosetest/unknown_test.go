@@ -10,7 +10,7 @@ import (
 
 // What the stand-in does not know must not pass for what it does: each change of what Dev is deployed with is noticed.
 func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
-	template, err := os.ReadFile(filepath.Join("..", "..", "test", "golden", "Dev", "Telemetry.json"))
+	template, err := os.ReadFile(filepath.Join("..", "..", "..", "test", "golden", "Dev", "Telemetry.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +81,10 @@ func named(value any) any {
 
 func TestATableThatLooksElsewhereIsAnError(t *testing.T) {
 	var c configuration
-	c.BucketARN, c.Prefix = "arn:aws:s3:::b", "readings/type=!{partitionKeyFromLambda:type}/"
+	c.BucketARN, c.Prefix = "arn:aws:s3:::b", "telemetry/type=!{partitionKeyFromLambda:type}/"
 	var looks table
 	looks.TableInput.PartitionKeys = []struct{ Name, Type, Comment string }{{Name: "type"}}
-	for location, fits := range map[string]bool{"s3://b/readings/type=${type}/": true, "s3://b/readings/kind=${type}/": false, "s3://c/readings/type=${type}/": false} {
+	for location, fits := range map[string]bool{"s3://b/telemetry/type=${type}/": true, "s3://b/telemetry/kind=${type}/": false, "s3://c/telemetry/type=${type}/": false} {
 		looks.TableInput.Parameters = map[string]string{"storage.location.template": location}
 		if err := looks.check(c); (err == nil) != fits {
 			t.Errorf("%s: %v", location, err)

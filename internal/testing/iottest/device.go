@@ -23,8 +23,8 @@ type Device struct {
 // window is how many publications are on their way at a time. IoT Core takes 100 a second of a connection.
 const window = 100
 
-// ErrRefused says that the broker takes what a device asks for at no time.
-var ErrRefused = errors.New("the broker ends the connection")
+// ErrDisconnected says that the broker takes what a device asks for at no time.
+var ErrDisconnected = errors.New("the broker ends the connection")
 
 // Connect connects as a thing, with a client identifier. An empty thing has a certificate that is no thing's.
 func (b *Broker) Connect(thing, id string) (*Device, error) {
@@ -35,7 +35,7 @@ func (b *Broker) Connect(thing, id string) (*Device, error) {
 // Close ends the connection.
 func (d *Device) Close() error { return d.connection.Close() }
 
-// Publish publishes payloads, and returns when the broker has acknowledged each. It fails with [ErrRefused] when the broker
+// Publish publishes payloads, and returns when the broker has acknowledged each. It fails with [ErrDisconnected] when the broker
 // has ended two connections in a row without a single acknowledgement.
 func (d *Device) Publish(topic string, payloads ...[]byte) error {
 	publications := make([]packets.Packet, 0, window)
@@ -60,7 +60,7 @@ func (d *Device) Publish(topic string, payloads ...[]byte) error {
 				idle = 0
 			}
 			if idle == 2 {
-				return ErrRefused
+				return ErrDisconnected
 			}
 			if err := d.connect(); err != nil {
 				return err
@@ -106,7 +106,7 @@ func (d *Device) Subscribe(filter string) error {
 		return err
 	}
 	if _, err := d.read(); err != nil {
-		return ErrRefused
+		return ErrDisconnected
 	}
 	return nil
 }
@@ -137,10 +137,10 @@ func (d *Device) connect() error {
 	}
 	packet, err := d.read()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
 	}
 	if packet.FixedHeader.Type != packets.Connack || packet.ReasonCode != 0 {
-		return fmt.Errorf("%w: code %d", ErrRefused, packet.ReasonCode)
+		return fmt.Errorf("%w: code %d", ErrDisconnected, packet.ReasonCode)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ type Broker struct {
 	rule    rule
 	api     Settings
 
-	received, put, failed, lost, refused atomic.Int64
+	received, put, failed, lost, denied atomic.Int64
 
 	lose atomic.Pointer[func(payload []byte) bool]
 }
@@ -51,7 +51,7 @@ type Counts struct {
 	Put      int64 // of which into the stream
 	Failed   int64 // of which into the bucket, by the error action
 	Lost     int64 // of which nowhere: the error action failed too, or no rule is about the topic
-	Refused  int64 // connections and publications that the policy does not allow
+	Denied   int64 // connections and publications that the policy does not allow
 }
 
 // Start returns a broker that runs until the test ends.
@@ -104,7 +104,7 @@ func decode(properties map[string]any, into any) error {
 
 // Counts returns what the broker has done so far.
 func (b *Broker) Counts() Counts {
-	return Counts{b.received.Load(), b.put.Load(), b.failed.Load(), b.lost.Load(), b.refused.Load()}
+	return Counts{b.received.Load(), b.put.Load(), b.failed.Load(), b.lost.Load(), b.denied.Load()}
 }
 
 // LosePubacks has f look at each publication when its rule is done. Where it says true, the connection ends before the device
@@ -150,7 +150,7 @@ func (h *hook) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
 func (h *hook) allowed(client *mqtt.Client, id, action, kind, name string) bool {
 	allowed := h.broker.policy.allows(connection{thing: string(client.Properties.Username), client: id}, action, kind, name)
 	if !allowed {
-		h.broker.refused.Add(1)
+		h.broker.denied.Add(1)
 	}
 	return allowed
 }

@@ -105,7 +105,7 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 		"a certificate of no thing": {"", "kettle-1", ""},
 		"a thing like a pattern":    {"*", "kettle-1", ""},
 	} {
-		before := c.Counts().Refused
+		before := c.Counts().Denied
 		device, err := c.Connect(test.thing, test.client)
 		want := int64(1)
 		if test.topic != "" {
@@ -114,10 +114,10 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 			}
 			err, want = device.Publish(test.topic, []byte("a")), 2 // it tries again
 		}
-		if !errors.Is(err, iottest.ErrRefused) {
+		if !errors.Is(err, iottest.ErrDisconnected) {
 			t.Errorf("%s: %v, want it to be refused", name, err)
 		}
-		if refused := c.Counts().Refused - before; refused != want {
+		if refused := c.Counts().Denied - before; refused != want {
 			t.Errorf("%s: refused %d times, want %d", name, refused, want)
 		}
 	}
@@ -128,7 +128,7 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := device.Subscribe("ashlar/dev/#"); !errors.Is(err, iottest.ErrRefused) {
+	if err := device.Subscribe("ashlar/dev/#"); !errors.Is(err, iottest.ErrDisconnected) {
 		t.Errorf("subscribing to everybody's: %v", err)
 	}
 }

@@ -30,8 +30,8 @@ type handler struct {
 	warehouse warehouse
 }
 
-// pause is how long the function waits between two looks at a statement.
-const pause = time.Second
+// pollInterval is how long the function waits between two looks at a statement.
+const pollInterval = time.Second
 
 // Handle makes the schema be what the properties say, whatever it was before. A deleted resource leaves its schema: it
 // holds nothing, and it would have to go before the warehouse does, which costs a minute of the warehouse at least and
@@ -47,15 +47,15 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 	if err != nil {
 		return event.PhysicalResourceID, nil, err
 	}
-	if err := h.make(ctx, event, to); err != nil {
+	if err := h.apply(ctx, event, to); err != nil {
 		slog.ErrorContext(ctx, "the schema is not as it should be", "schema", to.SchemaName, "error", err)
 		return to.SchemaName, nil, fmt.Errorf("schema %s: %w", to.SchemaName, err)
 	}
 	return to.SchemaName, nil, nil
 }
 
-// make runs the statements one after another.
-func (h *handler) make(ctx context.Context, event cfn.Event, to contract.Properties) error {
+// apply runs the statements one after another.
+func (h *handler) apply(ctx context.Context, event cfn.Event, to contract.Properties) error {
 	var from *contract.Properties
 	if event.RequestType == cfn.RequestUpdate {
 		former, err := properties(event.OldResourceProperties)
@@ -81,17 +81,26 @@ func (h *handler) run(ctx context.Context, on contract.Properties, sql, token st
 		WorkgroupName: &on.WorkgroupName, Database: &on.DatabaseName, SecretArn: &on.SecretName, // which takes a name as well
 		Sql: &sql, ClientToken: &token,
 	}
-	started, err := h.warehouse.ExecuteStatement(ctx, input)
-	for awsclient.Is(err, "ActiveStatementsExceededException") && retry.Wait(ctx, pause) == nil {
+	var started *redshiftdata.ExecuteStatementOutput
+	err := retry.Do(ctx, func() (err error) {
 		started, err = h.warehouse.ExecuteStatement(ctx, input)
-	}
+		return err
+	}, retry.If(tooManyStatements))
 	if err != nil {
 		return fmt.Errorf("%s: %w", sql, err)
 	}
+	return h.await(ctx, sql, started.Id)
+}
+
+// tooManyStatements reports whether others' statements have to end before the warehouse takes another.
+func tooManyStatements(err error) bool { return awsclient.Is(err, "ActiveStatementsExceededException") }
+
+// await polls a statement until it has finished.
+func (h *handler) await(ctx context.Context, sql string, id *string) error {
 	for {
-		found, err := h.warehouse.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: started.Id})
+		found, err := h.warehouse.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
 		if err != nil {
-			return fmt.Errorf("%s: statement %s: %w", sql, aws.ToString(started.Id), err)
+			return fmt.Errorf("%s: statement %s: %w", sql, aws.ToString(id), err)
 		}
 		switch found.Status {
 		case types.StatusStringFinished:
@@ -100,8 +109,8 @@ func (h *handler) run(ctx context.Context, on contract.Properties, sql, token st
 		case types.StatusStringFailed, types.StatusStringAborted:
 			return &StatementError{SQL: sql, Status: string(found.Status), Reason: aws.ToString(found.Error)}
 		}
-		if err := retry.Wait(ctx, pause); err != nil {
-			return fmt.Errorf("%s: statement %s is %s still: %w", sql, aws.ToString(started.Id), found.Status, err)
+		if err := retry.Wait(ctx, pollInterval); err != nil {
+			return fmt.Errorf("%s: statement %s is %s still: %w", sql, aws.ToString(id), found.Status, err)
 		}
 	}
 }

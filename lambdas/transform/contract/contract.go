@@ -2,8 +2,8 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
 // Package is the function's import path, for gofunction.Props.
@@ -17,14 +17,23 @@ type Settings struct {
 // A Column is a column of a table.
 type Column = columns.Column
 
-// Columns are those of the table readings, which the function's rows have.
+// Where the records are: the table, and the prefixes of the ingestion bucket.
+const (
+	Table            = telemetry.Table
+	TablePrefix      = telemetry.TablePrefix
+	RawPrefix        = telemetry.RawPrefix
+	ErrorsPrefix     = telemetry.ErrorsPrefix
+	RuleErrorsPrefix = telemetry.RuleErrorsPrefix
+)
+
+// Columns are those of the table telemetry, which the function's rows have.
 func Columns() []Column { return telemetry.Columns() }
 
 // Types are the values of the table's partition type.
 func Types() []string {
 	var types []string
 	for _, kind := range telemetry.Types {
-		if !kind.Droppable {
+		if !kind.Discard {
 			types = append(types, kind.Name)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"runtime/debug"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
@@ -19,17 +19,17 @@ type batch struct {
 	record    []byte // the one at hand, as the stream had it
 	row       []byte
 
-	answer []byte
-	room   int // for data, in bytes, when each record that is not answered yet is at least named
+	response []byte
+	room     int // for data, in bytes, when each record that is not answered yet is at least named
 
 	// From the first record on that there was no room for.
-	full bool
-	tail []entry
-	back [][]byte // what of it goes back into the stream
-	of   []int    // whose entries they are
+	full       bool
+	tail       []entry
+	requeued   [][]byte // what of it goes back into the stream
+	requeuedAt []int    // whose entries they are
 
-	ok, dropped, failed, reingested int
-	reasons                         map[string]int // of those that failed
+	ok, discarded, failed, requeuedCount int
+	reasons                              map[string]int // of those that failed
 }
 
 // An entry names a record in the answer and has no data.
@@ -46,24 +46,24 @@ const (
 
 // The parts of an entry.
 const (
-	beforeID       = `{"recordId":`
-	beforeResult   = `,"result":"`
-	afterResult    = `"},`
-	beforeData     = `,"result":"Ok","data":"`
-	beforeType     = `","metadata":{"partitionKeys":{"type":"`
-	beforeDay      = `","day":"`
-	afterDay       = `"}}},`
-	shortest       = len(beforeID + beforeResult + resultFailed + afterResult) // but for the id; that of Dropped is shorter
-	withoutData    = len(beforeID + beforeData + beforeType + beforeDay + afterDay)
-	answerStart    = `{"records":[`
-	answerEnd      = `]}`
-	lengthOfAnswer = len(answerStart + answerEnd)
+	beforeID      = `{"recordId":`
+	beforeResult  = `,"result":"`
+	afterResult   = `"},`
+	beforeData    = `,"result":"Ok","data":"`
+	beforeType    = `","metadata":{"partitionKeys":{"type":"`
+	beforeDay     = `","day":"`
+	afterDay      = `"}}},`
+	shortest      = len(beforeID + beforeResult + resultFailed + afterResult) // but for the id; that of Dropped is shorter
+	withoutData   = len(beforeID + beforeData + beforeType + beforeDay + afterDay)
+	responseStart = `{"records":[`
+	responseEnd   = `]}`
+	emptyResponse = len(responseStart + responseEnd)
 )
 
 func newBatch(h *Handler, records []record, size int) *batch {
-	b := &batch{handler: h, answer: make([]byte, 0, size), reasons: map[string]int{}}
-	b.answer = append(b.answer, answerStart...)
-	b.room = cmp.Or(h.limit, maxAnswer) - lengthOfAnswer
+	b := &batch{handler: h, response: make([]byte, 0, size), reasons: map[string]int{}}
+	b.response = append(b.response, responseStart...)
+	b.room = cmp.Or(h.limit, maxResponse) - emptyResponse
 	for _, r := range records {
 		b.room -= shortest + len(r.id.Raw)
 	}
@@ -76,10 +76,10 @@ func (b *batch) take(ctx context.Context, r *record) {
 	switch {
 	case err == nil:
 		if b.full = b.full || !b.addRow(r.id.Raw, partition); b.full {
-			b.giveBack(r)
+			b.requeue(r)
 		}
-	case errors.Is(err, telemetry.ErrDropped):
-		b.dropped++
+	case errors.Is(err, telemetry.ErrDiscarded):
+		b.discarded++
 		b.add(r.id.Raw, resultDropped)
 	default:
 		b.fail(r, err.Error())
@@ -87,8 +87,8 @@ func (b *batch) take(ctx context.Context, r *record) {
 }
 
 var (
-	errNoData = &telemetry.Refusal{Reason: "no data in base64"}
-	errPanic  = &telemetry.Refusal{Reason: "panic"}
+	errNoData = &telemetry.RejectedError{Reason: "no data in base64"}
+	errPanic  = &telemetry.RejectedError{Reason: "panic"}
 )
 
 // convert makes b.row. A panic is the record's own: passed on, it would end the process, and Firehose would give up the whole
@@ -130,11 +130,11 @@ func (b *batch) add(id []byte, result string) {
 }
 
 func (b *batch) addEntry(e entry) {
-	b.answer = append(b.answer, beforeID...)
-	b.answer = append(b.answer, e.id...)
-	b.answer = append(b.answer, beforeResult...)
-	b.answer = append(b.answer, e.result...)
-	b.answer = append(b.answer, afterResult...)
+	b.response = append(b.response, beforeID...)
+	b.response = append(b.response, e.id...)
+	b.response = append(b.response, beforeResult...)
+	b.response = append(b.response, e.result...)
+	b.response = append(b.response, afterResult...)
 }
 
 // addRow answers a record with b.row, if there is room for it.
@@ -145,45 +145,45 @@ func (b *batch) addRow(id []byte, partition telemetry.Partition) bool {
 	}
 	b.room -= size - shortest
 	b.ok++
-	b.answer = append(b.answer, beforeID...)
-	b.answer = append(b.answer, id...)
-	b.answer = append(b.answer, beforeData...)
-	b.answer = base64.StdEncoding.AppendEncode(b.answer, b.row)
-	b.answer = append(b.answer, beforeType...)
-	b.answer = append(b.answer, partition.Type...)
-	b.answer = append(b.answer, beforeDay...)
-	b.answer = append(b.answer, partition.Day...)
-	b.answer = append(b.answer, afterDay...)
+	b.response = append(b.response, beforeID...)
+	b.response = append(b.response, id...)
+	b.response = append(b.response, beforeData...)
+	b.response = base64.StdEncoding.AppendEncode(b.response, b.row)
+	b.response = append(b.response, beforeType...)
+	b.response = append(b.response, partition.Type...)
+	b.response = append(b.response, beforeDay...)
+	b.response = append(b.response, partition.Day...)
+	b.response = append(b.response, afterDay...)
 	return true
 }
 
-// giveBack notes that the record at hand goes back into the stream, if it may.
-func (b *batch) giveBack(r *record) {
-	again, err := telemetry.Again(b.record)
+// requeue notes that the record at hand goes back into the stream, if it may.
+func (b *batch) requeue(r *record) {
+	again, err := telemetry.Requeue(b.record)
 	if err != nil {
 		b.fail(r, err.Error())
 		return
 	}
-	b.of = append(b.of, len(b.tail))
-	b.back = append(b.back, again)
+	b.requeuedAt = append(b.requeuedAt, len(b.tail))
+	b.requeued = append(b.requeued, again)
 	b.add(r.id.Raw, resultDropped)
 }
 
-// putBack has the stream take what there was no room for. What it does not take fails.
-func (b *batch) putBack(ctx context.Context) {
-	if len(b.back) == 0 {
+// putRequeued has the stream take what there was no room for. What it does not take fails.
+func (b *batch) putRequeued(ctx context.Context) {
+	if len(b.requeued) == 0 {
 		return
 	}
 	limited, cancel := deadline.WithMargin(ctx)
 	defer cancel()
-	rejected, err := b.handler.Stream.Put(limited, b.back)
+	rejected, err := b.handler.Stream.Put(limited, b.requeued)
 	if err != nil {
 		b.handler.Logger.ErrorContext(ctx, "not put back", "records", len(rejected), "error", err.Error())
 	}
 	for _, i := range rejected {
-		b.tail[b.of[i]].result = resultFailed
+		b.tail[b.requeuedAt[i]].result = resultFailed
 	}
-	b.reingested = len(b.back) - len(rejected)
+	b.requeuedCount = len(b.requeued) - len(rejected)
 	b.failed += len(rejected)
 	if len(rejected) > 0 {
 		b.reasons["not put back"] = len(rejected)
@@ -195,8 +195,8 @@ func (b *batch) finish() []byte {
 	for _, e := range b.tail {
 		b.addEntry(e)
 	}
-	if last := len(b.answer) - 1; b.answer[last] == ',' {
-		b.answer = b.answer[:last]
+	if last := len(b.response) - 1; b.response[last] == ',' {
+		b.response = b.response[:last]
 	}
-	return append(b.answer, answerEnd...)
+	return append(b.response, responseEnd...)
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 // A record is one that Firehose hands over, in what is read of it. The events of aws-lambda-go have all of it.

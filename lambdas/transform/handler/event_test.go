@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 // FuzzDecode holds the decoder against encoding/json: the same records, and an error where there is one. Each of them is answered

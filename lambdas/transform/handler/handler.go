@@ -1,4 +1,4 @@
-// Package handler turns the records that Firehose reads from the stream into rows of the table readings: the function
+// Package handler turns the records that Firehose reads from the stream into rows of the table telemetry: the function
 // lambdas/transform.
 package handler
 
@@ -11,16 +11,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
-// maxAnswer is how long an answer may be, in bytes. Lambda's limit is 6 MiB for a synchronous invocation, "Lambda quotas" in the
+// maxResponse is how long an answer may be, in bytes. Lambda's limit is 6 MiB for a synchronous invocation, "Lambda quotas" in the
 // Lambda Developer Guide; Firehose's guide calls it 6 MB. Firehose takes none that is longer for an answer at all, and tries
 // the batch again until it gives all of it up.
-const maxAnswer = 6_000_000
+const maxResponse = 6_000_000
 
 // A Handler is a [lambda.Handler] for the events of a Firehose stream that reads a Kinesis stream. It answers every record once:
 //
 //   - Ok, with its row, and type and day to partition it by;
-//   - Dropped, if its reading is of a type that is dropped;
-//   - Dropped as well, if the answer has no room for it: then it has been put back into the stream, and comes again;
+//   - Dropped, if it is of a type that is discarded;
+//   - Dropped as well, if the answer has no room for it: then it has been requeued: put into the stream again;
 //   - ProcessingFailed, if no row can be made of it. Firehose writes what it was to the error prefix.
 //
 // The log counts records and reasons. It has nothing of what anybody has sent.
@@ -53,9 +53,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	for i := range records {
 		b.take(ctx, &records[i])
 	}
-	b.putBack(ctx)
+	b.putRequeued(ctx)
 	answer := b.finish()
-	h.Logger.LogAttrs(ctx, slog.LevelInfo, "transformed", slog.Int("records", len(records)), slog.Int("ok", b.ok), slog.Int("dropped", b.dropped),
-		slog.Int("failed", b.failed), slog.Int("reingested", b.reingested), slog.Int("repeated", repeated), slog.Any("reasons", b.reasons))
+	h.Logger.LogAttrs(ctx, slog.LevelInfo, "transformed", slog.Int("records", len(records)), slog.Int("ok", b.ok), slog.Int("discarded", b.discarded),
+		slog.Int("failed", b.failed), slog.Int("requeued", b.requeuedCount), slog.Int("repeated", repeated), slog.Any("reasons", b.reasons))
 	return answer, nil
 }

@@ -64,7 +64,7 @@ func newWorld() *world {
 
 type counts struct {
 	Msg                                                string
-	Records, OK, Dropped, Failed, Reingested, Repeated int
+	Records, OK, Discarded, Failed, Requeued, Repeated int
 	Reasons                                            map[string]int
 }
 
@@ -97,8 +97,8 @@ type failer interface {
 
 func payloadOf(id, rest string) string { return `{"id":"` + id + `","type":"measurement"` + rest + `}` }
 
-func messageOf(payload string, reingested int) []byte {
-	encoded, err := json.Marshal(telemetry.Message{Topic: "ashlar/dev/thing-1/readings", ReceivedAt: receivedAt, Data: []byte(payload), Reingested: reingested})
+func messageOf(payload string, requeued int) []byte {
+	encoded, err := json.Marshal(telemetry.Message{Topic: "ashlar/dev/thing-1/readings", ReceivedAt: receivedAt, Data: []byte(payload), Requeued: requeued})
 	if err != nil {
 		panic(err)
 	}
@@ -143,15 +143,15 @@ func draw(rt *rapid.T) (records []drawn, event []events.KinesisFirehoseEventReco
 			id = event[rapid.IntRange(0, i-1).Draw(rt, "of")].RecordID
 		}
 		extra := fmt.Sprintf(`,"x":%q`, strings.Repeat(`"`, rapid.IntRange(0, 300).Draw(rt, "quotes")))
-		reingested := rapid.SampledFrom([]int{0, 0, 0, 4, 5}).Draw(rt, "reingested")
+		requeued := rapid.SampledFrom([]int{0, 0, 0, 4, 5}).Draw(rt, "requeued")
 		var data []byte
 		switch rapid.SampledFrom([]string{"reading", "reading", "reading", "dropped", "refused", "noise", "nothing"}).Draw(rt, "kind") {
 		case "reading":
-			data = messageOf(payloadOf(fmt.Sprint("id", i), extra), reingested)
+			data = messageOf(payloadOf(fmt.Sprint("id", i), extra), requeued)
 		case "dropped":
-			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"keep_alive"}`, i), reingested)
+			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"keep_alive"}`, i), requeued)
 		case "refused":
-			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"unheard of"%s}`, i, extra), reingested)
+			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"unheard of"%s}`, i, extra), requeued)
 		case "noise":
 			data = rapid.SliceOf(rapid.Byte()).Draw(rt, "noise")
 		case "nothing":
@@ -173,7 +173,7 @@ func TestNothingVanishes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		records, event, repeated := draw(rt)
 		w := newWorld()
-		least := len(answerStart + answerEnd)
+		least := len(responseStart + responseEnd)
 		for _, r := range records {
 			least += shortest + len(r.id) + len(`""`)
 		}
@@ -204,10 +204,10 @@ func TestNothingVanishes(t *testing.T) {
 			if got.Result != "Ok" && (got.Data != nil || got.Metadata.PartitionKeys != nil) {
 				rt.Fatalf("%s has data, and is %s", r.id, got.Result)
 			}
-			again, tooOften := telemetry.Again(r.message)
+			again, tooOften := telemetry.Requeue(r.message)
 			switch {
-			case errors.Is(r.err, telemetry.ErrDropped):
-				want.Dropped++
+			case errors.Is(r.err, telemetry.ErrDiscarded):
+				want.Discarded++
 				expect(rt, got, "Dropped")
 			case r.err != nil:
 				want.Failed++
@@ -230,7 +230,7 @@ func TestNothingVanishes(t *testing.T) {
 					back = append(back, nil)
 					continue
 				}
-				want.Reingested++
+				want.Requeued++
 				expect(rt, got, "Dropped")
 				back = append(back, again)
 			}
@@ -278,7 +278,7 @@ func TestTheAnswerIsFilledToTheLastByte(t *testing.T) {
 		w := newWorld()
 		w.limit = trial.limit
 		_, counted := w.invoke(t, eventOf(records...))
-		if counted.OK != trial.ok || counted.Reingested != trial.back || len(w.stream.taken) != trial.back {
+		if counted.OK != trial.ok || counted.Requeued != trial.back || len(w.stream.taken) != trial.back {
 			t.Errorf("limit %d: %+v, want %d ok and %d put back", trial.limit, counted, trial.ok, trial.back)
 		}
 	}
@@ -301,8 +301,8 @@ func TestARecordIsPutBackAsItCame(t *testing.T) {
 	if err := errors.Join(json.Unmarshal(first, &was), json.Unmarshal(w.stream.taken[0], &is)); err != nil {
 		t.Fatal(err)
 	}
-	was.Reingested = 3
-	if diff := cmp.Diff(was, is); diff != "" || counted.Reingested != 1 {
+	was.Requeued = 3
+	if diff := cmp.Diff(was, is); diff != "" || counted.Requeued != 1 {
 		t.Errorf("%+v\n%s", counted, diff)
 	}
 }
@@ -362,7 +362,7 @@ func TestWhatIsNoEventFails(t *testing.T) {
 func TestARecordThatPanicsFailsAlone(t *testing.T) {
 	w := newWorld()
 	w.convert = func(c *telemetry.Converter, row, record []byte, arrived time.Time) ([]byte, telemetry.Partition, error) {
-		if bytes.Contains(record, []byte(`"reingested":3`)) {
+		if bytes.Contains(record, []byte(`"requeued":3`)) {
 			panic("out of stones")
 		}
 		return c.Append(row, record, arrived)

@@ -4,7 +4,7 @@
 SELECT *
 FROM (
     SELECT *, row_number() OVER (PARTITION BY type, device, id ORDER BY ingested_at DESC, at DESC) AS newest
-    FROM readings
+    FROM telemetry
     WHERE day = ?
 )
 WHERE newest = 1

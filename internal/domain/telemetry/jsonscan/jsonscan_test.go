@@ -11,7 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/jsonscan"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
 var seeds = []string{

@@ -5,12 +5,12 @@ package telemetry
 import (
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
-// A Reading is a row of the table readings. It is the one declaration of the table's columns; a payload's fields have the
+// A Record is a reading of a device or an event of a client, as a row of the table telemetry. It is the one declaration of the table's columns; a payload's fields have the
 // columns' names.
-type Reading struct {
+type Record struct {
 	ID          string    `column:"id" doc:"Names the reading; whoever sends it twice sends the same"`
 	At          time.Time `column:"at" doc:"When it was taken, by the clock of who sends it; UTC"`
 	ReceivedAt  time.Time `column:"received_at" doc:"When IoT Core or the API got it; UTC"`
@@ -25,8 +25,8 @@ type Reading struct {
 	Extra       string    `column:"extra" doc:"Fields that had no column yet, as a JSON object"`
 }
 
-// Columns are those of the table readings, without its partitions type and day.
-func Columns() []columns.Column { return columns.Of[Reading]() }
+// Columns are those of the table telemetry, without its partitions type and day.
+func Columns() []columns.Column { return columns.Of[Record]() }
 
 // A Source is who sends a reading.
 type Source string
@@ -39,22 +39,22 @@ const (
 
 // A Type is a kind of reading.
 type Type struct {
-	Name      string
-	Source    Source   // who may send it
-	Required  []string // fields that it cannot do without, besides id
-	Droppable bool     // is of no interest once it has arrived: no row is made of it
+	Name     string
+	Source   Source   // who may send it
+	Required []string // fields that it cannot do without, besides id
+	Discard  bool     // is of no interest once it has arrived: no row is made of it
 }
 
 // Types are the readings that there are. One of another type fails, and waits in the raw copies until it is declared here.
 var Types = []Type{
 	{Name: "measurement", Source: Device},
 	{Name: "boot", Source: Device, Required: []string{"firmware"}},
-	{Name: "keep_alive", Source: Device, Droppable: true},
+	{Name: "keep_alive", Source: Device, Discard: true},
 	{Name: "app_open", Source: Client, Required: []string{"client"}},
 	{Name: "post_view", Source: Client, Required: []string{"client", "post"}},
 	{Name: "sign_up", Source: Client, Required: []string{"client"}},
 	{Name: "comment", Source: Client, Required: []string{"client", "post"}},
-	{Name: "scroll", Source: Client, Required: []string{"client"}, Droppable: true},
+	{Name: "scroll", Source: Client, Required: []string{"client"}, Discard: true},
 }
 
 // A Message is a record of the stream: a payload, and what is known of it from others than who sent it. IoT Core's rule makes
@@ -64,6 +64,6 @@ type Message struct {
 	ReceivedAt int64  `json:"received_at"`     // when the service got it, in milliseconds since 1970
 	Data       []byte `json:"data"`            // what was sent
 
-	Reingested int  `json:"reingested,omitempty"` // how often it was put back into the stream, since an answer was full
-	Replayed   bool `json:"replayed,omitempty"`   // comes from the raw copies
+	Requeued int  `json:"requeued,omitempty"` // how often it was put back into the stream, since an answer was full
+	Replayed bool `json:"replayed,omitempty"` // comes from the raw copies
 }

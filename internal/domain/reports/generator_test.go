@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/columns"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
@@ -36,17 +36,23 @@ type query struct {
 
 // Fakes are queries and files that do what a test says.
 type fakes struct {
-	mu       sync.Mutex
-	queries  []*query
-	outcome  func(q query) reports.State // nil: they succeed
-	takes    time.Duration               // of a query; default: a second
-	starting func() error                // before a query is started
-	getting  func() error                // before a query is looked at
-	names    []string
-	rows     [][]*string
-	files    map[string]reports.File
-	looked   func(key string) // before what a look has found is answered
-	writes   int
+	mu      sync.Mutex
+	queries []*query
+	outcome func(q query) reports.State // nil: they succeed
+	takes   time.Duration               // of a query; default: a second
+	fault   func(call string) error     // of a call, before it does anything; nil: none fails
+	names   []string
+	rows    [][]*string
+	files   map[string]reports.File
+	looked  func(key string) // before what a look has found is answered
+	writes  int
+}
+
+func (f *fakes) fails(call string) error {
+	if f.fault == nil {
+		return nil
+	}
+	return f.fault(call)
 }
 
 func newFakes() *fakes {
@@ -56,10 +62,8 @@ func newFakes() *fakes {
 func (f *fakes) Start(_ context.Context, token, sql string, parameters ...string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.starting != nil {
-		if err := f.starting(); err != nil {
-			return "", err
-		}
+	if err := f.fails("Start"); err != nil {
+		return "", err
 	}
 	at := slices.IndexFunc(f.queries, func(q *query) bool { return q.token == token })
 	if at < 0 {
@@ -78,10 +82,8 @@ func (f *fakes) find(id string) *query {
 func (f *fakes) Get(_ context.Context, id string) (reports.Execution, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.getting != nil {
-		if err := f.getting(); err != nil {
-			return reports.Execution{}, err
-		}
+	if err := f.fails("Get"); err != nil {
+		return reports.Execution{}, err
 	}
 	found := f.find(id)
 	execution := reports.Execution{Submitted: found.begun}
@@ -98,7 +100,7 @@ func (f *fakes) Get(_ context.Context, id string) (reports.Execution, error) {
 }
 
 func (f *fakes) Rows(context.Context, string) ([]string, [][]*string, error) {
-	return f.names, f.rows, nil
+	return f.names, f.rows, f.fails("Rows")
 }
 
 func (f *fakes) Stop(ctx context.Context, id string) error {
@@ -112,6 +114,9 @@ func (f *fakes) Stop(ctx context.Context, id string) error {
 }
 
 func (f *fakes) Version(_ context.Context, key string) (reports.Version, error) {
+	if err := f.fails("Version"); err != nil {
+		return reports.Version{}, err
+	}
 	f.mu.Lock()
 	file, there := f.files[key]
 	f.mu.Unlock()
@@ -127,17 +132,20 @@ func (f *fakes) Version(_ context.Context, key string) (reports.Version, error) 
 func (f *fakes) Replace(_ context.Context, replaced reports.Version, file reports.File) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.fails("Replace"); err != nil {
+		return err
+	}
 	if string(f.files[file.Key].Content) != replaced.ETag {
-		return reports.ErrChanged
+		return reports.ErrConflict
 	}
 	f.files[file.Key] = file
 	f.writes++
 	return nil
 }
 
-// maker makes reports of one number, whose names are their queries.
-func (f *fakes) maker(names ...string) *reports.Maker {
-	m := &reports.Maker{
+// generator makes reports of one number, whose names are their queries.
+func (f *fakes) generator(names ...string) *reports.Generator {
+	g := &reports.Generator{
 		Queries: f, Files: f, Timeout: time.Minute,
 		WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
 			_, err := fmt.Fprint(w, rows)
@@ -145,9 +153,9 @@ func (f *fakes) maker(names ...string) *reports.Maker {
 		},
 	}
 	for _, name := range names {
-		m.Reports = append(m.Reports, reports.Report{Name: name, SQL: name, Columns: []columns.Column{{Name: "n", Type: "bigint"}}})
+		g.Reports = append(g.Reports, reports.Report{Name: name, SQL: name, Columns: []columns.Column{{Name: "n", Type: "bigint"}}})
 	}
-	return m
+	return g
 }
 
 func TestAReportIsItsQuerysResult(t *testing.T) {
@@ -159,13 +167,13 @@ func TestAReportIsItsQuerysResult(t *testing.T) {
 			{new("=HYPERLINK(\"x\")"), nil, nil, nil, nil},
 			{nil, new("9223372036854775807"), new("-12.5"), new("false"), new("2026-11-20 00:00:00.000")},
 		}
-		m := f.maker("a")
-		m.Reports[0].Columns = []columns.Column{
+		g := f.generator("a")
+		g.Reports[0].Columns = []columns.Column{
 			{Name: "s", Type: "string"}, {Name: "n", Type: "bigint"}, {Name: "d", Type: "double"}, {Name: "b", Type: "boolean"}, {Name: "at", Type: "timestamp"},
 		}
 		var written [][]any
-		m.WriteParquet = func(w io.Writer, got []columns.Column, rows [][]any) error {
-			if diff := cmp.Diff(m.Reports[0].Columns, got); diff != "" {
+		g.WriteParquet = func(w io.Writer, got []columns.Column, rows [][]any) error {
+			if diff := cmp.Diff(g.Reports[0].Columns, got); diff != "" {
 				t.Error(diff)
 			}
 			written = rows
@@ -173,7 +181,7 @@ func TestAReportIsItsQuerysResult(t *testing.T) {
 			return err
 		}
 		begun := time.Now()
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := g.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 		want := [][]any{
@@ -214,9 +222,9 @@ func TestNoSpreadsheetTakesATextForAFormula(t *testing.T) {
 		for _, text := range append(texts, "a=1", "'", "2026-11-20", "a; b") {
 			f.rows = append(f.rows, []*string{&text})
 		}
-		m := f.maker("a")
-		m.Reports[0].Columns[0].Type = "string"
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		g := f.generator("a")
+		g.Reports[0].Columns[0].Type = "string"
+		if err := g.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(bytes.NewReader(f.files["csv/a/day=2026-11-20/a.csv"].Content)).ReadAll()
@@ -241,7 +249,7 @@ func TestARowOfAnotherLengthIsRefused(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFakes()
 			f.rows = append(f.rows, row)
-			if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err == nil || !strings.Contains(err.Error(), "row 2 has") || len(f.files) > 0 {
+			if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err == nil || !strings.Contains(err.Error(), "row 2 has") || len(f.files) > 0 {
 				t.Errorf("error %v, files %v", err, f.files)
 			}
 		})
@@ -252,7 +260,7 @@ func TestADayWithoutRowsHasFilesWithoutRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.rows = nil
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1"}); err != nil {
+		if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1"}); err != nil {
 			t.Fatal(err)
 		}
 		if csv := string(f.files["csv/a/day=2026-11-20/a.csv"].Content); csv != "n\n" || len(f.files) != 2 {
@@ -264,7 +272,7 @@ func TestADayWithoutRowsHasFilesWithoutRows(t *testing.T) {
 func TestTheReportsOfADayAreMadeAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
-		if err := f.maker("a", "b", "c", "d").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+		if err := f.generator("a", "b", "c", "d").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(begun); took > 2*time.Second || len(f.files) != 8 {
@@ -277,42 +285,42 @@ func TestTheEndOfALongQueryIsNoticedInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
 		f.takes = 55 * time.Second
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || time.Since(begun) > f.takes+2*time.Second {
+		if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil || time.Since(begun) > f.takes+2*time.Second {
 			t.Errorf("error %v after %s", err, time.Since(begun))
 		}
 	})
 }
 
 func TestOneReportThatFailsKeepsNoOtherFromBeingMade(t *testing.T) {
-	for name, spoil := range map[string]func(*fakes, *reports.Maker){
-		"a wrong query": func(f *fakes, _ *reports.Maker) {
+	for name, spoil := range map[string]func(*fakes, *reports.Generator){
+		"a wrong query": func(f *fakes, _ *reports.Generator) {
 			f.outcome = func(q query) reports.State {
 				if q.sql == "b" {
-					return reports.Wrong
+					return reports.FailedPermanently
 				}
 				return reports.Succeeded
 			}
 		},
-		"a panic": func(_ *fakes, m *reports.Maker) {
-			write := m.WriteParquet
+		"a panic": func(_ *fakes, g *reports.Generator) {
+			write := g.WriteParquet
 			var n atomic.Int32
-			m.WriteParquet = func(w io.Writer, columns []columns.Column, rows [][]any) error {
+			g.WriteParquet = func(w io.Writer, columns []columns.Column, rows [][]any) error {
 				if n.Add(1) == 1 {
 					panic("out of stones")
 				}
 				return write(w, columns, rows)
 			}
 		},
-		"other columns":    func(_ *fakes, m *reports.Maker) { m.Reports[1].Columns[0].Name = "m" },
-		"one column less":  func(_ *fakes, m *reports.Maker) { m.Reports[1].Columns = nil },
-		"another's values": func(_ *fakes, m *reports.Maker) { m.Reports[1].Columns[0].Type = "timestamp" },
+		"other columns":    func(_ *fakes, g *reports.Generator) { g.Reports[1].Columns[0].Name = "m" },
+		"one column less":  func(_ *fakes, g *reports.Generator) { g.Reports[1].Columns = nil },
+		"another's values": func(_ *fakes, g *reports.Generator) { g.Reports[1].Columns[0].Type = "timestamp" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFakes()
-				m := f.maker("a", "b", "c")
-				spoil(f, m)
-				err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
+				g := f.generator("a", "b", "c")
+				spoil(f, g)
+				err := g.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1})
 				if err == nil || errors.Is(err, retry.ErrUnavailable) || len(f.files) != 4 || len(f.queries) != 3 {
 					t.Errorf("error %v, %d files, %d queries, want an error, those of two reports, and no query again", err, len(f.files), len(f.queries))
 				}
@@ -325,9 +333,9 @@ func TestAQueryThatFailsIsTriedThreeTimesInAGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
 		f.outcome = func(query) reports.State { return reports.Failed }
-		m := f.maker("a")
+		g := f.generator("a")
 		for asked, want := range map[int]int{1: 3, 2: 6, 3: 9} {
-			_ = m.Make(t.Context(), reports.Window{Day: day, ID: fmt.Sprint(asked), Asked: asked})
+			_ = g.Generate(t.Context(), reports.Request{Day: day, ID: fmt.Sprint(asked), Attempt: asked})
 			if started := len(f.queries); started != want {
 				t.Errorf("asked %d times: %d queries, want %d", asked, started, want)
 			}
@@ -345,34 +353,34 @@ func TestWhatHasFailedIsNotTriedAgainButOthersInItsPlace(t *testing.T) {
 			}
 			return reports.Succeeded
 		}
-		m := f.maker("a")
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) || len(f.files) > 0 {
+		g := f.generator("a")
+		if err := g.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); !errors.Is(err, retry.ErrUnavailable) || len(f.files) > 0 {
 			t.Errorf("error %v, files %v", err, f.files)
 		}
-		if err := m.Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 2}); err != nil || len(f.queries) != 5 || len(f.files) != 2 {
+		if err := g.Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 2}); err != nil || len(f.queries) != 5 || len(f.files) != 2 {
 			t.Errorf("error %v, %d queries, %d files", err, len(f.queries), len(f.files))
 		}
 	})
 }
 
-func TestTheSameWindowHasTheSameQuery(t *testing.T) {
+func TestTheSameRequestHasTheSameQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
-		m, window := f.maker("a"), reports.Window{Day: day, ID: "1", Asked: 1}
+		g, request := f.generator("a"), reports.Request{Day: day, ID: "1", Attempt: 1}
 		for _, test := range []struct {
-			window reports.Window
-			sql    string
-			want   int
+			request reports.Request
+			sql     string
+			want    int
 		}{
-			{window, "a", 1},
-			{window, "a", 1},
-			{reports.Window{Day: day, ID: "1", Asked: 4}, "a", 1},
-			{reports.Window{Day: day, ID: "2", Asked: 1}, "a", 2},
-			{reports.Window{Day: "2026-11-21", ID: "1", Asked: 1}, "a", 3},
-			{window, "a mended", 4},
+			{request, "a", 1},
+			{request, "a", 1},
+			{reports.Request{Day: day, ID: "1", Attempt: 4}, "a", 1},
+			{reports.Request{Day: day, ID: "2", Attempt: 1}, "a", 2},
+			{reports.Request{Day: "2026-11-21", ID: "1", Attempt: 1}, "a", 3},
+			{request, "a mended", 4},
 		} {
-			m.Reports[0].SQL = test.sql
-			if err := m.Make(t.Context(), test.window); err != nil || len(f.queries) != test.want {
+			g.Reports[0].SQL = test.sql
+			if err := g.Generate(t.Context(), test.request); err != nil || len(f.queries) != test.want {
 				t.Errorf("%+v: error %v, %d queries, want %d", test, err, len(f.queries), test.want)
 			}
 		}
@@ -393,8 +401,8 @@ func TestAQueryThatOverrunsIsStopped(t *testing.T) {
 				f.outcome = func(query) reports.State { return reports.Running }
 				ctx, cancel := context.WithTimeout(t.Context(), test.left)
 				defer cancel()
-				err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1})
-				if !errors.Is(err, reports.ErrOverran) || !errors.Is(err, retry.ErrUnavailable) || !f.queries[0].stopped || len(f.queries) != 1 {
+				err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "1", Attempt: 1})
+				if !errors.Is(err, reports.ErrTimeout) || !errors.Is(err, retry.ErrUnavailable) || !f.queries[0].stopped || len(f.queries) != 1 {
 					t.Errorf("error %v, queries %d, stopped %t", err, len(f.queries), f.queries[0].stopped)
 				}
 				if took := time.Since(begun); took != test.want {
@@ -408,9 +416,14 @@ func TestAQueryThatOverrunsIsStopped(t *testing.T) {
 func TestAQueryThatMayNotBeLookedAtIsNotStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
-		f.getting = func() error { return errFault }
-		err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1})
-		if !errors.Is(err, errFault) || errors.Is(err, reports.ErrOverran) || f.queries[0].stopped {
+		f.fault = func(call string) error {
+			if call == "Get" {
+				return errFault
+			}
+			return nil
+		}
+		err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1})
+		if !errors.Is(err, errFault) || errors.Is(err, reports.ErrTimeout) || f.queries[0].stopped {
 			t.Errorf("error %v, stopped %t; want the fault alone", err, f.queries[0].stopped)
 		}
 	})
@@ -419,40 +432,63 @@ func TestAQueryThatMayNotBeLookedAtIsNotStopped(t *testing.T) {
 func TestWhatIsThrottledIsAskedForUntilThereIsNoTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun := newFakes(), time.Now()
-		f.starting = func() error {
-			if time.Since(begun) < 40*time.Second {
+		f.fault = func(call string) error {
+			if call == "Start" && time.Since(begun) < 40*time.Second {
 				return fmt.Errorf("%w: too many", retry.ErrUnavailable)
 			}
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); err != nil || len(f.files) != 2 || time.Since(begun) > 44*time.Second {
+		if err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil || len(f.files) != 2 || time.Since(begun) > 44*time.Second {
 			t.Errorf("error %v, files %v after %s; want two, and pauses of two seconds at most", err, f.files, time.Since(begun))
 		}
 		begun = time.Now().Add(time.Hour)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "2", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) {
+		if err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "2", Attempt: 1}); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("error %v, want that it may be tried later", err)
 		}
-		f.starting = func() error { return errFault }
+		f.fault = func(string) error { return errFault }
 		begun = time.Now()
-		if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "3", Asked: 1}); !errors.Is(err, errFault) || time.Since(begun) > 0 {
+		if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "3", Attempt: 1}); !errors.Is(err, errFault) || time.Since(begun) > 0 {
 			t.Errorf("error %v after %s, want the fault at once", err, time.Since(begun))
 		}
 	})
+}
+
+func TestEveryCallIsRetriedWhileItIsUnavailable(t *testing.T) {
+	for _, failing := range []string{"Start", "Get", "Rows", "Version", "Replace"} {
+		t.Run(failing, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, calls := newFakes(), 0
+				f.fault = func(call string) error {
+					if call != failing {
+						return nil
+					}
+					if calls++; calls <= 3 {
+						return fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
+					}
+					return nil
+				}
+				err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1})
+				if err != nil || calls < 4 || len(f.queries) != 1 || len(f.files) != 2 {
+					t.Errorf("error %v after %d calls, %d queries, %d files", err, calls, len(f.queries), len(f.files))
+				}
+			})
+		})
+	}
 }
 
 // A query may be older than the file, when its batch comes again after another has been worked on.
 func TestAnOlderQueryDoesNotReplaceANewerFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakes()
-		m := f.maker("a")
+		g := f.generator("a")
 		make := func(id, result string) {
 			t.Helper()
 			f.rows = [][]*string{{&result}}
-			if err := m.Make(t.Context(), reports.Window{Day: day, ID: id, Asked: 1}); err != nil {
+			if err := g.Generate(t.Context(), reports.Request{Day: day, ID: id, Attempt: 1}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -482,7 +518,7 @@ func TestAFileThatChangesAllTheTimeIsLookedAtUntilThereIsNoTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if err := f.maker("a").Make(ctx, reports.Window{Day: day, ID: "1", Asked: 1}); !errors.Is(err, retry.ErrUnavailable) || looks < 2 || looks > 100 {
+		if err := f.generator("a").Generate(ctx, reports.Request{Day: day, ID: "1", Attempt: 1}); !errors.Is(err, retry.ErrUnavailable) || looks < 2 || looks > 100 {
 			t.Errorf("error %v after %d looks", err, looks)
 		}
 	})
@@ -507,7 +543,7 @@ func TestAFileThatChangesBetweenLookingAndWritingIsLookedAtAgain(t *testing.T) {
 					}
 					f.mu.Unlock()
 				}
-				if err := f.maker("a").Make(t.Context(), reports.Window{Day: day, ID: "1", Asked: 1}); err != nil {
+				if err := f.generator("a").Generate(t.Context(), reports.Request{Day: day, ID: "1", Attempt: 1}); err != nil {
 					t.Fatal(err)
 				}
 				if got := string(f.files["csv/a/day=2026-11-20/a.csv"].Content); got != test.want {
