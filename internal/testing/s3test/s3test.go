@@ -84,7 +84,7 @@ func startGateway(t testing.TB, folder string) (socket string) {
 	}
 	socket = filepath.Join(sockets, "s")
 	command := exec.Command("go", "run", "-buildvcs=false", ".", socket, folder) // go keeps the executable in its cache
-	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "s3test", "gateway")
+	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "testing", "s3test", "gateway")
 	command.Env = append(slices.Clone(environment), "CGO_ENABLED=0",
 		"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
