@@ -329,7 +329,7 @@ func TestBootstrap(t *testing.T) {
 			}
 		}
 		p.mail(t)
-		p.logged(t, before, "names no recipient")
+		p.logged(t, before, "neither recipient nor overdue")
 		unknown := []string{tell("nobody"), tell(strings.Repeat("x", 1000)), tell(`' OR 1=1 --`)}
 		p.done(t, unknown...) // there is nothing to tell them
 	})

@@ -32,9 +32,9 @@ type LeasedError struct {
 
 func (e *LeasedError) Error() string {
 	if e.Until.IsZero() {
-		return "another process has leased the mail"
+		return "the mail is leased"
 	}
-	return "another process has leased the mail until " + e.Until.UTC().Format(time.RFC3339Nano)
+	return "the mail is leased until " + e.Until.UTC().Format(time.RFC3339Nano)
 }
 
 // A Delivery is one mail that several processes may try to send at the same time.

@@ -651,9 +651,11 @@ type standing struct {
 	recipients []string // sorted
 	held       string
 	told       map[string]bool
+	lookups    int
 }
 
 func (s *standing) NextOverdue(_ context.Context, after string, _ time.Duration) (string, error) {
+	s.lookups++
 	for _, recipient := range s.recipients {
 		if recipient > after && !s.told[recipient] {
 			return recipient, nil
@@ -698,4 +700,20 @@ func TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers(t *testing.T) {
 			t.Errorf("while %s cannot be told, nobody is", held)
 		}
 	}
+}
+
+// TestSender_SendOverdue_ends_without_time has the function be about to end.
+func TestSender_SendOverdue_ends_without_time(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &standing{recipients: []string{"0-ada", "8-bob"}, told: map[string]bool{}}
+		sender := &notifications.Sender{Store: s, LeaseDuration: leaseDuration, Window: window}
+		ctx, cancel := context.WithTimeout(t.Context(), email.MinLease-time.Millisecond)
+		defer cancel()
+		// A second look-up is one from the beginning, when the random place is after all recipients.
+		err := sender.SendOverdue(ctx)
+		if !errors.Is(err, retry.ErrUnavailable) || len(s.told) > 0 || s.lookups > 2 ||
+			strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v after %d look-ups, want ErrUnavailable once", err, s.lookups)
+		}
+	})
 }
