@@ -39,7 +39,7 @@ const (
 	shortTimeout = 2 * time.Second
 
 	userPoolID  = "eu-central-1_EXAMPLE"
-	topicARN    = "arn:aws:sns:eu-central-1:111111111111:Activity"
+	topicARN    = "arn:aws:sns:eu-central-1:111111111111:CommentEvents"
 	tokenKeyARN = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:token-key"
 )
 
