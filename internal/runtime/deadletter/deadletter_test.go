@@ -28,7 +28,7 @@ func TestLettersAreWhatSQSTakes(t *testing.T) {
 	})}
 	for name, test := range map[string]struct {
 		message deadletter.Message
-		want   map[string]string
+		want    map[string]string
 	}{
 		"as it is":           {deadletter.Message{Reason: "it is cut off", Key: "private/ü +.jpg"}, map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"}},
 		"without a key":      {deadletter.Message{Reason: "no JSON"}, map[string]string{"Reason": "no JSON"}},
