@@ -54,7 +54,7 @@ outputs: environment ## Write amplify_outputs.json for the web client of ENV, or
 	go run ./cmd/outputs -client '$(CLIENT)' '$(ENV)'
 
 .PHONY: redrive
-redrive: environment ## List the dead-letter queues of ENV, or have the messages of one come again: QUEUE=Welcomes
+redrive: environment ## List the dead-letter queues of ENV, or have the messages of one come again: QUEUE=Welcome
 	go run ./cmd/redrive $(if $(QUEUE),-queue '$(QUEUE)') '$(ENV)'
 
 .PHONY: replay

@@ -84,7 +84,7 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 }
 
 // GrantSendToDLQ lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, put what need not come again into
-// DeadLetters, and tells it where that is.
+// DeadLetterQueue, and tells it where that is.
 func (c *Consumer) GrantSendToDLQ() {
 	c.function.AddToRolePolicy([]string{"sqs:SendMessage"}, *c.DeadLetterQueue.QueueArn())
 	c.function.AddSettings(struct {

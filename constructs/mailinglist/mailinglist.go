@@ -52,12 +52,14 @@ type MailingList struct {
 	// ConfigurationSet has SES refuse to deliver without TLS, leave out whoever has bounced or complained, and tell of it.
 	ConfigurationSet awsses.ConfigurationSet
 
-	// Welcome sends the mail that a new item in Table asks for, as it comes in the table's stream. What is given up is among
-	// the dead letters of Welcomes: that queue gets nothing but what is moved back from there.
+	// Welcome sends the mail that a new item in Table asks for, as the table's stream delivers it.
+	// Records that still fail after retries go to the dead-letter queue of WelcomeRetryQueue, which
+	// gets only messages that are redriven from there.
 	Welcome           *gofunction.Function
 	WelcomeRetryQueue *consumer.Consumer
 
-	// FeedbackTopic tells of the mails that came back, and Feedback has the function that takes their addresses off the list.
+	// FeedbackTopic has SES's bounce and complaint events. FeedbackQueue delivers them to the function
+	// that suppresses their addresses.
 	FeedbackTopic *topic.Topic
 	FeedbackQueue *consumer.Consumer
 

@@ -79,9 +79,9 @@ func (t *Topic) GrantPublish(fn *gofunction.Function) {
 }
 
 // AddQueueSubscription subscribes queue: it gets the messages as they were published, without SNS's envelope, as long as their attributes
-// have one of the values for each name in filter; nil lets all through. What SNS cannot deliver goes to deadLetters.
-func (t *Topic) AddQueueSubscription(queue, deadLetters awssqs.Queue, filter map[string][]string) {
-	props := &awssnssubscriptions.SqsSubscriptionProps{RawMessageDelivery: jsii.Bool(true), DeadLetterQueue: deadLetters}
+// have one of the values for each name in filter; nil lets all through. What SNS cannot deliver goes to deadLetterQueue.
+func (t *Topic) AddQueueSubscription(queue, deadLetterQueue awssqs.Queue, filter map[string][]string) {
+	props := &awssnssubscriptions.SqsSubscriptionProps{RawMessageDelivery: jsii.Bool(true), DeadLetterQueue: deadLetterQueue}
 	if filter != nil {
 		policy := map[string]awssns.SubscriptionFilter{}
 		for name, values := range filter {

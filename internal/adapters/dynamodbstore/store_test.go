@@ -620,7 +620,7 @@ func TestWhatMayWorkLaterSaysSoAndNothingElse(t *testing.T) {
 		err := do(ctx)
 		cancel()
 		if !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("no answer in time: %s: got %v, want ErrLater", action, err)
+			t.Errorf("no answer in time: %s: got %v, want ErrUnavailable", action, err)
 		}
 	}
 }
@@ -713,7 +713,7 @@ func TestWhatMeetsATransactionIsTriedAgain(t *testing.T) {
 		o.HTTPClient = &script{[]string{canceled, canceled, canceled}, http.DefaultTransport}
 	})}
 	if err := w.Confirm(t.Context(), pending); !errors.Is(err, retry.ErrUnavailable) {
-		t.Errorf("got %v, want ErrLater", err)
+		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
 

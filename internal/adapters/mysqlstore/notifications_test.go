@@ -413,7 +413,7 @@ func TestNotificationsWaitForADatabaseThatIsDown(t *testing.T) {
 	_, overdueErr := s.notifications.NextOverdue(ctx, "", time.Minute)
 	for i, err := range []error{leaseErr, overdueErr, s.notifications.Acknowledge(ctx, lease), s.notifications.Release(ctx, lease)} {
 		if !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("%d: got %v, want ErrLater", i, err)
+			t.Errorf("%d: got %v, want ErrUnavailable", i, err)
 		}
 	}
 	s.server.Up(t)

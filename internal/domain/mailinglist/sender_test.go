@@ -123,7 +123,7 @@ func TestAMailEndsWhileThereIsTimeToNoteIt(t *testing.T) {
 			began := time.Now()
 			err := s.Send(within(t, test.timeout), w.hints[0])
 			if took := time.Since(began); !errors.Is(err, retry.ErrUnavailable) || took != test.want || !w.items[0].until.IsZero() {
-				t.Errorf("error %v after %s, leased until %s; want ErrLater after %s, and no lease", err, took, w.items[0].until, test.want)
+				t.Errorf("error %v after %s, leased until %s; want ErrUnavailable after %s, and no lease", err, took, w.items[0].until, test.want)
 			}
 		})
 	}
@@ -179,7 +179,7 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 				t.Errorf("%+v: error %v after %s", test, err, took)
 			}
 			if !test.sent && (!errors.Is(err, retry.ErrUnavailable) || took > 0 || len(c.said) > 0) {
-				t.Errorf("%+v: error %v after %s, %d mails; want ErrLater at once", test, err, took, len(c.said))
+				t.Errorf("%+v: error %v after %s, %d mails; want ErrUnavailable at once", test, err, took, len(c.said))
 			}
 		})
 	}

@@ -63,7 +63,7 @@ func TestAMailIsGivenUpWhileThereIsTimeToNoteIt(t *testing.T) {
 					defer cancel()
 				}
 				if err := sender.Send(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("got %v, want ErrLater, and the lease given back", err)
+					t.Errorf("got %v, want ErrUnavailable, and the lease given back", err)
 				}
 				if took := s.ended.Sub(s.leased); took != test.want || s.released != s.ended {
 					t.Errorf("it was given up after %s, want %s; released at %s", took, test.want, s.released.Sub(s.leased))
@@ -81,7 +81,7 @@ func TestNobodyIsLeasedWithoutTimeToTell(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), email.MinLease-time.Millisecond)
 		defer cancel()
 		if err := sender.Send(ctx, "ada"); !errors.Is(err, retry.ErrUnavailable) || !s.leased.IsZero() {
-			t.Errorf("got %v, want ErrLater and no lease", err)
+			t.Errorf("got %v, want ErrUnavailable and no lease", err)
 		}
 	})
 }

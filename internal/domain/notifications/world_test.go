@@ -275,7 +275,7 @@ func (p *process) Lease(ctx context.Context, recipient string, age, leaseDuratio
 }
 
 func (p *process) Acknowledge(ctx context.Context, of notifications.Lease) error {
-	return p.call(ctx, "Settle", func() error {
+	return p.call(ctx, "Acknowledge", func() error {
 		for _, comment := range p.world.comments {
 			if comment.recipient == of.Digest.Recipient && comment.version <= of.Digest.LastVersion {
 				comment.unsent = false
@@ -417,7 +417,7 @@ func TestEveryCommentIsToldWhateverHappens(t *testing.T) {
 		})
 	}
 	t.Logf("%v", counts)
-	for _, what := range []string{"told", "twice", "excused", "gone", "letters", "Send dies after", "Settle dies before", "Settle hangs", "Lease is not heard"} {
+	for _, what := range []string{"told", "twice", "excused", "gone", "letters", "Send dies after", "Acknowledge dies before", "Acknowledge hangs", "Lease is not heard"} {
 		if counts[what] == 0 {
 			t.Errorf("%s: none, so the test has not tried it", what)
 		}
@@ -561,15 +561,15 @@ func TestMailsCounted(t *testing.T) {
 		{"mails are held", []fate{{"Send", "is held"}}, 1, 2},
 		{"mails are held four times", []fate{{"Send", "is held"}, {"Send", "is held"}, {"Send", "is held"}, {"Send", "is held"}}, 1, 5},
 		{"the mail is refused", []fate{{"Send", "is refused"}}, 0, 1},
-		{"the mail is refused, and noting it fails", []fate{{"Send", "is refused"}, {"Settle", "fails"}}, 0, 1},
-		{"noting the mail fails twice", []fate{{"Settle", "fails"}, {"Settle", "fails"}}, 1, 1},
-		{"the mail is noted, and the answer is lost", []fate{{"Settle", "is not heard"}}, 1, 1},
-		{"the process dies after the note", []fate{{"Settle", "dies after"}}, 1, 2},
+		{"the mail is refused, and noting it fails", []fate{{"Send", "is refused"}, {"Acknowledge", "fails"}}, 0, 1},
+		{"noting the mail fails twice", []fate{{"Acknowledge", "fails"}, {"Acknowledge", "fails"}}, 1, 1},
+		{"the mail is noted, and the answer is lost", []fate{{"Acknowledge", "is not heard"}}, 1, 1},
+		{"the process dies after the note", []fate{{"Acknowledge", "dies after"}}, 1, 2},
 		{"SES accepts, and its answer is lost", []fate{{"Send", "is not heard"}}, 2, 2},
 		{"SES accepts, and does not answer", []fate{{"Send", "hangs"}}, 2, 2},
 		{"SES accepts, and the process dies", []fate{{"Send", "dies after"}}, 2, 2},
-		{"the process dies before the note", []fate{{"Settle", "dies before"}}, 2, 2},
-		{"the process dies before the note, twice", []fate{{"Settle", "dies before"}, {"Settle", "dies before"}}, 3, 3},
+		{"the process dies before the note", []fate{{"Acknowledge", "dies before"}}, 2, 2},
+		{"the process dies before the note, twice", []fate{{"Acknowledge", "dies before"}, {"Acknowledge", "dies before"}}, 3, 3},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(1, map[string]int{})
@@ -636,7 +636,7 @@ func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
 		time.Sleep(window)
 		w.leases["ada"] = lease{uuid.New(), time.Now().Add(leaseDuration)}
 		if err := w.run(notifications.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrUnavailable) || len(w.mails) > 0 {
-			t.Errorf("%d mails, %v; want ErrLater", len(w.mails), err)
+			t.Errorf("%d mails, %v; want ErrUnavailable", len(w.mails), err)
 		}
 		time.Sleep(leaseDuration)
 		if err := w.run(notifications.Message{Recipient: "ada"}, 2); err != nil || len(w.mails) != 1 {
@@ -693,7 +693,7 @@ func TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers(t *testing.T) {
 			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
 		for range 100 { // each has an even chance
 			if err := sender.SendOverdue(t.Context()); !errors.Is(err, email.ErrSendingPaused) {
-				t.Fatalf("got %v, want ErrHeld", err)
+				t.Fatalf("got %v, want ErrSendingPaused", err)
 			}
 		}
 		if len(s.told) != 1 {
