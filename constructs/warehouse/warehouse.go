@@ -57,7 +57,7 @@ type Props struct {
 
 // A Warehouse is a namespace, which holds databases and users, and a work group, which answers queries.
 //
-// Nobody reaches it by its network before ConnectFrom. The query editor and the Data API need no network: who may use them
+// Nobody reaches it by its network before GrantConnect. The query editor and the Data API need no network: who may use them
 // says IAM, and what they may do there is granted in SQL.
 type Warehouse struct {
 	Namespace awsredshiftserverless.CfnNamespace

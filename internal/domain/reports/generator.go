@@ -269,7 +269,7 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 // timestamp is how Athena writes one.
 const timestamp = "2006-01-02 15:04:05.999999999"
 
-// parse returns a value as [Maker.WriteParquet] takes it.
+// parse returns a value as [Generator.WriteParquet] takes it.
 func parse(column columns.Column, text *string) (any, error) {
 	if text == nil {
 		return nil, nil
