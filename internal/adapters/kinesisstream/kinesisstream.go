@@ -35,10 +35,10 @@ type Stream struct {
 	API  API
 }
 
-// Put puts records into the stream. Until ctx ends, it retries single records that are throttled, and calls that fail
-// temporarily. It returns the indexes of the records that are not in the stream as far as it knows, the lowest first. Any other
-// may be there twice, so a consumer identifies a record by its content. The error says why a record was rejected; it is nil if
-// none was.
+// Put puts records into the stream. Until ctx ends, it retries single records that are throttled, and
+// calls that fail temporarily. It returns the indexes of the records that are not in the stream as
+// far as it knows, the lowest first. Any other may be there twice, so a consumer identifies a record
+// by its content. The error says why a record was rejected; it is nil if none was.
 func (s *Stream) Put(ctx context.Context, records [][]byte) (rejected []int, err error) {
 	var pending []int
 	for i, record := range records {

@@ -96,16 +96,16 @@ type Request struct {
 	Day string // 2026-11-21; UTC
 	ID  string // the same whenever the same is asked for
 
-	// Attempt counts how often the same was asked for, this time included. Queries that failed in earlier attempts are not run
-	// again, but others in their place.
+	// Attempt counts how often the same was asked for, this time included. Queries that failed in
+	// earlier attempts are not run again, but others in their place.
 	Attempt int
 }
 
 // queriesPerAttempt is how many queries an attempt starts for a report until one succeeds.
 const queriesPerAttempt = 3
 
-// Generate makes all reports of a day, at the same time. Each file has what there was when Generate was called, or more, if it
-// does not fail. One report that fails keeps no other from being made.
+// Generate makes all reports of a day, at the same time. Each file has what there was when Generate
+// was called, or more, if it does not fail. One report that fails keeps no other from being made.
 func (g *Generator) Generate(ctx context.Context, request Request) error {
 	failures := make([]error, len(g.Reports))
 	var group sync.WaitGroup
@@ -157,10 +157,14 @@ func Key(format, report, day string) string {
 	return fmt.Sprintf("%s/%s/day=%s/%s.%s", format, report, day, report, format)
 }
 
-// runQuery returns the id of a query that has succeeded, and the time up to which its result is complete.
-func (g *Generator) runQuery(ctx context.Context, report Report, request Request) (id string, asOf time.Time, err error) {
+// runQuery returns the id of a query that has succeeded, and the time up to which its result is
+// complete.
+func (g *Generator) runQuery(
+	ctx context.Context, report Report, request Request,
+) (id string, asOf time.Time, err error) {
 	var failure error
-	// Each try is a query of its own, by its token. Those of earlier attempts have failed already, and cost nothing again.
+	// Each try is a query of its own, by its token. Those of earlier attempts have failed already,
+	// and cost nothing again.
 	for try := range queriesPerAttempt * max(request.Attempt, 1) {
 		id, err := g.start(ctx, report, request, try)
 		if err != nil {
@@ -182,7 +186,9 @@ func (g *Generator) runQuery(ctx context.Context, report Report, request Request
 }
 
 // start starts a query, and retries while that is throttled.
-func (g *Generator) start(ctx context.Context, report Report, request Request, try int) (id string, err error) {
+func (g *Generator) start(
+	ctx context.Context, report Report, request Request, try int,
+) (id string, err error) {
 	err = retry.Do(ctx, func() error {
 		id, err = g.Queries.Start(ctx, token(report, request, try), report.SQL, request.Day)
 		return err
@@ -190,18 +196,20 @@ func (g *Generator) start(ctx context.Context, report Report, request Request, t
 	return id, err
 }
 
-// token names a query by all that it depends on, so that who does the same again, knowing or not that it was done before, gets
-// the query that was started then, which has been paid for.
+// token names a query by all that it depends on, so that who does the same again, knowing or not
+// that it was done before, gets the query that was started then, which has been paid for.
 func token(report Report, request Request, try int) string {
-	hash := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d", report.SQL, request.Day, request.ID, try))
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d",
+		report.SQL, request.Day, request.ID, try))
 	return hex.EncodeToString(hash[:])
 }
 
-// stopTimeout is how long stopping a query may take, for which time is left. Until then the function is not ended.
+// stopTimeout is how long stopping a query may take, for which time is left. Until then the function
+// is not ended.
 const stopTimeout = 3 * time.Second
 
-// await waits until a query has ended. It stops a query that exceeds g.Timeout or the time of ctx: nobody might come back for
-// its result.
+// await waits until a query has ended. It stops a query that exceeds g.Timeout or the time of ctx:
+// nobody might come back for its result.
 func (g *Generator) await(ctx context.Context, id string) (Execution, error) {
 	limited, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
@@ -211,7 +219,8 @@ func (g *Generator) await(ctx context.Context, id string) (Execution, error) {
 	}
 	execution, err := g.poll(limited, id)
 	if err != nil && limited.Err() != nil {
-		return Execution{}, fmt.Errorf("query %s: %w: %w", id, retry.ErrUnavailable, errors.Join(ErrTimeout, g.Queries.Stop(ctx, id)))
+		err = errors.Join(ErrTimeout, g.Queries.Stop(ctx, id))
+		return Execution{}, fmt.Errorf("query %s: %w: %w", id, retry.ErrUnavailable, err)
 	}
 	return execution, err
 }
@@ -248,13 +257,16 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 	if err != nil {
 		return nil, err
 	}
-	if !slices.EqualFunc(names, report.Columns, func(name string, column columns.Column) bool { return name == column.Name }) {
-		return nil, fmt.Errorf("the query has the columns %q, and the report's are %v", names, report.Columns)
+	named := func(name string, column columns.Column) bool { return name == column.Name }
+	if !slices.EqualFunc(names, report.Columns, named) {
+		return nil, fmt.Errorf("the query has the columns %q, and the report's are %v",
+			names, report.Columns)
 	}
 	rows := make([][]any, len(texts))
 	for n, row := range texts {
 		if len(row) != len(report.Columns) {
-			return nil, fmt.Errorf("row %d has %d values, and there are %d columns", n+1, len(row), len(report.Columns))
+			return nil, fmt.Errorf("row %d has %d values, and there are %d columns",
+				n+1, len(row), len(report.Columns))
 		}
 		rows[n] = make([]any, len(row))
 		for i, text := range row {
@@ -269,7 +281,7 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 // timestamp is how Athena writes one.
 const timestamp = "2006-01-02 15:04:05.999999999"
 
-// parse returns a value as [Maker.WriteParquet] takes it.
+// parse returns a value as [Generator.WriteParquet] takes it.
 func parse(column columns.Column, text *string) (any, error) {
 	if text == nil {
 		return nil, nil
@@ -290,11 +302,12 @@ func parse(column columns.Column, text *string) (any, error) {
 // replaceFile puts the file in its place, unless there is one that has as much as it or more. A query that another function started
 // may be older than the file, though it is only found now.
 func (g *Generator) replaceFile(ctx context.Context, file File) error {
+	retryable := func(err error) bool { return errors.Is(err, ErrConflict) || retry.Unavailable(err) }
 	return retry.Do(ctx, func() error {
 		existing, err := g.Files.Version(ctx, file.Key)
 		if err != nil || !existing.AsOf.Before(file.AsOf) {
 			return err
 		}
 		return g.Files.Replace(ctx, existing, file)
-	}, retry.If(func(err error) bool { return errors.Is(err, ErrConflict) || retry.Unavailable(err) }))
+	}, retry.If(retryable))
 }

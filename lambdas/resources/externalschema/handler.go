@@ -92,8 +92,10 @@ func (h *handler) run(ctx context.Context, on contract.Properties, sql, token st
 	return h.await(ctx, sql, started.Id)
 }
 
-// tooManyStatements reports whether others' statements have to end before the warehouse takes another.
-func tooManyStatements(err error) bool { return awsclient.Is(err, "ActiveStatementsExceededException") }
+// tooManyStatements reports whether other statements have to end before the warehouse takes one.
+func tooManyStatements(err error) bool {
+	return awsclient.Is(err, "ActiveStatementsExceededException")
+}
 
 // await polls a statement until it has finished.
 func (h *handler) await(ctx context.Context, sql string, id *string) error {
