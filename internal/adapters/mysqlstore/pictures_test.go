@@ -88,7 +88,7 @@ func TestASaveWaitsToSeeWhetherItsPictureIsLetGo(t *testing.T) {
 		_, err := s.posts.Create(t.Context(), "ada", "", draft, id)
 		saved <- err
 	}()
-	s.database.AwaitLockWait(t)
+	s.database.WaitForLockWait(t)
 	if err := lettingGo.Commit(); err != nil {
 		t.Error(err)
 	}

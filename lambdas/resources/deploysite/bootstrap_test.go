@@ -275,8 +275,8 @@ func testLife(t *testing.T, bootstrap string) {
 		}
 	})
 	t.Run("an update forgets what has changed, and waits for it", func(t *testing.T) {
-		d.cloudFront.SetPatience(3)
-		defer d.cloudFront.SetPatience(0)
+		d.cloudFront.SetPollsUntilCompleted(3)
+		defer d.cloudFront.SetPollsUntilCompleted(0)
 		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip"})
 		d.holds(t, site, second, "assets/app-1.js")
 		d.forgot(t, 2, changed...)
@@ -400,7 +400,7 @@ func testFaults(t *testing.T, bootstrap string) {
 	})
 	t.Run("CloudFront that is busy is waited for", func(t *testing.T) {
 		d := deployed(t)
-		d.cloudFront.SetBusy(1)
+		d.cloudFront.SetThrottledRequests(1)
 		d.succeeds(t, update)
 		d.forgot(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
 	})
