@@ -284,7 +284,7 @@ func TestASilentServerIsGivenUpBeforeTheDeadline(t *testing.T) {
 	server := mysqltest.Start(t)
 	db := server.NewDatabase(t).Open(t).Writer
 	value(t, db, "SELECT 1")
-	server.Hang()
+	server.StopResponding()
 	defer server.Up(t)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)

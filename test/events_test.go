@@ -244,7 +244,7 @@ func TestEventsThatTheStreamHasNotTakenAreToBeSentAgain(t *testing.T) {
 	faults := map[string]func(*awstest.Kinesis){
 		"one of three": func(kinesis *awstest.Kinesis) {
 			asked := 0
-			kinesis.RefuseRecords(func([]byte) string {
+			kinesis.RejectRecords(func([]byte) string {
 				if asked++; asked == 2 {
 					return "ProvisionedThroughputExceededException"
 				}
@@ -268,7 +268,7 @@ func TestEventsThatTheStreamHasNotTakenAreToBeSentAgain(t *testing.T) {
 			three := batch(event(map[string]any{"id": "a"}), event(map[string]any{"id": "b"}), event(map[string]any{"id": "c"}))
 			unavailable(t, post(t, events, three, 503, nil))
 			kinesis.SetFault(awstest.Fault{})
-			kinesis.RefuseRecords(nil)
+			kinesis.RejectRecords(nil)
 			post(t, events, three, 202, nil)
 		})
 	}

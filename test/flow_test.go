@@ -501,7 +501,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		return awstest.Fault{}
 	})
 	records := 0
-	f.stream.RefuseRecords(func([]byte) string {
+	f.stream.RejectRecords(func([]byte) string {
 		if records++; records%2_000 == 0 {
 			return "ProvisionedThroughputExceededException"
 		}
@@ -532,7 +532,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.broker.LosePubacks(nil)
-	f.stream.RefuseRecords(nil)
+	f.stream.RejectRecords(nil)
 	f.intrude(t)
 	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Denied != 2*flowIntruders || again == 0 {
 		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
@@ -606,7 +606,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := 0
-	f.stream.RefuseRecords(func([]byte) string {
+	f.stream.RejectRecords(func([]byte) string {
 		if back++; back < 5 {
 			return "ProvisionedThroughputExceededException"
 		}
@@ -617,7 +617,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	if err := f.delivery.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.stream.RefuseRecords(nil)
+	f.stream.RejectRecords(nil)
 	if back == 0 || len(f.stream.Records()) == before {
 		t.Error("nothing was put back into the stream")
 	}

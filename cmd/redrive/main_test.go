@@ -119,7 +119,7 @@ func TestNothingIsBegunWhereThereIsNothingToMove(t *testing.T) {
 func TestATaskThatRunsAlreadyIsFollowed(t *testing.T) {
 	queues, _ := deploy(t)
 	queues.Put(deadWelcomes, "a", "b", "c", "d")
-	queues.StartMove(deadWelcomes, welcomes)
+	queues.StartMoveTask(deadWelcomes, welcomes)
 	stdout, stderr, code := redrive(t.Context(), "-queue", "Welcomes", "Dev")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	if lines[0] != "Welcomes: somebody has begun to move its dead letters back already" || lines[len(lines)-1] != "Welcomes: 4 of 4 moved back" || stderr != "" || code != 0 {
@@ -146,7 +146,7 @@ func (i *interrupter) Write(p []byte) (int, error) {
 func TestWhoeverInterruptsItIsToldThatSQSGoesOn(t *testing.T) {
 	queues, _ := deploy(t)
 	queues.Put(deadWelcomes, "a", "b", "c")
-	queues.StartMove(deadWelcomes, welcomes)
+	queues.StartMoveTask(deadWelcomes, welcomes)
 	ctx, cancel := context.WithCancel(t.Context())
 	out, problems := &interrupter{cancel: cancel}, &bytes.Buffer{}
 	code := run(ctx, []string{"-queue", "Welcomes", "Dev"}, out, problems, time.Hour)
@@ -196,7 +196,7 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 			says: []string{"Welcomes: somebody is looking at its dead letters, 1 of them; SQS moves them when it shows them again: try in half a minute"},
 		},
 		"a task that fails": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.BreakMoves("AccessDenied") },
+			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.FailMoveTasks("AccessDenied") },
 			arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: failed after 0 were moved back: AccessDenied"},
 		},
 		"no leave to count":       {spoil: denied("sqs:GetQueueAttributes"), arguments: []string{"Dev"}, code: 1, says: []string{"asking for the number of its messages", "AccessDenied"}},

@@ -180,7 +180,7 @@ func TestALargeDayIsReplayedWithProgress(t *testing.T) {
 	}
 	d.putRaw(t, "raw/day="+day+"/delivery-1-a.gz", records...)
 	refusals := 0
-	d.stream.RefuseRecords(func([]byte) string {
+	d.stream.RejectRecords(func([]byte) string {
 		if refusals++; refusals%3 == 0 && refusals < 1000 {
 			return "ProvisionedThroughputExceededException"
 		}

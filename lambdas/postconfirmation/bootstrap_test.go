@@ -149,7 +149,7 @@ func TestBootstrap(t *testing.T) {
 		server.Up(t)
 		named(t, "down", "")
 		send(t, fn, timeout, ofSubject(t, "up-again"))
-		server.Hang()
+		server.StopResponding()
 		send(t, fn, shortTimeout, ofSubject(t, "hangs"))
 		server.Up(t)
 		send(t, fn, timeout, ofSubject(t, "hangs"))

@@ -523,7 +523,7 @@ func TestBootstrapKilled(t *testing.T) {
 		return func(kill func()) {
 			there := len(permanent(t, f))
 			once("s3:GetObject", 3, func() {
-				f.Server.Hang() // before the third copy is done, which is well; whoever has it then waits for the database
+				f.Server.StopResponding() // before the third copy is done, which is well; whoever has it then waits for the database
 				go func() {
 					for len(permanent(t, f)) < there+3 {
 						runtime.Gosched()

@@ -304,7 +304,7 @@ func surviveTheStream(t *testing.T, p *platform) {
 	} {
 		p.stream.SetFault(trial.fault)
 		looked := 0
-		p.stream.RefuseRecords(func([]byte) string {
+		p.stream.RejectRecords(func([]byte) string {
 			if looked++; trial.refuse && looked <= usual.Requeued && looked%2 == 0 {
 				return throttled
 			}

@@ -153,7 +153,7 @@ func TestAnAnswerThatIsLostMayPutRecordsTwice(t *testing.T) {
 func TestOnlyRecordsThatWereRefusedAreTriedAgain(t *testing.T) {
 	server, stream := start(t, patience)
 	refused := map[string]int{}
-	server.RefuseRecords(func(data []byte) string {
+	server.RejectRecords(func(data []byte) string {
 		refused[string(data)]++
 		if refused[string(data)] == 1 && bytes.HasSuffix(data, []byte("1")) {
 			return throttled
@@ -171,7 +171,7 @@ func TestOnlyRecordsThatWereRefusedAreTriedAgain(t *testing.T) {
 
 func TestWhatIsNotTakenUntilTheEndIsRejected(t *testing.T) {
 	server, stream := start(t, patience)
-	server.RefuseRecords(func(data []byte) string {
+	server.RejectRecords(func(data []byte) string {
 		if bytes.HasSuffix(data, []byte("3")) {
 			return throttled
 		}

@@ -395,7 +395,7 @@ func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
 			s := open(t)
 			s.signUp(t, "ada", "bob")
 			s.comment(t, "bob", s.post(t, "ada").ID)
-			s.database.LoseCommit(t, table)
+			s.database.LoseCommitResponse(t, table)
 			commit(s)
 		})
 	}

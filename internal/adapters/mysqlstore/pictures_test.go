@@ -88,7 +88,7 @@ func TestPosts_Create_waits_for_a_deletion_of_its_picture(t *testing.T) {
 		_, err := s.posts.Create(t.Context(), "ada", "", draft, id)
 		saved <- err
 	}()
-	s.database.AwaitLockWait(t)
+	s.database.WaitForLockWait(t)
 	if err := deletion.Commit(); err != nil {
 		t.Error(err)
 	}

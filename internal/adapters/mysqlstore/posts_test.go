@@ -451,7 +451,7 @@ func TestWhatIsCommittedUnheardIsDoneOnce(t *testing.T) {
 			s.signUp(t, author)
 			post := s.post(t, author)
 			comment := s.comment(t, author, post.ID)
-			s.database.LoseCommit(t, test.table)
+			s.database.LoseCommitResponse(t, test.table)
 			if err := test.work(author, post.ID, comment.ID); err != nil {
 				t.Error(err)
 			}

@@ -229,7 +229,7 @@ func TestPutSurvives(t *testing.T) {
 func TestDatabaseDownIsUnavailableInTime(t *testing.T) {
 	for name, fault := range map[string]func(*mysqltest.Server){
 		"refuses": (*mysqltest.Server).Down,
-		"hangs":   (*mysqltest.Server).Hang,
+		"hangs":   (*mysqltest.Server).StopResponding,
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, server, _ := start(t)

@@ -569,7 +569,7 @@ func TestService_Delete_sees_a_post_stored_while_it_waited(t *testing.T) {
 	run("UPDATE DB.accounts SET version = version + 1 WHERE subject = 'ada'")
 	deleted := make(chan error)
 	go func() { deleted <- w.delete(t.Context(), "ada", first.ID) }()
-	w.database.AwaitLockWait(t)
+	w.database.WaitForLockWait(t)
 	run("UPDATE DB.posts SET body = ? WHERE id = ?", body(kept...), second.ID[:])
 	run("INSERT INTO DB.post_pictures (post_id, picture_id) SELECT ?, picture_id FROM DB.post_pictures WHERE post_id = ?", second.ID[:], first.ID[:])
 	ok(t, saving.Commit())
@@ -614,16 +614,16 @@ func TestService_lost_commit_is_done_once(t *testing.T) {
 		t.Run(table, func(t *testing.T) {
 			w := newWorld(t)
 			one, two := w.upload(t, "ada"), w.upload(t, "ada")
-			w.database.LoseCommit(t, table)
+			w.database.LoseCommitResponse(t, table)
 			post, _ := w.mustCreate(t, "ada", one)
 			w.checkLinks(t)
 			if table != "posts" {
-				w.database.LoseCommit(t, table)
+				w.database.LoseCommitResponse(t, table)
 				_, err := w.update(t.Context(), "ada", post.ID, body(one, two))
 				ok(t, err)
 				w.checkLinks(t)
 			}
-			w.database.LoseCommit(t, table)
+			w.database.LoseCommitResponse(t, table)
 			ok(t, w.delete(t.Context(), "ada", post.ID))
 			w.checkSettled(t)
 		})

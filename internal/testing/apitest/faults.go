@@ -58,7 +58,7 @@ func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
 	})
 	t.Run("a database that does not answer is answered 503 before the deadline, until it is back", func(t *testing.T) {
 		f.Check(t, read, 200) // so that there is a connection to fall silent
-		f.Server.Hang()
+		f.Server.StopResponding()
 		f.CheckUnavailable(t, read)
 		f.CheckUnavailable(t, write)
 		f.Server.Up(t)

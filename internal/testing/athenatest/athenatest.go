@@ -193,7 +193,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	fault := awstest.Fault{}
 	for _, call := range needed {
 		if fault == (awstest.Fault{}) {
-			fault = s.Fate(call)
+			fault = s.FaultOf(call)
 		}
 	}
 	switch {

@@ -15,7 +15,7 @@ type CloudFront struct {
 	URL string
 
 	invalidations map[string][]Invalidation // by distribution, the oldest first; held by service.mu, as what follows
-	looks, busy   int
+	polls, throttled   int
 }
 
 // An Invalidation is what a distribution was asked to forget.
@@ -33,18 +33,18 @@ func StartCloudFront(t testing.TB, distribution string) *CloudFront {
 	return c
 }
 
-// SetPatience has later invalidations be in progress for so many looks at them, the one at their creation included.
-func (c *CloudFront) SetPatience(looks int) {
+// SetPollsUntilCompleted has later invalidations be in progress for so many looks at them, the one at their creation included.
+func (c *CloudFront) SetPollsUntilCompleted(looks int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.looks = looks
+	c.polls = looks
 }
 
-// SetBusy has the next so many requests for an invalidation be one too many.
-func (c *CloudFront) SetBusy(requests int) {
+// SetThrottledRequests has the next so many requests for an invalidation be one too many.
+func (c *CloudFront) SetThrottledRequests(requests int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = requests
+	c.throttled = requests
 }
 
 // Invalidations returns those of a distribution, the oldest first.
@@ -111,8 +111,8 @@ func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution
 		cloudFrontError(w, http.StatusBadRequest, "InconsistentQuantities", "The value of Quantity and the size of Items don't match.")
 		return
 	}
-	if c.busy > 0 {
-		c.busy--
+	if c.throttled > 0 {
+		c.throttled--
 		cloudFrontError(w, http.StatusBadRequest, "TooManyInvalidationsInProgress", "Processing your request will cause you to exceed the maximum number of in-progress wildcard invalidations.")
 		return
 	}
@@ -125,7 +125,7 @@ func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution
 		writeInvalidation(w, http.StatusCreated, known[at])
 		return
 	}
-	made := Invalidation{Reference: batch.Caller, Paths: batch.Paths, looks: c.looks - 1}
+	made := Invalidation{Reference: batch.Caller, Paths: batch.Paths, looks: c.polls - 1}
 	c.invalidations[distribution] = append(known, made)
 	writeInvalidation(w, http.StatusCreated, made)
 }

@@ -37,7 +37,7 @@ func TestCloudFront(t *testing.T) {
 		return output.Invalidation, ""
 	}
 
-	cloudFront.SetPatience(2)
+	cloudFront.SetPollsUntilCompleted(2)
 	made, code := create(distribution, "first", 2, "/", "/index.html")
 	if code != "" || *made.Status != "InProgress" {
 		t.Fatalf("%+v, %s", made, code)
@@ -51,7 +51,7 @@ func TestCloudFront(t *testing.T) {
 		"InconsistentQuantities": func() (*types.Invalidation, string) { return create(distribution, "second", 2, "/*") },
 		"NoSuchDistribution":     func() (*types.Invalidation, string) { return create("E2EXAMPLE", "second", 1, "/*") },
 		"TooManyInvalidationsInProgress": func() (*types.Invalidation, string) {
-			cloudFront.SetBusy(1)
+			cloudFront.SetThrottledRequests(1)
 			return create(distribution, "second", 1, "/*")
 		},
 	} {

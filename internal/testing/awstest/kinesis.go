@@ -62,9 +62,9 @@ func (k *Kinesis) Records() []KinesisRecord {
 	return slices.Concat(k.shards...)
 }
 
-// RefuseRecords has f look at each record of a PutRecords, and say the error code that it fails with, such as
+// RejectRecords has f look at each record of a PutRecords, and say the error code that it fails with, such as
 // ProvisionedThroughputExceededException; empty lets it in. f is not called twice at a time. A nil f ends it.
-func (k *Kinesis) RefuseRecords(f func(data []byte) (code string)) {
+func (k *Kinesis) RejectRecords(f func(data []byte) (code string)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.refuse = f
@@ -118,7 +118,7 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault, done := k.meet(w, r, Call{Action: "kinesis:" + operation, Resource: k.name}, jsonError)
+	fault, done := k.fail(w, r, Call{Action: "kinesis:" + operation, Resource: k.name}, jsonError)
 	if done {
 		return
 	}
@@ -155,7 +155,7 @@ func (k *Kinesis) putRecord(request kinesisRequest) (any, error) {
 	if err := entry.check(); err != nil {
 		return nil, err
 	}
-	if code := k.refused(entry.Data); code != "" {
+	if code := k.rejected(entry.Data); code != "" {
 		return nil, &kinesisError{code, ""}
 	}
 	shard, number := k.add(entry)
@@ -182,7 +182,7 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 	failed := 0
 	answers := make([]map[string]string, len(request.Records))
 	for i, entry := range request.Records {
-		if code := k.refused(entry.Data); code != "" {
+		if code := k.rejected(entry.Data); code != "" {
 			failed++
 			answers[i] = map[string]string{"ErrorCode": code, "ErrorMessage": "Refused for shard shardId-000000000000 in stream " + k.name}
 			continue
@@ -204,7 +204,7 @@ func (e kinesisEntry) check() error {
 	return nil
 }
 
-func (k *Kinesis) refused(data []byte) (code string) {
+func (k *Kinesis) rejected(data []byte) (code string) {
 	if k.refuse == nil {
 		return ""
 	}

@@ -188,7 +188,7 @@ func TestKinesisFails(t *testing.T) {
 	}
 
 	stream, client := startKinesis(t, 1)
-	stream.RefuseRecords(func(data []byte) string {
+	stream.RejectRecords(func(data []byte) string {
 		if string(data) == "b" {
 			return "ProvisionedThroughputExceededException"
 		}

@@ -52,8 +52,8 @@ func (r *Recorder) Record(calls ...Call) {
 	r.calls = append(r.calls, calls...)
 }
 
-// Fate is for the relay: how the call fails.
-func (r *Recorder) Fate(call Call) Fault {
+// FaultOf is for the relay: how the call fails.
+func (r *Recorder) FaultOf(call Call) Fault {
 	r.mu.Lock()
 	intercept := r.intercept
 	r.mu.Unlock()
@@ -63,11 +63,11 @@ func (r *Recorder) Fate(call Call) Fault {
 	return intercept(call)
 }
 
-// meet records a call to a stand-in, and has it fail as it is to before it is done; refuse writes the service's errors. If done,
+// fail records a call to a stand-in, and has it fail as it is to before it is done; refuse writes the service's errors. If done,
 // there is nothing more to answer. Otherwise what is left of the fault happens when the call is done.
-func (r *Recorder) meet(w http.ResponseWriter, request *http.Request, call Call, refuse func(w http.ResponseWriter, status int, code, message string)) (fault Fault, done bool) {
+func (r *Recorder) fail(w http.ResponseWriter, request *http.Request, call Call, refuse func(w http.ResponseWriter, status int, code, message string)) (fault Fault, done bool) {
 	r.Record(call)
-	switch fault = r.Fate(call); {
+	switch fault = r.FaultOf(call); {
 	case fault.Silent:
 		<-request.Context().Done() // what was asked for is not done either
 	case fault.Reset:

@@ -22,7 +22,7 @@ type RedshiftData struct {
 	schemas    map[string]ExternalSchema // by name; held by service.mu, as what follows
 	statements []*redshiftStatement      // the oldest first; an id is the index
 	tokens     map[string]int            // the statement of each token
-	looks      int
+	polls      int
 	ends       string // what statements come to
 	reason     string
 }
@@ -72,15 +72,15 @@ func (r *RedshiftData) Statements() []string {
 	return sql
 }
 
-// SetPatience has later statements wait for so many looks at them before they are run.
-func (r *RedshiftData) SetPatience(looks int) {
+// SetPollsUntilFinished has later statements wait for so many looks at them before they are run.
+func (r *RedshiftData) SetPollsUntilFinished(looks int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.looks = looks
+	r.polls = looks
 }
 
-// SetEnd has later statements end as FAILED or ABORTED, for that reason. An empty status has them run again.
-func (r *RedshiftData) SetEnd(status, reason string) {
+// SetFailure has later statements end as FAILED or ABORTED, for that reason. An empty status has them run again.
+func (r *RedshiftData) SetFailure(status, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ends, r.reason = status, reason
@@ -147,7 +147,7 @@ func (r *RedshiftData) execute(workgroup, database, secret, sql, token string) (
 	at, known := r.tokens[token]
 	if !known {
 		at = len(r.statements)
-		r.statements = append(r.statements, &redshiftStatement{sql: sql, looks: r.looks, status: "SUBMITTED"})
+		r.statements = append(r.statements, &redshiftStatement{sql: sql, looks: r.polls, status: "SUBMITTED"})
 		if token != "" {
 			r.tokens[token] = at
 		}

@@ -39,7 +39,7 @@ func TestRedshiftData(t *testing.T) {
 	}
 	const create = `CREATE EXTERNAL SCHEMA IF NOT EXISTS "re""ports" FROM DATA CATALOG DATABASE 'tele''metry\\' IAM_ROLE 'role'`
 
-	warehouse.SetPatience(1)
+	warehouse.SetPollsUntilFinished(1)
 	id, err := execute("reports", "redshift!reports-admin", create, "token")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestRedshiftData(t *testing.T) {
 		t.Errorf("the same token: %s, %v, want the same statement %s", again, err, id)
 	}
 
-	warehouse.SetPatience(0)
+	warehouse.SetPollsUntilFinished(0)
 	for sql, reason := range map[string]string{
 		"DROP DATABASE warehouse":                       "ERROR: syntax error at or near DROP DATABASE warehouse",
 		`ALTER EXTERNAL SCHEMA "other" IAM_ROLE 'role'`: `ERROR: schema "other" does not exist`,

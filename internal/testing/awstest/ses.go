@@ -85,11 +85,11 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		sesError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault, done := s.meet(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}, sesError)
+	fault, done := s.fail(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}, sesError)
 	if done {
 		return
 	}
-	if code, message := s.refusal(request); code != "" {
+	if code, message := s.rejection(request); code != "" {
 		status := http.StatusBadRequest
 		if code == "NotFoundException" {
 			status = http.StatusNotFound
@@ -136,8 +136,8 @@ var (
 	headerValue = regexp.MustCompile(`^[ -~]*$`)
 )
 
-// refusal is what SES says to a mail that it does not take, by code and message, in what concerns ours.
-func (s *SES) refusal(r sesRequest) (code, message string) {
+// rejection is what SES says to a mail that it does not take, by code and message, in what concerns ours.
+func (s *SES) rejection(r sesRequest) (code, message string) {
 	const badRequest = "BadRequestException"
 	from, err := mail.ParseAddress(r.FromEmailAddress)
 	if err != nil || !ascii(r.FromEmailAddress) {

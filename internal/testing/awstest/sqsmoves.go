@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// An sqsTask moves the messages of one queue to another.
-type sqsTask struct {
+// An moveTask moves the messages of one queue to another.
+type moveTask struct {
 	source, destination *sqsQueue
 	status              string
 	reason              string // of its failure
@@ -25,30 +25,30 @@ func (s *SQS) Receive(queueURL string) {
 	queue.inFlight = len(queue.messages)
 }
 
-// BreakMoves has tasks fail that move messages, for that reason.
-func (s *SQS) BreakMoves(reason string) {
+// FailMoveTasks has tasks fail that move messages, for that reason.
+func (s *SQS) FailMoveTasks(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = reason
 }
 
-// StartMove begins to move the messages of one queue to another, as somebody else would.
-func (s *SQS) StartMove(sourceURL, destinationURL string) {
+// StartMoveTask begins to move the messages of one queue to another, as somebody else would.
+func (s *SQS) StartMoveTask(sourceURL, destinationURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.move(s.queueAt(sourceURL), s.queueAt(destinationURL)).looks = 1
+	s.startMoveTask(s.queueAt(sourceURL), s.queueAt(destinationURL)).looks = 1
 }
 
-// move begins a task. s.mu is held.
-func (s *SQS) move(source, destination *sqsQueue) *sqsTask {
-	task := &sqsTask{source: source, destination: destination, status: "RUNNING", toMove: len(source.messages)}
+// startMoveTask begins a task. s.mu is held.
+func (s *SQS) startMoveTask(source, destination *sqsQueue) *moveTask {
+	task := &moveTask{source: source, destination: destination, status: "RUNNING", toMove: len(source.messages)}
 	task.started = 1793491200000 + int64(len(s.tasks)) // each later than the one before
 	s.tasks = append(s.tasks, task)
 	return task
 }
 
 // step moves one message, if there is one: tasks get on when somebody looks at them, so no test waits for a clock.
-func (t *sqsTask) step(broken string) {
+func (t *moveTask) step(broken string) {
 	switch {
 	case t.status != "RUNNING":
 	case broken != "":
@@ -109,7 +109,7 @@ func (s *SQS) listDeadLetterSourceQueues(w http.ResponseWriter, _ sqsRequest, qu
 
 func (s *SQS) startMessageMoveTask(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
 	destination := s.queueNamed(request.DestinationArn)
-	running := slices.ContainsFunc(s.tasks, func(task *sqsTask) bool { return task.source == queue && task.status == "RUNNING" })
+	running := slices.ContainsFunc(s.tasks, func(task *moveTask) bool { return task.source == queue && task.status == "RUNNING" })
 	switch {
 	case destination == nil:
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException", "The resource that you specified for the DestinationArn parameter doesn't exist.")
@@ -118,7 +118,7 @@ func (s *SQS) startMessageMoveTask(w http.ResponseWriter, request sqsRequest, qu
 	case running:
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#UnsupportedOperation", "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
 	default:
-		writeJSON(w, http.StatusOK, map[string]any{"TaskHandle": strconv.FormatInt(s.move(queue, destination).started, 10)})
+		writeJSON(w, http.StatusOK, map[string]any{"TaskHandle": strconv.FormatInt(s.startMoveTask(queue, destination).started, 10)})
 	}
 }
 

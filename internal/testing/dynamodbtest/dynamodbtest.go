@@ -76,7 +76,7 @@ func (s *Server) relay(target *url.URL) http.Handler {
 		needed := actions(r)
 		s.Record(needed...)
 		for _, call := range needed {
-			switch fault := s.Fate(call); {
+			switch fault := s.FaultOf(call); {
 			case fault.Silent:
 				<-r.Context().Done()
 				return

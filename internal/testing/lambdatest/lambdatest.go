@@ -28,13 +28,13 @@ func Build(t testing.TB, importPath string) string {
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("lambdatest: cannot build %s: %v\n%s", importPath, err, output)
 	}
-	watch(t, importPath)
+	recordSources(t, importPath)
 	return bootstrap
 }
 
-// watch looks at the source of the package and all that it imports of this module. go test remembers a result until what
+// recordSources looks at the source of the package and all that it imports of this module. go test remembers a result until what
 // the test itself has looked at changes; what the compiler reads, it does not see.
-func watch(t testing.TB, importPath string) {
+func recordSources(t testing.TB, importPath string) {
 	t.Helper()
 	const files = `{{if and .Module .Module.Main}}{{range .GoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}`
 	list, err := exec.Command("go", "list", "-deps", "-f", files, importPath).Output()

@@ -146,18 +146,18 @@ func (d *Database) LockTimeout(t testing.TB, table, column, value string) {
 	})
 }
 
-// AwaitLockWait returns when somebody waits for a row of the server, which must be a real one.
-func (d *Database) AwaitLockWait(t testing.TB) {
+// WaitForLockWait returns when somebody waits for a row of the server, which must be a real one.
+func (d *Database) WaitForLockWait(t testing.TB) {
 	t.Helper()
 	if !eventually(func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }) {
 		t.Fatal("AwaitLockWait: nobody waits")
 	}
 }
 
-// LoseCommit makes the next commit that adds rows to the table, or takes some away, one that nobody hears of: it is
+// LoseCommitResponse makes the next commit that adds rows to the table, or takes some away, one that nobody hears of: it is
 // carried out, and the connection breaks in place of the answer. It does not read the answers, which are encrypted:
 // each is held back until Admin, who sees what is committed, has counted the rows.
-func (d *Database) LoseCommit(t testing.TB, table string) {
+func (d *Database) LoseCommitResponse(t testing.TB, table string) {
 	t.Helper()
 	rows := func() (n int, err error) {
 		err = d.server.Admin.QueryRow("SELECT COUNT(*) FROM " + d.Name + "." + table).Scan(&n)

@@ -28,8 +28,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// patience is how long a condition may take that should come about at once, on a busy machine.
-const patience = 10 * time.Second
+// waitTimeout is how long a condition may take that should come about at once, on a busy machine.
+const waitTimeout = 10 * time.Second
 
 // A Server is a MySQL server behind a relay, by which it can go down and come back.
 type Server struct {
@@ -85,7 +85,7 @@ func Start(t testing.TB) *Server {
 	if server.Embedded() {
 		server.exec(t, "SELECT 1")
 	} else {
-		server.takeTurn(t)
+		server.lockServer(t)
 	}
 
 	server.relay = startRelay(t, config.Addr)
@@ -98,8 +98,8 @@ func Start(t testing.TB) *Server {
 	return server
 }
 
-// takeTurn keeps tests in other processes off the server until t ends.
-func (s *Server) takeTurn(t testing.TB) {
+// lockServer keeps tests in other processes off the server until t ends.
+func (s *Server) lockServer(t testing.TB) {
 	t.Helper()
 	conn, err := s.Admin.Conn(context.Background())
 	if err != nil {
@@ -231,7 +231,7 @@ const pollInterval = 10 * time.Millisecond
 
 // eventually waits for a condition that another process or goroutine brings about.
 func eventually(condition func() bool) bool {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(pollInterval) {
+	for deadline := time.Now().Add(waitTimeout); time.Now().Before(deadline); time.Sleep(pollInterval) {
 		if condition() {
 			return true
 		}

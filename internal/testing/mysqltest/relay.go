@@ -166,14 +166,14 @@ func (s *Server) Down() {
 	s.relay.refuse()
 }
 
-// Hang accepts connections and answers nothing on any, as a host does that has lost its network, until [Server.Up].
-func (s *Server) Hang() {
+// StopResponding accepts connections and answers nothing on any, as a host does that has lost its network, until [Server.Up].
+func (s *Server) StopResponding() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
 	s.relay.silent = true
 }
 
-// Up ends [Server.Down] and [Server.Hang]. It may be called on another goroutine than the test's.
+// Up ends [Server.Down] and [Server.StopResponding]. It may be called on another goroutine than the test's.
 func (s *Server) Up(t testing.TB) {
 	t.Helper()
 	s.relay.mu.Lock()

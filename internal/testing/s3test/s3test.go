@@ -171,7 +171,7 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 		s.Record(needed...)
 		cut := false
 		for _, call := range needed {
-			fault := s.Fate(call)
+			fault := s.FaultOf(call)
 			if fault.Silent {
 				_, _ = io.Copy(io.Discard, r.Body) // while there is any left, the server does not notice a caller who gives up
 				<-r.Context().Done()

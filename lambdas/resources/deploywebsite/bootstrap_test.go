@@ -275,8 +275,8 @@ func testLife(t *testing.T, bootstrap string) {
 		}
 	})
 	t.Run("an update invalidates changed files, and waits for the invalidation", func(t *testing.T) {
-		d.cloudFront.SetPatience(3)
-		defer d.cloudFront.SetPatience(0)
+		d.cloudFront.SetPollsUntilCompleted(3)
+		defer d.cloudFront.SetPollsUntilCompleted(0)
 		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip"})
 		d.holds(t, websiteBucket, second, "assets/app-1.js")
 		d.invalidated(t, 2, changed...)
@@ -400,7 +400,7 @@ func testFaults(t *testing.T, bootstrap string) {
 	})
 	t.Run("too many invalidations in progress are retried", func(t *testing.T) {
 		d := deployed(t)
-		d.cloudFront.SetBusy(1)
+		d.cloudFront.SetThrottledRequests(1)
 		d.succeeds(t, update)
 		d.invalidated(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
 	})

@@ -95,8 +95,8 @@ func testLife(t *testing.T, bootstrap string) {
 	d := start(t, bootstrap)
 
 	t.Run("create makes the schema, and waits for it", func(t *testing.T) {
-		d.warehouse.SetPatience(1)
-		defer d.warehouse.SetPatience(0)
+		d.warehouse.SetPollsUntilFinished(1)
+		defer d.warehouse.SetPollsUntilFinished(0)
 		d.succeeds(t, "create.json", nil, first)
 	})
 	t.Run("an event that comes twice runs nothing more", func(t *testing.T) {
@@ -163,14 +163,14 @@ func testFaults(t *testing.T, bootstrap string) {
 	t.Run("a statement that fails fails the deployment and says why, and the rollback brings back what was", func(t *testing.T) {
 		d := start(t, bootstrap)
 		d.succeeds(t, "create.json", nil, first)
-		d.warehouse.SetEnd("FAILED", "ERROR: Not authorized to get credentials of role")
+		d.warehouse.SetFailure("FAILED", "ERROR: Not authorized to get credentials of role")
 		d.fails(t, "update.json", "FAILED: ERROR: Not authorized to get credentials of role")
-		d.warehouse.SetEnd("", "")
+		d.warehouse.SetFailure("", "")
 		d.succeeds(t, "rollback.json", nil, first)
 	})
 	t.Run("a statement that somebody stops fails the deployment", func(t *testing.T) {
 		d := start(t, bootstrap)
-		d.warehouse.SetEnd("ABORTED", "Query was cancelled")
+		d.warehouse.SetFailure("ABORTED", "Query was cancelled")
 		d.fails(t, "create.json", "ABORTED: Query was cancelled")
 	})
 }

@@ -157,7 +157,7 @@ func TestWaitsForADatabaseThatIsBeingCreated(t *testing.T) {
 func TestAnswersBeforeItsOwnDeadline(t *testing.T) {
 	for name, fault := range map[string]func(*mysqltest.Server){
 		"refuses": (*mysqltest.Server).Down,
-		"hangs":   (*mysqltest.Server).Hang,
+		"hangs":   (*mysqltest.Server).StopResponding,
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := mysqltest.Start(t)
