@@ -77,7 +77,11 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	i := &Identity{UserPool: newUserPool(this, props), protectedPrefix: props.ProtectedPrefix, privatePrefix: props.PrivatePrefix}
+	i := &Identity{
+		UserPool:        newUserPool(this, props),
+		protectedPrefix: props.ProtectedPrefix,
+		privatePrefix:   props.PrivatePrefix,
+	}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
 		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
 		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
@@ -109,10 +113,11 @@ func (i *Identity) AllowFindingUsers(fn *gofunction.Function) {
 // own is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
 const own = "${cognito-identity.amazonaws.com:sub}/*"
 
-// AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
-// below ProtectedPrefix and PrivatePrefix, in a folder named by the client's identity in the identity pool. How much they write,
-// nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
-// what is archived cannot be read. The bucket must not need a KMS key.
+// AllowUploads lets signed-in clients read objects of the bucket below public/, and read, write and
+// delete their own below ProtectedPrefix and PrivatePrefix, in a folder named by the client's
+// identity in the identity pool. How much they write, nothing limits. They write in the storage
+// class Standard: the others cost more for what is small or soon deleted, and what is archived
+// cannot be read. The bucket must not need a KMS key.
 //
 // Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
@@ -140,8 +145,9 @@ func (i *Identity) AllowUploads(bucket awss3.IBucket) {
 	})
 }
 
-// AllowReadingThumbnails lets signed-in clients read the objects of the bucket that were made of what they have below
-// ProtectedPrefix and PrivatePrefix of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
+// AllowReadingThumbnails lets signed-in clients read the objects of the bucket that were made of
+// what they have below ProtectedPrefix and PrivatePrefix of the bucket for uploads, in folders of
+// the same names. The policy stands in the bucket's stack.
 func (i *Identity) AllowReadingThumbnails(bucket awss3.IBucket) {
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
@@ -154,7 +160,10 @@ func (i *Identity) AllowReadingThumbnails(bucket awss3.IBucket) {
 
 // ownObjects returns the ARN patterns of the objects below a client's own folders.
 func (i *Identity) ownObjects(bucket awss3.IBucket) *[]*string {
-	return &[]*string{bucket.ArnForObjects(jsii.String(i.protectedPrefix + own)), bucket.ArnForObjects(jsii.String(i.privatePrefix + own))}
+	return &[]*string{
+		bucket.ArnForObjects(jsii.String(i.protectedPrefix + own)),
+		bucket.ArnForObjects(jsii.String(i.privatePrefix + own)),
+	}
 }
 
 func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {

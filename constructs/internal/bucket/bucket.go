@@ -106,8 +106,9 @@ func newBucket(scope constructs.Construct, id string, bucketProps *awss3.BucketP
 	return bucket
 }
 
-// addEmptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
-// other bucket: one that is replaced stays behind, since the function's rights are to the new one by then.
+// addEmptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function
+// may do no more, and to no other bucket: one that is replaced stays behind, since the function's
+// rights are to the new one by then.
 func addEmptyOnDelete(bucket awss3.Bucket, logRetention time.Duration) {
 	// Not by awscdk.Tags, which would tag what stands below the bucket too.
 	bucket.Node().DefaultChild().(awss3.CfnBucket).Tags().SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
