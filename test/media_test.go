@@ -187,7 +187,8 @@ func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
 	})
 }
 
-// TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a second.
+// TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a
+// second.
 func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
@@ -389,8 +390,8 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	})
 }
 
-// TestTheFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is emptied would
-// keep its stack from being deleted.
+// TestTheFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is
+// emptied would keep its stack from being deleted.
 func TestTheFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {

@@ -73,7 +73,8 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 	})
 }
 
-// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction holds what a deletion relies on: whoever copied in vain copies no more.
+// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction holds what a deletion relies on: whoever copied
+// in vain copies no more.
 func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
 	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64) // in seconds

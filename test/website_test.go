@@ -114,8 +114,8 @@ func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
 	})
 }
 
-// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what an API behind the same
-// distribution says, and the function would send its requests there.
+// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what
+// an API behind the same distribution says, and the function would send its requests there.
 func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	stack := synthesised(func(stack awscdk.Stack) {
 		s := website.New(stack, "Website", website.Props{Content: content})
@@ -141,8 +141,8 @@ func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	})
 }
 
-// TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js, on events as "Event
-// structure" in the Amazon CloudFront Developer Guide has them.
+// TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js,
+// on events as "Event structure" in the Amazon CloudFront Developer Guide has them.
 func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
 	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
@@ -361,7 +361,8 @@ func TestPreviousFilesExpireAfterAMonth(t *testing.T) {
 	})
 }
 
-// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log that comes after a disposable bucket was emptied would keep it.
+// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log that comes after a disposable bucket was
+// emptied would keep it.
 func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 	stack := platforms["Dev"]["Website"]
 	emptied := only(t, stack, "Custom::EmptyBucket", "WebsiteAccessLogsEmptyOnDelete").ID

@@ -14,8 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
 
-// addDistribution declares the distribution of thumbnails, and lets it read all prefixes but the private one. The CDK's own
-// origins would let it read the whole bucket.
+// addDistribution declares the distribution of thumbnails, and lets it read all prefixes but the
+// private one. The CDK's own origins would let it read the whole bucket.
 func (m *Media) addDistribution(scope constructs.Construct, props Props) {
 	origin := &awscloudfront.OriginProps{}
 	if props.OriginAccessControl {
@@ -72,7 +72,8 @@ func newCachePolicy(scope constructs.Construct) awscloudfront.CachePolicy {
 	})
 }
 
-// newResponseHeaders has browsers take the answer for a picture and for nothing else, and pages of the origins read it.
+// newResponseHeaders has browsers take the answer for a picture and for nothing else, and pages of
+// the origins read it.
 func newResponseHeaders(scope constructs.Construct, origins []string) awscloudfront.ResponseHeadersPolicy {
 	const year = 365 * bucket.Day
 	override := jsii.Bool(true)

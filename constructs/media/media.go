@@ -62,32 +62,33 @@ type Props struct {
 // What is seen are thumbnails, which the function has decoded and encoded again. An original is delivered to nobody: it
 // may tell where it was taken, and may be no picture at all.
 type Media struct {
-	// Originals holds pictures as they were uploaded. Uploads below TempPrefix expire after TempRetention; promoting one
-	// copies it to PermanentPrefix. Signed-in clients with credentials of their own write below ProtectedPrefix and
-	// PrivatePrefix.
+	// Originals holds pictures as they were uploaded. Uploads below TempPrefix expire after
+	// TempRetention; promoting one copies it to PermanentPrefix. Signed-in clients with credentials
+	// of their own write below ProtectedPrefix and PrivatePrefix.
 	Originals awss3.Bucket
 	// TransferAcceleration tells that Originals takes uploads at S3's accelerated endpoint as well.
 	TransferAcceleration bool
-	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. Those below TempPrefix expire
-	// by the same rule.
+	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. Those below
+	// TempPrefix expire by the same rule.
 	Thumbnails awss3.Bucket
 
 	// Function makes the thumbnails, and deletes those of originals that are gone.
 	Function *gofunction.Function
-	// OriginalEvents sends the function S3's event notifications of Originals. A message that cannot succeed (the original
-	// is no picture, say) goes to the dead-letter queue, with the message attribute Reason. So does one that failed five
-	// times, without a Reason.
+	// OriginalEvents sends the function S3's event notifications of Originals. A message that
+	// cannot succeed (the original is no picture, say) goes to the dead-letter queue, with the
+	// message attribute Reason. So does one that failed five times, without a Reason.
 	OriginalEvents *consumer.Consumer
 
-	// ThumbnailEvents carries an event for each change of an original: which thumbnails there are, or that there are none
-	// any more. ThumbnailEventQueue gets all of them; messages that did not reach it, and those that its consumer fails at,
-	// go to ThumbnailEventDLQ.
+	// ThumbnailEvents carries an event for each change of an original: which thumbnails there are,
+	// or that there are none any more. ThumbnailEventQueue gets all of them; messages that did not
+	// reach it, and those that its consumer fails at, go to ThumbnailEventDLQ.
 	ThumbnailEvents                        *topic.Topic
 	ThumbnailEventQueue, ThumbnailEventDLQ awssqs.Queue
 
-	// Distribution delivers thumbnails below TempPrefix, PermanentPrefix and ProtectedPrefix to everybody who knows their
-	// names. Those below PrivatePrefix are their owner's. Nothing can be listed, so a missing thumbnail is answered like a
-	// private one: 403. It has CloudFront's own name and certificate, with which CloudFront takes TLS 1.0 too.
+	// Distribution delivers thumbnails below TempPrefix, PermanentPrefix and ProtectedPrefix to
+	// everybody who knows their names. Those below PrivatePrefix are their owner's. Nothing can be
+	// listed, so a missing thumbnail is answered like a private one: 403. It has CloudFront's own
+	// name and certificate, with which CloudFront takes TLS 1.0 too.
 	Distribution awscloudfront.Distribution
 	// AccessLogs holds the logs of the distribution and of both buckets.
 	AccessLogs awss3.Bucket
@@ -131,8 +132,9 @@ func (m *Media) GrantUpload(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.tempPrefix))
 }
 
-// GrantPromoteUploads lets fn copy uploads from TempPrefix to PermanentPrefix, and delete promoted ones. It may list the
-// bucket, without which S3 answers 403 instead of 404 when an upload is missing.
+// GrantPromoteUploads lets fn copy uploads from TempPrefix to PermanentPrefix, and delete promoted
+// ones. It may list the bucket, without which S3 answers 403 instead of 404 when an upload is
+// missing.
 func (m *Media) GrantPromoteUploads(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(m.tempPrefix))
 	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.permanentPrefix))
@@ -153,7 +155,10 @@ func (m *Media) originals(prefix string) string {
 func (m *Media) newBucket(scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods) awss3.Bucket {
 	return bucket.New(scope, id, bucket.Props{
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("ExpireTempUploads"), Prefix: jsii.String(props.TempPrefix), Expiration: convert.Duration(props.TempRetention)},
+			{
+				Id: jsii.String("ExpireTempUploads"), Prefix: jsii.String(props.TempPrefix),
+				Expiration: convert.Duration(props.TempRetention),
+			},
 		},
 		CORS: []*awss3.CorsRule{{
 			AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
@@ -167,7 +172,8 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 	})
 }
 
-// cfnBucket returns the L1 resource of a bucket, for properties that the L2 construct does not offer.
+// cfnBucket returns the L1 resource of a bucket, for properties that the L2 construct does not
+// offer.
 func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().(awss3.CfnBucket) }
 
 // addThumbnailEvents declares the topic, its queue and their dead-letter queue.
@@ -201,8 +207,9 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 	m.ThumbnailEvents.GrantPublish(m.Function)
 }
 
-// addOriginalEvents has S3 notify the function of every object that is created in Originals or deleted from it. Objects
-// that a lifecycle rule expires are left out: the thumbnails have the same rule.
+// addOriginalEvents has S3 notify the function of every object that is created in Originals or
+// deleted from it. Objects that a lifecycle rule expires are left out: the thumbnails have the same
+// rule.
 //
 // The notification is the bucket's own property. The CDK would have a function in Python set it (ADR 4), so that the
 // queue's policy may name the bucket. S3 tries the queue before it takes the notification, so the policy comes first; it
@@ -263,10 +270,13 @@ func (p Props) check(id string) {
 		{"PrivatePrefix", p.PrivatePrefix},
 	}
 	for i, prefix := range prefixes {
-		// Wildcards would widen the grants, and a prefix within another one would deliver what is private.
-		problems = append(problems, check.That(prefix.name, prefix.value, prefixPattern.MatchString(prefix.value), "letters, digits, - and _, then a slash"))
+		// Wildcards would widen the grants, and a prefix within another one would deliver what is
+		// private.
+		problems = append(problems, check.That(prefix.name, prefix.value,
+			prefixPattern.MatchString(prefix.value), "letters, digits, - and _, then a slash"))
 		for _, other := range prefixes[:i] {
-			problems = append(problems, check.That(prefix.name, prefix.value, prefix.value != other.value, "another one than "+other.name))
+			problems = append(problems, check.That(prefix.name, prefix.value,
+				prefix.value != other.value, "another one than "+other.name))
 		}
 	}
 	for i, origin := range p.AllowedOrigins {

@@ -1,4 +1,5 @@
-// Package website provisions a website: its files in a private bucket, delivered by CloudFront, as a single-page app has them.
+// Package website provisions a website: its files in a private bucket, delivered by CloudFront, as
+// a single-page app has them.
 package website
 
 import (
@@ -64,14 +65,16 @@ type Props struct {
 type Website struct {
 	// Bucket holds what is delivered. A deployment deletes from it what is not in Props.Content.
 	Bucket awss3.Bucket
-	// AccessLogs holds the access logs of the distribution, below cloudfront/, and of the bucket, below s3/.
+	// AccessLogs holds the access logs of the distribution, below cloudfront/, and of the bucket,
+	// below s3/.
 	AccessLogs   awss3.Bucket
 	Distribution awscloudfront.Distribution
 
 	domain string
 }
 
-// rewriteCode is the CloudFront function that rewrites the app's addresses to index.html (SPA fallback).
+// rewriteCode is the CloudFront function that rewrites the app's addresses to index.html (SPA
+// fallback).
 //
 //go:embed rewrite.js
 var rewriteCode string
@@ -231,7 +234,8 @@ func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
 	return asset
 }
 
-// newResponseHeaders declares the headers that have a browser protect the website's users. They come with errors too.
+// newResponseHeaders declares the headers that have a browser protect the website's users. They
+// come with errors too.
 func newResponseHeaders(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
 	override := jsii.Bool(true)
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"), &awscloudfront.ResponseHeadersPolicyProps{

@@ -17,7 +17,8 @@ import (
 
 var errNoTime = errors.New("not enough time left")
 
-// A handler decodes S3's event notifications from a queue. It works on one after another: one picture in memory is enough.
+// A handler decodes S3's event notifications from a queue. It works on one after another: one
+// picture in memory is enough.
 type handler struct {
 	reconciler interface {
 		Reconcile(context.Context, thumbnails.Change) error
@@ -42,8 +43,8 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 	})
 }
 
-// handle reconciles all records of a message. Those that fail permanently go to the dead-letter queue only when no record
-// has to be retried: the message would bring them a second time.
+// handle reconciles all records of a message. Those that fail permanently go to the dead-letter
+// queue only when no record has to be retried: the message would bring them a second time.
 func (h *handler) handle(ctx context.Context, message events.SQSMessage) error {
 	letters, err := h.reconcile(ctx, message)
 	if err != nil {

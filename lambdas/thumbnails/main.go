@@ -26,8 +26,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 
-// memoryLimitPercent is the part of its memory, in hundredths, that the function may fill before it collects what is not used any more.
-// Go does not know Lambda's limit: by itself, it lets the memory double first, and the largest pictures need more than half.
+// memoryLimitPercent is the part of its memory, in hundredths, that the function may fill before it
+// collects what is not used any more. Go does not know Lambda's limit: by itself, it lets the
+// memory double first, and the largest pictures need more than half.
 const memoryLimitPercent = 75
 
 func main() {

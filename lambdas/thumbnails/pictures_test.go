@@ -271,8 +271,9 @@ func photo(t *testing.T) []byte {
 	return encoded.Bytes()
 }
 
-// testMemory measures the process that makes thumbnails: the most that it has had when it was done. 256 MiB is what a photo
-// may need. The largest picture may need more, but five of them not much more than one.
+// testMemory measures the process that makes thumbnails: the most that it has had when it was done.
+// 256 MiB is what a photo may need. The largest picture may need more, but five of them not much
+// more than one.
 func testMemory(t *testing.T, p *platform) {
 	progressive, err := os.ReadFile("testdata/12-megapixels-progressive.jpg") // sharp's, of a little noise at 126 times its size
 	if err != nil {

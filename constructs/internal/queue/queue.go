@@ -35,8 +35,9 @@ func New(scope constructs.Construct, id string, props Props) awssqs.Queue {
 	return awssqs.NewQueue(scope, jsii.String(id), queueProps)
 }
 
-// NewDeadLetterQueue declares a queue for people to look into. It keeps messages for 14 days, as long as SQS can; the age of
-// those that SQS itself gives up counts from when they came into the first queue.
+// NewDeadLetterQueue declares a queue for people to look into. It keeps messages for 14 days, as
+// long as SQS can; the age of those that SQS itself gives up counts from when they came into the
+// first queue.
 func NewDeadLetterQueue(scope constructs.Construct, id string) awssqs.Queue {
 	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,

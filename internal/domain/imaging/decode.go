@@ -43,9 +43,9 @@ func decode(picture []byte, widest int, limits Limits) (*source, error) {
 	})
 }
 
-// recovered turns a panic of decode into a rejection. Decoders are other people's code on strangers' bytes, and a picture
-// that makes one of them panic would do so at every retry. Code after decoding is ours, and its panics must not be hidden
-// here.
+// recovered turns a panic of decode into a rejection. Decoders are other people's code on
+// strangers' bytes, and a picture that makes one of them panic would do so at every retry. Code
+// after decoding is ours, and its panics must not be hidden here.
 func recovered(decode func() (*source, error)) (decoded *source, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -14,8 +14,8 @@ import (
 	"slices"
 )
 
-// ErrRejected is wrapped by the errors that the picture causes, which no retry fixes. Their text names the problem, for the
-// operator.
+// ErrRejected is wrapped by the errors that the picture causes, which no retry fixes. Their text
+// names the problem, for the operator.
 var ErrRejected = errors.New("picture rejected")
 
 // Limits are checked before anything is decoded.
@@ -35,18 +35,19 @@ const (
 	// quality is a little above sharp's 80: image/jpeg always writes a quarter of the colour samples.
 	quality = 85
 
-	// maxAspectRatio limits a thumbnail's height, in requested widths. A picture of 760 × 65,535 pixels, which
-	// is narrower than most widths, would otherwise be delivered whole under most of them.
+	// maxAspectRatio limits a thumbnail's height, in requested widths. A picture of 760 × 65,535
+	// pixels, which is narrower than most widths, would otherwise be delivered whole under most of
+	// them.
 	maxAspectRatio = 4
 
 	// maxSide is a JPEG's limit.
 	maxSide = 1<<16 - 1
 )
 
-// Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights follow from the
-// picture's proportions, unless it is more than four times as tall as it is wide: then its thumbnails are four times as
-// tall as the width that was asked for, and narrower. Errors that are the picture's own fault wrap ErrRejected; anything
-// else is ours.
+// Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights
+// follow from the picture's proportions, unless it is more than four times as tall as it is wide:
+// then its thumbnails are four times as tall as the width that was asked for, and narrower. Errors
+// that are the picture's own fault wrap ErrRejected; anything else is ours.
 //
 // Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which
 // looks the same and is less work.
@@ -91,7 +92,8 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 	return thumbnails, nil
 }
 
-// fit is the size that a picture has when it is at most so wide, and at most maxAspectRatio times as tall as that.
+// fit is the size that a picture has when it is at most so wide, and at most maxAspectRatio times
+// as tall as that.
 func fit(size image.Point, width int) image.Point {
 	height := maxAspectRatio * width
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/gen2brain/jpegn"
 )
 
-// maxScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and takes a dozen
-// bytes. Real ones have about ten.
+// maxScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and
+// takes a dozen bytes. Real ones have about ten.
 const maxScans = 50
 
 // decodeJPEG decodes no more detail than thumbnails of the width need: at a half, a quarter or an eighth of the size,

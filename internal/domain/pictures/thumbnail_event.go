@@ -2,11 +2,12 @@ package pictures
 
 import "strings"
 
-// A ThumbnailEvent is the message on the topic, as JSON, after every change of an original: the thumbnails that there are
-// by then, whatever the change was. The message has the attribute prefix ([Prefix]), for filter policies.
+// A ThumbnailEvent is the message on the topic, as JSON, after every change of an original: the
+// thumbnails that there are by then, whatever the change was. The message has the attribute prefix
+// ([Prefix]), for filter policies.
 //
-// A message may be delivered twice, and two of one key in any order. The one that counts has the highest sequencer: it
-// has the thumbnails after the key's last change.
+// A message may be delivered twice, and two of one key in any order. The one that counts has the
+// highest sequencer: it has the thumbnails after the key's last change.
 type ThumbnailEvent struct {
 	Key string `json:"key"` // of the original
 

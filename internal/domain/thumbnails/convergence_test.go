@@ -165,9 +165,10 @@ func (f *function) Notify(_ context.Context, event pictures.ThumbnailEvent) erro
 	return f.wait(func() { f.world.events = append(f.world.events, event) })
 }
 
-// TestReconciler_Reconcile_converges has functions follow changes at the same time, in any order, each
-// call of theirs between any two others', with calls that fail and functions that are killed. When all messages are done,
-// the original has its own thumbnails and no others are there, and the notification with the highest sequencer says so.
+// TestReconciler_Reconcile_converges has functions follow changes at the same time, in any order,
+// each call of theirs between any two others', with calls that fail and functions that are killed.
+// When all messages are done, the original has its own thumbnails and no others are there, and the
+// notification with the highest sequencer says so.
 func TestReconciler_Reconcile_converges(t *testing.T) {
 	for range 20 { // a few thousand times in all: a broken Follow shows in one of a hundred
 		rapid.Check(t, checkWorld)

@@ -1,4 +1,5 @@
-// Package thumbnails reconciles thumbnails with their originals: docs/adr/0018-thumbnails-follow-the-original.md.
+// Package thumbnails reconciles thumbnails with their originals:
+// docs/adr/0018-thumbnails-follow-the-original.md.
 package thumbnails
 
 import (
@@ -17,15 +18,16 @@ import (
 // ErrNotFound reports that there is no original at a key.
 var ErrNotFound = errors.New("original not found")
 
-// ErrConcurrentModification reports that an original changed at every read, as often as there was time for. A retry
-// succeeds once the changes end.
+// ErrConcurrentModification reports that an original changed at every read, as often as there was
+// time for. A retry succeeds once the changes end.
 var ErrConcurrentModification = errors.New("the original keeps changing")
 
 // maxReads limits how often Reconcile reads an original until it stays the same.
 const maxReads = 3
 
-// ProcessingTime is twice what the worst picture takes that is not rejected, on a whole CPU. Decoding does not stop at a
-// deadline, so a picture is only started when there is this much time left.
+// ProcessingTime is twice what the worst picture takes that is not rejected, on a whole CPU.
+// Decoding does not stop at a deadline, so a picture is only started when there is this much time
+// left.
 const ProcessingTime = 20 * time.Second
 
 // HasTime reports whether another picture may be started.
@@ -52,8 +54,8 @@ type Original struct {
 
 // Originals reads the bucket of originals.
 type Originals interface {
-	// Get reads an original, or no more of it than its size when that is above maxBytes. It fails with ErrNotFound when
-	// there is none.
+	// Get reads an original, or no more of it than its size when that is above maxBytes. It fails
+	// with ErrNotFound when there is none.
 	Get(ctx context.Context, bucket, key string, maxBytes int64) (Original, error)
 
 	// ETag returns the current ETag of an original. It fails with ErrNotFound when there is none.
@@ -77,7 +79,8 @@ type Reconciler struct {
 	Thumbnails Thumbnails
 	Notifier   Notifier
 
-	// Widths are those of the thumbnails. Removing one leaves the thumbnails that were generated for it.
+	// Widths are those of the thumbnails. Removing one leaves the thumbnails that were generated
+	// for it.
 	Widths []int
 	Limits imaging.Limits
 
@@ -87,9 +90,9 @@ type Reconciler struct {
 
 // Reconcile makes the thumbnails match the current original, and publishes an event.
 //
-// The error wraps [imaging.ErrRejected] when the original is the cause: its thumbnails are deleted then, the event is
-// published, and a retry would end the same. After any other error the same change has to be retried, or the thumbnails
-// may stay those of an earlier original.
+// The error wraps [imaging.ErrRejected] when the original is the cause: its thumbnails are deleted
+// then, the event is published, and a retry would end the same. After any other error the same
+// change has to be retried, or the thumbnails may stay those of an earlier original.
 func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
 	for read := range maxReads {
 		if read > 0 && !HasTime(ctx) {
@@ -113,8 +116,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
 		if err != nil {
 			return err
 		}
-		// Another function may have written thumbnails of a later original meanwhile, and this one have overwritten them. The
-		// last one to write is the last one to compare ETags, and sees it.
+		// Another function may have written thumbnails of a later original meanwhile, and this one
+		// have overwritten them. The last one to write is the last one to compare ETags, and sees
+		// it.
 		etag, err := r.Originals.ETag(ctx, change.Bucket, change.Key)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
@@ -138,16 +142,20 @@ func (r *Reconciler) longestKey(key string) int {
 
 func (r *Reconciler) generate(key string, original Original) ([]imaging.Thumbnail, error) {
 	if length := r.longestKey(key); length > maxKeyBytes {
-		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d", imaging.ErrRejected, length, maxKeyBytes)
+		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d",
+			imaging.ErrRejected, length, maxKeyBytes)
 	}
 	if original.Size > r.Limits.Bytes {
-		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d", imaging.ErrRejected, original.Size, r.Limits.Bytes)
+		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d",
+			imaging.ErrRejected, original.Size, r.Limits.Bytes)
 	}
 	return r.Generate(original.Content, r.Widths, r.Limits)
 }
 
 // write replaces the thumbnails by those that were generated, or deletes them when there are none.
-func (r *Reconciler) write(ctx context.Context, change Change, generated []imaging.Thumbnail) (pictures.ThumbnailEvent, error) {
+func (r *Reconciler) write(
+	ctx context.Context, change Change, generated []imaging.Thumbnail,
+) (pictures.ThumbnailEvent, error) {
 	event := pictures.ThumbnailEvent{
 		Key:        change.Key,
 		Removed:    len(generated) == 0,
@@ -177,8 +185,9 @@ func (r *Reconciler) write(ctx context.Context, change Change, generated []imagi
 	return event, nil
 }
 
-// cacheControl is how long browsers and CloudFront may cache a thumbnail: for so long a deleted picture is still shown. The
-// picture of a post changes only by being deleted; the others may be overwritten.
+// cacheControl is how long browsers and CloudFront may cache a thumbnail: for so long a deleted
+// picture is still shown. The picture of a post changes only by being deleted; the others may be
+// overwritten.
 func cacheControl(key string) string {
 	switch {
 	case strings.HasPrefix(key, pictures.PermanentPrefix):

@@ -128,7 +128,8 @@ func TestReconciler_Reconcile_caches_permanent_thumbnails_for_a_day(t *testing.T
 	}
 }
 
-// TestReconciler_Reconcile_deletes_thumbnails is about originals that have gone, or that are no pictures any more.
+// TestReconciler_Reconcile_deletes_thumbnails is about originals that have gone, or that are no
+// pictures any more.
 func TestReconciler_Reconcile_deletes_thumbnails(t *testing.T) {
 	for name, test := range map[string]struct {
 		original, etag string
@@ -187,7 +188,8 @@ func TestReconciler_Reconcile_fails_when_the_original_keeps_changing(t *testing.
 	}
 }
 
-// TestReconciler_Reconcile_starts_no_picture_without_time: decoding would go on after the deadline, and the service would end the function.
+// TestReconciler_Reconcile_starts_no_picture_without_time: decoding would go on after the deadline,
+// and the service would end the function.
 func TestReconciler_Reconcile_starts_no_picture_without_time(t *testing.T) {
 	for left, again := range map[time.Duration]bool{thumbnails.ProcessingTime - time.Second: false, thumbnails.ProcessingTime + time.Minute: true} {
 		ctx, cancel := context.WithTimeout(t.Context(), left)
@@ -205,7 +207,8 @@ func TestReconciler_Reconcile_starts_no_picture_without_time(t *testing.T) {
 	}
 }
 
-// TestReconciler_Reconcile_rejects_long_keys: signed-in clients choose theirs, and S3 refuses what is longer, each time.
+// TestReconciler_Reconcile_rejects_long_keys: signed-in clients choose theirs, and S3 refuses what
+// is longer, each time.
 func TestReconciler_Reconcile_rejects_long_keys(t *testing.T) {
 	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
 	follow := func(s *store, key string) error {

@@ -70,7 +70,8 @@ func bodyOf(r *http.Request) []byte {
 	return body
 }
 
-// dependsOnListBucket tells whether the answer to r depends on whether the caller may list the bucket.
+// dependsOnListBucket tells whether the answer to r depends on whether the caller may list the
+// bucket.
 func dependsOnListBucket(r *http.Request) bool {
 	return keyOf(r) != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("X-Amz-Copy-Source") != "")
 }

@@ -125,7 +125,8 @@ func TestServer_SetFault_cuts_a_response(t *testing.T) {
 	}
 }
 
-// TestServer_enforces_the_policy_of_a_presigned_POST shows that the server does what tests of uploads rely on.
+// TestServer_enforces_the_policy_of_a_presigned_POST shows that the server does what tests of
+// uploads rely on.
 func TestServer_enforces_the_policy_of_a_presigned_POST(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")

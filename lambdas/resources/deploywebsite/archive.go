@@ -18,8 +18,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// Limits of a website. Its archive, twice, has to fit into the 512 MiB of a function's /tmp, and a few of its files into
-// the function's memory.
+// Limits of a website. Its archive, twice, has to fit into the 512 MiB of a function's /tmp, and a
+// few of its files into the function's memory.
 const (
 	maxArchive = 200 << 20 // bytes
 	maxFile    = 50 << 20
@@ -39,14 +39,15 @@ const maxDownloads = 5
 // errInterrupted marks a download whose body ended early.
 var errInterrupted = errors.New("download interrupted")
 
-// download copies the archive that the properties name to a temporary file. It retries interrupted downloads: the SDK
-// retries requests, but does not read a body twice.
+// download copies the archive that the properties name to a temporary file. It retries interrupted
+// downloads: the SDK retries requests, but does not read a body twice.
 func (h *handler) download(ctx context.Context, p contract.Properties) (*os.File, error) {
 	file, err := os.CreateTemp("", "website-*.zip")
 	if err != nil {
 		return nil, err
 	}
-	err = retry.Do(ctx, func() error { return h.downloadOnce(ctx, p, file) }, retry.MaxTries(maxDownloads),
+	err = retry.Do(ctx, func() error { return h.downloadOnce(ctx, p, file) },
+		retry.MaxTries(maxDownloads),
 		retry.If(func(err error) bool { return errors.Is(err, errInterrupted) }))
 	if err != nil {
 		removeTemp(ctx, file)
@@ -117,8 +118,8 @@ func newArchive(file *os.File) (*archive, error) {
 	return a, nil
 }
 
-// checkName rejects names that lead out of a folder, though S3 has none, and those that mean something else in an address
-// or an invalidation.
+// checkName rejects names that lead out of a folder, though S3 has none, and those that mean
+// something else in an address or an invalidation.
 func checkName(file *zip.File) error {
 	if !file.Mode().IsRegular() {
 		return fmt.Errorf("%q is no regular file", file.Name)

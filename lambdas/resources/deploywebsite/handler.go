@@ -42,9 +42,10 @@ type handler struct {
 // uploadConcurrency is how many files are uploaded at a time: each is in memory meanwhile.
 const uploadConcurrency = 8
 
-// Handle makes the bucket hold the new content, whatever it held before, and returns when CloudFront delivers it. Deleting
-// the resource leaves the content where it is: the bucket is retained, or is emptied by its own resource, or it is the old
-// bucket of a resource that has a new one.
+// Handle makes the bucket hold the new content, whatever it held before, and returns when
+// CloudFront delivers it. Deleting the resource leaves the content where it is: the bucket is
+// retained, or is emptied by its own resource, or it is the old bucket of a resource that has a new
+// one.
 func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil, nil
@@ -107,8 +108,8 @@ func properties(from map[string]any) (contract.Properties, error) {
 	return p, nil
 }
 
-// pathsToInvalidate lists the paths that CloudFront has to invalidate. They follow from the event alone, so that a
-// redelivered event has the same ones.
+// pathsToInvalidate lists the paths that CloudFront has to invalidate. They follow from the event
+// alone, so that a redelivered event has the same ones.
 func (h *handler) pathsToInvalidate(ctx context.Context, event cfn.Event, to contract.Properties, content *archive) ([]string, error) {
 	if event.RequestType != cfn.RequestUpdate {
 		return allPaths, nil
@@ -137,8 +138,9 @@ func (h *handler) pathsToInvalidate(ctx context.Context, event cfn.Event, to con
 	return changedPaths(previous, content), nil
 }
 
-// upload puts all files into the bucket, unchanged ones too: a superseded file that is part of the website again loses its
-// tag. The page comes last: a browser that loads it meanwhile gets the old one or the new one, with all files that it needs.
+// upload puts all files into the bucket, unchanged ones too: a superseded file that is part of the
+// website again loses its tag. The page comes last: a browser that loads it meanwhile gets the old
+// one or the new one, with all files that it needs.
 func (h *handler) upload(ctx context.Context, bucket string, content *archive) error {
 	for _, inBatch := range []func(name string) bool{
 		isHashed,
@@ -176,7 +178,8 @@ func (h *handler) put(ctx context.Context, bucket string, content *archive, name
 	return nil
 }
 
-// prune deletes files that are no longer part of the website, and has the bucket expire hashed ones later.
+// prune deletes files that are no longer part of the website, and has the bucket expire hashed ones
+// later.
 func (h *handler) prune(ctx context.Context, bucket string, content *archive) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(uploadConcurrency)
@@ -205,7 +208,8 @@ func (h *handler) prune(ctx context.Context, bucket string, content *archive) er
 	return group.Wait()
 }
 
-// supersede tags a file, once, and by a copy onto itself: the bucket's lifecycle rule counts from an object's creation.
+// supersede tags a file, once, and by a copy onto itself: the bucket's lifecycle rule counts from
+// an object's creation.
 func (h *handler) supersede(ctx context.Context, bucket, name string) error {
 	tagging, err := h.objects.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &name})
 	if awsclient.Is(err, "NoSuchKey") { // the rule was quicker

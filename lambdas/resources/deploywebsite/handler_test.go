@@ -285,7 +285,8 @@ func TestHandler_download_does_not_retry_an_error_of_S3(t *testing.T) {
 	}
 }
 
-// TestHandler_pathsToInvalidate_is_all_paths_without_previous_content: its bucket is another, which is not read, or no archive is in it.
+// TestHandler_pathsToInvalidate_is_all_paths_without_previous_content: its bucket is another, which
+// is not read, or no archive is in it.
 func TestHandler_pathsToInvalidate_is_all_paths_without_previous_content(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for name, test := range map[string]struct {
@@ -407,8 +408,8 @@ func (e *slowInvalidation) GetInvalidation(context.Context, *cloudfront.GetInval
 	return &cloudfront.GetInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, e.pollErr
 }
 
-// TestHandler_invalidate_succeeds_when_the_invalidation_is_slow: to fail would have CloudFormation roll back, for which CloudFront would
-// have to forget once more.
+// TestHandler_invalidate_succeeds_when_the_invalidation_is_slow: to fail would have CloudFormation
+// roll back, for which CloudFront would have to forget once more.
 func TestHandler_invalidate_succeeds_when_the_invalidation_is_slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

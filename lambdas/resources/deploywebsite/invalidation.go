@@ -24,12 +24,13 @@ type invalidations interface {
 }
 
 const (
-	// maxPaths is how many paths an invalidation names one by one. Beyond, one for all is cheaper than what would be kept is
-	// worth: an account's first 1,000 paths a month are free, and the wildcard counts as one ("Pay for file invalidation" in
-	// the Amazon CloudFront Developer Guide).
+	// maxPaths is how many paths an invalidation names one by one. Beyond, one for all is cheaper
+	// than what would be kept is worth: an account's first 1,000 paths a month are free, and the
+	// wildcard counts as one ("Pay for file invalidation" in the Amazon CloudFront Developer
+	// Guide).
 	maxPaths = 100
-	// invalidationTimeout is how long a deployment waits for an invalidation, which takes a minute or two. A slower one does
-	// not fail the deployment: the rollback would be one more.
+	// invalidationTimeout is how long a deployment waits for an invalidation, which takes a minute
+	// or two. A slower one does not fail the deployment: the rollback would be one more.
 	invalidationTimeout = 10 * time.Minute
 	pollInterval        = 2 * time.Second
 	maxRetryInterval    = 10 * time.Second // while too many other invalidations are in progress
@@ -38,8 +39,8 @@ const (
 // allPaths is invalidated where the changed files are not known.
 var allPaths = []string{"/*"}
 
-// changedPaths lists the paths at which CloudFront may have cached a previous file that differs, in their order. New files
-// have not been delivered yet, and removed hashed files still are.
+// changedPaths lists the paths at which CloudFront may have cached a previous file that differs, in
+// their order. New files have not been delivered yet, and removed hashed files still are.
 func changedPaths(previous, content *archive) []string {
 	var paths []string
 	for name, was := range previous.files {
@@ -59,8 +60,9 @@ func changedPaths(previous, content *archive) []string {
 	return paths
 }
 
-// invalidationPath is the path of a file in an invalidation: only what RFC 1738 calls unsafe is encoded, or CloudFront takes
-// it for another path ("Invalidation paths" in the Amazon CloudFront Developer Guide).
+// invalidationPath is the path of a file in an invalidation: only what RFC 1738 calls unsafe is
+// encoded, or CloudFront takes it for another path ("Invalidation paths" in the Amazon CloudFront
+// Developer Guide).
 func invalidationPath(name string) string {
 	const unsafe = " <>\"#%{}|\\^~[]`" + "?" // the last would end the path
 	var encoded strings.Builder
@@ -75,8 +77,8 @@ func invalidationPath(name string) string {
 	return encoded.String()
 }
 
-// invalidate has CloudFront invalidate the paths, and waits until it has. reference is the same when the event is
-// redelivered, and CloudFront then returns the existing invalidation.
+// invalidate has CloudFront invalidate the paths, and waits until it has. reference is the same
+// when the event is redelivered, and CloudFront then returns the existing invalidation.
 func (h *handler) invalidate(ctx context.Context, distribution, reference string, paths []string) error {
 	if len(paths) == 0 {
 		return nil
@@ -87,25 +89,30 @@ func (h *handler) invalidate(ctx context.Context, distribution, reference string
 			DistributionId: &distribution,
 			InvalidationBatch: &types.InvalidationBatch{
 				CallerReference: &reference,
-				Paths:           &types.Paths{Items: paths, Quantity: aws.Int32(int32(len(paths)))}, //nolint:gosec // maxPaths at most
+				Paths: &types.Paths{
+					Items:    paths,
+					Quantity: aws.Int32(int32(len(paths))), //nolint:gosec // maxPaths at most
+				},
 			},
 		})
 		return err
 	}, retry.If(tooManyInProgress), retry.Intervals(pollInterval, maxRetryInterval))
 	if err != nil {
-		// Not the paths, which are logged: CloudFormation takes no answer of more than 4,096 bytes ("Custom resource response
-		// objects" in the AWS CloudFormation User Guide).
+		// Not the paths, which are logged: CloudFormation takes no answer of more than 4,096 bytes
+		// ("Custom resource response objects" in the AWS CloudFormation User Guide).
 		return fmt.Errorf("invalidate %d paths of %s: %w", len(paths), distribution, err)
 	}
 	if err := h.waitFor(ctx, distribution, created.Invalidation); err != nil {
 		// The content is deployed. To fail would have CloudFormation roll it back.
-		slog.WarnContext(ctx, "invalidation not known to be completed; CloudFront may still deliver previous content",
+		slog.WarnContext(ctx,
+			"invalidation not known to be completed; CloudFront may still deliver previous content",
 			"invalidation", *created.Invalidation.Id, "error", err)
 	}
 	return nil
 }
 
-// tooManyInProgress reports whether CloudFront's quota of concurrent invalidations is used up, which ends by itself.
+// tooManyInProgress reports whether CloudFront's quota of concurrent invalidations is used up,
+// which ends by itself.
 func tooManyInProgress(err error) bool { return awsclient.Is(err, "TooManyInvalidationsInProgress") }
 
 // waitFor polls the invalidation until it is completed, for [invalidationTimeout] at most.
@@ -116,7 +123,9 @@ func (h *handler) waitFor(ctx context.Context, distribution string, invalidation
 		if err := retry.Wait(ctx, pollInterval); err != nil {
 			return err
 		}
-		found, err := h.invalidations.GetInvalidation(ctx, &cloudfront.GetInvalidationInput{DistributionId: &distribution, Id: invalidation.Id})
+		found, err := h.invalidations.GetInvalidation(ctx, &cloudfront.GetInvalidationInput{
+			DistributionId: &distribution, Id: invalidation.Id,
+		})
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
-// Command deploywebsite is a CloudFormation custom resource that puts the content of a website into its bucket, and
-// invalidates changed files in CloudFront.
+// Command deploywebsite is a CloudFormation custom resource that puts the content of a website into
+// its bucket, and invalidates changed files in CloudFront.
 package main
 
 import (

@@ -67,7 +67,8 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 	return h.deleteVersions(ctx, bucket)
 }
 
-// abortUploads lists the first page until it is empty, so that uploads which begin meanwhile are aborted too.
+// abortUploads lists the first page until it is empty, so that uploads which begin meanwhile are
+// aborted too.
 func (h *handler) abortUploads(ctx context.Context, bucket string) error {
 	for {
 		page, err := h.objects.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
@@ -86,7 +87,8 @@ func (h *handler) abortUploads(ctx context.Context, bucket string) error {
 	}
 }
 
-// deleteVersions lists the first page until it is empty, so that objects which are written meanwhile are deleted too.
+// deleteVersions lists the first page until it is empty, so that objects which are written
+// meanwhile are deleted too.
 func (h *handler) deleteVersions(ctx context.Context, bucket string) error {
 	for deleted := 0; ; {
 		page, err := h.objects.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket})

@@ -122,8 +122,8 @@ func TestHandler_Handle_deletes_all_versions_and_uploads(t *testing.T) {
 	}
 }
 
-// TestHandler_Handle_deletes_nothing_without_the_tag: an environment that is disposable no longer loses the custom resource, and
-// nothing else.
+// TestHandler_Handle_deletes_nothing_without_the_tag: an environment that is disposable no longer
+// loses the custom resource, and nothing else.
 func TestHandler_Handle_deletes_nothing_without_the_tag(t *testing.T) {
 	for name, bucket := range map[string]*fakeBucket{
 		"other tags": {tags: tagged()[:1]},

@@ -1,4 +1,5 @@
-// Package contract is what the function that deploys a website's content and the construct that declares it agree on.
+// Package contract is what the function that deploys a website's content and the construct that
+// declares it agree on.
 package contract
 
 // Package is the function's import path, for gofunction.Props.
@@ -11,8 +12,9 @@ const HashedPrefix = "assets/"
 // Index is the page that every website has, and that every address of a single-page app shows.
 const Index = "index.html"
 
-// Superseded is the tag of hashed files that are no longer part of the website. Pages that were loaded before still ask for
-// them, so a rule of the bucket deletes them only later, counted from when they got the tag.
+// Superseded is the tag of hashed files that are no longer part of the website. Pages that were
+// loaded before still ask for them, so a rule of the bucket deletes them only later, counted from
+// when they got the tag.
 const Superseded = "superseded"
 
 // Properties are those of the custom resource, whose physical id is the BucketName.
