@@ -29,7 +29,7 @@ type Environment struct {
 	NAT NAT
 
 	DatabaseClass                  string        // an RDS instance class without its "db.": t4g.micro
-	DatabaseStorageGiB             int           // allocated at first; RDS grows it up to DatabaseStorageLimitGiB
+	DatabaseStorageGiB             int           // allocated at first; RDS grows it up to DatabaseMaxAllocatedStorageGiB
 	DatabaseMaxAllocatedStorageGiB int           // where storage autoscaling stops
 	DatabaseReplicas               int           // read replicas; 0 sends reads to the writer
 	DatabaseMultiAZ                bool          // a standby in a second zone

@@ -14,8 +14,8 @@ type CloudFront struct {
 	service
 	URL string
 
-	invalidations map[string][]Invalidation // by distribution, the oldest first; held by service.mu, as what follows
-	polls, throttled   int
+	invalidations    map[string][]Invalidation // by distribution, the oldest first; held by service.mu, as what follows
+	polls, throttled int
 }
 
 // An Invalidation is what a distribution was asked to forget.

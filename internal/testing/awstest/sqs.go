@@ -18,7 +18,7 @@ type SQS struct {
 	URL string
 
 	queues []*sqsQueue // in the order in which they were made; held by service.mu, as all that is below
-	tasks  []*moveTask  // the oldest first
+	tasks  []*moveTask // the oldest first
 	broken string      // why tasks fail
 }
 

@@ -150,7 +150,7 @@ func (d *Database) LockTimeout(t testing.TB, table, column, value string) {
 func (d *Database) WaitForLockWait(t testing.TB) {
 	t.Helper()
 	if !eventually(func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }) {
-		t.Fatal("AwaitLockWait: nobody waits")
+		t.Fatal("WaitForLockWait: nobody waits")
 	}
 }
 
@@ -174,7 +174,7 @@ func (d *Database) LoseCommitResponse(t testing.TB, table string) {
 	relay.lose = func() bool { // on the relay's goroutine
 		now, err := rows()
 		if err != nil {
-			t.Errorf("LoseCommit: %v", err)
+			t.Errorf("LoseCommitResponse: %v", err)
 		}
 		lost = err == nil && now != before
 		return lost
@@ -184,7 +184,7 @@ func (d *Database) LoseCommitResponse(t testing.TB, table string) {
 		defer relay.mu.Unlock()
 		relay.lose = nil
 		if !lost {
-			t.Errorf("LoseCommit: nobody commits another number of rows in %s", table)
+			t.Errorf("LoseCommitResponse: nobody commits another number of rows in %s", table)
 		}
 	})
 }
