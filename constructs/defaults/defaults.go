@@ -16,7 +16,7 @@ const LogRetention = 30 * 24 * time.Hour
 
 // Values are the defaults below a scope.
 type Values struct {
-	LogRetention time.Duration // of log groups and access logs; default: the scope's above, else 30 days
+	LogRetention time.Duration // of log groups and access logs; default: the outer scope's, or 30 days
 	Disposable   bool          // stateful resources and logs are destroyed with the stack
 }
 
@@ -26,8 +26,9 @@ const contextKey = "ashlar:defaults"
 // Set sets the defaults of the constructs below scope: an app, a stage, a stack or a construct. It
 // panics when scope has children, because they would have other defaults.
 func Set(scope constructs.Construct, values Values) {
-	if children := *scope.Node().Children(); len(children) > 0 {
-		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", *scope.Node().Path(), len(children)))
+	if n := len(*scope.Node().Children()); n > 0 {
+		path := *scope.Node().Path()
+		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", path, n))
 	}
 	values.LogRetention = cmp.Or(values.LogRetention, Of(scope).LogRetention)
 	scope.Node().SetContext(jsii.String(contextKey), map[string]any{
@@ -46,21 +47,23 @@ func Of(scope constructs.IConstruct) Values {
 	}
 	stored, ok := found.(map[string]any)
 	if !ok {
-		panic(fmt.Errorf("defaults: %s in the context is %v; set it with defaults.Set", contextKey, found))
+		panic(fmt.Errorf("defaults: %s in the context is %v; call defaults.Set", contextKey, found))
 	}
 	retention, _ := stored["logRetention"].(string)
 	var err error
 	if values.LogRetention, err = time.ParseDuration(retention); err != nil {
-		panic(fmt.Errorf("defaults: %s in the context: %w; set it with defaults.Set", contextKey, err))
+		panic(fmt.Errorf("defaults: %s in the context: %w; call defaults.Set", contextKey, err))
 	}
 	values.Disposable, _ = stored["disposable"].(bool)
 	return values
 }
 
 // Override returns the values of a construct whose props are logRetention and disposable, and sets
-// them as the defaults below it. A prop that is zero takes the default, so a construct can be made
-// disposable in a stage that is not, and never the reverse: for that, call Set on a scope around it.
-func Override(construct constructs.Construct, logRetention time.Duration, disposable bool) (time.Duration, bool) {
+// them as the defaults below it. A prop that is zero takes the default, so a construct can be
+// disposable in a stage that is not, but not the reverse: for that, call Set on a scope around it.
+func Override(
+	construct constructs.Construct, logRetention time.Duration, disposable bool,
+) (time.Duration, bool) {
 	inherited := Of(construct)
 	values := Values{
 		LogRetention: cmp.Or(logRetention, inherited.LogRetention),
