@@ -4,24 +4,6 @@
  */
 
 export interface paths {
-    "/comment-mails/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Ask a mail's reader whether to get no more mails about comments */
-        get: operations["get-comment-mails-by-token"];
-        put?: never;
-        /** Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058) */
-        post: operations["post-comment-mails-by-token"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/confirmations/{token}": {
         parameters: {
             query?: never;
@@ -51,6 +33,24 @@ export interface paths {
         put?: never;
         /** Tell what has happened */
         post: operations["post-events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notification-settings/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ask a mail's reader whether to get no more mails about comments */
+        get: operations["get-notification-settings-by-token"];
+        put?: never;
+        /** Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058) */
+        post: operations["post-notification-settings-by-token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -406,7 +406,7 @@ export interface components {
         Profile: {
             bio: string;
             /** @description Whether comments on one's posts are told by mail */
-            commentMails: boolean;
+            commentNotifications: boolean;
             /** Format: date-time */
             createdAt: string;
             displayName: string;
@@ -417,7 +417,7 @@ export interface components {
         ProfileDraft: {
             bio?: string;
             /** @description Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true. */
-            commentMails?: boolean;
+            commentNotifications?: boolean;
             /** @description One line, shown with all that the user writes */
             displayName: string;
             /** @description A BCP 47 tag such as de or pt-BR */
@@ -499,70 +499,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    "get-comment-mails-by-token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description What the link in the mail ends with */
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description A page that says what is wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
-    "post-comment-mails-by-token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description What the link in the mail ends with */
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description A page that says what is wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
     "get-confirmations-by-token": {
         parameters: {
             query?: never;
@@ -656,6 +592,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "get-notification-settings-by-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the link in the mail ends with */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    "post-notification-settings-by-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the link in the mail ends with */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
         };
