@@ -24,7 +24,8 @@ func pages(t *testing.T) map[string]string {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && path != root && (name == "node_modules" || name == "cdk.out" || name == "lib" || name[0] == '.') {
+		if entry.IsDir() && path != root &&
+			(name == "node_modules" || name == "cdk.out" || name == "lib" || name[0] == '.') {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(name, ".md") {
@@ -67,10 +68,12 @@ func each(t *testing.T, pattern *regexp.Regexp, check func(page string, match []
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
-	path    = regexp.MustCompile("`((?:bench|cmd|constructs|docs|environments|internal|lambdaenv|lambdas|mysqlconn|stacks|test|web|\\.ci)/[\\w./-]*)`")
-	target  = regexp.MustCompile("(?m)(?:^|`|\\s{3}|&& )make ([a-z][a-z_-]*)((?: [A-Z]+=\\S+)*)")
-	goTool  = regexp.MustCompile(`\bgo (?:run|test|build|vet|generate) (?:-\S+ )*(\./[\w./-]*)`)
-	script  = regexp.MustCompile(`\bnpm (?:--prefix|-C) (\S+) run ([\w:-]+)`)
+	path    = regexp.MustCompile(
+		"`((?:bench|cmd|constructs|docs|environments|internal|lambdaenv|lambdas|mysqlconn|stacks|test|web|\\.ci)/[\\w./-]*)`")
+	target = regexp.MustCompile("(?m)(?:^|`|\\s{3}|&& )make ([a-z][a-z_-]*)((?: [A-Z]+=\\S+)*)")
+	goTool = regexp.MustCompile(`\bgo (?:run|test|build|vet|generate) (?:-\S+ )*(\./[\w./-]*)`)
+	grant  = regexp.MustCompile(`\.(Grant\w+)\(`)
+	script = regexp.MustCompile(`\bnpm (?:--prefix|-C) (\S+) run ([\w:-]+)`)
 )
 
 func TestLinks(t *testing.T) {
@@ -156,6 +159,28 @@ func TestCommands(t *testing.T) {
 			}
 			if err != nil || manifest.Scripts[match[2]] == "" {
 				t.Errorf("%s: %s: there is no such script (%v)", page, match[0], err)
+			}
+		}
+	}
+}
+
+// TestPermissions holds the page against the grants that the stacks call.
+func TestPermissions(t *testing.T) {
+	page := pages(t)["docs/permissions.md"]
+	sources, err := filepath.Glob(filepath.Join(root, "stacks", "*.go"))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("found %d files of stacks: %v", len(sources), err)
+	}
+	for _, source := range sources {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range grant.FindAllStringSubmatch(string(content), -1) {
+			row := regexp.MustCompile(
+				"(?m)^.*`" + match[1] + "`.*`stacks/" + filepath.Base(source) + "`.*$")
+			if !row.MatchString(page) {
+				t.Errorf("docs/permissions.md has no row for %s in %s", match[1], source)
 			}
 		}
 	}
