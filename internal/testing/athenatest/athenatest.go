@@ -90,7 +90,7 @@ func Start(t testing.TB, objects *s3test.Server) *Server {
 	s := &Server{trino: &trino{url, catalog, Database}, ctx: t.Context(), page: 1000}
 	objects.Bucket(t, catalog) // of the catalog's own files
 	for _, statement := range []string{
-		"CREATE CATALOG " + catalog + " USING hive " + properties(
+		"CREATE CATALOG " + catalog + " USING hive " + withClause(
 			[2]string{`"hive.metastore"`, "'file'"},
 			[2]string{`"hive.metastore.catalog.dir"`, literal("s3://" + catalog + "/")},
 			[2]string{`"hive.partition-projection-enabled"`, "'true'"},
@@ -253,7 +253,7 @@ func (s *Server) actions(operation string, body []byte) []awstest.Call {
 		var request startRequest
 		_ = json.Unmarshal(body, &request) // what is no JSON, is refused
 		needed = append(needed, awstest.Call{Action: "glue:GetDatabase", Resource: "database/" + Database})
-		for _, table := range s.usedBy(request.QueryString) {
+		for _, table := range s.tablesIn(request.QueryString) {
 			bucket, prefix, _ := strings.Cut(strings.TrimPrefix(table.StorageDescriptor.Location, "s3://"), "/")
 			needed = append(needed,
 				awstest.Call{Action: "glue:GetTable", Resource: "table/" + Database + "/" + table.Name},

@@ -89,8 +89,8 @@ func cancel(uri string) {
 // literal is a string of SQL.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// properties are those of a WITH, in their order.
-func properties(pairs ...[2]string) string {
+// withClause are those of a WITH, in their order.
+func withClause(pairs ...[2]string) string {
 	var list bytes.Buffer
 	for i, pair := range pairs {
 		if i > 0 {

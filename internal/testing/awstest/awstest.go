@@ -64,8 +64,8 @@ func (s *service) Calls() []Call {
 	return slices.Clone(s.calls)
 }
 
-// take records a call and returns the fault to answer it with. After a silent fault nobody is there to answer.
-func (s *service) take(r *http.Request, call Call) Fault {
+// record records a call and returns the fault to answer it with. After a silent fault nobody is there to answer.
+func (s *service) record(r *http.Request, call Call) Fault {
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
 	fault := s.fault

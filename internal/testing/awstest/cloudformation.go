@@ -11,7 +11,7 @@ import (
 // resource.
 type CloudFormation struct {
 	url     string
-	answers chan CustomResourceResponse
+	responses chan CustomResourceResponse
 }
 
 // A CustomResourceResponse is what the function behind a custom resource tells CloudFormation.
@@ -27,14 +27,14 @@ type CustomResourceResponse struct {
 
 // StartCloudFormation returns a stand-in that runs until the test ends.
 func StartCloudFormation(t testing.TB) *CloudFormation {
-	c := &CloudFormation{answers: make(chan CustomResourceResponse, 1)}
+	c := &CloudFormation{responses: make(chan CustomResourceResponse, 1)}
 	c.url = start(t, func(_ http.ResponseWriter, r *http.Request) {
 		var answer CustomResourceResponse
 		if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || r.Method != http.MethodPut {
 			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object", r.Method, err)
 		}
 		select {
-		case c.answers <- answer:
+		case c.responses <- answer:
 		default:
 			t.Error("awstest: an event was answered twice")
 		}
@@ -65,7 +65,7 @@ func (c *CloudFormation) Event(t testing.TB, file string) []byte {
 func (c *CloudFormation) Response(t testing.TB) CustomResourceResponse {
 	t.Helper()
 	select {
-	case answer := <-c.answers:
+	case answer := <-c.responses:
 		return answer
 	default:
 		t.Fatal("awstest: CloudFormation was told nothing, and would wait until the resource's ServiceTimeout")

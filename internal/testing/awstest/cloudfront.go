@@ -23,7 +23,7 @@ type Invalidation struct {
 	Reference string // the CallerReference
 	Paths     []string
 
-	looks int // until it is completed
+	polls int // until it is completed
 }
 
 // StartCloudFront returns a stand-in with one distribution that runs until the test ends.
@@ -71,7 +71,7 @@ func (c *CloudFront) serve(w http.ResponseWriter, r *http.Request) {
 	if isCreation {
 		action = "cloudfront:CreateInvalidation"
 	}
-	if fault := c.take(r, Call{Action: action, Resource: distribution}); fault.Status != 0 {
+	if fault := c.record(r, Call{Action: action, Resource: distribution}); fault.Status != 0 {
 		cloudFrontError(w, fault.Status, fault.Code, "")
 		return
 	}
@@ -91,7 +91,7 @@ func (c *CloudFront) serve(w http.ResponseWriter, r *http.Request) {
 		cloudFrontError(w, http.StatusNotFound, "NoSuchInvalidation", "The specified invalidation does not exist.")
 		return
 	}
-	known[at].looks--
+	known[at].polls--
 	writeInvalidation(w, http.StatusOK, known[at])
 }
 
@@ -125,7 +125,7 @@ func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution
 		writeInvalidation(w, http.StatusCreated, known[at])
 		return
 	}
-	made := Invalidation{Reference: batch.Caller, Paths: batch.Paths, looks: c.polls - 1}
+	made := Invalidation{Reference: batch.Caller, Paths: batch.Paths, polls: c.polls - 1}
 	c.invalidations[distribution] = append(known, made)
 	writeInvalidation(w, http.StatusCreated, made)
 }
@@ -150,7 +150,7 @@ func writeInvalidation(w http.ResponseWriter, status int, invalidation Invalidat
 		ID: invalidationID(invalidation.Reference), Status: "Completed", CreateTime: "2026-11-01T00:00:00.000Z",
 		Paths: paths{len(invalidation.Paths), invalidation.Paths}, Caller: invalidation.Reference,
 	}
-	if invalidation.looks >= 0 {
+	if invalidation.polls >= 0 {
 		answer.Status = "InProgress"
 	}
 	writeXML(w, status, answer)

@@ -96,7 +96,7 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault := c.take(r, Call{Action: "cognito-idp:" + name, Resource: c.userPoolID})
+	fault := c.record(r, Call{Action: "cognito-idp:" + name, Resource: c.userPoolID})
 	switch {
 	case fault.Silent:
 		return // what was asked for is not done either

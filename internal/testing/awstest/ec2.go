@@ -58,7 +58,7 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 		ec2Error(w, http.StatusBadRequest, "InvalidAction", "The action "+action+" is not valid for this web service.")
 		return
 	}
-	fault := e.take(r, Call{Action: "ec2:" + action, Resource: group})
+	fault := e.record(r, Call{Action: "ec2:" + action, Resource: group})
 	if fault.Status != 0 {
 		ec2Error(w, fault.Status, fault.Code, "")
 		return

@@ -25,8 +25,8 @@ type Kinesis struct {
 
 	mu     sync.Mutex
 	shards [][]KinesisRecord
-	put    int
-	refuse func(data []byte) (code string)
+	records    int
+	reject func(data []byte) (code string)
 }
 
 // A KinesisRecord is one that was put into the stream.
@@ -67,7 +67,7 @@ func (k *Kinesis) Records() []KinesisRecord {
 func (k *Kinesis) RejectRecords(f func(data []byte) (code string)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.refuse = f
+	k.reject = f
 }
 
 // A kinesisRequest has the parameters of all operations.
@@ -155,7 +155,7 @@ func (k *Kinesis) putRecord(request kinesisRequest) (any, error) {
 	if err := entry.check(); err != nil {
 		return nil, err
 	}
-	if code := k.rejected(entry.Data); code != "" {
+	if code := k.rejection(entry.Data); code != "" {
 		return nil, &kinesisError{code, ""}
 	}
 	shard, number := k.add(entry)
@@ -182,7 +182,7 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 	failed := 0
 	answers := make([]map[string]string, len(request.Records))
 	for i, entry := range request.Records {
-		if code := k.rejected(entry.Data); code != "" {
+		if code := k.rejection(entry.Data); code != "" {
 			failed++
 			answers[i] = map[string]string{"ErrorCode": code, "ErrorMessage": "Refused for shard shardId-000000000000 in stream " + k.name}
 			continue
@@ -204,18 +204,18 @@ func (e kinesisEntry) check() error {
 	return nil
 }
 
-func (k *Kinesis) rejected(data []byte) (code string) {
-	if k.refuse == nil {
+func (k *Kinesis) rejection(data []byte) (code string) {
+	if k.reject == nil {
 		return ""
 	}
-	return k.refuse(data)
+	return k.reject(data)
 }
 
 func (k *Kinesis) add(entry kinesisEntry) (shard, number string) {
 	hash := md5.Sum([]byte(entry.PartitionKey)) //nolint:gosec // what Kinesis chooses shards by
 	i, _ := bits.Mul64(binary.BigEndian.Uint64(hash[:]), uint64(len(k.shards)))
-	k.put++
-	number = fmt.Sprintf("49671%051d", k.put)
+	k.records++
+	number = fmt.Sprintf("49671%051d", k.records)
 	k.shards[i] = append(k.shards[i], KinesisRecord{entry.Data, entry.PartitionKey, number, time.Now()})
 	return shardID(int(i)), number //nolint:gosec // G115: fewer than shards
 }

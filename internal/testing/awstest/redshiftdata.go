@@ -23,8 +23,8 @@ type RedshiftData struct {
 	statements []*redshiftStatement      // the oldest first; an id is the index
 	tokens     map[string]int            // the statement of each token
 	polls      int
-	ends       string // what statements come to
-	reason     string
+	finalStatus       string // what statements come to
+	finalReason     string
 }
 
 // An ExternalSchema is what a schema of a data warehouse shows.
@@ -35,7 +35,7 @@ type ExternalSchema struct {
 
 type redshiftStatement struct {
 	sql    string
-	looks  int // until it is run
+	polls  int // until it is run
 	status string
 	reason string
 }
@@ -83,7 +83,7 @@ func (r *RedshiftData) SetPollsUntilFinished(looks int) {
 func (r *RedshiftData) SetFailure(status, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ends, r.reason = status, reason
+	r.finalStatus, r.finalReason = status, reason
 }
 
 func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
@@ -105,7 +105,7 @@ func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 	if action == "DescribeStatement" {
 		on = in.Id
 	}
-	fault := r.take(request, Call{Action: "redshift-data:" + action, Resource: on})
+	fault := r.record(request, Call{Action: "redshift-data:" + action, Resource: on})
 	switch {
 	case fault.Reset:
 		reset(w)
@@ -147,7 +147,7 @@ func (r *RedshiftData) execute(workgroup, database, secret, sql, token string) (
 	at, known := r.tokens[token]
 	if !known {
 		at = len(r.statements)
-		r.statements = append(r.statements, &redshiftStatement{sql: sql, looks: r.polls, status: "SUBMITTED"})
+		r.statements = append(r.statements, &redshiftStatement{sql: sql, polls: r.polls, status: "SUBMITTED"})
 		if token != "" {
 			r.tokens[token] = at
 		}
@@ -166,11 +166,11 @@ func (r *RedshiftData) describe(id string) (answer any, wrong string) {
 	statement := r.statements[at]
 	switch {
 	case statement.status == "FINISHED" || statement.status == "FAILED" || statement.status == "ABORTED":
-	case statement.looks > 0:
-		statement.looks--
+	case statement.polls > 0:
+		statement.polls--
 		statement.status = "STARTED"
-	case r.ends != "":
-		statement.status, statement.reason = r.ends, r.reason
+	case r.finalStatus != "":
+		statement.status, statement.reason = r.finalStatus, r.finalReason
 	default:
 		statement.status, statement.reason = r.run(statement.sql)
 	}

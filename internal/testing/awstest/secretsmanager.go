@@ -42,7 +42,7 @@ func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "secretsmanager:GetSecretValue", Resource: request.SecretId})
+	fault := s.record(r, Call{Action: "secretsmanager:GetSecretValue", Resource: request.SecretId})
 	if fault.Status != 0 {
 		jsonError(w, fault.Status, fault.Code, "")
 		return

@@ -31,7 +31,7 @@ type SES struct {
 	domain, configurationSet, smtpServer string
 
 	accepted atomic.Int64
-	pause    atomic.Pointer[func(id string)]
+	beforeAnswer    atomic.Pointer[func(id string)]
 }
 
 // StartSES returns a stand-in that runs until the test ends and sends on to the server at smtpServer, a host and a port.
@@ -47,10 +47,10 @@ func (s *SES) Accepted() int { return int(s.accepted.Load()) }
 // BeforeAnswer has f called when a mail is accepted and its answer is not sent yet. f may wait. A nil f ends it.
 func (s *SES) BeforeAnswer(f func(id string)) {
 	if f == nil {
-		s.pause.Store(nil)
+		s.beforeAnswer.Store(nil)
 		return
 	}
-	s.pause.Store(&f)
+	s.beforeAnswer.Store(&f)
 }
 
 // sesRequest is a SendEmail in the Amazon SES API v2 Reference, of the kind Simple.
@@ -102,7 +102,7 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		sesError(w, http.StatusInternalServerError, "InternalServiceErrorException", err.Error())
 		return
 	}
-	if pause := s.pause.Load(); pause != nil {
+	if pause := s.beforeAnswer.Load(); pause != nil {
 		(*pause)(id)
 	}
 	if fault.Cut {
@@ -140,7 +140,7 @@ var (
 func (s *SES) rejection(r sesRequest) (code, message string) {
 	const badRequest = "BadRequestException"
 	from, err := mail.ParseAddress(r.FromEmailAddress)
-	if err != nil || !ascii(r.FromEmailAddress) {
+	if err != nil || !isASCII(r.FromEmailAddress) {
 		return badRequest, "Invalid from address"
 	}
 	if !strings.HasSuffix(from.Address, "@"+s.domain) {
@@ -152,7 +152,7 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 	if len(r.Destination.ToAddresses) != 1 { // more are allowed, and would see each other
 		return badRequest, "Invalid number of recipients"
 	}
-	if to := r.Destination.ToAddresses[0]; !ascii(to) {
+	if to := r.Destination.ToAddresses[0]; !isASCII(to) {
 		return badRequest, "Local address contains control or whitespace"
 	} else if _, err := mail.ParseAddress(to); err != nil {
 		return badRequest, "Illegal address: " + to
@@ -162,7 +162,7 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 		return badRequest, "Missing required body"
 	}
 	for _, text := range []sesText{content.Subject, *content.Body.Text, *content.Body.Html} {
-		if text.Data == "" || text.Charset != "UTF-8" && !ascii(text.Data) {
+		if text.Data == "" || text.Charset != "UTF-8" && !isASCII(text.Data) {
 			return badRequest, "Empty, or not in its charset"
 		}
 	}
@@ -186,7 +186,7 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 	return "", ""
 }
 
-func ascii(text string) bool {
+func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r > '~' })
 }
 

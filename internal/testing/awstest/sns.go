@@ -47,7 +47,7 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 		snsError(w, http.StatusBadRequest, "InvalidAction", "The action or operation requested is invalid.")
 		return
 	}
-	fault := s.take(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
+	fault := s.record(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
 	switch {
 	case fault.Silent:
 		return // what was asked for is not done either
@@ -69,7 +69,7 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 		if name == "" {
 			break
 		}
-		if r.PostForm.Get(entry+"Value.DataType") != "String" || value == "" || strings.ContainsFunc(value, notAllowed) {
+		if r.PostForm.Get(entry+"Value.DataType") != "String" || value == "" || strings.ContainsFunc(value, isInvalidCharacter) {
 			snsError(w, http.StatusBadRequest, "ParameterValueInvalid", "The message attribute '"+name+"' is not valid.")
 			return
 		}

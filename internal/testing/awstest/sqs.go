@@ -19,12 +19,12 @@ type SQS struct {
 
 	queues []*sqsQueue // in the order in which they were made; held by service.mu, as all that is below
 	tasks  []*moveTask // the oldest first
-	broken string      // why tasks fail
+	moveFailure string      // why tasks fail
 }
 
 type sqsQueue struct {
 	url         string
-	deadLetters string // the address of its dead-letter queue; empty if it has none
+	deadLetterQueueURL string // the address of its dead-letter queue; empty if it has none
 	messages    []SQSMessage
 	inFlight    int // how many of the messages somebody has received
 }
@@ -51,7 +51,7 @@ func StartSQS(t testing.TB, queueURL string) *SQS {
 func (s *SQS) AddQueue(queueURL, deadLetters string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queues = append(s.queues, &sqsQueue{url: queueURL, deadLetters: deadLetters})
+	s.queues = append(s.queues, &sqsQueue{url: queueURL, deadLetterQueueURL: deadLetters})
 }
 
 // Messages returns those that were sent to the first queue so far, the oldest first.
@@ -65,21 +65,21 @@ func (s *SQS) Messages() []SQSMessage {
 func (s *SQS) MessagesIn(queueURL string) []SQSMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.queueAt(queueURL).messages)
+	return slices.Clone(s.queueByURL(queueURL).messages)
 }
 
 // Put puts messages of these bodies into the queue at that address.
 func (s *SQS) Put(queueURL string, bodies ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	queue := s.queueAt(queueURL)
+	queue := s.queueByURL(queueURL)
 	for _, body := range bodies {
 		queue.messages = append(queue.messages, SQSMessage{Body: body})
 	}
 }
 
-// queueAt is the queue at that address, or nil. s.mu is held.
-func (s *SQS) queueAt(queueURL string) *sqsQueue {
+// queueByURL is the queue at that address, or nil. s.mu is held.
+func (s *SQS) queueByURL(queueURL string) *sqsQueue {
 	for _, queue := range s.queues {
 		if queue.url == queueURL {
 			return queue
@@ -123,7 +123,7 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
+	fault := s.record(r, Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
 	switch {
 	case fault.Silent:
 		return // what was asked for is not done either
@@ -133,9 +133,9 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	queue := s.queueAt(request.QueueUrl)
+	queue := s.queueByURL(request.QueueUrl)
 	if request.SourceArn != "" {
-		queue = s.queueNamed(request.SourceArn)
+		queue = s.queueByARN(request.SourceArn)
 	}
 	switch {
 	case queue == nil && request.SourceArn != "":
@@ -151,12 +151,12 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 func (s *SQS) sendMessage(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
 	message := SQSMessage{Body: request.MessageBody, Attributes: map[string]string{}}
 	size := len(message.Body)
-	if message.Body == "" || strings.ContainsFunc(message.Body, notAllowed) {
+	if message.Body == "" || strings.ContainsFunc(message.Body, isInvalidCharacter) {
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidMessageContents", "")
 		return
 	}
 	for name, attribute := range request.MessageAttributes {
-		if attribute.DataType != "String" || attribute.StringValue == "" || strings.ContainsFunc(attribute.StringValue, notAllowed) {
+		if attribute.DataType != "String" || attribute.StringValue == "" || strings.ContainsFunc(attribute.StringValue, isInvalidCharacter) {
 			jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message attribute '"+name+"' is not valid.")
 			return
 		}
@@ -175,7 +175,7 @@ func (s *SQS) sendMessage(w http.ResponseWriter, request sqsRequest, queue *sqsQ
 	})
 }
 
-// notAllowed tells whether SQS and SNS refuse a character: "SendMessage" in the Amazon SQS API Reference.
-func notAllowed(r rune) bool {
+// isInvalidCharacter tells whether SQS and SNS refuse a character: "SendMessage" in the Amazon SQS API Reference.
+func isInvalidCharacter(r rune) bool {
 	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\uFFFE' || r == '\uFFFF'
 }

@@ -14,14 +14,14 @@ type moveTask struct {
 	reason              string // of its failure
 	started             int64  // in milliseconds since 1970
 	moved, toMove       int
-	looks               int // a list knows of a task a moment after it was begun, and how much it has to move one later
+	listed               int // a list knows of a task a moment after it was begun, and how much it has to move one later
 }
 
 // Receive has somebody receive the messages of the queue at that address, for as long as the test runs.
 func (s *SQS) Receive(queueURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	queue := s.queueAt(queueURL)
+	queue := s.queueByURL(queueURL)
 	queue.inFlight = len(queue.messages)
 }
 
@@ -29,14 +29,14 @@ func (s *SQS) Receive(queueURL string) {
 func (s *SQS) FailMoveTasks(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broken = reason
+	s.moveFailure = reason
 }
 
 // StartMoveTask begins to move the messages of one queue to another, as somebody else would.
 func (s *SQS) StartMoveTask(sourceURL, destinationURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.startMoveTask(s.queueAt(sourceURL), s.queueAt(destinationURL)).looks = 1
+	s.startMoveTask(s.queueByURL(sourceURL), s.queueByURL(destinationURL)).listed = 1
 }
 
 // startMoveTask begins a task. s.mu is held.
@@ -68,8 +68,8 @@ func (q *sqsQueue) arn() string {
 	return "arn:aws:sqs:eu-central-1:" + strings.Join(parts[len(parts)-2:], ":")
 }
 
-// queueNamed is the queue with that ARN, or nil. s.mu is held.
-func (s *SQS) queueNamed(arn string) *sqsQueue {
+// queueByARN is the queue with that ARN, or nil. s.mu is held.
+func (s *SQS) queueByARN(arn string) *sqsQueue {
 	for _, queue := range s.queues {
 		if queue.arn() == arn {
 			return queue
@@ -82,7 +82,7 @@ func (s *SQS) queueNamed(arn string) *sqsQueue {
 func (s *SQS) sources(queue *sqsQueue) []string {
 	urls := []string{}
 	for _, source := range s.queues {
-		if source.deadLetters == queue.url {
+		if source.deadLetterQueueURL == queue.url {
 			urls = append(urls, source.url)
 		}
 	}
@@ -108,7 +108,7 @@ func (s *SQS) listDeadLetterSourceQueues(w http.ResponseWriter, _ sqsRequest, qu
 }
 
 func (s *SQS) startMessageMoveTask(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
-	destination := s.queueNamed(request.DestinationArn)
+	destination := s.queueByARN(request.DestinationArn)
 	running := slices.ContainsFunc(s.tasks, func(task *moveTask) bool { return task.source == queue && task.status == "RUNNING" })
 	switch {
 	case destination == nil:
@@ -128,13 +128,13 @@ func (s *SQS) listMessageMoveTasks(w http.ResponseWriter, request sqsRequest, qu
 		if task.source != queue || len(results) == max(request.MaxResults, 1) {
 			continue
 		}
-		task.looks++
-		if task.looks == 1 {
+		task.listed++
+		if task.listed == 1 {
 			continue
 		}
 		result := map[string]any{"SourceArn": task.source.arn(), "DestinationArn": task.destination.arn(), "StartedTimestamp": task.started}
-		if task.looks > 2 {
-			task.step(s.broken)
+		if task.listed > 2 {
+			task.step(s.moveFailure)
 			result["ApproximateNumberOfMessagesToMove"] = task.toMove
 		}
 		result["Status"], result["ApproximateNumberOfMessagesMoved"] = task.status, task.moved

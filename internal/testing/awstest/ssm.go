@@ -38,8 +38,8 @@ func (s *SSM) DeleteParameter(name string) {
 	delete(s.parameters, name)
 }
 
-// parametersAPage is how many parameters a page has, however many are asked for: the service promises no number.
-const parametersAPage = 2
+// parametersPerPage is how many parameters a page has, however many are asked for: the service promises no number.
+const parametersPerPage = 2
 
 func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "ssm") {
@@ -55,7 +55,7 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "ssm:GetParametersByPath", Resource: request.Path})
+	fault := s.record(r, Call{Action: "ssm:GetParametersByPath", Resource: request.Path})
 	if fault.Status != 0 {
 		jsonError(w, fault.Status, fault.Code, "")
 		return
@@ -78,7 +78,7 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	to := min(from+parametersAPage, len(names))
+	to := min(from+parametersPerPage, len(names))
 	answer := map[string]any{"Parameters": []any{}}
 	for _, name := range names[from:to] {
 		answer["Parameters"] = append(answer["Parameters"].([]any), map[string]any{

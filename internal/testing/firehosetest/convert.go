@@ -16,7 +16,7 @@ import (
 
 // convert makes rows of what the function has answered for a record: JSON objects, one after the other. They go to the
 // partition that the function names.
-func (d *Delivery) convert(r record, given answerRecord) error {
+func (d *Delivery) convert(r record, given responseRecord) error {
 	for _, parts := range placeholder.FindAllStringSubmatch(d.configuration.Prefix, -1) {
 		if given.Metadata.PartitionKeys[parts[2]] == "" {
 			return fmt.Errorf("firehosetest: the function has named no %s to partition by", parts[2])
@@ -100,7 +100,7 @@ func convert(kind string, value any) (any, error) {
 // guide.
 func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 	d.counts.FormatConversionFailed++
-	d.fail("format-conversion-failed", r, map[string]any{
+	d.addFailure("format-conversion-failed", r, map[string]any{
 		"attemptsMade":           1,
 		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),
 		"lastErrorCode":          "DataFormatConversion.MalformedData",

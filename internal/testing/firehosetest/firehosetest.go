@@ -68,7 +68,7 @@ type Counts struct {
 
 	Invocations int // of the function, those that failed too
 	Objects     int // in the bucket
-	Repeated    int // deliveries that were made again
+	Retried    int // deliveries that were made again
 }
 
 // New returns a delivery that has read nothing yet: it begins with what is in the stream already.
@@ -248,7 +248,7 @@ func (d *Delivery) put(ctx context.Context, prefix, extension string, since time
 	attempt := 0
 	return retry(func() error {
 		if attempt++; attempt > 1 {
-			d.counts.Repeated++
+			d.counts.Retried++
 		}
 		bucket := bucketOf(d.configuration.BucketARN)
 		key := fmt.Sprintf("%s%s-1-%s-%s%s", prefix, d.name, since.UTC().Format("2006-01-02-15-04-05"), uuid.NewString(), extension)

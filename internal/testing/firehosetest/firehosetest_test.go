@@ -99,12 +99,12 @@ func start(t *testing.T) *world {
 // answerAll answers a record with its own data, as kind a.
 func answerAll(records []record) (answers []any, err error) {
 	for _, r := range records {
-		answers = append(answers, answer(r, "Ok"))
+		answers = append(answers, response(r, "Ok"))
 	}
 	return answers, nil
 }
 
-func answer(r record, result string) map[string]any {
+func response(r record, result string) map[string]any {
 	return map[string]any{"recordId": r.RecordID, "result": result, "data": r.Data, "metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}}}
 }
 
@@ -238,26 +238,26 @@ func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
 	}{
 		"an error":    {func([]record) ([]any, error) { return nil, errors.New("broken") }, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
 		"too late":    {func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} }, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
-		"one missing": {func(r []record) ([]any, error) { return []any{answer(r[0], "Ok")}, nil }, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
+		"one missing": {func(r []record) ([]any, error) { return []any{response(r[0], "Ok")}, nil }, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
 		"one twice": {
 			func(r []record) ([]any, error) {
-				return []any{answer(r[0], "Ok"), answer(r[1], "Ok"), answer(r[0], "Dropped")}, nil
+				return []any{response(r[0], "Ok"), response(r[1], "Ok"), response(r[0], "Dropped")}, nil
 			},
 			[]string{"3 Lambda.DuplicatedRecordId a", "3 Lambda.DuplicatedRecordId b"},
 		},
 		"one that nobody asked for": {
 			func(r []record) ([]any, error) {
-				return []any{answer(r[0], "Ok"), answer(record{RecordID: "x"}, "Ok")}, nil
+				return []any{response(r[0], "Ok"), response(record{RecordID: "x"}, "Ok")}, nil
 			},
 			[]string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"},
 		},
 		"a result that there isn't": {
-			func(r []record) ([]any, error) { return []any{answer(r[0], "Ok"), answer(r[1], "OK")}, nil },
+			func(r []record) ([]any, error) { return []any{response(r[0], "Ok"), response(r[1], "OK")}, nil },
 			[]string{"3 Lambda.JsonProcessingException a", "3 Lambda.JsonProcessingException b"},
 		},
 		"refused": {
 			func(r []record) ([]any, error) {
-				return []any{answer(r[0], "ProcessingFailed"), answer(r[1], "Dropped")}, nil
+				return []any{response(r[0], "ProcessingFailed"), response(r[1], "Dropped")}, nil
 			},
 			[]string{"1 Lambda.ProcessingFailedStatus a"},
 		},
@@ -302,7 +302,7 @@ func TestStreamAndBucketMayFailForAWhile(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" { // the one whose answer was cut, and again
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}
-	if counts := w.Counts(); counts.Repeated != 2 || counts.Rows != 1 || counts.Objects != 2 {
+	if counts := w.Counts(); counts.Retried != 2 || counts.Rows != 1 || counts.Objects != 2 {
 		t.Errorf("%+v", counts)
 	}
 	w.put(t, `{"id":"2"}`)

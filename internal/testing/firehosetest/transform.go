@@ -38,11 +38,11 @@ type metadata struct {
 }
 
 // What the function answers.
-type answer struct {
-	Records []answerRecord `json:"records"`
+type response struct {
+	Records []responseRecord `json:"records"`
 }
 
-type answerRecord struct {
+type responseRecord struct {
 	RecordID string `json:"recordId"`
 	Result   string `json:"result"`
 	Data     []byte `json:"data"`
@@ -76,12 +76,12 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 	if err != nil {
 		return err
 	}
-	var answers []answerRecord
+	var answers []responseRecord
 	for attempt := 1; ; attempt++ {
 		d.counts.Invocations++
 		text, err := d.settings.Invoke(ctx, encoded)
 		if err == nil {
-			answers, err = check(text, e.Records)
+			answers, err = checkResponse(text, e.Records)
 		}
 		if err == nil {
 			break
@@ -114,14 +114,14 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 	return nil
 }
 
-// check returns the answers in the order of records. What is wrong with one is wrong with the batch: "Lambda errors" in
+// checkResponse returns the answers in the order of records. What is wrong with one is wrong with the batch: "Lambda errors" in
 // "Monitor with CloudWatch Logs" in the developer guide.
-func check(text []byte, records []eventRecord) ([]answerRecord, error) {
-	var given answer
+func checkResponse(text []byte, records []eventRecord) ([]responseRecord, error) {
+	var given response
 	if err := json.Unmarshal(text, &given); err != nil {
 		return nil, &lambdaError{"Lambda.JsonProcessingException", err.Error()}
 	}
-	byID := map[string]answerRecord{}
+	byID := map[string]responseRecord{}
 	for _, record := range given.Records {
 		if _, twice := byID[record.RecordID]; twice {
 			return nil, &lambdaError{"Lambda.DuplicatedRecordId", record.RecordID}
@@ -134,7 +134,7 @@ func check(text []byte, records []eventRecord) ([]answerRecord, error) {
 	if len(byID) != len(records) {
 		return nil, &lambdaError{"Lambda.MissingRecordId", fmt.Sprintf("%d answers to %d records", len(byID), len(records))}
 	}
-	answers := make([]answerRecord, len(records))
+	answers := make([]responseRecord, len(records))
 	for i, record := range records {
 		found, ok := byID[record.RecordID]
 		if !ok {
@@ -157,7 +157,7 @@ func lambdaErrorOf(err error) *lambdaError {
 
 // processingFailed writes down that a record cannot be processed: "Handle failure in data transformation" in the developer guide.
 func (d *Delivery) processingFailed(r record, attempts int, reason *lambdaError) {
-	d.fail("processing-failed", r, map[string]any{
+	d.addFailure("processing-failed", r, map[string]any{
 		"attemptsMade":           attempts,
 		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),
 		"errorCode":              reason.code,
@@ -168,8 +168,8 @@ func (d *Delivery) processingFailed(r record, attempts int, reason *lambdaError)
 	})
 }
 
-// fail keeps a document for the error prefix. They are a line each.
-func (d *Delivery) fail(kind string, r record, document map[string]any) {
+// addFailure keeps a document for the error prefix. They are a line each.
+func (d *Delivery) addFailure(kind string, r record, document map[string]any) {
 	encoded, err := json.Marshal(document)
 	if err != nil {
 		panic(err) // it has an encoding

@@ -155,7 +155,7 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	headers := map[string]string{}
 	maps.Copy(headers, request.Headers)
 	variables := map[string]any{"requestId": uuid.NewString(), "requestTimeEpoch": time.Now().UnixMilli()}
-	asked, err := rendering{Template: template, Body: request.Body, Headers: headers, Context: variables}.render(ctx)
+	asked, err := renderRequest{Template: template, Body: request.Body, Headers: headers, Context: variables}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("request template: %w", err)
 	}
@@ -167,7 +167,7 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	made, err := rendering{Template: answer.ResponseTemplates["application/json"], Body: said, Headers: headers, Context: variables}.render(ctx)
+	made, err := renderRequest{Template: answer.ResponseTemplates["application/json"], Body: said, Headers: headers, Context: variables}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("response template: %w", err)
 	}

@@ -32,16 +32,16 @@ var engine = sync.OnceValues(func() (string, error) {
 	}.Start()
 })
 
-// A rendering is a template, and what its variables are.
-type rendering struct {
+// A renderRequest is a template, and what its variables are.
+type renderRequest struct {
 	Template string            `json:"template"`
 	Body     string            `json:"body"`    // $input: of the request or of the service's answer
 	Headers  map[string]string `json:"headers"` // $input.params().header: of the request in both
 	Context  map[string]any    `json:"context"` // $context
 }
 
-// A rendered is what became of it.
-type rendered struct {
+// A renderResponse is what became of it.
+type renderResponse struct {
 	Output   string
 	Override struct {
 		Status int
@@ -50,8 +50,8 @@ type rendered struct {
 	Error string
 }
 
-func (r rendering) render(ctx context.Context) (rendered, error) {
-	var answer rendered
+func (r renderRequest) render(ctx context.Context) (renderResponse, error) {
+	var answer renderResponse
 	url, err := engine()
 	if err != nil {
 		return answer, err

@@ -38,11 +38,11 @@ type Broker struct {
 	server  *mqtt.Server
 	policy  policy
 	rule    rule
-	api     Settings
+	settings     Settings
 
 	received, put, failed, lost, denied atomic.Int64
 
-	lose atomic.Pointer[func(payload []byte) bool]
+	losePuback atomic.Pointer[func(payload []byte) bool]
 }
 
 // Counts are what a broker has done so far.
@@ -57,7 +57,7 @@ type Counts struct {
 // Start returns a broker that runs until the test ends.
 func Start(t testing.TB, settings Settings) *Broker {
 	t.Helper()
-	b := &Broker{api: settings}
+	b := &Broker{settings: settings}
 	for part, err := range map[string]error{
 		"the policy": decode(settings.Policy, &b.policy),
 		"the rule":   decode(settings.Rule, &b.rule),
@@ -111,10 +111,10 @@ func (b *Broker) Counts() Counts {
 // hears of it, and will publish it again. A nil f ends it.
 func (b *Broker) LosePubacks(f func(payload []byte) bool) {
 	if f == nil {
-		b.lose.Store(nil)
+		b.losePuback.Store(nil)
 		return
 	}
-	b.lose.Store(&f)
+	b.losePuback.Store(&f)
 }
 
 // A hook is the broker as MQTT's server knows it.
@@ -159,8 +159,8 @@ func (h *hook) allowed(client *mqtt.Client, id, action, kind, name string) bool 
 // keeps itself back. IoT Core does it afterwards, and tells the device nothing of it either.
 func (h *hook) OnPublish(client *mqtt.Client, packet packets.Packet) (packets.Packet, error) {
 	h.broker.received.Add(1)
-	h.broker.do(h.ctx, publication{topic: packet.TopicName, payload: packet.Payload, client: client.ID})
-	if lose := h.broker.lose.Load(); lose != nil && (*lose)(packet.Payload) {
+	h.broker.applyRule(h.ctx, publication{topic: packet.TopicName, payload: packet.Payload, client: client.ID})
+	if lose := h.broker.losePuback.Load(); lose != nil && (*lose)(packet.Payload) {
 		client.Stop(packets.ErrServerShuttingDown)
 		return packet, packets.ErrRejectPacket
 	}

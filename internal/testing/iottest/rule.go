@@ -26,8 +26,8 @@ type rule struct {
 	Tags any
 
 	query  query
-	key    template // of an object of the error action
-	spread template // the partition key
+	errorKey    template // of an object of the error action
+	partitionKey template // the partition key
 }
 
 type kinesisAction struct{ RoleArn, StreamName, PartitionKey string }
@@ -48,10 +48,10 @@ func (r *rule) parse() error {
 	if r.query, err = parseQuery(payload.Sql); err != nil {
 		return err
 	}
-	if r.key, err = parseTemplate(payload.ErrorAction.S3.Key); err != nil {
+	if r.errorKey, err = parseTemplate(payload.ErrorAction.S3.Key); err != nil {
 		return err
 	}
-	r.spread, err = parseTemplate(payload.Actions[0].Kinesis.PartitionKey)
+	r.partitionKey, err = parseTemplate(payload.Actions[0].Kinesis.PartitionKey)
 	return err
 }
 
@@ -63,8 +63,8 @@ type publication struct {
 	at      time.Time // when the rule sees it
 }
 
-// do does what the rule says.
-func (b *Broker) do(ctx context.Context, p publication) {
+// applyRule does what the rule says.
+func (b *Broker) applyRule(ctx context.Context, p publication) {
 	if !matchesFilter(b.rule.query.filter, p.topic) {
 		b.lost.Add(1)
 		return
@@ -73,24 +73,24 @@ func (b *Broker) do(ctx context.Context, p publication) {
 	record, err := b.rule.query.evaluate(p)
 	if err == nil {
 		var key string
-		if key, err = b.rule.spread.evaluate(p); err == nil {
+		if key, err = b.rule.partitionKey.evaluate(p); err == nil {
 			stream := b.rule.TopicRulePayload.Actions[0].Kinesis.StreamName
-			_, err = b.api.Kinesis.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &stream, Data: record, PartitionKey: &key}, func(o *kinesis.Options) { o.RetryMaxAttempts = 1 })
+			_, err = b.settings.Kinesis.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &stream, Data: record, PartitionKey: &key}, func(o *kinesis.Options) { o.RetryMaxAttempts = 1 })
 		}
 	}
 	if err == nil {
 		b.put.Add(1)
 		return
 	}
-	if b.fail(ctx, p, err) != nil {
+	if b.applyErrorAction(ctx, p, err) != nil {
 		b.lost.Add(1)
 		return
 	}
 	b.failed.Add(1)
 }
 
-// fail does the error action: "Error handling (error action)" in the AWS IoT Core Developer Guide.
-func (b *Broker) fail(ctx context.Context, p publication, reason error) error {
+// applyErrorAction does the error action: "Error handling (error action)" in the AWS IoT Core Developer Guide.
+func (b *Broker) applyErrorAction(ctx context.Context, p publication, reason error) error {
 	document, err := json.Marshal(map[string]any{
 		"ruleName":              b.rule.RuleName,
 		"topic":                 p.topic,
@@ -106,12 +106,12 @@ func (b *Broker) fail(ctx context.Context, p publication, reason error) error {
 	if err != nil {
 		return err
 	}
-	key, err := b.rule.key.evaluate(p)
+	key, err := b.rule.errorKey.evaluate(p)
 	if err != nil {
 		return err
 	}
 	bucket := b.rule.TopicRulePayload.ErrorAction.S3.BucketName
-	_, err = b.api.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(document)}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+	_, err = b.settings.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(document)}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 	return err
 }
 
