@@ -10,8 +10,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
-// A Table is one of the Glue Data Catalog. As JSON, it is the property TableInput of AWS::Glue::Table, whose other fields do not
-// matter to Trino.
+// A Table is a table of the Glue Data Catalog. As JSON, it is the property TableInput of
+// AWS::Glue::Table. The other fields of TableInput do not matter to Trino.
 type Table struct {
 	Name              string
 	PartitionKeys     []columns.Column
@@ -22,7 +22,7 @@ type Table struct {
 	Parameters map[string]string // of partition projection
 }
 
-// trinoTypes are Trino's of Glue's.
+// trinoTypes maps Glue's types to Trino's.
 var trinoTypes = map[string]string{
 	"string": "varchar", "timestamp": "timestamp(3)", "double": "double", "bigint": "bigint", "boolean": "boolean",
 }
@@ -57,13 +57,13 @@ func trinoType(t testing.TB, column columns.Column) string {
 	t.Helper()
 	kind, ok := trinoTypes[column.Type]
 	if !ok {
-		t.Fatalf("athenatest: %s: no type of Trino's is known for %q", column.Name, column.Type)
+		t.Fatalf("athenatest: %s: no Trino type for the Glue type %q; add it to trinoTypes", column.Name, column.Type)
 	}
 	return kind
 }
 
-// projection is how the values of a partition key are known: "Supported types for partition projection" in the Amazon Athena
-// User Guide.
+// projection returns the properties of a partition key's projection: "Supported types for partition
+// projection" in the Amazon Athena User Guide.
 func projection(t testing.TB, table Table, key string) string {
 	t.Helper()
 	parameter := func(name string) string { return table.Parameters["projection."+key+"."+name] }
@@ -76,12 +76,12 @@ func projection(t testing.TB, table Table, key string) string {
 			[2]string{"partition_projection_format", literal(parameter("format"))},
 			[2]string{"partition_projection_range", arrayLiteral(parameter("range"))})
 	default:
-		t.Fatalf("athenatest: %s.%s: the projection is %q, and may be enum or date", table.Name, key, parameter("type"))
+		t.Fatalf("athenatest: %s.%s: the projection is %q, want enum or date", table.Name, key, parameter("type"))
 	}
 	return withClause(with...)
 }
 
-// arrayLiteral is an array of what commas part.
+// arrayLiteral returns the SQL array of comma-separated values.
 func arrayLiteral(values string) string {
 	parts := strings.Split(values, ",")
 	for i, part := range parts {
@@ -90,7 +90,7 @@ func arrayLiteral(values string) string {
 	return "ARRAY[" + strings.Join(parts, ", ") + "]"
 }
 
-// tablesIn are the tables that a statement names.
+// tablesIn returns the tables that a statement names.
 func (s *Server) tablesIn(statement string) []Table {
 	words := strings.FieldsFunc(statement, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return slices.DeleteFunc(slices.Clone(s.tables), func(table Table) bool { return !slices.Contains(words, table.Name) })

@@ -62,10 +62,10 @@ type world struct {
 	objects *s3test.Server
 	streams *kinesis.Client
 
-	invoke func(records []record) (answers []any, err error)
+	invoke func(records []record) (results []any, err error)
 }
 
-// A record is what the function gets of one.
+// A record is a record of the function's event.
 type record struct {
 	RecordID                    string `json:"recordId"`
 	ApproximateArrivalTimestamp int64
@@ -74,38 +74,38 @@ type record struct {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{stream: awstest.StartKinesis(t, "readings", 2), objects: s3test.Start(t), invoke: answerAll}
+	w := &world{stream: awstest.StartKinesis(t, "readings", 2), objects: s3test.Start(t), invoke: acceptAll}
 	w.objects.Bucket(t, "ingestion")
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	w.streams = kinesis.New(kinesis.Options{BaseEndpoint: &w.stream.URL, Region: lambdatest.Region, Credentials: nobodys})
+	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	w.streams = kinesis.New(kinesis.Options{BaseEndpoint: &w.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials})
 	w.Delivery = firehosetest.New(t, firehosetest.Settings{
 		Delivery: object(t, delivery), Table: object(t, table), Kinesis: w.streams,
-		S3: s3.New(s3.Options{BaseEndpoint: &w.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true}),
+		S3: s3.New(s3.Options{BaseEndpoint: &w.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials, UsePathStyle: true}),
 		Invoke: func(_ context.Context, event []byte) ([]byte, error) {
 			var e struct{ Records []record }
 			if err := json.Unmarshal(event, &e); err != nil {
 				return nil, err
 			}
-			answers, err := w.invoke(e.Records)
+			results, err := w.invoke(e.Records)
 			if err != nil {
 				return nil, err
 			}
-			return json.Marshal(map[string]any{"records": answers})
+			return json.Marshal(map[string]any{"records": results})
 		},
 	})
 	return w
 }
 
-// answerAll answers a record with its own data, as kind a.
-func answerAll(records []record) (answers []any, err error) {
+// acceptAll returns each record's own data, for the partition kind=a.
+func acceptAll(records []record) (results []any, err error) {
 	for _, r := range records {
-		answers = append(answers, response(r, "Ok"))
+		results = append(results, result(r, "Ok"))
 	}
-	return answers, nil
+	return results, nil
 }
 
-func response(r record, result string) map[string]any {
-	return map[string]any{"recordId": r.RecordID, "result": result, "data": r.Data, "metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}}}
+func result(r record, status string) map[string]any {
+	return map[string]any{"recordId": r.RecordID, "result": status, "data": r.Data, "metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}}}
 }
 
 func (w *world) put(t *testing.T, records ...string) {
@@ -185,11 +185,11 @@ func (w *world) failures(t *testing.T, kind string) (found []string) {
 	return found
 }
 
-func TestRowsAndRawCopiesAreDelivered(t *testing.T) {
+func TestDelivery_Deliver(t *testing.T) {
 	w := start(t)
 	w.put(t, `{"id":"1","at":"2026-11-21 17:43:55.123","heat":1.5,"count":7,"is":true}`, `{"ID":"2","at":"2026-11-21T17:43:55Z"}{"id":"3","else":1}`)
 	w.deliver(t)
-	w.deliver(t) // once
+	w.deliver(t) // delivers nothing twice
 	if diff := cmp.Diff([]string{"1", "2", "3"}, w.rows(t)); diff != "" {
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}
@@ -213,7 +213,7 @@ func TestRowsAndRawCopiesAreDelivered(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitTheTableIsAnError(t *testing.T) {
+func TestDelivery_Deliver_format_conversion_failed(t *testing.T) {
 	w := start(t)
 	strange := []string{`{"heat":"hot"}`, `{"at":"yesterday"}`, `{"count":1.5}`, `{"is":"true"}`, `{"id":1}`, `no JSON`, `{"id":"1"}{`}
 	w.put(t, append(strange, `{"id":"fits"}`)...)
@@ -231,33 +231,33 @@ func TestWhatDoesNotFitTheTableIsAnError(t *testing.T) {
 	}
 }
 
-func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
+func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 	for name, test := range map[string]struct {
 		invoke func(records []record) ([]any, error)
 		want   []string
 	}{
-		"an error":    {func([]record) ([]any, error) { return nil, errors.New("broken") }, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
-		"too late":    {func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} }, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
-		"one missing": {func(r []record) ([]any, error) { return []any{response(r[0], "Ok")}, nil }, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
-		"one twice": {
+		"an error":         {func([]record) ([]any, error) { return nil, errors.New("broken") }, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
+		"a timeout":        {func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} }, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
+		"a missing record": {func(r []record) ([]any, error) { return []any{result(r[0], "Ok")}, nil }, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
+		"a duplicate record": {
 			func(r []record) ([]any, error) {
-				return []any{response(r[0], "Ok"), response(r[1], "Ok"), response(r[0], "Dropped")}, nil
+				return []any{result(r[0], "Ok"), result(r[1], "Ok"), result(r[0], "Dropped")}, nil
 			},
 			[]string{"3 Lambda.DuplicatedRecordId a", "3 Lambda.DuplicatedRecordId b"},
 		},
-		"one that nobody asked for": {
+		"an unknown record id": {
 			func(r []record) ([]any, error) {
-				return []any{response(r[0], "Ok"), response(record{RecordID: "x"}, "Ok")}, nil
+				return []any{result(r[0], "Ok"), result(record{RecordID: "x"}, "Ok")}, nil
 			},
 			[]string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"},
 		},
-		"a result that there isn't": {
-			func(r []record) ([]any, error) { return []any{response(r[0], "Ok"), response(r[1], "OK")}, nil },
+		"an unknown result": {
+			func(r []record) ([]any, error) { return []any{result(r[0], "Ok"), result(r[1], "OK")}, nil },
 			[]string{"3 Lambda.JsonProcessingException a", "3 Lambda.JsonProcessingException b"},
 		},
-		"refused": {
+		"a rejected record": {
 			func(r []record) ([]any, error) {
-				return []any{response(r[0], "ProcessingFailed"), response(r[1], "Dropped")}, nil
+				return []any{result(r[0], "ProcessingFailed"), result(r[1], "Dropped")}, nil
 			},
 			[]string{"1 Lambda.ProcessingFailedStatus a"},
 		},
@@ -274,7 +274,7 @@ func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
 				t.Errorf("rows %v", rows)
 			}
 			want := firehosetest.Counts{Records: 2, FailedInvocations: 2, Invocations: 3, Objects: 2}
-			if name == "refused" {
+			if name == "a rejected record" {
 				want = firehosetest.Counts{Records: 2, Failed: 1, Dropped: 1, Invocations: 1, Objects: 2}
 			}
 			if w.Counts() != want {
@@ -284,7 +284,7 @@ func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
 	}
 }
 
-func TestStreamAndBucketMayFailForAWhile(t *testing.T) {
+func TestDelivery_Deliver_retries_stream_and_bucket(t *testing.T) {
 	w := start(t)
 	w.put(t, `{"id":"1"}`)
 	w.stream.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 5})
@@ -299,7 +299,7 @@ func TestStreamAndBucketMayFailForAWhile(t *testing.T) {
 		return awstest.Fault{}
 	})
 	w.deliver(t)
-	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" { // the one whose answer was cut, and again
+	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" { // the write whose response was cut, and its retry
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}
 	if counts := w.Counts(); counts.Retried != 2 || counts.Rows != 1 || counts.Objects != 2 {
@@ -308,16 +308,16 @@ func TestStreamAndBucketMayFailForAWhile(t *testing.T) {
 	w.put(t, `{"id":"2"}`)
 	w.objects.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"})
 	if err := w.Deliver(t.Context()); err == nil {
-		t.Error("it delivers to a bucket that it may not write to")
+		t.Error("no error for a bucket that denies access")
 	}
 }
 
-func TestTheFunctionGetsNoMoreThanItsBufferAtATime(t *testing.T) {
+func TestDelivery_SetBufferSize(t *testing.T) {
 	w := start(t)
 	var batches []int
 	w.invoke = func(records []record) ([]any, error) {
 		batches = append(batches, len(records))
-		return answerAll(records)
+		return acceptAll(records)
 	}
 	w.SetBufferSize(25)
 	w.put(t, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`, `{"id":"4"}`, `{"id":"`+strings.Repeat("5", 30)+`"}`)
