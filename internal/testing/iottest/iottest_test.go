@@ -53,16 +53,16 @@ func start(t *testing.T) *core {
 	t.Helper()
 	c := &core{stream: awstest.StartKinesis(t, "readings", 1), objects: s3test.Start(t)}
 	c.objects.Bucket(t, "ingestion")
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
 	c.Broker = iottest.Start(t, iottest.Settings{
 		Policy: object(t, policy), Rule: object(t, rule),
-		Kinesis: kinesis.New(kinesis.Options{BaseEndpoint: &c.stream.URL, Region: lambdatest.Region, Credentials: nobodys}),
-		S3:      s3.New(s3.Options{BaseEndpoint: &c.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true}),
+		Kinesis: kinesis.New(kinesis.Options{BaseEndpoint: &c.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials}),
+		S3:      s3.New(s3.Options{BaseEndpoint: &c.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials, UsePathStyle: true}),
 	})
 	return c
 }
 
-func TestWhatADevicePublishesIsInTheStreamAsTheRuleSays(t *testing.T) {
+func TestBroker_rule(t *testing.T) {
 	c := start(t)
 	device, err := c.Connect("kettle-1", "kettle-1")
 	if err != nil {
@@ -93,17 +93,17 @@ func TestWhatADevicePublishesIsInTheStreamAsTheRuleSays(t *testing.T) {
 	}
 }
 
-func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
+func TestBroker_policy(t *testing.T) {
 	c := start(t)
 	for name, test := range map[string]struct{ thing, client, topic string }{
-		"another's topic":           {"kettle-1", "kettle-1", "ashlar/dev/kettle-2/readings"},
-		"a topic of no thing":       {"kettle-1", "kettle-1", "ashlar/dev/readings"},
-		"a topic below its own":     {"kettle-1", "kettle-1", "ashlar/dev/kettle-1/readings/a"},
-		"another environment's":     {"kettle-1", "kettle-1", "ashlar/prod/kettle-1/readings"},
-		"what is denied":            {"kettle-9", "kettle-9", "ashlar/dev/kettle-9/readings"},
-		"another's name":            {"kettle-1", "kettle-2", ""},
-		"a certificate of no thing": {"", "kettle-1", ""},
-		"a thing like a pattern":    {"*", "kettle-1", ""},
+		"another thing's topic":         {"kettle-1", "kettle-1", "ashlar/dev/kettle-2/readings"},
+		"a topic without a thing":       {"kettle-1", "kettle-1", "ashlar/dev/readings"},
+		"a subtopic of its own":         {"kettle-1", "kettle-1", "ashlar/dev/kettle-1/readings/a"},
+		"another environment":           {"kettle-1", "kettle-1", "ashlar/prod/kettle-1/readings"},
+		"an explicit deny":              {"kettle-9", "kettle-9", "ashlar/dev/kettle-9/readings"},
+		"another client id":             {"kettle-1", "kettle-2", ""},
+		"a certificate without a thing": {"", "kettle-1", ""},
+		"a thing named as a pattern":    {"*", "kettle-1", ""},
 	} {
 		before := c.Counts().Denied
 		device, err := c.Connect(test.thing, test.client)
@@ -112,13 +112,13 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			err, want = device.Publish(test.topic, []byte("a")), 2 // it tries again
+			err, want = device.Publish(test.topic, []byte("a")), 2 // the device retries once
 		}
 		if !errors.Is(err, iottest.ErrDisconnected) {
-			t.Errorf("%s: %v, want it to be refused", name, err)
+			t.Errorf("%s: %v, want ErrDisconnected", name, err)
 		}
-		if refused := c.Counts().Denied - before; refused != want {
-			t.Errorf("%s: refused %d times, want %d", name, refused, want)
+		if denied := c.Counts().Denied - before; denied != want {
+			t.Errorf("%s: denied %d times, want %d", name, denied, want)
 		}
 	}
 	if records := c.stream.Records(); len(records) > 0 {
@@ -129,11 +129,11 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := device.Subscribe("ashlar/dev/#"); !errors.Is(err, iottest.ErrDisconnected) {
-		t.Errorf("subscribing to everybody's: %v", err)
+		t.Errorf("subscribing to all topics: %v", err)
 	}
 }
 
-func TestADeviceThatHearsOfNothingPublishesAgain(t *testing.T) {
+func TestDevice_Publish_resends_without_acknowledgement(t *testing.T) {
 	c := start(t)
 	device, err := c.Connect("kettle-1", "kettle-1")
 	if err != nil {
@@ -161,7 +161,7 @@ func TestADeviceThatHearsOfNothingPublishesAgain(t *testing.T) {
 	}
 }
 
-func TestWhatTheStreamDoesNotTakeIsAnObject(t *testing.T) {
+func TestBroker_error_action(t *testing.T) {
 	c := start(t)
 	device, err := c.Connect("kettle-1", "kettle-1")
 	if err != nil {
@@ -172,7 +172,8 @@ func TestWhatTheStreamDoesNotTakeIsAnObject(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := c.objects.Keys(t, "ingestion")
-	if len(keys) != 1 || !strings.HasPrefix(keys[0], "errors/rule/day="+time.Now().UTC().Format(time.DateOnly)+"/") || !strings.HasSuffix(keys[0], ".json") {
+	prefix := "errors/rule/day=" + time.Now().UTC().Format(time.DateOnly) + "/"
+	if len(keys) != 1 || !strings.HasPrefix(keys[0], prefix) || !strings.HasSuffix(keys[0], ".json") {
 		t.Fatalf("objects %v", keys)
 	}
 	found, err := c.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &keys[0]})

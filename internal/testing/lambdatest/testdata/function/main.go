@@ -1,4 +1,4 @@
-// Function does what its event tells it to, for the tests of lambdatest.
+// Function executes the action that its event names, for the tests of lambdatest.
 package main
 
 import (
