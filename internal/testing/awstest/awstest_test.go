@@ -32,8 +32,8 @@ import (
 
 const arn = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:Credentials-AbCdEf"
 
-// nobody's credentials sign requests. The stand-ins do not verify signatures.
-var nobody = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+// fakeCredentials sign requests. The fakes do not verify signatures.
+var fakeCredentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
 })
 
@@ -43,7 +43,7 @@ func TestSecretsManager(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &manager.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	get := func(ctx context.Context) (string, error) {
 		output, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
@@ -72,7 +72,7 @@ func TestSecretsManager(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := get(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("silent: error %v, want the caller to give up", err)
+		t.Errorf("silent: error %v, want the caller's timeout", err)
 	}
 	manager.SetFault(awstest.Fault{})
 	if _, err := get(t.Context()); err != nil {
@@ -93,7 +93,7 @@ func TestCognito(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &cognito.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	user := func(name, status, email string) awstest.CognitoUser {
 		return awstest.CognitoUser{Username: name, Status: status, Attributes: map[string]string{"sub": "sub-of-" + name, "email": email}}
@@ -132,13 +132,13 @@ func TestCognito(t *testing.T) {
 		t.Errorf("users %q, %v; want none", found, err)
 	}
 	if _, err := list(`sub = "sub-of-"bob"`); code(err) != "InvalidParameterException" {
-		t.Errorf("a quote that is not escaped: %v", err)
+		t.Errorf("a quote that is not escaped: error %v, want InvalidParameterException", err)
 	}
-	if found, err := list(`email = "nobody@example.com"`); err != nil || found != nil {
+	if found, err := list(`email = "eve@example.com"`); err != nil || found != nil {
 		t.Errorf("users %q, %v; want none", found, err)
 	}
 	if _, err := list(`email = "a" or sub = "b"`); code(err) != "InvalidParameterException" {
-		t.Errorf("error %v for a filter that is none", err)
+		t.Errorf("an invalid filter: error %v, want InvalidParameterException", err)
 	}
 
 	link := func(destinationProvider, destination, sourceProvider, source string) error {
@@ -190,7 +190,7 @@ func TestCognito(t *testing.T) {
 		}
 	}
 	if _, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{UserPoolId: aws.String(pool), Username: aws.String("eve")}); code(err) != "UserNotFoundException" {
-		t.Errorf("getting nobody: error %v, want UserNotFoundException", err)
+		t.Errorf("getting an unknown user: error %v, want UserNotFoundException", err)
 	}
 
 	for username, want := range map[string]string{"sub-of-bob": "", "google_2": "", "sub-of-google_2": "UserNotFoundException"} {
@@ -216,7 +216,7 @@ func TestCognito(t *testing.T) {
 	}
 }
 
-// code is that of the service's error, or empty.
+// code returns the code of the service's error, or an empty string.
 func code(err error) string {
 	if failure, ok := errors.AsType[smithy.APIError](err); ok {
 		return failure.ErrorCode()
@@ -224,13 +224,13 @@ func code(err error) string {
 	return ""
 }
 
-func TestParameterStore(t *testing.T) {
+func TestSSM(t *testing.T) {
 	store := awstest.StartSSM(t)
 	client := ssm.New(ssm.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &store.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	below := func(path string) (map[string]string, error) {
 		found := map[string]string{}
@@ -263,7 +263,7 @@ func TestParameterStore(t *testing.T) {
 		t.Errorf("parameters %v, error %v; want %v", found, err, want)
 	}
 	calls := slices.Repeat([]awstest.Call{{Action: "ssm:GetParametersByPath", Resource: "/a"}}, 3)
-	if !slices.Equal(store.Calls(), calls) { // one without parameters, and two pages
+	if !slices.Equal(store.Calls(), calls) { // one call without parameters, and two pages
 		t.Errorf("calls %v, want %v", store.Calls(), calls)
 	}
 	store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
@@ -281,7 +281,7 @@ func TestSQS(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &queue.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	send := func(ctx context.Context, url, body, reason string) error {
 		_, err := client.SendMessage(ctx, &sqs.SendMessageInput{
@@ -316,7 +316,7 @@ func TestSQS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := send(ctx, queueURL, "four", "reason"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("silent: error %v, want the caller to give up", err)
+		t.Errorf("silent: error %v, want the caller's timeout", err)
 	}
 	if diff := cmp.Diff(want, queue.Messages()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
@@ -326,7 +326,7 @@ func TestSQS(t *testing.T) {
 	}
 }
 
-func TestSQSMovesMessages(t *testing.T) {
+func TestSQS_move_tasks(t *testing.T) {
 	const account = "arn:aws:sqs:eu-central-1:111111111111:"
 	const events, other = "https://sqs.eu-central-1.amazonaws.com/111111111111/Events", "https://sqs.eu-central-1.amazonaws.com/111111111111/Other"
 	queues := awstest.StartSQS(t, queueURL)
@@ -337,7 +337,7 @@ func TestSQSMovesMessages(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &queues.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
 		QueueUrl: aws.String(queueURL), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
@@ -354,7 +354,7 @@ func TestSQSMovesMessages(t *testing.T) {
 		t.Errorf("sources %v (%v), want %s", sources, err, events)
 	}
 	for _, step := range []struct{ source, destination, want string }{
-		{"Other", "Events", "InvalidParameterValue"}, // it is no dead-letter queue
+		{"Other", "Events", "InvalidParameterValue"}, // not a dead-letter queue
 		{"Nothing", "Events", "ResourceNotFoundException"},
 		{"DeadLetters", "Nothing", "ResourceNotFoundException"},
 		{"DeadLetters", "Events", ""},
@@ -381,7 +381,8 @@ func TestSQSMovesMessages(t *testing.T) {
 			seen = append(seen, fmt.Sprintf("%s %d/%s", *task.Status, task.ApproximateNumberOfMessagesMoved, all))
 		}
 	}
-	// The first list does not know of it yet, and the second not how much it has to move.
+	// The first list does not include the task yet; the second does not include the number of messages
+	// to move.
 	if diff := cmp.Diff([]string{"RUNNING 0/?", "RUNNING 1/2", "RUNNING 2/2", "COMPLETED 2/2", "COMPLETED 2/2"}, seen); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
@@ -398,7 +399,7 @@ func TestSNS(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &topic.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	publish := func(ctx context.Context, arn, message, prefix string) error {
 		_, err := client.Publish(ctx, &sns.PublishInput{
@@ -429,7 +430,7 @@ func TestSNS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := publish(ctx, topicARN, "three", "temp"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("silent: error %v, want the caller to give up", err)
+		t.Errorf("silent: error %v, want the caller's timeout", err)
 	}
 	want := []awstest.SNSMessage{{Message: `{"key":"a+b ü"}`, Attributes: map[string]string{"prefix": "temp", "other": "+ &"}}}
 	if diff := cmp.Diff(want, topic.Messages()); diff != "" {
@@ -440,7 +441,7 @@ func TestSNS(t *testing.T) {
 	}
 }
 
-func TestUnsignedRequestsAreRefused(t *testing.T) {
+func TestServices_reject_unsigned_requests(t *testing.T) {
 	for _, url := range []string{
 		awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL,
 		awstest.StartCloudFront(t, "E1EXAMPLE").URL, awstest.StartSQS(t, queueURL).URL, awstest.StartSNS(t, topicARN).URL,
@@ -468,9 +469,9 @@ func TestCheckActions(t *testing.T) {
 		called []string
 		want   []string
 	}{
-		"equal":          {called: []string{"s3:PutObject", "s3:GetObject", "s3:PutObject"}},
-		"one not listed": {called: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, want: []string{"s3:DeleteObject"}},
-		"one not called": {called: []string{"s3:GetObject"}, want: []string{"s3:PutObject"}},
+		"equal":                    {called: []string{"s3:PutObject", "s3:GetObject", "s3:PutObject"}},
+		"an unlisted action":       {called: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, want: []string{"s3:DeleteObject"}},
+		"an action without a call": {called: []string{"s3:GetObject"}, want: []string{"s3:PutObject"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -492,7 +493,7 @@ func TestCheckActions(t *testing.T) {
 	}
 }
 
-// An errorRecorder is a test whose errors are expected.
+// An errorRecorder records the errors of a test instead of failing it.
 type errorRecorder struct {
 	testing.TB
 	errors []string

@@ -11,38 +11,39 @@ import (
 	"testing"
 )
 
-// Cognito stands in for the users of one Amazon Cognito user pool: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER.
+// Cognito is a fake Amazon Cognito user pool: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. It has
+// users only.
 type Cognito struct {
 	service
 	URL string
 
 	userPoolID string
-	users      []CognitoUser     // held by service.mu
-	links      map[string]string // identity → user; held by service.mu
+	users      []CognitoUser     // guarded by service.mu
+	links      map[string]string // identity → user; guarded by service.mu
 }
 
-// A CognitoUser is somebody in the user pool.
+// A CognitoUser is a user of the user pool.
 type CognitoUser struct {
 	Username   string
 	Status     string // CONFIRMED, EXTERNAL_PROVIDER, …
 	Disabled   bool
 	Attributes map[string]string
 
-	Factors   []string // the second factors that are set up, such as SOFTWARE_TOKEN_MFA
-	Preferred string   // the one of them that is asked for first
+	Factors   []string // the configured second factors, such as SOFTWARE_TOKEN_MFA
+	Preferred string   // the preferred one of Factors
 }
 
-// maxLinks is how many identities Cognito links to one user.
+// maxLinks is Cognito's limit of linked identities per user.
 const maxLinks = 5
 
-// StartCognito returns a stand-in for a user pool without users that runs until the test ends.
+// StartCognito returns a fake user pool without users that runs until the test ends.
 func StartCognito(t testing.TB, userPoolID string) *Cognito {
 	c := &Cognito{userPoolID: userPoolID, links: map[string]string{}}
 	c.URL = start(t, c.serve)
 	return c
 }
 
-// SetUsers makes these the pool's users, without links.
+// SetUsers replaces the pool's users and removes all links.
 func (c *Cognito) SetUsers(users ...CognitoUser) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +61,8 @@ func (c *Cognito) Users() []string {
 	return names
 }
 
-// Links returns the name of the user that each linked identity signs in as, by its provider and subject: Google_1234.
+// Links returns the user name of each linked identity, by the identity's provider and subject:
+// Google_1234.
 func (c *Cognito) Links() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +73,7 @@ func (c *Cognito) Links() map[string]string {
 	return links
 }
 
-// A cognitoError is the service's, in its own words.
+// A cognitoError is an error of the service, with the service's code and message.
 type cognitoError struct{ code, message string }
 
 func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +93,7 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "UnknownOperationException", "")
 		return
 	}
-	body, err := io.ReadAll(r.Body) // while there is any left, the server does not notice a caller who gives up
+	body, err := io.ReadAll(r.Body) // with an unread body, the server does not notice that a client disconnects
 	if err != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
@@ -99,22 +101,22 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 	fault := c.record(r, Call{Action: "cognito-idp:" + name, Resource: c.userPoolID})
 	switch {
 	case fault.Silent:
-		return // what was asked for is not done either
+		return // the operation is not executed either
 	case fault.Status != 0:
 		jsonError(w, fault.Status, fault.Code, "")
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	answer, failure := operation(body)
+	response, failure := operation(body)
 	if failure != nil {
 		jsonError(w, http.StatusBadRequest, failure.code, failure.message)
 		return
 	}
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, http.StatusOK, response)
 }
 
-// decode reads a request for the stand-in's user pool.
+// decode decodes a request for the fake user pool.
 func (c *Cognito) decode(body []byte, userPoolID *string, request any) *cognitoError {
 	if err := json.Unmarshal(body, request); err != nil {
 		return &cognitoError{"SerializationException", err.Error()}
@@ -125,21 +127,22 @@ func (c *Cognito) decode(body []byte, userPoolID *string, request any) *cognitoE
 	return nil
 }
 
-// filter is what is understood of filters: one attribute's exact value, in which quotes and backslashes are escaped.
+// filter matches the emulated part of filters: the exact value of one attribute, with escaped quotes
+// and backslashes.
 var filter = regexp.MustCompile(`^(email|sub) = "((?:[^"\\]|\\["\\])+)"$`)
 
-// listUsers answers one user a page, and an empty page before the first: both are what the service may do. Searches
-// disregard case ("Managing and searching for user accounts" in the Amazon Cognito Developer Guide).
+// listUsers returns an empty page, and then one user per page: the service may do both. Searches are
+// case-insensitive ("Managing and searching for user accounts" in the Amazon Cognito Developer Guide).
 func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	var request struct{ UserPoolId, Filter, PaginationToken string }
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
 		return nil, failure
 	}
-	asked := filter.FindStringSubmatch(request.Filter)
-	if asked == nil {
+	parts := filter.FindStringSubmatch(request.Filter)
+	if parts == nil {
 		return nil, &cognitoError{"InvalidParameterException", "Error while parsing filter."}
 	}
-	attribute, value := asked[1], strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(asked[2])
+	attribute, value := parts[1], strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(parts[2])
 	var found []CognitoUser
 	for _, user := range c.users {
 		if strings.EqualFold(user.Attributes[attribute], value) {
@@ -163,7 +166,8 @@ func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	return page, nil
 }
 
-// adminGetUser answers what a list has, and the factors if there are any: the service leaves out what is empty.
+// adminGetUser returns the user's fields in a list, and the factors if there are any: the service omits
+// empty fields.
 func (c *Cognito) adminGetUser(body []byte) (any, *cognitoError) {
 	var request struct{ UserPoolId, Username string }
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
@@ -185,7 +189,7 @@ func (c *Cognito) adminGetUser(body []byte) (any, *cognitoError) {
 	return user, nil
 }
 
-// wire is a user as in a list, which does not have the factors.
+// wire returns a user as in a list, without the factors.
 func (u CognitoUser) wire() map[string]any {
 	type attribute struct{ Name, Value string }
 	attributes := []attribute{}
@@ -253,7 +257,8 @@ func (c *Cognito) adminDeleteUser(body []byte) (any, *cognitoError) {
 	return struct{}{}, nil
 }
 
-// index finds a user by name, whose case the pool disregards, or a local one by the sub; it is -1 if there is none.
+// index returns the index of a user by the case-insensitive name, or of a local user by the sub; -1 if
+// there is none.
 func (c *Cognito) index(name string) int {
 	return slices.IndexFunc(c.users, func(user CognitoUser) bool {
 		return strings.EqualFold(user.Username, name) || user.Status != "EXTERNAL_PROVIDER" && user.Attributes["sub"] == name

@@ -21,7 +21,7 @@ func startKinesis(t *testing.T, shards int) (*awstest.Kinesis, *kinesis.Client) 
 	t.Helper()
 	stream := awstest.StartKinesis(t, "Readings", shards)
 	return stream, kinesis.New(kinesis.Options{
-		Region: "eu-central-1", BaseEndpoint: &stream.URL, Retryer: aws.NopRetryer{}, Credentials: nobody,
+		Region: "eu-central-1", BaseEndpoint: &stream.URL, Retryer: aws.NopRetryer{}, Credentials: fakeCredentials,
 	})
 }
 
@@ -32,7 +32,7 @@ func entries(data ...string) (entries []kinesistypes.PutRecordsRequestEntry) {
 	return entries
 }
 
-// readShard reads a shard to its end, so many records at a time.
+// readShard reads a shard to its end, with at most limit records per request.
 func readShard(t *testing.T, client *kinesis.Client, input kinesis.GetShardIteratorInput, limit int32) (data []string) {
 	t.Helper()
 	input.StreamName = aws.String("Readings")
@@ -58,7 +58,7 @@ func readShard(t *testing.T, client *kinesis.Client, input kinesis.GetShardItera
 	}
 }
 
-func TestKinesisKeepsTheOrderOfEachShard(t *testing.T) {
+func TestKinesis_shard_order(t *testing.T) {
 	stream, client := startKinesis(t, 3)
 	shardOf := map[string]string{}
 	want := map[string][]string{}
@@ -76,7 +76,7 @@ func TestKinesisKeepsTheOrderOfEachShard(t *testing.T) {
 			want[*result.ShardId] = append(want[*result.ShardId], data[j])
 		}
 	}
-	for data, shard := range shardOf { // a key has its shard
+	for data, shard := range shardOf { // a key always has the same shard
 		put, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{
 			StreamARN: aws.String("arn:aws:kinesis:eu-central-1:111111111111:stream/Readings"), Data: []byte("again"), PartitionKey: aws.String("key of " + data),
 		})
@@ -98,7 +98,7 @@ func TestKinesisKeepsTheOrderOfEachShard(t *testing.T) {
 	}
 }
 
-func TestKinesisIteratesFromAPlace(t *testing.T) {
+func TestKinesis_GetShardIterator(t *testing.T) {
 	stream, client := startKinesis(t, 1)
 	if _, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a", "b", "c")}); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestKinesisIteratesFromAPlace(t *testing.T) {
 	}
 }
 
-func TestKinesisRefusesWhatTheServiceRefuses(t *testing.T) {
+func TestKinesis_rejects_invalid_requests(t *testing.T) {
 	stream, client := startKinesis(t, 1)
 	put := func(name string, records []kinesistypes.PutRecordsRequestEntry) error {
 		_, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: &name, Records: records})
@@ -131,19 +131,19 @@ func TestKinesisRefusesWhatTheServiceRefuses(t *testing.T) {
 	for range 11 {
 		tooMuch = append(tooMuch, kinesistypes.PutRecordsRequestEntry{Data: []byte(large[1:]), PartitionKey: aws.String("k")})
 	}
-	for name, refused := range map[string]struct {
+	for name, rejected := range map[string]struct {
 		err  error
 		want string
 	}{
-		"another stream": {put("Other", entries("a")), "ResourceNotFoundException"},
-		"no records":     {put("Readings", []kinesistypes.PutRecordsRequestEntry{}), "ValidationException"},
-		"too many":       {put("Readings", entries(many...)), "ValidationException"},
-		"too large":      {put("Readings", entries(large)), "ValidationException"},
-		"too much":       {put("Readings", tooMuch), "InvalidArgumentException"},
-		"no key":         {put("Readings", withoutKey), "ValidationException"},
+		"another stream":   {put("Other", entries("a")), "ResourceNotFoundException"},
+		"no records":       {put("Readings", []kinesistypes.PutRecordsRequestEntry{}), "ValidationException"},
+		"too many records": {put("Readings", entries(many...)), "ValidationException"},
+		"a large record":   {put("Readings", entries(large)), "ValidationException"},
+		"a large request":  {put("Readings", tooMuch), "InvalidArgumentException"},
+		"no partition key": {put("Readings", withoutKey), "ValidationException"},
 	} {
-		if code(refused.err) != refused.want {
-			t.Errorf("%s: error %v, want %s", name, refused.err, refused.want)
+		if code(rejected.err) != rejected.want {
+			t.Errorf("%s: error %v, want %s", name, rejected.err, rejected.want)
 		}
 	}
 	if _, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
@@ -155,24 +155,24 @@ func TestKinesisRefusesWhatTheServiceRefuses(t *testing.T) {
 		t.Errorf("no iterator: error %v", err)
 	}
 	if _, err := client.ListStreams(t.Context(), &kinesis.ListStreamsInput{}); code(err) != "UnknownOperationException" {
-		t.Errorf("an operation that nobody calls: error %v", err)
+		t.Errorf("an unknown operation: error %v, want UnknownOperationException", err)
 	}
 	if err := put("Readings", entries(many[:500]...)); err != nil || len(stream.Records()) != 500 {
-		t.Errorf("as many as it takes: %d in the stream, %v", len(stream.Records()), err)
+		t.Errorf("the maximum number of records: %d in the stream, %v", len(stream.Records()), err)
 	}
 }
 
-func TestKinesisFails(t *testing.T) {
+func TestKinesis_faults(t *testing.T) {
 	for name, trial := range map[string]struct {
 		fault awstest.Fault
 		in    int
 		want  string
 	}{
-		"5xx":    {awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}, 0, "InternalFailure"},
-		"silent": {awstest.Fault{Silent: true}, 0, "deadline exceeded"},
-		"reset":  {awstest.Fault{Reset: true}, 0, "connection reset"},
-		"cut":    {awstest.Fault{Cut: true}, 1, "connection reset"},
-		"others": {awstest.Fault{Status: http.StatusForbidden, Action: "kinesis:GetRecords"}, 1, ""},
+		"5xx":            {awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}, 0, "InternalFailure"},
+		"silent":         {awstest.Fault{Silent: true}, 0, "deadline exceeded"},
+		"reset":          {awstest.Fault{Reset: true}, 0, "connection reset"},
+		"cut":            {awstest.Fault{Cut: true}, 1, "connection reset"},
+		"another action": {awstest.Fault{Status: http.StatusForbidden, Action: "kinesis:GetRecords"}, 1, ""},
 	} {
 		stream, client := startKinesis(t, 1)
 		stream.SetFault(trial.fault)
@@ -196,9 +196,9 @@ func TestKinesisFails(t *testing.T) {
 	})
 	put, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a", "b")})
 	if err != nil || *put.FailedRecordCount != 1 || put.Records[0].ErrorCode != nil || aws.ToString(put.Records[1].ErrorCode) != "ProvisionedThroughputExceededException" {
-		t.Errorf("one of two refused: %+v, %v", put, err)
+		t.Errorf("one of two rejected: %+v, %v", put, err)
 	}
 	if _, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("Readings"), Data: []byte("b"), PartitionKey: aws.String("k")}); code(err) != "ProvisionedThroughputExceededException" {
-		t.Errorf("refused: error %v", err)
+		t.Errorf("rejected: error %v", err)
 	}
 }

@@ -18,7 +18,7 @@ func TestRedshiftData(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &warehouse.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	execute := func(workgroup, secret, sql, token string) (string, error) {
 		output, err := client.ExecuteStatement(t.Context(), &redshiftdata.ExecuteStatementInput{
@@ -45,10 +45,10 @@ func TestRedshiftData(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status := describe(id).Status; status != types.StatusStringStarted || len(warehouse.Schemas()) > 0 {
-		t.Errorf("at the first look %s with schemas %v, want STARTED without", status, warehouse.Schemas())
+		t.Errorf("first poll: %s with schemas %v, want STARTED without schemas", status, warehouse.Schemas())
 	}
 	if status := describe(id).Status; status != types.StatusStringFinished {
-		t.Errorf("at the second look %s, want FINISHED", status)
+		t.Errorf("second poll: %s, want FINISHED", status)
 	}
 	want := map[string]awstest.ExternalSchema{`re"ports`: {Catalog: `tele'metry\`, Role: "role"}}
 	if diff := cmp.Diff(want, warehouse.Schemas()); diff != "" {
@@ -71,9 +71,9 @@ func TestRedshiftData(t *testing.T) {
 			t.Errorf("%s: %s %s, want FAILED %s", sql, got.Status, aws.ToString(got.Error), reason)
 		}
 	}
-	for _, wrong := range [][2]string{{"other", "redshift!reports-admin"}, {"reports", "other"}} {
-		if _, err := execute(wrong[0], wrong[1], create, "another"); code(err) != "ValidationException" {
-			t.Errorf("work group %s and secret %s: error %v, want ValidationException", wrong[0], wrong[1], err)
+	for _, invalid := range [][2]string{{"other", "redshift!reports-admin"}, {"reports", "other"}} {
+		if _, err := execute(invalid[0], invalid[1], create, "another"); code(err) != "ValidationException" {
+			t.Errorf("work group %s and secret %s: error %v, want ValidationException", invalid[0], invalid[1], err)
 		}
 	}
 	if _, err := client.ListSchemas(t.Context(), &redshiftdata.ListSchemasInput{Database: aws.String("warehouse")}); code(err) != "UnknownOperationException" {

@@ -6,22 +6,23 @@ import (
 	"testing"
 )
 
-// SecretsManager stands in for AWS Secrets Manager: AWS_ENDPOINT_URL_SECRETS_MANAGER.
+// SecretsManager is a fake AWS Secrets Manager: AWS_ENDPOINT_URL_SECRETS_MANAGER.
 type SecretsManager struct {
 	service
 	URL string
 
-	secrets map[string]string // held by service.mu
+	secrets map[string]string // guarded by service.mu
 }
 
-// StartSecretsManager returns a stand-in without secrets that runs until the test ends.
+// StartSecretsManager returns a fake without secrets that runs until the test ends.
 func StartSecretsManager(t testing.TB) *SecretsManager {
 	s := &SecretsManager{secrets: map[string]string{}}
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// PutSecret sets the current value of the secret with the given ARN, as its creation and every rotation do.
+// PutSecret sets the current value of the secret with the given ARN, like its creation and every
+// rotation.
 func (s *SecretsManager) PutSecret(arn, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

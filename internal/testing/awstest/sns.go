@@ -9,29 +9,29 @@ import (
 	"testing"
 )
 
-// SNS stands in for one topic of Amazon SNS: AWS_ENDPOINT_URL_SNS.
+// SNS is a fake topic of Amazon SNS: AWS_ENDPOINT_URL_SNS.
 type SNS struct {
 	service
 	URL string
 
 	topicARN string
-	messages []SNSMessage // held by service.mu
+	messages []SNSMessage // guarded by service.mu
 }
 
-// An SNSMessage is one that was published.
+// An SNSMessage is a message that was published.
 type SNSMessage struct {
 	Message    string
 	Attributes map[string]string // all of the type String
 }
 
-// StartSNS returns a stand-in for a topic without messages that runs until the test ends.
+// StartSNS returns a fake topic without messages that runs until the test ends.
 func StartSNS(t testing.TB, topicARN string) *SNS {
 	s := &SNS{topicARN: topicARN}
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// Messages returns those that were published so far, the oldest first.
+// Messages returns the published messages, the oldest first.
 func (s *SNS) Messages() []SNSMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 	fault := s.record(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
 	switch {
 	case fault.Silent:
-		return // what was asked for is not done either
+		return // the operation is not executed either
 	case fault.Status != 0:
 		snsError(w, fault.Status, fault.Code, "")
 		return

@@ -7,17 +7,19 @@ import (
 	"strings"
 )
 
-// An moveTask moves the messages of one queue to another.
+// A moveTask is a message move task: it moves the messages of one queue to another.
 type moveTask struct {
 	source, destination *sqsQueue
 	status              string
-	reason              string // of its failure
+	reason              string // why the task failed
 	started             int64  // in milliseconds since 1970
 	moved, toMove       int
-	listed               int // a list knows of a task a moment after it was begun, and how much it has to move one later
+	// listed counts the lists since the start. The first list does not include the task yet, the
+	// second does not include the number of messages to move.
+	listed int
 }
 
-// Receive has somebody receive the messages of the queue at that address, for as long as the test runs.
+// Receive makes all messages of the queue at the URL in flight until the test ends.
 func (s *SQS) Receive(queueURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,34 +27,35 @@ func (s *SQS) Receive(queueURL string) {
 	queue.inFlight = len(queue.messages)
 }
 
-// FailMoveTasks has tasks fail that move messages, for that reason.
+// FailMoveTasks makes message move tasks fail for the reason.
 func (s *SQS) FailMoveTasks(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.moveFailure = reason
 }
 
-// StartMoveTask begins to move the messages of one queue to another, as somebody else would.
+// StartMoveTask starts to move the messages of one queue to another, in place of another caller.
 func (s *SQS) StartMoveTask(sourceURL, destinationURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.startMoveTask(s.queueByURL(sourceURL), s.queueByURL(destinationURL)).listed = 1
 }
 
-// startMoveTask begins a task. s.mu is held.
+// startMoveTask starts a task. The caller holds s.mu.
 func (s *SQS) startMoveTask(source, destination *sqsQueue) *moveTask {
 	task := &moveTask{source: source, destination: destination, status: "RUNNING", toMove: len(source.messages)}
-	task.started = 1793491200000 + int64(len(s.tasks)) // each later than the one before
+	task.started = 1793491200000 + int64(len(s.tasks)) // later than all earlier tasks
 	s.tasks = append(s.tasks, task)
 	return task
 }
 
-// step moves one message, if there is one: tasks get on when somebody looks at them, so no test waits for a clock.
-func (t *moveTask) step(broken string) {
+// step moves one message, if there is one. Tasks progress when they are listed, so that no test waits
+// for a clock.
+func (t *moveTask) step(failure string) {
 	switch {
 	case t.status != "RUNNING":
-	case broken != "":
-		t.status, t.reason = "FAILED", broken
+	case failure != "":
+		t.status, t.reason = "FAILED", failure
 	case t.moved < t.toMove:
 		t.destination.messages = append(t.destination.messages, t.source.messages[0])
 		t.source.messages = t.source.messages[1:]
@@ -62,13 +65,13 @@ func (t *moveTask) step(broken string) {
 	}
 }
 
-// arn is the queue's: its address ends with the account and the name.
+// arn returns the queue's ARN. The URL ends with the account and the name.
 func (q *sqsQueue) arn() string {
 	parts := strings.Split(q.url, "/")
 	return "arn:aws:sqs:eu-central-1:" + strings.Join(parts[len(parts)-2:], ":")
 }
 
-// queueByARN is the queue with that ARN, or nil. s.mu is held.
+// queueByARN returns the queue with the ARN, or nil. The caller holds s.mu.
 func (s *SQS) queueByARN(arn string) *sqsQueue {
 	for _, queue := range s.queues {
 		if queue.arn() == arn {
@@ -78,7 +81,7 @@ func (s *SQS) queueByARN(arn string) *sqsQueue {
 	return nil
 }
 
-// sources are the queues whose dead-letter queue it is. s.mu is held.
+// sources returns the source queues of a dead-letter queue. The caller holds s.mu.
 func (s *SQS) sources(queue *sqsQueue) []string {
 	urls := []string{}
 	for _, source := range s.queues {
@@ -116,7 +119,9 @@ func (s *SQS) startMessageMoveTask(w http.ResponseWriter, request sqsRequest, qu
 	case len(s.sources(queue)) == 0:
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
 	case running:
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#UnsupportedOperation", "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#UnsupportedOperation",
+			"There is already a task running. "+
+				"Only one active task is allowed for a source queue arn at a given time.")
 	default:
 		writeJSON(w, http.StatusOK, map[string]any{"TaskHandle": strconv.FormatInt(s.startMoveTask(queue, destination).started, 10)})
 	}
