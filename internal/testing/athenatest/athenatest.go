@@ -172,8 +172,10 @@ func invalid(format string, arguments ...any) error {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	authorization := r.Header.Get("Authorization")
-	if !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=") || !strings.Contains(authorization, "/athena/aws4_request") {
-		writeError(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
+	if !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=") ||
+		!strings.Contains(authorization, "/athena/aws4_request") {
+		writeError(w, http.StatusForbidden, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "AmazonAthena.")
@@ -260,14 +262,20 @@ func (s *Server) actions(operation string, body []byte) []awstest.Call {
 	case "StartQueryExecution":
 		var request startRequest
 		_ = json.Unmarshal(body, &request) // invalid JSON is rejected later
-		needed = append(needed, awstest.Call{Action: "glue:GetDatabase", Resource: "database/" + Database})
+		needed = append(needed,
+			awstest.Call{Action: "glue:GetDatabase", Resource: "database/" + Database})
 		for _, table := range s.tablesIn(request.QueryString) {
-			bucket, prefix, _ := strings.Cut(strings.TrimPrefix(table.StorageDescriptor.Location, "s3://"), "/")
+			bucket, prefix, _ := strings.Cut(
+				strings.TrimPrefix(table.StorageDescriptor.Location, "s3://"), "/")
 			needed = append(needed,
-				awstest.Call{Action: "glue:GetTable", Resource: "table/" + Database + "/" + table.Name},
+				awstest.Call{
+					Action: "glue:GetTable", Resource: "table/" + Database + "/" + table.Name,
+				},
 				awstest.Call{Action: "s3:GetBucketLocation", Resource: "arn:aws:s3:::" + bucket},
 				awstest.Call{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket},
-				awstest.Call{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + bucket + "/" + prefix + "*"})
+				awstest.Call{
+					Action: "s3:GetObject", Resource: "arn:aws:s3:::" + bucket + "/" + prefix + "*",
+				})
 		}
 		needed = append(needed,
 			awstest.Call{Action: "s3:GetBucketLocation", Resource: results},
@@ -308,7 +316,8 @@ func (s *Server) start(request startRequest) (any, error) {
 		if earlier.Token != request.ClientRequestToken {
 			continue
 		}
-		if earlier.SQL != request.QueryString || !slices.Equal(earlier.Parameters, request.ExecutionParameters) {
+		if earlier.SQL != request.QueryString ||
+			!slices.Equal(earlier.Parameters, request.ExecutionParameters) {
 			return nil, invalid("Idempotent parameters do not match")
 		}
 		return map[string]string{"QueryExecutionId": earlier.ID}, nil
@@ -316,8 +325,9 @@ func (s *Server) start(request startRequest) (any, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	started := &execution{
 		Query: Query{
-			ID: uuid.NewString(), Token: request.ClientRequestToken, SQL: request.QueryString, Parameters: request.ExecutionParameters,
-			State: "QUEUED", Submitted: time.Now().Truncate(time.Millisecond),
+			ID: uuid.NewString(), Token: request.ClientRequestToken, SQL: request.QueryString,
+			Parameters: request.ExecutionParameters,
+			State:      "QUEUED", Submitted: time.Now().Truncate(time.Millisecond),
 		},
 		cancel: cancel,
 	}
@@ -346,7 +356,8 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 	case outcome.State == "":
 		statement := started.SQL
 		if len(started.Parameters) > 0 {
-			statement = "EXECUTE IMMEDIATE " + literal(started.SQL) + " USING " + strings.Join(started.Parameters, ", ")
+			statement = "EXECUTE IMMEDIATE " + literal(started.SQL) + " USING " +
+				strings.Join(started.Parameters, ", ")
 		}
 		completed, err = s.trino.run(ctx, statement)
 	}
@@ -362,7 +373,8 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 		started.State, started.reason = outcome.State, outcome.Reason
 		started.category, started.retryable = outcome.Category, outcome.Retryable
 		for _, name := range outcome.Columns {
-			started.result.columns = append(started.result.columns, trinoColumn{Name: name, Type: "varchar"})
+			started.result.columns = append(started.result.columns,
+				trinoColumn{Name: name, Type: "varchar"})
 		}
 	case failed:
 		started.State, started.reason, started.category = "FAILED", failure.Error(), 2
@@ -392,15 +404,21 @@ func (s *Server) get(request idRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	status := map[string]any{"State": found.State, "SubmissionDateTime": float64(found.Submitted.UnixMilli()) / 1000}
+	status := map[string]any{
+		"State": found.State, "SubmissionDateTime": float64(found.Submitted.UnixMilli()) / 1000,
+	}
 	if found.reason != "" {
 		status["StateChangeReason"] = found.reason
 	}
 	if found.State == "FAILED" {
-		status["AthenaError"] = map[string]any{"ErrorCategory": found.category, "Retryable": found.retryable, "ErrorMessage": found.reason}
+		status["AthenaError"] = map[string]any{
+			"ErrorCategory": found.category, "Retryable": found.retryable,
+			"ErrorMessage": found.reason,
+		}
 	}
 	return map[string]any{"QueryExecution": map[string]any{
-		"QueryExecutionId": found.ID, "Query": found.SQL, "WorkGroup": WorkGroup, "StatementType": "DML", "Status": status,
+		"QueryExecutionId": found.ID, "Query": found.SQL, "WorkGroup": WorkGroup,
+		"StatementType": "DML", "Status": status,
 	}}, nil
 }
 
@@ -454,7 +472,9 @@ func (s *Server) results(request resultsRequest) (any, error) {
 	for _, column := range found.result.columns {
 		kind, _, _ := strings.Cut(column.Type, "(")
 		names.Data = append(names.Data, datum{&column.Name})
-		info = append(info, map[string]string{"Name": column.Name, "Label": column.Name, "Type": kind, "Nullable": "UNKNOWN"})
+		info = append(info, map[string]string{
+			"Name": column.Name, "Label": column.Name, "Type": kind, "Nullable": "UNKNOWN",
+		})
 	}
 	rows := []row{names}
 	for _, values := range found.result.rows {
@@ -466,7 +486,8 @@ func (s *Server) results(request resultsRequest) (any, error) {
 	}
 	from := 0
 	if request.NextToken != "" {
-		if _, err := fmt.Sscanf(request.NextToken, found.ID+"/%d", &from); err != nil || from > len(rows) {
+		if _, err := fmt.Sscanf(request.NextToken, found.ID+"/%d", &from); err != nil ||
+			from > len(rows) {
 			return nil, invalid("Invalid NextToken")
 		}
 	}

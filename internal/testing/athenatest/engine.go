@@ -19,8 +19,8 @@ var engine = sync.OnceValues(func() (string, error) {
 		Arguments: func(folder, address string) []string {
 			arguments := []string{
 				"-Xmx1g", "-XX:+UseSerialGC", "-Djdk.attach.allowAttachSelf=true",
-				// Saves a second at start-up: the size of objects is estimated, not requested from two
-				// other Java processes.
+				// Saves a second at start-up: the size of objects is estimated, not requested from
+				// two other Java processes.
 				"-Djol.skipHotspotSAAttach=true",
 				"-Duser.timezone=UTC", // as in Athena
 			}
@@ -41,10 +41,12 @@ var engine = sync.OnceValues(func() (string, error) {
 			} {
 				arguments = append(arguments, "-D"+property[0]+"="+property[1])
 			}
-			return append(arguments, "-cp", filepath.Join(folder, "lib", "*"), "io.trino.server.TrinoServer")
+			return append(arguments, "-cp", filepath.Join(folder, "lib", "*"),
+				"io.trino.server.TrinoServer")
 		},
 		Environment: []string{
-			"AWS_ACCESS_KEY_ID=" + lambdatest.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + lambdatest.SecretAccessKey,
+			"AWS_ACCESS_KEY_ID=" + lambdatest.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY=" + lambdatest.SecretAccessKey,
 			"AWS_SESSION_TOKEN=" + lambdatest.SessionToken,
 		},
 		Path: "/v1/info",

@@ -24,7 +24,8 @@ type Table struct {
 
 // trinoTypes maps Glue's types to Trino's.
 var trinoTypes = map[string]string{
-	"string": "varchar", "timestamp": "timestamp(3)", "double": "double", "bigint": "bigint", "boolean": "boolean",
+	"string": "varchar", "timestamp": "timestamp(3)", "double": "double", "bigint": "bigint",
+	"boolean": "boolean",
 }
 
 // CreateTable declares a table of Parquet files.
@@ -34,19 +35,24 @@ func (s *Server) CreateTable(t testing.TB, table Table) {
 	for _, column := range table.StorageDescriptor.Columns {
 		declared = append(declared, column.Name+" "+trinoType(t, column))
 	}
-	with := [][2]string{{"format", "'PARQUET'"}, {"external_location", literal(table.StorageDescriptor.Location)}}
+	with := [][2]string{
+		{"format", "'PARQUET'"}, {"external_location", literal(table.StorageDescriptor.Location)},
+	}
 	var keys []string
 	for _, key := range table.PartitionKeys {
-		declared = append(declared, key.Name+" "+trinoType(t, key)+" "+projection(t, table, key.Name))
+		declared = append(declared,
+			key.Name+" "+trinoType(t, key)+" "+projection(t, table, key.Name))
 		keys = append(keys, literal(key.Name))
 	}
 	if len(keys) > 0 {
 		with = append(with,
 			[2]string{"partitioned_by", "ARRAY[" + strings.Join(keys, ", ") + "]"},
 			[2]string{"partition_projection_enabled", table.Parameters["projection.enabled"]},
-			[2]string{"partition_projection_location_template", literal(table.Parameters["storage.location.template"])})
+			[2]string{"partition_projection_location_template", literal(
+				table.Parameters["storage.location.template"])})
 	}
-	statement := fmt.Sprintf("CREATE TABLE %s (%s) %s", table.Name, strings.Join(declared, ", "), withClause(with...))
+	statement := fmt.Sprintf("CREATE TABLE %s (%s) %s", table.Name, strings.Join(declared, ", "),
+		withClause(with...))
 	if _, err := s.trino.run(t.Context(), statement); err != nil {
 		t.Fatalf("athenatest: %s: %v", statement, err)
 	}
@@ -57,7 +63,8 @@ func trinoType(t testing.TB, column columns.Column) string {
 	t.Helper()
 	kind, ok := trinoTypes[column.Type]
 	if !ok {
-		t.Fatalf("athenatest: %s: no Trino type for the Glue type %q; add it to trinoTypes", column.Name, column.Type)
+		t.Fatalf("athenatest: %s: no Trino type for the Glue type %q; add it to trinoTypes",
+			column.Name, column.Type)
 	}
 	return kind
 }
@@ -70,13 +77,15 @@ func projection(t testing.TB, table Table, key string) string {
 	with := [][2]string{{"partition_projection_type", literal(parameter("type"))}}
 	switch parameter("type") {
 	case "enum":
-		with = append(with, [2]string{"partition_projection_values", arrayLiteral(parameter("values"))})
+		with = append(with,
+			[2]string{"partition_projection_values", arrayLiteral(parameter("values"))})
 	case "date":
 		with = append(with,
 			[2]string{"partition_projection_format", literal(parameter("format"))},
 			[2]string{"partition_projection_range", arrayLiteral(parameter("range"))})
 	default:
-		t.Fatalf("athenatest: %s.%s: the projection is %q, want enum or date", table.Name, key, parameter("type"))
+		t.Fatalf("athenatest: %s.%s: the projection is %q, want enum or date", table.Name, key,
+			parameter("type"))
 	}
 	return withClause(with...)
 }
@@ -92,6 +101,10 @@ func arrayLiteral(values string) string {
 
 // tablesIn returns the tables that a statement names.
 func (s *Server) tablesIn(statement string) []Table {
-	words := strings.FieldsFunc(statement, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	return slices.DeleteFunc(slices.Clone(s.tables), func(table Table) bool { return !slices.Contains(words, table.Name) })
+	words := strings.FieldsFunc(statement, func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	return slices.DeleteFunc(slices.Clone(s.tables), func(table Table) bool {
+		return !slices.Contains(words, table.Name)
+	})
 }

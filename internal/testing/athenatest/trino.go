@@ -32,7 +32,8 @@ func (e *trinoError) Error() string { return e.ErrorName + ": " + e.Message }
 
 // run runs a statement to its end, or cancels it when ctx ends.
 func (c *trino) run(ctx context.Context, statement string) (result, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/statement", strings.NewReader(statement))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/statement",
+		strings.NewReader(statement))
 	if err != nil {
 		return result{}, err
 	}

@@ -1,6 +1,6 @@
-// Package awstest emulates AWS services over HTTP, in the services' wire formats, for tests of built
-// functions. AWS_ENDPOINT_URL_… variables direct an AWS SDK to the fakes. The fakes reject unsigned
-// requests, implement only the operations that the functions call, and record every call.
+// Package awstest emulates AWS services over HTTP, in the services' wire formats, for tests of
+// built functions. AWS_ENDPOINT_URL_… variables direct an AWS SDK to the fakes. The fakes reject
+// unsigned requests, implement only the operations that the functions call, and record every call.
 package awstest
 
 import (
@@ -23,7 +23,8 @@ type Call struct {
 
 // A Fault is an injected failure. The zero Fault is none.
 type Fault struct {
-	// Status is the status of the response: 4xx for an error of the client, 5xx for one of the service.
+	// Status is the status of the response: 4xx for an error of the client, 5xx for one of the
+	// service.
 	Status int
 	// Code is the error code in the service's own format, such as InternalServiceError.
 	Code string
@@ -102,7 +103,8 @@ func signed(r *http.Request, signingName string) bool {
 		strings.Contains(authorization, "/"+signingName+"/aws4_request")
 }
 
-// requestID is the id of every response, and the value of other ids in responses that no test reads.
+// requestID is the id of every response, and the value of other ids in responses that no test
+// reads.
 const requestID = "00000000-0000-4000-8000-000000000000"
 
 func jsonError(w http.ResponseWriter, status int, code, message string) {
@@ -119,7 +121,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("X-Amzn-Requestid", requestID)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the test of a client that has disconnected checks the client
+	// the test of a client that has disconnected checks the client
+	_ = json.NewEncoder(w).Encode(body)
 }
 
 func writeXML(w http.ResponseWriter, status int, body any) {
@@ -133,9 +136,9 @@ func writeXML(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(append([]byte(xml.Header), encoded...))
 }
 
-// CheckActions compares the calls that a function made in its tests with the reviewed list of its IAM
-// actions in file, one per line. An action that the list lacks and one that was never called are both
-// errors.
+// CheckActions compares the calls that a function made in its tests with the reviewed list of its
+// IAM actions in file, one per line. An action that the list lacks and one that was never called
+// are both errors.
 func CheckActions(t testing.TB, file string, calls []Call) {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -152,12 +155,15 @@ func CheckActions(t testing.TB, file string, calls []Call) {
 	called = slices.Compact(called)
 	for _, action := range called {
 		if !slices.Contains(reviewed, action) {
-			t.Errorf("the function called %s, which %s does not list; add it if the function needs it", action, file)
+			t.Errorf("the function called %s, which %s does not list; add it if the function "+
+				"needs it",
+				action, file)
 		}
 	}
 	for _, action := range reviewed {
 		if !slices.Contains(called, action) {
-			t.Errorf("%s lists %s, which the function did not call; remove it or test it", file, action)
+			t.Errorf("%s lists %s, which the function did not call; remove it or test it", file,
+				action)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// CloudFormation is a fake of the presigned ResponseURL to which a custom resource's function sends its
-// response to each event.
+// CloudFormation is a fake of the presigned ResponseURL to which a custom resource's function sends
+// its response to each event.
 type CloudFormation struct {
 	url       string
 	responses chan CustomResourceResponse
@@ -30,8 +30,10 @@ func StartCloudFormation(t testing.TB) *CloudFormation {
 	c := &CloudFormation{responses: make(chan CustomResourceResponse, 1)}
 	c.url = start(t, func(_ http.ResponseWriter, r *http.Request) {
 		var response CustomResourceResponse
-		if err := json.NewDecoder(r.Body).Decode(&response); err != nil || r.Method != http.MethodPut {
-			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object", r.Method, err)
+		if err := json.NewDecoder(r.Body).Decode(&response); err != nil ||
+			r.Method != http.MethodPut {
+			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object", r.Method,
+				err)
 		}
 		select {
 		case c.responses <- response:
@@ -61,14 +63,16 @@ func (c *CloudFormation) Event(t testing.TB, file string) []byte {
 	return content
 }
 
-// Response returns the response to the last event. The function must have been invoked with the event.
+// Response returns the response to the last event. The function must have been invoked with the
+// event.
 func (c *CloudFormation) Response(t testing.TB) CustomResourceResponse {
 	t.Helper()
 	select {
 	case response := <-c.responses:
 		return response
 	default:
-		t.Fatal("awstest: no response; CloudFormation would wait until the resource's ServiceTimeout")
+		t.Fatal(
+			"awstest: no response; CloudFormation would wait until the resource's ServiceTimeout")
 		return CustomResourceResponse{}
 	}
 }

@@ -34,8 +34,8 @@ func StartCloudFront(t testing.TB, distribution string) *CloudFront {
 	return c
 }
 
-// SetPollsUntilCompleted sets how often later invalidations are reported as in progress, including the
-// response to their creation.
+// SetPollsUntilCompleted sets how often later invalidations are reported as in progress, including
+// the response to their creation.
 func (c *CloudFront) SetPollsUntilCompleted(polls int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +60,8 @@ const cloudFrontVersion = "2020-05-31"
 
 func (c *CloudFront) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "cloudfront") {
-		cloudFrontError(w, http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
+		cloudFrontError(w, http.StatusForbidden, "MissingAuthenticationToken",
+			"Missing Authentication Token")
 		return
 	}
 	steps := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -82,24 +83,28 @@ func (c *CloudFront) serve(w http.ResponseWriter, r *http.Request) {
 	defer c.mu.Unlock()
 	known, ok := c.invalidations[distribution]
 	if !ok {
-		cloudFrontError(w, http.StatusNotFound, "NoSuchDistribution", "The specified distribution does not exist.")
+		cloudFrontError(w, http.StatusNotFound, "NoSuchDistribution",
+			"The specified distribution does not exist.")
 		return
 	}
 	if isCreation {
 		c.create(w, r, distribution)
 		return
 	}
-	at := slices.IndexFunc(known, func(i Invalidation) bool { return invalidationID(i.Reference) == steps[4] })
+	at := slices.IndexFunc(known, func(i Invalidation) bool {
+		return invalidationID(i.Reference) == steps[4]
+	})
 	if at < 0 {
-		cloudFrontError(w, http.StatusNotFound, "NoSuchInvalidation", "The specified invalidation does not exist.")
+		cloudFrontError(w, http.StatusNotFound, "NoSuchInvalidation",
+			"The specified invalidation does not exist.")
 		return
 	}
 	known[at].polls--
 	writeInvalidation(w, http.StatusOK, known[at])
 }
 
-// create emulates CreateInvalidation as specified in the Amazon CloudFront API Reference, as far as the
-// caller reference is concerned.
+// create emulates CreateInvalidation as specified in the Amazon CloudFront API Reference, as far as
+// the caller reference is concerned.
 func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution string) {
 	var batch struct {
 		XMLName  xml.Name `xml:"http://cloudfront.amazonaws.com/doc/2020-05-31/ InvalidationBatch"`
@@ -113,18 +118,24 @@ func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution
 		return
 	}
 	if batch.Quantity != len(batch.Paths) || len(batch.Paths) == 0 {
-		cloudFrontError(w, http.StatusBadRequest, "InconsistentQuantities", "The value of Quantity and the size of Items don't match.")
+		cloudFrontError(w, http.StatusBadRequest, "InconsistentQuantities",
+			"The value of Quantity and the size of Items don't match.")
 		return
 	}
 	if c.throttled > 0 {
 		c.throttled--
-		cloudFrontError(w, http.StatusBadRequest, "TooManyInvalidationsInProgress", "Processing your request will cause you to exceed the maximum number of in-progress wildcard invalidations.")
+		cloudFrontError(w, http.StatusBadRequest, "TooManyInvalidationsInProgress",
+			"Processing your request will cause you to exceed the maximum number of in-progress "+
+				"wildcard invalidations.")
 		return
 	}
 	known := c.invalidations[distribution]
-	if at := slices.IndexFunc(known, func(i Invalidation) bool { return i.Reference == batch.Caller }); at >= 0 {
+	if at := slices.IndexFunc(known, func(i Invalidation) bool {
+		return i.Reference == batch.Caller
+	}); at >= 0 {
 		if !slices.Equal(known[at].Paths, batch.Paths) {
-			cloudFrontError(w, http.StatusBadRequest, "InvalidArgument", "Your request contains a caller reference that was used for other paths.")
+			cloudFrontError(w, http.StatusBadRequest, "InvalidArgument",
+				"Your request contains a caller reference that was used for other paths.")
 			return
 		}
 		writeInvalidation(w, http.StatusCreated, known[at])
@@ -152,8 +163,10 @@ func writeInvalidation(w http.ResponseWriter, status int, invalidation Invalidat
 		Paths      paths  `xml:"InvalidationBatch>Paths"`
 		Caller     string `xml:"InvalidationBatch>CallerReference"`
 	}{
-		ID: invalidationID(invalidation.Reference), Status: "Completed", CreateTime: "2026-11-01T00:00:00.000Z",
-		Paths: paths{len(invalidation.Paths), invalidation.Paths}, Caller: invalidation.Reference,
+		ID: invalidationID(invalidation.Reference), Status: "Completed",
+		CreateTime: "2026-11-01T00:00:00.000Z",
+		Paths:      paths{len(invalidation.Paths), invalidation.Paths},
+		Caller:     invalidation.Reference,
 	}
 	if invalidation.polls >= 0 {
 		body.Status = "InProgress"

@@ -21,7 +21,9 @@ func TestCloudFront(t *testing.T) {
 		Retryer:      aws.NopRetryer{},
 		Credentials:  fakeCredentials,
 	})
-	create := func(distribution, reference string, quantity int32, paths ...string) (*types.Invalidation, string) {
+	create := func(
+		distribution, reference string, quantity int32, paths ...string,
+	) (*types.Invalidation, string) {
 		output, err := client.CreateInvalidation(t.Context(), &cloudfront.CreateInvalidationInput{
 			DistributionId: &distribution,
 			InvalidationBatch: &types.InvalidationBatch{
@@ -47,9 +49,15 @@ func TestCloudFront(t *testing.T) {
 		t.Errorf("a repeated request: %+v, %s", again, code)
 	}
 	for want, create := range map[string]func() (*types.Invalidation, string){
-		"InvalidArgument":        func() (*types.Invalidation, string) { return create(distribution, "first", 1, "/*") },
-		"InconsistentQuantities": func() (*types.Invalidation, string) { return create(distribution, "second", 2, "/*") },
-		"NoSuchDistribution":     func() (*types.Invalidation, string) { return create("E2EXAMPLE", "second", 1, "/*") },
+		"InvalidArgument": func() (*types.Invalidation, string) {
+			return create(distribution, "first", 1, "/*")
+		},
+		"InconsistentQuantities": func() (*types.Invalidation, string) {
+			return create(distribution, "second", 2, "/*")
+		},
+		"NoSuchDistribution": func() (*types.Invalidation, string) {
+			return create("E2EXAMPLE", "second", 1, "/*")
+		},
 		"TooManyInvalidationsInProgress": func() (*types.Invalidation, string) {
 			cloudFront.SetThrottledRequests(1)
 			return create(distribution, "second", 1, "/*")
@@ -61,7 +69,10 @@ func TestCloudFront(t *testing.T) {
 	}
 	var statuses []string
 	for range 2 {
-		found, err := client.GetInvalidation(t.Context(), &cloudfront.GetInvalidationInput{DistributionId: aws.String(distribution), Id: created.Id})
+		found, err := client.GetInvalidation(t.Context(),
+			&cloudfront.GetInvalidationInput{
+				DistributionId: aws.String(distribution), Id: created.Id,
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +82,8 @@ func TestCloudFront(t *testing.T) {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}
 	want := []awstest.Invalidation{{Reference: "first", Paths: []string{"/", "/index.html"}}}
-	if diff := cmp.Diff(want, cloudFront.Invalidations(distribution), cmpopts.IgnoreUnexported(awstest.Invalidation{})); diff != "" {
+	if diff := cmp.Diff(want, cloudFront.Invalidations(distribution),
+		cmpopts.IgnoreUnexported(awstest.Invalidation{})); diff != "" {
 		t.Errorf("invalidations (-want +got):\n%s", diff)
 	}
 }

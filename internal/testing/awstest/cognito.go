@@ -78,7 +78,8 @@ type cognitoError struct{ code, message string }
 
 func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "cognito-idp") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	operations := map[string]func([]byte) (any, *cognitoError){
@@ -93,7 +94,8 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "UnknownOperationException", "")
 		return
 	}
-	body, err := io.ReadAll(r.Body) // with an unread body, the server does not notice that a client disconnects
+	// with an unread body, the server does not notice that a client disconnects
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
@@ -122,17 +124,20 @@ func (c *Cognito) decode(body []byte, userPoolID *string, request any) *cognitoE
 		return &cognitoError{"SerializationException", err.Error()}
 	}
 	if *userPoolID != c.userPoolID {
-		return &cognitoError{"ResourceNotFoundException", "User pool " + *userPoolID + " does not exist."}
+		return &cognitoError{
+			"ResourceNotFoundException", "User pool " + *userPoolID + " does not exist.",
+		}
 	}
 	return nil
 }
 
-// filter matches the emulated part of filters: the exact value of one attribute, with escaped quotes
-// and backslashes.
+// filter matches the emulated part of filters: the exact value of one attribute, with escaped
+// quotes and backslashes.
 var filter = regexp.MustCompile(`^(email|sub) = "((?:[^"\\]|\\["\\])+)"$`)
 
-// listUsers returns an empty page, and then one user per page: the service may do both. Searches are
-// case-insensitive ("Managing and searching for user accounts" in the Amazon Cognito Developer Guide).
+// listUsers returns an empty page, and then one user per page: the service may do both. Searches
+// are case-insensitive ("Managing and searching for user accounts" in the Amazon Cognito Developer
+// Guide).
 func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	var request struct{ UserPoolId, Filter, PaginationToken string }
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
@@ -166,8 +171,8 @@ func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	return page, nil
 }
 
-// adminGetUser returns the user's fields in a list, and the factors if there are any: the service omits
-// empty fields.
+// adminGetUser returns the user's fields in a list, and the factors if there are any: the service
+// omits empty fields.
 func (c *Cognito) adminGetUser(body []byte) (any, *cognitoError) {
 	var request struct{ UserPoolId, Username string }
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
@@ -197,7 +202,8 @@ func (u CognitoUser) wire() map[string]any {
 		attributes = append(attributes, attribute{name, value})
 	}
 	return map[string]any{
-		"Username": u.Username, "UserStatus": u.Status, "Enabled": !u.Disabled, "Attributes": attributes,
+		"Username": u.Username, "UserStatus": u.Status, "Enabled": !u.Disabled,
+		"Attributes":     attributes,
 		"UserCreateDate": 1793491200.123, "UserLastModifiedDate": 1793491200.123,
 	}
 }
@@ -213,7 +219,10 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 	}
 	source, destination := request.SourceUser, request.DestinationUser.ProviderAttributeValue
 	if !slices.Contains([]string{"Google", "SignInWithApple"}, source.ProviderName) {
-		return nil, &cognitoError{"InvalidParameterException", "The provider " + source.ProviderName + " does not exist for User Pool " + c.userPoolID}
+		return nil, &cognitoError{
+			"InvalidParameterException",
+			"The provider " + source.ProviderName + " does not exist for User Pool " + c.userPoolID,
+		}
 	}
 	if source.ProviderAttributeName != "Cognito_Subject" || source.ProviderAttributeValue == "" {
 		return nil, &cognitoError{"InvalidParameterException", "Invalid SourceUser"}
@@ -224,12 +233,21 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 	identity := source.ProviderName + "_" + source.ProviderAttributeValue
 	at := c.index(destination)
 	switch {
-	case at < 0, request.DestinationUser.ProviderName == "Cognito" && c.users[at].Status == "EXTERNAL_PROVIDER":
+	case at < 0,
+		request.DestinationUser.ProviderName == "Cognito" &&
+			c.users[at].Status == "EXTERNAL_PROVIDER":
 		return nil, &cognitoError{"UserNotFoundException", "User does not exist."}
 	case c.links[identity] == c.users[at].Username:
-		return nil, &cognitoError{"InvalidParameterException", "SourceUser is already linked to DestinationUser"}
+		return nil,
+			&cognitoError{
+				"InvalidParameterException", "SourceUser is already linked to DestinationUser",
+			}
 	case c.index(identity) >= 0:
-		return nil, &cognitoError{"InvalidParameterException", "Merging is not currently supported, provide a SourceUser that has not been signed up in order to link"}
+		return nil, &cognitoError{
+			"InvalidParameterException",
+			"Merging is not currently supported, provide a SourceUser that has not been signed up " +
+				"in order to link",
+		}
 	}
 	linked := 0
 	for _, user := range c.links {
@@ -238,7 +256,8 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 		}
 	}
 	if linked == maxLinks {
-		return nil, &cognitoError{"LimitExceededException", "Exceeded the limit of linked identities"}
+		return nil,
+			&cognitoError{"LimitExceededException", "Exceeded the limit of linked identities"}
 	}
 	c.links[identity] = c.users[at].Username
 	return struct{}{}, nil
@@ -257,10 +276,11 @@ func (c *Cognito) adminDeleteUser(body []byte) (any, *cognitoError) {
 	return struct{}{}, nil
 }
 
-// index returns the index of a user by the case-insensitive name, or of a local user by the sub; -1 if
-// there is none.
+// index returns the index of a user by the case-insensitive name, or of a local user by the sub; -1
+// if there is none.
 func (c *Cognito) index(name string) int {
 	return slices.IndexFunc(c.users, func(user CognitoUser) bool {
-		return strings.EqualFold(user.Username, name) || user.Status != "EXTERNAL_PROVIDER" && user.Attributes["sub"] == name
+		return strings.EqualFold(user.Username, name) ||
+			user.Status != "EXTERNAL_PROVIDER" && user.Attributes["sub"] == name
 	})
 }

@@ -46,7 +46,8 @@ func (e *EC2) Rules(id string) []Rule {
 
 func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "ec2") {
-		ec2Error(w, http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+		ec2Error(w, http.StatusUnauthorized, "AuthFailure",
+			"AWS was not able to validate the provided access credentials")
 		return
 	}
 	if err := r.ParseForm(); err != nil {
@@ -55,7 +56,8 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	action, group := r.PostForm.Get("Action"), r.PostForm.Get("GroupId")
 	if action != "RevokeSecurityGroupIngress" && action != "RevokeSecurityGroupEgress" {
-		ec2Error(w, http.StatusBadRequest, "InvalidAction", "The action "+action+" is not valid for this web service.")
+		ec2Error(w, http.StatusBadRequest, "InvalidAction",
+			"The action "+action+" is not valid for this web service.")
 		return
 	}
 	fault := e.record(r, Call{Action: "ec2:" + action, Resource: group})
@@ -72,12 +74,14 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	rules, ok := e.rules[group]
 	if !ok {
-		ec2Error(w, http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '"+group+"' does not exist")
+		ec2Error(w, http.StatusBadRequest, "InvalidGroup.NotFound",
+			"The security group '"+group+"' does not exist")
 		return
 	}
 	at := slices.Index(rules, rule)
 	if at < 0 {
-		ec2Error(w, http.StatusBadRequest, "InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+		ec2Error(w, http.StatusBadRequest, "InvalidPermission.NotFound",
+			"The specified rule does not exist in this security group.")
 		return
 	}
 	e.rules[group] = slices.Delete(slices.Clone(rules), at, at+1)
@@ -85,7 +89,9 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 		XMLName   xml.Name
 		RequestID string `xml:"requestId"`
 		Return    bool   `xml:"return"`
-	}{XMLName: xml.Name{Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response"}, RequestID: requestID, Return: true})
+	}{XMLName: xml.Name{
+		Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response",
+	}, RequestID: requestID, Return: true})
 }
 
 // rule returns the single permission of a request.
@@ -94,7 +100,8 @@ func (e *EC2) rule(r *http.Request, egress bool) (Rule, error) {
 	if protocol := form.Get("IpPermissions.1.IpProtocol"); protocol != "-1" {
 		return Rule{}, fmt.Errorf("protocol %q, want -1", protocol)
 	}
-	peers := []string{form.Get("IpPermissions.1.IpRanges.1.CidrIp"), form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6")}
+	peers := []string{form.Get(
+		"IpPermissions.1.IpRanges.1.CidrIp"), form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6")}
 	if group := form.Get("IpPermissions.1.Groups.1.GroupId"); group != "" {
 		if owner := form.Get("IpPermissions.1.Groups.1.UserId"); owner != e.account {
 			return Rule{}, fmt.Errorf("the group's account is %q, want %s", owner, e.account)

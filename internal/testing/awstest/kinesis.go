@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Kinesis is a fake stream of Amazon Kinesis Data Streams: AWS_ENDPOINT_URL_KINESIS. Its shards never
-// close.
+// Kinesis is a fake stream of Amazon Kinesis Data Streams: AWS_ENDPOINT_URL_KINESIS. Its shards
+// never close.
 type Kinesis struct {
 	Recorder
 	URL string
@@ -38,8 +38,8 @@ type KinesisRecord struct {
 	ArrivedAt      time.Time // approximate, as on the service
 }
 
-// Limits of the service: "PutRecords" and "GetRecords" in the Kinesis Data Streams API Reference. The
-// size of a record is the default of a stream: "Handle large records" in the developer guide.
+// Limits of the service: "PutRecords" and "GetRecords" in the Kinesis Data Streams API Reference.
+// The size of a record is the default of a stream: "Handle large records" in the developer guide.
 const (
 	maxPutRecords      = 500
 	maxPutBytes        = 10 << 20
@@ -63,9 +63,9 @@ func (k *Kinesis) Records() []KinesisRecord {
 	return slices.Concat(k.shards...)
 }
 
-// RejectRecords calls f with each record of a PutRecords. f returns the record's error code, such as
-// ProvisionedThroughputExceededException, or an empty string to accept the record. f is not called
-// concurrently. A nil f resets it.
+// RejectRecords calls f with each record of a PutRecords. f returns the record's error code, such
+// as ProvisionedThroughputExceededException, or an empty string to accept the record. f is not
+// called concurrently. A nil f resets it.
 func (k *Kinesis) RejectRecords(f func(data []byte) (code string)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -99,7 +99,8 @@ func (e *kinesisError) Error() string { return e.code + ": " + e.message }
 
 func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "kinesis") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "Kinesis_20131202.")
@@ -115,7 +116,8 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request kinesisRequest
-	body, err := io.ReadAll(r.Body) // with an unread body, the server does not notice that a client disconnects
+	// with an unread body, the server does not notice that a client disconnects
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
@@ -144,7 +146,8 @@ func (k *Kinesis) check(request kinesisRequest) error {
 		request.StreamName = name
 	}
 	if request.StreamName != k.name {
-		return &kinesisError{"ResourceNotFoundException", "Stream " + request.StreamName + " under account 111111111111 not found."}
+		return &kinesisError{"ResourceNotFoundException", "Stream " + request.StreamName +
+			" under account 111111111111 not found."}
 	}
 	return nil
 }
@@ -161,7 +164,8 @@ func (k *Kinesis) putRecord(request kinesisRequest) (any, error) {
 		return nil, &kinesisError{code, ""}
 	}
 	shard, number := k.add(entry)
-	return map[string]string{"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS"}, nil
+	return map[string]string{"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS"},
+		nil
 }
 
 func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
@@ -169,7 +173,10 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 		return nil, err
 	}
 	if len(request.Records) == 0 || len(request.Records) > maxPutRecords {
-		return nil, &kinesisError{"ValidationException", "Member must have length less than or equal to 500, and greater than or equal to 1"}
+		return nil, &kinesisError{
+			"ValidationException",
+			"Member must have length less than or equal to 500, and greater than or equal to 1",
+		}
 	}
 	size := 0
 	for _, entry := range request.Records {
@@ -186,22 +193,34 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 	for i, entry := range request.Records {
 		if code := k.rejection(entry.Data); code != "" {
 			failed++
-			results[i] = map[string]string{"ErrorCode": code, "ErrorMessage": "Refused for shard shardId-000000000000 in stream " + k.name}
+			results[i] = map[string]string{
+				"ErrorCode":    code,
+				"ErrorMessage": "Refused for shard shardId-000000000000 in stream " + k.name,
+			}
 			continue
 		}
 		shard, number := k.add(entry)
 		results[i] = map[string]string{"ShardId": shard, "SequenceNumber": number}
 	}
-	return map[string]any{"FailedRecordCount": failed, "Records": results, "EncryptionType": "KMS"}, nil
+	return map[string]any{"FailedRecordCount": failed, "Records": results, "EncryptionType": "KMS"},
+		nil
 }
 
 // check returns an error for an entry that makes the service reject the entire request.
 func (e kinesisEntry) check() error {
 	if length := len([]rune(e.PartitionKey)); length == 0 || length > maxPartitionKey {
-		return &kinesisError{"ValidationException", "Value at 'partitionKey' failed to satisfy constraint: Member must have length between 1 and 256"}
+		return &kinesisError{
+			"ValidationException",
+			"Value at 'partitionKey' failed to satisfy constraint: Member must have length " +
+				"between 1 and 256",
+		}
 	}
 	if len(e.Data)+len(e.PartitionKey) > maxKinesisRecord {
-		return &kinesisError{"ValidationException", "Value at 'data' failed to satisfy constraint: Member must have length less than or equal to 1048576"}
+		return &kinesisError{
+			"ValidationException",
+			"Value at 'data' failed to satisfy constraint: Member must have length less than or " +
+				"equal to 1048576",
+		}
 	}
 	return nil
 }
@@ -218,7 +237,8 @@ func (k *Kinesis) add(entry kinesisEntry) (shard, number string) {
 	i, _ := bits.Mul64(binary.BigEndian.Uint64(hash[:]), uint64(len(k.shards)))
 	k.count++
 	number = fmt.Sprintf("49671%051d", k.count)
-	k.shards[i] = append(k.shards[i], KinesisRecord{entry.Data, entry.PartitionKey, number, time.Now()})
+	k.shards[i] = append(k.shards[i],
+		KinesisRecord{entry.Data, entry.PartitionKey, number, time.Now()})
 	return shardID(int(i)), number //nolint:gosec // G115: fewer than shards
 }
 
@@ -231,9 +251,13 @@ func (k *Kinesis) listShards(request kinesisRequest) (any, error) {
 	shards := make([]any, len(k.shards))
 	for i := range k.shards {
 		shards[i] = map[string]any{
-			"ShardId":             shardID(i),
-			"HashKeyRange":        map[string]string{"StartingHashKey": "0", "EndingHashKey": "340282366920938463463374607431768211455"},
-			"SequenceNumberRange": map[string]string{"StartingSequenceNumber": "49671" + strings.Repeat("0", 51)},
+			"ShardId": shardID(i),
+			"HashKeyRange": map[string]string{
+				"StartingHashKey": "0", "EndingHashKey": "340282366920938463463374607431768211455",
+			},
+			"SequenceNumberRange": map[string]string{
+				"StartingSequenceNumber": "49671" + strings.Repeat("0", 51),
+			},
 		}
 	}
 	return map[string]any{"Shards": shards}, nil
@@ -262,18 +286,25 @@ func (k *Kinesis) getShardIterator(request kinesisRequest) (any, error) {
 				at++
 			}
 		default:
-			return nil, &kinesisError{"InvalidArgumentException", "ShardIteratorType " + request.ShardIteratorType}
+			return nil,
+				&kinesisError{
+					"InvalidArgumentException", "ShardIteratorType " + request.ShardIteratorType,
+				}
 		}
 		return map[string]string{"ShardIterator": iterator(i, at)}, nil
 	}
-	return nil, &kinesisError{"ResourceNotFoundException", "Shard " + request.ShardId + " in stream " + k.name + " does not exist"}
+	return nil, &kinesisError{
+		"ResourceNotFoundException",
+		"Shard " + request.ShardId + " in stream " + k.name + " does not exist",
+	}
 }
 
 func iterator(shard, at int) string { return strconv.Itoa(shard) + "/" + strconv.Itoa(at) }
 
 func (k *Kinesis) getRecords(request kinesisRequest) (any, error) {
 	var shard, at int
-	if _, err := fmt.Sscanf(request.ShardIterator, "%d/%d", &shard, &at); err != nil || shard >= len(k.shards) || at > len(k.shards[shard]) {
+	if _, err := fmt.Sscanf(request.ShardIterator, "%d/%d", &shard, &at); err != nil ||
+		shard >= len(k.shards) || at > len(k.shards[shard]) {
 		return nil, &kinesisError{"InvalidArgumentException", "Invalid ShardIterator."}
 	}
 	limit := request.Limit
@@ -287,7 +318,8 @@ func (k *Kinesis) getRecords(request kinesisRequest) (any, error) {
 			break
 		}
 		records = append(records, map[string]any{
-			"Data": record.Data, "PartitionKey": record.PartitionKey, "SequenceNumber": record.SequenceNumber, "EncryptionType": "KMS",
+			"Data": record.Data, "PartitionKey": record.PartitionKey,
+			"SequenceNumber": record.SequenceNumber, "EncryptionType": "KMS",
 			"ApproximateArrivalTimestamp": float64(record.ArrivedAt.UnixMilli()) / 1000,
 		})
 	}
@@ -295,5 +327,7 @@ func (k *Kinesis) getRecords(request kinesisRequest) (any, error) {
 	if at < len(k.shards[shard]) {
 		behind = 1000
 	}
-	return map[string]any{"Records": records, "NextShardIterator": iterator(shard, at), "MillisBehindLatest": behind}, nil
+	return map[string]any{
+		"Records": records, "NextShardIterator": iterator(shard, at), "MillisBehindLatest": behind,
+	}, nil
 }

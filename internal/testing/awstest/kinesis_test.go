@@ -21,19 +21,25 @@ func startKinesis(t *testing.T, shards int) (*awstest.Kinesis, *kinesis.Client) 
 	t.Helper()
 	stream := awstest.StartKinesis(t, "Readings", shards)
 	return stream, kinesis.New(kinesis.Options{
-		Region: "eu-central-1", BaseEndpoint: &stream.URL, Retryer: aws.NopRetryer{}, Credentials: fakeCredentials,
+		Region: "eu-central-1", BaseEndpoint: &stream.URL, Retryer: aws.NopRetryer{},
+		Credentials: fakeCredentials,
 	})
 }
 
 func entries(data ...string) (entries []kinesistypes.PutRecordsRequestEntry) {
 	for _, d := range data {
-		entries = append(entries, kinesistypes.PutRecordsRequestEntry{Data: []byte(d), PartitionKey: aws.String("key of " + d)})
+		entries = append(entries,
+			kinesistypes.PutRecordsRequestEntry{
+				Data: []byte(d), PartitionKey: aws.String("key of " + d),
+			})
 	}
 	return entries
 }
 
 // readShard reads a shard to its end, with at most limit records per request.
-func readShard(t *testing.T, client *kinesis.Client, input kinesis.GetShardIteratorInput, limit int32) (data []string) {
+func readShard(
+	t *testing.T, client *kinesis.Client, input kinesis.GetShardIteratorInput, limit int32,
+) (data []string) {
 	t.Helper()
 	input.StreamName = aws.String("Readings")
 	iterator, err := client.GetShardIterator(t.Context(), &input)
@@ -41,12 +47,14 @@ func readShard(t *testing.T, client *kinesis.Client, input kinesis.GetShardItera
 		t.Fatal(err)
 	}
 	for at := iterator.ShardIterator; ; {
-		read, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at, Limit: &limit})
+		read, err := client.GetRecords(t.Context(),
+			&kinesis.GetRecordsInput{ShardIterator: at, Limit: &limit})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, record := range read.Records {
-			if since := time.Since(*record.ApproximateArrivalTimestamp); since < 0 || since > time.Minute || *record.PartitionKey == "" {
+			if since := time.Since(*record.ApproximateArrivalTimestamp); since < 0 ||
+				since > time.Minute || *record.PartitionKey == "" {
 				t.Errorf("%s by %q arrived %s ago", record.Data, *record.PartitionKey, since)
 			}
 			data = append(data, string(record.Data))
@@ -67,7 +75,8 @@ func TestKinesis_shard_order(t *testing.T) {
 		for j := range 10 {
 			data = append(data, fmt.Sprint(i, "-", j))
 		}
-		put, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries(data...)})
+		put, err := client.PutRecords(t.Context(),
+			&kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries(data...)})
 		if err != nil || *put.FailedRecordCount != 0 {
 			t.Fatal(put, err)
 		}
@@ -78,20 +87,26 @@ func TestKinesis_shard_order(t *testing.T) {
 	}
 	for data, shard := range shardOf { // a key always has the same shard
 		put, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{
-			StreamARN: aws.String("arn:aws:kinesis:eu-central-1:111111111111:stream/Readings"), Data: []byte("again"), PartitionKey: aws.String("key of " + data),
+			StreamARN: aws.String("arn:aws:kinesis:eu-central-1:111111111111:stream/Readings"),
+			Data:      []byte("again"), PartitionKey: aws.String("key of " + data),
 		})
 		if err != nil || *put.ShardId != shard {
 			t.Fatalf("%s: %v, %v; want %s", data, put, err, shard)
 		}
 		want[shard] = append(want[shard], "again")
 	}
-	listed, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String("Readings")})
+	listed, err := client.ListShards(t.Context(),
+		&kinesis.ListShardsInput{StreamName: aws.String("Readings")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string][]string{}
 	for _, shard := range listed.Shards {
-		got[*shard.ShardId] = readShard(t, client, kinesis.GetShardIteratorInput{ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON"}, 3)
+		got[*shard.ShardId] = readShard(t, client,
+			kinesis.GetShardIteratorInput{
+				ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON",
+			},
+			3)
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(want) != 3 || len(stream.Records()) != 80 {
 		t.Errorf("%d records in %d shards\n%s", len(stream.Records()), len(want), diff)
@@ -100,14 +115,22 @@ func TestKinesis_shard_order(t *testing.T) {
 
 func TestKinesis_GetShardIterator(t *testing.T) {
 	stream, client := startKinesis(t, 1)
-	if _, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a", "b", "c")}); err != nil {
+	if _, err := client.PutRecords(
+		t.Context(),
+		&kinesis.PutRecordsInput{
+			StreamName: aws.String("Readings"), Records: entries("a", "b", "c"),
+		},
+	); err != nil {
 		t.Fatal(err)
 	}
 	second := stream.Records()[1].SequenceNumber
 	for kind, want := range map[kinesistypes.ShardIteratorType][]string{
-		"TRIM_HORIZON": {"a", "b", "c"}, "AT_SEQUENCE_NUMBER": {"b", "c"}, "AFTER_SEQUENCE_NUMBER": {"c"}, "LATEST": nil,
+		"TRIM_HORIZON": {"a", "b", "c"}, "AT_SEQUENCE_NUMBER": {"b", "c"},
+		"AFTER_SEQUENCE_NUMBER": {"c"}, "LATEST": nil,
 	} {
-		input := kinesis.GetShardIteratorInput{ShardId: aws.String("shardId-000000000000"), ShardIteratorType: kind}
+		input := kinesis.GetShardIteratorInput{
+			ShardId: aws.String("shardId-000000000000"), ShardIteratorType: kind,
+		}
 		if strings.HasSuffix(string(kind), "NUMBER") {
 			input.StartingSequenceNumber = &second
 		}
@@ -120,7 +143,8 @@ func TestKinesis_GetShardIterator(t *testing.T) {
 func TestKinesis_rejects_invalid_requests(t *testing.T) {
 	stream, client := startKinesis(t, 1)
 	put := func(name string, records []kinesistypes.PutRecordsRequestEntry) error {
-		_, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: &name, Records: records})
+		_, err := client.PutRecords(t.Context(),
+			&kinesis.PutRecordsInput{StreamName: &name, Records: records})
 		return err
 	}
 	large := string(bytes.Repeat([]byte("a"), 1<<20))
@@ -129,14 +153,19 @@ func TestKinesis_rejects_invalid_requests(t *testing.T) {
 	withoutKey[0].PartitionKey = aws.String("")
 	var tooMuch []kinesistypes.PutRecordsRequestEntry
 	for range 11 {
-		tooMuch = append(tooMuch, kinesistypes.PutRecordsRequestEntry{Data: []byte(large[1:]), PartitionKey: aws.String("k")})
+		tooMuch = append(tooMuch,
+			kinesistypes.PutRecordsRequestEntry{
+				Data: []byte(large[1:]), PartitionKey: aws.String("k"),
+			})
 	}
 	for name, rejected := range map[string]struct {
 		err  error
 		want string
 	}{
-		"another stream":   {put("Other", entries("a")), "ResourceNotFoundException"},
-		"no records":       {put("Readings", []kinesistypes.PutRecordsRequestEntry{}), "ValidationException"},
+		"another stream": {put("Other", entries("a")), "ResourceNotFoundException"},
+		"no records": {
+			put("Readings", []kinesistypes.PutRecordsRequestEntry{}), "ValidationException",
+		},
 		"too many records": {put("Readings", entries(many...)), "ValidationException"},
 		"a large record":   {put("Readings", entries(large)), "ValidationException"},
 		"a large request":  {put("Readings", tooMuch), "InvalidArgumentException"},
@@ -147,14 +176,18 @@ func TestKinesis_rejects_invalid_requests(t *testing.T) {
 		}
 	}
 	if _, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
-		StreamName: aws.String("Readings"), ShardId: aws.String("shardId-000000000001"), ShardIteratorType: "LATEST",
+		StreamName: aws.String("Readings"), ShardId: aws.String("shardId-000000000001"),
+		ShardIteratorType: "LATEST",
 	}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("another shard: error %v", err)
 	}
-	if _, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: aws.String("AAAA")}); code(err) != "InvalidArgumentException" {
+	if _, err := client.GetRecords(
+		t.Context(), &kinesis.GetRecordsInput{ShardIterator: aws.String("AAAA")},
+	); code(err) != "InvalidArgumentException" {
 		t.Errorf("no iterator: error %v", err)
 	}
-	if _, err := client.ListStreams(t.Context(), &kinesis.ListStreamsInput{}); code(err) != "UnknownOperationException" {
+	if _, err := client.ListStreams(
+		t.Context(), &kinesis.ListStreamsInput{}); code(err) != "UnknownOperationException" {
 		t.Errorf("an unknown operation: error %v, want UnknownOperationException", err)
 	}
 	if err := put("Readings", entries(many[:500]...)); err != nil || len(stream.Records()) != 500 {
@@ -168,21 +201,30 @@ func TestKinesis_faults(t *testing.T) {
 		in    int
 		want  string
 	}{
-		"5xx":            {awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}, 0, "InternalFailure"},
-		"silent":         {awstest.Fault{Silent: true}, 0, "deadline exceeded"},
-		"reset":          {awstest.Fault{Reset: true}, 0, "connection reset"},
-		"cut":            {awstest.Fault{Cut: true}, 1, "connection reset"},
-		"another action": {awstest.Fault{Status: http.StatusForbidden, Action: "kinesis:GetRecords"}, 1, ""},
+		"5xx": {
+			awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}, 0,
+			"InternalFailure",
+		},
+		"silent": {awstest.Fault{Silent: true}, 0, "deadline exceeded"},
+		"reset":  {awstest.Fault{Reset: true}, 0, "connection reset"},
+		"cut":    {awstest.Fault{Cut: true}, 1, "connection reset"},
+		"another action": {
+			awstest.Fault{Status: http.StatusForbidden, Action: "kinesis:GetRecords"}, 1, "",
+		},
 	} {
 		stream, client := startKinesis(t, 1)
 		stream.SetFault(trial.fault)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		_, err := client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a")})
-		if len(stream.Records()) != trial.in || (err == nil) != (trial.want == "") || err != nil && !strings.Contains(err.Error(), trial.want) {
-			t.Errorf("%s: %d records, error %v; want %d and %q", name, len(stream.Records()), err, trial.in, trial.want)
+		_, err := client.PutRecords(ctx,
+			&kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a")})
+		if len(stream.Records()) != trial.in || (err == nil) != (trial.want == "") ||
+			err != nil && !strings.Contains(err.Error(), trial.want) {
+			t.Errorf("%s: %d records, error %v; want %d and %q", name, len(stream.Records()), err,
+				trial.in, trial.want)
 		}
-		if calls := stream.Calls(); len(calls) != 1 || calls[0] != (awstest.Call{Action: "kinesis:PutRecords", Resource: "Readings"}) {
+		if calls := stream.Calls(); len(calls) != 1 ||
+			calls[0] != (awstest.Call{Action: "kinesis:PutRecords", Resource: "Readings"}) {
 			t.Errorf("%s: calls %v", name, calls)
 		}
 	}
@@ -194,11 +236,15 @@ func TestKinesis_faults(t *testing.T) {
 		}
 		return ""
 	})
-	put, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a", "b")})
-	if err != nil || *put.FailedRecordCount != 1 || put.Records[0].ErrorCode != nil || aws.ToString(put.Records[1].ErrorCode) != "ProvisionedThroughputExceededException" {
+	put, err := client.PutRecords(t.Context(),
+		&kinesis.PutRecordsInput{StreamName: aws.String("Readings"), Records: entries("a", "b")})
+	if err != nil || *put.FailedRecordCount != 1 || put.Records[0].ErrorCode != nil ||
+		aws.ToString(put.Records[1].ErrorCode) != "ProvisionedThroughputExceededException" {
 		t.Errorf("one of two rejected: %+v, %v", put, err)
 	}
-	if _, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("Readings"), Data: []byte("b"), PartitionKey: aws.String("k")}); code(err) != "ProvisionedThroughputExceededException" {
+	if _, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{
+		StreamName: aws.String("Readings"), Data: []byte("b"), PartitionKey: aws.String("k"),
+	}); code(err) != "ProvisionedThroughputExceededException" {
 		t.Errorf("rejected: error %v", err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// A Recorder records calls and injects faults for relays in front of real servers. The zero Recorder
-// injects none.
+// A Recorder records calls and injects faults for relays in front of real servers. The zero
+// Recorder injects none.
 type Recorder struct {
 	mu        sync.Mutex
 	calls     []Call
@@ -63,9 +63,9 @@ func (r *Recorder) FaultOf(call Call) Fault {
 	return intercept(call)
 }
 
-// fail records a call to a fake and injects a fault that happens before the call is executed; reject
-// writes the service's errors. done reports whether the response is complete. Otherwise the caller
-// executes the call and then injects the rest of fault.
+// fail records a call to a fake and injects a fault that happens before the call is executed;
+// reject writes the service's errors. done reports whether the response is complete. Otherwise the
+// caller executes the call and then injects the rest of fault.
 func (r *Recorder) fail(
 	w http.ResponseWriter, request *http.Request, call Call,
 	reject func(w http.ResponseWriter, status int, code, message string),

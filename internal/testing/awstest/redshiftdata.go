@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// RedshiftData is a fake Amazon Redshift Data API for one work group of Redshift Serverless with one
-// database and one user: AWS_ENDPOINT_URL_REDSHIFT_DATA. It runs the SQL statements that create, alter
-// and drop external schemas.
+// RedshiftData is a fake Amazon Redshift Data API for one work group of Redshift Serverless with
+// one database and one user: AWS_ENDPOINT_URL_REDSHIFT_DATA. It runs the SQL statements that
+// create, alter and drop external schemas.
 type RedshiftData struct {
 	service
 	URL string
@@ -65,8 +65,8 @@ func (r *RedshiftData) Schemas() map[string]ExternalSchema {
 	return maps.Clone(r.schemas)
 }
 
-// Statements returns the SQL of all accepted statements, the oldest first. Requests with the same token
-// count as one statement.
+// Statements returns the SQL of all accepted statements, the oldest first. Requests with the same
+// token count as one statement.
 func (r *RedshiftData) Statements() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +84,8 @@ func (r *RedshiftData) SetPollsUntilFinished(polls int) {
 	r.polls = polls
 }
 
-// SetFailure makes later statements end as FAILED or ABORTED for the reason. An empty status resets it.
+// SetFailure makes later statements end as FAILED or ABORTED for the reason. An empty status resets
+// it.
 func (r *RedshiftData) SetFailure(status, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +94,8 @@ func (r *RedshiftData) SetFailure(status, reason string) {
 
 func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 	if !signed(request, "redshift-data") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	action, ok := strings.CutPrefix(request.Header.Get("X-Amz-Target"), "RedshiftData.")
@@ -124,7 +126,8 @@ func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 	var response any
 	var problem string
 	if action == "ExecuteStatement" {
-		response, problem = r.execute(in.WorkgroupName, in.Database, in.SecretArn, in.Sql, in.ClientToken)
+		response, problem = r.execute(in.WorkgroupName, in.Database, in.SecretArn, in.Sql,
+			in.ClientToken)
 	} else {
 		response, problem = r.describe(in.Id)
 	}
@@ -147,8 +150,8 @@ func (r *RedshiftData) execute(
 			"want work group %s, database %s, a statement and a token; got %q, %q, %q and %q",
 			r.workgroup, r.database, workgroup, database, sql, token)
 	}
-	// The Data API reads the secret with the caller's permissions: "Configuring authorization for the
-	// Amazon Redshift Data API" in the Amazon Redshift Management Guide.
+	// The Data API reads the secret with the caller's permissions: "Configuring authorization for
+	// the Amazon Redshift Data API" in the Amazon Redshift Management Guide.
 	r.calls = append(r.calls, Call{Action: "secretsmanager:GetSecretValue", Resource: secret})
 	if secret != r.secret {
 		return nil, "Secrets Manager can't find the specified secret."
@@ -156,7 +159,8 @@ func (r *RedshiftData) execute(
 	at, known := r.tokens[token]
 	if !known {
 		at = len(r.statements)
-		r.statements = append(r.statements, &redshiftStatement{sql: sql, polls: r.polls, status: "SUBMITTED"})
+		r.statements = append(r.statements,
+			&redshiftStatement{sql: sql, polls: r.polls, status: "SUBMITTED"})
 		if token != "" {
 			r.tokens[token] = at
 		}
@@ -169,12 +173,14 @@ func (r *RedshiftData) execute(
 
 func (r *RedshiftData) describe(id string) (response any, problem string) {
 	var at int
-	if n, err := fmt.Sscanf(id, "%08d-0000-4000-8000-000000000000", &at); n != 1 || err != nil || at >= len(r.statements) {
+	if n, err := fmt.Sscanf(id, "%08d-0000-4000-8000-000000000000", &at); n != 1 || err != nil ||
+		at >= len(r.statements) {
 		return nil, "there is no statement " + id
 	}
 	statement := r.statements[at]
 	switch {
-	case statement.status == "FINISHED" || statement.status == "FAILED" || statement.status == "ABORTED":
+	case statement.status == "FINISHED" || statement.status == "FAILED" ||
+		statement.status == "ABORTED":
 	case statement.polls > 0:
 		statement.polls--
 		statement.status = "STARTED"
@@ -184,7 +190,8 @@ func (r *RedshiftData) describe(id string) (response any, problem string) {
 		statement.status, statement.reason = r.run(statement.sql)
 	}
 	found := map[string]any{
-		"Id": id, "Status": statement.status, "QueryString": statement.sql, "WorkgroupName": r.workgroup, "Database": r.database,
+		"Id": id, "Status": statement.status, "QueryString": statement.sql,
+		"WorkgroupName": r.workgroup, "Database": r.database,
 		"CreatedAt": 1793491200.0, "UpdatedAt": 1793491200.0, "HasResultSet": false,
 	}
 	if statement.reason != "" {

@@ -22,7 +22,8 @@ func TestRedshiftData(t *testing.T) {
 	})
 	execute := func(workgroup, secret, sql, token string) (string, error) {
 		output, err := client.ExecuteStatement(t.Context(), &redshiftdata.ExecuteStatementInput{
-			WorkgroupName: &workgroup, Database: aws.String("warehouse"), SecretArn: &secret, Sql: &sql, ClientToken: &token,
+			WorkgroupName: &workgroup, Database: aws.String("warehouse"), SecretArn: &secret,
+			Sql: &sql, ClientToken: &token,
 		})
 		if err != nil {
 			return "", err
@@ -31,7 +32,8 @@ func TestRedshiftData(t *testing.T) {
 	}
 	describe := func(id string) *redshiftdata.DescribeStatementOutput {
 		t.Helper()
-		output, err := client.DescribeStatement(t.Context(), &redshiftdata.DescribeStatementInput{Id: &id})
+		output, err := client.DescribeStatement(t.Context(),
+			&redshiftdata.DescribeStatementInput{Id: &id})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,8 +46,10 @@ func TestRedshiftData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status := describe(id).Status; status != types.StatusStringStarted || len(warehouse.Schemas()) > 0 {
-		t.Errorf("first poll: %s with schemas %v, want STARTED without schemas", status, warehouse.Schemas())
+	if status := describe(id).Status; status != types.StatusStringStarted ||
+		len(warehouse.Schemas()) > 0 {
+		t.Errorf("first poll: %s with schemas %v, want STARTED without schemas", status,
+			warehouse.Schemas())
 	}
 	if status := describe(id).Status; status != types.StatusStringFinished {
 		t.Errorf("second poll: %s, want FINISHED", status)
@@ -54,33 +58,44 @@ func TestRedshiftData(t *testing.T) {
 	if diff := cmp.Diff(want, warehouse.Schemas()); diff != "" {
 		t.Errorf("schemas (-want +got):\n%s", diff)
 	}
-	if again, err := execute("reports", "redshift!reports-admin", create, "token"); again != id || err != nil {
+	if again, err := execute("reports", "redshift!reports-admin", create, "token"); again != id ||
+		err != nil {
 		t.Errorf("the same token: %s, %v, want the same statement %s", again, err, id)
 	}
 
 	warehouse.SetPollsUntilFinished(0)
 	for sql, reason := range map[string]string{
-		"DROP DATABASE warehouse":                       "ERROR: syntax error at or near DROP DATABASE warehouse",
+		"DROP DATABASE warehouse": "ERROR: syntax error at or near DROP " +
+			"DATABASE warehouse",
 		`ALTER EXTERNAL SCHEMA "other" IAM_ROLE 'role'`: `ERROR: schema "other" does not exist`,
 	} {
 		id, err := execute("reports", "redshift!reports-admin", sql, sql[:10])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := describe(id); got.Status != types.StatusStringFailed || aws.ToString(got.Error) != reason {
+		if got := describe(id); got.Status != types.StatusStringFailed ||
+			aws.ToString(got.Error) != reason {
 			t.Errorf("%s: %s %s, want FAILED %s", sql, got.Status, aws.ToString(got.Error), reason)
 		}
 	}
 	for _, invalid := range [][2]string{{"other", "redshift!reports-admin"}, {"reports", "other"}} {
-		if _, err := execute(invalid[0], invalid[1], create, "another"); code(err) != "ValidationException" {
-			t.Errorf("work group %s and secret %s: error %v, want ValidationException", invalid[0], invalid[1], err)
+		if _, err := execute(
+			invalid[0], invalid[1], create, "another"); code(err) != "ValidationException" {
+			t.Errorf("work group %s and secret %s: error %v, want ValidationException", invalid[0],
+				invalid[1], err)
 		}
 	}
-	if _, err := client.ListSchemas(t.Context(), &redshiftdata.ListSchemasInput{Database: aws.String("warehouse")}); code(err) != "UnknownOperationException" {
+	if _, err := client.ListSchemas(
+		t.Context(), &redshiftdata.ListSchemasInput{Database: aws.String("warehouse")},
+	); code(err) != "UnknownOperationException" {
 		t.Errorf("another operation: error %v, want UnknownOperationException", err)
 	}
-	warehouse.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException", Action: "redshift-data:ExecuteStatement"})
-	if _, err := execute("reports", "redshift!reports-admin", create, "denied"); code(err) != "AccessDeniedException" {
+	warehouse.SetFault(awstest.Fault{
+		Status: http.StatusBadRequest, Code: "AccessDeniedException",
+		Action: "redshift-data:ExecuteStatement",
+	})
+	if _, err := execute("reports", "redshift!reports-admin", create,
+		"denied"); code(err) != "AccessDeniedException" {
 		t.Errorf("fault: error %v, want AccessDeniedException", err)
 	}
 }

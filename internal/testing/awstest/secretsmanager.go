@@ -31,7 +31,8 @@ func (s *SecretsManager) PutSecret(arn, value string) {
 
 func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "secretsmanager") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	if r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
@@ -52,7 +53,8 @@ func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 	value, ok := s.secrets[request.SecretId]
 	s.mu.Unlock()
 	if !ok {
-		jsonError(w, http.StatusBadRequest, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+		jsonError(w, http.StatusBadRequest, "ResourceNotFoundException",
+			"Secrets Manager can't find the specified secret.")
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{

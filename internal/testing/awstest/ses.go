@@ -22,8 +22,9 @@ import (
 	"unicode"
 )
 
-// SES is a fake Amazon SES with one verified domain and one configuration set: AWS_ENDPOINT_URL_SESV2.
-// It composes each accepted message as a MIME message and sends it by SMTP, like SES.
+// SES is a fake Amazon SES with one verified domain and one configuration set:
+// AWS_ENDPOINT_URL_SESV2. It composes each accepted message as a MIME message and sends it by SMTP,
+// like SES.
 type SES struct {
 	Recorder
 	URL string
@@ -34,8 +35,8 @@ type SES struct {
 	beforeAnswer atomic.Pointer[func(id string)]
 }
 
-// StartSES returns a fake that sends mail to the server at smtpServer, a host and a port, and runs until
-// the test ends.
+// StartSES returns a fake that sends mail to the server at smtpServer, a host and a port, and runs
+// until the test ends.
 func StartSES(t testing.TB, domain, configurationSet, smtpServer string) *SES {
 	s := &SES{domain: domain, configurationSet: configurationSet, smtpServer: smtpServer}
 	s.URL = start(t, s.serve)
@@ -45,8 +46,8 @@ func StartSES(t testing.TB, domain, configurationSet, smtpServer string) *SES {
 // Accepted returns the number of accepted mails, including those whose response was lost.
 func (s *SES) Accepted() int { return int(s.accepted.Load()) }
 
-// BeforeAnswer calls f after a mail is accepted and before the response is sent. f may block. A nil f
-// resets it.
+// BeforeAnswer calls f after a mail is accepted and before the response is sent. f may block. A nil
+// f resets it.
 func (s *SES) BeforeAnswer(f func(id string)) {
 	if f == nil {
 		s.beforeAnswer.Store(nil)
@@ -75,7 +76,8 @@ type sesText struct{ Data, Charset string }
 func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if !signed(r, "ses") {
-		sesError(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		sesError(w, http.StatusForbidden, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	if r.Method != http.MethodPost || r.URL.Path != "/v2/email/outbound-emails" {
@@ -83,12 +85,14 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request sesRequest
-	body, err := io.ReadAll(r.Body) // with an unread body, the server does not notice that a client disconnects
+	// with an unread body, the server does not notice that a client disconnects
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		sesError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault, done := s.fail(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}, sesError)
+	fault, done := s.fail(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress},
+		sesError)
 	if done {
 		return
 	}
@@ -139,8 +143,8 @@ var (
 	headerValue = regexp.MustCompile(`^[ -~]*$`)
 )
 
-// rejection returns SES's error code and message for a mail that SES rejects, as far as our mails are
-// concerned.
+// rejection returns SES's error code and message for a mail that SES rejects, as far as our mails
+// are concerned.
 func (s *SES) rejection(r sesRequest) (code, message string) {
 	const badRequest = "BadRequestException"
 	from, err := mail.ParseAddress(r.FromEmailAddress)
@@ -152,7 +156,8 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 			"The following identities failed the check in region EU-CENTRAL-1: " + from.Address
 	}
 	if r.ConfigurationSetName != s.configurationSet {
-		return "NotFoundException", "Configuration set <" + r.ConfigurationSetName + "> does not exist."
+		return "NotFoundException",
+			"Configuration set <" + r.ConfigurationSetName + "> does not exist."
 	}
 	if len(r.Destination.ToAddresses) != 1 { // SES allows more, but recipients would see each other
 		return badRequest, "Invalid number of recipients"
@@ -163,7 +168,8 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 		return badRequest, "Illegal address: " + to
 	}
 	content := r.Content.Simple
-	if content == nil || content.Body.Text == nil || content.Body.Html == nil { // SES requires only one of them
+	// SES requires only one of them
+	if content == nil || content.Body.Text == nil || content.Body.Html == nil {
 		return badRequest, "Missing required body"
 	}
 	for _, text := range []sesText{content.Subject, *content.Body.Text, *content.Body.Html} {
@@ -181,7 +187,8 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 	for _, header := range content.Headers {
 		names = append(names, strings.ToLower(header.Name))
 		if len(header.Name) > maxHeaderName || !headerName.MatchString(header.Name) ||
-			len(header.Value) > maxHeaderValue || header.Value == "" || !headerValue.MatchString(header.Value) {
+			len(header.Value) > maxHeaderValue || header.Value == "" ||
+			!headerValue.MatchString(header.Value) {
 			return badRequest, "Invalid header " + header.Name
 		}
 	}
@@ -192,7 +199,9 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 }
 
 func isASCII(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r > '~' })
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r > '~'
+	})
 }
 
 // send composes the mail like SES and sends it.
@@ -233,7 +242,8 @@ func (s *SES) send(r sesRequest, id string) error {
 	if err := parts.Close(); err != nil {
 		return err
 	}
-	return smtp.SendMail(s.smtpServer, nil, id+"@eu-central-1.amazonses.com", r.Destination.ToAddresses, message.Bytes())
+	return smtp.SendMail(s.smtpServer, nil, id+"@eu-central-1.amazonses.com",
+		r.Destination.ToAddresses, message.Bytes())
 }
 
 // sesError writes an error in the REST-JSON protocol.

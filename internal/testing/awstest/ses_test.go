@@ -18,12 +18,17 @@ import (
 func TestSES(t *testing.T) {
 	inbox := smtptest.Start(t)
 	service := awstest.StartSES(t, "example.com", "Mails", inbox.Address)
-	client := sesv2.New(sesv2.Options{Region: "eu-central-1", BaseEndpoint: &service.URL, Retryer: aws.NopRetryer{}, Credentials: fakeCredentials})
+	client := sesv2.New(sesv2.Options{
+		Region: "eu-central-1", BaseEndpoint: &service.URL, Retryer: aws.NopRetryer{},
+		Credentials: fakeCredentials,
+	})
 	text := func(text string) *sestypes.Content {
 		return &sestypes.Content{Data: &text, Charset: aws.String("UTF-8")}
 	}
 	send := func(ctx context.Context, change func(*sesv2.SendEmailInput, *sestypes.Message)) error {
-		message := &sestypes.Message{Subject: text("돌"), Body: &sestypes.Body{Text: text("돌\n"), Html: text("<p>돌</p>")}}
+		message := &sestypes.Message{
+			Subject: text("돌"), Body: &sestypes.Body{Text: text("돌\n"), Html: text("<p>돌</p>")},
+		}
 		input := &sesv2.SendEmailInput{
 			FromEmailAddress:     aws.String("Ashlar <hello@example.com>"),
 			ConfigurationSetName: aws.String("Mails"),
@@ -38,7 +43,8 @@ func TestSES(t *testing.T) {
 	}
 	header := func(name, value string) func(*sesv2.SendEmailInput, *sestypes.Message) {
 		return func(_ *sesv2.SendEmailInput, message *sestypes.Message) {
-			message.Headers = append(message.Headers, sestypes.MessageHeader{Name: &name, Value: &value})
+			message.Headers = append(message.Headers,
+				sestypes.MessageHeader{Name: &name, Value: &value})
 		}
 	}
 	accepted := 0
@@ -52,29 +58,51 @@ func TestSES(t *testing.T) {
 		{"another sender", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.FromEmailAddress = aws.String("hello@example.org")
 		}, "MessageRejected"},
-		{"no sender", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.FromEmailAddress = aws.String("Ashlar") }, "BadRequestException"},
+		{"no sender", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.FromEmailAddress = aws.String("Ashlar")
+		}, "BadRequestException"},
 		{"a sender with non-ASCII characters", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.FromEmailAddress = aws.String("돌 <hello@example.com>")
 		}, "BadRequestException"},
-		{"another configuration set", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.ConfigurationSetName = aws.String("Others") }, "NotFoundException"},
-		{"no recipient", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.Destination.ToAddresses = nil }, "BadRequestException"},
+		{"another configuration set", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.ConfigurationSetName = aws.String("Others")
+		}, "NotFoundException"},
+		{"no recipient", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.Destination.ToAddresses = nil
+		}, "BadRequestException"},
 		{"two recipients in one address", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.Destination.ToAddresses[0] = "a@example.org, b@example.org"
 		}, "BadRequestException"},
 		{"a recipient with a line break", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.Destination.ToAddresses[0] = "a@example.org\r\nBcc: b@example.org"
 		}, "BadRequestException"},
-		{"a recipient without a domain", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.Destination.ToAddresses[0] = "ada" }, "BadRequestException"},
-		{"no text", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Body.Text = nil }, "BadRequestException"},
-		{"no subject", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Subject = text("") }, "BadRequestException"},
-		{"a subject with a line break", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Subject = text("a\r\nBcc: b@example.org") }, "BadRequestException"},
-		{"Korean text without a charset", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Body.Html.Charset = nil }, "BadRequestException"},
-		{"a header with a line break", header("X-A", "a\r\nBcc: b@example.org"), "BadRequestException"},
+		{"a recipient without a domain", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.Destination.ToAddresses[0] = "ada"
+		}, "BadRequestException"},
+		{"no text", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Body.Text = nil
+		}, "BadRequestException"},
+		{"no subject", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Subject = text("")
+		}, "BadRequestException"},
+		{"a subject with a line break", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Subject = text("a\r\nBcc: b@example.org")
+		}, "BadRequestException"},
+		{"Korean text without a charset", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Body.Html.Charset = nil
+		}, "BadRequestException"},
+		{
+			"a header with a line break", header("X-A", "a\r\nBcc: b@example.org"),
+			"BadRequestException",
+		},
 		{"a header with non-ASCII characters", header("X-A", "돌"), "BadRequestException"},
 		{"a header with a colon", header("X-A:", "a"), "BadRequestException"},
 		{"an empty header", header("X-A", ""), "BadRequestException"},
 		{"a long header", header("X-A", strings.Repeat("a", 871)), "BadRequestException"},
-		{"a duplicate header", func(i *sesv2.SendEmailInput, m *sestypes.Message) { header("X-A", "a")(i, m); header("x-a", "b")(i, m) }, "BadRequestException"},
+		{"a duplicate header", func(i *sesv2.SendEmailInput, m *sestypes.Message) {
+			header("X-A", "a")(i, m)
+			header("x-a", "b")(i, m)
+		}, "BadRequestException"},
 		{"16 headers", func(i *sesv2.SendEmailInput, m *sestypes.Message) {
 			for n := range 16 {
 				header("X-"+strings.Repeat("a", n), "a")(i, m)
@@ -89,7 +117,8 @@ func TestSES(t *testing.T) {
 			accepted++
 		}
 		if mails := len(inbox.Mails(t)); mails != accepted || service.Accepted() != accepted {
-			t.Errorf("%s: %d mails, %d accepted, want %d", step.what, mails, service.Accepted(), accepted)
+			t.Errorf("%s: %d mails, %d accepted, want %d", step.what, mails, service.Accepted(),
+				accepted)
 		}
 	}
 
@@ -98,10 +127,12 @@ func TestSES(t *testing.T) {
 		sent  int
 		want  string // in the error's text
 	}{
-		"an error code with a reason": {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, 0, "Daily message quota exceeded."},
-		"reset":                       {awstest.Fault{Reset: true}, 0, "connection reset"},
-		"cut":                         {awstest.Fault{Cut: true}, 1, "connection reset"},
-		"silent":                      {awstest.Fault{Silent: true}, 0, "deadline"},
+		"an error code with a reason": {awstest.Fault{
+			Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded.",
+		}, 0, "Daily message quota exceeded."},
+		"reset":  {awstest.Fault{Reset: true}, 0, "connection reset"},
+		"cut":    {awstest.Fault{Cut: true}, 1, "connection reset"},
+		"silent": {awstest.Fault{Silent: true}, 0, "deadline"},
 	} {
 		before := service.Accepted()
 		service.SetFault(test.fault)
@@ -120,7 +151,10 @@ func TestSES(t *testing.T) {
 	if err := send(t.Context(), nil); err != nil || accepting == "" {
 		t.Errorf("before the response: id %q, %v", accepting, err)
 	}
-	if calls := service.Calls(); len(calls) != 26 || calls[0] != (awstest.Call{Action: "ses:SendEmail", Resource: "Ashlar <hello@example.com>"}) {
+	if calls := service.Calls(); len(calls) != 26 ||
+		calls[0] != (awstest.Call{
+			Action: "ses:SendEmail", Resource: "Ashlar <hello@example.com>",
+		}) {
 		t.Errorf("%d calls, the first %+v", len(calls), calls[0])
 	}
 }

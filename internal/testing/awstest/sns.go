@@ -40,11 +40,14 @@ func (s *SNS) Messages() []SNSMessage {
 
 func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "sns") {
-		snsError(w, http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+		snsError(w, http.StatusForbidden, "MissingAuthenticationToken",
+			"Request is missing Authentication Token")
 		return
 	}
-	if err := r.ParseForm(); err != nil || r.PostForm.Get("Action") != "Publish" || r.PostForm.Get("Version") != "2010-03-31" {
-		snsError(w, http.StatusBadRequest, "InvalidAction", "The action or operation requested is invalid.")
+	if err := r.ParseForm(); err != nil || r.PostForm.Get("Action") != "Publish" ||
+		r.PostForm.Get("Version") != "2010-03-31" {
+		snsError(w, http.StatusBadRequest, "InvalidAction",
+			"The action or operation requested is invalid.")
 		return
 	}
 	fault := s.record(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
@@ -69,8 +72,10 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 		if name == "" {
 			break
 		}
-		if r.PostForm.Get(entry+"Value.DataType") != "String" || value == "" || strings.ContainsFunc(value, isInvalidCharacter) {
-			snsError(w, http.StatusBadRequest, "ParameterValueInvalid", "The message attribute '"+name+"' is not valid.")
+		if r.PostForm.Get(entry+"Value.DataType") != "String" || value == "" ||
+			strings.ContainsFunc(value, isInvalidCharacter) {
+			snsError(w, http.StatusBadRequest, "ParameterValueInvalid",
+				"The message attribute '"+name+"' is not valid.")
 			return
 		}
 		message.Attributes[name] = value

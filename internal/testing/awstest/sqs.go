@@ -36,8 +36,8 @@ type SQSMessage struct {
 	Attributes map[string]string // all of the type String
 }
 
-// maxMessage is the limit of a message with its attributes, 1 MiB: "Amazon SQS message quotas" in the
-// Amazon SQS Developer Guide.
+// maxMessage is the limit of a message with its attributes, 1 MiB: "Amazon SQS message quotas" in
+// the Amazon SQS Developer Guide.
 const maxMessage = 1 << 20
 
 // StartSQS returns a fake with one empty queue that runs until the test ends.
@@ -48,8 +48,8 @@ func StartSQS(t testing.TB, queueURL string) *SQS {
 	return s
 }
 
-// AddQueue adds an empty queue with the dead-letter queue at deadLetterQueueURL. If that is empty, the
-// queue has no dead-letter queue.
+// AddQueue adds an empty queue with the dead-letter queue at deadLetterQueueURL. If that is empty,
+// the queue has no dead-letter queue.
 func (s *SQS) AddQueue(queueURL, deadLetterQueueURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,9 @@ type sqsRequest struct {
 func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	if !signed(r, "sqs") {
-		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest,
+			"com.amazon.coral.service#MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
@@ -116,16 +118,19 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		"ListMessageMoveTasks":       s.listMessageMoveTasks,
 	}[operation]
 	if !ok {
-		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#UnknownOperationException", "")
+		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#UnknownOperationException",
+			"")
 		return
 	}
 	var request sqsRequest
-	body, err := io.ReadAll(r.Body) // with an unread body, the server does not notice that a client disconnects
+	// with an unread body, the server does not notice that a client disconnects
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#SerializationException", "")
 		return
 	}
-	fault := s.record(r, Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
+	fault := s.record(r,
+		Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
 	switch {
 	case fault.Silent:
 		return // the operation is not executed either
@@ -141,10 +146,12 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case queue == nil && request.SourceArn != "":
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException",
+			"The resource that you specified for the SourceArn parameter doesn't exist.")
 	case queue == nil:
 		w.Header().Set("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender")
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#QueueDoesNotExist",
+			"The specified queue does not exist.")
 	default:
 		handle(w, request, queue)
 	}
@@ -158,15 +165,18 @@ func (s *SQS) sendMessage(w http.ResponseWriter, request sqsRequest, queue *sqsQ
 		return
 	}
 	for name, attribute := range request.MessageAttributes {
-		if attribute.DataType != "String" || attribute.StringValue == "" || strings.ContainsFunc(attribute.StringValue, isInvalidCharacter) {
-			jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message attribute '"+name+"' is not valid.")
+		if attribute.DataType != "String" || attribute.StringValue == "" ||
+			strings.ContainsFunc(attribute.StringValue, isInvalidCharacter) {
+			jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue",
+				"The message attribute '"+name+"' is not valid.")
 			return
 		}
 		message.Attributes[name] = attribute.StringValue
 		size += len(name) + len(attribute.DataType) + len(attribute.StringValue)
 	}
 	if size > maxMessage {
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message is too long.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue",
+			"The message is too long.")
 		return
 	}
 	queue.messages = append(queue.messages, message)
@@ -177,7 +187,8 @@ func (s *SQS) sendMessage(w http.ResponseWriter, request sqsRequest, queue *sqsQ
 	})
 }
 
-// isInvalidCharacter reports whether SQS and SNS reject a character: "SendMessage" in the Amazon SQS API Reference.
+// isInvalidCharacter reports whether SQS and SNS reject a character: "SendMessage" in the Amazon
+// SQS API Reference.
 func isInvalidCharacter(r rune) bool {
 	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\uFFFE' || r == '\uFFFF'
 }

@@ -43,14 +43,16 @@ func (s *SQS) StartMoveTask(sourceURL, destinationURL string) {
 
 // startMoveTask starts a task. The caller holds s.mu.
 func (s *SQS) startMoveTask(source, destination *sqsQueue) *moveTask {
-	task := &moveTask{source: source, destination: destination, status: "RUNNING", toMove: len(source.messages)}
+	task := &moveTask{
+		source: source, destination: destination, status: "RUNNING", toMove: len(source.messages),
+	}
 	task.started = 1793491200000 + int64(len(s.tasks)) // later than all earlier tasks
 	s.tasks = append(s.tasks, task)
 	return task
 }
 
-// step moves one message, if there is one. Tasks progress when they are listed, so that no test waits
-// for a clock.
+// step moves one message, if there is one. Tasks progress when they are listed, so that no test
+// waits for a clock.
 func (t *moveTask) step(failure string) {
 	switch {
 	case t.status != "RUNNING":
@@ -99,7 +101,8 @@ func (s *SQS) getQueueAttributes(w http.ResponseWriter, request sqsRequest, queu
 		"ApproximateNumberOfMessages":           strconv.Itoa(len(queue.messages) - queue.inFlight),
 		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(queue.inFlight),
 	} {
-		if slices.Contains(request.AttributeNames, name) || slices.Contains(request.AttributeNames, "All") {
+		if slices.Contains(request.AttributeNames, name) ||
+			slices.Contains(request.AttributeNames, "All") {
 			attributes[name] = value
 		}
 	}
@@ -112,18 +115,24 @@ func (s *SQS) listDeadLetterSourceQueues(w http.ResponseWriter, _ sqsRequest, qu
 
 func (s *SQS) startMessageMoveTask(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
 	destination := s.queueByARN(request.DestinationArn)
-	running := slices.ContainsFunc(s.tasks, func(task *moveTask) bool { return task.source == queue && task.status == "RUNNING" })
+	running := slices.ContainsFunc(s.tasks, func(task *moveTask) bool {
+		return task.source == queue && task.status == "RUNNING"
+	})
 	switch {
 	case destination == nil:
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException", "The resource that you specified for the DestinationArn parameter doesn't exist.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException",
+			"The resource that you specified for the DestinationArn parameter doesn't exist.")
 	case len(s.sources(queue)) == 0:
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue",
+			"Source queue must be configured as a Dead Letter Queue.")
 	case running:
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#UnsupportedOperation",
 			"There is already a task running. "+
 				"Only one active task is allowed for a source queue arn at a given time.")
 	default:
-		writeJSON(w, http.StatusOK, map[string]any{"TaskHandle": strconv.FormatInt(s.startMoveTask(queue, destination).started, 10)})
+		writeJSON(w, http.StatusOK, map[string]any{
+			"TaskHandle": strconv.FormatInt(s.startMoveTask(queue, destination).started, 10),
+		})
 	}
 }
 
@@ -137,7 +146,10 @@ func (s *SQS) listMessageMoveTasks(w http.ResponseWriter, request sqsRequest, qu
 		if task.listed == 1 {
 			continue
 		}
-		result := map[string]any{"SourceArn": task.source.arn(), "DestinationArn": task.destination.arn(), "StartedTimestamp": task.started}
+		result := map[string]any{
+			"SourceArn": task.source.arn(), "DestinationArn": task.destination.arn(),
+			"StartedTimestamp": task.started,
+		}
 		if task.listed > 2 {
 			task.step(s.moveFailure)
 			result["ApproximateNumberOfMessagesToMove"] = task.toMove

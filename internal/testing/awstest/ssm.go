@@ -43,7 +43,8 @@ const parametersPerPage = 2
 
 func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "ssm") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	if r.Header.Get("X-Amz-Target") != "AmazonSSM.GetParametersByPath" {
@@ -75,7 +76,8 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 	if request.NextToken != "" {
 		var err error
 		if from, err = strconv.Atoi(request.NextToken); err != nil || from > len(names) {
-			jsonError(w, http.StatusBadRequest, "InvalidNextToken", "The specified token isn't valid.")
+			jsonError(w, http.StatusBadRequest, "InvalidNextToken",
+				"The specified token isn't valid.")
 			return
 		}
 	}

@@ -19,8 +19,9 @@ const startTimeout = time.Minute
 
 // An Engine is an HTTP server.
 type Engine struct {
-	Name   string
-	Folder string // the package's folder below internal/testing, where make installs the engine's files
+	Name string
+	// the package's folder below internal/testing, where make installs the engine's files
+	Folder string
 
 	// Arguments returns the arguments of java. folder is the absolute path of Folder, address the
 	// host and port to listen on.
@@ -40,7 +41,8 @@ type Engine struct {
 // Start starts the engine and returns its URL when the engine is ready. The engine ends with this
 // process.
 func (e Engine) Start() (string, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ashlar-cdk/ashlar").Output()
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/ashlar-cdk/ashlar").Output()
 	if err != nil {
 		return "", err
 	}
@@ -48,7 +50,8 @@ func (e Engine) Start() (string, error) {
 	lib := filepath.Join(folder, "lib")
 	if _, err := os.Stat(lib); err != nil {
 		return "", fmt.Errorf(
-			"%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s", err, e.Folder, e.Remedy)
+			"%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s", err,
+			e.Folder, e.Remedy)
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {
@@ -58,8 +61,8 @@ func (e Engine) Start() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The server does not end by itself when its parent ends. The shell waits for the end of its own
-	// standard input, which closes when this process ends, even if it is killed.
+	// The server does not end by itself when its parent ends. The shell waits for the end of its
+	// own standard input, which closes when this process ends, even if it is killed.
 	const script = `
 		exec 3<&0
 		"$@" 3<&- & server=$!
@@ -94,7 +97,8 @@ func (e Engine) Start() (string, error) {
 		case <-timeout:
 			_ = stdin.Close()
 			<-ended
-			return "", fmt.Errorf("%s is not ready after %s:\n%s", e.Name, startTimeout, output.String())
+			return "",
+				fmt.Errorf("%s is not ready after %s:\n%s", e.Name, startTimeout, output.String())
 		case <-time.After(10 * time.Millisecond):
 			if e.ready(url) {
 				return url, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
 )
 
-// convert converts the function's output for a record to rows. The output is JSON objects, one after
-// the other. The rows go to the partition that the function names.
+// convert converts the function's output for a record to rows. The output is JSON objects, one
+// after the other. The rows go to the partition that the function names.
 func (d *Delivery) convert(r record, output responseRecord) error {
 	for _, parts := range placeholder.FindAllStringSubmatch(d.configuration.Prefix, -1) {
 		if output.Metadata.PartitionKeys[parts[2]] == "" {
@@ -50,8 +50,8 @@ func (d *Delivery) convert(r record, output responseRecord) error {
 	return nil
 }
 
-// values returns the values of a row in the order of the table's columns. Fields without a column are
-// dropped, as by the service.
+// values returns the values of a row in the order of the table's columns. Fields without a column
+// are dropped, as by the service.
 func (t table) values(fields map[string]any) ([]any, error) {
 	lower := map[string]any{}
 	for name, value := range fields {
@@ -98,8 +98,8 @@ func convert(kind string, value any) (any, error) {
 	return nil, fmt.Errorf("cannot convert a %T to %s", value, kind)
 }
 
-// formatConversionFailed records that the function's output does not match the table: "Handle errors
-// for data format conversion" in the developer guide.
+// formatConversionFailed records that the function's output does not match the table: "Handle
+// errors for data format conversion" in the developer guide.
 func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 	d.counts.FormatConversionFailed++
 	d.addFailure("format-conversion-failed", r, map[string]any{
@@ -112,7 +112,8 @@ func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 		"sequenceNumber":         r.sequenceNumber,
 		"subSequenceNumber":      nil,
 		"dataCatalogTable": map[string]string{
-			"databaseName": d.table.DatabaseName, "tableName": d.table.TableInput.Name, "versionId": "LATEST",
+			"databaseName": d.table.DatabaseName, "tableName": d.table.TableInput.Name,
+			"versionId": "LATEST",
 		},
 	})
 }
@@ -121,7 +122,8 @@ func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 func (d *Delivery) putPartition(ctx context.Context, prefix string) error {
 	o := d.partitions[prefix]
 	var content bytes.Buffer
-	if err := parquetfile.Write(&content, d.table.TableInput.StorageDescriptor.Columns, o.rows); err != nil {
+	if err := parquetfile.Write(&content, d.table.TableInput.StorageDescriptor.Columns,
+		o.rows); err != nil {
 		return fmt.Errorf("firehosetest: %w", err)
 	}
 	if err := d.put(ctx, prefix, ".parquet", o.since, content.Bytes()); err != nil {
@@ -146,7 +148,8 @@ func (d *Delivery) putRaw(ctx context.Context) error {
 		return err
 	}
 	backup := d.configuration.S3BackupConfiguration
-	if err := d.put(ctx, expand(backup.Prefix, d.raw.since, "", nil), ".gz", d.raw.since, content.Bytes()); err != nil {
+	if err := d.put(ctx, expand(backup.Prefix, d.raw.since, "", nil), ".gz", d.raw.since,
+		content.Bytes()); err != nil {
 		return err
 	}
 	d.raw = object{}

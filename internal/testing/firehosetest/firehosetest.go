@@ -59,9 +59,10 @@ type Delivery struct {
 
 // Counts counts records by result, and invocations and objects.
 type Counts struct {
-	Records           int // records read from the stream; the sum of the next four
-	Ok                int // records that the function converted to rows
-	Dropped           int // records that the function dropped; it may have put them back into the stream
+	Records int // records read from the stream; the sum of the next four
+	Ok      int // records that the function converted to rows
+	// records that the function dropped; it may have put them back into the stream
+	Dropped           int
 	Failed            int // records that the function rejected as ProcessingFailed
 	FailedInvocations int // records whose invocations all failed
 
@@ -152,7 +153,8 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 	if len(d.iterators) == 0 {
 		var shards *kinesis.ListShardsOutput
 		err := retry(func() (err error) {
-			shards, err = d.settings.Kinesis.ListShards(ctx, &kinesis.ListShardsInput{StreamARN: &d.configuration.stream}, once)
+			shards, err = d.settings.Kinesis.ListShards(ctx,
+				&kinesis.ListShardsInput{StreamARN: &d.configuration.stream}, once)
 			return err
 		})
 		if err != nil {
@@ -161,7 +163,8 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		for _, shard := range shards.Shards {
 			err := retry(func() error {
 				output, err := d.settings.Kinesis.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
-					StreamARN: &d.configuration.stream, ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON",
+					StreamARN: &d.configuration.stream, ShardId: shard.ShardId,
+					ShardIteratorType: "TRIM_HORIZON",
 				}, once)
 				if err == nil {
 					d.iterators[*shard.ShardId] = output.ShardIterator
@@ -176,7 +179,11 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 	for shard, iterator := range d.iterators {
 		var output *kinesis.GetRecordsOutput
 		err := retry(func() (err error) {
-			output, err = d.settings.Kinesis.GetRecords(ctx, &kinesis.GetRecordsInput{StreamARN: &d.configuration.stream, ShardIterator: iterator}, once)
+			output, err = d.settings.Kinesis.GetRecords(ctx,
+				&kinesis.GetRecordsInput{
+					StreamARN: &d.configuration.stream, ShardIterator: iterator,
+				},
+				once)
 			return err
 		})
 		if err != nil {
@@ -184,7 +191,11 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 		d.iterators[shard] = output.NextShardIterator
 		for _, r := range output.Records {
-			found = append(found, record{shard, *r.PartitionKey, *r.SequenceNumber, r.Data, *r.ApproximateArrivalTimestamp})
+			found = append(found,
+				record{
+					shard, *r.PartitionKey, *r.SequenceNumber, r.Data,
+					*r.ApproximateArrivalTimestamp,
+				})
 		}
 	}
 	return found, nil
@@ -205,7 +216,8 @@ func retry(do func() error) error {
 func (d *Delivery) process(ctx context.Context, records []record) error {
 	for len(records) > 0 {
 		size, count := 0, 0
-		for count < len(records) && (count == 0 || size+len(records[count].data) <= d.processor.size) {
+		for count < len(records) &&
+			(count == 0 || size+len(records[count].data) <= d.processor.size) {
 			size += len(records[count].data)
 			count++
 		}
@@ -253,15 +265,20 @@ func (d *Delivery) flush(ctx context.Context) error {
 
 // put writes an object. If the response is lost, it retries under another key: the service delivers
 // at least once.
-func (d *Delivery) put(ctx context.Context, prefix, extension string, since time.Time, content []byte) error {
+func (d *Delivery) put(
+	ctx context.Context, prefix, extension string, since time.Time, content []byte,
+) error {
 	attempt := 0
 	return retry(func() error {
 		if attempt++; attempt > 1 {
 			d.counts.Retried++
 		}
 		bucket := bucketOf(d.configuration.BucketARN)
-		key := fmt.Sprintf("%s%s-1-%s-%s%s", prefix, d.name, since.UTC().Format("2006-01-02-15-04-05"), uuid.NewString(), extension)
-		_, err := d.settings.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+		key := fmt.Sprintf("%s%s-1-%s-%s%s", prefix, d.name,
+			since.UTC().Format("2006-01-02-15-04-05"), uuid.NewString(), extension)
+		_, err := d.settings.S3.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)},
+			func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 		if err == nil {
 			d.counts.Objects++
 		}
@@ -285,12 +302,14 @@ func (o *object) add(arrivedAt time.Time, data []byte) {
 	o.content.Write(data)
 }
 
-// placeholder is an expression of a prefix: "Understand custom prefixes for Amazon S3 objects" in the Amazon Data Firehose
-// Developer Guide.
+// placeholder is an expression of a prefix: "Understand custom prefixes for Amazon S3 objects" in
+// the Amazon Data Firehose Developer Guide.
 var placeholder = regexp.MustCompile(`!\{([^:}]*):([^}]*)\}`)
 
 // expand replaces the placeholders of a prefix.
-func expand(prefix string, since time.Time, errorType string, partitionKeys map[string]string) string {
+func expand(
+	prefix string, since time.Time, errorType string, partitionKeys map[string]string,
+) string {
 	return placeholder.ReplaceAllStringFunc(prefix, func(expression string) string {
 		parts := placeholder.FindStringSubmatch(expression)
 		switch parts[1] {
@@ -381,15 +400,19 @@ type processor struct {
 // check returns the processor, or an error for a setting that the package does not emulate.
 func (c configuration) check() (processor, error) {
 	for name, is := range map[string]bool{
-		"dynamic partitioning":                   c.DynamicPartitioningConfiguration.Enabled,
-		"processing":                             c.ProcessingConfiguration.Enabled && len(c.ProcessingConfiguration.Processors) == 1,
-		"conversion":                             c.DataFormatConversionConfiguration.Enabled,
-		"OpenX":                                  c.DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe != nil,
-		"Parquet":                                c.DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe != nil,
-		"raw copies":                             c.S3BackupMode == "Enabled" && c.S3BackupConfiguration.CompressionFormat == "GZIP",
-		"one bucket":                             c.BucketARN == c.S3BackupConfiguration.BucketARN && strings.HasPrefix(c.BucketARN, "arn:aws:s3:::"),
-		"no compression besides Parquet's":       c.CompressionFormat == "UNCOMPRESSED",
-		"an error prefix with error-output-type": strings.Contains(c.ErrorOutputPrefix, "!{firehose:error-output-type}"),
+		"dynamic partitioning": c.DynamicPartitioningConfiguration.Enabled,
+		"processing": c.ProcessingConfiguration.Enabled &&
+			len(c.ProcessingConfiguration.Processors) == 1,
+		"conversion": c.DataFormatConversionConfiguration.Enabled,
+		"OpenX":      c.DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe != nil,
+		"Parquet":    c.DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe != nil,
+		"raw copies": c.S3BackupMode == "Enabled" &&
+			c.S3BackupConfiguration.CompressionFormat == "GZIP",
+		"one bucket": c.BucketARN == c.S3BackupConfiguration.BucketARN && strings.HasPrefix(
+			c.BucketARN, "arn:aws:s3:::"),
+		"no compression besides Parquet's": c.CompressionFormat == "UNCOMPRESSED",
+		"an error prefix with error-output-type": strings.Contains(c.ErrorOutputPrefix,
+			"!{firehose:error-output-type}"),
 	} {
 		if !is {
 			return processor{}, fmt.Errorf("want %s; firehosetest emulates nothing else", name)
@@ -397,13 +420,15 @@ func (c configuration) check() (processor, error) {
 	}
 	for _, prefix := range []string{c.Prefix, c.ErrorOutputPrefix, c.S3BackupConfiguration.Prefix} {
 		for _, parts := range placeholder.FindAllStringSubmatch(prefix, -1) {
-			known := parts[1] == "partitionKeyFromLambda" || parts[0] == "!{timestamp:yyyy-MM-dd}" || parts[0] == "!{firehose:error-output-type}"
+			known := parts[1] == "partitionKeyFromLambda" ||
+				parts[0] == "!{timestamp:yyyy-MM-dd}" || parts[0] == "!{firehose:error-output-type}"
 			if !known {
 				return processor{}, fmt.Errorf("firehosetest does not emulate %s", parts[0])
 			}
 		}
 	}
-	p := processor{retries: 3, size: 1 << 20} // the defaults: ProcessorParameter in the API reference
+	// the defaults: ProcessorParameter in the API reference
+	p := processor{retries: 3, size: 1 << 20}
 	for _, parameter := range c.ProcessingConfiguration.Processors[0].Parameters {
 		var err error
 		switch parameter.ParameterName {
@@ -446,7 +471,8 @@ type table struct {
 func (t table) check(c configuration) error {
 	schema := c.DataFormatConversionConfiguration.SchemaConfiguration
 	if t.DatabaseName != schema.DatabaseName || t.TableInput.Name != schema.TableName {
-		return fmt.Errorf("the table is %s.%s, but the delivery stream names %s.%s", t.DatabaseName, t.TableInput.Name, schema.DatabaseName, schema.TableName)
+		return fmt.Errorf("the table is %s.%s, but the delivery stream names %s.%s", t.DatabaseName,
+			t.TableInput.Name, schema.DatabaseName, schema.TableName)
 	}
 	keys := map[string]string{}
 	for _, partition := range t.TableInput.PartitionKeys {
@@ -454,7 +480,8 @@ func (t table) check(c configuration) error {
 	}
 	delivered := "s3://" + bucketOf(c.BucketARN) + "/" + expand(c.Prefix, time.Time{}, "", keys)
 	if location := t.TableInput.Parameters["storage.location.template"]; location != delivered {
-		return fmt.Errorf("the table's location is %s, but rows are delivered to %s", location, delivered)
+		return fmt.Errorf("the table's location is %s, but rows are delivered to %s", location,
+			delivered)
 	}
 	return nil
 }

@@ -74,13 +74,21 @@ type record struct {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{stream: awstest.StartKinesis(t, "readings", 2), objects: s3test.Start(t), invoke: acceptAll}
+	w := &world{
+		stream: awstest.StartKinesis(t, "readings", 2), objects: s3test.Start(t), invoke: acceptAll,
+	}
 	w.objects.Bucket(t, "ingestion")
-	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	w.streams = kinesis.New(kinesis.Options{BaseEndpoint: &w.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials})
+	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	w.streams = kinesis.New(kinesis.Options{
+		BaseEndpoint: &w.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+	})
 	w.Delivery = firehosetest.New(t, firehosetest.Settings{
 		Delivery: object(t, delivery), Table: object(t, table), Kinesis: w.streams,
-		S3: s3.New(s3.Options{BaseEndpoint: &w.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials, UsePathStyle: true}),
+		S3: s3.New(s3.Options{
+			BaseEndpoint: &w.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+			UsePathStyle: true,
+		}),
 		Invoke: func(_ context.Context, event []byte) ([]byte, error) {
 			var e struct{ Records []record }
 			if err := json.Unmarshal(event, &e); err != nil {
@@ -105,13 +113,18 @@ func acceptAll(records []record) (results []any, err error) {
 }
 
 func result(r record, status string) map[string]any {
-	return map[string]any{"recordId": r.RecordID, "result": status, "data": r.Data, "metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}}}
+	return map[string]any{
+		"recordId": r.RecordID, "result": status, "data": r.Data,
+		"metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}},
+	}
 }
 
 func (w *world) put(t *testing.T, records ...string) {
 	t.Helper()
 	for _, data := range records {
-		_, err := w.streams.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("readings"), Data: []byte(data), PartitionKey: aws.String("k")})
+		_, err := w.streams.PutRecord(t.Context(), &kinesis.PutRecordInput{
+			StreamName: aws.String("readings"), Data: []byte(data), PartitionKey: aws.String("k"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +145,8 @@ func (w *world) read(t *testing.T, prefix string) (contents [][]byte) {
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		found, err := w.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &key})
+		found, err := w.objects.Client.GetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +181,8 @@ func (w *world) rows(t *testing.T) (ids []string) {
 // failures are what is below the error prefix of a type, with what each was made of.
 func (w *world) failures(t *testing.T, kind string) (found []string) {
 	t.Helper()
-	for _, content := range w.read(t, "errors/"+kind+"/day="+time.Now().UTC().Format(time.DateOnly)+"/") {
+	for _, content := range w.read(t,
+		"errors/"+kind+"/day="+time.Now().UTC().Format(time.DateOnly)+"/") {
 		for line := range bytes.Lines(content) {
 			document := object(t, string(line))
 			raw, err := base64.StdEncoding.DecodeString(document["rawData"].(string))
@@ -187,7 +202,8 @@ func (w *world) failures(t *testing.T, kind string) (found []string) {
 
 func TestDelivery_Deliver(t *testing.T) {
 	w := start(t)
-	w.put(t, `{"id":"1","at":"2026-11-21 17:43:55.123","heat":1.5,"count":7,"is":true}`, `{"ID":"2","at":"2026-11-21T17:43:55Z"}{"id":"3","else":1}`)
+	w.put(t, `{"id":"1","at":"2026-11-21 17:43:55.123","heat":1.5,"count":7,"is":true}`,
+		`{"ID":"2","at":"2026-11-21T17:43:55Z"}{"id":"3","else":1}`)
 	w.deliver(t)
 	w.deliver(t) // delivers nothing twice
 	if diff := cmp.Diff([]string{"1", "2", "3"}, w.rows(t)); diff != "" {
@@ -205,17 +221,23 @@ func TestDelivery_Deliver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(string(content), `{"id":"1"`) || !strings.Contains(string(content), `"is":true}{"ID":"2"`) {
+	if !strings.HasPrefix(string(content), `{"id":"1"`) ||
+		!strings.Contains(string(content), `"is":true}{"ID":"2"`) {
 		t.Errorf("the raw copy is %s", content)
 	}
-	if want := (firehosetest.Counts{Records: 2, Ok: 2, Rows: 3, Invocations: 1, Objects: 2}); w.Counts() != want {
+	if want := (firehosetest.Counts{
+		Records: 2, Ok: 2, Rows: 3, Invocations: 1, Objects: 2,
+	}); w.Counts() != want {
 		t.Errorf("%+v, want %+v", w.Counts(), want)
 	}
 }
 
 func TestDelivery_Deliver_format_conversion_failed(t *testing.T) {
 	w := start(t)
-	strange := []string{`{"heat":"hot"}`, `{"at":"yesterday"}`, `{"count":1.5}`, `{"is":"true"}`, `{"id":1}`, `no JSON`, `{"id":"1"}{`}
+	strange := []string{
+		`{"heat":"hot"}`, `{"at":"yesterday"}`, `{"count":1.5}`, `{"is":"true"}`, `{"id":1}`,
+		`no JSON`, `{"id":"1"}{`,
+	}
 	w.put(t, append(strange, `{"id":"fits"}`)...)
 	w.deliver(t)
 	var want []string
@@ -236,9 +258,15 @@ func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 		invoke func(records []record) ([]any, error)
 		want   []string
 	}{
-		"an error":         {func([]record) ([]any, error) { return nil, errors.New("broken") }, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
-		"a timeout":        {func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} }, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
-		"a missing record": {func(r []record) ([]any, error) { return []any{result(r[0], "Ok")}, nil }, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
+		"an error": {func([]record) ([]any, error) {
+			return nil, errors.New("broken")
+		}, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
+		"a timeout": {func([]record) ([]any, error) {
+			return nil, &lambdatest.TimeoutError{}
+		}, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
+		"a missing record": {func(r []record) ([]any, error) {
+			return []any{result(r[0], "Ok")}, nil
+		}, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
 		"a duplicate record": {
 			func(r []record) ([]any, error) {
 				return []any{result(r[0], "Ok"), result(r[1], "Ok"), result(r[0], "Dropped")}, nil
@@ -252,7 +280,9 @@ func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 			[]string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"},
 		},
 		"an unknown result": {
-			func(r []record) ([]any, error) { return []any{result(r[0], "Ok"), result(r[1], "OK")}, nil },
+			func(r []record) ([]any, error) {
+				return []any{result(r[0], "Ok"), result(r[1], "OK")}, nil
+			},
 			[]string{"3 Lambda.JsonProcessingException a", "3 Lambda.JsonProcessingException b"},
 		},
 		"a rejected record": {
@@ -273,9 +303,13 @@ func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 			if rows := w.rows(t); len(rows) > 0 {
 				t.Errorf("rows %v", rows)
 			}
-			want := firehosetest.Counts{Records: 2, FailedInvocations: 2, Invocations: 3, Objects: 2}
+			want := firehosetest.Counts{
+				Records: 2, FailedInvocations: 2, Invocations: 3, Objects: 2,
+			}
 			if name == "a rejected record" {
-				want = firehosetest.Counts{Records: 2, Failed: 1, Dropped: 1, Invocations: 1, Objects: 2}
+				want = firehosetest.Counts{
+					Records: 2, Failed: 1, Dropped: 1, Invocations: 1, Objects: 2,
+				}
 			}
 			if w.Counts() != want {
 				t.Errorf("%+v, want %+v", w.Counts(), want)
@@ -287,7 +321,8 @@ func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 func TestDelivery_Deliver_retries_stream_and_bucket(t *testing.T) {
 	w := start(t)
 	w.put(t, `{"id":"1"}`)
-	w.stream.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 5})
+	w.stream.SetFault(
+		awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 5})
 	writes := 0
 	w.objects.Intercept(func(awstest.Call) awstest.Fault {
 		switch writes++; writes {
@@ -299,7 +334,8 @@ func TestDelivery_Deliver_retries_stream_and_bucket(t *testing.T) {
 		return awstest.Fault{}
 	})
 	w.deliver(t)
-	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" { // the write whose response was cut, and its retry
+	// the write whose response was cut, and its retry
+	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" {
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}
 	if counts := w.Counts(); counts.Retried != 2 || counts.Rows != 1 || counts.Objects != 2 {
@@ -320,7 +356,8 @@ func TestDelivery_SetBufferSize(t *testing.T) {
 		return acceptAll(records)
 	}
 	w.SetBufferSize(25)
-	w.put(t, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`, `{"id":"4"}`, `{"id":"`+strings.Repeat("5", 30)+`"}`)
+	w.put(t, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`, `{"id":"4"}`,
+		`{"id":"`+strings.Repeat("5", 30)+`"}`)
 	w.deliver(t)
 	if diff := cmp.Diff([]int{2, 2, 1}, batches); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -62,14 +62,18 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 	e := event{
 		InvocationID:           uuid.NewString(),
 		SourceKinesisStreamArn: d.configuration.stream,
-		DeliveryStreamArn:      "arn:aws:firehose:" + lambdatest.Region + ":111111111111:deliverystream/" + d.name,
-		Region:                 lambdatest.Region,
+		DeliveryStreamArn: "arn:aws:firehose:" + lambdatest.Region +
+			":111111111111:deliverystream/" + d.name,
+		Region: lambdatest.Region,
 	}
 	for _, r := range batch {
 		at := r.arrivedAt.UnixMilli()
 		e.Records = append(e.Records, eventRecord{
 			RecordID: r.sequenceNumber + "000000", ApproximateArrivalTimestamp: at, Data: r.data,
-			KinesisRecordMetadata: metadata{SequenceNumber: r.sequenceNumber, PartitionKey: r.partitionKey, ShardID: r.shard, ApproximateArrivalTimestamp: at},
+			KinesisRecordMetadata: metadata{
+				SequenceNumber: r.sequenceNumber, PartitionKey: r.partitionKey, ShardID: r.shard,
+				ApproximateArrivalTimestamp: at,
+			},
 		})
 	}
 	encoded, err := json.Marshal(e)
@@ -103,7 +107,10 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 			}
 		case "ProcessingFailed":
 			d.counts.Failed++
-			d.processingFailed(r, 1, &lambdaError{"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"})
+			d.processingFailed(r, 1,
+				&lambdaError{
+					"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record",
+				})
 		default:
 			d.counts.Ok++
 			if err := d.convert(r, output); err != nil {
@@ -126,13 +133,15 @@ func checkResponse(text []byte, records []eventRecord) ([]responseRecord, error)
 		if _, twice := byID[record.RecordID]; twice {
 			return nil, &lambdaError{"Lambda.DuplicatedRecordId", record.RecordID}
 		}
-		if record.Result != "Ok" && record.Result != "Dropped" && record.Result != "ProcessingFailed" {
+		if record.Result != "Ok" && record.Result != "Dropped" &&
+			record.Result != "ProcessingFailed" {
 			return nil, &lambdaError{"Lambda.JsonProcessingException", "result " + record.Result}
 		}
 		byID[record.RecordID] = record
 	}
 	if len(byID) != len(records) {
-		return nil, &lambdaError{"Lambda.MissingRecordId", fmt.Sprintf("%d results for %d records", len(byID), len(records))}
+		return nil, &lambdaError{"Lambda.MissingRecordId", fmt.Sprintf("%d results for %d records",
+			len(byID), len(records))}
 	}
 	results := make([]responseRecord, len(records))
 	for i, record := range records {
@@ -183,7 +192,8 @@ func (d *Delivery) addFailure(kind string, r record, document map[string]any) {
 
 func (d *Delivery) putFailures(ctx context.Context, kind string) error {
 	o := d.failures[kind]
-	if err := d.put(ctx, expand(d.configuration.ErrorOutputPrefix, o.since, kind, nil), "", o.since, o.content.Bytes()); err != nil {
+	if err := d.put(ctx, expand(d.configuration.ErrorOutputPrefix, o.since, kind, nil), "", o.since,
+		o.content.Bytes()); err != nil {
 		return err
 	}
 	delete(d.failures, kind)

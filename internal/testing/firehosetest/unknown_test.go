@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// TestConfiguration_check changes the settings that Dev is deployed with: a setting that firehosetest
-// does not emulate must be an error.
+// TestConfiguration_check changes the settings that Dev is deployed with: a setting that
+// firehosetest does not emulate must be an error.
 func TestConfiguration_check(t *testing.T) {
-	template, err := os.ReadFile(filepath.Join("..", "..", "..", "test", "golden", "Dev", "Telemetry.json"))
+	template, err := os.ReadFile(
+		filepath.Join("..", "..", "..", "test", "golden", "Dev", "Telemetry.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,10 +24,12 @@ func TestConfiguration_check(t *testing.T) {
 		`"UNCOMPRESSED"|"GZIP"`:             "want no compression",
 		`"GZIP"|"ZIP"`:                      "want raw copies",
 		`timestamp:yyyy-MM-dd|timestamp:HH`: "does not emulate !{timestamp:HH}",
-		`partitionKeyFromLambda|partitionKeyFromQuery`:      "does not emulate !{partitionKeyFromQuery:type}",
+		`partitionKeyFromLambda|partitionKeyFromQuery`: "does not emulate " +
+			"!{partitionKeyFromQuery:type}",
 		`firehose:error-output-type|firehose:random-string`: "want an error prefix",
-		`"NumberOfRetries"|"Retries"`:                       "Retries: firehosetest does not emulate it",
-		`"ErrorOutputPrefix"|"FileExtension"`:               `unknown field "FileExtension"`,
+		`"NumberOfRetries"|"Retries"`: "Retries: firehosetest does not " +
+			"emulate it",
+		`"ErrorOutputPrefix"|"FileExtension"`: `unknown field "FileExtension"`,
 	} {
 		text := string(template)
 		if from, to, ok := strings.Cut(change, "|"); ok {
@@ -53,7 +56,8 @@ func TestConfiguration_check(t *testing.T) {
 			if err == nil {
 				_, err = r.ExtendedS3DestinationConfiguration.check()
 			}
-			if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			if says == "" && err != nil ||
+				says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 				t.Errorf("%s: %v, want %q", change, err, says)
 			}
 		}
@@ -85,7 +89,10 @@ func TestTable_check(t *testing.T) {
 	c.BucketARN, c.Prefix = "arn:aws:s3:::b", "telemetry/type=!{partitionKeyFromLambda:type}/"
 	var declared table
 	declared.TableInput.PartitionKeys = []struct{ Name, Type, Comment string }{{Name: "type"}}
-	for location, fits := range map[string]bool{"s3://b/telemetry/type=${type}/": true, "s3://b/telemetry/kind=${type}/": false, "s3://c/telemetry/type=${type}/": false} {
+	for location, fits := range map[string]bool{
+		"s3://b/telemetry/type=${type}/": true, "s3://b/telemetry/kind=${type}/": false,
+		"s3://c/telemetry/type=${type}/": false,
+	} {
 		declared.TableInput.Parameters = map[string]string{"storage.location.template": location}
 		if err := declared.check(c); (err == nil) != fits {
 			t.Errorf("%s: %v", location, err)

@@ -1,7 +1,7 @@
-// Package gatewaytest emulates an API Gateway method with an AWS service integration: it validates a
-// request against the method's schema, renders the service's request with the mapping template, calls
-// the service, and renders the response. Its input is the method as declared in the CloudFormation
-// template. Apache Velocity renders the mapping templates.
+// Package gatewaytest emulates an API Gateway method with an AWS service integration: it validates
+// a request against the method's schema, renders the service's request with the mapping template,
+// calls the service, and renders the response. Its input is the method as declared in the
+// CloudFormation template. Apache Velocity renders the mapping templates.
 package gatewaytest
 
 import (
@@ -26,8 +26,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// maxBody is API Gateway's limit, in bytes: "Quotas for configuring and running a REST API" in the API
-// Gateway Developer Guide.
+// maxBody is API Gateway's limit, in bytes: "Quotas for configuring and running a REST API" in the
+// API Gateway Developer Guide.
 const maxBody = 10 << 20
 
 // A Method is a method with an AWS service integration. It is safe for concurrent use.
@@ -52,11 +52,13 @@ type integrationResponse struct {
 	ResponseParameters, ResponseTemplates map[string]string
 }
 
-// New returns a method of a template from the properties of its AWS::ApiGateway::Method and the schema
-// of its AWS::ApiGateway::Model. The service is at endpoint. resolve returns the value of an intrinsic
-// function other than Fn::Join, such as {"Fn::ImportValue": "…"}.
+// New returns a method of a template from the properties of its AWS::ApiGateway::Method and the
+// schema of its AWS::ApiGateway::Model. The service is at endpoint. resolve returns the value of an
+// intrinsic function other than Fn::Join, such as {"Fn::ImportValue": "…"}.
 func New(
-	properties, schema map[string]any, endpoint string, resolve func(function map[string]any) string,
+	properties, schema map[string]any, endpoint string, resolve func(
+		function map[string]any,
+	) string,
 ) (*Method, error) {
 	m := &Method{endpoint: endpoint}
 	encoded, err := json.Marshal(resolved(properties["Integration"], resolve))
@@ -74,8 +76,9 @@ func New(
 		m.operation, ok = strings.CutPrefix(parts[5], "action/")
 	}
 	if m.integration.Type != "AWS" || !ok {
-		return nil, fmt.Errorf("the integration has type %s and URI %s, want AWS and a service action",
-			m.integration.Type, m.integration.URI)
+		return nil,
+			fmt.Errorf("the integration has type %s and URI %s, want AWS and a service action",
+				m.integration.Type, m.integration.URI)
 	}
 	if encoded, err = json.Marshal(schema); err != nil {
 		return nil, err
@@ -133,8 +136,8 @@ type Request struct {
 	Headers map[string]string // default: Content-Type: application/json
 }
 
-// A Response is the response to a client. A response to a request that the gateway itself rejects has
-// no body here.
+// A Response is the response to a client. A response to a request that the gateway itself rejects
+// has no body here.
 type Response struct {
 	Status  int
 	Headers map[string]string
@@ -151,7 +154,8 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	if !ok {
 		if m.integration.PassthroughBehavior != "NEVER" {
 			return Response{}, errors.New(
-				"the body would be passed to the service without validation; set PassthroughBehavior to NEVER")
+				"the body would be passed to the service without validation; set " +
+					"PassthroughBehavior to NEVER")
 		}
 		return Response{Status: http.StatusUnsupportedMediaType}, nil
 	}
@@ -161,8 +165,12 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	}
 	headers := map[string]string{}
 	maps.Copy(headers, request.Headers)
-	variables := map[string]any{"requestId": uuid.NewString(), "requestTimeEpoch": time.Now().UnixMilli()}
-	input, err := renderRequest{Template: template, Body: request.Body, Headers: headers, Context: variables}.render(ctx)
+	variables := map[string]any{
+		"requestId": uuid.NewString(), "requestTimeEpoch": time.Now().UnixMilli(),
+	}
+	input, err := renderRequest{
+		Template: template, Body: request.Body, Headers: headers, Context: variables,
+	}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("request template: %w", err)
 	}
@@ -190,14 +198,15 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 		response.Status = mapping.StatusCode
 	}
 	for name, value := range mapping.ResponseParameters {
-		response.Headers[strings.TrimPrefix(name, "method.response.header.")] = strings.Trim(value, "'")
+		response.Headers[strings.TrimPrefix(name, "method.response.header.")] = strings.Trim(value,
+			"'")
 	}
 	maps.Copy(response.Headers, output.Override.Header)
 	return response, nil
 }
 
-// response returns the integration response for the status of the service's response. The one without
-// a selection pattern is the default.
+// response returns the integration response for the status of the service's response. The one
+// without a selection pattern is the default.
 func (i integration) response(status int) (integrationResponse, error) {
 	var byDefault *integrationResponse
 	for _, candidate := range i.IntegrationResponses {
@@ -206,12 +215,14 @@ func (i integration) response(status int) (integrationResponse, error) {
 			continue
 		}
 		pattern := "^(" + candidate.SelectionPattern + ")$"
-		if matches, err := regexp.MatchString(pattern, strconv.Itoa(status)); matches || err != nil {
+		if matches, err := regexp.MatchString(pattern, strconv.Itoa(status)); matches ||
+			err != nil {
 			return candidate, err
 		}
 	}
 	if byDefault == nil {
-		return integrationResponse{}, fmt.Errorf("no integration response matches status %d", status)
+		return integrationResponse{},
+			fmt.Errorf("no integration response matches status %d", status)
 	}
 	return *byDefault, nil
 }
@@ -227,23 +238,28 @@ func contentType(request Request) string {
 	return "application/json"
 }
 
-// call sends a signed request to the service in its wire format and returns the status and the body of
-// the response.
+// call sends a signed request to the service in its wire format and returns the status and the body
+// of the response.
 func (m *Method) call(ctx context.Context, body string) (int, string, error) {
-	request, err := http.NewRequestWithContext(ctx, m.integration.IntegrationHttpMethod, m.endpoint, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, m.integration.IntegrationHttpMethod, m.endpoint,
+		strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
 	target, ok := map[string]string{"kinesis": "Kinesis_20131202."}[m.signingName]
 	if !ok {
-		return 0, "", fmt.Errorf("gatewaytest does not know the X-Amz-Target of %s for %s", m.signingName, m.operation)
+		return 0, "", fmt.Errorf("gatewaytest does not know the X-Amz-Target of %s for %s",
+			m.signingName, m.operation)
 	}
 	request.Header.Set("X-Amz-Target", target+m.operation)
 	for name, value := range m.integration.RequestParameters {
-		request.Header.Set(strings.TrimPrefix(name, "integration.request.header."), strings.Trim(value, "'"))
+		request.Header.Set(strings.TrimPrefix(name, "integration.request.header."),
+			strings.Trim(value, "'"))
 	}
 	hash := sha256.Sum256([]byte(body))
-	credentials := aws.Credentials{AccessKeyID: "EXAMPLE", SecretAccessKey: "example-secret-access-key"}
+	credentials := aws.Credentials{
+		AccessKeyID: "EXAMPLE", SecretAccessKey: "example-secret-access-key",
+	}
 	err = v4.NewSigner().SignHTTP(ctx, credentials, request,
 		hex.EncodeToString(hash[:]), m.signingName, "eu-central-1", time.Now())
 	if err != nil {

@@ -14,8 +14,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
 )
 
-// method returns a method whose service responds with a status and a body, and the service's requests.
-func method(t *testing.T, request, response string, status int, body string) (*gatewaytest.Method, *[]string) {
+// method returns a method whose service responds with a status and a body, and the service's
+// requests.
+func method(
+	t *testing.T, request, response string, status int, body string,
+) (*gatewaytest.Method, *[]string) {
 	t.Helper()
 	var requests []string
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,8 +46,13 @@ func method(t *testing.T, request, response string, status int, body string) (*g
 	}}`, quoted(t, request), quoted(t, response)), &properties); err != nil {
 		t.Fatal(err)
 	}
-	schema := map[string]any{"$schema": "http://json-schema.org/draft-04/schema#", "type": "object", "required": []any{"a"}}
-	m, err := gatewaytest.New(properties, schema, service.URL, func(map[string]any) string { return "aws" })
+	schema := map[string]any{
+		"$schema": "http://json-schema.org/draft-04/schema#", "type": "object",
+		"required": []any{"a"},
+	}
+	m, err := gatewaytest.New(properties, schema, service.URL, func(map[string]any) string {
+		return "aws"
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,15 +69,25 @@ func quoted(t *testing.T, text string) string {
 }
 
 func TestMethod_Do(t *testing.T) {
-	m, requests := method(t, `$input.json('$.a') $util.base64Encode("$input.path('$.a[1]')") $input.params().header.get('Origin')`, `$input.json('$.said')`, 201, `{"said":"é"}`)
-	response, err := m.Do(t.Context(), gatewaytest.Request{Body: `{"a":[1,"é"]}`, Headers: map[string]string{"Origin": "https://app.example.com"}})
+	m, requests := method(t,
+		`$input.json('$.a') $util.base64Encode("$input.path('$.a[1]')") $input.params().header.get('Origin')`,
+		`$input.json('$.said')`, 201, `{"said":"é"}`)
+	response, err := m.Do(t.Context(), gatewaytest.Request{
+		Body: `{"a":[1,"é"]}`, Headers: map[string]string{"Origin": "https://app.example.com"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{`Kinesis_20131202.PutRecord application/x-amz-json-1.1 [1,"é"] w6k= https://app.example.com`}, *requests); diff != "" {
+	if diff := cmp.Diff([]string{
+		`Kinesis_20131202.PutRecord application/x-amz-json-1.1 [1,"é"] w6k= https://app.example.com`,
+	}, *requests); diff != "" {
 		t.Errorf("requests to the service (-want +got):\n%s", diff)
 	}
-	want := gatewaytest.Response{Status: 200, Headers: map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}, Body: `"é"`}
+	want := gatewaytest.Response{
+		Status:  200,
+		Headers: map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"},
+		Body:    `"é"`,
+	}
 	if diff := cmp.Diff(want, response); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -79,7 +97,9 @@ func TestMethod_Do_overrides_status_and_headers(t *testing.T) {
 	const template = `#set($context.responseOverride.status = 202)#set($context.responseOverride.header.Retry-After = '5')#set($context.responseOverride.header.Cache-Control = 'no-cache')`
 	m, _ := method(t, `{}`, template, 200, `{}`)
 	response, err := m.Do(t.Context(), gatewaytest.Request{Body: `{"a":1}`})
-	want := gatewaytest.Response{Status: 202, Headers: map[string]string{"Content-Type": "application/json", "Cache-Control": "no-cache", "Retry-After": "5"}}
+	want := gatewaytest.Response{Status: 202, Headers: map[string]string{
+		"Content-Type": "application/json", "Cache-Control": "no-cache", "Retry-After": "5",
+	}}
 	if diff := cmp.Diff(want, response); diff != "" || err != nil {
 		t.Errorf("%v; -want +got:\n%s", err, diff)
 	}
@@ -128,10 +148,12 @@ func TestMethod_Do_template_errors(t *testing.T) {
 
 func TestMethod_Do_limits_loops(t *testing.T) {
 	m, requests := method(t, `#foreach($each in $input.path('$.a'))x#end`, `{}`, 200, `{}`)
-	if _, err := m.Do(t.Context(), gatewaytest.Request{Body: `{"a":[1` + strings.Repeat(",1", 1500) + `]}`}); err != nil {
+	if _, err := m.Do(t.Context(),
+		gatewaytest.Request{Body: `{"a":[1` + strings.Repeat(",1", 1500) + `]}`}); err != nil {
 		t.Fatal(err)
 	}
-	if times := strings.Count((*requests)[0], "x") - strings.Count("application/x-amz-json-1.1", "x"); times != 1000 {
+	if times := strings.Count(
+		(*requests)[0], "x") - strings.Count("application/x-amz-json-1.1", "x"); times != 1000 {
 		t.Errorf("%d times, want 1000", times)
 	}
 }

@@ -22,8 +22,8 @@ var engine = sync.OnceValues(func() (string, error) {
 		Arguments: func(folder, address string) []string {
 			_, port, _ := net.SplitHostPort(address) // the address always has a port
 			source := filepath.Join(folder, "Render.java")
-			// go test caches a result until a file changes that the test itself has read. It does not see
-			// the files that Java reads.
+			// go test caches a result until a file changes that the test itself has read. It does
+			// not see the files that Java reads.
 			_, _ = os.ReadFile(source) // if the file is missing, Java reports it
 			return []string{"-cp", filepath.Join(folder, "lib", "*"), source, port}
 		},
@@ -35,10 +35,12 @@ var engine = sync.OnceValues(func() (string, error) {
 
 // A renderRequest is a template with the values of its variables.
 type renderRequest struct {
-	Template string            `json:"template"`
-	Body     string            `json:"body"`    // $input: body of the request or of the service's response
-	Headers  map[string]string `json:"headers"` // $input.params().header: of the request in both cases
-	Context  map[string]any    `json:"context"` // $context
+	Template string `json:"template"`
+	// $input: body of the request or of the service's response
+	Body string `json:"body"`
+	// $input.params().header: of the request in both cases
+	Headers map[string]string `json:"headers"`
+	Context map[string]any    `json:"context"` // $context
 }
 
 // A renderResponse is a rendered template.

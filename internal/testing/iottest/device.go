@@ -11,8 +11,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// A Device is an MQTT 3.1.1 client, like the software of a thing: it publishes with quality of service
-// 1 and resends each publication until the broker acknowledges it.
+// A Device is an MQTT 3.1.1 client, like the software of a thing: it publishes with quality of
+// service 1 and resends each publication until the broker acknowledges it.
 type Device struct {
 	address, thing, id string
 
@@ -27,8 +27,8 @@ const window = 100
 // ErrDisconnected reports that the broker rejected a device's request by disconnecting the device.
 var ErrDisconnected = errors.New("the broker closed the connection")
 
-// Connect connects as a thing, with a client identifier. With an empty thing, the device's certificate
-// is not attached to a thing.
+// Connect connects as a thing, with a client identifier. With an empty thing, the device's
+// certificate is not attached to a thing.
 func (b *Broker) Connect(thing, id string) (*Device, error) {
 	d := &Device{address: b.address, thing: thing, id: id}
 	return d, d.connect()
@@ -37,8 +37,9 @@ func (b *Broker) Connect(thing, id string) (*Device, error) {
 // Close closes the connection.
 func (d *Device) Close() error { return d.connection.Close() }
 
-// Publish publishes payloads and returns when the broker has acknowledged each of them. It fails with
-// [ErrDisconnected] when the broker has closed two connections in a row without an acknowledgement.
+// Publish publishes payloads and returns when the broker has acknowledged each of them. It fails
+// with [ErrDisconnected] when the broker has closed two connections in a row without an
+// acknowledgement.
 func (d *Device) Publish(topic string, payloads ...[]byte) error {
 	publications := make([]packets.Packet, 0, window)
 	for len(payloads) > 0 {
@@ -89,7 +90,8 @@ func (d *Device) publish(publications []packets.Packet) (acknowledged int) {
 	}
 	for acknowledged < len(publications) {
 		packet, err := d.read()
-		if err != nil || packet.FixedHeader.Type != packets.Puback || packet.PacketID != publications[acknowledged].PacketID {
+		if err != nil || packet.FixedHeader.Type != packets.Puback ||
+			packet.PacketID != publications[acknowledged].PacketID {
 			break
 		}
 		acknowledged++

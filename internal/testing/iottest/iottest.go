@@ -1,6 +1,7 @@
-// Package iottest emulates AWS IoT Core: an MQTT broker that authorizes devices by an IoT policy and
-// applies a topic rule to their publications. Policy and rule come from a CloudFormation template. A
-// setting that the package does not emulate is an error, so that no setting passes a test unchecked.
+// Package iottest emulates AWS IoT Core: an MQTT broker that authorizes devices by an IoT policy
+// and applies a topic rule to their publications. Policy and rule come from a CloudFormation
+// template. A setting that the package does not emulate is an error, so that no setting passes a
+// test unchecked.
 package iottest
 
 import (
@@ -32,9 +33,9 @@ type Settings struct {
 	S3      *s3.Client
 }
 
-// A Broker is a fake IoT Core. A device connects with the name of its thing as user name, in place of
-// the certificate that is attached to the thing; without a user name, its certificate is not attached
-// to a thing.
+// A Broker is a fake IoT Core. A device connects with the name of its thing as user name, in place
+// of the certificate that is attached to the thing; without a user name, its certificate is not
+// attached to a thing.
 type Broker struct {
 	address  string
 	server   *mqtt.Server
@@ -52,8 +53,9 @@ type Counts struct {
 	Received int64 // publications that the policy allows, including redelivered ones
 	Put      int64 // received publications that were put into the stream
 	Failed   int64 // received publications that the error action put into the bucket
-	Lost     int64 // received publications that were dropped: the error action failed or no rule matched
-	Denied   int64 // connections and publications that the policy does not allow
+	// received publications that were dropped: the error action failed or no rule matched
+	Lost   int64
+	Denied int64 // connections and publications that the policy does not allow
 }
 
 // Start returns a broker that runs until the test ends.
@@ -109,9 +111,9 @@ func (b *Broker) Counts() Counts {
 	return Counts{b.received.Load(), b.put.Load(), b.failed.Load(), b.lost.Load(), b.denied.Load()}
 }
 
-// LosePubacks calls f with each publication after its rule is applied. If f returns true, the broker
-// closes the connection before it sends the PUBACK, and the device will publish again. A nil f resets
-// it.
+// LosePubacks calls f with each publication after its rule is applied. If f returns true, the
+// broker closes the connection before it sends the PUBACK, and the device will publish again. A nil
+// f resets it.
 func (b *Broker) LosePubacks(f func(payload []byte) bool) {
 	if f == nil {
 		b.losePuback.Store(nil)
@@ -130,11 +132,13 @@ type hook struct {
 func (h *hook) ID() string { return "iot-core" }
 
 func (h *hook) Provides(event byte) bool {
-	return event == mqtt.OnConnectAuthenticate || event == mqtt.OnACLCheck || event == mqtt.OnPublish
+	return event == mqtt.OnConnectAuthenticate || event == mqtt.OnACLCheck ||
+		event == mqtt.OnPublish
 }
 
 func (h *hook) OnConnectAuthenticate(client *mqtt.Client, packet packets.Packet) bool {
-	return h.allowed(client, packet.Connect.ClientIdentifier, "iot:Connect", "client", packet.Connect.ClientIdentifier)
+	return h.allowed(client, packet.Connect.ClientIdentifier, "iot:Connect", "client",
+		packet.Connect.ClientIdentifier)
 }
 
 // OnACLCheck closes the connection of a device whose request is denied, like IoT Core.
@@ -151,7 +155,8 @@ func (h *hook) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
 }
 
 func (h *hook) allowed(client *mqtt.Client, id, action, kind, name string) bool {
-	allowed := h.broker.policy.allows(connection{thing: string(client.Properties.Username), client: id}, action, kind, name)
+	allowed := h.broker.policy.allows(
+		connection{thing: string(client.Properties.Username), client: id}, action, kind, name)
 	if !allowed {
 		h.broker.denied.Add(1)
 	}
@@ -162,7 +167,8 @@ func (h *hook) allowed(client *mqtt.Client, id, action, kind, name string) bool 
 // IoT Core applies the rule afterwards, and also reports no result to the device.
 func (h *hook) OnPublish(client *mqtt.Client, packet packets.Packet) (packets.Packet, error) {
 	h.broker.received.Add(1)
-	h.broker.applyRule(h.ctx, publication{topic: packet.TopicName, payload: packet.Payload, client: client.ID})
+	h.broker.applyRule(h.ctx,
+		publication{topic: packet.TopicName, payload: packet.Payload, client: client.ID})
 	if lose := h.broker.losePuback.Load(); lose != nil && (*lose)(packet.Payload) {
 		client.Stop(packets.ErrServerShuttingDown)
 		return packet, packets.ErrRejectPacket

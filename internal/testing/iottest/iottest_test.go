@@ -53,11 +53,17 @@ func start(t *testing.T) *core {
 	t.Helper()
 	c := &core{stream: awstest.StartKinesis(t, "readings", 1), objects: s3test.Start(t)}
 	c.objects.Bucket(t, "ingestion")
-	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
 	c.Broker = iottest.Start(t, iottest.Settings{
 		Policy: object(t, policy), Rule: object(t, rule),
-		Kinesis: kinesis.New(kinesis.Options{BaseEndpoint: &c.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials}),
-		S3:      s3.New(s3.Options{BaseEndpoint: &c.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials, UsePathStyle: true}),
+		Kinesis: kinesis.New(kinesis.Options{
+			BaseEndpoint: &c.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+		}),
+		S3: s3.New(s3.Options{
+			BaseEndpoint: &c.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+			UsePathStyle: true,
+		}),
 	})
 	return c
 }
@@ -84,7 +90,9 @@ func TestBroker_rule(t *testing.T) {
 	if message.ReceivedAt < before || message.ReceivedAt > time.Now().UnixMilli() {
 		t.Errorf("received at %d", message.ReceivedAt)
 	}
-	want := telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: message.ReceivedAt, Data: payload}
+	want := telemetry.Message{
+		Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: message.ReceivedAt, Data: payload,
+	}
 	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -145,7 +153,8 @@ func TestDevice_Publish_resends_without_acknowledgement(t *testing.T) {
 		lost[string(payload)] = true
 		return !again && string(payload) != "b"
 	})
-	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a"), []byte("b"), []byte("c")); err != nil {
+	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a"), []byte("b"),
+		[]byte("c")); err != nil {
 		t.Fatal(err)
 	}
 	count := map[string]int{}
@@ -167,16 +176,21 @@ func TestBroker_error_action(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.stream.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"})
+	c.stream.SetFault(
+		awstest.Fault{
+			Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+		})
 	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
 	keys := c.objects.Keys(t, "ingestion")
 	prefix := "errors/rule/day=" + time.Now().UTC().Format(time.DateOnly) + "/"
-	if len(keys) != 1 || !strings.HasPrefix(keys[0], prefix) || !strings.HasSuffix(keys[0], ".json") {
+	if len(keys) != 1 || !strings.HasPrefix(keys[0], prefix) ||
+		!strings.HasSuffix(keys[0], ".json") {
 		t.Fatalf("objects %v", keys)
 	}
-	found, err := c.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &keys[0]})
+	found, err := c.objects.Client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &keys[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +199,8 @@ func TestBroker_error_action(t *testing.T) {
 		t.Fatal(err)
 	}
 	document := object(t, string(content))
-	if document["topic"] != "ashlar/dev/kettle-1/readings" || document["base64OriginalPayload"] != "YQ==" || document["ruleName"] != "readings" {
+	if document["topic"] != "ashlar/dev/kettle-1/readings" ||
+		document["base64OriginalPayload"] != "YQ==" || document["ruleName"] != "readings" {
 		t.Errorf("the document is %s", content)
 	}
 	c.objects.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"})

@@ -50,8 +50,10 @@ func (p policy) check() error {
 		}
 		for operator, keys := range s.Condition {
 			for key, value := range keys {
-				if operator != "Bool" || key != "iot:Connection.Thing.IsAttached" || value != "true" {
-					return fmt.Errorf("iottest does not emulate condition %s %s %s", operator, key, value)
+				if operator != "Bool" || key != "iot:Connection.Thing.IsAttached" ||
+					value != "true" {
+					return fmt.Errorf("iottest does not emulate condition %s %s %s", operator, key,
+						value)
 				}
 			}
 		}
@@ -89,7 +91,9 @@ func (p policy) allows(by connection, action, kind, name string) bool {
 
 func matchesAny(patterns []string, value string, by connection) bool {
 	for _, pattern := range patterns {
-		variables := map[string]string{"${iot:Connection.Thing.ThingName}": by.thing, "${iot:ClientId}": by.client}
+		variables := map[string]string{
+			"${iot:Connection.Thing.ThingName}": by.thing, "${iot:ClientId}": by.client,
+		}
 		known := true
 		var expression strings.Builder
 		for pattern != "" && known {
@@ -97,7 +101,8 @@ func matchesAny(patterns []string, value string, by connection) bool {
 			case strings.HasPrefix(pattern, "${"):
 				end := strings.IndexByte(pattern, '}') + 1
 				variable := variables[pattern[:end]]
-				known = end > 0 && variable != "" // a variable without a value: the pattern matches nothing
+				// a variable without a value: the pattern matches nothing
+				known = end > 0 && variable != ""
 				expression.WriteString(regexp.QuoteMeta(variable))
 				pattern = pattern[end:]
 				continue

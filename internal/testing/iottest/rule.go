@@ -37,12 +37,15 @@ type s3Action struct{ RoleArn, BucketName, Key string }
 // parse parses the rule's SQL statement and substitution templates.
 func (r *rule) parse() error {
 	payload := r.TopicRulePayload
-	if payload.RuleDisabled || payload.AwsIotSqlVersion != "2016-03-23" || len(payload.Actions) != 1 {
-		return fmt.Errorf("disabled %t, SQL version %q, %d actions; want an enabled rule, SQL version 2016-03-23, one action",
+	if payload.RuleDisabled || payload.AwsIotSqlVersion != "2016-03-23" ||
+		len(payload.Actions) != 1 {
+		return fmt.Errorf("disabled %t, SQL version %q, %d actions; want an enabled rule, SQL "+
+			"version 2016-03-23, one action",
 			payload.RuleDisabled, payload.AwsIotSqlVersion, len(payload.Actions))
 	}
 	if payload.Actions[0].Kinesis.StreamName == "" || payload.ErrorAction.S3.BucketName == "" {
-		return errors.New("the rule needs a Kinesis action with a stream and an S3 error action with a bucket")
+		return errors.New(
+			"the rule needs a Kinesis action with a stream and an S3 error action with a bucket")
 	}
 	var err error
 	if r.query, err = parseQuery(payload.Sql); err != nil {

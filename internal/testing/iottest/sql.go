@@ -30,7 +30,8 @@ type expression struct {
 	literal   any
 }
 
-// A template is text with expressions: "Substitution templates" in the AWS IoT Core Developer Guide.
+// A template is text with expressions: "Substitution templates" in the AWS IoT Core Developer
+// Guide.
 type template []any // of string and expression
 
 func parseQuery(sql string) (query, error) {

@@ -30,7 +30,8 @@ func TestRule_parse(t *testing.T) {
 	} {
 		text := known
 		if from, to, ok := strings.Cut(change, " "); ok {
-			text = strings.ReplaceAll(known, strings.ReplaceAll(from, "#", " "), strings.ReplaceAll(to, "#", " "))
+			text = strings.ReplaceAll(known, strings.ReplaceAll(from, "#", " "),
+				strings.ReplaceAll(to, "#", " "))
 		}
 		var properties map[string]any
 		if err := json.Unmarshal([]byte(text), &properties); err != nil {
@@ -41,7 +42,8 @@ func TestRule_parse(t *testing.T) {
 		if err == nil {
 			err = r.parse()
 		}
-		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+		if says == "" && err != nil ||
+			says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v, want %q", change, err, says)
 		}
 	}
@@ -61,7 +63,8 @@ func TestPolicy_check(t *testing.T) {
 
 func TestMatchesFilter(t *testing.T) {
 	for pair, want := range map[string]bool{
-		"a/+/c a/b/c": true, "a/+/c a//c": true, "a/+ a/b/c": false, "a/+/c a/b": false, "a/# a/b/c": true, "a/b a/b/c": false, "a/b/c a/b": false, "+ a": true,
+		"a/+/c a/b/c": true, "a/+/c a//c": true, "a/+ a/b/c": false, "a/+/c a/b": false,
+		"a/# a/b/c": true, "a/b a/b/c": false, "a/b/c a/b": false, "+ a": true,
 	} {
 		filter, topic, _ := strings.Cut(pair, " ")
 		if got := matchesFilter(filter, topic); got != want {
@@ -72,7 +75,12 @@ func TestMatchesFilter(t *testing.T) {
 
 func TestPolicy_allows_variables(t *testing.T) {
 	p := policy{}
-	p.PolicyDocument.Statement = []statement{{Effect: "Allow", Action: oneOrMore{"iot:Publish"}, Resource: oneOrMore{"arn:aws:iot:eu-central-1:111111111111:topic/a/${iot:Connection.Thing.ThingName}"}}}
+	p.PolicyDocument.Statement = []statement{{
+		Effect: "Allow", Action: oneOrMore{"iot:Publish"},
+		Resource: oneOrMore{
+			"arn:aws:iot:eu-central-1:111111111111:topic/a/${iot:Connection.Thing.ThingName}",
+		},
+	}}
 	if !p.allows(connection{thing: "kettle-1"}, "iot:Publish", "topic", "a/kettle-1") {
 		t.Error("a thing is not allowed to publish to its topic")
 	}

@@ -24,7 +24,8 @@ const initTimeout = 10 * time.Second
 func Build(t testing.TB, importPath string) string {
 	t.Helper()
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	command := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", bootstrap, importPath)
+	command := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", bootstrap,
+		importPath)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("lambdatest: cannot build %s: %v\n%s", importPath, err, output)
@@ -34,8 +35,8 @@ func Build(t testing.TB, importPath string) string {
 }
 
 // recordSources stats the source files of the package and of its imports in this module. go test
-// caches a result until a file changes that the test itself has opened or stat'ed; it does not see the
-// files that the compiler reads.
+// caches a result until a file changes that the test itself has opened or stat'ed; it does not see
+// the files that the compiler reads.
 func recordSources(t testing.TB, importPath string) {
 	t.Helper()
 	const files = `{{if and .Module .Module.Main}}` +
@@ -52,7 +53,8 @@ func recordSources(t testing.TB, importPath string) {
 	}
 }
 
-// A Function is a built function with its settings. It has one execution environment: invocations must not overlap.
+// A Function is a built function with its settings. It has one execution environment: invocations
+// must not overlap.
 type Function struct {
 	bootstrap   string
 	environment []string
@@ -61,9 +63,9 @@ type Function struct {
 	processes   int
 }
 
-// New returns the function that runs the executable bootstrap. Its processes have the variables that
-// the service sets and those of environment, but no variables of the test. A process that is still
-// running when the test ends is killed.
+// New returns the function that runs the executable bootstrap. Its processes have the variables
+// that the service sets and those of environment, but no variables of the test. A process that is
+// still running when the test ends is killed.
 func New(t testing.TB, bootstrap string, environment map[string]string) *Function {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -162,13 +164,15 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("task timed out after %s", e.Timeout)
 }
 
-// Invoke sends event to the function and returns its response. timeout is the function's timeout: the
-// process receives the deadline and is killed at it. If the function failed, the error is a
+// Invoke sends event to the function and returns its response. timeout is the function's timeout:
+// the process receives the deadline and is killed at it. If the function failed, the error is a
 // [*FunctionError], an [*InitError], an [*ExitError] or a [*TimeoutError].
 //
 // The invocation ends when the process requests the next event, so work after the response, such as
 // logging, is done when Invoke returns.
-func (f *Function) Invoke(ctx context.Context, event []byte, timeout time.Duration) ([]byte, error) {
+func (f *Function) Invoke(
+	ctx context.Context, event []byte, timeout time.Duration,
+) ([]byte, error) {
 	if f.process == nil {
 		if err := f.start(ctx); err != nil {
 			return nil, err
@@ -220,7 +224,8 @@ func (f *Function) Logs() string {
 	return string(content)
 }
 
-// Processes returns the number of processes that invocations have started: 1 until one of them ends.
+// Processes returns the number of processes that invocations have started: 1 until one of them
+// ends.
 func (f *Function) Processes() int { return f.processes }
 
 // PeakMemory returns the peak resident memory of the running process in bytes: VmHWM in proc(5), on

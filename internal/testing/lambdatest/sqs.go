@@ -32,9 +32,11 @@ func Messages(bodies ...string) []events.SQSMessage {
 	return messages
 }
 
-// InvokeBatch invokes the function with a batch of a queue's messages, and returns the indexes of the
-// messages that the function reports as failed. In all else it is like [Function.Invoke].
-func (f *Function) InvokeBatch(ctx context.Context, messages []events.SQSMessage, timeout time.Duration) ([]int, error) {
+// InvokeBatch invokes the function with a batch of a queue's messages, and returns the indexes of
+// the messages that the function reports as failed. In all else it is like [Function.Invoke].
+func (f *Function) InvokeBatch(
+	ctx context.Context, messages []events.SQSMessage, timeout time.Duration,
+) ([]int, error) {
 	event, err := json.Marshal(events.SQSEvent{Records: messages})
 	if err != nil {
 		return nil, err
@@ -49,9 +51,12 @@ func (f *Function) InvokeBatch(ctx context.Context, messages []events.SQSMessage
 	}
 	failed := []int{}
 	for _, failure := range response.BatchItemFailures {
-		at := slices.IndexFunc(messages, func(m events.SQSMessage) bool { return m.MessageId == failure.ItemIdentifier })
+		at := slices.IndexFunc(messages, func(m events.SQSMessage) bool {
+			return m.MessageId == failure.ItemIdentifier
+		})
 		if at < 0 {
-			return nil, fmt.Errorf("lambdatest: the batch has no message with the reported id %q", failure.ItemIdentifier)
+			return nil, fmt.Errorf("lambdatest: the batch has no message with the reported id %q",
+				failure.ItemIdentifier)
 		}
 		failed = append(failed, at)
 	}

@@ -35,7 +35,8 @@ func main() {
 		os.Exit(3)
 	case "error":
 		url := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/init/error"
-		body := strings.NewReader(`{"errorType":"Init.NoSettings","errorMessage":"SENDER is missing"}`)
+		body := strings.NewReader(
+			`{"errorType":"Init.NoSettings","errorMessage":"SENDER is missing"}`)
 		if _, err := http.Post(url, "application/json", body); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
