@@ -265,17 +265,14 @@ func (s *Server) actions(operation string, body []byte) []awstest.Call {
 		needed = append(needed,
 			awstest.Call{Action: "glue:GetDatabase", Resource: "database/" + Database})
 		for _, table := range s.tablesIn(request.QueryString) {
-			bucket, prefix, _ := strings.Cut(
-				strings.TrimPrefix(table.StorageDescriptor.Location, "s3://"), "/")
+			location := strings.TrimPrefix(table.StorageDescriptor.Location, "s3://")
+			name, prefix, _ := strings.Cut(location, "/")
+			tableARN, bucket := "table/"+Database+"/"+table.Name, "arn:aws:s3:::"+name
 			needed = append(needed,
-				awstest.Call{
-					Action: "glue:GetTable", Resource: "table/" + Database + "/" + table.Name,
-				},
-				awstest.Call{Action: "s3:GetBucketLocation", Resource: "arn:aws:s3:::" + bucket},
-				awstest.Call{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket},
-				awstest.Call{
-					Action: "s3:GetObject", Resource: "arn:aws:s3:::" + bucket + "/" + prefix + "*",
-				})
+				awstest.Call{Action: "glue:GetTable", Resource: tableARN},
+				awstest.Call{Action: "s3:GetBucketLocation", Resource: bucket},
+				awstest.Call{Action: "s3:ListBucket", Resource: bucket},
+				awstest.Call{Action: "s3:GetObject", Resource: bucket + "/" + prefix + "*"})
 		}
 		needed = append(needed,
 			awstest.Call{Action: "s3:GetBucketLocation", Resource: results},
@@ -325,9 +322,12 @@ func (s *Server) start(request startRequest) (any, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	started := &execution{
 		Query: Query{
-			ID: uuid.NewString(), Token: request.ClientRequestToken, SQL: request.QueryString,
+			ID:         uuid.NewString(),
+			Token:      request.ClientRequestToken,
+			SQL:        request.QueryString,
 			Parameters: request.ExecutionParameters,
-			State:      "QUEUED", Submitted: time.Now().Truncate(time.Millisecond),
+			State:      "QUEUED",
+			Submitted:  time.Now().Truncate(time.Millisecond),
 		},
 		cancel: cancel,
 	}
@@ -379,7 +379,8 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 	case failed:
 		started.State, started.reason, started.category = "FAILED", failure.Error(), 2
 	case err != nil:
-		started.State, started.reason, started.category, started.retryable = "FAILED", err.Error(), 1, true
+		started.State, started.reason = "FAILED", err.Error()
+		started.category, started.retryable = 1, true
 	default:
 		started.State, started.result = "SUCCEEDED", completed
 	}
@@ -430,7 +431,8 @@ func (s *Server) stop(request idRequest) (any, error) {
 		return nil, err
 	}
 	if found.State == "QUEUED" || found.State == "RUNNING" {
-		found.State, found.reason, found.completed = "CANCELLED", "Query cancelled by user", time.Now()
+		found.State, found.reason = "CANCELLED", "Query cancelled by user"
+		found.completed = time.Now()
 		found.cancel()
 	}
 	return struct{}{}, nil
@@ -486,8 +488,8 @@ func (s *Server) results(request resultsRequest) (any, error) {
 	}
 	from := 0
 	if request.NextToken != "" {
-		if _, err := fmt.Sscanf(request.NextToken, found.ID+"/%d", &from); err != nil ||
-			from > len(rows) {
+		_, err := fmt.Sscanf(request.NextToken, found.ID+"/%d", &from)
+		if err != nil || from > len(rows) {
 			return nil, invalid("Invalid NextToken")
 		}
 	}

@@ -48,8 +48,10 @@ func (s *Server) CreateTable(t testing.TB, table Table) {
 		with = append(with,
 			[2]string{"partitioned_by", "ARRAY[" + strings.Join(keys, ", ") + "]"},
 			[2]string{"partition_projection_enabled", table.Parameters["projection.enabled"]},
-			[2]string{"partition_projection_location_template", literal(
-				table.Parameters["storage.location.template"])})
+			[2]string{
+				"partition_projection_location_template",
+				literal(table.Parameters["storage.location.template"]),
+			})
 	}
 	statement := fmt.Sprintf("CREATE TABLE %s (%s) %s", table.Name, strings.Join(declared, ", "),
 		withClause(with...))

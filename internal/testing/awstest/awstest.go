@@ -103,8 +103,7 @@ func signed(r *http.Request, signingName string) bool {
 		strings.Contains(authorization, "/"+signingName+"/aws4_request")
 }
 
-// requestID is the id of every response, and the value of other ids in responses that no test
-// reads.
+// requestID is the id of every response, and of everything in responses whose id no test reads.
 const requestID = "00000000-0000-4000-8000-000000000000"
 
 func jsonError(w http.ResponseWriter, status int, code, message string) {
@@ -121,7 +120,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("X-Amzn-Requestid", requestID)
 	w.WriteHeader(status)
-	// the test of a client that has disconnected checks the client
+	// The test of a client that has disconnected checks the client.
 	_ = json.NewEncoder(w).Encode(body)
 }
 
@@ -155,15 +154,14 @@ func CheckActions(t testing.TB, file string, calls []Call) {
 	called = slices.Compact(called)
 	for _, action := range called {
 		if !slices.Contains(reviewed, action) {
-			t.Errorf("the function called %s, which %s does not list; add it if the function "+
-				"needs it",
+			t.Errorf("the function called %s, which %s does not list; add it if it is needed",
 				action, file)
 		}
 	}
 	for _, action := range reviewed {
 		if !slices.Contains(called, action) {
-			t.Errorf("%s lists %s, which the function did not call; remove it or test it", file,
-				action)
+			t.Errorf("%s lists %s, which the function did not call; remove it or test it",
+				file, action)
 		}
 	}
 }

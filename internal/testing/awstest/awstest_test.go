@@ -81,8 +81,8 @@ func TestSecretsManager(t *testing.T) {
 		t.Errorf("after the faults: %v", err)
 	}
 
-	want := slices.Repeat([]awstest.Call{{Action: "secretsmanager:GetSecretValue", Resource: arn}},
-		6)
+	call := awstest.Call{Action: "secretsmanager:GetSecretValue", Resource: arn}
+	want := slices.Repeat([]awstest.Call{call}, 6)
 	if calls := manager.Calls(); !slices.Equal(calls, want) {
 		t.Errorf("calls %v, want %v", calls, want)
 	}
@@ -167,13 +167,15 @@ func TestCognito(t *testing.T) {
 			})
 		return err
 	}
-	for i, step := range []struct{ destinationProvider, destination, sourceProvider, source, want string }{
+	for i, step := range []struct {
+		destinationProvider, destination, sourceProvider, source, want string
+	}{
 		{"Cognito", "ada", "Google", "1", ""},
 		{"Cognito", "ada", "Google", "1", "InvalidParameterException"}, // linked already
 		{"Cognito", "ada", "google", "3", "InvalidParameterException"}, // no such provider
 		{"Cognito", "ada", "Google", "2", "InvalidParameterException"}, // has signed in
 		{"Cognito", "eve", "Google", "3", "UserNotFoundException"},
-		// named by the provider only
+		// A federated user is identified by its provider, not by its user name.
 		{"Cognito", "google_2", "SignInWithApple", "1", "UserNotFoundException"},
 		{"Google", "2", "SignInWithApple", "1", ""},
 		{"Cognito", "ada", "Google", "4", ""},
@@ -182,8 +184,8 @@ func TestCognito(t *testing.T) {
 		{"Cognito", "ada", "Google", "7", ""},
 		{"Cognito", "ada", "Google", "8", "LimitExceededException"},
 	} {
-		if err := link(step.destinationProvider, step.destination, step.sourceProvider,
-			step.source); code(err) != step.want {
+		err := link(step.destinationProvider, step.destination, step.sourceProvider, step.source)
+		if code(err) != step.want {
 			t.Errorf("link %d: error %v, want %q", i, err, step.want)
 		}
 	}
@@ -206,17 +208,19 @@ func TestCognito(t *testing.T) {
 		}
 		for _, attribute := range got.UserAttributes {
 			if *attribute.Name == "sub" {
-				if user := fmt.Sprintf("%s %s %t %s %s %s", *got.Username, got.UserStatus,
+				user := fmt.Sprintf("%s %s %t %s %s %s", *got.Username, got.UserStatus,
 					got.Enabled, *attribute.Value, got.UserMFASettingList,
-					aws.ToString(got.PreferredMfaSetting)); user != want {
+					aws.ToString(got.PreferredMfaSetting))
+				if user != want {
 					t.Errorf("%s is %q, want %q", username, user, want)
 				}
 			}
 		}
 	}
-	if _, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{
+	_, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{
 		UserPoolId: aws.String(pool), Username: aws.String("eve"),
-	}); code(err) != "UserNotFoundException" {
+	})
+	if code(err) != "UserNotFoundException" {
 		t.Errorf("getting an unknown user: error %v, want UserNotFoundException", err)
 	}
 
@@ -246,9 +250,8 @@ func TestCognito(t *testing.T) {
 		t.Errorf("a fault of another action: %v", err)
 	}
 	calls := cognito.Calls()
-	if last := calls[len(calls)-1]; last != (awstest.Call{
-		Action: "cognito-idp:ListUsers", Resource: pool,
-	}) {
+	wantLast := awstest.Call{Action: "cognito-idp:ListUsers", Resource: pool}
+	if last := calls[len(calls)-1]; last != wantLast {
 		t.Errorf("the last call is %+v", last)
 	}
 }
@@ -343,8 +346,8 @@ func TestSQS(t *testing.T) {
 		{queueURL, strings.Repeat("x", 1<<20-5), "reason", "InvalidParameterValue"},
 		{queueURL, "three", "reason", ""},
 	} {
-		if err := send(t.Context(), step.url, step.body, step.reason); code(err) != step.want ||
-			err != nil && step.want == "" {
+		err := send(t.Context(), step.url, step.body, step.reason)
+		if code(err) != step.want || err != nil && step.want == "" {
 			t.Errorf("sending %.10q to %s for %q: error %v, want %q", step.body, step.url,
 				step.reason, err, step.want)
 		}
@@ -374,7 +377,8 @@ func TestSQS(t *testing.T) {
 
 func TestSQS_move_tasks(t *testing.T) {
 	const account = "arn:aws:sqs:eu-central-1:111111111111:"
-	const events, other = "https://sqs.eu-central-1.amazonaws.com/111111111111/Events", "https://sqs.eu-central-1.amazonaws.com/111111111111/Other"
+	const url = "https://sqs.eu-central-1.amazonaws.com/111111111111/"
+	const events, other = url + "Events", url + "Other"
 	queues := awstest.StartSQS(t, queueURL)
 	queues.AddQueue(events, queueURL)
 	queues.AddQueue(other, "")
@@ -438,13 +442,14 @@ func TestSQS_move_tasks(t *testing.T) {
 	}
 	// The first list does not include the task yet; the second does not include the number of
 	// messages to move.
-	if diff := cmp.Diff(
-		[]string{"RUNNING 0/?", "RUNNING 1/2", "RUNNING 2/2", "COMPLETED 2/2", "COMPLETED 2/2"},
-		seen); diff != "" {
+	wantSeen := []string{
+		"RUNNING 0/?", "RUNNING 1/2", "RUNNING 2/2", "COMPLETED 2/2", "COMPLETED 2/2",
+	}
+	if diff := cmp.Diff(wantSeen, seen); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
-	if left, moved := queues.MessagesIn(queueURL), queues.MessagesIn(events); len(left) != 0 ||
-		len(moved) != 2 {
+	left, moved := queues.MessagesIn(queueURL), queues.MessagesIn(events)
+	if len(left) != 0 || len(moved) != 2 {
 		t.Errorf("%d messages are left and %d have moved, want 0 and 2", len(left), len(moved))
 	}
 }
@@ -476,9 +481,8 @@ func TestSNS(t *testing.T) {
 		{topicARN, "two", "", "ParameterValueInvalid"},
 		{topicARN, "two", "\x00", "ParameterValueInvalid"},
 	} {
-		if err := publish(
-			t.Context(), step.arn, step.message, step.prefix,
-		); code(err) != step.want || err != nil && step.want == "" {
+		err := publish(t.Context(), step.arn, step.message, step.prefix)
+		if code(err) != step.want || err != nil && step.want == "" {
 			t.Errorf("publishing %q to %s with %q: error %v, want %q", step.message, step.arn,
 				step.prefix, err, step.want)
 		}
@@ -513,8 +517,7 @@ func TestServices_reject_unsigned_requests(t *testing.T) {
 		awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL,
 		awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL,
 		awstest.StartCloudFront(t, "E1EXAMPLE").URL, awstest.StartSQS(t, queueURL).URL,
-		awstest.StartSNS(t, topicARN).URL,
-		awstest.StartKinesis(t, "Readings", 1).URL,
+		awstest.StartSNS(t, topicARN).URL, awstest.StartKinesis(t, "Readings", 1).URL,
 		awstest.StartRedshiftData(t, "reports", "warehouse", "secret").URL,
 	} {
 		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))

@@ -30,10 +30,10 @@ func StartCloudFormation(t testing.TB) *CloudFormation {
 	c := &CloudFormation{responses: make(chan CustomResourceResponse, 1)}
 	c.url = start(t, func(_ http.ResponseWriter, r *http.Request) {
 		var response CustomResourceResponse
-		if err := json.NewDecoder(r.Body).Decode(&response); err != nil ||
-			r.Method != http.MethodPut {
-			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object", r.Method,
-				err)
+		err := json.NewDecoder(r.Body).Decode(&response)
+		if err != nil || r.Method != http.MethodPut {
+			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object",
+				r.Method, err)
 		}
 		select {
 		case c.responses <- response:

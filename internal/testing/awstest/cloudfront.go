@@ -130,9 +130,8 @@ func (c *CloudFront) create(w http.ResponseWriter, r *http.Request, distribution
 		return
 	}
 	known := c.invalidations[distribution]
-	if at := slices.IndexFunc(known, func(i Invalidation) bool {
-		return i.Reference == batch.Caller
-	}); at >= 0 {
+	at := slices.IndexFunc(known, func(i Invalidation) bool { return i.Reference == batch.Caller })
+	if at >= 0 {
 		if !slices.Equal(known[at].Paths, batch.Paths) {
 			cloudFrontError(w, http.StatusBadRequest, "InvalidArgument",
 				"Your request contains a caller reference that was used for other paths.")
@@ -163,7 +162,8 @@ func writeInvalidation(w http.ResponseWriter, status int, invalidation Invalidat
 		Paths      paths  `xml:"InvalidationBatch>Paths"`
 		Caller     string `xml:"InvalidationBatch>CallerReference"`
 	}{
-		ID: invalidationID(invalidation.Reference), Status: "Completed",
+		ID:         invalidationID(invalidation.Reference),
+		Status:     "Completed",
 		CreateTime: "2026-11-01T00:00:00.000Z",
 		Paths:      paths{len(invalidation.Paths), invalidation.Paths},
 		Caller:     invalidation.Reference,

@@ -94,7 +94,7 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "UnknownOperationException", "")
 		return
 	}
-	// with an unread body, the server does not notice that a client disconnects
+	// With an unread body, the server does not notice that a client disconnects.
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
@@ -238,15 +238,14 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 			c.users[at].Status == "EXTERNAL_PROVIDER":
 		return nil, &cognitoError{"UserNotFoundException", "User does not exist."}
 	case c.links[identity] == c.users[at].Username:
-		return nil,
-			&cognitoError{
-				"InvalidParameterException", "SourceUser is already linked to DestinationUser",
-			}
+		return nil, &cognitoError{
+			"InvalidParameterException", "SourceUser is already linked to DestinationUser",
+		}
 	case c.index(identity) >= 0:
 		return nil, &cognitoError{
 			"InvalidParameterException",
-			"Merging is not currently supported, provide a SourceUser that has not been signed up " +
-				"in order to link",
+			"Merging is not currently supported, provide a SourceUser that has not been " +
+				"signed up in order to link",
 		}
 	}
 	linked := 0
@@ -256,8 +255,9 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 		}
 	}
 	if linked == maxLinks {
-		return nil,
-			&cognitoError{"LimitExceededException", "Exceeded the limit of linked identities"}
+		return nil, &cognitoError{
+			"LimitExceededException", "Exceeded the limit of linked identities",
+		}
 	}
 	c.links[identity] = c.users[at].Username
 	return struct{}{}, nil

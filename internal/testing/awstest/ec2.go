@@ -89,9 +89,13 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 		XMLName   xml.Name
 		RequestID string `xml:"requestId"`
 		Return    bool   `xml:"return"`
-	}{XMLName: xml.Name{
-		Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response",
-	}, RequestID: requestID, Return: true})
+	}{
+		XMLName: xml.Name{
+			Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response",
+		},
+		RequestID: requestID,
+		Return:    true,
+	})
 }
 
 // rule returns the single permission of a request.
@@ -100,8 +104,10 @@ func (e *EC2) rule(r *http.Request, egress bool) (Rule, error) {
 	if protocol := form.Get("IpPermissions.1.IpProtocol"); protocol != "-1" {
 		return Rule{}, fmt.Errorf("protocol %q, want -1", protocol)
 	}
-	peers := []string{form.Get(
-		"IpPermissions.1.IpRanges.1.CidrIp"), form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6")}
+	peers := []string{
+		form.Get("IpPermissions.1.IpRanges.1.CidrIp"),
+		form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6"),
+	}
 	if group := form.Get("IpPermissions.1.Groups.1.GroupId"); group != "" {
 		if owner := form.Get("IpPermissions.1.Groups.1.UserId"); owner != e.account {
 			return Rule{}, fmt.Errorf("the group's account is %q, want %s", owner, e.account)

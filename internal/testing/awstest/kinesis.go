@@ -116,7 +116,7 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request kinesisRequest
-	// with an unread body, the server does not notice that a client disconnects
+	// With an unread body, the server does not notice that a client disconnects.
 	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
@@ -146,8 +146,10 @@ func (k *Kinesis) check(request kinesisRequest) error {
 		request.StreamName = name
 	}
 	if request.StreamName != k.name {
-		return &kinesisError{"ResourceNotFoundException", "Stream " + request.StreamName +
-			" under account 111111111111 not found."}
+		return &kinesisError{
+			"ResourceNotFoundException",
+			"Stream " + request.StreamName + " under account 111111111111 not found.",
+		}
 	}
 	return nil
 }
@@ -164,8 +166,9 @@ func (k *Kinesis) putRecord(request kinesisRequest) (any, error) {
 		return nil, &kinesisError{code, ""}
 	}
 	shard, number := k.add(entry)
-	return map[string]string{"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS"},
-		nil
+	return map[string]string{
+		"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS",
+	}, nil
 }
 
 func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
@@ -195,15 +198,16 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 			failed++
 			results[i] = map[string]string{
 				"ErrorCode":    code,
-				"ErrorMessage": "Refused for shard shardId-000000000000 in stream " + k.name,
+				"ErrorMessage": "Rejected for shard shardId-000000000000 in stream " + k.name,
 			}
 			continue
 		}
 		shard, number := k.add(entry)
 		results[i] = map[string]string{"ShardId": shard, "SequenceNumber": number}
 	}
-	return map[string]any{"FailedRecordCount": failed, "Records": results, "EncryptionType": "KMS"},
-		nil
+	return map[string]any{
+		"FailedRecordCount": failed, "Records": results, "EncryptionType": "KMS",
+	}, nil
 }
 
 // check returns an error for an entry that makes the service reject the entire request.
@@ -211,15 +215,15 @@ func (e kinesisEntry) check() error {
 	if length := len([]rune(e.PartitionKey)); length == 0 || length > maxPartitionKey {
 		return &kinesisError{
 			"ValidationException",
-			"Value at 'partitionKey' failed to satisfy constraint: Member must have length " +
-				"between 1 and 256",
+			"Value at 'partitionKey' failed to satisfy constraint: " +
+				"Member must have length between 1 and 256",
 		}
 	}
 	if len(e.Data)+len(e.PartitionKey) > maxKinesisRecord {
 		return &kinesisError{
 			"ValidationException",
-			"Value at 'data' failed to satisfy constraint: Member must have length less than or " +
-				"equal to 1048576",
+			"Value at 'data' failed to satisfy constraint: " +
+				"Member must have length less than or equal to 1048576",
 		}
 	}
 	return nil
@@ -286,10 +290,9 @@ func (k *Kinesis) getShardIterator(request kinesisRequest) (any, error) {
 				at++
 			}
 		default:
-			return nil,
-				&kinesisError{
-					"InvalidArgumentException", "ShardIteratorType " + request.ShardIteratorType,
-				}
+			return nil, &kinesisError{
+				"InvalidArgumentException", "ShardIteratorType " + request.ShardIteratorType,
+			}
 		}
 		return map[string]string{"ShardIterator": iterator(i, at)}, nil
 	}

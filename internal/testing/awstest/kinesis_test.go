@@ -28,10 +28,9 @@ func startKinesis(t *testing.T, shards int) (*awstest.Kinesis, *kinesis.Client) 
 
 func entries(data ...string) (entries []kinesistypes.PutRecordsRequestEntry) {
 	for _, d := range data {
-		entries = append(entries,
-			kinesistypes.PutRecordsRequestEntry{
-				Data: []byte(d), PartitionKey: aws.String("key of " + d),
-			})
+		entries = append(entries, kinesistypes.PutRecordsRequestEntry{
+			Data: []byte(d), PartitionKey: aws.String("key of " + d),
+		})
 	}
 	return entries
 }
@@ -102,11 +101,10 @@ func TestKinesis_shard_order(t *testing.T) {
 	}
 	got := map[string][]string{}
 	for _, shard := range listed.Shards {
-		got[*shard.ShardId] = readShard(t, client,
-			kinesis.GetShardIteratorInput{
-				ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON",
-			},
-			3)
+		input := kinesis.GetShardIteratorInput{
+			ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON",
+		}
+		got[*shard.ShardId] = readShard(t, client, input, 3)
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(want) != 3 || len(stream.Records()) != 80 {
 		t.Errorf("%d records in %d shards\n%s", len(stream.Records()), len(want), diff)
@@ -115,12 +113,10 @@ func TestKinesis_shard_order(t *testing.T) {
 
 func TestKinesis_GetShardIterator(t *testing.T) {
 	stream, client := startKinesis(t, 1)
-	if _, err := client.PutRecords(
-		t.Context(),
-		&kinesis.PutRecordsInput{
-			StreamName: aws.String("Readings"), Records: entries("a", "b", "c"),
-		},
-	); err != nil {
+	_, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{
+		StreamName: aws.String("Readings"), Records: entries("a", "b", "c"),
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	second := stream.Records()[1].SequenceNumber
@@ -153,10 +149,9 @@ func TestKinesis_rejects_invalid_requests(t *testing.T) {
 	withoutKey[0].PartitionKey = aws.String("")
 	var tooMuch []kinesistypes.PutRecordsRequestEntry
 	for range 11 {
-		tooMuch = append(tooMuch,
-			kinesistypes.PutRecordsRequestEntry{
-				Data: []byte(large[1:]), PartitionKey: aws.String("k"),
-			})
+		tooMuch = append(tooMuch, kinesistypes.PutRecordsRequestEntry{
+			Data: []byte(large[1:]), PartitionKey: aws.String("k"),
+		})
 	}
 	for name, rejected := range map[string]struct {
 		err  error
@@ -181,13 +176,13 @@ func TestKinesis_rejects_invalid_requests(t *testing.T) {
 	}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("another shard: error %v", err)
 	}
-	if _, err := client.GetRecords(
-		t.Context(), &kinesis.GetRecordsInput{ShardIterator: aws.String("AAAA")},
-	); code(err) != "InvalidArgumentException" {
+	_, err := client.GetRecords(t.Context(),
+		&kinesis.GetRecordsInput{ShardIterator: aws.String("AAAA")})
+	if code(err) != "InvalidArgumentException" {
 		t.Errorf("no iterator: error %v", err)
 	}
-	if _, err := client.ListStreams(
-		t.Context(), &kinesis.ListStreamsInput{}); code(err) != "UnknownOperationException" {
+	_, err = client.ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+	if code(err) != "UnknownOperationException" {
 		t.Errorf("an unknown operation: error %v, want UnknownOperationException", err)
 	}
 	if err := put("Readings", entries(many[:500]...)); err != nil || len(stream.Records()) != 500 {

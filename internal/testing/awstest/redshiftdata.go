@@ -84,8 +84,8 @@ func (r *RedshiftData) SetPollsUntilFinished(polls int) {
 	r.polls = polls
 }
 
-// SetFailure makes later statements end as FAILED or ABORTED for the reason. An empty status resets
-// it.
+// SetFailure makes later statements end as FAILED or ABORTED for the reason. An empty status makes
+// them run again.
 func (r *RedshiftData) SetFailure(status, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,8 +173,8 @@ func (r *RedshiftData) execute(
 
 func (r *RedshiftData) describe(id string) (response any, problem string) {
 	var at int
-	if n, err := fmt.Sscanf(id, "%08d-0000-4000-8000-000000000000", &at); n != 1 || err != nil ||
-		at >= len(r.statements) {
+	n, err := fmt.Sscanf(id, "%08d-0000-4000-8000-000000000000", &at)
+	if n != 1 || err != nil || at >= len(r.statements) {
 		return nil, "there is no statement " + id
 	}
 	statement := r.statements[at]

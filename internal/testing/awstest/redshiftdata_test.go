@@ -39,7 +39,8 @@ func TestRedshiftData(t *testing.T) {
 		}
 		return output
 	}
-	const create = `CREATE EXTERNAL SCHEMA IF NOT EXISTS "re""ports" FROM DATA CATALOG DATABASE 'tele''metry\\' IAM_ROLE 'role'`
+	const create = `CREATE EXTERNAL SCHEMA IF NOT EXISTS "re""ports" ` +
+		`FROM DATA CATALOG DATABASE 'tele''metry\\' IAM_ROLE 'role'`
 
 	warehouse.SetPollsUntilFinished(1)
 	id, err := execute("reports", "redshift!reports-admin", create, "token")
@@ -48,8 +49,8 @@ func TestRedshiftData(t *testing.T) {
 	}
 	if status := describe(id).Status; status != types.StatusStringStarted ||
 		len(warehouse.Schemas()) > 0 {
-		t.Errorf("first poll: %s with schemas %v, want STARTED without schemas", status,
-			warehouse.Schemas())
+		t.Errorf("first poll: %s with schemas %v, want STARTED without schemas",
+			status, warehouse.Schemas())
 	}
 	if status := describe(id).Status; status != types.StatusStringFinished {
 		t.Errorf("second poll: %s, want FINISHED", status)
@@ -58,15 +59,15 @@ func TestRedshiftData(t *testing.T) {
 	if diff := cmp.Diff(want, warehouse.Schemas()); diff != "" {
 		t.Errorf("schemas (-want +got):\n%s", diff)
 	}
-	if again, err := execute("reports", "redshift!reports-admin", create, "token"); again != id ||
-		err != nil {
+	again, err := execute("reports", "redshift!reports-admin", create, "token")
+	if again != id || err != nil {
 		t.Errorf("the same token: %s, %v, want the same statement %s", again, err, id)
 	}
 
 	warehouse.SetPollsUntilFinished(0)
 	for sql, reason := range map[string]string{
-		"DROP DATABASE warehouse": "ERROR: syntax error at or near DROP " +
-			"DATABASE warehouse",
+		"DROP DATABASE warehouse": "ERROR: syntax error at or near DROP DATABASE warehouse",
+
 		`ALTER EXTERNAL SCHEMA "other" IAM_ROLE 'role'`: `ERROR: schema "other" does not exist`,
 	} {
 		id, err := execute("reports", "redshift!reports-admin", sql, sql[:10])
@@ -79,23 +80,23 @@ func TestRedshiftData(t *testing.T) {
 		}
 	}
 	for _, invalid := range [][2]string{{"other", "redshift!reports-admin"}, {"reports", "other"}} {
-		if _, err := execute(
-			invalid[0], invalid[1], create, "another"); code(err) != "ValidationException" {
-			t.Errorf("work group %s and secret %s: error %v, want ValidationException", invalid[0],
-				invalid[1], err)
+		_, err := execute(invalid[0], invalid[1], create, "another")
+		if code(err) != "ValidationException" {
+			t.Errorf("work group %s and secret %s: error %v, want ValidationException",
+				invalid[0], invalid[1], err)
 		}
 	}
-	if _, err := client.ListSchemas(
-		t.Context(), &redshiftdata.ListSchemasInput{Database: aws.String("warehouse")},
-	); code(err) != "UnknownOperationException" {
+	_, err = client.ListSchemas(t.Context(),
+		&redshiftdata.ListSchemasInput{Database: aws.String("warehouse")})
+	if code(err) != "UnknownOperationException" {
 		t.Errorf("another operation: error %v, want UnknownOperationException", err)
 	}
 	warehouse.SetFault(awstest.Fault{
 		Status: http.StatusBadRequest, Code: "AccessDeniedException",
 		Action: "redshift-data:ExecuteStatement",
 	})
-	if _, err := execute("reports", "redshift!reports-admin", create,
-		"denied"); code(err) != "AccessDeniedException" {
+	_, err = execute("reports", "redshift!reports-admin", create, "denied")
+	if code(err) != "AccessDeniedException" {
 		t.Errorf("fault: error %v, want AccessDeniedException", err)
 	}
 }

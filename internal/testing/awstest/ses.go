@@ -85,14 +85,14 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request sesRequest
-	// with an unread body, the server does not notice that a client disconnects
+	// With an unread body, the server does not notice that a client disconnects.
 	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		sesError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault, done := s.fail(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress},
-		sesError)
+	call := Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}
+	fault, done := s.fail(w, r, call, sesError)
 	if done {
 		return
 	}
@@ -168,7 +168,7 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 		return badRequest, "Illegal address: " + to
 	}
 	content := r.Content.Simple
-	// SES requires only one of them
+	// SES itself requires only one of text and HTML.
 	if content == nil || content.Body.Text == nil || content.Body.Html == nil {
 		return badRequest, "Missing required body"
 	}

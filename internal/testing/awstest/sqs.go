@@ -123,14 +123,14 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request sqsRequest
-	// with an unread body, the server does not notice that a client disconnects
+	// With an unread body, the server does not notice that a client disconnects.
 	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#SerializationException", "")
 		return
 	}
-	fault := s.record(r,
-		Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
+	named := cmp.Or(request.QueueUrl, request.SourceArn)
+	fault := s.record(r, Call{Action: "sqs:" + operation, Resource: named})
 	switch {
 	case fault.Silent:
 		return // the operation is not executed either

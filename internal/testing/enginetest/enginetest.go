@@ -20,7 +20,9 @@ const startTimeout = time.Minute
 // An Engine is an HTTP server.
 type Engine struct {
 	Name string
-	// the package's folder below internal/testing, where make installs the engine's files
+
+	// Folder is the package's folder below internal/testing. make installs the engine's files
+	// there.
 	Folder string
 
 	// Arguments returns the arguments of java. folder is the absolute path of Folder, address the
@@ -41,8 +43,8 @@ type Engine struct {
 // Start starts the engine and returns its URL when the engine is ready. The engine ends with this
 // process.
 func (e Engine) Start() (string, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}",
-		"github.com/ashlar-cdk/ashlar").Output()
+	const module = "github.com/ashlar-cdk/ashlar"
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		return "", err
 	}
@@ -50,8 +52,8 @@ func (e Engine) Start() (string, error) {
 	lib := filepath.Join(folder, "lib")
 	if _, err := os.Stat(lib); err != nil {
 		return "", fmt.Errorf(
-			"%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s", err,
-			e.Folder, e.Remedy)
+			"%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s",
+			err, e.Folder, e.Remedy)
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {
@@ -97,8 +99,8 @@ func (e Engine) Start() (string, error) {
 		case <-timeout:
 			_ = stdin.Close()
 			<-ended
-			return "",
-				fmt.Errorf("%s is not ready after %s:\n%s", e.Name, startTimeout, output.String())
+			return "", fmt.Errorf("%s is not ready after %s:\n%s",
+				e.Name, startTimeout, output.String())
 		case <-time.After(10 * time.Millisecond):
 			if e.ready(url) {
 				return url, nil

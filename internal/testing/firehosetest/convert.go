@@ -122,8 +122,8 @@ func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 func (d *Delivery) putPartition(ctx context.Context, prefix string) error {
 	o := d.partitions[prefix]
 	var content bytes.Buffer
-	if err := parquetfile.Write(&content, d.table.TableInput.StorageDescriptor.Columns,
-		o.rows); err != nil {
+	columns := d.table.TableInput.StorageDescriptor.Columns
+	if err := parquetfile.Write(&content, columns, o.rows); err != nil {
 		return fmt.Errorf("firehosetest: %w", err)
 	}
 	if err := d.put(ctx, prefix, ".parquet", o.since, content.Bytes()); err != nil {
@@ -147,9 +147,8 @@ func (d *Delivery) putRaw(ctx context.Context) error {
 	if err := compressed.Close(); err != nil {
 		return err
 	}
-	backup := d.configuration.S3BackupConfiguration
-	if err := d.put(ctx, expand(backup.Prefix, d.raw.since, "", nil), ".gz", d.raw.since,
-		content.Bytes()); err != nil {
+	prefix := expand(d.configuration.S3BackupConfiguration.Prefix, d.raw.since, "", nil)
+	if err := d.put(ctx, prefix, ".gz", d.raw.since, content.Bytes()); err != nil {
 		return err
 	}
 	d.raw = object{}

@@ -59,10 +59,9 @@ type Delivery struct {
 
 // Counts counts records by result, and invocations and objects.
 type Counts struct {
-	Records int // records read from the stream; the sum of the next four
-	Ok      int // records that the function converted to rows
-	// records that the function dropped; it may have put them back into the stream
-	Dropped           int
+	Records           int // records read from the stream; the sum of the next four
+	Ok                int // records that the function converted to rows
+	Dropped           int // records that the function dropped; it may have requeued them
 	Failed            int // records that the function rejected as ProcessingFailed
 	FailedInvocations int // records whose invocations all failed
 
@@ -162,10 +161,11 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 		for _, shard := range shards.Shards {
 			err := retry(func() error {
-				output, err := d.settings.Kinesis.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
+				input := kinesis.GetShardIteratorInput{
 					StreamARN: &d.configuration.stream, ShardId: shard.ShardId,
 					ShardIteratorType: "TRIM_HORIZON",
-				}, once)
+				}
+				output, err := d.settings.Kinesis.GetShardIterator(ctx, &input, once)
 				if err == nil {
 					d.iterators[*shard.ShardId] = output.ShardIterator
 				}
@@ -177,13 +177,12 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 	}
 	for shard, iterator := range d.iterators {
+		input := kinesis.GetRecordsInput{
+			StreamARN: &d.configuration.stream, ShardIterator: iterator,
+		}
 		var output *kinesis.GetRecordsOutput
 		err := retry(func() (err error) {
-			output, err = d.settings.Kinesis.GetRecords(ctx,
-				&kinesis.GetRecordsInput{
-					StreamARN: &d.configuration.stream, ShardIterator: iterator,
-				},
-				once)
+			output, err = d.settings.Kinesis.GetRecords(ctx, &input, once)
 			return err
 		})
 		if err != nil {
@@ -191,11 +190,9 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 		d.iterators[shard] = output.NextShardIterator
 		for _, r := range output.Records {
-			found = append(found,
-				record{
-					shard, *r.PartitionKey, *r.SequenceNumber, r.Data,
-					*r.ApproximateArrivalTimestamp,
-				})
+			found = append(found, record{
+				shard, *r.PartitionKey, *r.SequenceNumber, r.Data, *r.ApproximateArrivalTimestamp,
+			})
 		}
 	}
 	return found, nil
@@ -399,17 +396,20 @@ type processor struct {
 
 // check returns the processor, or an error for a setting that the package does not emulate.
 func (c configuration) check() (processor, error) {
+	conversion := c.DataFormatConversionConfiguration
 	for name, is := range map[string]bool{
 		"dynamic partitioning": c.DynamicPartitioningConfiguration.Enabled,
 		"processing": c.ProcessingConfiguration.Enabled &&
 			len(c.ProcessingConfiguration.Processors) == 1,
-		"conversion": c.DataFormatConversionConfiguration.Enabled,
-		"OpenX":      c.DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe != nil,
-		"Parquet":    c.DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe != nil,
+		"conversion": conversion.Enabled,
+		"OpenX": conversion.InputFormatConfiguration.
+			Deserializer.OpenXJsonSerDe != nil,
+		"Parquet": conversion.OutputFormatConfiguration.
+			Serializer.ParquetSerDe != nil,
 		"raw copies": c.S3BackupMode == "Enabled" &&
 			c.S3BackupConfiguration.CompressionFormat == "GZIP",
-		"one bucket": c.BucketARN == c.S3BackupConfiguration.BucketARN && strings.HasPrefix(
-			c.BucketARN, "arn:aws:s3:::"),
+		"one bucket": c.BucketARN == c.S3BackupConfiguration.BucketARN &&
+			strings.HasPrefix(c.BucketARN, "arn:aws:s3:::"),
 		"no compression besides Parquet's": c.CompressionFormat == "UNCOMPRESSED",
 		"an error prefix with error-output-type": strings.Contains(c.ErrorOutputPrefix,
 			"!{firehose:error-output-type}"),
@@ -421,13 +421,14 @@ func (c configuration) check() (processor, error) {
 	for _, prefix := range []string{c.Prefix, c.ErrorOutputPrefix, c.S3BackupConfiguration.Prefix} {
 		for _, parts := range placeholder.FindAllStringSubmatch(prefix, -1) {
 			known := parts[1] == "partitionKeyFromLambda" ||
-				parts[0] == "!{timestamp:yyyy-MM-dd}" || parts[0] == "!{firehose:error-output-type}"
+				parts[0] == "!{timestamp:yyyy-MM-dd}" ||
+				parts[0] == "!{firehose:error-output-type}"
 			if !known {
 				return processor{}, fmt.Errorf("firehosetest does not emulate %s", parts[0])
 			}
 		}
 	}
-	// the defaults: ProcessorParameter in the API reference
+	// The defaults are those of ProcessorParameter in the API reference.
 	p := processor{retries: 3, size: 1 << 20}
 	for _, parameter := range c.ProcessingConfiguration.Processors[0].Parameters {
 		var err error
@@ -471,8 +472,8 @@ type table struct {
 func (t table) check(c configuration) error {
 	schema := c.DataFormatConversionConfiguration.SchemaConfiguration
 	if t.DatabaseName != schema.DatabaseName || t.TableInput.Name != schema.TableName {
-		return fmt.Errorf("the table is %s.%s, but the delivery stream names %s.%s", t.DatabaseName,
-			t.TableInput.Name, schema.DatabaseName, schema.TableName)
+		return fmt.Errorf("the table is %s.%s, but the delivery stream names %s.%s",
+			t.DatabaseName, t.TableInput.Name, schema.DatabaseName, schema.TableName)
 	}
 	keys := map[string]string{}
 	for _, partition := range t.TableInput.PartitionKeys {
@@ -480,8 +481,8 @@ func (t table) check(c configuration) error {
 	}
 	delivered := "s3://" + bucketOf(c.BucketARN) + "/" + expand(c.Prefix, time.Time{}, "", keys)
 	if location := t.TableInput.Parameters["storage.location.template"]; location != delivered {
-		return fmt.Errorf("the table's location is %s, but rows are delivered to %s", location,
-			delivered)
+		return fmt.Errorf("the table's location is %s, but rows are delivered to %s",
+			location, delivered)
 	}
 	return nil
 }

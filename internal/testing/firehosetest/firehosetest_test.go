@@ -29,22 +29,34 @@ import (
 )
 
 const delivery = `{
-	"KinesisStreamSourceConfiguration": {"KinesisStreamARN": "arn:aws:kinesis:eu-central-1:111111111111:stream/readings"},
+	"KinesisStreamSourceConfiguration": {
+		"KinesisStreamARN": "arn:aws:kinesis:eu-central-1:111111111111:stream/readings"},
 	"ExtendedS3DestinationConfiguration": {
 		"BucketARN": "arn:aws:s3:::ingestion", "CompressionFormat": "UNCOMPRESSED",
-		"Prefix": "rows/kind=!{partitionKeyFromLambda:kind}/", "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/day=!{timestamp:yyyy-MM-dd}/",
+		"Prefix": "rows/kind=!{partitionKeyFromLambda:kind}/",
+		"ErrorOutputPrefix": "errors/!{firehose:error-output-type}/day=!{timestamp:yyyy-MM-dd}/",
 		"BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
 		"DynamicPartitioningConfiguration": {"Enabled": true},
-		"ProcessingConfiguration": {"Enabled": true, "Processors": [{"Type": "Lambda", "Parameters": [
-			{"ParameterName": "LambdaArn", "ParameterValue": "arn:of:function"}, {"ParameterName": "NumberOfRetries", "ParameterValue": "2"}]}]},
-		"DataFormatConversionConfiguration": {"Enabled": true, "SchemaConfiguration": {"DatabaseName": "d", "TableName": "t"},
-			"InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}}, "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}},
-		"S3BackupMode": "Enabled", "S3BackupConfiguration": {"BucketARN": "arn:aws:s3:::ingestion", "CompressionFormat": "GZIP",
-			"Prefix": "raw/day=!{timestamp:yyyy-MM-dd}/", "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60}}}}`
+		"ProcessingConfiguration": {"Enabled": true, "Processors": [{
+			"Type": "Lambda", "Parameters": [
+			{"ParameterName": "LambdaArn", "ParameterValue": "arn:of:function"},
+			{"ParameterName": "NumberOfRetries", "ParameterValue": "2"}]}]},
+		"DataFormatConversionConfiguration": {"Enabled": true,
+			"SchemaConfiguration": {"DatabaseName": "d", "TableName": "t"},
+			"InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+			"OutputFormatConfiguration": {
+				"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}},
+		"S3BackupMode": "Enabled", "S3BackupConfiguration": {
+			"BucketARN": "arn:aws:s3:::ingestion", "CompressionFormat": "GZIP",
+			"Prefix": "raw/day=!{timestamp:yyyy-MM-dd}/",
+			"BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60}}}}`
 
-const table = `{"DatabaseName": "d", "TableInput": {"Name": "t", "PartitionKeys": [{"Name": "kind", "Type": "string"}],
+const table = `{"DatabaseName": "d", "TableInput": {"Name": "t",
+	"PartitionKeys": [{"Name": "kind", "Type": "string"}],
 	"Parameters": {"storage.location.template": "s3://ingestion/rows/kind=${kind}/"},
-	"StorageDescriptor": {"Columns": [{"Name": "id", "Type": "string"}, {"Name": "at", "Type": "timestamp"}, {"Name": "heat", "Type": "double"},
+	"StorageDescriptor": {"Columns": [
+		{"Name": "id", "Type": "string"}, {"Name": "at", "Type": "timestamp"},
+		{"Name": "heat", "Type": "double"},
 		{"Name": "count", "Type": "bigint"}, {"Name": "is", "Type": "boolean"}]}}}`
 
 func object(t *testing.T, text string) map[string]any {
@@ -159,7 +171,7 @@ func (w *world) read(t *testing.T, prefix string) (contents [][]byte) {
 	return contents
 }
 
-// rows are the ids in the table.
+// rows returns the ids in the table.
 func (w *world) rows(t *testing.T) (ids []string) {
 	t.Helper()
 	for _, content := range w.read(t, "rows/kind=a/") {
@@ -178,11 +190,12 @@ func (w *world) rows(t *testing.T) (ids []string) {
 	return ids
 }
 
-// failures are what is below the error prefix of a type, with what each was made of.
+// failures returns the attempts, error code and raw data of the documents below the error prefix
+// of a type.
 func (w *world) failures(t *testing.T, kind string) (found []string) {
 	t.Helper()
-	for _, content := range w.read(t,
-		"errors/"+kind+"/day="+time.Now().UTC().Format(time.DateOnly)+"/") {
+	prefix := "errors/" + kind + "/day=" + time.Now().UTC().Format(time.DateOnly) + "/"
+	for _, content := range w.read(t, prefix) {
 		for line := range bytes.Lines(content) {
 			document := object(t, string(line))
 			raw, err := base64.StdEncoding.DecodeString(document["rawData"].(string))
@@ -225,9 +238,8 @@ func TestDelivery_Deliver(t *testing.T) {
 		!strings.Contains(string(content), `"is":true}{"ID":"2"`) {
 		t.Errorf("the raw copy is %s", content)
 	}
-	if want := (firehosetest.Counts{
-		Records: 2, Ok: 2, Rows: 3, Invocations: 1, Objects: 2,
-	}); w.Counts() != want {
+	want := firehosetest.Counts{Records: 2, Ok: 2, Rows: 3, Invocations: 1, Objects: 2}
+	if w.Counts() != want {
 		t.Errorf("%+v, want %+v", w.Counts(), want)
 	}
 }
@@ -258,15 +270,18 @@ func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 		invoke func(records []record) ([]any, error)
 		want   []string
 	}{
-		"an error": {func([]record) ([]any, error) {
-			return nil, errors.New("broken")
-		}, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
-		"a timeout": {func([]record) ([]any, error) {
-			return nil, &lambdatest.TimeoutError{}
-		}, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
-		"a missing record": {func(r []record) ([]any, error) {
-			return []any{result(r[0], "Ok")}, nil
-		}, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
+		"an error": {
+			func([]record) ([]any, error) { return nil, errors.New("broken") },
+			[]string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"},
+		},
+		"a timeout": {
+			func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} },
+			[]string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"},
+		},
+		"a missing record": {
+			func(r []record) ([]any, error) { return []any{result(r[0], "Ok")}, nil },
+			[]string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"},
+		},
 		"a duplicate record": {
 			func(r []record) ([]any, error) {
 				return []any{result(r[0], "Ok"), result(r[1], "Ok"), result(r[0], "Dropped")}, nil
@@ -334,7 +349,7 @@ func TestDelivery_Deliver_retries_stream_and_bucket(t *testing.T) {
 		return awstest.Fault{}
 	})
 	w.deliver(t)
-	// the write whose response was cut, and its retry
+	// The rows are those of the write whose response was cut and of its retry.
 	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" {
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}

@@ -107,10 +107,9 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 			}
 		case "ProcessingFailed":
 			d.counts.Failed++
-			d.processingFailed(r, 1,
-				&lambdaError{
-					"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record",
-				})
+			d.processingFailed(r, 1, &lambdaError{
+				"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record",
+			})
 		default:
 			d.counts.Ok++
 			if err := d.convert(r, output); err != nil {
@@ -140,8 +139,8 @@ func checkResponse(text []byte, records []eventRecord) ([]responseRecord, error)
 		byID[record.RecordID] = record
 	}
 	if len(byID) != len(records) {
-		return nil, &lambdaError{"Lambda.MissingRecordId", fmt.Sprintf("%d results for %d records",
-			len(byID), len(records))}
+		message := fmt.Sprintf("%d results for %d records", len(byID), len(records))
+		return nil, &lambdaError{"Lambda.MissingRecordId", message}
 	}
 	results := make([]responseRecord, len(records))
 	for i, record := range records {
@@ -192,8 +191,8 @@ func (d *Delivery) addFailure(kind string, r record, document map[string]any) {
 
 func (d *Delivery) putFailures(ctx context.Context, kind string) error {
 	o := d.failures[kind]
-	if err := d.put(ctx, expand(d.configuration.ErrorOutputPrefix, o.since, kind, nil), "", o.since,
-		o.content.Bytes()); err != nil {
+	prefix := expand(d.configuration.ErrorOutputPrefix, o.since, kind, nil)
+	if err := d.put(ctx, prefix, "", o.since, o.content.Bytes()); err != nil {
 		return err
 	}
 	delete(d.failures, kind)

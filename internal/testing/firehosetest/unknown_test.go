@@ -24,11 +24,11 @@ func TestConfiguration_check(t *testing.T) {
 		`"UNCOMPRESSED"|"GZIP"`:             "want no compression",
 		`"GZIP"|"ZIP"`:                      "want raw copies",
 		`timestamp:yyyy-MM-dd|timestamp:HH`: "does not emulate !{timestamp:HH}",
-		`partitionKeyFromLambda|partitionKeyFromQuery`: "does not emulate " +
-			"!{partitionKeyFromQuery:type}",
+		`KeyFromLambda|KeyFromQuery`:        "does not emulate !{partitionKeyFromQuery:type}",
+
 		`firehose:error-output-type|firehose:random-string`: "want an error prefix",
-		`"NumberOfRetries"|"Retries"`: "Retries: firehosetest does not " +
-			"emulate it",
+
+		`"NumberOfRetries"|"Retries"`:         "Retries: firehosetest does not emulate it",
 		`"ErrorOutputPrefix"|"FileExtension"`: `unknown field "FileExtension"`,
 	} {
 		text := string(template)

@@ -103,13 +103,14 @@ public class Render {
     }
 
     private static String toJson(Object value) {
-        return JSONValue.toJSONString(value, JSONStyle.LT_COMPRESS); // like json-path for objects and lists
+        // like json-path for objects and lists
+        return JSONValue.toJSONString(value, JSONStyle.LT_COMPRESS);
     }
 
     /** Listens on a port of 127.0.0.1. */
     public static void main(String[] port) throws Exception {
-        // Headers and body are sent in separate packets: without nodelay, the second waits 40 ms for
-        // the acknowledgement of the first.
+        // Headers and body are sent in separate packets: without nodelay, the second waits 40 ms
+        // for the acknowledgement of the first.
         System.setProperty("sun.net.httpserver.nodelay", "true");
         VelocityEngine engine = engine();
         InetSocketAddress address = new InetSocketAddress("127.0.0.1", Integer.parseInt(port[0]));

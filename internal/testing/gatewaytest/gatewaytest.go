@@ -56,9 +56,8 @@ type integrationResponse struct {
 // schema of its AWS::ApiGateway::Model. The service is at endpoint. resolve returns the value of an
 // intrinsic function other than Fn::Join, such as {"Fn::ImportValue": "…"}.
 func New(
-	properties, schema map[string]any, endpoint string, resolve func(
-		function map[string]any,
-	) string,
+	properties, schema map[string]any, endpoint string,
+	resolve func(function map[string]any) string,
 ) (*Method, error) {
 	m := &Method{endpoint: endpoint}
 	encoded, err := json.Marshal(resolved(properties["Integration"], resolve))
@@ -76,9 +75,9 @@ func New(
 		m.operation, ok = strings.CutPrefix(parts[5], "action/")
 	}
 	if m.integration.Type != "AWS" || !ok {
-		return nil,
-			fmt.Errorf("the integration has type %s and URI %s, want AWS and a service action",
-				m.integration.Type, m.integration.URI)
+		return nil, fmt.Errorf(
+			"the integration has type %s and URI %s, want AWS and a service action",
+			m.integration.Type, m.integration.URI)
 	}
 	if encoded, err = json.Marshal(schema); err != nil {
 		return nil, err
@@ -154,8 +153,8 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	if !ok {
 		if m.integration.PassthroughBehavior != "NEVER" {
 			return Response{}, errors.New(
-				"the body would be passed to the service without validation; set " +
-					"PassthroughBehavior to NEVER")
+				"the body would be passed to the service without validation; " +
+					"set PassthroughBehavior to NEVER")
 		}
 		return Response{Status: http.StatusUnsupportedMediaType}, nil
 	}
@@ -198,8 +197,8 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 		response.Status = mapping.StatusCode
 	}
 	for name, value := range mapping.ResponseParameters {
-		response.Headers[strings.TrimPrefix(name, "method.response.header.")] = strings.Trim(value,
-			"'")
+		name = strings.TrimPrefix(name, "method.response.header.")
+		response.Headers[name] = strings.Trim(value, "'")
 	}
 	maps.Copy(response.Headers, output.Override.Header)
 	return response, nil
@@ -215,8 +214,8 @@ func (i integration) response(status int) (integrationResponse, error) {
 			continue
 		}
 		pattern := "^(" + candidate.SelectionPattern + ")$"
-		if matches, err := regexp.MatchString(pattern, strconv.Itoa(status)); matches ||
-			err != nil {
+		matches, err := regexp.MatchString(pattern, strconv.Itoa(status))
+		if matches || err != nil {
 			return candidate, err
 		}
 	}
@@ -253,8 +252,8 @@ func (m *Method) call(ctx context.Context, body string) (int, string, error) {
 	}
 	request.Header.Set("X-Amz-Target", target+m.operation)
 	for name, value := range m.integration.RequestParameters {
-		request.Header.Set(strings.TrimPrefix(name, "integration.request.header."),
-			strings.Trim(value, "'"))
+		name = strings.TrimPrefix(name, "integration.request.header.")
+		request.Header.Set(name, strings.Trim(value, "'"))
 	}
 	hash := sha256.Sum256([]byte(body))
 	credentials := aws.Credentials{

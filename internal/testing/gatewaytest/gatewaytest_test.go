@@ -35,12 +35,16 @@ func method(
 	var properties map[string]any
 	if err := json.Unmarshal(fmt.Appendf(nil, `{"Integration": {
 		"Type": "AWS", "IntegrationHttpMethod": "POST", "PassthroughBehavior": "NEVER",
-		"Uri": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":apigateway:eu-central-1:kinesis:action/PutRecord"]]},
-		"RequestParameters": {"integration.request.header.Content-Type": "'application/x-amz-json-1.1'"},
+		"Uri": {"Fn::Join": ["", [
+			"arn:", {"Ref": "AWS::Partition"},
+			":apigateway:eu-central-1:kinesis:action/PutRecord"]]},
+		"RequestParameters": {
+			"integration.request.header.Content-Type": "'application/x-amz-json-1.1'"},
 		"RequestTemplates": {"application/json": %s},
 		"IntegrationResponses": [
 			{"StatusCode": "500", "ResponseTemplates": {"application/json": %[2]s}},
-			{"SelectionPattern": "2\\d{2}", "StatusCode": "200", "ResponseTemplates": {"application/json": %[2]s},
+			{"SelectionPattern": "2\\d{2}", "StatusCode": "200",
+				"ResponseTemplates": {"application/json": %[2]s},
 				"ResponseParameters": {"method.response.header.Cache-Control": "'no-store'"}}
 		]
 	}}`, quoted(t, request), quoted(t, response)), &properties); err != nil {
@@ -70,7 +74,8 @@ func quoted(t *testing.T, text string) string {
 
 func TestMethod_Do(t *testing.T) {
 	m, requests := method(t,
-		`$input.json('$.a') $util.base64Encode("$input.path('$.a[1]')") $input.params().header.get('Origin')`,
+		`$input.json('$.a') $util.base64Encode("$input.path('$.a[1]')") `+
+			`$input.params().header.get('Origin')`,
 		`$input.json('$.said')`, 201, `{"said":"é"}`)
 	response, err := m.Do(t.Context(), gatewaytest.Request{
 		Body: `{"a":[1,"é"]}`, Headers: map[string]string{"Origin": "https://app.example.com"},
@@ -78,9 +83,11 @@ func TestMethod_Do(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{
-		`Kinesis_20131202.PutRecord application/x-amz-json-1.1 [1,"é"] w6k= https://app.example.com`,
-	}, *requests); diff != "" {
+	wantRequests := []string{
+		`Kinesis_20131202.PutRecord application/x-amz-json-1.1 ` +
+			`[1,"é"] w6k= https://app.example.com`,
+	}
+	if diff := cmp.Diff(wantRequests, *requests); diff != "" {
 		t.Errorf("requests to the service (-want +got):\n%s", diff)
 	}
 	want := gatewaytest.Response{
@@ -94,7 +101,9 @@ func TestMethod_Do(t *testing.T) {
 }
 
 func TestMethod_Do_overrides_status_and_headers(t *testing.T) {
-	const template = `#set($context.responseOverride.status = 202)#set($context.responseOverride.header.Retry-After = '5')#set($context.responseOverride.header.Cache-Control = 'no-cache')`
+	const template = `#set($context.responseOverride.status = 202)` +
+		`#set($context.responseOverride.header.Retry-After = '5')` +
+		`#set($context.responseOverride.header.Cache-Control = 'no-cache')`
 	m, _ := method(t, `{}`, template, 200, `{}`)
 	response, err := m.Do(t.Context(), gatewaytest.Request{Body: `{"a":1}`})
 	want := gatewaytest.Response{Status: 202, Headers: map[string]string{
@@ -132,12 +141,13 @@ func TestMethod_Do_rejects_invalid_requests(t *testing.T) {
 // TestMethod_Do_template_errors covers mistakes in templates that Velocity ignores by default.
 func TestMethod_Do_template_errors(t *testing.T) {
 	for name, template := range map[string]string{
-		"invalid syntax":            `#if(true)`,
-		"an unknown variable":       `$inptu.json('$')`,
-		"an unknown function":       `$util.base32Encode('x')`,
-		"a hyphen in a name":        `$context.requestId-1`,
-		"a header overridden twice": `#set($context.responseOverride.header.Vary = 'a')#set($context.responseOverride.header.Vary = 'b')`,
-		"a Java method":             `$input.getClass().forName('java.lang.Runtime')`,
+		"invalid syntax":      `#if(true)`,
+		"an unknown variable": `$inptu.json('$')`,
+		"an unknown function": `$util.base32Encode('x')`,
+		"a hyphen in a name":  `$context.requestId-1`,
+		"a header overridden twice": `#set($context.responseOverride.header.Vary = 'a')` +
+			`#set($context.responseOverride.header.Vary = 'b')`,
+		"a Java method": `$input.getClass().forName('java.lang.Runtime')`,
 	} {
 		m, _ := method(t, `{}`, template, 200, `{}`)
 		if response, err := m.Do(t.Context(), gatewaytest.Request{Body: `{"a":1}`}); err == nil {
@@ -148,12 +158,12 @@ func TestMethod_Do_template_errors(t *testing.T) {
 
 func TestMethod_Do_limits_loops(t *testing.T) {
 	m, requests := method(t, `#foreach($each in $input.path('$.a'))x#end`, `{}`, 200, `{}`)
-	if _, err := m.Do(t.Context(),
-		gatewaytest.Request{Body: `{"a":[1` + strings.Repeat(",1", 1500) + `]}`}); err != nil {
+	body := `{"a":[1` + strings.Repeat(",1", 1500) + `]}`
+	if _, err := m.Do(t.Context(), gatewaytest.Request{Body: body}); err != nil {
 		t.Fatal(err)
 	}
-	if times := strings.Count(
-		(*requests)[0], "x") - strings.Count("application/x-amz-json-1.1", "x"); times != 1000 {
+	inContentType := strings.Count("application/x-amz-json-1.1", "x")
+	if times := strings.Count((*requests)[0], "x") - inContentType; times != 1000 {
 		t.Errorf("%d times, want 1000", times)
 	}
 }

@@ -35,12 +35,10 @@ var engine = sync.OnceValues(func() (string, error) {
 
 // A renderRequest is a template with the values of its variables.
 type renderRequest struct {
-	Template string `json:"template"`
-	// $input: body of the request or of the service's response
-	Body string `json:"body"`
-	// $input.params().header: of the request in both cases
-	Headers map[string]string `json:"headers"`
-	Context map[string]any    `json:"context"` // $context
+	Template string            `json:"template"`
+	Body     string            `json:"body"`    // $input: the request's or the response's body
+	Headers  map[string]string `json:"headers"` // $input.params().header: always the request's
+	Context  map[string]any    `json:"context"` // $context
 }
 
 // A renderResponse is a rendered template.

@@ -53,9 +53,8 @@ type Counts struct {
 	Received int64 // publications that the policy allows, including redelivered ones
 	Put      int64 // received publications that were put into the stream
 	Failed   int64 // received publications that the error action put into the bucket
-	// received publications that were dropped: the error action failed or no rule matched
-	Lost   int64
-	Denied int64 // connections and publications that the policy does not allow
+	Lost     int64 // received publications for which the error action failed or no rule matched
+	Denied   int64 // connections and publications that the policy does not allow
 }
 
 // Start returns a broker that runs until the test ends.
@@ -112,8 +111,8 @@ func (b *Broker) Counts() Counts {
 }
 
 // LosePubacks calls f with each publication after its rule is applied. If f returns true, the
-// broker closes the connection before it sends the PUBACK, and the device will publish again. A nil
-// f resets it.
+// broker closes the connection before it sends the PUBACK, and the device publishes again. A nil f
+// resets it.
 func (b *Broker) LosePubacks(f func(payload []byte) bool) {
 	if f == nil {
 		b.losePuback.Store(nil)

@@ -22,16 +22,30 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 )
 
+// arn begins the ARN of an IoT resource, and thing is the policy variable of a thing's name.
+const (
+	arn   = "arn:aws:iot:eu-central-1:111111111111:"
+	thing = "${iot:Connection.Thing.ThingName}"
+)
+
 const policy = `{"PolicyDocument": {"Version": "2012-10-17", "Statement": [
-	{"Effect": "Allow", "Action": "iot:Connect", "Resource": "arn:aws:iot:eu-central-1:111111111111:client/${iot:Connection.Thing.ThingName}",
+	{"Effect": "Allow", "Action": "iot:Connect",
+		"Resource": "` + arn + `client/` + thing + `",
 		"Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}},
-	{"Effect": "Allow", "Action": "iot:Publish", "Resource": ["arn:aws:iot:eu-central-1:111111111111:topic/ashlar/dev/${iot:Connection.Thing.ThingName}/readings"]},
-	{"Effect": "Deny", "Action": "iot:*", "Resource": "arn:aws:iot:eu-central-1:111111111111:topic/*/kettle-9/*"}]}}`
+	{"Effect": "Allow", "Action": "iot:Publish", "Resource": [
+		"` + arn + `topic/ashlar/dev/` + thing + `/readings"]},
+	{"Effect": "Deny", "Action": "iot:*",
+		"Resource": "` + arn + `topic/*/kettle-9/*"}]}}`
+
+const sql = `SELECT encode(*, 'base64') AS data, topic() AS topic, timestamp() AS received_at ` +
+	`FROM 'ashlar/dev/+/readings'`
 
 const rule = `{"RuleName": "readings", "TopicRulePayload": {"AwsIotSqlVersion": "2016-03-23",
-	"Sql": "SELECT encode(*, 'base64') AS data, topic() AS topic, timestamp() AS received_at FROM 'ashlar/dev/+/readings'",
-	"Actions": [{"Kinesis": {"StreamName": "readings", "PartitionKey": "${newuuid()}", "RoleArn": "arn:aws:iam::111111111111:role/rule"}}],
-	"ErrorAction": {"S3": {"BucketName": "ingestion", "RoleArn": "arn:aws:iam::111111111111:role/rule",
+	"Sql": "` + sql + `",
+	"Actions": [{"Kinesis": {"StreamName": "readings", "PartitionKey": "${newuuid()}",
+		"RoleArn": "arn:aws:iam::111111111111:role/rule"}}],
+	"ErrorAction": {"S3": {
+		"BucketName": "ingestion", "RoleArn": "arn:aws:iam::111111111111:role/rule",
 		"Key": "errors/rule/day=${parse_time(\"yyyy-MM-dd\", timestamp())}/${newuuid()}.json"}}}}`
 
 func object(t testing.TB, text string) map[string]any {
@@ -153,8 +167,8 @@ func TestDevice_Publish_resends_without_acknowledgement(t *testing.T) {
 		lost[string(payload)] = true
 		return !again && string(payload) != "b"
 	})
-	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a"), []byte("b"),
-		[]byte("c")); err != nil {
+	err = device.Publish("ashlar/dev/kettle-1/readings", []byte("a"), []byte("b"), []byte("c"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	count := map[string]int{}
@@ -176,10 +190,9 @@ func TestBroker_error_action(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.stream.SetFault(
-		awstest.Fault{
-			Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
-		})
+	c.stream.SetFault(awstest.Fault{
+		Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+	})
 	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a")); err != nil {
 		t.Fatal(err)
 	}

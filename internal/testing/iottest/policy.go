@@ -52,8 +52,8 @@ func (p policy) check() error {
 			for key, value := range keys {
 				if operator != "Bool" || key != "iot:Connection.Thing.IsAttached" ||
 					value != "true" {
-					return fmt.Errorf("iottest does not emulate condition %s %s %s", operator, key,
-						value)
+					return fmt.Errorf("iottest does not emulate condition %s %s %s",
+						operator, key, value)
 				}
 			}
 		}
@@ -101,7 +101,7 @@ func matchesAny(patterns []string, value string, by connection) bool {
 			case strings.HasPrefix(pattern, "${"):
 				end := strings.IndexByte(pattern, '}') + 1
 				variable := variables[pattern[:end]]
-				// a variable without a value: the pattern matches nothing
+				// A pattern with a variable that has no value matches nothing.
 				known = end > 0 && variable != ""
 				expression.WriteString(regexp.QuoteMeta(variable))
 				pattern = pattern[end:]

@@ -39,8 +39,9 @@ func (r *rule) parse() error {
 	payload := r.TopicRulePayload
 	if payload.RuleDisabled || payload.AwsIotSqlVersion != "2016-03-23" ||
 		len(payload.Actions) != 1 {
-		return fmt.Errorf("disabled %t, SQL version %q, %d actions; want an enabled rule, SQL "+
-			"version 2016-03-23, one action",
+		return fmt.Errorf(
+			"disabled %t, SQL version %q, %d actions; "+
+				"want an enabled rule, SQL version 2016-03-23, one action",
 			payload.RuleDisabled, payload.AwsIotSqlVersion, len(payload.Actions))
 	}
 	if payload.Actions[0].Kinesis.StreamName == "" || payload.ErrorAction.S3.BucketName == "" {

@@ -43,7 +43,8 @@ func TestFunction(t *testing.T) {
 		if first.RequestID == "" || first.RequestID == second.RequestID {
 			t.Errorf("request ids %q and %q, want two different", first.RequestID, second.RequestID)
 		}
-		if want := "arn:aws:lambda:eu-central-1:111111111111:function:function-under-test"; first.FunctionARN != want {
+		want := "arn:aws:lambda:eu-central-1:111111111111:function:function-under-test"
+		if first.FunctionARN != want {
 			t.Errorf("function ARN %q, want %q", first.FunctionARN, want)
 		}
 		remaining, err := time.ParseDuration(first.Remaining)
@@ -105,32 +106,29 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("reports a crash with its output, and starts a new process for the next event",
-		func(t *testing.T) {
-			fn := start(t, nil)
-			mustEcho(t, fn, "")
-			_, err := invoke(t, fn, "crash", "the quarry is closed", time.Minute)
-			exit, ok := errors.AsType[*lambdatest.ExitError](err)
-			if !ok {
-				t.Fatalf("error %v, want an ExitError", err)
-			}
-			if exit.State.ExitCode() != 4 ||
-				!strings.Contains(exit.Output, "the quarry is closed") {
-				t.Errorf("exit %d with %q, want 4 with the reason", exit.State.ExitCode(),
-					exit.Output)
-			}
-			_, err = invoke(t, fn, "crash", "again", time.Minute)
-			if exit, ok = errors.AsType[*lambdatest.ExitError](err); !ok ||
-				strings.Contains(exit.Output, "the quarry is closed") {
-				t.Errorf("error %v, want only the new process's output", err)
-			}
-			if next := mustEcho(t, fn, ""); next.Invocation != 1 {
-				t.Errorf("invocation %d of its process, want 1", next.Invocation)
-			}
-			if processes := fn.Processes(); processes != 3 {
-				t.Errorf("%d processes, want 3", processes)
-			}
-		})
+	t.Run("reports a crash, and starts a new process for the next event", func(t *testing.T) {
+		fn := start(t, nil)
+		mustEcho(t, fn, "")
+		_, err := invoke(t, fn, "crash", "the quarry is closed", time.Minute)
+		exit, ok := errors.AsType[*lambdatest.ExitError](err)
+		if !ok {
+			t.Fatalf("error %v, want an ExitError", err)
+		}
+		if exit.State.ExitCode() != 4 || !strings.Contains(exit.Output, "the quarry is closed") {
+			t.Errorf("exit %d with %q, want 4 with the reason", exit.State.ExitCode(), exit.Output)
+		}
+		_, err = invoke(t, fn, "crash", "again", time.Minute)
+		if exit, ok = errors.AsType[*lambdatest.ExitError](err); !ok ||
+			strings.Contains(exit.Output, "the quarry is closed") {
+			t.Errorf("error %v, want only the new process's output", err)
+		}
+		if next := mustEcho(t, fn, ""); next.Invocation != 1 {
+			t.Errorf("invocation %d of its process, want 1", next.Invocation)
+		}
+		if processes := fn.Processes(); processes != 3 {
+			t.Errorf("%d processes, want 3", processes)
+		}
+	})
 
 	t.Run("kills a hanging function at its deadline", func(t *testing.T) {
 		fn := start(t, nil)

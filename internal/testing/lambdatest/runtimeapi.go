@@ -57,7 +57,8 @@ func startProcess(bootstrap string, environment []string, log *os.File) (*proces
 	p.command = &exec.Cmd{
 		Path: bootstrap,
 		Args: []string{"bootstrap"},
-		Env: append([]string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(p.api.URL, "http://")},
+		Env: append(
+			[]string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(p.api.URL, "http://")},
 			environment...),
 		// A file, not a pipe: a line is readable as soon as the process has written it.
 		Stdout: log,
@@ -97,8 +98,8 @@ func (p *process) routes() http.Handler {
 			failure := new(FunctionError)
 			if err := json.Unmarshal(body, failure); err != nil {
 				return result{err: fmt.Errorf(
-					"lambdatest: the function reported an error that is not JSON: %w: %q", err,
-					body)}
+					"lambdatest: the function reported an error that is not JSON: %w: %q",
+					err, body)}
 			}
 			return result{err: failure}
 		}))
@@ -172,7 +173,8 @@ func (p *process) initError(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusAccepted, `{"status":"OK"}`)
 	default:
 		respond(w, http.StatusForbidden,
-			`{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`)
+			`{"errorMessage":"State transition is not allowed",`+
+				`"errorType":"InvalidStateTransition"}`)
 	}
 }
 
