@@ -19,7 +19,7 @@ type event struct {
 	Text string `json:"text"`
 }
 
-type answer struct {
+type response struct {
 	Text        string   `json:"text"`
 	RequestID   string   `json:"requestId"`
 	FunctionARN string   `json:"functionArn"`
@@ -43,12 +43,12 @@ func main() {
 		os.Exit(1)
 	}
 	invocations := 0
-	lambda.Start(func(ctx context.Context, event event) (answer, error) {
+	lambda.Start(func(ctx context.Context, event event) (response, error) {
 		invocations++
 		fmt.Printf("doing %q\n", event.Do)
 		switch event.Do {
 		case "fail":
-			return answer{}, errors.New(event.Text)
+			return response{}, errors.New(event.Text)
 		case "panic":
 			panic(event.Text)
 		case "crash":
@@ -59,7 +59,7 @@ func main() {
 		}
 		invoked, _ := lambdacontext.FromContext(ctx)
 		deadline, _ := ctx.Deadline()
-		return answer{
+		return response{
 			Text:        event.Text,
 			RequestID:   invoked.AwsRequestID,
 			FunctionARN: invoked.InvokedFunctionArn,
