@@ -1,8 +1,9 @@
-// Package athenatest gives a test Amazon Athena over HTTP, in the service's wire format. It runs the queries: Trino, which is
-// what Athena is, reads the Parquet files of tables, as the Glue Data Catalog has them, from the test's S3 server. What a
-// policy has to allow is recorded, and calls and queries fail on purpose.
+// Package athenatest emulates Amazon Athena over HTTP, in the service's wire format. It runs the
+// queries on Trino, the engine that Athena is built on. Trino reads the Parquet files of tables, as
+// declared in the Glue Data Catalog, from the test's S3 server. The package records the IAM actions
+// that a policy has to allow, and fails calls and queries on purpose.
 //
-// Trino is not Athena: it knows no work groups, no limits, and some functions more.
+// Trino is not Athena: it has no work groups, no limits, and some additional functions.
 package athenatest
 
 import (
@@ -25,23 +26,24 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 )
 
-// What a function is told of.
+// WorkGroup and Database are the names that a function is configured with.
 const (
 	WorkGroup = "reports"
 	Database  = "telemetry"
 )
 
-// ResultsBucket is where the work group has results written.
+// ResultsBucket is the bucket to which the work group writes results.
 const ResultsBucket = "athena-results"
 
-// A Server is Athena with one work group and one database: AWS_ENDPOINT_URL_ATHENA.
+// A Server is a fake Athena with one work group and one database: AWS_ENDPOINT_URL_ATHENA.
 type Server struct {
 	awstest.Recorder
 	URL string
 
 	trino  *trino
 	tables []Table
-	ctx    context.Context //nolint:containedctx // of the queries, which go on when the request that started them is answered
+	// ctx is the context of the queries, which outlive the requests that start them.
+	ctx context.Context //nolint:containedctx // see above
 
 	mu         sync.Mutex
 	executions []*execution
@@ -49,7 +51,7 @@ type Server struct {
 	page       int
 }
 
-// A Query is one that was started.
+// A Query is a query that was started.
 type Query struct {
 	ID         string
 	Token      string
@@ -59,14 +61,14 @@ type Query struct {
 	Submitted  time.Time
 }
 
-// An Outcome is what becomes of a query that is not run. With the zero Outcome it is.
+// An Outcome is the configured outcome of a query. The zero Outcome runs the query on Trino.
 type Outcome struct {
 	State     string   // FAILED, CANCELLED or SUCCEEDED
-	Columns   []string // of the result of a query that has SUCCEEDED, which has no rows
+	Columns   []string // of the result of a query that SUCCEEDED; the result has no rows
 	Reason    string
-	Category  int32 // of a failed query's error: 1 Athena's, 2 the user's, 3 another's
+	Category  int32 // of a failed query's error: 1 system, 2 user, 3 other
 	Retryable bool
-	Hang      bool // run until it is stopped
+	Hang      bool // run until the query is stopped
 }
 
 type execution struct {
@@ -79,7 +81,8 @@ type execution struct {
 	cancel    context.CancelFunc
 }
 
-// Start gives t an Athena without tables until it ends, which reads from the S3 server.
+// Start returns a fake Athena without tables that reads from the S3 server objects and runs until
+// the test ends.
 func Start(t testing.TB, objects *s3test.Server) *Server {
 	t.Helper()
 	url, err := engine()
@@ -88,9 +91,9 @@ func Start(t testing.TB, objects *s3test.Server) *Server {
 	}
 	catalog := "test" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	s := &Server{trino: &trino{url, catalog, Database}, ctx: t.Context(), page: 1000}
-	objects.Bucket(t, catalog) // of the catalog's own files
+	objects.Bucket(t, catalog) // for the catalog's own files
 	for _, statement := range []string{
-		"CREATE CATALOG " + catalog + " USING hive " + properties(
+		"CREATE CATALOG " + catalog + " USING hive " + withClause(
 			[2]string{`"hive.metastore"`, "'file'"},
 			[2]string{`"hive.metastore.catalog.dir"`, literal("s3://" + catalog + "/")},
 			[2]string{`"hive.partition-projection-enabled"`, "'true'"},
@@ -109,7 +112,7 @@ func Start(t testing.TB, objects *s3test.Server) *Server {
 	}
 	server := httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(func() {
-		server.CloseClientConnections() // Close would wait for silent answers
+		server.CloseClientConnections() // Close would wait for requests without a response
 		server.Close()
 		if _, err := s.trino.run(context.Background(), "DROP CATALOG "+catalog); err != nil {
 			t.Errorf("athenatest: %v", err)
@@ -119,21 +122,23 @@ func Start(t testing.TB, objects *s3test.Server) *Server {
 	return s
 }
 
-// SetOutcome has f say what becomes of each query that is started from now on. A nil f ends it.
+// SetOutcome sets the function that returns the outcome of each query that is started from now on.
+// A nil f resets it.
 func (s *Server) SetOutcome(f func(Query) Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outcome = f
 }
 
-// SetPageSize sets how many rows a page of results has at most, the row of the names included. Athena's have 1000.
+// SetPageSize sets the maximum number of rows in a page of results, including the row of column
+// names. The default is Athena's, 1000.
 func (s *Server) SetPageSize(rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.page = rows
 }
 
-// Queries returns those that were started so far, the oldest first.
+// Queries returns the queries that were started so far, the oldest first.
 func (s *Server) Queries() []Query {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +149,8 @@ func (s *Server) Queries() []Query {
 	return queries
 }
 
-// Run runs a statement of a test's own, and returns its rows: nil, strings, [json.Number] and bools.
+// Run runs a statement for the test itself and returns its rows. Values are nil, strings,
+// [json.Number] or bools.
 func (s *Server) Run(t testing.TB, statement string) [][]any {
 	t.Helper()
 	result, err := s.trino.run(t.Context(), statement)
@@ -154,7 +160,8 @@ func (s *Server) Run(t testing.TB, statement string) [][]any {
 	return result.rows
 }
 
-// An apiError is an answer: "Common errors" and those of each action in the Amazon Athena API Reference.
+// An apiError is an error response: "Common errors" and the errors of each action in the Amazon
+// Athena API Reference.
 type apiError struct{ code, message string }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
@@ -165,14 +172,16 @@ func invalid(format string, arguments ...any) error {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	authorization := r.Header.Get("Authorization")
-	if !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=") || !strings.Contains(authorization, "/athena/aws4_request") {
-		writeError(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
+	if !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=") ||
+		!strings.Contains(authorization, "/athena/aws4_request") {
+		writeError(w, http.StatusForbidden, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "AmazonAthena.")
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client is gone
+		panic(http.ErrAbortHandler) // the client has disconnected
 	}
 	var do func([]byte) (any, error)
 	switch operation {
@@ -206,7 +215,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		writeError(w, fault.Status, fault.Code, "on purpose")
 		return
 	}
-	answer, err := do(body)
+	response, err := do(body)
 	if fault.Cut {
 		panic(http.ErrAbortHandler)
 	}
@@ -218,10 +227,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, "SerializationException", err.Error())
 		return
 	}
-	write(w, http.StatusOK, answer)
+	write(w, http.StatusOK, response)
 }
 
-// call decodes what f takes.
+// call returns a handler that decodes the request of f and calls f.
 func call[T any](f func(T) (any, error)) func([]byte) (any, error) {
 	return func(body []byte) (any, error) {
 		var request T
@@ -232,34 +241,38 @@ func call[T any](f func(T) (any, error)) func([]byte) (any, error) {
 	}
 }
 
-func write(w http.ResponseWriter, status int, answer any) {
+func write(w http.ResponseWriter, status int, response any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // a client that is gone has its own say
+	_ = json.NewEncoder(w).Encode(response) // a client that has disconnected reports its own error
 }
 
 func writeError(w http.ResponseWriter, status int, code, message string) {
 	write(w, status, map[string]string{"__type": code, "Message": message})
 }
 
-// actions are what a policy has to allow. Athena reads the catalog and the tables' files, and writes results, in the name of
-// who starts a query: "Identity and access management in Athena" in the Amazon Athena User Guide. It asks for no partitions
-// of a table whose partitions are projected. By which key the files are encrypted, no call says.
+// actions returns the IAM actions that a policy has to allow. Athena reads the catalog and the
+// tables' files, and writes results, with the permissions of the caller that starts a query:
+// "Identity and access management in Athena" in the Amazon Athena User Guide. It requests no
+// partitions of a table with partition projection. No call names the key that encrypts the files.
 func (s *Server) actions(operation string, body []byte) []awstest.Call {
 	needed := []awstest.Call{{Action: "athena:" + operation, Resource: "workgroup/" + WorkGroup}}
 	results := "arn:aws:s3:::" + ResultsBucket
 	switch operation {
 	case "StartQueryExecution":
 		var request startRequest
-		_ = json.Unmarshal(body, &request) // what is no JSON, is refused
-		needed = append(needed, awstest.Call{Action: "glue:GetDatabase", Resource: "database/" + Database})
-		for _, table := range s.usedBy(request.QueryString) {
-			bucket, prefix, _ := strings.Cut(strings.TrimPrefix(table.StorageDescriptor.Location, "s3://"), "/")
+		_ = json.Unmarshal(body, &request) // invalid JSON is rejected later
+		needed = append(needed,
+			awstest.Call{Action: "glue:GetDatabase", Resource: "database/" + Database})
+		for _, table := range s.tablesIn(request.QueryString) {
+			location := strings.TrimPrefix(table.StorageDescriptor.Location, "s3://")
+			name, prefix, _ := strings.Cut(location, "/")
+			tableARN, bucket := "table/"+Database+"/"+table.Name, "arn:aws:s3:::"+name
 			needed = append(needed,
-				awstest.Call{Action: "glue:GetTable", Resource: "table/" + Database + "/" + table.Name},
-				awstest.Call{Action: "s3:GetBucketLocation", Resource: "arn:aws:s3:::" + bucket},
-				awstest.Call{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket},
-				awstest.Call{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + bucket + "/" + prefix + "*"})
+				awstest.Call{Action: "glue:GetTable", Resource: tableARN},
+				awstest.Call{Action: "s3:GetBucketLocation", Resource: bucket},
+				awstest.Call{Action: "s3:ListBucket", Resource: bucket},
+				awstest.Call{Action: "s3:GetObject", Resource: bucket + "/" + prefix + "*"})
 		}
 		needed = append(needed,
 			awstest.Call{Action: "s3:GetBucketLocation", Resource: results},
@@ -300,7 +313,8 @@ func (s *Server) start(request startRequest) (any, error) {
 		if earlier.Token != request.ClientRequestToken {
 			continue
 		}
-		if earlier.SQL != request.QueryString || !slices.Equal(earlier.Parameters, request.ExecutionParameters) {
+		if earlier.SQL != request.QueryString ||
+			!slices.Equal(earlier.Parameters, request.ExecutionParameters) {
 			return nil, invalid("Idempotent parameters do not match")
 		}
 		return map[string]string{"QueryExecutionId": earlier.ID}, nil
@@ -308,8 +322,12 @@ func (s *Server) start(request startRequest) (any, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	started := &execution{
 		Query: Query{
-			ID: uuid.NewString(), Token: request.ClientRequestToken, SQL: request.QueryString, Parameters: request.ExecutionParameters,
-			State: "QUEUED", Submitted: time.Now().Truncate(time.Millisecond),
+			ID:         uuid.NewString(),
+			Token:      request.ClientRequestToken,
+			SQL:        request.QueryString,
+			Parameters: request.ExecutionParameters,
+			State:      "QUEUED",
+			Submitted:  time.Now().Truncate(time.Millisecond),
 		},
 		cancel: cancel,
 	}
@@ -322,7 +340,7 @@ func (s *Server) start(request startRequest) (any, error) {
 	return map[string]string{"QueryExecutionId": started.ID}, nil
 }
 
-// run runs a query until it has ended.
+// run runs a query to its end.
 func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 	defer started.cancel()
 	s.mu.Lock()
@@ -330,7 +348,7 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 		started.State = "RUNNING"
 	}
 	s.mu.Unlock()
-	var found result
+	var completed result
 	var err error
 	switch {
 	case outcome.Hang:
@@ -338,9 +356,10 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 	case outcome.State == "":
 		statement := started.SQL
 		if len(started.Parameters) > 0 {
-			statement = "EXECUTE IMMEDIATE " + literal(started.SQL) + " USING " + strings.Join(started.Parameters, ", ")
+			statement = "EXECUTE IMMEDIATE " + literal(started.SQL) + " USING " +
+				strings.Join(started.Parameters, ", ")
 		}
-		found, err = s.trino.run(ctx, statement)
+		completed, err = s.trino.run(ctx, statement)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -354,20 +373,22 @@ func (s *Server) run(ctx context.Context, started *execution, outcome Outcome) {
 		started.State, started.reason = outcome.State, outcome.Reason
 		started.category, started.retryable = outcome.Category, outcome.Retryable
 		for _, name := range outcome.Columns {
-			started.result.columns = append(started.result.columns, trinoColumn{Name: name, Type: "varchar"})
+			started.result.columns = append(started.result.columns,
+				trinoColumn{Name: name, Type: "varchar"})
 		}
 	case failed:
 		started.State, started.reason, started.category = "FAILED", failure.Error(), 2
 	case err != nil:
-		started.State, started.reason, started.category, started.retryable = "FAILED", err.Error(), 1, true
+		started.State, started.reason = "FAILED", err.Error()
+		started.category, started.retryable = 1, true
 	default:
-		started.State, started.result = "SUCCEEDED", found
+		started.State, started.result = "SUCCEEDED", completed
 	}
 }
 
 type idRequest struct{ QueryExecutionId string } //nolint:revive // AWS's name
 
-// find is for those who hold s.mu.
+// find returns the query with the id. The caller holds s.mu.
 func (s *Server) find(id string) (*execution, error) {
 	for _, execution := range s.executions {
 		if execution.ID == id {
@@ -384,15 +405,21 @@ func (s *Server) get(request idRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	status := map[string]any{"State": found.State, "SubmissionDateTime": float64(found.Submitted.UnixMilli()) / 1000}
+	status := map[string]any{
+		"State": found.State, "SubmissionDateTime": float64(found.Submitted.UnixMilli()) / 1000,
+	}
 	if found.reason != "" {
 		status["StateChangeReason"] = found.reason
 	}
 	if found.State == "FAILED" {
-		status["AthenaError"] = map[string]any{"ErrorCategory": found.category, "Retryable": found.retryable, "ErrorMessage": found.reason}
+		status["AthenaError"] = map[string]any{
+			"ErrorCategory": found.category, "Retryable": found.retryable,
+			"ErrorMessage": found.reason,
+		}
 	}
 	return map[string]any{"QueryExecution": map[string]any{
-		"QueryExecutionId": found.ID, "Query": found.SQL, "WorkGroup": WorkGroup, "StatementType": "DML", "Status": status,
+		"QueryExecutionId": found.ID, "Query": found.SQL, "WorkGroup": WorkGroup,
+		"StatementType": "DML", "Status": status,
 	}}, nil
 }
 
@@ -404,7 +431,8 @@ func (s *Server) stop(request idRequest) (any, error) {
 		return nil, err
 	}
 	if found.State == "QUEUED" || found.State == "RUNNING" {
-		found.State, found.reason, found.completed = "CANCELLED", "Query cancelled by user", time.Now()
+		found.State, found.reason = "CANCELLED", "Query cancelled by user"
+		found.completed = time.Now()
 		found.cancel()
 	}
 	return struct{}{}, nil
@@ -422,8 +450,8 @@ type datum struct {
 
 type row struct{ Data []datum }
 
-// results answers a page. The first row of the first page has the names of the columns: "Work with query results" in the Amazon
-// Athena User Guide.
+// results returns a page of results. The first row of the first page has the names of the columns:
+// "Work with query results" in the Amazon Athena User Guide.
 func (s *Server) results(request resultsRequest) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -446,7 +474,9 @@ func (s *Server) results(request resultsRequest) (any, error) {
 	for _, column := range found.result.columns {
 		kind, _, _ := strings.Cut(column.Type, "(")
 		names.Data = append(names.Data, datum{&column.Name})
-		info = append(info, map[string]string{"Name": column.Name, "Label": column.Name, "Type": kind, "Nullable": "UNKNOWN"})
+		info = append(info, map[string]string{
+			"Name": column.Name, "Label": column.Name, "Type": kind, "Nullable": "UNKNOWN",
+		})
 	}
 	rows := []row{names}
 	for _, values := range found.result.rows {
@@ -458,19 +488,23 @@ func (s *Server) results(request resultsRequest) (any, error) {
 	}
 	from := 0
 	if request.NextToken != "" {
-		if _, err := fmt.Sscanf(request.NextToken, found.ID+"/%d", &from); err != nil || from > len(rows) {
+		_, err := fmt.Sscanf(request.NextToken, found.ID+"/%d", &from)
+		if err != nil || from > len(rows) {
 			return nil, invalid("Invalid NextToken")
 		}
 	}
 	to := min(from+size, len(rows))
-	answer := map[string]any{"ResultSet": map[string]any{"Rows": rows[from:to], "ResultSetMetadata": map[string]any{"ColumnInfo": info}}}
-	if to < len(rows) {
-		answer["NextToken"] = fmt.Sprintf("%s/%d", found.ID, to)
+	metadata := map[string]any{"ColumnInfo": info}
+	response := map[string]any{
+		"ResultSet": map[string]any{"Rows": rows[from:to], "ResultSetMetadata": metadata},
 	}
-	return answer, nil
+	if to < len(rows) {
+		response["NextToken"] = fmt.Sprintf("%s/%d", found.ID, to)
+	}
+	return response, nil
 }
 
-// text is a value as Athena has it.
+// text returns a value in Athena's wire format.
 func text(value any) datum {
 	if value == nil {
 		return datum{}

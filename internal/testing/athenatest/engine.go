@@ -10,8 +10,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
-// engine returns the URL of the process's Trino. It reads S3 by the credentials of a function that lambdatest runs, and has no
-// catalogs: each test makes its own.
+// engine returns the URL of the process's Trino. Trino reads S3 with the credentials of a function
+// that lambdatest runs, and has no catalogs: each test creates its own.
 var engine = sync.OnceValues(func() (string, error) {
 	return enginetest.Engine{
 		Name:   "Trino",
@@ -19,8 +19,10 @@ var engine = sync.OnceValues(func() (string, error) {
 		Arguments: func(folder, address string) []string {
 			arguments := []string{
 				"-Xmx1g", "-XX:+UseSerialGC", "-Djdk.attach.allowAttachSelf=true",
-				"-Djol.skipHotspotSAAttach=true", // saves a second of the start: the size of objects is guessed, not asked two other Javas
-				"-Duser.timezone=UTC",            // Athena's
+				// Saves a second at start-up: the size of objects is estimated, not requested from
+				// two other Java processes.
+				"-Djol.skipHotspotSAAttach=true",
+				"-Duser.timezone=UTC", // as in Athena
 			}
 			for _, property := range [][2]string{
 				{"node.environment", "test"},
@@ -39,10 +41,12 @@ var engine = sync.OnceValues(func() (string, error) {
 			} {
 				arguments = append(arguments, "-D"+property[0]+"="+property[1])
 			}
-			return append(arguments, "-cp", filepath.Join(folder, "lib", "*"), "io.trino.server.TrinoServer")
+			return append(arguments, "-cp", filepath.Join(folder, "lib", "*"),
+				"io.trino.server.TrinoServer")
 		},
 		Environment: []string{
-			"AWS_ACCESS_KEY_ID=" + lambdatest.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + lambdatest.SecretAccessKey,
+			"AWS_ACCESS_KEY_ID=" + lambdatest.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY=" + lambdatest.SecretAccessKey,
 			"AWS_SESSION_TOKEN=" + lambdatest.SessionToken,
 		},
 		Path: "/v1/info",
@@ -50,6 +54,6 @@ var engine = sync.OnceValues(func() (string, error) {
 			info := struct{ Starting bool }{Starting: true}
 			return json.NewDecoder(r.Body).Decode(&info) == nil && !info.Starting
 		},
-		Remedy: "java -version has to say 17 or higher",
+		Remedy: "java -version must print 17 or higher",
 	}.Start()
 })

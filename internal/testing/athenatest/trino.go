@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// A trino runs statements by Trino's REST API, in one catalog and schema.
+// A trino runs statements with Trino's REST API, in one catalog and schema.
 type trino struct{ url, catalog, schema string }
 
-// A result is that of a statement. Values are as JSON has them: nil, a string, a [json.Number] or a bool.
+// A result is the result of a statement. Values are as in JSON: nil, a string, a [json.Number] or a
+// bool.
 type result struct {
 	columns []trinoColumn
 	rows    [][]any
@@ -20,7 +21,7 @@ type result struct {
 
 type trinoColumn struct{ Name, Type string }
 
-// A trinoError is a statement that failed.
+// A trinoError is the error of a statement that failed.
 type trinoError struct {
 	Message   string
 	ErrorName string // SYNTAX_ERROR
@@ -29,18 +30,19 @@ type trinoError struct {
 
 func (e *trinoError) Error() string { return e.ErrorName + ": " + e.Message }
 
-// run runs a statement until it is done, or cancels it when ctx ends.
+// run runs a statement to its end, or cancels it when ctx ends.
 func (c *trino) run(ctx context.Context, statement string) (result, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/statement", strings.NewReader(statement))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/statement",
+		strings.NewReader(statement))
 	if err != nil {
 		return result{}, err
 	}
 	request.Header.Set("X-Trino-User", "test")
 	request.Header.Set("X-Trino-Catalog", c.catalog)
 	request.Header.Set("X-Trino-Schema", c.schema)
-	var whole result
+	var all result
 	for {
-		answer, err := http.DefaultClient.Do(request)
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			cancel(request.URL.String())
 			return result{}, err
@@ -51,22 +53,22 @@ func (c *trino) run(ctx context.Context, statement string) (result, error) {
 			Data    [][]any
 			Error   *trinoError
 		}
-		decoder := json.NewDecoder(answer.Body)
+		decoder := json.NewDecoder(response.Body)
 		decoder.UseNumber()
 		err = decoder.Decode(&page)
-		answer.Body.Close()
+		response.Body.Close()
 		if err != nil {
-			return result{}, fmt.Errorf("%s: %w", answer.Status, err)
+			return result{}, fmt.Errorf("%s: %w", response.Status, err)
 		}
 		if page.Error != nil {
 			return result{}, page.Error
 		}
 		if page.Columns != nil {
-			whole.columns = page.Columns
+			all.columns = page.Columns
 		}
-		whole.rows = append(whole.rows, page.Data...)
+		all.rows = append(all.rows, page.Data...)
 		if page.NextURI == "" {
-			return whole, nil
+			return all, nil
 		}
 		request, err = http.NewRequestWithContext(ctx, http.MethodGet, page.NextURI, nil)
 		if err != nil {
@@ -75,22 +77,23 @@ func (c *trino) run(ctx context.Context, statement string) (result, error) {
 	}
 }
 
-// cancel ends a statement that nobody waits for any more. Whether it ends in time is nobody's concern.
+// cancel ends a statement that no caller waits for any more. It ignores errors: no test depends on
+// when the statement ends.
 func cancel(uri string) {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, uri, nil)
 	if err != nil {
 		return
 	}
-	if answer, err := http.DefaultClient.Do(request); err == nil {
-		answer.Body.Close()
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		response.Body.Close()
 	}
 }
 
-// literal is a string of SQL.
+// literal returns s as an SQL string.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// properties are those of a WITH, in their order.
-func properties(pairs ...[2]string) string {
+// withClause returns the WITH clause of properties, in their order.
+func withClause(pairs ...[2]string) string {
 	var list bytes.Buffer
 	for i, pair := range pairs {
 		if i > 0 {

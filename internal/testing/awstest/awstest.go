@@ -1,6 +1,6 @@
-// Package awstest stands in for AWS services in tests of built functions: real HTTP in the services' wire formats,
-// which an AWS SDK is pointed at by its AWS_ENDPOINT_URL_… variables. The stand-ins refuse unsigned requests, know no
-// more operations than the functions call, and record every call.
+// Package awstest emulates AWS services over HTTP, in the services' wire formats, for tests of
+// built functions. AWS_ENDPOINT_URL_… variables direct an AWS SDK to the fakes. The fakes reject
+// unsigned requests, implement only the operations that the functions call, and record every call.
 package awstest
 
 import (
@@ -15,57 +15,69 @@ import (
 	"testing"
 )
 
-// A Call is one request that a stand-in took, whatever it answered, in the words of an IAM policy.
+// A Call is a request that a fake received, whatever its response, in terms of an IAM policy.
 type Call struct {
 	Action   string // secretsmanager:GetSecretValue
-	Resource string // the ARN, or what the request had for it
+	Resource string // the ARN, or the request's own identifier
 }
 
-// A Fault is what a stand-in does instead of its work. The zero Fault is none.
+// A Fault is an injected failure. The zero Fault is none.
 type Fault struct {
-	Status int    // of the answer; 4xx is the caller's fault and 5xx the service's
-	Code   string // of the error in the service's own format, such as InternalServiceError
-	Reason string // the error's message; SES and Kinesis know it
-	Silent bool   // never answer: the caller gives up
-	Cut    bool   // do the work, and end the connection before the answer is whole; s3test, dynamodbtest, SES and Kinesis know it
-	Reset  bool   // do nothing, and end the connection; dynamodbtest, SES and Kinesis know it
-	Action string // only calls of this IAM action; empty for all
-	Times  int    // how many calls fail; 0 for all until another fault is set
+	// Status is the status of the response: 4xx for an error of the client, 5xx for one of the
+	// service.
+	Status int
+	// Code is the error code in the service's own format, such as InternalServiceError.
+	Code string
+	// Reason is the error message. SES and Kinesis support it.
+	Reason string
+	// Silent sends no response, so that the client times out.
+	Silent bool
+	// Cut executes the operation and closes the connection before the response is complete. s3test,
+	// dynamodbtest, SES and Kinesis support it.
+	Cut bool
+	// Reset closes the connection without executing the operation. dynamodbtest, SES and Kinesis
+	// support it.
+	Reset bool
+	// Action limits the fault to calls of this IAM action. Default: all calls.
+	Action string
+	// Times is the number of calls that fail. Default: all calls until another fault is set.
+	Times int
 }
 
-// A service is what all stand-ins share.
+// A service records calls and injects faults for the fakes.
 type service struct {
 	mu    sync.Mutex
 	calls []Call
 	fault Fault
 }
 
-// start serves requests until the test ends and returns the endpoint's URL.
+// start serves requests until the test ends, and returns the endpoint's URL.
 func start(t testing.TB, serve http.HandlerFunc) string {
 	server := httptest.NewServer(serve)
 	t.Cleanup(func() {
-		server.CloseClientConnections() // Close would wait for silent answers
+		server.CloseClientConnections() // Close would wait for requests without a response
 		server.Close()
 	})
 	return server.URL
 }
 
-// SetFault makes later requests fail as described; the zero Fault ends it.
+// SetFault injects a fault into later requests. The zero Fault resets it.
 func (s *service) SetFault(fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = fault
 }
 
-// Calls returns the calls so far, the oldest first.
+// Calls returns the recorded calls, the oldest first.
 func (s *service) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
 
-// take records a call and returns the fault to answer it with. After a silent fault nobody is there to answer.
-func (s *service) take(r *http.Request, call Call) Fault {
+// record records a call and returns its fault. When it returns a silent fault, the client has
+// disconnected.
+func (s *service) record(r *http.Request, call Call) Fault {
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
 	fault := s.fault
@@ -83,45 +95,49 @@ func (s *service) take(r *http.Request, call Call) Fault {
 	return fault
 }
 
-// signed tells whether r has a Signature Version 4 for the service. The signature itself is not verified.
+// signed reports whether r has a Signature Version 4 for the service. The signature itself is not
+// verified.
 func signed(r *http.Request, signingName string) bool {
 	authorization := r.Header.Get("Authorization")
 	return strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=") &&
 		strings.Contains(authorization, "/"+signingName+"/aws4_request")
 }
 
-// requestID is that of every answer, and whatever else an answer names and nobody looks at.
+// requestID is the id of every response, and of everything in responses whose id no test reads.
 const requestID = "00000000-0000-4000-8000-000000000000"
 
 func jsonError(w http.ResponseWriter, status int, code, message string) {
-	answer := map[string]string{"__type": code}
+	body := map[string]string{"__type": code}
 	if message != "" {
-		answer["Message"] = message
+		body["Message"] = message
 	}
-	writeJSON(w, status, answer)
+	writeJSON(w, status, body)
 }
 
-func writeJSON(w http.ResponseWriter, status int, answer any) {
+func writeJSON(w http.ResponseWriter, status int, body any) {
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	}
 	w.Header().Set("X-Amzn-Requestid", requestID)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // a caller that is gone is its own test's matter
+	// The test of a client that has disconnected checks the client.
+	_ = json.NewEncoder(w).Encode(body)
 }
 
-func writeXML(w http.ResponseWriter, status int, answer any) {
-	encoded, err := xml.Marshal(answer)
+func writeXML(w http.ResponseWriter, status int, body any) {
+	encoded, err := xml.Marshal(body)
 	if err != nil {
-		panic(err) // strings have an encoding
+		panic(err) // strings always have an encoding
 	}
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(append([]byte(xml.Header), encoded...)) // a caller that is gone is its own test's matter
+	// The test of a client that has disconnected checks the client.
+	_, _ = w.Write(append([]byte(xml.Header), encoded...))
 }
 
-// CheckActions holds the calls that a function made in its tests against the reviewed list of its IAM actions in
-// file, one a line: an action that is missing there and one that was never called are both errors.
+// CheckActions compares the calls that a function made in its tests with the reviewed list of its
+// IAM actions in file, one per line. An action that the list lacks and one that was never called
+// are both errors.
 func CheckActions(t testing.TB, file string, calls []Call) {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -138,12 +154,14 @@ func CheckActions(t testing.TB, file string, calls []Call) {
 	called = slices.Compact(called)
 	for _, action := range called {
 		if !slices.Contains(reviewed, action) {
-			t.Errorf("the function called %s, which %s does not list", action, file)
+			t.Errorf("the function called %s, which %s does not list; add it if it is needed",
+				action, file)
 		}
 	}
 	for _, action := range reviewed {
 		if !slices.Contains(called, action) {
-			t.Errorf("%s lists %s, which the function did not call", file, action)
+			t.Errorf("%s lists %s, which the function did not call; remove it or test it",
+				file, action)
 		}
 	}
 }

@@ -32,8 +32,8 @@ import (
 
 const arn = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:Credentials-AbCdEf"
 
-// nobody's credentials sign requests. The stand-ins do not verify signatures.
-var nobody = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+// fakeCredentials sign requests. The fakes do not verify signatures.
+var fakeCredentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
 })
 
@@ -43,10 +43,11 @@ func TestSecretsManager(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &manager.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	get := func(ctx context.Context) (string, error) {
-		output, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
+		output, err := client.GetSecretValue(ctx,
+			&secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
 		if err != nil {
 			return "", err
 		}
@@ -63,7 +64,8 @@ func TestSecretsManager(t *testing.T) {
 			t.Errorf("value %q, error %v; want %q", value, err, want)
 		}
 	}
-	manager.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalServiceError"})
+	manager.SetFault(
+		awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalServiceError"})
 	_, err = get(t.Context())
 	if code(err) != "InternalServiceError" {
 		t.Errorf("fault: error %v, want InternalServiceError", err)
@@ -72,14 +74,15 @@ func TestSecretsManager(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := get(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("silent: error %v, want the caller to give up", err)
+		t.Errorf("silent: error %v, want the caller's timeout", err)
 	}
 	manager.SetFault(awstest.Fault{})
 	if _, err := get(t.Context()); err != nil {
 		t.Errorf("after the faults: %v", err)
 	}
 
-	want := slices.Repeat([]awstest.Call{{Action: "secretsmanager:GetSecretValue", Resource: arn}}, 6)
+	call := awstest.Call{Action: "secretsmanager:GetSecretValue", Resource: arn}
+	want := slices.Repeat([]awstest.Call{call}, 6)
 	if calls := manager.Calls(); !slices.Equal(calls, want) {
 		t.Errorf("calls %v, want %v", calls, want)
 	}
@@ -93,10 +96,13 @@ func TestCognito(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &cognito.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	user := func(name, status, email string) awstest.CognitoUser {
-		return awstest.CognitoUser{Username: name, Status: status, Attributes: map[string]string{"sub": "sub-of-" + name, "email": email}}
+		return awstest.CognitoUser{
+			Username: name, Status: status,
+			Attributes: map[string]string{"sub": "sub-of-" + name, "email": email},
+		}
 	}
 	disabled := user("google_2", "EXTERNAL_PROVIDER", "ADA@example.com")
 	disabled.Disabled = true
@@ -105,7 +111,8 @@ func TestCognito(t *testing.T) {
 	cognito.SetUsers(ada, user("bob", "CONFIRMED", "bob@example.com"), disabled)
 	list := func(filter string) ([]string, error) {
 		var found []string
-		pages := cognitoidentityprovider.NewListUsersPaginator(client, &cognitoidentityprovider.ListUsersInput{UserPoolId: aws.String(pool), Filter: &filter})
+		pages := cognitoidentityprovider.NewListUsersPaginator(client,
+			&cognitoidentityprovider.ListUsersInput{UserPoolId: aws.String(pool), Filter: &filter})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
@@ -114,50 +121,62 @@ func TestCognito(t *testing.T) {
 			for _, user := range page.Users {
 				for _, attribute := range user.Attributes {
 					if *attribute.Name == "sub" {
-						found = append(found, fmt.Sprintf("%s %s %t %s", *user.Username, user.UserStatus, user.Enabled, *attribute.Value))
+						found = append(found, fmt.Sprintf("%s %s %t %s", *user.Username,
+							user.UserStatus, user.Enabled, *attribute.Value))
 					}
 				}
 			}
 		}
 		return found, nil
 	}
-	want := []string{"ada CONFIRMED true sub-of-ada", "google_2 EXTERNAL_PROVIDER false sub-of-google_2"}
+	want := []string{
+		"ada CONFIRMED true sub-of-ada", "google_2 EXTERNAL_PROVIDER false sub-of-google_2",
+	}
 	if found, err := list(`email = "Ada@Example.com"`); err != nil || !slices.Equal(found, want) {
 		t.Errorf("users %q, %v; want %q", found, err, want)
 	}
-	if found, err := list(`sub = "sub-of-bob"`); err != nil || !slices.Equal(found, []string{"bob CONFIRMED true sub-of-bob"}) {
+	if found, err := list(`sub = "sub-of-bob"`); err != nil ||
+		!slices.Equal(found, []string{"bob CONFIRMED true sub-of-bob"}) {
 		t.Errorf("users %q, %v; want bob", found, err)
 	}
 	if found, err := list(`sub = "sub-of-\"bob\\"`); err != nil || found != nil {
 		t.Errorf("users %q, %v; want none", found, err)
 	}
 	if _, err := list(`sub = "sub-of-"bob"`); code(err) != "InvalidParameterException" {
-		t.Errorf("a quote that is not escaped: %v", err)
+		t.Errorf("a quote that is not escaped: error %v, want InvalidParameterException", err)
 	}
-	if found, err := list(`email = "nobody@example.com"`); err != nil || found != nil {
+	if found, err := list(`email = "eve@example.com"`); err != nil || found != nil {
 		t.Errorf("users %q, %v; want none", found, err)
 	}
 	if _, err := list(`email = "a" or sub = "b"`); code(err) != "InvalidParameterException" {
-		t.Errorf("error %v for a filter that is none", err)
+		t.Errorf("an invalid filter: error %v, want InvalidParameterException", err)
 	}
 
 	link := func(destinationProvider, destination, sourceProvider, source string) error {
-		_, err := client.AdminLinkProviderForUser(t.Context(), &cognitoidentityprovider.AdminLinkProviderForUserInput{
-			UserPoolId:      aws.String(pool),
-			DestinationUser: &cognitotypes.ProviderUserIdentifierType{ProviderName: &destinationProvider, ProviderAttributeValue: &destination},
-			SourceUser: &cognitotypes.ProviderUserIdentifierType{
-				ProviderName: &sourceProvider, ProviderAttributeName: aws.String("Cognito_Subject"), ProviderAttributeValue: &source,
-			},
-		})
+		_, err := client.AdminLinkProviderForUser(t.Context(),
+			&cognitoidentityprovider.AdminLinkProviderForUserInput{
+				UserPoolId: aws.String(pool),
+				DestinationUser: &cognitotypes.ProviderUserIdentifierType{
+					ProviderName: &destinationProvider, ProviderAttributeValue: &destination,
+				},
+				SourceUser: &cognitotypes.ProviderUserIdentifierType{
+					ProviderName:           &sourceProvider,
+					ProviderAttributeName:  aws.String("Cognito_Subject"),
+					ProviderAttributeValue: &source,
+				},
+			})
 		return err
 	}
-	for i, step := range []struct{ destinationProvider, destination, sourceProvider, source, want string }{
+	for i, step := range []struct {
+		destinationProvider, destination, sourceProvider, source, want string
+	}{
 		{"Cognito", "ada", "Google", "1", ""},
 		{"Cognito", "ada", "Google", "1", "InvalidParameterException"}, // linked already
 		{"Cognito", "ada", "google", "3", "InvalidParameterException"}, // no such provider
 		{"Cognito", "ada", "Google", "2", "InvalidParameterException"}, // has signed in
 		{"Cognito", "eve", "Google", "3", "UserNotFoundException"},
-		{"Cognito", "google_2", "SignInWithApple", "1", "UserNotFoundException"}, // named by the provider only
+		// A federated user is identified by its provider, not by its user name.
+		{"Cognito", "google_2", "SignInWithApple", "1", "UserNotFoundException"},
 		{"Google", "2", "SignInWithApple", "1", ""},
 		{"Cognito", "ada", "Google", "4", ""},
 		{"Cognito", "ada", "Google", "5", ""},
@@ -165,36 +184,53 @@ func TestCognito(t *testing.T) {
 		{"Cognito", "ada", "Google", "7", ""},
 		{"Cognito", "ada", "Google", "8", "LimitExceededException"},
 	} {
-		if err := link(step.destinationProvider, step.destination, step.sourceProvider, step.source); code(err) != step.want {
+		err := link(step.destinationProvider, step.destination, step.sourceProvider, step.source)
+		if code(err) != step.want {
 			t.Errorf("link %d: error %v, want %q", i, err, step.want)
 		}
 	}
-	if links := cognito.Links(); len(links) != 6 || links["Google_1"] != "ada" || links["SignInWithApple_1"] != "google_2" {
+	if links := cognito.Links(); len(links) != 6 || links["Google_1"] != "ada" ||
+		links["SignInWithApple_1"] != "google_2" {
 		t.Errorf("links %v", links)
 	}
 
 	for username, want := range map[string]string{
-		"ada": "ada CONFIRMED true sub-of-ada [SOFTWARE_TOKEN_MFA] SOFTWARE_TOKEN_MFA", "sub-of-bob": "bob CONFIRMED true sub-of-bob [] ",
-		"google_2": "google_2 EXTERNAL_PROVIDER false sub-of-google_2 [] ",
+		"ada":        "ada CONFIRMED true sub-of-ada [SOFTWARE_TOKEN_MFA] SOFTWARE_TOKEN_MFA",
+		"sub-of-bob": "bob CONFIRMED true sub-of-bob [] ",
+		"google_2":   "google_2 EXTERNAL_PROVIDER false sub-of-google_2 [] ",
 	} {
-		got, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{UserPoolId: aws.String(pool), Username: &username})
+		got, err := client.AdminGetUser(t.Context(),
+			&cognitoidentityprovider.AdminGetUserInput{
+				UserPoolId: aws.String(pool), Username: &username,
+			})
 		if err != nil {
 			t.Fatalf("getting %s: %v", username, err)
 		}
 		for _, attribute := range got.UserAttributes {
 			if *attribute.Name == "sub" {
-				if user := fmt.Sprintf("%s %s %t %s %s %s", *got.Username, got.UserStatus, got.Enabled, *attribute.Value, got.UserMFASettingList, aws.ToString(got.PreferredMfaSetting)); user != want {
+				user := fmt.Sprintf("%s %s %t %s %s %s", *got.Username, got.UserStatus,
+					got.Enabled, *attribute.Value, got.UserMFASettingList,
+					aws.ToString(got.PreferredMfaSetting))
+				if user != want {
 					t.Errorf("%s is %q, want %q", username, user, want)
 				}
 			}
 		}
 	}
-	if _, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{UserPoolId: aws.String(pool), Username: aws.String("eve")}); code(err) != "UserNotFoundException" {
-		t.Errorf("getting nobody: error %v, want UserNotFoundException", err)
+	_, err := client.AdminGetUser(t.Context(), &cognitoidentityprovider.AdminGetUserInput{
+		UserPoolId: aws.String(pool), Username: aws.String("eve"),
+	})
+	if code(err) != "UserNotFoundException" {
+		t.Errorf("getting an unknown user: error %v, want UserNotFoundException", err)
 	}
 
-	for username, want := range map[string]string{"sub-of-bob": "", "google_2": "", "sub-of-google_2": "UserNotFoundException"} {
-		_, err := client.AdminDeleteUser(t.Context(), &cognitoidentityprovider.AdminDeleteUserInput{UserPoolId: aws.String(pool), Username: &username})
+	for username, want := range map[string]string{
+		"sub-of-bob": "", "google_2": "", "sub-of-google_2": "UserNotFoundException",
+	} {
+		_, err := client.AdminDeleteUser(t.Context(),
+			&cognitoidentityprovider.AdminDeleteUserInput{
+				UserPoolId: aws.String(pool), Username: &username,
+			})
 		if code(err) != want {
 			t.Errorf("deleting %s: error %v, want %q", username, err, want)
 		}
@@ -203,7 +239,10 @@ func TestCognito(t *testing.T) {
 		t.Errorf("users %q are left, want ada", users)
 	}
 
-	cognito.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "TooManyRequestsException", Action: "cognito-idp:AdminLinkProviderForUser"})
+	cognito.SetFault(awstest.Fault{
+		Status: http.StatusBadRequest, Code: "TooManyRequestsException",
+		Action: "cognito-idp:AdminLinkProviderForUser",
+	})
 	if err := link("Cognito", "ada", "Google", "9"); code(err) != "TooManyRequestsException" {
 		t.Errorf("fault: error %v, want TooManyRequestsException", err)
 	}
@@ -211,12 +250,13 @@ func TestCognito(t *testing.T) {
 		t.Errorf("a fault of another action: %v", err)
 	}
 	calls := cognito.Calls()
-	if last := calls[len(calls)-1]; last != (awstest.Call{Action: "cognito-idp:ListUsers", Resource: pool}) {
+	wantLast := awstest.Call{Action: "cognito-idp:ListUsers", Resource: pool}
+	if last := calls[len(calls)-1]; last != wantLast {
 		t.Errorf("the last call is %+v", last)
 	}
 }
 
-// code is that of the service's error, or empty.
+// code returns the code of the service's error, or an empty string.
 func code(err error) string {
 	if failure, ok := errors.AsType[smithy.APIError](err); ok {
 		return failure.ErrorCode()
@@ -224,17 +264,18 @@ func code(err error) string {
 	return ""
 }
 
-func TestParameterStore(t *testing.T) {
+func TestSSM(t *testing.T) {
 	store := awstest.StartSSM(t)
 	client := ssm.New(ssm.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &store.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	below := func(path string) (map[string]string, error) {
 		found := map[string]string{}
-		pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &path})
+		pages := ssm.NewGetParametersByPathPaginator(client,
+			&ssm.GetParametersByPathInput{Path: &path})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
@@ -263,7 +304,7 @@ func TestParameterStore(t *testing.T) {
 		t.Errorf("parameters %v, error %v; want %v", found, err, want)
 	}
 	calls := slices.Repeat([]awstest.Call{{Action: "ssm:GetParametersByPath", Resource: "/a"}}, 3)
-	if !slices.Equal(store.Calls(), calls) { // one without parameters, and two pages
+	if !slices.Equal(store.Calls(), calls) { // one call without parameters, and two pages
 		t.Errorf("calls %v, want %v", store.Calls(), calls)
 	}
 	store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
@@ -281,18 +322,23 @@ func TestSQS(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &queue.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	send := func(ctx context.Context, url, body, reason string) error {
 		_, err := client.SendMessage(ctx, &sqs.SendMessageInput{
 			QueueUrl: &url, MessageBody: &body,
-			MessageAttributes: map[string]sqstypes.MessageAttributeValue{"Reason": {DataType: aws.String("String"), StringValue: &reason}},
+			MessageAttributes: map[string]sqstypes.MessageAttributeValue{
+				"Reason": {DataType: aws.String("String"), StringValue: &reason},
+			},
 		})
 		return err
 	}
 	for _, step := range []struct{ url, body, reason, want string }{
 		{queueURL, "one", "ä reason", ""},
-		{"https://sqs.eu-central-1.amazonaws.com/111111111111/Other", "two", "reason", "AWS.SimpleQueueService.NonExistentQueue"},
+		{
+			"https://sqs.eu-central-1.amazonaws.com/111111111111/Other", "two", "reason",
+			"AWS.SimpleQueueService.NonExistentQueue",
+		},
 		{queueURL, "two\x01", "reason", "InvalidMessageContents"},
 		{queueURL, "", "reason", "InvalidMessageContents"},
 		{queueURL, "two", "\x01", "InvalidParameterValue"},
@@ -300,8 +346,10 @@ func TestSQS(t *testing.T) {
 		{queueURL, strings.Repeat("x", 1<<20-5), "reason", "InvalidParameterValue"},
 		{queueURL, "three", "reason", ""},
 	} {
-		if err := send(t.Context(), step.url, step.body, step.reason); code(err) != step.want || err != nil && step.want == "" {
-			t.Errorf("sending %.10q to %s for %q: error %v, want %q", step.body, step.url, step.reason, err, step.want)
+		err := send(t.Context(), step.url, step.body, step.reason)
+		if code(err) != step.want || err != nil && step.want == "" {
+			t.Errorf("sending %.10q to %s for %q: error %v, want %q", step.body, step.url,
+				step.reason, err, step.want)
 		}
 	}
 	want := []awstest.SQSMessage{
@@ -316,19 +364,21 @@ func TestSQS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := send(ctx, queueURL, "four", "reason"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("silent: error %v, want the caller to give up", err)
+		t.Errorf("silent: error %v, want the caller's timeout", err)
 	}
 	if diff := cmp.Diff(want, queue.Messages()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	if calls := queue.Calls(); len(calls) != 10 || calls[0] != (awstest.Call{Action: "sqs:SendMessage", Resource: queueURL}) {
+	if calls := queue.Calls(); len(calls) != 10 ||
+		calls[0] != (awstest.Call{Action: "sqs:SendMessage", Resource: queueURL}) {
 		t.Errorf("calls %v, want 10 of SendMessage", calls)
 	}
 }
 
-func TestSQSMovesMessages(t *testing.T) {
+func TestSQS_move_tasks(t *testing.T) {
 	const account = "arn:aws:sqs:eu-central-1:111111111111:"
-	const events, other = "https://sqs.eu-central-1.amazonaws.com/111111111111/Events", "https://sqs.eu-central-1.amazonaws.com/111111111111/Other"
+	const url = "https://sqs.eu-central-1.amazonaws.com/111111111111/"
+	const events, other = url + "Events", url + "Other"
 	queues := awstest.StartSQS(t, queueURL)
 	queues.AddQueue(events, queueURL)
 	queues.AddQueue(other, "")
@@ -337,39 +387,47 @@ func TestSQSMovesMessages(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &queues.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: aws.String(queueURL), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+		QueueUrl:       aws.String(queueURL),
+		AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"QueueArn": account + "DeadLetters", "ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "0"}
+	want := map[string]string{
+		"QueueArn": account + "DeadLetters", "ApproximateNumberOfMessages": "2",
+		"ApproximateNumberOfMessagesNotVisible": "0",
+	}
 	if diff := cmp.Diff(want, attributes.Attributes); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
-	sources, err := client.ListDeadLetterSourceQueues(t.Context(), &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: aws.String(queueURL)})
+	sources, err := client.ListDeadLetterSourceQueues(t.Context(),
+		&sqs.ListDeadLetterSourceQueuesInput{QueueUrl: aws.String(queueURL)})
 	if err != nil || !slices.Equal(sources.QueueUrls, []string{events}) {
 		t.Errorf("sources %v (%v), want %s", sources, err, events)
 	}
 	for _, step := range []struct{ source, destination, want string }{
-		{"Other", "Events", "InvalidParameterValue"}, // it is no dead-letter queue
+		{"Other", "Events", "InvalidParameterValue"}, // not a dead-letter queue
 		{"Nothing", "Events", "ResourceNotFoundException"},
 		{"DeadLetters", "Nothing", "ResourceNotFoundException"},
 		{"DeadLetters", "Events", ""},
 		{"DeadLetters", "Events", "UnsupportedOperation"}, // one at a time
 	} {
 		_, err := client.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{
-			SourceArn: aws.String(account + step.source), DestinationArn: aws.String(account + step.destination),
+			SourceArn:      aws.String(account + step.source),
+			DestinationArn: aws.String(account + step.destination),
 		})
 		if code(err) != step.want || err != nil && step.want == "" {
-			t.Errorf("moving from %s to %s: error %v, want %q", step.source, step.destination, err, step.want)
+			t.Errorf("moving from %s to %s: error %v, want %q", step.source, step.destination, err,
+				step.want)
 		}
 	}
 	var seen []string
 	for range 6 {
-		tasks, err := client.ListMessageMoveTasks(t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(account + "DeadLetters")})
+		tasks, err := client.ListMessageMoveTasks(t.Context(),
+			&sqs.ListMessageMoveTasksInput{SourceArn: aws.String(account + "DeadLetters")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -378,14 +436,20 @@ func TestSQSMovesMessages(t *testing.T) {
 			if task.ApproximateNumberOfMessagesToMove != nil {
 				all = strconv.FormatInt(*task.ApproximateNumberOfMessagesToMove, 10)
 			}
-			seen = append(seen, fmt.Sprintf("%s %d/%s", *task.Status, task.ApproximateNumberOfMessagesMoved, all))
+			seen = append(seen,
+				fmt.Sprintf("%s %d/%s", *task.Status, task.ApproximateNumberOfMessagesMoved, all))
 		}
 	}
-	// The first list does not know of it yet, and the second not how much it has to move.
-	if diff := cmp.Diff([]string{"RUNNING 0/?", "RUNNING 1/2", "RUNNING 2/2", "COMPLETED 2/2", "COMPLETED 2/2"}, seen); diff != "" {
+	// The first list does not include the task yet; the second does not include the number of
+	// messages to move.
+	wantSeen := []string{
+		"RUNNING 0/?", "RUNNING 1/2", "RUNNING 2/2", "COMPLETED 2/2", "COMPLETED 2/2",
+	}
+	if diff := cmp.Diff(wantSeen, seen); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
-	if left, moved := queues.MessagesIn(queueURL), queues.MessagesIn(events); len(left) != 0 || len(moved) != 2 {
+	left, moved := queues.MessagesIn(queueURL), queues.MessagesIn(events)
+	if len(left) != 0 || len(moved) != 2 {
 		t.Errorf("%d messages are left and %d have moved, want 0 and 2", len(left), len(moved))
 	}
 }
@@ -398,7 +462,7 @@ func TestSNS(t *testing.T) {
 		Region:       "eu-central-1",
 		BaseEndpoint: &topic.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
 	publish := func(ctx context.Context, arn, message, prefix string) error {
 		_, err := client.Publish(ctx, &sns.PublishInput{
@@ -417,8 +481,10 @@ func TestSNS(t *testing.T) {
 		{topicARN, "two", "", "ParameterValueInvalid"},
 		{topicARN, "two", "\x00", "ParameterValueInvalid"},
 	} {
-		if err := publish(t.Context(), step.arn, step.message, step.prefix); code(err) != step.want || err != nil && step.want == "" {
-			t.Errorf("publishing %q to %s with %q: error %v, want %q", step.message, step.arn, step.prefix, err, step.want)
+		err := publish(t.Context(), step.arn, step.message, step.prefix)
+		if code(err) != step.want || err != nil && step.want == "" {
+			t.Errorf("publishing %q to %s with %q: error %v, want %q", step.message, step.arn,
+				step.prefix, err, step.want)
 		}
 	}
 	topic.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"})
@@ -429,22 +495,30 @@ func TestSNS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := publish(ctx, topicARN, "three", "temp"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("silent: error %v, want the caller to give up", err)
+		t.Errorf("silent: error %v, want the caller's timeout", err)
 	}
-	want := []awstest.SNSMessage{{Message: `{"key":"a+b ü"}`, Attributes: map[string]string{"prefix": "temp", "other": "+ &"}}}
+	want := []awstest.SNSMessage{
+		{
+			Message:    `{"key":"a+b ü"}`,
+			Attributes: map[string]string{"prefix": "temp", "other": "+ &"},
+		},
+	}
 	if diff := cmp.Diff(want, topic.Messages()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	if calls := topic.Calls(); len(calls) != 7 || calls[0] != (awstest.Call{Action: "sns:Publish", Resource: topicARN}) {
+	if calls := topic.Calls(); len(calls) != 7 ||
+		calls[0] != (awstest.Call{Action: "sns:Publish", Resource: topicARN}) {
 		t.Errorf("calls %v, want 7 of Publish", calls)
 	}
 }
 
-func TestUnsignedRequestsAreRefused(t *testing.T) {
+func TestServices_reject_unsigned_requests(t *testing.T) {
 	for _, url := range []string{
-		awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL, awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL,
-		awstest.StartCloudFront(t, "E1EXAMPLE").URL, awstest.StartSQS(t, queueURL).URL, awstest.StartSNS(t, topicARN).URL,
-		awstest.StartKinesis(t, "Readings", 1).URL, awstest.StartRedshiftData(t, "reports", "warehouse", "secret").URL,
+		awstest.StartSecretsManager(t).URL, awstest.StartEC2(t, "111111111111").URL,
+		awstest.StartCognito(t, pool).URL, awstest.StartSSM(t).URL,
+		awstest.StartCloudFront(t, "E1EXAMPLE").URL, awstest.StartSQS(t, queueURL).URL,
+		awstest.StartSNS(t, topicARN).URL, awstest.StartKinesis(t, "Readings", 1).URL,
+		awstest.StartRedshiftData(t, "reports", "warehouse", "secret").URL,
 	} {
 		response, err := http.Post(url, "application/x-amz-json-1.1", strings.NewReader("{}"))
 		if err != nil {
@@ -468,9 +542,16 @@ func TestCheckActions(t *testing.T) {
 		called []string
 		want   []string
 	}{
-		"equal":          {called: []string{"s3:PutObject", "s3:GetObject", "s3:PutObject"}},
-		"one not listed": {called: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, want: []string{"s3:DeleteObject"}},
-		"one not called": {called: []string{"s3:GetObject"}, want: []string{"s3:PutObject"}},
+		"equal": {
+			called: []string{"s3:PutObject", "s3:GetObject", "s3:PutObject"},
+		},
+		"an unlisted action": {
+			called: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+			want:   []string{"s3:DeleteObject"},
+		},
+		"an action without a call": {
+			called: []string{"s3:GetObject"}, want: []string{"s3:PutObject"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -492,7 +573,7 @@ func TestCheckActions(t *testing.T) {
 	}
 }
 
-// An errorRecorder is a test whose errors are expected.
+// An errorRecorder records the errors of a test instead of failing it.
 type errorRecorder struct {
 	testing.TB
 	errors []string

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// CloudFormation stands in for the address that CloudFormation presigns for the answer to each event of a custom
-// resource.
+// CloudFormation is a fake of the presigned ResponseURL to which a custom resource's function sends
+// its response to each event.
 type CloudFormation struct {
-	url     string
-	answers chan CustomResourceResponse
+	url       string
+	responses chan CustomResourceResponse
 }
 
-// A CustomResourceResponse is what the function behind a custom resource tells CloudFormation.
+// A CustomResourceResponse is the response of a custom resource's function to CloudFormation.
 type CustomResourceResponse struct {
 	Status             string // SUCCESS or FAILED
 	Reason             string
@@ -25,24 +25,26 @@ type CustomResourceResponse struct {
 	Data               map[string]any
 }
 
-// StartCloudFormation returns a stand-in that runs until the test ends.
+// StartCloudFormation returns a fake that runs until the test ends.
 func StartCloudFormation(t testing.TB) *CloudFormation {
-	c := &CloudFormation{answers: make(chan CustomResourceResponse, 1)}
+	c := &CloudFormation{responses: make(chan CustomResourceResponse, 1)}
 	c.url = start(t, func(_ http.ResponseWriter, r *http.Request) {
-		var answer CustomResourceResponse
-		if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || r.Method != http.MethodPut {
-			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object", r.Method, err)
+		var response CustomResourceResponse
+		err := json.NewDecoder(r.Body).Decode(&response)
+		if err != nil || r.Method != http.MethodPut {
+			t.Errorf("awstest: %s to the ResponseURL (%v), want PUT of a JSON object",
+				r.Method, err)
 		}
 		select {
-		case c.answers <- answer:
+		case c.responses <- response:
 		default:
-			t.Error("awstest: an event was answered twice")
+			t.Error("awstest: the function responded twice to an event")
 		}
 	})
 	return c
 }
 
-// Event reads the event in file and has it answered here.
+// Event returns the event in file with the fake's ResponseURL.
 func (c *CloudFormation) Event(t testing.TB, file string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -61,14 +63,16 @@ func (c *CloudFormation) Event(t testing.TB, file string) []byte {
 	return content
 }
 
-// Response returns the answer to the last event, which the function must have been invoked with.
+// Response returns the response to the last event. The function must have been invoked with the
+// event.
 func (c *CloudFormation) Response(t testing.TB) CustomResourceResponse {
 	t.Helper()
 	select {
-	case answer := <-c.answers:
-		return answer
+	case response := <-c.responses:
+		return response
 	default:
-		t.Fatal("awstest: CloudFormation was told nothing, and would wait until the resource's ServiceTimeout")
+		t.Fatal(
+			"awstest: no response; CloudFormation would wait until the resource's ServiceTimeout")
 		return CustomResourceResponse{}
 	}
 }

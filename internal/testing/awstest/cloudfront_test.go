@@ -19,9 +19,11 @@ func TestCloudFront(t *testing.T) {
 		Region:       "us-east-1",
 		BaseEndpoint: &cloudFront.URL,
 		Retryer:      aws.NopRetryer{},
-		Credentials:  nobody,
+		Credentials:  fakeCredentials,
 	})
-	create := func(distribution, reference string, quantity int32, paths ...string) (*types.Invalidation, string) {
+	create := func(
+		distribution, reference string, quantity int32, paths ...string,
+	) (*types.Invalidation, string) {
 		output, err := client.CreateInvalidation(t.Context(), &cloudfront.CreateInvalidationInput{
 			DistributionId: &distribution,
 			InvalidationBatch: &types.InvalidationBatch{
@@ -38,18 +40,24 @@ func TestCloudFront(t *testing.T) {
 	}
 
 	cloudFront.SetPollsUntilCompleted(2)
-	made, code := create(distribution, "first", 2, "/", "/index.html")
-	if code != "" || *made.Status != "InProgress" {
-		t.Fatalf("%+v, %s", made, code)
+	created, code := create(distribution, "first", 2, "/", "/index.html")
+	if code != "" || *created.Status != "InProgress" {
+		t.Fatalf("%+v, %s", created, code)
 	}
 	again, code := create(distribution, "first", 2, "/", "/index.html")
-	if code != "" || *again.Id != *made.Id {
-		t.Errorf("the same request again: %+v, %s", again, code)
+	if code != "" || *again.Id != *created.Id {
+		t.Errorf("a repeated request: %+v, %s", again, code)
 	}
 	for want, create := range map[string]func() (*types.Invalidation, string){
-		"InvalidArgument":        func() (*types.Invalidation, string) { return create(distribution, "first", 1, "/*") },
-		"InconsistentQuantities": func() (*types.Invalidation, string) { return create(distribution, "second", 2, "/*") },
-		"NoSuchDistribution":     func() (*types.Invalidation, string) { return create("E2EXAMPLE", "second", 1, "/*") },
+		"InvalidArgument": func() (*types.Invalidation, string) {
+			return create(distribution, "first", 1, "/*")
+		},
+		"InconsistentQuantities": func() (*types.Invalidation, string) {
+			return create(distribution, "second", 2, "/*")
+		},
+		"NoSuchDistribution": func() (*types.Invalidation, string) {
+			return create("E2EXAMPLE", "second", 1, "/*")
+		},
 		"TooManyInvalidationsInProgress": func() (*types.Invalidation, string) {
 			cloudFront.SetThrottledRequests(1)
 			return create(distribution, "second", 1, "/*")
@@ -61,7 +69,10 @@ func TestCloudFront(t *testing.T) {
 	}
 	var statuses []string
 	for range 2 {
-		found, err := client.GetInvalidation(t.Context(), &cloudfront.GetInvalidationInput{DistributionId: aws.String(distribution), Id: made.Id})
+		found, err := client.GetInvalidation(t.Context(),
+			&cloudfront.GetInvalidationInput{
+				DistributionId: aws.String(distribution), Id: created.Id,
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +82,8 @@ func TestCloudFront(t *testing.T) {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}
 	want := []awstest.Invalidation{{Reference: "first", Paths: []string{"/", "/index.html"}}}
-	if diff := cmp.Diff(want, cloudFront.Invalidations(distribution), cmpopts.IgnoreUnexported(awstest.Invalidation{})); diff != "" {
+	if diff := cmp.Diff(want, cloudFront.Invalidations(distribution),
+		cmpopts.IgnoreUnexported(awstest.Invalidation{})); diff != "" {
 		t.Errorf("invalidations (-want +got):\n%s", diff)
 	}
 }

@@ -11,38 +11,39 @@ import (
 	"testing"
 )
 
-// Cognito stands in for the users of one Amazon Cognito user pool: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER.
+// Cognito is a fake Amazon Cognito user pool: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. It has
+// users only.
 type Cognito struct {
 	service
 	URL string
 
 	userPoolID string
-	users      []CognitoUser     // held by service.mu
-	links      map[string]string // identity → user; held by service.mu
+	users      []CognitoUser     // guarded by service.mu
+	links      map[string]string // identity → user; guarded by service.mu
 }
 
-// A CognitoUser is somebody in the user pool.
+// A CognitoUser is a user of the user pool.
 type CognitoUser struct {
 	Username   string
 	Status     string // CONFIRMED, EXTERNAL_PROVIDER, …
 	Disabled   bool
 	Attributes map[string]string
 
-	Factors   []string // the second factors that are set up, such as SOFTWARE_TOKEN_MFA
-	Preferred string   // the one of them that is asked for first
+	Factors   []string // the configured second factors, such as SOFTWARE_TOKEN_MFA
+	Preferred string   // the preferred one of Factors
 }
 
-// maxLinks is how many identities Cognito links to one user.
+// maxLinks is Cognito's limit of linked identities per user.
 const maxLinks = 5
 
-// StartCognito returns a stand-in for a user pool without users that runs until the test ends.
+// StartCognito returns a fake user pool without users that runs until the test ends.
 func StartCognito(t testing.TB, userPoolID string) *Cognito {
 	c := &Cognito{userPoolID: userPoolID, links: map[string]string{}}
 	c.URL = start(t, c.serve)
 	return c
 }
 
-// SetUsers makes these the pool's users, without links.
+// SetUsers replaces the pool's users and removes all links.
 func (c *Cognito) SetUsers(users ...CognitoUser) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +61,8 @@ func (c *Cognito) Users() []string {
 	return names
 }
 
-// Links returns the name of the user that each linked identity signs in as, by its provider and subject: Google_1234.
+// Links returns the user name of each linked identity, by the identity's provider and subject:
+// Google_1234.
 func (c *Cognito) Links() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,12 +73,13 @@ func (c *Cognito) Links() map[string]string {
 	return links
 }
 
-// A cognitoError is the service's, in its own words.
+// A cognitoError is an error of the service, with the service's code and message.
 type cognitoError struct{ code, message string }
 
 func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "cognito-idp") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	operations := map[string]func([]byte) (any, *cognitoError){
@@ -91,55 +94,60 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "UnknownOperationException", "")
 		return
 	}
-	body, err := io.ReadAll(r.Body) // while there is any left, the server does not notice a caller who gives up
+	// With an unread body, the server does not notice that a client disconnects.
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault := c.take(r, Call{Action: "cognito-idp:" + name, Resource: c.userPoolID})
+	fault := c.record(r, Call{Action: "cognito-idp:" + name, Resource: c.userPoolID})
 	switch {
 	case fault.Silent:
-		return // what was asked for is not done either
+		return // the operation is not executed either
 	case fault.Status != 0:
 		jsonError(w, fault.Status, fault.Code, "")
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	answer, failure := operation(body)
+	response, failure := operation(body)
 	if failure != nil {
 		jsonError(w, http.StatusBadRequest, failure.code, failure.message)
 		return
 	}
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, http.StatusOK, response)
 }
 
-// decode reads a request for the stand-in's user pool.
+// decode decodes a request for the fake user pool.
 func (c *Cognito) decode(body []byte, userPoolID *string, request any) *cognitoError {
 	if err := json.Unmarshal(body, request); err != nil {
 		return &cognitoError{"SerializationException", err.Error()}
 	}
 	if *userPoolID != c.userPoolID {
-		return &cognitoError{"ResourceNotFoundException", "User pool " + *userPoolID + " does not exist."}
+		return &cognitoError{
+			"ResourceNotFoundException", "User pool " + *userPoolID + " does not exist.",
+		}
 	}
 	return nil
 }
 
-// filter is what is understood of filters: one attribute's exact value, in which quotes and backslashes are escaped.
+// filter matches the emulated part of filters: the exact value of one attribute, with escaped
+// quotes and backslashes.
 var filter = regexp.MustCompile(`^(email|sub) = "((?:[^"\\]|\\["\\])+)"$`)
 
-// listUsers answers one user a page, and an empty page before the first: both are what the service may do. Searches
-// disregard case ("Managing and searching for user accounts" in the Amazon Cognito Developer Guide).
+// listUsers returns an empty page, and then one user per page: the service may do both. Searches
+// are case-insensitive ("Managing and searching for user accounts" in the Amazon Cognito Developer
+// Guide).
 func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	var request struct{ UserPoolId, Filter, PaginationToken string }
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
 		return nil, failure
 	}
-	asked := filter.FindStringSubmatch(request.Filter)
-	if asked == nil {
+	parts := filter.FindStringSubmatch(request.Filter)
+	if parts == nil {
 		return nil, &cognitoError{"InvalidParameterException", "Error while parsing filter."}
 	}
-	attribute, value := asked[1], strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(asked[2])
+	attribute, value := parts[1], strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(parts[2])
 	var found []CognitoUser
 	for _, user := range c.users {
 		if strings.EqualFold(user.Attributes[attribute], value) {
@@ -163,7 +171,8 @@ func (c *Cognito) listUsers(body []byte) (any, *cognitoError) {
 	return page, nil
 }
 
-// adminGetUser answers what a list has, and the factors if there are any: the service leaves out what is empty.
+// adminGetUser returns the user's fields in a list, and the factors if there are any: the service
+// omits empty fields.
 func (c *Cognito) adminGetUser(body []byte) (any, *cognitoError) {
 	var request struct{ UserPoolId, Username string }
 	if failure := c.decode(body, &request.UserPoolId, &request); failure != nil {
@@ -185,7 +194,7 @@ func (c *Cognito) adminGetUser(body []byte) (any, *cognitoError) {
 	return user, nil
 }
 
-// wire is a user as in a list, which does not have the factors.
+// wire returns a user as in a list, without the factors.
 func (u CognitoUser) wire() map[string]any {
 	type attribute struct{ Name, Value string }
 	attributes := []attribute{}
@@ -193,7 +202,8 @@ func (u CognitoUser) wire() map[string]any {
 		attributes = append(attributes, attribute{name, value})
 	}
 	return map[string]any{
-		"Username": u.Username, "UserStatus": u.Status, "Enabled": !u.Disabled, "Attributes": attributes,
+		"Username": u.Username, "UserStatus": u.Status, "Enabled": !u.Disabled,
+		"Attributes":     attributes,
 		"UserCreateDate": 1793491200.123, "UserLastModifiedDate": 1793491200.123,
 	}
 }
@@ -209,7 +219,10 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 	}
 	source, destination := request.SourceUser, request.DestinationUser.ProviderAttributeValue
 	if !slices.Contains([]string{"Google", "SignInWithApple"}, source.ProviderName) {
-		return nil, &cognitoError{"InvalidParameterException", "The provider " + source.ProviderName + " does not exist for User Pool " + c.userPoolID}
+		return nil, &cognitoError{
+			"InvalidParameterException",
+			"The provider " + source.ProviderName + " does not exist for User Pool " + c.userPoolID,
+		}
 	}
 	if source.ProviderAttributeName != "Cognito_Subject" || source.ProviderAttributeValue == "" {
 		return nil, &cognitoError{"InvalidParameterException", "Invalid SourceUser"}
@@ -220,12 +233,20 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 	identity := source.ProviderName + "_" + source.ProviderAttributeValue
 	at := c.index(destination)
 	switch {
-	case at < 0, request.DestinationUser.ProviderName == "Cognito" && c.users[at].Status == "EXTERNAL_PROVIDER":
+	case at < 0,
+		request.DestinationUser.ProviderName == "Cognito" &&
+			c.users[at].Status == "EXTERNAL_PROVIDER":
 		return nil, &cognitoError{"UserNotFoundException", "User does not exist."}
 	case c.links[identity] == c.users[at].Username:
-		return nil, &cognitoError{"InvalidParameterException", "SourceUser is already linked to DestinationUser"}
+		return nil, &cognitoError{
+			"InvalidParameterException", "SourceUser is already linked to DestinationUser",
+		}
 	case c.index(identity) >= 0:
-		return nil, &cognitoError{"InvalidParameterException", "Merging is not currently supported, provide a SourceUser that has not been signed up in order to link"}
+		return nil, &cognitoError{
+			"InvalidParameterException",
+			"Merging is not currently supported, provide a SourceUser that has not been " +
+				"signed up in order to link",
+		}
 	}
 	linked := 0
 	for _, user := range c.links {
@@ -234,7 +255,9 @@ func (c *Cognito) adminLinkProviderForUser(body []byte) (any, *cognitoError) {
 		}
 	}
 	if linked == maxLinks {
-		return nil, &cognitoError{"LimitExceededException", "Exceeded the limit of linked identities"}
+		return nil, &cognitoError{
+			"LimitExceededException", "Exceeded the limit of linked identities",
+		}
 	}
 	c.links[identity] = c.users[at].Username
 	return struct{}{}, nil
@@ -253,9 +276,11 @@ func (c *Cognito) adminDeleteUser(body []byte) (any, *cognitoError) {
 	return struct{}{}, nil
 }
 
-// index finds a user by name, whose case the pool disregards, or a local one by the sub; it is -1 if there is none.
+// index returns the index of a user by the case-insensitive name, or of a local user by the sub; -1
+// if there is none.
 func (c *Cognito) index(name string) int {
 	return slices.IndexFunc(c.users, func(user CognitoUser) bool {
-		return strings.EqualFold(user.Username, name) || user.Status != "EXTERNAL_PROVIDER" && user.Attributes["sub"] == name
+		return strings.EqualFold(user.Username, name) ||
+			user.Status != "EXTERNAL_PROVIDER" && user.Attributes["sub"] == name
 	})
 }

@@ -14,30 +14,30 @@ type Rule struct {
 	Peer   string // a CIDR block or a security group's id
 }
 
-// EC2 stands in for Amazon EC2's security groups, by its Query API.
+// EC2 is a fake of Amazon EC2's security groups with its Query API.
 type EC2 struct {
 	service
 	URL string
 
 	account string
-	rules   map[string][]Rule // by security group; held by service.mu
+	rules   map[string][]Rule // by security group; guarded by service.mu
 }
 
-// StartEC2 returns a stand-in for an account without security groups that runs until the test ends.
+// StartEC2 returns a fake account without security groups that runs until the test ends.
 func StartEC2(t testing.TB, account string) *EC2 {
 	e := &EC2{account: account, rules: map[string][]Rule{}}
 	e.URL = start(t, e.serve)
 	return e
 }
 
-// PutSecurityGroup makes a group with these rules, or gives it these instead of those it had.
+// PutSecurityGroup creates a group with these rules, or replaces its rules.
 func (e *EC2) PutSecurityGroup(id string, rules ...Rule) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.rules[id] = rules
 }
 
-// Rules returns what rules a group has left.
+// Rules returns the remaining rules of a group.
 func (e *EC2) Rules(id string) []Rule {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -46,7 +46,8 @@ func (e *EC2) Rules(id string) []Rule {
 
 func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "ec2") {
-		ec2Error(w, http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+		ec2Error(w, http.StatusUnauthorized, "AuthFailure",
+			"AWS was not able to validate the provided access credentials")
 		return
 	}
 	if err := r.ParseForm(); err != nil {
@@ -55,10 +56,11 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	action, group := r.PostForm.Get("Action"), r.PostForm.Get("GroupId")
 	if action != "RevokeSecurityGroupIngress" && action != "RevokeSecurityGroupEgress" {
-		ec2Error(w, http.StatusBadRequest, "InvalidAction", "The action "+action+" is not valid for this web service.")
+		ec2Error(w, http.StatusBadRequest, "InvalidAction",
+			"The action "+action+" is not valid for this web service.")
 		return
 	}
-	fault := e.take(r, Call{Action: "ec2:" + action, Resource: group})
+	fault := e.record(r, Call{Action: "ec2:" + action, Resource: group})
 	if fault.Status != 0 {
 		ec2Error(w, fault.Status, fault.Code, "")
 		return
@@ -72,12 +74,14 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	rules, ok := e.rules[group]
 	if !ok {
-		ec2Error(w, http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '"+group+"' does not exist")
+		ec2Error(w, http.StatusBadRequest, "InvalidGroup.NotFound",
+			"The security group '"+group+"' does not exist")
 		return
 	}
 	at := slices.Index(rules, rule)
 	if at < 0 {
-		ec2Error(w, http.StatusBadRequest, "InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+		ec2Error(w, http.StatusBadRequest, "InvalidPermission.NotFound",
+			"The specified rule does not exist in this security group.")
 		return
 	}
 	e.rules[group] = slices.Delete(slices.Clone(rules), at, at+1)
@@ -85,19 +89,28 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
 		XMLName   xml.Name
 		RequestID string `xml:"requestId"`
 		Return    bool   `xml:"return"`
-	}{XMLName: xml.Name{Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response"}, RequestID: requestID, Return: true})
+	}{
+		XMLName: xml.Name{
+			Space: "http://ec2.amazonaws.com/doc/2016-11-15/", Local: action + "Response",
+		},
+		RequestID: requestID,
+		Return:    true,
+	})
 }
 
-// rule reads the one permission of a request.
+// rule returns the single permission of a request.
 func (e *EC2) rule(r *http.Request, egress bool) (Rule, error) {
 	form := r.PostForm
 	if protocol := form.Get("IpPermissions.1.IpProtocol"); protocol != "-1" {
 		return Rule{}, fmt.Errorf("protocol %q, want -1", protocol)
 	}
-	peers := []string{form.Get("IpPermissions.1.IpRanges.1.CidrIp"), form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6")}
+	peers := []string{
+		form.Get("IpPermissions.1.IpRanges.1.CidrIp"),
+		form.Get("IpPermissions.1.Ipv6Ranges.1.CidrIpv6"),
+	}
 	if group := form.Get("IpPermissions.1.Groups.1.GroupId"); group != "" {
 		if owner := form.Get("IpPermissions.1.Groups.1.UserId"); owner != e.account {
-			return Rule{}, fmt.Errorf("group of account %q, want %s", owner, e.account)
+			return Rule{}, fmt.Errorf("the group's account is %q, want %s", owner, e.account)
 		}
 		peers = append(peers, group)
 	}

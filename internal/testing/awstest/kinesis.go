@@ -1,7 +1,7 @@
 package awstest
 
 import (
-	"crypto/md5" //nolint:gosec // what Kinesis chooses shards by
+	"crypto/md5" //nolint:gosec // Kinesis assigns shards by MD5
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// Kinesis stands in for one stream of Amazon Kinesis Data Streams: AWS_ENDPOINT_URL_KINESIS. Its shards never close.
+// Kinesis is a fake stream of Amazon Kinesis Data Streams: AWS_ENDPOINT_URL_KINESIS. Its shards
+// never close.
 type Kinesis struct {
 	Recorder
 	URL string
@@ -25,20 +26,20 @@ type Kinesis struct {
 
 	mu     sync.Mutex
 	shards [][]KinesisRecord
-	put    int
-	refuse func(data []byte) (code string)
+	count  int // records put so far
+	reject func(data []byte) (code string)
 }
 
-// A KinesisRecord is one that was put into the stream.
+// A KinesisRecord is a record that was put into the stream.
 type KinesisRecord struct {
 	Data           []byte
 	PartitionKey   string
 	SequenceNumber string
-	ArrivedAt      time.Time // approximately, as the service says
+	ArrivedAt      time.Time // approximate, as on the service
 }
 
-// What the service takes: "PutRecords" and "GetRecords" in the Kinesis Data Streams API Reference, and for the size of a record
-// "Handle large records" in the developer guide, which is what a stream has that nobody has changed.
+// Limits of the service: "PutRecords" and "GetRecords" in the Kinesis Data Streams API Reference.
+// The size of a record is the default of a stream: "Handle large records" in the developer guide.
 const (
 	maxPutRecords      = 500
 	maxPutBytes        = 10 << 20
@@ -48,26 +49,27 @@ const (
 	maxGetRecordsBytes = 10 << 20
 )
 
-// StartKinesis returns a stand-in for an empty stream that runs until the test ends.
+// StartKinesis returns a fake empty stream that runs until the test ends.
 func StartKinesis(t testing.TB, name string, shards int) *Kinesis {
 	k := &Kinesis{name: name, shards: make([][]KinesisRecord, shards)}
 	k.URL = start(t, k.serve)
 	return k
 }
 
-// Records are those of all shards, each shard's in its order.
+// Records returns the records of all shards, each shard's in order.
 func (k *Kinesis) Records() []KinesisRecord {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Concat(k.shards...)
 }
 
-// RejectRecords has f look at each record of a PutRecords, and say the error code that it fails with, such as
-// ProvisionedThroughputExceededException; empty lets it in. f is not called twice at a time. A nil f ends it.
+// RejectRecords calls f with each record of a PutRecords. f returns the record's error code, such
+// as ProvisionedThroughputExceededException, or an empty string to accept the record. f is not
+// called concurrently. A nil f resets it.
 func (k *Kinesis) RejectRecords(f func(data []byte) (code string)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.refuse = f
+	k.reject = f
 }
 
 // A kinesisRequest has the parameters of all operations.
@@ -97,7 +99,8 @@ func (e *kinesisError) Error() string { return e.code + ": " + e.message }
 
 func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "kinesis") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "Kinesis_20131202.")
@@ -113,7 +116,8 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request kinesisRequest
-	body, err := io.ReadAll(r.Body) // while there is any left, the server does not notice a caller who gives up
+	// With an unread body, the server does not notice that a client disconnects.
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
@@ -123,7 +127,7 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k.mu.Lock()
-	answer, err := do(request)
+	response, err := do(request)
 	k.mu.Unlock()
 	failure, _ := err.(*kinesisError)
 	switch {
@@ -132,17 +136,20 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 	case failure != nil:
 		jsonError(w, http.StatusBadRequest, failure.code, failure.message)
 	default:
-		writeJSON(w, http.StatusOK, answer)
+		writeJSON(w, http.StatusOK, response)
 	}
 }
 
-// check finds what the service refuses in a request that names the stream.
+// check returns an error for a request that does not name the stream.
 func (k *Kinesis) check(request kinesisRequest) error {
 	if _, name, ok := strings.Cut(request.StreamARN, ":stream/"); ok {
 		request.StreamName = name
 	}
 	if request.StreamName != k.name {
-		return &kinesisError{"ResourceNotFoundException", "Stream " + request.StreamName + " under account 111111111111 not found."}
+		return &kinesisError{
+			"ResourceNotFoundException",
+			"Stream " + request.StreamName + " under account 111111111111 not found.",
+		}
 	}
 	return nil
 }
@@ -155,11 +162,13 @@ func (k *Kinesis) putRecord(request kinesisRequest) (any, error) {
 	if err := entry.check(); err != nil {
 		return nil, err
 	}
-	if code := k.rejected(entry.Data); code != "" {
+	if code := k.rejection(entry.Data); code != "" {
 		return nil, &kinesisError{code, ""}
 	}
 	shard, number := k.add(entry)
-	return map[string]string{"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS"}, nil
+	return map[string]string{
+		"ShardId": shard, "SequenceNumber": number, "EncryptionType": "KMS",
+	}, nil
 }
 
 func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
@@ -167,7 +176,10 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 		return nil, err
 	}
 	if len(request.Records) == 0 || len(request.Records) > maxPutRecords {
-		return nil, &kinesisError{"ValidationException", "Member must have length less than or equal to 500, and greater than or equal to 1"}
+		return nil, &kinesisError{
+			"ValidationException",
+			"Member must have length less than or equal to 500, and greater than or equal to 1",
+		}
 	}
 	size := 0
 	for _, entry := range request.Records {
@@ -180,43 +192,57 @@ func (k *Kinesis) putRecords(request kinesisRequest) (any, error) {
 		return nil, &kinesisError{"InvalidArgumentException", "Records size exceeds 10 MB limit"}
 	}
 	failed := 0
-	answers := make([]map[string]string, len(request.Records))
+	results := make([]map[string]string, len(request.Records))
 	for i, entry := range request.Records {
-		if code := k.rejected(entry.Data); code != "" {
+		if code := k.rejection(entry.Data); code != "" {
 			failed++
-			answers[i] = map[string]string{"ErrorCode": code, "ErrorMessage": "Refused for shard shardId-000000000000 in stream " + k.name}
+			results[i] = map[string]string{
+				"ErrorCode":    code,
+				"ErrorMessage": "Rejected for shard shardId-000000000000 in stream " + k.name,
+			}
 			continue
 		}
 		shard, number := k.add(entry)
-		answers[i] = map[string]string{"ShardId": shard, "SequenceNumber": number}
+		results[i] = map[string]string{"ShardId": shard, "SequenceNumber": number}
 	}
-	return map[string]any{"FailedRecordCount": failed, "Records": answers, "EncryptionType": "KMS"}, nil
+	return map[string]any{
+		"FailedRecordCount": failed, "Records": results, "EncryptionType": "KMS",
+	}, nil
 }
 
-// check finds what makes the service refuse the whole request.
+// check returns an error for an entry that makes the service reject the entire request.
 func (e kinesisEntry) check() error {
 	if length := len([]rune(e.PartitionKey)); length == 0 || length > maxPartitionKey {
-		return &kinesisError{"ValidationException", "Value at 'partitionKey' failed to satisfy constraint: Member must have length between 1 and 256"}
+		return &kinesisError{
+			"ValidationException",
+			"Value at 'partitionKey' failed to satisfy constraint: " +
+				"Member must have length between 1 and 256",
+		}
 	}
 	if len(e.Data)+len(e.PartitionKey) > maxKinesisRecord {
-		return &kinesisError{"ValidationException", "Value at 'data' failed to satisfy constraint: Member must have length less than or equal to 1048576"}
+		return &kinesisError{
+			"ValidationException",
+			"Value at 'data' failed to satisfy constraint: " +
+				"Member must have length less than or equal to 1048576",
+		}
 	}
 	return nil
 }
 
-func (k *Kinesis) rejected(data []byte) (code string) {
-	if k.refuse == nil {
+func (k *Kinesis) rejection(data []byte) (code string) {
+	if k.reject == nil {
 		return ""
 	}
-	return k.refuse(data)
+	return k.reject(data)
 }
 
 func (k *Kinesis) add(entry kinesisEntry) (shard, number string) {
-	hash := md5.Sum([]byte(entry.PartitionKey)) //nolint:gosec // what Kinesis chooses shards by
+	hash := md5.Sum([]byte(entry.PartitionKey)) //nolint:gosec // Kinesis assigns shards by MD5
 	i, _ := bits.Mul64(binary.BigEndian.Uint64(hash[:]), uint64(len(k.shards)))
-	k.put++
-	number = fmt.Sprintf("49671%051d", k.put)
-	k.shards[i] = append(k.shards[i], KinesisRecord{entry.Data, entry.PartitionKey, number, time.Now()})
+	k.count++
+	number = fmt.Sprintf("49671%051d", k.count)
+	k.shards[i] = append(k.shards[i],
+		KinesisRecord{entry.Data, entry.PartitionKey, number, time.Now()})
 	return shardID(int(i)), number //nolint:gosec // G115: fewer than shards
 }
 
@@ -229,9 +255,13 @@ func (k *Kinesis) listShards(request kinesisRequest) (any, error) {
 	shards := make([]any, len(k.shards))
 	for i := range k.shards {
 		shards[i] = map[string]any{
-			"ShardId":             shardID(i),
-			"HashKeyRange":        map[string]string{"StartingHashKey": "0", "EndingHashKey": "340282366920938463463374607431768211455"},
-			"SequenceNumberRange": map[string]string{"StartingSequenceNumber": "49671" + strings.Repeat("0", 51)},
+			"ShardId": shardID(i),
+			"HashKeyRange": map[string]string{
+				"StartingHashKey": "0", "EndingHashKey": "340282366920938463463374607431768211455",
+			},
+			"SequenceNumberRange": map[string]string{
+				"StartingSequenceNumber": "49671" + strings.Repeat("0", 51),
+			},
 		}
 	}
 	return map[string]any{"Shards": shards}, nil
@@ -245,9 +275,10 @@ func (k *Kinesis) getShardIterator(request kinesisRequest) (any, error) {
 		if shardID(i) != request.ShardId {
 			continue
 		}
-		at, found := slices.BinarySearchFunc(records, request.StartingSequenceNumber, func(record KinesisRecord, number string) int {
+		compare := func(record KinesisRecord, number string) int {
 			return strings.Compare(record.SequenceNumber, number)
-		})
+		}
+		at, found := slices.BinarySearchFunc(records, request.StartingSequenceNumber, compare)
 		switch request.ShardIteratorType {
 		case "TRIM_HORIZON":
 			at = 0
@@ -259,18 +290,24 @@ func (k *Kinesis) getShardIterator(request kinesisRequest) (any, error) {
 				at++
 			}
 		default:
-			return nil, &kinesisError{"InvalidArgumentException", "ShardIteratorType " + request.ShardIteratorType}
+			return nil, &kinesisError{
+				"InvalidArgumentException", "ShardIteratorType " + request.ShardIteratorType,
+			}
 		}
 		return map[string]string{"ShardIterator": iterator(i, at)}, nil
 	}
-	return nil, &kinesisError{"ResourceNotFoundException", "Shard " + request.ShardId + " in stream " + k.name + " does not exist"}
+	return nil, &kinesisError{
+		"ResourceNotFoundException",
+		"Shard " + request.ShardId + " in stream " + k.name + " does not exist",
+	}
 }
 
 func iterator(shard, at int) string { return strconv.Itoa(shard) + "/" + strconv.Itoa(at) }
 
 func (k *Kinesis) getRecords(request kinesisRequest) (any, error) {
 	var shard, at int
-	if _, err := fmt.Sscanf(request.ShardIterator, "%d/%d", &shard, &at); err != nil || shard >= len(k.shards) || at > len(k.shards[shard]) {
+	if _, err := fmt.Sscanf(request.ShardIterator, "%d/%d", &shard, &at); err != nil ||
+		shard >= len(k.shards) || at > len(k.shards[shard]) {
 		return nil, &kinesisError{"InvalidArgumentException", "Invalid ShardIterator."}
 	}
 	limit := request.Limit
@@ -284,7 +321,8 @@ func (k *Kinesis) getRecords(request kinesisRequest) (any, error) {
 			break
 		}
 		records = append(records, map[string]any{
-			"Data": record.Data, "PartitionKey": record.PartitionKey, "SequenceNumber": record.SequenceNumber, "EncryptionType": "KMS",
+			"Data": record.Data, "PartitionKey": record.PartitionKey,
+			"SequenceNumber": record.SequenceNumber, "EncryptionType": "KMS",
 			"ApproximateArrivalTimestamp": float64(record.ArrivedAt.UnixMilli()) / 1000,
 		})
 	}
@@ -292,5 +330,7 @@ func (k *Kinesis) getRecords(request kinesisRequest) (any, error) {
 	if at < len(k.shards[shard]) {
 		behind = 1000
 	}
-	return map[string]any{"Records": records, "NextShardIterator": iterator(shard, at), "MillisBehindLatest": behind}, nil
+	return map[string]any{
+		"Records": records, "NextShardIterator": iterator(shard, at), "MillisBehindLatest": behind,
+	}, nil
 }

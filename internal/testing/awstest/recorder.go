@@ -7,23 +7,23 @@ import (
 	"sync/atomic"
 )
 
-// A Recorder is what relays before real servers share. It records the calls that pass, and says which of them fail. The
-// zero Recorder lets all pass.
+// A Recorder records calls and injects faults for relays in front of real servers. The zero
+// Recorder injects none.
 type Recorder struct {
 	mu        sync.Mutex
 	calls     []Call
 	intercept func(Call) Fault
 }
 
-// Intercept has f look at every call before it is done, and say how it fails; the zero Fault lets it pass. f may wait, and
-// may be called for several calls at a time. A nil f ends it.
+// Intercept calls f with every call before the call is executed; f returns the call's fault, or the
+// zero Fault. f may block, and may be called concurrently. A nil f resets it.
 func (r *Recorder) Intercept(f func(Call) Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.intercept = f
 }
 
-// SetFault makes later calls fail as described; the zero Fault ends it.
+// SetFault injects a fault into later calls. The zero Fault resets it.
 func (r *Recorder) SetFault(fault Fault) {
 	var failed atomic.Int64
 	r.Intercept(func(call Call) Fault {
@@ -37,22 +37,22 @@ func (r *Recorder) SetFault(fault Fault) {
 	})
 }
 
-// Calls returns the IAM actions that requests through the relay have needed so far, the oldest first; those of one
-// request follow each other.
+// Calls returns the IAM actions that requests through the relay have needed, the oldest first. The
+// actions of one request are adjacent.
 func (r *Recorder) Calls() []Call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.calls)
 }
 
-// Record is for the relay: these calls are made.
+// Record records calls. It is for the relay.
 func (r *Recorder) Record(calls ...Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, calls...)
 }
 
-// FaultOf is for the relay: how the call fails.
+// FaultOf returns the fault of a call. It is for the relay.
 func (r *Recorder) FaultOf(call Call) Fault {
 	r.mu.Lock()
 	intercept := r.intercept
@@ -63,17 +63,21 @@ func (r *Recorder) FaultOf(call Call) Fault {
 	return intercept(call)
 }
 
-// fail records a call to a stand-in, and has it fail as it is to before it is done; refuse writes the service's errors. If done,
-// there is nothing more to answer. Otherwise what is left of the fault happens when the call is done.
-func (r *Recorder) fail(w http.ResponseWriter, request *http.Request, call Call, refuse func(w http.ResponseWriter, status int, code, message string)) (fault Fault, done bool) {
+// fail records a call to a fake and injects a fault that happens before the call is executed;
+// reject writes the service's errors. done reports whether the response is complete. Otherwise the
+// caller executes the call and then injects the rest of fault.
+func (r *Recorder) fail(
+	w http.ResponseWriter, request *http.Request, call Call,
+	reject func(w http.ResponseWriter, status int, code, message string),
+) (fault Fault, done bool) {
 	r.Record(call)
 	switch fault = r.FaultOf(call); {
 	case fault.Silent:
-		<-request.Context().Done() // what was asked for is not done either
+		<-request.Context().Done() // the operation is not executed either
 	case fault.Reset:
 		reset(w)
 	case fault.Status != 0:
-		refuse(w, fault.Status, fault.Code, fault.Reason)
+		reject(w, fault.Status, fault.Code, fault.Reason)
 	default:
 		return fault, false
 	}

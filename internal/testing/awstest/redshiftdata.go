@@ -10,24 +10,25 @@ import (
 	"testing"
 )
 
-// RedshiftData stands in for the Amazon Redshift Data API, in front of one work group of Redshift Serverless with one
-// database and one user: AWS_ENDPOINT_URL_REDSHIFT_DATA. Of SQL it understands what makes, changes and drops external
-// schemas.
+// RedshiftData is a fake Amazon Redshift Data API for one work group of Redshift Serverless with
+// one database and one user: AWS_ENDPOINT_URL_REDSHIFT_DATA. It runs the SQL statements that
+// create, alter and drop external schemas.
 type RedshiftData struct {
 	service
 	URL string
 
 	workgroup, database, secret string
 
-	schemas    map[string]ExternalSchema // by name; held by service.mu, as what follows
-	statements []*redshiftStatement      // the oldest first; an id is the index
-	tokens     map[string]int            // the statement of each token
-	polls      int
-	ends       string // what statements come to
-	reason     string
+	// The fields below are guarded by service.mu.
+	schemas     map[string]ExternalSchema // by name
+	statements  []*redshiftStatement      // the oldest first; an id is the index
+	tokens      map[string]int            // the index of each token's statement
+	polls       int
+	finalStatus string // if set, statements end in this status and do not run
+	finalReason string
 }
 
-// An ExternalSchema is what a schema of a data warehouse shows.
+// An ExternalSchema is the source of an external schema of a data warehouse.
 type ExternalSchema struct {
 	Catalog string // a database of the Glue Data Catalog
 	Role    string
@@ -35,19 +36,22 @@ type ExternalSchema struct {
 
 type redshiftStatement struct {
 	sql    string
-	looks  int // until it is run
+	polls  int // polls until it is run
 	status string
 	reason string
 }
 
-// StartRedshiftData returns a stand-in without external schemas that runs until the test ends.
+// StartRedshiftData returns a fake without external schemas that runs until the test ends.
 func StartRedshiftData(t testing.TB, workgroup, database, secret string) *RedshiftData {
-	r := &RedshiftData{workgroup: workgroup, database: database, secret: secret, schemas: map[string]ExternalSchema{}, tokens: map[string]int{}}
+	r := &RedshiftData{
+		workgroup: workgroup, database: database, secret: secret,
+		schemas: map[string]ExternalSchema{}, tokens: map[string]int{},
+	}
 	r.URL = start(t, r.serve)
 	return r
 }
 
-// PutSchema makes an external schema, or changes what it shows.
+// PutSchema creates or replaces an external schema.
 func (r *RedshiftData) PutSchema(name string, schema ExternalSchema) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,7 +65,8 @@ func (r *RedshiftData) Schemas() map[string]ExternalSchema {
 	return maps.Clone(r.schemas)
 }
 
-// Statements returns the SQL of all that was taken, the oldest first; what came twice by one token is there once.
+// Statements returns the SQL of all accepted statements, the oldest first. Requests with the same
+// token count as one statement.
 func (r *RedshiftData) Statements() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,23 +77,25 @@ func (r *RedshiftData) Statements() []string {
 	return sql
 }
 
-// SetPollsUntilFinished has later statements wait for so many looks at them before they are run.
-func (r *RedshiftData) SetPollsUntilFinished(looks int) {
+// SetPollsUntilFinished sets how often later statements are polled before they run.
+func (r *RedshiftData) SetPollsUntilFinished(polls int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.polls = looks
+	r.polls = polls
 }
 
-// SetFailure has later statements end as FAILED or ABORTED, for that reason. An empty status has them run again.
+// SetFailure makes later statements end as FAILED or ABORTED for the reason. An empty status makes
+// them run again.
 func (r *RedshiftData) SetFailure(status, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ends, r.reason = status, reason
+	r.finalStatus, r.finalReason = status, reason
 }
 
 func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 	if !signed(request, "redshift-data") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	action, ok := strings.CutPrefix(request.Header.Get("X-Amz-Target"), "RedshiftData.")
@@ -101,11 +108,11 @@ func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", err.Error())
 		return
 	}
-	on := in.WorkgroupName
+	named := in.WorkgroupName
 	if action == "DescribeStatement" {
-		on = in.Id
+		named = in.Id
 	}
-	fault := r.take(request, Call{Action: "redshift-data:" + action, Resource: on})
+	fault := r.record(request, Call{Action: "redshift-data:" + action, Resource: named})
 	switch {
 	case fault.Reset:
 		reset(w)
@@ -116,30 +123,35 @@ func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var answer any
-	var wrong string
+	var response any
+	var problem string
 	if action == "ExecuteStatement" {
-		answer, wrong = r.execute(in.WorkgroupName, in.Database, in.SecretArn, in.Sql, in.ClientToken)
+		response, problem = r.execute(in.WorkgroupName, in.Database, in.SecretArn, in.Sql,
+			in.ClientToken)
 	} else {
-		answer, wrong = r.describe(in.Id)
+		response, problem = r.describe(in.Id)
 	}
 	switch {
 	case fault.Cut:
 		reset(w)
-	case wrong != "":
-		jsonError(w, http.StatusBadRequest, "ValidationException", wrong)
+	case problem != "":
+		jsonError(w, http.StatusBadRequest, "ValidationException", problem)
 	default:
-		writeJSON(w, http.StatusOK, answer)
+		writeJSON(w, http.StatusOK, response)
 	}
 }
 
-// execute answers as ExecuteStatement in the Amazon Redshift Data API Reference says.
-func (r *RedshiftData) execute(workgroup, database, secret, sql, token string) (answer any, wrong string) {
+// execute emulates ExecuteStatement as specified in the Amazon Redshift Data API Reference.
+func (r *RedshiftData) execute(
+	workgroup, database, secret, sql, token string,
+) (response any, problem string) {
 	if workgroup != r.workgroup || database != r.database || sql == "" || len(token) > 64 {
-		return nil, fmt.Sprintf("work group %s and database %s, a statement and a token, not %q, %q, %q and %q", r.workgroup, r.database, workgroup, database, sql, token)
+		return nil, fmt.Sprintf(
+			"want work group %s, database %s, a statement and a token; got %q, %q, %q and %q",
+			r.workgroup, r.database, workgroup, database, sql, token)
 	}
-	// The Data API reads the secret in its caller's name: "Configuring authorization for the Amazon Redshift Data API" in
-	// the Amazon Redshift Management Guide.
+	// The Data API reads the secret with the caller's permissions: "Configuring authorization for
+	// the Amazon Redshift Data API" in the Amazon Redshift Management Guide.
 	r.calls = append(r.calls, Call{Action: "secretsmanager:GetSecretValue", Resource: secret})
 	if secret != r.secret {
 		return nil, "Secrets Manager can't find the specified secret."
@@ -147,7 +159,8 @@ func (r *RedshiftData) execute(workgroup, database, secret, sql, token string) (
 	at, known := r.tokens[token]
 	if !known {
 		at = len(r.statements)
-		r.statements = append(r.statements, &redshiftStatement{sql: sql, looks: r.polls, status: "SUBMITTED"})
+		r.statements = append(r.statements,
+			&redshiftStatement{sql: sql, polls: r.polls, status: "SUBMITTED"})
 		if token != "" {
 			r.tokens[token] = at
 		}
@@ -158,24 +171,27 @@ func (r *RedshiftData) execute(workgroup, database, secret, sql, token string) (
 	}, ""
 }
 
-func (r *RedshiftData) describe(id string) (answer any, wrong string) {
+func (r *RedshiftData) describe(id string) (response any, problem string) {
 	var at int
-	if n, err := fmt.Sscanf(id, "%08d-0000-4000-8000-000000000000", &at); n != 1 || err != nil || at >= len(r.statements) {
+	n, err := fmt.Sscanf(id, "%08d-0000-4000-8000-000000000000", &at)
+	if n != 1 || err != nil || at >= len(r.statements) {
 		return nil, "there is no statement " + id
 	}
 	statement := r.statements[at]
 	switch {
-	case statement.status == "FINISHED" || statement.status == "FAILED" || statement.status == "ABORTED":
-	case statement.looks > 0:
-		statement.looks--
+	case statement.status == "FINISHED" || statement.status == "FAILED" ||
+		statement.status == "ABORTED":
+	case statement.polls > 0:
+		statement.polls--
 		statement.status = "STARTED"
-	case r.ends != "":
-		statement.status, statement.reason = r.ends, r.reason
+	case r.finalStatus != "":
+		statement.status, statement.reason = r.finalStatus, r.finalReason
 	default:
 		statement.status, statement.reason = r.run(statement.sql)
 	}
 	found := map[string]any{
-		"Id": id, "Status": statement.status, "QueryString": statement.sql, "WorkgroupName": r.workgroup, "Database": r.database,
+		"Id": id, "Status": statement.status, "QueryString": statement.sql,
+		"WorkgroupName": r.workgroup, "Database": r.database,
 		"CreatedAt": 1793491200.0, "UpdatedAt": 1793491200.0, "HasResultSet": false,
 	}
 	if statement.reason != "" {
@@ -184,11 +200,13 @@ func (r *RedshiftData) describe(id string) (answer any, wrong string) {
 	return found, ""
 }
 
-// What is understood of SQL.
+// The emulated part of SQL.
 var (
-	createSchema = regexp.MustCompile(`^CREATE EXTERNAL SCHEMA IF NOT EXISTS (".+") FROM DATA CATALOG DATABASE ('.+') IAM_ROLE ('.+')$`)
-	alterSchema  = regexp.MustCompile(`^ALTER EXTERNAL SCHEMA (".+") IAM_ROLE ('.+')$`)
-	dropSchema   = regexp.MustCompile(`^DROP SCHEMA IF EXISTS (".+")$`)
+	createSchema = regexp.MustCompile(
+		`^CREATE EXTERNAL SCHEMA IF NOT EXISTS (".+") ` +
+			`FROM DATA CATALOG DATABASE ('.+') IAM_ROLE ('.+')$`)
+	alterSchema = regexp.MustCompile(`^ALTER EXTERNAL SCHEMA (".+") IAM_ROLE ('.+')$`)
+	dropSchema  = regexp.MustCompile(`^DROP SCHEMA IF EXISTS (".+")$`)
 )
 
 func (r *RedshiftData) run(sql string) (status, reason string) {
@@ -214,7 +232,7 @@ func (r *RedshiftData) run(sql string) (status, reason string) {
 	return "FAILED", "ERROR: syntax error at or near " + sql
 }
 
-// unquote is what a quoted identifier or text stands for.
+// unquote returns the value of a quoted identifier or string.
 func unquote(quoted string) string {
 	quote := quoted[:1]
 	inside := strings.ReplaceAll(quoted[1:len(quoted)-1], quote+quote, quote)

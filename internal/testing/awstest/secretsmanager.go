@@ -6,22 +6,23 @@ import (
 	"testing"
 )
 
-// SecretsManager stands in for AWS Secrets Manager: AWS_ENDPOINT_URL_SECRETS_MANAGER.
+// SecretsManager is a fake AWS Secrets Manager: AWS_ENDPOINT_URL_SECRETS_MANAGER.
 type SecretsManager struct {
 	service
 	URL string
 
-	secrets map[string]string // held by service.mu
+	secrets map[string]string // guarded by service.mu
 }
 
-// StartSecretsManager returns a stand-in without secrets that runs until the test ends.
+// StartSecretsManager returns a fake without secrets that runs until the test ends.
 func StartSecretsManager(t testing.TB) *SecretsManager {
 	s := &SecretsManager{secrets: map[string]string{}}
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// PutSecret sets the current value of the secret with the given ARN, as its creation and every rotation do.
+// PutSecret sets the current value of the secret with the given ARN, like its creation and every
+// rotation.
 func (s *SecretsManager) PutSecret(arn, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,7 +31,8 @@ func (s *SecretsManager) PutSecret(arn, value string) {
 
 func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "secretsmanager") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	if r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
@@ -42,7 +44,7 @@ func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "secretsmanager:GetSecretValue", Resource: request.SecretId})
+	fault := s.record(r, Call{Action: "secretsmanager:GetSecretValue", Resource: request.SecretId})
 	if fault.Status != 0 {
 		jsonError(w, fault.Status, fault.Code, "")
 		return
@@ -51,7 +53,8 @@ func (s *SecretsManager) serve(w http.ResponseWriter, r *http.Request) {
 	value, ok := s.secrets[request.SecretId]
 	s.mu.Unlock()
 	if !ok {
-		jsonError(w, http.StatusBadRequest, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+		jsonError(w, http.StatusBadRequest, "ResourceNotFoundException",
+			"Secrets Manager can't find the specified secret.")
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{

@@ -22,38 +22,42 @@ import (
 	"unicode"
 )
 
-// SES stands in for Amazon SES with one verified domain and one configuration set: AWS_ENDPOINT_URL_SESV2. What it accepts,
-// it writes as a mail and sends on by SMTP, as SES does.
+// SES is a fake Amazon SES with one verified domain and one configuration set:
+// AWS_ENDPOINT_URL_SESV2. It composes each accepted message as a MIME message and sends it by SMTP,
+// like SES.
 type SES struct {
 	Recorder
 	URL string
 
 	domain, configurationSet, smtpServer string
 
-	accepted atomic.Int64
-	pause    atomic.Pointer[func(id string)]
+	accepted     atomic.Int64
+	beforeAnswer atomic.Pointer[func(id string)]
 }
 
-// StartSES returns a stand-in that runs until the test ends and sends on to the server at smtpServer, a host and a port.
+// StartSES returns a fake that sends mail to the server at smtpServer, a host and a port, and runs
+// until the test ends.
 func StartSES(t testing.TB, domain, configurationSet, smtpServer string) *SES {
 	s := &SES{domain: domain, configurationSet: configurationSet, smtpServer: smtpServer}
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// Accepted counts the mails that were accepted, whether or not anybody heard the answer.
+// Accepted returns the number of accepted mails, including those whose response was lost.
 func (s *SES) Accepted() int { return int(s.accepted.Load()) }
 
-// BeforeAnswer has f called when a mail is accepted and its answer is not sent yet. f may wait. A nil f ends it.
+// BeforeAnswer calls f after a mail is accepted and before the response is sent. f may block. A nil
+// f resets it.
 func (s *SES) BeforeAnswer(f func(id string)) {
 	if f == nil {
-		s.pause.Store(nil)
+		s.beforeAnswer.Store(nil)
 		return
 	}
-	s.pause.Store(&f)
+	s.beforeAnswer.Store(&f)
 }
 
-// sesRequest is a SendEmail in the Amazon SES API v2 Reference, of the kind Simple.
+// A sesRequest is a SendEmail request with simple content: "SendEmail" in the Amazon SES API v2
+// Reference.
 type sesRequest struct {
 	FromEmailAddress     string
 	ConfigurationSetName string
@@ -72,7 +76,8 @@ type sesText struct{ Data, Charset string }
 func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if !signed(r, "ses") {
-		sesError(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		sesError(w, http.StatusForbidden, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	if r.Method != http.MethodPost || r.URL.Path != "/v2/email/outbound-emails" {
@@ -80,12 +85,14 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var request sesRequest
-	body, err := io.ReadAll(r.Body) // while there is any left, the server does not notice a caller who gives up
+	// With an unread body, the server does not notice that a client disconnects.
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		sesError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault, done := s.fail(w, r, Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}, sesError)
+	call := Call{Action: "ses:SendEmail", Resource: request.FromEmailAddress}
+	fault, done := s.fail(w, r, call, sesError)
 	if done {
 		return
 	}
@@ -102,8 +109,8 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 		sesError(w, http.StatusInternalServerError, "InternalServiceErrorException", err.Error())
 		return
 	}
-	if pause := s.pause.Load(); pause != nil {
-		(*pause)(id)
+	if f := s.beforeAnswer.Load(); f != nil {
+		(*f)(id)
 	}
 	if fault.Cut {
 		reset(w)
@@ -112,19 +119,19 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"MessageId": id})
 }
 
-// reset ends a request's connection the hard way, so that its caller has an error of TCP's.
+// reset closes a request's connection with a TCP reset, so that the client gets an error of TCP.
 func reset(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(err) // HTTP/1 has no other connections
+		panic(err) // an HTTP/1 connection can always be hijacked
 	}
 	if tcp, ok := connection.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // what was not sent is thrown away
+		_ = tcp.SetLinger(0) // unsent data is discarded
 	}
 	_ = connection.Close()
 }
 
-// Of headers: "MessageHeader" and "Message" in the Amazon SES API v2 Reference.
+// Limits of headers: "MessageHeader" and "Message" in the Amazon SES API v2 Reference.
 const (
 	maxHeaders     = 15
 	maxHeaderName  = 126
@@ -136,33 +143,37 @@ var (
 	headerValue = regexp.MustCompile(`^[ -~]*$`)
 )
 
-// rejection is what SES says to a mail that it does not take, by code and message, in what concerns ours.
+// rejection returns SES's error code and message for a mail that SES rejects, as far as our mails
+// are concerned.
 func (s *SES) rejection(r sesRequest) (code, message string) {
 	const badRequest = "BadRequestException"
 	from, err := mail.ParseAddress(r.FromEmailAddress)
-	if err != nil || !ascii(r.FromEmailAddress) {
+	if err != nil || !isASCII(r.FromEmailAddress) {
 		return badRequest, "Invalid from address"
 	}
 	if !strings.HasSuffix(from.Address, "@"+s.domain) {
-		return "MessageRejected", "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: " + from.Address
+		return "MessageRejected", "Email address is not verified. " +
+			"The following identities failed the check in region EU-CENTRAL-1: " + from.Address
 	}
 	if r.ConfigurationSetName != s.configurationSet {
-		return "NotFoundException", "Configuration set <" + r.ConfigurationSetName + "> does not exist."
+		return "NotFoundException",
+			"Configuration set <" + r.ConfigurationSetName + "> does not exist."
 	}
-	if len(r.Destination.ToAddresses) != 1 { // more are allowed, and would see each other
+	if len(r.Destination.ToAddresses) != 1 { // SES allows more, but recipients would see each other
 		return badRequest, "Invalid number of recipients"
 	}
-	if to := r.Destination.ToAddresses[0]; !ascii(to) {
+	if to := r.Destination.ToAddresses[0]; !isASCII(to) {
 		return badRequest, "Local address contains control or whitespace"
 	} else if _, err := mail.ParseAddress(to); err != nil {
 		return badRequest, "Illegal address: " + to
 	}
 	content := r.Content.Simple
-	if content == nil || content.Body.Text == nil || content.Body.Html == nil { // one would do, for SES
+	// SES itself requires only one of text and HTML.
+	if content == nil || content.Body.Text == nil || content.Body.Html == nil {
 		return badRequest, "Missing required body"
 	}
 	for _, text := range []sesText{content.Subject, *content.Body.Text, *content.Body.Html} {
-		if text.Data == "" || text.Charset != "UTF-8" && !ascii(text.Data) {
+		if text.Data == "" || text.Charset != "UTF-8" && !isASCII(text.Data) {
 			return badRequest, "Empty, or not in its charset"
 		}
 	}
@@ -176,7 +187,8 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 	for _, header := range content.Headers {
 		names = append(names, strings.ToLower(header.Name))
 		if len(header.Name) > maxHeaderName || !headerName.MatchString(header.Name) ||
-			len(header.Value) > maxHeaderValue || header.Value == "" || !headerValue.MatchString(header.Value) {
+			len(header.Value) > maxHeaderValue || header.Value == "" ||
+			!headerValue.MatchString(header.Value) {
 			return badRequest, "Invalid header " + header.Name
 		}
 	}
@@ -186,11 +198,13 @@ func (s *SES) rejection(r sesRequest) (code, message string) {
 	return "", ""
 }
 
-func ascii(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r > '~' })
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r > '~'
+	})
 }
 
-// send writes the mail as SES does, and sends it on.
+// send composes the mail like SES and sends it.
 func (s *SES) send(r sesRequest, id string) error {
 	var message bytes.Buffer
 	parts := multipart.NewWriter(&message)
@@ -228,10 +242,11 @@ func (s *SES) send(r sesRequest, id string) error {
 	if err := parts.Close(); err != nil {
 		return err
 	}
-	return smtp.SendMail(s.smtpServer, nil, id+"@eu-central-1.amazonses.com", r.Destination.ToAddresses, message.Bytes())
+	return smtp.SendMail(s.smtpServer, nil, id+"@eu-central-1.amazonses.com",
+		r.Destination.ToAddresses, message.Bytes())
 }
 
-// sesError is an error as services of the kind REST-JSON have it.
+// sesError writes an error in the REST-JSON protocol.
 func sesError(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("X-Amzn-Errortype", code)
 	writeJSON(w, status, map[string]string{"message": message})

@@ -14,16 +14,21 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/smtptest"
 )
 
-// TestSES sends what SES takes, and what it does not.
+// TestSES sends mails that SES accepts and mails that SES rejects.
 func TestSES(t *testing.T) {
 	inbox := smtptest.Start(t)
 	service := awstest.StartSES(t, "example.com", "Mails", inbox.Address)
-	client := sesv2.New(sesv2.Options{Region: "eu-central-1", BaseEndpoint: &service.URL, Retryer: aws.NopRetryer{}, Credentials: nobody})
+	client := sesv2.New(sesv2.Options{
+		Region: "eu-central-1", BaseEndpoint: &service.URL, Retryer: aws.NopRetryer{},
+		Credentials: fakeCredentials,
+	})
 	text := func(text string) *sestypes.Content {
 		return &sestypes.Content{Data: &text, Charset: aws.String("UTF-8")}
 	}
 	send := func(ctx context.Context, change func(*sesv2.SendEmailInput, *sestypes.Message)) error {
-		message := &sestypes.Message{Subject: text("돌"), Body: &sestypes.Body{Text: text("돌\n"), Html: text("<p>돌</p>")}}
+		message := &sestypes.Message{
+			Subject: text("돌"), Body: &sestypes.Body{Text: text("돌\n"), Html: text("<p>돌</p>")},
+		}
 		input := &sesv2.SendEmailInput{
 			FromEmailAddress:     aws.String("Ashlar <hello@example.com>"),
 			ConfigurationSetName: aws.String("Mails"),
@@ -38,7 +43,8 @@ func TestSES(t *testing.T) {
 	}
 	header := func(name, value string) func(*sesv2.SendEmailInput, *sestypes.Message) {
 		return func(_ *sesv2.SendEmailInput, message *sestypes.Message) {
-			message.Headers = append(message.Headers, sestypes.MessageHeader{Name: &name, Value: &value})
+			message.Headers = append(message.Headers,
+				sestypes.MessageHeader{Name: &name, Value: &value})
 		}
 	}
 	accepted := 0
@@ -52,29 +58,51 @@ func TestSES(t *testing.T) {
 		{"another sender", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.FromEmailAddress = aws.String("hello@example.org")
 		}, "MessageRejected"},
-		{"no sender", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.FromEmailAddress = aws.String("Ashlar") }, "BadRequestException"},
-		{"a sender beyond ASCII", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+		{"no sender", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.FromEmailAddress = aws.String("Ashlar")
+		}, "BadRequestException"},
+		{"a sender with non-ASCII characters", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.FromEmailAddress = aws.String("돌 <hello@example.com>")
 		}, "BadRequestException"},
-		{"another set", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.ConfigurationSetName = aws.String("Others") }, "NotFoundException"},
-		{"no recipient", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.Destination.ToAddresses = nil }, "BadRequestException"},
-		{"two recipients in one", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+		{"another configuration set", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.ConfigurationSetName = aws.String("Others")
+		}, "NotFoundException"},
+		{"no recipient", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.Destination.ToAddresses = nil
+		}, "BadRequestException"},
+		{"two recipients in one address", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.Destination.ToAddresses[0] = "a@example.org, b@example.org"
 		}, "BadRequestException"},
-		{"a recipient in two lines", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+		{"a recipient with a line break", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
 			i.Destination.ToAddresses[0] = "a@example.org\r\nBcc: b@example.org"
 		}, "BadRequestException"},
-		{"no domain", func(i *sesv2.SendEmailInput, _ *sestypes.Message) { i.Destination.ToAddresses[0] = "ada" }, "BadRequestException"},
-		{"no text", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Body.Text = nil }, "BadRequestException"},
-		{"no subject", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Subject = text("") }, "BadRequestException"},
-		{"two lines", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Subject = text("a\r\nBcc: b@example.org") }, "BadRequestException"},
-		{"Korean in ASCII", func(_ *sesv2.SendEmailInput, m *sestypes.Message) { m.Body.Html.Charset = nil }, "BadRequestException"},
-		{"a header in two lines", header("X-A", "a\r\nBcc: b@example.org"), "BadRequestException"},
-		{"a header beyond ASCII", header("X-A", "돌"), "BadRequestException"},
+		{"a recipient without a domain", func(i *sesv2.SendEmailInput, _ *sestypes.Message) {
+			i.Destination.ToAddresses[0] = "ada"
+		}, "BadRequestException"},
+		{"no text", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Body.Text = nil
+		}, "BadRequestException"},
+		{"no subject", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Subject = text("")
+		}, "BadRequestException"},
+		{"a subject with a line break", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Subject = text("a\r\nBcc: b@example.org")
+		}, "BadRequestException"},
+		{"Korean text without a charset", func(_ *sesv2.SendEmailInput, m *sestypes.Message) {
+			m.Body.Html.Charset = nil
+		}, "BadRequestException"},
+		{
+			"a header with a line break", header("X-A", "a\r\nBcc: b@example.org"),
+			"BadRequestException",
+		},
+		{"a header with non-ASCII characters", header("X-A", "돌"), "BadRequestException"},
 		{"a header with a colon", header("X-A:", "a"), "BadRequestException"},
 		{"an empty header", header("X-A", ""), "BadRequestException"},
 		{"a long header", header("X-A", strings.Repeat("a", 871)), "BadRequestException"},
-		{"a header twice", func(i *sesv2.SendEmailInput, m *sestypes.Message) { header("X-A", "a")(i, m); header("x-a", "b")(i, m) }, "BadRequestException"},
+		{"a duplicate header", func(i *sesv2.SendEmailInput, m *sestypes.Message) {
+			header("X-A", "a")(i, m)
+			header("x-a", "b")(i, m)
+		}, "BadRequestException"},
 		{"16 headers", func(i *sesv2.SendEmailInput, m *sestypes.Message) {
 			for n := range 16 {
 				header("X-"+strings.Repeat("a", n), "a")(i, m)
@@ -89,7 +117,8 @@ func TestSES(t *testing.T) {
 			accepted++
 		}
 		if mails := len(inbox.Mails(t)); mails != accepted || service.Accepted() != accepted {
-			t.Errorf("%s: %d mails, %d accepted, want %d", step.what, mails, service.Accepted(), accepted)
+			t.Errorf("%s: %d mails, %d accepted, want %d", step.what, mails, service.Accepted(),
+				accepted)
 		}
 	}
 
@@ -98,10 +127,12 @@ func TestSES(t *testing.T) {
 		sent  int
 		want  string // in the error's text
 	}{
-		"a code with a reason": {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, 0, "Daily message quota exceeded."},
-		"reset":                {awstest.Fault{Reset: true}, 0, "connection reset"},
-		"cut":                  {awstest.Fault{Cut: true}, 1, "connection reset"},
-		"silent":               {awstest.Fault{Silent: true}, 0, "deadline"},
+		"an error code with a reason": {awstest.Fault{
+			Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded.",
+		}, 0, "Daily message quota exceeded."},
+		"reset":  {awstest.Fault{Reset: true}, 0, "connection reset"},
+		"cut":    {awstest.Fault{Cut: true}, 1, "connection reset"},
+		"silent": {awstest.Fault{Silent: true}, 0, "deadline"},
 	} {
 		before := service.Accepted()
 		service.SetFault(test.fault)
@@ -115,12 +146,15 @@ func TestSES(t *testing.T) {
 		}
 	}
 	service.SetFault(awstest.Fault{})
-	held := ""
-	service.BeforeAnswer(func(id string) { held = id })
-	if err := send(t.Context(), nil); err != nil || held == "" {
-		t.Errorf("held %q, %v", held, err)
+	accepting := ""
+	service.BeforeAnswer(func(id string) { accepting = id })
+	if err := send(t.Context(), nil); err != nil || accepting == "" {
+		t.Errorf("before the response: id %q, %v", accepting, err)
 	}
-	if calls := service.Calls(); len(calls) != 26 || calls[0] != (awstest.Call{Action: "ses:SendEmail", Resource: "Ashlar <hello@example.com>"}) {
+	if calls := service.Calls(); len(calls) != 26 ||
+		calls[0] != (awstest.Call{
+			Action: "ses:SendEmail", Resource: "Ashlar <hello@example.com>",
+		}) {
 		t.Errorf("%d calls, the first %+v", len(calls), calls[0])
 	}
 }

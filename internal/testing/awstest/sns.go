@@ -9,29 +9,29 @@ import (
 	"testing"
 )
 
-// SNS stands in for one topic of Amazon SNS: AWS_ENDPOINT_URL_SNS.
+// SNS is a fake topic of Amazon SNS: AWS_ENDPOINT_URL_SNS.
 type SNS struct {
 	service
 	URL string
 
 	topicARN string
-	messages []SNSMessage // held by service.mu
+	messages []SNSMessage // guarded by service.mu
 }
 
-// An SNSMessage is one that was published.
+// An SNSMessage is a message that was published.
 type SNSMessage struct {
 	Message    string
 	Attributes map[string]string // all of the type String
 }
 
-// StartSNS returns a stand-in for a topic without messages that runs until the test ends.
+// StartSNS returns a fake topic without messages that runs until the test ends.
 func StartSNS(t testing.TB, topicARN string) *SNS {
 	s := &SNS{topicARN: topicARN}
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// Messages returns those that were published so far, the oldest first.
+// Messages returns the published messages, the oldest first.
 func (s *SNS) Messages() []SNSMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,17 +40,20 @@ func (s *SNS) Messages() []SNSMessage {
 
 func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "sns") {
-		snsError(w, http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+		snsError(w, http.StatusForbidden, "MissingAuthenticationToken",
+			"Request is missing Authentication Token")
 		return
 	}
-	if err := r.ParseForm(); err != nil || r.PostForm.Get("Action") != "Publish" || r.PostForm.Get("Version") != "2010-03-31" {
-		snsError(w, http.StatusBadRequest, "InvalidAction", "The action or operation requested is invalid.")
+	if err := r.ParseForm(); err != nil || r.PostForm.Get("Action") != "Publish" ||
+		r.PostForm.Get("Version") != "2010-03-31" {
+		snsError(w, http.StatusBadRequest, "InvalidAction",
+			"The action or operation requested is invalid.")
 		return
 	}
-	fault := s.take(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
+	fault := s.record(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
 	switch {
 	case fault.Silent:
-		return // what was asked for is not done either
+		return // the operation is not executed either
 	case fault.Status != 0:
 		snsError(w, fault.Status, fault.Code, "")
 		return
@@ -69,8 +72,10 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 		if name == "" {
 			break
 		}
-		if r.PostForm.Get(entry+"Value.DataType") != "String" || value == "" || strings.ContainsFunc(value, notAllowed) {
-			snsError(w, http.StatusBadRequest, "ParameterValueInvalid", "The message attribute '"+name+"' is not valid.")
+		if r.PostForm.Get(entry+"Value.DataType") != "String" || value == "" ||
+			strings.ContainsFunc(value, isInvalidCharacter) {
+			snsError(w, http.StatusBadRequest, "ParameterValueInvalid",
+				"The message attribute '"+name+"' is not valid.")
 			return
 		}
 		message.Attributes[name] = value

@@ -2,7 +2,7 @@ package awstest
 
 import (
 	"cmp"
-	"crypto/md5" //nolint:gosec // what SQS answers with
+	"crypto/md5" //nolint:gosec // SQS responds with MD5
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -12,34 +12,35 @@ import (
 	"testing"
 )
 
-// SQS stands in for Amazon SQS: AWS_ENDPOINT_URL_SQS.
+// SQS is a fake Amazon SQS: AWS_ENDPOINT_URL_SQS.
 type SQS struct {
 	service
 	URL string
 
-	queues []*sqsQueue // in the order in which they were made; held by service.mu, as all that is below
-	tasks  []*moveTask // the oldest first
-	broken string      // why tasks fail
+	// The fields below are guarded by service.mu.
+	queues      []*sqsQueue // in the order of their creation
+	tasks       []*moveTask // the oldest first
+	moveFailure string      // why move tasks fail
 }
 
 type sqsQueue struct {
-	url         string
-	deadLetters string // the address of its dead-letter queue; empty if it has none
-	messages    []SQSMessage
-	inFlight    int // how many of the messages somebody has received
+	url                string
+	deadLetterQueueURL string // empty if it has no dead-letter queue
+	messages           []SQSMessage
+	inFlight           int // number of messages that are in flight
 }
 
-// An SQSMessage is one that was sent.
+// An SQSMessage is a message that was sent.
 type SQSMessage struct {
 	Body       string
 	Attributes map[string]string // all of the type String
 }
 
-// maxMessage is what a message may have, its attributes included: "Amazon SQS message quotas" in the Amazon SQS Developer
-// Guide, 1 MiB.
+// maxMessage is the limit of a message with its attributes, 1 MiB: "Amazon SQS message quotas" in
+// the Amazon SQS Developer Guide.
 const maxMessage = 1 << 20
 
-// StartSQS returns a stand-in with one queue, without messages, that runs until the test ends.
+// StartSQS returns a fake with one empty queue that runs until the test ends.
 func StartSQS(t testing.TB, queueURL string) *SQS {
 	s := &SQS{}
 	s.AddQueue(queueURL, "")
@@ -47,39 +48,40 @@ func StartSQS(t testing.TB, queueURL string) *SQS {
 	return s
 }
 
-// AddQueue makes another queue, whose dead-letter queue is at the address deadLetters; it has none if that is empty.
-func (s *SQS) AddQueue(queueURL, deadLetters string) {
+// AddQueue adds an empty queue with the dead-letter queue at deadLetterQueueURL. If that is empty,
+// the queue has no dead-letter queue.
+func (s *SQS) AddQueue(queueURL, deadLetterQueueURL string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queues = append(s.queues, &sqsQueue{url: queueURL, deadLetters: deadLetters})
+	s.queues = append(s.queues, &sqsQueue{url: queueURL, deadLetterQueueURL: deadLetterQueueURL})
 }
 
-// Messages returns those that were sent to the first queue so far, the oldest first.
+// Messages returns the messages of the first queue, the oldest first.
 func (s *SQS) Messages() []SQSMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.queues[0].messages)
 }
 
-// MessagesIn returns those that are in the queue at that address, the oldest first.
+// MessagesIn returns the messages of the queue at the URL, the oldest first.
 func (s *SQS) MessagesIn(queueURL string) []SQSMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.queueAt(queueURL).messages)
+	return slices.Clone(s.queueByURL(queueURL).messages)
 }
 
-// Put puts messages of these bodies into the queue at that address.
+// Put puts messages with these bodies into the queue at the URL.
 func (s *SQS) Put(queueURL string, bodies ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	queue := s.queueAt(queueURL)
+	queue := s.queueByURL(queueURL)
 	for _, body := range bodies {
 		queue.messages = append(queue.messages, SQSMessage{Body: body})
 	}
 }
 
-// queueAt is the queue at that address, or nil. s.mu is held.
-func (s *SQS) queueAt(queueURL string) *sqsQueue {
+// queueByURL returns the queue at the URL, or nil. The caller holds s.mu.
+func (s *SQS) queueByURL(queueURL string) *sqsQueue {
 	for _, queue := range s.queues {
 		if queue.url == queueURL {
 			return queue
@@ -102,11 +104,13 @@ type sqsRequest struct {
 func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	if !signed(r, "sqs") {
-		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest,
+			"com.amazon.coral.service#MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
-	answer, ok := map[string]func(http.ResponseWriter, sqsRequest, *sqsQueue){
+	handle, ok := map[string]func(http.ResponseWriter, sqsRequest, *sqsQueue){
 		"SendMessage":                s.sendMessage,
 		"GetQueueAttributes":         s.getQueueAttributes,
 		"ListDeadLetterSourceQueues": s.listDeadLetterSourceQueues,
@@ -114,68 +118,77 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 		"ListMessageMoveTasks":       s.listMessageMoveTasks,
 	}[operation]
 	if !ok {
-		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#UnknownOperationException", "")
+		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#UnknownOperationException",
+			"")
 		return
 	}
 	var request sqsRequest
-	body, err := io.ReadAll(r.Body) // while there is any left, the server does not notice a caller who gives up
+	// With an unread body, the server does not notice that a client disconnects.
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &request) != nil {
 		jsonError(w, http.StatusBadRequest, "com.amazon.coral.service#SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "sqs:" + operation, Resource: cmp.Or(request.QueueUrl, request.SourceArn)})
+	named := cmp.Or(request.QueueUrl, request.SourceArn)
+	fault := s.record(r, Call{Action: "sqs:" + operation, Resource: named})
 	switch {
 	case fault.Silent:
-		return // what was asked for is not done either
+		return // the operation is not executed either
 	case fault.Status != 0:
 		jsonError(w, fault.Status, "com.amazonaws.sqs#"+fault.Code, "")
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	queue := s.queueAt(request.QueueUrl)
+	queue := s.queueByURL(request.QueueUrl)
 	if request.SourceArn != "" {
-		queue = s.queueNamed(request.SourceArn)
+		queue = s.queueByARN(request.SourceArn)
 	}
 	switch {
 	case queue == nil && request.SourceArn != "":
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#ResourceNotFoundException",
+			"The resource that you specified for the SourceArn parameter doesn't exist.")
 	case queue == nil:
 		w.Header().Set("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender")
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#QueueDoesNotExist",
+			"The specified queue does not exist.")
 	default:
-		answer(w, request, queue)
+		handle(w, request, queue)
 	}
 }
 
 func (s *SQS) sendMessage(w http.ResponseWriter, request sqsRequest, queue *sqsQueue) {
 	message := SQSMessage{Body: request.MessageBody, Attributes: map[string]string{}}
 	size := len(message.Body)
-	if message.Body == "" || strings.ContainsFunc(message.Body, notAllowed) {
+	if message.Body == "" || strings.ContainsFunc(message.Body, isInvalidCharacter) {
 		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidMessageContents", "")
 		return
 	}
 	for name, attribute := range request.MessageAttributes {
-		if attribute.DataType != "String" || attribute.StringValue == "" || strings.ContainsFunc(attribute.StringValue, notAllowed) {
-			jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message attribute '"+name+"' is not valid.")
+		if attribute.DataType != "String" || attribute.StringValue == "" ||
+			strings.ContainsFunc(attribute.StringValue, isInvalidCharacter) {
+			jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue",
+				"The message attribute '"+name+"' is not valid.")
 			return
 		}
 		message.Attributes[name] = attribute.StringValue
 		size += len(name) + len(attribute.DataType) + len(attribute.StringValue)
 	}
 	if size > maxMessage {
-		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue", "The message is too long.")
+		jsonError(w, http.StatusBadRequest, "com.amazonaws.sqs#InvalidParameterValue",
+			"The message is too long.")
 		return
 	}
 	queue.messages = append(queue.messages, message)
-	digest := md5.Sum([]byte(message.Body)) //nolint:gosec // what SQS answers with
+	digest := md5.Sum([]byte(message.Body)) //nolint:gosec // SQS responds with MD5
 	writeJSON(w, http.StatusOK, map[string]string{
 		"MessageId":        requestID,
 		"MD5OfMessageBody": hex.EncodeToString(digest[:]),
 	})
 }
 
-// notAllowed tells whether SQS and SNS refuse a character: "SendMessage" in the Amazon SQS API Reference.
-func notAllowed(r rune) bool {
+// isInvalidCharacter reports whether SQS and SNS reject a character: "SendMessage" in the Amazon
+// SQS API Reference.
+func isInvalidCharacter(r rune) bool {
 	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\uFFFE' || r == '\uFFFF'
 }

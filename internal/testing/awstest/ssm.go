@@ -9,41 +9,42 @@ import (
 	"testing"
 )
 
-// SSM stands in for AWS Systems Manager's Parameter Store: AWS_ENDPOINT_URL_SSM.
+// SSM is a fake Parameter Store of AWS Systems Manager: AWS_ENDPOINT_URL_SSM.
 type SSM struct {
 	service
 	URL string
 
-	parameters map[string]string // held by service.mu
+	parameters map[string]string // guarded by service.mu
 }
 
-// StartSSM returns a stand-in without parameters that runs until the test ends.
+// StartSSM returns a fake without parameters that runs until the test ends.
 func StartSSM(t testing.TB) *SSM {
 	s := &SSM{parameters: map[string]string{}}
 	s.URL = start(t, s.serve)
 	return s
 }
 
-// PutParameter makes a String parameter, or gives it another value.
+// PutParameter creates or updates a String parameter.
 func (s *SSM) PutParameter(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parameters[name] = value
 }
 
-// DeleteParameter takes a parameter away.
+// DeleteParameter deletes a parameter.
 func (s *SSM) DeleteParameter(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.parameters, name)
 }
 
-// parametersAPage is how many parameters a page has, however many are asked for: the service promises no number.
-const parametersAPage = 2
+// parametersPerPage is the size of a page, whatever MaxResults is: the service guarantees no size.
+const parametersPerPage = 2
 
 func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 	if !signed(r, "ssm") {
-		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		jsonError(w, http.StatusBadRequest, "MissingAuthenticationTokenException",
+			"Missing Authentication Token")
 		return
 	}
 	if r.Header.Get("X-Amz-Target") != "AmazonSSM.GetParametersByPath" {
@@ -55,7 +56,7 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 		jsonError(w, http.StatusBadRequest, "SerializationException", "")
 		return
 	}
-	fault := s.take(r, Call{Action: "ssm:GetParametersByPath", Resource: request.Path})
+	fault := s.record(r, Call{Action: "ssm:GetParametersByPath", Resource: request.Path})
 	if fault.Status != 0 {
 		jsonError(w, fault.Status, fault.Code, "")
 		return
@@ -64,8 +65,9 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	var names []string
 	for name := range s.parameters {
-		// Not what lies deeper, unless the request is Recursive.
-		if below, ok := strings.CutPrefix(name, strings.TrimSuffix(request.Path, "/")+"/"); ok && !strings.Contains(below, "/") {
+		// Without Recursive, the service returns only direct children of the path.
+		below, ok := strings.CutPrefix(name, strings.TrimSuffix(request.Path, "/")+"/")
+		if ok && !strings.Contains(below, "/") {
 			names = append(names, name)
 		}
 	}
@@ -74,14 +76,15 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 	if request.NextToken != "" {
 		var err error
 		if from, err = strconv.Atoi(request.NextToken); err != nil || from > len(names) {
-			jsonError(w, http.StatusBadRequest, "InvalidNextToken", "The specified token isn't valid.")
+			jsonError(w, http.StatusBadRequest, "InvalidNextToken",
+				"The specified token isn't valid.")
 			return
 		}
 	}
-	to := min(from+parametersAPage, len(names))
-	answer := map[string]any{"Parameters": []any{}}
+	to := min(from+parametersPerPage, len(names))
+	page := map[string]any{"Parameters": []any{}}
 	for _, name := range names[from:to] {
-		answer["Parameters"] = append(answer["Parameters"].([]any), map[string]any{
+		page["Parameters"] = append(page["Parameters"].([]any), map[string]any{
 			"ARN":              "arn:aws:ssm:eu-central-1:111111111111:parameter" + name,
 			"DataType":         "text",
 			"LastModifiedDate": 1793491200.0,
@@ -92,7 +95,7 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	if to < len(names) {
-		answer["NextToken"] = strconv.Itoa(to)
+		page["NextToken"] = strconv.Itoa(to)
 	}
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, http.StatusOK, page)
 }

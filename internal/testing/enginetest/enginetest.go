@@ -1,4 +1,5 @@
-// Package enginetest runs the engines of tests that are servers written in Java: one for a process, whichever of its tests ask.
+// Package enginetest runs the test engines that are servers written in Java. The tests of a process
+// share one engine.
 package enginetest
 
 import (
@@ -12,38 +13,47 @@ import (
 	"time"
 )
 
-// startTimeout is generous: an engine takes some seconds by itself, and more where many tests start at a time.
+// startTimeout is generous: an engine takes some seconds to start, and longer when many tests start
+// at the same time.
 const startTimeout = time.Minute
 
-// An Engine is a server that talks HTTP.
+// An Engine is an HTTP server.
 type Engine struct {
-	Name   string
-	Folder string // the package's below internal/testing, where make has put the engine's files
+	Name string
 
-	// Arguments are those of java. Folder is the absolute path of Folder, address the host and port to listen on.
+	// Folder is the package's folder below internal/testing. make installs the engine's files
+	// there.
+	Folder string
+
+	// Arguments returns the arguments of java. folder is the absolute path of Folder, address the
+	// host and port to listen on.
 	Arguments func(folder, address string) []string
 
-	// Environment is added to that of this process.
+	// Environment is added to the environment of this process.
 	Environment []string
 
-	// Path is asked for until the answer is Ready.
+	// Path is requested until Ready reports true for the response.
 	Path  string
 	Ready func(*http.Response) bool
 
-	// Remedy completes "it does not start; ".
+	// Remedy completes the error message: how to make the engine start.
 	Remedy string
 }
 
-// Start starts the engine, which ends with this process, and returns its URL when it is ready.
+// Start starts the engine and returns its URL when the engine is ready. The engine ends with this
+// process.
 func (e Engine) Start() (string, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ashlar-cdk/ashlar").Output()
+	const module = "github.com/ashlar-cdk/ashlar"
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		return "", err
 	}
 	folder := filepath.Join(strings.TrimSpace(string(root)), "internal", "testing", e.Folder)
 	lib := filepath.Join(folder, "lib")
 	if _, err := os.Stat(lib); err != nil {
-		return "", fmt.Errorf("%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s", err, e.Folder, e.Remedy)
+		return "", fmt.Errorf(
+			"%w; run make internal/testing/%s/lib, which needs Maven and Java 17; %s",
+			err, e.Folder, e.Remedy)
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {
@@ -53,20 +63,22 @@ func (e Engine) Start() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The server does not end by itself when its parent does. The shell waits for the end of its own input, which comes
-	// with the end of this process, however that ends.
+	// The server does not end by itself when its parent ends. The shell waits for the end of its
+	// own standard input, which closes when this process ends, even if it is killed.
 	const script = `
 		exec 3<&0
 		"$@" 3<&- & server=$!
 		(read -r _ <&3; kill $server) & parent=$!
 		wait $server
 		kill $parent`
-	arguments := append([]string{"-c", script, "sh", java, "-XX:TieredStopAtLevel=1"}, e.Arguments(folder, address)...) // half the time to start
-	command := exec.Command("sh", arguments...)                                                                         //nolint:gosec // tests' own
+	// TieredStopAtLevel=1 halves the start-up time.
+	arguments := append([]string{"-c", script, "sh", java, "-XX:TieredStopAtLevel=1"},
+		e.Arguments(folder, address)...)
+	command := exec.Command("sh", arguments...) //nolint:gosec // the tests' own arguments
 	command.Dir = os.TempDir()
 	command.Env = append(os.Environ(), e.Environment...)
-	var said strings.Builder
-	command.Stdout, command.Stderr = &said, &said
+	var output strings.Builder
+	command.Stdout, command.Stderr = &output, &output
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return "", err
@@ -77,17 +89,18 @@ func (e Engine) Start() (string, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = command.Wait() // what it has said tells more
+		_ = command.Wait() // its output says more than the error
 	}()
 	url := "http://" + address
-	for late := time.After(startTimeout); ; {
+	for timeout := time.After(startTimeout); ; {
 		select {
 		case <-ended:
-			return "", fmt.Errorf("%s does not start; %s:\n%s", e.Name, e.Remedy, said.String())
-		case <-late:
+			return "", fmt.Errorf("%s did not start; %s:\n%s", e.Name, e.Remedy, output.String())
+		case <-timeout:
 			_ = stdin.Close()
 			<-ended
-			return "", fmt.Errorf("%s is not ready after %s:\n%s", e.Name, startTimeout, said.String())
+			return "", fmt.Errorf("%s is not ready after %s:\n%s",
+				e.Name, startTimeout, output.String())
 		case <-time.After(10 * time.Millisecond):
 			if e.ready(url) {
 				return url, nil
@@ -97,15 +110,16 @@ func (e Engine) Start() (string, error) {
 }
 
 func (e Engine) ready(url string) bool {
-	answer, err := http.Get(url + e.Path)
+	response, err := http.Get(url + e.Path)
 	if err != nil {
 		return false
 	}
-	defer answer.Body.Close()
-	return e.Ready(answer)
+	defer response.Body.Close()
+	return e.Ready(response)
 }
 
-// freeAddress is one that nobody listens on, for engines that cannot choose one themselves.
+// freeAddress returns an address without a listener, for engines that cannot choose a port
+// themselves.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

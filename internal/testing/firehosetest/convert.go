@@ -14,15 +14,15 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
 )
 
-// convert makes rows of what the function has answered for a record: JSON objects, one after the other. They go to the
-// partition that the function names.
-func (d *Delivery) convert(r record, given answerRecord) error {
+// convert converts the function's output for a record to rows. The output is JSON objects, one
+// after the other. The rows go to the partition that the function names.
+func (d *Delivery) convert(r record, output responseRecord) error {
 	for _, parts := range placeholder.FindAllStringSubmatch(d.configuration.Prefix, -1) {
-		if given.Metadata.PartitionKeys[parts[2]] == "" {
-			return fmt.Errorf("firehosetest: the function has named no %s to partition by", parts[2])
+		if output.Metadata.PartitionKeys[parts[2]] == "" {
+			return fmt.Errorf("firehosetest: the function returned no partition key %s", parts[2])
 		}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(given.Data))
+	decoder := json.NewDecoder(bytes.NewReader(output.Data))
 	decoder.UseNumber()
 	var rows [][]any
 	for {
@@ -35,22 +35,23 @@ func (d *Delivery) convert(r record, given answerRecord) error {
 		if err == nil {
 			values, err = d.table.values(fields)
 		}
-		if err != nil { // all of the record
-			d.formatConversionFailed(r, given.Data, err)
+		if err != nil { // one object fails its record
+			d.formatConversionFailed(r, output.Data, err)
 			return nil
 		}
 		rows = append(rows, values)
 	}
-	prefix := expand(d.configuration.Prefix, r.arrivedAt, "", given.Metadata.PartitionKeys)
+	prefix := expand(d.configuration.Prefix, r.arrivedAt, "", output.Metadata.PartitionKeys)
 	if d.partitions[prefix] == nil {
 		d.partitions[prefix] = new(object)
 	}
-	d.partitions[prefix].add(r.arrivedAt, given.Data)
+	d.partitions[prefix].add(r.arrivedAt, output.Data)
 	d.partitions[prefix].rows = append(d.partitions[prefix].rows, rows...)
 	return nil
 }
 
-// values are a row's, in the order of the table's columns. Fields that are no columns are lost, as they are there.
+// values returns the values of a row in the order of the table's columns. Fields without a column
+// are dropped, as by the service.
 func (t table) values(fields map[string]any) ([]any, error) {
 	lower := map[string]any{}
 	for name, value := range fields {
@@ -67,7 +68,8 @@ func (t table) values(fields map[string]any) ([]any, error) {
 	return values, nil
 }
 
-// timestamps are the formats that are read as a timestamp: "Choose the JSON deserializer" in the developer guide.
+// timestamps are the accepted timestamp formats: "Choose the JSON deserializer" in the developer
+// guide.
 var timestamps = []string{"2006-1-2 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z"}
 
 func convert(kind string, value any) (any, error) {
@@ -93,14 +95,14 @@ func convert(kind string, value any) (any, error) {
 	case kind == "boolean" && isTruth:
 		return truth, nil
 	}
-	return nil, fmt.Errorf("a %T is no %s", value, kind)
+	return nil, fmt.Errorf("cannot convert a %T to %s", value, kind)
 }
 
-// formatConversionFailed writes down that an answer does not fit the table: "Handle errors for data format conversion" in the developer
-// guide.
+// formatConversionFailed records that the function's output does not match the table: "Handle
+// errors for data format conversion" in the developer guide.
 func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 	d.counts.FormatConversionFailed++
-	d.fail("format-conversion-failed", r, map[string]any{
+	d.addFailure("format-conversion-failed", r, map[string]any{
 		"attemptsMade":           1,
 		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),
 		"lastErrorCode":          "DataFormatConversion.MalformedData",
@@ -110,7 +112,8 @@ func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 		"sequenceNumber":         r.sequenceNumber,
 		"subSequenceNumber":      nil,
 		"dataCatalogTable": map[string]string{
-			"databaseName": d.table.DatabaseName, "tableName": d.table.TableInput.Name, "versionId": "LATEST",
+			"databaseName": d.table.DatabaseName, "tableName": d.table.TableInput.Name,
+			"versionId": "LATEST",
 		},
 	})
 }
@@ -119,7 +122,8 @@ func (d *Delivery) formatConversionFailed(r record, data []byte, reason error) {
 func (d *Delivery) putPartition(ctx context.Context, prefix string) error {
 	o := d.partitions[prefix]
 	var content bytes.Buffer
-	if err := parquetfile.Write(&content, d.table.TableInput.StorageDescriptor.Columns, o.rows); err != nil {
+	columns := d.table.TableInput.StorageDescriptor.Columns
+	if err := parquetfile.Write(&content, columns, o.rows); err != nil {
 		return fmt.Errorf("firehosetest: %w", err)
 	}
 	if err := d.put(ctx, prefix, ".parquet", o.since, content.Bytes()); err != nil {
@@ -130,7 +134,7 @@ func (d *Delivery) putPartition(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// putRaw delivers the raw copies: the records one after the other, with nothing between them.
+// putRaw delivers the raw copies: the records one after the other, without a separator.
 func (d *Delivery) putRaw(ctx context.Context) error {
 	if d.raw.size == 0 {
 		return nil
@@ -143,8 +147,8 @@ func (d *Delivery) putRaw(ctx context.Context) error {
 	if err := compressed.Close(); err != nil {
 		return err
 	}
-	backup := d.configuration.S3BackupConfiguration
-	if err := d.put(ctx, expand(backup.Prefix, d.raw.since, "", nil), ".gz", d.raw.since, content.Bytes()); err != nil {
+	prefix := expand(d.configuration.S3BackupConfiguration.Prefix, d.raw.since, "", nil)
+	if err := d.put(ctx, prefix, ".gz", d.raw.since, content.Bytes()); err != nil {
 		return err
 	}
 	d.raw = object{}

@@ -1,9 +1,10 @@
-// Package firehosetest stands in for Amazon Data Firehose: it reads a stream, has a function transform what is in it, and delivers
-// that to a bucket as Parquet, as a delivery stream and a table of a CloudFormation template say. What the stand-in does not know
-// of these is an error, so that nothing passes a test that nobody has looked at.
+// Package firehosetest emulates Amazon Data Firehose: it reads a stream, calls a function that
+// transforms the records, and delivers the result to a bucket as Parquet, as configured by the
+// delivery stream and the table of a CloudFormation template. A setting that the package does not
+// emulate is an error, so that no setting passes a test unchecked.
 //
-// As the service, it delivers at least once, and keeps on trying where that is the bucket's or the stream's fault. Unlike it,
-// it does not wait before it does.
+// Like the service, it delivers at least once, and retries when the bucket or the stream fails.
+// Unlike the service, it does not wait between retries.
 package firehosetest
 
 import (
@@ -25,10 +26,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
-// Settings are what a delivery is made of.
+// Settings configures a delivery.
 type Settings struct {
-	// The properties of an AWS::KinesisFirehose::DeliveryStream and of the AWS::Glue::Table that it names, with values in the
-	// place of references. ARNs have to be such: the names of bucket and stream are taken from them.
+	// Delivery and Table are the properties of an AWS::KinesisFirehose::DeliveryStream and of the
+	// AWS::Glue::Table that it names, with values in place of references. ARNs must be valid: they
+	// contain the names of the bucket and the stream.
 	Delivery, Table map[string]any
 
 	Kinesis *kinesis.Client
@@ -36,11 +38,11 @@ type Settings struct {
 
 	// Invoke calls the transform function once.
 	Invoke func(ctx context.Context, event []byte) ([]byte, error)
-	// Dropped, unless it is nil, sees each record that the function drops.
+	// Dropped, unless it is nil, is called with each record that the function drops.
 	Dropped func(data []byte)
 }
 
-// A Delivery stands in for a delivery stream. Its methods must not overlap.
+// A Delivery is a fake delivery stream. Its methods must not be called concurrently.
 type Delivery struct {
 	settings      Settings
 	name          string
@@ -55,26 +57,32 @@ type Delivery struct {
 	counts     Counts
 }
 
-// Counts are what has become of records so far.
+// Counts counts records by result, and invocations and objects.
 type Counts struct {
-	Records           int // that came from the stream; the sum of the next four
-	Ok                int // that the function has made a row of
-	Dropped           int // by the function, which may have put them back into the stream
-	Failed            int // that the function has refused
-	FailedInvocations int // that the function was not fit for, as often as it was tried
+	Records           int // records read from the stream; the sum of the next four
+	Ok                int // records that the function converted to rows
+	Dropped           int // records that the function dropped; it may have requeued them
+	Failed            int // records that the function rejected as ProcessingFailed
+	FailedInvocations int // records whose invocations all failed
 
-	Rows                   int // that are in the table, of Ok
-	FormatConversionFailed int // that do not fit the table, of Ok
+	Rows                   int // rows in the table, of the records in Ok
+	FormatConversionFailed int // records that do not match the table, of the records in Ok
 
-	Invocations int // of the function, those that failed too
-	Objects     int // in the bucket
-	Repeated    int // deliveries that were made again
+	Invocations int // invocations of the function, including failed ones
+	Objects     int // objects in the bucket
+	Retried     int // deliveries to the bucket that were retried
 }
 
-// New returns a delivery that has read nothing yet: it begins with what is in the stream already.
+// New returns a delivery that starts at the oldest record in the stream.
 func New(t testing.TB, settings Settings) *Delivery {
 	t.Helper()
-	d := &Delivery{settings: settings, name: "delivery", iterators: map[string]*string{}, partitions: map[string]*object{}, failures: map[string]*object{}}
+	d := &Delivery{
+		settings:   settings,
+		name:       "delivery",
+		iterators:  map[string]*string{},
+		partitions: map[string]*object{},
+		failures:   map[string]*object{},
+	}
 	var resource resource
 	err := decode(settings.Delivery, &resource)
 	if err == nil {
@@ -89,7 +97,7 @@ func New(t testing.TB, settings Settings) *Delivery {
 	return d
 }
 
-// SetTable has the delivery find another table in the catalogue from now on.
+// SetTable replaces the table in the catalog.
 func (d *Delivery) SetTable(t testing.TB, properties map[string]any) {
 	t.Helper()
 	d.table = table{}
@@ -102,17 +110,18 @@ func (d *Delivery) SetTable(t testing.TB, properties map[string]any) {
 	}
 }
 
-// SetBufferSize has the function get so many bytes at a time, and not as many as the template says.
+// SetBufferSize sets the maximum size of the function's batches in bytes. The default is the
+// template's.
 func (d *Delivery) SetBufferSize(size int) { d.processor.size = size }
 
-// Counts returns what has become of records so far.
+// Counts returns the counts so far.
 func (d *Delivery) Counts() Counts { return d.counts }
 
-// maxTries is how often the stand-in tries what the service tries for ever.
+// maxTries limits the retries, which the service continues without limit.
 const maxTries = 100
 
-// Deliver reads the stream until nothing more is in it, and delivers all of that, as if the buffers' intervals had passed. It
-// fails when stream or bucket have failed a hundred times in a row.
+// Deliver reads the stream to its end and delivers all records, as if the buffers' intervals had
+// passed. It fails when the stream or the bucket has failed a hundred times in a row.
 func (d *Delivery) Deliver(ctx context.Context) error {
 	for {
 		records, err := d.read(ctx)
@@ -129,21 +138,22 @@ func (d *Delivery) Deliver(ctx context.Context) error {
 	return d.flush(ctx)
 }
 
-// A record is one of the stream.
+// A record is a record of the stream.
 type record struct {
 	shard, partitionKey, sequenceNumber string
 	data                                []byte
 	arrivedAt                           time.Time
 }
 
-// read returns what is new in the stream.
+// read returns the new records in the stream.
 func (d *Delivery) read(ctx context.Context) ([]record, error) {
 	var found []record
 	once := func(o *kinesis.Options) { o.RetryMaxAttempts = 1 }
 	if len(d.iterators) == 0 {
 		var shards *kinesis.ListShardsOutput
 		err := retry(func() (err error) {
-			shards, err = d.settings.Kinesis.ListShards(ctx, &kinesis.ListShardsInput{StreamARN: &d.configuration.stream}, once)
+			shards, err = d.settings.Kinesis.ListShards(ctx,
+				&kinesis.ListShardsInput{StreamARN: &d.configuration.stream}, once)
 			return err
 		})
 		if err != nil {
@@ -151,9 +161,11 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 		for _, shard := range shards.Shards {
 			err := retry(func() error {
-				output, err := d.settings.Kinesis.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
-					StreamARN: &d.configuration.stream, ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON",
-				}, once)
+				input := kinesis.GetShardIteratorInput{
+					StreamARN: &d.configuration.stream, ShardId: shard.ShardId,
+					ShardIteratorType: "TRIM_HORIZON",
+				}
+				output, err := d.settings.Kinesis.GetShardIterator(ctx, &input, once)
 				if err == nil {
 					d.iterators[*shard.ShardId] = output.ShardIterator
 				}
@@ -165,9 +177,12 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 	}
 	for shard, iterator := range d.iterators {
+		input := kinesis.GetRecordsInput{
+			StreamARN: &d.configuration.stream, ShardIterator: iterator,
+		}
 		var output *kinesis.GetRecordsOutput
 		err := retry(func() (err error) {
-			output, err = d.settings.Kinesis.GetRecords(ctx, &kinesis.GetRecordsInput{StreamARN: &d.configuration.stream, ShardIterator: iterator}, once)
+			output, err = d.settings.Kinesis.GetRecords(ctx, &input, once)
 			return err
 		})
 		if err != nil {
@@ -175,13 +190,15 @@ func (d *Delivery) read(ctx context.Context) ([]record, error) {
 		}
 		d.iterators[shard] = output.NextShardIterator
 		for _, r := range output.Records {
-			found = append(found, record{shard, *r.PartitionKey, *r.SequenceNumber, r.Data, *r.ApproximateArrivalTimestamp})
+			found = append(found, record{
+				shard, *r.PartitionKey, *r.SequenceNumber, r.Data, *r.ApproximateArrivalTimestamp,
+			})
 		}
 	}
 	return found, nil
 }
 
-// retry calls do until it succeeds, a hundred times at most.
+// retry calls do until it succeeds, at most a hundred times.
 func retry(do func() error) error {
 	var err error
 	for range maxTries {
@@ -192,11 +209,12 @@ func retry(do func() error) error {
 	return err
 }
 
-// process keeps raw copies of records and has the function transform them, in batches.
+// process keeps raw copies of records and calls the function to transform them, in batches.
 func (d *Delivery) process(ctx context.Context, records []record) error {
 	for len(records) > 0 {
 		size, count := 0, 0
-		for count < len(records) && (count == 0 || size+len(records[count].data) <= d.processor.size) {
+		for count < len(records) &&
+			(count == 0 || size+len(records[count].data) <= d.processor.size) {
 			size += len(records[count].data)
 			count++
 		}
@@ -224,7 +242,7 @@ func (d *Delivery) process(ctx context.Context, records []record) error {
 	return nil
 }
 
-// flush delivers what is in the buffers.
+// flush delivers the contents of the buffers.
 func (d *Delivery) flush(ctx context.Context) error {
 	if err := d.putRaw(ctx); err != nil {
 		return err
@@ -234,7 +252,7 @@ func (d *Delivery) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	for kind := range d.failures { // after the parts, which may have added to them
+	for kind := range d.failures { // after the partitions, which may have added failures
 		if err := d.putFailures(ctx, kind); err != nil {
 			return err
 		}
@@ -242,17 +260,22 @@ func (d *Delivery) flush(ctx context.Context) error {
 	return nil
 }
 
-// put writes an object. A delivery whose answer does not come is made again, under another name: the service promises to
-// deliver at least once.
-func (d *Delivery) put(ctx context.Context, prefix, extension string, since time.Time, content []byte) error {
+// put writes an object. If the response is lost, it retries under another key: the service delivers
+// at least once.
+func (d *Delivery) put(
+	ctx context.Context, prefix, extension string, since time.Time, content []byte,
+) error {
 	attempt := 0
 	return retry(func() error {
 		if attempt++; attempt > 1 {
-			d.counts.Repeated++
+			d.counts.Retried++
 		}
 		bucket := bucketOf(d.configuration.BucketARN)
-		key := fmt.Sprintf("%s%s-1-%s-%s%s", prefix, d.name, since.UTC().Format("2006-01-02-15-04-05"), uuid.NewString(), extension)
-		_, err := d.settings.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+		key := fmt.Sprintf("%s%s-1-%s-%s%s", prefix, d.name,
+			since.UTC().Format("2006-01-02-15-04-05"), uuid.NewString(), extension)
+		_, err := d.settings.S3.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)},
+			func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 		if err == nil {
 			d.counts.Objects++
 		}
@@ -260,9 +283,9 @@ func (d *Delivery) put(ctx context.Context, prefix, extension string, since time
 	})
 }
 
-// An object is what is delivered at a time.
+// An object is the content of one delivery.
 type object struct {
-	since   time.Time // when the stream got the oldest of it
+	since   time.Time // arrival of the oldest record in the stream
 	size    int
 	content bytes.Buffer
 	rows    [][]any
@@ -276,12 +299,14 @@ func (o *object) add(arrivedAt time.Time, data []byte) {
 	o.content.Write(data)
 }
 
-// placeholder is an expression of a prefix: "Understand custom prefixes for Amazon S3 objects" in the Amazon Data Firehose
-// Developer Guide.
+// placeholder is an expression of a prefix: "Understand custom prefixes for Amazon S3 objects" in
+// the Amazon Data Firehose Developer Guide.
 var placeholder = regexp.MustCompile(`!\{([^:}]*):([^}]*)\}`)
 
-// expand fills in what a prefix has to know.
-func expand(prefix string, since time.Time, errorType string, partitionKeys map[string]string) string {
+// expand replaces the placeholders of a prefix.
+func expand(
+	prefix string, since time.Time, errorType string, partitionKeys map[string]string,
+) string {
 	return placeholder.ReplaceAllStringFunc(prefix, func(expression string) string {
 		parts := placeholder.FindStringSubmatch(expression)
 		switch parts[1] {
@@ -297,7 +322,7 @@ func expand(prefix string, since time.Time, errorType string, partitionKeys map[
 
 func bucketOf(arn string) string { return strings.TrimPrefix(arn, "arn:aws:s3:::") }
 
-// decode fills into with properties, all of which it has to know.
+// decode decodes properties into a struct that must have a field for each of them.
 func decode(properties map[string]any, into any) error {
 	encoded, err := json.Marshal(properties)
 	if err != nil {
@@ -308,7 +333,8 @@ func decode(properties map[string]any, into any) error {
 	return decoder.Decode(into)
 }
 
-// A resource is the AWS::KinesisFirehose::DeliveryStream. What is of no matter here is any.
+// A resource is an AWS::KinesisFirehose::DeliveryStream. Properties that do not matter here are of
+// type any.
 type resource struct {
 	DeliveryStreamType               string
 	KinesisStreamSourceConfiguration struct{ KinesisStreamARN, RoleARN string }
@@ -361,39 +387,49 @@ type hints struct{ SizeInMBs, IntervalInSeconds int }
 
 func (h hints) bytes() int { return h.SizeInMBs << 20 }
 
-// A processor is the function, and how it is called.
+// A processor is the function with its settings.
 type processor struct {
 	function string
 	retries  int
 	size     int // of a batch, in bytes
 }
 
-// check finds what the stand-in would not do as it is said.
+// check returns the processor, or an error for a setting that the package does not emulate.
 func (c configuration) check() (processor, error) {
+	conversion := c.DataFormatConversionConfiguration
 	for name, is := range map[string]bool{
-		"dynamic partitioning":                   c.DynamicPartitioningConfiguration.Enabled,
-		"processing":                             c.ProcessingConfiguration.Enabled && len(c.ProcessingConfiguration.Processors) == 1,
-		"conversion":                             c.DataFormatConversionConfiguration.Enabled,
-		"OpenX":                                  c.DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe != nil,
-		"Parquet":                                c.DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe != nil,
-		"raw copies":                             c.S3BackupMode == "Enabled" && c.S3BackupConfiguration.CompressionFormat == "GZIP",
-		"one bucket":                             c.BucketARN == c.S3BackupConfiguration.BucketARN && strings.HasPrefix(c.BucketARN, "arn:aws:s3:::"),
-		"no compression besides Parquet's":       c.CompressionFormat == "UNCOMPRESSED",
-		"an error prefix with error-output-type": strings.Contains(c.ErrorOutputPrefix, "!{firehose:error-output-type}"),
+		"dynamic partitioning": c.DynamicPartitioningConfiguration.Enabled,
+		"processing": c.ProcessingConfiguration.Enabled &&
+			len(c.ProcessingConfiguration.Processors) == 1,
+		"conversion": conversion.Enabled,
+		"OpenX": conversion.InputFormatConfiguration.
+			Deserializer.OpenXJsonSerDe != nil,
+		"Parquet": conversion.OutputFormatConfiguration.
+			Serializer.ParquetSerDe != nil,
+		"raw copies": c.S3BackupMode == "Enabled" &&
+			c.S3BackupConfiguration.CompressionFormat == "GZIP",
+		"one bucket": c.BucketARN == c.S3BackupConfiguration.BucketARN &&
+			strings.HasPrefix(c.BucketARN, "arn:aws:s3:::"),
+		"no compression besides Parquet's": c.CompressionFormat == "UNCOMPRESSED",
+		"an error prefix with error-output-type": strings.Contains(c.ErrorOutputPrefix,
+			"!{firehose:error-output-type}"),
 	} {
 		if !is {
-			return processor{}, fmt.Errorf("want %s; the stand-in knows nothing else", name)
+			return processor{}, fmt.Errorf("want %s; firehosetest emulates nothing else", name)
 		}
 	}
 	for _, prefix := range []string{c.Prefix, c.ErrorOutputPrefix, c.S3BackupConfiguration.Prefix} {
 		for _, parts := range placeholder.FindAllStringSubmatch(prefix, -1) {
-			known := parts[1] == "partitionKeyFromLambda" || parts[0] == "!{timestamp:yyyy-MM-dd}" || parts[0] == "!{firehose:error-output-type}"
+			known := parts[1] == "partitionKeyFromLambda" ||
+				parts[0] == "!{timestamp:yyyy-MM-dd}" ||
+				parts[0] == "!{firehose:error-output-type}"
 			if !known {
-				return processor{}, fmt.Errorf("the stand-in does not know %s", parts[0])
+				return processor{}, fmt.Errorf("firehosetest does not emulate %s", parts[0])
 			}
 		}
 	}
-	p := processor{retries: 3, size: 1 << 20} // by default: ProcessorParameter in the API reference
+	// The defaults are those of ProcessorParameter in the API reference.
+	p := processor{retries: 3, size: 1 << 20}
 	for _, parameter := range c.ProcessingConfiguration.Processors[0].Parameters {
 		var err error
 		switch parameter.ParameterName {
@@ -407,7 +443,7 @@ func (c configuration) check() (processor, error) {
 			p.size = int(size * (1 << 20))
 		case "BufferIntervalInSeconds", "RoleArn":
 		default:
-			err = errors.New("the stand-in does not know it")
+			err = errors.New("firehosetest does not emulate it")
 		}
 		if err != nil {
 			return processor{}, fmt.Errorf("%s: %w", parameter.ParameterName, err)
@@ -416,7 +452,7 @@ func (c configuration) check() (processor, error) {
 	return p, nil
 }
 
-// A table is the AWS::Glue::Table.
+// A table is an AWS::Glue::Table.
 type table struct {
 	CatalogId, DatabaseName string
 	TableInput              struct {
@@ -431,19 +467,22 @@ type table struct {
 	}
 }
 
-// check finds out whether it is the table that the delivery stream names, and whether its rows are where it looks for them.
+// check checks that t is the table that the delivery stream names, and that its location is the
+// prefix that the delivery stream writes to.
 func (t table) check(c configuration) error {
 	schema := c.DataFormatConversionConfiguration.SchemaConfiguration
 	if t.DatabaseName != schema.DatabaseName || t.TableInput.Name != schema.TableName {
-		return fmt.Errorf("it is %s.%s, and the delivery stream has %s.%s", t.DatabaseName, t.TableInput.Name, schema.DatabaseName, schema.TableName)
+		return fmt.Errorf("the table is %s.%s, but the delivery stream names %s.%s",
+			t.DatabaseName, t.TableInput.Name, schema.DatabaseName, schema.TableName)
 	}
 	keys := map[string]string{}
 	for _, partition := range t.TableInput.PartitionKeys {
 		keys[partition.Name] = "${" + partition.Name + "}"
 	}
 	delivered := "s3://" + bucketOf(c.BucketARN) + "/" + expand(c.Prefix, time.Time{}, "", keys)
-	if looked := t.TableInput.Parameters["storage.location.template"]; looked != delivered {
-		return fmt.Errorf("it looks for rows at %s, which are delivered to %s", looked, delivered)
+	if location := t.TableInput.Parameters["storage.location.template"]; location != delivered {
+		return fmt.Errorf("the table's location is %s, but rows are delivered to %s",
+			location, delivered)
 	}
 	return nil
 }

@@ -29,22 +29,34 @@ import (
 )
 
 const delivery = `{
-	"KinesisStreamSourceConfiguration": {"KinesisStreamARN": "arn:aws:kinesis:eu-central-1:111111111111:stream/readings"},
+	"KinesisStreamSourceConfiguration": {
+		"KinesisStreamARN": "arn:aws:kinesis:eu-central-1:111111111111:stream/readings"},
 	"ExtendedS3DestinationConfiguration": {
 		"BucketARN": "arn:aws:s3:::ingestion", "CompressionFormat": "UNCOMPRESSED",
-		"Prefix": "rows/kind=!{partitionKeyFromLambda:kind}/", "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/day=!{timestamp:yyyy-MM-dd}/",
+		"Prefix": "rows/kind=!{partitionKeyFromLambda:kind}/",
+		"ErrorOutputPrefix": "errors/!{firehose:error-output-type}/day=!{timestamp:yyyy-MM-dd}/",
 		"BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
 		"DynamicPartitioningConfiguration": {"Enabled": true},
-		"ProcessingConfiguration": {"Enabled": true, "Processors": [{"Type": "Lambda", "Parameters": [
-			{"ParameterName": "LambdaArn", "ParameterValue": "arn:of:function"}, {"ParameterName": "NumberOfRetries", "ParameterValue": "2"}]}]},
-		"DataFormatConversionConfiguration": {"Enabled": true, "SchemaConfiguration": {"DatabaseName": "d", "TableName": "t"},
-			"InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}}, "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}},
-		"S3BackupMode": "Enabled", "S3BackupConfiguration": {"BucketARN": "arn:aws:s3:::ingestion", "CompressionFormat": "GZIP",
-			"Prefix": "raw/day=!{timestamp:yyyy-MM-dd}/", "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60}}}}`
+		"ProcessingConfiguration": {"Enabled": true, "Processors": [{
+			"Type": "Lambda", "Parameters": [
+			{"ParameterName": "LambdaArn", "ParameterValue": "arn:of:function"},
+			{"ParameterName": "NumberOfRetries", "ParameterValue": "2"}]}]},
+		"DataFormatConversionConfiguration": {"Enabled": true,
+			"SchemaConfiguration": {"DatabaseName": "d", "TableName": "t"},
+			"InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+			"OutputFormatConfiguration": {
+				"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}},
+		"S3BackupMode": "Enabled", "S3BackupConfiguration": {
+			"BucketARN": "arn:aws:s3:::ingestion", "CompressionFormat": "GZIP",
+			"Prefix": "raw/day=!{timestamp:yyyy-MM-dd}/",
+			"BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60}}}}`
 
-const table = `{"DatabaseName": "d", "TableInput": {"Name": "t", "PartitionKeys": [{"Name": "kind", "Type": "string"}],
+const table = `{"DatabaseName": "d", "TableInput": {"Name": "t",
+	"PartitionKeys": [{"Name": "kind", "Type": "string"}],
 	"Parameters": {"storage.location.template": "s3://ingestion/rows/kind=${kind}/"},
-	"StorageDescriptor": {"Columns": [{"Name": "id", "Type": "string"}, {"Name": "at", "Type": "timestamp"}, {"Name": "heat", "Type": "double"},
+	"StorageDescriptor": {"Columns": [
+		{"Name": "id", "Type": "string"}, {"Name": "at", "Type": "timestamp"},
+		{"Name": "heat", "Type": "double"},
 		{"Name": "count", "Type": "bigint"}, {"Name": "is", "Type": "boolean"}]}}}`
 
 func object(t *testing.T, text string) map[string]any {
@@ -62,10 +74,10 @@ type world struct {
 	objects *s3test.Server
 	streams *kinesis.Client
 
-	invoke func(records []record) (answers []any, err error)
+	invoke func(records []record) (results []any, err error)
 }
 
-// A record is what the function gets of one.
+// A record is a record of the function's event.
 type record struct {
 	RecordID                    string `json:"recordId"`
 	ApproximateArrivalTimestamp int64
@@ -74,44 +86,57 @@ type record struct {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{stream: awstest.StartKinesis(t, "readings", 2), objects: s3test.Start(t), invoke: answerAll}
+	w := &world{
+		stream: awstest.StartKinesis(t, "readings", 2), objects: s3test.Start(t), invoke: acceptAll,
+	}
 	w.objects.Bucket(t, "ingestion")
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	w.streams = kinesis.New(kinesis.Options{BaseEndpoint: &w.stream.URL, Region: lambdatest.Region, Credentials: nobodys})
+	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	w.streams = kinesis.New(kinesis.Options{
+		BaseEndpoint: &w.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+	})
 	w.Delivery = firehosetest.New(t, firehosetest.Settings{
 		Delivery: object(t, delivery), Table: object(t, table), Kinesis: w.streams,
-		S3: s3.New(s3.Options{BaseEndpoint: &w.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true}),
+		S3: s3.New(s3.Options{
+			BaseEndpoint: &w.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+			UsePathStyle: true,
+		}),
 		Invoke: func(_ context.Context, event []byte) ([]byte, error) {
 			var e struct{ Records []record }
 			if err := json.Unmarshal(event, &e); err != nil {
 				return nil, err
 			}
-			answers, err := w.invoke(e.Records)
+			results, err := w.invoke(e.Records)
 			if err != nil {
 				return nil, err
 			}
-			return json.Marshal(map[string]any{"records": answers})
+			return json.Marshal(map[string]any{"records": results})
 		},
 	})
 	return w
 }
 
-// answerAll answers a record with its own data, as kind a.
-func answerAll(records []record) (answers []any, err error) {
+// acceptAll returns each record's own data, for the partition kind=a.
+func acceptAll(records []record) (results []any, err error) {
 	for _, r := range records {
-		answers = append(answers, answer(r, "Ok"))
+		results = append(results, result(r, "Ok"))
 	}
-	return answers, nil
+	return results, nil
 }
 
-func answer(r record, result string) map[string]any {
-	return map[string]any{"recordId": r.RecordID, "result": result, "data": r.Data, "metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}}}
+func result(r record, status string) map[string]any {
+	return map[string]any{
+		"recordId": r.RecordID, "result": status, "data": r.Data,
+		"metadata": map[string]any{"partitionKeys": map[string]string{"kind": "a"}},
+	}
 }
 
 func (w *world) put(t *testing.T, records ...string) {
 	t.Helper()
 	for _, data := range records {
-		_, err := w.streams.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("readings"), Data: []byte(data), PartitionKey: aws.String("k")})
+		_, err := w.streams.PutRecord(t.Context(), &kinesis.PutRecordInput{
+			StreamName: aws.String("readings"), Data: []byte(data), PartitionKey: aws.String("k"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +157,8 @@ func (w *world) read(t *testing.T, prefix string) (contents [][]byte) {
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		found, err := w.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &key})
+		found, err := w.objects.Client.GetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +171,7 @@ func (w *world) read(t *testing.T, prefix string) (contents [][]byte) {
 	return contents
 }
 
-// rows are the ids in the table.
+// rows returns the ids in the table.
 func (w *world) rows(t *testing.T) (ids []string) {
 	t.Helper()
 	for _, content := range w.read(t, "rows/kind=a/") {
@@ -164,10 +190,12 @@ func (w *world) rows(t *testing.T) (ids []string) {
 	return ids
 }
 
-// failures are what is below the error prefix of a type, with what each was made of.
+// failures returns the attempts, error code and raw data of the documents below the error prefix
+// of a type.
 func (w *world) failures(t *testing.T, kind string) (found []string) {
 	t.Helper()
-	for _, content := range w.read(t, "errors/"+kind+"/day="+time.Now().UTC().Format(time.DateOnly)+"/") {
+	prefix := "errors/" + kind + "/day=" + time.Now().UTC().Format(time.DateOnly) + "/"
+	for _, content := range w.read(t, prefix) {
 		for line := range bytes.Lines(content) {
 			document := object(t, string(line))
 			raw, err := base64.StdEncoding.DecodeString(document["rawData"].(string))
@@ -185,11 +213,12 @@ func (w *world) failures(t *testing.T, kind string) (found []string) {
 	return found
 }
 
-func TestRowsAndRawCopiesAreDelivered(t *testing.T) {
+func TestDelivery_Deliver(t *testing.T) {
 	w := start(t)
-	w.put(t, `{"id":"1","at":"2026-11-21 17:43:55.123","heat":1.5,"count":7,"is":true}`, `{"ID":"2","at":"2026-11-21T17:43:55Z"}{"id":"3","else":1}`)
+	w.put(t, `{"id":"1","at":"2026-11-21 17:43:55.123","heat":1.5,"count":7,"is":true}`,
+		`{"ID":"2","at":"2026-11-21T17:43:55Z"}{"id":"3","else":1}`)
 	w.deliver(t)
-	w.deliver(t) // once
+	w.deliver(t) // delivers nothing twice
 	if diff := cmp.Diff([]string{"1", "2", "3"}, w.rows(t)); diff != "" {
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}
@@ -205,17 +234,22 @@ func TestRowsAndRawCopiesAreDelivered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(string(content), `{"id":"1"`) || !strings.Contains(string(content), `"is":true}{"ID":"2"`) {
+	if !strings.HasPrefix(string(content), `{"id":"1"`) ||
+		!strings.Contains(string(content), `"is":true}{"ID":"2"`) {
 		t.Errorf("the raw copy is %s", content)
 	}
-	if want := (firehosetest.Counts{Records: 2, Ok: 2, Rows: 3, Invocations: 1, Objects: 2}); w.Counts() != want {
+	want := firehosetest.Counts{Records: 2, Ok: 2, Rows: 3, Invocations: 1, Objects: 2}
+	if w.Counts() != want {
 		t.Errorf("%+v, want %+v", w.Counts(), want)
 	}
 }
 
-func TestWhatDoesNotFitTheTableIsAnError(t *testing.T) {
+func TestDelivery_Deliver_format_conversion_failed(t *testing.T) {
 	w := start(t)
-	strange := []string{`{"heat":"hot"}`, `{"at":"yesterday"}`, `{"count":1.5}`, `{"is":"true"}`, `{"id":1}`, `no JSON`, `{"id":"1"}{`}
+	strange := []string{
+		`{"heat":"hot"}`, `{"at":"yesterday"}`, `{"count":1.5}`, `{"is":"true"}`, `{"id":1}`,
+		`no JSON`, `{"id":"1"}{`,
+	}
 	w.put(t, append(strange, `{"id":"fits"}`)...)
 	w.deliver(t)
 	var want []string
@@ -231,33 +265,44 @@ func TestWhatDoesNotFitTheTableIsAnError(t *testing.T) {
 	}
 }
 
-func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
+func TestDelivery_Deliver_retries_the_function(t *testing.T) {
 	for name, test := range map[string]struct {
 		invoke func(records []record) ([]any, error)
 		want   []string
 	}{
-		"an error":    {func([]record) ([]any, error) { return nil, errors.New("broken") }, []string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"}},
-		"too late":    {func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} }, []string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"}},
-		"one missing": {func(r []record) ([]any, error) { return []any{answer(r[0], "Ok")}, nil }, []string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"}},
-		"one twice": {
+		"an error": {
+			func([]record) ([]any, error) { return nil, errors.New("broken") },
+			[]string{"3 Lambda.FunctionError a", "3 Lambda.FunctionError b"},
+		},
+		"a timeout": {
+			func([]record) ([]any, error) { return nil, &lambdatest.TimeoutError{} },
+			[]string{"3 Lambda.FunctionTimedOut a", "3 Lambda.FunctionTimedOut b"},
+		},
+		"a missing record": {
+			func(r []record) ([]any, error) { return []any{result(r[0], "Ok")}, nil },
+			[]string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"},
+		},
+		"a duplicate record": {
 			func(r []record) ([]any, error) {
-				return []any{answer(r[0], "Ok"), answer(r[1], "Ok"), answer(r[0], "Dropped")}, nil
+				return []any{result(r[0], "Ok"), result(r[1], "Ok"), result(r[0], "Dropped")}, nil
 			},
 			[]string{"3 Lambda.DuplicatedRecordId a", "3 Lambda.DuplicatedRecordId b"},
 		},
-		"one that nobody asked for": {
+		"an unknown record id": {
 			func(r []record) ([]any, error) {
-				return []any{answer(r[0], "Ok"), answer(record{RecordID: "x"}, "Ok")}, nil
+				return []any{result(r[0], "Ok"), result(record{RecordID: "x"}, "Ok")}, nil
 			},
 			[]string{"3 Lambda.MissingRecordId a", "3 Lambda.MissingRecordId b"},
 		},
-		"a result that there isn't": {
-			func(r []record) ([]any, error) { return []any{answer(r[0], "Ok"), answer(r[1], "OK")}, nil },
+		"an unknown result": {
+			func(r []record) ([]any, error) {
+				return []any{result(r[0], "Ok"), result(r[1], "OK")}, nil
+			},
 			[]string{"3 Lambda.JsonProcessingException a", "3 Lambda.JsonProcessingException b"},
 		},
-		"refused": {
+		"a rejected record": {
 			func(r []record) ([]any, error) {
-				return []any{answer(r[0], "ProcessingFailed"), answer(r[1], "Dropped")}, nil
+				return []any{result(r[0], "ProcessingFailed"), result(r[1], "Dropped")}, nil
 			},
 			[]string{"1 Lambda.ProcessingFailedStatus a"},
 		},
@@ -273,9 +318,13 @@ func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
 			if rows := w.rows(t); len(rows) > 0 {
 				t.Errorf("rows %v", rows)
 			}
-			want := firehosetest.Counts{Records: 2, FailedInvocations: 2, Invocations: 3, Objects: 2}
-			if name == "refused" {
-				want = firehosetest.Counts{Records: 2, Failed: 1, Dropped: 1, Invocations: 1, Objects: 2}
+			want := firehosetest.Counts{
+				Records: 2, FailedInvocations: 2, Invocations: 3, Objects: 2,
+			}
+			if name == "a rejected record" {
+				want = firehosetest.Counts{
+					Records: 2, Failed: 1, Dropped: 1, Invocations: 1, Objects: 2,
+				}
 			}
 			if w.Counts() != want {
 				t.Errorf("%+v, want %+v", w.Counts(), want)
@@ -284,10 +333,11 @@ func TestAFunctionThatIsNotFitIsTriedAgainAndThenGivenUp(t *testing.T) {
 	}
 }
 
-func TestStreamAndBucketMayFailForAWhile(t *testing.T) {
+func TestDelivery_Deliver_retries_stream_and_bucket(t *testing.T) {
 	w := start(t)
 	w.put(t, `{"id":"1"}`)
-	w.stream.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 5})
+	w.stream.SetFault(
+		awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 5})
 	writes := 0
 	w.objects.Intercept(func(awstest.Call) awstest.Fault {
 		switch writes++; writes {
@@ -299,28 +349,30 @@ func TestStreamAndBucketMayFailForAWhile(t *testing.T) {
 		return awstest.Fault{}
 	})
 	w.deliver(t)
-	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" { // the one whose answer was cut, and again
+	// The rows are those of the write whose response was cut and of its retry.
+	if diff := cmp.Diff([]string{"1", "1"}, w.rows(t)); diff != "" {
 		t.Errorf("rows, -want +got:\n%s", diff)
 	}
-	if counts := w.Counts(); counts.Repeated != 2 || counts.Rows != 1 || counts.Objects != 2 {
+	if counts := w.Counts(); counts.Retried != 2 || counts.Rows != 1 || counts.Objects != 2 {
 		t.Errorf("%+v", counts)
 	}
 	w.put(t, `{"id":"2"}`)
 	w.objects.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"})
 	if err := w.Deliver(t.Context()); err == nil {
-		t.Error("it delivers to a bucket that it may not write to")
+		t.Error("no error for a bucket that denies access")
 	}
 }
 
-func TestTheFunctionGetsNoMoreThanItsBufferAtATime(t *testing.T) {
+func TestDelivery_SetBufferSize(t *testing.T) {
 	w := start(t)
 	var batches []int
 	w.invoke = func(records []record) ([]any, error) {
 		batches = append(batches, len(records))
-		return answerAll(records)
+		return acceptAll(records)
 	}
 	w.SetBufferSize(25)
-	w.put(t, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`, `{"id":"4"}`, `{"id":"`+strings.Repeat("5", 30)+`"}`)
+	w.put(t, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`, `{"id":"4"}`,
+		`{"id":"`+strings.Repeat("5", 30)+`"}`)
 	w.deliver(t)
 	if diff := cmp.Diff([]int{2, 2, 1}, batches); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

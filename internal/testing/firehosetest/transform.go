@@ -12,8 +12,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
-// What the function is sent: "Data transformation" in the Amazon Data Firehose Developer Guide, and what the service adds for
-// records of a stream.
+// An event is the function's input: "Data transformation" in the Amazon Data Firehose Developer
+// Guide, with the fields that the service adds for records of a stream.
 type event struct {
 	InvocationID           string        `json:"invocationId"`
 	SourceKinesisStreamArn string        `json:"sourceKinesisStreamArn"`
@@ -37,12 +37,12 @@ type metadata struct {
 	ApproximateArrivalTimestamp int64  `json:"approximateArrivalTimestamp"`
 }
 
-// What the function answers.
-type answer struct {
-	Records []answerRecord `json:"records"`
+// A response is the function's output.
+type response struct {
+	Records []responseRecord `json:"records"`
 }
 
-type answerRecord struct {
+type responseRecord struct {
 	RecordID string `json:"recordId"`
 	Result   string `json:"result"`
 	Data     []byte `json:"data"`
@@ -51,37 +51,41 @@ type answerRecord struct {
 	} `json:"metadata"`
 }
 
-// A lambdaError is what Firehose has to say of a batch or a record, in its words.
+// A lambdaError is Firehose's error for a batch or a record, with the service's code.
 type lambdaError struct{ code, message string }
 
 func (r *lambdaError) Error() string { return r.code + ": " + r.message }
 
-// transform has the function transform a batch, and puts each of its records where it belongs.
+// transform calls the function to transform a batch, and handles each record by its result.
 func (d *Delivery) transform(ctx context.Context, batch []record) error {
 	d.counts.Records += len(batch)
 	e := event{
 		InvocationID:           uuid.NewString(),
 		SourceKinesisStreamArn: d.configuration.stream,
-		DeliveryStreamArn:      "arn:aws:firehose:" + lambdatest.Region + ":111111111111:deliverystream/" + d.name,
-		Region:                 lambdatest.Region,
+		DeliveryStreamArn: "arn:aws:firehose:" + lambdatest.Region +
+			":111111111111:deliverystream/" + d.name,
+		Region: lambdatest.Region,
 	}
 	for _, r := range batch {
 		at := r.arrivedAt.UnixMilli()
 		e.Records = append(e.Records, eventRecord{
 			RecordID: r.sequenceNumber + "000000", ApproximateArrivalTimestamp: at, Data: r.data,
-			KinesisRecordMetadata: metadata{SequenceNumber: r.sequenceNumber, PartitionKey: r.partitionKey, ShardID: r.shard, ApproximateArrivalTimestamp: at},
+			KinesisRecordMetadata: metadata{
+				SequenceNumber: r.sequenceNumber, PartitionKey: r.partitionKey, ShardID: r.shard,
+				ApproximateArrivalTimestamp: at,
+			},
 		})
 	}
 	encoded, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	var answers []answerRecord
+	var results []responseRecord
 	for attempt := 1; ; attempt++ {
 		d.counts.Invocations++
 		text, err := d.settings.Invoke(ctx, encoded)
 		if err == nil {
-			answers, err = check(text, e.Records)
+			results, err = checkResponse(text, e.Records)
 		}
 		if err == nil {
 			break
@@ -95,7 +99,7 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 		}
 	}
 	for i, r := range batch {
-		switch given := answers[i]; given.Result {
+		switch output := results[i]; output.Result {
 		case "Dropped":
 			d.counts.Dropped++
 			if d.settings.Dropped != nil {
@@ -103,10 +107,12 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 			}
 		case "ProcessingFailed":
 			d.counts.Failed++
-			d.processingFailed(r, 1, &lambdaError{"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"})
+			d.processingFailed(r, 1, &lambdaError{
+				"Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record",
+			})
 		default:
 			d.counts.Ok++
-			if err := d.convert(r, given); err != nil {
+			if err := d.convert(r, output); err != nil {
 				return err
 			}
 		}
@@ -114,35 +120,37 @@ func (d *Delivery) transform(ctx context.Context, batch []record) error {
 	return nil
 }
 
-// check returns the answers in the order of records. What is wrong with one is wrong with the batch: "Lambda errors" in
-// "Monitor with CloudWatch Logs" in the developer guide.
-func check(text []byte, records []eventRecord) ([]answerRecord, error) {
-	var given answer
-	if err := json.Unmarshal(text, &given); err != nil {
+// checkResponse returns the response's records in the order of records. An invalid record fails the
+// batch: "Lambda errors" in "Monitor with CloudWatch Logs" in the developer guide.
+func checkResponse(text []byte, records []eventRecord) ([]responseRecord, error) {
+	var decoded response
+	if err := json.Unmarshal(text, &decoded); err != nil {
 		return nil, &lambdaError{"Lambda.JsonProcessingException", err.Error()}
 	}
-	byID := map[string]answerRecord{}
-	for _, record := range given.Records {
+	byID := map[string]responseRecord{}
+	for _, record := range decoded.Records {
 		if _, twice := byID[record.RecordID]; twice {
 			return nil, &lambdaError{"Lambda.DuplicatedRecordId", record.RecordID}
 		}
-		if record.Result != "Ok" && record.Result != "Dropped" && record.Result != "ProcessingFailed" {
+		if record.Result != "Ok" && record.Result != "Dropped" &&
+			record.Result != "ProcessingFailed" {
 			return nil, &lambdaError{"Lambda.JsonProcessingException", "result " + record.Result}
 		}
 		byID[record.RecordID] = record
 	}
 	if len(byID) != len(records) {
-		return nil, &lambdaError{"Lambda.MissingRecordId", fmt.Sprintf("%d answers to %d records", len(byID), len(records))}
+		message := fmt.Sprintf("%d results for %d records", len(byID), len(records))
+		return nil, &lambdaError{"Lambda.MissingRecordId", message}
 	}
-	answers := make([]answerRecord, len(records))
+	results := make([]responseRecord, len(records))
 	for i, record := range records {
 		found, ok := byID[record.RecordID]
 		if !ok {
 			return nil, &lambdaError{"Lambda.MissingRecordId", record.RecordID}
 		}
-		answers[i] = found
+		results[i] = found
 	}
-	return answers, nil
+	return results, nil
 }
 
 func lambdaErrorOf(err error) *lambdaError {
@@ -155,9 +163,10 @@ func lambdaErrorOf(err error) *lambdaError {
 	return &lambdaError{"Lambda.FunctionError", err.Error()}
 }
 
-// processingFailed writes down that a record cannot be processed: "Handle failure in data transformation" in the developer guide.
+// processingFailed records that a record cannot be processed: "Handle failure in data
+// transformation" in the developer guide.
 func (d *Delivery) processingFailed(r record, attempts int, reason *lambdaError) {
-	d.fail("processing-failed", r, map[string]any{
+	d.addFailure("processing-failed", r, map[string]any{
 		"attemptsMade":           attempts,
 		"arrivalTimestamp":       r.arrivedAt.UnixMilli(),
 		"errorCode":              reason.code,
@@ -168,11 +177,11 @@ func (d *Delivery) processingFailed(r record, attempts int, reason *lambdaError)
 	})
 }
 
-// fail keeps a document for the error prefix. They are a line each.
-func (d *Delivery) fail(kind string, r record, document map[string]any) {
+// addFailure adds a document to the object for the error prefix, which has a document per line.
+func (d *Delivery) addFailure(kind string, r record, document map[string]any) {
 	encoded, err := json.Marshal(document)
 	if err != nil {
-		panic(err) // it has an encoding
+		panic(err) // strings, numbers and bytes always have an encoding
 	}
 	if d.failures[kind] == nil {
 		d.failures[kind] = new(object)
@@ -182,7 +191,8 @@ func (d *Delivery) fail(kind string, r record, document map[string]any) {
 
 func (d *Delivery) putFailures(ctx context.Context, kind string) error {
 	o := d.failures[kind]
-	if err := d.put(ctx, expand(d.configuration.ErrorOutputPrefix, o.since, kind, nil), "", o.since, o.content.Bytes()); err != nil {
+	prefix := expand(d.configuration.ErrorOutputPrefix, o.since, kind, nil)
+	if err := d.put(ctx, prefix, "", o.since, o.content.Bytes()); err != nil {
 		return err
 	}
 	delete(d.failures, kind)

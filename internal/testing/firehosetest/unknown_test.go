@@ -8,9 +8,11 @@ import (
 	"testing"
 )
 
-// What the stand-in does not know must not pass for what it does: each change of what Dev is deployed with is noticed.
-func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
-	template, err := os.ReadFile(filepath.Join("..", "..", "..", "test", "golden", "Dev", "Telemetry.json"))
+// TestConfiguration_check changes the settings that Dev is deployed with: a setting that
+// firehosetest does not emulate must be an error.
+func TestConfiguration_check(t *testing.T) {
+	template, err := os.ReadFile(
+		filepath.Join("..", "..", "..", "test", "golden", "Dev", "Telemetry.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,16 +23,18 @@ func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
 		`"ParquetSerDe"|"OrcSerDe"`:         `unknown field "OrcSerDe"`,
 		`"UNCOMPRESSED"|"GZIP"`:             "want no compression",
 		`"GZIP"|"ZIP"`:                      "want raw copies",
-		`timestamp:yyyy-MM-dd|timestamp:HH`: "does not know !{timestamp:HH}",
-		`partitionKeyFromLambda|partitionKeyFromQuery`:      "does not know !{partitionKeyFromQuery:type}",
+		`timestamp:yyyy-MM-dd|timestamp:HH`: "does not emulate !{timestamp:HH}",
+		`KeyFromLambda|KeyFromQuery`:        "does not emulate !{partitionKeyFromQuery:type}",
+
 		`firehose:error-output-type|firehose:random-string`: "want an error prefix",
-		`"NumberOfRetries"|"Retries"`:                       "Retries: the stand-in does not know it",
-		`"ErrorOutputPrefix"|"FileExtension"`:               `unknown field "FileExtension"`,
+
+		`"NumberOfRetries"|"Retries"`:         "Retries: firehosetest does not emulate it",
+		`"ErrorOutputPrefix"|"FileExtension"`: `unknown field "FileExtension"`,
 	} {
 		text := string(template)
 		if from, to, ok := strings.Cut(change, "|"); ok {
 			if !strings.Contains(text, from) {
-				t.Fatalf("nothing has %s", from)
+				t.Fatalf("the template does not contain %s", from)
 			}
 			text = strings.ReplaceAll(text, from, to)
 		}
@@ -48,23 +52,24 @@ func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
 				continue
 			}
 			var r resource
-			err := decode(named(found.Properties).(map[string]any), &r)
+			err := decode(withNames(found.Properties).(map[string]any), &r)
 			if err == nil {
 				_, err = r.ExtendedS3DestinationConfiguration.check()
 			}
-			if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			if says == "" && err != nil ||
+				says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 				t.Errorf("%s: %v, want %q", change, err, says)
 			}
 		}
 	}
 }
 
-// named has a name in the place of each reference.
-func named(value any) any {
+// withNames replaces each reference with an ARN.
+func withNames(value any) any {
 	object, ok := value.(map[string]any)
 	if list, isList := value.([]any); isList {
 		for i, element := range list {
-			list[i] = named(element)
+			list[i] = withNames(element)
 		}
 	}
 	if !ok {
@@ -74,24 +79,27 @@ func named(value any) any {
 		return "arn:aws:s3:::named"
 	}
 	for name, element := range object {
-		object[name] = named(element)
+		object[name] = withNames(element)
 	}
 	return object
 }
 
-func TestATableThatLooksElsewhereIsAnError(t *testing.T) {
+func TestTable_check(t *testing.T) {
 	var c configuration
 	c.BucketARN, c.Prefix = "arn:aws:s3:::b", "telemetry/type=!{partitionKeyFromLambda:type}/"
-	var looks table
-	looks.TableInput.PartitionKeys = []struct{ Name, Type, Comment string }{{Name: "type"}}
-	for location, fits := range map[string]bool{"s3://b/telemetry/type=${type}/": true, "s3://b/telemetry/kind=${type}/": false, "s3://c/telemetry/type=${type}/": false} {
-		looks.TableInput.Parameters = map[string]string{"storage.location.template": location}
-		if err := looks.check(c); (err == nil) != fits {
+	var declared table
+	declared.TableInput.PartitionKeys = []struct{ Name, Type, Comment string }{{Name: "type"}}
+	for location, fits := range map[string]bool{
+		"s3://b/telemetry/type=${type}/": true, "s3://b/telemetry/kind=${type}/": false,
+		"s3://c/telemetry/type=${type}/": false,
+	} {
+		declared.TableInput.Parameters = map[string]string{"storage.location.template": location}
+		if err := declared.check(c); (err == nil) != fits {
 			t.Errorf("%s: %v", location, err)
 		}
 	}
-	looks.TableInput.Name = "another"
-	if looks.check(c) == nil {
-		t.Error("another table is taken")
+	declared.TableInput.Name = "another"
+	if declared.check(c) == nil {
+		t.Error("no error for another table")
 	}
 }

@@ -15,21 +15,24 @@ import org.apache.velocity.VelocityContext;
 import org.apache.velocity.app.VelocityEngine;
 
 /**
- * Renders mapping templates as API Gateway does: by Apache Velocity, with the variables of "Variables for data transformations
- * for API Gateway" in the API Gateway Developer Guide. Those that no template of ours uses are not there, so a template that
- * begins to use one fails its test.
+ * Renders mapping templates like API Gateway: with Apache Velocity and the variables of "Variables
+ * for data transformations for API Gateway" in the API Gateway Developer Guide. Variables that no
+ * template of ours uses are not implemented, so a template that starts to use one fails its test.
  *
- * <p>It is a server: a request is {template, body, headers, context}, and its answer {output, override} or {error}.
+ * <p>Render is a server: a request is {template, body, headers, context}, its response {output,
+ * override} or {error}.
  */
 public class Render {
-    /** What API Gateway's input variable is. */
+    /** API Gateway's $input variable. */
     public static class Input {
         private final DocumentContext body;
         private final Map<String, Object> params;
 
         Input(String body, Map<String, Object> headers) {
-            // A path that leads nowhere is null, and no error.
-            this.body = JsonPath.using(Configuration.builder().options(Option.SUPPRESS_EXCEPTIONS).build()).parse(body);
+            // A path without a match is null, not an error.
+            Configuration configuration =
+                    Configuration.builder().options(Option.SUPPRESS_EXCEPTIONS).build();
+            this.body = JsonPath.using(configuration).parse(body);
             this.params = Map.of("header", headers, "path", Map.of(), "querystring", Map.of());
         }
 
@@ -47,14 +50,14 @@ public class Render {
         }
     }
 
-    /** What API Gateway's util variable is. */
+    /** API Gateway's $util variable. */
     public static class Util {
         public String base64Encode(String text) {
             return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
         }
     }
 
-    /** Overrides are final: the second of the same parameter is answered with a 5XX. */
+    /** Overrides are final: a second override of the same parameter causes a 5XX response. */
     public static class Overrides extends HashMap<String, Object> {
         @Override
         public Object put(String name, Object value) {
@@ -67,17 +70,20 @@ public class Render {
 
     private static VelocityEngine engine() {
         VelocityEngine engine = new VelocityEngine();
-        engine.setProperty("parser.allow_hyphen_in_identifiers", true); // as Velocity 1 did, and API Gateway does
-        engine.setProperty("parser.space_gobbling", "bc"); // as Velocity 1 did
+        // As in Velocity 1 and API Gateway.
+        engine.setProperty("parser.allow_hyphen_in_identifiers", true);
+        engine.setProperty("parser.space_gobbling", "bc"); // as in Velocity 1
         engine.setProperty("directive.foreach.max_loops", 1000); // "Amazon API Gateway quotas"
-        engine.setProperty("introspector.uberspect.class", "org.apache.velocity.util.introspection.SecureUberspector");
-        // What is not there would be put out as it is written.
+        engine.setProperty(
+                "introspector.uberspect.class",
+                "org.apache.velocity.util.introspection.SecureUberspector");
+        // Without strict mode, Velocity prints an undefined reference as it is written.
         engine.setProperty("runtime.strict_mode.enable", true);
         engine.init();
         return engine;
     }
 
-    private static String answer(VelocityEngine engine, String body) {
+    private static String render(VelocityEngine engine, String body) {
         Map<String, Object> request = JsonPath.parse(body).json();
         Map<String, Object> override = new Overrides();
         Map<String, Object> headers = new Overrides();
@@ -97,23 +103,27 @@ public class Render {
     }
 
     private static String toJson(Object value) {
-        return JSONValue.toJSONString(value, JSONStyle.LT_COMPRESS); // as json-path does with objects and lists
+        // like json-path for objects and lists
+        return JSONValue.toJSONString(value, JSONStyle.LT_COMPRESS);
     }
 
-    /** Listens on a port of this machine. */
+    /** Listens on a port of 127.0.0.1. */
     public static void main(String[] port) throws Exception {
-        // Headers and body are sent apart: without it, the second waits 40 ms for the first to be acknowledged.
+        // Headers and body are sent in separate packets: without nodelay, the second waits 40 ms
+        // for the acknowledgement of the first.
         System.setProperty("sun.net.httpserver.nodelay", "true");
         VelocityEngine engine = engine();
-        HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(port[0])), 0);
+        InetSocketAddress address = new InetSocketAddress("127.0.0.1", Integer.parseInt(port[0]));
+        HttpServer server = HttpServer.create(address, 0);
         server.createContext("/", exchange -> {
-            String answer;
+            byte[] body = exchange.getRequestBody().readAllBytes();
+            String response;
             try {
-                answer = answer(engine, new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+                response = render(engine, new String(body, StandardCharsets.UTF_8));
             } catch (RuntimeException failure) {
-                answer = toJson(Map.of("error", failure.toString()));
+                response = toJson(Map.of("error", failure.toString()));
             }
-            byte[] encoded = answer.getBytes(StandardCharsets.UTF_8);
+            byte[] encoded = response.getBytes(StandardCharsets.UTF_8);
             exchange.sendResponseHeaders(200, encoded.length);
             exchange.getResponseBody().write(encoded);
             exchange.close();

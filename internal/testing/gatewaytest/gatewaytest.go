@@ -1,6 +1,7 @@
-// Package gatewaytest does what API Gateway does for a method that a service of AWS answers: it validates a request by the
-// method's schema, makes the service's request by the mapping template, calls the service, and makes the answer. What it goes
-// by is the method as CloudFormation gets it; the templates are rendered by Apache Velocity.
+// Package gatewaytest emulates an API Gateway method with an AWS service integration: it validates
+// a request against the method's schema, renders the service's request with the mapping template,
+// calls the service, and renders the response. Its input is the method as declared in the
+// CloudFormation template. Apache Velocity renders the mapping templates.
 package gatewaytest
 
 import (
@@ -25,10 +26,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// maxBody is what API Gateway takes: "Quotas for configuring and running a REST API" in the API Gateway Developer Guide.
+// maxBody is API Gateway's limit, in bytes: "Quotas for configuring and running a REST API" in the
+// API Gateway Developer Guide.
 const maxBody = 10 << 20
 
-// A Method is one that a service answers. Several requests may be made of it at a time.
+// A Method is a method with an AWS service integration. It is safe for concurrent use.
 type Method struct {
 	integration integration
 	schema      *jsonschema.Schema
@@ -37,7 +39,7 @@ type Method struct {
 	endpoint    string
 }
 
-// An integration is that of an AWS::ApiGateway::Method.
+// An integration is the integration of an AWS::ApiGateway::Method.
 type integration struct {
 	Type, IntegrationHttpMethod, URI, PassthroughBehavior string
 	RequestParameters, RequestTemplates                   map[string]string
@@ -50,10 +52,13 @@ type integrationResponse struct {
 	ResponseParameters, ResponseTemplates map[string]string
 }
 
-// New returns a method of a template: of the properties of its AWS::ApiGateway::Method, and of the schema of its
-// AWS::ApiGateway::Model. The service is at endpoint. resolve says what an intrinsic function other than Fn::Join stands for,
-// such as {"Fn::ImportValue": "…"}.
-func New(properties, schema map[string]any, endpoint string, resolve func(function map[string]any) string) (*Method, error) {
+// New returns a method of a template from the properties of its AWS::ApiGateway::Method and the
+// schema of its AWS::ApiGateway::Model. The service is at endpoint. resolve returns the value of an
+// intrinsic function other than Fn::Join, such as {"Fn::ImportValue": "…"}.
+func New(
+	properties, schema map[string]any, endpoint string,
+	resolve func(function map[string]any) string,
+) (*Method, error) {
 	m := &Method{endpoint: endpoint}
 	encoded, err := json.Marshal(resolved(properties["Integration"], resolve))
 	if err != nil {
@@ -70,7 +75,9 @@ func New(properties, schema map[string]any, endpoint string, resolve func(functi
 		m.operation, ok = strings.CutPrefix(parts[5], "action/")
 	}
 	if m.integration.Type != "AWS" || !ok {
-		return nil, fmt.Errorf("the integration is %s of %s, want one of an action of a service", m.integration.Type, m.integration.URI)
+		return nil, fmt.Errorf(
+			"the integration has type %s and URI %s, want AWS and a service action",
+			m.integration.Type, m.integration.URI)
 	}
 	if encoded, err = json.Marshal(schema); err != nil {
 		return nil, err
@@ -88,7 +95,7 @@ func New(properties, schema map[string]any, endpoint string, resolve func(functi
 	return m, err
 }
 
-// resolved is a value of a template without its intrinsic functions.
+// resolved returns a value of a template with its intrinsic functions replaced by their values.
 func resolved(value any, resolve func(map[string]any) string) any {
 	switch value := value.(type) {
 	case []any:
@@ -122,21 +129,22 @@ func resolved(value any, resolve func(map[string]any) string) any {
 	}
 }
 
-// A Request is what a client sends.
+// A Request is a client's request.
 type Request struct {
 	Body    string
 	Headers map[string]string // default: Content-Type: application/json
 }
 
-// A Response is what it is answered. What the gateway refuses by itself has no body here.
+// A Response is the response to a client. A response to a request that the gateway itself rejects
+// has no body here.
 type Response struct {
 	Status  int
 	Headers map[string]string
 	Body    string
 }
 
-// Do makes a request. Its error is the gateway's configuration's, or that of who plays the service: on AWS, the client would
-// be answered 500.
+// Do sends a request. An error comes from the gateway's configuration or from the fake service: on
+// AWS, the client would receive a 500.
 func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	if len(request.Body) > maxBody {
 		return Response{Status: http.StatusRequestEntityTooLarge}, nil
@@ -144,63 +152,81 @@ func (m *Method) Do(ctx context.Context, request Request) (Response, error) {
 	template, ok := m.integration.RequestTemplates[contentType(request)]
 	if !ok {
 		if m.integration.PassthroughBehavior != "NEVER" {
-			return Response{}, errors.New("the body would be passed to the service as it is, without validation")
+			return Response{}, errors.New(
+				"the body would be passed to the service without validation; " +
+					"set PassthroughBehavior to NEVER")
 		}
 		return Response{Status: http.StatusUnsupportedMediaType}, nil
 	}
 	body, err := jsonschema.UnmarshalJSON(strings.NewReader(request.Body))
 	if err != nil || m.schema.Validate(body) != nil {
-		return Response{Status: http.StatusBadRequest}, nil //nolint:nilerr // it is the client's
+		return Response{Status: http.StatusBadRequest}, nil //nolint:nilerr // the client's error
 	}
 	headers := map[string]string{}
 	maps.Copy(headers, request.Headers)
-	variables := map[string]any{"requestId": uuid.NewString(), "requestTimeEpoch": time.Now().UnixMilli()}
-	asked, err := rendering{Template: template, Body: request.Body, Headers: headers, Context: variables}.render(ctx)
+	variables := map[string]any{
+		"requestId": uuid.NewString(), "requestTimeEpoch": time.Now().UnixMilli(),
+	}
+	input, err := renderRequest{
+		Template: template, Body: request.Body, Headers: headers, Context: variables,
+	}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("request template: %w", err)
 	}
-	status, said, err := m.call(ctx, asked.Output)
+	status, result, err := m.call(ctx, input.Output)
 	if err != nil {
 		return Response{}, err
 	}
-	answer, err := m.integration.response(status)
+	mapping, err := m.integration.response(status)
 	if err != nil {
 		return Response{}, err
 	}
-	made, err := rendering{Template: answer.ResponseTemplates["application/json"], Body: said, Headers: headers, Context: variables}.render(ctx)
+	output, err := renderRequest{
+		Template: mapping.ResponseTemplates["application/json"],
+		Body:     result, Headers: headers, Context: variables,
+	}.render(ctx)
 	if err != nil {
 		return Response{}, fmt.Errorf("response template: %w", err)
 	}
-	response := Response{Status: made.Override.Status, Headers: map[string]string{"Content-Type": "application/json"}, Body: strings.TrimSpace(made.Output)}
+	response := Response{
+		Status:  output.Override.Status,
+		Headers: map[string]string{"Content-Type": "application/json"},
+		Body:    strings.TrimSpace(output.Output),
+	}
 	if response.Status == 0 {
-		response.Status = answer.StatusCode
+		response.Status = mapping.StatusCode
 	}
-	for name, value := range answer.ResponseParameters {
-		response.Headers[strings.TrimPrefix(name, "method.response.header.")] = strings.Trim(value, "'")
+	for name, value := range mapping.ResponseParameters {
+		name = strings.TrimPrefix(name, "method.response.header.")
+		response.Headers[name] = strings.Trim(value, "'")
 	}
-	maps.Copy(response.Headers, made.Override.Header)
+	maps.Copy(response.Headers, output.Override.Header)
 	return response, nil
 }
 
-// response chooses what is said about an answer of the service by its status: what has no pattern is about all others.
+// response returns the integration response for the status of the service's response. The one
+// without a selection pattern is the default.
 func (i integration) response(status int) (integrationResponse, error) {
-	var others *integrationResponse
-	for _, answer := range i.IntegrationResponses {
-		if answer.SelectionPattern == "" {
-			others = &answer
+	var byDefault *integrationResponse
+	for _, candidate := range i.IntegrationResponses {
+		if candidate.SelectionPattern == "" {
+			byDefault = &candidate
 			continue
 		}
-		if matches, err := regexp.MatchString("^("+answer.SelectionPattern+")$", strconv.Itoa(status)); matches || err != nil {
-			return answer, err
+		pattern := "^(" + candidate.SelectionPattern + ")$"
+		matches, err := regexp.MatchString(pattern, strconv.Itoa(status))
+		if matches || err != nil {
+			return candidate, err
 		}
 	}
-	if others == nil {
-		return integrationResponse{}, fmt.Errorf("nothing is said about an answer of status %d", status)
+	if byDefault == nil {
+		return integrationResponse{},
+			fmt.Errorf("no integration response matches status %d", status)
 	}
-	return *others, nil
+	return *byDefault, nil
 }
 
-// contentType is what the gateway chooses a template by.
+// contentType returns the media type by which the gateway selects a template.
 func contentType(request Request) string {
 	for name, value := range request.Headers {
 		if strings.EqualFold(name, "Content-Type") {
@@ -211,29 +237,37 @@ func contentType(request Request) string {
 	return "application/json"
 }
 
-// call sends the service a request in its wire format, signed, and returns the status and the body of the answer.
+// call sends a signed request to the service in its wire format and returns the status and the body
+// of the response.
 func (m *Method) call(ctx context.Context, body string) (int, string, error) {
-	request, err := http.NewRequestWithContext(ctx, m.integration.IntegrationHttpMethod, m.endpoint, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, m.integration.IntegrationHttpMethod, m.endpoint,
+		strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
 	target, ok := map[string]string{"kinesis": "Kinesis_20131202."}[m.signingName]
 	if !ok {
-		return 0, "", fmt.Errorf("how is %s asked for %s?", m.signingName, m.operation)
+		return 0, "", fmt.Errorf("gatewaytest does not know the X-Amz-Target of %s for %s",
+			m.signingName, m.operation)
 	}
 	request.Header.Set("X-Amz-Target", target+m.operation)
 	for name, value := range m.integration.RequestParameters {
-		request.Header.Set(strings.TrimPrefix(name, "integration.request.header."), strings.Trim(value, "'"))
+		name = strings.TrimPrefix(name, "integration.request.header.")
+		request.Header.Set(name, strings.Trim(value, "'"))
 	}
 	hash := sha256.Sum256([]byte(body))
-	credentials := aws.Credentials{AccessKeyID: "EXAMPLE", SecretAccessKey: "example-secret-access-key"}
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), m.signingName, "eu-central-1", time.Now()); err != nil {
-		return 0, "", err
+	credentials := aws.Credentials{
+		AccessKeyID: "EXAMPLE", SecretAccessKey: "example-secret-access-key",
 	}
-	answer, err := http.DefaultClient.Do(request)
+	err = v4.NewSigner().SignHTTP(ctx, credentials, request,
+		hex.EncodeToString(hash[:]), m.signingName, "eu-central-1", time.Now())
 	if err != nil {
 		return 0, "", err
 	}
-	said, err := io.ReadAll(answer.Body)
-	return answer.StatusCode, string(said), errors.Join(err, answer.Body.Close())
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	result, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(result), errors.Join(err, response.Body.Close())
 }

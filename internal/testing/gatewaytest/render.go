@@ -20,28 +20,29 @@ var engine = sync.OnceValues(func() (string, error) {
 		Name:   "Apache Velocity",
 		Folder: "gatewaytest",
 		Arguments: func(folder, address string) []string {
-			_, port, _ := net.SplitHostPort(address) // it has one
+			_, port, _ := net.SplitHostPort(address) // the address always has a port
 			source := filepath.Join(folder, "Render.java")
-			// go test remembers a result until a file that the test itself has read changes. Java's it does not see.
-			_, _ = os.ReadFile(source) // Java says it if it is not there
+			// go test caches a result until a file changes that the test itself has read. It does
+			// not see the files that Java reads.
+			_, _ = os.ReadFile(source) // if the file is missing, Java reports it
 			return []string{"-cp", filepath.Join(folder, "lib", "*"), source, port}
 		},
 		Path:   "/",
 		Ready:  func(*http.Response) bool { return true },
-		Remedy: "its Java needs a compiler, which a JDK has",
+		Remedy: "it needs the Java compiler; install a JDK",
 	}.Start()
 })
 
-// A rendering is a template, and what its variables are.
-type rendering struct {
+// A renderRequest is a template with the values of its variables.
+type renderRequest struct {
 	Template string            `json:"template"`
-	Body     string            `json:"body"`    // $input: of the request or of the service's answer
-	Headers  map[string]string `json:"headers"` // $input.params().header: of the request in both
+	Body     string            `json:"body"`    // $input: the request's or the response's body
+	Headers  map[string]string `json:"headers"` // $input.params().header: always the request's
 	Context  map[string]any    `json:"context"` // $context
 }
 
-// A rendered is what became of it.
-type rendered struct {
+// A renderResponse is a rendered template.
+type renderResponse struct {
 	Output   string
 	Override struct {
 		Status int
@@ -50,30 +51,30 @@ type rendered struct {
 	Error string
 }
 
-func (r rendering) render(ctx context.Context) (rendered, error) {
-	var answer rendered
+func (r renderRequest) render(ctx context.Context) (renderResponse, error) {
+	var rendered renderResponse
 	url, err := engine()
 	if err != nil {
-		return answer, err
+		return rendered, err
 	}
 	encoded, err := json.Marshal(r)
 	if err != nil {
-		return answer, err
+		return rendered, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(encoded))
 	if err != nil {
-		return answer, err
+		return rendered, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return answer, err
+		return rendered, err
 	}
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return answer, err
+	if err := json.NewDecoder(response.Body).Decode(&rendered); err != nil {
+		return rendered, err
 	}
-	if answer.Error != "" {
-		return answer, errors.New(answer.Error)
+	if rendered.Error != "" {
+		return rendered, errors.New(rendered.Error)
 	}
-	return answer, nil
+	return rendered, nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// A Device speaks MQTT 3.1.1 to a broker, as the software of a thing does: each of its publications has quality of service 1,
-// and is sent again until the broker has acknowledged it.
+// A Device is an MQTT 3.1.1 client, like the software of a thing: it publishes with quality of
+// service 1 and resends each publication until the broker acknowledges it.
 type Device struct {
 	address, thing, id string
 
@@ -20,23 +20,26 @@ type Device struct {
 	reader     *bufio.Reader
 }
 
-// window is how many publications are on their way at a time. IoT Core takes 100 a second of a connection.
+// window is the maximum number of publications in flight. IoT Core accepts 100 per second and
+// connection.
 const window = 100
 
-// ErrDisconnected says that the broker takes what a device asks for at no time.
-var ErrDisconnected = errors.New("the broker ends the connection")
+// ErrDisconnected reports that the broker rejected a device's request by disconnecting the device.
+var ErrDisconnected = errors.New("the broker closed the connection")
 
-// Connect connects as a thing, with a client identifier. An empty thing has a certificate that is no thing's.
+// Connect connects as a thing, with a client identifier. With an empty thing, the device's
+// certificate is not attached to a thing.
 func (b *Broker) Connect(thing, id string) (*Device, error) {
 	d := &Device{address: b.address, thing: thing, id: id}
 	return d, d.connect()
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (d *Device) Close() error { return d.connection.Close() }
 
-// Publish publishes payloads, and returns when the broker has acknowledged each. It fails with [ErrDisconnected] when the broker
-// has ended two connections in a row without a single acknowledgement.
+// Publish publishes payloads and returns when the broker has acknowledged each of them. It fails
+// with [ErrDisconnected] when the broker has closed two connections in a row without an
+// acknowledgement.
 func (d *Device) Publish(topic string, payloads ...[]byte) error {
 	publications := make([]packets.Packet, 0, window)
 	for len(payloads) > 0 {
@@ -73,13 +76,13 @@ func (d *Device) Publish(topic string, payloads ...[]byte) error {
 	return nil
 }
 
-// publish sends publications, and returns how many of them were acknowledged before the connection ended. The broker
-// acknowledges them in their order.
+// publish sends publications and returns how many of them were acknowledged before the connection
+// closed. The broker acknowledges them in order.
 func (d *Device) publish(publications []packets.Packet) (acknowledged int) {
 	var sent bytes.Buffer
 	for _, publication := range publications {
 		if err := publication.PublishEncode(&sent); err != nil {
-			panic(err) // it is whole
+			panic(err) // a complete packet always has an encoding
 		}
 	}
 	if _, err := d.connection.Write(sent.Bytes()); err != nil {
@@ -87,7 +90,8 @@ func (d *Device) publish(publications []packets.Packet) (acknowledged int) {
 	}
 	for acknowledged < len(publications) {
 		packet, err := d.read()
-		if err != nil || packet.FixedHeader.Type != packets.Puback || packet.PacketID != publications[acknowledged].PacketID {
+		if err != nil || packet.FixedHeader.Type != packets.Puback ||
+			packet.PacketID != publications[acknowledged].PacketID {
 			break
 		}
 		acknowledged++
@@ -95,10 +99,14 @@ func (d *Device) publish(publications []packets.Packet) (acknowledged int) {
 	return acknowledged
 }
 
-// Subscribe asks for what others publish.
+// Subscribe subscribes to a topic filter.
 func (d *Device) Subscribe(filter string) error {
 	var sent bytes.Buffer
-	request := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Subscribe, Qos: 1}, PacketID: 1, Filters: packets.Subscriptions{{Filter: filter, Qos: 1}}}
+	request := packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Subscribe, Qos: 1},
+		PacketID:    1,
+		Filters:     packets.Subscriptions{{Filter: filter, Qos: 1}},
+	}
 	if err := request.SubscribeEncode(&sent); err != nil {
 		return err
 	}
@@ -113,7 +121,7 @@ func (d *Device) Subscribe(filter string) error {
 
 func (d *Device) connect() error {
 	if d.connection != nil {
-		_ = d.connection.Close() // it has ended
+		_ = d.connection.Close() // the broker has closed it already
 	}
 	var err error
 	if d.connection, err = net.Dial("tcp", d.address); err != nil {

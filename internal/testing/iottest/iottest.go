@@ -1,6 +1,7 @@
-// Package iottest stands in for AWS IoT Core: an MQTT broker that lets devices do what a policy says, and does with what they
-// publish what a rule says. Policy and rule are those of a CloudFormation template; what the stand-in does not know of them is an
-// error, so that nothing passes a test that nobody has looked at.
+// Package iottest emulates AWS IoT Core: an MQTT broker that authorizes devices by an IoT policy
+// and applies a topic rule to their publications. Policy and rule come from a CloudFormation
+// template. A setting that the package does not emulate is an error, so that no setting passes a
+// test unchecked.
 package iottest
 
 import (
@@ -20,44 +21,46 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// Settings are what a broker is made of.
+// Settings configures a broker.
 type Settings struct {
-	// The properties of an AWS::IoT::Policy and an AWS::IoT::TopicRule, with values in the place of references. All devices have
-	// the one policy.
+	// Policy and Rule are the properties of an AWS::IoT::Policy and an AWS::IoT::TopicRule, with
+	// values in place of references. All devices have the same policy.
 	Policy, Rule map[string]any
 
-	// What the rule's actions call. The broker tries each action once: AWS does not say that IoT Core does more.
+	// Kinesis and S3 are the services that the rule's actions call. The broker tries each action
+	// once: AWS documents no retries by IoT Core.
 	Kinesis *kinesis.Client
 	S3      *s3.Client
 }
 
-// A Broker stands in for IoT Core. A device connects with the name of its thing as user name, which stands for the certificate
-// that is attached to the thing; without one, it has a certificate that is no thing's.
+// A Broker is a fake IoT Core. A device connects with the name of its thing as user name, in place
+// of the certificate that is attached to the thing; without a user name, its certificate is not
+// attached to a thing.
 type Broker struct {
-	address string
-	server  *mqtt.Server
-	policy  policy
-	rule    rule
-	api     Settings
+	address  string
+	server   *mqtt.Server
+	policy   policy
+	rule     rule
+	settings Settings
 
 	received, put, failed, lost, denied atomic.Int64
 
-	lose atomic.Pointer[func(payload []byte) bool]
+	losePuback atomic.Pointer[func(payload []byte) bool]
 }
 
-// Counts are what a broker has done so far.
+// Counts counts a broker's publications by result.
 type Counts struct {
-	Received int64 // publications that the policy allows, redelivered ones too
-	Put      int64 // of which into the stream
-	Failed   int64 // of which into the bucket, by the error action
-	Lost     int64 // of which nowhere: the error action failed too, or no rule is about the topic
+	Received int64 // publications that the policy allows, including redelivered ones
+	Put      int64 // received publications that were put into the stream
+	Failed   int64 // received publications that the error action put into the bucket
+	Lost     int64 // received publications for which the error action failed or no rule matched
 	Denied   int64 // connections and publications that the policy does not allow
 }
 
 // Start returns a broker that runs until the test ends.
 func Start(t testing.TB, settings Settings) *Broker {
 	t.Helper()
-	b := &Broker{api: settings}
+	b := &Broker{settings: settings}
 	for part, err := range map[string]error{
 		"the policy": decode(settings.Policy, &b.policy),
 		"the rule":   decode(settings.Rule, &b.rule),
@@ -91,7 +94,7 @@ func Start(t testing.TB, settings Settings) *Broker {
 	return b
 }
 
-// decode fills into with properties, all of which it has to know.
+// decode decodes properties into a struct that must have a field for each of them.
 func decode(properties map[string]any, into any) error {
 	encoded, err := json.Marshal(properties)
 	if err != nil {
@@ -102,39 +105,42 @@ func decode(properties map[string]any, into any) error {
 	return decoder.Decode(into)
 }
 
-// Counts returns what the broker has done so far.
+// Counts returns the counts so far.
 func (b *Broker) Counts() Counts {
 	return Counts{b.received.Load(), b.put.Load(), b.failed.Load(), b.lost.Load(), b.denied.Load()}
 }
 
-// LosePubacks has f look at each publication when its rule is done. Where it says true, the connection ends before the device
-// hears of it, and will publish it again. A nil f ends it.
+// LosePubacks calls f with each publication after its rule is applied. If f returns true, the
+// broker closes the connection before it sends the PUBACK, and the device publishes again. A nil f
+// resets it.
 func (b *Broker) LosePubacks(f func(payload []byte) bool) {
 	if f == nil {
-		b.lose.Store(nil)
+		b.losePuback.Store(nil)
 		return
 	}
-	b.lose.Store(&f)
+	b.losePuback.Store(&f)
 }
 
-// A hook is the broker as MQTT's server knows it.
+// A hook connects the broker to the MQTT server.
 type hook struct {
 	mqtt.HookBase
 	broker *Broker
-	ctx    context.Context //nolint:containedctx // of the test; the server has none
+	ctx    context.Context //nolint:containedctx // the test's; the server has none
 }
 
 func (h *hook) ID() string { return "iot-core" }
 
 func (h *hook) Provides(event byte) bool {
-	return event == mqtt.OnConnectAuthenticate || event == mqtt.OnACLCheck || event == mqtt.OnPublish
+	return event == mqtt.OnConnectAuthenticate || event == mqtt.OnACLCheck ||
+		event == mqtt.OnPublish
 }
 
 func (h *hook) OnConnectAuthenticate(client *mqtt.Client, packet packets.Packet) bool {
-	return h.allowed(client, packet.Connect.ClientIdentifier, "iot:Connect", "client", packet.Connect.ClientIdentifier)
+	return h.allowed(client, packet.Connect.ClientIdentifier, "iot:Connect", "client",
+		packet.Connect.ClientIdentifier)
 }
 
-// OnACLCheck ends the connection of a device that may not do what it asks for, as IoT Core does.
+// OnACLCheck closes the connection of a device whose request is denied, like IoT Core.
 func (h *hook) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
 	action, kind := "iot:Subscribe", "topicfilter"
 	if write {
@@ -148,19 +154,21 @@ func (h *hook) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
 }
 
 func (h *hook) allowed(client *mqtt.Client, id, action, kind, name string) bool {
-	allowed := h.broker.policy.allows(connection{thing: string(client.Properties.Username), client: id}, action, kind, name)
+	allowed := h.broker.policy.allows(
+		connection{thing: string(client.Properties.Username), client: id}, action, kind, name)
 	if !allowed {
 		h.broker.denied.Add(1)
 	}
 	return allowed
 }
 
-// OnPublish does what the rule says before the device hears that its publication has come: that way, a device that is busy
-// keeps itself back. IoT Core does it afterwards, and tells the device nothing of it either.
+// OnPublish applies the rule before the device receives the PUBACK, which slows down a busy device.
+// IoT Core applies the rule afterwards, and also reports no result to the device.
 func (h *hook) OnPublish(client *mqtt.Client, packet packets.Packet) (packets.Packet, error) {
 	h.broker.received.Add(1)
-	h.broker.do(h.ctx, publication{topic: packet.TopicName, payload: packet.Payload, client: client.ID})
-	if lose := h.broker.lose.Load(); lose != nil && (*lose)(packet.Payload) {
+	h.broker.applyRule(h.ctx,
+		publication{topic: packet.TopicName, payload: packet.Payload, client: client.ID})
+	if lose := h.broker.losePuback.Load(); lose != nil && (*lose)(packet.Payload) {
 		client.Stop(packets.ErrServerShuttingDown)
 		return packet, packets.ErrRejectPacket
 	}

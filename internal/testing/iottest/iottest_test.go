@@ -22,16 +22,30 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 )
 
+// arn begins the ARN of an IoT resource, and thing is the policy variable of a thing's name.
+const (
+	arn   = "arn:aws:iot:eu-central-1:111111111111:"
+	thing = "${iot:Connection.Thing.ThingName}"
+)
+
 const policy = `{"PolicyDocument": {"Version": "2012-10-17", "Statement": [
-	{"Effect": "Allow", "Action": "iot:Connect", "Resource": "arn:aws:iot:eu-central-1:111111111111:client/${iot:Connection.Thing.ThingName}",
+	{"Effect": "Allow", "Action": "iot:Connect",
+		"Resource": "` + arn + `client/` + thing + `",
 		"Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}},
-	{"Effect": "Allow", "Action": "iot:Publish", "Resource": ["arn:aws:iot:eu-central-1:111111111111:topic/ashlar/dev/${iot:Connection.Thing.ThingName}/readings"]},
-	{"Effect": "Deny", "Action": "iot:*", "Resource": "arn:aws:iot:eu-central-1:111111111111:topic/*/kettle-9/*"}]}}`
+	{"Effect": "Allow", "Action": "iot:Publish", "Resource": [
+		"` + arn + `topic/ashlar/dev/` + thing + `/readings"]},
+	{"Effect": "Deny", "Action": "iot:*",
+		"Resource": "` + arn + `topic/*/kettle-9/*"}]}}`
+
+const sql = `SELECT encode(*, 'base64') AS data, topic() AS topic, timestamp() AS received_at ` +
+	`FROM 'ashlar/dev/+/readings'`
 
 const rule = `{"RuleName": "readings", "TopicRulePayload": {"AwsIotSqlVersion": "2016-03-23",
-	"Sql": "SELECT encode(*, 'base64') AS data, topic() AS topic, timestamp() AS received_at FROM 'ashlar/dev/+/readings'",
-	"Actions": [{"Kinesis": {"StreamName": "readings", "PartitionKey": "${newuuid()}", "RoleArn": "arn:aws:iam::111111111111:role/rule"}}],
-	"ErrorAction": {"S3": {"BucketName": "ingestion", "RoleArn": "arn:aws:iam::111111111111:role/rule",
+	"Sql": "` + sql + `",
+	"Actions": [{"Kinesis": {"StreamName": "readings", "PartitionKey": "${newuuid()}",
+		"RoleArn": "arn:aws:iam::111111111111:role/rule"}}],
+	"ErrorAction": {"S3": {
+		"BucketName": "ingestion", "RoleArn": "arn:aws:iam::111111111111:role/rule",
 		"Key": "errors/rule/day=${parse_time(\"yyyy-MM-dd\", timestamp())}/${newuuid()}.json"}}}}`
 
 func object(t testing.TB, text string) map[string]any {
@@ -53,16 +67,22 @@ func start(t *testing.T) *core {
 	t.Helper()
 	c := &core{stream: awstest.StartKinesis(t, "readings", 1), objects: s3test.Start(t)}
 	c.objects.Bucket(t, "ingestion")
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	fakeCredentials := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
 	c.Broker = iottest.Start(t, iottest.Settings{
 		Policy: object(t, policy), Rule: object(t, rule),
-		Kinesis: kinesis.New(kinesis.Options{BaseEndpoint: &c.stream.URL, Region: lambdatest.Region, Credentials: nobodys}),
-		S3:      s3.New(s3.Options{BaseEndpoint: &c.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true}),
+		Kinesis: kinesis.New(kinesis.Options{
+			BaseEndpoint: &c.stream.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+		}),
+		S3: s3.New(s3.Options{
+			BaseEndpoint: &c.objects.URL, Region: lambdatest.Region, Credentials: fakeCredentials,
+			UsePathStyle: true,
+		}),
 	})
 	return c
 }
 
-func TestWhatADevicePublishesIsInTheStreamAsTheRuleSays(t *testing.T) {
+func TestBroker_rule(t *testing.T) {
 	c := start(t)
 	device, err := c.Connect("kettle-1", "kettle-1")
 	if err != nil {
@@ -84,7 +104,9 @@ func TestWhatADevicePublishesIsInTheStreamAsTheRuleSays(t *testing.T) {
 	if message.ReceivedAt < before || message.ReceivedAt > time.Now().UnixMilli() {
 		t.Errorf("received at %d", message.ReceivedAt)
 	}
-	want := telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: message.ReceivedAt, Data: payload}
+	want := telemetry.Message{
+		Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: message.ReceivedAt, Data: payload,
+	}
 	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -93,17 +115,17 @@ func TestWhatADevicePublishesIsInTheStreamAsTheRuleSays(t *testing.T) {
 	}
 }
 
-func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
+func TestBroker_policy(t *testing.T) {
 	c := start(t)
 	for name, test := range map[string]struct{ thing, client, topic string }{
-		"another's topic":           {"kettle-1", "kettle-1", "ashlar/dev/kettle-2/readings"},
-		"a topic of no thing":       {"kettle-1", "kettle-1", "ashlar/dev/readings"},
-		"a topic below its own":     {"kettle-1", "kettle-1", "ashlar/dev/kettle-1/readings/a"},
-		"another environment's":     {"kettle-1", "kettle-1", "ashlar/prod/kettle-1/readings"},
-		"what is denied":            {"kettle-9", "kettle-9", "ashlar/dev/kettle-9/readings"},
-		"another's name":            {"kettle-1", "kettle-2", ""},
-		"a certificate of no thing": {"", "kettle-1", ""},
-		"a thing like a pattern":    {"*", "kettle-1", ""},
+		"another thing's topic":         {"kettle-1", "kettle-1", "ashlar/dev/kettle-2/readings"},
+		"a topic without a thing":       {"kettle-1", "kettle-1", "ashlar/dev/readings"},
+		"a subtopic of its own":         {"kettle-1", "kettle-1", "ashlar/dev/kettle-1/readings/a"},
+		"another environment":           {"kettle-1", "kettle-1", "ashlar/prod/kettle-1/readings"},
+		"an explicit deny":              {"kettle-9", "kettle-9", "ashlar/dev/kettle-9/readings"},
+		"another client id":             {"kettle-1", "kettle-2", ""},
+		"a certificate without a thing": {"", "kettle-1", ""},
+		"a thing named as a pattern":    {"*", "kettle-1", ""},
 	} {
 		before := c.Counts().Denied
 		device, err := c.Connect(test.thing, test.client)
@@ -112,13 +134,13 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			err, want = device.Publish(test.topic, []byte("a")), 2 // it tries again
+			err, want = device.Publish(test.topic, []byte("a")), 2 // the device retries once
 		}
 		if !errors.Is(err, iottest.ErrDisconnected) {
-			t.Errorf("%s: %v, want it to be refused", name, err)
+			t.Errorf("%s: %v, want ErrDisconnected", name, err)
 		}
-		if refused := c.Counts().Denied - before; refused != want {
-			t.Errorf("%s: refused %d times, want %d", name, refused, want)
+		if denied := c.Counts().Denied - before; denied != want {
+			t.Errorf("%s: denied %d times, want %d", name, denied, want)
 		}
 	}
 	if records := c.stream.Records(); len(records) > 0 {
@@ -129,11 +151,11 @@ func TestADeviceMayNotDoMoreThanThePolicySays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := device.Subscribe("ashlar/dev/#"); !errors.Is(err, iottest.ErrDisconnected) {
-		t.Errorf("subscribing to everybody's: %v", err)
+		t.Errorf("subscribing to all topics: %v", err)
 	}
 }
 
-func TestADeviceThatHearsOfNothingPublishesAgain(t *testing.T) {
+func TestDevice_Publish_resends_without_acknowledgement(t *testing.T) {
 	c := start(t)
 	device, err := c.Connect("kettle-1", "kettle-1")
 	if err != nil {
@@ -145,7 +167,8 @@ func TestADeviceThatHearsOfNothingPublishesAgain(t *testing.T) {
 		lost[string(payload)] = true
 		return !again && string(payload) != "b"
 	})
-	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a"), []byte("b"), []byte("c")); err != nil {
+	err = device.Publish("ashlar/dev/kettle-1/readings", []byte("a"), []byte("b"), []byte("c"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	count := map[string]int{}
@@ -161,21 +184,26 @@ func TestADeviceThatHearsOfNothingPublishesAgain(t *testing.T) {
 	}
 }
 
-func TestWhatTheStreamDoesNotTakeIsAnObject(t *testing.T) {
+func TestBroker_error_action(t *testing.T) {
 	c := start(t)
 	device, err := c.Connect("kettle-1", "kettle-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.stream.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"})
+	c.stream.SetFault(awstest.Fault{
+		Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+	})
 	if err := device.Publish("ashlar/dev/kettle-1/readings", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
 	keys := c.objects.Keys(t, "ingestion")
-	if len(keys) != 1 || !strings.HasPrefix(keys[0], "errors/rule/day="+time.Now().UTC().Format(time.DateOnly)+"/") || !strings.HasSuffix(keys[0], ".json") {
+	prefix := "errors/rule/day=" + time.Now().UTC().Format(time.DateOnly) + "/"
+	if len(keys) != 1 || !strings.HasPrefix(keys[0], prefix) ||
+		!strings.HasSuffix(keys[0], ".json") {
 		t.Fatalf("objects %v", keys)
 	}
-	found, err := c.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &keys[0]})
+	found, err := c.objects.Client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("ingestion"), Key: &keys[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +212,8 @@ func TestWhatTheStreamDoesNotTakeIsAnObject(t *testing.T) {
 		t.Fatal(err)
 	}
 	document := object(t, string(content))
-	if document["topic"] != "ashlar/dev/kettle-1/readings" || document["base64OriginalPayload"] != "YQ==" || document["ruleName"] != "readings" {
+	if document["topic"] != "ashlar/dev/kettle-1/readings" ||
+		document["base64OriginalPayload"] != "YQ==" || document["ruleName"] != "readings" {
 		t.Errorf("the document is %s", content)
 	}
 	c.objects.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"})

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A policy is the AWS::IoT::Policy.
+// A policy is an AWS::IoT::Policy.
 type policy struct {
 	PolicyName     string
 	PolicyDocument struct {
@@ -24,7 +24,7 @@ type statement struct {
 	Condition        map[string]map[string]string
 }
 
-// oneOrMore is a string or several.
+// oneOrMore is a JSON string or a list of strings.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalJSON(text []byte) error {
@@ -36,22 +36,24 @@ func (o *oneOrMore) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(o))
 }
 
-// A connection is what a policy's variables are about.
+// A connection has the values of a policy's variables.
 type connection struct {
 	thing  string // empty: the certificate is attached to no thing
 	client string
 }
 
-// check finds what the stand-in does not know.
+// check returns an error for a statement that the package does not emulate.
 func (p policy) check() error {
 	for _, s := range p.PolicyDocument.Statement {
 		if s.Effect != "Allow" && s.Effect != "Deny" {
-			return fmt.Errorf("effect %q", s.Effect)
+			return fmt.Errorf("iottest does not emulate effect %q", s.Effect)
 		}
 		for operator, keys := range s.Condition {
 			for key, value := range keys {
-				if operator != "Bool" || key != "iot:Connection.Thing.IsAttached" || value != "true" {
-					return fmt.Errorf("condition %s %s %s", operator, key, value)
+				if operator != "Bool" || key != "iot:Connection.Thing.IsAttached" ||
+					value != "true" {
+					return fmt.Errorf("iottest does not emulate condition %s %s %s",
+						operator, key, value)
 				}
 			}
 		}
@@ -59,15 +61,15 @@ func (p policy) check() error {
 	return nil
 }
 
-// allows decides as "AWS IoT Core policies" in the AWS IoT Core Developer Guide says: what is denied is, and what is not allowed
-// is not.
+// allows reports whether the policy allows an action: "AWS IoT Core policies" in the AWS IoT Core
+// Developer Guide. An explicit deny overrides an allow, and the default is deny.
 func (p policy) allows(by connection, action, kind, name string) bool {
 	allowed := false
 	for _, s := range p.PolicyDocument.Statement {
 		if len(s.Condition) > 0 && by.thing == "" || !matchesAny(s.Action, action, connection{}) {
 			continue
 		}
-		// The account and the region are the template's.
+		// The account and the region are ignored: they come from the template.
 		resource := kind + "/" + name
 		var resources []string
 		for _, arn := range s.Resource {
@@ -89,7 +91,9 @@ func (p policy) allows(by connection, action, kind, name string) bool {
 
 func matchesAny(patterns []string, value string, by connection) bool {
 	for _, pattern := range patterns {
-		variables := map[string]string{"${iot:Connection.Thing.ThingName}": by.thing, "${iot:ClientId}": by.client}
+		variables := map[string]string{
+			"${iot:Connection.Thing.ThingName}": by.thing, "${iot:ClientId}": by.client,
+		}
 		known := true
 		var expression strings.Builder
 		for pattern != "" && known {
@@ -97,7 +101,8 @@ func matchesAny(patterns []string, value string, by connection) bool {
 			case strings.HasPrefix(pattern, "${"):
 				end := strings.IndexByte(pattern, '}') + 1
 				variable := variables[pattern[:end]]
-				known = end > 0 && variable != "" // a statement with a variable that has no value is none
+				// A pattern with a variable that has no value matches nothing.
+				known = end > 0 && variable != ""
 				expression.WriteString(regexp.QuoteMeta(variable))
 				pattern = pattern[end:]
 				continue
@@ -117,8 +122,8 @@ func matchesAny(patterns []string, value string, by connection) bool {
 	return false
 }
 
-// expressions are those that were compiled, by their text: a policy is asked of each publication, and compiling takes as long as
-// all else that is done for one.
+// expressions caches the compiled expressions by their text: the policy is evaluated for each
+// publication, and compiling takes as long as all other work for a publication.
 var expressions sync.Map
 
 func compiled(text string) *regexp.Regexp {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// A rule is the AWS::IoT::TopicRule.
+// A rule is an AWS::IoT::TopicRule.
 type rule struct {
 	RuleName         string
 	TopicRulePayload struct {
@@ -25,46 +25,50 @@ type rule struct {
 	}
 	Tags any
 
-	query  query
-	key    template // of an object of the error action
-	spread template // the partition key
+	query        query
+	errorKey     template // the key of the error action's object
+	partitionKey template
 }
 
 type kinesisAction struct{ RoleArn, StreamName, PartitionKey string }
 
 type s3Action struct{ RoleArn, BucketName, Key string }
 
-// parse reads what the rule has of expressions.
+// parse parses the rule's SQL statement and substitution templates.
 func (r *rule) parse() error {
 	payload := r.TopicRulePayload
-	if payload.RuleDisabled || payload.AwsIotSqlVersion != "2016-03-23" || len(payload.Actions) != 1 {
-		return fmt.Errorf("disabled %t, SQL version %q, %d actions; want one that is on, in 2016-03-23, with one",
+	if payload.RuleDisabled || payload.AwsIotSqlVersion != "2016-03-23" ||
+		len(payload.Actions) != 1 {
+		return fmt.Errorf(
+			"disabled %t, SQL version %q, %d actions; "+
+				"want an enabled rule, SQL version 2016-03-23, one action",
 			payload.RuleDisabled, payload.AwsIotSqlVersion, len(payload.Actions))
 	}
 	if payload.Actions[0].Kinesis.StreamName == "" || payload.ErrorAction.S3.BucketName == "" {
-		return errors.New("it has no stream, or no bucket for what fails")
+		return errors.New(
+			"the rule needs a Kinesis action with a stream and an S3 error action with a bucket")
 	}
 	var err error
 	if r.query, err = parseQuery(payload.Sql); err != nil {
 		return err
 	}
-	if r.key, err = parseTemplate(payload.ErrorAction.S3.Key); err != nil {
+	if r.errorKey, err = parseTemplate(payload.ErrorAction.S3.Key); err != nil {
 		return err
 	}
-	r.spread, err = parseTemplate(payload.Actions[0].Kinesis.PartitionKey)
+	r.partitionKey, err = parseTemplate(payload.Actions[0].Kinesis.PartitionKey)
 	return err
 }
 
-// A publication is what a rule's expressions are about.
+// A publication is the input of a rule's expressions.
 type publication struct {
 	topic   string
 	payload []byte
 	client  string
-	at      time.Time // when the rule sees it
+	at      time.Time // when the rule is applied
 }
 
-// do does what the rule says.
-func (b *Broker) do(ctx context.Context, p publication) {
+// applyRule applies the rule to a publication.
+func (b *Broker) applyRule(ctx context.Context, p publication) {
 	if !matchesFilter(b.rule.query.filter, p.topic) {
 		b.lost.Add(1)
 		return
@@ -73,24 +77,27 @@ func (b *Broker) do(ctx context.Context, p publication) {
 	record, err := b.rule.query.evaluate(p)
 	if err == nil {
 		var key string
-		if key, err = b.rule.spread.evaluate(p); err == nil {
+		if key, err = b.rule.partitionKey.evaluate(p); err == nil {
 			stream := b.rule.TopicRulePayload.Actions[0].Kinesis.StreamName
-			_, err = b.api.Kinesis.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &stream, Data: record, PartitionKey: &key}, func(o *kinesis.Options) { o.RetryMaxAttempts = 1 })
+			_, err = b.settings.Kinesis.PutRecord(ctx,
+				&kinesis.PutRecordInput{StreamName: &stream, Data: record, PartitionKey: &key},
+				func(o *kinesis.Options) { o.RetryMaxAttempts = 1 })
 		}
 	}
 	if err == nil {
 		b.put.Add(1)
 		return
 	}
-	if b.fail(ctx, p, err) != nil {
+	if b.applyErrorAction(ctx, p, err) != nil {
 		b.lost.Add(1)
 		return
 	}
 	b.failed.Add(1)
 }
 
-// fail does the error action: "Error handling (error action)" in the AWS IoT Core Developer Guide.
-func (b *Broker) fail(ctx context.Context, p publication, reason error) error {
+// applyErrorAction writes the error action's object: "Error handling (error action)" in the AWS IoT
+// Core Developer Guide.
+func (b *Broker) applyErrorAction(ctx context.Context, p publication, reason error) error {
 	document, err := json.Marshal(map[string]any{
 		"ruleName":              b.rule.RuleName,
 		"topic":                 p.topic,
@@ -106,16 +113,18 @@ func (b *Broker) fail(ctx context.Context, p publication, reason error) error {
 	if err != nil {
 		return err
 	}
-	key, err := b.rule.key.evaluate(p)
+	key, err := b.rule.errorKey.evaluate(p)
 	if err != nil {
 		return err
 	}
 	bucket := b.rule.TopicRulePayload.ErrorAction.S3.BucketName
-	_, err = b.api.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(document)}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+	_, err = b.settings.S3.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(document)},
+		func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 	return err
 }
 
-// matchesFilter tells whether a topic filter of MQTT is about the topic.
+// matchesFilter reports whether an MQTT topic filter matches the topic.
 func matchesFilter(filter, topic string) bool {
 	levels, names := strings.Split(filter, "/"), strings.Split(topic, "/")
 	for i, level := range levels {

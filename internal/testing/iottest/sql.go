@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// A query is a statement of AWS IoT SQL: expressions, each with a name, of what is published to a topic.
+// A query is an AWS IoT SQL statement: named expressions over the publications to a topic filter.
 type query struct {
 	fields []field
 	filter string
@@ -23,14 +23,15 @@ type field struct {
 	value expression
 }
 
-// An expression is a function's call, a literal, or * for the payload as it is.
+// An expression is a function call, a literal, or * for the unchanged payload.
 type expression struct {
 	function  string
 	arguments []expression
 	literal   any
 }
 
-// A template is text with expressions in it: "Substitution templates" in the AWS IoT Core Developer Guide.
+// A template is text with expressions: "Substitution templates" in the AWS IoT Core Developer
+// Guide.
 type template []any // of string and expression
 
 func parseQuery(sql string) (query, error) {
@@ -65,7 +66,7 @@ func parseQuery(sql string) (query, error) {
 	}
 	var ok bool
 	if q.filter, ok = filter.literal.(string); !ok || p.space() != "" {
-		return query{}, p.failure("a topic filter, and nothing after it")
+		return query{}, p.failure("a topic filter and nothing after it")
 	}
 	return q, nil
 }
@@ -90,8 +91,8 @@ func parseTemplate(text string) (template, error) {
 	}
 }
 
-// A parser has what is left of a statement.
-type parser struct{ rest string }
+// A parser parses a statement.
+type parser struct{ rest string } // the text that is not parsed yet
 
 func (p *parser) space() string {
 	p.rest = strings.TrimLeft(p.rest, " \n\t")
@@ -99,7 +100,7 @@ func (p *parser) space() string {
 }
 
 func (p *parser) failure(want string) error {
-	return fmt.Errorf("at %q: want %s; the stand-in knows no more of AWS IoT SQL than its tests need", p.rest, want)
+	return fmt.Errorf("at %q: want %s; iottest emulates only a part of AWS IoT SQL", p.rest, want)
 }
 
 func (p *parser) symbol(symbol string) bool {
@@ -162,14 +163,14 @@ func (p *parser) expression() (expression, error) {
 		}
 		call.arguments = append(call.arguments, argument)
 	}
-	// What is wrong with a call is told now: at no time would it fail for some publications alone.
+	// An invalid call is an error now: it would fail for all publications, never only for some.
 	if _, err := call.evaluate(publication{topic: "a"}); err != nil {
 		return expression{}, err
 	}
 	return call, nil
 }
 
-// evaluate returns the statement's result, a JSON object.
+// evaluate returns the statement's result as a JSON object.
 func (q query) evaluate(p publication) ([]byte, error) {
 	var object []byte
 	for i, field := range q.fields {
@@ -202,7 +203,8 @@ func (t template) evaluate(p publication) (string, error) {
 	return text.String(), nil
 }
 
-// evaluate knows the functions that our rule calls: "Functions" in the AWS IoT Core Developer Guide.
+// evaluate returns the value of an expression. It emulates the functions that our rule calls:
+// "Functions" in the AWS IoT Core Developer Guide.
 func (e expression) evaluate(p publication) (any, error) {
 	if e.literal != nil {
 		return e.literal, nil
@@ -235,5 +237,5 @@ func (e expression) evaluate(p publication) (any, error) {
 			return time.UnixMilli(at).UTC().Format(time.DateOnly), nil
 		}
 	}
-	return nil, errors.New("the stand-in does not know " + e.function + " with such arguments")
+	return nil, errors.New("iottest does not emulate " + e.function + " with such arguments")
 }

@@ -6,9 +6,11 @@ import (
 	"testing"
 )
 
-// What the stand-in does not know must not pass for what it does.
-func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
-	const known = `{"TopicRulePayload": {"AwsIotSqlVersion": "2016-03-23", "Sql": "SELECT topic() AS topic FROM 'a'", "Actions": [{"Kinesis": {"StreamName": "s", "PartitionKey": "k"}}],
+// TestRule_parse changes a valid rule: a setting that iottest does not emulate must be an error.
+func TestRule_parse(t *testing.T) {
+	const known = `{"TopicRulePayload": {
+		"AwsIotSqlVersion": "2016-03-23", "Sql": "SELECT topic() AS topic FROM 'a'",
+		"Actions": [{"Kinesis": {"StreamName": "s", "PartitionKey": "k"}}],
 		"ErrorAction": {"S3": {"BucketName": "b", "Key": "k"}}}}`
 	for change, says := range map[string]string{
 		"":                                          "",
@@ -18,9 +20,9 @@ func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
 		`"S3" "Sqs"`:                                `unknown field "Sqs"`,
 		`topic()#AS#topic *`:                        "want AS",
 		`topic()#AS#topic temperature#AS#t`:         "want a function",
-		`topic() topic(3)`:                          "does not know topic",
-		`topic() encode(*,#'base32')`:               "does not know encode",
-		`topic() sin(timestamp())`:                  "does not know sin",
+		`topic() topic(3)`:                          "does not emulate topic",
+		`topic() encode(*,#'base32')`:               "does not emulate encode",
+		`topic() sin(timestamp())`:                  "does not emulate sin",
 		`FROM#'a' FROM#'a'#WHERE#true`:              "nothing after it",
 		`"Key":#"k" "Key":#"${timestamp("`:          "want a function",
 		`"Key":#"k" "Key":#"${timestamp()"`:         "want }",
@@ -28,7 +30,8 @@ func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
 	} {
 		text := known
 		if from, to, ok := strings.Cut(change, " "); ok {
-			text = strings.ReplaceAll(known, strings.ReplaceAll(from, "#", " "), strings.ReplaceAll(to, "#", " "))
+			text = strings.ReplaceAll(known, strings.ReplaceAll(from, "#", " "),
+				strings.ReplaceAll(to, "#", " "))
 		}
 		var properties map[string]any
 		if err := json.Unmarshal([]byte(text), &properties); err != nil {
@@ -39,22 +42,29 @@ func TestWhatTheStandInDoesNotKnowIsAnError(t *testing.T) {
 		if err == nil {
 			err = r.parse()
 		}
-		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+		if says == "" && err != nil ||
+			says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v, want %q", change, err, says)
 		}
 	}
+}
+
+func TestPolicy_check(t *testing.T) {
+	const document = `{"PolicyDocument": {"Statement": [
+		{"Effect": "Allow", "Condition": {"StringEquals": {"aws:SourceIp": "10.0.0.1"}}}]}}`
 	var p policy
-	if err := json.Unmarshal([]byte(`{"PolicyDocument": {"Statement": [{"Effect": "Allow", "Condition": {"StringEquals": {"aws:SourceIp": "10.0.0.1"}}}]}}`), &p); err != nil {
+	if err := json.Unmarshal([]byte(document), &p); err != nil {
 		t.Fatal(err)
 	}
 	if p.check() == nil {
-		t.Error("a condition that nobody knows is taken")
+		t.Error("no error for a condition that iottest does not emulate")
 	}
 }
 
-func TestTopicFiltersMatchAsMQTTSays(t *testing.T) {
+func TestMatchesFilter(t *testing.T) {
 	for pair, want := range map[string]bool{
-		"a/+/c a/b/c": true, "a/+/c a//c": true, "a/+ a/b/c": false, "a/+/c a/b": false, "a/# a/b/c": true, "a/b a/b/c": false, "a/b/c a/b": false, "+ a": true,
+		"a/+/c a/b/c": true, "a/+/c a//c": true, "a/+ a/b/c": false, "a/+/c a/b": false,
+		"a/# a/b/c": true, "a/b a/b/c": false, "a/b/c a/b": false, "+ a": true,
 	} {
 		filter, topic, _ := strings.Cut(pair, " ")
 		if got := matchesFilter(filter, topic); got != want {
@@ -63,16 +73,21 @@ func TestTopicFiltersMatchAsMQTTSays(t *testing.T) {
 	}
 }
 
-func TestAVariableWithoutAValueAllowsNothing(t *testing.T) {
+func TestPolicy_allows_variables(t *testing.T) {
 	p := policy{}
-	p.PolicyDocument.Statement = []statement{{Effect: "Allow", Action: oneOrMore{"iot:Publish"}, Resource: oneOrMore{"arn:aws:iot:eu-central-1:111111111111:topic/a/${iot:Connection.Thing.ThingName}"}}}
+	p.PolicyDocument.Statement = []statement{{
+		Effect: "Allow", Action: oneOrMore{"iot:Publish"},
+		Resource: oneOrMore{
+			"arn:aws:iot:eu-central-1:111111111111:topic/a/${iot:Connection.Thing.ThingName}",
+		},
+	}}
 	if !p.allows(connection{thing: "kettle-1"}, "iot:Publish", "topic", "a/kettle-1") {
-		t.Error("a thing may not publish to its topic")
+		t.Error("a thing is not allowed to publish to its topic")
 	}
 	if p.allows(connection{thing: ".*"}, "iot:Publish", "topic", "a/kettle-1") {
-		t.Error("a thing whose name looks like a pattern may publish to all topics")
+		t.Error("a thing whose name is a pattern is allowed to publish to all topics")
 	}
 	if p.allows(connection{}, "iot:Publish", "topic", "a/") {
-		t.Error("a certificate of no thing may publish to the topic of no name")
+		t.Error("a certificate without a thing is allowed to publish to the topic of an empty name")
 	}
 }

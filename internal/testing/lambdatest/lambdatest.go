@@ -1,6 +1,6 @@
-// Package lambdatest runs a built function as the Lambda service does: a process in a function's environment that
-// asks the Runtime API for its next event, is started by its first invocation, is used again by the ones after it,
-// and is killed when it does not answer in time.
+// Package lambdatest runs a built function like the Lambda service: as a process in a function's
+// environment that requests its next event from the Runtime API. The first invocation starts the
+// process, later ones reuse it, and a timeout kills it.
 package lambdatest
 
 import (
@@ -15,15 +15,17 @@ import (
 	"time"
 )
 
-// initTimeout is how long a process may take until it asks for its first event, as on the service.
+// initTimeout limits the time until a process requests its first event, as on the service.
 const initTimeout = 10 * time.Second
 
-// Build compiles the main package at importPath for this machine, without C as a deployed function is, and returns
-// the executable. It is gone when the test ends: a test that starts several functions builds once.
+// Build compiles the main package at importPath for this machine, without cgo like a deployed
+// function, and returns the executable. The executable is deleted when the test ends. A test that
+// starts several functions builds once.
 func Build(t testing.TB, importPath string) string {
 	t.Helper()
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	command := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", bootstrap, importPath)
+	command := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", bootstrap,
+		importPath)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("lambdatest: cannot build %s: %v\n%s", importPath, err, output)
@@ -32,11 +34,14 @@ func Build(t testing.TB, importPath string) string {
 	return bootstrap
 }
 
-// recordSources looks at the source of the package and all that it imports of this module. go test remembers a result until what
-// the test itself has looked at changes; what the compiler reads, it does not see.
+// recordSources stats the source files of the package and of its imports in this module. go test
+// caches a result until a file changes that the test itself has opened or stat'ed; it does not see
+// the files that the compiler reads.
 func recordSources(t testing.TB, importPath string) {
 	t.Helper()
-	const files = `{{if and .Module .Module.Main}}{{range .GoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}`
+	const files = `{{if and .Module .Module.Main}}` +
+		`{{range .GoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}` +
+		`{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}`
 	list, err := exec.Command("go", "list", "-deps", "-f", files, importPath).Output()
 	if err != nil {
 		t.Fatalf("lambdatest: cannot list the source of %s: %v", importPath, err)
@@ -48,7 +53,8 @@ func recordSources(t testing.TB, importPath string) {
 	}
 }
 
-// A Function is a built function with its settings. It has one execution environment: invocations must not overlap.
+// A Function is a built function with its settings. It has one execution environment: invocations
+// must not overlap.
 type Function struct {
 	bootstrap   string
 	environment []string
@@ -57,8 +63,9 @@ type Function struct {
 	processes   int
 }
 
-// New returns the function that runs the executable bootstrap. Its processes see the variables that the service
-// sets and environment, and nothing of the test's own. A process that is still running when the test ends is killed.
+// New returns the function that runs the executable bootstrap. Its processes have the variables
+// that the service sets and those of environment, but no variables of the test. A process that is
+// still running when the test ends is killed.
 func New(t testing.TB, bootstrap string, environment map[string]string) *Function {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -81,7 +88,8 @@ func New(t testing.TB, bootstrap string, environment map[string]string) *Functio
 	return f
 }
 
-// reserved is what the service sets for a function on provided.al2023 that logs JSON. The credentials are nobody's.
+// reserved returns the variables that the service sets for a function on provided.al2023 that logs
+// JSON. The credentials are fake.
 func reserved() map[string]string {
 	return map[string]string{
 		"_HANDLER":                        "bootstrap",
@@ -104,11 +112,11 @@ func reserved() map[string]string {
 	}
 }
 
-// Where a function runs, and the temporary credentials that it has there.
+// Region is where a function runs; the others are its temporary credentials.
 const (
 	Region          = "eu-central-1"
 	AccessKeyID     = "ASIAEXAMPLE"
-	SecretAccessKey = "example-secret-access-key" //nolint:gosec // nobody's
+	SecretAccessKey = "example-secret-access-key" //nolint:gosec // fake
 	SessionToken    = "example-session-token"
 )
 
@@ -127,7 +135,7 @@ func (e *FunctionError) Error() string {
 	return fmt.Sprintf("function error: %s: %s", e.Type, e.Message)
 }
 
-// An InitError is an error that the function reported before it asked for an event.
+// An InitError is an error that the function reported before it requested an event.
 type InitError struct {
 	Type    string `json:"errorType"`
 	Message string `json:"errorMessage"`
@@ -137,7 +145,7 @@ func (e *InitError) Error() string {
 	return fmt.Sprintf("init error: %s: %s", e.Type, e.Message)
 }
 
-// An ExitError is a process that ended instead of answering.
+// An ExitError is a process that ended without a response.
 type ExitError struct {
 	State  *os.ProcessState
 	Output string // what the process wrote to its stdout and stderr
@@ -147,7 +155,7 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("the function's process ended (%s):\n%s", e.State, e.Output)
 }
 
-// A TimeoutError is a process that did not answer in time and was killed.
+// A TimeoutError is a process that was killed because it did not respond in time.
 type TimeoutError struct {
 	Timeout time.Duration
 }
@@ -156,13 +164,15 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("task timed out after %s", e.Timeout)
 }
 
-// Invoke sends event to the function and returns its answer. timeout is the function's own: the process learns the
-// deadline and is killed at it. The error is a [*FunctionError], an [*InitError], an [*ExitError] or a
-// [*TimeoutError] when the function failed.
+// Invoke sends event to the function and returns its response. timeout is the function's timeout:
+// the process receives the deadline and is killed at it. If the function failed, the error is a
+// [*FunctionError], an [*InitError], an [*ExitError] or a [*TimeoutError].
 //
-// The invocation is over when the process asks for the next event, so what it does after its answer, such as
-// logging, has happened when Invoke returns.
-func (f *Function) Invoke(ctx context.Context, event []byte, timeout time.Duration) ([]byte, error) {
+// The invocation ends when the process requests the next event, so work after the response, such as
+// logging, is done when Invoke returns.
+func (f *Function) Invoke(
+	ctx context.Context, event []byte, timeout time.Duration,
+) ([]byte, error) {
 	if f.process == nil {
 		if err := f.start(ctx); err != nil {
 			return nil, err
@@ -180,13 +190,13 @@ func (f *Function) Invoke(ctx context.Context, event []byte, timeout time.Durati
 		f.end()
 		return nil, context.Cause(ctx)
 	}
-	var answer result
+	var response result
 	select {
-	case answer = <-f.process.results:
+	case response = <-f.process.results:
 	case <-f.process.exited:
-		// A runtime that panicked reports the error and exits: the report is the better answer.
+		// A runtime that panicked reports the error and exits: the report says more than the exit.
 		select {
-		case answer = <-f.process.results:
+		case response = <-f.process.results:
 		default:
 			return nil, f.exitError()
 		}
@@ -202,27 +212,28 @@ func (f *Function) Invoke(ctx context.Context, event []byte, timeout time.Durati
 		f.end()
 		return nil, context.Cause(ctx)
 	}
-	return answer.payload, answer.err
+	return response.payload, response.err
 }
 
 // Logs returns what the function's processes have written to stdout and stderr.
 func (f *Function) Logs() string {
 	content, err := os.ReadFile(f.log.Name())
 	if err != nil {
-		panic(fmt.Errorf("lambdatest: %w", err)) // the file is ours until the test ends
+		panic(fmt.Errorf("lambdatest: %w", err)) // the file exists until the test ends
 	}
 	return string(content)
 }
 
-// Processes counts the processes that invocations have started: 1 until one of them ends.
+// Processes returns the number of processes that invocations have started: 1 until one of them
+// ends.
 func (f *Function) Processes() int { return f.processes }
 
-// PeakMemory is the most memory that the running process has had so far, in bytes of RAM: VmHWM in proc(5), so on Linux
-// only. An error of the test's when no process runs.
+// PeakMemory returns the peak resident memory of the running process in bytes: VmHWM in proc(5), on
+// Linux only. It fails the test if no process is running.
 func (f *Function) PeakMemory(t testing.TB) int64 {
 	t.Helper()
 	if f.process == nil {
-		t.Fatal("lambdatest: no process runs whose memory could be measured")
+		t.Fatal("lambdatest: no process is running; invoke the function first")
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.process.command.Process.Pid))
 	if err != nil {
@@ -238,7 +249,7 @@ func (f *Function) PeakMemory(t testing.TB) int64 {
 	return 0
 }
 
-// start runs a new process until it asks for its first event.
+// start runs a new process until it requests its first event.
 func (f *Function) start(ctx context.Context) error {
 	process, err := startProcess(f.bootstrap, f.environment, f.log)
 	if err != nil {
@@ -268,13 +279,13 @@ func (f *Function) start(ctx context.Context) error {
 	}
 }
 
-// Kill ends the process of an invocation that is under way, which returns an [*ExitError]. It is for those whom the process
-// calls meanwhile.
+// Kill kills the process of a running invocation, which then returns an [*ExitError]. It is for the
+// fakes that the process calls during the invocation.
 func (f *Function) Kill() {
-	_ = f.process.command.Process.Kill() // fails when it has ended by itself
+	_ = f.process.command.Process.Kill() // fails if the process has already ended
 }
 
-// exitError describes the process that has exited and forgets it.
+// exitError returns the error for the process that has exited and removes the process.
 func (f *Function) exitError() error {
 	err := &ExitError{
 		State:  f.process.command.ProcessState,
@@ -284,7 +295,7 @@ func (f *Function) exitError() error {
 	return err
 }
 
-// end kills the process, if there is one, and waits until it is gone.
+// end kills the process, if there is one, and waits for its end.
 func (f *Function) end() {
 	if f.process != nil {
 		f.process.kill()

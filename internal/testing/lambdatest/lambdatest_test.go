@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
-type answer struct {
+type response struct {
 	Text        string   `json:"text"`
 	RequestID   string   `json:"requestId"`
 	FunctionARN string   `json:"functionArn"`
@@ -22,25 +22,29 @@ type answer struct {
 
 func TestFunction(t *testing.T) {
 	t.Setenv("ASHLAR_OF_THE_TEST", "must not reach the function")
-	bootstrap := lambdatest.Build(t, "github.com/ashlar-cdk/ashlar/internal/testing/lambdatest/testdata/function")
+	bootstrap := lambdatest.Build(t,
+		"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest/testdata/function")
 	start := func(t *testing.T, environment map[string]string) *lambdatest.Function {
 		return lambdatest.New(t, bootstrap, environment)
 	}
 
-	t.Run("answers, and its process is used again", func(t *testing.T) {
+	t.Run("responds, and reuses its process", func(t *testing.T) {
 		fn := start(t, map[string]string{"SENDER": "hello@example.com"})
 		first := mustEcho(t, fn, "first")
 		second := mustEcho(t, fn, "second")
 		if first.Text != "first" || second.Text != "second" {
-			t.Errorf("answers %q and %q, want those to their own events", first.Text, second.Text)
+			t.Errorf("responses %q and %q, want the texts of their own events", first.Text,
+				second.Text)
 		}
 		if first.Invocation != 1 || second.Invocation != 2 {
-			t.Errorf("invocations %d and %d of their processes, want 1 and 2 of one", first.Invocation, second.Invocation)
+			t.Errorf("invocations %d and %d of their processes, want 1 and 2 of one",
+				first.Invocation, second.Invocation)
 		}
 		if first.RequestID == "" || first.RequestID == second.RequestID {
 			t.Errorf("request ids %q and %q, want two different", first.RequestID, second.RequestID)
 		}
-		if want := "arn:aws:lambda:eu-central-1:111111111111:function:function-under-test"; first.FunctionARN != want {
+		want := "arn:aws:lambda:eu-central-1:111111111111:function:function-under-test"
+		if first.FunctionARN != want {
 			t.Errorf("function ARN %q, want %q", first.FunctionARN, want)
 		}
 		remaining, err := time.ParseDuration(first.Remaining)
@@ -49,10 +53,13 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("sees the service's variables and its own, and none of the test's", func(t *testing.T) {
+	t.Run("has the service's variables and its own, and none of the test's", func(t *testing.T) {
 		fn := start(t, map[string]string{"SENDER": "hello@example.com"})
 		environment := strings.Join(mustEcho(t, fn, "").Environment, "\n")
-		for _, want := range []string{"SENDER=hello@example.com", "AWS_REGION=eu-central-1", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:", "_HANDLER=bootstrap"} {
+		for _, want := range []string{
+			"SENDER=hello@example.com", "AWS_REGION=eu-central-1",
+			"AWS_LAMBDA_RUNTIME_API=127.0.0.1:", "_HANDLER=bootstrap",
+		} {
 			if !strings.Contains(environment, want) {
 				t.Errorf("environment lacks %s:\n%s", want, environment)
 			}
@@ -64,10 +71,11 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("an error is the function's, and the process goes on", func(t *testing.T) {
+	t.Run("returns the function's error, and keeps the process", func(t *testing.T) {
 		fn := start(t, nil)
 		_, err := invoke(t, fn, "fail", "no such thing", time.Minute)
-		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok || failure.Type != "errorString" || failure.Message != "no such thing" {
+		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok ||
+			failure.Type != "errorString" || failure.Message != "no such thing" {
 			t.Errorf("error %v, want the function's own", err)
 		}
 		if next := mustEcho(t, fn, ""); next.Invocation != 2 {
@@ -75,19 +83,22 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("an answer that is too long is an error, as on the service", func(t *testing.T) {
+	t.Run("rejects a response that is too large, as on the service", func(t *testing.T) {
 		fn := start(t, nil)
-		_, err := invoke(t, fn, "echo", strings.Repeat("\u2028", 1_050_000), time.Minute) // 6 bytes each in an answer
-		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok || failure.Type != "Function.ResponseSizeTooLarge" {
+		// 6 bytes each in a response
+		_, err := invoke(t, fn, "echo", strings.Repeat("\u2028", 1_050_000), time.Minute)
+		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok ||
+			failure.Type != "Function.ResponseSizeTooLarge" {
 			t.Errorf("error %v, want ResponseSizeTooLarge", err)
 		}
 		mustEcho(t, fn, "short")
 	})
 
-	t.Run("a panic is reported, and a new process takes the next event", func(t *testing.T) {
+	t.Run("reports a panic, and starts a new process for the next event", func(t *testing.T) {
 		fn := start(t, nil)
 		_, err := invoke(t, fn, "panic", "out of stones", time.Minute)
-		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok || failure.Message != "out of stones" {
+		if failure, ok := errors.AsType[*lambdatest.FunctionError](err); !ok ||
+			failure.Message != "out of stones" {
 			t.Errorf("error %v, want the panic", err)
 		}
 		if next := mustEcho(t, fn, ""); next.Invocation != 1 {
@@ -95,7 +106,7 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("a crash is reported with its output, and a new process takes the next event", func(t *testing.T) {
+	t.Run("reports a crash, and starts a new process for the next event", func(t *testing.T) {
 		fn := start(t, nil)
 		mustEcho(t, fn, "")
 		_, err := invoke(t, fn, "crash", "the quarry is closed", time.Minute)
@@ -107,7 +118,8 @@ func TestFunction(t *testing.T) {
 			t.Errorf("exit %d with %q, want 4 with the reason", exit.State.ExitCode(), exit.Output)
 		}
 		_, err = invoke(t, fn, "crash", "again", time.Minute)
-		if exit, ok = errors.AsType[*lambdatest.ExitError](err); !ok || strings.Contains(exit.Output, "the quarry is closed") {
+		if exit, ok = errors.AsType[*lambdatest.ExitError](err); !ok ||
+			strings.Contains(exit.Output, "the quarry is closed") {
 			t.Errorf("error %v, want only the new process's output", err)
 		}
 		if next := mustEcho(t, fn, ""); next.Invocation != 1 {
@@ -118,12 +130,13 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("a hanging function is killed at its deadline", func(t *testing.T) {
+	t.Run("kills a hanging function at its deadline", func(t *testing.T) {
 		fn := start(t, nil)
 		mustEcho(t, fn, "")
 		begun := time.Now()
 		_, err := invoke(t, fn, "hang", "", 100*time.Millisecond)
-		if timeout, ok := errors.AsType[*lambdatest.TimeoutError](err); !ok || timeout.Timeout != 100*time.Millisecond {
+		if timeout, ok := errors.AsType[*lambdatest.TimeoutError](err); !ok ||
+			timeout.Timeout != 100*time.Millisecond {
 			t.Errorf("error %v, want a TimeoutError of 100ms", err)
 		}
 		if took := time.Since(begun); took < 100*time.Millisecond {
@@ -134,7 +147,7 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("a test that gives up is not a timeout", func(t *testing.T) {
+	t.Run("returns the error of the test's context", func(t *testing.T) {
 		fn := start(t, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -144,31 +157,33 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("an init error is the function's", func(t *testing.T) {
+	t.Run("returns the function's init error", func(t *testing.T) {
 		_, err := invoke(t, start(t, map[string]string{"INIT": "error"}), "echo", "", time.Minute)
-		if failure, ok := errors.AsType[*lambdatest.InitError](err); !ok || failure.Type != "Init.NoSettings" || failure.Message != "SENDER is missing" {
+		if failure, ok := errors.AsType[*lambdatest.InitError](err); !ok ||
+			failure.Type != "Init.NoSettings" || failure.Message != "SENDER is missing" {
 			t.Errorf("error %v, want the function's own", err)
 		}
 	})
 
-	t.Run("a crash at start-up is reported with its output", func(t *testing.T) {
+	t.Run("reports a crash at start-up with its output", func(t *testing.T) {
 		_, err := invoke(t, start(t, map[string]string{"INIT": "crash"}), "echo", "", time.Minute)
-		if exit, ok := errors.AsType[*lambdatest.ExitError](err); !ok || exit.State.ExitCode() != 3 || !strings.Contains(exit.Output, "no settings, no start") {
+		if exit, ok := errors.AsType[*lambdatest.ExitError](err); !ok ||
+			exit.State.ExitCode() != 3 || !strings.Contains(exit.Output, "no settings, no start") {
 			t.Errorf("error %v, want an ExitError with the reason", err)
 		}
 	})
 
-	t.Run("its memory is measured", func(t *testing.T) {
+	t.Run("measures its memory", func(t *testing.T) {
 		fn := start(t, nil)
 		mustEcho(t, fn, "")
 		before := fn.PeakMemory(t)
-		mustEcho(t, fn, strings.Repeat("x", 5<<20)) // which an answer may have
+		mustEcho(t, fn, strings.Repeat("x", 5<<20)) // which is within a response's limit
 		if after := fn.PeakMemory(t); before < 1<<20 || after < before+5<<20 || after > 1<<30 {
 			t.Errorf("%d bytes, and %d after an event of 5 MiB", before, after)
 		}
 	})
 
-	t.Run("logs hold what all processes wrote", func(t *testing.T) {
+	t.Run("logs contain the output of all processes", func(t *testing.T) {
 		fn := start(t, nil)
 		if _, err := invoke(t, fn, "crash", "the quarry is closed", time.Minute); err == nil {
 			t.Error("no error, want an ExitError")
@@ -182,7 +197,9 @@ func TestFunction(t *testing.T) {
 	})
 }
 
-func invoke(t *testing.T, fn *lambdatest.Function, do, text string, timeout time.Duration) ([]byte, error) {
+func invoke(
+	t *testing.T, fn *lambdatest.Function, do, text string, timeout time.Duration,
+) ([]byte, error) {
 	t.Helper()
 	event, err := json.Marshal(map[string]string{"do": do, "text": text})
 	if err != nil {
@@ -191,13 +208,13 @@ func invoke(t *testing.T, fn *lambdatest.Function, do, text string, timeout time
 	return fn.Invoke(t.Context(), event, timeout)
 }
 
-func mustEcho(t *testing.T, fn *lambdatest.Function, text string) answer {
+func mustEcho(t *testing.T, fn *lambdatest.Function, text string) response {
 	t.Helper()
 	payload, err := invoke(t, fn, "echo", text, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var echoed answer
+	var echoed response
 	if err := json.Unmarshal(payload, &echoed); err != nil {
 		t.Fatalf("%v: %s", err, payload)
 	}

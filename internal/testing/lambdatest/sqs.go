@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Messages are those of a queue with these bodies, as they are when they come for the first time.
+// Messages returns a queue's messages with these bodies, as at their first delivery.
 func Messages(bodies ...string) []events.SQSMessage {
 	messages := make([]events.SQSMessage, len(bodies))
 	for i, body := range bodies {
@@ -32,28 +32,33 @@ func Messages(bodies ...string) []events.SQSMessage {
 	return messages
 }
 
-// InvokeBatch gives the function a batch of a queue's messages, and returns which of them come again, by their place. All else is
-// as with [Function.Invoke].
-func (f *Function) InvokeBatch(ctx context.Context, messages []events.SQSMessage, timeout time.Duration) ([]int, error) {
+// InvokeBatch invokes the function with a batch of a queue's messages, and returns the indexes of
+// the messages that the function reports as failed. In all else it is like [Function.Invoke].
+func (f *Function) InvokeBatch(
+	ctx context.Context, messages []events.SQSMessage, timeout time.Duration,
+) ([]int, error) {
 	event, err := json.Marshal(events.SQSEvent{Records: messages})
 	if err != nil {
 		return nil, err
 	}
-	answer, err := f.Invoke(ctx, event, timeout)
+	payload, err := f.Invoke(ctx, event, timeout)
 	if err != nil {
 		return nil, err
 	}
 	var response events.SQSEventResponse
-	if err := json.Unmarshal(answer, &response); err != nil {
+	if err := json.Unmarshal(payload, &response); err != nil {
 		return nil, err
 	}
-	again := []int{}
+	failed := []int{}
 	for _, failure := range response.BatchItemFailures {
-		at := slices.IndexFunc(messages, func(m events.SQSMessage) bool { return m.MessageId == failure.ItemIdentifier })
+		at := slices.IndexFunc(messages, func(m events.SQSMessage) bool {
+			return m.MessageId == failure.ItemIdentifier
+		})
 		if at < 0 {
-			return nil, fmt.Errorf("lambdatest: %q comes again, which is no message's id", failure.ItemIdentifier)
+			return nil, fmt.Errorf("lambdatest: the batch has no message with the reported id %q",
+				failure.ItemIdentifier)
 		}
-		again = append(again, at)
+		failed = append(failed, at)
 	}
-	return again, nil
+	return failed, nil
 }

@@ -1,4 +1,4 @@
-// Function does what its event tells it to, for the tests of lambdatest.
+// Function executes the action that its event names, for the tests of lambdatest.
 package main
 
 import (
@@ -19,7 +19,7 @@ type event struct {
 	Text string `json:"text"`
 }
 
-type answer struct {
+type response struct {
 	Text        string   `json:"text"`
 	RequestID   string   `json:"requestId"`
 	FunctionARN string   `json:"functionArn"`
@@ -35,19 +35,20 @@ func main() {
 		os.Exit(3)
 	case "error":
 		url := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/init/error"
-		body := strings.NewReader(`{"errorType":"Init.NoSettings","errorMessage":"SENDER is missing"}`)
+		body := strings.NewReader(
+			`{"errorType":"Init.NoSettings","errorMessage":"SENDER is missing"}`)
 		if _, err := http.Post(url, "application/json", body); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(1)
 	}
 	invocations := 0
-	lambda.Start(func(ctx context.Context, event event) (answer, error) {
+	lambda.Start(func(ctx context.Context, event event) (response, error) {
 		invocations++
 		fmt.Printf("doing %q\n", event.Do)
 		switch event.Do {
 		case "fail":
-			return answer{}, errors.New(event.Text)
+			return response{}, errors.New(event.Text)
 		case "panic":
 			panic(event.Text)
 		case "crash":
@@ -58,7 +59,7 @@ func main() {
 		}
 		invoked, _ := lambdacontext.FromContext(ctx)
 		deadline, _ := ctx.Deadline()
-		return answer{
+		return response{
 			Text:        event.Text,
 			RequestID:   invoked.AwsRequestID,
 			FunctionARN: invoked.InvokedFunctionArn,
