@@ -48,7 +48,7 @@ func TestPicturesAreFoundInHTMLAndNowhereElse(t *testing.T) {
 	}
 	want := `<p>src=&#34;` + kept.Key() + `&#34;</p><img src="https://media.example.com/` + kept.Key() + `/1280.jpg"/><img alt="a" src="` + upload.Key() +
 		`"/><img src="https://media.example.com/` + kept.Key() + `/1280.jpg"/>`
-	if diff := cmp.Diff(want, media.Show(html)); diff != "" {
+	if diff := cmp.Diff(want, media.ResolveURLs(html)); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
 }

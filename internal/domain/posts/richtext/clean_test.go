@@ -84,7 +84,7 @@ func TestWhatAClientIsShownItMaySendBack(t *testing.T) {
 	far := pictures.Delivery("https://" + strings.Repeat("a", 253))
 	body := strings.Repeat(`<img src="`+kept+`"/>`, posts.MaxPictures)
 	body += strings.Repeat("x", posts.MaxBody-len(body))
-	draft := posts.Draft{Title: "t", Body: far.Show(body)}
+	draft := posts.Draft{Title: "t", Body: far.ResolveURLs(body)}
 	if n := strings.Count(draft.Body, "https://"); n != posts.MaxPictures {
 		t.Fatalf("%d pictures are shown, want %d", n, posts.MaxPictures)
 	}

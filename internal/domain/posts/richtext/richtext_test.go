@@ -197,7 +197,7 @@ func checkCleaning(t errorer, written string) {
 		if again, err := sanitizer(media).SanitizePost(draft); err != nil || again != draft {
 			t.Errorf("%q was cleaned to\n%q, and that to\n%q, %v", written, draft.Body, again.Body, err)
 		}
-		shown := posts.Draft{Title: "t", Body: media.Show(draft.Body)}
+		shown := posts.Draft{Title: "t", Body: media.ResolveURLs(draft.Body)}
 		if back, err := sanitizer(media).SanitizePost(shown); err != nil || back != draft {
 			t.Errorf("%q was shown as\n%q, and is cleaned to\n%q, %v", draft.Body, shown.Body, back.Body, err)
 		}
@@ -276,7 +276,7 @@ func checkHarmless(t errorer, clean string) {
 	if found := len(pictures.References(clean)); found != images {
 		t.Errorf("%d pictures are seen of %d: %s", found, images, clean)
 	}
-	if shown := media.Show(clean); strings.Count(shown, string(media)) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {
+	if shown := media.ResolveURLs(clean); strings.Count(shown, string(media)) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {
 		t.Errorf("%s is shown as %s", clean, shown)
 	}
 }
