@@ -19,7 +19,7 @@ import (
 
 const endpoint = "https://api.example.com/v1/"
 
-// A secret is Secrets Manager with a key in it, or away.
+// A secret is a fake Secrets Manager with the key of tokens, or its error.
 type secret struct{ err error }
 
 func (s secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
@@ -32,18 +32,18 @@ func newLinks(age time.Duration) *links.Links {
 	return &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{}, past)}
 }
 
-// A kind is one kind of link, with what it is for as text.
+// A kind is one kind of link, with its content as text.
 type kind struct {
 	path string
 	make func(l *links.Links, subject, language string) (string, error)
 	open func(l *links.Links, token string) (subject, language string, err error)
 }
 
-var id = uuid.MustParse("01890000-0000-7000-8000-000000002020") // has spaces among its bytes
+var id = uuid.MustParse("01890000-0000-7000-8000-000000002020") // its last two bytes are spaces
 
 func kinds(ctx context.Context) map[string]kind {
 	return map[string]kind{
-		"leave": {
+		"unsubscribe": {
 			path: "subscriptions/",
 			make: func(l *links.Links, subject, language string) (string, error) {
 				return l.Unsubscribe(ctx, subject, language)
@@ -66,7 +66,7 @@ func kinds(ctx context.Context) map[string]kind {
 				return opened.Address, opened.Language, err
 			},
 		},
-		"comment mails": {
+		"notification settings": {
 			path: "notification-settings/",
 			make: func(l *links.Links, subject, language string) (string, error) {
 				return l.NotificationSettings(ctx, subject, language)
@@ -79,7 +79,7 @@ func kinds(ctx context.Context) map[string]kind {
 	}
 }
 
-// tokenOf takes a link apart as API Gateway does.
+// tokenOf returns the token of a link, as API Gateway parses it.
 func tokenOf(t testing.TB, link, path string) string {
 	t.Helper()
 	parsed, err := url.Parse(link)
@@ -93,7 +93,7 @@ func tokenOf(t testing.TB, link, path string) string {
 	return token
 }
 
-func TestALinkOpensToWhatItIsFor(t *testing.T) {
+func TestLinks_round_trip(t *testing.T) {
 	l := newLinks(0)
 	for name, kind := range kinds(t.Context()) {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestALinkOpensToWhatItIsFor(t *testing.T) {
 	}
 }
 
-func TestALinkDoesOneThing(t *testing.T) {
+func TestLinks_open_for_one_purpose(t *testing.T) {
 	l := newLinks(0)
 	for name, kind := range kinds(t.Context()) {
 		link, err := kind.make(l, "ada@example.com", "ko")
@@ -123,15 +123,15 @@ func TestALinkDoesOneThing(t *testing.T) {
 		sealed := tokenOf(t, link, kind.path)
 		for other, another := range kinds(t.Context()) {
 			if _, _, err := another.open(l, sealed); other != name && !errors.Is(err, links.ErrInvalid) {
-				t.Errorf("a link to %s opens as one to %s: %v", name, other, err)
+				t.Errorf("a link of kind %s opens as kind %s: %v", name, other, err)
 			}
 		}
 	}
 }
 
-func TestALinkIsGoodForAsLongAsItsMailIsRead(t *testing.T) {
+func TestLinks_lifetime(t *testing.T) {
 	const day = 24 * time.Hour
-	for name, lifetime := range map[string]time.Duration{"leave": 3650 * day, "confirm": day, "comment mails": 3650 * day} {
+	for name, lifetime := range map[string]time.Duration{"unsubscribe": 3650 * day, "confirm": day, "notification settings": 3650 * day} {
 		kind := kinds(t.Context())[name]
 		for age, want := range map[time.Duration]error{lifetime - time.Minute: nil, lifetime + time.Minute: links.ErrExpired} {
 			link, err := kind.make(newLinks(age), "ada@example.com", "ko")
@@ -145,7 +145,7 @@ func TestALinkIsGoodForAsLongAsItsMailIsRead(t *testing.T) {
 	}
 }
 
-func TestALinkNamesNobody(t *testing.T) {
+func TestLinks_encrypt_the_address(t *testing.T) {
 	for name, kind := range kinds(t.Context()) {
 		first, err := kind.make(newLinks(0), "ada@example.com", "ko")
 		if err != nil {
@@ -153,12 +153,12 @@ func TestALinkNamesNobody(t *testing.T) {
 		}
 		second, err := kind.make(newLinks(0), "ada@example.com", "ko")
 		if err != nil || first == second || strings.Contains(first, "ada") {
-			t.Errorf("%s: %s and %s, %v; want two that nothing can be read in", name, first, second, err)
+			t.Errorf("%s: %s and %s, %v; want two different ones without the address", name, first, second, err)
 		}
 	}
 }
 
-func TestALinkIsNotMadeInALanguageThatWouldBeReadAsAnother(t *testing.T) {
+func TestLinks_reject_a_language_with_a_space(t *testing.T) {
 	for name, kind := range kinds(t.Context()) {
 		if link, err := kind.make(newLinks(0), "ada@example.com", "ko eve@example.com"); err == nil {
 			t.Errorf("%s: %s", name, link)
@@ -166,19 +166,19 @@ func TestALinkIsNotMadeInALanguageThatWouldBeReadAsAnother(t *testing.T) {
 	}
 }
 
-func TestWithoutItsKeyALinkIsForLater(t *testing.T) {
+func TestLinks_without_the_key_are_unavailable(t *testing.T) {
 	l := &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{errors.New("throttled")}, time.Now)}
 	for name, kind := range kinds(t.Context()) {
 		if _, err := kind.make(l, "ada@example.com", "ko"); !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("%s is made: %v", name, err)
+			t.Errorf("make %s: %v, want ErrUnavailable", name, err)
 		}
 		if _, _, err := kind.open(l, "AAAA"); !errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("%s is opened: %v", name, err)
+			t.Errorf("open %s: %v, want ErrUnavailable", name, err)
 		}
 	}
 }
 
-// opened has content come out of every token, as if an earlier deployment had sealed it.
+// opened is a fake whose tokens all have this content, as if an earlier deployment had sealed them.
 type opened string
 
 func (opened) Seal(context.Context, string, []byte) (string, error) { return "", nil }
@@ -186,7 +186,7 @@ func (o opened) Open(context.Context, string, string, time.Duration) ([]byte, er
 	return []byte(o), nil
 }
 
-// FuzzContent opens content that may have another form than what is sealed today.
+// FuzzContent opens content that may have another format than content that is sealed today.
 func FuzzContent(f *testing.F) {
 	for _, seed := range []string{"", " ", "ko ada@example.com", "ko", "ko " + string(id[:]) + "ada@example.com", "ko \x00", "  ", "\xff \xff"} {
 		f.Add(seed)
@@ -197,7 +197,7 @@ func FuzzContent(f *testing.F) {
 		confirm, confirmErr := l.OpenConfirm(t.Context(), "token")
 		mails, mailsErr := l.OpenNotificationSettings(t.Context(), "token")
 		for _, opened := range []struct {
-			sealed string // what opens to the same
+			sealed string // content that opens to the same values
 			err    error
 		}{
 			{leave.Language + " " + leave.Address, leaveErr},
@@ -211,7 +211,7 @@ func FuzzContent(f *testing.F) {
 	})
 }
 
-// FuzzToken opens what anybody may send: only what was made is opened.
+// FuzzToken opens arbitrary tokens: only sealed ones may open.
 func FuzzToken(f *testing.F) {
 	l := newLinks(0)
 	for _, kind := range kinds(f.Context()) {

@@ -87,8 +87,8 @@ func (h *Handler) Handle(
 		response.StatusCode = mapped.status
 		if h.methods[request.Resource][request.HTTPMethod].page {
 			maps.Copy(response.Headers, PageHeaders())
-			response.Body = mapped.Page().In(
-				PreferredLanguage(header(request, "Accept-Language"))).HTML()
+			language := PreferredLanguage(header(request, "Accept-Language"))
+			response.Body = mapped.Page().In(language).HTML()
 			return response, nil
 		}
 		response.Headers["Content-Type"] = contentType

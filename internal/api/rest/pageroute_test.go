@@ -20,7 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 )
 
-// A gate has a page in front, a button on it, and a way in for programs.
+// A gate is a service with page routes and a JSON route.
 type gate struct {
 	answer func(ctx context.Context, way string) (rest.Page, error)
 }
@@ -45,7 +45,7 @@ func showLogged(t testing.TB, g gate, request events.APIGatewayProxyRequest, log
 	t.Helper()
 	response, err := rest.NewHandler(gates, g, rest.Settings{}, slog.New(slog.NewJSONHandler(log, nil))).Handle(t.Context(), request)
 	if err != nil {
-		t.Fatalf("error %v, which the reader would see as the gateway's 502", err)
+		t.Fatalf("error %v; the client would get the gateway's 502", err)
 	}
 	return response
 }
@@ -54,7 +54,7 @@ func atGate(method string) resttest.Request {
 	return resttest.Request{Route: method + " /gates/{way}", Path: map[string]string{"way": "south"}}
 }
 
-func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
+func TestHandlePage(t *testing.T) {
 	shown := rest.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
 	headers := rest.PageHeaders()
 	maps.Copy(headers, map[string]string{"Cache-Control": "no-store", "Vary": "Origin"})
@@ -79,13 +79,13 @@ func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
 	}
 }
 
-func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
+func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 	const inner = "SELECT hunter2 FROM db.internal"
 	errClosed := rest.NewError(410, "closed", "The gate is closed.").WithPage(rest.Translation{
 		"en": {Title: "Closed", Text: "Use another gate."}, "ko": {Title: "닫힘", Text: "다른 문을 이용해 주세요."},
 	})
 	pages := map[string]rest.Translation{"closed": errClosed.Page(), "unavailable": {
-		"en": {Title: "Try again in a moment", Text: "This cannot be done right now. Go back, wait a few seconds and try again."},
+		"en": {Title: "Try again in a moment", Text: "We cannot process your request right now. Go back, wait a few seconds and try again."},
 		"ko": {Title: "잠시 후 다시 시도해 주세요", Text: "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요."},
 	}}
 	failing := func(err error) gate {
@@ -127,7 +127,7 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 					}
 					var line map[string]any
 					if err := json.Unmarshal(log.Bytes(), &line); err != nil || line["code"] != test.code || line["route"] != method+" /gates/{way}" {
-						t.Errorf("%v: the log has %s", err, &log)
+						t.Errorf("%v: log %s", err, &log)
 					}
 				}
 			}
@@ -136,7 +136,7 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 	}
 }
 
-func TestABodyThatNobodyReadsIsNobodysMistake(t *testing.T) {
+func TestHandlePage_ignores_the_body(t *testing.T) {
 	const form, multipart = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 	for name, send := range map[string]func(*events.APIGatewayProxyRequest){
 		"one click, as a form": func(r *events.APIGatewayProxyRequest) {
@@ -149,17 +149,17 @@ func TestABodyThatNobodyReadsIsNobodysMistake(t *testing.T) {
 			r.Headers["Content-Type"], r.IsBase64Encoded, r.Body = form, true, base64.StdEncoding.EncodeToString([]byte("List-Unsubscribe=One-Click"))
 		},
 		"nothing":                          func(r *events.APIGatewayProxyRequest) { delete(r.Headers, "Content-Type"); r.Body = "" },
-		"no JSON, as it is declared to be": func(r *events.APIGatewayProxyRequest) { r.Body = `{"` },
-		"no base64":                        func(r *events.APIGatewayProxyRequest) { r.IsBase64Encoded, r.Body = true, "%" },
-		"parts without an end":             func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = multipart, "--x\r\n" },
-		"a type that is none":              func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = ";;/", "\xff" },
-		"too much":                         func(r *events.APIGatewayProxyRequest) { r.Body = strings.Repeat("x", maxBody+1) },
+		"invalid JSON": func(r *events.APIGatewayProxyRequest) { r.Body = `{"` },
+		"invalid base64":                        func(r *events.APIGatewayProxyRequest) { r.IsBase64Encoded, r.Body = true, "%" },
+		"unterminated parts":             func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = multipart, "--x\r\n" },
+		"invalid media type":              func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = ";;/", "\xff" },
+		"too large":                         func(r *events.APIGatewayProxyRequest) { r.Body = strings.Repeat("x", maxBody+1) },
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			asked := 0
 			g := gate{answer: func(context.Context, string) (rest.Page, error) { asked++; return rest.Page{}, nil }}
 			request := atGate(method).Event(t)
-			for _, header := range []string{"origin", "Accept", "Accept-Language", "User-Agent"} { // a mail service sends none
+			for _, header := range []string{"origin", "Accept", "Accept-Language", "User-Agent"} { // mail services send none
 				delete(request.Headers, header)
 			}
 			send(&request)
@@ -174,7 +174,7 @@ func TestABodyThatNobodyReadsIsNobodysMistake(t *testing.T) {
 	}
 }
 
-func TestTheDocumentAndTheGatewayKnowPages(t *testing.T) {
+func TestHandlePage_in_operations_and_document(t *testing.T) {
 	want := []rest.Operation{
 		{Method: "GET", Path: "/gates/{way}", Access: rest.Public},
 		{Method: "POST", Path: "/gates/{way}", Access: rest.Public},
@@ -200,7 +200,7 @@ func TestTheDocumentAndTheGatewayKnowPages(t *testing.T) {
 		responses := got.Paths["/gates/{way}"][method].Responses
 		for _, status := range []string{"200", "default"} {
 			if content := responses[status].Content; len(content) != 1 || content["text/html"] == nil || responses[status].Headers != nil {
-				t.Errorf("%s is answered %s with %+v, want a page", method, status, responses[status])
+				t.Errorf("%s has the response %s %+v, want a page", method, status, responses[status])
 			}
 		}
 		if len(responses) != 2 {
@@ -208,6 +208,6 @@ func TestTheDocumentAndTheGatewayKnowPages(t *testing.T) {
 		}
 	}
 	if content := got.Paths["/gates/{way}"]["delete"].Responses["default"].Content; content["application/json"] == nil {
-		t.Errorf("DELETE fails with %v, want JSON", content)
+		t.Errorf("errors of DELETE are %v, want JSON", content)
 	}
 }

@@ -122,8 +122,7 @@ func HandlePage[S, In any](
 						for name, value := range PageHeaders() {
 							answer.SetHeader(name, value)
 						}
-						_, _ = io.WriteString(answer.BodyWriter(),
-							shown.HTML()) // a buffer cannot fail
+						_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // to a buffer
 					}}, err
 				})
 		},

@@ -118,7 +118,6 @@ func (h *Handlers) createUpload(
 func (h *Handlers) deleteUpload(ctx context.Context, in *struct {
 	UploadID uuid.UUID `path:"uploadId" format:"uuid"`
 }) (*struct{}, error) {
-	return nil,
-		h.Uploads.Delete(ctx,
-			pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))
+	key := pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID)
+	return nil, h.Uploads.Delete(ctx, key)
 }

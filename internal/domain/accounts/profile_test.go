@@ -15,14 +15,14 @@ func valid() accounts.Profile {
 	return accounts.Profile{Subject: "1f0c9b1e-0001", DisplayName: "Ada", Bio: "Cuts stones.\n\tSecond line.", Language: "en-GB"}
 }
 
-func TestValidProfiles(t *testing.T) {
+func TestProfile_Validate_accepts(t *testing.T) {
 	for name, change := range map[string]func(*accounts.Profile){
-		"as it is":                  func(*accounts.Profile) {},
+		"unchanged":                 func(*accounts.Profile) {},
 		"no bio, no language":       func(p *accounts.Profile) { p.Bio, p.Language = "", "" },
 		"longest name in runes":     func(p *accounts.Profile) { p.DisplayName = strings.Repeat("🪨", accounts.MaxDisplayName) },
 		"longest bio in runes":      func(p *accounts.Profile) { p.Bio = strings.Repeat("ß", accounts.MaxBio) },
 		"longest subject":           func(p *accounts.Profile) { p.Subject = strings.Repeat("s", validate.MaxUserName) },
-		"spaces around are kept":    func(p *accounts.Profile) { p.DisplayName = " Ada " },
+		"surrounding spaces":    func(p *accounts.Profile) { p.DisplayName = " Ada " },
 		"script and region subtags": func(p *accounts.Profile) { p.Language = "zh-Hant-TW" },
 		"variant with digits":       func(p *accounts.Profile) { p.Language = "de-CH-1996" },
 		"joined emoji":              func(p *accounts.Profile) { p.DisplayName = "👩‍🔬" },
@@ -35,7 +35,7 @@ func TestValidProfiles(t *testing.T) {
 	}
 }
 
-func TestEachProblemNamesItsFieldAndRemedy(t *testing.T) {
+func TestProfile_Validate_rejects(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*accounts.Profile)
 		want   validate.Problem
@@ -71,7 +71,7 @@ func TestEachProblemNamesItsFieldAndRemedy(t *testing.T) {
 	}
 }
 
-func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+func TestProfile_Validate_reports_all_problems(t *testing.T) {
 	err := accounts.Profile{Bio: "\x00", Language: "_"}.Validate()
 	want := "invalid: subject is empty; it is required; displayName is empty; it is required; " +
 		"bio has the control character U+0000; remove it; language is not a BCP 47 language tag such as en or pt-BR"

@@ -46,11 +46,11 @@ func TestService_Delete(t *testing.T) {
 	}
 }
 
-// fakeProfiles keeps the last profile that was put, and fails with err.
+// fakeProfiles stores the last profile that was put, and fails with err.
 type fakeProfiles struct {
 	accounts.Profiles
 	put accounts.Profile
-	off []string // subjects whose mails about comments were turned off
+	off []string // subjects whose comment notifications were turned off
 	err error
 }
 
@@ -107,7 +107,7 @@ func TestPosition_binary(t *testing.T) {
 	}
 	for _, data := range [][]byte{nil, encoded[1:], append(encoded, 0)} {
 		if err := got.UnmarshalBinary(data); err == nil || got != want {
-			t.Errorf("%d bytes: %v, %+v; want an error and the position as it was", len(data), err, got)
+			t.Errorf("%d bytes: %v, %+v; want an error and the position unchanged", len(data), err, got)
 		}
 	}
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 )
 
-// fakeComments records what it is called with, as the fake events do after it, in one list of calls.
+// fakeComments is a fake store and fake events. It records the calls of both in one list.
 type fakeComments struct {
 	posts.Store
 	calls     []string
 	recipient string
 	err       error // of the store
 	eventsErr error
-	deadline  time.Duration // of the events, from the call
+	deadline  time.Duration // of the call of events, from its start
 }
 
 func (f *fakeComments) CreateComment(_ context.Context, author, key string, postID uuid.UUID, body string) (posts.NewComment, error) {
@@ -76,7 +76,7 @@ func TestService_CreateComment(t *testing.T) {
 			fake:  fakeComments{recipient: "eve", eventsErr: failure},
 			body:  "True.",
 			calls: []string{"store ada key True.", "publish to eve"},
-			log:   "a comment is not published",
+			log:   "publishing a comment failed",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestService_CreateComment(t *testing.T) {
 				t.Errorf("log %q, want %q", log.String(), test.log)
 			}
 			if len(fake.calls) == 2 && (fake.deadline <= 0 || fake.deadline > 2*time.Second) {
-				t.Errorf("the topic has %s, want 2s at most", fake.deadline)
+				t.Errorf("the topic's timeout is %s, want at most 2s", fake.deadline)
 			}
 		})
 	}

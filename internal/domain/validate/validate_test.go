@@ -8,7 +8,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
-func TestEachFieldHasItsFirstProblem(t *testing.T) {
+func TestError_Check(t *testing.T) {
 	var invalid validate.Error
 	if err := invalid.OrNil(); err != nil {
 		t.Errorf("nothing was checked: %v", err)
@@ -16,7 +16,7 @@ func TestEachFieldHasItsFirstProblem(t *testing.T) {
 	invalid.Check("title", validate.Required("x"), validate.NotBlank("x"), validate.UTF8("ß"), validate.NoControl("\n", "\n"),
 		validate.AtMost("🪨🪨", 2), validate.VisibleASCII("!~"))
 	if err := invalid.OrNil(); err != nil {
-		t.Errorf("nothing is wrong: %v", err)
+		t.Errorf("no problem: %v", err)
 	}
 	invalid.Check("title", "", "is first", "is second")
 	invalid.Check("body", "is wrong")
@@ -29,7 +29,7 @@ func TestEachFieldHasItsFirstProblem(t *testing.T) {
 	}
 }
 
-func TestEachProblemSaysWhatWouldBeRight(t *testing.T) {
+func TestChecks_return_problem_and_remedy(t *testing.T) {
 	for want, got := range map[string]string{
 		"is empty; it is required":                                validate.Required(""),
 		"is only spaces; write at least one visible character":    validate.NotBlank(" \u2003"),
