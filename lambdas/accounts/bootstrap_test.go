@@ -30,7 +30,10 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+	return contract.Settings{
+		API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media,
+		Database: of.Database,
+	}
 }
 
 const (
@@ -56,10 +59,12 @@ func deleteUser(subject string) resttest.Request {
 
 const body = `{"displayName":"Ada","bio":"Cuts stones true.","language":"en-GB"}`
 
-// TestBootstrap sends API Gateway's events to the built function, with a MySQL server that has the platform's
-// schema. The subtests share the function's process as requests do; each leaves the database up.
+// TestBootstrap sends API Gateway's events to the built function, with a MySQL server that has the
+// platform's schema. The subtests share the function's process as requests do; each leaves the
+// database up.
 func TestBootstrap(t *testing.T) {
-	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
+	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package),
+		settings)
 
 	t.Run("a profile is found after it is put", func(t *testing.T) {
 		resttest.ErrorOf(t, f.Do(t, getProfile(ada)), 404, "not_found")
@@ -68,15 +73,19 @@ func TestBootstrap(t *testing.T) {
 		if read != stored {
 			t.Errorf("GET returns %+v, PUT returned %+v", read, stored)
 		}
-		if read.DisplayName != "Ada" || read.Bio != "Cuts stones true." || read.Language != "en-GB" || read.CreatedAt.IsZero() || !read.CreatedAt.Equal(read.UpdatedAt) {
+		if read.DisplayName != "Ada" || read.Bio != "Cuts stones true." ||
+			read.Language != "en-GB" || read.CreatedAt.IsZero() ||
+			!read.CreatedAt.Equal(read.UpdatedAt) {
 			t.Errorf("profile %+v, want what was sent", read)
 		}
 	})
 
 	t.Run("a profile is replaced, in any characters", func(t *testing.T) {
-		f.Check(t, putProfile(ada, `{"displayName":"Ада 🪨 '; DROP TABLE profiles; --","bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
+		f.Check(t, putProfile(ada,
+			`{"displayName":"Ада 🪨 '; DROP TABLE profiles; --","bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
 		read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
-		if read.DisplayName != "Ада 🪨 '; DROP TABLE profiles; --" || read.Bio != "é\n\t\"quoted\" \\ %s ?" || read.Language != "" {
+		if read.DisplayName != "Ада 🪨 '; DROP TABLE profiles; --" ||
+			read.Bio != "é\n\t\"quoted\" \\ %s ?" || read.Language != "" {
 			t.Errorf("profile %+v, want what was sent", read)
 		}
 	})
@@ -85,8 +94,12 @@ func TestBootstrap(t *testing.T) {
 		for i, step := range []struct {
 			sent string
 			want bool
-		}{{"", true}, {`,"commentNotifications":false`, false}, {"", false}, {`,"commentNotifications":true`, true}, {"", true}} {
-			stored := resttest.Body[accountsapi.Profile](t, f.Do(t, putProfile(ada, `{"displayName":"Ada"`+step.sent+`}`)), 200)
+		}{
+			{"", true}, {`,"commentNotifications":false`, false}, {"", false},
+			{`,"commentNotifications":true`, true}, {"", true},
+		} {
+			stored := resttest.Body[accountsapi.Profile](t,
+				f.Do(t, putProfile(ada, `{"displayName":"Ada"`+step.sent+`}`)), 200)
 			read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
 			if stored.CommentNotifications != step.want || read != stored {
 				t.Errorf("%d: PUT returns %+v, GET %+v", i, stored, read)
@@ -99,7 +112,9 @@ func TestBootstrap(t *testing.T) {
 	})
 
 	t.Run("every route", func(t *testing.T) {
-		request := func(request resttest.Request) func(testing.TB, string, string) resttest.Request {
+		request := func(
+			request resttest.Request,
+		) func(testing.TB, string, string) resttest.Request {
 			return func(_ testing.TB, user, _ string) resttest.Request {
 				request.Subject = user
 				return request
@@ -112,24 +127,37 @@ func TestBootstrap(t *testing.T) {
 			}},
 			"PUT /profile": {Request: request(putProfile("", body)), Want: map[string][]string{
 				"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language", "wrong type in commentNotifications", "SQL in commentNotifications",
+				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName",
+					"wrong type in bio", "wrong type in language",
+					"wrong type in commentNotifications", "SQL in commentNotifications",
 					"too long displayName", "too long bio", "too long language", "SQL in language"},
 				"401 unauthenticated": {"not signed in"},
 			}},
-			"GET /user/sync": {Request: request(sync("", nil)), Cursor: "token", Position: make([]byte, 24), Lifetime: 90 * 24 * time.Hour, List: func(resttest.Request) string { return "changes of " + ada }, Want: map[string][]string{
-				"200":                 {"valid", "twice", "old token"},
-				"400 invalid_cursor":  {"SQL in token", "forged token", "empty token", "overlong token", "token of another list"},
+			"GET /user/sync": {Request: request(sync("", nil)), Cursor: "token", Position: make(
+				[]byte, 24,
+			), Lifetime: 90 * 24 * time.Hour, List: func(resttest.Request) string {
+				return "changes of " + ada
+			}, Want: map[string][]string{
+				"200": {"valid", "twice", "old token"},
+				"400 invalid_cursor": {
+					"SQL in token", "forged token", "empty token", "overlong token",
+					"token of another list",
+				},
 				"400 expired_cursor":  {"expired token"},
 				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
 				"401 unauthenticated": {"not signed in"},
 			}},
-			"GET /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
+			"GET /notification-settings/{token}": {Request: func(
+				t testing.TB, user, _ string,
+			) resttest.Request {
 				return apitest.FollowLink(t, "GET", notificationSettings(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice", "another's"},
 				"400 page": {"SQL in token", "nobody's token"},
 			}},
-			"POST /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
+			"POST /notification-settings/{token}": {Request: func(
+				t testing.TB, user, _ string,
+			) resttest.Request {
 				return apitest.FollowLink(t, "POST", notificationSettings(t, f, user))
 			}, Want: map[string][]string{
 				"200 page": {"valid", "twice"},
@@ -144,7 +172,9 @@ func TestBootstrap(t *testing.T) {
 		})
 	})
 
-	t.Run("a link turns off comment notifications", func(t *testing.T) { checkCommentNotifications(t, f) })
+	t.Run("a link turns off comment notifications", func(t *testing.T) {
+		checkCommentNotifications(t, f)
+	})
 
 	f.Check(t, putProfile(ada, body), 200)
 	f.CheckFaults(t, getProfile(ada), putProfile(ada, body))
@@ -156,11 +186,15 @@ func TestBootstrap(t *testing.T) {
 		f.Check(t, putProfile(author, body), 200)
 		store := mysqlstore.NewPosts(f.Database.Open(t))
 		for range most {
-			if _, err := store.Create(t.Context(), author, "", posts.Draft{Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody)}); err != nil {
+			if _, err := store.Create(t.Context(), author, "",
+				posts.Draft{
+					Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody),
+				}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(author, map[string]string{"limit": strconv.Itoa(most)}), 200), 200)
+		page := resttest.Body[accountsapi.SyncPage](t,
+			f.Check(t, sync(author, map[string]string{"limit": strconv.Itoa(most)}), 200), 200)
 		if len(page.Changes) != most {
 			t.Errorf("%d changes, want %d", len(page.Changes), most)
 		}
@@ -182,7 +216,8 @@ func notificationSettings(t testing.TB, f *apitest.Function, subject string) str
 func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 	const ask, disabled = "댓글 알림 메일을 끄시겠습니까?", "댓글 알림 메일을 껐습니다"
 	on := func(subject string) bool {
-		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)), 200).CommentNotifications
+		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)),
+			200).CommentNotifications
 	}
 	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentNotifications":true}`), 200)
 	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentNotifications":true}`), 200)
@@ -203,21 +238,31 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 
 	t.Run("without a profile or an account there is nothing to turn off", func(t *testing.T) {
 		unknown := uuid.NewString()
-		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, unknown))), 200, disabled)
+		resttest.Page(t,
+			f.Do(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, unknown))), 200,
+			disabled)
 		resttest.ErrorOf(t, f.Do(t, getProfile(unknown)), 404, "not_found")
 		f.Check(t, deleteUser(unknown), 204)
-		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, unknown))), 200, disabled)
+		resttest.Page(t,
+			f.Do(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, unknown))), 200,
+			disabled)
 	})
 
 	t.Run("an invalid or expired link has no effect", func(t *testing.T) {
 		cursor := f.Cursor(t, "changes of "+eve, make([]byte, 24), 0)
-		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)), 400, "This link does not work")
-		old, err := f.Links(10*365*24*time.Hour+time.Minute).NotificationSettings(t.Context(), eve, "ko")
+		resttest.Page(t,
+			f.Do(t,
+				apitest.FollowLink(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)),
+			400, "This link does not work")
+		old, err := f.Links(
+			10*365*24*time.Hour+time.Minute).NotificationSettings(t.Context(), eve, "ko")
 		if err != nil {
 			t.Fatal(err)
 		}
 		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", old)), 410, "This link has expired")
-		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"notification-settings/")})), 400, "invalid_cursor")
+		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{
+			"token": strings.TrimPrefix(link, apitest.Endpoint+"notification-settings/"),
+		})), 400, "invalid_cursor")
 		if !on(eve) {
 			t.Error("Eve's are off")
 		}
@@ -225,7 +270,8 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 
 	t.Run("503 while the database is down", func(t *testing.T) {
 		f.Server.Down()
-		response := f.DoWithShortTimeout(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, eve)))
+		response := f.DoWithShortTimeout(t,
+			apitest.FollowLink(t, "POST", notificationSettings(t, f, eve)))
 		f.Server.Up(t)
 		resttest.Page(t, response, 503, "Try again in a moment")
 		if response.Headers["Retry-After"] == "" {
@@ -245,7 +291,8 @@ func checkSync(t *testing.T, f *apitest.Function) {
 		t.Fatal(err)
 	}
 
-	// syncAll requests pages of one change until there are no more. It returns the last state of each object.
+	// syncAll requests pages of one change until there are no more. It returns the last state of
+	// each object.
 	syncAll := func(subject, token string) (state map[string]accountsapi.Change, next string) {
 		state = map[string]accountsapi.Change{}
 		for more := true; more; {
@@ -253,7 +300,8 @@ func checkSync(t *testing.T, f *apitest.Function) {
 			if token != "" {
 				query["token"] = token
 			}
-			page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(subject, query), 200), 200)
+			page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(subject, query), 200),
+				200)
 			for _, change := range page.Changes {
 				state[change.Kind+" "+change.ID.String()] = change
 			}
@@ -264,27 +312,34 @@ func checkSync(t *testing.T, f *apitest.Function) {
 		}
 		return state, token
 	}
-	names := func(state map[string]accountsapi.Change) []string { return slices.Sorted(maps.Keys(state)) }
-	profileName, postName, commentName := "profile "+uuid.Nil.String(), "post "+post.ID.String(), "comment "+comment.ID.String()
+	names := func(state map[string]accountsapi.Change) []string {
+		return slices.Sorted(maps.Keys(state))
+	}
+	profileName, postName, commentName := "profile "+
+		uuid.Nil.String(), "post "+post.ID.String(), "comment "+comment.ID.String()
 
 	eves, eveToken := syncAll(eve, "")
 	if diff := cmp.Diff([]string{postName, profileName}, names(eves)); diff != "" {
 		t.Fatalf("Eve's (-want +got):\n%s", diff)
 	}
-	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" || synced.Body != `<p>Six faces.</p><img src="`+apitest.Media.URL(key, 1280)+`"/>` || synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
+	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" ||
+		synced.Body != `<p>Six faces.</p><img src="`+apitest.Media.URL(key, 1280)+`"/>` ||
+		synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
 		t.Errorf("Eve's post %+v and profile %+v", synced, eves[profileName].Profile)
 	}
 	adas, adaToken := syncAll(ada, "")
 	if diff := cmp.Diff([]string{commentName, profileName}, names(adas)); diff != "" {
 		t.Fatalf("Ada's (-want +got):\n%s", diff)
 	}
-	if synced := adas[commentName].Comment; synced == nil || synced.Body != "True." || synced.PostID != post.ID {
+	if synced := adas[commentName].Comment; synced == nil || synced.Body != "True." ||
+		synced.PostID != post.ID {
 		t.Errorf("Ada's comment %+v", synced)
 	}
 	if nothing, _ := syncAll(eve, eveToken); len(nothing) > 0 {
 		t.Errorf("nothing has changed, and Eve gets %v", nothing)
 	}
-	resttest.ErrorOf(t, f.Do(t, sync(ada, map[string]string{"token": eveToken})), 400, "invalid_cursor")
+	resttest.ErrorOf(t, f.Do(t, sync(ada, map[string]string{"token": eveToken})), 400,
+		"invalid_cursor")
 
 	if err := store.Delete(t.Context(), eve, post.ID); err != nil {
 		t.Fatal(err)
@@ -295,10 +350,12 @@ func checkSync(t *testing.T, f *apitest.Function) {
 	}
 	eves, _ = syncAll(eve, eveToken)
 	adas, _ = syncAll(ada, adaToken)
-	if diff := cmp.Diff([]string{postName}, names(eves)); diff != "" || !eves[postName].Deleted || eves[postName].Post != nil {
+	if diff := cmp.Diff([]string{postName}, names(eves)); diff != "" || !eves[postName].Deleted ||
+		eves[postName].Post != nil {
 		t.Errorf("Eve gets %v, want a tombstone", eves)
 	}
-	if diff := cmp.Diff([]string{commentName}, names(adas)); diff != "" || !adas[commentName].Deleted || adas[commentName].Comment != nil {
+	if diff := cmp.Diff([]string{commentName}, names(adas)); diff != "" ||
+		!adas[commentName].Deleted || adas[commentName].Comment != nil {
 		t.Errorf("Ada gets %v, want a tombstone", adas)
 	}
 }
@@ -306,7 +363,8 @@ func checkSync(t *testing.T, f *apitest.Function) {
 func checkDeletion(t *testing.T, f *apitest.Function) {
 	databases := f.Database.Open(t)
 	store := mysqlstore.NewPosts(databases)
-	f.Cognito.SetUsers(awstest.CognitoUser{Username: resttest.Username(ada)}, awstest.CognitoUser{Username: resttest.Username(eve)})
+	f.Cognito.SetUsers(awstest.CognitoUser{Username: resttest.Username(ada)},
+		awstest.CognitoUser{Username: resttest.Username(eve)})
 	adas, _ := postWithPicture(t, f, ada)
 	eves, evesKey := postWithPicture(t, f, eve)
 	for _, postID := range []uuid.UUID{adas.ID, eves.ID} {
@@ -327,7 +385,8 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 		t.Errorf("S3 did not respond, and there are %d pictures, want both", n)
 	}
 
-	// While the user pool fails, the user remains, whose data is deleted. The next request deletes the user.
+	// While the user pool fails, the user remains, whose data is deleted. The next request deletes
+	// the user.
 	f.Cognito.SetFault(awstest.Fault{Status: 500, Code: "InternalErrorException"})
 	f.CheckUnavailable(t, deleteUser(ada))
 	if _, err := store.Get(t.Context(), adas.ID); !errors.Is(err, posts.ErrNotFound) {
@@ -345,10 +404,13 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 	// Ada's token is still valid for some time.
-	for _, request := range []resttest.Request{getProfile(ada), putProfile(ada, body), sync(ada, nil)} {
+	for _, request := range []resttest.Request{
+		getProfile(ada), putProfile(ada, body), sync(ada, nil),
+	} {
 		resttest.ErrorOf(t, f.Do(t, request), 403, "account_deleted")
 	}
-	if left, err := store.List(t.Context(), uuid.Nil, 10); err != nil || len(left) != 1 || left[0].ID != eves.ID || left[0].CommentCount != 1 {
+	if left, err := store.List(t.Context(), uuid.Nil, 10); err != nil || len(left) != 1 ||
+		left[0].ID != eves.ID || left[0].CommentCount != 1 {
 		t.Errorf("left are %+v, %v; want Eve's with her own comment", left, err)
 	}
 	f.Check(t, getProfile(eve), 200)
@@ -358,12 +420,17 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 }
 
 // postWithPicture creates a post as the posts function does. The upload has already expired.
-func postWithPicture(t testing.TB, f *apitest.Function, author string) (post posts.Post, key string) {
+func postWithPicture(
+	t testing.TB, f *apitest.Function, author string,
+) (post posts.Post, key string) {
 	t.Helper()
 	databases := f.Database.Open(t)
 	upload := pictures.TempKey(pictures.Owner(author), uuid.New())
 	bucket := apitest.Originals
-	if _, err := f.S3.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone")}); err != nil {
+	if _, err := f.S3.Client.PutObject(t.Context(),
+		&s3.PutObjectInput{
+			Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone"),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	service := &posts.Service{
@@ -371,25 +438,32 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 		Sanitizer: richtext.Sanitizer{},
 		Pictures: &pictures.Store{
 			Records: mysqlstore.NewPictures(databases),
-			Bucket:  &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},
-			Logger:  slog.Default(),
+			Bucket: &s3store.Pictures{
+				Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client,
+			},
+			Logger: slog.Default(),
 		},
 	}
-	post, err := service.Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: `<p>Six faces.</p><img src="` + upload + `"/>`})
+	post, err := service.Create(t.Context(), author, "",
+		posts.Draft{Title: "Cutting true", Body: `<p>Six faces.</p><img src="` + upload + `"/>`})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.S3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
+	if _, err := f.S3.Client.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
 		t.Fatal(err)
 	}
 	return post, pictures.References(post.Body)[0].Key()
 }
 
 func TestBootstrap_without_the_secret(t *testing.T) {
-	apitest.CheckStart(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings, getProfile(ada), 404)
+	apitest.CheckStart(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings,
+		getProfile(ada), 404)
 }
 
 func TestBootstrap_without_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "TOKEN_KEY_ARN",
-		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
+		"TOKEN_KEY_ARN",
+		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN",
+		"DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

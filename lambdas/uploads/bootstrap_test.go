@@ -45,7 +45,10 @@ func createUpload(subject string) resttest.Request {
 }
 
 func deleteUpload(subject string, id uuid.UUID) resttest.Request {
-	return resttest.Request{Route: "DELETE /uploads/{uploadId}", Subject: subject, Path: map[string]string{"uploadId": id.String()}}
+	return resttest.Request{
+		Route: "DELETE /uploads/{uploadId}", Subject: subject,
+		Path: map[string]string{"uploadId": id.String()},
+	}
 }
 
 func newUpload(t testing.TB, f *apitest.Function, subject string) uploadsapi.Upload {
@@ -54,7 +57,9 @@ func newUpload(t testing.TB, f *apitest.Function, subject string) uploadsapi.Upl
 }
 
 // send posts a form as a browser does, and returns S3's response.
-func send(t testing.TB, url string, fields map[string]string, picture []byte) (status int, response string) {
+func send(
+	t testing.TB, url string, fields map[string]string, picture []byte,
+) (status int, response string) {
 	t.Helper()
 	var content bytes.Buffer
 	form := multipart.NewWriter(&content)
@@ -85,8 +90,8 @@ func send(t testing.TB, url string, fields map[string]string, picture []byte) (s
 	return answer.StatusCode, string(text)
 }
 
-// TestBootstrap sends API Gateway's events to the built function, and sends the forms that it signs to a server that
-// verifies them. The subtests share the function's process as requests do.
+// TestBootstrap sends API Gateway's events to the built function, and sends the forms that it signs
+// to a server that verifies them. The subtests share the function's process as requests do.
 func TestBootstrap(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
 	account := apitest.NewAccount(t, mysqltest.Start(t))
@@ -95,15 +100,22 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("every route", func(t *testing.T) {
 		apitest.CheckRoutes(t, f, uploadsapi.Routes.Operations(), map[string]apitest.Route{
-			"POST /uploads": {Request: func(_ testing.TB, user, _ string) resttest.Request { return createUpload(user) }, Want: map[string][]string{
-				"201":                 {"valid", "twice"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in contentType", "SQL in contentType"},
+			"POST /uploads": {Request: func(_ testing.TB, user, _ string) resttest.Request {
+				return createUpload(user)
+			}, Want: map[string][]string{
+				"201": {"valid", "twice"},
+				"400 invalid_request": {
+					"no body", "unknown field", "wrong type in contentType", "SQL in contentType",
+				},
 				"401 unauthenticated": {"not signed in"},
 			}},
-			"DELETE /uploads/{uploadId}": {Request: func(t testing.TB, user, owner string) resttest.Request {
+			"DELETE /uploads/{uploadId}": {Request: func(
+				t testing.TB, user, owner string,
+			) resttest.Request {
 				return deleteUpload(user, newUpload(t, f, owner).ID)
 			}, Want: map[string][]string{
-				"204":                 {"valid", "twice", "nobody's uploadId", "another's"}, // another's is not deleted: see below
+				// another's is not deleted: see below
+				"204":                 {"valid", "twice", "nobody's uploadId", "another's"},
 				"400 invalid_request": {"SQL in uploadId"},
 				"401 unauthenticated": {"not signed in"},
 			}},
@@ -151,7 +163,10 @@ func TestBootstrap(t *testing.T) {
 		if diff := cmp.Diff(want, policy["conditions"]); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		fields := []string{"Content-Type", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Signature", "key", "policy"}
+		fields := []string{
+			"Content-Type", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date",
+			"X-Amz-Security-Token", "X-Amz-Signature", "key", "policy",
+		}
 		if diff := cmp.Diff(fields, slices.Sorted(maps.Keys(upload.Upload.Fields))); diff != "" {
 			t.Errorf("fields (-want +got):\n%s", diff)
 		}
@@ -163,15 +178,19 @@ func TestBootstrap(t *testing.T) {
 			request.Body = fmt.Sprintf(`{"contentType":%q}`, contentType)
 			upload := resttest.Body[uploadsapi.Upload](t, f.Check(t, request, 201), 201)
 			size := []int{1, 1000, 1 << 20, pictures.MaxBytes}[i]
-			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields, make([]byte, size)); status != 204 {
+			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields,
+				make([]byte, size)); status != 204 {
 				t.Fatalf("%s of %d bytes: %d %s", contentType, size, status, response)
 			}
-			found, err := f.S3.Client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(apitest.Originals), Key: &upload.Key})
+			found, err := f.S3.Client.HeadObject(t.Context(),
+				&s3.HeadObjectInput{Bucket: aws.String(apitest.Originals), Key: &upload.Key})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *found.ContentType != contentType || *found.ContentLength != int64(size) || len(found.Metadata) > 0 {
-				t.Errorf("%s of %d bytes is %s of %d with %v", contentType, size, *found.ContentType, *found.ContentLength, found.Metadata)
+			if *found.ContentType != contentType || *found.ContentLength != int64(size) ||
+				len(found.Metadata) > 0 {
+				t.Errorf("%s of %d bytes is %s of %d with %v", contentType, size,
+					*found.ContentType, *found.ContentLength, found.Metadata)
 			}
 			f.Check(t, deleteUpload(ada, upload.ID), 204)
 		}
@@ -195,8 +214,11 @@ func TestBootstrap(t *testing.T) {
 				}
 				continue
 			}
-			if status != 403 || !strings.Contains(response, "AccessDenied") || !strings.Contains(strings.ToLower(response), "expired") || time.Now().Before(upload.ExpiresAt) {
-				t.Errorf("it expires at %s, and S3 responds with %d %s", upload.ExpiresAt, status, response)
+			if status != 403 || !strings.Contains(response, "AccessDenied") ||
+				!strings.Contains(strings.ToLower(response), "expired") ||
+				time.Now().Before(upload.ExpiresAt) {
+				t.Errorf("it expires at %s, and S3 responds with %d %s", upload.ExpiresAt, status,
+					response)
 			}
 			break
 		}
@@ -209,12 +231,14 @@ func TestBootstrap(t *testing.T) {
 	t.Run("users delete only their own uploads", func(t *testing.T) {
 		adas, eves := newUpload(t, f, ada), newUpload(t, f, eve)
 		for _, upload := range []uploadsapi.Upload{adas, eves} {
-			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields, []byte("stone")); status != 204 {
+			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields,
+				[]byte("stone")); status != 204 {
 				t.Fatalf("%d %s", status, response)
 			}
 		}
 		f.Check(t, deleteUpload(ada, eves.ID), 204)
-		if diff := cmp.Diff([]string{adas.Key, eves.Key}, keys(), cmp.Transformer("sorted", func(s []string) []string { return slices.Sorted(slices.Values(s)) })); diff != "" {
+		if diff := cmp.Diff([]string{adas.Key, eves.Key}, keys(), cmp.Transformer("sorted",
+			func(s []string) []string { return slices.Sorted(slices.Values(s)) })); diff != "" {
 			t.Errorf("keys (-want +got):\n%s", diff)
 		}
 		f.Check(t, deleteUpload(ada, adas.ID), 204)
@@ -227,8 +251,8 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("while S3 is down, forms are created and deletions are unavailable", func(t *testing.T) {
 		for name, fault := range map[string]awstest.Fault{
-			"it throttles":      {Status: http.StatusServiceUnavailable, Code: "SlowDown"},
-			"it fails":           {Status: http.StatusInternalServerError, Code: "InternalError"},
+			"it throttles":        {Status: http.StatusServiceUnavailable, Code: "SlowDown"},
+			"it fails":            {Status: http.StatusInternalServerError, Code: "InternalError"},
 			"it does not respond": {Silent: true},
 		} {
 			f.S3.SetFault(fault)
@@ -293,37 +317,73 @@ func checkModifiedForms(t *testing.T, f *apitest.Function) {
 		picture []byte
 		because string // in S3's response
 	}{
-		"too large by a byte":           {unchanged, make([]byte, pictures.MaxBytes+1), `EntityTooLarge`},
-		"empty":                         {unchanged, nil, `EntityTooSmall`},
-		"another picture's type":        {set("Content-Type", "image/gif"), small, `$content-type`},
-		"a page's type":                 {set("Content-Type", "text/html"), small, `$content-type`},
-		"a type with a parameter":       {set("Content-Type", "image/png; charset=utf-8"), small, `$content-type`},
-		"no type":                       {remove("Content-Type"), small, `$content-type`},
-		"another key":                   {set("key", pictures.TempKey(pictures.Owner(ada), uuid.New())), small, `$key`},
-		"another user's key":            {set("key", pictures.TempKey(pictures.Owner(eve), uuid.New())), small, `$key`},
-		"a promoted picture's key":          {set("key", pictures.PermanentKey(uuid.New())), small, `$key`},
-		"a key with the file's name":    {func(form *uploadsapi.Form) { form.Fields["key"] += "/${filename}" }, small, `$key`},
-		"no key":                        {remove("key"), small, `named &#39;key&#39;`},
-		"no token":                      {remove("X-Amz-Security-Token"), small, `InvalidToken`},
-		"another token":                 {set("X-Amz-Security-Token", "another"), small, `InvalidToken`},
-		"no signature":                  {remove("X-Amz-Signature"), small, `x-amz-signature`},
-		"another signature":             {set("X-Amz-Signature", strings.Repeat("0", 64)), small, `SignatureDoesNotMatch`},
-		"another day":                   {set("X-Amz-Date", "20260101T000000Z"), small, `Policy expired`},
-		"no policy":                     {remove("policy"), small, `named &#39;policy&#39;`},
-		"a later expiration":           {rewrite(func(policy map[string]any) { policy["expiration"] = "2099-01-01T00:00:00Z" }), small, `SignatureDoesNotMatch`},
-		"a policy without conditions":   {rewrite(func(policy map[string]any) { policy["conditions"] = []any{} }), make([]byte, pictures.MaxBytes+1), `SignatureDoesNotMatch`},
-		"a field more: access":          {set("acl", "public-read"), small, `Extra input fields: acl`},
-		"a field more: metadata":        {set("x-amz-meta-note", "x"), small, `Extra input fields: x-amz-meta-note`},
-		"a field more: a redirect":      {set("success_action_redirect", "https://evil.example.com"), small, `Extra input fields: success_action_redirect`},
-		"a field more: an encoding":     {set("Content-Encoding", "gzip"), small, `Extra input fields: content-encoding`},
-		"a field more: a storage class": {set("x-amz-storage-class", "GLACIER"), small, `Extra input fields: x-amz-storage-class`},
-		"another bucket":                {func(form *uploadsapi.Form) { form.URL = f.S3.URL + "/another" }, small, `$bucket`},
+		"too large by a byte": {
+			unchanged, make([]byte, pictures.MaxBytes+1), `EntityTooLarge`,
+		},
+		"empty":                  {unchanged, nil, `EntityTooSmall`},
+		"another picture's type": {set("Content-Type", "image/gif"), small, `$content-type`},
+		"a page's type":          {set("Content-Type", "text/html"), small, `$content-type`},
+		"a type with a parameter": {
+			set("Content-Type", "image/png; charset=utf-8"), small, `$content-type`,
+		},
+		"no type": {remove("Content-Type"), small, `$content-type`},
+		"another key": {
+			set("key", pictures.TempKey(pictures.Owner(ada), uuid.New())), small, `$key`,
+		},
+		"another user's key": {
+			set("key", pictures.TempKey(pictures.Owner(eve), uuid.New())), small, `$key`,
+		},
+		"a promoted picture's key": {
+			set("key", pictures.PermanentKey(uuid.New())), small, `$key`,
+		},
+		"a key with the file's name": {func(form *uploadsapi.Form) {
+			form.Fields["key"] += "/${filename}"
+		}, small, `$key`},
+		"no key":   {remove("key"), small, `named &#39;key&#39;`},
+		"no token": {remove("X-Amz-Security-Token"), small, `InvalidToken`},
+		"another token": {
+			set("X-Amz-Security-Token", "another"), small, `InvalidToken`,
+		},
+		"no signature": {remove("X-Amz-Signature"), small, `x-amz-signature`},
+		"another signature": {
+			set("X-Amz-Signature", strings.Repeat("0", 64)), small, `SignatureDoesNotMatch`,
+		},
+		"another day": {
+			set("X-Amz-Date", "20260101T000000Z"), small, `Policy expired`,
+		},
+		"no policy": {remove("policy"), small, `named &#39;policy&#39;`},
+		"a later expiration": {rewrite(func(policy map[string]any) {
+			policy["expiration"] = "2099-01-01T00:00:00Z"
+		}), small, `SignatureDoesNotMatch`},
+		"a policy without conditions": {rewrite(func(policy map[string]any) {
+			policy["conditions"] = []any{}
+		}), make([]byte, pictures.MaxBytes+1), `SignatureDoesNotMatch`},
+		"a field more: access": {
+			set("acl", "public-read"), small, `Extra input fields: acl`,
+		},
+		"a field more: metadata": {
+			set("x-amz-meta-note", "x"), small, `Extra input fields: x-amz-meta-note`,
+		},
+		"a field more: a redirect": {set("success_action_redirect",
+			"https://evil.example.com"), small, `Extra input fields: success_action_redirect`},
+		"a field more: an encoding": {
+			set("Content-Encoding", "gzip"), small, `Extra input fields: content-encoding`,
+		},
+		"a field more: a storage class": {
+			set("x-amz-storage-class", "GLACIER"), small, `Extra input fields: x-amz-storage-class`,
+		},
+		"another bucket": {func(form *uploadsapi.Form) {
+			form.URL = f.S3.URL + "/another"
+		}, small, `$bucket`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			upload := newUpload(t, f, ada)
 			test.change(&upload.Upload)
-			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields, test.picture); status != 400 && status != 403 || !strings.Contains(response, test.because) {
-				t.Errorf("S3 responds with %d %s, want a rejection because of %s", status, response, test.because)
+			if status, response := send(
+				t, upload.Upload.URL, upload.Upload.Fields, test.picture,
+			); status != 400 && status != 403 || !strings.Contains(response, test.because) {
+				t.Errorf("S3 responds with %d %s, want a rejection because of %s", status, response,
+					test.because)
 			}
 		})
 	}
@@ -343,8 +403,11 @@ func TestBootstrap_transfer_acceleration(t *testing.T) {
 		false: "https://originals.s3.eu-central-1.amazonaws.com",
 	} {
 		var settings contract.Settings
-		settings.API.AllowedOrigins, settings.API.ClientIDs = []string{resttest.Origin}, []string{resttest.ClientID}
-		settings.Uploads.Bucket, settings.Uploads.Lifetime, settings.Uploads.Accelerate = "originals", time.Minute, accelerate
+		settings.API.AllowedOrigins, settings.API.ClientIDs = []string{
+			resttest.Origin,
+		}, []string{resttest.ClientID}
+		settings.Uploads.Bucket, settings.Uploads.Lifetime = "originals", time.Minute
+		settings.Uploads.Accelerate = accelerate
 		settings.Media = apitest.Media
 		environment, err := lambdaenv.Encode(settings)
 		if err != nil {
@@ -354,7 +417,8 @@ func TestBootstrap_transfer_acceleration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := lambdatest.New(t, bootstrap, environment).Invoke(t.Context(), event, 10*time.Second)
+		answer, err := lambdatest.New(t, bootstrap, environment).Invoke(t.Context(), event,
+			10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,12 +427,15 @@ func TestBootstrap_transfer_acceleration(t *testing.T) {
 			t.Fatal(err)
 		}
 		var upload uploadsapi.Upload
-		if err := json.Unmarshal([]byte(response.Body), &upload); err != nil || strings.TrimSuffix(upload.Upload.URL, "/") != want {
-			t.Errorf("accelerated %t: uploads go to %q (%v), want %s: %s", accelerate, upload.Upload.URL, err, want, response.Body)
+		if err := json.Unmarshal([]byte(response.Body), &upload); err != nil ||
+			strings.TrimSuffix(upload.Upload.URL, "/") != want {
+			t.Errorf("accelerated %t: uploads go to %q (%v), want %s: %s", accelerate,
+				upload.Upload.URL, err, want, response.Body)
 		}
 	}
 }
 
 func TestBootstrap_without_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "ORIGINALS_BUCKET", "UPLOAD_LIFETIME", "MEDIA_URL")
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
+		"ORIGINALS_BUCKET", "UPLOAD_LIFETIME", "MEDIA_URL")
 }

@@ -22,14 +22,18 @@ const endpoint = "https://api.example.com/v1/"
 // A secret is a fake Secrets Manager with the key of tokens, or its error.
 type secret struct{ err error }
 
-func (s secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s secret) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	key := strings.Repeat("k", 32)
 	return &secretsmanager.GetSecretValueOutput{SecretString: &key}, s.err
 }
 
 func newLinks(age time.Duration) *links.Links {
 	past := func() time.Time { return time.Now().Add(-age) }
-	return &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{}, past)}
+	return &links.Links{
+		Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{}, past),
+	}
 }
 
 // A kind is one kind of link, with its content as text.
@@ -106,7 +110,8 @@ func TestLinks_round_trip(t *testing.T) {
 				}
 				gotSubject, gotLanguage, err := kind.open(l, tokenOf(t, link, kind.path))
 				if err != nil || gotSubject != subject || gotLanguage != language {
-					rt.Fatalf("opened to %q in %q, %v; want %q in %q", gotSubject, gotLanguage, err, subject, language)
+					rt.Fatalf("opened to %q in %q, %v; want %q in %q", gotSubject, gotLanguage, err,
+						subject, language)
 				}
 			})
 		})
@@ -122,7 +127,8 @@ func TestLinks_open_for_one_purpose(t *testing.T) {
 		}
 		sealed := tokenOf(t, link, kind.path)
 		for other, another := range kinds(t.Context()) {
-			if _, _, err := another.open(l, sealed); other != name && !errors.Is(err, links.ErrInvalid) {
+			if _, _, err := another.open(l, sealed); other != name &&
+				!errors.Is(err, links.ErrInvalid) {
 				t.Errorf("a link of kind %s opens as kind %s: %v", name, other, err)
 			}
 		}
@@ -131,14 +137,19 @@ func TestLinks_open_for_one_purpose(t *testing.T) {
 
 func TestLinks_lifetime(t *testing.T) {
 	const day = 24 * time.Hour
-	for name, lifetime := range map[string]time.Duration{"unsubscribe": 3650 * day, "confirm": day, "notification settings": 3650 * day} {
+	for name, lifetime := range map[string]time.Duration{
+		"unsubscribe": 3650 * day, "confirm": day, "notification settings": 3650 * day,
+	} {
 		kind := kinds(t.Context())[name]
-		for age, want := range map[time.Duration]error{lifetime - time.Minute: nil, lifetime + time.Minute: links.ErrExpired} {
+		for age, want := range map[time.Duration]error{
+			lifetime - time.Minute: nil, lifetime + time.Minute: links.ErrExpired,
+		} {
 			link, err := kind.make(newLinks(age), "ada@example.com", "ko")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := kind.open(newLinks(0), tokenOf(t, link, kind.path)); !errors.Is(err, want) {
+			_, _, err = kind.open(newLinks(0), tokenOf(t, link, kind.path))
+			if !errors.Is(err, want) {
 				t.Errorf("%s after %s: %v, want %v", name, age, err, want)
 			}
 		}
@@ -153,21 +164,26 @@ func TestLinks_encrypt_the_address(t *testing.T) {
 		}
 		second, err := kind.make(newLinks(0), "ada@example.com", "ko")
 		if err != nil || first == second || strings.Contains(first, "ada") {
-			t.Errorf("%s: %s and %s, %v; want two different ones without the address", name, first, second, err)
+			t.Errorf("%s: %s and %s, %v; want two different ones without the address", name, first,
+				second, err)
 		}
 	}
 }
 
 func TestLinks_reject_a_language_with_a_space(t *testing.T) {
 	for name, kind := range kinds(t.Context()) {
-		if link, err := kind.make(newLinks(0), "ada@example.com", "ko eve@example.com"); err == nil {
+		link, err := kind.make(newLinks(0), "ada@example.com", "ko eve@example.com")
+		if err == nil {
 			t.Errorf("%s: %s", name, link)
 		}
 	}
 }
 
 func TestLinks_without_the_key_are_unavailable(t *testing.T) {
-	l := &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{errors.New("throttled")}, time.Now)}
+	l := &links.Links{
+		Endpoint: endpoint,
+		Tokens:   token.NewSealer(token.Settings{}, secret{errors.New("throttled")}, time.Now),
+	}
 	for name, kind := range kinds(t.Context()) {
 		if _, err := kind.make(l, "ada@example.com", "ko"); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("make %s: %v, want ErrUnavailable", name, err)
@@ -188,7 +204,10 @@ func (o opened) Open(context.Context, string, string, time.Duration) ([]byte, er
 
 // FuzzContent opens content that may have another format than content that is sealed today.
 func FuzzContent(f *testing.F) {
-	for _, seed := range []string{"", " ", "ko ada@example.com", "ko", "ko " + string(id[:]) + "ada@example.com", "ko \x00", "  ", "\xff \xff"} {
+	for _, seed := range []string{
+		"", " ", "ko ada@example.com", "ko", "ko " + string(id[:]) + "ada@example.com",
+		"ko \x00", "  ", "\xff \xff",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
@@ -204,7 +223,8 @@ func FuzzContent(f *testing.F) {
 			{confirm.Language + " " + string(confirm.ID[:]) + confirm.Address, confirmErr},
 			{mails.Language + " " + mails.Subject, mailsErr},
 		} {
-			if opened.err == nil && opened.sealed != content || opened.err != nil && !errors.Is(opened.err, links.ErrInvalid) {
+			if opened.err == nil && opened.sealed != content ||
+				opened.err != nil && !errors.Is(opened.err, links.ErrInvalid) {
 				t.Errorf("%q is opened to %q, %v", content, opened.sealed, opened.err)
 			}
 		}
@@ -230,7 +250,8 @@ func FuzzToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		for name, kind := range kinds(t.Context()) {
 			subject, language, err := kind.open(l, token)
-			if made := err == nil && subject == "ada@example.com" && language == "ko"; !made && !errors.Is(err, links.ErrInvalid) {
+			made := err == nil && subject == "ada@example.com" && language == "ko"
+			if !made && !errors.Is(err, links.ErrInvalid) {
 				t.Errorf("%q is opened to %s %q in %q: %v", token, name, subject, language, err)
 			}
 		}

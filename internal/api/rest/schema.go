@@ -14,8 +14,9 @@ import (
 func draft4(registry huma.Registry, schema *huma.Schema, within ...string) map[string]any {
 	if schema.Ref != "" {
 		if slices.Contains(within, schema.Ref) {
-			panic(fmt.Errorf("rest: request type %s is recursive; API Gateway does not support that",
-				schema.Ref))
+			panic(
+				fmt.Errorf("rest: request type %s is recursive; API Gateway does not support that",
+					schema.Ref))
 		}
 		within = append(slices.Clone(within), schema.Ref)
 		schema = registry.SchemaFromRef(schema.Ref)

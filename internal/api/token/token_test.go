@@ -25,7 +25,9 @@ type secret struct {
 	fetches int
 }
 
-func (s *secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s *secret) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	s.fetches++
 	return &secretsmanager.GetSecretValueOutput{SecretString: s.text}, s.err
 }
@@ -33,7 +35,8 @@ func (s *secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueI
 func text(s string) *string { return &s }
 
 func newSealer(key string) *Sealer {
-	return NewSealer(Settings{KeyARN: "key"}, &secret{text: text(strings.Repeat(key, 32))}, time.Now)
+	return NewSealer(Settings{KeyARN: "key"}, &secret{text: text(strings.Repeat(key, 32))},
+		time.Now)
 }
 
 func seal(t testing.TB, s *Sealer, list string, position []byte) string {
@@ -73,10 +76,11 @@ func TestSealer_Open_rejects_forged_tokens(t *testing.T) {
 	s := newSealer("k")
 	cursor := seal(t, s, "posts", []byte("position"))
 	forged := map[string]string{
-		"empty": "", "text": "1", "longer": cursor + "A", "shorter": cursor[:len(cursor)-1], "padded": cursor + "=",
+		"empty": "", "text": "1", "longer": cursor + "A", "shorter": cursor[:len(cursor)-1],
+		"padded":                  cursor + "=",
 		"sealed with another key": seal(t, newSealer("x"), "posts", []byte("position")),
-		"of another list":       seal(t, s, "comments", []byte("position")),
-		"SQL":                   "' OR 1=1 --",
+		"of another list":         seal(t, s, "comments", []byte("position")),
+		"SQL":                     "' OR 1=1 --",
 	}
 	for i := range cursor {
 		other := "A"
@@ -155,7 +159,8 @@ func TestSealer_concurrent_use(t *testing.T) {
 func TestSealer_rejects_a_short_key(t *testing.T) {
 	for _, key := range []*string{nil, text(""), text(strings.Repeat("k", 31))} {
 		s := NewSealer(Settings{KeyARN: "key"}, &secret{text: key}, time.Now)
-		if _, err := s.Seal(t.Context(), "posts", nil); err == nil || errors.Is(err, retry.ErrUnavailable) {
+		if _, err := s.Seal(t.Context(), "posts", nil); err == nil ||
+			errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("error %v, want one that is not retried", err)
 		}
 	}

@@ -13,8 +13,10 @@ import (
 const media = pictures.Delivery("https://media.example.com")
 
 var (
-	adas     = pictures.Owner("ada")
-	upload   = pictures.Reference{Owner: adas, ID: uuid.MustParse("6f1c9b1e-0b7a-4c1e-9d52-3a4f5b6c7d8e")}
+	adas   = pictures.Owner("ada")
+	upload = pictures.Reference{
+		Owner: adas, ID: uuid.MustParse("6f1c9b1e-0b7a-4c1e-9d52-3a4f5b6c7d8e"),
+	}
 	promoted = pictures.Reference{ID: uuid.MustParse("1d2e3f40-5a6b-4c7d-8e9f-a0b1c2d3e4f5")}
 )
 
@@ -30,7 +32,11 @@ func TestDelivery_Parse(t *testing.T) {
 			}
 		}
 	}
-	for _, source := range []string{"", "x", "/" + promoted.Key(), promoted.Key() + "/320.jpg", "https://other.example.com/" + promoted.Key() + "/320.jpg", media.URL(promoted.Key(), 320) + "x", string(media) + "/" + promoted.Key()} {
+	for _, source := range []string{
+		"", "x", "/" + promoted.Key(), promoted.Key() + "/320.jpg",
+		"https://other.example.com/" + promoted.Key() + "/320.jpg",
+		media.URL(promoted.Key(), 320) + "x", string(media) + "/" + promoted.Key(),
+	} {
 		if found, ok := media.Parse(source); ok {
 			t.Errorf("%s is %v", source, found)
 		}
@@ -41,12 +47,15 @@ func TestDelivery_Parse(t *testing.T) {
 }
 
 func TestReferences_and_ResolveURLs(t *testing.T) {
-	html := `<p>src="` + promoted.Key() + `"</p><img src="` + promoted.Key() + `"/><img alt="a" src="` + upload.Key() + `"/><img src="` + promoted.Key() + `"/>`
+	html := `<p>src="` + promoted.Key() + `"</p><img src="` + promoted.Key() +
+		`"/><img alt="a" src="` + upload.Key() + `"/><img src="` + promoted.Key() + `"/>`
 	html = strings.Replace(html, `src="`+promoted.Key()+`"`, `src=&#34;`+promoted.Key()+`&#34;`, 1)
-	if diff := cmp.Diff([]pictures.Reference{promoted, upload, promoted}, pictures.References(html)); diff != "" {
+	if diff := cmp.Diff([]pictures.Reference{promoted, upload, promoted},
+		pictures.References(html)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	want := `<p>src=&#34;` + promoted.Key() + `&#34;</p><img src="https://media.example.com/` + promoted.Key() + `/1280.jpg"/><img alt="a" src="` + upload.Key() +
+	want := `<p>src=&#34;` + promoted.Key() + `&#34;</p><img src="https://media.example.com/` +
+		promoted.Key() + `/1280.jpg"/><img alt="a" src="` + upload.Key() +
 		`"/><img src="https://media.example.com/` + promoted.Key() + `/1280.jpg"/>`
 	if diff := cmp.Diff(want, media.ResolveURLs(html)); diff != "" {
 		t.Errorf("resolved (-want +got):\n%s", diff)
@@ -54,12 +63,14 @@ func TestReferences_and_ResolveURLs(t *testing.T) {
 }
 
 func TestOwner_does_not_reveal_the_subject(t *testing.T) {
-	if len(adas) != 32 || strings.Contains(adas, "ada") || adas == pictures.Owner("eve") || adas != pictures.Owner("ada") {
+	if len(adas) != 32 || strings.Contains(adas, "ada") || adas == pictures.Owner("eve") ||
+		adas != pictures.Owner("ada") {
 		t.Errorf("Ada's folder is %s, Eve's is %s", adas, pictures.Owner("eve"))
 	}
 }
 
-// FuzzParse checks that every src that Parse accepts contains the key of the picture that Parse returns.
+// FuzzParse checks that every src that Parse accepts contains the key of the picture that Parse
+// returns.
 func FuzzParse(f *testing.F) {
 	for _, picture := range []pictures.Reference{upload, promoted} {
 		f.Add(picture.Key())
@@ -78,7 +89,8 @@ func FuzzParse(f *testing.F) {
 		if again, ok := media.Parse(key); !ok || again != picture {
 			t.Errorf("%s is %v, %t", key, again, ok)
 		}
-		if found := pictures.References(`<img src="` + key + `"/>`); len(found) != 1 || found[0] != picture {
+		if found := pictures.References(`<img src="` + key + `"/>`); len(found) != 1 ||
+			found[0] != picture {
 			t.Errorf("%s is found as %v", key, found)
 		}
 	})

@@ -16,8 +16,8 @@ import (
 
 var errKilled = errors.New("the process is killed")
 
-// A mortal process is killed after a number of steps: before the last one, or after it. A step is a transaction or a
-// call of S3.
+// A mortal process is killed after a number of steps: before the last one, or after it. A step is a
+// transaction or a call of S3.
 type mortal struct {
 	pictures.Records
 	pictures.Bucket
@@ -40,8 +40,14 @@ func (m *mortal) step(do func() error) error {
 	return err
 }
 
-func (m *mortal) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
-	err = m.step(func() error { promotions, err = m.Records.StartPromotions(ctx, author, shown); return err })
+func (m *mortal) StartPromotions(
+	ctx context.Context, author string, shown []pictures.Reference,
+) (promotions []pictures.Promotion, err error) {
+	err = m.step(
+		func() error {
+			promotions, err = m.Records.StartPromotions(ctx, author, shown)
+			return err
+		})
 	return promotions, err
 }
 
@@ -66,8 +72,11 @@ func (m *mortal) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 	return m.step(func() error { return m.Records.AbandonPromotions(ctx, ids) })
 }
 
-func (m *mortal) PendingDeletion(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
-	err = m.step(func() error { ids, err = m.Records.PendingDeletion(ctx, owner, limit); return err })
+func (m *mortal) PendingDeletion(
+	ctx context.Context, owner string, limit int,
+) (ids []uuid.UUID, err error) {
+	err = m.step(
+		func() error { ids, err = m.Records.PendingDeletion(ctx, owner, limit); return err })
 	return ids, err
 }
 
@@ -85,19 +94,29 @@ type mortalPosts struct {
 	process *mortal
 }
 
-func (m mortalPosts) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
-	err = m.process.step(func() error { post, err = m.Store.Create(ctx, author, key, draft, pictureIDs...); return err })
+func (m mortalPosts) Create(
+	ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID,
+) (post posts.Post, err error) {
+	err = m.process.step(func() error {
+		post, err = m.Store.Create(ctx, author, key, draft, pictureIDs...)
+		return err
+	})
 	return post, err
 }
 
-func (m mortalPosts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
-	err = m.process.step(func() error { post, err = m.Store.Update(ctx, author, id, draft, pictureIDs...); return err })
+func (m mortalPosts) Update(
+	ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID,
+) (post posts.Post, err error) {
+	err = m.process.step(func() error {
+		post, err = m.Store.Update(ctx, author, id, draft, pictureIDs...)
+		return err
+	})
 	return post, err
 }
 
-// TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with pictures of both, in
-// processes that may be killed at every step. At any time, each post has its pictures; and after every author has
-// saved once more, there are no others.
+// TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with
+// pictures of both, in processes that may be killed at every step. At any time, each post has its
+// pictures; and after every author has saved once more, there are no others.
 func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 	w := newWorld(t)
 	users := []string{"ada", "eve"}
@@ -108,10 +127,14 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 		}
 	}
 	immortal, immortalPosts := *w.pictures, w.service.Store
+	makeImmortal := func() {
+		w.pictures.Records, w.pictures.Bucket = immortal.Records, immortal.Bucket
+		w.service.Store = immortalPosts
+	}
 	ctx := t.Context()
 	killed, saved, rejected := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
+		makeImmortal()
 		every := map[string][]string{} // all permanent keys, past and present
 		for _, user := range users {
 			for _, post := range w.postsOf(t, user) {
@@ -123,8 +146,14 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 			user := rapid.SampledFrom(users).Draw(rt, "user")
 			another := users[1-slices.Index(users, user)]
 			anothers := w.keysOf(t, another)
-			process := &mortal{Records: immortal.Records, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
-			w.pictures.Records, w.pictures.Bucket, w.service.Store = process, process, mortalPosts{immortalPosts, process}
+			process := &mortal{
+				Records: immortal.Records, Bucket: immortal.Bucket,
+				steps: rapid.IntRange(-1, 8).Draw(rt, "steps"),
+				after: rapid.Bool().Draw(rt, "after"),
+			}
+			w.pictures.Records, w.pictures.Bucket, w.service.Store = process, process, mortalPosts{
+				immortalPosts, process,
+			}
 
 			known := slices.Concat(uploads[user], every[user])
 			if rapid.IntRange(0, 9).Draw(rt, "hostile") == 0 {
@@ -141,7 +170,8 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 				}
 			default:
 				if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
-					post, err = w.update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, html)
+					post, err = w.update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID,
+						html)
 				} else {
 					post, err = w.create(ctx, user, html)
 				}
@@ -169,7 +199,7 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 				rt.FailNow()
 			}
 		}
-		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
+		makeImmortal()
 		w.checkSettled(t)
 		if t.Failed() {
 			rt.FailNow()
@@ -196,7 +226,8 @@ func (w *world) keysOf(t testing.TB, subject string) []string {
 	t.Helper()
 	existing := w.permanent(t)
 	var found []string
-	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE owner = ? ORDER BY id", subject) {
+	for _, id := range column[uuid.UUID](t, w,
+		"SELECT id FROM pictures WHERE owner = ? ORDER BY id", subject) {
 		if key := pictures.PermanentKey(id); slices.Contains(existing, key) {
 			found = append(found, key)
 		}

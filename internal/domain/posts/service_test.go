@@ -59,7 +59,8 @@ func newWorld(t testing.TB) *world {
 	ok(t, err)
 	w.s3.Bucket(t, originals)
 	for _, subject := range []string{"ada", "eve"} {
-		_, err := mysqlstore.NewProfiles(databases).Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: subject}, nil)
+		_, err := mysqlstore.NewProfiles(databases).Put(t.Context(),
+			accounts.Profile{Subject: subject, DisplayName: subject}, nil)
 		ok(t, err)
 	}
 	w.author = w.newAuthor(t)
@@ -73,15 +74,21 @@ func (w *world) newAuthor(t testing.TB) *author {
 	logger := slog.New(slog.NewTextHandler(&a.log, nil))
 	a.pictures = &pictures.Store{
 		Records: mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: originals}, API: s3.New(s3.Options{
-			BaseEndpoint:     &w.s3.URL,
-			Region:           lambdatest.Region,
-			Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{
+			Bucket: originals,
+		}, API: s3.New(s3.Options{
+			BaseEndpoint: &w.s3.URL,
+			Region:       lambdatest.Region,
+			Credentials: credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+				lambdatest.SecretAccessKey, lambdatest.SessionToken),
 			RetryMaxAttempts: 1,
 		})},
 		Logger: logger,
 	}
-	a.service = posts.Service{Store: mysqlstore.NewPosts(databases), Sanitizer: richtext.Sanitizer{}, Pictures: a.pictures, Logger: logger}
+	a.service = posts.Service{
+		Store: mysqlstore.NewPosts(databases), Sanitizer: richtext.Sanitizer{},
+		Pictures: a.pictures, Logger: logger,
+	}
 	return a
 }
 
@@ -97,7 +104,8 @@ func (w *world) upload(t testing.TB, subject string) string {
 	t.Helper()
 	key := pictures.TempKey(pictures.Owner(subject), uuid.New())
 	_, err := w.s3.Client.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String(originals), Key: &key, ContentType: aws.String("image/png"), Body: strings.NewReader(key),
+		Bucket: aws.String(originals), Key: &key, ContentType: aws.String("image/png"),
+		Body: strings.NewReader(key),
 	})
 	ok(t, err)
 	return key
@@ -105,7 +113,8 @@ func (w *world) upload(t testing.TB, subject string) string {
 
 func (w *world) expire(t testing.TB, key string) {
 	t.Helper()
-	_, err := w.s3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(originals), Key: &key})
+	_, err := w.s3.Client.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: aws.String(originals), Key: &key})
 	ok(t, err)
 }
 
@@ -117,33 +126,42 @@ func body(keys ...string) string {
 	return html
 }
 
-// hooked is a store that calls before after the pictures are promoted and before the post is stored.
+// hooked is a store that calls before after the pictures are promoted and before the post is
+// stored.
 type hooked struct {
 	posts.Store
 	before []func()
 }
 
-func (h hooked) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
+func (h hooked) Create(
+	ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID,
+) (posts.Post, error) {
 	for _, f := range h.before {
 		f()
 	}
 	return h.Store.Create(ctx, author, key, draft, pictureIDs...)
 }
 
-func (h hooked) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (posts.Post, error) {
+func (h hooked) Update(
+	ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID,
+) (posts.Post, error) {
 	for _, f := range h.before {
 		f()
 	}
 	return h.Store.Update(ctx, author, id, draft, pictureIDs...)
 }
 
-func (a *author) create(ctx context.Context, subject, html string, before ...func()) (posts.Post, error) {
+func (a *author) create(
+	ctx context.Context, subject, html string, before ...func(),
+) (posts.Post, error) {
 	service := a.service
 	service.Store = hooked{service.Store, before}
 	return service.Create(ctx, subject, "", posts.Draft{Title: "t", Body: html})
 }
 
-func (a *author) update(ctx context.Context, subject string, id uuid.UUID, html string, before ...func()) (posts.Post, error) {
+func (a *author) update(
+	ctx context.Context, subject string, id uuid.UUID, html string, before ...func(),
+) (posts.Post, error) {
 	service := a.service
 	service.Store = hooked{service.Store, before}
 	return service.Update(ctx, subject, id, posts.Draft{Title: "t", Body: html})
@@ -161,7 +179,9 @@ func (a *author) deleteAccount(ctx context.Context, subject string) error {
 }
 
 // mustCreate creates a post that shows these pictures, and returns it with their permanent keys.
-func (w *world) mustCreate(t testing.TB, subject string, keys ...string) (post posts.Post, promoted []string) {
+func (w *world) mustCreate(
+	t testing.TB, subject string, keys ...string,
+) (post posts.Post, promoted []string) {
 	t.Helper()
 	post, err := w.create(t.Context(), subject, body(keys...))
 	ok(t, err)
@@ -179,20 +199,24 @@ func keysIn(html string) []string {
 // age moves the creation of all records of pictures one hour into the past.
 func (w *world) age(t testing.TB) {
 	t.Helper()
-	_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET created_at = created_at - INTERVAL 1 HOUR")
+	_, err := w.server.Admin.Exec(
+		"UPDATE " + w.database.Name + ".pictures SET created_at = created_at - INTERVAL 1 HOUR")
 	ok(t, err)
 }
 
 // permanent lists the keys below permanent/.
 func (w *world) permanent(t testing.TB) []string {
 	t.Helper()
-	return slices.DeleteFunc(w.s3.Keys(t, originals), func(key string) bool { return !strings.HasPrefix(key, "permanent/") })
+	return slices.DeleteFunc(w.s3.Keys(t, originals), func(key string) bool {
+		return !strings.HasPrefix(key, "permanent/")
+	})
 }
 
 // column returns one column of a query. It does not use the stores.
 func column[T any](t testing.TB, w *world, query string, args ...any) []T {
 	t.Helper()
-	rows, err := w.server.Admin.Query(strings.ReplaceAll(query, "FROM ", "FROM "+w.database.Name+"."), args...)
+	rows, err := w.server.Admin.Query(
+		strings.ReplaceAll(query, "FROM ", "FROM "+w.database.Name+"."), args...)
 	ok(t, err)
 	defer rows.Close()
 	var values []T
@@ -217,7 +241,8 @@ func (w *world) shown(t testing.TB) []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
-// checkLinks checks that every picture of every post exists, and that the records of pictures agree.
+// checkLinks checks that every picture of every post exists, and that the records of pictures
+// agree.
 func (w *world) checkLinks(t testing.TB) {
 	t.Helper()
 	existing, shown := w.permanent(t), w.shown(t)
@@ -227,7 +252,8 @@ func (w *world) checkLinks(t testing.TB) {
 		}
 	}
 	var recorded []string
-	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE state = 'promoted' ORDER BY id") {
+	for _, id := range column[uuid.UUID](t, w,
+		"SELECT id FROM pictures WHERE state = 'promoted' ORDER BY id") {
 		recorded = append(recorded, pictures.PermanentKey(id))
 	}
 	slices.Sort(recorded)
@@ -276,7 +302,11 @@ func (w *world) checkSettled(t testing.TB) {
 func wantMissing(t testing.TB, err error, numbers string) {
 	t.Helper()
 	var invalid *validate.Error
-	want := []validate.Problem{{Field: "body", Problem: "shows pictures that do not exist, by number " + numbers + "; upload them again or remove them"}}
+	want := []validate.Problem{{
+		Field: "body",
+		Problem: "shows pictures that do not exist, by number " + numbers +
+			"; upload them again or remove them",
+	}}
 	if !errors.As(err, &invalid) || !cmp.Equal(want, invalid.Problems) {
 		t.Errorf("got %v, want %v", err, want)
 	}
@@ -287,10 +317,12 @@ func TestService_promotes_and_deletes_pictures(t *testing.T) {
 	one, two, three := w.upload(t, "ada"), w.upload(t, "ada"), w.upload(t, "ada")
 	before := w.s3.Keys(t, originals)
 	post, promoted := w.mustCreate(t, "ada", one, two, one)
-	if len(promoted) != 3 || promoted[0] != promoted[2] || promoted[0] == promoted[1] || !slices.Equal(w.shown(t), w.permanent(t)) {
+	if len(promoted) != 3 || promoted[0] != promoted[2] || promoted[0] == promoted[1] ||
+		!slices.Equal(w.shown(t), w.permanent(t)) {
 		t.Errorf("the post shows %v, there are %v", promoted, w.permanent(t))
 	}
-	found, err := w.s3.Client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(originals), Key: &promoted[0]})
+	found, err := w.s3.Client.HeadObject(t.Context(),
+		&s3.HeadObjectInput{Bucket: aws.String(originals), Key: &promoted[0]})
 	if err != nil || *found.ContentType != "image/png" {
 		t.Errorf("a promoted picture is %v (%v), want image/png", found, err)
 	}
@@ -299,12 +331,14 @@ func TestService_promotes_and_deletes_pictures(t *testing.T) {
 	post, err = w.update(t.Context(), "ada", post.ID, body(promoted[0], three))
 	ok(t, err)
 	now := keysIn(post.Body)
-	if now[0] != promoted[0] || slices.Contains(promoted, now[1]) || !slices.Equal(w.shown(t), w.permanent(t)) {
+	if now[0] != promoted[0] || slices.Contains(promoted, now[1]) ||
+		!slices.Equal(w.shown(t), w.permanent(t)) {
 		t.Errorf("the post shows %v after %v, there are %v", now, promoted, w.permanent(t))
 	}
 	w.checkLinks(t)
 
-	// Saving again changes nothing, although the pictures are now referred to by the keys of their uploads.
+	// Saving again changes nothing, although the pictures are now referred to by the keys of their
+	// uploads.
 	again, err := w.update(t.Context(), "ada", post.ID, body(one, three))
 	ok(t, err)
 	if again.Body != post.Body {
@@ -329,19 +363,22 @@ func TestService_Create_rejects_missing_pictures(t *testing.T) {
 	removed, _ := w.mustCreate(t, "ada", mine)
 	deleted := keysIn(removed.Body)[0]
 	ok(t, w.delete(t.Context(), "ada", removed.ID))
-	never, unknown := pictures.TempKey(pictures.Owner("ada"), uuid.New()), pictures.PermanentKey(uuid.New())
+	never, unknown := pictures.TempKey(
+		pictures.Owner("ada"), uuid.New()), pictures.PermanentKey(uuid.New())
 
 	// The error does not reveal whether a picture belongs to another user or does not exist.
 	for name, key := range map[string]string{
-		"never uploaded": never, "another user's upload": eves, "another user's picture": evesPromoted[0],
-		"unknown": unknown, "deleted": deleted,
+		"never uploaded": never, "another user's upload": eves,
+		"another user's picture": evesPromoted[0],
+		"unknown":                unknown, "deleted": deleted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.create(t.Context(), "ada", body(mine, key, mine, key))
 			wantMissing(t, err, "2")
 		})
 	}
-	_, err := w.create(t.Context(), "ada", body(never, mine, pictures.TempKey(pictures.Owner("ada"), uuid.New())))
+	_, err := w.create(t.Context(), "ada",
+		body(never, mine, pictures.TempKey(pictures.Owner("ada"), uuid.New())))
 	wantMissing(t, err, "1, 3")
 	_, err = w.create(t.Context(), "ada", body(mine, mine, never, mine, never, unknown))
 	wantMissing(t, err, "6") // a missing record is rejected before anything is copied
@@ -350,8 +387,10 @@ func TestService_Create_rejects_missing_pictures(t *testing.T) {
 	if n := column[int](t, w, "SELECT COUNT(*) FROM posts WHERE author = 'ada'")[0]; n != 0 {
 		t.Errorf("%d posts are saved, want none", n)
 	}
-	// The unused copies are already deleted: otherwise a user with one upload could fill the bucket.
-	if !slices.Equal(w.permanent(t), evesPromoted) || column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 1 {
+	// The unused copies are already deleted: otherwise a user with one upload could fill the
+	// bucket.
+	if !slices.Equal(w.permanent(t), evesPromoted) ||
+		column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 1 {
 		t.Errorf("there are %v, want %v and no other records", w.permanent(t), evesPromoted)
 	}
 	w.checkSettled(t)
@@ -360,7 +399,8 @@ func TestService_Create_rejects_missing_pictures(t *testing.T) {
 	}
 }
 
-// TestService_Create_deletes_the_copies_of_a_rejected_post: a user without a profile could fill the bucket otherwise.
+// TestService_Create_deletes_the_copies_of_a_rejected_post: a user without a profile could fill the
+// bucket otherwise.
 func TestService_Create_deletes_the_copies_of_a_rejected_post(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.create(t.Context(), "bob", body(w.upload(t, "bob")), func() {
@@ -371,7 +411,8 @@ func TestService_Create_deletes_the_copies_of_a_rejected_post(t *testing.T) {
 	if !errors.Is(err, posts.ErrNoProfile) {
 		t.Errorf("got %v, want ErrNoProfile", err)
 	}
-	if left := w.permanent(t); len(left) > 0 || column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 0 {
+	if left := w.permanent(t); len(left) > 0 ||
+		column[int](t, w, "SELECT COUNT(*) FROM pictures")[0] != 0 {
 		t.Errorf("left are %v, want neither copies nor records", left)
 	}
 }
@@ -380,7 +421,8 @@ func TestService_Create_replays_an_idempotency_key(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	create := func() (posts.Post, error) {
-		return w.service.Create(t.Context(), "ada", "the-same", posts.Draft{Title: "t", Body: body(key)})
+		return w.service.Create(t.Context(), "ada", "the-same",
+			posts.Draft{Title: "t", Body: body(key)})
 	}
 	first, err := create()
 	ok(t, err)
@@ -388,7 +430,8 @@ func TestService_Create_replays_an_idempotency_key(t *testing.T) {
 	edited, err := w.update(t.Context(), "ada", first.ID, body())
 	ok(t, err)
 	if again, err := create(); err != nil || again != edited {
-		t.Errorf("the upload has expired and the picture is deleted: got %+v, %v; want %+v", again, err, edited)
+		t.Errorf("the upload has expired and the picture is deleted: got %+v, %v; want %+v", again,
+			err, edited)
 	}
 	ok(t, w.delete(t.Context(), "ada", first.ID))
 	_, err = create()
@@ -400,7 +443,9 @@ func TestService_keeps_a_picture_until_its_last_post(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	first, promoted := w.mustCreate(t, "ada", key)
-	for name, source := range map[string]string{"by its upload": key, "by its permanent key": promoted[0]} {
+	for name, source := range map[string]string{
+		"by its upload": key, "by its permanent key": promoted[0],
+	} {
 		t.Run(name, func(t *testing.T) {
 			second, promotedToo := w.mustCreate(t, "ada", source)
 			if !slices.Equal(promoted, promotedToo) {
@@ -427,8 +472,8 @@ func TestService_keeps_a_picture_until_its_last_post(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestService_concurrent_saves_of_one_picture runs a second save after a first one has promoted its pictures and before
-// it stores its post.
+// TestService_concurrent_saves_of_one_picture runs a second save after a first one has promoted its
+// pictures and before it stores its post.
 func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
@@ -464,22 +509,24 @@ func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 		})
 		ok(t, err)
 		if tries != 2 || slices.Equal(keysIn(post.Body), promoted) {
-			t.Errorf("%d tries, and the post shows %v; want a second copy after %v", tries, keysIn(post.Body), promoted)
+			t.Errorf("%d tries, and the post shows %v; want a second copy after %v", tries,
+				keysIn(post.Body), promoted)
 		}
 		w.checkSettled(t)
 	})
-	t.Run("an edit removes a picture that a new post refers to by its permanent key", func(t *testing.T) {
-		first, promoted := w.mustCreate(t, "ada", w.upload(t, "ada"))
-		tries := 0
-		_, err := w.create(t.Context(), "ada", body(promoted[0]), func() {
-			if tries++; tries == 1 {
-				_, err := second.update(t.Context(), "ada", first.ID, body())
-				ok(t, err)
-			}
+	t.Run("an edit removes a picture that a new post refers to by its permanent key",
+		func(t *testing.T) {
+			first, promoted := w.mustCreate(t, "ada", w.upload(t, "ada"))
+			tries := 0
+			_, err := w.create(t.Context(), "ada", body(promoted[0]), func() {
+				if tries++; tries == 1 {
+					_, err := second.update(t.Context(), "ada", first.ID, body())
+					ok(t, err)
+				}
+			})
+			wantMissing(t, err, "1") // no post shows it any more
+			w.checkSettled(t)
 		})
-		wantMissing(t, err, "1") // no post shows it any more
-		w.checkSettled(t)
-	})
 	t.Run("a new post refers to a picture that an edit is about to remove", func(t *testing.T) {
 		first, promoted := w.mustCreate(t, "ada", w.upload(t, "ada"))
 		_, err := w.update(t.Context(), "ada", first.ID, body(), func() {
@@ -495,7 +542,8 @@ func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 	t.Run("the picture is pending deletion in every try", func(t *testing.T) {
 		key := w.upload(t, "ada")
 		_, err := w.create(t.Context(), "ada", body(key), func() {
-			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name + ".pictures SET state = 'pending_deletion' WHERE state = 'copying'")
+			_, err := w.server.Admin.Exec("UPDATE " + w.database.Name +
+				".pictures SET state = 'pending_deletion' WHERE state = 'copying'")
 			ok(t, err)
 		})
 		if !errors.Is(err, retry.ErrUnavailable) {
@@ -505,7 +553,8 @@ func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 	})
 }
 
-// TestService_many_saves_at_once runs every kind of save of two authors concurrently on few pictures.
+// TestService_many_saves_at_once runs every kind of save of two authors concurrently on few
+// pictures.
 func TestService_many_saves_at_once(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
@@ -550,9 +599,9 @@ func TestService_many_saves_at_once(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestService_Delete_sees_a_post_stored_while_it_waited is about the snapshot of a transaction that reads before it waits
-// for a lock: the deletion lists comments, waits for the author's account, and must then see the post that was stored
-// in between.
+// TestService_Delete_sees_a_post_stored_while_it_waited is about the snapshot of a transaction that
+// reads before it waits for a lock: the deletion lists comments, waits for the author's account,
+// and must then see the post that was stored in between.
 func TestService_Delete_sees_a_post_stored_while_it_waited(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
@@ -573,7 +622,9 @@ func TestService_Delete_sees_a_post_stored_while_it_waited(t *testing.T) {
 	go func() { deleted <- w.delete(t.Context(), "ada", first.ID) }()
 	w.database.WaitForLockWait(t)
 	run("UPDATE DB.posts SET body = ? WHERE id = ?", body(promoted...), second.ID[:])
-	run("INSERT INTO DB.post_pictures (post_id, picture_id) SELECT ?, picture_id FROM DB.post_pictures WHERE post_id = ?", second.ID[:], first.ID[:])
+	run("INSERT INTO DB.post_pictures (post_id, picture_id) SELECT ?, picture_id FROM "+
+		"DB.post_pictures WHERE post_id = ?",
+		second.ID[:], first.ID[:])
 	ok(t, saving.Commit())
 	ok(t, <-deleted)
 	w.checkSettled(t)
@@ -596,7 +647,8 @@ func TestService_Create_copies_all_pictures_or_stores_nothing(t *testing.T) {
 			}
 			return awstest.Fault{}
 		})
-		if _, err := w.create(t.Context(), "ada", body(keys...)); !errors.Is(err, retry.ErrUnavailable) {
+		if _, err := w.create(
+			t.Context(), "ada", body(keys...)); !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("the %d. copy fails: got %v, want ErrUnavailable", failing+1, err)
 		}
 		w.s3.Intercept(nil)
@@ -636,7 +688,9 @@ func TestService_Update_deletes_what_an_earlier_save_could_not(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	post, promoted := w.mustCreate(t, "ada", key)
-	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {Silent: true}} {
+	for _, fault := range []awstest.Fault{
+		{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {Silent: true},
+	} {
 		w.s3.SetFault(fault)
 		edited, err := w.update(t.Context(), "ada", post.ID, body())
 		w.s3.SetFault(awstest.Fault{})
@@ -665,7 +719,8 @@ func TestStore_DeleteAll_with_an_account(t *testing.T) {
 	w.mustCreate(t, "ada", one, two)
 	_, evesPromoted := w.mustCreate(t, "eve", w.upload(t, "eve"))
 
-	// While S3 is down, the account is deleted, but its pictures are not: the next request deletes them.
+	// While S3 is down, the account is deleted, but its pictures are not: the next request deletes
+	// them.
 	w.s3.SetFault(awstest.Fault{Status: 503, Code: "SlowDown"})
 	if err := w.deleteAccount(t.Context(), "ada"); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("S3 is down: got %v, want ErrUnavailable", err)
@@ -685,8 +740,8 @@ func TestStore_DeleteAll_with_an_account(t *testing.T) {
 	w.checkSettled(t)
 }
 
-// TestStore_DeleteAll_after_a_post_deleted_without_its_pictures is about functions of an earlier version that did not
-// support pictures.
+// TestStore_DeleteAll_after_a_post_deleted_without_its_pictures is about functions of an earlier
+// version that did not support pictures.
 func TestStore_DeleteAll_after_a_post_deleted_without_its_pictures(t *testing.T) {
 	w := newWorld(t)
 	post, promoted := w.mustCreate(t, "ada", w.upload(t, "ada"))
@@ -699,8 +754,8 @@ func TestStore_DeleteAll_after_a_post_deleted_without_its_pictures(t *testing.T)
 	w.checkSettled(t)
 }
 
-// TestStore_DeleteAll_waits_for_a_concurrent_save deletes an account while a save copies pictures: no later request would
-// delete the copies.
+// TestStore_DeleteAll_waits_for_a_concurrent_save deletes an account while a save copies pictures:
+// no later request would delete the copies.
 func TestStore_DeleteAll_waits_for_a_concurrent_save(t *testing.T) {
 	w := newWorld(t)
 	second := w.newAuthor(t)
@@ -721,8 +776,8 @@ func TestStore_DeleteAll_waits_for_a_concurrent_save(t *testing.T) {
 	}
 }
 
-// TestService_never_reuses_a_key deletes the pictures of earlier posts again, late: that must not delete a picture of a
-// later post.
+// TestService_never_reuses_a_key deletes the pictures of earlier posts again, late: that must not
+// delete a picture of a later post.
 func TestService_never_reuses_a_key(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")

@@ -76,10 +76,10 @@ func CheckStart(
 	request resttest.Request, status int,
 ) {
 	tests := map[string]awstest.Fault{
-		"fails":       {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
-		"throttles":   {Status: http.StatusBadRequest, Code: "ThrottlingException"},
-		"denies":      {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-		"is silent":   {Silent: true},
+		"fails":           {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
+		"throttles":       {Status: http.StatusBadRequest, Code: "ThrottlingException"},
+		"denies":          {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
+		"is silent":       {Silent: true},
 		"finds no secret": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
 	}
 	for name, fault := range tests {

@@ -17,13 +17,15 @@ import (
 const (
 	media = pictures.Delivery("https://media.example.com")
 
-	folder = "00112233445566778899aabbccddeeff"
-	id     = "6f1c9b1e-0b7a-4c1e-9d52-3a4f5b6c7d8e"
-	upload = "temp/" + folder + "/" + id
-	promoted   = "permanent/" + id
+	folder   = "00112233445566778899aabbccddeeff"
+	id       = "6f1c9b1e-0b7a-4c1e-9d52-3a4f5b6c7d8e"
+	upload   = "temp/" + folder + "/" + id
+	promoted = "permanent/" + id
 )
 
-func sanitizer(media pictures.Delivery) richtext.Sanitizer { return richtext.Sanitizer{Media: media} }
+func sanitizer(media pictures.Delivery) richtext.Sanitizer {
+	return richtext.Sanitizer{Media: media}
+}
 
 // hostile maps hostile input to its sanitized form; empty if it is rejected.
 var hostile = map[string]string{
@@ -35,13 +37,14 @@ var hostile = map[string]string{
 	`<<script>alert(1)//<</script>x`:                `&lt;x`,
 	`x<noscript><p title="</noscript><img src=x>">`: `x&#34;&gt;`,
 	// Handlers.
-	`<p onclick="alert(1)">x</p>`:                             `<p>x</p>`,
-	`<b/onmouseover=alert(1)//>x</b>`:                         `<b>x</b>`,
-	`<img src="` + upload + `" onerror="alert(1)">`:           `<img src="` + upload + `"/>`,
-	"<img src=" + upload + "\nonerror\n=\nalert(1)>":          `<img src="` + upload + `"/>`,
-	`x<img src=x onerror=alert(1)>`:                           `x`,
-	`<img alt="&#34; onerror=alert(1)" src="` + upload + `">`: `<img alt="&#34; onerror=alert(1)" src="` + upload + `"/>`,
-	`x<body onload=alert(1)>`:                                 `x`,
+	`<p onclick="alert(1)">x</p>`:                    `<p>x</p>`,
+	`<b/onmouseover=alert(1)//>x</b>`:                `<b>x</b>`,
+	`<img src="` + upload + `" onerror="alert(1)">`:  `<img src="` + upload + `"/>`,
+	"<img src=" + upload + "\nonerror\n=\nalert(1)>": `<img src="` + upload + `"/>`,
+	`x<img src=x onerror=alert(1)>`:                  `x`,
+	`<img alt="&#34; onerror=alert(1)" src="` + upload +
+		`">`: `<img alt="&#34; onerror=alert(1)" src="` + upload + `"/>`,
+	`x<body onload=alert(1)>`: `x`,
 	// Links.
 	`<a href="javascript:alert(1)">x</a>`:               `x`,
 	`<a href=" JaVaScRiPt:alert(1)">x</a>`:              `x`,
@@ -54,12 +57,15 @@ var hostile = map[string]string{
 	`<a href="temp/a.jpg">x</a>`:                        `x`,
 	`<a href="ftp://example.com">x</a>`:                 `x`,
 	`<a name="x" id="y" class="z">x</a>`:                `x`,
-	`<a href="HTTPS://example.com" rel="opener">x</a>`:  `<a href="https://example.com" rel="nofollow noreferrer noopener" target="_blank">x</a>`,
-	`<a href="mailto:a@example.com" target="top">x</a>`: `<a href="mailto:a@example.com" rel="nofollow noreferrer">x</a>`,
+	`<a href="HTTPS://example.com" rel="opener">x</a>`: `<a href="https://example.com" ` +
+		`rel="nofollow noreferrer noopener" target="_blank">x</a>`,
+	`<a href="mailto:a@example.com" target="top">x</a>`: `<a href="mailto:a@example.com" ` +
+		`rel="nofollow noreferrer">x</a>`,
 	// Pictures, by key.
-	`<img src="` + upload + `">`: `<img src="` + upload + `"/>`,
-	`<img src="` + promoted + `">`:   `<img src="` + promoted + `"/>`,
-	`<img src="` + promoted + `" srcset="//evil.example" sizes="9" width="9" loading="lazy" style="x" class="y">`: `<img src="` + promoted + `"/>`,
+	`<img src="` + upload + `">`:   `<img src="` + upload + `"/>`,
+	`<img src="` + promoted + `">`: `<img src="` + promoted + `"/>`,
+	`<img src="` + promoted + `" srcset="//evil.example" sizes="9" width="9" ` +
+		`loading="lazy" style="x" class="y">`: `<img src="` + promoted + `"/>`,
 	`x<img src="temp/a.jpg">`:                            `x`,
 	`x<img src="temp/">`:                                 `x`,
 	`x<img src="temp/../../etc/passwd">`:                 `x`,
@@ -68,23 +74,25 @@ var hostile = map[string]string{
 	`x<img src="temp/` + folder + `//` + id + `">`:       `x`,
 	`x<img src="temp/` + folder + `/` + id + `/">`:       `x`,
 	`x<img src="permanent/` + folder + `/` + id + `">`:   `x`,
-	`x<img src="/` + promoted + `">`:                         `x`,
-	`x<img src="./` + promoted + `">`:                        `x`,
-	`x<img src="other/` + promoted + `">`:                    `x`,
-	`x<img src="` + promoted + `0">`:                         `x`,
-	`x<img src="` + promoted + `?x=y">`:                      `x`,
-	`x<img src="` + promoted + `#y">`:                        `x`,
-	`x<img src="` + promoted + `%2e">`:                       `x`,
+	`x<img src="/` + promoted + `">`:                     `x`,
+	`x<img src="./` + promoted + `">`:                    `x`,
+	`x<img src="other/` + promoted + `">`:                `x`,
+	`x<img src="` + promoted + `0">`:                     `x`,
+	`x<img src="` + promoted + `?x=y">`:                  `x`,
+	`x<img src="` + promoted + `#y">`:                    `x`,
+	`x<img src="` + promoted + `%2e">`:                   `x`,
 	`x<img src="permanent\` + id + `">`:                  `x`,
-	"x<img src=\"" + promoted + "\n\">":                      `x`,
+	"x<img src=\"" + promoted + "\n\">":                  `x`,
 	`x<img src="PERMANENT/` + id + `">`:                  `x`,
 	`x<img src="permanent/` + strings.ToUpper(id) + `">`: `x`,
 	`x<img src="protected/eu-central-1:` + id + `/a">`:   `x`,
 	`x<img alt="nothing">`:                               `x`,
-	`<p>src="` + promoted + `" x</p>`:                        `<p>src=&#34;` + promoted + `&#34; x</p>`,
+	`<p>src="` + promoted + `" x</p>`:                    `<p>src=&#34;` + promoted + `&#34; x</p>`,
 	// Pictures, by the URL of a thumbnail.
-	`<img src="https://media.example.com/` + upload + `/1280.jpg">`:                     `<img src="` + upload + `"/>`,
-	`<img src="https://media.example.com/` + promoted + `/320.jpg" alt="a">`:                `<img src="` + promoted + `" alt="a"/>`,
+	`<img src="https://media.example.com/` + upload +
+		`/1280.jpg">`: `<img src="` + upload + `"/>`,
+	`<img src="https://media.example.com/` + promoted +
+		`/320.jpg" alt="a">`: `<img src="` + promoted + `" alt="a"/>`,
 	`x<img src="HTTPS://media.example.com/` + promoted + `/320.jpg">`:                       `x`,
 	`x<img src="https://media.example.com/` + promoted + `">`:                               `x`,
 	`x<img src="https://media.example.com//` + promoted + `/1280.jpg">`:                     `x`,
@@ -101,10 +109,10 @@ var hostile = map[string]string{
 	`x<img src="https://media.example.com.evil.example/` + promoted + `/1280.jpg">`:         `x`,
 	`x<img src="https://evil.example/` + promoted + `/1280.jpg">`:                           `x`,
 	`x<img src="https://evil.example/https://media.example.com/` + promoted + `/1280.jpg">`: `x`,
-	`x<img src="https://evil.example/a.jpg" alt="a">`:                                   `x`,
-	`x<img src="//evil.example/a.jpg">`:                                                 `x`,
-	`x<img src="data:image/png;base64,AAAA">`:                                           `x`,
-	`x<img src="javascript:alert(1)">`:                                                  `x`,
+	`x<img src="https://evil.example/a.jpg" alt="a">`:                                       `x`,
+	`x<img src="//evil.example/a.jpg">`:                                                     `x`,
+	`x<img src="data:image/png;base64,AAAA">`:                                               `x`,
+	`x<img src="javascript:alert(1)">`:                                                      `x`,
 	// Other elements.
 	`<svg onload=alert(1)><circle/></svg>x`:                      `x`,
 	`<svg><script>alert(1)</script></svg>x`:                      `x`,
@@ -130,7 +138,8 @@ var hostile = map[string]string{
 	`<p>x<p>y`:              `<p>x</p><p>y</p>`,
 	`<ul><li>x<li>y</ul>`:   `<ul><li>x</li><li>y</li></ul>`,
 	`</div></body></html>x`: `x`,
-	`<a href="http://a.example">x<a href="http://b.example">y`: `<a href="http://a.example" rel="nofollow noreferrer noopener" target="_blank">x</a>` +
+	`<a href="http://a.example">x<a href="http://b.example">y`: `<a href="http://a.example" ` +
+		`rel="nofollow noreferrer noopener" target="_blank">x</a>` +
 		`<a href="http://b.example" rel="nofollow noreferrer noopener" target="_blank">y</a>`,
 	`<p title="x`: ``,
 	`x<`:          `x&lt;`,
@@ -195,11 +204,13 @@ func checkIdempotence(t errorer, written string) {
 	if err == nil {
 		checkHarmless(t, draft.Body)
 		if again, err := sanitizer(media).SanitizePost(draft); err != nil || again != draft {
-			t.Errorf("%q was sanitized to\n%q, and that to\n%q, %v", written, draft.Body, again.Body, err)
+			t.Errorf("%q was sanitized to\n%q, and that to\n%q, %v", written, draft.Body,
+				again.Body, err)
 		}
 		shown := posts.Draft{Title: "t", Body: media.ResolveURLs(draft.Body)}
 		if back, err := sanitizer(media).SanitizePost(shown); err != nil || back != draft {
-			t.Errorf("%q was resolved to\n%q, and that sanitized to\n%q, %v", draft.Body, shown.Body, back.Body, err)
+			t.Errorf("%q was resolved to\n%q, and that sanitized to\n%q, %v", draft.Body,
+				shown.Body, back.Body, err)
 		}
 	}
 	comment, err := sanitizer(media).SanitizeComment(written)
@@ -216,16 +227,19 @@ type errorer interface {
 	Errorf(format string, args ...any)
 }
 
-// attributes are the allowed attributes of each allowed element. They repeat the policies, so that a policy cannot become
-// more permissive unnoticed.
+// attributes are the allowed attributes of each allowed element. They repeat the policies, so that
+// a policy cannot become more permissive unnoticed.
 var attributes = map[string][]string{
-	"p": nil, "br": nil, "strong": nil, "b": nil, "em": nil, "i": nil, "u": nil, "s": nil, "blockquote": nil, "code": nil, "pre": nil,
-	"h2": nil, "h3": nil, "h4": nil, "ul": nil, "ol": nil, "li": nil, "figure": nil, "figcaption": nil,
-	"a": {"href", "rel", "target"}, "img": {"src", "alt"},
+	"p": nil, "br": nil, "strong": nil, "b": nil, "em": nil, "i": nil, "u": nil, "s": nil,
+	"blockquote": nil, "code": nil, "pre": nil,
+	"h2": nil, "h3": nil, "h4": nil, "ul": nil, "ol": nil, "li": nil, "figure": nil,
+	"figcaption": nil,
+	"a":          {"href", "rel", "target"}, "img": {"src", "alt"},
 }
 
 // ours repeats the pattern of keys.
-var ours = regexp.MustCompile(`^(temp/[0-9a-f]{32}|permanent)/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var ours = regexp.MustCompile(
+	`^(temp/[0-9a-f]{32}|permanent)/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 func checkHarmless(t errorer, clean string) {
 	t.Helper()
@@ -263,7 +277,8 @@ func checkHarmless(t errorer, clean string) {
 		case token.Data == "a" && token.Type == html.StartTagToken:
 			href, rel := values["href"], values["rel"]
 			scheme, _, _ := strings.Cut(href, ":")
-			if !slices.Contains([]string{"http", "https", "mailto"}, scheme) || !strings.HasPrefix(rel, "nofollow noreferrer") ||
+			if !slices.Contains([]string{"http", "https", "mailto"}, scheme) ||
+				!strings.HasPrefix(rel, "nofollow noreferrer") ||
 				(values["target"] != "" && !strings.Contains(rel, "noopener")) {
 				t.Errorf("link to %q, rel %q is left: %s", href, rel, clean)
 			}
@@ -276,7 +291,9 @@ func checkHarmless(t errorer, clean string) {
 	if found := len(pictures.References(clean)); found != images {
 		t.Errorf("%d of %d pictures are found: %s", found, images, clean)
 	}
-	if shown := media.ResolveURLs(clean); strings.Count(shown, string(media)) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {
+	if shown := media.ResolveURLs(clean); strings.Count(
+		shown, string(media),
+	) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {
 		t.Errorf("%s is resolved to %s", clean, shown)
 	}
 }
