@@ -81,8 +81,8 @@ func TestBootstrap(t *testing.T) {
 	})
 
 	t.Run("a profile is replaced, in any characters", func(t *testing.T) {
-		f.Check(t, putProfile(ada,
-			`{"displayName":"Ада 🪨 '; DROP TABLE profiles; --","bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
+		f.Check(t, putProfile(ada, `{"displayName":"Ада 🪨 '; DROP TABLE profiles; --",`+
+			`"bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
 		read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
 		if read.DisplayName != "Ада 🪨 '; DROP TABLE profiles; --" ||
 			read.Bio != "é\n\t\"quoted\" \\ %s ?" || read.Language != "" {
@@ -121,54 +121,71 @@ func TestBootstrap(t *testing.T) {
 			}
 		}
 		apitest.CheckRoutes(t, f, accountsapi.Routes.Operations(), map[string]apitest.Route{
-			"GET /profile": {Request: request(getProfile("")), Want: map[string][]string{
-				"200":                 {"valid", "twice"},
-				"401 unauthenticated": {"not signed in"},
-			}},
-			"PUT /profile": {Request: request(putProfile("", body)), Want: map[string][]string{
-				"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName",
-					"wrong type in bio", "wrong type in language",
-					"wrong type in commentNotifications", "SQL in commentNotifications",
-					"too long displayName", "too long bio", "too long language", "SQL in language"},
-				"401 unauthenticated": {"not signed in"},
-			}},
-			"GET /user/sync": {Request: request(sync("", nil)), Cursor: "token", Position: make(
-				[]byte, 24,
-			), Lifetime: 90 * 24 * time.Hour, List: func(resttest.Request) string {
-				return "changes of " + ada
-			}, Want: map[string][]string{
-				"200": {"valid", "twice", "old token"},
-				"400 invalid_cursor": {
-					"SQL in token", "forged token", "empty token", "overlong token",
-					"token of another list",
+			"GET /profile": {
+				Request: request(getProfile("")),
+				Want: map[string][]string{
+					"200":                 {"valid", "twice"},
+					"401 unauthenticated": {"not signed in"},
 				},
-				"400 expired_cursor":  {"expired token"},
-				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
-				"401 unauthenticated": {"not signed in"},
-			}},
-			"GET /notification-settings/{token}": {Request: func(
-				t testing.TB, user, _ string,
-			) resttest.Request {
-				return apitest.FollowLink(t, "GET", notificationSettings(t, f, user))
-			}, Want: map[string][]string{
-				"200 page": {"valid", "twice", "another's"},
-				"400 page": {"SQL in token", "nobody's token"},
-			}},
-			"POST /notification-settings/{token}": {Request: func(
-				t testing.TB, user, _ string,
-			) resttest.Request {
-				return apitest.FollowLink(t, "POST", notificationSettings(t, f, user))
-			}, Want: map[string][]string{
-				"200 page": {"valid", "twice"},
-				"400 page": {"SQL in token", "nobody's token"},
-			}},
-			"DELETE /user": {Request: func(testing.TB, string, string) resttest.Request {
-				return deleteUser(uuid.NewString()) // the other requests need their accounts
-			}, Want: map[string][]string{
-				"204":                 {"valid", "twice"},
-				"401 unauthenticated": {"not signed in"},
-			}},
+			},
+			"PUT /profile": {
+				Request: request(putProfile("", body)),
+				Want: map[string][]string{
+					"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
+					"400 invalid_request": {"no body", "unknown field", "wrong type in displayName",
+						"wrong type in bio", "wrong type in language",
+						"wrong type in commentNotifications", "SQL in commentNotifications",
+						"too long displayName", "too long bio", "too long language",
+						"SQL in language"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"GET /user/sync": {
+				Request:  request(sync("", nil)),
+				Cursor:   "token",
+				Position: make([]byte, 24),
+				Lifetime: 90 * 24 * time.Hour,
+				List: func(resttest.Request) string {
+					return "changes of " + ada
+				},
+				Want: map[string][]string{
+					"200": {"valid", "twice", "old token"},
+					"400 invalid_cursor": {
+						"SQL in token", "forged token", "empty token", "overlong token",
+						"token of another list",
+					},
+					"400 expired_cursor":  {"expired token"},
+					"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"GET /notification-settings/{token}": {
+				Request: func(t testing.TB, user, _ string) resttest.Request {
+					return apitest.FollowLink(t, "GET", notificationSettings(t, f, user))
+				},
+				Want: map[string][]string{
+					"200 page": {"valid", "twice", "another's"},
+					"400 page": {"SQL in token", "nobody's token"},
+				},
+			},
+			"POST /notification-settings/{token}": {
+				Request: func(t testing.TB, user, _ string) resttest.Request {
+					return apitest.FollowLink(t, "POST", notificationSettings(t, f, user))
+				},
+				Want: map[string][]string{
+					"200 page": {"valid", "twice"},
+					"400 page": {"SQL in token", "nobody's token"},
+				},
+			},
+			"DELETE /user": {
+				Request: func(testing.TB, string, string) resttest.Request {
+					return deleteUser(uuid.NewString()) // the other requests need their accounts
+				},
+				Want: map[string][]string{
+					"204":                 {"valid", "twice"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
 		})
 	})
 
@@ -186,10 +203,8 @@ func TestBootstrap(t *testing.T) {
 		f.Check(t, putProfile(author, body), 200)
 		store := mysqlstore.NewPosts(f.Database.Open(t))
 		for range most {
-			if _, err := store.Create(t.Context(), author, "",
-				posts.Draft{
-					Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody),
-				}); err != nil {
+			draft := posts.Draft{Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody)}
+			if _, err := store.Create(t.Context(), author, "", draft); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -254,8 +269,8 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 			f.Do(t,
 				apitest.FollowLink(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)),
 			400, "This link does not work")
-		old, err := f.Links(
-			10*365*24*time.Hour+time.Minute).NotificationSettings(t.Context(), eve, "ko")
+		expired := f.Links(10*365*24*time.Hour + time.Minute)
+		old, err := expired.NotificationSettings(t.Context(), eve, "ko")
 		if err != nil {
 			t.Fatal(err)
 		}

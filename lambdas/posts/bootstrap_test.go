@@ -90,54 +90,71 @@ func TestBootstrap(t *testing.T) {
 		}
 		none := func(testing.TB, string) map[string]string { return nil }
 		apitest.CheckRoutes(t, f, postsapi.Routes.Operations(), map[string]apitest.Route{
-			"GET /posts": {Request: public("GET /posts", none), Cursor: "cursor", Position: make(
-				[]byte, 16,
-			), Lifetime: 24 * time.Hour, List: func(resttest.Request) string {
-				return "posts"
-			}, Want: map[string][]string{
-				"200": {"valid", "twice", "old cursor"},
-				"400 invalid_cursor": {
-					"SQL in cursor", "forged cursor", "empty cursor", "overlong cursor",
-					"cursor of another list",
+			"GET /posts": {
+				Request:  public("GET /posts", none),
+				Cursor:   "cursor",
+				Position: make([]byte, 16),
+				Lifetime: 24 * time.Hour,
+				List: func(resttest.Request) string {
+					return "posts"
 				},
-				"400 expired_cursor":  {"expired cursor"},
-				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
-			}},
-			"POST /posts": {Request: route("POST /posts", draft, none), Want: map[string][]string{
-				"201": {"valid", "twice", "SQL in title", "SQL in body"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in title",
-					"wrong type in body", "too long title", "too long body",
-					"SQL in Idempotency-Key", "too long Idempotency-Key"},
-				"401 unauthenticated": {"not signed in"},
-			}},
-			"GET /posts/{postId}": {Request: public("GET /posts/{postId}",
-				newPost), Want: map[string][]string{
-				"200":                 {"valid", "twice", "another's"},
-				"400 invalid_request": {"SQL in postId"},
-				"404 not_found":       {"nobody's postId"},
-			}},
-			"PUT /posts/{postId}": {Request: route("PUT /posts/{postId}", draft,
-				newPost), Want: map[string][]string{
-				"200": {"valid", "twice", "SQL in title", "SQL in body"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in title",
-					"wrong type in body", "too long title", "too long body",
-					"SQL in postId"},
-				"401 unauthenticated": {"not signed in"},
-				"404 not_found":       {"nobody's postId", "another's"},
-			}},
-			"DELETE /posts/{postId}": {Request: route("DELETE /posts/{postId}", "",
-				newPost), Want: map[string][]string{
-				"204":                 {"valid"},
-				"400 invalid_request": {"SQL in postId"},
-				"401 unauthenticated": {"not signed in"},
-				"404 not_found":       {"nobody's postId", "another's", "twice"},
-			}},
-			"GET /posts/{postId}/comments": {Request: public(
-				"GET /posts/{postId}/comments", newPost,
-			), Cursor: "cursor", Position: make([]byte, 16), Lifetime: 24 * time.Hour,
+				Want: map[string][]string{
+					"200": {"valid", "twice", "old cursor"},
+					"400 invalid_cursor": {
+						"SQL in cursor", "forged cursor", "empty cursor", "overlong cursor",
+						"cursor of another list",
+					},
+					"400 expired_cursor":  {"expired cursor"},
+					"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
+				},
+			},
+			"POST /posts": {
+				Request: route("POST /posts", draft, none),
+				Want: map[string][]string{
+					"201": {"valid", "twice", "SQL in title", "SQL in body"},
+					"400 invalid_request": {"no body", "unknown field", "wrong type in title",
+						"wrong type in body", "too long title", "too long body",
+						"SQL in Idempotency-Key", "too long Idempotency-Key"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"GET /posts/{postId}": {
+				Request: public("GET /posts/{postId}", newPost),
+				Want: map[string][]string{
+					"200":                 {"valid", "twice", "another's"},
+					"400 invalid_request": {"SQL in postId"},
+					"404 not_found":       {"nobody's postId"},
+				},
+			},
+			"PUT /posts/{postId}": {
+				Request: route("PUT /posts/{postId}", draft, newPost),
+				Want: map[string][]string{
+					"200": {"valid", "twice", "SQL in title", "SQL in body"},
+					"400 invalid_request": {"no body", "unknown field", "wrong type in title",
+						"wrong type in body", "too long title", "too long body",
+						"SQL in postId"},
+					"401 unauthenticated": {"not signed in"},
+					"404 not_found":       {"nobody's postId", "another's"},
+				},
+			},
+			"DELETE /posts/{postId}": {
+				Request: route("DELETE /posts/{postId}", "", newPost),
+				Want: map[string][]string{
+					"204":                 {"valid"},
+					"400 invalid_request": {"SQL in postId"},
+					"401 unauthenticated": {"not signed in"},
+					"404 not_found":       {"nobody's postId", "another's", "twice"},
+				},
+			},
+			"GET /posts/{postId}/comments": {
+				Request:  public("GET /posts/{postId}/comments", newPost),
+				Cursor:   "cursor",
+				Position: make([]byte, 16),
+				Lifetime: 24 * time.Hour,
 				List: func(request resttest.Request) string {
 					return "comments of " + request.Path["postId"]
-				}, Want: map[string][]string{
+				},
+				Want: map[string][]string{
 					"200": {"valid", "twice", "another's", "old cursor"},
 					"400 invalid_cursor": {
 						"SQL in cursor", "forged cursor", "empty cursor", "overlong cursor",
@@ -148,43 +165,51 @@ func TestBootstrap(t *testing.T) {
 						"SQL in limit", "limit of zero", "limit of a million", "SQL in postId",
 					},
 					"404 not_found": {"nobody's postId"},
-				}},
-			"POST /posts/{postId}/comments": {Request: route("POST /posts/{postId}/comments",
-				`{"body":"True."}`, newPost), Want: map[string][]string{
-				"201": {"valid", "twice", "SQL in body"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in body",
-					"too long body", "SQL in postId",
-					"SQL in Idempotency-Key", "too long Idempotency-Key"},
-				"401 unauthenticated": {"not signed in"},
-				"404 not_found":       {"nobody's postId"},
-			}},
-			"GET /posts/{postId}/comments/{commentId}": {Request: public(
-				"GET /posts/{postId}/comments/{commentId}", newComment), Want: map[string][]string{
-				"200":                 {"valid", "twice", "another's"},
-				"400 invalid_request": {"SQL in postId", "SQL in commentId"},
-				"404 not_found":       {"nobody's postId", "nobody's commentId"},
-			}},
-			"PUT /posts/{postId}/comments/{commentId}": {Request: route(
-				"PUT /posts/{postId}/comments/{commentId}", `{"body":"True."}`,
-				newComment), Want: map[string][]string{
-				"200": {"valid", "twice", "SQL in body"},
-				"400 invalid_request": {
-					"no body", "unknown field", "wrong type in body", "too long body",
-					"SQL in postId", "SQL in commentId",
 				},
-				"401 unauthenticated": {"not signed in"},
-				"404 not_found":       {"nobody's postId", "nobody's commentId", "another's"},
-			}},
-			"DELETE /posts/{postId}/comments/{commentId}": {Request: route(
-				"DELETE /posts/{postId}/comments/{commentId}", "",
-				newComment), Want: map[string][]string{
-				"204":                 {"valid"},
-				"400 invalid_request": {"SQL in postId", "SQL in commentId"},
-				"401 unauthenticated": {"not signed in"},
-				"404 not_found": {
-					"nobody's postId", "nobody's commentId", "another's", "twice",
+			},
+			"POST /posts/{postId}/comments": {
+				Request: route("POST /posts/{postId}/comments", `{"body":"True."}`, newPost),
+				Want: map[string][]string{
+					"201": {"valid", "twice", "SQL in body"},
+					"400 invalid_request": {"no body", "unknown field", "wrong type in body",
+						"too long body", "SQL in postId",
+						"SQL in Idempotency-Key", "too long Idempotency-Key"},
+					"401 unauthenticated": {"not signed in"},
+					"404 not_found":       {"nobody's postId"},
 				},
-			}},
+			},
+			"GET /posts/{postId}/comments/{commentId}": {
+				Request: public("GET /posts/{postId}/comments/{commentId}", newComment),
+				Want: map[string][]string{
+					"200":                 {"valid", "twice", "another's"},
+					"400 invalid_request": {"SQL in postId", "SQL in commentId"},
+					"404 not_found":       {"nobody's postId", "nobody's commentId"},
+				},
+			},
+			"PUT /posts/{postId}/comments/{commentId}": {
+				Request: route("PUT /posts/{postId}/comments/{commentId}", `{"body":"True."}`,
+					newComment),
+				Want: map[string][]string{
+					"200": {"valid", "twice", "SQL in body"},
+					"400 invalid_request": {
+						"no body", "unknown field", "wrong type in body", "too long body",
+						"SQL in postId", "SQL in commentId",
+					},
+					"401 unauthenticated": {"not signed in"},
+					"404 not_found":       {"nobody's postId", "nobody's commentId", "another's"},
+				},
+			},
+			"DELETE /posts/{postId}/comments/{commentId}": {
+				Request: route("DELETE /posts/{postId}/comments/{commentId}", "", newComment),
+				Want: map[string][]string{
+					"204":                 {"valid"},
+					"400 invalid_request": {"SQL in postId", "SQL in commentId"},
+					"401 unauthenticated": {"not signed in"},
+					"404 not_found": {
+						"nobody's postId", "nobody's commentId", "another's", "twice",
+					},
+				},
+			},
 		})
 	})
 
@@ -436,9 +461,7 @@ func checkPictures(t *testing.T, f *apitest.Function) {
 		none(t)
 	})
 
-	t.Run("a retry returns the post, even if its uploads and pictures are deleted", func(
-		t *testing.T,
-	) {
+	t.Run("a retry returns the post without its uploads and pictures", func(t *testing.T) {
 		key := upload(t, f, resttest.Subject)
 		request := create(resttest.Subject, show(key))
 		request.Headers = map[string]string{"Idempotency-Key": "with-a-picture"}
@@ -453,8 +476,8 @@ func checkPictures(t *testing.T, f *apitest.Function) {
 		}
 		post := resttest.Body[postsapi.Post](t, first, 201)
 		f.Check(t, update(post, show()), 200)
-		if again := f.Check(t, request, 201); len(
-			shownIn(t, resttest.Body[postsapi.Post](t, again, 201).Body)) != 0 {
+		again := resttest.Body[postsapi.Post](t, f.Check(t, request, 201), 201)
+		if len(shownIn(t, again.Body)) != 0 {
 			t.Errorf("response %s after the picture was removed", again.Body)
 		}
 		f.Check(t, deletion(post), 204)
@@ -479,8 +502,8 @@ func checkPictures(t *testing.T, f *apitest.Function) {
 		post := created(t, request)
 		f.AgePictures(t)
 		f.Check(t, update(post, show(shownIn(t, post.Body)...)), 200)
-		if diff := cmp.Diff(slices.Sorted(slices.Values(shownIn(t, post.Body))),
-			permanent(t, f)); diff != "" {
+		shown := slices.Sorted(slices.Values(shownIn(t, post.Body)))
+		if diff := cmp.Diff(shown, permanent(t, f)); diff != "" {
 			t.Errorf("(-shown +existing):\n%s", diff)
 		}
 		f.Check(t, deletion(post), 204)
@@ -547,9 +570,7 @@ func checkPublication(t *testing.T, f *apitest.Function, eves, own map[string]st
 			t.Errorf("published %v", messages)
 		}
 	})
-	t.Run("again on a retry, since the first request may have been interrupted", func(
-		t *testing.T,
-	) {
+	t.Run("again on a retry", func(t *testing.T) { // the first request may have been interrupted
 		request := comment
 		request.Headers = map[string]string{"Idempotency-Key": "published-again"}
 		first, again := f.Check(t, request, 201), f.Check(t, request, 201)
@@ -651,8 +672,8 @@ func TestBootstrap_killed(t *testing.T) {
 				Route: "PUT /posts/{postId}", Path: path, Subject: resttest.Subject,
 				Body: show(shownIn(t, post.Body)...),
 			}, 200)
-			if diff := cmp.Diff(slices.Sorted(slices.Values(shownIn(t, post.Body))),
-				permanent(t, f)); diff != "" || len(permanent(t, f)) != 3 {
+			shown, existing := slices.Sorted(slices.Values(shownIn(t, post.Body))), permanent(t, f)
+			if diff := cmp.Diff(shown, existing); diff != "" || len(existing) != 3 {
 				t.Errorf("(-shown +existing):\n%s", diff)
 			}
 			f.Check(t, resttest.Request{

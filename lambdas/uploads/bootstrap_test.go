@@ -100,25 +100,30 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("every route", func(t *testing.T) {
 		apitest.CheckRoutes(t, f, uploadsapi.Routes.Operations(), map[string]apitest.Route{
-			"POST /uploads": {Request: func(_ testing.TB, user, _ string) resttest.Request {
-				return createUpload(user)
-			}, Want: map[string][]string{
-				"201": {"valid", "twice"},
-				"400 invalid_request": {
-					"no body", "unknown field", "wrong type in contentType", "SQL in contentType",
+			"POST /uploads": {
+				Request: func(_ testing.TB, user, _ string) resttest.Request {
+					return createUpload(user)
 				},
-				"401 unauthenticated": {"not signed in"},
-			}},
-			"DELETE /uploads/{uploadId}": {Request: func(
-				t testing.TB, user, owner string,
-			) resttest.Request {
-				return deleteUpload(user, newUpload(t, f, owner).ID)
-			}, Want: map[string][]string{
-				// another's is not deleted: see below
-				"204":                 {"valid", "twice", "nobody's uploadId", "another's"},
-				"400 invalid_request": {"SQL in uploadId"},
-				"401 unauthenticated": {"not signed in"},
-			}},
+				Want: map[string][]string{
+					"201": {"valid", "twice"},
+					"400 invalid_request": {
+						"no body", "unknown field", "wrong type in contentType",
+						"SQL in contentType",
+					},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"DELETE /uploads/{uploadId}": {
+				Request: func(t testing.TB, user, owner string) resttest.Request {
+					return deleteUpload(user, newUpload(t, f, owner).ID)
+				},
+				Want: map[string][]string{
+					// another's is not deleted: see below
+					"204":                 {"valid", "twice", "nobody's uploadId", "another's"},
+					"400 invalid_request": {"SQL in uploadId"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
 		})
 	})
 
@@ -379,9 +384,8 @@ func checkModifiedForms(t *testing.T, f *apitest.Function) {
 		t.Run(name, func(t *testing.T) {
 			upload := newUpload(t, f, ada)
 			test.change(&upload.Upload)
-			if status, response := send(
-				t, upload.Upload.URL, upload.Upload.Fields, test.picture,
-			); status != 400 && status != 403 || !strings.Contains(response, test.because) {
+			status, response := send(t, upload.Upload.URL, upload.Upload.Fields, test.picture)
+			if status != 400 && status != 403 || !strings.Contains(response, test.because) {
 				t.Errorf("S3 responds with %d %s, want a rejection because of %s", status, response,
 					test.because)
 			}

@@ -46,68 +46,60 @@ func TestProfile_Validate_accepts(t *testing.T) {
 
 func TestProfile_Validate_rejects(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*accounts.Profile)
-		want   validate.Problem
+		change         func(*accounts.Profile)
+		field, problem string
 	}{
 		"empty subject": {func(p *accounts.Profile) {
 			p.Subject = ""
-		}, validate.Problem{Field: "subject", Problem: "is empty; it is required"}},
-		"subject not ASCII": {func(p *accounts.Profile) { p.Subject = "é" }, validate.Problem{
-			Field: "subject", Problem: "has the character U+00E9; only visible ASCII is allowed",
-		}},
-		"subject with space": {func(p *accounts.Profile) { p.Subject = "a b" }, validate.Problem{
-			Field: "subject", Problem: "has the character U+0020; only visible ASCII is allowed",
-		}},
+		}, "subject", "is empty; it is required"},
+		"subject not ASCII": {func(p *accounts.Profile) {
+			p.Subject = "é"
+		}, "subject", "has the character U+00E9; only visible ASCII is allowed"},
+		"subject with space": {func(p *accounts.Profile) {
+			p.Subject = "a b"
+		}, "subject", "has the character U+0020; only visible ASCII is allowed"},
 		"long subject": {func(p *accounts.Profile) {
 			p.Subject = strings.Repeat("s", 129)
-		}, validate.Problem{
-			Field: "subject", Problem: "has 129 characters; at most 128 are allowed",
-		}},
+		}, "subject", "has 129 characters; at most 128 are allowed"},
 		"empty name": {func(p *accounts.Profile) {
 			p.DisplayName = ""
-		}, validate.Problem{Field: "displayName", Problem: "is empty; it is required"}},
-		"blank name": {func(p *accounts.Profile) { p.DisplayName = " \u2003" }, validate.Problem{
-			Field: "displayName", Problem: "is only spaces; write at least one visible character",
-		}},
+		}, "displayName", "is empty; it is required"},
+		"blank name": {func(p *accounts.Profile) {
+			p.DisplayName = " \u2003"
+		}, "displayName", "is only spaces; write at least one visible character"},
 		"name of two lines": {func(p *accounts.Profile) {
 			p.DisplayName = "A\nB"
-		}, validate.Problem{
-			Field: "displayName", Problem: "has the control character U+000A; remove it",
-		}},
+		}, "displayName", "has the control character U+000A; remove it"},
 		"long name": {func(p *accounts.Profile) {
 			p.DisplayName = strings.Repeat("🪨", 81)
-		}, validate.Problem{
-			Field: "displayName", Problem: "has 81 characters; at most 80 are allowed",
-		}},
+		}, "displayName", "has 81 characters; at most 80 are allowed"},
 		"name not UTF-8": {func(p *accounts.Profile) {
 			p.DisplayName = "A\xff"
-		}, validate.Problem{Field: "displayName", Problem: "is not valid UTF-8"}},
+		}, "displayName", "is not valid UTF-8"},
 		"bio with NUL": {func(p *accounts.Profile) {
 			p.Bio = "a\x00"
-		}, validate.Problem{Field: "bio", Problem: "has the control character U+0000; remove it"}},
+		}, "bio", "has the control character U+0000; remove it"},
 		"bio with DEL": {func(p *accounts.Profile) {
 			p.Bio = "a\x7f"
-		}, validate.Problem{Field: "bio", Problem: "has the control character U+007F; remove it"}},
+		}, "bio", "has the control character U+007F; remove it"},
 		"long bio": {func(p *accounts.Profile) {
 			p.Bio = strings.Repeat("b", 501)
-		}, validate.Problem{Field: "bio", Problem: "has 501 characters; at most 500 are allowed"}},
+		}, "bio", "has 501 characters; at most 500 are allowed"},
 		"long language": {func(p *accounts.Profile) {
 			p.Language = "en" + strings.Repeat("-abcdefg", 5)
-		}, validate.Problem{
-			Field: "language", Problem: "has 42 characters; at most 35 are allowed",
-		}},
-		"language name": {func(p *accounts.Profile) { p.Language = "Klingonese" }, validate.Problem{
-			Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR",
-		}},
-		"underscore": {func(p *accounts.Profile) { p.Language = "pt_BR" }, validate.Problem{
-			Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR",
-		}},
-		"trailing hyphen": {func(p *accounts.Profile) { p.Language = "en-" }, validate.Problem{
-			Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR",
-		}},
-		"one letter": {func(p *accounts.Profile) { p.Language = "e" }, validate.Problem{
-			Field: "language", Problem: "is not a BCP 47 language tag such as en or pt-BR",
-		}},
+		}, "language", "has 42 characters; at most 35 are allowed"},
+		"language name": {func(p *accounts.Profile) {
+			p.Language = "Klingonese"
+		}, "language", "is not a BCP 47 language tag such as en or pt-BR"},
+		"underscore": {func(p *accounts.Profile) {
+			p.Language = "pt_BR"
+		}, "language", "is not a BCP 47 language tag such as en or pt-BR"},
+		"trailing hyphen": {func(p *accounts.Profile) {
+			p.Language = "en-"
+		}, "language", "is not a BCP 47 language tag such as en or pt-BR"},
+		"one letter": {func(p *accounts.Profile) {
+			p.Language = "e"
+		}, "language", "is not a BCP 47 language tag such as en or pt-BR"},
 	} {
 		p := valid()
 		test.change(&p)
@@ -116,7 +108,8 @@ func TestProfile_Validate_rejects(t *testing.T) {
 			t.Errorf("%s: got %v, want a validate.Error", name, err)
 			continue
 		}
-		if diff := cmp.Diff([]validate.Problem{test.want}, invalid.Problems); diff != "" {
+		want := []validate.Problem{{Field: test.field, Problem: test.problem}}
+		if diff := cmp.Diff(want, invalid.Problems); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -43,11 +43,10 @@ func (m *mortal) step(do func() error) error {
 func (m *mortal) StartPromotions(
 	ctx context.Context, author string, shown []pictures.Reference,
 ) (promotions []pictures.Promotion, err error) {
-	err = m.step(
-		func() error {
-			promotions, err = m.Records.StartPromotions(ctx, author, shown)
-			return err
-		})
+	err = m.step(func() error {
+		promotions, err = m.Records.StartPromotions(ctx, author, shown)
+		return err
+	})
 	return promotions, err
 }
 
@@ -75,8 +74,10 @@ func (m *mortal) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 func (m *mortal) PendingDeletion(
 	ctx context.Context, owner string, limit int,
 ) (ids []uuid.UUID, err error) {
-	err = m.step(
-		func() error { ids, err = m.Records.PendingDeletion(ctx, owner, limit); return err })
+	err = m.step(func() error {
+		ids, err = m.Records.PendingDeletion(ctx, owner, limit)
+		return err
+	})
 	return ids, err
 }
 

@@ -74,15 +74,16 @@ func (w *world) newAuthor(t testing.TB) *author {
 	logger := slog.New(slog.NewTextHandler(&a.log, nil))
 	a.pictures = &pictures.Store{
 		Records: mysqlstore.NewPictures(databases),
-		Bucket: &s3store.Pictures{Settings: s3store.PictureSettings{
-			Bucket: originals,
-		}, API: s3.New(s3.Options{
-			BaseEndpoint: &w.s3.URL,
-			Region:       lambdatest.Region,
-			Credentials: credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
-				lambdatest.SecretAccessKey, lambdatest.SessionToken),
-			RetryMaxAttempts: 1,
-		})},
+		Bucket: &s3store.Pictures{
+			Settings: s3store.PictureSettings{Bucket: originals},
+			API: s3.New(s3.Options{
+				BaseEndpoint: &w.s3.URL,
+				Region:       lambdatest.Region,
+				Credentials: credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+					lambdatest.SecretAccessKey, lambdatest.SessionToken),
+				RetryMaxAttempts: 1,
+			}),
+		},
 		Logger: logger,
 	}
 	a.service = posts.Service{

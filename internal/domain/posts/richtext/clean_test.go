@@ -51,71 +51,63 @@ func TestSanitizer_SanitizePost_accepts_a_body_of_one_picture(t *testing.T) {
 
 func TestSanitizer_SanitizePost_rejects(t *testing.T) {
 	for name, test := range map[string]struct {
-		draft posts.Draft
-		want  validate.Problem
+		draft          posts.Draft
+		field, problem string
 	}{
 		"no title": {
-			posts.Draft{Title: "", Body: "b"},
-			validate.Problem{Field: "title", Problem: "is empty; it is required"},
+			posts.Draft{Title: "", Body: "b"}, "title", "is empty; it is required",
 		},
-		"blank title": {posts.Draft{Title: " \u2003", Body: "b"}, validate.Problem{
-			Field: "title", Problem: "is only spaces; write at least one visible character",
-		}},
-		"title of two lines": {posts.Draft{Title: "a\nb", Body: "b"}, validate.Problem{
-			Field: "title", Problem: "has the control character U+000A; remove it",
-		}},
-		"title not UTF-8": {
-			posts.Draft{Title: "\xff", Body: "b"},
-			validate.Problem{Field: "title", Problem: "is not valid UTF-8"},
+		"blank title": {
+			posts.Draft{Title: " \u2003", Body: "b"}, "title",
+			"is only spaces; write at least one visible character",
 		},
-		"long title": {posts.Draft{Title: strings.Repeat("🪨", 201), Body: "b"}, validate.Problem{
-			Field: "title", Problem: "has 201 characters; at most 200 are allowed",
-		}},
+		"title of two lines": {
+			posts.Draft{Title: "a\nb", Body: "b"}, "title",
+			"has the control character U+000A; remove it",
+		},
+		"title not UTF-8": {posts.Draft{Title: "\xff", Body: "b"}, "title", "is not valid UTF-8"},
+		"long title": {
+			posts.Draft{Title: strings.Repeat("🪨", 201), Body: "b"}, "title",
+			"has 201 characters; at most 200 are allowed",
+		},
 		"no body": {
-			posts.Draft{Title: "t", Body: ""},
-			validate.Problem{Field: "body", Problem: "is empty; it is required"},
+			posts.Draft{Title: "t", Body: ""}, "body", "is empty; it is required",
 		},
-		"body not UTF-8": {
-			posts.Draft{Title: "t", Body: "\xff"},
-			validate.Problem{Field: "body", Problem: "is not valid UTF-8"},
-		},
+		"body not UTF-8": {posts.Draft{Title: "t", Body: "\xff"}, "body", "is not valid UTF-8"},
 		"body with NUL": {
-			posts.Draft{Title: "t", Body: "a\x00"},
-			validate.Problem{Field: "body", Problem: "has the control character U+0000; remove it"},
+			posts.Draft{Title: "t", Body: "a\x00"}, "body",
+			"has the control character U+0000; remove it",
 		},
 		"escaped control": {
-			posts.Draft{Title: "t", Body: "a&#1;"},
-			validate.Problem{Field: "body", Problem: "has the control character U+0001; remove it"},
+			posts.Draft{Title: "t", Body: "a&#1;"}, "body",
+			"has the control character U+0001; remove it",
 		},
-		"long body": {posts.Draft{Title: "t", Body: strings.Repeat("🪨", 20_001)}, validate.Problem{
-			Field: "body", Problem: "has 20001 characters; at most 20000 are allowed",
-		}},
+		"long body": {
+			posts.Draft{Title: "t", Body: strings.Repeat("🪨", 20_001)}, "body",
+			"has 20001 characters; at most 20000 are allowed",
+		},
 		"long as submitted": {
-			posts.Draft{Title: "t", Body: strings.Repeat("<p>", 12_000)},
-			validate.Problem{
-				Field: "body", Problem: "has 36000 characters; at most 34000 are allowed",
-			},
+			posts.Draft{Title: "t", Body: strings.Repeat("<p>", 12_000)}, "body",
+			"has 36000 characters; at most 34000 are allowed",
 		},
 		"long once escaped": {
-			posts.Draft{Title: "t", Body: strings.Repeat("&", 4_001)},
-			validate.Problem{
-				Field: "body", Problem: "has 20005 characters; at most 20000 are allowed",
-			},
+			posts.Draft{Title: "t", Body: strings.Repeat("&", 4_001)}, "body",
+			"has 20005 characters; at most 20000 are allowed",
 		},
 		"only markup": {
-			posts.Draft{Title: "t", Body: "<p> <br></p>&nbsp;"},
-			validate.Problem{Field: "body", Problem: "has no visible content; write some text"},
+			posts.Draft{Title: "t", Body: "<p> <br></p>&nbsp;"}, "body",
+			"has no visible content; write some text",
 		},
 		"only a script": {
-			posts.Draft{Title: "t", Body: "<script>alert(1)</script>"},
-			validate.Problem{Field: "body", Problem: "has no visible content; write some text"},
+			posts.Draft{Title: "t", Body: "<script>alert(1)</script>"}, "body",
+			"has no visible content; write some text",
 		},
 		"only a foreign image": {posts.Draft{
 			Title: "t", Body: `<img src="https://example.com/a.jpg" alt="a">`,
 		},
-			validate.Problem{Field: "body", Problem: "has no visible content; write some text"}},
+			"body", "has no visible content; write some text"},
 		"deep": {posts.Draft{Title: "t", Body: strings.Repeat("<ul><li>", 600) + "x"},
-			validate.Problem{Field: "body", Problem: "is nested too deeply; nest fewer elements"}},
+			"body", "is nested too deeply; nest fewer elements"},
 	} {
 		_, err := sanitizer(media).SanitizePost(test.draft)
 		var invalid *validate.Error
@@ -123,7 +115,8 @@ func TestSanitizer_SanitizePost_rejects(t *testing.T) {
 			t.Errorf("%s: got %v, want a validate.Error", name, err)
 			continue
 		}
-		if diff := cmp.Diff([]validate.Problem{test.want}, invalid.Problems); diff != "" {
+		want := []validate.Problem{{Field: test.field, Problem: test.problem}}
+		if diff := cmp.Diff(want, invalid.Problems); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -179,10 +172,9 @@ func TestSanitizer_SanitizeComment(t *testing.T) {
 		"":                           "invalid: body is empty; it is required",
 		`<img src="` + upload + `">`: "invalid: body has no visible content; write some text",
 		strings.Repeat("ß", 2_001):   "invalid: body has 2001 characters; at most 2000 are allowed",
-		// as submitted
-		"x" +
-			strings.Repeat(
-				"<h2>", 500): "invalid: body has 2001 characters; at most 2000 are allowed",
+		// The limit also applies to the submitted text.
+		"x" + strings.Repeat("<h2>", 500): "invalid: body has 2001 characters; " +
+			"at most 2000 are allowed",
 	} {
 		if _, err := sanitizer(media).SanitizeComment(body); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

@@ -46,17 +46,17 @@ var hostile = map[string]string{
 		`">`: `<img alt="&#34; onerror=alert(1)" src="` + upload + `"/>`,
 	`x<body onload=alert(1)>`: `x`,
 	// Links.
-	`<a href="javascript:alert(1)">x</a>`:               `x`,
-	`<a href=" JaVaScRiPt:alert(1)">x</a>`:              `x`,
-	`<a href="java&#10;script:alert(1)">x</a>`:          `x`,
-	`<a href="&#x6A;avascript:alert(1)">x</a>`:          `x`,
-	`<a href="data:text/html,<script>">x</a>`:           `x`,
-	`<a href="vbscript:x">x</a>`:                        `x`,
-	`<a href="//evil.example">x</a>`:                    `x`,
-	`<a href="/profile">x</a>`:                          `x`,
-	`<a href="temp/a.jpg">x</a>`:                        `x`,
-	`<a href="ftp://example.com">x</a>`:                 `x`,
-	`<a name="x" id="y" class="z">x</a>`:                `x`,
+	`<a href="javascript:alert(1)">x</a>`:      `x`,
+	`<a href=" JaVaScRiPt:alert(1)">x</a>`:     `x`,
+	`<a href="java&#10;script:alert(1)">x</a>`: `x`,
+	`<a href="&#x6A;avascript:alert(1)">x</a>`: `x`,
+	`<a href="data:text/html,<script>">x</a>`:  `x`,
+	`<a href="vbscript:x">x</a>`:               `x`,
+	`<a href="//evil.example">x</a>`:           `x`,
+	`<a href="/profile">x</a>`:                 `x`,
+	`<a href="temp/a.jpg">x</a>`:               `x`,
+	`<a href="ftp://example.com">x</a>`:        `x`,
+	`<a name="x" id="y" class="z">x</a>`:       `x`,
 	`<a href="HTTPS://example.com" rel="opener">x</a>`: `<a href="https://example.com" ` +
 		`rel="nofollow noreferrer noopener" target="_blank">x</a>`,
 	`<a href="mailto:a@example.com" target="top">x</a>`: `<a href="mailto:a@example.com" ` +
@@ -291,9 +291,9 @@ func checkHarmless(t errorer, clean string) {
 	if found := len(pictures.References(clean)); found != images {
 		t.Errorf("%d of %d pictures are found: %s", found, images, clean)
 	}
-	if shown := media.ResolveURLs(clean); strings.Count(
-		shown, string(media),
-	) != strings.Count(clean, ` src="permanent/`)+strings.Count(clean, string(media)) {
-		t.Errorf("%s is resolved to %s", clean, shown)
+	resolved := media.ResolveURLs(clean)
+	urls := strings.Count(clean, ` src="permanent/`) + strings.Count(clean, string(media))
+	if strings.Count(resolved, string(media)) != urls {
+		t.Errorf("%s is resolved to %s", clean, resolved)
 	}
 }
