@@ -20,12 +20,11 @@ var ErrProfileNotFound = domain.NewError(domain.NotFound, "not_found",
 
 // A Profile is a user's profile. Text is stored unchanged: nothing is trimmed, folded or escaped.
 type Profile struct {
-	Subject     string // the user's sub in the tokens of the user pool; never public
-	DisplayName string // required, one line
-	Bio         string // may be empty; the only control characters are line feeds and tabs
-	Language    string // a BCP 47 tag such as de or pt-BR; empty if not set
-	// whether the user gets an e-mail about comments on the user's posts
-	CommentNotifications bool
+	Subject              string // the user's sub in the tokens of the user pool; never public
+	DisplayName          string // required, one line
+	Bio                  string // may be empty; the only control characters are line feeds and tabs
+	Language             string // a BCP 47 tag such as de or pt-BR; empty if not set
+	CommentNotifications bool   // whether to send e-mails about comments on the user's posts
 	CreatedAt            time.Time
 	UpdatedAt            time.Time
 }
