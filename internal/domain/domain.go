@@ -1,4 +1,4 @@
-// Package domain defines the errors of the domain that its clients see.
+// Package domain defines the errors of the domain that clients see.
 package domain
 
 // A Kind groups errors by what a client can do about them. The API maps each to an HTTP status.
@@ -6,9 +6,9 @@ type Kind int
 
 // The kinds of errors.
 const (
-	NotFound  Kind = iota + 1 // the object does not exist, or is not the caller's
+	NotFound  Kind = iota + 1 // the object does not exist, or belongs to another user
 	Conflict                  // the state of an object does not allow the request
-	Forbidden                 // the caller may not make any such request
+	Forbidden                 // the caller may make no such request
 )
 
 // An Error is an error that a client sees. Errors are compared by identity, so each is a variable
@@ -16,7 +16,7 @@ const (
 type Error struct {
 	Kind    Kind
 	Code    string // for programs: not_found
-	Message string // for people: one or two sentences that say what to do
+	Message string // for people: one or two sentences with the problem and its remedy
 }
 
 // NewError returns an error that a client sees.

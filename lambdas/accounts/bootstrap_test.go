@@ -30,7 +30,10 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
+	return contract.Settings{
+		API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media,
+		Database: of.Database,
+	}
 }
 
 const (
@@ -56,111 +59,157 @@ func deleteUser(subject string) resttest.Request {
 
 const body = `{"displayName":"Ada","bio":"Cuts stones true.","language":"en-GB"}`
 
-// TestBootstrap drives the built function with API Gateway's events, against a MySQL server that has the platform's
-// schema. The subtests share the function's process as requests do; each leaves the database up.
+// TestBootstrap sends API Gateway's events to the built function, with a MySQL server that has the
+// platform's schema. The subtests share the function's process as requests do; each leaves the
+// database up.
 func TestBootstrap(t *testing.T) {
-	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package), settings)
+	f := apitest.NewAccount(t, mysqltest.Start(t)).Start(t, lambdatest.Build(t, contract.Package),
+		settings)
 
-	t.Run("a profile is not found before it is put, and is then", func(t *testing.T) {
+	t.Run("a profile is found after it is put", func(t *testing.T) {
 		resttest.ErrorOf(t, f.Do(t, getProfile(ada)), 404, "not_found")
 		stored := resttest.Body[accountsapi.Profile](t, f.Do(t, putProfile(ada, body)), 200)
 		read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
 		if read != stored {
-			t.Errorf("GET answers %+v after PUT answered %+v", read, stored)
+			t.Errorf("GET returns %+v, PUT returned %+v", read, stored)
 		}
-		if read.DisplayName != "Ada" || read.Bio != "Cuts stones true." || read.Language != "en-GB" || read.CreatedAt.IsZero() || !read.CreatedAt.Equal(read.UpdatedAt) {
+		if read.DisplayName != "Ada" || read.Bio != "Cuts stones true." ||
+			read.Language != "en-GB" || read.CreatedAt.IsZero() ||
+			!read.CreatedAt.Equal(read.UpdatedAt) {
 			t.Errorf("profile %+v, want what was sent", read)
 		}
 	})
 
-	t.Run("a profile is replaced, whatever it is written in", func(t *testing.T) {
-		f.Check(t, putProfile(ada, `{"displayName":"Ада 🪨 '; DROP TABLE profiles; --","bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
+	t.Run("a profile is replaced, in any characters", func(t *testing.T) {
+		f.Check(t, putProfile(ada, `{"displayName":"Ада 🪨 '; DROP TABLE profiles; --",`+
+			`"bio":"é\n\t\"quoted\" \\ %s ?"}`), 200)
 		read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
-		if read.DisplayName != "Ада 🪨 '; DROP TABLE profiles; --" || read.Bio != "é\n\t\"quoted\" \\ %s ?" || read.Language != "" {
+		if read.DisplayName != "Ада 🪨 '; DROP TABLE profiles; --" ||
+			read.Bio != "é\n\t\"quoted\" \\ %s ?" || read.Language != "" {
 			t.Errorf("profile %+v, want what was sent", read)
 		}
 	})
 
-	t.Run("mails about comments are on until they are turned off, and stay so when nothing is said of them", func(t *testing.T) {
+	t.Run("comment notifications are on by default, and unchanged if omitted", func(t *testing.T) {
 		for i, step := range []struct {
 			sent string
 			want bool
-		}{{"", true}, {`,"commentNotifications":false`, false}, {"", false}, {`,"commentNotifications":true`, true}, {"", true}} {
-			stored := resttest.Body[accountsapi.Profile](t, f.Do(t, putProfile(ada, `{"displayName":"Ada"`+step.sent+`}`)), 200)
+		}{
+			{"", true}, {`,"commentNotifications":false`, false}, {"", false},
+			{`,"commentNotifications":true`, true}, {"", true},
+		} {
+			stored := resttest.Body[accountsapi.Profile](t,
+				f.Do(t, putProfile(ada, `{"displayName":"Ada"`+step.sent+`}`)), 200)
 			read := resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(ada)), 200)
 			if stored.CommentNotifications != step.want || read != stored {
-				t.Errorf("%d: PUT answers %+v, GET %+v", i, stored, read)
+				t.Errorf("%d: PUT returns %+v, GET %+v", i, stored, read)
 			}
 		}
 	})
 
-	t.Run("users see their own profiles", func(t *testing.T) {
+	t.Run("users get their own profiles", func(t *testing.T) {
 		resttest.ErrorOf(t, f.Do(t, getProfile(eve)), 404, "not_found")
 	})
 
 	t.Run("every route", func(t *testing.T) {
-		request := func(request resttest.Request) func(testing.TB, string, string) resttest.Request {
+		request := func(
+			request resttest.Request,
+		) func(testing.TB, string, string) resttest.Request {
 			return func(_ testing.TB, user, _ string) resttest.Request {
 				request.Subject = user
 				return request
 			}
 		}
 		apitest.CheckRoutes(t, f, accountsapi.Routes.Operations(), map[string]apitest.Route{
-			"GET /profile": {Request: request(getProfile("")), Want: map[string][]string{
-				"200":                 {"valid", "twice"},
-				"401 unauthenticated": {"nobody signed in"},
-			}},
-			"PUT /profile": {Request: request(putProfile("", body)), Want: map[string][]string{
-				"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in displayName", "wrong type in bio", "wrong type in language", "wrong type in commentNotifications", "SQL in commentNotifications",
-					"too long displayName", "too long bio", "too long language", "SQL in language"},
-				"401 unauthenticated": {"nobody signed in"},
-			}},
-			"GET /user/sync": {Request: request(sync("", nil)), Cursor: "token", Position: make([]byte, 24), Lifetime: 90 * 24 * time.Hour, List: func(resttest.Request) string { return "changes of " + ada }, Want: map[string][]string{
-				"200":                 {"valid", "twice", "old token"},
-				"400 invalid_cursor":  {"SQL in token", "forged token", "empty token", "overlong token", "token of another list"},
-				"400 expired_cursor":  {"expired token"},
-				"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
-				"401 unauthenticated": {"nobody signed in"},
-			}},
-			"GET /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.FollowLink(t, "GET", commentNotifications(t, f, user))
-			}, Want: map[string][]string{
-				"200 page": {"valid", "twice", "another's"},
-				"400 page": {"SQL in token", "nobody's token"},
-			}},
-			"POST /notification-settings/{token}": {Request: func(t testing.TB, user, _ string) resttest.Request {
-				return apitest.FollowLink(t, "POST", commentNotifications(t, f, user))
-			}, Want: map[string][]string{
-				"200 page": {"valid", "twice"},
-				"400 page": {"SQL in token", "nobody's token"},
-			}},
-			"DELETE /user": {Request: func(testing.TB, string, string) resttest.Request {
-				return deleteUser(uuid.NewString()) // of whom there is nothing more to be asked afterwards
-			}, Want: map[string][]string{
-				"204":                 {"valid", "twice"},
-				"401 unauthenticated": {"nobody signed in"},
-			}},
+			"GET /profile": {
+				Request: request(getProfile("")),
+				Want: map[string][]string{
+					"200":                 {"valid", "twice"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"PUT /profile": {
+				Request: request(putProfile("", body)),
+				Want: map[string][]string{
+					"200": {"valid", "twice", "SQL in displayName", "SQL in bio"},
+					"400 invalid_request": {"no body", "unknown field", "wrong type in displayName",
+						"wrong type in bio", "wrong type in language",
+						"wrong type in commentNotifications", "SQL in commentNotifications",
+						"too long displayName", "too long bio", "too long language",
+						"SQL in language"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"GET /user/sync": {
+				Request:  request(sync("", nil)),
+				Cursor:   "token",
+				Position: make([]byte, 24),
+				Lifetime: 90 * 24 * time.Hour,
+				List: func(resttest.Request) string {
+					return "changes of " + ada
+				},
+				Want: map[string][]string{
+					"200": {"valid", "twice", "old token"},
+					"400 invalid_cursor": {
+						"SQL in token", "forged token", "empty token", "overlong token",
+						"token of another list",
+					},
+					"400 expired_cursor":  {"expired token"},
+					"400 invalid_request": {"SQL in limit", "limit of zero", "limit of a million"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"GET /notification-settings/{token}": {
+				Request: func(t testing.TB, user, _ string) resttest.Request {
+					return apitest.FollowLink(t, "GET", notificationSettings(t, f, user))
+				},
+				Want: map[string][]string{
+					"200 page": {"valid", "twice", "another's"},
+					"400 page": {"SQL in token", "nobody's token"},
+				},
+			},
+			"POST /notification-settings/{token}": {
+				Request: func(t testing.TB, user, _ string) resttest.Request {
+					return apitest.FollowLink(t, "POST", notificationSettings(t, f, user))
+				},
+				Want: map[string][]string{
+					"200 page": {"valid", "twice"},
+					"400 page": {"SQL in token", "nobody's token"},
+				},
+			},
+			"DELETE /user": {
+				Request: func(testing.TB, string, string) resttest.Request {
+					return deleteUser(uuid.NewString()) // the other requests need their accounts
+				},
+				Want: map[string][]string{
+					"204":                 {"valid", "twice"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
 		})
 	})
 
-	t.Run("the link of a mail ends mails about comments", func(t *testing.T) { checkCommentNotifications(t, f) })
+	t.Run("a link turns off comment notifications", func(t *testing.T) {
+		checkCommentNotifications(t, f)
+	})
 
 	f.Check(t, putProfile(ada, body), 200)
 	f.CheckFaults(t, getProfile(ada), putProfile(ada, body))
 
-	t.Run("sync tells what has changed, and no more", func(t *testing.T) { checkSync(t, f) })
-	t.Run("an account is deleted with all that was written, for good", func(t *testing.T) { checkDeletion(t, f) })
-	t.Run("a page of the longest posts fits into an answer", func(t *testing.T) {
+	t.Run("sync returns changes only", func(t *testing.T) { checkSync(t, f) })
+	t.Run("an account is deleted with all of its data", func(t *testing.T) { checkDeletion(t, f) })
+	t.Run("a page of the longest posts fits into a response", func(t *testing.T) {
 		const author, most = "00000000-0000-4000-8000-0000000000cc", 40
 		f.Check(t, putProfile(author, body), 200)
 		store := mysqlstore.NewPosts(f.Database.Open(t))
 		for range most {
-			if _, err := store.Create(t.Context(), author, "", posts.Draft{Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody)}); err != nil {
+			draft := posts.Draft{Title: "Long", Body: strings.Repeat("\u2028", posts.MaxBody)}
+			if _, err := store.Create(t.Context(), author, "", draft); err != nil {
 				t.Fatal(err)
 			}
 		}
-		page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(author, map[string]string{"limit": strconv.Itoa(most)}), 200), 200)
+		page := resttest.Body[accountsapi.SyncPage](t,
+			f.Check(t, sync(author, map[string]string{"limit": strconv.Itoa(most)}), 200), 200)
 		if len(page.Changes) != most {
 			t.Errorf("%d changes, want %d", len(page.Changes), most)
 		}
@@ -169,8 +218,8 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", f.Calls())
 }
 
-// commentNotifications is the link in the mails about comments on a user's posts.
-func commentNotifications(t testing.TB, f *apitest.Function, subject string) string {
+// notificationSettings returns the link in the comment notifications to a user.
+func notificationSettings(t testing.TB, f *apitest.Function, subject string) string {
 	t.Helper()
 	link, err := f.Links(0).NotificationSettings(t.Context(), subject, "ko")
 	if err != nil {
@@ -180,52 +229,64 @@ func commentNotifications(t testing.TB, f *apitest.Function, subject string) str
 }
 
 func checkCommentNotifications(t *testing.T, f *apitest.Function) {
-	const ask, ended = "댓글 알림 메일을 끄시겠습니까?", "댓글 알림 메일을 껐습니다"
+	const ask, disabled = "댓글 알림 메일을 끄시겠습니까?", "댓글 알림 메일을 껐습니다"
 	on := func(subject string) bool {
-		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)), 200).CommentNotifications
+		return resttest.Body[accountsapi.Profile](t, f.Do(t, getProfile(subject)),
+			200).CommentNotifications
 	}
 	f.Check(t, putProfile(ada, `{"displayName":"Ada","commentNotifications":true}`), 200)
 	f.Check(t, putProfile(eve, `{"displayName":"Eve","commentNotifications":true}`), 200)
-	link := commentNotifications(t, f, ada)
+	link := notificationSettings(t, f, ada)
 	resttest.Page(t, f.Do(t, apitest.FollowLink(t, "GET", link)), 200, ask)
 	if !on(ada) {
-		t.Error("looking at the page has ended them")
+		t.Error("GET of the page has turned them off")
 	}
 	oneClick := apitest.FollowLink(t, "POST", link)
 	oneClick.Headers = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	oneClick.Body = "List-Unsubscribe=One-Click"
 	for range 2 {
-		resttest.Page(t, f.Do(t, oneClick), 200, ended)
+		resttest.Page(t, f.Do(t, oneClick), 200, disabled)
 		if on(ada) || !on(eve) {
 			t.Errorf("Ada's are on: %t, and Eve's: %t; want Ada's off", on(ada), on(eve))
 		}
 	}
 
-	t.Run("for whoever has no profile or no account any more, there is nothing to end", func(t *testing.T) {
-		nobody := uuid.NewString()
-		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
-		resttest.ErrorOf(t, f.Do(t, getProfile(nobody)), 404, "not_found")
-		f.Check(t, deleteUser(nobody), 204)
-		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", commentNotifications(t, f, nobody))), 200, ended)
+	t.Run("without a profile or an account there is nothing to turn off", func(t *testing.T) {
+		unknown := uuid.NewString()
+		resttest.Page(t,
+			f.Do(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, unknown))), 200,
+			disabled)
+		resttest.ErrorOf(t, f.Do(t, getProfile(unknown)), 404, "not_found")
+		f.Check(t, deleteUser(unknown), 204)
+		resttest.Page(t,
+			f.Do(t, apitest.FollowLink(t, "POST", notificationSettings(t, f, unknown))), 200,
+			disabled)
 	})
 
-	t.Run("a link that is none, or too old, ends nothing", func(t *testing.T) {
+	t.Run("an invalid or expired link has no effect", func(t *testing.T) {
 		cursor := f.Cursor(t, "changes of "+eve, make([]byte, 24), 0)
-		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)), 400, "This link does not work")
-		old, err := f.Links(10*365*24*time.Hour+time.Minute).NotificationSettings(t.Context(), eve, "ko")
+		resttest.Page(t,
+			f.Do(t,
+				apitest.FollowLink(t, "POST", apitest.Endpoint+"notification-settings/"+cursor)),
+			400, "This link does not work")
+		expired := f.Links(10*365*24*time.Hour + time.Minute)
+		old, err := expired.NotificationSettings(t.Context(), eve, "ko")
 		if err != nil {
 			t.Fatal(err)
 		}
 		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", old)), 410, "This link has expired")
-		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{"token": strings.TrimPrefix(link, apitest.Endpoint+"notification-settings/")})), 400, "invalid_cursor")
+		resttest.ErrorOf(t, f.Do(t, sync(eve, map[string]string{
+			"token": strings.TrimPrefix(link, apitest.Endpoint+"notification-settings/"),
+		})), 400, "invalid_cursor")
 		if !on(eve) {
 			t.Error("Eve's are off")
 		}
 	})
 
-	t.Run("while the database is away, it is for later", func(t *testing.T) {
+	t.Run("503 while the database is down", func(t *testing.T) {
 		f.Server.Down()
-		response := f.DoWithShortTimeout(t, apitest.FollowLink(t, "POST", commentNotifications(t, f, eve)))
+		response := f.DoWithShortTimeout(t,
+			apitest.FollowLink(t, "POST", notificationSettings(t, f, eve)))
 		f.Server.Up(t)
 		resttest.Page(t, response, 503, "Try again in a moment")
 		if response.Headers["Retry-After"] == "" {
@@ -234,7 +295,7 @@ func checkCommentNotifications(t *testing.T, f *apitest.Function) {
 	})
 }
 
-// checkSync follows two users' changes, which the posts function would make.
+// checkSync syncs the changes of two users. It makes the changes as the posts function does.
 func checkSync(t *testing.T, f *apitest.Function) {
 	databases := f.Database.Open(t)
 	store := mysqlstore.NewPosts(databases)
@@ -245,46 +306,55 @@ func checkSync(t *testing.T, f *apitest.Function) {
 		t.Fatal(err)
 	}
 
-	// ask takes pages of one, as a client with little memory would, until there is no more.
-	ask := func(subject, token string) (state map[string]accountsapi.Change, next string) {
+	// syncAll requests pages of one change until there are no more. It returns the last state of
+	// each object.
+	syncAll := func(subject, token string) (state map[string]accountsapi.Change, next string) {
 		state = map[string]accountsapi.Change{}
 		for more := true; more; {
 			query := map[string]string{"limit": "1"}
 			if token != "" {
 				query["token"] = token
 			}
-			page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(subject, query), 200), 200)
+			page := resttest.Body[accountsapi.SyncPage](t, f.Check(t, sync(subject, query), 200),
+				200)
 			for _, change := range page.Changes {
 				state[change.Kind+" "+change.ID.String()] = change
 			}
 			if len(page.Changes) > 1 || len(page.Changes) == 0 && page.More {
-				t.Fatalf("a page of %d, more to come: %t", len(page.Changes), page.More)
+				t.Fatalf("a page of %d changes, more: %t", len(page.Changes), page.More)
 			}
 			token, more = page.Token, page.More
 		}
 		return state, token
 	}
-	names := func(state map[string]accountsapi.Change) []string { return slices.Sorted(maps.Keys(state)) }
-	profileName, postName, commentName := "profile "+uuid.Nil.String(), "post "+post.ID.String(), "comment "+comment.ID.String()
+	names := func(state map[string]accountsapi.Change) []string {
+		return slices.Sorted(maps.Keys(state))
+	}
+	profileName, postName, commentName := "profile "+
+		uuid.Nil.String(), "post "+post.ID.String(), "comment "+comment.ID.String()
 
-	eves, eveToken := ask(eve, "")
+	eves, eveToken := syncAll(eve, "")
 	if diff := cmp.Diff([]string{postName, profileName}, names(eves)); diff != "" {
 		t.Fatalf("Eve's (-want +got):\n%s", diff)
 	}
-	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" || synced.Body != `<p>Six faces.</p><img src="`+apitest.Media.URL(key, 1280)+`"/>` || synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
+	if synced := eves[postName].Post; synced == nil || synced.Title != "Cutting true" ||
+		synced.Body != `<p>Six faces.</p><img src="`+apitest.Media.URL(key, 1280)+`"/>` ||
+		synced.CommentCount != 1 || eves[profileName].Profile.DisplayName != "Eve" {
 		t.Errorf("Eve's post %+v and profile %+v", synced, eves[profileName].Profile)
 	}
-	adas, adaToken := ask(ada, "")
+	adas, adaToken := syncAll(ada, "")
 	if diff := cmp.Diff([]string{commentName, profileName}, names(adas)); diff != "" {
 		t.Fatalf("Ada's (-want +got):\n%s", diff)
 	}
-	if synced := adas[commentName].Comment; synced == nil || synced.Body != "True." || synced.PostID != post.ID {
+	if synced := adas[commentName].Comment; synced == nil || synced.Body != "True." ||
+		synced.PostID != post.ID {
 		t.Errorf("Ada's comment %+v", synced)
 	}
-	if nothing, _ := ask(eve, eveToken); len(nothing) > 0 {
-		t.Errorf("nothing has changed, and Eve is told %v", nothing)
+	if nothing, _ := syncAll(eve, eveToken); len(nothing) > 0 {
+		t.Errorf("nothing has changed, and Eve gets %v", nothing)
 	}
-	resttest.ErrorOf(t, f.Do(t, sync(ada, map[string]string{"token": eveToken})), 400, "invalid_cursor")
+	resttest.ErrorOf(t, f.Do(t, sync(ada, map[string]string{"token": eveToken})), 400,
+		"invalid_cursor")
 
 	if err := store.Delete(t.Context(), eve, post.ID); err != nil {
 		t.Fatal(err)
@@ -293,20 +363,23 @@ func checkSync(t *testing.T, f *apitest.Function) {
 	if _, err := f.S3.Client.DeleteObject(t.Context(), removed); err != nil {
 		t.Fatal(err)
 	}
-	eves, _ = ask(eve, eveToken)
-	adas, _ = ask(ada, adaToken)
-	if diff := cmp.Diff([]string{postName}, names(eves)); diff != "" || !eves[postName].Deleted || eves[postName].Post != nil {
-		t.Errorf("Eve is told %v, want a tombstone", eves)
+	eves, _ = syncAll(eve, eveToken)
+	adas, _ = syncAll(ada, adaToken)
+	if diff := cmp.Diff([]string{postName}, names(eves)); diff != "" || !eves[postName].Deleted ||
+		eves[postName].Post != nil {
+		t.Errorf("Eve gets %v, want a tombstone", eves)
 	}
-	if diff := cmp.Diff([]string{commentName}, names(adas)); diff != "" || !adas[commentName].Deleted || adas[commentName].Comment != nil {
-		t.Errorf("Ada is told %v, want a tombstone", adas)
+	if diff := cmp.Diff([]string{commentName}, names(adas)); diff != "" ||
+		!adas[commentName].Deleted || adas[commentName].Comment != nil {
+		t.Errorf("Ada gets %v, want a tombstone", adas)
 	}
 }
 
 func checkDeletion(t *testing.T, f *apitest.Function) {
 	databases := f.Database.Open(t)
 	store := mysqlstore.NewPosts(databases)
-	f.Cognito.SetUsers(awstest.CognitoUser{Username: resttest.Username(ada)}, awstest.CognitoUser{Username: resttest.Username(eve)})
+	f.Cognito.SetUsers(awstest.CognitoUser{Username: resttest.Username(ada)},
+		awstest.CognitoUser{Username: resttest.Username(eve)})
 	adas, _ := postWithPicture(t, f, ada)
 	eves, evesKey := postWithPicture(t, f, eve)
 	for _, postID := range []uuid.UUID{adas.ID, eves.ID} {
@@ -317,17 +390,18 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 		}
 	}
 
-	// So does S3, while it does not answer: what is left there is deleted by the next request.
+	// While S3 fails or does not respond, pictures remain. The next request deletes them.
 	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Silent: true}} {
 		f.S3.SetFault(fault)
 		f.CheckUnavailable(t, deleteUser(ada))
 	}
 	f.S3.SetFault(awstest.Fault{})
 	if n := len(f.S3.Keys(t, apitest.Originals)); n != 2 {
-		t.Errorf("S3 did not answer, and there are %d pictures, want both", n)
+		t.Errorf("S3 did not respond, and there are %d pictures, want both", n)
 	}
 
-	// A user pool that does not answer leaves the user, whose data is gone, to be deleted by the next request.
+	// While the user pool fails, the user remains, whose data is deleted. The next request deletes
+	// the user.
 	f.Cognito.SetFault(awstest.Fault{Status: 500, Code: "InternalErrorException"})
 	f.CheckUnavailable(t, deleteUser(ada))
 	if _, err := store.Get(t.Context(), adas.ID); !errors.Is(err, posts.ErrNotFound) {
@@ -344,26 +418,34 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 	if diff := cmp.Diff([]string{resttest.Username(eve)}, f.Cognito.Users()); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
-	// Ada's token is valid for some time yet.
-	for _, request := range []resttest.Request{getProfile(ada), putProfile(ada, body), sync(ada, nil)} {
+	// Ada's token is still valid for some time.
+	for _, request := range []resttest.Request{
+		getProfile(ada), putProfile(ada, body), sync(ada, nil),
+	} {
 		resttest.ErrorOf(t, f.Do(t, request), 403, "account_deleted")
 	}
-	if left, err := store.List(t.Context(), uuid.Nil, 10); err != nil || len(left) != 1 || left[0].ID != eves.ID || left[0].CommentCount != 1 {
+	if left, err := store.List(t.Context(), uuid.Nil, 10); err != nil || len(left) != 1 ||
+		left[0].ID != eves.ID || left[0].CommentCount != 1 {
 		t.Errorf("left are %+v, %v; want Eve's with her own comment", left, err)
 	}
 	f.Check(t, getProfile(eve), 200)
 	if diff := cmp.Diff([]string{evesKey}, f.S3.Keys(t, apitest.Originals)); diff != "" {
-		t.Errorf("pictures (-want +there):\n%s", diff)
+		t.Errorf("pictures (-want +existing):\n%s", diff)
 	}
 }
 
-// postWithPicture makes a post as the posts function would. The upload has expired already.
-func postWithPicture(t testing.TB, f *apitest.Function, author string) (post posts.Post, key string) {
+// postWithPicture creates a post as the posts function does. The upload has already expired.
+func postWithPicture(
+	t testing.TB, f *apitest.Function, author string,
+) (post posts.Post, key string) {
 	t.Helper()
 	databases := f.Database.Open(t)
 	upload := pictures.TempKey(pictures.Owner(author), uuid.New())
 	bucket := apitest.Originals
-	if _, err := f.S3.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone")}); err != nil {
+	if _, err := f.S3.Client.PutObject(t.Context(),
+		&s3.PutObjectInput{
+			Bucket: &bucket, Key: &upload, Body: strings.NewReader("stone"),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	service := &posts.Service{
@@ -371,25 +453,32 @@ func postWithPicture(t testing.TB, f *apitest.Function, author string) (post pos
 		Sanitizer: richtext.Sanitizer{},
 		Pictures: &pictures.Store{
 			Records: mysqlstore.NewPictures(databases),
-			Bucket:  &s3store.Pictures{Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client},
-			Logger:  slog.Default(),
+			Bucket: &s3store.Pictures{
+				Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client,
+			},
+			Logger: slog.Default(),
 		},
 	}
-	post, err := service.Create(t.Context(), author, "", posts.Draft{Title: "Cutting true", Body: `<p>Six faces.</p><img src="` + upload + `"/>`})
+	post, err := service.Create(t.Context(), author, "",
+		posts.Draft{Title: "Cutting true", Body: `<p>Six faces.</p><img src="` + upload + `"/>`})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.S3.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
+	if _, err := f.S3.Client.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: &bucket, Key: &upload}); err != nil {
 		t.Fatal(err)
 	}
 	return post, pictures.References(post.Body)[0].Key()
 }
 
-func TestBootstrapWithoutItsSecret(t *testing.T) {
-	apitest.CheckStart(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings, getProfile(ada), 404)
+func TestBootstrap_without_the_secret(t *testing.T) {
+	apitest.CheckStart(t, mysqltest.Start(t), lambdatest.Build(t, contract.Package), settings,
+		getProfile(ada), 404)
 }
 
-func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "TOKEN_KEY_ARN",
-		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
+func TestBootstrap_without_settings(t *testing.T) {
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
+		"TOKEN_KEY_ARN",
+		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN",
+		"DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

@@ -1,4 +1,5 @@
-// Command accounts is the function of what is the signed-in user's: the profile, sync, and the account's end.
+// Command accounts is the function of the signed-in user's account: the profile, sync, and the
+// account's deletion.
 package main
 
 import (
@@ -50,10 +51,13 @@ func main() {
 			Store:    mysqlstore.NewAccounts(databases),
 			Pictures: &pictures.Store{
 				Records: mysqlstore.NewPictures(databases),
-				Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
-				Logger:  logger,
+				Bucket: &s3store.Pictures{
+					Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig),
+				},
+				Logger: logger,
 			},
-			Users: cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
+			Users: cognito.NewUsers(settings.Users,
+				cognitoidentityprovider.NewFromConfig(awsConfig)),
 		},
 		Media:   settings.Media,
 		Cursors: &cursor.Cursors{Tokens: tokens},

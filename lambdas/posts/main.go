@@ -53,8 +53,10 @@ func main() {
 			Sanitizer: richtext.Sanitizer{Media: settings.Media},
 			Pictures: &pictures.Store{
 				Records: mysqlstore.NewPictures(databases),
-				Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
-				Logger:  logger,
+				Bucket: &s3store.Pictures{
+					Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig),
+				},
+				Logger: logger,
 			},
 			Events: commentEvents{topic},
 			Logger: logger,

@@ -45,16 +45,21 @@ func createUpload(subject string) resttest.Request {
 }
 
 func deleteUpload(subject string, id uuid.UUID) resttest.Request {
-	return resttest.Request{Route: "DELETE /uploads/{uploadId}", Subject: subject, Path: map[string]string{"uploadId": id.String()}}
+	return resttest.Request{
+		Route: "DELETE /uploads/{uploadId}", Subject: subject,
+		Path: map[string]string{"uploadId": id.String()},
+	}
 }
 
-func ask(t testing.TB, f *apitest.Function, subject string) uploadsapi.Upload {
+func newUpload(t testing.TB, f *apitest.Function, subject string) uploadsapi.Upload {
 	t.Helper()
 	return resttest.Body[uploadsapi.Upload](t, f.Check(t, createUpload(subject), 201), 201)
 }
 
-// send posts a form as a browser does, and returns S3's answer.
-func send(t testing.TB, url string, fields map[string]string, picture []byte) (status int, said string) {
+// send posts a form as a browser does, and returns S3's response.
+func send(
+	t testing.TB, url string, fields map[string]string, picture []byte,
+) (status int, response string) {
 	t.Helper()
 	var content bytes.Buffer
 	form := multipart.NewWriter(&content)
@@ -85,8 +90,8 @@ func send(t testing.TB, url string, fields map[string]string, picture []byte) (s
 	return answer.StatusCode, string(text)
 }
 
-// TestBootstrap drives the built function with API Gateway's events, and sends the forms that it signs to a server that
-// verifies them. The subtests share the function's process as requests do.
+// TestBootstrap sends API Gateway's events to the built function, and sends the forms that it signs
+// to a server that verifies them. The subtests share the function's process as requests do.
 func TestBootstrap(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
 	account := apitest.NewAccount(t, mysqltest.Start(t))
@@ -95,23 +100,35 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("every route", func(t *testing.T) {
 		apitest.CheckRoutes(t, f, uploadsapi.Routes.Operations(), map[string]apitest.Route{
-			"POST /uploads": {Request: func(_ testing.TB, user, _ string) resttest.Request { return createUpload(user) }, Want: map[string][]string{
-				"201":                 {"valid", "twice"},
-				"400 invalid_request": {"no body", "unknown field", "wrong type in contentType", "SQL in contentType"},
-				"401 unauthenticated": {"nobody signed in"},
-			}},
-			"DELETE /uploads/{uploadId}": {Request: func(t testing.TB, user, owner string) resttest.Request {
-				return deleteUpload(user, ask(t, f, owner).ID)
-			}, Want: map[string][]string{
-				"204":                 {"valid", "twice", "nobody's uploadId", "another's"}, // which stays: see below
-				"400 invalid_request": {"SQL in uploadId"},
-				"401 unauthenticated": {"nobody signed in"},
-			}},
+			"POST /uploads": {
+				Request: func(_ testing.TB, user, _ string) resttest.Request {
+					return createUpload(user)
+				},
+				Want: map[string][]string{
+					"201": {"valid", "twice"},
+					"400 invalid_request": {
+						"no body", "unknown field", "wrong type in contentType",
+						"SQL in contentType",
+					},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
+			"DELETE /uploads/{uploadId}": {
+				Request: func(t testing.TB, user, owner string) resttest.Request {
+					return deleteUpload(user, newUpload(t, f, owner).ID)
+				},
+				Want: map[string][]string{
+					// another's is not deleted: see below
+					"204":                 {"valid", "twice", "nobody's uploadId", "another's"},
+					"400 invalid_request": {"SQL in uploadId"},
+					"401 unauthenticated": {"not signed in"},
+				},
+			},
 		})
 	})
 
-	t.Run("the answer says where the picture is, and where it is going to be seen", func(t *testing.T) {
-		upload, another := ask(t, f, ada), ask(t, f, ada)
+	t.Run("the response has the key and the URLs of the picture", func(t *testing.T) {
+		upload, another := newUpload(t, f, ada), newUpload(t, f, ada)
 		key := "temp/" + pictures.Owner(ada) + "/" + upload.ID.String()
 		want := uploadsapi.Upload{
 			ID: upload.ID, Key: key, Upload: upload.Upload, ExpiresAt: upload.ExpiresAt,
@@ -131,12 +148,12 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("two uploads have the ids %s and %s, want random ones", upload.ID, another.ID)
 		}
 		if left := time.Until(upload.ExpiresAt); left > 5*time.Minute || left < 4*time.Minute {
-			t.Errorf("it may begin within %s, want five minutes", left)
+			t.Errorf("it expires in %s, want five minutes", left)
 		}
 	})
 
 	t.Run("the policy allows one object and nothing else", func(t *testing.T) {
-		upload := ask(t, f, ada)
+		upload := newUpload(t, f, ada)
 		policy := policyOf(t, upload.Upload.Fields)
 		want := []any{
 			map[string]any{"X-Amz-Algorithm": "AWS4-HMAC-SHA256"},
@@ -151,7 +168,10 @@ func TestBootstrap(t *testing.T) {
 		if diff := cmp.Diff(want, policy["conditions"]); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		fields := []string{"Content-Type", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Signature", "key", "policy"}
+		fields := []string{
+			"Content-Type", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date",
+			"X-Amz-Security-Token", "X-Amz-Signature", "key", "policy",
+		}
 		if diff := cmp.Diff(fields, slices.Sorted(maps.Keys(upload.Upload.Fields))); diff != "" {
 			t.Errorf("fields (-want +got):\n%s", diff)
 		}
@@ -163,58 +183,67 @@ func TestBootstrap(t *testing.T) {
 			request.Body = fmt.Sprintf(`{"contentType":%q}`, contentType)
 			upload := resttest.Body[uploadsapi.Upload](t, f.Check(t, request, 201), 201)
 			size := []int{1, 1000, 1 << 20, pictures.MaxBytes}[i]
-			if status, said := send(t, upload.Upload.URL, upload.Upload.Fields, make([]byte, size)); status != 204 {
-				t.Fatalf("%s of %d bytes: %d %s", contentType, size, status, said)
+			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields,
+				make([]byte, size)); status != 204 {
+				t.Fatalf("%s of %d bytes: %d %s", contentType, size, status, response)
 			}
-			found, err := f.S3.Client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(apitest.Originals), Key: &upload.Key})
+			found, err := f.S3.Client.HeadObject(t.Context(),
+				&s3.HeadObjectInput{Bucket: aws.String(apitest.Originals), Key: &upload.Key})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *found.ContentType != contentType || *found.ContentLength != int64(size) || len(found.Metadata) > 0 {
-				t.Errorf("%s of %d bytes is %s of %d with %v", contentType, size, *found.ContentType, *found.ContentLength, found.Metadata)
+			if *found.ContentType != contentType || *found.ContentLength != int64(size) ||
+				len(found.Metadata) > 0 {
+				t.Errorf("%s of %d bytes is %s of %d with %v", contentType, size,
+					*found.ContentType, *found.ContentLength, found.Metadata)
 			}
 			f.Check(t, deleteUpload(ada, upload.ID), 204)
 		}
 	})
 
-	t.Run("a form is refused that is not as it was signed", func(t *testing.T) { checkRefusals(t, f) })
+	t.Run("a modified form is rejected", func(t *testing.T) { checkModifiedForms(t, f) })
 
-	t.Run("a form is refused when it has expired", func(t *testing.T) {
+	t.Run("an expired form is rejected", func(t *testing.T) {
 		brief := account.Start(t, bootstrap, func(of apitest.Settings) any {
 			of.Uploads.Lifetime = 2 * time.Second
 			return settings(of)
 		})
-		upload := ask(t, brief, ada)
+		upload := newUpload(t, brief, ada)
 		accepted := false
 		for {
-			status, said := send(t, upload.Upload.URL, upload.Upload.Fields, []byte("stone"))
+			status, response := send(t, upload.Upload.URL, upload.Upload.Fields, []byte("stone"))
 			if status == 204 {
 				accepted = true
 				if late := time.Since(upload.ExpiresAt); late > 10*time.Second {
-					t.Fatalf("it is accepted %s after it has expired", late)
+					t.Fatalf("it is accepted %s after its expiry", late)
 				}
 				continue
 			}
-			if status != 403 || !strings.Contains(said, "AccessDenied") || !strings.Contains(strings.ToLower(said), "expired") || time.Now().Before(upload.ExpiresAt) {
-				t.Errorf("it expires at %s, and S3 answers %d %s", upload.ExpiresAt, status, said)
+			if status != 403 || !strings.Contains(response, "AccessDenied") ||
+				!strings.Contains(strings.ToLower(response), "expired") ||
+				time.Now().Before(upload.ExpiresAt) {
+				t.Errorf("it expires at %s, and S3 responds with %d %s", upload.ExpiresAt, status,
+					response)
 			}
 			break
 		}
 		if !accepted {
-			t.Error("it was never accepted, so this shows nothing")
+			t.Error("it was never accepted, so this proves nothing")
 		}
 		f.Check(t, deleteUpload(ada, upload.ID), 204)
 	})
 
-	t.Run("users delete their own uploads, and nobody else's", func(t *testing.T) {
-		adas, eves := ask(t, f, ada), ask(t, f, eve)
+	t.Run("users delete only their own uploads", func(t *testing.T) {
+		adas, eves := newUpload(t, f, ada), newUpload(t, f, eve)
 		for _, upload := range []uploadsapi.Upload{adas, eves} {
-			if status, said := send(t, upload.Upload.URL, upload.Upload.Fields, []byte("stone")); status != 204 {
-				t.Fatalf("%d %s", status, said)
+			if status, response := send(t, upload.Upload.URL, upload.Upload.Fields,
+				[]byte("stone")); status != 204 {
+				t.Fatalf("%d %s", status, response)
 			}
 		}
 		f.Check(t, deleteUpload(ada, eves.ID), 204)
-		if diff := cmp.Diff([]string{adas.Key, eves.Key}, keys(), cmp.Transformer("sorted", func(s []string) []string { return slices.Sorted(slices.Values(s)) })); diff != "" {
+		if diff := cmp.Diff([]string{adas.Key, eves.Key}, keys(), cmp.Transformer("sorted",
+			func(s []string) []string { return slices.Sorted(slices.Values(s)) })); diff != "" {
 			t.Errorf("keys (-want +got):\n%s", diff)
 		}
 		f.Check(t, deleteUpload(ada, adas.ID), 204)
@@ -225,18 +254,18 @@ func TestBootstrap(t *testing.T) {
 		f.Check(t, deleteUpload(eve, eves.ID), 204)
 	})
 
-	t.Run("while S3 is away, there are forms still, and what it has to do is for later", func(t *testing.T) {
+	t.Run("while S3 is down, forms are created and deletions are unavailable", func(t *testing.T) {
 		for name, fault := range map[string]awstest.Fault{
-			"it slows down":      {Status: http.StatusServiceUnavailable, Code: "SlowDown"},
-			"it fails":           {Status: http.StatusInternalServerError, Code: "InternalError"},
-			"it does not answer": {Silent: true},
+			"it throttles":        {Status: http.StatusServiceUnavailable, Code: "SlowDown"},
+			"it fails":            {Status: http.StatusInternalServerError, Code: "InternalError"},
+			"it does not respond": {Silent: true},
 		} {
 			f.S3.SetFault(fault)
-			upload := ask(t, f, ada)
+			upload := newUpload(t, f, ada)
 			f.CheckUnavailable(t, deleteUpload(ada, upload.ID))
 			f.S3.SetFault(awstest.Fault{})
 			if response := f.Do(t, deleteUpload(ada, upload.ID)); response.StatusCode != 204 {
-				t.Errorf("%s: afterwards %d %s", name, response.StatusCode, response.Body)
+				t.Errorf("after %s: %d %s", name, response.StatusCode, response.Body)
 			}
 		}
 		f.S3.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"})
@@ -265,8 +294,8 @@ func policyOf(t testing.TB, fields map[string]string) map[string]any {
 	return policy
 }
 
-// checkRefusals changes forms in the ways in which somebody might who wants more than was signed.
-func checkRefusals(t *testing.T, f *apitest.Function) {
+// checkModifiedForms modifies forms as an attacker might who wants more than the signature allows.
+func checkModifiedForms(t *testing.T, f *apitest.Function) {
 	before := f.S3.Keys(t, apitest.Originals)
 	f.S3.Bucket(t, "another")
 	small := []byte("stone")
@@ -291,39 +320,74 @@ func checkRefusals(t *testing.T, f *apitest.Function) {
 	for name, test := range map[string]struct {
 		change  func(*uploadsapi.Form)
 		picture []byte
-		because string // in S3's answer
+		because string // in S3's response
 	}{
-		"too large by a byte":           {unchanged, make([]byte, pictures.MaxBytes+1), `EntityTooLarge`},
-		"empty":                         {unchanged, nil, `EntityTooSmall`},
-		"another picture's type":        {set("Content-Type", "image/gif"), small, `$content-type`},
-		"a page's type":                 {set("Content-Type", "text/html"), small, `$content-type`},
-		"a type with a parameter":       {set("Content-Type", "image/png; charset=utf-8"), small, `$content-type`},
-		"no type":                       {remove("Content-Type"), small, `$content-type`},
-		"another key":                   {set("key", pictures.TempKey(pictures.Owner(ada), uuid.New())), small, `$key`},
-		"another user's key":            {set("key", pictures.TempKey(pictures.Owner(eve), uuid.New())), small, `$key`},
-		"a kept picture's key":          {set("key", pictures.PermanentKey(uuid.New())), small, `$key`},
-		"a key with the file's name":    {func(form *uploadsapi.Form) { form.Fields["key"] += "/${filename}" }, small, `$key`},
-		"no key":                        {remove("key"), small, `named &#39;key&#39;`},
-		"no token":                      {remove("X-Amz-Security-Token"), small, `InvalidToken`},
-		"another token":                 {set("X-Amz-Security-Token", "another"), small, `InvalidToken`},
-		"no signature":                  {remove("X-Amz-Signature"), small, `x-amz-signature`},
-		"another signature":             {set("X-Amz-Signature", strings.Repeat("0", 64)), small, `SignatureDoesNotMatch`},
-		"another day":                   {set("X-Amz-Date", "20260101T000000Z"), small, `Policy expired`},
-		"no policy":                     {remove("policy"), small, `named &#39;policy&#39;`},
-		"a policy that lasts":           {rewrite(func(policy map[string]any) { policy["expiration"] = "2099-01-01T00:00:00Z" }), small, `SignatureDoesNotMatch`},
-		"a policy without conditions":   {rewrite(func(policy map[string]any) { policy["conditions"] = []any{} }), make([]byte, pictures.MaxBytes+1), `SignatureDoesNotMatch`},
-		"a field more: access":          {set("acl", "public-read"), small, `Extra input fields: acl`},
-		"a field more: metadata":        {set("x-amz-meta-note", "x"), small, `Extra input fields: x-amz-meta-note`},
-		"a field more: a way back":      {set("success_action_redirect", "https://evil.example.com"), small, `Extra input fields: success_action_redirect`},
-		"a field more: an encoding":     {set("Content-Encoding", "gzip"), small, `Extra input fields: content-encoding`},
-		"a field more: a storage class": {set("x-amz-storage-class", "GLACIER"), small, `Extra input fields: x-amz-storage-class`},
-		"another bucket":                {func(form *uploadsapi.Form) { form.URL = f.S3.URL + "/another" }, small, `$bucket`},
+		"too large by a byte": {
+			unchanged, make([]byte, pictures.MaxBytes+1), `EntityTooLarge`,
+		},
+		"empty":                  {unchanged, nil, `EntityTooSmall`},
+		"another picture's type": {set("Content-Type", "image/gif"), small, `$content-type`},
+		"a page's type":          {set("Content-Type", "text/html"), small, `$content-type`},
+		"a type with a parameter": {
+			set("Content-Type", "image/png; charset=utf-8"), small, `$content-type`,
+		},
+		"no type": {remove("Content-Type"), small, `$content-type`},
+		"another key": {
+			set("key", pictures.TempKey(pictures.Owner(ada), uuid.New())), small, `$key`,
+		},
+		"another user's key": {
+			set("key", pictures.TempKey(pictures.Owner(eve), uuid.New())), small, `$key`,
+		},
+		"a promoted picture's key": {
+			set("key", pictures.PermanentKey(uuid.New())), small, `$key`,
+		},
+		"a key with the file's name": {func(form *uploadsapi.Form) {
+			form.Fields["key"] += "/${filename}"
+		}, small, `$key`},
+		"no key":   {remove("key"), small, `named &#39;key&#39;`},
+		"no token": {remove("X-Amz-Security-Token"), small, `InvalidToken`},
+		"another token": {
+			set("X-Amz-Security-Token", "another"), small, `InvalidToken`,
+		},
+		"no signature": {remove("X-Amz-Signature"), small, `x-amz-signature`},
+		"another signature": {
+			set("X-Amz-Signature", strings.Repeat("0", 64)), small, `SignatureDoesNotMatch`,
+		},
+		"another day": {
+			set("X-Amz-Date", "20260101T000000Z"), small, `Policy expired`,
+		},
+		"no policy": {remove("policy"), small, `named &#39;policy&#39;`},
+		"a later expiration": {rewrite(func(policy map[string]any) {
+			policy["expiration"] = "2099-01-01T00:00:00Z"
+		}), small, `SignatureDoesNotMatch`},
+		"a policy without conditions": {rewrite(func(policy map[string]any) {
+			policy["conditions"] = []any{}
+		}), make([]byte, pictures.MaxBytes+1), `SignatureDoesNotMatch`},
+		"a field more: access": {
+			set("acl", "public-read"), small, `Extra input fields: acl`,
+		},
+		"a field more: metadata": {
+			set("x-amz-meta-note", "x"), small, `Extra input fields: x-amz-meta-note`,
+		},
+		"a field more: a redirect": {set("success_action_redirect",
+			"https://evil.example.com"), small, `Extra input fields: success_action_redirect`},
+		"a field more: an encoding": {
+			set("Content-Encoding", "gzip"), small, `Extra input fields: content-encoding`,
+		},
+		"a field more: a storage class": {
+			set("x-amz-storage-class", "GLACIER"), small, `Extra input fields: x-amz-storage-class`,
+		},
+		"another bucket": {func(form *uploadsapi.Form) {
+			form.URL = f.S3.URL + "/another"
+		}, small, `$bucket`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			upload := ask(t, f, ada)
+			upload := newUpload(t, f, ada)
 			test.change(&upload.Upload)
-			if status, said := send(t, upload.Upload.URL, upload.Upload.Fields, test.picture); status != 400 && status != 403 || !strings.Contains(said, test.because) {
-				t.Errorf("S3 answers %d %s, want it to refuse for %s", status, said, test.because)
+			status, response := send(t, upload.Upload.URL, upload.Upload.Fields, test.picture)
+			if status != 400 && status != 403 || !strings.Contains(response, test.because) {
+				t.Errorf("S3 responds with %d %s, want a rejection because of %s", status, response,
+					test.because)
 			}
 		})
 	}
@@ -335,18 +399,21 @@ func checkRefusals(t *testing.T, f *apitest.Function) {
 	}
 }
 
-// TestAnAcceleratedUploadGoesToTheAcceleratedEndpoint needs no server: a form is signed without a call.
-func TestAnAcceleratedUploadGoesToTheAcceleratedEndpoint(t *testing.T) {
+// TestBootstrap_transfer_acceleration needs no server: a form is signed without a call.
+func TestBootstrap_transfer_acceleration(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
 	for accelerate, want := range map[bool]string{
 		true:  "https://originals.s3-accelerate.amazonaws.com",
 		false: "https://originals.s3.eu-central-1.amazonaws.com",
 	} {
-		var told contract.Settings
-		told.API.AllowedOrigins, told.API.ClientIDs = []string{resttest.Origin}, []string{resttest.ClientID}
-		told.Uploads.Bucket, told.Uploads.Lifetime, told.Uploads.Accelerate = "originals", time.Minute, accelerate
-		told.Media = apitest.Media
-		environment, err := lambdaenv.Encode(told)
+		var settings contract.Settings
+		settings.API.AllowedOrigins, settings.API.ClientIDs = []string{
+			resttest.Origin,
+		}, []string{resttest.ClientID}
+		settings.Uploads.Bucket, settings.Uploads.Lifetime = "originals", time.Minute
+		settings.Uploads.Accelerate = accelerate
+		settings.Media = apitest.Media
+		environment, err := lambdaenv.Encode(settings)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -354,7 +421,8 @@ func TestAnAcceleratedUploadGoesToTheAcceleratedEndpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := lambdatest.New(t, bootstrap, environment).Invoke(t.Context(), event, 10*time.Second)
+		answer, err := lambdatest.New(t, bootstrap, environment).Invoke(t.Context(), event,
+			10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,12 +431,15 @@ func TestAnAcceleratedUploadGoesToTheAcceleratedEndpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		var upload uploadsapi.Upload
-		if err := json.Unmarshal([]byte(response.Body), &upload); err != nil || strings.TrimSuffix(upload.Upload.URL, "/") != want {
-			t.Errorf("accelerated %t: uploads go to %q (%v), want %s: %s", accelerate, upload.Upload.URL, err, want, response.Body)
+		if err := json.Unmarshal([]byte(response.Body), &upload); err != nil ||
+			strings.TrimSuffix(upload.Upload.URL, "/") != want {
+			t.Errorf("accelerated %t: uploads go to %q (%v), want %s: %s", accelerate,
+				upload.Upload.URL, err, want, response.Body)
 		}
 	}
 }
 
-func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS", "ORIGINALS_BUCKET", "UPLOAD_LIFETIME", "MEDIA_URL")
+func TestBootstrap_without_settings(t *testing.T) {
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
+		"ORIGINALS_BUCKET", "UPLOAD_LIFETIME", "MEDIA_URL")
 }

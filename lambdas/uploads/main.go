@@ -1,5 +1,6 @@
-// Command uploads is the function that has browsers upload pictures. It is apart from that of posts, since whoever has a
-// form has the rights of the role that signed it: this one can put and delete uploads, and nothing else.
+// Command uploads is the function that presigns the forms by which browsers upload pictures. It is
+// separate from the posts function, since a form has the permissions of the role that signed it:
+// this role can only put and delete uploads.
 package main
 
 import (

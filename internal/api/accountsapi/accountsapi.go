@@ -1,4 +1,4 @@
-// Package accountsapi is the API of what is the signed-in user's: routes and what answers them.
+// Package accountsapi provides the routes of the signed-in user's account.
 package accountsapi
 
 import (
@@ -11,23 +11,31 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// Routes are those of the profile, of sync, of the account's end, and of the links in mails to users: package links makes
-// them, and knows their path.
+// Routes are the routes of the profile, of sync, of the account's deletion, and of the links in
+// e-mails to users. Package links makes the links and repeats their path.
 var Routes = rest.Table[*Handlers]{
-	rest.Handle("GET", "/profile", rest.Authenticated, "Read one's profile", (*Handlers).getProfile),
-	rest.Handle("PUT", "/profile", rest.Authenticated, "Create or replace one's profile", (*Handlers).putProfile),
-	rest.Handle("GET", "/user/sync", rest.Authenticated, "Ask what has changed of one's own", (*Handlers).sync),
-	rest.Handle("DELETE", "/user", rest.Authenticated, "Delete one's account and all that one has written, for good", (*Handlers).deleteUser),
-	rest.HandlePage("GET", "/notification-settings/{token}", "Ask a mail's reader whether to get no more mails about comments", (*Handlers).askToDisableCommentNotifications),
-	rest.HandlePage("POST", "/notification-settings/{token}", "Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058)", (*Handlers).disableCommentNotifications),
+	rest.Handle("GET", "/profile", rest.Authenticated,
+		"Get your profile", (*Handlers).getProfile),
+	rest.Handle("PUT", "/profile", rest.Authenticated,
+		"Create or replace your profile", (*Handlers).putProfile),
+	rest.Handle("GET", "/user/sync", rest.Authenticated,
+		"List changes to your profile, posts and comments since the last sync", (*Handlers).sync),
+	rest.Handle("DELETE", "/user", rest.Authenticated,
+		"Delete your account, posts and comments permanently", (*Handlers).deleteUser),
+	rest.HandlePage("GET", "/notification-settings/{token}",
+		"Show a page that asks whether to turn off comment notifications",
+		(*Handlers).askToDisableCommentNotifications),
+	rest.HandlePage("POST", "/notification-settings/{token}",
+		"Turn off comment notifications, from the page or by one-click unsubscribe (RFC 8058)",
+		(*Handlers).disableCommentNotifications),
 }
 
 // Handlers maps the routes to the use cases of accounts.
 type Handlers struct {
 	Accounts *accounts.Service
-	Media    pictures.Delivery // where clients see pictures
+	Media    pictures.Delivery // the CDN of pictures
 	Cursors  *cursor.Cursors
-	Links    *links.Links // opens those of mails
+	Links    *links.Links // opens the links in e-mails
 }
 
 func (h *Handlers) deleteUser(ctx context.Context, _ *struct{}) (*struct{}, error) {

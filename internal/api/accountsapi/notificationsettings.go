@@ -6,29 +6,34 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 )
 
-// A NotificationSettingsPath has what the link of a mail about comments ends with.
+// A NotificationSettingsPath holds the path parameter of the link in a comment notification.
 type NotificationSettingsPath struct {
-	Token string `path:"token" doc:"What the link in the mail ends with"`
+	Token string `path:"token" doc:"Last segment of the link in the e-mail"`
 }
 
-func (h *Handlers) askToDisableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
+func (h *Handlers) askToDisableCommentNotifications(
+	ctx context.Context, in *NotificationSettingsPath,
+) (rest.Page, error) {
 	opened, err := h.Links.OpenNotificationSettings(ctx, in.Token)
 	return disablePage.In(opened.Language), err
 }
 
-func (h *Handlers) disableCommentNotifications(ctx context.Context, in *NotificationSettingsPath) (rest.Page, error) {
+func (h *Handlers) disableCommentNotifications(
+	ctx context.Context, in *NotificationSettingsPath,
+) (rest.Page, error) {
 	opened, err := h.Links.OpenNotificationSettings(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	return disabledPage.In(opened.Language), h.Accounts.DisableCommentNotifications(ctx, opened.Subject)
+	return disabledPage.In(opened.Language),
+		h.Accounts.DisableCommentNotifications(ctx, opened.Subject)
 }
 
 var disablePage = rest.Translation{
 	"en": {
-		Title:  "No more mails about comments?",
-		Text:   "You will not be told by mail any more when somebody comments on your posts.",
-		Button: "Stop these mails",
+		Title:  "Turn off comment notifications?",
+		Text:   "You will no longer get an e-mail when someone comments on your posts.",
+		Button: "Turn off",
 	},
 	"ko": {
 		Title:  "댓글 알림 메일을 끄시겠습니까?",
@@ -39,11 +44,13 @@ var disablePage = rest.Translation{
 
 var disabledPage = rest.Translation{
 	"en": {
-		Title: "Mails about comments are off",
-		Text:  "You are not told by mail any more when somebody comments on your posts. You can change this in your profile.",
+		Title: "Comment notifications are off",
+		Text: "You will no longer get an e-mail when someone comments on your posts. " +
+			"You can turn notifications on again in your profile.",
 	},
 	"ko": {
 		Title: "댓글 알림 메일을 껐습니다",
-		Text:  "작성하신 글에 댓글이 달려도 더 이상 메일로 알리지 않습니다. 프로필에서 언제든지 다시 켤 수 있습니다.",
+		Text: "작성하신 글에 댓글이 달려도 더 이상 메일로 알리지 않습니다. " +
+			"프로필에서 언제든지 다시 켤 수 있습니다.",
 	},
 }

@@ -11,21 +11,21 @@ import (
 )
 
 type (
-	// A ProfileDraft is what a user sends.
+	// A ProfileDraft is the request body of PUT /profile.
 	ProfileDraft struct {
-		DisplayName string `json:"displayName" minLength:"1" doc:"One line, shown with all that the user writes"`
+		DisplayName string `json:"displayName" minLength:"1"`
 		Bio         string `json:"bio,omitempty"`
-		Language    string `json:"language,omitempty" doc:"A BCP 47 tag such as de or pt-BR"`
+		Language    string `json:"language,omitempty"`
 
-		CommentNotifications *bool `json:"commentNotifications,omitempty" doc:"Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true."`
+		CommentNotifications *bool `json:"commentNotifications,omitempty"`
 	}
 
-	// A Profile is the signed-in user's.
+	// A Profile is the signed-in user's profile.
 	Profile struct {
 		DisplayName          string    `json:"displayName"`
 		Bio                  string    `json:"bio"`
 		Language             string    `json:"language"`
-		CommentNotifications bool      `json:"commentNotifications" doc:"Whether comments on one's posts are told by mail"`
+		CommentNotifications bool      `json:"commentNotifications"`
 		CreatedAt            time.Time `json:"createdAt"`
 		UpdatedAt            time.Time `json:"updatedAt"`
 	}
@@ -33,11 +33,23 @@ type (
 	profileResponse struct{ Body Profile }
 )
 
-// TransformSchema says the domain's limits.
+const describeNotifications = "Whether to send you an e-mail about new comments on your posts"
+
+// TransformSchema sets the domain's limits.
 func (ProfileDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	rest.LimitLength(schema, "displayName", accounts.MaxDisplayName)
 	rest.LimitLength(schema, "bio", accounts.MaxBio)
 	rest.LimitLength(schema, "language", accounts.MaxLanguage)
+	rest.Describe(schema, "displayName", "One line, shown with your posts and comments")
+	rest.Describe(schema, "language", "BCP 47 tag such as de or pt-BR")
+	rest.Describe(schema, "commentNotifications", describeNotifications+
+		". Omit it to keep the present value; in a new profile the default is true.")
+	return schema
+}
+
+// TransformSchema describes the setting of notifications.
+func (Profile) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.Describe(schema, "commentNotifications", describeNotifications)
 	return schema
 }
 
@@ -63,7 +75,9 @@ func (h *Handlers) getProfile(ctx context.Context, _ *struct{}) (*profileRespons
 	return respondProfile(h.Accounts.Profile(ctx, rest.Caller(ctx).Subject))
 }
 
-func (h *Handlers) putProfile(ctx context.Context, in *struct{ Body ProfileDraft }) (*profileResponse, error) {
+func (h *Handlers) putProfile(
+	ctx context.Context, in *struct{ Body ProfileDraft },
+) (*profileResponse, error) {
 	p := accounts.Profile{
 		Subject:     rest.Caller(ctx).Subject,
 		DisplayName: in.Body.DisplayName,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
@@ -11,57 +12,64 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 )
 
-// tokenLifetime is how long a client may be away and still be told only what has changed. After that it begins again, so
-// that one day old tombstones may be swept away.
+// tokenLifetime is how long a client may stay offline and still get only the changes. After that it
+// needs a full sync, so that old tombstones can be deleted one day.
 const tokenLifetime = 90 * 24 * time.Hour
 
 type (
-	// A SyncRequest asks for what has changed.
+	// A SyncRequest holds the query parameters of a sync.
 	SyncRequest struct {
-		Token string `query:"token" doc:"token of the answer before, good for 90 days; none to begin with nothing"`
-		// 40 of the longest posts, of characters that JSON escapes and the Runtime API's JSON escapes again, are 5.6 of the
-		// 6 MB that a function may answer: "Lambda quotas" in the Lambda Developer Guide. The address of a picture has fewer
-		// bytes than so many for its key, which it is kept as.
-		Limit int `query:"limit" minimum:"1" maximum:"40" default:"20" doc:"How many changes at most"`
+		Token string `query:"token" doc:"token of the previous response; omit it for a full sync"`
+		// The maximum is 40: 40 of the longest posts, of characters that JSON escapes and the
+		// Runtime API's JSON escapes again, are 5.6 of the 6 MB that a function may respond with:
+		// "Lambda quotas" in the Lambda Developer Guide. A picture is stored as its key, and its
+		// URL has fewer bytes than the escapes of the key's characters.
+		Limit int `query:"limit" minimum:"1" maximum:"40" default:"20" doc:"Maximum page size"`
 	}
 
-	// A SyncPage is some of what has changed. A client that applies the pages in order, until there is no more, has what
-	// its user has.
+	// A SyncPage is a page of changes. A client that applies the pages in order, until More is
+	// false, has all of its user's data.
 	SyncPage struct {
 		Changes []Change `json:"changes" nullable:"false"`
-		Token   string   `json:"token" doc:"Asks for what comes after"`
-		More    bool     `json:"more" doc:"Whether there is more already; ask for it at once"`
+		Token   string   `json:"token" doc:"Pass it to the next request; valid for 90 days"`
+		More    bool     `json:"more" doc:"Whether there is another page; request it immediately"`
 	}
 
 	// A Change is the present state of one object.
 	Change struct {
 		Kind    string         `json:"kind" enum:"profile,post,comment"`
-		ID      uuid.UUID      `json:"id" format:"uuid" doc:"The post's or the comment's; of zeros for the profile"`
-		Deleted bool           `json:"deleted" doc:"Forget the object; it has no state"`
+		ID      uuid.UUID      `json:"id" format:"uuid"`
+		Deleted bool           `json:"deleted" doc:"Delete your copy; the object has no state"`
 		Profile *Profile       `json:"profile,omitempty"`
 		Post    *SyncedPost    `json:"post,omitempty"`
 		Comment *SyncedComment `json:"comment,omitempty"`
 	}
 
-	// A SyncedPost is a post of the user's own.
+	// A SyncedPost is one of the user's own posts.
 	SyncedPost struct {
-		Title        string    `json:"title" doc:"Plain text, to be escaped in HTML"`
-		Body         string    `json:"body" doc:"HTML that is safe to show"`
+		Title        string    `json:"title" doc:"Plain text; escape it in HTML"`
+		Body         string    `json:"body" doc:"Sanitized HTML, safe to render"`
 		CommentCount int       `json:"commentCount"`
 		CreatedAt    time.Time `json:"createdAt"`
 		UpdatedAt    time.Time `json:"updatedAt"`
 	}
 
-	// A SyncedComment is a comment of the user's own, on anybody's post.
+	// A SyncedComment is one of the user's own comments, on any user's post.
 	SyncedComment struct {
 		PostID    uuid.UUID `json:"postId" format:"uuid"`
-		Body      string    `json:"body" doc:"HTML that is safe to show"`
+		Body      string    `json:"body" doc:"Sanitized HTML, safe to render"`
 		CreatedAt time.Time `json:"createdAt"`
 		UpdatedAt time.Time `json:"updatedAt"`
 	}
 )
 
-// listOfChanges is the list of a user's changes.
+// TransformSchema describes the ID.
+func (Change) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.Describe(schema, "id", "ID of the post or the comment; all zeros for the profile")
+	return schema
+}
+
+// listOfChanges returns the list of a user's changes.
 func listOfChanges(subject string) cursor.List {
 	return cursor.List{Name: "changes of " + subject, Lifetime: tokenLifetime}
 }
@@ -93,7 +101,7 @@ func (h *Handlers) changeJSON(change accounts.Change) Change {
 	if p := change.Post; p != nil {
 		represented.Post = &SyncedPost{
 			Title:        p.Title,
-			Body:         h.Media.Show(p.Body),
+			Body:         h.Media.ResolveURLs(p.Body),
 			CommentCount: p.CommentCount,
 			CreatedAt:    p.CreatedAt.UTC(),
 			UpdatedAt:    p.UpdatedAt.UTC(),

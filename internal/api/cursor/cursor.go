@@ -24,7 +24,7 @@ var (
 		"The cursor has expired. Start again without a cursor.")
 )
 
-// Tokens seals and opens positions. A [token.Sealer] does.
+// Tokens seals and opens positions. A [token.Sealer] implements it.
 type Tokens interface {
 	Seal(ctx context.Context, purpose string, content []byte) (string, error)
 	Open(ctx context.Context, purpose, token string, lifetime time.Duration) ([]byte, error)
@@ -32,7 +32,7 @@ type Tokens interface {
 
 // A List is a list that clients read page by page.
 type List struct {
-	Name     string        // a cursor opens only in the list of its name
+	Name     string        // a cursor of one list is invalid in any other
 	Lifetime time.Duration // of the list's cursors
 }
 
@@ -53,8 +53,8 @@ func (c *Cursors) Seal(
 	return c.Tokens.Seal(ctx, list.Name, content)
 }
 
-// Open sets position to that of a cursor. An empty cursor leaves position as it is, which is the
-// list's start.
+// Open sets position to the position of a cursor. An empty cursor leaves position unchanged: the
+// zero position is the start of the list.
 func (c *Cursors) Open(
 	ctx context.Context, list List, cursor string, position encoding.BinaryUnmarshaler,
 ) error {
@@ -70,7 +70,7 @@ func (c *Cursors) Open(
 	case err != nil:
 		return err
 	}
-	if err := position.UnmarshalBinary(content); err != nil { // of another version of the API
+	if err := position.UnmarshalBinary(content); err != nil { // a cursor of another API version
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return nil

@@ -15,10 +15,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// secret is the key of tokens, or Secrets Manager's error.
+// secret is a fake Secrets Manager with the key of tokens, or its error.
 type secret struct{ err error }
 
-func (s secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s secret) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	text := "thirty-two random characters, or more"
 	return &secretsmanager.GetSecretValueOutput{SecretString: &text}, s.err
 }
@@ -55,24 +57,28 @@ func TestCursors_Open(t *testing.T) {
 			}
 		})
 	}
-	t.Run("an empty cursor is the start", func(t *testing.T) {
+	t.Run("empty", func(t *testing.T) {
 		got := position
-		if err := newCursors(secret{}, 0).Open(t.Context(), list, "", &got); err != nil || got != position {
-			t.Errorf("got %s, %v; want the position as it was", got, err)
+		err := newCursors(secret{}, 0).Open(t.Context(), list, "", &got)
+		if err != nil || got != position {
+			t.Errorf("got %s, %v; want the position unchanged", got, err)
 		}
 	})
-	t.Run("a position of another form", func(t *testing.T) {
+	t.Run("position of another type", func(t *testing.T) {
 		var got accounts.Position
-		if err := newCursors(secret{}, 0).Open(t.Context(), list, seal(list, 0), &got); !errors.Is(err, cursor.ErrInvalid) || got != (accounts.Position{}) {
+		err := newCursors(secret{}, 0).Open(t.Context(), list, seal(list, 0), &got)
+		if !errors.Is(err, cursor.ErrInvalid) || got != (accounts.Position{}) {
 			t.Errorf("got %v, %v; want ErrInvalid", got, err)
 		}
 	})
 	t.Run("without the key", func(t *testing.T) {
 		without := newCursors(secret{errors.New("throttled")}, 0)
-		if err := without.Open(t.Context(), list, seal(list, 0), new(uuid.UUID)); !errors.Is(err, retry.ErrUnavailable) {
+		err := without.Open(t.Context(), list, seal(list, 0), new(uuid.UUID))
+		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("Open: got %v, want ErrUnavailable", err)
 		}
-		if _, err := without.Seal(t.Context(), list, position); !errors.Is(err, retry.ErrUnavailable) {
+		_, err = without.Seal(t.Context(), list, position)
+		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("Seal: got %v, want ErrUnavailable", err)
 		}
 	})

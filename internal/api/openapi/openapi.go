@@ -1,4 +1,4 @@
-// Package openapi is the document of the whole API, for its clients: docs/openapi.json.
+// Package openapi provides the OpenAPI document of the complete API: docs/openapi.json.
 package openapi
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
 )
 
-// Document returns the OpenAPI document, from all tables of routes.
+// Document returns the OpenAPI document of all tables of routes.
 func Document() []byte {
-	document := rest.NewDocument("Ashlar", "v1", "The API of the Ashlar platform.")
+	document := rest.NewDocument("Ashlar", "v1", "API of the Ashlar platform")
 	rest.Add(document, accountsapi.Routes)
 	rest.Add(document, eventsapi.Routes)
 	rest.Add(document, postsapi.Routes)

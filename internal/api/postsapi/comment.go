@@ -13,41 +13,48 @@ import (
 )
 
 type (
-	// A CommentPath names a comment on a post.
+	// A CommentPath holds the path parameters of a comment.
 	CommentPath struct {
 		PostPath
 		CommentID uuid.UUID `path:"commentId" format:"uuid"`
 	}
 
-	// A CommentDraft is what an author sends.
+	// A CommentDraft is the request body of creating and updating a comment.
 	CommentDraft struct {
-		Body string `json:"body" minLength:"1" doc:"HTML; what a comment may not have is taken out of it"`
+		Body string `json:"body" minLength:"1"`
 	}
 
-	// A Comment is a comment as everybody sees it.
+	// A Comment is the public representation of a comment.
 	Comment struct {
 		ID        uuid.UUID `json:"id" format:"uuid"`
 		PostID    uuid.UUID `json:"postId" format:"uuid"`
-		Body      string    `json:"body" doc:"HTML that is safe to show"`
+		Body      string    `json:"body" doc:"Sanitized HTML, safe to render"`
 		Author    Author    `json:"author"`
 		CreatedAt time.Time `json:"createdAt"`
 		UpdatedAt time.Time `json:"updatedAt"`
 	}
 
-	// A CommentPage is a part of the list of a post's comments.
+	// A CommentPage is a page of the list of a post's comments.
 	CommentPage struct {
 		Comments   []Comment `json:"comments" nullable:"false"`
-		NextCursor string    `json:"nextCursor,omitempty" doc:"Asks for the next page; missing on the last"`
+		NextCursor string    `json:"nextCursor,omitempty"`
 	}
 )
 
-// TransformSchema says the domain's limit.
+// TransformSchema sets the domain's limit.
 func (CommentDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	rest.LimitLength(schema, "body", posts.MaxComment)
+	rest.Describe(schema, "body", "HTML; elements and attributes that are not allowed are removed")
 	return schema
 }
 
-// listOfComments is the list of a post's comments.
+// TransformSchema describes the cursor.
+func (CommentPage) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	describeNextCursor(schema)
+	return schema
+}
+
+// listOfComments returns the list of a post's comments.
 func listOfComments(postID uuid.UUID) cursor.List {
 	return cursor.List{Name: "comments of " + postID.String(), Lifetime: cursorLifetime}
 }
@@ -103,10 +110,13 @@ func (h *Handlers) createComment(ctx context.Context, in *struct {
 	Body CommentDraft
 }) (*commentResponse, error) {
 	author := rest.Caller(ctx).Subject
-	return respondComment(h.Posts.CreateComment(ctx, author, in.Key, in.PostID, in.Body.Body))
+	created, err := h.Posts.CreateComment(ctx, author, string(in.Key), in.PostID, in.Body.Body)
+	return respondComment(created, err)
 }
 
-func (h *Handlers) getComment(ctx context.Context, in *struct{ CommentPath }) (*commentResponse, error) {
+func (h *Handlers) getComment(
+	ctx context.Context, in *struct{ CommentPath },
+) (*commentResponse, error) {
 	return respondComment(h.Posts.GetComment(ctx, in.PostID, in.CommentID))
 }
 
@@ -118,6 +128,8 @@ func (h *Handlers) updateComment(ctx context.Context, in *struct {
 	return respondComment(h.Posts.UpdateComment(ctx, author, in.PostID, in.CommentID, in.Body.Body))
 }
 
-func (h *Handlers) deleteComment(ctx context.Context, in *struct{ CommentPath }) (*struct{}, error) {
+func (h *Handlers) deleteComment(
+	ctx context.Context, in *struct{ CommentPath },
+) (*struct{}, error) {
 	return nil, h.Posts.DeleteComment(ctx, rest.Caller(ctx).Subject, in.PostID, in.CommentID)
 }

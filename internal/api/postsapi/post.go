@@ -16,44 +16,62 @@ import (
 var listOfPosts = cursor.List{Name: "posts", Lifetime: cursorLifetime}
 
 type (
-	// A PostPath names a post.
+	// A PostPath holds the path parameter of a post.
 	PostPath struct {
 		PostID uuid.UUID `path:"postId" format:"uuid"`
 	}
 
-	// A PostDraft is what an author sends.
+	// A PostDraft is the request body of creating and updating a post.
 	PostDraft struct {
 		Title string `json:"title" minLength:"1" doc:"Plain text of one line"`
-		Body  string `json:"body" minLength:"1" doc:"HTML; what a post may not have is taken out of it. It has 20,000 characters at most, in which a picture's address counts as 74, and 50 pictures. A picture's src is the key or the address that POST /uploads answered, or the address that it has in a post of one's own."`
+		Body  string `json:"body" minLength:"1"`
 	}
 
 	// A PostSummary is a post in a list.
 	PostSummary struct {
 		ID           uuid.UUID `json:"id" format:"uuid"`
-		Title        string    `json:"title" doc:"Plain text, to be escaped in HTML"`
+		Title        string    `json:"title" doc:"Plain text; escape it in HTML"`
 		Author       Author    `json:"author"`
 		CommentCount int       `json:"commentCount"`
 		CreatedAt    time.Time `json:"createdAt"`
-		UpdatedAt    time.Time `json:"updatedAt" doc:"When the title or the body changed last"`
+		UpdatedAt    time.Time `json:"updatedAt" doc:"Last change of the title or the body"`
 	}
 
-	// A Post is a post as everybody sees it.
+	// A Post is the public representation of a post.
 	Post struct {
 		PostSummary
-		Body string `json:"body" doc:"HTML that is safe to show. A picture that the post has got by this request is seen a second or two later."`
+		Body string `json:"body"`
 	}
 
-	// A PostPage is a part of the list of posts.
+	// A PostPage is a page of the list of posts.
 	PostPage struct {
 		Posts      []PostSummary `json:"posts" nullable:"false"`
-		NextCursor string        `json:"nextCursor,omitempty" doc:"Asks for the next page; missing on the last"`
+		NextCursor string        `json:"nextCursor,omitempty"`
 	}
 )
 
-// TransformSchema says the domain's limits.
+// TransformSchema sets the domain's limits.
 func (PostDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	rest.LimitLength(schema, "title", posts.MaxTitle)
-	rest.LimitLength(schema, "body", posts.MaxWritten)
+	rest.LimitLength(schema, "body", posts.MaxSubmittedBody)
+	rest.Describe(schema, "body",
+		"HTML; elements and attributes that are not allowed are removed. "+
+			"At most 20,000 characters, in which a picture's URL counts as 74, and 50 pictures. "+
+			"The src of a picture is the key or a URL in the response of POST /uploads, "+
+			"or the picture's URL in one of your posts.")
+	return schema
+}
+
+// TransformSchema describes the body.
+func (Post) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.Describe(schema, "body", "Sanitized HTML, safe to render. "+
+		"A picture that this request added is available a second or two later.")
+	return schema
+}
+
+// TransformSchema describes the cursor.
+func (PostPage) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	describeNextCursor(schema)
 	return schema
 }
 
@@ -74,10 +92,13 @@ func (h *Handlers) respondPost(post posts.Post, err error) (*postResponse, error
 	if err != nil {
 		return nil, err
 	}
-	return &postResponse{Body: Post{PostSummary: summaryJSON(post), Body: h.Media.Show(post.Body)}}, nil
+	body := h.Media.ResolveURLs(post.Body)
+	return &postResponse{Body: Post{PostSummary: summaryJSON(post), Body: body}}, nil
 }
 
-func (h *Handlers) listPosts(ctx context.Context, in *struct{ Page }) (*struct{ Body PostPage }, error) {
+func (h *Handlers) listPosts(
+	ctx context.Context, in *struct{ Page },
+) (*struct{ Body PostPage }, error) {
 	var before uuid.UUID
 	if err := h.Cursors.Open(ctx, listOfPosts, in.Cursor, &before); err != nil {
 		return nil, err
@@ -103,7 +124,7 @@ func (h *Handlers) createPost(ctx context.Context, in *struct {
 	Body PostDraft
 }) (*postResponse, error) {
 	author := rest.Caller(ctx).Subject
-	return h.respondPost(h.Posts.Create(ctx, author, in.Key, posts.Draft(in.Body)))
+	return h.respondPost(h.Posts.Create(ctx, author, string(in.Key), posts.Draft(in.Body)))
 }
 
 func (h *Handlers) getPost(ctx context.Context, in *struct{ PostPath }) (*postResponse, error) {

@@ -10,25 +10,28 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
-// Claims say who calls. They are from a token that API Gateway's authoriser has verified.
+// Claims identify the caller. They are from a token that API Gateway's authorizer has verified.
 type Claims struct {
-	Subject  string // the user's sub, by which everything of his is kept
+	Subject  string // the user's sub, the key of all of the user's data
 	Username string // the user's name in the user pool
 }
 
 type callerKey struct{}
 
-// Caller returns who calls a route that is [Authenticated]. It panics in any other.
+// Caller returns the claims of the caller of an [Authenticated] route. It panics in any other
+// route.
 func Caller(ctx context.Context) Claims {
 	return ctx.Value(callerKey{}).(Claims)
 }
 
-// claims returns who is signed in. Only the claims that API Gateway's authoriser has verified say so. That the token is
-// one of the API's own clients is looked at here as well, since an authoriser trusts every client of the user pool. The
-// claims are those of "Using the ID token" and "Using the access token" in the Amazon Cognito Developer Guide: an ID token
-// names its client in aud, an access token in client_id.
+// claims returns the claims of the signed-in user. It reads only claims that API Gateway's
+// authorizer has verified. It also checks that the token was issued to one of the API's own
+// clients, since an authorizer accepts every client of the user pool. The claims are those of
+// "Using the ID token" and "Using the access token" in the Amazon Cognito Developer Guide: an ID
+// token names its client in aud, an access token in client_id.
 func (s Settings) claims(request events.APIGatewayProxyRequest) (Claims, error) {
-	unauthenticated := NewError(http.StatusUnauthorized, "unauthenticated", "Sign in and send your token in the Authorization header.")
+	unauthenticated := NewError(http.StatusUnauthorized, "unauthenticated",
+		"Sign in and send your token in the Authorization header.")
 	claims, _ := request.RequestContext.Authorizer["claims"].(map[string]any)
 	text := func(name string) string {
 		value, _ := claims[name].(string)
@@ -44,7 +47,8 @@ func (s Settings) claims(request events.APIGatewayProxyRequest) (Claims, error) 
 		return Claims{}, unauthenticated
 	}
 	caller := Claims{Subject: text("sub"), Username: username}
-	if !slices.Contains(s.ClientIDs, client) || validate.UserName(caller.Subject) != "" || validate.UserName(caller.Username) != "" {
+	if !slices.Contains(s.ClientIDs, client) || validate.UserName(caller.Subject) != "" ||
+		validate.UserName(caller.Username) != "" {
 		return Claims{}, unauthenticated
 	}
 	return caller, nil

@@ -8,10 +8,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// securityScheme names the sign-in in the OpenAPI document.
+// securityScheme is the name of the security scheme in the OpenAPI document.
 const securityScheme = "UserPool"
 
-// A Document is the OpenAPI document of an API, of one or more tables.
+// A Document is the OpenAPI document of an API that has one or more tables of routes.
 type Document struct {
 	api huma.API
 }
@@ -22,19 +22,20 @@ func NewDocument(title, version, description string) *Document {
 	document := api.OpenAPI()
 	document.Info = &huma.Info{Title: title, Version: version, Description: description}
 	document.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityScheme: {
-		Type: "apiKey", In: "header", Name: "Authorization", // as API Gateway calls it when it exports an API
-		Description: "The ID token of a user of the user pool, as it is",
+		Type: "apiKey", In: "header", Name: "Authorization", // as API Gateway exports it
+		Description: "ID token of a user of the user pool, without the prefix Bearer",
 	}}
 	return &Document{api: api}
 }
 
-// Add puts the routes of a table into document.
+// Add adds the routes of a table to document.
 func Add[S any](document *Document, table Table[S]) {
 	var service S
 	table.register(document.api, service)
 }
 
-// allowUnknownFields lets answers have more than their clients know of. Requests stay as strict as the handlers are.
+// allowUnknownFields allows additional properties in responses, so that a new field breaks no
+// client. Requests stay as strict as the handlers are.
 func (d *Document) allowUnknownFields() {
 	schemas := d.api.OpenAPI().Components.Schemas
 	requests := map[string]bool{}
@@ -52,7 +53,7 @@ func (d *Document) allowUnknownFields() {
 	}
 }
 
-// collectSchemas names the schemas that a request is made of.
+// collectSchemas adds the names of the schemas that a request consists of to requests.
 func collectSchemas(requests map[string]bool, schemas huma.Registry, schema *huma.Schema) {
 	if schema.Ref != "" {
 		requests[path.Base(schema.Ref)] = true
@@ -66,7 +67,7 @@ func collectSchemas(requests map[string]bool, schemas huma.Registry, schema *hum
 	}
 }
 
-// JSON is the document, the same for the same tables.
+// JSON returns the document as JSON. It is deterministic.
 func (d *Document) JSON() []byte {
 	d.allowUnknownFields()
 	encoded, err := json.MarshalIndent(d.api.OpenAPI(), "", "  ")

@@ -13,27 +13,28 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// An Error is what a client is told: what is wrong and what would be right, and nothing of the inside.
+// An Error is the error that a client gets: the problem and its remedy, without internal details.
 type Error struct {
-	Code      string  `json:"code" doc:"What is wrong, for programs" example:"invalid_request"`
-	Message   string  `json:"message" doc:"What is wrong and what would be right, for people"`
-	RequestID string  `json:"requestId" doc:"Names the request in our logs"`
-	Fields    []Field `json:"fields,omitempty" nullable:"false" doc:"What is wrong, by field"`
+	Code      string  `json:"code" doc:"Error code, for programs" example:"invalid_request"`
+	Message   string  `json:"message" doc:"The problem and its remedy, for developers"`
+	RequestID string  `json:"requestId" doc:"ID of the request in our logs"`
+	Fields    []Field `json:"fields,omitempty" nullable:"false" doc:"The problems by field"`
 
 	status int
 	header map[string]string
-	page   Translation // in place of the error, for people; default: somethingWentWrong
+	page   Translation // replaces the JSON in a route of HandlePage; default: somethingWentWrong
 }
 
-// A Field is what is wrong with one field of a request, or one parameter. It never repeats the field's value.
+// A Field is the problem of one field or parameter of a request. It never repeats the field's
+// value.
 type Field struct {
-	Name    string `json:"field" doc:"The field's or parameter's name; body for the whole"`
-	Problem string `json:"problem" doc:"has 81 characters; at most 80 are allowed"`
+	Name    string `json:"field" doc:"Name of the field or parameter; body for the entire body"`
+	Problem string `json:"problem" doc:"For example: has 81 characters; at most 80 are allowed"`
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// NewError returns an error that is answered with status.
+// NewError returns an error whose response has this status.
 func NewError(status int, code, message string) *Error {
 	return &Error{Code: code, Message: message, status: status}
 }
@@ -52,7 +53,7 @@ func (e *Error) Page() Translation {
 	return e.page
 }
 
-// mapError maps an error of a handler to the one that its client gets. The domain's errors are
+// mapError maps an error of a handler to the error that the client gets. The domain's errors are
 // [domain.Error] and [validate.Error]; errors of the API itself are [Error].
 func mapError(err error) *Error {
 	if mapped, ok := errors.AsType[*Error](err); ok {
@@ -72,7 +73,7 @@ func mapError(err error) *Error {
 		return unavailable()
 	}
 	return NewError(http.StatusInternalServerError, "internal",
-		"Something went wrong on our side. Report it with this request ID.")
+		"Internal error. Report it with this request ID.")
 }
 
 func statusOf(kind domain.Kind) int {
@@ -88,7 +89,7 @@ func statusOf(kind domain.Kind) int {
 	}
 }
 
-// Invalid returns the error of a request with these problems.
+// Invalid returns the error of a request that has these problems.
 func Invalid(fields ...Field) *Error {
 	sentences := make([]string, len(fields))
 	for i, field := range fields {
@@ -99,11 +100,11 @@ func Invalid(fields ...Field) *Error {
 	return invalid
 }
 
-// retryAfter is in seconds. Most of what makes the database unavailable is over by then; a failover takes a minute
-// or two, and clients that come back every few seconds do it no harm.
+// retryAfter is in seconds. Most outages of the database are over by then; a failover takes a
+// minute or two, and clients that retry every few seconds do no harm.
 const retryAfter = "5"
 
-// unavailable returns the error of a request that may be answered when it comes again.
+// unavailable returns the error of a temporary failure: the client may retry the request.
 func unavailable() *Error {
 	unavailable := NewError(http.StatusServiceUnavailable, "unavailable",
 		"The service is temporarily unavailable. Try again in "+retryAfter+" seconds.")
@@ -111,8 +112,8 @@ func unavailable() *Error {
 	return unavailable.WithPage(tryAgain)
 }
 
-// An ErrorBody is how an error is sent, by the gateway as well. It is what huma carries errors in, too, since the OpenAPI
-// document has its shape.
+// An ErrorBody is the body of an error response, of the gateway's own too. It also carries errors
+// through huma, since huma takes the schema of errors in the OpenAPI document from it.
 type ErrorBody struct {
 	Content Error `json:"error"`
 
@@ -125,21 +126,24 @@ func (b *ErrorBody) Error() string { return b.err.Error() }
 // GetStatus makes an ErrorBody a huma.StatusError.
 func (b *ErrorBody) GetStatus() int { return b.status }
 
-// huma is set up by variables, for everything that uses it in a process. The errors that it makes by them are for the
-// handler to write.
+// huma is configured by global variables. The errors that it creates by them are passed to the
+// handler, which writes the response.
 func init() {
-	huma.ValidateStrictCasing = true // a name is itself, not what it looks like
+	huma.ValidateStrictCasing = true // the names of fields are case-sensitive
 	huma.NewError = func(status int, message string, problems ...error) huma.StatusError {
 		return &ErrorBody{status: status, err: convertError(status, message, problems)}
 	}
-	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, problems ...error) huma.StatusError {
+	huma.NewErrorWithContext = func(
+		ctx huma.Context, status int, message string, problems ...error,
+	) huma.StatusError {
 		body := &ErrorBody{status: status, err: convertError(status, message, problems)}
 		ctx.(*exchange).err = body.err
 		return body
 	}
 }
 
-// convertError says in our words what huma found wrong with a request, or hands on what went wrong with the answer.
+// convertError converts the problems that huma found in a request to an [Error]. Any other error,
+// as of a response, it returns as it is.
 func convertError(status int, message string, problems []error) error {
 	if status == http.StatusUnsupportedMediaType {
 		return NewError(status, "unsupported_media_type", "Send the body as "+contentType+".")
@@ -153,11 +157,12 @@ func convertError(status int, message string, problems []error) error {
 		if !ok {
 			return errors.Join(problems...)
 		}
-		_, name, nested := strings.Cut(detail.Location, ".") // body.title is title, query.limit is limit
+		// body.title is title, query.limit is limit
+		_, name, nested := strings.Cut(detail.Location, ".")
 		if !nested {
 			name = detail.Location
 		}
-		fields[i] = Field{Name: name, Problem: "is refused: " + detail.Message}
+		fields[i] = Field{Name: name, Problem: "is invalid: " + detail.Message}
 	}
 	return Invalid(fields...)
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// An exchange is one request and its answer, as huma wants to see them.
+// An exchange is one request and its response. It implements huma.Context.
 type exchange struct {
 	ctx       context.Context
 	request   events.APIGatewayProxyRequest
 	body      []byte
 	operation *huma.Operation
 
-	err            error // what went wrong; the answer's status and body mean nothing then
+	err            error // if set, the response's status and body are meaningless
 	status         int
 	responseHeader map[string]string
 	responseBody   bytes.Buffer
@@ -35,13 +35,14 @@ func (x *exchange) Method() string             { return x.request.HTTPMethod }
 func (x *exchange) Param(name string) string { return x.request.PathParameters[name] }
 func (x *exchange) Query(name string) string { return x.request.QueryStringParameters[name] }
 
-// Header has no Accept, since there is one thing to accept, and huma panics on some.
+// Header returns a header's value. Accept is always empty: there is only one content type, and huma
+// panics on some values.
 func (x *exchange) Header(name string) string {
 	switch name {
 	case "Accept":
 		return ""
 	case "Content-Type":
-		return strings.ToLower(header(x.request, name)) // as media types are compared
+		return strings.ToLower(header(x.request, name)) // media types are case-insensitive
 	default:
 		return header(x.request, name)
 	}
@@ -53,8 +54,8 @@ func (x *exchange) Status() int                  { return x.status }
 func (x *exchange) SetHeader(name, value string) { x.responseHeader[name] = value }
 func (x *exchange) BodyWriter() io.Writer        { return &x.responseBody }
 
-// What follows has no meaning behind the gateway, and huma does not ask for it: no route has cookies, forms, or several
-// headers of one name.
+// The methods below have no meaning behind the gateway, and huma does not call them: no route has
+// cookies, forms, or several headers of one name.
 
 func (x *exchange) URL() url.URL                      { return url.URL{} }
 func (x *exchange) Host() string                      { return "" }
@@ -68,7 +69,8 @@ func (x *exchange) GetMultipartForm() (*multipart.Form, error) {
 	return nil, http.ErrNotMultipart
 }
 
-// A router collects the operations that huma registers. Which one answers a request, API Gateway has decided.
+// A router collects the operations that huma registers. It does not match paths: API Gateway has
+// already selected the route of a request.
 type router struct {
 	operations []*huma.Operation
 	handlers   []func(huma.Context)
@@ -88,12 +90,14 @@ func (r *router) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "API Gateway serves this", http.StatusNotImplemented)
 }
 
-// contentType is the only one that is spoken.
+// contentType is the only content type of requests and responses in JSON.
 const contentType = "application/json"
 
 func newAPI(adapter huma.Adapter) huma.API {
 	return huma.NewAPI(huma.Config{
 		OpenAPI: &huma.OpenAPI{},
-		Formats: map[string]huma.Format{contentType: {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}},
+		Formats: map[string]huma.Format{
+			contentType: {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal},
+		},
 	}, adapter)
 }

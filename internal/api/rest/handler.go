@@ -18,17 +18,20 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// maxBody holds the longest post in any encoding: 20,000 characters of 12 bytes, as JSON may escape them. The address of a
-// picture has fewer bytes than so many for its key, as which it is counted.
+// maxBody is in bytes. It is enough for the longest post in any encoding: 20,000 characters of 12
+// bytes, the length of a character's escape in JSON. A picture counts as its key, and its URL has
+// fewer bytes than 12 for each character of the key.
 const maxBody = 256 << 10
 
-// Settings are those of every function of the API. The stack fills them.
+// Settings configures a function of the API; its stack fills it.
 type Settings struct {
-	AllowedOrigins []string `env:"ALLOWED_ORIGINS"` // the web origins that may read an answer (CORS): https://app.example.com
-	ClientIDs      []string `env:"CLIENT_IDS"`      // the user pool's clients whose tokens are taken
+	// AllowedOrigins are the web origins that may read a response (CORS): https://app.example.com.
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
+	// ClientIDs are the user pool's app clients whose tokens are accepted.
+	ClientIDs []string `env:"CLIENT_IDS"`
 }
 
-// A Handler answers API Gateway's requests by a table of routes.
+// A Handler handles API Gateway's requests by a table of routes.
 type Handler struct {
 	settings Settings
 	logger   *slog.Logger
@@ -37,7 +40,7 @@ type Handler struct {
 
 type endpoint struct {
 	access Access
-	page   bool // answers people
+	page   bool // responds with pages
 	body   bool // takes a body
 	handle func(huma.Context)
 }
@@ -61,27 +64,31 @@ func NewHandler[S any](table Table[S], service S, settings Settings, logger *slo
 	return h
 }
 
-// Handle answers one request. Its error is always nil: a failure of the function would reach the client as the
-// gateway's 502.
-func (h *Handler) Handle(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+// Handle handles one request. Its error is always nil: the client would get a failed invocation as
+// the gateway's 502.
+func (h *Handler) Handle(
+	ctx context.Context, request events.APIGatewayProxyRequest,
+) (events.APIGatewayProxyResponse, error) {
 	response := events.APIGatewayProxyResponse{Headers: map[string]string{
 		"Cache-Control": "no-store",
 		"Vary":          "Origin",
 	}}
 	if origin := header(request, "Origin"); slices.Contains(h.settings.AllowedOrigins, origin) {
 		response.Headers["Access-Control-Allow-Origin"] = origin
-		response.Headers["Access-Control-Expose-Headers"] = "Retry-After" // a browser keeps all others from the client
+		// A browser hides all other headers from the client.
+		response.Headers["Access-Control-Expose-Headers"] = "Retry-After"
 	}
 	answer, err := h.serve(ctx, request)
 	if err != nil {
-		mapped := *mapError(err) // a copy: the request's id is its own
+		mapped := *mapError(err) // a copy, since it gets the ID of this request
 		mapped.RequestID = request.RequestContext.RequestID
 		h.log(ctx, request, &mapped, err)
 		maps.Copy(response.Headers, mapped.header)
 		response.StatusCode = mapped.status
 		if h.methods[request.Resource][request.HTTPMethod].page {
 			maps.Copy(response.Headers, PageHeaders())
-			response.Body = mapped.Page().In(PreferredLanguage(header(request, "Accept-Language"))).HTML()
+			language := PreferredLanguage(header(request, "Accept-Language"))
+			response.Body = mapped.Page().In(language).HTML()
 			return response, nil
 		}
 		response.Headers["Content-Type"] = contentType
@@ -90,11 +97,14 @@ func (h *Handler) Handle(ctx context.Context, request events.APIGatewayProxyRequ
 	}
 	maps.Copy(response.Headers, answer.responseHeader)
 	response.StatusCode = answer.status
-	response.Body = strings.TrimSuffix(answer.responseBody.String(), "\n") // which the JSON encoder adds
+	// The JSON encoder adds a line feed.
+	response.Body = strings.TrimSuffix(answer.responseBody.String(), "\n")
 	return response, nil
 }
 
-func (h *Handler) serve(ctx context.Context, request events.APIGatewayProxyRequest) (answer *exchange, err error) {
+func (h *Handler) serve(
+	ctx context.Context, request events.APIGatewayProxyRequest,
+) (answer *exchange, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("panic: %v\n%s", reason, debug.Stack())
@@ -136,16 +146,19 @@ func (h *Handler) route(request events.APIGatewayProxyRequest) (endpoint, error)
 			allowed = append(allowed, method)
 		}
 		slices.Sort(allowed)
-		notAllowed := NewError(http.StatusMethodNotAllowed, "method_not_allowed", "Use "+strings.Join(allowed, " or ")+" here.")
+		notAllowed := NewError(http.StatusMethodNotAllowed, "method_not_allowed",
+			"Use "+strings.Join(allowed, " or ")+" here.")
 		notAllowed.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
 		return endpoint{}, notAllowed
 	}
 	return route, nil
 }
 
-// log writes the one line about a request that failed. What a client got wrong is its own affair and may hold
-// personal data, so only the code is kept.
-func (h *Handler) log(ctx context.Context, request events.APIGatewayProxyRequest, mapped *Error, err error) {
+// log writes the one log line of a failed request. Of a client's error, it logs only the code: the
+// message may contain personal data.
+func (h *Handler) log(
+	ctx context.Context, request events.APIGatewayProxyRequest, mapped *Error, err error,
+) {
 	attributes := []slog.Attr{
 		slog.String("apiRequestId", mapped.RequestID),
 		slog.String("route", request.HTTPMethod+" "+request.Resource),
@@ -160,9 +173,10 @@ func (h *Handler) log(ctx context.Context, request events.APIGatewayProxyRequest
 	h.logger.LogAttrs(ctx, level, "request failed", attributes...)
 }
 
-// decodeBody returns the body of request, unless it is too large to be worth decoding.
+// decodeBody returns the body of request. It rejects a body that is too large before decoding it.
 func decodeBody(request events.APIGatewayProxyRequest) ([]byte, error) {
-	tooLarge := NewError(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("The body is larger than %d bytes; shorten it.", maxBody))
+	tooLarge := NewError(http.StatusRequestEntityTooLarge, "body_too_large",
+		fmt.Sprintf("The body is larger than %d bytes; shorten it.", maxBody))
 	if !request.IsBase64Encoded {
 		if len(request.Body) > maxBody {
 			return nil, tooLarge
@@ -174,7 +188,7 @@ func decodeBody(request events.APIGatewayProxyRequest) ([]byte, error) {
 	}
 	body, err := base64.StdEncoding.DecodeString(request.Body)
 	if err != nil {
-		return nil, Invalid(Field{Name: "body", Problem: "is not in base64, as it is declared to be"})
+		return nil, Invalid(Field{Name: "body", Problem: "is not valid base64"})
 	}
 	if len(body) > maxBody {
 		return nil, tooLarge
@@ -182,7 +196,8 @@ func decodeBody(request events.APIGatewayProxyRequest) ([]byte, error) {
 	return body, nil
 }
 
-// header returns the value of a header, whose name comes as the client wrote it.
+// header returns the value of a header. Names are case-insensitive: API Gateway passes the client's
+// spelling.
 func header(request events.APIGatewayProxyRequest, name string) string {
 	for header, value := range request.Headers {
 		if strings.EqualFold(header, name) {
@@ -195,7 +210,7 @@ func header(request events.APIGatewayProxyRequest, name string) string {
 func encode(body ErrorBody) string {
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // strings have an encoding
+		panic(err) // cannot happen: strings are always encoded
 	}
 	return string(encoded)
 }

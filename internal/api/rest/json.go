@@ -9,23 +9,23 @@ import (
 	"unicode/utf8"
 )
 
-// unmarshal is stricter than encoding/json by itself: text is UTF-8, and no name comes twice in an object. So a client
-// learns of its mistake and not that a value went missing.
+// unmarshal is stricter than encoding/json: text must be valid UTF-8, and an object must not have
+// duplicate names. So a client gets an error instead of a lost value.
 func unmarshal(data []byte, v any) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return errors.New("not JSON in UTF-8")
+		return errors.New("not valid JSON in UTF-8")
 	}
-	if name, twice := findDuplicate(data); twice {
-		return fmt.Errorf("%.40q comes twice; send it once", name)
+	if name, ok := findDuplicate(data); ok {
+		return fmt.Errorf("duplicate field %.40q; send it once", name)
 	}
 	return json.Unmarshal(data, v)
 }
 
-// findDuplicate finds a name that comes twice in one object of data, which is valid JSON.
-func findDuplicate(data []byte) (name string, twice bool) {
+// findDuplicate finds a duplicate name in an object of data, which must be valid JSON.
+func findDuplicate(data []byte) (name string, found bool) {
 	type level struct {
-		names map[string]bool // nil in a list
-		value bool            // a value comes next, not a name
+		names map[string]bool // nil in an array
+		value bool            // the next token is a value, not a name
 	}
 	var levels []level
 	decoder := json.NewDecoder(bytes.NewReader(data))

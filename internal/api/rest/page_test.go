@@ -13,7 +13,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
-// elements are the texts of a page's elements by name, and their attributes.
+// elements are the texts and the attributes of a page's elements, by name.
 type elements struct {
 	texts      map[string]string
 	attributes map[string]string // lang of html
@@ -31,10 +31,11 @@ func parse(t testing.TB, p rest.Page) elements {
 			continue
 		}
 		if _, twice := found.texts[node.Data]; twice && node.Data != "meta" {
-			t.Errorf("<%s> comes twice:\n%s", node.Data, p.HTML())
+			t.Errorf("duplicate <%s>:\n%s", node.Data, p.HTML())
 		}
 		found.texts[node.Data] = ""
-		if child := node.FirstChild; child != nil && child == node.LastChild && child.Type == html.TextNode {
+		if child := node.FirstChild; child != nil && child == node.LastChild &&
+			child.Type == html.TextNode {
 			found.texts[node.Data] = child.Data
 		}
 		for _, attribute := range node.Attr {
@@ -44,24 +45,30 @@ func parse(t testing.TB, p rest.Page) elements {
 	return found
 }
 
-func TestAPageSaysOneThingAndHasAButtonToDoIt(t *testing.T) {
-	shown := parse(t, rest.Page{Language: "ko", Title: "구독 해지", Text: "메일을 보내지 않습니다.", Button: "해지"})
-	for name, want := range map[string]string{"title": "구독 해지", "h1": "구독 해지", "p": "메일을 보내지 않습니다.", "button": "해지"} {
+func TestPage_HTML(t *testing.T) {
+	shown := parse(t,
+		rest.Page{Language: "ko", Title: "구독 해지", Text: "메일을 보내지 않습니다.", Button: "해지"})
+	for name, want := range map[string]string{
+		"title": "구독 해지", "h1": "구독 해지", "p": "메일을 보내지 않습니다.", "button": "해지",
+	} {
 		if got := shown.texts[name]; got != want {
 			t.Errorf("<%s> is %q, want %q", name, got, want)
 		}
 	}
-	for name, want := range map[string]string{"html lang": "ko", "form method": "post", "meta name": "viewport"} {
+	for name, want := range map[string]string{
+		"html lang": "ko", "form method": "post", "meta name": "viewport",
+	} {
 		if got := shown.attributes[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 	if action, ok := shown.attributes["form action"]; ok {
-		t.Errorf("the form goes to %q, want it where the page is: the path of the stage is not the page's to know", action)
+		t.Errorf("the form's action is %q, want none: the page does not know the path of the stage",
+			action)
 	}
 }
 
-func TestAPageWithoutAButtonDoesNothing(t *testing.T) {
+func TestPage_HTML_without_a_button(t *testing.T) {
 	shown := parse(t, rest.Page{Language: "en", Title: "Done", Text: "It is done."})
 	for _, name := range []string{"form", "button", "a", "script", "img", "link"} {
 		if _, ok := shown.texts[name]; ok {
@@ -70,12 +77,13 @@ func TestAPageWithoutAButtonDoesNothing(t *testing.T) {
 	}
 }
 
-func TestNothingOnAPageIsReadAsMarkup(t *testing.T) {
+func TestPage_HTML_escapes_texts(t *testing.T) {
 	const hostile = `</title></style></h1><script>alert(1)</script>"'&amp;`
-	shown := parse(t, rest.Page{Language: `en" onload="alert(1)`, Title: hostile, Text: hostile, Button: hostile})
+	shown := parse(t,
+		rest.Page{Language: `en" onload="alert(1)`, Title: hostile, Text: hostile, Button: hostile})
 	for _, name := range []string{"title", "h1", "p", "button"} {
 		if got := shown.texts[name]; got != hostile {
-			t.Errorf("<%s> is %q, want what was said", name, got)
+			t.Errorf("<%s> is %q, want the text as it is", name, got)
 		}
 	}
 	if _, ok := shown.texts["script"]; ok || shown.attributes["html onload"] != "" {
@@ -83,17 +91,20 @@ func TestNothingOnAPageIsReadAsMarkup(t *testing.T) {
 	}
 }
 
-func TestTheStyleIsTheOneThatTheBrowserIsToldOf(t *testing.T) {
+func TestPageHeaders_allow_the_style(t *testing.T) {
 	hash := sha256.Sum256([]byte(parse(t, rest.Page{Language: "en"}).texts["style"]))
-	const before, after = "default-src 'none'; style-src 'sha256-", "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	if got, want := rest.PageHeaders()["Content-Security-Policy"], before+base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
+	const before, after = "default-src 'none'; style-src 'sha256-", "'; form-action 'self'; " +
+		"base-uri 'none'; frame-ancestors 'none'"
+	if got, want := rest.PageHeaders()["Content-Security-Policy"], before+
+		base64.StdEncoding.EncodeToString(hash[:])+after; got != want {
 		t.Errorf("the policy is\n%s\nwant\n%s", got, want)
 	}
 }
 
-func TestNobodyIsToldAPagesAddressOrMayFrameIt(t *testing.T) {
+func TestPageHeaders_protect_the_token_and_the_button(t *testing.T) {
 	for name, want := range map[string]string{
-		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
+		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+		"X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
 	} {
 		if got := rest.PageHeaders()[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -101,11 +112,12 @@ func TestNobodyIsToldAPagesAddressOrMayFrameIt(t *testing.T) {
 	}
 }
 
-func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
+func TestPreferredLanguage(t *testing.T) {
 	translation := rest.Translation{"en": {Title: "Done"}, "ko": {Title: "완료"}}
 	for acceptLanguage, want := range map[string]string{
 		"ko": "ko", "ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7": "ko", "KO-kr ;q=1": "ko",
-		"en": "en", "en-GB,ko;q=0.5": "en", "de": "en", "*": "en", "": "en", ";,": "en", "kok": "en",
+		"en": "en", "en-GB,ko;q=0.5": "en", "de": "en", "*": "en", "": "en", ";,": "en",
+		"kok": "en",
 	} {
 		got := translation.In(rest.PreferredLanguage(acceptLanguage))
 		if got.Language != want || got.Title != translation[want].Title {
@@ -117,15 +129,17 @@ func TestAPageIsInTheLanguageThatIsPreferred(t *testing.T) {
 func TestError_Page_in_every_language(t *testing.T) {
 	seen := map[string]string{}
 	for name, err := range map[string]*rest.Error{
-		"invalid link": links.ErrInvalid, "expired link": links.ErrExpired, "any other": rest.NewError(500, "internal", ""),
+		"invalid link": links.ErrInvalid, "expired link": links.ErrExpired,
+		"any other": rest.NewError(500, "internal", ""),
 	} {
 		for _, language := range email.Languages {
 			page := err.Page().In(language)
-			if page.Title == "" || page.Text == "" || page.Button != "" || page.Language != language {
+			if page.Title == "" || page.Text == "" || page.Button != "" ||
+				page.Language != language {
 				t.Errorf("%s in %s is %+v", name, language, page)
 			}
 			if other := seen[page.Title]; other != "" {
-				t.Errorf("%s in %s reads as %s", name, language, other)
+				t.Errorf("%s in %s has the title of %s", name, language, other)
 			}
 			seen[page.Title] = name
 		}

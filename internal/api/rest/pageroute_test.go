@@ -20,7 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 )
 
-// A gate has a page in front, a button on it, and a way in for programs.
+// A gate is a service with page routes and a JSON route.
 type gate struct {
 	answer func(ctx context.Context, way string) (rest.Page, error)
 }
@@ -41,20 +41,25 @@ var gates = rest.Table[gate]{
 	rest.Handle("DELETE", "/gates/{way}", rest.Public, "Close a gate", gate.Close),
 }
 
-func showLogged(t testing.TB, g gate, request events.APIGatewayProxyRequest, log *bytes.Buffer) events.APIGatewayProxyResponse {
+func showLogged(
+	t testing.TB, g gate, request events.APIGatewayProxyRequest, log *bytes.Buffer,
+) events.APIGatewayProxyResponse {
 	t.Helper()
-	response, err := rest.NewHandler(gates, g, rest.Settings{}, slog.New(slog.NewJSONHandler(log, nil))).Handle(t.Context(), request)
+	response, err := rest.NewHandler(gates, g, rest.Settings{},
+		slog.New(slog.NewJSONHandler(log, nil))).Handle(t.Context(), request)
 	if err != nil {
-		t.Fatalf("error %v, which the reader would see as the gateway's 502", err)
+		t.Fatalf("error %v; the client would get the gateway's 502", err)
 	}
 	return response
 }
 
 func atGate(method string) resttest.Request {
-	return resttest.Request{Route: method + " /gates/{way}", Path: map[string]string{"way": "south"}}
+	return resttest.Request{
+		Route: method + " /gates/{way}", Path: map[string]string{"way": "south"},
+	}
 }
 
-func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
+func TestHandlePage(t *testing.T) {
 	shown := rest.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
 	headers := rest.PageHeaders()
 	maps.Copy(headers, map[string]string{"Cache-Control": "no-store", "Vary": "Origin"})
@@ -69,7 +74,9 @@ func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
 			}}
 			var log bytes.Buffer
 			response := showLogged(t, g, atGate(method).Event(t), &log)
-			if diff := cmp.Diff(events.APIGatewayProxyResponse{StatusCode: want, Headers: headers, Body: strings.TrimSpace(shown.HTML())}, response); diff != "" {
+			if diff := cmp.Diff(events.APIGatewayProxyResponse{
+				StatusCode: want, Headers: headers, Body: strings.TrimSpace(shown.HTML()),
+			}, response); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", method, diff)
 			}
 			if log.Len() > 0 {
@@ -79,17 +86,24 @@ func TestAPageIsShownWithAllThatABrowserIsToKeepTo(t *testing.T) {
 	}
 }
 
-func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
+func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 	const inner = "SELECT hunter2 FROM db.internal"
 	errClosed := rest.NewError(410, "closed", "The gate is closed.").WithPage(rest.Translation{
-		"en": {Title: "Closed", Text: "Use another gate."}, "ko": {Title: "닫힘", Text: "다른 문을 이용해 주세요."},
+		"en": {Title: "Closed", Text: "Use another gate."},
+		"ko": {Title: "닫힘", Text: "다른 문을 이용해 주세요."},
 	})
 	pages := map[string]rest.Translation{"closed": errClosed.Page(), "unavailable": {
-		"en": {Title: "Try again in a moment", Text: "This cannot be done right now. Go back, wait a few seconds and try again."},
+		"en": {
+			Title: "Try again in a moment",
+			Text: "We cannot process your request right now. Go back, wait a few seconds and try " +
+				"again.",
+		},
 		"ko": {Title: "잠시 후 다시 시도해 주세요", Text: "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요."},
 	}}
 	failing := func(err error) gate {
-		return gate{answer: func(context.Context, string) (rest.Page, error) { return rest.Page{Title: "half done"}, err }}
+		return gate{answer: func(context.Context, string) (rest.Page, error) {
+			return rest.Page{Title: "half done"}, err
+		}}
 	}
 	for name, test := range map[string]struct {
 		gate   gate
@@ -97,15 +111,24 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 		code   string
 	}{
 		"its own page": {failing(errClosed), 410, "closed"},
-		"unavailable":  {failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable"},
-		"out of time":  {failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable"},
-		"unexpected":   {failing(errors.New(inner)), 500, "internal"},
-		"panic":        {gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500, "internal"},
-		"the domain":   {failing(errGone), 404, "not_found"},
+		"unavailable": {
+			failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable",
+		},
+		"out of time": {
+			failing(fmt.Errorf("%w: %s", context.DeadlineExceeded, inner)), 503, "unavailable",
+		},
+		"unexpected": {failing(errors.New(inner)), 500, "internal"},
+		"panic": {
+			gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500,
+			"internal",
+		},
+		"the domain": {failing(errGone), 404, "not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, method := range []string{"GET", "POST"} {
-				for acceptLanguage, language := range map[string]string{"ko-KR,ko;q=0.9": "ko", "de": "en"} {
+				for acceptLanguage, language := range map[string]string{
+					"ko-KR,ko;q=0.9": "ko", "de": "en",
+				} {
 					request := atGate(method)
 					request.Headers = map[string]string{"Accept-Language": acceptLanguage}
 					var log bytes.Buffer
@@ -114,52 +137,77 @@ func TestWhatGoesWrongIsToldToPeopleByAPageAndToProgramsInJSON(t *testing.T) {
 					if !ok {
 						page = rest.NewError(test.status, test.code, "").Page()
 					}
-					if want := strings.TrimSpace(page.In(language).HTML()); response.StatusCode != test.status || strings.TrimSpace(response.Body) != want {
-						t.Errorf("%s: status %d, want %d: %s\nwant %s", method, response.StatusCode, test.status, response.Body, want)
+					want := strings.TrimSpace(page.In(language).HTML())
+					if response.StatusCode != test.status ||
+						strings.TrimSpace(response.Body) != want {
+						t.Errorf("%s: status %d, want %d: %s\nwant %s", method, response.StatusCode,
+							test.status, response.Body, want)
 					}
 					for header, want := range rest.PageHeaders() {
 						if got := response.Headers[header]; got != want {
 							t.Errorf("%s is %q, want %q", header, got, want)
 						}
 					}
-					if retryAfter := response.Headers["Retry-After"]; (retryAfter == "5") != (test.status == 503) {
-						t.Errorf("Retry-After %q with status %d, want 5 with 503 only", retryAfter, test.status)
+					retryAfter := response.Headers["Retry-After"]
+					if (retryAfter == "5") != (test.status == 503) {
+						t.Errorf("Retry-After %q with status %d, want 5 with 503 only", retryAfter,
+							test.status)
 					}
 					var line map[string]any
-					if err := json.Unmarshal(log.Bytes(), &line); err != nil || line["code"] != test.code || line["route"] != method+" /gates/{way}" {
-						t.Errorf("%v: the log has %s", err, &log)
+					if err := json.Unmarshal(log.Bytes(), &line); err != nil ||
+						line["code"] != test.code || line["route"] != method+" /gates/{way}" {
+						t.Errorf("%v: log %s", err, &log)
 					}
 				}
 			}
-			resttest.ErrorOf(t, showLogged(t, test.gate, atGate("DELETE").Event(t), new(bytes.Buffer)), test.status, test.code)
+			resttest.ErrorOf(t,
+				showLogged(t, test.gate, atGate("DELETE").Event(t), new(bytes.Buffer)), test.status,
+				test.code)
 		})
 	}
 }
 
-func TestABodyThatNobodyReadsIsNobodysMistake(t *testing.T) {
+func TestHandlePage_ignores_the_body(t *testing.T) {
 	const form, multipart = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 	for name, send := range map[string]func(*events.APIGatewayProxyRequest){
 		"one click, as a form": func(r *events.APIGatewayProxyRequest) {
 			r.Headers["Content-Type"], r.Body = form, "List-Unsubscribe=One-Click"
 		},
 		"one click, in parts": func(r *events.APIGatewayProxyRequest) {
-			r.Headers["Content-Type"], r.Body = multipart, "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--"
+			r.Headers["Content-Type"], r.Body = multipart, "--x\r\nContent-Disposition: "+
+				"form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--"
 		},
 		"one click, as bytes": func(r *events.APIGatewayProxyRequest) {
-			r.Headers["Content-Type"], r.IsBase64Encoded, r.Body = form, true, base64.StdEncoding.EncodeToString([]byte("List-Unsubscribe=One-Click"))
+			r.Headers["Content-Type"], r.IsBase64Encoded = form, true
+			r.Body = base64.StdEncoding.EncodeToString([]byte("List-Unsubscribe=One-Click"))
 		},
-		"nothing":                          func(r *events.APIGatewayProxyRequest) { delete(r.Headers, "Content-Type"); r.Body = "" },
-		"no JSON, as it is declared to be": func(r *events.APIGatewayProxyRequest) { r.Body = `{"` },
-		"no base64":                        func(r *events.APIGatewayProxyRequest) { r.IsBase64Encoded, r.Body = true, "%" },
-		"parts without an end":             func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = multipart, "--x\r\n" },
-		"a type that is none":              func(r *events.APIGatewayProxyRequest) { r.Headers["Content-Type"], r.Body = ";;/", "\xff" },
-		"too much":                         func(r *events.APIGatewayProxyRequest) { r.Body = strings.Repeat("x", maxBody+1) },
+		"nothing": func(r *events.APIGatewayProxyRequest) {
+			delete(r.Headers, "Content-Type")
+			r.Body = ""
+		},
+		"invalid JSON": func(r *events.APIGatewayProxyRequest) { r.Body = `{"` },
+		"invalid base64": func(r *events.APIGatewayProxyRequest) {
+			r.IsBase64Encoded, r.Body = true, "%"
+		},
+		"unterminated parts": func(r *events.APIGatewayProxyRequest) {
+			r.Headers["Content-Type"], r.Body = multipart, "--x\r\n"
+		},
+		"invalid media type": func(r *events.APIGatewayProxyRequest) {
+			r.Headers["Content-Type"], r.Body = ";;/", "\xff"
+		},
+		"too large": func(r *events.APIGatewayProxyRequest) {
+			r.Body = strings.Repeat("x", maxBody+1)
+		},
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			asked := 0
-			g := gate{answer: func(context.Context, string) (rest.Page, error) { asked++; return rest.Page{}, nil }}
+			g := gate{answer: func(context.Context, string) (rest.Page, error) {
+				asked++
+				return rest.Page{}, nil
+			}}
 			request := atGate(method).Event(t)
-			for _, header := range []string{"origin", "Accept", "Accept-Language", "User-Agent"} { // a mail service sends none
+			// mail services send none
+			for _, header := range []string{"origin", "Accept", "Accept-Language", "User-Agent"} {
 				delete(request.Headers, header)
 			}
 			send(&request)
@@ -167,14 +215,16 @@ func TestABodyThatNobodyReadsIsNobodysMistake(t *testing.T) {
 			if method == "DELETE" {
 				want = 204
 			}
-			if response := showLogged(t, g, request, new(bytes.Buffer)); response.StatusCode != want || asked != 1 {
-				t.Errorf("%s with %s: status %d after %d calls: %s", method, name, response.StatusCode, asked, response.Body)
+			response := showLogged(t, g, request, new(bytes.Buffer))
+			if response.StatusCode != want || asked != 1 {
+				t.Errorf("%s with %s: status %d after %d calls: %s", method, name,
+					response.StatusCode, asked, response.Body)
 			}
 		}
 	}
 }
 
-func TestTheDocumentAndTheGatewayKnowPages(t *testing.T) {
+func TestHandlePage_in_operations_and_document(t *testing.T) {
 	want := []rest.Operation{
 		{Method: "GET", Path: "/gates/{way}", Access: rest.Public},
 		{Method: "POST", Path: "/gates/{way}", Access: rest.Public},
@@ -199,15 +249,18 @@ func TestTheDocumentAndTheGatewayKnowPages(t *testing.T) {
 	for _, method := range []string{"get", "post"} {
 		responses := got.Paths["/gates/{way}"][method].Responses
 		for _, status := range []string{"200", "default"} {
-			if content := responses[status].Content; len(content) != 1 || content["text/html"] == nil || responses[status].Headers != nil {
-				t.Errorf("%s is answered %s with %+v, want a page", method, status, responses[status])
+			if content := responses[status].Content; len(content) != 1 ||
+				content["text/html"] == nil || responses[status].Headers != nil {
+				t.Errorf("%s has the response %s %+v, want a page", method, status,
+					responses[status])
 			}
 		}
 		if len(responses) != 2 {
 			t.Errorf("%s has the responses %v", method, responses)
 		}
 	}
-	if content := got.Paths["/gates/{way}"]["delete"].Responses["default"].Content; content["application/json"] == nil {
-		t.Errorf("DELETE fails with %v, want JSON", content)
+	content := got.Paths["/gates/{way}"]["delete"].Responses["default"].Content
+	if content["application/json"] == nil {
+		t.Errorf("errors of DELETE are %v, want JSON", content)
 	}
 }

@@ -1,9 +1,10 @@
-// Package rest serves a table of routes to API Gateway. A route is declared once, with its method, its path, who may call
-// it, and its handler, whose parameter and result are the request and the response. From the table come the function's
-// routing and its checks, what the gateway has to know to refuse a bad request by itself, and the OpenAPI document. A route
-// that a service of AWS answers, and no function, is declared in the same way, by its types.
+// Package rest provides a handler of API Gateway's requests from a table of routes. A route is
+// declared once, with its method, its path, its access, and its handler, whose parameter and result
+// are the request and the response. The table defines the function's routing and validation, the
+// schemas by which the gateway rejects invalid requests, and the OpenAPI document. A service
+// integration, a route without a function, is declared in the same way, by its types.
 //
-// Programs are answered in JSON. A route that people come to by a link in a mail is answered by pages.
+// Routes respond in JSON. A route that a link in an e-mail leads to responds with HTML pages.
 package rest
 
 import (
@@ -16,42 +17,60 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Access says who may call a route.
+// Access is who may call a route.
 type Access string
 
-// Who may call a route.
+// The kinds of access.
 const (
-	Public        Access = "public"        // anybody
-	Authenticated Access = "authenticated" // a user whose token is valid; [Caller] says who
+	Public        Access = "public"        // everyone
+	Authenticated Access = "authenticated" // users with a valid token; [Caller] returns the user
 )
 
 // IdempotencyKeyHeader is the name of the header of an [IdempotencyKey].
 const IdempotencyKeyHeader = "Idempotency-Key"
 
-// An IdempotencyKey is a header by which a client sends a request twice and has its effect once. A request embeds it.
+// An IdempotencyKey is the header that makes a POST idempotent: a retry with the same key has no
+// second effect. A request embeds it.
 type IdempotencyKey struct {
-	Key string `header:"Idempotency-Key" maxLength:"64" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"The same for each try of one request: a UUID, say"`
+	Key idempotencyKey `header:"Idempotency-Key"`
+}
+
+type idempotencyKey string
+
+// TransformSchema sets the limits of a key.
+func (idempotencyKey) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	schema.Description = "Unique key of the request, such as a UUID; send the same one with each " +
+		"retry"
+	schema.Pattern, schema.PatternDescription = "^[!-~]+$", "visible ASCII"
+	longest := 64
+	schema.MaxLength = &longest
+	return schema
 }
 
 // A Route is one line of the table. Its handler is a method of S.
 type Route[S any] struct {
 	operation huma.Operation
 	access    Access
-	page      bool // answers people
+	page      bool // responds with pages
 	register  func(api huma.API, operation huma.Operation, service S)
 }
 
-// Handle declares a route. The path is written as API Gateway writes it: /posts/{postId}.
+// Handle declares a route. The path is in API Gateway's syntax: /posts/{postId}.
 //
-// handle takes a struct with the path's parameters, the query and the headers as fields with the tags path, query and
-// header, and the JSON object of the request as a field Body; it returns a struct with a field Body. What the client has
-// to keep to is said by huma's tags, or by a method TransformSchema where the domain has the number. A request that does
-// not keep to it is refused before it reaches handle. Everything unknown in a body is refused.
+// handle takes a struct with the path's parameters, the query and the headers as fields with the
+// tags path, query and header, and the JSON object of the request as a field Body; it returns a
+// struct with a field Body. Constraints are declared by huma's tags, or by a method TransformSchema
+// where the domain defines the limit. A request that violates one is rejected before it reaches
+// handle, and so is a body with unknown fields.
 //
-// A success is answered 201 to POST, 204 without a body in the response, 200 otherwise.
-func Handle[S, In, Out any](method, path string, access Access, summary string, handle func(S, context.Context, *In) (*Out, error)) Route[S] {
+// The status of a success is 201 for POST, 204 for a response without a body, and 200 otherwise.
+func Handle[S, In, Out any](
+	method, path string, access Access, summary string,
+	handle func(S, context.Context, *In) (*Out, error),
+) Route[S] {
 	if access != Public && access != Authenticated {
-		panic(fmt.Errorf("rest: %s %s: the access is %q, want Public or Authenticated", method, path, access))
+		panic(fmt.Errorf("rest: %s %s: access is %q; pass Public or Authenticated",
+			method, path, access))
 	}
 	var none *Out
 	operation := newOperation(method, path, summary, none)
@@ -72,40 +91,46 @@ func Handle[S, In, Out any](method, path string, access Access, summary string, 
 	}
 }
 
-// HandlePage declares a route that anybody comes to by a link in a mail: a GET that shows what the link is for, which
-// programs that look for malware open as well, and a POST that does it. handle takes a struct as that of [Handle] does, but
-// without a Body: whatever is sent as a body is ignored. So a POST may come from the page's button, and from a mail program,
-// which sends List-Unsubscribe=One-Click and neither cookies nor its origin (RFC 8058).
+// HandlePage declares a public route that a link in an e-mail leads to. Its GET only shows a page,
+// since malware scanners open links too; its POST acts. handle takes a struct as that of [Handle],
+// but without a Body: any body is ignored. So a POST may come from the page's button, or from a
+// mail program, which sends List-Unsubscribe=One-Click and neither cookies nor its origin (RFC
+// 8058).
 //
-// What goes wrong is answered by a page, too.
-func HandlePage[S, In any](method, path, summary string, handle func(S, context.Context, *In) (Page, error)) Route[S] {
+// An error's response is a page, too.
+func HandlePage[S, In any](
+	method, path, summary string, handle func(S, context.Context, *In) (Page, error),
+) Route[S] {
 	var none *Page
 	return Route[S]{
 		operation: newOperation(method, path, summary, none),
 		access:    Public,
 		page:      true,
 		register: func(api huma.API, operation huma.Operation, service S) {
-			html := map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}
-			operation.Responses = map[string]*huma.Response{
-				"200":     {Description: "A page", Content: html},
-				"default": {Description: "A page that says what is wrong", Content: html},
+			html := map[string]*huma.MediaType{
+				"text/html": {Schema: &huma.Schema{Type: huma.TypeString}},
 			}
-			huma.Register(api, operation, func(ctx context.Context, in *In) (*huma.StreamResponse, error) {
-				shown, err := handle(service, ctx, in)
-				return &huma.StreamResponse{Body: func(answer huma.Context) {
-					answer.SetStatus(cmp.Or(shown.Status, http.StatusOK))
-					for name, value := range PageHeaders() {
-						answer.SetHeader(name, value)
-					}
-					_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // a buffer
-				}}, err
-			})
+			operation.Responses = map[string]*huma.Response{
+				"200":     {Description: "HTML page", Content: html},
+				"default": {Description: "HTML page that describes the error", Content: html},
+			}
+			huma.Register(api, operation,
+				func(ctx context.Context, in *In) (*huma.StreamResponse, error) {
+					shown, err := handle(service, ctx, in)
+					return &huma.StreamResponse{Body: func(answer huma.Context) {
+						answer.SetStatus(cmp.Or(shown.Status, http.StatusOK))
+						for name, value := range PageHeaders() {
+							answer.SetHeader(name, value)
+						}
+						_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // to a buffer
+					}}, err
+				})
 		},
 	}
 }
 
-// ServiceIntegration declares a public route without a function: the gateway integrates a service
-// of AWS. In and Out are those of a handler of [Handle]; the mappings of request and response are
+// ServiceIntegration declares a public route without a function: the gateway integrates an AWS
+// service. In and Out are those of a handler of [Handle]; the mappings of request and response are
 // declared with the gateway. A success has this status.
 //
 // Its table is a Table[any], which has no handlers.
@@ -118,7 +143,8 @@ func ServiceIntegration[In, Out any](method, path, summary string, status int) R
 		access:    Public,
 		register: func(api huma.API, operation huma.Operation, _ any) {
 			huma.Register(api, operation, func(context.Context, *In) (*Out, error) {
-				return nil, fmt.Errorf("rest: %s %s reached a function, but is a service integration", method, path)
+				return nil, fmt.Errorf("rest: %s %s is a service integration; it has no function",
+					method, path)
 			})
 		},
 	}
@@ -130,22 +156,22 @@ func newOperation(method, path, summary string, response any) huma.Operation {
 		Method:       method,
 		Path:         path,
 		Summary:      summary,
-		MaxBodyBytes: -1, // the handler has looked at the length
+		MaxBodyBytes: -1, // the handler has checked the length
 	}
 }
 
-// A Table is the routes of one function, or of services.
+// A Table is the routes of one function, or service integrations.
 type Table[S any] []Route[S]
 
-// An Operation is a route as the gateway sees it.
+// An Operation is the gateway's part of a route.
 type Operation struct {
 	Method, Path   string
 	Access         Access
-	Query, Headers []string       // the parameters by name, none of which may be required
-	Body           map[string]any // JSON schema, draft 4; nil when the route takes no body
+	Query, Headers []string       // names of the parameters; none may be required
+	Body           map[string]any // JSON schema, draft 4; nil if the route takes no body
 }
 
-// Operations lists the routes for the gateway.
+// Operations returns the routes for the gateway.
 func (t Table[S]) Operations() []Operation {
 	var service S
 	registered := &router{}
@@ -153,12 +179,15 @@ func (t Table[S]) Operations() []Operation {
 	t.register(api, service)
 	operations := make([]Operation, len(t))
 	for i, operation := range registered.operations {
-		operations[i] = Operation{Method: operation.Method, Path: operation.Path, Access: t[i].access}
+		operations[i] = Operation{
+			Method: operation.Method, Path: operation.Path, Access: t[i].access,
+		}
 		for _, parameter := range operation.Parameters {
 			switch {
 			case parameter.In == "path":
 			case parameter.Required:
-				panic(fmt.Errorf("rest: %s %s: %s is required, which the gateway is not told; leave it optional", operation.Method, operation.Path, parameter.Name))
+				panic(fmt.Errorf("rest: %s %s: parameter %s is required; make it optional",
+					operation.Method, operation.Path, parameter.Name))
 			case parameter.In == "query":
 				operations[i].Query = append(operations[i].Query, parameter.Name)
 			case parameter.In == "header":
@@ -166,7 +195,8 @@ func (t Table[S]) Operations() []Operation {
 			}
 		}
 		if operation.RequestBody != nil {
-			operations[i].Body = draft4(api.OpenAPI().Components.Schemas, operation.RequestBody.Content[contentType].Schema)
+			schema := operation.RequestBody.Content[contentType].Schema
+			operations[i].Body = draft4(api.OpenAPI().Components.Schemas, schema)
 		}
 	}
 	return operations

@@ -7,22 +7,27 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// draft4 is a schema in the words of JSON schema draft 4, which is what API Gateway validates by: "Data models for REST
-// APIs" in the API Gateway Developer Guide. References are written out. What a gateway has no use for, descriptions and
-// formats, is left out; what it would misread is a mistake in the table, as is a type within itself.
+// draft4 converts a schema to JSON schema draft 4, which API Gateway validates by: "Data models for
+// REST APIs" in the API Gateway Developer Guide. It inlines references. It drops what the gateway
+// does not use, descriptions and formats. It panics on what the gateway would misread and on a
+// recursive type, which are mistakes in the table.
 func draft4(registry huma.Registry, schema *huma.Schema, within ...string) map[string]any {
 	if schema.Ref != "" {
 		if slices.Contains(within, schema.Ref) {
-			panic(fmt.Errorf("rest: a request has the type %s within itself, which API Gateway cannot be told", schema.Ref))
+			panic(
+				fmt.Errorf("rest: request type %s is recursive; API Gateway does not support that",
+					schema.Ref))
 		}
 		within = append(slices.Clone(within), schema.Ref)
 		schema = registry.SchemaFromRef(schema.Ref)
 	}
 	_, open := schema.AdditionalProperties.(*huma.Schema)
-	if open || schema.OneOf != nil || schema.AnyOf != nil || schema.AllOf != nil || schema.Not != nil || len(schema.DependentRequired) > 0 ||
-		schema.ExclusiveMinimum != nil || schema.ExclusiveMaximum != nil || schema.MultipleOf != nil || schema.UniqueItems ||
+	if open || schema.OneOf != nil || schema.AnyOf != nil || schema.AllOf != nil ||
+		schema.Not != nil || len(schema.DependentRequired) > 0 ||
+		schema.ExclusiveMinimum != nil || schema.ExclusiveMaximum != nil ||
+		schema.MultipleOf != nil || schema.UniqueItems ||
 		schema.MinProperties != nil || schema.MaxProperties != nil || schema.Type == "" {
-		panic(fmt.Errorf("rest: a request has a schema that API Gateway is not told: %+v", schema))
+		panic(fmt.Errorf("rest: schema of a request is not supported by API Gateway: %+v", schema))
 	}
 	converted := map[string]any{"type": schema.Type}
 	if schema.Nullable {
@@ -56,9 +61,15 @@ func draft4(registry huma.Registry, schema *huma.Schema, within ...string) map[s
 	return converted
 }
 
-// LimitLength lets the property of a schema have no more characters than most. A type calls it in its TransformSchema
-// where the number is the domain's.
-func LimitLength(schema *huma.Schema, property string, most int) {
-	schema.Properties[property].MaxLength = &most
+// LimitLength sets how many characters a property of a schema has at most. A type calls it in its
+// TransformSchema where the domain defines the limit.
+func LimitLength(schema *huma.Schema, property string, longest int) {
+	schema.Properties[property].MaxLength = &longest
 	schema.Properties[property].PrecomputeMessages()
+}
+
+// Describe sets the description of a property of a schema. A type calls it in its TransformSchema
+// where the text is too long for a tag.
+func Describe(schema *huma.Schema, property, text string) {
+	schema.Properties[property].Description = text
 }

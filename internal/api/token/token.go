@@ -1,5 +1,5 @@
-// Package token seals what a client is given to hand back, so that it can neither read nor forge it: where a page of a list
-// ends, or whom a link in a mail is for.
+// Package token provides sealed tokens: content that a client sends back and can neither read nor
+// forge, such as the position of a page in a list or the recipient of a link in an e-mail.
 package token
 
 import (
@@ -20,56 +20,69 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// Settings are those of a function that gives out tokens, or takes them back.
+// Settings configures a function that seals or opens tokens; its stack fills it.
 type Settings struct {
-	KeyARN string `env:"TOKEN_KEY_ARN"` // of the secret that tokens are sealed with: text of at least 32 random characters
+	// KeyARN is the ARN of the secret that tokens are sealed with: text of at least 32 random
+	// characters.
+	KeyARN string `env:"TOKEN_KEY_ARN"`
 }
 
 var (
-	// ErrInvalid says that nobody ever gave out the token for this purpose, or that the key is another one now.
-	ErrInvalid = errors.New("token is forged")
+	// ErrInvalid reports that the token was not sealed for this purpose with the present key.
+	ErrInvalid = errors.New("token is invalid")
 
-	// ErrExpired says that the token was given out, and too long ago.
+	// ErrExpired reports that the token was sealed too long ago.
 	ErrExpired = errors.New("token has expired")
 )
 
-// Secrets is where the key comes from. A [secretsmanager.Client] is one.
+// Secrets returns the key. A [secretsmanager.Client] implements it.
 type Secrets interface {
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	GetSecretValue(
+		context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+	) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// A Sealer seals and opens tokens with one key, which it fetches on first use and keeps. Its methods may be called at
-// once. They fail with [retry.ErrUnavailable] when the key cannot be fetched.
+// A Sealer seals and opens tokens with one key, which it fetches on first use and caches. It is
+// safe for concurrent use. Its methods fail with [retry.ErrUnavailable] when the key cannot be
+// fetched.
 //
-// Content is sealed by AES-256-GCM with a random nonce: NIST SP 800-38D, 8.2.2, which allows a key 2^32 of them. The
-// purpose is authenticated along with it, so the cursor of one list does not open in another, nor as a link.
+// Content is sealed by AES-256-GCM with a random nonce: NIST SP 800-38D, 8.2.2, which allows 2^32
+// nonces for a key. The purpose is additional authenticated data, so the cursor of one list is
+// invalid in another list, and as a link.
 type Sealer struct {
 	settings Settings
 	secrets  Secrets
 	now      func() time.Time
 
 	mu   sync.Mutex
-	aead cipher.AEAD // held by mu; nil until it is fetched
+	aead cipher.AEAD // guarded by mu; nil until the key is fetched
 }
 
-// NewSealer returns a Sealer. now is time.Now, but in tests.
+// NewSealer returns a Sealer. now is time.Now, except in tests.
 func NewSealer(settings Settings, secrets Secrets, now func() time.Time) *Sealer {
 	return &Sealer{settings: settings, secrets: secrets, now: now}
 }
 
-// Seal returns a token of content for the purpose: ASCII letters, digits, - and _, a third longer than 36 bytes and content.
+// Seal returns a token of content for the purpose. It consists of ASCII letters, digits, - and _,
+// and is a third longer than content plus 36 bytes.
 func (s *Sealer) Seal(ctx context.Context, purpose string, content []byte) (string, error) {
 	aead, err := s.key(ctx)
 	if err != nil {
 		return "", err
 	}
-	plain := binary.BigEndian.AppendUint64(nil, uint64(s.now().Unix())) //nolint:gosec // G115: no clock is before 1970
+	issued := uint64(s.now().Unix()) //nolint:gosec // G115: no clock is before 1970
+	plain := binary.BigEndian.AppendUint64(nil, issued)
 	plain = append(plain, content...)
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, plain, []byte(purpose))), nil //nolint:gosec // G407: it takes a random nonce by itself
+	sealed := aead.Seal(
+		nil, nil, plain, []byte(purpose)) //nolint:gosec // G407: the nonce is random
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// Open returns the content of a token that was sealed for the same purpose, no longer than lifetime ago.
-func (s *Sealer) Open(ctx context.Context, purpose, token string, lifetime time.Duration) ([]byte, error) {
+// Open returns the content of a token that was sealed for the same purpose and is not older than
+// lifetime.
+func (s *Sealer) Open(
+	ctx context.Context, purpose, token string, lifetime time.Duration,
+) ([]byte, error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -82,7 +95,8 @@ func (s *Sealer) Open(ctx context.Context, purpose, token string, lifetime time.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	issued := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0) //nolint:gosec // G115: Seal wrote it
+	issued := time.Unix(
+		int64(binary.BigEndian.Uint64(plain)), 0) //nolint:gosec // G115: Seal wrote it
 	if s.now().Sub(issued) > lifetime {
 		return nil, ErrExpired
 	}
@@ -95,13 +109,15 @@ func (s *Sealer) key(ctx context.Context) (cipher.AEAD, error) {
 	if s.aead != nil {
 		return s.aead, nil
 	}
-	output, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.settings.KeyARN})
+	output, err := s.secrets.GetSecretValue(ctx,
+		&secretsmanager.GetSecretValueInput{SecretId: &s.settings.KeyARN})
 	if err != nil {
 		return nil, fmt.Errorf("%w: fetch the key of tokens: %w", retry.ErrUnavailable, err)
 	}
 	const shortest = 32
 	if output.SecretString == nil || len(*output.SecretString) < shortest {
-		return nil, fmt.Errorf("token: secret %s is no text of at least %d characters", s.settings.KeyARN, shortest)
+		return nil, fmt.Errorf("token: secret %s must be text of at least %d characters",
+			s.settings.KeyARN, shortest)
 	}
 	key, err := hkdf.Key(sha256.New, []byte(*output.SecretString), nil, "ashlar token", 32)
 	if err != nil {

@@ -18,14 +18,16 @@ import (
 
 const day = 24 * time.Hour
 
-// A secret is Secrets Manager with one secret in it.
+// A secret is a fake Secrets Manager with one secret.
 type secret struct {
 	text    *string
 	err     error
 	fetches int
 }
 
-func (s *secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s *secret) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	s.fetches++
 	return &secretsmanager.GetSecretValueOutput{SecretString: s.text}, s.err
 }
@@ -33,7 +35,8 @@ func (s *secret) GetSecretValue(context.Context, *secretsmanager.GetSecretValueI
 func text(s string) *string { return &s }
 
 func newSealer(key string) *Sealer {
-	return NewSealer(Settings{KeyARN: "key"}, &secret{text: text(strings.Repeat(key, 32))}, time.Now)
+	return NewSealer(Settings{KeyARN: "key"}, &secret{text: text(strings.Repeat(key, 32))},
+		time.Now)
 }
 
 func seal(t testing.TB, s *Sealer, list string, position []byte) string {
@@ -45,7 +48,7 @@ func seal(t testing.TB, s *Sealer, list string, position []byte) string {
 	return cursor
 }
 
-func TestACursorOpensToItsPosition(t *testing.T) {
+func TestSealer_Open(t *testing.T) {
 	s := newSealer("k")
 	rapid.Check(t, func(rt *rapid.T) {
 		list := rapid.String().Draw(rt, "list")
@@ -58,25 +61,26 @@ func TestACursorOpensToItsPosition(t *testing.T) {
 	})
 }
 
-func TestAPositionIsNotReadable(t *testing.T) {
+func TestSealer_Seal_encrypts_content(t *testing.T) {
 	cursor := seal(t, newSealer("k"), "posts", []byte("position"))
 	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || bytes.Contains(sealed, []byte("position")) {
-		t.Errorf("the cursor %s (%v) shows its position", cursor, err)
+		t.Errorf("the position is readable in the cursor %s (%v)", cursor, err)
 	}
 	if again := seal(t, newSealer("k"), "posts", []byte("position")); again == cursor {
 		t.Error("two cursors of one position are the same")
 	}
 }
 
-func TestAnyChangeMakesACursorForged(t *testing.T) {
+func TestSealer_Open_rejects_forged_tokens(t *testing.T) {
 	s := newSealer("k")
 	cursor := seal(t, s, "posts", []byte("position"))
 	forged := map[string]string{
-		"empty": "", "text": "1", "longer": cursor + "A", "shorter": cursor[:len(cursor)-1], "padded": cursor + "=",
-		"a key of another kind": seal(t, newSealer("x"), "posts", []byte("position")),
-		"of another list":       seal(t, s, "comments", []byte("position")),
-		"SQL":                   "' OR 1=1 --",
+		"empty": "", "text": "1", "longer": cursor + "A", "shorter": cursor[:len(cursor)-1],
+		"padded":                  cursor + "=",
+		"sealed with another key": seal(t, newSealer("x"), "posts", []byte("position")),
+		"of another list":         seal(t, s, "comments", []byte("position")),
+		"SQL":                     "' OR 1=1 --",
 	}
 	for i := range cursor {
 		other := "A"
@@ -87,34 +91,34 @@ func TestAnyChangeMakesACursorForged(t *testing.T) {
 	}
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(cursor) - 1
-	for _, digit := range digits { // of which some differ in bits that no byte has
+	for _, digit := range digits { // some differ only in bits that are not part of a byte
 		if byte(digit) != cursor[last] {
 			forged["ending with "+string(digit)] = cursor[:last] + string(digit)
 		}
 	}
 	for name, cursor := range forged {
 		if opened, err := s.Open(t.Context(), "posts", cursor, day); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%s: opened to %x, %v; want ErrForged", name, opened, err)
+			t.Errorf("%s: opened to %x, %v; want ErrInvalid", name, opened, err)
 		}
 	}
 }
 
-func TestACursorExpires(t *testing.T) {
+func TestSealer_Open_rejects_expired_tokens(t *testing.T) {
 	s := newSealer("k")
-	now := time.Unix(1_800_000_000, 0) // a cursor knows its time to the second
+	now := time.Unix(1_800_000_000, 0) // a token has its time in seconds
 	s.now = func() time.Time { return now }
 	cursor := seal(t, s, "posts", nil)
 	now = now.Add(day)
 	if _, err := s.Open(t.Context(), "posts", cursor, day); err != nil {
-		t.Errorf("after its whole lifetime: %v", err)
+		t.Errorf("at the end of its lifetime: %v", err)
 	}
 	now = now.Add(2 * time.Second)
 	if _, err := s.Open(t.Context(), "posts", cursor, day); !errors.Is(err, ErrExpired) {
-		t.Errorf("after more than its lifetime: %v, want ErrExpired", err)
+		t.Errorf("after its lifetime: %v, want ErrExpired", err)
 	}
 }
 
-func TestTheKeyIsFetchedOnceItCanBe(t *testing.T) {
+func TestSealer_fetches_the_key_once(t *testing.T) {
 	secrets := &secret{err: errors.New("throttled")}
 	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
 	if _, err := s.Seal(t.Context(), "posts", nil); !errors.Is(err, retry.ErrUnavailable) {
@@ -126,11 +130,12 @@ func TestTheKeyIsFetchedOnceItCanBe(t *testing.T) {
 		t.Error(err)
 	}
 	if secrets.fetches != 2 {
-		t.Errorf("%d fetches, want one that failed and one that did not", secrets.fetches)
+		t.Errorf("%d fetches, want one that failed and one that succeeded", secrets.fetches)
 	}
 }
 
-func TestCursorsAreSealedAndOpenedAtOnce(t *testing.T) { // which the race detector watches, in .ci/run
+// TestSealer_concurrent_use relies on the race detector, in .ci/run.
+func TestSealer_concurrent_use(t *testing.T) {
 	secrets := &secret{text: text(strings.Repeat("k", 32))}
 	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
 	var group sync.WaitGroup
@@ -151,11 +156,12 @@ func TestCursorsAreSealedAndOpenedAtOnce(t *testing.T) { // which the race detec
 	}
 }
 
-func TestAKeyThatCouldBeGuessedIsRefused(t *testing.T) {
+func TestSealer_rejects_a_short_key(t *testing.T) {
 	for _, key := range []*string{nil, text(""), text(strings.Repeat("k", 31))} {
 		s := NewSealer(Settings{KeyARN: "key"}, &secret{text: key}, time.Now)
-		if _, err := s.Seal(t.Context(), "posts", nil); err == nil || errors.Is(err, retry.ErrUnavailable) {
-			t.Errorf("error %v, want one that nobody retries", err)
+		if _, err := s.Seal(t.Context(), "posts", nil); err == nil ||
+			errors.Is(err, retry.ErrUnavailable) {
+			t.Errorf("error %v, want one that is not retried", err)
 		}
 	}
 }
@@ -171,7 +177,7 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%q opens to %x", cursor, position)
 		}
 		if err != nil && !errors.Is(err, ErrInvalid) {
-			t.Errorf("%q: %v, want ErrForged", cursor, err)
+			t.Errorf("%q: %v, want ErrInvalid", cursor, err)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-// Package uploadsapi is the API's uploads: their routes and what answers them.
+// Package uploadsapi provides the routes of uploads.
 package uploadsapi
 
 import (
@@ -13,49 +13,76 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// Routes are those of uploads. What becomes of an upload that is kept is the affair of the post that keeps it.
+// Routes are the routes of uploads. A post that shows an upload promotes it; see postsapi.
 var Routes = rest.Table[*Handlers]{
-	rest.Handle("POST", "/uploads", rest.Authenticated, "Ask for a form to upload a picture with", (*Handlers).createUpload),
-	rest.Handle("DELETE", "/uploads/{uploadId}", rest.Authenticated, "Delete an upload that no post is going to keep", (*Handlers).deleteUpload),
+	rest.Handle("POST", "/uploads", rest.Authenticated,
+		"Create a form to upload a picture", (*Handlers).createUpload),
+	rest.Handle("DELETE", "/uploads/{uploadId}", rest.Authenticated,
+		"Delete an upload that is not in a post", (*Handlers).deleteUpload),
 }
 
-// Uploads is where browsers upload to.
+// Uploads is the storage that browsers upload to.
 type Uploads interface {
 	Presign(ctx context.Context, key, contentType string) (pictures.Form, error)
-	// Delete deletes an upload, whether it is there or not.
+	// Delete deletes an upload. It is idempotent.
 	Delete(ctx context.Context, key string) error
 }
 
-// A Handlers answers the routes. An upload's key has its owner in it, so nobody reaches another's.
+// Handlers handles the routes. The key of an upload contains its owner, so no user can delete the
+// upload of another.
 type Handlers struct {
 	Uploads Uploads
 	Media   pictures.Delivery
 }
 
 type (
-	// An UploadRequest says what is going to be uploaded.
+	// An UploadRequest is the request body of POST /uploads.
 	UploadRequest struct {
-		ContentType string `json:"contentType" doc:"That of the picture, as the form has to say it"`
+		ContentType string `json:"contentType" doc:"Content type of the picture"`
 	}
 
-	// An Upload is where a picture may be uploaded to.
+	// An Upload is the response of POST /uploads.
 	Upload struct {
-		ID        uuid.UUID         `json:"id" format:"uuid" doc:"Names the upload, for DELETE /uploads/{uploadId}"`
-		Key       string            `json:"key" doc:"What a post may have as the picture's src. It keeps the picture when it is saved; what no post has kept after a day is deleted."`
+		ID        uuid.UUID         `json:"id" format:"uuid" doc:"For DELETE /uploads/{uploadId}"`
+		Key       string            `json:"key"`
 		Upload    Form              `json:"upload"`
-		ExpiresAt time.Time         `json:"expiresAt" doc:"Begin the upload before. If the storage refuses it nevertheless, ask for another form."`
-		URL       string            `json:"url" doc:"Where the picture is seen, in the width that posts have: a second or two after it was uploaded. A post may have it as the picture's src, too."`
-		URLs      map[string]string `json:"urls" doc:"Where it is seen, by width in pixels, and by default; as an upload adapter of CKEditor resolves it"`
+		ExpiresAt time.Time         `json:"expiresAt"`
+		URL       string            `json:"url"`
+		URLs      map[string]string `json:"urls"`
 	}
 
-	// A Form uploads the picture.
+	// A Form is the form that uploads the picture.
 	Form struct {
-		URL    string            `json:"url" doc:"Where to POST the form, as multipart/form-data. The storage answers 204."`
-		Fields map[string]string `json:"fields" doc:"The form's fields, all of them and no others, followed by the picture as the field file, of 1 byte to 20 MiB"`
+		URL    string            `json:"url"`
+		Fields map[string]string `json:"fields"`
 	}
 )
 
-// TransformSchema says what the domain takes.
+// TransformSchema describes the properties.
+func (Upload) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.Describe(schema, "key",
+		"Use it as the picture's src in a post; saving the post keeps the picture. "+
+			"An upload that no post shows is deleted after a day.")
+	rest.Describe(schema, "expiresAt", "Start the upload before this time. "+
+		"If the storage rejects it nevertheless, create another form.")
+	rest.Describe(schema, "url", "URL of the picture in the default width, "+
+		"available a second or two after the upload. You can also use it as the picture's src in "+
+		"a post.")
+	rest.Describe(schema, "urls", "URLs of the picture by width in pixels, and default; "+
+		"the format of a CKEditor upload adapter")
+	return schema
+}
+
+// TransformSchema describes the properties.
+func (Form) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	rest.Describe(schema, "url", "POST the form to this URL as multipart/form-data. "+
+		"The storage responds with 204.")
+	rest.Describe(schema, "fields", "All fields of the form; send no others. "+
+		"Append the picture, 1 byte to 20 MiB, as the last field, named file.")
+	return schema
+}
+
+// TransformSchema sets the content types that the domain accepts.
 func (UploadRequest) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	contentType := schema.Properties["contentType"]
 	for _, allowed := range pictures.ContentTypes {
@@ -65,7 +92,9 @@ func (UploadRequest) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma
 	return schema
 }
 
-func (h *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequest }) (*struct{ Body Upload }, error) {
+func (h *Handlers) createUpload(
+	ctx context.Context, in *struct{ Body UploadRequest },
+) (*struct{ Body Upload }, error) {
 	id := uuid.New()
 	key := pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), id)
 	form, err := h.Uploads.Presign(ctx, key, in.Body.ContentType)
@@ -89,5 +118,6 @@ func (h *Handlers) createUpload(ctx context.Context, in *struct{ Body UploadRequ
 func (h *Handlers) deleteUpload(ctx context.Context, in *struct {
 	UploadID uuid.UUID `path:"uploadId" format:"uuid"`
 }) (*struct{}, error) {
-	return nil, h.Uploads.Delete(ctx, pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID))
+	key := pictures.TempKey(pictures.Owner(rest.Caller(ctx).Subject), in.UploadID)
+	return nil, h.Uploads.Delete(ctx, key)
 }

@@ -4,7 +4,7 @@ package accounts
 
 import "github.com/ashlar-cdk/ashlar/internal/domain"
 
-// ErrDeleted reports that the user has deleted the account: it can neither be read nor written to
-// any more, though its tokens are valid for up to a day.
+// ErrDeleted reports that the user has deleted the account. It can no longer be read or changed,
+// although its tokens are valid for up to a day.
 var ErrDeleted = domain.NewError(domain.Forbidden, "account_deleted",
-	"You have deleted your account. Please sign out.")
+	"You have deleted your account. Sign out.")

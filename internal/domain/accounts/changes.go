@@ -9,12 +9,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 )
 
-// A client that keeps a copy of what is its user's begins at the zero [Position] and asks again from each page's Next. Once it
-// has a page without More, it has all that there was at that moment: the profile, the user's posts and the user's comments.
-// What changes while it asks comes once more, on this page or a later one. What it has had and gets as deleted, it removes.
+// A client syncs a copy of its user's data: it starts at the zero [Position] and requests the next
+// page from each page's Next. After a page without More, its copy is complete as of that moment:
+// the profile, the user's posts and the user's comments. An object that changes during the sync is
+// listed again, on this page or a later one. The client removes objects that are listed as deleted.
 
-// A Position is how far a client has come. It is the last change that the client has, so the zero Position is the
-// beginning. Positions of two users have nothing to do with each other.
+// A Position is the position of a client in a user's changes: the last change that the client has.
+// The zero Position is the start. Positions of two users are not comparable.
 type Position struct {
 	Version uint64
 	ID      uuid.UUID
@@ -31,23 +32,24 @@ func (p Position) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary decodes a position.
 func (p *Position) UnmarshalBinary(data []byte) error {
 	if len(data) != positionSize {
-		return errors.New("a position has another length")
+		return errors.New("position has the wrong length")
 	}
 	*p = Position{Version: binary.BigEndian.Uint64(data), ID: uuid.UUID(data[8:])}
 	return nil
 }
 
-// A Kind says what has changed.
+// A Kind is the kind of an object that has changed.
 type Kind string
 
-// What a user has.
+// The kinds of objects.
 const (
 	KindProfile Kind = "profile"
 	KindPost    Kind = "post"
 	KindComment Kind = "comment"
 )
 
-// A Change is the state of one object. All pointers are nil when it was deleted, and otherwise all but its kind's.
+// A Change is the present state of one object. If the object is deleted, all pointers are nil;
+// otherwise only the pointer of its kind is set.
 type Change struct {
 	Kind    Kind
 	ID      uuid.UUID // uuid.Nil for the profile, of which there is one
@@ -57,9 +59,9 @@ type Change struct {
 	Comment *posts.Comment // likewise
 }
 
-// A Page is some changes in the order of their positions.
+// A Page is a page of changes in the order of their positions.
 type Page struct {
 	Changes []Change
-	Next    Position // to ask from again; where the page began when it has no changes
-	More    bool     // whether there is more already
+	Next    Position // of the next page; the page's own position if it has no changes
+	More    bool     // whether there are more changes now
 }

@@ -18,24 +18,27 @@ const (
 var ErrProfileNotFound = domain.NewError(domain.NotFound, "not_found",
 	"You have no profile yet. Create it with PUT /profile.")
 
-// A Profile is one user's. Text is kept as it was given: nothing is trimmed, folded or escaped.
+// A Profile is a user's profile. Text is stored unchanged: nothing is trimmed, folded or escaped.
 type Profile struct {
-	Subject              string // the user's sub in the sign-in's tokens, never shown to others
+	Subject              string // the user's sub in the tokens of the user pool; never public
 	DisplayName          string // required, one line
 	Bio                  string // may be empty; the only control characters are line feeds and tabs
-	Language             string // a BCP 47 tag such as de or pt-BR; empty when the user has not chosen
-	CommentNotifications bool   // whether comments on the user's posts are told by mail
+	Language             string // a BCP 47 tag such as de or pt-BR; empty if not set
+	CommentNotifications bool   // whether to send e-mails about comments on the user's posts
 	CreatedAt            time.Time
 	UpdatedAt            time.Time
 }
 
-// Validate returns nil or a [*validate.Error] with all problems. Times are not looked at: the store sets them.
+// Validate returns nil or a [*validate.Error] with all problems. It does not check times: the store
+// sets them.
 func (p Profile) Validate() error {
 	var invalid validate.Error
 	invalid.Check("subject", validate.UserName(p.Subject))
-	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName), validate.NoControl(p.DisplayName, ""),
-		validate.NotBlank(p.DisplayName), validate.AtMost(p.DisplayName, MaxDisplayName))
-	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"), validate.AtMost(p.Bio, MaxBio))
+	invalid.Check("displayName", validate.Required(p.DisplayName), validate.UTF8(p.DisplayName),
+		validate.NoControl(p.DisplayName, ""), validate.NotBlank(p.DisplayName),
+		validate.AtMost(p.DisplayName, MaxDisplayName))
+	invalid.Check("bio", validate.UTF8(p.Bio), validate.NoControl(p.Bio, "\n\t"),
+		validate.AtMost(p.Bio, MaxBio))
 	invalid.Check("language", validate.LanguageTag(p.Language))
 	return invalid.OrNil()
 }

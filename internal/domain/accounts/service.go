@@ -5,36 +5,37 @@ import (
 	"errors"
 )
 
-// Profiles keeps profiles.
+// Profiles stores profiles.
 type Profiles interface {
 	Get(ctx context.Context, subject string) (Profile, error)
-	// Put leaves the setting of mails about comments as it is when commentNotifications is nil; in a new
-	// profile it is on.
+	// Put creates or replaces a profile. If commentNotifications is nil, it keeps the present
+	// setting; in a new profile the default is on.
 	Put(ctx context.Context, p Profile, commentNotifications *bool) (Profile, error)
-	// SetCommentNotifications sets whether the user gets mails about comments.
+	// SetCommentNotifications sets whether the user gets comment notifications.
 	SetCommentNotifications(ctx context.Context, subject string, on bool) error
 }
 
-// Changes lists what has changed.
+// Changes stores changes.
 type Changes interface {
+	// Since returns up to limit changes after a position.
 	Since(ctx context.Context, subject string, position Position, limit int) (Page, error)
 }
 
-// A Store keeps all that users write.
+// A Store stores the accounts with the profiles, posts and comments of users.
 type Store interface {
-	// Delete deletes all that a user has written.
+	// Delete deletes the account, the profile, the posts and the comments of a user.
 	Delete(ctx context.Context, subject string) error
 }
 
-// Pictures keeps the pictures of posts.
+// Pictures stores the pictures of posts.
 type Pictures interface {
 	// DeleteAll deletes a user's pictures that no post shows.
 	DeleteAll(ctx context.Context, owner string) error
 }
 
-// Users is the directory in which users sign in.
+// Users is the user pool.
 type Users interface {
-	// Delete deletes a user, if there is one of that name.
+	// Delete deletes a user. It is idempotent.
 	Delete(ctx context.Context, username string) error
 }
 
@@ -52,17 +53,19 @@ func (s *Service) Profile(ctx context.Context, subject string) (Profile, error) 
 	return s.Profiles.Get(ctx, subject)
 }
 
-// PutProfile creates or replaces a profile. Mails about comments stay as they are when commentNotifications
-// is nil; in a new profile they are on.
-func (s *Service) PutProfile(ctx context.Context, p Profile, commentNotifications *bool) (Profile, error) {
+// PutProfile creates or replaces a profile. If commentNotifications is nil, it keeps the present
+// setting; in a new profile the default is on.
+func (s *Service) PutProfile(
+	ctx context.Context, p Profile, commentNotifications *bool,
+) (Profile, error) {
 	if err := p.Validate(); err != nil {
 		return Profile{}, err
 	}
 	return s.Profiles.Put(ctx, p, commentNotifications)
 }
 
-// DisableCommentNotifications turns mails about comments off. A user without a profile or an account gets none
-// anyway, so that is no error.
+// DisableCommentNotifications turns off comment notifications. A user without a profile or an
+// account gets none anyway, so that is not an error.
 func (s *Service) DisableCommentNotifications(ctx context.Context, subject string) error {
 	err := s.Profiles.SetCommentNotifications(ctx, subject, false)
 	if errors.Is(err, ErrProfileNotFound) || errors.Is(err, ErrDeleted) {
@@ -71,15 +74,15 @@ func (s *Service) DisableCommentNotifications(ctx context.Context, subject strin
 	return err
 }
 
-// Sync returns up to limit changes of the user's after a position.
+// Sync returns up to limit changes of the user's data after a position.
 func (s *Service) Sync(
 	ctx context.Context, subject string, position Position, limit int,
 ) (Page, error) {
 	return s.Changes.Since(ctx, subject, position, limit)
 }
 
-// Delete deletes all that a user has written, then the pictures, then the user, so that a user
-// whose deletion was cut off can still sign in and repeat it. Each step may be repeated.
+// Delete deletes the user's data, then the pictures, then the user in the user pool. In this order,
+// a user whose deletion was interrupted can still sign in and retry it. Each step is idempotent.
 func (s *Service) Delete(ctx context.Context, subject, username string) error {
 	if err := s.Store.Delete(ctx, subject); err != nil {
 		return err

@@ -38,23 +38,29 @@ func TestService_Delete(t *testing.T) {
 			}
 			return step{name, &calls, nil}
 		}
-		service := accounts.Service{Store: newStep(0, "store"), Pictures: newStep(1, "pictures"), Users: newStep(2, "users")}
+		service := accounts.Service{
+			Store: newStep(0, "store"), Pictures: newStep(1, "pictures"),
+			Users: newStep(2, "users"),
+		}
 		err := service.Delete(t.Context(), "subject", "name")
-		if diff := cmp.Diff(want[:min(failing+1, len(want))], calls); diff != "" || errors.Is(err, failure) != (failing < len(want)) {
+		if diff := cmp.Diff(want[:min(failing+1, len(want))], calls); diff != "" ||
+			errors.Is(err, failure) != (failing < len(want)) {
 			t.Errorf("step %d fails: %v, calls (-want +got):\n%s", failing, err, diff)
 		}
 	}
 }
 
-// fakeProfiles keeps the last profile that was put, and fails with err.
+// fakeProfiles stores the last profile that was put, and fails with err.
 type fakeProfiles struct {
 	accounts.Profiles
 	put accounts.Profile
-	off []string // subjects whose mails about comments were turned off
+	off []string // subjects whose comment notifications were turned off
 	err error
 }
 
-func (f *fakeProfiles) Put(_ context.Context, p accounts.Profile, _ *bool) (accounts.Profile, error) {
+func (f *fakeProfiles) Put(
+	_ context.Context, p accounts.Profile, _ *bool,
+) (accounts.Profile, error) {
 	f.put = p
 	return p, f.err
 }
@@ -69,10 +75,12 @@ func (f *fakeProfiles) SetCommentNotifications(_ context.Context, subject string
 func TestService_PutProfile(t *testing.T) {
 	profiles := &fakeProfiles{}
 	service := accounts.Service{Profiles: profiles}
-	if got, err := service.PutProfile(t.Context(), valid(), nil); err != nil || got != valid() || profiles.put != valid() {
+	if got, err := service.PutProfile(t.Context(), valid(), nil); err != nil || got != valid() ||
+		profiles.put != valid() {
 		t.Errorf("a valid profile: %+v, %v; stored %+v", got, err, profiles.put)
 	}
-	if _, err := service.PutProfile(t.Context(), accounts.Profile{Subject: "eve"}, nil); !isInvalid(err) || profiles.put != valid() {
+	if _, err := service.PutProfile(t.Context(), accounts.Profile{Subject: "eve"},
+		nil); !isInvalid(err) || profiles.put != valid() {
 		t.Errorf("an invalid profile: %v; stored %+v", err, profiles.put)
 	}
 }
@@ -88,9 +96,11 @@ func TestService_DisableCommentNotifications(t *testing.T) {
 		nil: nil, accounts.ErrProfileNotFound: nil, accounts.ErrDeleted: nil, failure: failure,
 	} {
 		profiles := &fakeProfiles{err: err}
-		got := (&accounts.Service{Profiles: profiles}).DisableCommentNotifications(t.Context(), "ada")
+		got := (&accounts.Service{Profiles: profiles}).DisableCommentNotifications(t.Context(),
+			"ada")
 		if got != want || !cmp.Equal(profiles.off, []string{"ada"}) {
-			t.Errorf("the store returns %v: got %v, want %v; off for %v", err, got, want, profiles.off)
+			t.Errorf("the store returns %v: got %v, want %v; off for %v", err, got, want,
+				profiles.off)
 		}
 	}
 }
@@ -107,7 +117,8 @@ func TestPosition_binary(t *testing.T) {
 	}
 	for _, data := range [][]byte{nil, encoded[1:], append(encoded, 0)} {
 		if err := got.UnmarshalBinary(data); err == nil || got != want {
-			t.Errorf("%d bytes: %v, %+v; want an error and the position as it was", len(data), err, got)
+			t.Errorf("%d bytes: %v, %+v; want an error and the position unchanged", len(data), err,
+				got)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package pictures is what users upload: where a picture is kept, and what is made of it.
+// Package pictures provides the keys, the storage and the deletion of the pictures that users
+// upload.
 package pictures
 
 import (
@@ -10,40 +11,43 @@ import (
 	"github.com/google/uuid"
 )
 
-// Widths are those of the thumbnails that every picture gets, in pixels. A picture that is narrower gets its own width
-// under their names, so that every address exists.
+// Widths are the widths of the thumbnails that every picture gets, in pixels. Thumbnails of a
+// narrower picture have the picture's own width under the same names, so that every URL exists.
 var Widths = []int{320, 640, 1280, 1920}
 
-// DefaultWidth is the one of Widths that is shown where nobody chooses.
+// DefaultWidth is the width of a picture in posts. It is one of Widths.
 const DefaultWidth = 1280
 
-// What a picture may have. Phones make JPEGs of up to 48 megapixels.
+// Limits of a picture. Phones make JPEGs of up to 48 megapixels.
 const (
 	MaxBytes  = 20 << 20
 	MaxPixels = 50_000_000
 )
 
-// ContentTypes are those that may be uploaded. What a picture is, its bytes say, and not its content type.
+// ContentTypes are the content types that may be uploaded. The format of a picture is detected from
+// its bytes, not from its content type.
 var ContentTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp"}
 
-// Owner names the folder of a user's uploads. It does not tell the subject, which is never shown.
+// Owner returns the name of the folder of a user's uploads. It does not reveal the subject, which
+// is never public.
 func Owner(subject string) string {
 	digest := sha256.Sum256([]byte(subject))
 	return hex.EncodeToString(digest[:16])
 }
 
-// TempKey is where an upload is until a post keeps it, for a day at most.
+// TempKey returns the key of an upload before it is promoted. It expires after a day.
 func TempKey(owner string, id uuid.UUID) string { return TempPrefix + owner + "/" + id.String() }
 
-// PermanentKey is where the picture of a post is. It does not tell whose it is.
+// PermanentKey returns the key of a promoted picture. It does not reveal the owner.
 func PermanentKey(id uuid.UUID) string { return PermanentPrefix + id.String() }
 
-// ThumbnailKey is where the thumbnail of the picture at key is, in the bucket of thumbnails.
+// ThumbnailKey returns the key of the thumbnail of the picture at key, in the bucket of thumbnails.
 func ThumbnailKey(key string, width int) string { return key + "/" + strconv.Itoa(width) + ".jpg" }
 
-// A Form uploads one picture, as multipart/form-data: these fields first, then the picture as the field file.
+// A Form uploads one picture, as multipart/form-data: these fields first, then the picture as the
+// field file.
 type Form struct {
 	URL       string
 	Fields    map[string]string
-	ExpiresAt time.Time // when it is too late to begin
+	ExpiresAt time.Time // the upload must start before
 }

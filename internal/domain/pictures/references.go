@@ -7,13 +7,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// A Reference names a picture of a post: one that is kept, or one that was uploaded.
+// A Reference refers to a picture in a post: a promoted picture or an upload.
 type Reference struct {
-	Owner string // of an upload, as [Owner] names it; empty for a picture that is kept
+	Owner string // of an upload, as [Owner] returns it; empty for a promoted picture
 	ID    uuid.UUID
 }
 
-// Key is where the picture is.
+// Key returns the key of the picture.
 func (r Reference) Key() string {
 	if r.Owner == "" {
 		return PermanentKey(r.ID)
@@ -25,8 +25,8 @@ const (
 	keyPattern = `(?:` + TempPrefix + `([0-9a-f]{32})/|` + PermanentPrefix + `)` +
 		`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`
 
-	// SourcePattern matches what may be the address of a picture, wherever it is delivered from. It is for those who look
-	// before [Delivery.Parse] does.
+	// SourcePattern matches the key of a picture, and its URL on any host. It is for a check before
+	// [Delivery.Parse].
 	SourcePattern = `^(?:https://\S+/)?` + keyPattern + `(?:/[0-9]{1,5}\.jpg)?$`
 )
 
@@ -34,20 +34,21 @@ var (
 	keyForm       = regexp.MustCompile(`^` + keyPattern + `$`)
 	thumbnailForm = regexp.MustCompile(`^` + keyPattern + `/[0-9]{1,5}\.jpg$`)
 
-	// source matches a picture in clean HTML, in which quotes are nowhere but around attributes, and no other element than a
-	// picture has a src.
+	// source matches a picture in sanitized HTML, in which quotes are only around attributes, and
+	// only a picture has a src.
 	source = regexp.MustCompile(` src="` + keyPattern + `"`)
 )
 
-// A Delivery is where the world sees thumbnails: https://media.example.com, without a slash at the end.
+// A Delivery is the base URL of the CDN of thumbnails: https://media.example.com, without a
+// trailing slash.
 type Delivery string
 
-// URL is the address of the thumbnail of the picture at key.
+// URL returns the URL of the thumbnail of the picture at key.
 func (d Delivery) URL(key string, width int) string {
 	return string(d) + "/" + ThumbnailKey(key, width)
 }
 
-// Parse reads a picture's src: the picture's key, or the address of any of its thumbnails.
+// Parse parses a picture's src: the picture's key, or the URL of any of its thumbnails.
 func (d Delivery) Parse(src string) (Reference, bool) {
 	form := keyForm
 	if thumbnail, ok := strings.CutPrefix(src, string(d)+"/"); ok && d != "" {
@@ -60,8 +61,9 @@ func (d Delivery) Parse(src string) (Reference, bool) {
 	return reference(match), true
 }
 
-// Show returns clean HTML as clients see it: kept pictures have an address of [DefaultWidth] in place of their key.
-func (d Delivery) Show(html string) string {
+// ResolveURLs returns sanitized HTML for clients: it replaces the keys of promoted pictures with
+// URLs of [DefaultWidth].
+func (d Delivery) ResolveURLs(html string) string {
 	return replace(html, func(picture Reference) string {
 		if picture.Owner != "" {
 			return picture.Key()
@@ -70,7 +72,7 @@ func (d Delivery) Show(html string) string {
 	})
 }
 
-// References lists the pictures in clean HTML, in their order, each as often as it is there.
+// References returns the pictures in sanitized HTML, in their order, with repetitions.
 func References(html string) []Reference {
 	var found []Reference
 	for _, match := range source.FindAllStringSubmatch(html, -1) {
@@ -79,14 +81,14 @@ func References(html string) []Reference {
 	return found
 }
 
-// replace gives the pictures in clean HTML other addresses, which must need no escaping.
-func replace(html string, address func(Reference) string) string {
+// replace replaces the src of the pictures in sanitized HTML. The new values must need no escaping.
+func replace(html string, src func(Reference) string) string {
 	return source.ReplaceAllStringFunc(html, func(attribute string) string {
-		return ` src="` + address(reference(source.FindStringSubmatch(attribute))) + `"`
+		return ` src="` + src(reference(source.FindStringSubmatch(attribute))) + `"`
 	})
 }
 
-// reference reads a match of keyPattern.
+// reference returns the reference in a match of keyPattern.
 func reference(match []string) Reference {
 	return Reference{Owner: match[1], ID: uuid.MustParse(match[2])}
 }

@@ -15,56 +15,57 @@ import (
 )
 
 // ErrPendingDeletion reports that a picture lost its last post after it was promoted. It is a
-// temporary failure: promoted again, an upload is copied again, and any other picture is missing.
+// temporary failure: a second promotion copies an upload again and reports any other picture as
+// missing.
 var ErrPendingDeletion = fmt.Errorf("%w: a picture is pending deletion", retry.ErrUnavailable)
 
-// CopyTime is longer than any function lives that copies a picture. A picture that is being copied
-// for longer is abandoned.
+// CopyTime is longer than the timeout of any function that copies pictures. A promotion that takes
+// longer is abandoned.
 const CopyTime = time.Minute
 
-// A Promotion is the record of one picture of a post that is stored.
+// A Promotion is the record of one picture of a post that is about to be stored.
 type Promotion struct {
 	Missing  bool      // the author has no such picture; the rest is empty
 	ID       uuid.UUID // of the promoted picture
-	CopyFrom string    // the key of the upload to copy; empty when the picture is promoted already
+	CopyFrom string    // the key of the upload to copy; empty if the picture is already promoted
 }
 
-// Records keeps the records of promoted pictures, in the database of posts. The store of posts
+// Records stores the records of promoted pictures, in the database of posts. The store of posts
 // marks pictures that lose their last post as pending deletion.
 type Records interface {
-	// StartPromotions returns how a post of the author's can show these pictures. Each that has to
-	// be copied gets an ID that no picture ever had, and a record, so that the copy is deleted
-	// when the post is never stored.
+	// StartPromotions returns the promotions of these pictures for a post of the author. Each
+	// upload that has to be copied gets an ID that no picture ever had, and a record, so that the
+	// copy is deleted if the post is never stored.
 	StartPromotions(ctx context.Context, author string, shown []Reference) ([]Promotion, error)
-	// AbandonPromotions marks pictures whose promotion was started as pending deletion, unless a
-	// post shows them by now.
+	// AbandonPromotions marks pictures whose promotion was started as pending deletion, except
+	// those that a post shows.
 	AbandonPromotions(ctx context.Context, ids []uuid.UUID) error
-	// PendingDeletion lists up to limit of the user's pictures that are to be deleted: those that
-	// lost their last post, and those that have been copied for longer than CopyTime.
+	// PendingDeletion returns up to limit of the user's pictures that are to be deleted: those that
+	// lost their last post, and those whose promotion was started longer than CopyTime ago.
 	PendingDeletion(ctx context.Context, owner string, limit int) ([]uuid.UUID, error)
-	// Purge deletes the records of pictures that were pending deletion and have been deleted.
+	// Purge deletes the records of pictures that were pending deletion and are now deleted.
 	Purge(ctx context.Context, ids []uuid.UUID) error
-	// HasAny reports whether there is a record of any picture of the user's.
+	// HasAny reports whether the user has a record of any picture.
 	HasAny(ctx context.Context, owner string) (bool, error)
 }
 
-// A Bucket holds pictures.
+// A Bucket stores pictures.
 type Bucket interface {
 	// Copy copies each picture from its CopyFrom to its permanent key, and returns the indexes of
 	// those whose upload does not exist. It is idempotent.
 	Copy(ctx context.Context, copies []Promotion) (missing []int, err error)
-	// Delete deletes promoted pictures, whether they exist or not.
+	// Delete deletes promoted pictures. It is idempotent.
 	Delete(ctx context.Context, ids []uuid.UUID) error
 }
 
-// A Store promotes the uploads of posts and deletes pictures that no post shows. It may be cut off
-// at any moment: a post then has all its pictures or is not stored, and copies that no post shows,
-// or pictures that should have been deleted, are deleted with the user's next save or with the
-// account.
+// A Store promotes the uploads of posts and deletes pictures that no post shows. It may be
+// interrupted at any moment: then either the post is stored with all its pictures or it is not
+// stored, and unreferenced copies and pictures pending deletion are deleted with the user's next
+// save or with the account.
 //
-// That holds because the ID of a promoted picture is never used again. A deletion, however late,
-// deletes nothing that can be promoted again; and a picture has one save that copies it, which is
-// over when a post shows it.
+// That holds because the ID of a promoted picture is never reused. A deletion, however late,
+// deletes nothing that can be promoted again; and only one save copies a picture, and that save is
+// over when a post shows the picture.
 type Store struct {
 	Records Records
 	Bucket  Bucket
@@ -72,27 +73,27 @@ type Store struct {
 }
 
 const (
-	// maxDeletions is how many pictures are deleted by one call, which is S3's limit.
+	// maxDeletions is S3's limit of deletions in one call.
 	maxDeletions = 1000
 
-	// cleanUpTimeout is how long a save that is done waits for the deletion of pictures.
+	// cleanUpTimeout is how long a completed save waits for the deletion of pictures.
 	cleanUpTimeout = 2 * time.Second
 )
 
-// A Promoted body shows pictures by their permanent keys.
+// A Promoted is the body of a post whose pictures have permanent keys.
 type Promoted struct {
 	HTML   string
 	IDs    []uuid.UUID // of the pictures, each once
 	Copied []uuid.UUID // those of IDs that were copied for this body
 }
 
-// Promote copies the uploads that html shows to their permanent keys. html is clean and the
-// author's. Once the post is stored, or cannot be, [Store.DeleteUnreferenced] has to be called with
-// the copied pictures. The post's store fails with [ErrPendingDeletion] when one of the pictures
-// has become pending deletion; then Promote has to be called again.
+// Promote copies the uploads in html to their permanent keys. html is sanitized and was written by
+// the author. The caller then stores the post and calls [Store.DeleteUnreferenced] with the copied
+// pictures, also when storing fails. The store of posts fails with [ErrPendingDeletion] if one of
+// the pictures has become pending deletion; then the caller calls Promote again.
 //
-// The error is a [*validate.Error] of the field body when a picture does not exist, has expired, or
-// is another user's.
+// The error is a [*validate.Error] of the field body if a picture does not exist, has expired, or
+// belongs to another user.
 func (s *Store) Promote(ctx context.Context, author, html string) (Promoted, error) {
 	var distinct []Reference
 	numbers := map[Reference]int{} // of each picture's first place in html, from 1
@@ -129,7 +130,7 @@ func (s *Store) Promote(ctx context.Context, author, html string) (Promoted, err
 	if len(missing) == 0 && len(copies) > 0 {
 		expired, err := s.Bucket.Copy(ctx, copies)
 		if err != nil {
-			return Promoted{}, err // copies may be under way: none is abandoned before CopyTime
+			return Promoted{}, err // copies may still be running: none is abandoned before CopyTime
 		}
 		for _, i := range expired {
 			missing = append(missing, copyNumbers[i])
@@ -146,36 +147,36 @@ func (s *Store) Promote(ctx context.Context, author, html string) (Promoted, err
 	return promoted, nil
 }
 
-// missingPictures names pictures by their place in the body: a problem does not repeat what was
-// written.
+// missingPictures identifies pictures by their position in the body: a problem never repeats user
+// input.
 func missingPictures(numbers []int) error {
 	names := make([]string, len(numbers))
 	for i, number := range numbers {
 		names[i] = strconv.Itoa(number)
 	}
 	var invalid validate.Error
-	invalid.Check("body", "shows pictures that are not there, by number "+strings.Join(names, ", ")+
-		"; upload them again, or take them out")
+	invalid.Check("body", "shows pictures that do not exist, by number "+strings.Join(names, ", ")+
+		"; upload them again or remove them")
 	return invalid.OrNil()
 }
 
-// unique returns ids without repetitions: a post may have a picture by its upload's key and by its
-// own.
+// unique returns ids without repetitions: a post may refer to a picture by the key of its upload
+// and by its permanent key.
 func unique(ids []uuid.UUID) []uuid.UUID {
 	seen := map[uuid.UUID]bool{}
-	var once []uuid.UUID
+	var distinct []uuid.UUID
 	for _, id := range ids {
 		if !seen[id] {
 			seen[id] = true
-			once = append(once, id)
+			distinct = append(distinct, id)
 		}
 	}
-	return once
+	return distinct
 }
 
-// DeleteUnreferenced deletes the user's pictures that no post shows, among them those of copied,
-// which were copied for a post that was just stored, or was not. A failure is logged: the user's
-// next save deletes what is left.
+// DeleteUnreferenced deletes the user's pictures that no post shows. Those of copied are included,
+// which were copied for a post that has just been stored or could not be stored. A failure is
+// logged: the user's next save deletes the rest.
 func (s *Store) DeleteUnreferenced(ctx context.Context, owner string, copied ...uuid.UUID) {
 	ctx, cancel := context.WithTimeout(ctx, cleanUpTimeout)
 	defer cancel()
@@ -187,7 +188,8 @@ func (s *Store) DeleteUnreferenced(ctx context.Context, owner string, copied ...
 		_, err = s.deletePending(ctx, owner)
 	}
 	if err != nil {
-		s.Logger.WarnContext(ctx, "unreferenced pictures are deleted later", "error", err.Error())
+		s.Logger.WarnContext(ctx, "deleting unreferenced pictures failed, will be retried",
+			"error", err.Error())
 	}
 }
 
@@ -207,7 +209,8 @@ func (s *Store) DeleteAll(ctx context.Context, owner string) error {
 			return err
 		}
 		if left {
-			return fmt.Errorf("delete pictures: %w: some may still be copied", retry.ErrUnavailable)
+			return fmt.Errorf("delete pictures: %w: a copy may still be running",
+				retry.ErrUnavailable)
 		}
 		return nil
 	}

@@ -2,47 +2,51 @@ package pictures
 
 import "strings"
 
-// A ThumbnailEvent is the message on the topic, as JSON, after every change of an original: the
-// thumbnails that there are by then, whatever the change was. The message has the attribute prefix
-// ([Prefix]), for filter policies.
+// A ThumbnailEvent is the message, as JSON, that is published to the topic after every change of an
+// original. It lists the present thumbnails, whatever the change was. The message has the attribute
+// prefix ([Prefix]), for filter policies.
 //
-// A message may be delivered twice, and two of one key in any order. The one that counts has the
-// highest sequencer: it has the thumbnails after the key's last change.
+// A message may be delivered twice, and messages of one key in any order. The message with the
+// highest sequencer is the valid one: it has the thumbnails after the key's last change.
 type ThumbnailEvent struct {
 	Key string `json:"key"` // of the original
 
-	// Removed says that there are no thumbnails, or none any more: the original is gone, or none can be made of it.
+	// Removed reports that there are no thumbnails: the original is deleted, or no thumbnails can
+	// be made of it.
 	Removed bool `json:"removed"`
 
-	// ETag is that of the original which was read, in the form that S3's events have; empty when it is gone.
+	// ETag is the ETag of the original that was read, in the form of S3's events; empty if the
+	// original is deleted.
 	ETag string `json:"eTag,omitempty"`
 
-	// Sequencer is that of the change. It orders the changes of one key, as "Event message structure" in the Amazon S3 User
-	// Guide says: they are hexadecimal numbers, and may differ in length.
+	// Sequencer is the sequencer of the change. It orders the changes of one key ("Event message
+	// structure" in the Amazon S3 User Guide): sequencers are hexadecimal numbers and may differ in
+	// length.
 	Sequencer string `json:"sequencer,omitempty"`
 
-	Thumbnails []Thumbnail `json:"thumbnails"` // none when Removed
+	Thumbnails []Thumbnail `json:"thumbnails"` // none if Removed
 }
 
-// Attributes are the message's.
+// Attributes returns the attributes of the message.
 func (e ThumbnailEvent) Attributes() map[string]string {
 	return map[string]string{"prefix": Prefix(e.Key)}
 }
 
-// A Thumbnail is one of the thumbnails that a picture has now.
+// A Thumbnail is one of the present thumbnails of a picture.
 type Thumbnail struct {
 	Key    string `json:"key"`    // in the bucket of thumbnails
-	Width  int    `json:"width"`  // in pixels; less than the one in the key when the original is narrower
+	Width  int    `json:"width"`  // in pixels; less than in the key if the original is narrower
 	Height int    `json:"height"` // in pixels
 }
 
-// The prefixes of keys below which signed-in clients upload with credentials of their own.
+// The prefixes that signed-in clients upload to with their own credentials.
 const (
-	ProtectedPrefix = "protected/" // everybody may see the thumbnails
-	PrivatePrefix   = "private/"   // only the client itself may
+	ProtectedPrefix = "protected/" // everyone may read the thumbnails
+	PrivatePrefix   = "private/"   // only the client itself may read the thumbnails
 )
 
-// Prefix is the kind of key that an original has, by its first folder: temp, permanent, protected or private; else other.
+// Prefix returns the first folder of an original's key if it is temp, permanent, protected or
+// private, and otherwise other.
 func Prefix(key string) string {
 	folder, _, _ := strings.Cut(key, "/")
 	switch folder + "/" {

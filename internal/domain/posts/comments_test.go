@@ -16,22 +16,28 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts/richtext"
 )
 
-// fakeComments records what it is called with, as the fake events do after it, in one list of calls.
+// fakeComments is a fake store and fake events. It records the calls of both in one list.
 type fakeComments struct {
 	posts.Store
 	calls     []string
 	recipient string
 	err       error // of the store
 	eventsErr error
-	deadline  time.Duration // of the events, from the call
+	deadline  time.Duration // of the call of events, from its start
 }
 
-func (f *fakeComments) CreateComment(_ context.Context, author, key string, postID uuid.UUID, body string) (posts.NewComment, error) {
+func (f *fakeComments) CreateComment(
+	_ context.Context, author, key string, postID uuid.UUID, body string,
+) (posts.NewComment, error) {
 	f.calls = append(f.calls, "store "+author+" "+key+" "+body)
-	return posts.NewComment{Comment: posts.Comment{PostID: postID, Author: author, Body: body}, Recipient: f.recipient}, f.err
+	return posts.NewComment{
+		Comment: posts.Comment{PostID: postID, Author: author, Body: body}, Recipient: f.recipient,
+	}, f.err
 }
 
-func (f *fakeComments) UpdateComment(_ context.Context, author string, postID, _ uuid.UUID, body string) (posts.Comment, error) {
+func (f *fakeComments) UpdateComment(
+	_ context.Context, author string, postID, _ uuid.UUID, body string,
+) (posts.Comment, error) {
 	f.calls = append(f.calls, "store "+author+" "+body)
 	return posts.Comment{PostID: postID, Author: author, Body: body}, f.err
 }
@@ -45,7 +51,10 @@ func (f *fakeComments) CommentCreated(ctx context.Context, recipient string) err
 }
 
 func (f *fakeComments) service(log *bytes.Buffer) *posts.Service {
-	return &posts.Service{Store: f, Sanitizer: richtext.Sanitizer{}, Events: f, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	return &posts.Service{
+		Store: f, Sanitizer: richtext.Sanitizer{}, Events: f,
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}
 }
 
 func TestService_CreateComment(t *testing.T) {
@@ -76,13 +85,14 @@ func TestService_CreateComment(t *testing.T) {
 			fake:  fakeComments{recipient: "eve", eventsErr: failure},
 			body:  "True.",
 			calls: []string{"store ada key True.", "publish to eve"},
-			log:   "a comment is not published",
+			log:   "publishing a comment failed",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			fake := test.fake
-			got, err := fake.service(&log).CreateComment(t.Context(), "ada", "key", uuid.New(), test.body)
+			got, err := fake.service(&log).CreateComment(t.Context(), "ada", "key", uuid.New(),
+				test.body)
 			if !errors.Is(err, test.err) || (err == nil) != (got.Body == "True.") {
 				t.Errorf("got %+v, %v; want the error %v", got, err, test.err)
 			}
@@ -93,7 +103,7 @@ func TestService_CreateComment(t *testing.T) {
 				t.Errorf("log %q, want %q", log.String(), test.log)
 			}
 			if len(fake.calls) == 2 && (fake.deadline <= 0 || fake.deadline > 2*time.Second) {
-				t.Errorf("the topic has %s, want 2s at most", fake.deadline)
+				t.Errorf("the topic's timeout is %s, want at most 2s", fake.deadline)
 			}
 		})
 	}
@@ -101,7 +111,8 @@ func TestService_CreateComment(t *testing.T) {
 		var log bytes.Buffer
 		fake := &fakeComments{recipient: "eve"}
 		_, created := fake.service(&log).CreateComment(t.Context(), "ada", "", uuid.New(), "<br>")
-		_, updated := fake.service(&log).UpdateComment(t.Context(), "ada", uuid.New(), uuid.New(), "<br>")
+		_, updated := fake.service(&log).UpdateComment(t.Context(), "ada", uuid.New(), uuid.New(),
+			"<br>")
 		if created == nil || updated == nil || len(fake.calls) > 0 {
 			t.Errorf("%v, %v after %v; want errors before any call", created, updated, fake.calls)
 		}
@@ -111,7 +122,8 @@ func TestService_CreateComment(t *testing.T) {
 func TestService_UpdateComment_stores_sanitized_HTML(t *testing.T) {
 	var log bytes.Buffer
 	fake := &fakeComments{}
-	got, err := fake.service(&log).UpdateComment(t.Context(), "ada", uuid.New(), uuid.New(), "<script>steal()</script>True.")
+	got, err := fake.service(&log).UpdateComment(t.Context(), "ada", uuid.New(), uuid.New(),
+		"<script>steal()</script>True.")
 	if err != nil || got.Body != "True." || !cmp.Equal(fake.calls, []string{"store ada True."}) {
 		t.Errorf("got %+v, %v after %v", got, err, fake.calls)
 	}

@@ -1,4 +1,4 @@
-// Package posts is what users write for each other: posts with rich text, and comments on them.
+// Package posts provides posts with rich text, and comments on them.
 package posts
 
 import (
@@ -9,18 +9,20 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain"
 )
 
-// Limits, in characters (Unicode code points), as the database counts them. Those of rich text hold with its markup, as it
-// is kept, and a comment's as it was written too.
+// Limits, in characters (Unicode code points), as the database counts them. The limits of rich text
+// include the markup. They apply to the sanitized text that is stored; the limit of a comment also
+// applies to the text that was submitted.
 const (
 	MaxTitle   = 200
 	MaxBody    = 20_000
 	MaxComment = 2_000
 
-	MaxPictures = 50 // in one post, counted as often as they are in it
+	MaxPictures = 50 // in one post, with repetitions
 
-	// MaxWritten holds for a body as it was written, in which a picture has an address where the kept one has a key: longer
-	// by 280 characters at most, since a domain name has 253. So what a client is shown, it may send back.
-	MaxWritten = MaxBody + MaxPictures*280
+	// MaxSubmittedBody applies to a submitted body, in which pictures have URLs instead of keys. A
+	// URL is at most 280 characters longer than a key, since a domain name has at most 253. So a
+	// client can submit any body that it got.
+	MaxSubmittedBody = MaxBody + MaxPictures*280
 )
 
 var (
@@ -28,42 +30,43 @@ var (
 	ErrNotFound = domain.NewError(domain.NotFound, "not_found",
 		"There is no such post or comment, or it belongs to another user.")
 
-	// ErrNoProfile reports that the author has no name to be shown by.
+	// ErrNoProfile reports that the author has no profile, so there is no display name.
 	ErrNoProfile = domain.NewError(domain.Conflict, "profile_required",
 		"You have no profile yet. Create it with PUT /profile, then try again.")
 )
 
-// A Post is one user's. Its ID is a UUID of version 7: the newer post has the greater one.
+// A Post is a post of one user. Its ID is a UUID of version 7: a newer post has a greater ID.
 type Post struct {
 	ID           uuid.UUID
-	Author       string // the subject, never shown
-	AuthorName   string // as it is in the author's profile
+	Author       string // the subject, never public
+	AuthorName   string // DisplayName of the author's profile
 	Title        string // plain text, to be escaped in HTML
-	Body         string // HTML that is safe to show; empty in a list
+	Body         string // sanitized HTML; empty in a list
 	CommentCount int
 	CreatedAt    time.Time
 	UpdatedAt    time.Time // of the title and the body; a comment does not change it
 }
 
-// A Comment is one user's, on a post of anybody's. Its ID is a UUID of version 7, as a post's.
+// A Comment is a comment of one user, on a post of any user. Its ID is a UUID of version 7, as a
+// post's.
 type Comment struct {
 	ID         uuid.UUID
 	PostID     uuid.UUID
-	Author     string // the subject, never shown
-	AuthorName string // as it is in the author's profile
-	Body       string // HTML that is safe to show
+	Author     string // the subject, never public
+	AuthorName string // DisplayName of the author's profile
+	Body       string // sanitized HTML
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
 
-// A NewComment is one that has just been created.
+// A NewComment is a comment that has just been created.
 type NewComment struct {
 	Comment
-	Recipient string // the post's author, who is notified; empty when the author wrote the comment
+	Recipient string // the post's author, who is notified; empty if the author wrote the comment
 }
 
-// A Draft is what an author writes of a post.
+// A Draft is the part of a post that its author writes.
 type Draft struct {
-	Title string // plain text of one line, kept as it is
+	Title string // plain text of one line, stored unchanged
 	Body  string // HTML, sanitized before it is stored
 }

@@ -16,13 +16,13 @@ import (
 
 var errKilled = errors.New("the process is killed")
 
-// A mortal process is killed when its steps are used up: before the last one, or after it. A step is a transaction or a
-// call of S3.
+// A mortal process is killed after a number of steps: before the last one, or after it. A step is a
+// transaction or a call of S3.
 type mortal struct {
 	pictures.Records
 	pictures.Bucket
 	steps int  // until it is killed; -1 for never
-	after bool // whether the last step is done
+	after bool // whether the last step is executed
 }
 
 func (m *mortal) step(do func() error) error {
@@ -40,12 +40,17 @@ func (m *mortal) step(do func() error) error {
 	return err
 }
 
-func (m *mortal) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) (promotions []pictures.Promotion, err error) {
-	err = m.step(func() error { promotions, err = m.Records.StartPromotions(ctx, author, shown); return err })
+func (m *mortal) StartPromotions(
+	ctx context.Context, author string, shown []pictures.Reference,
+) (promotions []pictures.Promotion, err error) {
+	err = m.step(func() error {
+		promotions, err = m.Records.StartPromotions(ctx, author, shown)
+		return err
+	})
 	return promotions, err
 }
 
-// Copy does one copy after the other, lest the last step be all of them.
+// Copy makes one copy after the other, so that the process can be killed between two copies.
 func (m *mortal) Copy(ctx context.Context, copies []pictures.Promotion) (missing []int, err error) {
 	for i := range copies {
 		err := m.step(func() error {
@@ -66,8 +71,13 @@ func (m *mortal) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 	return m.step(func() error { return m.Records.AbandonPromotions(ctx, ids) })
 }
 
-func (m *mortal) PendingDeletion(ctx context.Context, owner string, limit int) (ids []uuid.UUID, err error) {
-	err = m.step(func() error { ids, err = m.Records.PendingDeletion(ctx, owner, limit); return err })
+func (m *mortal) PendingDeletion(
+	ctx context.Context, owner string, limit int,
+) (ids []uuid.UUID, err error) {
+	err = m.step(func() error {
+		ids, err = m.Records.PendingDeletion(ctx, owner, limit)
+		return err
+	})
 	return ids, err
 }
 
@@ -79,25 +89,35 @@ func (m *mortal) Purge(ctx context.Context, ids []uuid.UUID) error {
 	return m.step(func() error { return m.Records.Purge(ctx, ids) })
 }
 
-// mortalPosts are the posts of a mortal process.
+// mortalPosts is the store of posts of a mortal process.
 type mortalPosts struct {
 	posts.Store
 	process *mortal
 }
 
-func (m mortalPosts) Create(ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
-	err = m.process.step(func() error { post, err = m.Store.Create(ctx, author, key, draft, pictureIDs...); return err })
+func (m mortalPosts) Create(
+	ctx context.Context, author, key string, draft posts.Draft, pictureIDs ...uuid.UUID,
+) (post posts.Post, err error) {
+	err = m.process.step(func() error {
+		post, err = m.Store.Create(ctx, author, key, draft, pictureIDs...)
+		return err
+	})
 	return post, err
 }
 
-func (m mortalPosts) Update(ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID) (post posts.Post, err error) {
-	err = m.process.step(func() error { post, err = m.Store.Update(ctx, author, id, draft, pictureIDs...); return err })
+func (m mortalPosts) Update(
+	ctx context.Context, author string, id uuid.UUID, draft posts.Draft, pictureIDs ...uuid.UUID,
+) (post posts.Post, err error) {
+	err = m.process.step(func() error {
+		post, err = m.Store.Update(ctx, author, id, draft, pictureIDs...)
+		return err
+	})
 	return post, err
 }
 
-// TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with pictures of both, by
-// processes that may be killed at every step. Whatever has happened, each post has its pictures; and when everybody has
-// saved once more, there is nothing else.
+// TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with
+// pictures of both, in processes that may be killed at every step. At any time, each post has its
+// pictures; and after every author has saved once more, there are no others.
 func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 	w := newWorld(t)
 	users := []string{"ada", "eve"}
@@ -108,11 +128,15 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 		}
 	}
 	immortal, immortalPosts := *w.pictures, w.service.Store
+	makeImmortal := func() {
+		w.pictures.Records, w.pictures.Bucket = immortal.Records, immortal.Bucket
+		w.service.Store = immortalPosts
+	}
 	ctx := t.Context()
-	killed, saved, refused := 0, 0, 0
+	killed, saved, rejected := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
-		every := map[string][]string{} // keys that have been permanent ones
+		makeImmortal()
+		every := map[string][]string{} // all permanent keys, past and present
 		for _, user := range users {
 			for _, post := range w.postsOf(t, user) {
 				ok(t, w.delete(ctx, user, post.ID))
@@ -123,8 +147,14 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 			user := rapid.SampledFrom(users).Draw(rt, "user")
 			another := users[1-slices.Index(users, user)]
 			anothers := w.keysOf(t, another)
-			process := &mortal{Records: immortal.Records, Bucket: immortal.Bucket, steps: rapid.IntRange(-1, 8).Draw(rt, "steps"), after: rapid.Bool().Draw(rt, "after")}
-			w.pictures.Records, w.pictures.Bucket, w.service.Store = process, process, mortalPosts{immortalPosts, process}
+			process := &mortal{
+				Records: immortal.Records, Bucket: immortal.Bucket,
+				steps: rapid.IntRange(-1, 8).Draw(rt, "steps"),
+				after: rapid.Bool().Draw(rt, "after"),
+			}
+			w.pictures.Records, w.pictures.Bucket, w.service.Store = process, process, mortalPosts{
+				immortalPosts, process,
+			}
 
 			known := slices.Concat(uploads[user], every[user])
 			if rapid.IntRange(0, 9).Draw(rt, "hostile") == 0 {
@@ -141,7 +171,8 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 				}
 			default:
 				if len(mine) > 0 && rapid.Bool().Draw(rt, "edit") {
-					post, err = w.update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID, html)
+					post, err = w.update(ctx, user, rapid.SampledFrom(mine).Draw(rt, "post").ID,
+						html)
 				} else {
 					post, err = w.create(ctx, user, html)
 				}
@@ -153,14 +184,14 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 			case errors.Is(err, errKilled):
 				killed++
 			case invalid:
-				refused++
+				rejected++
 			default:
 				rt.Fatalf("%v", err)
 			}
 			every[user] = append(every[user], keysIn(post.Body)...)
 			w.checkLinks(t)
 			if now := w.keysOf(t, another); !slices.Equal(anothers, now) {
-				rt.Fatalf("%s worked, and %s's objects %v are now %v", user, another, anothers, now)
+				rt.Fatalf("%s saved, and %s's objects %v are now %v", user, another, anothers, now)
 			}
 			if rapid.IntRange(0, 4).Draw(rt, "an hour passes") == 0 {
 				w.age(t)
@@ -169,15 +200,15 @@ func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 				rt.FailNow()
 			}
 		}
-		w.pictures.Records, w.pictures.Bucket, w.service.Store = immortal.Records, immortal.Bucket, immortalPosts
+		makeImmortal()
 		w.checkSettled(t)
 		if t.Failed() {
 			rt.FailNow()
 		}
 	})
-	t.Logf("%d saved or deleted, %d killed, %d refused", saved, killed, refused)
-	if saved == 0 || killed == 0 || refused == 0 {
-		t.Error("something has not been tried")
+	t.Logf("%d saved or deleted, %d killed, %d rejected", saved, killed, rejected)
+	if saved == 0 || killed == 0 || rejected == 0 {
+		t.Error("an outcome did not occur")
 	}
 }
 
@@ -191,13 +222,14 @@ func (w *world) postsOf(t testing.TB, subject string) []posts.Post {
 	return found
 }
 
-// keysOf lists the objects of a user that are there.
+// keysOf lists the objects of a user in the bucket.
 func (w *world) keysOf(t testing.TB, subject string) []string {
 	t.Helper()
-	there := w.permanent(t)
+	existing := w.permanent(t)
 	var found []string
-	for _, id := range column[uuid.UUID](t, w, "SELECT id FROM pictures WHERE owner = ? ORDER BY id", subject) {
-		if key := pictures.PermanentKey(id); slices.Contains(there, key) {
+	for _, id := range column[uuid.UUID](t, w,
+		"SELECT id FROM pictures WHERE owner = ? ORDER BY id", subject) {
+		if key := pictures.PermanentKey(id); slices.Contains(existing, key) {
 			found = append(found, key)
 		}
 	}

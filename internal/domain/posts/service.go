@@ -12,11 +12,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// A Store keeps posts and comments.
+// A Store stores posts and comments.
 type Store interface {
-	// Create creates a post that shows these pictures, unless the author already created one with
-	// the idempotency key, which is returned as it is. An empty key matches nothing. It fails with
-	// [pictures.ErrPendingDeletion] when one of the pictures is no longer promoted.
+	// Create creates a post that shows these pictures. If the author already created a post with
+	// the idempotency key, it returns that post unchanged. An empty key matches nothing. It fails
+	// with [pictures.ErrPendingDeletion] if one of the pictures is no longer promoted.
 	Create(
 		ctx context.Context, author, idempotencyKey string, draft Draft, pictureIDs ...uuid.UUID,
 	) (Post, error)
@@ -42,15 +42,15 @@ type Store interface {
 	DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error
 }
 
-// A Sanitizer validates what authors write, and removes the HTML that posts and comments may not
-// have. The errors are [*validate.Error]. A richtext.Sanitizer is one; it is not imported here,
-// since it takes milliseconds of the start of every function that imports it.
+// A Sanitizer validates posts and comments and removes HTML that is not allowed in them.
+// The errors are [*validate.Error]. A richtext.Sanitizer implements it; it is not imported here,
+// since it adds milliseconds to the start of every function that imports it.
 type Sanitizer interface {
 	SanitizePost(draft Draft) (Draft, error)
 	SanitizeComment(body string) (string, error)
 }
 
-// Pictures keeps the pictures of posts. A [pictures.Store] does.
+// Pictures stores the pictures of posts. A [pictures.Store] implements it.
 type Pictures interface {
 	Promote(ctx context.Context, author, html string) (pictures.Promoted, error)
 	DeleteUnreferenced(ctx context.Context, owner string, copied ...uuid.UUID)
@@ -70,7 +70,7 @@ type Service struct {
 	Logger    *slog.Logger
 }
 
-// Create creates a post of the draft, whose uploads are promoted. With an idempotency key, a
+// Create creates a post of the draft and promotes the draft's uploads. With an idempotency key, a
 // second call returns the post that the first one created, even if its uploads have expired.
 func (s *Service) Create(
 	ctx context.Context, author, idempotencyKey string, draft Draft,
@@ -98,7 +98,7 @@ func (s *Service) Create(
 	return post, err
 }
 
-// Update replaces what the author has written of a post, as Create does.
+// Update replaces the draft of a post of the author, and promotes uploads as Create does.
 func (s *Service) Update(
 	ctx context.Context, author string, id uuid.UUID, draft Draft,
 ) (post Post, err error) {
@@ -119,14 +119,14 @@ func (s *Service) Update(
 	return post, err
 }
 
-// ifPendingDeletion repeats a promotion when another request of the same author has removed the
+// ifPendingDeletion retries a promotion if another request of the same author has removed the
 // last reference to one of the pictures since it was promoted.
 var ifPendingDeletion = []retry.Option{
 	retry.MaxTries(3),
 	retry.If(func(err error) bool { return errors.Is(err, pictures.ErrPendingDeletion) }),
 }
 
-// cleanUp deletes the pictures that the post no longer shows. When the post was not stored, it
+// cleanUp deletes the pictures that the post no longer shows. If the post was not stored, it
 // deletes the copies, so that rejected posts cannot fill the bucket.
 func (s *Service) cleanUp(
 	ctx context.Context, author string, promoted pictures.Promoted, err error,
@@ -136,7 +136,7 @@ func (s *Service) cleanUp(
 	}
 }
 
-// Delete deletes a post of the author's with its comments and pictures, for good.
+// Delete deletes a post of the author with its comments and pictures permanently.
 func (s *Service) Delete(ctx context.Context, author string, id uuid.UUID) error {
 	if err := s.Store.Delete(ctx, author, id); err != nil {
 		return err
@@ -181,12 +181,12 @@ const publishTimeout = 2 * time.Second
 // publish publishes a new comment. A failure is logged and does not fail the request: the comment
 // and its notification are stored, and the notification is sent later if the topic is unavailable.
 // A second request with the same idempotency key publishes again, which repairs a first one that
-// was cut off before it published; the recipient does not get a second mail.
+// was interrupted before it published; the recipient does not get a second e-mail.
 func (s *Service) publish(ctx context.Context, created NewComment) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if err := s.Events.CommentCreated(ctx, created.Recipient); err != nil {
-		s.Logger.WarnContext(ctx, "a comment is not published",
+		s.Logger.WarnContext(ctx, "publishing a comment failed, notification will be sent later",
 			"comment", created.ID.String(), "error", err.Error())
 	}
 }
@@ -203,7 +203,7 @@ func (s *Service) ListComments(
 	return s.Store.ListComments(ctx, postID, after, limit)
 }
 
-// UpdateComment replaces the body of a comment of the author's.
+// UpdateComment replaces the body of a comment of the author.
 func (s *Service) UpdateComment(
 	ctx context.Context, author string, postID, id uuid.UUID, body string,
 ) (Comment, error) {
@@ -214,7 +214,7 @@ func (s *Service) UpdateComment(
 	return s.Store.UpdateComment(ctx, author, postID, id, body)
 }
 
-// DeleteComment deletes a comment of the author's, for good.
+// DeleteComment deletes a comment of the author permanently.
 func (s *Service) DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error {
 	return s.Store.DeleteComment(ctx, author, postID, id)
 }

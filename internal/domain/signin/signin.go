@@ -1,5 +1,6 @@
-// Package signin decides which existing user a social sign-in belongs to. Whoever is linked to a user is that user from
-// then on, so everything that the decision rests on has to be proved, and what is in doubt is not linked.
+// Package signin decides which existing user a social sign-in is linked to. Once linked, an
+// identity can sign in as that user. So the decision uses only verified facts, and an identity is
+// not linked in case of doubt.
 package signin
 
 import (
@@ -9,33 +10,40 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
-// The refusals. Their texts reach the person who signs in, who has proved to own the address, in the middle of a
-// sentence of Cognito's: they say what to do, and of the account no more than it takes to do it.
+// The errors that reject a sign-in. The user sees their texts in the middle of a sentence of
+// Cognito's. The user has proved to own the address. The texts say what to do, and about the
+// account only what that requires.
 var (
-	ErrDisabled            = errors.New("the account with this e-mail address is disabled; ask support to enable it")
-	ErrNewPasswordRequired = errors.New("the account with this e-mail address needs a new password first; set it, sign in with it, and try again")
-	ErrAmbiguous           = errors.New("several accounts have this e-mail address; sign in the way you did before, or ask support")
-	ErrSecondFactor        = errors.New("the account with this e-mail address has a second factor; sign in with the password and the second factor")
+	ErrDisabled = errors.New(
+		"the account with this e-mail address is disabled; ask support to enable it")
+	ErrNewPasswordRequired = errors.New("the account with this e-mail address needs " +
+		"a new password first; set it, sign in with it, and try again")
+	ErrAmbiguous = errors.New("several accounts have this e-mail address; " +
+		"sign in the way you did before, or ask support")
+	ErrSecondFactor = errors.New("the account with this e-mail address has a second factor; " +
+		"sign in with the password and the second factor")
 )
 
-// maxEmail is the longest address that SMTP carries: RFC 5321, 4.5.3.1.3, without the brackets.
+// maxEmail is the maximum length of an address in SMTP: RFC 5321, 4.5.3.1.3, without the brackets.
 const maxEmail = 254
 
-// An Identity is somebody's account with an identity provider.
+// An Identity is an account at an identity provider.
 type Identity struct {
-	Provider string // as Cognito names it: Google, SignInWithApple
+	Provider string // its name in Cognito: Google, SignInWithApple
 	UserID   string // the subject in the provider's tokens
 }
 
-// The providers whose word on an address is taken, where they are authoritative. Their names come in lower case from a
-// user pool that disregards case, and have to go back to Cognito like this.
+// The trusted providers: their verification of an address counts if they are authoritative for it.
+// A case-insensitive user pool passes their names in lower case, but Cognito's API requires this
+// spelling.
 const (
 	google = "Google"
 	apple  = "SignInWithApple"
 )
 
-// ParseUserName reads the name that Cognito gives the user of a social sign-in: the provider's, an underscore and the
-// subject, such as Google_104657891234567890123. It tells whether the provider is one whose word is taken.
+// ParseUserName parses the user name of a social sign-in in Cognito: the provider's name, an
+// underscore and the subject, such as Google_104657891234567890123. It reports whether the name is
+// valid and the provider is trusted.
 func ParseUserName(userName string) (Identity, bool) {
 	prefix, userID, found := strings.Cut(userName, "_")
 	if !found || userID == "" || validate.VisibleASCII(userID) != "" {
@@ -49,18 +57,21 @@ func ParseUserName(userName string) (Identity, bool) {
 	return Identity{}, false
 }
 
-// domains are those whose addresses a provider hands out itself, and to nobody else later.
+// domains are the domains whose addresses a provider assigns itself and never reassigns to another
+// person.
 var domains = map[string][]string{
 	google: {"gmail.com", "googlemail.com"},
 	apple:  {"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"},
 }
 
-// Authoritative tells whether the provider knows who has the address email, which has to be [LinkableEmail], now. Of
-// another's address it knows who had it once, and whoever has it today may be somebody else.
+// Authoritative reports whether the provider knows the present owner of the address email, which
+// has to be [LinkableEmail]. Of any other address, the provider knows only a past owner; the
+// present owner may be another person.
 //
-// hostedDomain is the organisation's of a Google Workspace account, and empty for others: hd in Google's tokens, which
-// is fresh only at the sign-in itself. "Verify the Google ID token on your server side" in Google's guide calls Google
-// authoritative for nothing else. No address has two authoritative providers.
+// hostedDomain is the domain of the organization of a Google Workspace account, and empty for other
+// accounts: hd in Google's tokens, which is up to date only at the sign-in itself. According to
+// "Verify the Google ID token on your server side" in Google's guide, Google is authoritative for
+// no other addresses. No address has two authoritative providers.
 func (i Identity) Authoritative(email, hostedDomain string) bool {
 	_, domain, _ := strings.Cut(email, "@")
 	for _, own := range domains[i.Provider] {
@@ -71,45 +82,49 @@ func (i Identity) Authoritative(email, hostedDomain string) bool {
 	return i.Provider == google && equalASCIIFold(domain, hostedDomain)
 }
 
-// A User is somebody whom the user pool knows.
+// A User is a user of the user pool.
 type User struct {
-	Name          string // the user pool's: a UUID, or that of a social sign-in
+	Name          string // the user name: a UUID, or the name of a social sign-in
 	Email         string
 	EmailVerified bool
 	Enabled       bool
-	Status        string // CONFIRMED, EXTERNAL_PROVIDER, …, as Cognito has it
+	Status        string // Cognito's UserStatus: CONFIRMED, EXTERNAL_PROVIDER, …
 }
 
 // The states of users who can sign in.
 const (
 	StatusConfirmed        = "CONFIRMED"         // with a password
-	StatusExternalProvider = "EXTERNAL_PROVIDER" // by an identity provider
+	StatusExternalProvider = "EXTERNAL_PROVIDER" // with an identity provider
 )
 
-// LinkableEmail tells whether an address is plain enough to find users by. What is not cannot be compared without a
-// doubt: letters beyond ASCII look like others and fold into them, and quotes would end the text of a filter.
+// LinkableEmail reports whether an address is simple enough to find users by. Other addresses
+// cannot be compared reliably: letters beyond ASCII look like others and fold into them, and quotes
+// would end the string in a filter.
 func LinkableEmail(email string) bool {
 	local, domain, found := strings.Cut(email, "@")
 	return found && local != "" && domain != "" && len(email) <= maxEmail &&
-		validate.VisibleASCII(email) == "" && !strings.ContainsAny(email, `"\`) && !strings.Contains(domain, "@")
+		validate.VisibleASCII(email) == "" && !strings.ContainsAny(email, `"\`) &&
+		!strings.Contains(domain, "@")
 }
 
-// Destination returns which of users a social sign-in with the address email belongs to; none is found when it is a new
-// user's. The provider has verified the address, which has to be [LinkableEmail], and is [Identity.Authoritative] for it.
-// users may hold others than those who have it.
+// Destination returns the user in users that a social sign-in with the address email is linked to;
+// found is false for a new user. The provider has verified the address, which has to be
+// [LinkableEmail], and is [Identity.Authoritative] for it. users may include users with other
+// addresses.
 //
-// Only users who have verified the address with us count. Anybody can sign up with somebody else's address, set a
-// password and wait: who is linked to such a user, or is turned away because of one, is the victim. The same goes for
-// users who came by a provider: it was not the one that is authoritative for the address, or somebody else had the
-// address there then.
+// Only users who have verified the address in this user pool count. Otherwise an attacker could
+// sign up with the address of a victim, set a password and wait until the victim is linked to that
+// user or is rejected because of it. Users of other social sign-ins do not count either: their
+// provider was not authoritative for the address, or the address had another owner then.
 //
-// The refusals are [ErrDisabled], [ErrNewPasswordRequired] and [ErrAmbiguous]. A separate user in their place could never be
-// linked again, and would let a disabled one back in. [ErrSecondFactor] is left to the caller: a list of users does not
-// have their factors.
+// The errors are [ErrDisabled], [ErrNewPasswordRequired] and [ErrAmbiguous]. Creating a separate
+// user instead would rule out linking forever, and would let a disabled user sign in again. The
+// caller checks for [ErrSecondFactor]: a list of users does not include their factors.
 func Destination(email string, users []User) (destination User, found bool, err error) {
 	var candidates []User
 	for _, user := range users {
-		if user.Status != StatusExternalProvider && user.EmailVerified && equalASCIIFold(user.Email, email) {
+		if user.Status != StatusExternalProvider && user.EmailVerified &&
+			equalASCIIFold(user.Email, email) {
 			candidates = append(candidates, user)
 		}
 	}
@@ -126,7 +141,8 @@ func Destination(email string, users []User) (destination User, found bool, err 
 	return candidates[0], true, nil
 }
 
-// equalASCIIFold is [strings.EqualFold] for ASCII only: Unicode has a sign for kelvin that folds into k.
+// equalASCIIFold is [strings.EqualFold] for ASCII only: Unicode's kelvin sign folds into k.
 func equalASCIIFold(a, b string) bool {
-	return validate.VisibleASCII(a) == "" && validate.VisibleASCII(b) == "" && strings.EqualFold(a, b)
+	return validate.VisibleASCII(a) == "" && validate.VisibleASCII(b) == "" &&
+		strings.EqualFold(a, b)
 }

@@ -1,10 +1,11 @@
-// Package validate collects what is wrong with what a user has written, so that it can be corrected in one go.
+// Package validate provides checks of user input. It collects all problems, so that a user can fix
+// them at once.
 //
 //	var invalid validate.Error
 //	invalid.Check("title", validate.Required(title), validate.AtMost(title, 200))
 //	return invalid.OrNil()
 //
-// The functions that look at a value return the problem with its remedy, or "" when there is none.
+// The functions that check a value return the problem with its remedy, or "" if the value is valid.
 package validate
 
 import (
@@ -14,15 +15,15 @@ import (
 	"unicode/utf8"
 )
 
-// An Error lists everything that is wrong with what a user has written.
+// An Error lists all problems of user input.
 type Error struct {
 	Problems []Problem
 }
 
-// A Problem is what is wrong with one field and what would be right. It never repeats the field's value.
+// A Problem is the problem of one field, with its remedy. It never repeats the field's value.
 type Problem struct {
-	Field   string // as the client names it: displayName
-	Problem string // has 81 characters; at most 80 are allowed
+	Field   string // its name in the API: displayName
+	Problem string // for example: has 81 characters; at most 80 are allowed
 }
 
 func (e *Error) Error() string {
@@ -33,7 +34,7 @@ func (e *Error) Error() string {
 	return "invalid: " + strings.Join(texts, "; ")
 }
 
-// Check adds the first of the problems that is one, so that each field has one at most.
+// Check adds the first of problems that is not empty, so that each field has at most one.
 func (e *Error) Check(field string, problems ...string) {
 	for _, problem := range problems {
 		if problem != "" {
@@ -51,7 +52,7 @@ func (e *Error) OrNil() error {
 	return e
 }
 
-// Required wants s to be there.
+// Required checks that s is not empty.
 func Required(s string) string {
 	if s == "" {
 		return "is empty; it is required"
@@ -59,7 +60,7 @@ func Required(s string) string {
 	return ""
 }
 
-// NotBlank wants s to have more than spaces.
+// NotBlank checks that s has a character other than white space.
 func NotBlank(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "is only spaces; write at least one visible character"
@@ -67,7 +68,7 @@ func NotBlank(s string) string {
 	return ""
 }
 
-// UTF8 wants s to be valid UTF-8.
+// UTF8 checks that s is valid UTF-8.
 func UTF8(s string) string {
 	if !utf8.ValidString(s) {
 		return "is not valid UTF-8"
@@ -75,7 +76,7 @@ func UTF8(s string) string {
 	return ""
 }
 
-// NoControl wants s to have no control characters but the allowed ones.
+// NoControl checks that s has no control characters other than the allowed ones.
 func NoControl(s, allowed string) string {
 	for _, r := range s {
 		if unicode.IsControl(r) && !strings.ContainsRune(allowed, r) {
@@ -85,15 +86,15 @@ func NoControl(s, allowed string) string {
 	return ""
 }
 
-// AtMost wants s to have no more characters (Unicode code points) than most.
-func AtMost(s string, most int) string {
-	if n := utf8.RuneCountInString(s); n > most {
-		return fmt.Sprintf("has %d characters; at most %d are allowed", n, most)
+// AtMost checks that s has at most limit characters (Unicode code points).
+func AtMost(s string, limit int) string {
+	if n := utf8.RuneCountInString(s); n > limit {
+		return fmt.Sprintf("has %d characters; at most %d are allowed", n, limit)
 	}
 	return ""
 }
 
-// VisibleASCII wants s to have no other characters.
+// VisibleASCII checks that s has only visible ASCII characters.
 func VisibleASCII(s string) string {
 	for _, r := range s {
 		if r <= ' ' || r > '~' {
@@ -103,10 +104,10 @@ func VisibleASCII(s string) string {
 	return ""
 }
 
-// MaxUserName is Cognito's limit for a subject and for a user name, in characters.
+// MaxUserName is Cognito's limit of a subject and of a user name, in characters.
 const MaxUserName = 128
 
-// UserName checks a subject or a user name, which Cognito makes of visible ASCII.
+// UserName checks a subject or a user name. Those of Cognito consist of visible ASCII.
 func UserName(s string) string {
 	for _, problem := range []string{Required(s), VisibleASCII(s), AtMost(s, MaxUserName)} {
 		if problem != "" {
@@ -116,11 +117,12 @@ func UserName(s string) string {
 	return ""
 }
 
-// MaxLanguageTag is how many characters of a language tag are kept: RFC 5646, 4.4.1, asks for that many.
+// MaxLanguageTag is the limit of a language tag, in characters: RFC 5646, 4.4.1, requires support
+// for that many.
 const MaxLanguageTag = 35
 
-// LanguageTag wants s to be empty, or a BCP 47 tag such as de or pt-BR. It is held against the outline of one only: which
-// subtags exist is a list that grows every year.
+// LanguageTag checks that s is empty or a BCP 47 tag such as de or pt-BR. It checks only the
+// syntax: the registry of subtags grows every year.
 func LanguageTag(s string) string {
 	if s == "" {
 		return ""

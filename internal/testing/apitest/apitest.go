@@ -1,6 +1,6 @@
-// Package apitest runs a built function of the API in the surroundings that it has on AWS: API Gateway's events, the
-// Lambda service, a MySQL server with the platform's schema, DynamoDB with a mailing list, S3, SNS, Secrets Manager and
-// Cognito.
+// Package apitest provides a test environment for the built functions of the API. It emulates the
+// services that they use on AWS: API Gateway's events, the Lambda service, a MySQL server with the
+// platform's schema, DynamoDB with a mailing list, S3, SNS, Secrets Manager and Cognito.
 package apitest
 
 import (
@@ -32,10 +32,11 @@ import (
 )
 
 const (
-	// timeout is the function's own, as it is deployed.
+	// timeout is the timeout of a function as it is deployed.
 	timeout = 10 * time.Second
 
-	// shortTimeout is the function's own where the test has to wait for it: a second, and the margin to answer in.
+	// shortTimeout is the timeout of a function where the test has to wait for it: one second, and
+	// the margin for the response.
 	shortTimeout = 2 * time.Second
 
 	userPoolID  = "eu-central-1_EXAMPLE"
@@ -44,17 +45,17 @@ const (
 )
 
 const (
-	// Originals is the bucket that pictures are uploaded to and kept in.
+	// Originals is the bucket of uploads and promoted pictures.
 	Originals = "originals"
 
-	// Media is where pictures are seen, so to speak: nothing is there.
+	// Media is the base URL of pictures. Nothing is served there.
 	Media = pictures.Delivery("https://media.example.com")
 
-	// Endpoint is where links of mails lead to, so to speak.
+	// Endpoint is the base URL of links in e-mails. Nothing is served there.
 	Endpoint = "https://api.example.com/v1/"
 )
 
-// Settings are what a stack can tell a function of the API.
+// Settings are all settings that a stack can pass to a function of the API.
 type Settings struct {
 	API      rest.Settings
 	Tokens   token.Settings
@@ -67,10 +68,10 @@ type Settings struct {
 	Database mysqlconn.Settings
 }
 
-// An Account is what the functions of one environment share: what they call.
+// An Account provides the resources that the functions of one environment share.
 type Account struct {
 	Server        *mysqltest.Server    // nil in an account without a database
-	Database      *mysqltest.Database  // nil as well
+	Database      *mysqltest.Database  // nil in an account without a database
 	DynamoDB      *dynamodbtest.Server // nil before AddMailingList
 	Table         string               // the mailing list's
 	S3            *s3test.Server
@@ -79,20 +80,20 @@ type Account struct {
 	CommentEvents *awstest.SNS
 
 	databases string   // ARN of the database's secret
-	tokenKey  string   // the present one
-	passwords []string // of all times, that must be nowhere
+	tokenKey  string   // the present key of tokens
+	passwords []string // all past and present passwords; none may leak
 }
 
-// A Function is a built function with its surroundings.
+// A Function is a built function in an account.
 type Function struct {
 	*Account
 
-	function *lambdatest.Function
-	answers  strings.Builder
+	function  *lambdatest.Function
+	responses strings.Builder
 }
 
-// NewAccount returns an account with an empty database on server that has the platform's schema, and an empty bucket,
-// until t ends. Where server is nil, there is no database.
+// NewAccount returns an account with an empty bucket, and with an empty database with the
+// platform's schema on server. They exist until t ends. If server is nil, there is no database.
 func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	t.Helper()
 	a := &Account{
@@ -117,18 +118,21 @@ func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 	return a
 }
 
-// AddMailingList gives the account an empty one, until t ends.
+// AddMailingList adds an empty mailing list, which exists until t ends.
 func (a *Account) AddMailingList(t testing.TB) {
 	t.Helper()
 	a.DynamoDB = dynamodbtest.Start(t)
 	a.Table = a.DynamoDB.NewMailingList(t)
 }
 
-// Start gives a built function the account's surroundings, until t ends. settings chooses what the function is told.
+// Start returns a built function that uses the account until t ends. settings selects the
+// function's settings.
 func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) any) *Function {
 	t.Helper()
-	told := Settings{
-		API:      rest.Settings{AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID}},
+	all := Settings{
+		API: rest.Settings{
+			AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID},
+		},
 		Tokens:   token.Settings{KeyARN: tokenKeyARN},
 		Users:    cognito.Settings{UserPoolID: userPoolID},
 		Pictures: s3store.PictureSettings{Bucket: Originals},
@@ -138,9 +142,9 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 		Table:    a.Table,
 	}
 	if a.Database != nil {
-		told.Database = a.Database.Settings()
+		all.Database = a.Database.Settings()
 	}
-	environment, err := lambdaenv.Encode(settings(told))
+	environment, err := lambdaenv.Encode(settings(all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,20 +167,22 @@ func (a *Account) PutSecret() {
 	a.passwords = append(a.passwords, a.Database.Password())
 }
 
-// CorruptSecret puts something into Secrets Manager that is no database's credentials.
+// CorruptSecret puts incomplete credentials into Secrets Manager.
 func (a *Account) CorruptSecret() {
 	a.Secrets.PutSecret(a.databases, `{"password":"`+a.Database.Password()+`"}`)
 }
 
-// AgePictures has all pictures be noted an hour ago.
+// AgePictures moves the creation of all records of pictures one hour into the past.
 func (a *Account) AgePictures(t testing.TB) {
 	t.Helper()
-	if _, err := a.Server.Admin.ExecContext(t.Context(), "UPDATE "+a.Database.Name+".pictures SET created_at = created_at - INTERVAL 1 HOUR"); err != nil {
+	update := "UPDATE " + a.Database.Name +
+		".pictures SET created_at = created_at - INTERVAL 1 HOUR"
+	if _, err := a.Server.Admin.ExecContext(t.Context(), update); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Cursor is one that the function gave out, some time ago.
+// Cursor returns a cursor that is as old as age.
 func (a *Account) Cursor(t testing.TB, list string, position []byte, age time.Duration) string {
 	t.Helper()
 	sealed, err := a.sealer(age).Seal(t.Context(), list, position)
@@ -186,12 +192,12 @@ func (a *Account) Cursor(t testing.TB, list string, position []byte, age time.Du
 	return sealed
 }
 
-// Links makes links that were in a mail some time ago.
+// Links makes links that are as old as age.
 func (a *Account) Links(age time.Duration) *links.Links {
 	return &links.Links{Endpoint: Endpoint, Tokens: a.sealer(age)}
 }
 
-// FollowLink is a request to where a link leads, with what API Gateway takes for its token.
+// FollowLink returns the request to a link, with the path parameter token as API Gateway parses it.
 func FollowLink(t testing.TB, method, link string) resttest.Request {
 	t.Helper()
 	below, ok := strings.CutPrefix(link, Endpoint)
@@ -199,21 +205,26 @@ func FollowLink(t testing.TB, method, link string) resttest.Request {
 	if !ok || !found || strings.ContainsAny(token, "/?#%") {
 		t.Fatalf("the link is %q, want one below %s, with one token", link, Endpoint)
 	}
-	return resttest.Request{Route: method + " /" + path + "/{token}", Path: map[string]string{"token": token}}
+	return resttest.Request{
+		Route: method + " /" + path + "/{token}", Path: map[string]string{"token": token},
+	}
 }
 
 func (a *Account) sealer(age time.Duration) *token.Sealer {
-	return token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key(a.tokenKey), func() time.Time { return time.Now().Add(-age) })
+	past := func() time.Time { return time.Now().Add(-age) }
+	return token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, fakeSecrets(a.tokenKey), past)
 }
 
-// Do sends a request through the Lambda service and returns the answer. It fails the test when the function does not
-// answer before its deadline.
+// Do sends a request through the Lambda service and returns the response. It fails the test if the
+// function does not respond before its deadline.
 func (f *Function) Do(t testing.TB, request resttest.Request) events.APIGatewayProxyResponse {
 	t.Helper()
 	return f.do(t, request.Event(t), timeout)
 }
 
-func (f *Function) do(t testing.TB, request events.APIGatewayProxyRequest, timeout time.Duration) events.APIGatewayProxyResponse {
+func (f *Function) do(
+	t testing.TB, request events.APIGatewayProxyRequest, timeout time.Duration,
+) events.APIGatewayProxyResponse {
 	t.Helper()
 	response, err := f.invoke(t.Context(), request, timeout)
 	if err != nil {
@@ -226,7 +237,9 @@ func (f *Function) do(t testing.TB, request events.APIGatewayProxyRequest, timeo
 	return response
 }
 
-func (f *Function) invoke(ctx context.Context, request events.APIGatewayProxyRequest, timeout time.Duration) (response events.APIGatewayProxyResponse, err error) {
+func (f *Function) invoke(
+	ctx context.Context, request events.APIGatewayProxyRequest, timeout time.Duration,
+) (response events.APIGatewayProxyResponse, err error) {
 	event, err := json.Marshal(request)
 	if err != nil {
 		return response, err
@@ -235,27 +248,35 @@ func (f *Function) invoke(ctx context.Context, request events.APIGatewayProxyReq
 	if err != nil {
 		return response, err
 	}
-	f.answers.Write(payload)
+	f.responses.Write(payload)
 	return response, json.Unmarshal(payload, &response)
 }
 
-// Check fails the test unless the answer has this status, and returns it.
-func (f *Function) Check(t testing.TB, request resttest.Request, status int) events.APIGatewayProxyResponse {
+// Check sends a request and returns the response. It fails the test unless the response has this
+// status.
+func (f *Function) Check(
+	t testing.TB, request resttest.Request, status int,
+) events.APIGatewayProxyResponse {
 	t.Helper()
 	response := f.Do(t, request)
 	if response.StatusCode != status {
-		t.Fatalf("%s: status %d, want %d: %s", request.Route, response.StatusCode, status, response.Body)
+		t.Fatalf("%s: status %d, want %d: %s", request.Route, response.StatusCode, status,
+			response.Body)
 	}
 	return response
 }
 
-// DoWithShortTimeout does as Do, within so short a time as the test wants to wait where nobody answers.
-func (f *Function) DoWithShortTimeout(t testing.TB, request resttest.Request) events.APIGatewayProxyResponse {
+// DoWithShortTimeout is like Do, with a shorter timeout, for tests in which a dependency does not
+// respond.
+func (f *Function) DoWithShortTimeout(
+	t testing.TB, request resttest.Request,
+) events.APIGatewayProxyResponse {
 	t.Helper()
 	return f.do(t, request.Event(t), shortTimeout)
 }
 
-// CheckUnavailable fails the test unless the client is told, before the function's deadline, to try again.
+// CheckUnavailable fails the test unless the response is 503 with Retry-After, before the
+// function's deadline.
 func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
 	t.Helper()
 	response := f.DoWithShortTimeout(t, request)
@@ -265,8 +286,8 @@ func (f *Function) CheckUnavailable(t testing.TB, request resttest.Request) {
 	}
 }
 
-// CheckKilled has the function's process killed while it answers a request: by kill, which somebody whom it calls has to
-// call.
+// CheckKilled sends a request and fails the test unless the function's process is killed during it.
+// arm gets kill, and arranges that a dependency of the function calls it.
 func (f *Function) CheckKilled(t testing.TB, request resttest.Request, arm func(kill func())) {
 	t.Helper()
 	arm(f.function.Kill)
@@ -276,7 +297,7 @@ func (f *Function) CheckKilled(t testing.TB, request resttest.Request, arm func(
 	}
 }
 
-// CheckOneProcess holds that the function never crashed or was killed.
+// CheckOneProcess fails the test if the function crashed or was killed.
 func (f *Function) CheckOneProcess(t testing.TB) {
 	t.Helper()
 	if processes := f.function.Processes(); processes != 1 {
@@ -284,37 +305,45 @@ func (f *Function) CheckOneProcess(t testing.TB) {
 	}
 }
 
-// CheckLogged wants the log to say these words.
-func (f *Function) CheckLogged(t testing.TB, words string) {
+// CheckLogged fails the test unless the log contains text.
+func (f *Function) CheckLogged(t testing.TB, text string) {
 	t.Helper()
-	if logs := f.function.Logs(); !strings.Contains(logs, words) {
-		t.Errorf("the log does not say %q:\n%s", words, logs)
+	if logs := f.function.Logs(); !strings.Contains(logs, text) {
+		t.Errorf("the log does not contain %q:\n%s", text, logs)
 	}
 }
 
-// CheckNoLeaks looks for what must be in no log and in no answer. A log may name the host that could not be reached,
-// which whoever is woken by it needs; an answer may not. Neither may have what users write, which is personal.
+// CheckNoLeaks fails the test if a log or a response contains secrets or internal details. A log
+// may contain the host that could not be reached, which an operator needs; a response may not.
+// Neither may contain the users' own texts in written, which are personal data.
 func (f *Function) CheckNoLeaks(t testing.TB, written ...string) {
 	t.Helper()
 	logs := f.function.Logs()
-	answers := strings.ReplaceAll(f.answers.String(), f.S3.URL, "") // where browsers upload to, on the host of the database
-	everywhere := append([]string{"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject, f.tokenKey}, f.passwords...)
-	for _, secret := range append(everywhere, written...) {
+	// S3, which browsers upload to, has the host of the database here.
+	responses := strings.ReplaceAll(f.responses.String(), f.S3.URL, "")
+	notInLogs := append([]string{
+		"INSERT", "SELECT", "example-secret-access-key", resttest.Email, resttest.Subject,
+		f.tokenKey,
+	}, f.passwords...)
+	for _, secret := range append(notInLogs, written...) {
 		if strings.Contains(logs, secret) {
-			t.Errorf("the log has %q:\n%s", secret, logs)
+			t.Errorf("the log contains %q:\n%s", secret, logs)
 		}
 	}
-	inside := append([]string{"INSERT INTO", "SELECT ", "mysql", "dynamodb", resttest.Subject, f.tokenKey}, f.passwords...)
+	internal := append([]string{
+		"INSERT INTO", "SELECT ", "mysql", "dynamodb", resttest.Subject, f.tokenKey,
+	}, f.passwords...)
 	if f.Database != nil {
 		settings := f.Database.Settings()
-		inside = append(inside, settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User)
+		internal = append(internal,
+			settings.WriterHost, settings.SecretARN, settings.Name, f.Database.User)
 	}
 	if f.Table != "" {
-		inside = append(inside, f.Table)
+		internal = append(internal, f.Table)
 	}
-	for _, secret := range inside {
-		if strings.Contains(answers, secret) {
-			t.Errorf("an answer has %q", secret)
+	for _, secret := range internal {
+		if strings.Contains(responses, secret) {
+			t.Errorf("a response contains %q", secret)
 		}
 	}
 	for line := range strings.Lines(logs) {
@@ -324,9 +353,10 @@ func (f *Function) CheckNoLeaks(t testing.TB, written ...string) {
 	}
 }
 
-// Calls are all that have been made of AWS.
+// Calls returns all calls of AWS.
 func (a *Account) Calls() []awstest.Call {
-	calls := slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(), a.CommentEvents.Calls())
+	calls := slices.Concat(a.S3.Calls(), a.Secrets.Calls(), a.Cognito.Calls(),
+		a.CommentEvents.Calls())
 	if a.DynamoDB != nil {
 		calls = append(calls, a.DynamoDB.Calls()...)
 	}

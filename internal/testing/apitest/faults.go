@@ -11,14 +11,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 )
 
-// CheckFaults breaks the database in the ways that a managed one breaks while read and write, which both answer 200, are
-// asked for. The user of write must have an account.
+// CheckFaults injects the faults of a managed database while it sends read and write, whose
+// responses are both 200. The user of write must have an account.
 func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
-	t.Run("a secret rotated mid-run is fetched once more", func(t *testing.T) {
+	t.Run("a rotated secret is fetched again", func(t *testing.T) {
 		f.Check(t, read, 200)
 		f.Database.RotatePassword(t)
 		f.PutSecret()
-		f.Server.ResetConnections() // those that there are go on working with the old password
+		f.Server.ResetConnections() // open connections would keep working with the old password
 		fetches := len(f.Secrets.Calls())
 		f.Check(t, read, 200)
 		f.Check(t, write, 200)
@@ -26,7 +26,7 @@ func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
 			t.Errorf("the secret was fetched %d times, want once", now-fetches)
 		}
 	})
-	t.Run("a lock wait timeout (1205) is tried again", func(t *testing.T) {
+	t.Run("a lock wait timeout (1205) is retried", func(t *testing.T) {
 		f.Check(t, write, 200)
 		f.Database.LockTimeout(t, "accounts", "subject", resttest.Subject)
 		f.Check(t, write, 200)
@@ -43,12 +43,12 @@ func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
 		f.Server.Failover(t)
 		f.Check(t, write, 200)
 	})
-	t.Run("a deadlock (1213) is tried again", func(t *testing.T) {
+	t.Run("a deadlock (1213) is retried", func(t *testing.T) {
 		f.Check(t, write, 200)
 		f.Database.Deadlock(t, "accounts", "subject", resttest.Subject)
 		f.Check(t, write, 200)
 	})
-	t.Run("a database that is down is answered 503, until it is back", func(t *testing.T) {
+	t.Run("503 while the database is down", func(t *testing.T) {
 		f.Server.Down()
 		f.CheckUnavailable(t, read)
 		f.CheckUnavailable(t, write)
@@ -56,8 +56,8 @@ func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
 		f.Check(t, read, 200)
 		f.Check(t, write, 200)
 	})
-	t.Run("a database that does not answer is answered 503 before the deadline, until it is back", func(t *testing.T) {
-		f.Check(t, read, 200) // so that there is a connection to fall silent
+	t.Run("503 before the deadline while the database does not respond", func(t *testing.T) {
+		f.Check(t, read, 200) // opens a connection
 		f.Server.StopResponding()
 		f.CheckUnavailable(t, read)
 		f.CheckUnavailable(t, write)
@@ -65,18 +65,22 @@ func (f *Function) CheckFaults(t *testing.T, read, write resttest.Request) {
 		f.Check(t, read, 200)
 		f.Check(t, write, 200)
 	})
-	t.Run("no process was lost on the way", func(t *testing.T) { f.CheckOneProcess(t) })
+	t.Run("one process survived all faults", func(t *testing.T) { f.CheckOneProcess(t) })
 }
 
-// CheckStart starts the function while Secrets Manager does not answer as it should: it answers 503 and is well again
-// when Secrets Manager is. The request is one that is answered with status by a new database.
-func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settings func(Settings) any, request resttest.Request, status int) {
+// CheckStart starts the function while Secrets Manager is faulty. The function has to respond with
+// 503, and to recover with Secrets Manager. The response to request has this status if the database
+// is new.
+func CheckStart(
+	t *testing.T, server *mysqltest.Server, bootstrap string, settings func(Settings) any,
+	request resttest.Request, status int,
+) {
 	tests := map[string]awstest.Fault{
-		"fails":       {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
-		"throttles":   {Status: http.StatusBadRequest, Code: "ThrottlingException"},
-		"denies":      {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-		"is silent":   {Silent: true},
-		"knows of no": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
+		"fails":           {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
+		"throttles":       {Status: http.StatusBadRequest, Code: "ThrottlingException"},
+		"denies":          {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
+		"is silent":       {Silent: true},
+		"finds no secret": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
 	}
 	for name, fault := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +93,7 @@ func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settin
 			f.CheckNoLeaks(t)
 		})
 	}
-	t.Run("holds what is no secret of a database", func(t *testing.T) {
+	t.Run("has incomplete credentials", func(t *testing.T) {
 		f := NewAccount(t, server).Start(t, bootstrap, settings)
 		f.CorruptSecret()
 		resttest.ErrorOf(t, f.Do(t, request), 500, "internal")
@@ -100,7 +104,8 @@ func CheckStart(t *testing.T, server *mysqltest.Server, bootstrap string, settin
 	})
 }
 
-// CheckSettings starts the function without its settings, whose variables it has to name.
+// CheckSettings starts the function without settings, and fails the test unless its error names
+// these variables.
 func CheckSettings(t *testing.T, bootstrap string, variables ...string) {
 	fn := lambdatest.New(t, bootstrap, nil)
 	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)

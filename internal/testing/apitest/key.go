@@ -6,11 +6,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// A key is Secrets Manager with the key of cursors in it.
-type key string
+// fakeSecrets is a fake Secrets Manager with one secret, the key of tokens.
+type fakeSecrets string
 
-// GetSecretValue makes a key a cursor.Secrets.
-func (k key) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	text := string(k)
+// GetSecretValue makes fakeSecrets a token.Secrets.
+func (f fakeSecrets) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
+	text := string(f)
 	return &secretsmanager.GetSecretValueOutput{SecretString: &text}, nil
 }

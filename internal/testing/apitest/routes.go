@@ -16,18 +16,19 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 )
 
-// A Route is what a route answers, to good input and to bad.
+// A Route describes the expected responses of a route, to valid and to invalid requests.
 type Route struct {
-	// Request is a valid request of the user's, on objects that it makes for the owner.
+	// Request returns a valid request of user, on objects that it creates for owner.
 	Request func(t testing.TB, user, owner string) resttest.Request
-	// Cursor is the name of the parameter that takes a cursor; empty in a route without one. List names the list that a
-	// request's cursors are of, Position is the first one's, and Lifetime is how long they are good for.
+	// Cursor is the name of the query parameter for the cursor; empty in a route without one. List
+	// returns the name of the list of a request's cursors, Position is the start of the list, and
+	// Lifetime is the lifetime of its cursors.
 	Cursor   string
 	List     func(resttest.Request) string
 	Position []byte
 	Lifetime time.Duration
-	// Want are the cases that the route has, by their answer: a status, with the error's code: 400 invalid_request. Where
-	// the answer is a page, it is said instead: 400 page.
+	// Want lists the cases of the route by response: a status with the error's code (400
+	// invalid_request), or with the word page if the response is a page (400 page).
 	Want map[string][]string
 }
 
@@ -40,8 +41,8 @@ const (
 // parameter finds the parameters of a path.
 var parameter = regexp.MustCompile(`\{([^}]*)\}`)
 
-// CheckRoutes holds every route of a table against what it should answer. A route that is missing fails the test, and so
-// does a case that a route has and nobody has thought of.
+// CheckRoutes checks the response of every route of a table in every case. It fails the test if a
+// route or a case of a route is missing in routes.
 func CheckRoutes(t *testing.T, f *Function, table []rest.Operation, routes map[string]Route) {
 	var inTable []string
 	for _, operation := range table {
@@ -61,7 +62,8 @@ func CheckRoutes(t *testing.T, f *Function, table []rest.Operation, routes map[s
 			}
 		}
 		cases := casesOf(f, operation, route)
-		if diff := cmp.Diff(slices.Sorted(maps.Keys(cases)), slices.Sorted(maps.Keys(wanted))); diff != "" {
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(cases)),
+			slices.Sorted(maps.Keys(wanted))); diff != "" {
 			t.Errorf("%s: cases (-that it has +in the test):\n%s", name, diff)
 		}
 		for _, one := range slices.Sorted(maps.Keys(cases)) {
@@ -85,13 +87,17 @@ func check(t *testing.T, f *Function, request resttest.Request, want string) {
 		got += " " + body.Error.Code
 	}
 	if got != want {
-		t.Errorf("answered %s, want %s: %s", got, want, response.Body)
+		t.Errorf("response %s, want %s: %s", got, want, response.Body)
 	}
 }
 
-// casesOf are the requests that can be made to a route by what is known of it.
-func casesOf(f *Function, operation rest.Operation, route Route) map[string]func(testing.TB) resttest.Request {
-	valid := func(t testing.TB) resttest.Request { return route.Request(t, resttest.Subject, resttest.Subject) }
+// casesOf returns the cases of a route, which follow from its declaration: requests by name.
+func casesOf(
+	f *Function, operation rest.Operation, route Route,
+) map[string]func(testing.TB) resttest.Request {
+	valid := func(t testing.TB) resttest.Request {
+		return route.Request(t, resttest.Subject, resttest.Subject)
+	}
 	cases := map[string]func(testing.TB) resttest.Request{"valid": valid}
 	change := func(name string, change func(testing.TB, *resttest.Request)) {
 		cases[name] = func(t testing.TB) resttest.Request {
@@ -109,13 +115,16 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 		if request.Headers == nil {
 			return request
 		}
-		if second := f.Do(t, request); first.Body != second.Body || first.StatusCode != second.StatusCode {
-			t.Errorf("the second request is answered %s, the first was %s", second.Body, first.Body)
+		if second := f.Do(t, request); first.Body != second.Body ||
+			first.StatusCode != second.StatusCode {
+			t.Errorf("the second response is %s, the first was %s", second.Body, first.Body)
 		}
 		return request
 	}
 	if operation.Access == rest.Authenticated {
-		change("nobody signed in", func(_ testing.TB, request *resttest.Request) { request.Subject = "" })
+		change("not signed in", func(_ testing.TB, request *resttest.Request) {
+			request.Subject = ""
+		})
 	}
 	if operation.Body != nil {
 		change("no body", func(_ testing.TB, request *resttest.Request) { request.Body = "" })
@@ -131,31 +140,49 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 			}
 			request.Body = string(encoded)
 		}
-		change("unknown field", func(t testing.TB, request *resttest.Request) { set(t, request, "subject", other) })
+		change("unknown field", func(t testing.TB, request *resttest.Request) {
+			set(t, request, "subject", other)
+		})
 		for name, schema := range operation.Body["properties"].(map[string]any) {
 			schema := schema.(map[string]any)
-			change("wrong type in "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, []any{map[string]any{}}) })
-			change("SQL in "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, sql) })
+			change("wrong type in "+name, func(t testing.TB, request *resttest.Request) {
+				set(t, request, name, []any{map[string]any{}})
+			})
+			change("SQL in "+name, func(t testing.TB, request *resttest.Request) {
+				set(t, request, name, sql)
+			})
 			if longest, ok := schema["maxLength"].(*int); ok {
-				change("too long "+name, func(t testing.TB, request *resttest.Request) { set(t, request, name, strings.Repeat("x", *longest+1)) })
+				change("too long "+name, func(t testing.TB, request *resttest.Request) {
+					set(t, request, name, strings.Repeat("x", *longest+1))
+				})
 			}
 		}
 	}
 	for _, name := range operation.Headers {
-		change("SQL in "+name, func(_ testing.TB, request *resttest.Request) { request.Headers = map[string]string{name: sql} })
+		change("SQL in "+name, func(_ testing.TB, request *resttest.Request) {
+			request.Headers = map[string]string{name: sql}
+		})
 		change("too long "+name, func(_ testing.TB, request *resttest.Request) {
 			request.Headers = map[string]string{name: strings.Repeat("x", 1000)}
 		})
 	}
 	for _, name := range operation.Query {
-		change("SQL in "+name, func(_ testing.TB, request *resttest.Request) { request.Query = map[string]string{name: sql} })
+		change("SQL in "+name, func(_ testing.TB, request *resttest.Request) {
+			request.Query = map[string]string{name: sql}
+		})
 		if name == "limit" {
-			change("limit of zero", func(_ testing.TB, request *resttest.Request) { request.Query = map[string]string{name: "0"} })
-			change("limit of a million", func(_ testing.TB, request *resttest.Request) { request.Query = map[string]string{name: "1000000"} })
+			change("limit of zero", func(_ testing.TB, request *resttest.Request) {
+				request.Query = map[string]string{name: "0"}
+			})
+			change("limit of a million", func(_ testing.TB, request *resttest.Request) {
+				request.Query = map[string]string{name: "1000000"}
+			})
 		}
 	}
 	if name := route.Cursor; name != "" {
-		send := func(position []byte, age time.Duration, list func(resttest.Request) string) func(testing.TB, *resttest.Request) {
+		send := func(
+			position []byte, age time.Duration, list func(resttest.Request) string,
+		) func(testing.TB, *resttest.Request) {
 			return func(t testing.TB, request *resttest.Request) {
 				request.Query = map[string]string{name: f.Cursor(t, list(*request), position, age)}
 			}
@@ -173,7 +200,8 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 		change("expired "+name, send(route.Position, route.Lifetime+time.Minute, route.List))
 		change("empty "+name, send(nil, 0, route.List))
 		change("overlong "+name, send(append([]byte{1}, route.Position...), 0, route.List))
-		change(name+" of another list", send(route.Position, 0, func(resttest.Request) string { return "another" }))
+		change(name+" of another list",
+			send(route.Position, 0, func(resttest.Request) string { return "another" }))
 	}
 	for _, match := range parameter.FindAllStringSubmatch(operation.Path, -1) {
 		name := match[1]
@@ -187,7 +215,9 @@ func casesOf(f *Function, operation rest.Operation, route Route) map[string]func
 		change("nobody's "+name, set(nobody))
 	}
 	if strings.Contains(operation.Path, "{") && operation.Method != "POST" {
-		cases["another's"] = func(t testing.TB) resttest.Request { return route.Request(t, resttest.Subject, other) }
+		cases["another's"] = func(t testing.TB) resttest.Request {
+			return route.Request(t, resttest.Subject, other)
+		}
 	}
 	return cases
 }

@@ -1,4 +1,5 @@
-// Package resttest makes requests as API Gateway hands them to a function, and reads the answers.
+// Package resttest provides requests in the form in which API Gateway passes them to a function,
+// and checks of responses.
 package resttest
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 )
 
-// What every request of a signed-in user has.
+// The data of every request of a signed-in user.
 const (
 	Subject   = "00000000-0000-4000-8000-0000000000aa"
 	Email     = "ada@example.com"
@@ -23,22 +24,23 @@ const (
 	RequestID = "00000000-0000-4000-8000-0000000000ff"
 )
 
-// event is a request of a REST API with a Cognito authoriser, as the service sends it, but for made-up ids.
+// event is a request of a REST API with a Cognito authorizer as the service sends it, except that
+// its IDs are made up.
 //
 //go:embed event.json
 var event []byte
 
-// A Request is what differs from one request to the next.
+// A Request is the variable part of a request.
 type Request struct {
-	Route   string            // as in the table of routes: PUT /posts/{postId}
+	Route   string            // in the form of the table of routes: PUT /posts/{postId}
 	Path    map[string]string // the path's parameters, by name
 	Query   map[string]string
 	Headers map[string]string
 	Body    string
-	Subject string // who is signed in; nobody is in a route that is public
+	Subject string // the signed-in user; empty if nobody is signed in
 }
 
-// Event is the request as a function gets it.
+// Event returns the event that a function gets for the request.
 func (r Request) Event(t testing.TB) events.APIGatewayProxyRequest {
 	t.Helper()
 	var request events.APIGatewayProxyRequest
@@ -78,11 +80,11 @@ func (r Request) Event(t testing.TB) events.APIGatewayProxyRequest {
 	return request
 }
 
-// Username is the name in the user pool of the user with this subject: another one, as that of everybody is who has come
-// by an identity provider.
+// Username returns the user name of the user with this subject. It differs from the subject, as for
+// all users of an identity provider.
 func Username(subject string) string { return "google_" + subject }
 
-// An Error is one that a client reads.
+// An Error is an error as a client parses it.
 type Error struct {
 	Code      string
 	Message   string
@@ -90,23 +92,27 @@ type Error struct {
 	Fields    []struct{ Field, Problem string }
 }
 
-// ErrorOf reads the error of an answer, which must have this status and code and the shape of all errors.
+// ErrorOf returns the error of a response. It fails the test unless the response has this status
+// and code and the schema of all errors.
 func ErrorOf(t testing.TB, response events.APIGatewayProxyResponse, status int, code string) Error {
 	t.Helper()
 	var body struct{ Error Error }
 	if err := json.Unmarshal([]byte(response.Body), &body); err != nil {
-		t.Fatalf("status %d, want %d %s: %v: %s", response.StatusCode, status, code, err, response.Body)
+		t.Fatalf("status %d, want %d %s: %v: %s", response.StatusCode, status, code, err,
+			response.Body)
 	}
 	if response.StatusCode != status || body.Error.Code != code {
 		t.Errorf("status %d, want %d %s: %s", response.StatusCode, status, code, response.Body)
 	}
-	if body.Error.Message == "" || body.Error.RequestID != RequestID || response.Headers["Content-Type"] != "application/json" {
-		t.Errorf("error %+v of type %q, want a message for request %s", body.Error, response.Headers["Content-Type"], RequestID)
+	if body.Error.Message == "" || body.Error.RequestID != RequestID ||
+		response.Headers["Content-Type"] != "application/json" {
+		t.Errorf("error %+v of type %q, want a message for request %s", body.Error,
+			response.Headers["Content-Type"], RequestID)
 	}
 	return body.Error
 }
 
-// Body reads the body of an answer, which must have this status, into a T.
+// Body returns the body of a response. It fails the test unless the response has this status.
 func Body[T any](t testing.TB, response events.APIGatewayProxyResponse, status int) T {
 	t.Helper()
 	if response.StatusCode != status {
@@ -119,10 +125,12 @@ func Body[T any](t testing.TB, response events.APIGatewayProxyResponse, status i
 	return body
 }
 
-// Page holds that an answer is a page with this status and title, and with all that every page has a browser keep to.
+// Page fails the test unless a response is a page with this status and title, and with the headers
+// of every page.
 func Page(t testing.TB, response events.APIGatewayProxyResponse, status int, title string) {
 	t.Helper()
-	if response.StatusCode != status || !strings.Contains(response.Body, "<h1>"+html.EscapeString(title)+"</h1>") {
+	if response.StatusCode != status ||
+		!strings.Contains(response.Body, "<h1>"+html.EscapeString(title)+"</h1>") {
 		t.Errorf("status %d, want %d %s: %s", response.StatusCode, status, title, response.Body)
 	}
 	want := rest.PageHeaders()

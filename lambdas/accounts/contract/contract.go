@@ -1,5 +1,5 @@
-// Package contract is what the accounts function and the stack that declares it agree on. The routes that it answers are
-// accountsapi.Routes.
+// Package contract provides the contract between the accounts function and the stack that declares
+// it. The function's routes are accountsapi.Routes.
 package contract
 
 import (
@@ -14,12 +14,12 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/accounts"
 
-// Settings is what the accounts function is told by its stack.
+// Settings configures the accounts function; its stack fills it.
 type Settings struct {
 	API      rest.Settings
 	Tokens   token.Settings
 	Users    cognito.Settings
 	Pictures s3store.PictureSettings
-	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
+	Media    pictures.Delivery `env:"MEDIA_URL"` // the CDN of pictures
 	Database mysqlconn.Settings
 }

@@ -1,5 +1,5 @@
-// Package contract is what the posts function and the stack that declares it agree on. The routes that it answers are
-// postsapi.Routes.
+// Package contract provides the contract between the posts function and the stack that declares it.
+// The function's routes are postsapi.Routes.
 package contract
 
 import (
@@ -13,12 +13,12 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/posts"
 
-// Settings is what the posts function is told by its stack.
+// Settings configures the posts function; its stack fills it.
 type Settings struct {
 	API      rest.Settings
 	Tokens   token.Settings
 	Pictures s3store.PictureSettings
-	Media    pictures.Delivery `env:"MEDIA_URL"` // where pictures are seen
-	TopicARN string            `env:"TOPIC_ARN"` // which hears of new comments, as [notifications.Message]
+	Media    pictures.Delivery `env:"MEDIA_URL"` // the CDN of pictures
+	TopicARN string            `env:"TOPIC_ARN"` // gets a notifications.Message for new comments
 	Database mysqlconn.Settings
 }

@@ -1,5 +1,5 @@
-// Package contract is what the uploads function and the stack that declares it agree on. The routes that it answers are
-// uploadsapi.Routes.
+// Package contract provides the contract between the uploads function and the stack that declares
+// it. The function's routes are uploadsapi.Routes.
 package contract
 
 import (
@@ -11,9 +11,9 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/uploads"
 
-// Settings is what the uploads function is told by its stack.
+// Settings configures the uploads function; its stack fills it.
 type Settings struct {
 	API     rest.Settings
 	Uploads s3store.UploadSettings
-	Media   pictures.Delivery `env:"MEDIA_URL"` // where uploads are seen
+	Media   pictures.Delivery `env:"MEDIA_URL"` // the CDN of pictures
 }

@@ -1,5 +1,5 @@
-// Package richtext provides the sanitizer of posts and comments. It is apart from package posts,
-// since its policies take milliseconds of the start of every function that imports it.
+// Package richtext provides the sanitizer of posts and comments. It is separate from package posts,
+// since its policies add milliseconds to the start of every function that imports it.
 package richtext
 
 import (
@@ -17,10 +17,10 @@ import (
 )
 
 var (
-	// picture may be a picture of ours. Which are, is seen where its address is made a key.
+	// picture matches the src of pictures that may be ours. replaceSrcByKey decides which are.
 	picture = regexp.MustCompile(pictures.SourcePattern)
 
-	// link is absolute: a relative one would lead somewhere else in every client.
+	// link matches absolute URLs. A relative URL would resolve differently in every client.
 	link = regexp.MustCompile(`(?i)^(?:https?://|mailto:)[^\s]+$`)
 
 	commentPolicy = newCommentPolicy()
@@ -29,7 +29,8 @@ var (
 
 func newCommentPolicy() *bluemonday.Policy {
 	policy := bluemonday.NewPolicy()
-	policy.AllowElements("p", "br", "strong", "b", "em", "i", "u", "s", "blockquote", "code", "pre", "ul", "ol", "li")
+	policy.AllowElements("p", "br", "strong", "b", "em", "i", "u", "s", "blockquote", "code", "pre",
+		"ul", "ol", "li")
 	policy.AllowAttrs("href").Matching(link).OnElements("a")
 	policy.RequireParseableURLs(true)
 	policy.AllowURLSchemes("http", "https", "mailto")
@@ -44,24 +45,25 @@ func newPostPolicy() *bluemonday.Policy {
 	policy.AllowElements("h2", "h3", "h4", "figure", "figcaption")
 	policy.AllowAttrs("src").Matching(picture).OnElements("img")
 	policy.AllowAttrs("alt").OnElements("img")
-	policy.AllowRelativeURLs(true) // for src; link refuses them in href
+	policy.AllowRelativeURLs(true) // for src; link does not match them in href
 	return policy
 }
 
-// A Sanitizer sanitizes posts and comments. Sanitizing a text twice is as sanitizing it once.
+// A Sanitizer sanitizes posts and comments. It is idempotent.
 type Sanitizer struct {
-	Media pictures.Delivery // where clients see pictures
+	Media pictures.Delivery // the CDN of pictures
 }
 
-// SanitizePost returns the draft with the HTML that a post may have. The src of a picture becomes its
-// key, whether it was the key or an address of Media; all other pictures are removed. The error is a
-// [*validate.Error] with all problems.
+// SanitizePost returns the draft with the HTML that is allowed in a post. It replaces the src of a
+// picture, a key or a URL of Media, with the picture's key, and removes all other pictures. The
+// error is a [*validate.Error] with all problems.
 func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	var invalid validate.Error
-	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title), validate.NoControl(draft.Title, ""),
-		validate.NotBlank(draft.Title), validate.AtMost(draft.Title, posts.MaxTitle))
-	most := limits{written: posts.MaxWritten, kept: posts.MaxBody}
-	body, problem := cleanHTML(postPolicy, draft.Body, most, s.Media)
+	invalid.Check("title", validate.Required(draft.Title), validate.UTF8(draft.Title),
+		validate.NoControl(draft.Title, ""), validate.NotBlank(draft.Title),
+		validate.AtMost(draft.Title, posts.MaxTitle))
+	limit := limits{submitted: posts.MaxSubmittedBody, stored: posts.MaxBody}
+	body, problem := sanitize(postPolicy, draft.Body, limit, s.Media)
 	invalid.Check("body", problem, tooManyPictures(body))
 	if err := invalid.OrNil(); err != nil {
 		return posts.Draft{}, err
@@ -69,12 +71,12 @@ func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	return posts.Draft{Title: draft.Title, Body: body}, nil
 }
 
-// SanitizeComment returns the HTML that a comment may have. A comment has no headings and no
+// SanitizeComment returns the HTML that is allowed in a comment, which has no headings and no
 // pictures. The error is a [*validate.Error].
 func (Sanitizer) SanitizeComment(body string) (string, error) {
 	var invalid validate.Error
-	most := limits{written: posts.MaxComment, kept: posts.MaxComment}
-	clean, problem := cleanHTML(commentPolicy, body, most, "")
+	limit := limits{submitted: posts.MaxComment, stored: posts.MaxComment}
+	clean, problem := sanitize(commentPolicy, body, limit, "")
 	invalid.Check("body", problem)
 	if err := invalid.OrNil(); err != nil {
 		return "", err
@@ -89,39 +91,46 @@ func tooManyPictures(body string) string {
 	return ""
 }
 
-// controls are the control characters that text may have.
+// controls are the control characters that are allowed in text.
 const controls = "\n\t"
 
-// limits are how many characters HTML may have.
-type limits struct{ written, kept int }
+// limits are the maximum lengths of HTML, in characters.
+type limits struct{ submitted, stored int }
 
-// cleanHTML returns what policy leaves of written, well-formed, or the problem with it.
-func cleanHTML(policy *bluemonday.Policy, written string, most limits, media pictures.Delivery) (clean, problem string) {
-	for _, problem := range []string{validate.Required(written), validate.UTF8(written), validate.NoControl(written, controls), validate.AtMost(written, most.written)} {
+// sanitize returns submitted as well-formed HTML that policy allows, or the problem with it.
+func sanitize(
+	policy *bluemonday.Policy, submitted string, limit limits, media pictures.Delivery,
+) (clean, problem string) {
+	for _, problem := range []string{
+		validate.Required(submitted), validate.UTF8(submitted),
+		validate.NoControl(submitted, controls), validate.AtMost(submitted, limit.submitted),
+	} {
 		if problem != "" {
 			return "", problem
 		}
 	}
-	// The policy leaves tags unclosed, or closed that were never opened, as they come. Parsed and rendered, they end
-	// here and not in the page around the text.
+	// The policy keeps unclosed tags and unmatched end tags. Parsing and rendering balances them,
+	// so that they do not affect the page around the text.
 	context := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
-	nodes, err := html.ParseFragment(strings.NewReader(policy.Sanitize(written)), context)
+	nodes, err := html.ParseFragment(strings.NewReader(policy.Sanitize(submitted)), context)
 	if err != nil {
-		return "", "is nested too deeply; use fewer elements within each other"
+		return "", "is nested too deeply; nest fewer elements"
 	}
 	root := &html.Node{Type: html.DocumentNode}
 	for _, node := range nodes {
 		root.AppendChild(node)
 	}
 	if !prune(root, media) {
-		return "", "shows nothing; write some text"
+		return "", "has no visible content; write some text"
 	}
 	var rendered strings.Builder
 	if err := html.Render(&rendered, root); err != nil {
-		return "", "is not HTML that can be kept; write simpler text"
+		return "", "cannot be rendered as HTML; write simpler text"
 	}
 	clean = rendered.String()
-	for _, problem := range []string{validate.NoControl(clean, controls), validate.AtMost(clean, most.kept)} { // &#1; &amp;
+	for _, problem := range []string{ // of unescaped &#1; and escaped &amp;
+		validate.NoControl(clean, controls), validate.AtMost(clean, limit.stored),
+	} {
 		if problem != "" {
 			return "", problem
 		}
@@ -129,15 +138,15 @@ func cleanHTML(policy *bluemonday.Policy, written string, most limits, media pic
 	return clean, ""
 }
 
-// prune gives the pictures below node their keys, removes those that are none of ours, and tells whether anything is left
-// to see.
+// prune replaces the src of the pictures below node with their keys, removes pictures that are not
+// ours, and reports whether any content is visible.
 func prune(node *html.Node, media pictures.Delivery) (visible bool) {
 	for child := node.FirstChild; child != nil; {
 		next := child.NextSibling
 		switch {
 		case child.Type == html.TextNode:
 			visible = visible || strings.TrimSpace(child.Data) != ""
-		case child.DataAtom == atom.Img && !nameByKey(child, media):
+		case child.DataAtom == atom.Img && !replaceSrcByKey(child, media):
 			node.RemoveChild(child)
 		case child.DataAtom == atom.Img:
 			visible = true
@@ -149,8 +158,8 @@ func prune(node *html.Node, media pictures.Delivery) (visible bool) {
 	return visible
 }
 
-// nameByKey makes a picture's src its key, if it is one of ours.
-func nameByKey(img *html.Node, media pictures.Delivery) bool {
+// replaceSrcByKey replaces a picture's src with its key, and reports whether the picture is ours.
+func replaceSrcByKey(img *html.Node, media pictures.Delivery) bool {
 	for i := range img.Attr {
 		if img.Attr[i].Key == "src" {
 			picture, ok := media.Parse(img.Attr[i].Val)
