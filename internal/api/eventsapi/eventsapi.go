@@ -42,7 +42,7 @@ type EventBatch struct {
 type Event struct {
 	_ struct{} `additionalProperties:"true"` // fields without a column are stored
 
-	ID      string `json:"id" minLength:"1" doc:"A UUID, for example; the same in each retry"`
+	ID      string `json:"id" minLength:"1" doc:"Unique, such as a UUID; the same in each retry"`
 	Type    string `json:"type" doc:"Type of the event"`
 	At      string `json:"at" format:"date-time" maxLength:"40"`
 	Client  string `json:"client" minLength:"1"`
