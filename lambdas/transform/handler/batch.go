@@ -44,7 +44,8 @@ const (
 	resultFailed  = "ProcessingFailed"
 )
 
-// The parts of an entry.
+// The parts of an entry. shortest is the size reserved for an entry without data: ProcessingFailed
+// is longer than Dropped.
 const (
 	beforeID      = `{"recordId":`
 	beforeResult  = `,"result":"`
