@@ -52,9 +52,9 @@ func BenchmarkWelcomeBatch(b *testing.B) {
 					*sender = fakeSender{}
 					began := time.Now()
 					for range batches {
-						answer, err := handle(sender, payload)
-						if err != nil || string(answer) != `{"batchItemFailures":[]}` {
-							b.Fatalf("%s, %v", answer, err)
+						response, err := handle(sender, payload)
+						if err != nil || string(response) != `{"batchItemFailures":[]}` {
+							b.Fatalf("%s, %v", response, err)
 						}
 					}
 					return time.Since(began) / batches
@@ -84,12 +84,12 @@ func TestWelcomeBatch_equals_Powertools(t *testing.T) {
 		if err := os.WriteFile(file, payload, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := handle(new(fakeSender), payload)
+		response, err := handle(new(fakeSender), payload)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var ours events.DynamoDBEventResponse
-		if err := json.Unmarshal(answer, &ours); err != nil {
+		if err := json.Unmarshal(response, &ours); err != nil {
 			t.Fatal(err)
 		}
 		for _, processor := range []string{"async", "sync"} {

@@ -76,7 +76,7 @@ func (p *simulation) fail(done bool) error {
 	case p.yes(4):
 		return fmt.Errorf("throttled: %w", retry.ErrUnavailable)
 	case !done && p.yes(2):
-		return errors.New("refused")
+		return errors.New("denied")
 	}
 	return nil
 }
@@ -248,12 +248,12 @@ func (p *simulation) run(h *handler, batch []events.SQSMessage) {
 			cancel()
 		}()
 	}
-	answer, err := h.Handle(ctx, events.SQSEvent{Records: batch})
+	response, err := h.Handle(ctx, events.SQSEvent{Records: batch})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight -= len(batch)
 	for _, message := range batch {
-		failed := slices.Contains(answer.BatchItemFailures,
+		failed := slices.Contains(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		if err != nil || dies || failed || !p.calm && p.random.IntN(10) == 0 {
 			p.waiting = append(p.waiting, message)

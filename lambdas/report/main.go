@@ -45,7 +45,10 @@ func main() {
 				Database:  settings.Database,
 				API:       athenaapi.NewFromConfig(awsConfig),
 			},
-			Files:        &s3store.Reports{Bucket: settings.Bucket, API: s3.NewFromConfig(awsConfig)},
+			Files: &s3store.Reports{
+				Bucket: settings.Bucket,
+				API:    s3.NewFromConfig(awsConfig),
+			},
 			Timeout:      settings.QueryTimeout,
 			WriteParquet: parquetfile.Write,
 		},

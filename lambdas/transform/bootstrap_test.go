@@ -110,17 +110,17 @@ func (p *platform) transform(
 	t *testing.T, timeout time.Duration, payload []byte,
 ) (events.KinesisFirehoseResponse, line) {
 	t.Helper()
-	answer, err := p.fn.Invoke(t.Context(), payload, timeout)
+	encoded, err := p.fn.Invoke(t.Context(), payload, timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.fn.Logs())
 	}
 	var response events.KinesisFirehoseResponse
 	var event events.KinesisFirehoseEvent
-	if json.Unmarshal(answer, &response) != nil || json.Unmarshal(payload, &event) != nil {
-		t.Fatalf("%.200s is not a response", answer)
+	if json.Unmarshal(encoded, &response) != nil || json.Unmarshal(payload, &event) != nil {
+		t.Fatalf("%.200s is not a response", encoded)
 	}
-	if len(answer) > 6_000_000 {
-		t.Errorf("the response has %d bytes", len(answer))
+	if len(encoded) > 6_000_000 {
+		t.Errorf("the response has %d bytes", len(encoded))
 	}
 	var asked, answered []string
 	for _, record := range event.Records {
@@ -260,9 +260,9 @@ func testHostileRecords(t *testing.T, p *platform) {
 	}
 	event := string(eventOf(t, device(t, good), []byte("hello")))
 	repeated := strings.ReplaceAll(event, recordID(1), recordID(0))
-	answer, err := p.fn.Invoke(t.Context(), []byte(repeated), timeout)
-	if err != nil || strings.Count(string(answer), "recordId") != 1 {
-		t.Errorf("a duplicate id: %s, %v", answer, err)
+	response, err := p.fn.Invoke(t.Context(), []byte(repeated), timeout)
+	if err != nil || strings.Count(string(response), "recordId") != 1 {
+		t.Errorf("a duplicate id: %s, %v", response, err)
 	}
 	if calls := p.stream.Calls(); len(calls) > 0 {
 		t.Errorf("calls %v, want none while there is room", calls)
@@ -407,8 +407,8 @@ func testInvalidEvents(t *testing.T, p *platform) {
 		`[]`, `null`, `{"records":[{"data":"aGVsbG8="}]}`,
 		`{"records":[{"recordId":"r1","data":"aGVsbG8="}`,
 	} {
-		if answer, err := p.fn.Invoke(t.Context(), []byte(payload), timeout); err == nil {
-			t.Errorf("%s has the response %s", payload, answer)
+		if response, err := p.fn.Invoke(t.Context(), []byte(payload), timeout); err == nil {
+			t.Errorf("%s has the response %s", payload, response)
 		}
 	}
 }

@@ -53,10 +53,10 @@ func startWorld(t *testing.T) *world {
 
 // telemetryTable returns the table as constructs/telemetry declares it.
 func telemetryTable() athenatest.Table {
-	var kept []string
+	var names []string
 	for _, kind := range telemetry.Types {
 		if !kind.Discard {
-			kept = append(kept, kind.Name)
+			names = append(names, kind.Name)
 		}
 	}
 	table := athenatest.Table{
@@ -67,7 +67,7 @@ func telemetryTable() athenatest.Table {
 		Parameters: map[string]string{
 			"projection.enabled":        "true",
 			"projection.type.type":      "enum",
-			"projection.type.values":    strings.Join(kept, ","),
+			"projection.type.values":    strings.Join(names, ","),
 			"projection.day.type":       "date",
 			"projection.day.format":     "yyyy-MM-dd",
 			"projection.day.range":      "2026-01-01,NOW+1DAYS",

@@ -59,8 +59,8 @@ var Types = []Type{
 	{Name: "scroll", Source: Client, Required: []string{"client"}, Discard: true},
 }
 
-// A Message is a record of the stream: a payload and what the service knows about it, independent
-// of the sender. IoT Core's rule makes it from a message that a device publishes, and API Gateway's
+// A Message is a record of the stream: a payload with metadata from the service instead of the
+// sender. IoT Core's rule makes it from a message that a device publishes, and API Gateway's
 // mapping template from an event that a client posts.
 type Message struct {
 	Topic      string `json:"topic,omitempty"` // that the device published to; empty for a client

@@ -54,11 +54,11 @@ func FuzzDecode(f *testing.F) {
 		if !reflect.DeepEqual(read, want) {
 			t.Errorf("%+v, want %+v", read, want)
 		}
-		answer, _ := newWorld().invoke(t, payload)
-		if len(answer.Records) != len(want) {
-			t.Fatalf("%d results, want %d", len(answer.Records), len(want))
+		response, _ := newWorld().invoke(t, payload)
+		if len(response.Records) != len(want) {
+			t.Fatalf("%d results, want %d", len(response.Records), len(want))
 		}
-		for i, r := range answer.Records {
+		for i, r := range response.Records {
 			if r.RecordID != want[i].id {
 				t.Errorf("record %d is %q, want %q", i, r.RecordID, want[i].id)
 			}

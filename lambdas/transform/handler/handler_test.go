@@ -71,16 +71,16 @@ type counts struct {
 // invoke returns the response and the counts in the last line of the log.
 func (w *world) invoke(t failer, payload []byte) (events.KinesisFirehoseResponse, counts) {
 	t.Helper()
-	answer, err := w.Invoke(context.Background(), payload)
+	encoded, err := w.Invoke(context.Background(), payload)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	var response events.KinesisFirehoseResponse
-	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
 	decoder.DisallowUnknownFields()
 	err = decoder.Decode(&response)
-	if err != nil || response.Records == nil || !json.Valid(answer) {
-		t.Fatalf("%s: %v", answer, err)
+	if err != nil || response.Records == nil || !json.Valid(encoded) {
+		t.Fatalf("%s: %v", encoded, err)
 	}
 	lines := bytes.Split(bytes.TrimSpace(w.log.Bytes()), []byte("\n"))
 	var counted counts
@@ -200,7 +200,7 @@ func TestHandler_Invoke_loses_no_record(t *testing.T) {
 		w.stream.err = errors.New("throttled")
 
 		payload := eventOf(event...)
-		answer, counted := w.invoke(rt, payload)
+		response, counted := w.invoke(rt, payload)
 		encoded, err := w.Invoke(context.Background(), payload)
 		if err != nil || len(encoded) > w.limit {
 			rt.Fatalf("%d bytes of %d, %v", len(encoded), w.limit, err)
@@ -208,15 +208,15 @@ func TestHandler_Invoke_loses_no_record(t *testing.T) {
 		// Without the records that the second call requeued.
 		w.stream.taken = w.stream.taken[:len(w.stream.taken)/2]
 
-		if len(answer.Records) != len(records) {
-			rt.Fatalf("%d results, want %d", len(answer.Records), len(records))
+		if len(response.Records) != len(records) {
+			rt.Fatalf("%d results, want %d", len(response.Records), len(records))
 		}
 		var want counts
 		want.Msg, want.Records, want.Repeated = "transformed", len(records), repeated
 		var back [][]byte
 		full := false
 		for i, r := range records {
-			got := answer.Records[i]
+			got := response.Records[i]
 			if got.RecordID != r.id {
 				rt.Fatalf("record %d is %s, want %s", i, got.RecordID, r.id)
 			}
@@ -370,8 +370,8 @@ func TestHandler_Invoke_ingested_at(t *testing.T) {
 		metadata + `{}`: time.Now().UTC().Format("2006-01-02 "),
 	} {
 		event := `{"records":[{"recordId":"r","data":"` + data + `",` + fields + `}]}`
-		answer, _ := newWorld().invoke(t, []byte(event))
-		if row := string(answer.Records[0].Data); !strings.Contains(row, `"ingested_at":"`+want) {
+		response, _ := newWorld().invoke(t, []byte(event))
+		if row := string(response.Records[0].Data); !strings.Contains(row, `"ingested_at":"`+want) {
 			t.Errorf("%s: row %s, want %s", fields, row, want)
 		}
 	}
@@ -384,20 +384,20 @@ func TestHandler_Invoke_rejects_invalid_events(t *testing.T) {
 		`{"records":[{"recordId":7}]}`, `{"records":[{"recordId":"r1"},{"recordId":null}]}`,
 		"{\"records\":[{\"recordId\":\"\xff\"}]}",
 	} {
-		if answer, err := newWorld().Invoke(t.Context(), []byte(payload)); err == nil {
-			t.Errorf("%s has the response %s", payload, answer)
+		if response, err := newWorld().Invoke(t.Context(), []byte(payload)); err == nil {
+			t.Errorf("%s has the response %s", payload, response)
 		}
 	}
 	const twice = `{"records":[{"recordId":"r\"1"},{"recordId":"r\u00221"},{"recordId":"가"}]}`
-	answer, counted := newWorld().invoke(t, []byte(twice))
-	if len(answer.Records) != 2 || answer.Records[0].RecordID != `r"1` ||
-		answer.Records[1].RecordID != "가" || counted.Repeated != 1 {
-		t.Errorf("an id written in two ways: %+v, %+v", answer, counted)
+	response, counted := newWorld().invoke(t, []byte(twice))
+	if len(response.Records) != 2 || response.Records[0].RecordID != `r"1` ||
+		response.Records[1].RecordID != "가" || counted.Repeated != 1 {
+		t.Errorf("an id written in two ways: %+v, %+v", response, counted)
 	}
 	for _, payload := range []string{`{}`, `{"records":[]}`, `{"records":null}`} {
-		answer, err := newWorld().Invoke(t.Context(), []byte(payload))
-		if err != nil || string(answer) != `{"records":[]}` {
-			t.Errorf("%s has the response %s, %v", payload, answer, err)
+		response, err := newWorld().Invoke(t.Context(), []byte(payload))
+		if err != nil || string(response) != `{"records":[]}` {
+			t.Errorf("%s has the response %s, %v", payload, response, err)
 		}
 	}
 }
@@ -413,12 +413,12 @@ func TestHandler_Invoke_isolates_panics(t *testing.T) {
 		}
 		return c.Append(row, record, arrived)
 	}
-	answer, counted := w.invoke(t, eventOf(
+	response, counted := w.invoke(t, eventOf(
 		recordOf("r1", messageOf(payloadOf("a", ""), 0)),
 		recordOf("r2", messageOf(payloadOf("b", ""), 3)),
 		recordOf("r3", messageOf(payloadOf("c", ""), 0)),
 	))
-	if answer.Records[1].Result != "ProcessingFailed" || counted.OK != 2 || counted.Failed != 1 ||
+	if response.Records[1].Result != "ProcessingFailed" || counted.OK != 2 || counted.Failed != 1 ||
 		counted.Reasons["panic"] != 1 {
 		t.Errorf("%+v", counted)
 	}
