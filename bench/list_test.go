@@ -1,5 +1,5 @@
-// Package bench measures what the platform promises about its speed. Ratios are of figures taken in turn, in one run,
-// so that they hold on other machines too.
+// Package bench measures the performance that the platform promises. Ratios are of times measured
+// in turn, in one run, so that they also hold on other machines.
 package bench
 
 import (
@@ -24,20 +24,20 @@ const (
 	depth = 400_000
 	page  = 50
 
-	// most is what the deep page may take, in first pages.
+	// most is the longest time of the deep page, in first pages.
 	most = 3
 )
 
-// BenchmarkList reads the first page of posts and one at a depth of 400 000 or more of 500 000 in turn, through the
-// store, and fails when the median of the deep ones is more than three times that of the first ones. It wants a real
-// server, where the set-up takes a quarter of a minute:
+// BenchmarkList reads the first page of posts, and one at a depth of 400 000 or more of 500 000, in
+// turn through the store. It fails if the median of the deep pages is more than three times that of
+// the first pages. It needs a real server, where the set-up takes a quarter of a minute:
 //
 //	eval "$(.ci/mariadb start)"
 //	go test ./bench -run '^$' -bench List -benchtime 200x
 func BenchmarkList(b *testing.B) {
 	server := mysqltest.Start(b)
 	if server.Embedded() {
-		b.Fatal("the embedded engine is no measure: set TEST_MYSQL_DSN to a server that is, see the package's comment")
+		b.Fatal("the embedded engine's times mean nothing: set TEST_MYSQL_DSN, see BenchmarkList")
 	}
 	databases := server.NewDatabase(b).Open(b)
 	if _, err := schema.Up(b.Context(), databases.Writer); err != nil {
@@ -53,14 +53,16 @@ func BenchmarkList(b *testing.B) {
 			b.Fatal(err)
 		}
 		if len(found) != page || found[0].ID != numbered(newest) {
-			b.Fatalf("%d posts from %s on, want %d from number %d on", len(found), found[0].ID, page, newest)
+			b.Fatalf("%d posts from %s on, want %d from number %d on",
+				len(found), found[0].ID, page, newest)
 		}
 		return took
 	}
 	read(uuid.Nil, posts) // connects
 
 	var first, deep []time.Duration
-	for newest := posts - depth; b.Loop(); newest -= page { // another page each time, as other readers want
+	// Another page each time, as for other readers.
+	for newest := posts - depth; b.Loop(); newest -= page {
 		if newest < page {
 			newest = posts - depth
 		}
@@ -81,13 +83,13 @@ func median(durations []time.Duration) time.Duration {
 	return durations[len(durations)/2]
 }
 
-// numbered is the id of a post that is newer than those of smaller numbers.
+// numbered returns the id of a post that is newer than the posts with smaller numbers.
 func numbered(n int) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:], uint64(n))
 	return id
 }
 
-// fill makes the users and their posts, many to a statement.
+// fill inserts the users and their posts, many per statement.
 func fill(b *testing.B, db *sql.DB) {
 	b.Helper()
 	exec := func(statement string, args ...any) {
@@ -98,7 +100,8 @@ func fill(b *testing.B, db *sql.DB) {
 	}
 	author := func(i int) string { return fmt.Sprint("user-", i%users) }
 	for i := range users {
-		exec("INSERT INTO profiles VALUES (?, ?, '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), TRUE)", author(i), author(i))
+		exec("INSERT INTO profiles VALUES (?, ?, '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), TRUE)",
+			author(i), author(i))
 	}
 	body := "<p>" + strings.Repeat("Stone by stone. ", 30) + "</p>"
 	const atOnce = 2_000
@@ -108,9 +111,11 @@ func fill(b *testing.B, db *sql.DB) {
 		for i := from; i < from+atOnce && i <= posts; i++ {
 			id := numbered(i)
 			rows = append(rows, "(?, ?, NULL, ?, ?, 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))")
-			values = append(values, id[:], author(i*7919), "Title", body) // a prime: neighbours have different authors
+			// a prime: neighbours have different authors
+			values = append(values, id[:], author(i*7919), "Title", body)
 		}
-		exec("INSERT INTO posts (id, author, idempotency_key, title, body, comment_count, created_at, updated_at) VALUES "+
+		exec("INSERT INTO posts (id, author, idempotency_key, title, body, comment_count, "+
+			"created_at, updated_at) VALUES "+
 			strings.Join(rows, ", "), values...)
 	}
 	exec("ANALYZE TABLE posts, profiles")

@@ -12,22 +12,24 @@ import (
 	"testing"
 )
 
-// A node is a process of Node.js that answers one request after the other, each a line of JSON.
+// A node is a Node.js process that responds to one request after the other, each a line of JSON.
 type node struct {
-	requests io.Writer
-	answers  *bufio.Reader
+	requests  io.Writer
+	responses *bufio.Reader
 }
 
-// startNode runs folder/folder.js, which ends with its input. It needs what its package.json has, if there is one.
+// startNode runs folder/folder.js, which exits at the end of its input. If the folder has a
+// package.json, its packages must be installed.
 func startNode(tb testing.TB, folder string, environment ...string) *node {
 	tb.Helper()
 	script, modules := filepath.Join(folder, folder+".js"), filepath.Join(folder, "node_modules")
-	if _, err := os.Stat(script); err != nil { // go test remembers a result until what the test has looked at itself changes
+	// go test caches a result until a file that the test itself has looked at changes.
+	if _, err := os.Stat(script); err != nil {
 		tb.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(folder, "package.json")); err == nil {
 		if _, err := os.Stat(modules); errors.Is(err, fs.ErrNotExist) {
-			tb.Fatalf("%s is not installed: run make bench/%s", folder, modules)
+			tb.Fatalf("the packages of %s are not installed: run make bench/%s", folder, modules)
 		}
 	}
 	command := exec.Command("node", script)
@@ -37,7 +39,7 @@ func startNode(tb testing.TB, folder string, environment ...string) *node {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	answers, err := command.StdoutPipe()
+	responses, err := command.StdoutPipe()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -49,11 +51,11 @@ func startNode(tb testing.TB, folder string, environment ...string) *node {
 			tb.Errorf("%s: %v", folder, err)
 		}
 	})
-	return &node{requests, bufio.NewReader(answers)}
+	return &node{requests, bufio.NewReader(responses)}
 }
 
-// ask sends a request and reads its answer.
-func (n *node) ask(tb testing.TB, request, answer any) {
+// ask sends a request and decodes the response.
+func (n *node) ask(tb testing.TB, request, response any) {
 	tb.Helper()
 	line, err := json.Marshal(request)
 	if err != nil {
@@ -62,12 +64,13 @@ func (n *node) ask(tb testing.TB, request, answer any) {
 	if _, err := n.requests.Write(append(line, '\n')); err != nil {
 		tb.Fatal(err)
 	}
-	line, err = n.answers.ReadBytes('\n')
+	line, err = n.responses.ReadBytes('\n')
 	if err != nil {
 		tb.Fatal(err)
 	}
 	var failure struct{ Error string }
-	if err := errors.Join(json.Unmarshal(line, &failure), json.Unmarshal(line, answer)); err != nil {
+	err = errors.Join(json.Unmarshal(line, &failure), json.Unmarshal(line, response))
+	if err != nil {
 		tb.Fatal(err)
 	}
 	if failure.Error != "" {

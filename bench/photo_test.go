@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 )
 
-// photo paints a picture that is as hard to compress and to scale as a photograph, and the same on every machine: a
-// sky that fades, hills of noise in seven octaves with hard edges between them, a wall of bricks, fine twigs, lamps
-// that are brighter than all else, and the grain of a sensor. As a JPEG of quality 90 it takes two bits a pixel, as a
-// telephone's photo does.
+// photo generates a picture that is as hard to compress and to scale as a photograph, and identical
+// on every machine: a sky with a gradient, hills of noise in seven octaves with hard edges between
+// them, a brick wall, fine twigs, lamps that are the brightest points, and sensor noise. As a JPEG
+// of quality 90 it takes two bits per pixel, as a phone's photo does.
 func photo(width, height int, seed uint64) *image.NRGBA {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var noises [3]*noise
@@ -24,13 +24,16 @@ func photo(width, height int, seed uint64) *image.NRGBA {
 			cloud := noises[2].octaves(u*2, v*3, 6)
 			r, g, b = r+0.35*cloud, g+0.3*cloud, b+0.15*cloud
 			for hill := range 3 {
-				edge := 0.35 + 0.15*float64(hill) + 0.12*noises[0].octaves(u*(1.5+float64(hill)), float64(hill)*9.7, 5)
+				edge := 0.35 + 0.15*float64(hill) +
+					0.12*noises[0].octaves(u*(1.5+float64(hill)), float64(hill)*9.7, 5)
 				if v < edge {
 					continue
 				}
 				grass := noises[1].octaves(u*12, v*12+float64(hill)*31, 7)
 				light := 0.75 + 0.7*grass
-				r, g, b = (0.5-0.12*float64(hill))*light, (0.55-0.1*float64(hill))*light, (0.4-0.12*float64(hill))*light
+				r = (0.5 - 0.12*float64(hill)) * light
+				g = (0.55 - 0.1*float64(hill)) * light
+				b = (0.4 - 0.12*float64(hill)) * light
 			}
 			if v > 0.55 && u > 0.7 && v > 0.85-0.3*(u-0.7) { // the wall
 				row := v * 28
@@ -45,7 +48,8 @@ func photo(width, height int, seed uint64) *image.NRGBA {
 					r, g, b = (0.62+0.2*tint)*shade, (0.3+0.1*tint)*shade, (0.22+0.05*tint)*shade
 				}
 			}
-			if twig := math.Abs(noises[0].octaves(u*9, v*9, 4)); twig < 0.012 && u < 0.6 && v > 0.1 {
+			twig := math.Abs(noises[0].octaves(u*9, v*9, 4))
+			if twig < 0.012 && u < 0.6 && v > 0.1 {
 				r, g, b = 0.18, 0.13, 0.1
 			}
 			if dx, dy := math.Mod(u, 0.25)-0.12, v-0.3; dx*dx+dy*dy < 0.0002 {
@@ -53,7 +57,8 @@ func photo(width, height int, seed uint64) *image.NRGBA {
 			}
 			grain := (random.Float64() + random.Float64() - 1) * 0.05
 			i := img.PixOffset(x, y)
-			img.Pix[i], img.Pix[i+1], img.Pix[i+2], img.Pix[i+3] = level(r+grain), level(g+grain), level(b+grain), 255
+			img.Pix[i], img.Pix[i+1] = level(r+grain), level(g+grain)
+			img.Pix[i+2], img.Pix[i+3] = level(b+grain), 255
 		}
 	}
 	return img
@@ -61,7 +66,7 @@ func photo(width, height int, seed uint64) *image.NRGBA {
 
 func level(v float64) uint8 { return uint8(math.Round(255 * min(max(v, 0), 1))) }
 
-// noise has a value at each point of a lattice of 256 by 256, which repeats.
+// noise has a value at each point of a periodic lattice of 256 by 256.
 type noise [256][256]float64
 
 func newNoise(random *rand.Rand) *noise {
@@ -74,7 +79,7 @@ func newNoise(random *rand.Rand) *noise {
 	return &n
 }
 
-// at blends the four lattice points around (x, y), from -1 to 1.
+// at interpolates between the four lattice points around (x, y); its values are from -1 to 1.
 func (n *noise) at(x, y float64) float64 {
 	fx, fy := math.Floor(x), math.Floor(y)
 	i, j := int(fy)&255, int(fx)&255
@@ -85,7 +90,7 @@ func (n *noise) at(x, y float64) float64 {
 	return above + dy*(below-above)
 }
 
-// octaves adds ever finer noise, each half as strong as the one before.
+// octaves adds up noise of increasing frequency, each octave half as strong as the one before.
 func (n *noise) octaves(x, y float64, count int) float64 {
 	sum, strength := 0.0, 0.5
 	for range count {

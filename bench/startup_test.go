@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// starts are how often each function is started in one run.
+// starts is how often each function is started in one run.
 const starts = 41
 
-// BenchmarkStartup measures what the table of routes costs the posts function: its size, and the time from its start until
-// it asks for its first event, beside the same function without routes. The two take turns, so that what else the machine
-// does meets both.
+// BenchmarkStartup measures the cost of the table of routes for the posts function: the binary's
+// size, and the time from its start until it asks for its first event, compared with the same
+// function without routes. The two are started in turn, so that other load on the machine affects
+// both.
 //
 //	go test ./bench -run '^$' -bench Startup -benchtime 1x
 func BenchmarkStartup(b *testing.B) {
@@ -29,8 +30,10 @@ func BenchmarkStartup(b *testing.B) {
 		runtimeAPI.Close()
 	})
 	environment := []string{
-		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=startup", "AWS_REGION=eu-central-1",
-		"ALLOWED_ORIGINS=https://app.example.com", "CLIENT_IDS=client", "TOKEN_KEY_ARN=arn", "DATABASE_SECRET_ARN=arn",
+		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Listener.Addr().String(),
+		"AWS_LAMBDA_FUNCTION_NAME=startup", "AWS_REGION=eu-central-1",
+		"ALLOWED_ORIGINS=https://app.example.com", "CLIENT_IDS=client", "TOKEN_KEY_ARN=arn",
+		"DATABASE_SECRET_ARN=arn",
 		"ORIGINALS_BUCKET=originals", "MEDIA_URL=https://media.example.com", "TOPIC_ARN=arn",
 		"DATABASE_WRITER_HOST=database.example.com", "DATABASE_PORT=3306", "DATABASE_NAME=ashlar",
 	}
@@ -43,7 +46,7 @@ func BenchmarkStartup(b *testing.B) {
 		}
 		<-first
 		took := time.Since(begun)
-		_ = command.Process.Kill() // it is waiting for an event
+		_ = command.Process.Kill() // waits for an event
 		_ = command.Wait()
 		return took
 	}
@@ -67,11 +70,12 @@ func BenchmarkStartup(b *testing.B) {
 	}
 }
 
-// build compiles a function as it is deployed, but for this machine.
+// build compiles a function as for deployment, but for this machine.
 func build(b *testing.B, importPath string) string {
 	b.Helper()
 	bootstrap := filepath.Join(b.TempDir(), "bootstrap")
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", bootstrap, importPath)
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
+		"-ldflags", "-s -w -buildid=", "-o", bootstrap, importPath)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, output)

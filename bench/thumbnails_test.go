@@ -19,15 +19,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// limits are those of what users upload.
+// limits are the limits of users' uploads.
 var limits = imaging.Limits{Bytes: pictures.MaxBytes, Pixels: pictures.MaxPixels}
 
-// BenchmarkThumbnails makes thumbnails of a photo of 12 megapixels, beside sharp (libvips), one thread each and in
-// turn. sharp decodes the photo again for each width, with as little detail as that one needs: that is how it is
-// used.
+// BenchmarkThumbnails generates thumbnails of a photo of 12 megapixels, compared with sharp
+// (libvips), one thread each and in turn. sharp decodes the photo again for each width, with only
+// the detail that the width needs, which is how it is used.
 //
-// It fails when the four widths, which the platform makes, take more than twice sharp's time. A single small one
-// takes about that: all of it is unpacking the JPEG, which libjpeg-turbo does in half the time (ADR 15).
+// It fails if the four widths of the platform take more than twice sharp's time. A single small one
+// takes about twice as long: all of that time is JPEG decoding, which libjpeg-turbo does in half
+// the time (ADR 15).
 //
 //	make bench/sharp/node_modules
 //	PATH=$PWD/node_modules/.bin:$PATH go test ./bench -run '^$' -bench Thumbnails -benchtime 1x
@@ -54,10 +55,11 @@ func BenchmarkThumbnails(b *testing.B) {
 						}
 						return time.Since(began)
 					}, "sharp", func() time.Duration {
-						return milliseconds(sharp.ask(b, request{Picture: photos[kind], Widths: widths}).Milliseconds)
+						request := request{Picture: photos[kind], Widths: widths}
+						return milliseconds(sharp.ask(b, request).Milliseconds)
 					})
 					if len(widths) > 1 && ratio > 2 {
-						b.Errorf("ours take %.2f times as long as sharp's, want at most 2", ratio)
+						b.Errorf("%.2f times sharp's time, want at most 2", ratio)
 					}
 				}
 			})
@@ -65,16 +67,16 @@ func BenchmarkThumbnails(b *testing.B) {
 	}
 }
 
-// TestThumbnailsAreAsGoodAsThoseOfLibvips compares our thumbnails with those of sharp, of the same quality, as the
-// same decoder shows them. How much either of them loses by its encoding counts too.
-func TestThumbnailsAreAsGoodAsThoseOfLibvips(t *testing.T) {
+// Compares our thumbnails with sharp's, of the same quality and decoded by the same decoder. The
+// loss of either encoding counts too.
+func TestThumbnails_quality(t *testing.T) {
 	t.Parallel()
 	sharp := startSharp(t)
 	for name, picture := range map[string]string{
-		"a large JPEG":               sharp.encode(t, photo(3000, 2000, 1), false),
-		"a progressive one, upright": sharp.encode(t, photo(1500, 2100, 2), true),
-		"a PNG":                      encodePNG(t, photo(2100, 1400, 3)),
-		"a small JPEG":               sharp.encode(t, photo(701, 467, 4), false),
+		"a large JPEG":                sharp.encode(t, photo(3000, 2000, 1), false),
+		"a progressive portrait JPEG": sharp.encode(t, photo(1500, 2100, 2), true),
+		"a PNG":                       encodePNG(t, photo(2100, 1400, 3)),
+		"a small JPEG":                sharp.encode(t, photo(701, 467, 4), false),
 	} {
 		content, err := os.ReadFile(picture)
 		if err != nil {
@@ -93,14 +95,16 @@ func TestThumbnailsAreAsGoodAsThoseOfLibvips(t *testing.T) {
 			}
 			got, want := decode(t, thumbnail.JPEG), decode(t, theirs)
 			if got.Bounds() != want.Bounds() {
-				t.Errorf("%s at %d: has %v, libvips' has %v", name, thumbnail.Width, got.Bounds().Max, want.Bounds().Max)
+				t.Errorf("%s at %d: size %v, libvips' %v",
+					name, thumbnail.Width, got.Bounds().Max, want.Bounds().Max)
 				continue
 			}
 			psnr, ssim := compare(got, want)
 			t.Logf("%s at %d: PSNR %.1f dB, SSIM %.4f, %d kB, libvips' %d kB",
 				name, thumbnail.Width, psnr, ssim, len(thumbnail.JPEG)/1000, len(theirs)/1000)
 			if psnr < 35 || ssim < 0.95 {
-				t.Errorf("%s at %d: PSNR %.1f dB, SSIM %.4f, want at least 35 dB and 0.95", name, thumbnail.Width, psnr, ssim)
+				t.Errorf("%s at %d: PSNR %.1f dB, SSIM %.4f, want at least 35 dB and 0.95",
+					name, thumbnail.Width, psnr, ssim)
 			}
 		}
 	}
@@ -115,20 +119,27 @@ func decode(tb testing.TB, content []byte) image.Image {
 	return img
 }
 
-// compare returns the peak signal-to-noise ratio over red, green and blue, and the structural similarity of
-// brightness, in windows of 8 by 8 pixels.
+// compare returns the peak signal-to-noise ratio over red, green and blue, and the structural
+// similarity of brightness in windows of 8 by 8 pixels.
 func compare(got, want image.Image) (psnr, ssim float64) {
 	bounds := want.Bounds()
 	brightness := [2][]float64{}
 	var squares float64
 	for y := range bounds.Dy() {
 		for x := range bounds.Dx() {
-			a, b := color.NRGBAModel.Convert(got.At(x, y)).(color.NRGBA), color.NRGBAModel.Convert(want.At(x, y)).(color.NRGBA)
-			for _, d := range []float64{float64(a.R) - float64(b.R), float64(a.G) - float64(b.G), float64(a.B) - float64(b.B)} {
+			a := color.NRGBAModel.Convert(got.At(x, y)).(color.NRGBA)
+			b := color.NRGBAModel.Convert(want.At(x, y)).(color.NRGBA)
+			for _, d := range []float64{
+				float64(a.R) - float64(b.R),
+				float64(a.G) - float64(b.G),
+				float64(a.B) - float64(b.B),
+			} {
 				squares += d * d
 			}
-			brightness[0] = append(brightness[0], 0.299*float64(a.R)+0.587*float64(a.G)+0.114*float64(a.B))
-			brightness[1] = append(brightness[1], 0.299*float64(b.R)+0.587*float64(b.G)+0.114*float64(b.B))
+			brightness[0] = append(brightness[0],
+				0.299*float64(a.R)+0.587*float64(a.G)+0.114*float64(a.B))
+			brightness[1] = append(brightness[1],
+				0.299*float64(b.R)+0.587*float64(b.G)+0.114*float64(b.B))
 		}
 	}
 	psnr = 10 * math.Log10(255*255*3*float64(bounds.Dx()*bounds.Dy())/squares)
@@ -145,7 +156,8 @@ func compare(got, want image.Image) (psnr, ssim float64) {
 					a, b, aa, bb, ab = a+p, b+q, aa+p*p, bb+q*q, ab+p*q
 				}
 			}
-			const n, c1, c2 = window * window, (0.01 * 255) * (0.01 * 255), (0.03 * 255) * (0.03 * 255)
+			const n = window * window
+			const c1, c2 = (0.01 * 255) * (0.01 * 255), (0.03 * 255) * (0.03 * 255)
 			a, b = a/n, b/n
 			va, vb, cov := aa/n-a*a, bb/n-b*b, ab/n-a*b
 			sum += (2*a*b + c1) * (2*cov + c2) / ((a*a + b*b + c1) * (va + vb + c2))
@@ -161,16 +173,17 @@ func encodePNG(tb testing.TB, img image.Image) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := errors.Join((&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(file, img), file.Close()); err != nil {
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := errors.Join(encoder.Encode(file, img), file.Close()); err != nil {
 		tb.Fatal(err)
 	}
 	return file.Name()
 }
 
-// sharpProcess is a node that makes thumbnails.
+// A sharpProcess is a node that generates thumbnails.
 type sharpProcess struct{ *node }
 
-// A request is one of sharp/sharp.js, which says what it means.
+// A request is a request to sharp/sharp.js, where its fields are described.
 type request struct {
 	Picture     string `json:"picture"`
 	Widths      []int  `json:"widths,omitempty"`
@@ -179,7 +192,7 @@ type request struct {
 	Progressive bool   `json:"progressive,omitempty"`
 }
 
-type answer struct {
+type response struct {
 	Milliseconds float64
 }
 
@@ -188,14 +201,15 @@ func startSharp(tb testing.TB) *sharpProcess {
 	return &sharpProcess{startNode(tb, "sharp", "UV_THREADPOOL_SIZE=1", "VIPS_CONCURRENCY=1")}
 }
 
-func (s *sharpProcess) ask(tb testing.TB, r request) answer {
+func (s *sharpProcess) ask(tb testing.TB, r request) response {
 	tb.Helper()
-	var said answer
-	s.node.ask(tb, r, &said)
-	return said
+	var result response
+	s.node.ask(tb, r, &result)
+	return result
 }
 
-// encode has libjpeg-turbo write the picture, as a camera does and image/jpeg cannot: progressive too.
+// encode encodes the picture with libjpeg-turbo, as a camera does and image/jpeg cannot: also
+// progressive.
 func (s *sharpProcess) encode(tb testing.TB, img image.Image, progressive bool) string {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "photo.jpg")

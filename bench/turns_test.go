@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-// pairs are how often each takes its turn in one run.
+// pairs is the number of measured pairs in one run.
 const pairs = 15
 
-// takeTurns has two do the same in turn, ours and a peer's, which return how long it took them. It reports the median of each,
-// and returns that of the pairs' ratios. The first few turns warm them up.
-func takeTurns(b *testing.B, warmUp int, ours func() time.Duration, peer string, theirs func() time.Duration) float64 {
+// takeTurns runs two functions in turn, ours and a peer's, that return the time they took. It
+// reports both medians, and returns the median of the pairs' ratios. The first few turns are a
+// warm-up.
+func takeTurns(
+	b *testing.B, warmUp int, ours func() time.Duration, peer string, theirs func() time.Duration,
+) float64 {
 	b.Helper()
 	var our, their []time.Duration
 	var ratios []float64
@@ -30,5 +33,7 @@ func takeTurns(b *testing.B, warmUp int, ours func() time.Duration, peer string,
 	return ratio
 }
 
-// milliseconds is what a peer says that it took.
-func milliseconds(took float64) time.Duration { return time.Duration(took * float64(time.Millisecond)) }
+// milliseconds converts a time that a peer reports.
+func milliseconds(took float64) time.Duration {
+	return time.Duration(took * float64(time.Millisecond))
+}

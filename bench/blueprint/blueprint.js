@@ -1,10 +1,11 @@
-// Transforms an event of Firehose as AWS's blueprint for Node.js does, record by record with Buffer and JSON, for the test and the
-// benchmark beside it: a request is a line of JSON on the standard input, {payload, times}, and so is its answer,
-// {milliseconds, answer}. payload is the file of an event. It is handled so many times, from its bytes to the bytes of the
-// answer, which is the last one's; the milliseconds are one event's.
+// Transforms an event of Firehose as AWS's blueprint for Node.js does, record by record with Buffer
+// and JSON, for the test and the benchmark of the transform. A request is a line of JSON on the
+// standard input, {payload, times}, and the response a line on the standard output, {milliseconds,
+// response}. payload is the file of an event. It is handled that many times, from its bytes to the
+// bytes of the response; response is the last one, milliseconds the time per event.
 //
-// It does what the Go function does, but for what JSON.parse does not say: it takes a name that comes twice in an object,
-// and any depth.
+// It does the same as the Go function, except for what JSON.parse does not report: it accepts
+// duplicate names in an object, and any depth.
 "use strict";
 
 const { isUtf8 } = require("node:buffer");
@@ -43,7 +44,7 @@ function parse(base64) {
   return JSON.parse(bytes.toString("utf8"));
 }
 
-function taken(at, source, receivedAt) {
+function timestampOf(at, source, receivedAt) {
   if (at === undefined && source === "device") {
     return receivedAt;
   }
@@ -57,7 +58,7 @@ function taken(at, source, receivedAt) {
   return ms;
 }
 
-// row returns the reading's row, type and day, or nothing when it is dropped.
+// row returns the record's row, type and day, or undefined if its type is discarded.
 function row(record) {
   const message = parse(record.data);
   const { topic, received_at: receivedAt } = message;
@@ -87,12 +88,13 @@ function row(record) {
   if (type?.source !== source) {
     throw new Error("type");
   }
-  const at = taken(fields.at, source, receivedAt);
+  const at = timestampOf(fields.at, source, receivedAt);
   if (typeof fields.id !== "string" || !visible.test(fields.id)) {
     throw new Error("id");
   }
   for (const name of texts[source]) {
-    if (fields[name] !== undefined && (typeof fields[name] !== "string" || Buffer.byteLength(fields[name]) > 256)) {
+    const text = fields[name];
+    if (text !== undefined && (typeof text !== "string" || Buffer.byteLength(text) > 256)) {
       throw new Error(name);
     }
   }
@@ -158,25 +160,28 @@ function handler(event) {
 
 const payloads = new Map();
 
-function answer({ payload, times }) {
+function respond({ payload, times }) {
   if (!payloads.has(payload)) {
     payloads.set(payload, readFileSync(payload));
   }
   const bytes = payloads.get(payload);
-  let said;
+  let response;
   const began = performance.now();
   for (let i = 0; i < times; i++) {
-    said = Buffer.from(JSON.stringify(handler(JSON.parse(bytes.toString()))));
+    response = Buffer.from(JSON.stringify(handler(JSON.parse(bytes.toString()))));
   }
-  return { milliseconds: (performance.now() - began) / times, answer: JSON.parse(said.toString()) };
+  return {
+    milliseconds: (performance.now() - began) / times,
+    response: JSON.parse(response.toString()),
+  };
 }
 
 createInterface({ input: process.stdin }).on("line", (line) => {
-  let said;
+  let response;
   try {
-    said = answer(JSON.parse(line));
+    response = respond(JSON.parse(line));
   } catch (error) {
-    said = { error: String(error) };
+    response = { error: String(error) };
   }
-  process.stdout.write(JSON.stringify(said) + "\n");
+  process.stdout.write(JSON.stringify(response) + "\n");
 });

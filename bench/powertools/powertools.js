@@ -1,7 +1,9 @@
-// Handles batches of a DynamoDB stream by Powertools for AWS Lambda, for the test and the benchmark beside it: a request is a
-// line of JSON on the standard input, {payload, processor, times}, and so is its answer, {milliseconds, answer}. payload is
-// the file of an event, processor says how: "sync" or "async". It is handled so many times, from its bytes to the bytes of
-// the answer, which is the last one's; the milliseconds are one batch's.
+// Handles batches of a DynamoDB stream with Powertools for AWS Lambda, for the test and the
+// benchmark of the welcome function. A request is a line of JSON on the standard input, {payload,
+// processor, times}, and the response a line on the standard output, {milliseconds, sent,
+// response}. payload is the file of an event, processor is "sync" or "async". It is handled that
+// many times, from its bytes to the bytes of the response; response is the last one, milliseconds
+// the time per batch, sent the number of records per batch.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
@@ -14,13 +16,13 @@ import {
 } from "@aws-lambda-powertools/batch";
 
 const id = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-let told = 0;
+let sent = 0;
 
-// send is the same fake as the one in Go.
+// send is the same fake as fakeSender in Go.
 function send({ address, kind }) {
-  told++;
+  sent++;
   if (address.startsWith("later")) {
-    throw new Error(`try again later: ${kind}`);
+    throw new Error(`temporary failure: ${kind}`);
   }
 }
 
@@ -37,32 +39,39 @@ function take({ eventName, dynamodb: { Keys, NewImage } }) {
 
 const handlers = {
   sync(event) {
-    return processPartialResponseSync(event, take, new BatchProcessorSync(EventType.DynamoDBStreams));
+    const processor = new BatchProcessorSync(EventType.DynamoDBStreams);
+    return processPartialResponseSync(event, take, processor);
   },
   async async(event) {
     const processor = new BatchProcessor(EventType.DynamoDBStreams);
-    return processPartialResponse(event, async (record) => take(record), processor, { processInParallel: false });
+    return processPartialResponse(event, async (record) => take(record), processor, {
+      processInParallel: false,
+    });
   },
 };
 
 const payloads = new Map();
 
-async function answer({ payload, processor, times }) {
+async function respond({ payload, processor, times }) {
   if (!payloads.has(payload)) {
     payloads.set(payload, readFileSync(payload));
   }
   const bytes = payloads.get(payload);
-  told = 0;
-  let said;
+  sent = 0;
+  let response;
   const began = performance.now();
   for (let i = 0; i < times; i++) {
     const event = JSON.parse(bytes.toString());
-    said = Buffer.from(JSON.stringify(await handlers[processor](event)));
+    response = Buffer.from(JSON.stringify(await handlers[processor](event)));
   }
-  return { milliseconds: (performance.now() - began) / times, told: told / times, answer: JSON.parse(said.toString()) };
+  return {
+    milliseconds: (performance.now() - began) / times,
+    sent: sent / times,
+    response: JSON.parse(response.toString()),
+  };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const said = await answer(JSON.parse(line)).catch((error) => ({ error: String(error) }));
-  process.stdout.write(JSON.stringify(said) + "\n");
+  const response = await respond(JSON.parse(line)).catch((error) => ({ error: String(error) }));
+  process.stdout.write(JSON.stringify(response) + "\n");
 }

@@ -1,6 +1,7 @@
-// Makes thumbnails with libvips, for the test and the benchmark beside it: a request is a line of JSON on the standard input,
-// {picture, widths, folder}, and so is its answer, {milliseconds}. It takes one thread and caches nothing. With a folder,
-// thumbnails are written there.
+// Generates thumbnails with libvips, for the test and the benchmark of thumbnails. A request is a
+// line of JSON on the standard input, {picture, widths, folder}, and the response a line on the
+// standard output, {milliseconds}. It uses one thread and no cache. With a folder, it writes the
+// thumbnails there.
 //
 // {picture, jpeg, progressive} writes the picture to the file jpeg.
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +13,7 @@ import sharp from "sharp";
 sharp.concurrency(1);
 sharp.cache(false);
 
-async function answer({ picture, widths, folder, jpeg, progressive }) {
+async function respond({ picture, widths, folder, jpeg, progressive }) {
   if (jpeg) {
     await sharp(picture).jpeg({ quality: 90, progressive }).toFile(jpeg);
     return {};
@@ -24,7 +25,7 @@ async function answer({ picture, widths, folder, jpeg, progressive }) {
       .autoOrient()
       .flatten({ background: "white" })
       .resize(width, null, { withoutEnlargement: true })
-      .jpeg({ quality: 85 }) // as ours
+      .jpeg({ quality: 85 }) // the same as ours
       .toBuffer();
     if (folder) {
       writeFileSync(join(folder, `${width}.jpg`), thumbnail);
@@ -34,6 +35,6 @@ async function answer({ picture, widths, folder, jpeg, progressive }) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const said = await answer(JSON.parse(line)).catch((error) => ({ error: String(error) }));
-  process.stdout.write(JSON.stringify(said) + "\n");
+  const response = await respond(JSON.parse(line)).catch((error) => ({ error: String(error) }));
+  process.stdout.write(JSON.stringify(response) + "\n");
 }

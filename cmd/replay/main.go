@@ -1,6 +1,7 @@
-// Command replay puts a day's readings into the stream again, so that they go through the transform of today: what it made
-// wrong or refused then, and what a fault kept from the table. The table's queries count each reading once, and its newest row,
-// so replaying a day twice does no harm.
+// Command replay puts a day's telemetry records into the stream again, so that the current
+// transform converts them: those that it converted wrongly or rejected that day, and those that a
+// fault kept out of the table. The table's queries count only the newest row of each record, so
+// replaying a day twice does no harm.
 package main
 
 import (
@@ -20,18 +21,20 @@ import (
 
 const usage = `usage: replay -day YYYY-MM-DD [-dry-run] ENVIRONMENT
 
-Puts into the environment's stream again what arrived on that day, in UTC: the raw copies that Firehose keeps, and what IoT
-Core could not put into the stream. Whatever was refused or lost on its way to the table then is transformed anew, so mend
-first what was wrong. Readings that are in the table already do no harm: queries count each once.
+Puts the records that arrived on a UTC day into the environment's stream again: the raw copies that
+Firehose stores, and the messages that IoT Core could not put into the stream. The current transform
+converts records again that it rejected or that were lost on their way to the table, so fix the
+cause first. Records that are already in the table do no harm: queries count each record once.
 
-Firehose puts a copy under the day of the oldest record in it. So what arrived in the first minutes of a day, up to the
-delivery stream's buffering interval (15 minutes by default), may be under the day before.
+Firehose stores a copy under the day of its oldest record. Records of the first minutes of a day, up
+to the delivery stream's buffering interval (15 minutes by default), may be under the day before.
 
-What the transform had put back, and what was replayed before, is left out: it is among the copies of what it was made of.
+Messages that the transform requeued, and messages that were replayed before, are skipped: their
+originals are among the copies.
 
-It needs AWS credentials that may call ssm:GetParametersByPath, s3:ListBucket and s3:GetObject on the ingestion bucket,
-kinesis:PutRecords on the stream, and kms:Decrypt and kms:GenerateDataKey with the key of both. It finds them where the AWS
-CLI does.
+Needs AWS credentials that allow ssm:GetParametersByPath, s3:ListBucket and s3:GetObject on the
+ingestion bucket, kinesis:PutRecords on the stream, and kms:Decrypt and kms:GenerateDataKey with the
+key of both. It looks for them where the AWS CLI does.
 `
 
 func main() {
@@ -41,16 +44,20 @@ func main() {
 	os.Exit(code)
 }
 
-// run returns the exit code: 2 when it was asked for what there is not, 1 when it could not be done.
+// run returns the exit code: 2 for invalid arguments, 1 for a failure.
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
 	flags := deployment.NewFlags("replay", usage, stderr)
-	day := flags.String("day", "", "the day on which the readings arrived, such as 2026-11-20")
-	dryRun := flags.Bool("dry-run", false, "read and count, and put nothing into the stream")
+	day := flags.String("day", "", "UTC `day` on which the records arrived, such as 2026-11-20")
+	dryRun := flags.Bool("dry-run", false,
+		"read and count the messages, but put none into the stream")
 	if code, done := deployment.Parse(flags, arguments); done {
 		return code
 	}
 	if date, err := time.Parse(time.DateOnly, *day); err != nil || date.After(time.Now()) {
-		fmt.Fprintf(stderr, "replay: -day %q, want a day that has begun, in UTC, such as -day %s\n", *day, time.Now().UTC().Format(time.DateOnly))
+		today := time.Now().UTC().Format(time.DateOnly)
+		fmt.Fprintf(stderr,
+			"replay: invalid -day %q: use today (UTC) or an earlier day, such as -day %s\n",
+			*day, today)
 		return 2
 	}
 	environment, err := deployment.Named(flags.Args())
@@ -69,21 +76,24 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-// open finds the environment's bucket and stream.
+// open finds the environment's bucket and stream, and makes the clients.
 func (r *replay) open(ctx context.Context, environment environments.Environment) error {
 	settings, err := deployment.Config(ctx, environment)
 	if err != nil {
 		return err
 	}
-	parameters, err := deployment.Parameters(ctx, settings, environment, environments.ParameterPath(environment.Name))
+	path := environments.ParameterPath(environment.Name)
+	parameters, err := deployment.Parameters(ctx, settings, environment, path)
 	if err != nil {
 		return err
 	}
 	stream := ""
-	for name, into := range map[string]*string{"IngestionBucket": &r.bucket, "TelemetryStream": &stream} {
+	for name, into := range map[string]*string{
+		"IngestionBucket": &r.bucket, "TelemetryStream": &stream,
+	} {
 		if *into = parameters[name]; *into == "" {
-			return fmt.Errorf("there is no parameter %s/%s: the deployment of %s has no telemetry; make deploy ENV=%s",
-				environments.ParameterPath(environment.Name), name, environment.Name, environment.Name)
+			return fmt.Errorf("parameter %s/%s not found: %s has no telemetry; make deploy ENV=%s",
+				path, name, environment.Name, environment.Name)
 		}
 	}
 	r.objects = s3.NewFromConfig(settings)

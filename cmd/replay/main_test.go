@@ -27,7 +27,7 @@ const (
 	day    = "2026-11-20"
 )
 
-// A deployed is an environment whose telemetry has a bucket and a stream.
+// A deployed is a deployed environment with the bucket and the stream of its telemetry.
 type deployed struct {
 	*s3test.Server
 	stream     *awstest.Kinesis
@@ -36,7 +36,10 @@ type deployed struct {
 
 func deploy(t *testing.T) *deployed {
 	t.Helper()
-	d := &deployed{Server: s3test.Start(t), stream: awstest.StartKinesis(t, "readings", 2), parameters: awstest.StartSSM(t)}
+	d := &deployed{
+		Server: s3test.Start(t), stream: awstest.StartKinesis(t, "readings", 2),
+		parameters: awstest.StartSSM(t),
+	}
 	d.Bucket(t, bucket)
 	d.parameters.PutParameter("/ashlar/Dev/IngestionBucket", bucket)
 	d.parameters.PutParameter("/ashlar/Dev/TelemetryStream", "readings")
@@ -59,12 +62,14 @@ func deploy(t *testing.T) *deployed {
 
 func (d *deployed) put(t *testing.T, key string, content []byte) {
 	t.Helper()
-	if _, err := d.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: bytes.NewReader(content)}); err != nil {
+	_, err := d.Client.PutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: bytes.NewReader(content)})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// putRaw keeps records as Firehose does.
+// putRaw stores records as Firehose does.
 func (d *deployed) putRaw(t *testing.T, key string, records ...any) {
 	t.Helper()
 	var content bytes.Buffer
@@ -87,7 +92,7 @@ func (d *deployed) putRaw(t *testing.T, key string, records ...any) {
 	d.put(t, key, content.Bytes())
 }
 
-// inStream returns what is in the stream, ordered by its data.
+// inStream returns the messages in the stream, ordered by their data.
 func (d *deployed) inStream(t *testing.T) []telemetry.Message {
 	t.Helper()
 	messages := []telemetry.Message{}
@@ -98,7 +103,9 @@ func (d *deployed) inStream(t *testing.T) []telemetry.Message {
 		}
 		messages = append(messages, message)
 	}
-	slices.SortFunc(messages, func(a, b telemetry.Message) int { return bytes.Compare(a.Data, b.Data) })
+	slices.SortFunc(messages, func(a, b telemetry.Message) int {
+		return bytes.Compare(a.Data, b.Data)
+	})
 	return messages
 }
 
@@ -109,7 +116,7 @@ func replayed(ctx context.Context, arguments ...string) (stdout, stderr string, 
 	return out.String(), problems.String(), code
 }
 
-// seed puts a day there that has of everything, and what must not be replayed with it.
+// seed stores the messages of a day in every form, and messages that must not be replayed.
 func seed(t *testing.T, d *deployed) {
 	d.putRaw(t, "raw/day="+day+"/delivery-1-a.gz",
 		telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")},
@@ -117,24 +124,37 @@ func seed(t *testing.T, d *deployed) {
 		telemetry.Message{ReceivedAt: 2, Data: []byte("b")},
 		telemetry.Message{ReceivedAt: 2, Data: []byte("b again"), Requeued: 1},
 		telemetry.Message{ReceivedAt: 2, Data: []byte("b once more"), Replayed: true})
-	d.putRaw(t, "raw/day="+day+"/delivery-1-b.gz", telemetry.Message{ReceivedAt: 3, Data: []byte("c")})
-	d.putRaw(t, "raw/day=2026-11-19/delivery-1-c.gz", telemetry.Message{ReceivedAt: 3, Data: []byte("of another day")})
-	d.put(t, "errors/rule/day="+day+"/1", []byte(`{"ruleName":"readings","topic":"ashlar/dev/kettle-2/readings","clientId":"kettle-2","base64OriginalPayload":"ZA==",
-		"failures":[{"failedAction":"KinesisAction","failedResource":"readings","errorMessage":"throttled"}]}`))
-	d.put(t, "errors/rule/day=2026-11-19/2", []byte(`{"topic":"ashlar/dev/kettle-2/readings","base64OriginalPayload":"ZA=="}`))
+	d.putRaw(t, "raw/day="+day+"/delivery-1-b.gz",
+		telemetry.Message{ReceivedAt: 3, Data: []byte("c")})
+	d.putRaw(t, "raw/day=2026-11-19/delivery-1-c.gz",
+		telemetry.Message{ReceivedAt: 3, Data: []byte("of another day")})
+	d.put(t, "errors/rule/day="+day+"/1", []byte(`{
+		"ruleName": "readings", "topic": "ashlar/dev/kettle-2/readings",
+		"clientId": "kettle-2", "base64OriginalPayload": "ZA==",
+		"failures": [{
+			"failedAction": "KinesisAction", "failedResource": "readings",
+			"errorMessage": "throttled"
+		}]
+	}`))
+	d.put(t, "errors/rule/day=2026-11-19/2",
+		[]byte(`{"topic":"ashlar/dev/kettle-2/readings","base64OriginalPayload":"ZA=="}`))
 	d.put(t, "errors/processing-failed/day="+day+"/3", []byte(`{"rawData":"YQ=="}`))
 }
 
-func TestADayIsPutIntoTheStreamAgain(t *testing.T) {
+func TestRun(t *testing.T) {
 	d := deploy(t)
 	seed(t, d)
 	before := time.Now()
 	stdout, stderr, code := replayed(t.Context(), "-day", day, "Dev")
-	if want := "3 of 3 objects read, 4 messages replayed\n2 copies of what had been put back or replayed were left out\n"; stdout != want || code != 0 {
-		t.Errorf("%d: it says\n%swant\n%s", code, stdout, want)
+	wantOut := "3 of 3 objects read, 4 messages replayed\n" +
+		"2 copies of requeued or replayed messages skipped\n"
+	if stdout != wantOut || code != 0 {
+		t.Errorf("exit code %d, stdout\n%swant\n%s", code, stdout, wantOut)
 	}
-	if want := "replay: 10 bytes of the raw copies are no messages; the transform has refused them too\n"; stderr != want {
-		t.Errorf("it says\n%swant\n%s", stderr, want)
+	wantErr := "replay: 10 bytes of the raw copies are not messages; " +
+		"the transform rejected them too\n"
+	if stderr != wantErr {
+		t.Errorf("stderr\n%swant\n%s", stderr, wantErr)
 	}
 	got := d.inStream(t)
 	if len(got) != 4 {
@@ -142,53 +162,59 @@ func TestADayIsPutIntoTheStreamAgain(t *testing.T) {
 	}
 	written := got[3].ReceivedAt
 	if age := before.Sub(time.UnixMilli(written)).Abs(); age > time.Minute {
-		t.Errorf("the rule's was received %s ago, want when its document was written", age)
+		t.Errorf("the rule's message was received %s ago, want when its document was written", age)
 	}
 	want := []telemetry.Message{
 		{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a"), Replayed: true},
 		{ReceivedAt: 2, Data: []byte("b"), Replayed: true},
 		{ReceivedAt: 3, Data: []byte("c"), Replayed: true},
-		{Topic: "ashlar/dev/kettle-2/readings", ReceivedAt: written, Data: []byte("d"), Replayed: true},
+		{
+			Topic: "ashlar/dev/kettle-2/readings", ReceivedAt: written, Data: []byte("d"),
+			Replayed: true,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("in the stream, -want +got:\n%s", diff)
 	}
 	for _, call := range slices.Concat(d.Calls(), d.stream.Calls(), d.parameters.Calls()) {
 		if !strings.Contains(usage, call.Action) {
-			t.Errorf("it called %s, which its usage does not say", call.Action)
+			t.Errorf("the command called %s, which is not in its usage", call.Action)
 		}
 	}
 }
 
-func TestADryRunPutsNothingIntoTheStream(t *testing.T) {
+func TestRun_dry_run(t *testing.T) {
 	d := deploy(t)
 	seed(t, d)
 	stdout, _, code := replayed(t.Context(), "-day", day, "-dry-run", "Dev")
-	if !strings.HasPrefix(stdout, "3 of 3 objects read, 4 messages would be replayed\n") || code != 0 {
-		t.Errorf("%d: %s", code, stdout)
+	if !strings.HasPrefix(stdout, "3 of 3 objects read, 4 messages would be replayed\n") ||
+		code != 0 {
+		t.Errorf("exit code %d: %s", code, stdout)
 	}
 	if calls := d.stream.Calls(); len(calls) > 0 {
-		t.Errorf("it called %v", calls)
+		t.Errorf("the command called %v", calls)
 	}
 }
 
-func TestALargeDayIsReplayedWithProgress(t *testing.T) {
+func TestRun_prints_progress(t *testing.T) {
 	d := deploy(t)
 	var records []any
 	for i := range 2*batchMessages + 1 {
 		records = append(records, telemetry.Message{ReceivedAt: 1, Data: fmt.Append(nil, i)})
 	}
 	d.putRaw(t, "raw/day="+day+"/delivery-1-a.gz", records...)
-	refusals := 0
+	puts := 0
 	d.stream.RejectRecords(func([]byte) string {
-		if refusals++; refusals%3 == 0 && refusals < 1000 {
+		if puts++; puts%3 == 0 && puts < 1000 {
 			return "ProvisionedThroughputExceededException"
 		}
 		return ""
 	})
 	stdout, stderr, code := replayed(t.Context(), "-day", day, "Dev")
-	const want = "0 of 1 objects read, 5000 messages replayed\n0 of 1 objects read, 10000 messages replayed\n1 of 1 objects read, 10001 messages replayed\n" +
-		"0 copies of what had been put back or replayed were left out\n"
+	const want = "0 of 1 objects read, 5000 messages replayed\n" +
+		"0 of 1 objects read, 10000 messages replayed\n" +
+		"1 of 1 objects read, 10001 messages replayed\n" +
+		"0 copies of requeued or replayed messages skipped\n"
 	if stdout != want || stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
@@ -197,7 +223,7 @@ func TestALargeDayIsReplayedWithProgress(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
+func TestRun_errors(t *testing.T) {
 	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
 	today := time.Now().UTC().Format(time.DateOnly)
 	denied := awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
@@ -205,55 +231,93 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 		spoil     func(*testing.T, *deployed)
 		arguments []string
 		code      int
-		puts      int // messages
-		says      string
+		puts      int // messages in the stream
+		stderr    string
 	}{
-		"no environment":             {arguments: []string{"-day", day}, code: 2, says: `environment "", want one of Dev, Staging, Prod`},
-		"an environment there isn't": {arguments: []string{"-day", day, "Test"}, code: 2, says: `environment "Test", want one of Dev, Staging, Prod`},
-		"no day":                     {arguments: []string{"Dev"}, code: 2, says: `-day "", want a day that has begun, in UTC, such as -day ` + today},
-		"no date":                    {arguments: []string{"-day", "20.11.2026", "Dev"}, code: 2, says: `-day "20.11.2026", want a day`},
-		"a day to come":              {arguments: []string{"-day", tomorrow, "Dev"}, code: 2, says: "want a day that has begun"},
-		"a flag there isn't":         {arguments: []string{"-all", "Dev"}, code: 2, says: "usage: replay"},
-		"help":                       {arguments: []string{"--help"}, code: 0, says: "usage: replay -day YYYY-MM-DD [-dry-run] ENVIRONMENT"},
+		"no environment": {
+			arguments: []string{"-day", day}, code: 2,
+			stderr: `environment "", want one of Dev, Staging, Prod`,
+		},
+		"unknown environment": {
+			arguments: []string{"-day", day, "Test"}, code: 2,
+			stderr: `environment "Test", want one of Dev, Staging, Prod`,
+		},
+		"no day": {
+			arguments: []string{"Dev"}, code: 2,
+			stderr: `invalid -day "": use today (UTC) or an earlier day, such as -day ` + today,
+		},
+		"invalid day": {
+			arguments: []string{"-day", "20.11.2026", "Dev"}, code: 2,
+			stderr: `invalid -day "20.11.2026"`,
+		},
+		"tomorrow": {
+			arguments: []string{"-day", tomorrow, "Dev"}, code: 2,
+			stderr: "use today (UTC) or an earlier day",
+		},
+		"unknown flag": {arguments: []string{"-all", "Dev"}, code: 2, stderr: "usage: replay"},
+		"help": {
+			arguments: []string{"--help"}, code: 0,
+			stderr: "usage: replay -day YYYY-MM-DD [-dry-run] ENVIRONMENT",
+		},
 		"not deployed": {
 			spoil: func(_ *testing.T, d *deployed) {
 				d.parameters.DeleteParameter("/ashlar/Dev/IngestionBucket")
 				d.parameters.DeleteParameter("/ashlar/Dev/TelemetryStream")
 			},
-			arguments: []string{"-day", day, "Dev"}, code: 1, says: "Dev is not deployed there; make deploy ENV=Dev",
+			arguments: []string{"-day", day, "Dev"}, code: 1,
+			stderr: "Dev is not deployed there; make deploy ENV=Dev",
 		},
 		"no telemetry": {
-			spoil:     func(_ *testing.T, d *deployed) { d.parameters.DeleteParameter("/ashlar/Dev/TelemetryStream") },
-			arguments: []string{"-day", day, "Dev"}, code: 1, says: "there is no parameter /ashlar/Dev/TelemetryStream: the deployment of Dev has no telemetry; make deploy ENV=Dev",
+			spoil: func(_ *testing.T, d *deployed) {
+				d.parameters.DeleteParameter("/ashlar/Dev/TelemetryStream")
+			},
+			arguments: []string{"-day", day, "Dev"}, code: 1,
+			stderr: "parameter /ashlar/Dev/TelemetryStream not found: " +
+				"Dev has no telemetry; make deploy ENV=Dev",
 		},
-		"no leave to list": {
-			spoil:     func(_ *testing.T, d *deployed) { fault := denied; fault.Action = "s3:ListBucket"; d.SetFault(fault) },
-			arguments: []string{"-day", day, "Dev"}, code: 1, says: "listing raw/day=2026-11-20/ of the bucket ingestion",
+		"list denied": {
+			spoil: func(_ *testing.T, d *deployed) {
+				fault := denied
+				fault.Action = "s3:ListBucket"
+				d.SetFault(fault)
+			},
+			arguments: []string{"-day", day, "Dev"}, code: 1,
+			stderr: "list raw/day=2026-11-20/ of the bucket ingestion",
 		},
-		"no leave to put": {
+		"put denied": {
 			spoil:     func(_ *testing.T, d *deployed) { d.stream.SetFault(denied) },
-			arguments: []string{"-day", day, "Dev"}, code: 1, says: "stopped after 0 messages; begin again when it is mended, those do no harm twice",
+			arguments: []string{"-day", day, "Dev"}, code: 1,
+			stderr: "stopped after 0 messages; fix the cause, then replay the day again " +
+				"(duplicates do no harm)",
 		},
-		"an object that is broken": { // the others are replayed
-			spoil:     func(t *testing.T, d *deployed) { d.put(t, "raw/day="+day+"/delivery-1-z.gz", []byte("not compressed")) },
-			arguments: []string{"-day", day, "Dev"}, code: 1, puts: 4, says: "raw/day=2026-11-20/delivery-1-z.gz: gzip: invalid header",
+		"corrupt object": { // the others are replayed
+			spoil: func(t *testing.T, d *deployed) {
+				d.put(t, "raw/day="+day+"/delivery-1-z.gz", []byte("not compressed"))
+			},
+			arguments: []string{"-day", day, "Dev"}, code: 1, puts: 4,
+			stderr: "raw/day=2026-11-20/delivery-1-z.gz: gzip: invalid header",
 		},
-		"a document that is none": {
+		"invalid document of the rule": {
 			spoil: func(t *testing.T, d *deployed) {
 				d.put(t, "errors/rule/day="+day+"/z", []byte(`{"base64OriginalPayload":"ZA=="}`))
 			},
-			arguments: []string{"-day", day, "Dev"}, code: 1, puts: 4, says: "errors/rule/day=2026-11-20/z: it is no document of the rule's error action: it has no topic",
+			arguments: []string{"-day", day, "Dev"}, code: 1, puts: 4,
+			stderr: "errors/rule/day=2026-11-20/z: " +
+				"not a document of the rule's error action: no topic",
 		},
-		"an archived object": {
+		"archived object": {
 			spoil: func(_ *testing.T, d *deployed) {
 				d.Intercept(func(call awstest.Call) awstest.Fault {
 					if strings.HasSuffix(call.Resource, "delivery-1-a.gz") {
-						return awstest.Fault{Status: http.StatusForbidden, Code: "InvalidObjectState"}
+						return awstest.Fault{
+							Status: http.StatusForbidden, Code: "InvalidObjectState",
+						}
 					}
 					return awstest.Fault{}
 				})
 			},
-			arguments: []string{"-day", day, "Dev"}, code: 1, puts: 2, says: "raw/day=2026-11-20/delivery-1-a.gz: it is archived",
+			arguments: []string{"-day", day, "Dev"}, code: 1, puts: 2,
+			stderr: "raw/day=2026-11-20/delivery-1-a.gz: the object is archived",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -263,8 +327,9 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 				test.spoil(t, d)
 			}
 			_, stderr, code := replayed(t.Context(), test.arguments...)
-			if code != test.code || !strings.Contains(stderr, test.says) {
-				t.Errorf("%d: it says\n%s\nwant %d and %s", code, stderr, test.code, test.says)
+			if code != test.code || !strings.Contains(stderr, test.stderr) {
+				t.Errorf("exit code %d, stderr\n%s\nwant %d and %s",
+					code, stderr, test.code, test.stderr)
 			}
 			if got := d.inStream(t); len(got) != test.puts {
 				t.Errorf("%d messages in the stream, want %d", len(got), test.puts)
@@ -273,21 +338,25 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 	}
 }
 
-func TestADayWithoutReadingsIsSaid(t *testing.T) {
+func TestRun_day_without_records(t *testing.T) {
 	deploy(t)
 	stdout, stderr, code := replayed(t.Context(), "-day", day, "Dev")
-	if want := "nothing arrived on 2026-11-20: ingestion has nothing below raw/day=2026-11-20/ and errors/rule/day=2026-11-20/\n"; stdout != want || stderr != "" || code != 0 {
+	const want = "nothing arrived on 2026-11-20: the bucket ingestion has no objects below " +
+		"raw/day=2026-11-20/ and errors/rule/day=2026-11-20/\n"
+	if stdout != want || stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
 }
 
-func TestWhoeverInterruptsItIsToldHowFarItWas(t *testing.T) {
+func TestRun_interrupted(t *testing.T) {
 	d := deploy(t)
 	seed(t, d)
 	ctx, cancel := context.WithCancel(t.Context())
 	d.stream.Intercept(func(awstest.Call) awstest.Fault {
 		cancel()
-		return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+		return awstest.Fault{
+			Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+		}
 	})
 	_, stderr, code := replayed(ctx, "-day", day, "Dev")
 	if !strings.Contains(stderr, "replay: stopped after 0 messages") || code != 1 {

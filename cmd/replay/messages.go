@@ -9,15 +9,19 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
-// maxMessage is how many bytes a record of the stream has at most: "PutRecords" in the Kinesis Data Streams API Reference.
+// maxMessage is the largest size of a record of the stream in bytes: "PutRecords" in the Kinesis
+// Data Streams API Reference.
 const maxMessage = 1 << 20
 
-// readMessages calls take with each message in raw, a raw copy: records one after the other, with nothing between them. A
-// record may be anything, so what is no message is stepped over, a byte at a time if need be, and its bytes are counted.
-func readMessages(raw io.Reader, take func(telemetry.Message) error) (invalidBytes int64, err error) {
+// readMessages calls take with each message in raw, a raw copy: records one after the other without
+// separators. A record may be any bytes, so readMessages skips bytes that are no message, one at a
+// time if needed, and returns their number.
+func readMessages(
+	raw io.Reader, take func(telemetry.Message) error,
+) (invalidBytes int64, err error) {
 	var message telemetry.Message
 	scanner := bufio.NewScanner(raw)
-	scanner.Buffer(make([]byte, 64<<10), 2*maxMessage) // so that it is never full of one message
+	scanner.Buffer(make([]byte, 64<<10), 2*maxMessage) // never filled by one message
 	scanner.Split(func(data []byte, atEOF bool) (advance int, token []byte, err error) {
 		for {
 			start := bytes.IndexByte(data[advance:], '{')
@@ -54,22 +58,23 @@ func readMessages(raw io.Reader, take func(telemetry.Message) error) (invalidByt
 func decodeMessage(record []byte) (telemetry.Message, bool) {
 	var message telemetry.Message
 	if err := json.Unmarshal(record, &message); err != nil || message.ReceivedAt == 0 {
-		return telemetry.Message{}, false // nobody has put it there as a message
+		return telemetry.Message{}, false // the rule and the API set received_at
 	}
 	return message, true
 }
 
-// What measure finds.
+// What objectEnd finds.
 type state int
 
 const (
 	invalid    state = iota // no message begins here, whatever follows
-	incomplete              // one may, if more follows
+	incomplete              // a message may begin here; more data is needed
 	complete
 )
 
-// objectEnd finds the end of the object at the beginning of data. A message has no objects in it, so that another brace outside its
-// strings is the beginning of something else, and says that this one has no end. Whether what has an end is JSON is not looked at.
+// objectEnd finds the end of the object at the start of data. A message contains no objects, so
+// another brace outside its strings is the start of something else and this object is invalid.
+// objectEnd does not check whether a complete object is valid JSON.
 func objectEnd(data []byte) (length int, found state) {
 	inString, escaped := false, false
 	for i, c := range data {

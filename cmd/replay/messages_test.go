@@ -15,17 +15,17 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
-// split returns the messages in raw.
-func split(t rapid.TB, raw io.Reader) (messages []telemetry.Message, strange int64) {
+// split returns the messages in raw and the number of bytes that are no message.
+func split(t rapid.TB, raw io.Reader) (messages []telemetry.Message, invalid int64) {
 	t.Helper()
-	strange, err := readMessages(raw, func(message telemetry.Message) error {
+	invalid, err := readMessages(raw, func(message telemetry.Message) error {
 		messages = append(messages, message)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return messages, strange
+	return messages, invalid
 }
 
 func encode(t rapid.TB, message telemetry.Message) []byte {
@@ -39,7 +39,9 @@ func encode(t rapid.TB, message telemetry.Message) []byte {
 
 var messages = rapid.Custom(func(t *rapid.T) telemetry.Message {
 	return telemetry.Message{
-		Topic:      rapid.SampledFrom([]string{"", "ashlar/dev/kettle-1/readings", `ashlar/dev/{"/readings`, "ashlar/dev/\\/readings"}).Draw(t, "topic"),
+		Topic: rapid.SampledFrom([]string{
+			"", "ashlar/dev/kettle-1/readings", `ashlar/dev/{"/readings`, "ashlar/dev/\\/readings",
+		}).Draw(t, "topic"),
 		ReceivedAt: rapid.Int64Range(1, 1<<50).Draw(t, "received at"),
 		Data:       rapid.SliceOfN(rapid.Byte(), 1, 50).Draw(t, "data"),
 		Requeued:   rapid.IntRange(0, 5).Draw(t, "requeued"),
@@ -47,58 +49,61 @@ var messages = rapid.Custom(func(t *rapid.T) telemetry.Message {
 	}
 })
 
-// garbage has what can make a splitter lose its place.
+// garbage generates bytes that can make a parser lose its position.
 var garbage = rapid.OneOf(
 	rapid.Just([]byte(nil)),
 	rapid.SliceOf(rapid.Byte()),
 	rapid.SliceOf(rapid.SampledFrom([]byte("{}[]\"\\:, \nu0"))),
 	rapid.Custom(func(t *rapid.T) []byte { // the beginning of a message
-		whole := encode(t, messages.Draw(t, "of"))
-		return whole[:rapid.IntRange(0, len(whole)-1).Draw(t, "cut")]
+		encoded := encode(t, messages.Draw(t, "of"))
+		return encoded[:rapid.IntRange(0, len(encoded)-1).Draw(t, "cut")]
 	}),
 	rapid.Just([]byte(`{"topic":"an object","data":{"received_at":"1"}}`)),
 )
 
-func TestEveryMessageIsFoundWhateverIsBetween(t *testing.T) {
+func TestReadMessages(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var raw []byte
 		var want []telemetry.Message
 		var between int64
 		for range rapid.IntRange(0, 5).Draw(t, "messages") {
-			rubbish := garbage.Draw(t, "garbage")
+			noise := garbage.Draw(t, "garbage")
 			message := messages.Draw(t, "message")
-			raw = append(append(raw, rubbish...), encode(t, message)...)
+			raw = append(append(raw, noise...), encode(t, message)...)
 			want = append(want, message)
-			between += int64(len(rubbish))
+			between += int64(len(noise))
 		}
-		rubbish := garbage.Draw(t, "garbage at the end")
-		raw, between = append(raw, rubbish...), between+int64(len(rubbish))
-		got, strange := split(t, iotest.HalfReader(bytes.NewReader(raw)))
+		noise := garbage.Draw(t, "garbage at the end")
+		raw, between = append(raw, noise...), between+int64(len(noise))
+		got, invalid := split(t, iotest.HalfReader(bytes.NewReader(raw)))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("in %q\n-want +got:\n%s", raw, diff)
 		}
-		if strange != between {
-			t.Errorf("%d strange bytes, want %d", strange, between)
+		if invalid != between {
+			t.Errorf("%d invalid bytes, want %d", invalid, between)
 		}
 	})
 }
 
-func TestAMessageMayBeAsLongAsARecord(t *testing.T) {
+func TestReadMessages_largest_message(t *testing.T) {
 	const record = 1 << 20 // of Kinesis
 	envelope := len(encode(t, telemetry.Message{ReceivedAt: 1, Data: []byte{}}))
-	longest := encode(t, telemetry.Message{ReceivedAt: 1, Data: make([]byte, (record-envelope)/4*3)})
+	longest := encode(t,
+		telemetry.Message{ReceivedAt: 1, Data: make([]byte, (record-envelope)/4*3)})
 	if len(longest) < record-4 || len(longest) > record {
 		t.Fatalf("%d bytes", len(longest))
 	}
 	endless := `{"topic":"` + strings.Repeat("{", 2*record)
-	got, strange := split(t, io.MultiReader(bytes.NewReader(longest), strings.NewReader(endless), bytes.NewReader(longest)))
-	if len(got) != 2 || strange != int64(len(endless)) {
-		t.Errorf("%d messages and %d strange bytes, want 2 and %d", len(got), strange, len(endless))
+	got, invalid := split(t, io.MultiReader(
+		bytes.NewReader(longest), strings.NewReader(endless), bytes.NewReader(longest)))
+	if len(got) != 2 || invalid != int64(len(endless)) {
+		t.Errorf("%d messages and %d invalid bytes, want 2 and %d", len(got), invalid, len(endless))
 	}
 }
 
-func TestACopyThatIsCutIsAnError(t *testing.T) {
-	raw := io.MultiReader(bytes.NewReader(encode(t, telemetry.Message{ReceivedAt: 1})), iotest.ErrReader(io.ErrUnexpectedEOF))
+func TestReadMessages_truncated_copy(t *testing.T) {
+	raw := io.MultiReader(bytes.NewReader(encode(t, telemetry.Message{ReceivedAt: 1})),
+		iotest.ErrReader(io.ErrUnexpectedEOF))
 	count := 0
 	_, err := readMessages(raw, func(telemetry.Message) error { count++; return nil })
 	if !errors.Is(err, io.ErrUnexpectedEOF) || count != 1 {
@@ -106,25 +111,28 @@ func TestACopyThatIsCutIsAnError(t *testing.T) {
 	}
 }
 
-// FuzzReadMessages holds the splitter against any copy: it ends, it counts each byte once, and what it finds is there.
+// FuzzReadMessages checks for any copy that readMessages ends, counts each byte once, and finds
+// only messages that are there.
 func FuzzReadMessages(f *testing.F) {
 	f.Add([]byte(`{"received_at":1,"data":"YQ=="}{"topic":"a","received_at":2,"data":""}`))
 	f.Add([]byte(`{"topic":"a{"{"received_at":1}{{}}}"{"`))
 	f.Add([]byte(`{"received_at":1,"topic":"\"}{"} {"received_at":1e400}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, strange := split(t, bytes.NewReader(raw))
+		got, invalid := split(t, bytes.NewReader(raw))
 		again, _ := split(t, iotest.OneByteReader(bytes.NewReader(raw)))
 		if diff := cmp.Diff(got, again); diff != "" {
-			t.Errorf("it depends on how it is read:\n%s", diff)
+			t.Errorf("the result depends on the size of reads:\n%s", diff)
 		}
-		if strange < 0 || strange > int64(len(raw)) || len(got) == 0 && strange != int64(len(raw)) {
-			t.Errorf("%d messages and %d strange bytes of %d", len(got), strange, len(raw))
+		if invalid < 0 || invalid > int64(len(raw)) || len(got) == 0 && invalid != int64(len(raw)) {
+			t.Errorf("%d messages and %d invalid bytes of %d", len(got), invalid, len(raw))
 		}
-		// A message more at the end is one message more, wherever the copy breaks off.
-		message := telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")}
+		// One more message at the end is found, wherever the copy ends.
+		message := telemetry.Message{
+			Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a"),
+		}
 		more, _ := split(t, bytes.NewReader(append(raw, encode(t, message)...)))
 		if diff := cmp.Diff(append(got, message), more); diff != "" {
-			t.Errorf("the message after it:\n%s", diff)
+			t.Errorf("with one more message:\n%s", diff)
 		}
 	})
 }

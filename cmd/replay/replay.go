@@ -19,16 +19,18 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
-// Where the ingestion bucket has what arrived on a day.
+// Prefixes of the objects in the ingestion bucket, followed by the day of arrival.
 const (
-	rawPrefix  = telemetry.RawPrefix + "day="        // by Firehose: records as they were in the stream, compressed
-	rulePrefix = telemetry.RuleErrorsPrefix + "day=" // by the error action of IoT Core's rule: a document each
+	// From Firehose: compressed raw copies of the stream's records.
+	rawPrefix = telemetry.RawPrefix + "day="
+	// From the error action of IoT Core's rule: one document per message.
+	rulePrefix = telemetry.RuleErrorsPrefix + "day="
 )
 
 const (
-	batchMessages = 5000     // that are put into the stream at a time, ten calls
-	batchBytes    = 16 << 20 // or so many, if messages are large
-	readers       = 8        // objects that are read at a time: documents of the rule are many and small
+	batchMessages = 5000     // per batch that is put into the stream: ten calls
+	batchBytes    = 16 << 20 // per batch, if messages are large
+	readers       = 8        // concurrent reads: the rule's documents are many and small
 )
 
 // A replay puts a day's messages into the stream.
@@ -41,17 +43,17 @@ type replay struct {
 	stdout, stderr io.Writer
 }
 
-// An entry is what a reader has to say.
+// An entry is what a reader sends: a message, or the end of an object.
 type entry struct {
 	message telemetry.Message
-	object  *object // instead: this one is done
+	object  *object // instead of a message: this object was read
 }
 
-// An object is one of the bucket's.
+// An object is an object of the bucket.
 type object struct {
 	key          string
 	lastModified time.Time
-	invalidBytes int64 // bytes that are no message
+	invalidBytes int64 // number of bytes that are no message
 	err          error
 }
 
@@ -61,22 +63,26 @@ func (r *replay) run(ctx context.Context) error {
 		return err
 	}
 	if len(found) == 0 {
-		fmt.Fprintf(r.stdout, "nothing arrived on %s: %s has nothing below %s%[1]s/ and %[4]s%[1]s/\n", r.day, r.bucket, rawPrefix, rulePrefix)
+		fmt.Fprintf(r.stdout,
+			"nothing arrived on %s: the bucket %s has no objects below %s%[1]s/ and %[4]s%[1]s/\n",
+			r.day, r.bucket, rawPrefix, rulePrefix)
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // the readers, when nothing can be put
+	defer cancel() // stop the readers if put fails
 	entries := make(chan entry, readers)
 	group := new(errgroup.Group)
 	group.SetLimit(readers)
 	go func() {
 		for _, o := range found {
 			group.Go(func() error {
-				o.err = r.read(ctx, o, func(message telemetry.Message) error { return send(ctx, entries, entry{message: message}) })
+				o.err = r.read(ctx, o, func(message telemetry.Message) error {
+					return send(ctx, entries, entry{message: message})
+				})
 				return send(ctx, entries, entry{object: o})
 			})
 		}
-		_ = group.Wait() // each has said it of its object
+		_ = group.Wait() // each object has its own error
 		close(entries)
 	}()
 	return r.put(ctx, entries, len(found))
@@ -91,15 +97,17 @@ func send(ctx context.Context, entries chan<- entry, e entry) error {
 	}
 }
 
-// list finds the day's objects, as they are now: what is replayed gets raw copies too, maybe on the same day.
+// list returns the day's objects as they are now: replayed messages get raw copies too, maybe on
+// the same day.
 func (r *replay) list(ctx context.Context) ([]*object, error) {
 	var found []*object
 	for _, prefix := range []string{rawPrefix + r.day + "/", rulePrefix + r.day + "/"} {
-		pages := s3.NewListObjectsV2Paginator(r.objects, &s3.ListObjectsV2Input{Bucket: &r.bucket, Prefix: &prefix})
+		pages := s3.NewListObjectsV2Paginator(r.objects,
+			&s3.ListObjectsV2Input{Bucket: &r.bucket, Prefix: &prefix})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("listing %s of the bucket %s: %w", prefix, r.bucket, err)
+				return nil, fmt.Errorf("list %s of the bucket %s: %w", prefix, r.bucket, err)
 			}
 			for _, o := range page.Contents {
 				found = append(found, &object{key: *o.Key, lastModified: *o.LastModified})
@@ -109,15 +117,16 @@ func (r *replay) list(ctx context.Context) ([]*object, error) {
 	return found, nil
 }
 
-// read takes the messages of an object.
+// read calls take with each message of an object.
 func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Message) error) error {
 	output, err := r.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: &o.key})
 	if archived, ok := errors.AsType[*types.InvalidObjectState](err); ok {
-		return fmt.Errorf("it is archived (%s): restore it first, by aws s3api restore-object", archived.StorageClass)
+		return fmt.Errorf("the object is archived (%s): restore it first with "+
+			"aws s3api restore-object", archived.StorageClass)
 	} else if err != nil {
 		return err
 	}
-	defer func() { _ = output.Body.Close() }() // it was only read
+	defer func() { _ = output.Body.Close() }() // read only: no data can be lost
 	if strings.HasPrefix(o.key, rulePrefix) {
 		message, err := ruleErrorMessage(output.Body, aws.ToTime(output.LastModified))
 		if err != nil {
@@ -133,23 +142,27 @@ func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Messag
 	return err
 }
 
-// ruleErrorMessage makes the message that the rule would have made of what it could not put into the stream: "Error action message
-// format" in the AWS IoT Core Developer Guide. The document does not say when that was, but it was written then.
+// ruleErrorMessage returns the message that the rule would have made from the payload that it could
+// not put into the stream: "Error action message format" in the AWS IoT Core Developer Guide. The
+// document has no time; it was written at once, so its time of writing is used.
 func ruleErrorMessage(document io.Reader, written time.Time) (telemetry.Message, error) {
 	var failure struct {
 		Topic                 string
 		Base64OriginalPayload []byte
 	}
 	if err := json.NewDecoder(document).Decode(&failure); err != nil {
-		return telemetry.Message{}, fmt.Errorf("it is no document of the rule's error action: %w", err)
+		return telemetry.Message{}, fmt.Errorf("not a document of the rule's error action: %w", err)
 	}
-	if failure.Topic == "" { // a client's reading has none
-		return telemetry.Message{}, errors.New("it is no document of the rule's error action: it has no topic")
+	if failure.Topic == "" { // a client's event has no topic; it does not pass the rule
+		err := errors.New("not a document of the rule's error action: no topic")
+		return telemetry.Message{}, err
 	}
-	return telemetry.Message{Topic: failure.Topic, ReceivedAt: written.UnixMilli(), Data: failure.Base64OriginalPayload}, nil
+	return telemetry.Message{
+		Topic: failure.Topic, ReceivedAt: written.UnixMilli(), Data: failure.Base64OriginalPayload,
+	}, nil
 }
 
-// put puts messages into the stream as they come, and says how far it is.
+// put puts messages into the stream as they arrive, and prints its progress.
 func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) error {
 	var (
 		pending                    [][]byte
@@ -161,12 +174,14 @@ func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) err
 		if !r.dryRun {
 			if left, err := r.stream.Put(ctx, pending); err != nil {
 				total += len(pending) - len(left)
-				return fmt.Errorf("stopped after %d messages; begin again when it is mended, those do no harm twice: %w", total, err)
+				return fmt.Errorf("stopped after %d messages; fix the cause, then replay the day "+
+					"again (duplicates do no harm): %w", total, err)
 			}
 		}
 		total += len(pending)
 		pending, size = pending[:0], 0
-		fmt.Fprintf(r.stdout, "%d of %d objects read, %d messages %s\n", done, objects, total, r.verb())
+		fmt.Fprintf(r.stdout, "%d of %d objects read, %d messages %s\n",
+			done, objects, total, r.verb())
 		return nil
 	}
 	for e := range entries {
@@ -195,14 +210,16 @@ func (r *replay) put(ctx context.Context, entries <-chan entry, objects int) err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped after %d messages; begin again, those do no harm twice: %w", total, err)
+		return fmt.Errorf("stopped after %d messages; replay the day again "+
+			"(duplicates do no harm): %w", total, err)
 	}
 	if err := flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.stdout, "%d copies of what had been put back or replayed were left out\n", skipped)
+	fmt.Fprintf(r.stdout, "%d copies of requeued or replayed messages skipped\n", skipped)
 	if invalidBytes > 0 {
-		fmt.Fprintf(r.stderr, "replay: %d bytes of the raw copies are no messages; the transform has refused them too\n", invalidBytes)
+		fmt.Fprintf(r.stderr, "replay: %d bytes of the raw copies are not messages; "+
+			"the transform rejected them too\n", invalidBytes)
 	}
 	return errors.Join(failed...)
 }

@@ -22,51 +22,52 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// A play is a queue with up to two functions that work on it at a time, what they use, and all that may happen to them.
-type play struct {
+// A simulation is a queue with up to two concurrent functions, the services that they use, and
+// random faults.
+type simulation struct {
 	mu         sync.Mutex
 	random     *rand.Rand
-	calm       bool           // nothing fails any more
-	data       map[string]int // by day: how much there is
+	calm       bool           // no more faults
+	data       map[string]int // by day: number of objects
 	waiting    []events.SQSMessage
 	received   map[string]int // by message id
 	inFlight   int
 	sent       int
-	executions map[string]*played // by id
-	ids        map[string]string  // by token
-	files      map[string]kept    // by key
+	executions map[string]*execution // by id
+	ids        map[string]string     // by token
+	files      map[string]storedFile // by key
 	writes     int
 }
 
-type played struct {
+type execution struct {
 	reports.Execution
 	report, day string
 	why         string // the ids of the messages that it was started for
 	result      int
 }
 
-type kept struct {
+type storedFile struct {
 	reports.Version
 	content string
 }
 
-// yes says so n times of a hundred, while the play is not calm.
-func (p *play) yes(n int) bool {
+// yes returns true in n of a hundred calls, until the simulation is calm.
+func (p *simulation) yes(n int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.calm && p.random.IntN(100) < n
 }
 
-// sleep takes up to so long.
-func (p *play) sleep(longest time.Duration) {
+// sleep sleeps for a random time up to longest.
+func (p *simulation) sleep(longest time.Duration) {
 	p.mu.Lock()
 	duration := time.Millisecond + time.Duration(p.random.Int64N(int64(longest)))
 	p.mu.Unlock()
 	time.Sleep(duration)
 }
 
-// fail is how a call may fail before it is done, and when it is done.
-func (p *play) fail(done bool) error {
+// fail returns the error of a call before it has an effect, or after (done).
+func (p *simulation) fail(done bool) error {
 	p.sleep(50 * time.Millisecond)
 	if p.yes(20) {
 		p.sleep(20 * time.Second)
@@ -75,15 +76,15 @@ func (p *play) fail(done bool) error {
 	case p.yes(4):
 		return fmt.Errorf("throttled: %w", retry.ErrUnavailable)
 	case !done && p.yes(2):
-		return errors.New("refused")
+		return errors.New("denied")
 	}
 	return nil
 }
 
-// batchOf is what a run's context has its batch by.
+// batchOf is the key of the batch in the context of a run.
 type batchOf struct{}
 
-// why are the ids of the messages about a day that a run was begun for.
+// why returns the ids of the messages about a day in the batch of a run.
 func why(ctx context.Context, day string) string {
 	var ids []string
 	for _, message := range ctx.Value(batchOf{}).([]events.SQSMessage) {
@@ -95,7 +96,9 @@ func why(ctx context.Context, day string) string {
 	return strings.Join(ids, " ")
 }
 
-func (p *play) Start(ctx context.Context, token, sql string, parameters ...string) (string, error) {
+func (p *simulation) Start(
+	ctx context.Context, token, sql string, parameters ...string,
+) (string, error) {
 	if err := p.fail(false); err != nil {
 		return "", err
 	}
@@ -103,7 +106,7 @@ func (p *play) Start(ctx context.Context, token, sql string, parameters ...strin
 	id, there := p.ids[token]
 	if !there {
 		id = "q" + strconv.Itoa(len(p.ids))
-		started := &played{report: sql, day: parameters[0], why: why(ctx, parameters[0])}
+		started := &execution{report: sql, day: parameters[0], why: why(ctx, parameters[0])}
 		started.Submitted = time.Now()
 		p.ids[token], p.executions[id] = id, started
 		go p.execute(started)
@@ -112,7 +115,7 @@ func (p *play) Start(ctx context.Context, token, sql string, parameters ...strin
 	return id, p.fail(true)
 }
 
-func (p *play) execute(query *played) {
+func (p *simulation) execute(query *execution) {
 	p.sleep(5 * time.Second)
 	p.mu.Lock()
 	query.result = p.data[query.day]
@@ -123,7 +126,7 @@ func (p *play) execute(query *played) {
 	case p.yes(10):
 		state = reports.Failed
 	case p.yes(5):
-		return // it hangs
+		return // the query hangs
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +135,7 @@ func (p *play) execute(query *played) {
 	}
 }
 
-func (p *play) Get(_ context.Context, id string) (reports.Execution, error) {
+func (p *simulation) Get(_ context.Context, id string) (reports.Execution, error) {
 	if err := p.fail(false); err != nil {
 		return reports.Execution{}, err
 	}
@@ -141,7 +144,7 @@ func (p *play) Get(_ context.Context, id string) (reports.Execution, error) {
 	return p.executions[id].Execution, nil
 }
 
-func (p *play) Rows(_ context.Context, id string) ([]string, [][]*string, error) {
+func (p *simulation) Rows(_ context.Context, id string) ([]string, [][]*string, error) {
 	if err := p.fail(false); err != nil {
 		return nil, nil, err
 	}
@@ -151,7 +154,7 @@ func (p *play) Rows(_ context.Context, id string) ([]string, [][]*string, error)
 	return []string{"n"}, [][]*string{{&result}}, nil
 }
 
-func (p *play) Stop(_ context.Context, id string) error {
+func (p *simulation) Stop(_ context.Context, id string) error {
 	if err := p.fail(false); err != nil {
 		return err
 	}
@@ -163,7 +166,7 @@ func (p *play) Stop(_ context.Context, id string) error {
 	return nil
 }
 
-func (p *play) Version(_ context.Context, key string) (reports.Version, error) {
+func (p *simulation) Version(_ context.Context, key string) (reports.Version, error) {
 	if err := p.fail(false); err != nil {
 		return reports.Version{}, err
 	}
@@ -172,7 +175,7 @@ func (p *play) Version(_ context.Context, key string) (reports.Version, error) {
 	return p.files[key].Version, nil
 }
 
-func (p *play) Replace(_ context.Context, replaced reports.Version, file reports.File) error {
+func (p *simulation) Replace(_ context.Context, replaced reports.Version, file reports.File) error {
 	if err := p.fail(false); err != nil {
 		return err
 	}
@@ -182,13 +185,15 @@ func (p *play) Replace(_ context.Context, replaced reports.Version, file reports
 		return reports.ErrConflict
 	}
 	p.writes++
-	p.files[file.Key] = kept{reports.Version{ETag: strconv.Itoa(p.writes), AsOf: file.AsOf}, string(file.Content)}
+	p.files[file.Key] = storedFile{
+		reports.Version{ETag: strconv.Itoa(p.writes), AsOf: file.AsOf}, string(file.Content),
+	}
 	p.mu.Unlock()
 	return p.fail(true)
 }
 
-// arrive has something come to a day, of which S3 tells the queue.
-func (p *play) arrive(day string) {
+// arrive adds an object to a day and S3's notification to the queue.
+func (p *simulation) arrive(day string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.data[day]++
@@ -196,23 +201,28 @@ func (p *play) arrive(day string) {
 	id := "m" + strconv.Itoa(p.sent)
 	p.waiting = append(p.waiting, events.SQSMessage{
 		MessageId: id,
-		Body:      `{"Records":[{"s3":{"object":{"key":"telemetry/type%3Dboot/day%3D` + day + `/` + id + `"}}}]}`,
+		Body: `{"Records":[{"s3":{"object":{"key":` +
+			`"telemetry/type%3Dboot/day%3D` + day + `/` + id + `"}}}]}`,
 	})
 }
 
-// work takes batches from the queue until it has been empty for long.
-func (p *play) work(h *handler) {
+// work processes batches from the queue until it has been empty for a while.
+func (p *simulation) work(h *handler) {
 	begun := time.Now()
 	for idle := 0; idle < 5 && time.Since(begun) < 24*time.Hour; {
 		p.sleep(10 * time.Second)
 		p.mu.Lock()
-		p.random.Shuffle(len(p.waiting), func(i, j int) { p.waiting[i], p.waiting[j] = p.waiting[j], p.waiting[i] })
+		p.random.Shuffle(len(p.waiting), func(i, j int) {
+			p.waiting[i], p.waiting[j] = p.waiting[j], p.waiting[i]
+		})
 		n := min(len(p.waiting), 1+p.random.IntN(4))
 		batch := slices.Clone(p.waiting[:n])
 		p.waiting = p.waiting[n:]
 		for i, message := range batch {
 			p.received[message.MessageId]++
-			batch[i].Attributes = map[string]string{"ApproximateReceiveCount": strconv.Itoa(p.received[message.MessageId])}
+			batch[i].Attributes = map[string]string{
+				"ApproximateReceiveCount": strconv.Itoa(p.received[message.MessageId]),
+			}
 		}
 		if idle++; n > 0 || p.inFlight > 0 {
 			idle = 0
@@ -225,9 +235,11 @@ func (p *play) work(h *handler) {
 	}
 }
 
-// run has a function take a batch. What it fails at comes again, all of it when the function dies, and sometimes what is done.
-func (p *play) run(h *handler, batch []events.SQSMessage) {
-	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), batchOf{}, batch), 2*time.Minute)
+// run invokes a function with a batch. Failed messages are redelivered: all of them when the
+// function dies, and sometimes processed ones too.
+func (p *simulation) run(h *handler, batch []events.SQSMessage) {
+	ctx := context.WithValue(context.Background(), batchOf{}, batch)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	dies := p.yes(10)
 	if dies {
@@ -236,33 +248,42 @@ func (p *play) run(h *handler, batch []events.SQSMessage) {
 			cancel()
 		}()
 	}
-	answer, err := h.Handle(ctx, events.SQSEvent{Records: batch})
+	response, err := h.Handle(ctx, events.SQSEvent{Records: batch})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight -= len(batch)
 	for _, message := range batch {
-		failed := slices.Contains(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		failed := slices.Contains(response.BatchItemFailures,
+			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		if err != nil || dies || failed || !p.calm && p.random.IntN(10) == 0 {
 			p.waiting = append(p.waiting, message)
 		}
 	}
 }
 
-// TestTheFilesAreThoseOfTheNewestDataWhateverHappens plays: data that comes late, calls that fail or whose answer is lost,
-// queries that fail or hang, functions that die, messages that come twice, and two functions at a time.
-func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
+// The files contain the newest data whatever happens: data that arrives late, calls that fail or
+// whose response is lost, queries that fail or hang, functions that die, messages that are
+// delivered twice, and two concurrent functions.
+func TestHandler_Handle_converges_to_the_newest_data(t *testing.T) {
 	days := []string{"2026-11-20", "2026-11-21"}
 	failed := 0
 	for seed := range uint64(500) {
-		p := &play{
-			random: rand.New(rand.NewPCG(seed, 0)), data: map[string]int{}, received: map[string]int{},
-			executions: map[string]*played{}, ids: map[string]string{}, files: map[string]kept{},
+		p := &simulation{
+			random:     rand.New(rand.NewPCG(seed, 0)),
+			data:       map[string]int{},
+			received:   map[string]int{},
+			executions: map[string]*execution{},
+			ids:        map[string]string{},
+			files:      map[string]storedFile{},
 		}
 		synctest.Test(t, func(t *testing.T) {
 			column := []columns.Column{{Name: "n", Type: "bigint"}}
 			h := &handler{
 				generator: &reports.Generator{
-					Reports: []reports.Report{{Name: "a", SQL: "a", Columns: column}, {Name: "b", SQL: "b", Columns: column}},
+					Reports: []reports.Report{
+						{Name: "a", SQL: "a", Columns: column},
+						{Name: "b", SQL: "b", Columns: column},
+					},
 					Queries: p, Files: p, Timeout: 30 * time.Second,
 					WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
 						_, err := fmt.Fprint(w, rows[0]...)
@@ -289,14 +310,18 @@ func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
 			p.mu.Unlock()
 			group.Wait()
 			if len(p.waiting) > 0 {
-				t.Errorf("play %d: %d messages are not done", seed, len(p.waiting))
+				t.Errorf("simulation %d: %d messages are left", seed, len(p.waiting))
 			}
 		})
 		for _, day := range days {
 			for _, report := range []string{"a", "b"} {
-				parquet, csv := p.files[reports.Key("parquet", report, day)].content, p.files[reports.Key("csv", report, day)].content
-				if want := strconv.Itoa(p.data[day]); p.data[day] > 0 && (parquet != want || csv != fmt.Sprintf("n\n%d\n", p.data[day])) {
-					t.Errorf("play %d: report %s of %s: Parquet %q and CSV %q, want %s", seed, report, day, parquet, csv, want)
+				parquet := p.files[reports.Key("parquet", report, day)].content
+				csv := p.files[reports.Key("csv", report, day)].content
+				want := strconv.Itoa(p.data[day])
+				if p.data[day] > 0 &&
+					(parquet != want || csv != fmt.Sprintf("n\n%d\n", p.data[day])) {
+					t.Errorf("simulation %d: report %s of %s: Parquet %q and CSV %q, want %s",
+						seed, report, day, parquet, csv, want)
 				}
 			}
 		}
@@ -308,7 +333,7 @@ func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
 			}
 			of := fmt.Sprintf("%s of %s for the messages %s", query.report, query.day, query.why)
 			if succeeded[of]++; succeeded[of] > 1 {
-				t.Errorf("play %d: %d queries have succeeded: %s", seed, succeeded[of], of)
+				t.Errorf("simulation %d: %d queries succeeded: %s", seed, succeeded[of], of)
 			}
 		}
 		if t.Failed() {
@@ -316,7 +341,7 @@ func TestTheFilesAreThoseOfTheNewestDataWhateverHappens(t *testing.T) {
 		}
 	}
 	if failed == 0 {
-		t.Error("nothing has failed in any play")
+		t.Error("no query failed in any simulation")
 	}
-	t.Logf("%d queries have failed", failed)
+	t.Logf("%d queries failed", failed)
 }

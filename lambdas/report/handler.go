@@ -21,23 +21,27 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
-var errNoTimeLeft = errors.New("no time is left for its day")
+var errNoTimeLeft = errors.New("no time left in this invocation to generate the day's reports")
 
-// A handler takes S3's event notifications of new readings and the messages of the schedule from a queue.
+// A handler handles messages of a queue: S3's event notifications of new objects in the table
+// telemetry, and the messages of the schedule.
 type handler struct {
 	generator interface {
 		Generate(context.Context, reports.Request) error
 	}
-	minTimePerDay time.Duration // that has to be left for another day to be begun
+	minTimePerDay time.Duration // that must remain before another day is started
 	logger        *slog.Logger
 }
 
-// Handle makes the reports of all days that the messages are about, each day's once, and answers with the messages that have to
-// come again: those of a day whose reports have failed, and those that say no day, until they are in the dead-letter queue.
-func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+// Handle generates the reports of all days in the messages, each day once. It returns the messages
+// to retry: those of a day whose reports failed, and those without a valid day, until SQS moves
+// them to the dead-letter queue.
+func (h *handler) Handle(
+	ctx context.Context, event events.SQSEvent,
+) (events.SQSEventResponse, error) {
 	requests := requestsOf(event)
 	results := map[string]func() error{} // by day
-	return sqsbatch.Process(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
+	process := func(ctx context.Context, message events.SQSMessage) error {
 		days, err := daysOf(message)
 		if err != nil {
 			return err
@@ -56,7 +60,8 @@ func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQS
 			failures[i] = results[day]()
 		}
 		return errors.Join(failures...)
-	})
+	}
+	return sqsbatch.Process(ctx, h.logger, event, process)
 }
 
 func (h *handler) generate(ctx context.Context, request reports.Request) error {
@@ -64,20 +69,23 @@ func (h *handler) generate(ctx context.Context, request reports.Request) error {
 	if err := h.generator.Generate(ctx, request); err != nil {
 		return fmt.Errorf("reports of %s: %w", request.Day, err)
 	}
-	h.logger.InfoContext(ctx, "reports made", "day", request.Day, "milliseconds", time.Since(begun).Milliseconds())
+	took := time.Since(begun).Milliseconds()
+	h.logger.InfoContext(ctx, "reports generated", "day", request.Day, "milliseconds", took)
 	return nil
 }
 
-// requestsOf returns what each day's reports are made for: the messages that are about it, whose ids are the same when they come
-// again. Messages that were moved back from the dead letters have new ones, and so get new queries.
+// requestsOf returns a request per day. Its id is made from the ids of the messages about that day,
+// which stay the same when they are redelivered. Messages that are redriven from the dead-letter
+// queue have new ids, and so start new queries.
 func requestsOf(event events.SQSEvent) map[string]reports.Request {
 	requests, ids := map[string]reports.Request{}, map[string][]string{}
 	for _, message := range event.Records {
 		days, err := daysOf(message)
 		if err != nil {
-			continue // it is told when its turn comes
+			continue // Handle reports it
 		}
-		received, _ := strconv.Atoi(message.Attributes["ApproximateReceiveCount"]) // not said, it is no more than the first time
+		// A missing count is the first time.
+		received, _ := strconv.Atoi(message.Attributes["ApproximateReceiveCount"])
 		for _, day := range days {
 			ids[day] = append(ids[day], message.MessageId)
 			requests[day] = reports.Request{Day: day, Attempt: max(requests[day].Attempt, received)}
@@ -92,7 +100,7 @@ func requestsOf(event events.SQSEvent) map[string]reports.Request {
 	return requests
 }
 
-// daysOf returns the days that a message is about, each once.
+// daysOf returns the days in a message, each once.
 func daysOf(message events.SQSMessage) ([]string, error) {
 	var body struct {
 		Scheduled bool
@@ -108,10 +116,11 @@ func daysOf(message events.SQSMessage) ([]string, error) {
 	case body.Scheduled:
 		sent, err := strconv.ParseInt(message.Attributes["SentTimestamp"], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("a message of the schedule, sent nobody knows when: %w", err)
+			return nil, fmt.Errorf("scheduled message without a valid SentTimestamp: %w", err)
 		}
 		today := time.UnixMilli(sent).UTC()
-		return []string{today.AddDate(0, 0, -1).Format(time.DateOnly), today.Format(time.DateOnly)}, nil
+		yesterday := today.AddDate(0, 0, -1)
+		return []string{yesterday.Format(time.DateOnly), today.Format(time.DateOnly)}, nil
 	case len(body.Records) == 0:
 		return nil, errors.New("not an event notification of S3: no Records")
 	}
@@ -128,7 +137,7 @@ func daysOf(message events.SQSMessage) ([]string, error) {
 	return days, nil
 }
 
-// dayOf returns the day that an object of the table telemetry is a part of.
+// dayOf returns the day of an object of the table telemetry.
 func dayOf(key string) (string, error) {
 	for part := range strings.SplitSeq(key, "/") {
 		if day, ok := strings.CutPrefix(part, "day="); ok {

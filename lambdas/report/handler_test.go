@@ -22,7 +22,7 @@ func (m generate) Generate(ctx context.Context, request reports.Request) error {
 	return m(ctx, request)
 }
 
-// A fake is a handler that keeps for which requests reports were made. What happens to a day is in fails.
+// A fake is a handler that records its requests. fails has the outcome by day.
 type fake struct {
 	handler
 	log      strings.Builder
@@ -46,7 +46,7 @@ func newFake() *fake {
 	return f
 }
 
-// handle returns the ids of the messages that come again.
+// handle returns the ids of the messages to retry.
 func (f *fake) handle(ctx context.Context, t *testing.T, messages ...events.SQSMessage) []string {
 	t.Helper()
 	response, err := f.Handle(ctx, events.SQSEvent{Records: messages})
@@ -60,23 +60,30 @@ func (f *fake) handle(ctx context.Context, t *testing.T, messages ...events.SQSM
 	return ids
 }
 
-// message is one of S3's about days, without what the function does not read.
+// message returns a notification of S3 about days, without the fields that the function does not
+// read.
 func message(id, received string, days ...string) events.SQSMessage {
 	var records []string
 	for _, day := range days {
-		records = append(records, `{"s3":{"object":{"key":"telemetry/type%3Dboot/day%3D`+day+`/a+b"}}}`)
+		records = append(records,
+			`{"s3":{"object":{"key":"telemetry/type%3Dboot/day%3D`+day+`/a+b"}}}`)
 	}
 	return events.SQSMessage{
-		MessageId: id, Body: `{"Records":[` + strings.Join(records, ",") + `]}`, Attributes: map[string]string{"ApproximateReceiveCount": received},
+		MessageId: id, Body: `{"Records":[` + strings.Join(records, ",") + `]}`,
+		Attributes: map[string]string{"ApproximateReceiveCount": received},
 	}
 }
 
-func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
+func TestHandler_Handle_generates_each_day_once(t *testing.T) {
 	f := newFake()
-	if again := f.handle(t.Context(), t, message("a", "1", "2026-11-20"), message("b", "3", "2026-11-21", "2026-11-20", "2026-11-21"), message("c", "2", "2026-11-20")); len(again) > 0 {
-		t.Errorf("%q come again", again)
+	failed := f.handle(t.Context(), t, message("a", "1", "2026-11-20"),
+		message("b", "3", "2026-11-21", "2026-11-20", "2026-11-21"),
+		message("c", "2", "2026-11-20"))
+	if len(failed) > 0 {
+		t.Errorf("%q failed", failed)
 	}
-	if days, err := daysOf(message("b", "1", "2026-11-21", "2026-11-20", "2026-11-21")); !slices.Equal(days, []string{"2026-11-21", "2026-11-20"}) {
+	days, err := daysOf(message("b", "1", "2026-11-21", "2026-11-20", "2026-11-21"))
+	if !slices.Equal(days, []string{"2026-11-21", "2026-11-20"}) {
 		t.Errorf("days %q, %v", days, err)
 	}
 	var made []string
@@ -91,58 +98,64 @@ func TestEachDayIsMadeOnceForAllMessagesAboutIt(t *testing.T) {
 	}
 }
 
-func TestARequestIsTheMessagesThatAreAboutItsDay(t *testing.T) {
+func TestRequestsOf(t *testing.T) {
 	request := func(messages ...events.SQSMessage) reports.Request {
 		return requestsOf(events.SQSEvent{Records: messages})["2026-11-20"]
 	}
-	a, b, other := message("a", "1", "2026-11-20"), message("b", "1", "2026-11-20"), message("c", "1", "2026-11-21")
+	a, b := message("a", "1", "2026-11-20"), message("b", "1", "2026-11-20")
+	other := message("c", "1", "2026-11-21")
 	if request(a, b) != request(b, other, a) {
 		t.Error("the same messages are another request")
 	}
-	different := []reports.Request{request(a), request(b), request(a, b), request(message("ab", "1", "2026-11-20"))}
+	different := []reports.Request{
+		request(a), request(b), request(a, b), request(message("ab", "1", "2026-11-20")),
+	}
 	for i, one := range different {
 		if slices.Contains(different[i+1:], one) || one.ID == "" {
 			t.Errorf("request %d is another's: %v", i, different)
 		}
 	}
-	again := request(message("a", "2", "2026-11-20"))
-	if again.ID != request(a).ID || again.Attempt != 2 {
-		t.Errorf("a message that comes again is %+v", again)
+	redelivered := request(message("a", "2", "2026-11-20"))
+	if redelivered.ID != request(a).ID || redelivered.Attempt != 2 {
+		t.Errorf("a redelivered message gives %+v", redelivered)
 	}
 }
 
-func TestOnlyTheMessagesOfADayThatFailsComeAgain(t *testing.T) {
+func TestHandler_Handle_returns_failed_messages(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"an error": func() error { return errors.New("on purpose") },
-		"a panic":  func() error { panic("out of stones") },
+		"a panic":  func() error { panic("on purpose") },
 	} {
 		f := newFake()
 		f.fails["2026-11-20"] = fail
-		again := f.handle(t.Context(), t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"), message("c", "1", "2026-11-21", "2026-11-20"),
+		failed := f.handle(t.Context(), t, message("a", "1", "2026-11-20"),
+			message("b", "1", "2026-11-21"), message("c", "1", "2026-11-21", "2026-11-20"),
 			message("d", "1", "2026-11-22"), events.SQSMessage{MessageId: "e", Body: "no JSON"})
-		if diff := cmp.Diff([]string{"a", "c", "e"}, again); diff != "" || len(f.requests) != 3 {
-			t.Errorf("%s: made %v, come again (-want +got):\n%s", name, f.requests, diff)
+		if diff := cmp.Diff([]string{"a", "c", "e"}, failed); diff != "" || len(f.requests) != 3 {
+			t.Errorf("%s: made %v, failed (-want +got):\n%s", name, f.requests, diff)
 		}
 	}
 }
 
-func TestADayIsNotBegunWithoutTimeForIt(t *testing.T) {
+func TestHandler_Handle_starts_no_day_without_time(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less the margin
 	defer cancel()
-	again := f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"), message("c", "1", "2026-11-20"))
-	if diff := cmp.Diff([]string{"b"}, again); diff != "" || len(f.requests) != 1 {
-		t.Errorf("made %v, come again (-want +got):\n%s", f.requests, diff)
+	failed := f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"),
+		message("c", "1", "2026-11-20"))
+	if diff := cmp.Diff([]string{"b"}, failed); diff != "" || len(f.requests) != 1 {
+		t.Errorf("made %v, failed (-want +got):\n%s", f.requests, diff)
 	}
 	f = newFake()
 	ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	if again := f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21")); len(again) > 0 {
-		t.Errorf("%q come again", again)
+	failed = f.handle(ctx, t, message("a", "1", "2026-11-20"), message("b", "1", "2026-11-21"))
+	if len(failed) > 0 {
+		t.Errorf("%q failed", failed)
 	}
 }
 
-func TestTheScheduleIsAboutTheDayThatItWasSentOnAndTheOneBefore(t *testing.T) {
+func TestDaysOf_schedule(t *testing.T) {
 	local := time.Local
 	t.Cleanup(func() { time.Local = local })
 	time.Local = time.FixedZone("elsewhere", 5*60*60)
@@ -151,7 +164,9 @@ func TestTheScheduleIsAboutTheDayThatItWasSentOnAndTheOneBefore(t *testing.T) {
 		"1795219199999": {"2026-11-19", "2026-11-20"},
 		"1772323200000": {"2026-02-28", "2026-03-01"},
 	} {
-		days, err := daysOf(events.SQSMessage{Body: contract.Scheduled, Attributes: map[string]string{"SentTimestamp": sent}})
+		days, err := daysOf(events.SQSMessage{
+			Body: contract.Scheduled, Attributes: map[string]string{"SentTimestamp": sent},
+		})
 		if diff := cmp.Diff(want, days); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", sent, err, diff)
 		}

@@ -1,4 +1,5 @@
-// Command report makes the daily reports of the readings when there are new ones, by queries of Athena.
+// Command report generates the daily reports of telemetry records with Athena queries, when there
+// are new records.
 package main
 
 import (
@@ -22,23 +23,32 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
 
-// minTimePerDay is what a day takes as a rule, and more. One whose queries take longer is stopped and comes again; were there to be time
-// for the longest query that may be, a day that overruns would leave none to the other days of its batch, time after time.
+// minTimePerDay is more than a day usually takes. A day whose queries take longer is stopped and
+// retried. If the minimum were the longest possible query, a day that exceeds its time would leave
+// none for the other days of its batch, in every invocation.
 const minTimePerDay = 2 * time.Minute
 
 func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(),
+		config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	h := &handler{
 		generator: &reports.Generator{
-			Reports:      contract.Reports(),
-			Queries:      &athena.Queries{WorkGroup: settings.WorkGroup, Database: settings.Database, API: athenaapi.NewFromConfig(awsConfig)},
-			Files:        &s3store.Reports{Bucket: settings.Bucket, API: s3.NewFromConfig(awsConfig)},
+			Reports: contract.Reports(),
+			Queries: &athena.Queries{
+				WorkGroup: settings.WorkGroup,
+				Database:  settings.Database,
+				API:       athenaapi.NewFromConfig(awsConfig),
+			},
+			Files: &s3store.Reports{
+				Bucket: settings.Bucket,
+				API:    s3.NewFromConfig(awsConfig),
+			},
 			Timeout:      settings.QueryTimeout,
 			WriteParquet: parquetfile.Write,
 		},

@@ -23,13 +23,13 @@ import (
 )
 
 const (
-	timeout   = time.Minute // the function's own
+	timeout   = time.Minute // of the function
 	throttled = "ProvisionedThroughputExceededException"
 )
 
 var received = time.Date(2026, 11, 21, 17, 43, 55, 123_000_000, time.UTC)
 
-// A platform is the built function with the stream.
+// A platform is the built function with its stream.
 type platform struct {
 	stream *awstest.Kinesis
 	fn     *lambdatest.Function
@@ -44,25 +44,30 @@ func startPlatform(t *testing.T, bootstrap string) *platform {
 	}
 	maps.Copy(environment, map[string]string{
 		"AWS_ENDPOINT_URL_KINESIS": p.stream.URL,
-		"AWS_MAX_ATTEMPTS":         "1", // so that the test does not wait for the SDK's pauses; the stream is asked again all the same
+		// No pauses of the SDK's retries; the function retries by itself.
+		"AWS_MAX_ATTEMPTS": "1",
 	})
 	p.fn = lambdatest.New(t, bootstrap, environment)
 	return p
 }
 
-// eventOf is a batch as Firehose hands it over, of records whose ids are their places.
+// eventOf returns an event as Firehose sends it, with records whose ids are their indexes.
 func eventOf(t *testing.T, records ...[]byte) []byte {
 	t.Helper()
+	const account = "eu-central-1:111111111111"
 	event := events.KinesisFirehoseEvent{
-		InvocationID: "0d9b7f5e-1f61-4d1c-8f0e-7a1e2f3b4c5d", DeliveryStreamArn: "arn:aws:firehose:eu-central-1:111111111111:deliverystream/Readings",
-		SourceKinesisStreamArn: "arn:aws:kinesis:eu-central-1:111111111111:stream/Readings", Region: "eu-central-1",
+		InvocationID:           "0d9b7f5e-1f61-4d1c-8f0e-7a1e2f3b4c5d",
+		DeliveryStreamArn:      "arn:aws:firehose:" + account + ":deliverystream/Readings",
+		SourceKinesisStreamArn: "arn:aws:kinesis:" + account + ":stream/Readings",
+		Region:                 "eu-central-1",
 	}
 	arrived := events.MilliSecondsEpochTime{Time: received.Add(time.Second)}
 	for i, data := range records {
 		event.Records = append(event.Records, events.KinesisFirehoseEventRecord{
 			RecordID: recordID(i), Data: data, ApproximateArrivalTimestamp: arrived,
 			KinesisFirehoseRecordMetadata: events.KinesisFirehoseRecordMetadata{
-				ShardID: "shardId-000000000000", PartitionKey: "4d1ad2b924f84b9d", SequenceNumber: fmt.Sprintf("49671%051d", i), ApproximateArrivalTimestamp: arrived,
+				ShardID: "shardId-000000000000", PartitionKey: "4d1ad2b924f84b9d",
+				SequenceNumber: fmt.Sprintf("49671%051d", i), ApproximateArrivalTimestamp: arrived,
 			},
 		})
 	}
@@ -77,40 +82,45 @@ func recordID(i int) string { return fmt.Sprintf("49671%051d000000", i) }
 
 func messageOf(t *testing.T, topic, payload string, requeued int) []byte {
 	t.Helper()
-	encoded, err := json.Marshal(telemetry.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Requeued: requeued})
+	encoded, err := json.Marshal(telemetry.Message{
+		Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Requeued: requeued,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return encoded
 }
 
-// device is the record of a payload that a device has published.
+// device returns the record of a payload that a device published.
 func device(t *testing.T, payload string) []byte {
 	t.Helper()
 	return messageOf(t, "ashlar/dev/thing-1/readings", payload, 0)
 }
 
-// line is what the function logs of a batch.
+// A line is the function's log line about a batch.
 type line struct {
 	Message                                  string
 	Records, OK, Discarded, Failed, Requeued int
 	Reasons                                  map[string]int
 }
 
-// transform invokes the function, holds its answer to what Firehose wants of any, and returns the answer with what was logged of it.
-func (p *platform) transform(t *testing.T, timeout time.Duration, payload []byte) (events.KinesisFirehoseResponse, line) {
+// transform invokes the function, checks that the response is valid for Firehose, and returns the
+// response and its log line.
+func (p *platform) transform(
+	t *testing.T, timeout time.Duration, payload []byte,
+) (events.KinesisFirehoseResponse, line) {
 	t.Helper()
-	answer, err := p.fn.Invoke(t.Context(), payload, timeout)
+	encoded, err := p.fn.Invoke(t.Context(), payload, timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.fn.Logs())
 	}
 	var response events.KinesisFirehoseResponse
 	var event events.KinesisFirehoseEvent
-	if json.Unmarshal(answer, &response) != nil || json.Unmarshal(payload, &event) != nil {
-		t.Fatalf("%.200s is not an answer", answer)
+	if json.Unmarshal(encoded, &response) != nil || json.Unmarshal(payload, &event) != nil {
+		t.Fatalf("%.200s is not a response", encoded)
 	}
-	if len(answer) > 6_000_000 {
-		t.Errorf("the answer has %d bytes", len(answer))
+	if len(encoded) > 6_000_000 {
+		t.Errorf("the response has %d bytes", len(encoded))
 	}
 	var asked, answered []string
 	for _, record := range event.Records {
@@ -120,7 +130,9 @@ func (p *platform) transform(t *testing.T, timeout time.Duration, payload []byte
 	for _, record := range response.Records {
 		answered = append(answered, record.RecordID)
 		results[record.Result]++
-		if keys := record.Metadata.PartitionKeys; (record.Result == "Ok") != (keys["type"] != "" && keys["day"] != "" && json.Valid(record.Data)) {
+		keys := record.Metadata.PartitionKeys
+		converted := keys["type"] != "" && keys["day"] != "" && json.Valid(record.Data)
+		if (record.Result == "Ok") != converted {
 			t.Errorf("%s is %s, with the keys %v", record.RecordID, record.Result, keys)
 		}
 	}
@@ -137,9 +149,14 @@ func (p *platform) transform(t *testing.T, timeout time.Duration, payload []byte
 			logged = l
 		}
 	}
-	want := map[string]int{"Ok": logged.OK, "Dropped": logged.Discarded + logged.Requeued, "ProcessingFailed": logged.Failed}
+	want := map[string]int{
+		"Ok": logged.OK, "Dropped": logged.Discarded + logged.Requeued,
+		"ProcessingFailed": logged.Failed,
+	}
 	maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
-	if diff := gocmp.Diff(want, results); diff != "" || logged.Records != len(asked) || logged.OK+logged.Discarded+logged.Failed+logged.Requeued != len(asked) {
+	diff := gocmp.Diff(want, results)
+	if diff != "" || logged.Records != len(asked) ||
+		logged.OK+logged.Discarded+logged.Failed+logged.Requeued != len(asked) {
 		t.Errorf("%d records, logged %+v: %s", len(asked), logged, diff)
 	}
 	return response, logged
@@ -151,18 +168,18 @@ func TestBootstrap(t *testing.T) {
 	var calls []awstest.Call
 	t.Run("each", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
-			"hostile records":          takeHostileRecords,
-			"an answer over the limit": putBackTheTail,
-			"faults of the stream":     surviveTheStream,
-			"what is no event":         failWithoutAnEvent,
-			"an empty event":           takeNothing,
+			"hostile records": testHostileRecords,
+			"full responses":  testFullResponses,
+			"stream faults":   testStreamFaults,
+			"invalid events":  testInvalidEvents,
+			"empty event":     testEmptyEvent,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				p := startPlatform(t, bootstrap)
 				test(t, p)
 				if processes := p.fn.Processes(); processes > 1 {
-					t.Errorf("%d processes: the function has died\n%s", processes, p.fn.Logs())
+					t.Errorf("%d processes: the function died\n%s", processes, p.fn.Logs())
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -173,73 +190,103 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", calls)
 }
 
-func takeHostileRecords(t *testing.T, p *platform) {
+func testHostileRecords(t *testing.T, p *platform) {
 	const good = `{"id":"a","type":"measurement","temperature":21.5}`
 	for name, trial := range map[string]struct {
 		record []byte
 		result string
 	}{
-		"a reading":                  {device(t, good), "Ok"},
-		"a reading that is not kept": {device(t, `{"id":"a","type":"keep_alive"}`), "Dropped"},
-		"nothing":                    {nil, "ProcessingFailed"},
-		"an empty payload":           {device(t, ""), "ProcessingFailed"},
-		"an empty object":            {device(t, "{}"), "ProcessingFailed"},
-		"no JSON":                    {[]byte("hello"), "ProcessingFailed"},
-		"no JSON in a message":       {device(t, "temperature=21.5"), "ProcessingFailed"},
-		"binary":                     {[]byte{0, 1, 2, 0xff, 0xfe}, "ProcessingFailed"},
-		"binary in a message":        {device(t, "\x1f\x8b\x08\x00\x00"), "ProcessingFailed"},
-		"no UTF-8":                   {device(t, `{"id":"a","type":"measurement","note":"`+"\xc3\x28"+`"}`), "ProcessingFailed"},
-		"half a surrogate pair":      {device(t, `{"id":"a","type":"measurement","note":"\ud83d"}`), "ProcessingFailed"},
-		"not UTF-8 itself":           {[]byte("{\"data\":\"\xff\"}"), "ProcessingFailed"},
-		"an array":                   {device(t, `[`+good+`]`), "ProcessingFailed"},
-		"two readings":               {device(t, good+good), "ProcessingFailed"},
-		"a name twice":               {device(t, `{"id":"a","id":"b","type":"measurement"}`), "ProcessingFailed"},
-		"a megabyte":                 {device(t, `{"id":"a","type":"measurement","x":"`+strings.Repeat("x", 780_000)+`"}`), "ProcessingFailed"},
-		"a megabyte of space":        {device(t, strings.Repeat(" ", 780_000)+good), "Ok"},
-		"a megabyte of names":        {device(t, `{"id":"a","type":"measurement"`+strings.Repeat(`,"":0`, 150_000)+`}`), "ProcessingFailed"},
-		"a megabyte of brackets":     {device(t, strings.Repeat("[", 780_000)), "ProcessingFailed"},
-		"a megabyte of depth":        {device(t, `{"id":"a","type":"measurement","x":`+strings.Repeat(`{"a":`, 150_000)), "ProcessingFailed"},
-		"a megabyte of digits":       {device(t, `{"id":"a","type":"measurement","battery":`+strings.Repeat("9", 780_000)+`}`), "ProcessingFailed"},
-		"a topic without a thing":    {messageOf(t, "readings", good, 0), "ProcessingFailed"},
-		"a device's, by a client":    {messageOf(t, "", good, 0), "ProcessingFailed"},
-		"of no known type":           {device(t, `{"id":"a","type":"__proto__"}`), "ProcessingFailed"},
+		"a reading":            {device(t, good), "Ok"},
+		"a discarded type":     {device(t, `{"id":"a","type":"keep_alive"}`), "Dropped"},
+		"nothing":              {nil, "ProcessingFailed"},
+		"an empty payload":     {device(t, ""), "ProcessingFailed"},
+		"an empty object":      {device(t, "{}"), "ProcessingFailed"},
+		"no JSON":              {[]byte("hello"), "ProcessingFailed"},
+		"no JSON in a message": {device(t, "temperature=21.5"), "ProcessingFailed"},
+		"binary":               {[]byte{0, 1, 2, 0xff, 0xfe}, "ProcessingFailed"},
+		"binary in a message":  {device(t, "\x1f\x8b\x08\x00\x00"), "ProcessingFailed"},
+		"no UTF-8": {
+			device(t, `{"id":"a","type":"measurement","note":"`+"\xc3\x28"+`"}`),
+			"ProcessingFailed",
+		},
+		"half a surrogate pair": {
+			device(t, `{"id":"a","type":"measurement","note":"\ud83d"}`), "ProcessingFailed",
+		},
+		"a record not in UTF-8": {[]byte("{\"data\":\"\xff\"}"), "ProcessingFailed"},
+		"an array":              {device(t, `[`+good+`]`), "ProcessingFailed"},
+		"two readings":          {device(t, good+good), "ProcessingFailed"},
+		"a duplicate field": {
+			device(t, `{"id":"a","id":"b","type":"measurement"}`), "ProcessingFailed",
+		},
+		"a megabyte": {
+			device(t, `{"id":"a","type":"measurement","x":"`+strings.Repeat("x", 780_000)+`"}`),
+			"ProcessingFailed",
+		},
+		"a megabyte of space": {device(t, strings.Repeat(" ", 780_000)+good), "Ok"},
+		"a megabyte of fields": {
+			device(t, `{"id":"a","type":"measurement"`+strings.Repeat(`,"":0`, 150_000)+`}`),
+			"ProcessingFailed",
+		},
+		"a megabyte of brackets": {
+			device(t, strings.Repeat("[", 780_000)), "ProcessingFailed",
+		},
+		"a megabyte of depth": {
+			device(t, `{"id":"a","type":"measurement","x":`+strings.Repeat(`{"a":`, 150_000)),
+			"ProcessingFailed",
+		},
+		"a megabyte of digits": {
+			device(t, `{"id":"a","type":"measurement","battery":`+strings.Repeat("9", 780_000)+`}`),
+			"ProcessingFailed",
+		},
+		"a topic without a thing":       {messageOf(t, "readings", good, 0), "ProcessingFailed"},
+		"a device's type from a client": {messageOf(t, "", good, 0), "ProcessingFailed"},
+		"an unknown type": {
+			device(t, `{"id":"a","type":"__proto__"}`), "ProcessingFailed",
+		},
 	} {
-		response, _ := p.transform(t, timeout, eventOf(t, device(t, good), trial.record, device(t, good)))
-		results := []string{response.Records[0].Result, response.Records[1].Result, response.Records[2].Result}
+		response, _ := p.transform(t, timeout,
+			eventOf(t, device(t, good), trial.record, device(t, good)))
+		results := []string{
+			response.Records[0].Result, response.Records[1].Result, response.Records[2].Result,
+		}
 		if diff := gocmp.Diff([]string{"Ok", trial.result, "Ok"}, results); diff != "" {
 			t.Errorf("%s between two readings: %s", name, diff)
 		}
 	}
-	if _, logged := p.transform(t, timeout, eventOf(t, device(t, good), device(t, good))); logged.OK != 2 { // the query counts it once
+	// Queries count it once.
+	_, logged := p.transform(t, timeout, eventOf(t, device(t, good), device(t, good)))
+	if logged.OK != 2 {
 		t.Errorf("the same reading twice: %+v", logged)
 	}
-	repeated := strings.ReplaceAll(string(eventOf(t, device(t, good), []byte("hello"))), recordID(1), recordID(0))
-	answer, err := p.fn.Invoke(t.Context(), []byte(repeated), timeout)
-	if err != nil || strings.Count(string(answer), "recordId") != 1 {
-		t.Errorf("an id twice: %s, %v", answer, err)
+	event := string(eventOf(t, device(t, good), []byte("hello")))
+	repeated := strings.ReplaceAll(event, recordID(1), recordID(0))
+	response, err := p.fn.Invoke(t.Context(), []byte(repeated), timeout)
+	if err != nil || strings.Count(string(response), "recordId") != 1 {
+		t.Errorf("a duplicate id: %s, %v", response, err)
 	}
 	if calls := p.stream.Calls(); len(calls) > 0 {
 		t.Errorf("calls %v, want none while there is room", calls)
 	}
 }
 
-// tooMuch are records whose rows have no room in one answer: 60 KB each that grow to 160 KB.
+// tooMuch returns records whose rows do not fit into one response: 60 KB each that grow to 160 KB.
 func tooMuch(t *testing.T, requeued int) (records [][]byte) {
 	t.Helper()
 	for i := range 40 {
-		payload := fmt.Sprintf(`{"id":"id-%d","type":"measurement","quotes":"%s"}`, i, strings.Repeat(`\"`, 30_000))
+		quotes := strings.Repeat(`\"`, 30_000)
+		payload := fmt.Sprintf(`{"id":"id-%d","type":"measurement","quotes":"%s"}`, i, quotes)
 		records = append(records, messageOf(t, "ashlar/dev/thing-1/readings", payload, requeued))
 	}
 	return append(records, device(t, `{"id":"last","type":"keep_alive"}`), []byte("hello"))
 }
 
-// putBackTheTail has what there was no room for come again, until all of it is answered.
-func putBackTheTail(t *testing.T, p *platform) {
+// testFullResponses delivers the requeued records again, until all have a result.
+func testFullResponses(t *testing.T, p *platform) {
 	ok := map[string]int{}
 	records := tooMuch(t, 0)
 	for round := 0; len(records) > 0; round++ {
 		if round == 5 {
-			t.Fatal("it does not end")
+			t.Fatal("records are still requeued")
 		}
 		before := len(p.stream.Records())
 		response, logged := p.transform(t, timeout, eventOf(t, records...))
@@ -254,58 +301,82 @@ func putBackTheTail(t *testing.T, p *platform) {
 			ok[row.ID]++
 		}
 		if round == 0 && (logged.Requeued == 0 || logged.Discarded != 1 || logged.Failed != 1) {
-			t.Errorf("%+v, want some put back, one dropped and one failed", logged)
+			t.Errorf("%+v, want some requeued, one dropped and one failed", logged)
 		}
 		records = nil
 		for _, put := range p.stream.Records()[before:] {
 			var message telemetry.Message
-			if err := json.Unmarshal(put.Data, &message); err != nil || message.Requeued != round+1 {
-				t.Fatalf("put back: %d times, %v; want %d", message.Requeued, err, round+1)
+			err := json.Unmarshal(put.Data, &message)
+			if err != nil || message.Requeued != round+1 {
+				t.Fatalf("requeued %d times, %v; want %d", message.Requeued, err, round+1)
 			}
 			records = append(records, put.Data)
 		}
 		if len(records) != logged.Requeued {
 			t.Errorf("%d in the stream, want %d", len(records), logged.Requeued)
 		}
-		slices.SortFunc(records, func(a, b []byte) int { return strings.Compare(string(a), string(b)) }) // as if all were in one shard
+		// As in a single shard.
+		slices.SortFunc(records, func(a, b []byte) int {
+			return strings.Compare(string(a), string(b))
+		})
 	}
 	for i := range 40 {
 		if n := ok[fmt.Sprint("id-", i)]; n != 1 {
 			t.Errorf("id-%d has %d rows", i, n)
 		}
 	}
-	if _, logged := p.transform(t, timeout, eventOf(t, tooMuch(t, 5)...)); logged.Requeued != 0 || logged.Reasons["put back too often"] == 0 {
-		t.Errorf("for the sixth time: %+v", logged)
+	_, logged := p.transform(t, timeout, eventOf(t, tooMuch(t, 5)...))
+	if logged.Requeued != 0 || logged.Reasons["requeued too often"] == 0 {
+		t.Errorf("the sixth time: %+v", logged)
 	}
 }
 
-// surviveTheStream has the stream fail, for a while and for good.
-func surviveTheStream(t *testing.T, p *platform) {
+// testStreamFaults makes the stream fail, temporarily and permanently.
+func testStreamFaults(t *testing.T, p *platform) {
 	event := eventOf(t, tooMuch(t, 0)...)
 	_, usual := p.transform(t, timeout, event)
 	put := len(p.stream.Records())
 	for name, trial := range map[string]struct {
 		fault   awstest.Fault
-		refuse  bool // one of two records, once
+		reject  bool // every other record, once
 		timeout time.Duration
 		fails   bool
 	}{
-		"5xx, twice":                {fault: awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 2}},
-		"throttled, twice":          {fault: awstest.Fault{Status: http.StatusBadRequest, Code: throttled, Times: 2}},
-		"no answer, once":           {fault: awstest.Fault{Silent: true, Times: 1}},
-		"connection reset, twice":   {fault: awstest.Fault{Reset: true, Times: 2}},
-		"put, and the answer lost":  {fault: awstest.Fault{Cut: true, Times: 1}},
-		"single records throttled":  {refuse: true},
-		"5xx, for good":             {fault: awstest.Fault{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable"}, timeout: 3 * time.Second, fails: true},
-		"no answer, for good":       {fault: awstest.Fault{Silent: true}, timeout: 3 * time.Second, fails: true},
-		"access denied":             {fault: awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"}, fails: true},
-		"the stream is not there":   {fault: awstest.Fault{Status: http.StatusBadRequest, Code: "ResourceNotFoundException"}, fails: true},
-		"no time for it in the end": {timeout: time.Second, fails: true},
+		"5xx, twice": {
+			fault: awstest.Fault{
+				Status: http.StatusInternalServerError, Code: "InternalFailure", Times: 2,
+			},
+		},
+		"throttled, twice": {
+			fault: awstest.Fault{Status: http.StatusBadRequest, Code: throttled, Times: 2},
+		},
+		"no response, once":        {fault: awstest.Fault{Silent: true, Times: 1}},
+		"connection reset, twice":  {fault: awstest.Fault{Reset: true, Times: 2}},
+		"response lost, once":      {fault: awstest.Fault{Cut: true, Times: 1}},
+		"single records throttled": {reject: true},
+		"5xx, permanent": {
+			fault: awstest.Fault{
+				Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable",
+			},
+			timeout: 3 * time.Second, fails: true,
+		},
+		"no response, permanent": {
+			fault: awstest.Fault{Silent: true}, timeout: 3 * time.Second, fails: true,
+		},
+		"access denied": {
+			fault: awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"},
+			fails: true,
+		},
+		"missing stream": {
+			fault: awstest.Fault{Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
+			fails: true,
+		},
+		"no time left": {timeout: time.Second, fails: true},
 	} {
 		p.stream.SetFault(trial.fault)
-		looked := 0
+		puts := 0
 		p.stream.RejectRecords(func([]byte) string {
-			if looked++; trial.refuse && looked <= usual.Requeued && looked%2 == 0 {
+			if puts++; trial.reject && puts <= usual.Requeued && puts%2 == 0 {
 				return throttled
 			}
 			return ""
@@ -314,38 +385,45 @@ func surviveTheStream(t *testing.T, p *platform) {
 		_, logged := p.transform(t, cmp.Or(trial.timeout, timeout), event)
 		want := usual
 		if trial.fails {
-			want.Requeued, want.Failed, want.Reasons = 0, usual.Failed+usual.Requeued, maps.Clone(usual.Reasons)
-			want.Reasons["not put back"] = usual.Requeued
+			want.Requeued = 0
+			want.Failed += usual.Requeued
+			want.Reasons = maps.Clone(usual.Reasons)
+			want.Reasons["requeue failed"] = usual.Requeued
 		}
 		if diff := gocmp.Diff(want, logged); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 		had := len(p.stream.Records()) - before
 		switch {
-		case trial.fault.Cut && had != 2*put, !trial.fault.Cut && !trial.fails && had != put, trial.fails && had != 0:
-			t.Errorf("%s: %d records were put, usually %d", name, had, put)
+		case trial.fault.Cut && had != 2*put, !trial.fault.Cut && !trial.fails && had != put,
+			trial.fails && had != 0:
+			t.Errorf("%s: %d records put, usually %d", name, had, put)
 		}
 	}
 }
 
-func failWithoutAnEvent(t *testing.T, p *platform) {
-	for _, payload := range []string{`[]`, `null`, `{"records":[{"data":"aGVsbG8="}]}`, `{"records":[{"recordId":"r1","data":"aGVsbG8="}`} {
-		if answer, err := p.fn.Invoke(t.Context(), []byte(payload), timeout); err == nil {
-			t.Errorf("%s is answered %s", payload, answer)
+func testInvalidEvents(t *testing.T, p *platform) {
+	for _, payload := range []string{
+		`[]`, `null`, `{"records":[{"data":"aGVsbG8="}]}`,
+		`{"records":[{"recordId":"r1","data":"aGVsbG8="}`,
+	} {
+		if response, err := p.fn.Invoke(t.Context(), []byte(payload), timeout); err == nil {
+			t.Errorf("%s has the response %s", payload, response)
 		}
 	}
 }
 
-func takeNothing(t *testing.T, p *platform) {
+func testEmptyEvent(t *testing.T, p *platform) {
 	response, logged := p.transform(t, timeout, eventOf(t))
 	if len(response.Records) != 0 || logged.Records != 0 {
 		t.Errorf("%+v, %+v", response, logged)
 	}
 }
 
-func TestBootstrapDoesNotStartWithoutSettings(t *testing.T) {
+func TestBootstrap_without_settings(t *testing.T) {
 	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil)
-	if _, err := fn.Invoke(t.Context(), []byte("{}"), timeout); err == nil || !strings.Contains(err.Error(), "STREAM_NAME") {
+	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
+	if err == nil || !strings.Contains(err.Error(), "STREAM_NAME") {
 		t.Errorf("error %v, want it to name STREAM_NAME", err)
 	}
 }

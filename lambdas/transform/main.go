@@ -1,4 +1,5 @@
-// Command transform turns the records of the stream of readings into rows of the table, for Firehose.
+// Command transform converts the records of the telemetry stream to rows of the table telemetry,
+// for Firehose.
 package main
 
 import (
@@ -21,12 +22,16 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(),
+		config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	lambda.Start(&handler.Handler{
-		Stream: &kinesisstream.Stream{Name: settings.Stream, API: kinesisstream.NewClient(awsConfig)},
+		Stream: &kinesisstream.Stream{
+			Name: settings.Stream,
+			API:  kinesisstream.NewClient(awsConfig),
+		},
 		Logger: logger,
 	})
 }

@@ -1,4 +1,4 @@
-// Command plain is the posts function without its routes: what it would be if it answered by itself.
+// Command plain is the posts function without its routes, which handles the events itself.
 package main
 
 import (
@@ -45,17 +45,24 @@ func main() {
 		Sanitizer: richtext.Sanitizer{Media: settings.Media},
 		Pictures: &pictures.Store{
 			Records: mysqlstore.NewPictures(databases),
-			Bucket:  &s3store.Pictures{Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig)},
-			Logger:  slog.Default(),
+			Bucket: &s3store.Pictures{
+				Settings: settings.Pictures,
+				API:      s3.NewFromConfig(awsConfig),
+			},
+			Logger: slog.Default(),
 		},
 	}
 	cursors := token.NewSealer(settings.Tokens, secrets, time.Now)
-	lambda.Start(func(ctx context.Context, request events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		created, err := service.Create(ctx, "", "", posts.Draft{Title: request.Path, Body: request.Body})
+	create := func(
+		ctx context.Context, request events.APIGatewayProxyRequest,
+	) (events.APIGatewayProxyResponse, error) {
+		draft := posts.Draft{Title: request.Path, Body: request.Body}
+		created, err := service.Create(ctx, "", "", draft)
 		if err != nil {
 			return events.APIGatewayProxyResponse{}, err
 		}
 		sealed, err := cursors.Seal(ctx, "", created.ID[:])
 		return events.APIGatewayProxyResponse{StatusCode: 200, Body: sealed}, err
-	})
+	}
+	lambda.Start(create)
 }

@@ -1,4 +1,4 @@
-// Package athena runs the queries of reports in Amazon Athena.
+// Package athena implements reports.Queries with Amazon Athena.
 package athena
 
 import (
@@ -15,20 +15,31 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 )
 
-// Queries are those of a work group, which says where results go and how much a query may read.
+// Queries runs queries in a work group, which defines where results are stored and how much data a
+// query may read.
 type Queries struct {
 	WorkGroup string
 	Database  string
 	API       interface {
-		StartQueryExecution(context.Context, *athena.StartQueryExecutionInput, ...func(*athena.Options)) (*athena.StartQueryExecutionOutput, error)
-		GetQueryExecution(context.Context, *athena.GetQueryExecutionInput, ...func(*athena.Options)) (*athena.GetQueryExecutionOutput, error)
-		GetQueryResults(context.Context, *athena.GetQueryResultsInput, ...func(*athena.Options)) (*athena.GetQueryResultsOutput, error)
-		StopQueryExecution(context.Context, *athena.StopQueryExecutionInput, ...func(*athena.Options)) (*athena.StopQueryExecutionOutput, error)
+		StartQueryExecution(
+			context.Context, *athena.StartQueryExecutionInput, ...func(*athena.Options),
+		) (*athena.StartQueryExecutionOutput, error)
+		GetQueryExecution(
+			context.Context, *athena.GetQueryExecutionInput, ...func(*athena.Options),
+		) (*athena.GetQueryExecutionOutput, error)
+		GetQueryResults(
+			context.Context, *athena.GetQueryResultsInput, ...func(*athena.Options),
+		) (*athena.GetQueryResultsOutput, error)
+		StopQueryExecution(
+			context.Context, *athena.StopQueryExecutionInput, ...func(*athena.Options),
+		) (*athena.StopQueryExecutionOutput, error)
 	}
 }
 
-// Start is that of [reports.Queries]. Athena takes tokens of 32 to 128 characters.
-func (q *Queries) Start(ctx context.Context, token, sql string, parameters ...string) (string, error) {
+// Start implements [reports.Queries]. Athena accepts tokens of 32 to 128 characters.
+func (q *Queries) Start(
+	ctx context.Context, token, sql string, parameters ...string,
+) (string, error) {
 	input := &athena.StartQueryExecutionInput{
 		ClientRequestToken:    &token,
 		QueryString:           &sql,
@@ -45,18 +56,20 @@ func (q *Queries) Start(ctx context.Context, token, sql string, parameters ...st
 	return aws.ToString(started.QueryExecutionId), nil
 }
 
-// literal is a string of SQL. Athena takes parameters as they would be in the query: "Use parameterized queries" in the Amazon
-// Athena User Guide.
+// literal returns a string literal of SQL. Athena takes parameters as they are written in a query:
+// "Use parameterized queries" in the Amazon Athena User Guide.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// Get is that of [reports.Queries].
+// Get implements [reports.Queries].
 func (q *Queries) Get(ctx context.Context, id string) (reports.Execution, error) {
-	found, err := q.API.GetQueryExecution(ctx, &athena.GetQueryExecutionInput{QueryExecutionId: &id})
+	found, err := q.API.GetQueryExecution(ctx,
+		&athena.GetQueryExecutionInput{QueryExecutionId: &id})
 	if err != nil {
-		return reports.Execution{}, awsclient.Wrap("look at a query", err)
+		return reports.Execution{}, awsclient.Wrap("get a query", err)
 	}
-	if found.QueryExecution == nil || found.QueryExecution.Status == nil || found.QueryExecution.Status.SubmissionDateTime == nil {
-		return reports.Execution{}, errors.New("look at a query: Athena says nothing of it")
+	if found.QueryExecution == nil || found.QueryExecution.Status == nil ||
+		found.QueryExecution.Status.SubmissionDateTime == nil {
+		return reports.Execution{}, errors.New("get a query: Athena returned no status")
 	}
 	status := found.QueryExecution.Status
 	return reports.Execution{
@@ -66,10 +79,12 @@ func (q *Queries) Get(ctx context.Context, id string) (reports.Execution, error)
 	}, nil
 }
 
-// system is the category of errors that are Athena's own: "Athena error catalog" in the Amazon Athena User Guide.
+// system is the category of Athena's own errors: "Athena error catalog" in the Amazon Athena User
+// Guide.
 const system = 1
 
-// limitExceeded is in the reason of a query that has read more than its work group lets it, which Athena cancels.
+// limitExceeded is part of the reason of a query that Athena cancelled because it read more than
+// its work group allows.
 const limitExceeded = "scanned limit was exceeded"
 
 func state(status *types.QueryExecutionStatus) reports.State {
@@ -77,7 +92,8 @@ func state(status *types.QueryExecutionStatus) reports.State {
 	case types.QueryExecutionStateSucceeded:
 		return reports.Succeeded
 	case types.QueryExecutionStateFailed:
-		if failure := status.AthenaError; failure != nil && !failure.Retryable && aws.ToInt32(failure.ErrorCategory) != system {
+		if failure := status.AthenaError; failure != nil && !failure.Retryable &&
+			aws.ToInt32(failure.ErrorCategory) != system {
 			return reports.FailedPermanently
 		}
 		return reports.Failed
@@ -85,30 +101,34 @@ func state(status *types.QueryExecutionStatus) reports.State {
 		if strings.Contains(aws.ToString(status.StateChangeReason), limitExceeded) {
 			return reports.FailedPermanently
 		}
-		return reports.Failed // somebody has stopped it, or a run of the function that had no time for it
+		return reports.Failed // a user stopped it, or a run of the function that ran out of time
 	}
 	return reports.Running
 }
 
-// Rows is that of [reports.Queries].
-func (q *Queries) Rows(ctx context.Context, id string) (names []string, rows [][]*string, err error) {
-	pages := athena.NewGetQueryResultsPaginator(q.API, &athena.GetQueryResultsInput{QueryExecutionId: &id})
+// Rows implements [reports.Queries].
+func (q *Queries) Rows(
+	ctx context.Context, id string,
+) (names []string, rows [][]*string, err error) {
+	pages := athena.NewGetQueryResultsPaginator(q.API,
+		&athena.GetQueryResultsInput{QueryExecutionId: &id})
 	for first := true; pages.HasMorePages(); first = false {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, nil, awsclient.Wrap("read the result of a query", err)
+			return nil, nil, awsclient.Wrap("get a query's results", err)
 		}
 		if page.ResultSet == nil || page.ResultSet.ResultSetMetadata == nil {
-			return nil, nil, errors.New("read the result of a query: Athena does not name its columns")
+			return nil, nil, errors.New("get a query's results: Athena returned no columns")
 		}
 		found := page.ResultSet.Rows
 		if first {
 			for _, column := range page.ResultSet.ResultSetMetadata.ColumnInfo {
 				names = append(names, aws.ToString(column.Name))
 			}
-			// The first row of a query's result has the names as well.
-			if len(found) == 0 || !slices.EqualFunc(values(found[0]), names, func(v *string, name string) bool { return v != nil && *v == name }) {
-				return nil, nil, errors.New("read the result of a query: its first row has not the names of its columns")
+			// The first row of a query's result repeats the names of the columns.
+			named := func(v *string, name string) bool { return v != nil && *v == name }
+			if len(found) == 0 || !slices.EqualFunc(values(found[0]), names, named) {
+				return nil, nil, errors.New("get a query's results: the first row is no header")
 			}
 			found = found[1:]
 		}
@@ -127,7 +147,7 @@ func values(row types.Row) []*string {
 	return found
 }
 
-// Stop is that of [reports.Queries].
+// Stop implements [reports.Queries].
 func (q *Queries) Stop(ctx context.Context, id string) error {
 	_, err := q.API.StopQueryExecution(ctx, &athena.StopQueryExecutionInput{QueryExecutionId: &id})
 	return awsclient.Wrap("stop a query", err)

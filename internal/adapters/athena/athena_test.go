@@ -15,7 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 )
 
-// token is of the shortest length that Athena takes.
+// token returns a token of the shortest length that Athena accepts.
 func token(name string) string { return strings.Repeat("0", 32-len(name)) + name }
 
 func TestQueries(t *testing.T) {
@@ -30,71 +30,98 @@ func TestQueries(t *testing.T) {
 		return id
 	}
 
-	t.Run("take strings as they are", func(t *testing.T) {
-		id := start(t, "strings", "SELECT x FROM (VALUES 'it''s', 'its', '?') AS t (x) WHERE x = ? OR x = ?", "it's", "?")
+	t.Run("Start quotes parameters", func(t *testing.T) {
+		id := start(t, "strings",
+			"SELECT x FROM (VALUES 'it''s', 'its', '?') AS t (x) WHERE x = ? OR x = ?", "it's", "?")
 		w.await(t, id)
 		names, rows, err := w.queries.Rows(ctx, id)
-		if diff := cmp.Diff([][]*string{{new("it's")}, {new("?")}}, rows); diff != "" || err != nil || names[0] != "x" {
+		diff := cmp.Diff([][]*string{{new("it's")}, {new("?")}}, rows)
+		if diff != "" || err != nil || names[0] != "x" {
 			t.Errorf("names %q, %v, rows (-want +got):\n%s", names, err, diff)
 		}
 	})
-	t.Run("that are started twice are one", func(t *testing.T) {
+	t.Run("Start returns the same query for the same token", func(t *testing.T) {
 		first, second := start(t, "twice", "SELECT 1"), start(t, "twice", "SELECT 1")
 		if first != second {
 			t.Errorf("%s and %s", first, second)
 		}
-		if _, err := w.queries.Start(ctx, token("twice"), "SELECT 2"); !awsclient.Is(err, "InvalidRequestException") || errors.Is(err, retry.ErrUnavailable) {
+		_, err := w.queries.Start(ctx, token("twice"), "SELECT 2")
+		if !awsclient.Is(err, "InvalidRequestException") || errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("another query with the token: %v", err)
 		}
 	})
-	t.Run("have values of every type, and null", func(t *testing.T) {
-		id := start(t, "types", "SELECT CAST(-7 AS bigint) AS n, 1.5e0 AS d, true AS b, TIMESTAMP '2026-11-20 17:43:55.120' AS at, 'ü' AS s, CAST(NULL AS bigint) AS none")
+	t.Run("Rows returns values of every type and null", func(t *testing.T) {
+		id := start(t, "types", "SELECT CAST(-7 AS bigint) AS n, 1.5e0 AS d, true AS b, TIMESTAMP "+
+			"'2026-11-20 17:43:55.120' AS at, 'ü' AS s, CAST(NULL AS bigint) AS none")
 		w.await(t, id)
 		_, rows, err := w.queries.Rows(ctx, id)
-		want := [][]*string{{new("-7"), new("1.5"), new("true"), new("2026-11-20 17:43:55.120"), new("ü"), nil}}
+		want := [][]*string{
+			{new("-7"), new("1.5"), new("true"), new("2026-11-20 17:43:55.120"), new("ü"), nil},
+		}
 		if diff := cmp.Diff(want, rows); diff != "" || err != nil {
 			t.Errorf("%v, rows (-want +got):\n%s", err, diff)
 		}
 	})
-	t.Run("have all their rows on however many pages", func(t *testing.T) {
+	t.Run("Rows reads all pages", func(t *testing.T) {
 		id := start(t, "pages", "SELECT n FROM UNNEST(sequence(1, 10)) AS t (n) ORDER BY n")
 		w.await(t, id)
 		for _, page := range []int{1, 2, 10, 11, 1000} {
 			w.athena.SetPageSize(page)
 			names, rows, err := w.queries.Rows(ctx, id)
-			if err != nil || len(rows) != 10 || *rows[0][0] != "1" || *rows[9][0] != "10" || len(names) != 1 {
+			if err != nil || len(rows) != 10 || *rows[0][0] != "1" || *rows[9][0] != "10" ||
+				len(names) != 1 {
 				t.Errorf("pages of %d: %d rows, %v", page, len(rows), err)
 			}
 		}
 	})
-	t.Run("end as Athena says", func(t *testing.T) {
+	t.Run("Get returns the outcome", func(t *testing.T) {
 		defer w.athena.SetOutcome(nil)
 		for name, test := range map[string]struct {
 			outcome athenatest.Outcome
 			want    reports.State
 		}{
-			"done":         {athenatest.Outcome{}, reports.Succeeded},
-			"system":       {athenatest.Outcome{State: "FAILED", Reason: "internal", Category: 1}, reports.Failed},
-			"user":         {athenatest.Outcome{State: "FAILED", Reason: "mistake", Category: 2}, reports.FailedPermanently},
-			"other":        {athenatest.Outcome{State: "FAILED", Reason: "other", Category: 3}, reports.FailedPermanently},
-			"retryable":    {athenatest.Outcome{State: "FAILED", Reason: "resources", Category: 3, Retryable: true}, reports.Failed},
-			"cancelled":    {athenatest.Outcome{State: "CANCELLED", Reason: "Query cancelled by user"}, reports.Failed},
-			"read-to-much": {athenatest.Outcome{State: "CANCELLED", Reason: "Query cancelled! : Bytes scanned limit was exceeded"}, reports.FailedPermanently},
+			"done": {athenatest.Outcome{}, reports.Succeeded},
+			"system": {
+				athenatest.Outcome{State: "FAILED", Reason: "internal", Category: 1},
+				reports.Failed,
+			},
+			"user": {
+				athenatest.Outcome{State: "FAILED", Reason: "mistake", Category: 2},
+				reports.FailedPermanently,
+			},
+			"other": {
+				athenatest.Outcome{State: "FAILED", Reason: "other", Category: 3},
+				reports.FailedPermanently,
+			},
+			"retryable": {athenatest.Outcome{
+				State: "FAILED", Reason: "resources", Category: 3, Retryable: true,
+			}, reports.Failed},
+			"cancelled": {
+				athenatest.Outcome{State: "CANCELLED", Reason: "Query cancelled by user"},
+				reports.Failed,
+			},
+			"read-to-much": {athenatest.Outcome{
+				State: "CANCELLED", Reason: "Query cancelled! : Bytes scanned limit was exceeded",
+			}, reports.FailedPermanently},
 		} {
 			w.athena.SetOutcome(func(athenatest.Query) athenatest.Outcome { return test.outcome })
 			found := w.await(t, start(t, name, "SELECT 1"))
-			if found.State != test.want || found.Reason != test.outcome.Reason || found.Submitted.IsZero() {
+			if found.State != test.want || found.Reason != test.outcome.Reason ||
+				found.Submitted.IsZero() {
 				t.Errorf("%s: %+v, want %v", name, found, test.want)
 			}
 		}
 		w.athena.SetOutcome(nil)
-		if found := w.await(t, start(t, "syntax", "SELEKT 1")); found.State != reports.FailedPermanently || !strings.Contains(found.Reason, "SELEKT") {
+		found := w.await(t, start(t, "syntax", "SELEKT 1"))
+		if found.State != reports.FailedPermanently || !strings.Contains(found.Reason, "SELEKT") {
 			t.Errorf("%+v", found)
 		}
 	})
-	t.Run("are stopped, also those that have ended", func(t *testing.T) {
+	t.Run("Stop stops running queries and accepts ended ones", func(t *testing.T) {
 		defer w.athena.SetOutcome(nil)
-		w.athena.SetOutcome(func(athenatest.Query) athenatest.Outcome { return athenatest.Outcome{Hang: true} })
+		w.athena.SetOutcome(func(athenatest.Query) athenatest.Outcome {
+			return athenatest.Outcome{Hang: true}
+		})
 		id := start(t, "stop", "SELECT 1")
 		for range 2 {
 			if err := w.queries.Stop(ctx, id); err != nil {
@@ -105,7 +132,7 @@ func TestQueries(t *testing.T) {
 			t.Errorf("%+v", found)
 		}
 	})
-	t.Run("that are not there are an error", func(t *testing.T) {
+	t.Run("missing queries are an error", func(t *testing.T) {
 		if _, err := w.queries.Get(ctx, "none"); !awsclient.Is(err, "InvalidRequestException") {
 			t.Error(err)
 		}
@@ -116,11 +143,11 @@ func TestQueries(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("may be tried later when Athena says so, and not when they are refused", func(t *testing.T) {
+	t.Run("only temporary failures are ErrUnavailable", func(t *testing.T) {
 		defer w.athena.SetFault(awstest.Fault{})
 		for code, test := range map[string]struct {
-			status int
-			later  bool
+			status    int
+			temporary bool
 		}{
 			"TooManyRequestsException": {http.StatusBadRequest, true},
 			"ThrottlingException":      {http.StatusBadRequest, true},
@@ -130,10 +157,10 @@ func TestQueries(t *testing.T) {
 		} {
 			w.athena.SetFault(awstest.Fault{Status: test.status, Code: code})
 			_, starting := w.queries.Start(ctx, token("later"), "SELECT 1")
-			_, looking := w.queries.Get(ctx, "none")
+			_, getting := w.queries.Get(ctx, "none")
 			_, _, reading := w.queries.Rows(ctx, "none")
-			for _, err := range []error{starting, looking, reading, w.queries.Stop(ctx, "none")} {
-				if err == nil || errors.Is(err, retry.ErrUnavailable) != test.later {
+			for _, err := range []error{starting, getting, reading, w.queries.Stop(ctx, "none")} {
+				if err == nil || errors.Is(err, retry.ErrUnavailable) != test.temporary {
 					t.Errorf("%s: %v", code, err)
 				}
 			}

@@ -18,8 +18,8 @@ import (
 
 const day = "2026-11-20"
 
-// generate returns a day's readings in an order of their own, many of them more than once: of those, the one that was ingested
-// last is another than the ones before.
+// generate returns a day's records in random order, many of them more than once: the row that was
+// ingested last differs from those before.
 func generate(random *rand.Rand, day string) []row {
 	midnight, err := time.Parse(time.DateOnly, day)
 	if err != nil {
@@ -41,17 +41,22 @@ func generate(random *rand.Rand, day string) []row {
 	for i := range 2000 {
 		kind := kinds[random.IntN(len(kinds))]
 		for version := range 1 + random.IntN(3) {
-			at := midnight.Add(time.Duration(random.Int64N(int64(24 * time.Hour)))).Truncate(time.Hour) // so that some are equal
+			ofDay := time.Duration(random.Int64N(int64(24 * time.Hour)))
+			at := midnight.Add(ofDay).Truncate(time.Hour) // some are equal
 			r := row{Type: kind.Name, Day: day, Record: telemetry.Record{
-				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at.Add(time.Second), IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
+				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at.Add(time.Second),
+				IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
 			}}
-			if i%5 == 0 { // they were delivered together
-				r.At, r.IngestedAt = at.Add(time.Duration(version)*time.Second), midnight.Add(25*time.Hour)
+			if i%5 == 0 { // delivered together
+				r.At = at.Add(time.Duration(version) * time.Second)
+				r.IngestedAt = midnight.Add(25 * time.Hour)
 			}
 			if kind.Source == telemetry.Device {
 				r.Device = fmt.Sprint("device-", i%30)
 				r.Firmware = []string{"", "1.0", "1.1", "2.0"}[random.IntN(4)]
-				r.Battery, r.Temperature = maybe(float64(1+random.IntN(400))/4), maybe(float64(random.IntN(400)-100)/4) // sums are exact
+				// Quarters, so that sums are exact.
+				r.Battery = maybe(float64(1+random.IntN(400)) / 4)
+				r.Temperature = maybe(float64(random.IntN(400)-100) / 4)
 				if i%30 == 7 {
 					r.Battery, r.Temperature, r.Firmware = 0, 0, ""
 				}
@@ -65,7 +70,7 @@ func generate(random *rand.Rand, day string) []row {
 	}
 	for _, r := range rows[:20] {
 		if r.Device != "" {
-			r.Device = "another" // which sends the first one's ids
+			r.Device = "another" // sends the same ids as the first device
 			rows = append(rows, r)
 		}
 	}
@@ -73,20 +78,23 @@ func generate(random *rand.Rand, day string) []row {
 	return rows
 }
 
-// newest are the rows that count, in the order of their time.
+// newest returns the rows that count, ordered by time.
 func newest(rows []row) []row {
 	type key struct{ kind, device, id string }
 	latest := map[key]row{}
 	for _, r := range rows {
 		k := key{r.Type, r.Device, r.ID}
-		if old, ok := latest[k]; !ok || cmp.Or(r.IngestedAt.Compare(old.IngestedAt), r.At.Compare(old.At)) > 0 {
+		old, ok := latest[k]
+		if !ok || cmp.Or(r.IngestedAt.Compare(old.IngestedAt), r.At.Compare(old.At)) > 0 {
 			latest[k] = r
 		}
 	}
-	return slices.SortedFunc(maps.Values(latest), func(a, b row) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	return slices.SortedFunc(maps.Values(latest), func(a, b row) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
 }
 
-// grouped are the rows by a key of theirs, without those that have none.
+// grouped returns the rows by key, without rows that have none.
 func grouped(rows []row, key func(row) string) map[string][]row {
 	groups := map[string][]row{}
 	for _, r := range rows {
@@ -106,7 +114,7 @@ func count(rows []row, kind string) (n int64) {
 	return n
 }
 
-// computed are the reports' rows by plain Go: nil, a string, an int64, a float64 or a time.
+// computed computes the reports' rows in plain Go: nil, a string, an int64, a float64 or a time.
 var computed = map[string]func(rows []row) [][]any{
 	"daily_actives": func(rows []row) [][]any {
 		clients := len(grouped(rows, func(r row) string { return r.Client }))
@@ -122,13 +130,17 @@ var computed = map[string]func(rows []row) [][]any{
 					viewers[r.Client] = true
 				}
 			}
-			about = slices.DeleteFunc(about, func(r row) bool { return r.Type != "post_view" && r.Type != "comment" })
+			about = slices.DeleteFunc(about, func(r row) bool {
+				return r.Type != "post_view" && r.Type != "comment"
+			})
 			if views := count(about, "post_view"); views > 0 {
-				table = append(table, []any{day, nil, post, views, int64(len(viewers)), count(about, "comment")})
+				table = append(table,
+					[]any{day, nil, post, views, int64(len(viewers)), count(about, "comment")})
 			}
 		}
 		slices.SortFunc(table, func(a, b []any) int {
-			return cmp.Or(cmp.Compare(b[3].(int64), a[3].(int64)), cmp.Compare(a[2].(string), b[2].(string)))
+			return cmp.Or(cmp.Compare(b[3].(int64), a[3].(int64)),
+				cmp.Compare(a[2].(string), b[2].(string)))
 		})
 		table = table[:min(100, len(table))]
 		for i := range table {
@@ -152,7 +164,8 @@ var computed = map[string]func(rows []row) [][]any{
 					if sum == nil {
 						sum, hottest = 0.0, r.Temperature
 					}
-					sum, hottest = sum.(float64)+r.Temperature, max(hottest.(float64), r.Temperature)
+					sum = sum.(float64) + r.Temperature
+					hottest = max(hottest.(float64), r.Temperature)
 				}
 				if r.Firmware != "" {
 					firmware = r.Firmware
@@ -162,7 +175,8 @@ var computed = map[string]func(rows []row) [][]any{
 				sum = sum.(float64) / float64(measured)
 			}
 			table = append(table, []any{
-				day, device, count(about, "measurement"), count(about, "boot"), battery, sum, hottest, firmware, about[len(about)-1].At,
+				day, device, count(about, "measurement"), count(about, "boot"), battery, sum,
+				hottest, firmware, about[len(about)-1].At,
 			})
 		}
 		return table
@@ -172,7 +186,8 @@ var computed = map[string]func(rows []row) [][]any{
 		reached := make([]int64, len(steps))
 		for _, about := range grouped(rows, func(r row) string { return r.Client }) {
 			slices.SortStableFunc(about, func(a, b row) int {
-				return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(steps, a.Type), slices.Index(steps, b.Type)))
+				return cmp.Or(a.At.Compare(b.At),
+					cmp.Compare(slices.Index(steps, a.Type), slices.Index(steps, b.Type)))
 			})
 			next := 0
 			for _, r := range about {
@@ -190,7 +205,7 @@ var computed = map[string]func(rows []row) [][]any{
 	},
 }
 
-// values are those of a result, by the types of the report's columns.
+// values returns the values of a result, in the types of the report's columns.
 func values(t *testing.T, report reports.Report, names []string, rows [][]*string) [][]any {
 	t.Helper()
 	for i, column := range report.Columns {
@@ -223,10 +238,10 @@ func values(t *testing.T, report reports.Report, names []string, rows [][]*strin
 	return table
 }
 
-func TestReports(t *testing.T) {
+func TestQueries_reports(t *testing.T) {
 	w := startWorld(t)
 
-	t.Run("of a day without readings are empty", func(t *testing.T) {
+	t.Run("a day without records has no rows", func(t *testing.T) {
 		for _, report := range reports.All() {
 			names, rows := w.result(t, report, day)
 			if got := values(t, report, names, rows); len(got) > 0 {
@@ -240,11 +255,11 @@ func TestReports(t *testing.T) {
 	for part := range slices.Chunk(rows, 700) {
 		w.put(t, part...)
 	}
-	// Whoever reads these, fails.
+	// A query that reads these fails.
 	w.putObject(t, "telemetry/type=post_view/day=2026-11-19/a.parquet", []byte("not Parquet"))
 	w.putObject(t, "telemetry/type=measurement/day=2026-11-21/a.parquet", []byte("not Parquet"))
 
-	t.Run("are those of a plain computation, and read the day alone", func(t *testing.T) {
+	t.Run("rows equal a plain computation, and only the day is read", func(t *testing.T) {
 		for _, report := range reports.All() {
 			begun := time.Now()
 			names, found := w.result(t, report, day)
@@ -256,20 +271,23 @@ func TestReports(t *testing.T) {
 			if len(want) == 0 {
 				t.Errorf("%s: nothing was compared", report.Name)
 			}
-			t.Logf("%s: %d rows of %d readings, %s", report.Name, len(got), len(rows), took.Round(time.Millisecond))
+			t.Logf("%s: %d rows of %d records, %s", report.Name, len(got), len(rows),
+				took.Round(time.Millisecond))
 		}
 	})
-	t.Run("read the types alone that they are about", func(t *testing.T) {
+	t.Run("only the types of the report are read", func(t *testing.T) {
 		for broken, about := range map[string][]string{
 			"measurement": {"daily_actives", "device_health"},
 			"app_open":    {"daily_actives", "funnel"},
 			"comment":     {"daily_actives", "funnel", "top_posts"},
 		} {
 			const elsewhere = "2026-11-18"
-			w.putObject(t, "telemetry/type="+broken+"/day="+elsewhere+"/a.parquet", []byte("not Parquet"))
+			w.putObject(t, "telemetry/type="+broken+"/day="+elsewhere+"/a.parquet",
+				[]byte("not Parquet"))
 			var failed []string
 			for _, report := range reports.All() {
-				id, err := w.queries.Start(t.Context(), "token of "+report.Name+" without "+broken+"……", report.SQL, elsewhere)
+				id, err := w.queries.Start(t.Context(),
+					"token of "+report.Name+" without "+broken+"……", report.SQL, elsewhere)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -280,7 +298,7 @@ func TestReports(t *testing.T) {
 			w.remove(t, "telemetry/type="+broken+"/day="+elsewhere+"/a.parquet")
 			slices.Sort(failed)
 			if diff := gocmp.Diff(about, failed); diff != "" {
-				t.Errorf("who reads %s (-want +got):\n%s", broken, diff)
+				t.Errorf("reports that read %s (-want +got):\n%s", broken, diff)
 			}
 		}
 	})

@@ -24,7 +24,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 )
 
-// A world is a table of readings, and an Athena that reads it.
+// A world is the table telemetry and an Athena that reads it.
 type world struct {
 	objects *s3test.Server
 	athena  *athenatest.Server
@@ -37,30 +37,37 @@ func startWorld(t *testing.T) *world {
 	w.objects.Bucket(t, "ingestion")
 	w.athena = athenatest.Start(t, w.objects)
 	w.athena.CreateTable(t, telemetryTable())
-	w.queries = &athena.Queries{WorkGroup: athenatest.WorkGroup, Database: athenatest.Database, API: sdk.New(sdk.Options{
-		BaseEndpoint:     &w.athena.URL,
-		Region:           lambdatest.Region,
-		Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
-		RetryMaxAttempts: 1,
-	})}
+	w.queries = &athena.Queries{
+		WorkGroup: athenatest.WorkGroup,
+		Database:  athenatest.Database,
+		API: sdk.New(sdk.Options{
+			BaseEndpoint: &w.athena.URL,
+			Region:       lambdatest.Region,
+			Credentials: credentials.NewStaticCredentialsProvider(
+				lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+			RetryMaxAttempts: 1,
+		}),
+	}
 	return w
 }
 
-// telemetryTable is the table as constructs/telemetry declares it.
+// telemetryTable returns the table as constructs/telemetry declares it.
 func telemetryTable() athenatest.Table {
-	var kept []string
+	var names []string
 	for _, kind := range telemetry.Types {
 		if !kind.Discard {
-			kept = append(kept, kind.Name)
+			names = append(names, kind.Name)
 		}
 	}
 	table := athenatest.Table{
-		Name:          "telemetry",
-		PartitionKeys: []columns.Column{{Name: "type", Type: "string"}, {Name: "day", Type: "string"}},
+		Name: "telemetry",
+		PartitionKeys: []columns.Column{
+			{Name: "type", Type: "string"}, {Name: "day", Type: "string"},
+		},
 		Parameters: map[string]string{
 			"projection.enabled":        "true",
 			"projection.type.type":      "enum",
-			"projection.type.values":    strings.Join(kept, ","),
+			"projection.type.values":    strings.Join(names, ","),
 			"projection.day.type":       "date",
 			"projection.day.format":     "yyyy-MM-dd",
 			"projection.day.range":      "2026-01-01,NOW+1DAYS",
@@ -72,21 +79,22 @@ func telemetryTable() athenatest.Table {
 	return table
 }
 
-// A row is a reading with its partition.
+// A row is a record with its partition.
 type row struct {
 	telemetry.Record
 	Type string
 	Day  string
 }
 
-// put writes rows as an object of each of their partitions, as Firehose does.
+// put writes the rows of each partition as an object, as Firehose does.
 func (w *world) put(t testing.TB, rows ...row) {
 	t.Helper()
 	partitions := map[string][][]any{}
 	for _, r := range rows {
 		prefix := fmt.Sprintf("telemetry/type=%s/day=%s/", r.Type, r.Day)
 		partitions[prefix] = append(partitions[prefix], []any{
-			r.ID, r.At, r.ReceivedAt, r.IngestedAt, orNull(r.Device), orNull(r.Client), orNull(r.Session), orNull(r.Post), orNull(r.Firmware),
+			r.ID, r.At, r.ReceivedAt, r.IngestedAt, orNull(r.Device), orNull(r.Client),
+			orNull(r.Session), orNull(r.Post), orNull(r.Firmware),
 			orNull(r.Temperature), orNull(r.Battery), orNull(r.Extra),
 		})
 	}
@@ -115,10 +123,13 @@ func orNull[T comparable](value T) any {
 	return value
 }
 
-// result runs a report's query for a day until it has ended.
-func (w *world) result(t *testing.T, report reports.Report, day string) (names []string, rows [][]*string) {
+// result runs a report's query for a day and returns its result.
+func (w *world) result(
+	t *testing.T, report reports.Report, day string,
+) (names []string, rows [][]*string) {
 	t.Helper()
-	id, err := w.queries.Start(t.Context(), strings.ReplaceAll(uuid.NewString(), "-", ""), report.SQL, day)
+	token := strings.ReplaceAll(uuid.NewString(), "-", "")
+	id, err := w.queries.Start(t.Context(), token, report.SQL, day)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +160,9 @@ func (w *world) await(t *testing.T, id string) reports.Execution {
 
 func (w *world) remove(t testing.TB, key string) {
 	t.Helper()
-	if _, err := w.objects.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("ingestion"), Key: &key}); err != nil {
+	_, err := w.objects.Client.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: aws.String("ingestion"), Key: &key})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

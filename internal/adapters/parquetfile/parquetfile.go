@@ -1,4 +1,4 @@
-// Package parquetfile writes rows as a file in the format Apache Parquet, as the tables of the Glue Data Catalog have them.
+// Package parquetfile writes rows as an Apache Parquet file for a table of the Glue Data Catalog.
 package parquetfile
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
-// types are Parquet's of Glue's. Parquet calls a timestamp of 96 bits deprecated; it is what Amazon Data Firehose writes, and
-// what all of Athena, Redshift Spectrum and Hive read.
+// types maps Glue's types to Parquet's. Parquet deprecates timestamps of 96 bits, but Amazon Data
+// Firehose writes them, and Athena, Redshift Spectrum and Hive all read them.
 var types = map[string]reflect.Type{
 	"string":    reflect.TypeFor[string](),
 	"timestamp": reflect.TypeFor[deprecated.Int96](),
@@ -25,23 +25,26 @@ var types = map[string]reflect.Type{
 	"boolean":   reflect.TypeFor[bool](),
 }
 
-// Write writes a file to w that has the columns in their order, compressed by Snappy. A row has a value for each column: a
-// string, a [time.Time], a float64, an int64, a bool as the column's type is, or nil for null. A file may have no rows.
+// Write writes a file with the columns, in their order and compressed with Snappy, to w. A row has
+// one value per column: a string, [time.Time], float64, int64 or bool that matches the column's
+// type, or nil for null. A file may have no rows.
 //
-// Rows of another length, and values of another type, are an error.
+// Write returns an error if a row has another length or a value another type.
 func Write(w io.Writer, columns []columns.Column, rows [][]any) error {
 	schema, err := schemaOf(columns)
 	if err != nil {
 		return err
 	}
 	file := parquet.NewGenericWriter[any](w, schema, parquet.Compression(&snappy.Codec{}),
-		// What every reader has read since the format's first version, and Amazon Data Firehose writes. By default the library
-		// writes strings and pages in ways that came later (DELTA_LENGTH_BYTE_ARRAY, version 2), which Spark 3.2 refuses.
+		// Every reader since the format's first version reads these, and Amazon Data Firehose
+		// writes them. By default the library writes strings and pages in newer encodings
+		// (DELTA_LENGTH_BYTE_ARRAY, version 2), which Spark 3.2 rejects.
 		parquet.DataPageVersion(1), parquet.DefaultEncoding(&parquet.Plain))
 	row := make(parquet.Row, len(columns))
 	for n, values := range rows {
 		if len(values) != len(columns) {
-			return fmt.Errorf("parquetfile: row %d has %d values, and there are %d columns", n, len(values), len(columns))
+			return fmt.Errorf("parquetfile: row %d has %d values, want %d",
+				n, len(values), len(columns))
 		}
 		for i, column := range columns {
 			value, err := valueOf(column.Type, values[i])
@@ -64,14 +67,15 @@ func Write(w io.Writer, columns []columns.Column, rows [][]any) error {
 	return nil
 }
 
-// schemaOf returns the schema of columns that may all be null. It is made by way of a struct, since a [parquet.Group] sorts its
-// columns by name.
+// schemaOf returns the schema of the columns, which are all nullable. It is derived from a struct,
+// because a [parquet.Group] sorts its columns by name.
 func schemaOf(columns []columns.Column) (*parquet.Schema, error) {
 	fields := make([]reflect.StructField, len(columns))
 	for i, column := range columns {
 		kind, ok := types[column.Type]
 		if !ok {
-			return nil, fmt.Errorf("parquetfile: %s: no type of a column is %q", column.Name, column.Type)
+			return nil, fmt.Errorf("parquetfile: %s: unknown column type %q",
+				column.Name, column.Type)
 		}
 		fields[i] = reflect.StructField{
 			Name: fmt.Sprintf("Column%d", i),
@@ -108,15 +112,17 @@ func valueOf(kind string, value any) (parquet.Value, error) {
 			return parquet.BooleanValue(value), nil
 		}
 	}
-	return parquet.Value{}, fmt.Errorf("a %T is no %s", value, kind)
+	return parquet.Value{}, fmt.Errorf("the value is a %T, want a %s", value, kind)
 }
 
-// int96 is a timestamp as Parquet's files have had it since Impala: nanoseconds of the day in UTC, and the Julian day.
+// int96 returns a timestamp in the format of Parquet files since Impala: nanoseconds of the day in
+// UTC, and the Julian day.
 func int96(t time.Time) deprecated.Int96 {
 	const julianDayOf1970 = 2_440_588
 	const secondsOfDay = 24 * 60 * 60
 	day := int64(math.Floor(float64(t.Unix()) / secondsOfDay))
-	nanoseconds := uint64((t.Unix()-day*secondsOfDay)*int64(time.Second) + int64(t.Nanosecond())) //nolint:gosec // of a day: not negative
+	seconds := t.Unix() - day*secondsOfDay
+	nanoseconds := uint64(seconds*int64(time.Second) + int64(t.Nanosecond())) //nolint:gosec // >= 0
 	return deprecated.Int96{
 		0: uint32(nanoseconds & math.MaxUint32),
 		1: uint32(nanoseconds >> 32),     //nolint:gosec // of a day: 46 bits

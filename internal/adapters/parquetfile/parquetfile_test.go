@@ -23,7 +23,7 @@ type sample struct {
 	Big  int64     `column:"big"`
 }
 
-// read returns what a file has, with timestamps as nanoseconds since 1970.
+// read returns the columns and rows of a file, with timestamps as nanoseconds since 1970.
 func read(t rapid.TB, file []byte) (names []string, rows [][]any) {
 	t.Helper()
 	opened, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
@@ -67,7 +67,7 @@ func read(t rapid.TB, file []byte) (names []string, rows [][]any) {
 	return names, rows
 }
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestWrite(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maybe := func(value any) any {
 			if rapid.Bool().Draw(t, "null") {
@@ -78,11 +78,12 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		var rows, want [][]any
 		for range rapid.IntRange(0, 20).Draw(t, "rows") {
 			at := time.Unix(0, rapid.Int64().Draw(t, "at"))
-			if rapid.Bool().Draw(t, "elsewhere") {
-				at = at.In(time.FixedZone("elsewhere", 3*60*60))
+			if rapid.Bool().Draw(t, "other zone") {
+				at = at.In(time.FixedZone("other zone", 3*60*60))
 			}
 			row := []any{
-				maybe(rapid.String().Draw(t, "name")), maybe(at), maybe(rapid.Float64().Draw(t, "heat")),
+				maybe(rapid.String().Draw(t, "name")), maybe(at),
+				maybe(rapid.Float64().Draw(t, "heat")),
 				maybe(rapid.Bool().Draw(t, "is")), maybe(rapid.Int64().Draw(t, "big")),
 			}
 			rows = append(rows, row)
@@ -106,22 +107,26 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	})
 }
 
-func TestNaNIsNotNull(t *testing.T) {
+func TestWrite_NaN(t *testing.T) {
 	var file bytes.Buffer
 	row := []any{"", time.Unix(0, 0), math.NaN(), false, int64(0)}
 	if err := parquetfile.Write(&file, columns.Of[sample](), [][]any{row}); err != nil {
 		t.Fatal(err)
 	}
 	_, got := read(t, file.Bytes())
-	if heat, ok := got[0][2].(float64); !ok || !math.IsNaN(heat) || got[0][0] != "" || got[0][3] != false {
+	heat, ok := got[0][2].(float64)
+	if !ok || !math.IsNaN(heat) || got[0][0] != "" || got[0][3] != false {
 		t.Errorf("read %v", got)
 	}
 }
 
-// Trino reads all that the format has. Others that read reports, Redshift Spectrum first of all, may not.
-func TestPagesAreOfTheFormatsFirstVersion(t *testing.T) {
+// Trino reads every version of the format. Other readers of reports, Redshift Spectrum first of
+// all, may not.
+func TestWrite_pages_of_version_1(t *testing.T) {
 	var file bytes.Buffer
-	if err := parquetfile.Write(&file, columns.Of[sample](), [][]any{{"a", time.Unix(1, 0), 1.5, true, int64(7)}}); err != nil {
+	err := parquetfile.Write(&file, columns.Of[sample](),
+		[][]any{{"a", time.Unix(1, 0), 1.5, true, int64(7)}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	opened, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
@@ -130,7 +135,8 @@ func TestPagesAreOfTheFormatsFirstVersion(t *testing.T) {
 	}
 	for _, column := range opened.Metadata().RowGroups[0].Columns {
 		for _, encoding := range column.MetaData.Encoding {
-			if encoding != format.Plain && encoding != format.RLE { // the latter is that of what is null
+			// RLE encodes which values are null.
+			if encoding != format.Plain && encoding != format.RLE {
 				t.Errorf("%v is encoded as %s", column.MetaData.PathInSchema, encoding)
 			}
 		}
@@ -142,7 +148,7 @@ func TestPagesAreOfTheFormatsFirstVersion(t *testing.T) {
 	}
 }
 
-func TestTheFileIsTheSameEachTime(t *testing.T) {
+func TestWrite_is_deterministic(t *testing.T) {
 	rows := [][]any{{"a", time.Unix(1, 0), 1.5, true, int64(7)}, {nil, nil, nil, nil, nil}}
 	var first, second bytes.Buffer
 	for _, file := range []*bytes.Buffer{&first, &second} {
@@ -155,19 +161,22 @@ func TestTheFileIsTheSameEachTime(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitTheColumnsIsRefused(t *testing.T) {
-	whole := []any{"a", time.Unix(1, 0), 1.5, true, int64(7)}
+func TestWrite_rejects_rows_of_other_types(t *testing.T) {
+	valid := []any{"a", time.Unix(1, 0), 1.5, true, int64(7)}
 	for name, row := range map[string][]any{
-		"too short": whole[:4],
-		"too long":  append(append([]any{}, whole...), "b"),
+		"too short": valid[:4],
+		"too long":  append(append([]any{}, valid...), "b"),
 		"an int":    {"a", time.Unix(1, 0), 1.5, true, 7},
 		"swapped":   {"a", "2026-11-21", 1.5, true, int64(7)},
 	} {
-		if err := parquetfile.Write(new(bytes.Buffer), columns.Of[sample](), [][]any{whole, row}); err == nil {
+		err := parquetfile.Write(new(bytes.Buffer), columns.Of[sample](), [][]any{valid, row})
+		if err == nil {
 			t.Errorf("%s: written", name)
 		}
 	}
-	if err := parquetfile.Write(new(bytes.Buffer), []columns.Column{{Name: "a", Type: "map<string,string>"}}, nil); err == nil {
+	err := parquetfile.Write(new(bytes.Buffer),
+		[]columns.Column{{Name: "a", Type: "map<string,string>"}}, nil)
+	if err == nil {
 		t.Error("written as a map")
 	}
 }

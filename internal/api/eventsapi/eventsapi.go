@@ -1,5 +1,5 @@
-// Package eventsapi is the route by which clients tell what has happened: to post an event is to send a reading. No function
-// answers it; API Gateway puts the events into the stream of readings.
+// Package eventsapi provides the route by which clients send events. It has no function: API
+// Gateway puts the events into the telemetry stream.
 package eventsapi
 
 import (
@@ -11,9 +11,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
-// Routes is the table of the service's routes.
+// Routes are the routes of the service.
 var Routes = rest.Table[any]{
-	rest.ServiceIntegration[request, response]("POST", "/events", "Tell what has happened", http.StatusAccepted),
+	rest.ServiceIntegration[request, response]("POST", "/events", "Send events",
+		http.StatusAccepted),
 }
 
 type request struct {
@@ -24,29 +25,37 @@ type response struct {
 	Body AcceptedEvents
 }
 
-// An EventBatch is some events, of one client or of several. It is taken as a whole or to be sent again as a whole: the stream may
-// have got some of it, which ids make harmless.
+// An EventBatch holds events of one or several clients. It is accepted as a unit; a client sends a
+// batch that failed again as a unit. The stream may have received a part of it already, which is
+// harmless because events have ids.
 //
-// As many as a hundred are a tenth of what mapping templates can count to, and a fifth of what the stream takes in a call.
+// The limit of 100 events is a tenth of what mapping templates can count to, and a fifth of what
+// the stream accepts in a call.
 type EventBatch struct {
 	Events []Event `json:"events" minItems:"1" maxItems:"100" nullable:"false"`
 }
 
-// An Event is a reading of a client. What the gateway cannot tell (whether a type has the fields that it requires, whether the
-// time is near) is looked at by the function that makes rows of readings. Texts are visible ASCII, so that characters are the
-// bytes that it counts.
+// An Event is a record that a client sends. The transform function validates what the gateway
+// cannot: whether the event has the fields that its type requires, and whether its time is close
+// enough. Texts are visible ASCII, so that the gateway's limits in characters equal the function's
+// limits in bytes.
 type Event struct {
-	_ struct{} `additionalProperties:"true"` // fields that have no column yet are kept
+	_ struct{} `additionalProperties:"true"` // fields without a column are stored
 
-	ID      string `json:"id" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"The same whenever the event is sent again, and no other's: a UUID, say"`
-	Type    string `json:"type" doc:"What has happened"`
-	At      string `json:"at" format:"date-time" maxLength:"40" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$" patternDescription:"RFC 3339" doc:"When, by the client's clock: 2026-11-21T17:43:55.123Z"`
-	Client  string `json:"client" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the installation of the web client or the app: a UUID that it made for itself"`
-	Session string `json:"session,omitempty" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the client's session"`
-	Post    string `json:"post,omitempty" minLength:"1" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Names the post that it is about"`
+	ID      string `json:"id" minLength:"1" doc:"Unique, such as a UUID; the same in each retry"`
+	Type    string `json:"type" doc:"Type of the event"`
+	At      string `json:"at" format:"date-time" maxLength:"40"`
+	Client  string `json:"client" minLength:"1"`
+	Session string `json:"session,omitempty" minLength:"1" doc:"Session of the client"`
+	Post    string `json:"post,omitempty" minLength:"1" doc:"Post that the event is about"`
 }
 
-// TransformSchema has an event's type be one that clients may send, and takes the limits from the domain.
+// rfc3339 is the pattern of an event's time.
+const rfc3339 = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?" +
+	"(Z|[+-][0-9]{2}:[0-9]{2})$"
+
+// TransformSchema restricts type to the types that clients may send, and takes the limits from the
+// domain.
 func (Event) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	for _, kind := range telemetry.Types {
 		if kind.Source == telemetry.Client {
@@ -54,14 +63,26 @@ func (Event) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema 
 		}
 	}
 	schema.Properties["type"].PrecomputeMessages()
-	rest.LimitLength(schema, "id", telemetry.MaxID)
-	for _, name := range []string{"client", "session", "post"} {
-		rest.LimitLength(schema, name, telemetry.MaxText)
+	at := schema.Properties["at"]
+	at.Description = "Time by the client's clock: 2026-11-21T17:43:55.123Z"
+	at.Pattern, at.PatternDescription = rfc3339, "RFC 3339"
+	at.PrecomputeMessages()
+	schema.Properties["client"].Description =
+		"Installation of the web client or app: a UUID that it generates for itself"
+	for name, longest := range map[string]int{
+		"id":      telemetry.MaxID,
+		"client":  telemetry.MaxText,
+		"session": telemetry.MaxText,
+		"post":    telemetry.MaxText,
+	} {
+		property := schema.Properties[name]
+		property.Pattern, property.PatternDescription = "^[!-~]+$", "visible ASCII"
+		rest.LimitLength(schema, name, longest)
 	}
 	return schema
 }
 
-// AcceptedEvents is the answer to a batch that the stream has got.
+// AcceptedEvents is the response to a batch that the stream has received.
 type AcceptedEvents struct {
-	Accepted int `json:"accepted" doc:"How many events there were"`
+	Accepted int `json:"accepted" doc:"Number of events in the batch"`
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
-// writeCSV writes a line of names, and one for each row. Null is empty.
+// writeCSV writes a line of column names and one line per row. Null is an empty field.
 func writeCSV(w io.Writer, columns []columns.Column, rows [][]any) error {
 	file := csv.NewWriter(w)
 	line := make([]string, len(columns))
@@ -41,11 +41,12 @@ func writeCSV(w io.Writer, columns []columns.Column, rows [][]any) error {
 	return file.Error()
 }
 
-// formulaStart is where a cell may begin that a spreadsheet takes for a formula: "CSV Injection" by OWASP. A cell begins after a
-// semicolon or a tab as well, where the reader's settings part columns by these and not by commas, and what is blank before a
-// formula may be cut off.
+// formulaStart matches the start of a cell that a spreadsheet interprets as a formula: "CSV
+// Injection" by OWASP. A cell also begins after a semicolon or a tab, where the reader's settings
+// separate columns by these instead of commas, and spreadsheets may strip whitespace before a
+// formula.
 var formulaStart = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@＝＋－＠])`)
 
-// escapeFormulas returns a string that no spreadsheet takes for a formula: anybody may post readings, and people open files. The
-// Parquet file has the string as it is.
+// escapeFormulas returns a string that no spreadsheet interprets as a formula: anyone may post
+// events, and people open the files. The Parquet file has the string unchanged.
 func escapeFormulas(s string) string { return formulaStart.ReplaceAllString(s, "$1'$2") }

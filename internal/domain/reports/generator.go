@@ -18,53 +18,54 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// ErrConflict says that a file is another one than it was when it was looked at.
-var ErrConflict = errors.New("the file has changed meanwhile")
+// ErrConflict means that a file was replaced after its version was read.
+var ErrConflict = errors.New("the file was replaced by another run")
 
-// ErrTimeout says that a query took too long, and was stopped.
-var ErrTimeout = errors.New("the query took too long, and was stopped")
+// ErrTimeout means that a query exceeded its timeout and was stopped.
+var ErrTimeout = errors.New("the query exceeded its timeout and was stopped")
 
-// A State is how far a query is.
+// A State is the state of a query.
 type State int
 
 // The states of a query.
 const (
 	Running State = iota
 	Succeeded
-	Failed            // not by the query: another one may succeed
-	FailedPermanently // another one would fail as well
+	Failed            // for a temporary reason: the same query may succeed
+	FailedPermanently // the same query would fail again
 )
 
-// An Execution is a query that was started.
+// An Execution is the run of a query.
 type Execution struct {
 	State     State
-	Reason    string    // why it has failed
-	Submitted time.Time // its result has at least what there was then
+	Reason    string    // of the failure
+	Submitted time.Time // its result contains at least the data of that time
 }
 
-// Queries run SQL.
+// Queries runs SQL.
 type Queries interface {
-	// Start starts a query whose parameters are strings, and returns its id. Who starts it again with the same token gets the
-	// id of the query that was started first.
+	// Start starts a query whose parameters are strings, and returns its id. With a token that was
+	// used before, it returns the id of the query that was started first.
 	Start(ctx context.Context, token, sql string, parameters ...string) (id string, err error)
 
-	// Get tells how far a query is.
+	// Get returns the state of a query.
 	Get(ctx context.Context, id string) (Execution, error)
 
-	// Rows returns the result of a query that has succeeded: the names of its columns, and its rows, in which null is nil.
+	// Rows returns the result of a query that has succeeded: the names of its columns and its rows.
+	// Null is nil.
 	Rows(ctx context.Context, id string) (names []string, rows [][]*string, err error)
 
-	// Stop stops a query. It is no error when it has ended.
+	// Stop stops a query. It returns no error if the query has ended.
 	Stop(ctx context.Context, id string) error
 }
 
-// A Version is what is known of a file. The zero Version is that of a file that is not there.
+// A Version identifies the content of a file. The zero Version means that the file does not exist.
 type Version struct {
 	ETag string
-	AsOf time.Time // the file has at least what there was then
+	AsOf time.Time // the file contains at least the data of that time
 }
 
-// A File is one of a day of a report.
+// A File is a report of one day in one format.
 type File struct {
 	Key         string
 	ContentType string
@@ -72,46 +73,50 @@ type File struct {
 	AsOf        time.Time
 }
 
-// Files are where reports are kept.
+// Files stores reports.
 type Files interface {
 	Version(ctx context.Context, key string) (Version, error)
 
-	// Replace writes a file in the place of the version. It fails with [ErrConflict] when that is not there any more.
+	// Replace writes a file in place of the version. It returns [ErrConflict] if the file no longer
+	// has that version.
 	Replace(ctx context.Context, replaced Version, file File) error
 }
 
-// A Generator makes reports: docs/adr/0023-reports.md.
+// A Generator generates reports: docs/adr/0023-reports.md.
 type Generator struct {
 	Reports []Report
 	Queries Queries
 	Files   Files
 	Timeout time.Duration // a query that takes longer is stopped
 
-	// WriteParquet is that of package parquetfile.
+	// WriteParquet writes a Parquet file: Write of package parquetfile.
 	WriteParquet func(w io.Writer, columns []columns.Column, rows [][]any) error
 }
 
 // A Request asks for the reports of a day.
 type Request struct {
 	Day string // 2026-11-21; UTC
-	ID  string // the same whenever the same is asked for
+	ID  string // the same for each attempt at the same request
 
-	// Attempt counts how often the same was asked for, this time included. Queries that failed in
-	// earlier attempts are not run again, but others in their place.
+	// Attempt is the number of attempts at this request, this one included. Queries that failed in
+	// earlier attempts are not retried; new ones are started instead.
 	Attempt int
 }
 
-// queriesPerAttempt is how many queries an attempt starts for a report until one succeeds.
+// queriesPerAttempt is the number of queries that an attempt starts for a report until one
+// succeeds.
 const queriesPerAttempt = 3
 
-// Generate makes all reports of a day, at the same time. Each file has what there was when Generate
-// was called, or more, if it does not fail. One report that fails keeps no other from being made.
+// Generate generates all reports of a day concurrently. If it succeeds, each file contains at least
+// the data of the time at which Generate was called. A report that fails does not prevent the
+// others.
 func (g *Generator) Generate(ctx context.Context, request Request) error {
 	failures := make([]error, len(g.Reports))
 	var group sync.WaitGroup
 	for i, report := range g.Reports {
 		group.Go(func() {
-			defer func() { // here, it would end the process, and with it all that is made at the same time
+			// A panic in a goroutine would end the process and all concurrent reports.
+			defer func() {
 				if cause := recover(); cause != nil {
 					failures[i] = fmt.Errorf("%s: panic: %v\n%s", report.Name, cause, debug.Stack())
 				}
@@ -142,8 +147,18 @@ func (g *Generator) generateReport(ctx context.Context, report Report, request R
 		return err
 	}
 	for _, file := range []File{
-		{Key: Key("parquet", report.Name, request.Day), ContentType: "application/vnd.apache.parquet", Content: parquet.Bytes(), AsOf: asOf},
-		{Key: Key("csv", report.Name, request.Day), ContentType: "text/csv; charset=utf-8", Content: csv.Bytes(), AsOf: asOf},
+		{
+			Key:         Key("parquet", report.Name, request.Day),
+			ContentType: "application/vnd.apache.parquet",
+			Content:     parquet.Bytes(),
+			AsOf:        asOf,
+		},
+		{
+			Key:         Key("csv", report.Name, request.Day),
+			ContentType: "text/csv; charset=utf-8",
+			Content:     csv.Bytes(),
+			AsOf:        asOf,
+		},
 	} {
 		if err := g.replaceFile(ctx, file); err != nil {
 			return err
@@ -152,7 +167,7 @@ func (g *Generator) generateReport(ctx context.Context, report Report, request R
 	return nil
 }
 
-// Key is that of a report's file in a format, parquet or csv.
+// Key returns the key of a report's file in a format, parquet or csv.
 func Key(format, report, day string) string {
 	return fmt.Sprintf("%s/%s/day=%s/%s.%s", format, report, day, report, format)
 }
@@ -163,8 +178,8 @@ func (g *Generator) runQuery(
 	ctx context.Context, report Report, request Request,
 ) (id string, asOf time.Time, err error) {
 	var failure error
-	// Each try is a query of its own, by its token. Those of earlier attempts have failed already,
-	// and cost nothing again.
+	// Each try is a query of its own, identified by its token. The tries of earlier attempts have
+	// already failed and are not charged again.
 	for try := range queriesPerAttempt * max(request.Attempt, 1) {
 		id, err := g.start(ctx, report, request, try)
 		if err != nil {
@@ -185,7 +200,7 @@ func (g *Generator) runQuery(
 	return "", time.Time{}, failure
 }
 
-// start starts a query, and retries while that is throttled.
+// start starts a query, and retries temporary failures.
 func (g *Generator) start(
 	ctx context.Context, report Report, request Request, try int,
 ) (id string, err error) {
@@ -196,20 +211,19 @@ func (g *Generator) start(
 	return id, err
 }
 
-// token names a query by all that it depends on, so that who does the same again, knowing or not
-// that it was done before, gets the query that was started then, which has been paid for.
+// token identifies a query by everything that it depends on. A repeated request, intended or not,
+// gets the query that was started first and is already paid for.
 func token(report Report, request Request, try int) string {
 	hash := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d",
 		report.SQL, request.Day, request.ID, try))
 	return hex.EncodeToString(hash[:])
 }
 
-// stopTimeout is how long stopping a query may take, for which time is left. Until then the function
-// is not ended.
+// stopTimeout is the time reserved for stopping a query before the function's deadline.
 const stopTimeout = 3 * time.Second
 
-// await waits until a query has ended. It stops a query that exceeds g.Timeout or the time of ctx:
-// nobody might come back for its result.
+// await waits until a query has ended. It stops a query that exceeds g.Timeout or the time of ctx,
+// because no later call may read its result.
 func (g *Generator) await(ctx context.Context, id string) (Execution, error) {
 	limited, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
@@ -225,10 +239,10 @@ func (g *Generator) await(ctx context.Context, id string) (Execution, error) {
 	return execution, err
 }
 
-// The intervals between two polls of a query: each is twice as long as the one before.
+// The intervals between two polls of a query. Each is twice the one before.
 const firstPollInterval, maxPollInterval = 100 * time.Millisecond, 2 * time.Second
 
-// poll gets a query's execution until it has ended.
+// poll polls a query's execution until it has ended.
 func (g *Generator) poll(ctx context.Context, id string) (execution Execution, err error) {
 	for interval := firstPollInterval; ; interval = min(2*interval, maxPollInterval) {
 		err = retry.Do(ctx, func() error {
@@ -244,7 +258,7 @@ func (g *Generator) poll(ctx context.Context, id string) (execution Execution, e
 	}
 }
 
-// rows returns a query's result as the report's columns have it.
+// rows returns a query's result, converted to the types of the report's columns.
 func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any, error) {
 	var (
 		names []string
@@ -259,13 +273,13 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 	}
 	named := func(name string, column columns.Column) bool { return name == column.Name }
 	if !slices.EqualFunc(names, report.Columns, named) {
-		return nil, fmt.Errorf("the query has the columns %q, and the report's are %v",
+		return nil, fmt.Errorf("the query returned the columns %q, want %v",
 			names, report.Columns)
 	}
 	rows := make([][]any, len(texts))
 	for n, row := range texts {
 		if len(row) != len(report.Columns) {
-			return nil, fmt.Errorf("row %d has %d values, and there are %d columns",
+			return nil, fmt.Errorf("row %d has %d values, want %d",
 				n+1, len(row), len(report.Columns))
 		}
 		rows[n] = make([]any, len(row))
@@ -278,10 +292,10 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 	return rows, nil
 }
 
-// timestamp is how Athena writes one.
+// timestamp is the layout of Athena's timestamps.
 const timestamp = "2006-01-02 15:04:05.999999999"
 
-// parse returns a value as [Generator.WriteParquet] takes it.
+// parse returns a value in the Go type that [Generator.WriteParquet] expects.
 func parse(column columns.Column, text *string) (any, error) {
 	if text == nil {
 		return nil, nil
@@ -299,10 +313,13 @@ func parse(column columns.Column, text *string) (any, error) {
 	return *text, nil
 }
 
-// replaceFile puts the file in its place, unless there is one that has as much as it or more. A query that another function started
-// may be older than the file, though it is only found now.
+// replaceFile replaces the file unless the existing one contains at least the same data: a query
+// that an earlier run of the function started may be older than the file, though this run reads its
+// result only now.
 func (g *Generator) replaceFile(ctx context.Context, file File) error {
-	retryable := func(err error) bool { return errors.Is(err, ErrConflict) || retry.Unavailable(err) }
+	retryable := func(err error) bool {
+		return errors.Is(err, ErrConflict) || retry.Unavailable(err)
+	}
 	return retry.Do(ctx, func() error {
 		existing, err := g.Files.Version(ctx, file.Key)
 		if err != nil || !existing.AsOf.Before(file.AsOf) {

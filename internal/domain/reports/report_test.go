@@ -9,27 +9,33 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 )
 
-func TestEveryQueryHasTheDayAsItsOnlyParameter(t *testing.T) {
+func TestAll_queries_have_the_day_as_only_parameter(t *testing.T) {
 	for _, report := range reports.All() {
-		if n := strings.Count(report.SQL, "?"); n != 1 || !strings.Contains(report.SQL, "WHERE day = ?") {
+		if n := strings.Count(report.SQL, "?"); n != 1 ||
+			!strings.Contains(report.SQL, "WHERE day = ?") {
 			t.Errorf("%s has %d parameters:\n%s", report.Name, n, report.SQL)
 		}
-		if report.Name == "" || report.Comment == "" || len(report.Columns) == 0 || report.Columns[0].Name != "day" {
+		if report.Name == "" || report.Comment == "" || len(report.Columns) == 0 ||
+			report.Columns[0].Name != "day" {
 			t.Errorf("%+v", report)
 		}
 	}
 }
 
-// A query names the types that it reads, so that no others are paid for. A type that is declared later has to be added there.
-func TestTheHealthOfADeviceIsThatOfAllThatItSends(t *testing.T) {
-	at := slices.IndexFunc(reports.All(), func(r reports.Report) bool { return r.Name == "device_health" })
+// A query names the types that it reads, so that Athena does not charge for others. A type that is
+// declared later must be added to the query.
+func TestAll_device_health_reads_all_types_of_devices(t *testing.T) {
+	at := slices.IndexFunc(reports.All(), func(r reports.Report) bool {
+		return r.Name == "device_health"
+	})
 	var names []string
 	for _, kind := range telemetry.Types {
 		if kind.Source == telemetry.Device && !kind.Discard {
 			names = append(names, "'"+kind.Name+"'")
 		}
 	}
-	if want := "type IN (" + strings.Join(names, ", ") + ")"; !strings.Contains(reports.All()[at].SQL, want) {
-		t.Errorf("device_health does not say %s:\n%s", want, reports.All()[at].SQL)
+	if want := "type IN (" + strings.Join(names, ", ") +
+		")"; !strings.Contains(reports.All()[at].SQL, want) {
+		t.Errorf("device_health does not contain %s:\n%s", want, reports.All()[at].SQL)
 	}
 }

@@ -13,31 +13,32 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
-// What a reading may have. All lengths are in bytes.
+// Limits of a record. All lengths are in bytes.
 const (
-	MaxID   = 64  // of its id, which is visible ASCII
-	MaxText = 256 // of what its other columns have
+	MaxID   = 64  // of the id, which is visible ASCII
+	MaxText = 256 // of the other text columns
 
 	maxThingName = 128
 	maxExtra     = 64 << 10
 
-	// By how much the clock of who sends a reading may differ from ours. A device that was offline sends what it took meanwhile.
+	// The most that a record's time may differ from the time at which it was received. A device
+	// that was offline sends the readings of that time later.
 	maxAge   = 30 * 24 * time.Hour
 	maxAhead = 24 * time.Hour
 
-	// In milliseconds since 1970: the table's times have four digits for the year.
+	// In milliseconds since 1970. The table's times have years of four digits.
 	year10000 = 253_402_300_800_000
 
-	// MaxRequeues is how often a record may be put back into the stream.
+	// MaxRequeues is how often a record may be requeued.
 	MaxRequeues = 5
 )
 
-// ErrDiscarded says that a record is of a type that is discarded.
-var ErrDiscarded = errors.New("of a type that is discarded")
+// ErrDiscarded means that a record's type is declared with Discard.
+var ErrDiscarded = errors.New("records of this type are discarded")
 
-// A RejectedError says why no row is made of a record. It repeats nothing of what the record has.
+// A RejectedError is the reason why a record becomes no row. It contains nothing from the record.
 type RejectedError struct {
-	Field  string // of the payload; empty when it is not about one
+	Field  string // of the payload; empty if the reason is not about one field
 	Reason string
 }
 
@@ -48,13 +49,13 @@ func (r *RejectedError) Error() string {
 	return r.Field + ": " + r.Reason
 }
 
-// A Partition is where in the table a row belongs.
+// A Partition is the partition of the table that a row belongs to.
 type Partition struct {
 	Type string
-	Day  string // 2026-11-21: the day of the reading in UTC
+	Day  string // 2026-11-21: the UTC day of the record's time
 }
 
-// The fields of a payload. All others go into the column extra.
+// The fields of a payload that have a column. All others go into the column extra.
 const (
 	fieldID = iota
 	fieldType
@@ -68,22 +69,26 @@ const (
 	fields
 )
 
-// fieldNames are the fields' as they are in a payload and in the table.
-var fieldNames = [fields]string{"id", "type", "at", "client", "session", "post", "firmware", "temperature", "battery"}
-
-// fieldSources say which fields only a device has, and which only a client: from others they go into the column extra, so that nobody
-// counts for what he is not. All have those that are empty here.
-var fieldSources = [fields + 1]Source{
-	fieldClient: Client, fieldSession: Client, fieldPost: Client, fieldFirmware: Device, fieldTemperature: Device, fieldBattery: Device,
+// fieldNames are the fields' names, in a payload and in the table.
+var fieldNames = [fields]string{
+	"id", "type", "at", "client", "session", "post", "firmware", "temperature", "battery",
 }
 
-// A recordType is a Type with what is required of it by number.
+// fieldSources are the only sources that may set a field. From the other source the field goes into
+// the column extra, so that a client cannot be counted as a device or a device as a client. Fields
+// without an entry are allowed for both.
+var fieldSources = [fields + 1]Source{
+	fieldClient: Client, fieldSession: Client, fieldPost: Client, fieldFirmware: Device,
+	fieldTemperature: Device, fieldBattery: Device,
+}
+
+// A recordType is a Type with the numbers of its required fields.
 type recordType struct {
 	Type
 	required []int
 }
 
-// recordTypes are the Types by their names.
+// recordTypes are the Types by name.
 var recordTypes = func() map[string]recordType {
 	types := map[string]recordType{}
 	for _, declared := range Types {
@@ -91,7 +96,8 @@ var recordTypes = func() map[string]recordType {
 		for _, name := range declared.Required {
 			field := slices.Index(fieldNames[:], name)
 			if field < 0 {
-				panic(fmt.Errorf("telemetry: the type %s requires %s, which no payload has", declared.Name, name))
+				panic(fmt.Errorf("telemetry: the type %s requires the unknown field %s",
+					declared.Name, name))
 			}
 			k.required = append(k.required, field)
 		}
@@ -100,26 +106,26 @@ var recordTypes = func() map[string]recordType {
 	return types
 }()
 
-// A Converter makes rows of records. It keeps what it needs for one, to use it again for the next: no two goroutines may use
-// it at a time.
+// A Converter converts records to rows. It reuses its buffers from one record to the next and is
+// not safe for concurrent use.
 type Converter struct {
 	data       []byte // the payload
 	values     [fields]jsonscan.Value
-	extra      []member // what the payload has besides
+	extra      []member // the payload's fields without a column
 	timestamps timestampWriter
 }
 
-// A member is a field that has no column, as it is written.
+// A member is a field without a column.
 type member struct {
-	name   []byte // what it says
-	quoted []byte // how it is written
-	value  []byte
+	name   []byte // decoded
+	quoted []byte // as written, with quotes
+	value  []byte // as written
 }
 
-// Append appends the row to row that a record of the stream becomes: the columns of [Record] that it has, as a JSON object that
-// the OpenX JSON SerDe reads. arrived is when the stream got the record.
+// Append appends the row of a record of the stream to row: the record's columns, see [Record], as a
+// JSON object that the OpenX JSON SerDe reads. arrived is when the stream received the record.
 //
-// The error is [ErrDiscarded] or a [*RejectedError]. Then nothing is appended.
+// The error is [ErrDiscarded] or a [*RejectedError]; then nothing is appended.
 func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Partition, error) {
 	message, err := c.message(record)
 	if err != nil {
@@ -159,7 +165,7 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	row = append(row, '"')
 	if source == Device {
 		row = append(row, `,"device":"`...)
-		row = append(row, message.device...) // has nothing to escape
+		row = append(row, message.device...) // thingName allows no character that JSON escapes
 		row = append(row, '"')
 	}
 	for field := fieldClient; field < fields; field++ {
@@ -183,8 +189,8 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	return append(row, '}'), partition, nil
 }
 
-// appendQuoted appends text, which is JSON, as it is in a JSON string. The only control characters in JSON are space around values, which
-// can go.
+// appendQuoted appends text, which is JSON, with the escapes of a JSON string. The only control
+// characters in JSON are whitespace around values; they are dropped.
 func appendQuoted(row, text []byte) []byte {
 	from := 0
 	for i, c := range text {
@@ -200,13 +206,13 @@ func appendQuoted(row, text []byte) []byte {
 	return append(row, text[from:]...)
 }
 
-// An envelope is what is read of a Message. Its payload is in the Converter.
+// An envelope holds the decoded fields of a Message. The payload is in the Converter.
 type envelope struct {
-	device     []byte // nil: of a client
+	device     []byte // nil for a client
 	receivedAt int64
 }
 
-var errNotAMessage = &RejectedError{Reason: "not a message of the rule or the API"}
+var errNotAMessage = &RejectedError{Reason: "not a message of the IoT rule or the API"}
 
 func (c *Converter) message(record []byte) (e envelope, err error) {
 	var topic, receivedAt, data jsonscan.Value
@@ -224,7 +230,8 @@ func (c *Converter) message(record []byte) (e envelope, err error) {
 		}
 	}
 	s.End()
-	if s.Err() != nil || data.Kind != jsonscan.String || topic.Kind != 0 && topic.Kind != jsonscan.String {
+	if s.Err() != nil || data.Kind != jsonscan.String ||
+		topic.Kind != 0 && topic.Kind != jsonscan.String {
 		return e, errNotAMessage
 	}
 	var ok bool
@@ -238,13 +245,13 @@ func (c *Converter) message(record []byte) (e envelope, err error) {
 		return e, nil
 	}
 	if e.device, ok = thingName(topic.Text()); !ok {
-		return e, &RejectedError{Reason: "a topic without a thing"}
+		return e, &RejectedError{Reason: "no thing name in the topic"}
 	}
 	return e, nil
 }
 
-// thingName is the name of the thing that publishes to a topic: the segment before the last. What names there are, "CreateThing" in
-// the AWS IoT API Reference says.
+// thingName returns the name of the thing that publishes to a topic: the segment before the last.
+// "CreateThing" in the AWS IoT API Reference defines which names are valid.
 func thingName(topic []byte) (name []byte, ok bool) {
 	end := bytes.LastIndexByte(topic, '/')
 	if end < 0 {
@@ -252,14 +259,15 @@ func thingName(topic []byte) (name []byte, ok bool) {
 	}
 	name = topic[bytes.LastIndexByte(topic[:end], '/')+1 : end]
 	for _, c := range name {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ':' && c != '_' && c != '-' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ':' &&
+			c != '_' && c != '-' {
 			return nil, false
 		}
 	}
 	return name, len(name) > 0 && len(name) <= maxThingName
 }
 
-// payload reads the fields of the payload.
+// payload reads the payload's fields.
 func (c *Converter) payload(source Source) error {
 	c.values = [fields]jsonscan.Value{}
 	c.extra = c.extra[:0]
@@ -268,12 +276,12 @@ func (c *Converter) payload(source Source) error {
 		s.Value()
 		s.End()
 		if s.Err() == nil {
-			return &RejectedError{Reason: "not an object"}
+			return &RejectedError{Reason: "not a JSON object"}
 		}
 		return &RejectedError{Reason: s.Err().Error()}
 	}
 	var seen [fields]bool
-	size := len(`{}`) - len(`,`) // the first has none
+	size := len(`{}`) - len(`,`) // the first member has no comma
 	for s.Open(jsonscan.Object); s.More(); {
 		quoted := s.Name()
 		value := s.Value()
@@ -288,7 +296,8 @@ func (c *Converter) payload(source Source) error {
 			return &RejectedError{fieldNames[field], duplicate}
 		}
 		seen[field] = true
-		if value.Kind != jsonscan.Null && string(value.Raw) != `""` { // both of which are as good as nothing
+		// Null and the empty string count as missing.
+		if value.Kind != jsonscan.Null && string(value.Raw) != `""` {
 			c.values[field] = value
 		}
 	}
@@ -297,25 +306,27 @@ func (c *Converter) payload(source Source) error {
 		return &RejectedError{Reason: s.Err().Error()}
 	}
 	if size > maxExtra {
-		return &RejectedError{Reason: "too much that has no column"}
+		return &RejectedError{Reason: "fields without a column exceed 64 KiB"}
 	}
 	slices.SortFunc(c.extra, func(a, b member) int { return bytes.Compare(a.name, b.name) })
 	for i := 1; i < len(c.extra); i++ {
 		if bytes.Equal(c.extra[i].name, c.extra[i-1].name) {
-			return &RejectedError{Reason: "a name " + duplicate}
+			return &RejectedError{Reason: duplicate + " field"}
 		}
 	}
 	return nil
 }
 
-// What may be said of any field.
+// Reasons for any field.
 const (
-	missing   = "missing"
-	duplicate = "twice"
-	tooLong   = "too long"
+	missing    = "missing"
+	duplicate  = "duplicate"
+	tooLong    = "too long"
+	notAString = "not a string"
+	notATime   = "neither RFC 3339 nor milliseconds since 1970"
 )
 
-// fieldOf is the field of that name, or fields when there is none.
+// fieldOf returns the field with the name, or fields if there is none.
 func fieldOf(name []byte) int {
 	for field := range fieldNames {
 		if string(name) == fieldNames[field] {
@@ -325,7 +336,7 @@ func fieldOf(name []byte) int {
 	return fields
 }
 
-// recordType is the declaration of the reading's type.
+// recordType returns the declaration of the record's type.
 func (c *Converter) recordType(source Source) (recordType, error) {
 	value := c.values[fieldType]
 	if value.Kind == 0 {
@@ -339,49 +350,50 @@ func (c *Converter) recordType(source Source) (recordType, error) {
 		return recordType{}, &RejectedError{fieldNames[fieldType], "unknown"}
 	}
 	if found.Source != source {
-		return recordType{}, &RejectedError{fieldNames[fieldType], "not for a " + string(source)}
+		return recordType{},
+			&RejectedError{fieldNames[fieldType], "not allowed for a " + string(source)}
 	}
 	return found, nil
 }
 
-// timestamp is when the reading was taken, in milliseconds since 1970.
+// timestamp returns the record's time in milliseconds since 1970.
 func (c *Converter) timestamp(source Source, receivedAt int64) (int64, error) {
 	var at int64
 	switch value := c.values[fieldAt]; value.Kind {
 	case 0:
-		if source == Device { // which may have no clock
+		if source == Device { // a device may have no clock
 			return receivedAt, nil
 		}
 		return 0, &RejectedError{fieldNames[fieldAt], missing}
 	case jsonscan.String:
 		var parsed time.Time
 		if parsed.UnmarshalText(value.Text()) != nil {
-			return 0, &RejectedError{fieldNames[fieldAt], "neither RFC 3339 nor milliseconds"}
+			return 0, &RejectedError{fieldNames[fieldAt], notATime}
 		}
 		at = parsed.UnixMilli()
 	default:
 		var ok bool
 		if at, ok = value.Int(); !ok {
-			return 0, &RejectedError{fieldNames[fieldAt], "neither RFC 3339 nor milliseconds"}
+			return 0, &RejectedError{fieldNames[fieldAt], notATime}
 		}
 	}
 	switch {
 	case at < receivedAt-maxAge.Milliseconds():
-		return 0, &RejectedError{fieldNames[fieldAt], "too long ago"}
+		return 0, &RejectedError{fieldNames[fieldAt], "more than 30 days before it was received"}
 	case at > receivedAt+maxAhead.Milliseconds():
-		return 0, &RejectedError{fieldNames[fieldAt], "in the future"}
+		return 0, &RejectedError{fieldNames[fieldAt], "more than a day after it was received"}
 	}
 	return at, nil
 }
 
-// validate holds the other fields against what they may be, and what the type requires.
+// validate checks the other fields, and that the required ones are present.
 func (c *Converter) validate(required []int) error {
 	id := c.values[fieldID]
 	if id.Kind == 0 {
 		return &RejectedError{fieldNames[fieldID], missing}
 	}
 	if id.Kind != jsonscan.String {
-		return &RejectedError{fieldNames[fieldID], "not text"}
+		return &RejectedError{fieldNames[fieldID], notAString}
 	}
 	text := id.Text()
 	if len(text) > MaxID {
@@ -396,7 +408,7 @@ func (c *Converter) validate(required []int) error {
 		switch value := c.values[field]; {
 		case value.Kind == 0:
 		case value.Kind != jsonscan.String:
-			return &RejectedError{fieldNames[field], "not text"}
+			return &RejectedError{fieldNames[field], notAString}
 		case len(value.Raw) > MaxText+len(`""`) && len(value.Text()) > MaxText:
 			return &RejectedError{fieldNames[field], tooLong}
 		}
@@ -418,16 +430,17 @@ func (c *Converter) validate(required []int) error {
 	return nil
 }
 
-// finite tells whether a number is one in 64 bits.
+// finite reports whether a number is finite as a float64.
 func finite(number []byte) bool {
 	if len(number) < 300 && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0 {
-		return true // of fewer digits than the largest has
+		return true // fewer digits than the largest float64
 	}
 	_, err := strconv.ParseFloat(string(number), 64)
 	return err == nil
 }
 
-// timestampWriter writes times, and remembers the day of the last one: most have the same.
+// A timestampWriter formats times. It caches the last day, because most records of a batch have the
+// same.
 type timestampWriter struct {
 	number int64 // days since 1970
 	day    string
@@ -435,8 +448,9 @@ type timestampWriter struct {
 
 const msPerDay = int64(24 * time.Hour / time.Millisecond)
 
-// append appends a time in milliseconds since 1970 as the OpenX JSON SerDe reads it, in UTC: "Convert input data format in
-// Amazon Data Firehose" in the Amazon Data Firehose Developer Guide.
+// append appends a time, given in milliseconds since 1970, in UTC and in the format that the OpenX
+// JSON SerDe reads: "Convert input data format in Amazon Data Firehose" in the Amazon Data Firehose
+// Developer Guide.
 func (d *timestampWriter) append(row []byte, at int64) []byte {
 	number, of := at/msPerDay, at%msPerDay
 	if of < 0 {
@@ -453,7 +467,7 @@ func (d *timestampWriter) append(row []byte, at int64) []byte {
 	return appendDigits(append(row, '.'), of%1000, 100)
 }
 
-// appendDigits appends a number with as many digits as unit has, zeros too.
+// appendDigits appends a number with as many digits as unit has, leading zeros included.
 func appendDigits(row []byte, n, unit int64) []byte {
 	for ; unit > 0; unit /= 10 {
 		row = append(row, byte('0'+n/unit%10))
@@ -461,15 +475,15 @@ func appendDigits(row []byte, n, unit int64) []byte {
 	return row
 }
 
-// Requeue returns a record as it goes into the stream again: once more requeued. The error is a [*RejectedError] when it has been there too
-// often, and may be put back no more.
+// Requeue returns the record to put into the stream again, with its count of requeues incremented.
+// The error is a [*RejectedError] if the record has been requeued MaxRequeues times.
 func Requeue(record []byte) ([]byte, error) {
 	var message Message
 	if err := json.Unmarshal(record, &message); err != nil {
 		return nil, errNotAMessage
 	}
 	if message.Requeued >= MaxRequeues {
-		return nil, &RejectedError{Reason: "put back too often"}
+		return nil, &RejectedError{Reason: "requeued too often"}
 	}
 	message.Requeued++
 	return json.Marshal(message)

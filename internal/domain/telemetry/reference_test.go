@@ -20,26 +20,29 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
-// What a converter makes of a record, to be compared. A refused record has nothing.
+// An outcome is what a converter makes of a record, in a form that can be compared. A rejected
+// record has the zero outcome.
 type outcome struct {
-	Row       map[string]any // numbers are as they are written
+	Row       map[string]any // numbers as written
 	Extra     map[string]any
 	Partition telemetry.Partition
 	Dropped   bool
 }
 
-func convert(t *testing.T, c *telemetry.Converter, record []byte, arrived time.Time) (outcome, error) {
+func convert(
+	t *testing.T, c *telemetry.Converter, record []byte, arrived time.Time,
+) (outcome, error) {
 	t.Helper()
 	const before = "before"
 	row, partition, err := c.Append([]byte(before), record, arrived)
-	refusal := new(telemetry.RejectedError)
+	rejected := new(telemetry.RejectedError)
 	switch {
 	case !strings.HasPrefix(string(row), before), err != nil && string(row) != before:
 		t.Fatalf("%v, with the row %s", err, row)
 	case errors.Is(err, telemetry.ErrDiscarded):
 		return outcome{Dropped: true}, err
-	case err != nil && !errors.As(err, &refusal):
-		t.Fatalf("%T is no refusal: %v", err, err)
+	case err != nil && !errors.As(err, &rejected):
+		t.Fatalf("%T is not a RejectedError: %v", err, err)
 	case err != nil:
 		return outcome{}, err
 	}
@@ -61,16 +64,16 @@ func decode(t *testing.T, object []byte) (decoded map[string]any) {
 	return decoded
 }
 
-// reference says with encoding/json, and without a thought of speed, what becomes of a record. A reading that is refused has no
-// outcome.
-func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, refused bool) {
+// reference converts a record with encoding/json, written for clarity instead of speed. A rejected
+// record has no outcome.
+func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejected bool) {
 	t.Helper()
 	message := map[string]json.RawMessage{}
 	members, ok := strictObject(record)
 	if !ok {
 		return o, true
 	}
-	for _, m := range members { // of a name that comes twice, the last
+	for _, m := range members { // of duplicate names, the last one counts
 		message[m.name] = m.value
 	}
 	topic, _, ok := text(message["topic"], message["topic"] != nil)
@@ -96,7 +99,8 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, refus
 	if topic != "" {
 		source = telemetry.Device
 		segments := strings.Split(topic, "/")
-		if len(segments) < 2 || !regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`).MatchString(segments[len(segments)-2]) {
+		thing := regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
+		if len(segments) < 2 || !thing.MatchString(segments[len(segments)-2]) {
 			return o, true
 		}
 		row["device"] = segments[len(segments)-2]
@@ -151,12 +155,12 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, refus
 			row[name] = number
 			continue
 		}
-		said, there, ok := text(value, true)
-		if !ok || len(said) > 256 {
+		decoded, present, ok := text(value, true)
+		if !ok || len(decoded) > 256 {
 			return o, true
 		}
-		if there {
-			row[name] = said
+		if present {
+			row[name] = decoded
 		}
 	}
 	id, _ := row["id"].(string)
@@ -165,7 +169,9 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, refus
 	}
 
 	name, _, _ := text(values["type"], true)
-	i := slices.IndexFunc(telemetry.Types, func(declared telemetry.Type) bool { return declared.Name == name })
+	i := slices.IndexFunc(telemetry.Types, func(declared telemetry.Type) bool {
+		return declared.Name == name
+	})
 	if i < 0 || telemetry.Types[i].Source != source {
 		return o, true
 	}
@@ -196,20 +202,23 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, refus
 		return outcome{Dropped: true}, false
 	}
 	const layout = "2006-01-02 15:04:05.000"
-	row["at"], row["received_at"], row["ingested_at"] = at.Format(layout), received.Format(layout), arrived.UTC().Format(layout)
+	row["at"] = at.Format(layout)
+	row["received_at"] = received.Format(layout)
+	row["ingested_at"] = arrived.UTC().Format(layout)
 	o.Row, o.Partition = row, telemetry.Partition{Type: name, Day: at.Format(time.DateOnly)}
 	return o, false
 }
 
-// text is what a string says: nothing if it is null, empty, or not there where it need not be.
-func text(value json.RawMessage, needed bool) (said string, there, ok bool) {
-	if !needed {
+// text decodes a string. A string that is null or empty is not present, and neither is one that is
+// missing and not required.
+func text(value json.RawMessage, required bool) (decoded string, present, ok bool) {
+	if !required {
 		return "", false, true
 	}
-	if err := json.Unmarshal(value, &said); err != nil {
+	if err := json.Unmarshal(value, &decoded); err != nil {
 		return "", false, false
 	}
-	return said, said != "", true
+	return decoded, decoded != "", true
 }
 
 type member struct {
@@ -217,9 +226,10 @@ type member struct {
 	value        json.RawMessage
 }
 
-// strictObject reads the members of an object that is UTF-8, escapes too, and not nested too deep.
+// strictObject returns the members of an object that is valid UTF-8, escapes included, and not
+// nested too deeply.
 func strictObject(object []byte) (members []member, ok bool) {
-	if !json.Valid(object) || !utf8.Valid(object) || halfPair(string(object)) {
+	if !json.Valid(object) || !utf8.Valid(object) || loneSurrogate(string(object)) {
 		return nil, false
 	}
 	decoder := json.NewDecoder(bytes.NewReader(object))
@@ -245,7 +255,10 @@ func strictObject(object []byte) (members []member, ok bool) {
 	for decoder.More() {
 		before := decoder.InputOffset()
 		name, err := decoder.Token()
-		m := member{name: name.(string), quoted: strings.TrimLeft(string(object[before:decoder.InputOffset()]), ", \t\r\n")}
+		m := member{
+			name:   name.(string),
+			quoted: strings.TrimLeft(string(object[before:decoder.InputOffset()]), ", \t\r\n"),
+		}
 		if err != nil || decoder.Decode(&m.value) != nil {
 			return nil, false
 		}
@@ -255,31 +268,47 @@ func strictObject(object []byte) (members []member, ok bool) {
 }
 
 var (
-	wholePair     = regexp.MustCompile(`(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}`)
+	surrogatePair = regexp.MustCompile(`(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}`)
 	anySurrogate  = regexp.MustCompile(`(?i)\\ud[89a-f]`)
 	escapedEscape = strings.NewReplacer(`\\`, "_")
 )
 
-// halfPair tells whether JSON has an escape that is half a character.
-func halfPair(text string) bool {
-	return anySurrogate.MatchString(wholePair.ReplaceAllString(escapedEscape.Replace(text), "_"))
+// loneSurrogate reports whether JSON has an escape that is half a surrogate pair.
+func loneSurrogate(text string) bool {
+	unescaped := escapedEscape.Replace(text)
+	return anySurrogate.MatchString(surrogatePair.ReplaceAllString(unescaped, "_"))
 }
 
 var seeds = []string{
-	`{"id":"a","type":"measurement","at":"2026-11-21T17:43:54.8719Z","temperature":21.4,"battery":87}`,
-	`{"id":"a","type":"measurement","at":"2026-11-21T17:00:00.900Z"}`, `{"id":"a","type":"measurement","at":"2026-11-21T16:59:59.100Z"}`,
-	`{"id":"a","type":"measurement","temperature":1e400}`, `{"id":"a","type":"measurement","temperature":1E400}`, `{"id":"a","type":"measurement","temperature":-0,"battery":1E+2}`, `{"id":"a","type":"measurement","temperature":-1.5e-400,"battery":null}`,
-	`{"id":"a","type":"post_view","at":1795283034871,"client":"c","session":"s","post":"p","firmware":1}`,
-	`{"id":"a","type":"app_open","at":"2026-11-21T18:43:54+01:00","client":"c","x":{"y":[1,2.50,"\"\\\u00e9",true,null, {} ]},"device":"d"}`,
-	`{"id":"a","type":"boot","firmware":"2","client":"c"}`, `{"id":"a","type":"keep_alive"}`, `{"id":"a","type":"scroll","client":"c","at":1795283034871}`,
-	`{"\u0069d":"\u0061","type":"measure\u006dent","a":1,"\u0061":2}`, `{"id":"a","id":"a","type":"measurement"}`, `{"id":"\ud83d","type":"measurement"}`, `{"id":"a","type":"measurement","x":"\ud83d\ude00 \uAbCf","y":"\\ud83d"}`, `{"id":"a","type":"measurement","x":"\ud83d\ud83d"}`,
-	"{\"id\":\"a\",\"type\":\"measurement\",\"x\" : \"\xff\"}", "{ \"id\" :\n\"a\",\t\"type\":\"measurement\",\"x\" : {\n\"y\" : 1 } }", `{"id":"a","type":"measurement","at":-1}`,
+	`{"id":"a","type":"measurement","at":"2026-11-21T17:43:54.8719Z",` +
+		`"temperature":21.4,"battery":87}`,
+	`{"id":"a","type":"measurement","at":"2026-11-21T17:00:00.900Z"}`,
+	`{"id":"a","type":"measurement","at":"2026-11-21T16:59:59.100Z"}`,
+	`{"id":"a","type":"measurement","temperature":1e400}`,
+	`{"id":"a","type":"measurement","temperature":1E400}`,
+	`{"id":"a","type":"measurement","temperature":-0,"battery":1E+2}`,
+	`{"id":"a","type":"measurement","temperature":-1.5e-400,"battery":null}`,
+	`{"id":"a","type":"post_view","at":1795283034871,"client":"c","session":"s","post":"p",` +
+		`"firmware":1}`,
+	`{"id":"a","type":"app_open","at":"2026-11-21T18:43:54+01:00","client":"c",` +
+		`"x":{"y":[1,2.50,"\"\\\u00e9",true,null, {} ]},"device":"d"}`,
+	`{"id":"a","type":"boot","firmware":"2","client":"c"}`, `{"id":"a","type":"keep_alive"}`,
+	`{"id":"a","type":"scroll","client":"c","at":1795283034871}`,
+	`{"\u0069d":"\u0061","type":"measure\u006dent","a":1,"\u0061":2}`,
+	`{"id":"a","id":"a","type":"measurement"}`, `{"id":"\ud83d","type":"measurement"}`,
+	`{"id":"a","type":"measurement","x":"\ud83d\ude00 \uAbCf","y":"\\ud83d"}`,
+	`{"id":"a","type":"measurement","x":"\ud83d\ud83d"}`,
+	"{\"id\":\"a\",\"type\":\"measurement\",\"x\" : \"\xff\"}",
+	"{ \"id\" :\n\"a\",\t\"type\":\"measurement\",\"x\" : {\n\"y\" : 1 } }",
+	`{"id":"a","type":"measurement","at":-1}`,
 	``, `null`, `[]`, `"a"`, `1`, `{`, `{"id":"a","type":"measurement"}{}`,
-	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, `{"id":"a","type":"measurement","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`,
+	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
+	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`,
 }
 
-// FuzzPayload holds the converter against encoding/json, whatever somebody sends.
-func FuzzPayload(f *testing.F) {
+// FuzzConverter_payload compares the converter with the reference on encoding/json, for any payload
+// that a sender may send.
+func FuzzConverter_payload(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add("ashlar/dev/thing-1/readings", int64(1795283035123), []byte(seed))
 		f.Add("", int64(1795283035123), []byte(seed))
@@ -294,7 +323,8 @@ func FuzzPayload(f *testing.F) {
 	f.Add("azAZ09:_-/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
 	f.Add(strings.Repeat("a", 128)+"/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
 	f.Fuzz(func(t *testing.T, topic string, receivedAt int64, payload []byte) {
-		record, err := json.Marshal(telemetry.Message{Topic: topic, ReceivedAt: receivedAt, Data: payload})
+		record, err := json.Marshal(
+			telemetry.Message{Topic: topic, ReceivedAt: receivedAt, Data: payload})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -302,8 +332,8 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
-// A converter is used again and again: nothing of a record may come into the row of the next.
-func TestNothingIsKeptOfTheRecordBefore(t *testing.T) {
+// A converter is reused: nothing from a record may get into the row of the next one.
+func TestConverter_Append_reuse(t *testing.T) {
 	var records [][]byte
 	for _, seed := range seeds {
 		records = append(records, record(t, topic, seed), record(t, "", seed))
@@ -316,21 +346,28 @@ func TestNothingIsKeptOfTheRecordBefore(t *testing.T) {
 			got, err := convert(t, &used, record, arrived)
 			want, wantErr := convert(t, &fresh, record, arrived)
 			if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
-				t.Fatalf("%s\nafter %s:\n%+v, %v\nwant %+v, %v", record, before, got, err, want, wantErr)
+				t.Fatalf("%s\nafter %s:\n%+v, %v\nwant %+v, %v", record, before, got, err, want,
+					wantErr)
 			}
 		}
 	}
 }
 
-// FuzzMessage holds the converter against encoding/json, whatever is in the stream.
-func FuzzMessage(f *testing.F) {
+// FuzzConverter_record compares the converter with the reference on encoding/json, for any record
+// of the stream.
+func FuzzConverter_record(f *testing.F) {
 	data := base64.StdEncoding.EncodeToString([]byte(seeds[0]))
 	for _, seed := range []string{
 		`{"topic":"ashlar/dev/thing-1/readings","received_at":1795283035123,"data":"` + data + `"}`,
-		`{"data":"` + data + `","topic":"ashlar\/dev\/thing-1\/readings","received_at":1795283035123,"requeued":1,"more":[{}]}`,
-		`{"topic":"a/b/c","received_at":253402300800000,"data":"` + data + `"}`, `{"topic":"a/b/c","received_at":253402300799999,"data":"` + data + `"}`,
-		`{"topic":"a/b/c","received_at":1.5,"data":""}`, `{"topic":null,"received_at":1,"data":""}`, `{"topic":"","received_at":1,"data":"e30=\n"}`, `{"received_at":1,"data":"e30"}`, `{"received_at":1,"data":null}`,
-		`{}`, `[]`, ``, `hello`, `{00`, `{"a"`, `{"topic":"a/b/c","topic":"","received_at":1,"data":"e30="}`,
+		`{"data":"` + data + `","topic":"ashlar\/dev\/thing-1\/readings",` +
+			`"received_at":1795283035123,"requeued":1,"more":[{}]}`,
+		`{"topic":"a/b/c","received_at":253402300800000,"data":"` + data + `"}`,
+		`{"topic":"a/b/c","received_at":253402300799999,"data":"` + data + `"}`,
+		`{"topic":"a/b/c","received_at":1.5,"data":""}`, `{"topic":null,"received_at":1,"data":""}`,
+		`{"topic":"","received_at":1,"data":"e30=\n"}`, `{"received_at":1,"data":"e30"}`,
+		`{"received_at":1,"data":null}`,
+		`{}`, `[]`, ``, `hello`, `{00`, `{"a"`,
+		`{"topic":"a/b/c","topic":"","received_at":1,"data":"e30="}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -342,16 +379,16 @@ func compare(t *testing.T, record []byte) {
 	arrived := time.Date(2026, 11, 22, 0, 0, 0, 7_000_000, time.UTC)
 	var c telemetry.Converter
 	got, err := convert(t, &c, record, arrived)
-	want, refused := reference(t, record, arrived)
-	if refused {
+	want, rejected := reference(t, record, arrived)
+	if rejected {
 		want = outcome{}
 	}
-	if refused != (err != nil && !errors.Is(err, telemetry.ErrDiscarded)) {
-		t.Errorf("%s: error %v, want one: %t", record, err, refused)
-	} else if !reflect.DeepEqual(got, want) { // cmp takes its time over what is nested
+	if rejected != (err != nil && !errors.Is(err, telemetry.ErrDiscarded)) {
+		t.Errorf("%s: error %v, want one: %t", record, err, rejected)
+	} else if !reflect.DeepEqual(got, want) { // cmp is slow for deeply nested values
 		t.Errorf("%s:\nmade %+v, %v\nwant %+v", record, got, err, want)
 	}
 	if again, _ := convert(t, &c, record, arrived); !reflect.DeepEqual(again, got) {
-		t.Errorf("%s: a second time %v, the first time %v", record, again, got)
+		t.Errorf("%s: %v the second time, %v the first", record, again, got)
 	}
 }

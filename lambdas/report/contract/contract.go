@@ -1,4 +1,5 @@
-// Package contract is what the report function and the construct that declares it agree on.
+// Package contract provides the settings and messages that the report function shares with the
+// construct that declares it.
 package contract
 
 import (
@@ -10,17 +11,19 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/report"
 
-// Settings is what the report function is told by its construct.
+// Settings configures the report function; its construct fills it.
 type Settings struct {
-	WorkGroup    string        `env:"ATHENA_WORK_GROUP"` // which says where results go, and how much a query may read
-	Database     string        `env:"GLUE_DATABASE"`
-	Bucket       string        `env:"REPORTS_BUCKET"`
-	QueryTimeout time.Duration `env:"QUERY_TIMEOUT"` // a query that takes longer is stopped; less than the function's own
+	// WorkGroup defines where results are stored and how much data a query may read.
+	WorkGroup string `env:"ATHENA_WORK_GROUP"`
+	Database  string `env:"GLUE_DATABASE"`
+	Bucket    string `env:"REPORTS_BUCKET"`
+	// QueryTimeout is less than the function's own; queries that take longer are stopped.
+	QueryTimeout time.Duration `env:"QUERY_TIMEOUT"`
 }
 
-// Scheduled is the message that has yesterday's and today's reports made, by the time at which it was sent, whether there are new
-// readings or not.
+// Scheduled is the message that triggers the reports of the UTC day on which it is sent and of the
+// day before, whether there are new records or not.
 const Scheduled = `{"Scheduled":true}`
 
-// Reports are the reports that the function makes, each with its table and its query.
+// Reports returns the reports that the function generates, each with its table and its query.
 func Reports() []reports.Report { return reports.All() }

@@ -1,4 +1,5 @@
-// Package contract is what the transform function and the construct that declares it agree on.
+// Package contract provides the settings and names that the transform function shares with the
+// construct that declares it.
 package contract
 
 import (
@@ -9,15 +10,15 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/transform"
 
-// Settings is what the transform function is told by its construct.
+// Settings configures the transform function; its construct fills it.
 type Settings struct {
-	Stream string `env:"STREAM_NAME"` // gets back what an answer had no room for
+	Stream string `env:"STREAM_NAME"` // takes requeued records, for which a response had no room
 }
 
 // A Column is a column of a table.
 type Column = columns.Column
 
-// Where the records are: the table, and the prefixes of the ingestion bucket.
+// Locations of the records: the table, and the prefixes of the ingestion bucket.
 const (
 	Table            = telemetry.Table
 	TablePrefix      = telemetry.TablePrefix
@@ -26,10 +27,10 @@ const (
 	RuleErrorsPrefix = telemetry.RuleErrorsPrefix
 )
 
-// Columns are those of the table telemetry, which the function's rows have.
+// Columns returns the columns of the table telemetry, which are the fields of the function's rows.
 func Columns() []Column { return telemetry.Columns() }
 
-// Types are the values of the table's partition type.
+// Types returns the values of the table's partition key type.
 func Types() []string {
 	var types []string
 	for _, kind := range telemetry.Types {

@@ -12,39 +12,40 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// A batch is the records of one event on their way into its answer.
+// A batch is the response to one event while it is being built.
 type batch struct {
 	handler   *Handler
 	converter telemetry.Converter
-	record    []byte // the one at hand, as the stream had it
+	record    []byte // the current one, as it was in the stream
 	row       []byte
 
 	response []byte
-	room     int // for data, in bytes, when each record that is not answered yet is at least named
+	room     int // bytes left for data, with the shortest entry reserved for each open record
 
-	// From the first record on that there was no room for.
+	// Entries from the first record on that did not fit.
 	full       bool
 	tail       []entry
-	requeued   [][]byte // what of it goes back into the stream
-	requeuedAt []int    // whose entries they are
+	requeued   [][]byte // records of the tail to put into the stream
+	requeuedAt []int    // indexes of their entries in tail
 
 	ok, discarded, failed, requeuedCount int
-	reasons                              map[string]int // of those that failed
+	reasons                              map[string]int // of the failed records
 }
 
-// An entry names a record in the answer and has no data.
+// An entry is a record's result without data.
 type entry struct {
-	id     []byte // as it is written, with its quotes
+	id     []byte // as written, with quotes
 	result string
 }
 
-// Results, as they stand in an entry.
+// Results of Firehose, as written in an entry.
 const (
 	resultDropped = "Dropped"
 	resultFailed  = "ProcessingFailed"
 )
 
-// The parts of an entry.
+// The parts of an entry. shortest is the size reserved for an entry without data: ProcessingFailed
+// is longer than Dropped.
 const (
 	beforeID      = `{"recordId":`
 	beforeResult  = `,"result":"`
@@ -53,7 +54,7 @@ const (
 	beforeType    = `","metadata":{"partitionKeys":{"type":"`
 	beforeDay     = `","day":"`
 	afterDay      = `"}}},`
-	shortest      = len(beforeID + beforeResult + resultFailed + afterResult) // but for the id; that of Dropped is shorter
+	shortest      = len(beforeID + beforeResult + resultFailed + afterResult) // without the id
 	withoutData   = len(beforeID + beforeData + beforeType + beforeDay + afterDay)
 	responseStart = `{"records":[`
 	responseEnd   = `]}`
@@ -70,7 +71,7 @@ func newBatch(h *Handler, records []record, size int) *batch {
 	return b
 }
 
-// take makes a row of a record and answers it.
+// take converts a record and adds its result.
 func (b *batch) take(ctx context.Context, r *record) {
 	partition, err := b.convert(ctx, r)
 	switch {
@@ -87,16 +88,17 @@ func (b *batch) take(ctx context.Context, r *record) {
 }
 
 var (
-	errNoData = &telemetry.RejectedError{Reason: "no data in base64"}
+	errNoData = &telemetry.RejectedError{Reason: "data is not base64"}
 	errPanic  = &telemetry.RejectedError{Reason: "panic"}
 )
 
-// convert makes b.row. A panic is the record's own: passed on, it would end the process, and Firehose would give up the whole
-// batch after a few times.
+// convert converts a record to b.row. It recovers from panics: a panic would end the process, and
+// after a few retries Firehose would fail the entire batch because of one record.
 func (b *batch) convert(ctx context.Context, r *record) (partition telemetry.Partition, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			b.handler.Logger.ErrorContext(ctx, "panic", "record", string(r.id.Text()), "stack", string(debug.Stack()))
+			b.handler.Logger.ErrorContext(ctx, "panic",
+				"record", string(r.id.Text()), "stack", string(debug.Stack()))
 			err = errPanic
 		}
 	}()
@@ -120,7 +122,8 @@ func (b *batch) fail(r *record, reason string) {
 	b.add(r.id.Raw, resultFailed)
 }
 
-// add answers a record that has no row. Those behind the first that goes back into the stream wait until it is there.
+// add adds the result of a record without a row. After the first requeued record, results wait in
+// the tail until the stream has the requeued records.
 func (b *batch) add(id []byte, result string) {
 	if b.full {
 		b.tail = append(b.tail, entry{id, result})
@@ -137,9 +140,10 @@ func (b *batch) addEntry(e entry) {
 	b.response = append(b.response, afterResult...)
 }
 
-// addRow answers a record with b.row, if there is room for it.
+// addRow adds b.row as a record's result, and reports whether there was room for it.
 func (b *batch) addRow(id []byte, partition telemetry.Partition) bool {
-	size := withoutData + base64.StdEncoding.EncodedLen(len(b.row)) + len(partition.Type) + len(partition.Day)
+	size := withoutData + base64.StdEncoding.EncodedLen(len(b.row)) +
+		len(partition.Type) + len(partition.Day)
 	if size-shortest > b.room {
 		return false
 	}
@@ -157,7 +161,8 @@ func (b *batch) addRow(id []byte, partition telemetry.Partition) bool {
 	return true
 }
 
-// requeue notes that the record at hand goes back into the stream, if it may.
+// requeue marks the current record to be put into the stream again, unless it was requeued too
+// often.
 func (b *batch) requeue(r *record) {
 	again, err := telemetry.Requeue(b.record)
 	if err != nil {
@@ -169,7 +174,7 @@ func (b *batch) requeue(r *record) {
 	b.add(r.id.Raw, resultDropped)
 }
 
-// putRequeued has the stream take what there was no room for. What it does not take fails.
+// putRequeued puts the requeued records into the stream. Records that the stream rejects fail.
 func (b *batch) putRequeued(ctx context.Context) {
 	if len(b.requeued) == 0 {
 		return
@@ -178,7 +183,8 @@ func (b *batch) putRequeued(ctx context.Context) {
 	defer cancel()
 	rejected, err := b.handler.Stream.Put(limited, b.requeued)
 	if err != nil {
-		b.handler.Logger.ErrorContext(ctx, "not put back", "records", len(rejected), "error", err.Error())
+		b.handler.Logger.ErrorContext(ctx, "requeue failed",
+			"records", len(rejected), "error", err.Error())
 	}
 	for _, i := range rejected {
 		b.tail[b.requeuedAt[i]].result = resultFailed
@@ -186,11 +192,11 @@ func (b *batch) putRequeued(ctx context.Context) {
 	b.requeuedCount = len(b.requeued) - len(rejected)
 	b.failed += len(rejected)
 	if len(rejected) > 0 {
-		b.reasons["not put back"] = len(rejected)
+		b.reasons["requeue failed"] = len(rejected)
 	}
 }
 
-// finish ends the answer.
+// finish returns the complete response.
 func (b *batch) finish() []byte {
 	for _, e := range b.tail {
 		b.addEntry(e)

@@ -8,17 +8,18 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
 )
 
-// A record is one that Firehose hands over, in what is read of it. The events of aws-lambda-go have all of it.
+// A record is a record of Firehose's event, with only the fields that are needed here. The events
+// of aws-lambda-go have all of them.
 type record struct {
 	id      jsonscan.Value
 	data    jsonscan.Value // in base64
-	arrived time.Time      // in the stream
+	arrived time.Time      // when the stream received it
 }
 
-var errNoID = errors.New("a record of the event has no recordId")
+var errNoID = errors.New("invalid event: a record without recordId")
 
-// decode reads an event. A record whose id has been there before is the same record: Firehose knows one of that name, and is
-// answered once.
+// decode reads an event. Records with the same id are the same record: Firehose expects one result
+// per id, so the id gets one.
 func decode(payload []byte, now time.Time) (records []record, repeated int, err error) {
 	s := jsonscan.New(payload)
 	for s.Open(jsonscan.Object); s.More(); {
@@ -26,7 +27,7 @@ func decode(payload []byte, now time.Time) (records []record, repeated int, err 
 			s.Value()
 			continue
 		}
-		records = nil // of a name that comes twice, the last counts
+		records = nil // of duplicate names, the last one counts
 		if s.Kind() != jsonscan.Array {
 			s.Value()
 			continue
@@ -37,7 +38,7 @@ func decode(payload []byte, now time.Time) (records []record, repeated int, err 
 	}
 	s.End()
 	if s.Err() != nil {
-		return nil, 0, fmt.Errorf("the event cannot be read: %w", s.Err())
+		return nil, 0, fmt.Errorf("invalid event: %w", s.Err())
 	}
 	seen := make(map[string]struct{}, len(records))
 	unique := records[:0]
@@ -67,7 +68,7 @@ func decodeRecord(s *jsonscan.Scanner, now time.Time) record {
 			r.data = s.Value()
 		case "approximateArrivalTimestamp":
 			inFirehose = s.Value()
-		case "kinesisRecordMetadata": // Firehose puts it there when it reads a stream
+		case "kinesisRecordMetadata": // set by Firehose when its source is a stream
 			inStream = jsonscan.Value{}
 			if s.Kind() != jsonscan.Object {
 				s.Value()

@@ -27,13 +27,13 @@ const receivedAt = 1795283035123 // 2026-11-21 17:43:55.123
 
 var arrived = time.UnixMilli(receivedAt + 300)
 
-// A stream takes records, but for those that it rejects.
+// A stream stores records, except those that it rejects.
 type stream struct {
 	rejects func(i int) bool
 	err     error
 
 	taken [][]byte
-	ctx   context.Context // the last that it was given
+	ctx   context.Context // of the last call
 }
 
 func (s *stream) Put(ctx context.Context, records [][]byte) (rejected []int, err error) {
@@ -68,37 +68,44 @@ type counts struct {
 	Reasons                                            map[string]int
 }
 
-// invoke returns the answer, and what the last line of the log counts.
+// invoke returns the response and the counts in the last line of the log.
 func (w *world) invoke(t failer, payload []byte) (events.KinesisFirehoseResponse, counts) {
 	t.Helper()
-	answer, err := w.Invoke(context.Background(), payload)
+	encoded, err := w.Invoke(context.Background(), payload)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	var response events.KinesisFirehoseResponse
-	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&response); err != nil || response.Records == nil || !json.Valid(answer) {
-		t.Fatalf("%s: %v", answer, err)
+	err = decoder.Decode(&response)
+	if err != nil || response.Records == nil || !json.Valid(encoded) {
+		t.Fatalf("%s: %v", encoded, err)
 	}
 	lines := bytes.Split(bytes.TrimSpace(w.log.Bytes()), []byte("\n"))
 	var counted counts
-	if err := json.Unmarshal(lines[len(lines)-1], &counted); err != nil || counted.Msg != "transformed" {
+	err = json.Unmarshal(lines[len(lines)-1], &counted)
+	if err != nil || counted.Msg != "transformed" {
 		t.Fatalf("%s: %v", w.log.Bytes(), err)
 	}
 	return response, counted
 }
 
-// A failer is a test, or one of rapid's.
+// A failer is a *testing.T or a *rapid.T.
 type failer interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
 
-func payloadOf(id, rest string) string { return `{"id":"` + id + `","type":"measurement"` + rest + `}` }
+func payloadOf(id, rest string) string {
+	return `{"id":"` + id + `","type":"measurement"` + rest + `}`
+}
 
 func messageOf(payload string, requeued int) []byte {
-	encoded, err := json.Marshal(telemetry.Message{Topic: "ashlar/dev/thing-1/readings", ReceivedAt: receivedAt, Data: []byte(payload), Requeued: requeued})
+	encoded, err := json.Marshal(telemetry.Message{
+		Topic: "ashlar/dev/thing-1/readings", ReceivedAt: receivedAt, Data: []byte(payload),
+		Requeued: requeued,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -110,15 +117,20 @@ func recordOf(id string, data []byte) events.KinesisFirehoseEventRecord {
 	return events.KinesisFirehoseEventRecord{
 		RecordID: id, Data: data, ApproximateArrivalTimestamp: at,
 		KinesisFirehoseRecordMetadata: events.KinesisFirehoseRecordMetadata{
-			ShardID: "shardId-000000000000", PartitionKey: "key", SequenceNumber: id, ApproximateArrivalTimestamp: at,
+			ShardID: "shardId-000000000000", PartitionKey: "key", SequenceNumber: id,
+			ApproximateArrivalTimestamp: at,
 		},
 	}
 }
 
 func eventOf(records ...events.KinesisFirehoseEventRecord) []byte {
+	const account = "eu-central-1:111111111111"
 	encoded, err := json.Marshal(events.KinesisFirehoseEvent{
-		InvocationID: "invocation", DeliveryStreamArn: "arn:aws:firehose:eu-central-1:111111111111:deliverystream/Readings",
-		SourceKinesisStreamArn: "arn:aws:kinesis:eu-central-1:111111111111:stream/Readings", Region: "eu-central-1", Records: records,
+		InvocationID:           "invocation",
+		DeliveryStreamArn:      "arn:aws:firehose:" + account + ":deliverystream/Readings",
+		SourceKinesisStreamArn: "arn:aws:kinesis:" + account + ":stream/Readings",
+		Region:                 "eu-central-1",
+		Records:                records,
 	})
 	if err != nil {
 		panic(err)
@@ -126,7 +138,7 @@ func eventOf(records ...events.KinesisFirehoseEventRecord) []byte {
 	return encoded
 }
 
-// drawn is a record, and what the converter makes of it by itself.
+// A drawn is a record with the converter's result for it.
 type drawn struct {
 	id      string
 	message []byte
@@ -142,19 +154,23 @@ func draw(rt *rapid.T) (records []drawn, event []events.KinesisFirehoseEventReco
 		if i > 0 && rapid.IntRange(0, 19).Draw(rt, "repeats") == 0 {
 			id = event[rapid.IntRange(0, i-1).Draw(rt, "of")].RecordID
 		}
-		extra := fmt.Sprintf(`,"x":%q`, strings.Repeat(`"`, rapid.IntRange(0, 300).Draw(rt, "quotes")))
+		quotes := rapid.IntRange(0, 300).Draw(rt, "quotes")
+		extra := fmt.Sprintf(`,"x":%q`, strings.Repeat(`"`, quotes))
 		requeued := rapid.SampledFrom([]int{0, 0, 0, 4, 5}).Draw(rt, "requeued")
 		var data []byte
-		switch rapid.SampledFrom([]string{"reading", "reading", "reading", "dropped", "refused", "noise", "nothing"}).Draw(rt, "kind") {
+		kinds := []string{
+			"reading", "reading", "reading", "discarded", "rejected", "noise", "empty",
+		}
+		switch rapid.SampledFrom(kinds).Draw(rt, "kind") {
 		case "reading":
 			data = messageOf(payloadOf(fmt.Sprint("id", i), extra), requeued)
-		case "dropped":
+		case "discarded":
 			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"keep_alive"}`, i), requeued)
-		case "refused":
-			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"unheard of"%s}`, i, extra), requeued)
+		case "rejected":
+			data = messageOf(fmt.Sprintf(`{"id":"id%d","type":"unknown"%s}`, i, extra), requeued)
 		case "noise":
 			data = rapid.SliceOf(rapid.Byte()).Draw(rt, "noise")
-		case "nothing":
+		case "empty":
 		}
 		event = append(event, recordOf(id, data))
 		if seen[id] {
@@ -168,8 +184,9 @@ func draw(rt *rapid.T) (records []drawn, event []events.KinesisFirehoseEventReco
 	return records, event, repeated
 }
 
-// Whatever the event, the room and the stream: each record is answered once and in order, and is in one place.
-func TestNothingVanishes(t *testing.T) {
+// Whatever the event, the room and the stream: each record has one result, in order, and is in one
+// place.
+func TestHandler_Invoke_loses_no_record(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		records, event, repeated := draw(rt)
 		w := newWorld()
@@ -178,31 +195,33 @@ func TestNothingVanishes(t *testing.T) {
 			least += shortest + len(r.id) + len(`""`)
 		}
 		w.limit = least + rapid.IntRange(0, 6000).Draw(rt, "room")
-		refused := rapid.SliceOfN(rapid.Bool(), 30, 30).Draw(rt, "rejected")
-		w.stream.rejects = func(i int) bool { return refused[i] }
+		rejected := rapid.SliceOfN(rapid.Bool(), 30, 30).Draw(rt, "rejected")
+		w.stream.rejects = func(i int) bool { return rejected[i] }
 		w.stream.err = errors.New("throttled")
 
 		payload := eventOf(event...)
-		answer, counted := w.invoke(rt, payload)
-		if encoded, err := w.Invoke(context.Background(), payload); err != nil || len(encoded) > w.limit {
+		response, counted := w.invoke(rt, payload)
+		encoded, err := w.Invoke(context.Background(), payload)
+		if err != nil || len(encoded) > w.limit {
 			rt.Fatalf("%d bytes of %d, %v", len(encoded), w.limit, err)
 		}
-		w.stream.taken = w.stream.taken[:len(w.stream.taken)/2] // what the second put back
+		// Without the records that the second call requeued.
+		w.stream.taken = w.stream.taken[:len(w.stream.taken)/2]
 
-		if len(answer.Records) != len(records) {
-			rt.Fatalf("%d records answered, want %d", len(answer.Records), len(records))
+		if len(response.Records) != len(records) {
+			rt.Fatalf("%d results, want %d", len(response.Records), len(records))
 		}
 		var want counts
 		want.Msg, want.Records, want.Repeated = "transformed", len(records), repeated
 		var back [][]byte
 		full := false
 		for i, r := range records {
-			got := answer.Records[i]
+			got := response.Records[i]
 			if got.RecordID != r.id {
 				rt.Fatalf("record %d is %s, want %s", i, got.RecordID, r.id)
 			}
 			if got.Result != "Ok" && (got.Data != nil || got.Metadata.PartitionKeys != nil) {
-				rt.Fatalf("%s has data, and is %s", r.id, got.Result)
+				rt.Fatalf("%s has data and the result %s", r.id, got.Result)
 			}
 			again, tooOften := telemetry.Requeue(r.message)
 			switch {
@@ -215,8 +234,10 @@ func TestNothingVanishes(t *testing.T) {
 			case got.Result == "Ok":
 				want.OK++
 				keys := map[string]string{"type": r.Type, "day": r.Day}
-				if full || string(got.Data) != r.row || !cmp.Equal(got.Metadata.PartitionKeys, keys) {
-					rt.Fatalf("%s, behind one without room: %t, is\n%s in %v, want\n%s in %v", r.id, full, got.Data, got.Metadata.PartitionKeys, r.row, keys)
+				if full || string(got.Data) != r.row ||
+					!cmp.Equal(got.Metadata.PartitionKeys, keys) {
+					rt.Fatalf("%s, after a full response: %t, is\n%s in %v, want\n%s in %v",
+						r.id, full, got.Data, got.Metadata.PartitionKeys, r.row, keys)
 				}
 			case tooOften != nil:
 				full = true
@@ -224,7 +245,7 @@ func TestNothingVanishes(t *testing.T) {
 				expect(rt, got, "ProcessingFailed")
 			default:
 				full = true
-				if refused[len(back)] {
+				if rejected[len(back)] {
 					want.Failed++
 					expect(rt, got, "ProcessingFailed")
 					back = append(back, nil)
@@ -236,14 +257,17 @@ func TestNothingVanishes(t *testing.T) {
 			}
 		}
 		back = slices.DeleteFunc(back, func(record []byte) bool { return record == nil })
-		if diff := cmp.Diff(back, w.stream.taken, cmp.Transformer("text", func(b []byte) string { return string(b) })); diff != "" && len(back)+len(w.stream.taken) > 0 {
-			rt.Fatalf("put back: %s", diff)
+		diff := cmp.Diff(back, w.stream.taken,
+			cmp.Transformer("text", func(b []byte) string { return string(b) }))
+		if diff != "" && len(back)+len(w.stream.taken) > 0 {
+			rt.Fatalf("requeued: %s", diff)
 		}
 		sum := 0
 		for _, count := range counted.Reasons {
 			sum += count
 		}
-		if _, none := counted.Reasons["not put back"]; sum != counted.Failed || none && counted.Reasons["not put back"] == 0 {
+		if _, none := counted.Reasons["requeue failed"]; sum != counted.Failed ||
+			none && counted.Reasons["requeue failed"] == 0 {
 			rt.Fatalf("%d failed, the reasons are %v", counted.Failed, counted.Reasons)
 		}
 		counted.Reasons = nil
@@ -260,45 +284,51 @@ func expect(rt *rapid.T, got events.KinesisFirehoseResponseRecord, result string
 	}
 }
 
-func TestTheAnswerIsFilledToTheLastByte(t *testing.T) {
+func TestHandler_Invoke_fills_the_response(t *testing.T) {
 	records := []events.KinesisFirehoseEventRecord{
-		recordOf("r1", messageOf(payloadOf("a", ""), 0)), recordOf("r2", messageOf(`{"id":"b","type":"keep_alive"}`, 0)),
-		recordOf("r3", messageOf(payloadOf("c", ""), 0)), recordOf("r4", messageOf(payloadOf("d", `,"temperature":1`), 0)),
+		recordOf("r1", messageOf(payloadOf("a", ""), 0)),
+		recordOf("r2", messageOf(`{"id":"b","type":"keep_alive"}`, 0)),
+		recordOf("r3", messageOf(payloadOf("c", ""), 0)),
+		recordOf("r4", messageOf(payloadOf("d", `,"temperature":1`), 0)),
 	}
-	whole, err := newWorld().Invoke(t.Context(), eventOf(records...))
+	complete, err := newWorld().Invoke(t.Context(), eventOf(records...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	reserve := len(resultFailed) - len(resultDropped) // of r2, which might have failed
+	reserve := len(resultFailed) - len(resultDropped) // for r2, which might have failed
 	for _, trial := range []struct{ limit, ok, back int }{
-		{len(whole) + reserve + 1, 3, 0}, // and a comma that is none
-		{len(whole) + reserve, 2, 1},
-		{len(whole) / 2, 1, 2},
+		{len(complete) + reserve + 1, 3, 0}, // and the comma that is not written
+		{len(complete) + reserve, 2, 1},
+		{len(complete) / 2, 1, 2},
 	} {
 		w := newWorld()
 		w.limit = trial.limit
 		_, counted := w.invoke(t, eventOf(records...))
-		if counted.OK != trial.ok || counted.Requeued != trial.back || len(w.stream.taken) != trial.back {
-			t.Errorf("limit %d: %+v, want %d ok and %d put back", trial.limit, counted, trial.ok, trial.back)
+		if counted.OK != trial.ok || counted.Requeued != trial.back ||
+			len(w.stream.taken) != trial.back {
+			t.Errorf("limit %d: %+v, want %d ok and %d requeued",
+				trial.limit, counted, trial.ok, trial.back)
 		}
 	}
 }
 
-func TestAnEventThatNoAnswerHasRoomForFails(t *testing.T) {
+func TestHandler_Invoke_rejects_events_with_too_many_records(t *testing.T) {
 	w := newWorld()
 	w.limit = 100
-	if answer, err := w.Invoke(t.Context(), eventOf(recordOf("r1", nil), recordOf("r2", nil))); err == nil {
-		t.Errorf("answered %s", answer)
+	response, err := w.Invoke(t.Context(), eventOf(recordOf("r1", nil), recordOf("r2", nil)))
+	if err == nil {
+		t.Errorf("response %s", response)
 	}
 }
 
-func TestARecordIsPutBackAsItCame(t *testing.T) {
+func TestHandler_Invoke_requeues_records_unchanged(t *testing.T) {
 	w := newWorld()
 	w.limit = 120
 	first := messageOf(payloadOf("a", `,"x":"\u00e9"`), 2)
 	_, counted := w.invoke(t, eventOf(recordOf("r1", first)))
 	var was, is telemetry.Message
-	if err := errors.Join(json.Unmarshal(first, &was), json.Unmarshal(w.stream.taken[0], &is)); err != nil {
+	err := errors.Join(json.Unmarshal(first, &was), json.Unmarshal(w.stream.taken[0], &is))
+	if err != nil {
 		t.Fatal(err)
 	}
 	was.Requeued = 3
@@ -307,90 +337,116 @@ func TestARecordIsPutBackAsItCame(t *testing.T) {
 	}
 }
 
-func TestThereIsTimeLeftToAnswerWhenTheStreamIsSlow(t *testing.T) {
+func TestHandler_Invoke_leaves_time_to_respond(t *testing.T) {
 	w := newWorld()
 	w.limit = 120
 	end := time.Now().Add(time.Minute)
 	ctx, cancel := context.WithDeadline(t.Context(), end)
 	defer cancel()
-	if _, err := w.Invoke(ctx, eventOf(recordOf("r1", messageOf(payloadOf("a", ""), 0)))); err != nil {
+	_, err := w.Invoke(ctx, eventOf(recordOf("r1", messageOf(payloadOf("a", ""), 0))))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if given, ok := w.stream.ctx.Deadline(); !ok || !given.Before(end) {
-		t.Errorf("the stream has until %v, want less than %v", given, end)
+		t.Errorf("the stream's deadline is %v, want one before %v", given, end)
 	}
 }
 
-func TestIngestedIsWhenTheStreamGotIt(t *testing.T) {
+func TestHandler_Invoke_ingested_at(t *testing.T) {
 	data := base64.StdEncoding.EncodeToString(messageOf(payloadOf("a", ""), 0))
+	const (
+		atFirehose = `"approximateArrivalTimestamp":1795283099000`
+		atStream   = `"approximateArrivalTimestamp":1795283036001`
+		metadata   = `"kinesisRecordMetadata":`
+		firehose   = "2026-11-21 17:44:59.000"
+		stream     = "2026-11-21 17:43:56.001"
+	)
 	for fields, want := range map[string]string{
-		`"approximateArrivalTimestamp":1795283099000,"kinesisRecordMetadata":{"approximateArrivalTimestamp":1795283036001,"shardId":"s"}`: "2026-11-21 17:43:56.001",
-		`"kinesisRecordMetadata":{"approximateArrivalTimestamp":1795283036001},"approximateArrivalTimestamp":1795283099000`:               "2026-11-21 17:43:56.001",
-		`"approximateArrivalTimestamp":1795283099000`:                                                    "2026-11-21 17:44:59.000",
-		`"approximateArrivalTimestamp":1795283099000,"kinesisRecordMetadata":null`:                       "2026-11-21 17:44:59.000",
-		`"approximateArrivalTimestamp":1795283099000,"kinesisRecordMetadata":{"shardId":["{"],"a":null}`: "2026-11-21 17:44:59.000",
-		`"kinesisRecordMetadata":{}`:                                                                     time.Now().UTC().Format("2006-01-02 "),
+		atFirehose + `,` + metadata + `{` + atStream + `,"shardId":"s"}`: stream,
+		metadata + `{` + atStream + `},` + atFirehose:                    stream,
+		atFirehose:                           firehose,
+		atFirehose + `,` + metadata + `null`: firehose,
+		atFirehose + `,` + metadata + `{"shardId":["{"],"a":null}`: firehose,
+		metadata + `{}`: time.Now().UTC().Format("2006-01-02 "),
 	} {
-		answer, _ := newWorld().invoke(t, []byte(`{"records":[{"recordId":"r","data":"`+data+`",`+fields+`}]}`))
-		if row := string(answer.Records[0].Data); !strings.Contains(row, `"ingested_at":"`+want) {
+		event := `{"records":[{"recordId":"r","data":"` + data + `",` + fields + `}]}`
+		response, _ := newWorld().invoke(t, []byte(event))
+		if row := string(response.Records[0].Data); !strings.Contains(row, `"ingested_at":"`+want) {
 			t.Errorf("%s: row %s, want %s", fields, row, want)
 		}
 	}
 }
 
-func TestWhatIsNoEventFails(t *testing.T) {
+func TestHandler_Invoke_rejects_invalid_events(t *testing.T) {
 	for _, payload := range []string{
-		``, `hello`, `[]`, `null`, `{"records":[{"recordId":"r1"}]`, `{"records":[7]}`, `{"records":[{"data":""}]}`, `{"records":[{"recordId":""}]}`,
-		`{"records":[{"recordId":7}]}`, `{"records":[{"recordId":"r1"},{"recordId":null}]}`, "{\"records\":[{\"recordId\":\"\xff\"}]}",
+		``, `hello`, `[]`, `null`, `{"records":[{"recordId":"r1"}]`, `{"records":[7]}`,
+		`{"records":[{"data":""}]}`, `{"records":[{"recordId":""}]}`,
+		`{"records":[{"recordId":7}]}`, `{"records":[{"recordId":"r1"},{"recordId":null}]}`,
+		"{\"records\":[{\"recordId\":\"\xff\"}]}",
 	} {
-		if answer, err := newWorld().Invoke(t.Context(), []byte(payload)); err == nil {
-			t.Errorf("%s is answered %s", payload, answer)
+		if response, err := newWorld().Invoke(t.Context(), []byte(payload)); err == nil {
+			t.Errorf("%s has the response %s", payload, response)
 		}
 	}
 	const twice = `{"records":[{"recordId":"r\"1"},{"recordId":"r\u00221"},{"recordId":"가"}]}`
-	if answer, counted := newWorld().invoke(t, []byte(twice)); len(answer.Records) != 2 || answer.Records[0].RecordID != `r"1` || answer.Records[1].RecordID != "가" || counted.Repeated != 1 {
-		t.Errorf("an id that is written in two ways: %+v, %+v", answer, counted)
+	response, counted := newWorld().invoke(t, []byte(twice))
+	if len(response.Records) != 2 || response.Records[0].RecordID != `r"1` ||
+		response.Records[1].RecordID != "가" || counted.Repeated != 1 {
+		t.Errorf("an id written in two ways: %+v, %+v", response, counted)
 	}
 	for _, payload := range []string{`{}`, `{"records":[]}`, `{"records":null}`} {
-		if answer, err := newWorld().Invoke(t.Context(), []byte(payload)); err != nil || string(answer) != `{"records":[]}` {
-			t.Errorf("%s is answered %s, %v", payload, answer, err)
+		response, err := newWorld().Invoke(t.Context(), []byte(payload))
+		if err != nil || string(response) != `{"records":[]}` {
+			t.Errorf("%s has the response %s, %v", payload, response, err)
 		}
 	}
 }
 
-// A bug that one record finds must not take the others with it.
-func TestARecordThatPanicsFailsAlone(t *testing.T) {
+// A bug that one record triggers must not affect the others.
+func TestHandler_Invoke_isolates_panics(t *testing.T) {
 	w := newWorld()
-	w.convert = func(c *telemetry.Converter, row, record []byte, arrived time.Time) ([]byte, telemetry.Partition, error) {
+	w.convert = func(
+		c *telemetry.Converter, row, record []byte, arrived time.Time,
+	) ([]byte, telemetry.Partition, error) {
 		if bytes.Contains(record, []byte(`"requeued":3`)) {
-			panic("out of stones")
+			panic("on purpose")
 		}
 		return c.Append(row, record, arrived)
 	}
-	answer, counted := w.invoke(t, eventOf(
-		recordOf("r1", messageOf(payloadOf("a", ""), 0)), recordOf("r2", messageOf(payloadOf("b", ""), 3)), recordOf("r3", messageOf(payloadOf("c", ""), 0)),
+	response, counted := w.invoke(t, eventOf(
+		recordOf("r1", messageOf(payloadOf("a", ""), 0)),
+		recordOf("r2", messageOf(payloadOf("b", ""), 3)),
+		recordOf("r3", messageOf(payloadOf("c", ""), 0)),
 	))
-	if answer.Records[1].Result != "ProcessingFailed" || counted.OK != 2 || counted.Failed != 1 || counted.Reasons["panic"] != 1 {
+	if response.Records[1].Result != "ProcessingFailed" || counted.OK != 2 || counted.Failed != 1 ||
+		counted.Reasons["panic"] != 1 {
 		t.Errorf("%+v", counted)
 	}
-	if log := w.log.String(); !strings.Contains(log, "handler_test.go") || !strings.Contains(log, "r2") {
-		t.Errorf("the log does not say where and of what: %s", log)
+	log := w.log.String()
+	if !strings.Contains(log, "handler_test.go") || !strings.Contains(log, "r2") {
+		t.Errorf("the log does not contain the place and the record: %s", log)
 	}
 }
 
-// The log is read by others than the readings are.
-func TestTheLogHasNothingOfWhatIsSent(t *testing.T) {
+// More people may read the log than the records.
+func TestHandler_Invoke_logs_no_data(t *testing.T) {
 	w := newWorld()
 	w.limit = 500
 	w.stream.rejects = func(i int) bool { return i == 0 }
 	w.stream.err = errors.New("throttled")
 	const secret = "seCret"
 	w.invoke(t, eventOf(
-		recordOf("r1", []byte(secret)), recordOf("r2", messageOf(secret, 0)), recordOf("r3", messageOf(payloadOf("a", `,"at":"`+secret+`"`), 0)),
-		recordOf("r4", messageOf(`{"id":"b","type":"`+secret+`"}`, 0)), recordOf("r5", messageOf(payloadOf("c", `,"`+secret+`":1,"`+secret+`":2`), 0)),
-		recordOf("r6", messageOf(payloadOf(secret, ""), 0)), recordOf("r7", messageOf(payloadOf(secret, ""), 5)),
+		recordOf("r1", []byte(secret)), recordOf("r2", messageOf(secret, 0)),
+		recordOf("r3", messageOf(payloadOf("a", `,"at":"`+secret+`"`), 0)),
+		recordOf("r4", messageOf(`{"id":"b","type":"`+secret+`"}`, 0)),
+		recordOf("r5", messageOf(payloadOf("c", `,"`+secret+`":1,"`+secret+`":2`), 0)),
+		recordOf("r6", messageOf(payloadOf(secret, ""), 0)),
+		recordOf("r7", messageOf(payloadOf(secret, ""), 5)),
 	))
-	if log := w.log.String(); strings.Contains(log, secret) || strings.Contains(log, base64.StdEncoding.EncodeToString([]byte(secret))) || !strings.Contains(log, "throttled") {
+	log := w.log.String()
+	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+	if strings.Contains(log, secret) || strings.Contains(log, encoded) ||
+		!strings.Contains(log, "throttled") {
 		t.Errorf("%s", log)
 	}
 }

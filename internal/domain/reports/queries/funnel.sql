@@ -2,7 +2,8 @@
     VALUES (1, 'app_open'), (2, 'post_view'), (3, 'sign_up'), (4, 'comment')
 ),
 clients AS (
-    -- How far each client came: its readings in their order, of which each may be the next step.
+    -- The last step that each client reached: its events in order of time, each of which may be the
+    -- next step.
     SELECT
         day,
         reduce(
@@ -13,7 +14,8 @@ clients AS (
         ) AS reached
     FROM latest
     JOIN steps USING (type)
-    WHERE type IN ('app_open', 'post_view', 'sign_up', 'comment') -- for the planner: no other partitions are read
+    -- For the planner, so that it reads no other partitions:
+    WHERE type IN ('app_open', 'post_view', 'sign_up', 'comment')
     GROUP BY day, client
 )
 SELECT

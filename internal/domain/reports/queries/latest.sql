@@ -1,9 +1,14 @@
--- The day's readings, each once. Delivery is at least once, and a replay makes readings again by the transform as it has become:
--- of the rows of an id, that counts which was ingested last, and of those which is latest, so that a query has one answer. Ids
--- are chosen by the senders, so a device takes none away from another.
+-- The day's records, each once. Delivery is at least once, and a replay converts records again with
+-- the current transform. Of the rows of an id, the one that was ingested last counts, and of those
+-- the one with the latest time, so that a query has one result. Senders choose ids, so the device
+-- is part of the key and no device replaces another's records.
 SELECT *
 FROM (
-    SELECT *, row_number() OVER (PARTITION BY type, device, id ORDER BY ingested_at DESC, at DESC) AS newest
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY type, device, id ORDER BY ingested_at DESC, at DESC
+        ) AS newest
     FROM telemetry
     WHERE day = ?
 )

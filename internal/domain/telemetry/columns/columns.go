@@ -1,5 +1,5 @@
-// Package columns reads the columns of a table from a struct, so that the table in the Glue Data Catalog and the Go code that
-// fills it are one declaration.
+// Package columns provides the columns of a table from a struct's tags, so that the table in the
+// Glue Data Catalog and the Go code that fills it have one declaration.
 package columns
 
 import (
@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A Column is a column of a table, in the words of the Glue Data Catalog.
+// A Column is a column of a table in the Glue Data Catalog.
 type Column struct {
 	Name    string
 	Type    string // string, timestamp, double, bigint or boolean
 	Comment string
 }
 
-// types are Glue's names of Go's: "Data types in Amazon Athena" in the Amazon Athena User Guide.
+// types maps Go types to Glue's: "Data types in Amazon Athena" in the Amazon Athena User Guide.
 var types = map[reflect.Type]string{
 	reflect.TypeFor[string]():    "string",
 	reflect.TypeFor[time.Time](): "timestamp",
@@ -24,8 +24,9 @@ var types = map[reflect.Type]string{
 	reflect.TypeFor[bool]():      "boolean",
 }
 
-// Of returns the columns of T, in the order of its fields: those that have the tag column, which is the name. The tag doc is the
-// comment. A field of another type than string, time.Time, float64, int64 and bool panics.
+// Of returns the columns of T in the order of its fields: the fields with the tag column, which is
+// the column's name. The tag doc is the comment. Of panics if a field's type is not string,
+// time.Time, float64, int64 or bool.
 func Of[T any]() []Column {
 	var columns []Column
 	for field := range reflect.TypeFor[T]().Fields() {
@@ -35,7 +36,9 @@ func Of[T any]() []Column {
 		}
 		kind, ok := types[field.Type]
 		if !ok {
-			panic(fmt.Errorf("columns: %v.%s: a column cannot be a %v", reflect.TypeFor[T](), field.Name, field.Type))
+			panic(fmt.Errorf(
+				"columns: %v.%s has the type %v; use string, time.Time, float64, int64 or bool",
+				reflect.TypeFor[T](), field.Name, field.Type))
 		}
 		columns = append(columns, Column{Name: name, Type: kind, Comment: field.Tag.Get("doc")})
 	}

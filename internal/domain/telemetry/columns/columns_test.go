@@ -9,9 +9,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 )
 
-func TestAStructIsATable(t *testing.T) {
+func TestOf(t *testing.T) {
 	type row struct {
-		Name    string    `column:"name" doc:"What it is called"`
+		Name    string    `column:"name" doc:"Its name"`
 		At      time.Time `column:"at"`
 		Degrees float64   `column:"degrees"`
 		Count   int64     `column:"count"`
@@ -19,7 +19,8 @@ func TestAStructIsATable(t *testing.T) {
 		Beside  []byte    // has no column
 	}
 	want := []columns.Column{
-		{Name: "name", Type: "string", Comment: "What it is called"}, {Name: "at", Type: "timestamp"}, {Name: "degrees", Type: "double"},
+		{Name: "name", Type: "string", Comment: "Its name"}, {Name: "at", Type: "timestamp"},
+		{Name: "degrees", Type: "double"},
 		{Name: "count", Type: "bigint"}, {Name: "open", Type: "boolean"},
 	}
 	if diff := cmp.Diff(want, columns.Of[row]()); diff != "" {
@@ -27,7 +28,7 @@ func TestAStructIsATable(t *testing.T) {
 	}
 }
 
-func TestAFieldWithoutATypeOfGluesPanics(t *testing.T) {
+func TestOf_panics_on_other_types(t *testing.T) {
 	defer func() {
 		if cause := recover(); cause == nil {
 			t.Error("no panic")

@@ -1,7 +1,9 @@
-// Package jsonscan reads JSON where it lies: it copies nothing but strings with escapes, and passes over each byte once.
+// Package jsonscan provides a JSON scanner that reads in place: it copies only strings with
+// escapes, and passes over each byte once.
 //
-// It is as strict as RFC 8259, and stricter in two things: text is UTF-8, escapes included, and nothing is nested deeper than
-// [MaxDepth]. Whether a name comes twice in an object is for who asks for the names to see.
+// It is as strict as RFC 8259, and stricter in two points: text must be valid UTF-8, escapes
+// included, and nothing is nested deeper than [MaxDepth]. It does not detect duplicate names in an
+// object; the caller, which reads the names, does.
 package jsonscan
 
 import (
@@ -13,17 +15,17 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how many objects and arrays may be open at a time.
+// MaxDepth is the number of objects and arrays that may be open at a time.
 const MaxDepth = 32
 
-// What is wrong with a text.
+// Errors of a text.
 var (
 	ErrSyntax = errors.New("not JSON")
-	ErrDepth  = errors.New("nested too deep")
+	ErrDepth  = errors.New("nested too deeply")
 	ErrUTF8   = errors.New("not UTF-8") // or half a surrogate pair
 )
 
-// A Kind is what a value is, by the byte that it begins with.
+// A Kind is the type of a value, named by its first byte.
 type Kind byte
 
 // The kinds.
@@ -35,18 +37,18 @@ const (
 	True    Kind = 't'
 	False   Kind = 'f'
 	Null    Kind = 'n'
-	invalid Kind = 0 // nothing that a value begins with
+	invalid Kind = 0 // no value begins here
 )
 
-// A Value is one as it is written, and checked. Its bytes are those of the text.
+// A Value is a value as written, already checked. Its bytes are a part of the scanned text.
 type Value struct {
 	Raw     []byte
 	Kind    Kind
-	escaped bool // a string that is not written as it is
+	escaped bool // a string with escapes
 }
 
-// Text returns what a string says, as part of the text that was scanned if it is written there as it is. What is no string
-// says nothing.
+// Text returns the decoded string: a part of the scanned text if it has no escapes, else a copy. It
+// returns nil if the value is not a string.
 func (v Value) Text() []byte {
 	if v.Kind != String {
 		return nil
@@ -88,7 +90,7 @@ func (v Value) Text() []byte {
 	return buffer
 }
 
-// Int returns a number that is written without a fraction and an exponent, if it is one that an int64 can be.
+// Int returns a number that is written without fraction and exponent, if it fits an int64.
 func (v Value) Int() (n int64, ok bool) {
 	if v.Kind != Number {
 		return 0, false
@@ -97,24 +99,24 @@ func (v Value) Int() (n int64, ok bool) {
 	return n, err == nil
 }
 
-// A Scanner goes through one text. What it is asked for after an error is empty, so that Err need be looked at once, in the
-// end: loops by More end.
+// A Scanner scans one text. After an error its methods return zero values and More returns false,
+// so that callers check Err once, at the end.
 type Scanner struct {
 	text    []byte
 	at      int
 	depth   int
-	objects uint64 // a bit for each depth: that which is open there is an object
-	first   bool   // nothing of what was opened last has been read
+	objects uint64 // one bit per depth: set if the value open there is an object
+	first   bool   // no member of the value opened last has been read
 	err     error
 }
 
 // New returns a Scanner at the start of text.
 func New(text []byte) Scanner { return Scanner{text: text} }
 
-// Err is what is wrong with the text as far as it was read.
+// Err returns the first error in the text as far as it was read.
 func (s *Scanner) Err() error { return s.err }
 
-// Kind looks at the next value, which has to be read yet.
+// Kind returns the type of the next value without reading it.
 func (s *Scanner) Kind() Kind {
 	s.space()
 	if s.at >= len(s.text) {
@@ -129,7 +131,8 @@ func (s *Scanner) Kind() Kind {
 	return invalid
 }
 
-// Open goes into the next value, an object or an array; any other fails. More says whether there is anything in it.
+// Open enters the next value, which must be an object or array of that kind; any other value is an
+// error. More reports whether it has members.
 func (s *Scanner) Open(kind Kind) {
 	if s.Kind() != kind {
 		s.fail(ErrSyntax)
@@ -152,8 +155,9 @@ func (s *Scanner) enter(kind Kind) {
 	s.first = true
 }
 
-// More goes to the next of what is in the object or array that was opened last, or out of it if that was all. What is there
-// has to be read before More is called again: in an object by Name, and then by Value or Open.
+// More advances to the next member of the object or array that was opened last, or leaves it after
+// the last one. The caller reads the member before it calls More again: in an object with Name, and
+// then with Value or Open.
 func (s *Scanner) More() bool {
 	if s.err != nil {
 		return false
@@ -184,7 +188,7 @@ func (s *Scanner) More() bool {
 	return true
 }
 
-// Name reads the name of what comes next in an object.
+// Name reads the name of the next member of an object.
 func (s *Scanner) Name() Value {
 	s.space()
 	if s.at >= len(s.text) || s.text[s.at] != '"' {
@@ -201,7 +205,7 @@ func (s *Scanner) Name() Value {
 	return name
 }
 
-// Value reads the next value, with all that is in it.
+// Value reads the next value, including all nested values.
 func (s *Scanner) Value() Value {
 	switch kind := s.Kind(); kind {
 	case String:
@@ -232,7 +236,7 @@ func (s *Scanner) Value() Value {
 	return Value{}
 }
 
-// End fails unless the text ends here.
+// End records an error unless the text ends here.
 func (s *Scanner) End() {
 	s.space()
 	if s.at < len(s.text) {
@@ -240,7 +244,7 @@ func (s *Scanner) End() {
 	}
 }
 
-// fail keeps the first error, and ends the text there.
+// fail records the first error and skips the rest of the text.
 func (s *Scanner) fail(err error) {
 	if s.err == nil {
 		s.err = err
@@ -259,21 +263,21 @@ func (s *Scanner) space() {
 	}
 }
 
-// Each byte of a word of eight.
+// Masks for each byte of a 64-bit word.
 const (
 	ones = 0x0101_0101_0101_0101
 	tops = 0x8080_8080_8080_8080
 )
 
-// plain counts the bytes at the start of eight that need no look in a string: ASCII other than quotes, backslashes and control
-// characters.
+// plain returns how many of the eight bytes from the start need no further check in a string: ASCII
+// other than quotes, backslashes and control characters.
 func plain(word uint64) int {
 	quote, backslash := word^(ones*'"'), word^(ones*'\\')
 	found := word | (word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash
 	return bits.TrailingZeros64(found&tops) / 8
 }
 
-// string reads one, from its first quote to after its last.
+// string reads a string, from its opening quote to after its closing one.
 func (s *Scanner) string() Value {
 	text, from := s.text, s.at
 	i, escaped, ascii := from+1, false, true
@@ -317,7 +321,8 @@ func (s *Scanner) string() Value {
 	return Value{}
 }
 
-// escape is the length of the escape that text begins with, or of two that are one character.
+// escape returns the length of the escape at the start of text, or of the two escapes that are one
+// character.
 func escape(text []byte) (length int, err error) {
 	if len(text) < 2 {
 		return 0, ErrSyntax
@@ -344,7 +349,7 @@ func escape(text []byte) (length int, err error) {
 	return 12, nil
 }
 
-// hex4 is the number that the next four digits are, or -1 if they are none.
+// hex4 returns the value of the next four hexadecimal digits, or -1 if they are not all digits.
 func hex4(digits []byte) rune {
 	if len(digits) < 4 {
 		return -1
@@ -365,7 +370,7 @@ func hex4(digits []byte) rune {
 	return n
 }
 
-// number reads one: "Numbers" in RFC 8259.
+// number reads a number: "Numbers" in RFC 8259.
 func (s *Scanner) number() Value {
 	text, from := s.text, s.at
 	i := from
@@ -394,7 +399,7 @@ func (s *Scanner) number() Value {
 	return Value{Raw: text[from:i], Kind: Number}
 }
 
-// digits returns the place after at least one digit.
+// digits returns the position after at least one digit.
 func (s *Scanner) digits(i int) int {
 	from := i
 	for i < len(s.text) && '0' <= s.text[i] && s.text[i] <= '9' {

@@ -15,17 +15,30 @@ import (
 )
 
 var seeds = []string{
-	`{"id":"0199","n":-12.5e+3,"o":{"a":[1,"b",true,false,null,{}],"":[]}}`, ` [ 1 , "two" ] `, `"a"`, `0`, `-0`, `-`, `01`, `1.`, `.5`, `1e`, `1e5`, `1E-07`, `+1`,
-	`true`, `tru`, `trueish`, `null`, `nul`, `falsé`, `{}`, `[]`, `[,]`, `[1,]`, `[1 2]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{a:1}`, `{"a" : 1 "b":2}`, `{"a":1}}`, `[]]`, `[`, `{`, `{"a"`,
-	`{"a":`, `"`, `"\`, `"\"`, `"\u`, `"\u00e9"`, `"\uD83D\uDE00"`, `"\ud83d"`, `"\ude00\ud83d"`, `"\ud83d\u0041"`, `"\ud83dA"`, `"\x41"`, `"\u00zz"`, `"\"\\\/\b\f\n\r\t"`, "\"\n\"", "\"ab\ncdefghijkl\"", "\"\x00\"",
-	"\"\x7f\"", "\"\xff\"", "\"가나다라마바사\"", "\"1234567가\xed\xa0\x80\"", "\xef\xbb\xbf{}", "[\xff]", ``, ` `, "\t\r\n0", "\v0", `[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]`,
-	`"a b"`, `" "`, "\"\x80\"", "\"\x1f\"", `"\ud83d`, `"\ud83d\`, `"\ud83dxude00"`, `"\ud83d\xde00"`, `"\ud83d\ude0"`, `"\uAbCd\uaffa\uFAAF\uefbe"`, `"\uG000"`, `"\ug000"`, `"\u/000"`, `"\u:000"`, `trux`, `[nall]`, `falsE`, `{"a":1,`, `{"a":1, `, `{1}`, `{[]}`, `{"a":1,2}`, `{"a" 1}`, `{"a";1}`, `{"a":1,"a":2,"b":{"a":1}}`, `[{"a":{}},[[]],{"b":[{},[1]]},[{}]]`, `[{},[}]`, `[[],{]]`, `"\ud83d\ude00x\u00e9y\ud83d\ude00\\z"`, `1E400`, `-0.0e-0`, `1e+`, `00`, `-01`, `1_0`, `0x1`, `NaN`, "1\x00", "\u2028", "\u00a01", `"12345678"`, `"1234567\"89"`, `"123456\u0041"`, `[1]x`, `9223372036854775807`, `9223372036854775808`, `-9223372036854775808`, `1.0`,
+	`{"id":"0199","n":-12.5e+3,"o":{"a":[1,"b",true,false,null,{}],"":[]}}`, ` [ 1 , "two" ] `,
+	`"a"`, `0`, `-0`, `-`, `01`, `1.`, `.5`, `1e`, `1e5`, `1E-07`, `+1`,
+	`true`, `tru`, `trueish`, `null`, `nul`, `falsé`, `{}`, `[]`, `[,]`, `[1,]`, `[1 2]`, `{"a"}`,
+	`{"a":}`, `{"a":1,}`, `{a:1}`, `{"a" : 1 "b":2}`, `{"a":1}}`, `[]]`, `[`, `{`, `{"a"`,
+	`{"a":`, `"`, `"\`, `"\"`, `"\u`, `"\u00e9"`, `"\uD83D\uDE00"`, `"\ud83d"`, `"\ude00\ud83d"`,
+	`"\ud83d\u0041"`, `"\ud83dA"`, `"\x41"`, `"\u00zz"`, `"\"\\\/\b\f\n\r\t"`, "\"\n\"",
+	"\"ab\ncdefghijkl\"", "\"\x00\"",
+	"\"\x7f\"", "\"\xff\"", "\"가나다라마바사\"", "\"1234567가\xed\xa0\x80\"", "\xef\xbb\xbf{}", "[\xff]",
+	``, ` `, "\t\r\n0", "\v0", `[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]`,
+	`"a b"`, `" "`, "\"\x80\"", "\"\x1f\"", `"\ud83d`, `"\ud83d\`, `"\ud83dxude00"`,
+	`"\ud83d\xde00"`, `"\ud83d\ude0"`, `"\uAbCd\uaffa\uFAAF\uefbe"`, `"\uG000"`, `"\ug000"`,
+	`"\u/000"`, `"\u:000"`, `trux`, `[nall]`, `falsE`, `{"a":1,`, `{"a":1, `, `{1}`, `{[]}`,
+	`{"a":1,2}`, `{"a" 1}`, `{"a";1}`, `{"a":1,"a":2,"b":{"a":1}}`,
+	`[{"a":{}},[[]],{"b":[{},[1]]},[{}]]`, `[{},[}]`, `[[],{]]`,
+	`"\ud83d\ude00x\u00e9y\ud83d\ude00\\z"`, `1E400`, `-0.0e-0`, `1e+`, `00`, `-01`, `1_0`, `0x1`,
+	`NaN`, "1\x00", "\u2028", "\u00a01", `"12345678"`, `"1234567\"89"`, `"123456\u0041"`, `[1]x`,
+	`9223372036854775807`, `9223372036854775808`, `-9223372036854775808`, `1.0`,
 }
 
-// FuzzScanner holds the scanner against encoding/json, which takes more: any depth up to its own, what is not UTF-8, and halves
-// of surrogate pairs.
+// FuzzScanner compares the scanner with encoding/json, which accepts more: deeper nesting up to a
+// limit of its own, invalid UTF-8, and halves of surrogate pairs.
 func FuzzScanner(f *testing.F) {
-	for _, seed := range append(seeds, strings.Repeat("[", 33)+strings.Repeat("]", 33), strings.Repeat(`{"a":`, 32)+"1"+strings.Repeat("}", 32)) {
+	for _, seed := range append(seeds, strings.Repeat("[", 33)+strings.Repeat("]", 33),
+		strings.Repeat(`{"a":`, 32)+"1"+strings.Repeat("}", 32)) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -42,21 +55,21 @@ func FuzzScanner(f *testing.F) {
 		s := jsonscan.New(text)
 		got := read(&s)
 		s.End()
-		whole := jsonscan.New(text)
-		value := whole.Value()
-		whole.End()
-		if !errors.Is(whole.Err(), s.Err()) {
-			t.Fatalf("step by step: %v, at once: %v", s.Err(), whole.Err())
+		atOnce := jsonscan.New(text)
+		value := atOnce.Value()
+		atOnce.End()
+		if !errors.Is(atOnce.Err(), s.Err()) {
+			t.Fatalf("step by step: %v, at once: %v", s.Err(), atOnce.Err())
 		}
 
 		switch err := s.Err(); {
-		case errors.Is(err, jsonscan.ErrUTF8): // what follows may be anything
+		case errors.Is(err, jsonscan.ErrUTF8): // the rest may be anything
 			if utf8.Valid(text) && wantErr == nil && !replaced(text) {
-				t.Errorf("%v, which it is", err)
+				t.Errorf("%v, but the text is valid UTF-8", err)
 			}
 		case errors.Is(err, jsonscan.ErrDepth):
 			if depth(text) <= jsonscan.MaxDepth {
-				t.Errorf("%v, which it is not", err)
+				t.Errorf("%v, but the text is not", err)
 			}
 		case (err == nil) != (wantErr == nil):
 			t.Errorf("error %v, want %v", err, wantErr)
@@ -65,14 +78,16 @@ func FuzzScanner(f *testing.F) {
 		case err == nil && !bytes.Equal(value.Raw, bytes.TrimSpace(text)):
 			t.Errorf("raw %q", value.Raw)
 		case err == nil && (!utf8.Valid(text) || depth(text) > jsonscan.MaxDepth):
-			t.Error("taken, though it is not UTF-8 or too deep")
-		case err == nil && replaced(text) && !bytes.ContainsRune(text, utf8.RuneError) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)):
-			t.Error("taken, though it has half a surrogate pair")
+			t.Error("accepted, but it is not UTF-8 or nested too deeply")
+		case err == nil && replaced(text) && !bytes.ContainsRune(text, utf8.RuneError) &&
+			!bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)):
+			t.Error("accepted, but it has half a surrogate pair")
 		}
 	})
 }
 
-// replaced tells whether encoding/json makes of the text a string with the character that it puts in the place of what is none.
+// replaced reports whether encoding/json decodes the text to a string with U+FFFD, which it
+// substitutes for invalid characters.
 func replaced(text []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	for {
@@ -80,13 +95,14 @@ func replaced(text []byte) bool {
 		if err != nil {
 			return false
 		}
-		if said, ok := token.(string); ok && strings.ContainsRune(said, utf8.RuneError) {
+		if decoded, ok := token.(string); ok && strings.ContainsRune(decoded, utf8.RuneError) {
 			return true
 		}
 	}
 }
 
-// depth counts the brackets that are open at a time, those in strings too: it is no less than the depth.
+// depth returns the largest number of open brackets, including those in strings: it is at least the
+// depth.
 func depth(text []byte) int {
 	open, most := 0, 0
 	var quoted, escaped bool
@@ -109,7 +125,7 @@ func depth(text []byte) int {
 	return most
 }
 
-// read makes of a value what encoding/json makes of it: of a name that comes twice, the last.
+// read decodes a value as encoding/json does: of duplicate names, the last one counts.
 func read(s *jsonscan.Scanner) any {
 	switch s.Kind() {
 	case jsonscan.Object:
@@ -143,7 +159,7 @@ func read(s *jsonscan.Scanner) any {
 	return nil
 }
 
-func TestNumbersAreIntegersOrNot(t *testing.T) {
+func TestValue_Int(t *testing.T) {
 	for _, text := range seeds {
 		s := jsonscan.New([]byte(text))
 		value := s.Value()
@@ -158,9 +174,10 @@ func TestNumbersAreIntegersOrNot(t *testing.T) {
 	}
 }
 
-// What Firehose sends is read in place: a batch is several megabytes.
-func TestNothingIsCopied(t *testing.T) {
-	text := []byte(strings.Repeat(" ", 100) + `{"name":{"a":[1,2.5,true,"` + strings.Repeat("text ", 100) + `"]},"escaped":"\u00e9"}`)
+// The scanner reads events of Firehose in place: a batch is several megabytes.
+func TestScanner_allocates_nothing(t *testing.T) {
+	text := []byte(strings.Repeat(" ", 100) + `{"name":{"a":[1,2.5,true,"` +
+		strings.Repeat("text ", 100) + `"]},"escaped":"\u00e9"}`)
 	if allocations := testing.AllocsPerRun(100, func() {
 		s := jsonscan.New(text)
 		for s.Open(jsonscan.Object); s.More(); {
@@ -177,7 +194,7 @@ func TestNothingIsCopied(t *testing.T) {
 	}
 }
 
-func TestALoopEndsAfterAnError(t *testing.T) {
+func TestScanner_More_ends_after_an_error(t *testing.T) {
 	for _, text := range []string{`{"a":[1,{"b":2]}`, `{"a":1 "b":2}`, `{"a":1`, `{"a":01,"b":2}`} {
 		s := jsonscan.New([]byte(text))
 		rounds := 0
@@ -189,7 +206,7 @@ func TestALoopEndsAfterAnError(t *testing.T) {
 			t.Errorf("%s: error %v after %d rounds", text, s.Err(), rounds)
 		}
 		if value := s.Value(); value.Kind != 0 || s.More() || s.Kind() != 0 {
-			t.Errorf("%s: there is more: %v", text, value)
+			t.Errorf("%s: more after the error: %v", text, value)
 		}
 	}
 }
