@@ -53,10 +53,10 @@ type Consumer struct {
 func New(scope constructs.Construct, id string, props Props) *Consumer {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	c := &Consumer{scope: this, function: props.Function, DeadLetterQueue: queue.NewDeadLetterQueue(this, "DeadLetterQueue")}
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	c := &Consumer{scope: construct, function: props.Function, DeadLetterQueue: queue.NewDeadLetterQueue(construct, "DeadLetterQueue")}
 	timeout := time.Duration(*props.Function.Function.Timeout().ToSeconds(nil)) * time.Second
-	c.Queue = queue.New(this, "Queue", queue.Props{
+	c.Queue = queue.New(construct, "Queue", queue.Props{
 		DeadLetterQueue: c.DeadLetterQueue,
 		// Lambda wants six times the function's timeout, to try again what it could not deliver, and the window, for which it
 		// holds messages: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
@@ -79,7 +79,7 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	if props.BatchingWindow > 0 {
 		mapping.MaxBatchingWindow = convert.Duration(props.BatchingWindow)
 	}
-	c.Mapping = awslambda.NewEventSourceMapping(this, jsii.String("Mapping"), mapping)
+	c.Mapping = awslambda.NewEventSourceMapping(construct, jsii.String("Mapping"), mapping)
 	return c
 }
 

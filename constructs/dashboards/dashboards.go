@@ -68,20 +68,20 @@ var (
 // New declares the dashboard under scope.
 func New(scope constructs.Construct, id string, props Props) *Dashboards {
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
+	construct := constructs.NewConstruct(scope, jsii.String(id))
 	d := &Dashboards{
 		// QuickSight's documents know no condition: "Run queries as an IAM role in Amazon QuickSight" in its User Guide. Who gives
 		// the role to a data source needs iam:PassRole on it.
-		Role: awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
+		Role: awsiam.NewRole(construct, jsii.String("Role"), &awsiam.RoleProps{
 			Description: jsii.String("By which QuickSight asks Athena for the reports"),
 			AssumedBy:   awsiam.NewServicePrincipal(jsii.String("quicksight.amazonaws.com"), nil),
 		}),
 		DataSets: map[string]awsquicksight.CfnDataSet{},
 	}
-	account := awscdk.Stack_Of(this).Account()
+	account := awscdk.Stack_Of(construct).Account()
 	// Ids are the account's and region's, and cannot be changed.
-	prefix := *awscdk.Names_UniqueResourceName(this, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(200), Separator: jsii.String("-")})
-	d.DataSource = awsquicksight.NewCfnDataSource(this, jsii.String("DataSource"), &awsquicksight.CfnDataSourceProps{
+	prefix := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(200), Separator: jsii.String("-")})
+	d.DataSource = awsquicksight.NewCfnDataSource(construct, jsii.String("DataSource"), &awsquicksight.CfnDataSourceProps{
 		AwsAccountId: account,
 		DataSourceId: jsii.String(prefix),
 		Name:         jsii.String(props.Name),
@@ -106,11 +106,11 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 				Name: jsii.String(column.Name), Type: jsii.String(columnType(column.Type)),
 			})
 		}
-		set := d.newDataSet(this, props, report.Name, columns)
+		set := d.newDataSet(construct, props, report.Name, columns)
 		d.DataSets[report.Name] = set
 		identifiers = append(identifiers, map[string]any{"Identifier": report.Name, "DataSetArn": set.AttrArn()})
 	}
-	d.Dashboard = awsquicksight.NewCfnDashboard(this, jsii.String("Dashboard"), &awsquicksight.CfnDashboardProps{
+	d.Dashboard = awsquicksight.NewCfnDashboard(construct, jsii.String("Dashboard"), &awsquicksight.CfnDashboardProps{
 		AwsAccountId: account,
 		DashboardId:  jsii.String(prefix),
 		Name:         jsii.String(props.Name),

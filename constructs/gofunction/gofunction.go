@@ -79,14 +79,14 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		panic(fmt.Errorf("gofunction: %s: %w", id, err))
 	}
 
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(construct, props.LogRetention, props.Disposable)
 	f := &Function{settings: props.Settings, variables: variables}
-	f.LogGroup = loggroup.New(this, "Logs", "")
-	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
+	f.LogGroup = loggroup.New(construct, "Logs", "")
+	f.Role = newRole(construct, f.LogGroup, props.VPC != nil)
 
 	functionProps := &awslambda.FunctionProps{
-		Code:            f.code(this, props),
+		Code:            f.code(construct, props),
 		Handler:         jsii.String("bootstrap"),
 		Runtime:         awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:    props.Architecture,
@@ -109,15 +109,15 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		functionProps.ReservedConcurrentExecutions = jsii.Number(props.ReservedConcurrency)
 	}
 	if props.VPC != nil {
-		f.SecurityGroup = newSecurityGroup(this, props.VPC)
+		f.SecurityGroup = newSecurityGroup(construct, props.VPC)
 		functionProps.Vpc = props.VPC
 		functionProps.VpcSubnets = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
 		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
 	}
-	f.Function = awslambda.NewFunction(this, jsii.String("Function"), functionProps)
+	f.Function = awslambda.NewFunction(construct, jsii.String("Function"), functionProps)
 	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata), props.Package)
 	f.setVariables(variables)
-	this.Node().AddValidation(&settingsCheck{f})
+	construct.Node().AddValidation(&settingsCheck{f})
 	return f
 }
 

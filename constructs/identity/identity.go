@@ -77,21 +77,21 @@ type Identity struct {
 func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	i := &Identity{UserPool: newUserPool(this, props), protectedPrefix: props.ProtectedPrefix, privatePrefix: props.PrivatePrefix}
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	i := &Identity{UserPool: newUserPool(construct, props), protectedPrefix: props.ProtectedPrefix, privatePrefix: props.PrivatePrefix}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
 		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
 		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
 	})
-	providers := i.addProviders(this, props)
+	providers := i.addProviders(construct, props)
 	i.WebClient = i.newClient("Web", props.WebCallbackURLs, props.WebLogoutURLs, providers, props)
 	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs, providers, props)
 	if len(providers) > 0 {
-		i.linkSignIns(this, props)
+		i.linkSignIns(construct, props)
 	}
-	i.IdentityPool = i.newIdentityPool(this, props)
-	i.SignedInRole = i.newSignedInRole(this)
+	i.IdentityPool = i.newIdentityPool(construct, props)
+	i.SignedInRole = i.newSignedInRole(construct)
 	return i
 }
 

@@ -70,10 +70,10 @@ type MailingList struct {
 // New declares the mailing list under scope.
 func New(scope constructs.Construct, id string, props Props) *MailingList {
 	from := props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	l := &MailingList{Table: newTable(this, props), props: props, from: from}
-	l.ConfigurationSet = awsses.NewConfigurationSet(this, jsii.String("ConfigurationSet"), &awsses.ConfigurationSetProps{
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	l := &MailingList{Table: newTable(construct, props), props: props, from: from}
+	l.ConfigurationSet = awsses.NewConfigurationSet(construct, jsii.String("ConfigurationSet"), &awsses.ConfigurationSetProps{
 		ReputationMetrics:  jsii.Bool(true),
 		SendingEnabled:     jsii.Bool(true),
 		SuppressionReasons: awsses.SuppressionReasons_BOUNCES_AND_COMPLAINTS,
@@ -83,13 +83,13 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 	if isAddress(props.Identity) {
 		identity = awsses.Identity_Email(jsii.String(props.Identity))
 	}
-	l.Identity = awsses.NewEmailIdentity(this, jsii.String("Identity"), &awsses.EmailIdentityProps{
+	l.Identity = awsses.NewEmailIdentity(construct, jsii.String("Identity"), &awsses.EmailIdentityProps{
 		Identity:           identity,
 		ConfigurationSet:   l.ConfigurationSet, // also of mails that name none
 		FeedbackForwarding: jsii.Bool(false),   // the topic is told; nobody need read the sender's mail
 	})
-	l.welcome(this)
-	l.feedback(this)
+	l.welcome(construct)
+	l.feedback(construct)
 	return l
 }
 

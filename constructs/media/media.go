@@ -100,27 +100,27 @@ type Media struct {
 func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
 		tempPrefix:           props.TempPrefix,
 		permanentPrefix:      props.PermanentPrefix,
-		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{CloudFront: true}),
+		AccessLogs:           bucket.NewAccessLogs(construct, "AccessLogs", bucket.AccessLogsProps{CloudFront: true}),
 	}
-	m.Originals = m.newBucket(this, "Originals", props,
+	m.Originals = m.newBucket(construct, "Originals", props,
 		// A browser uploads by a form that the API has signed (POST), and by credentials of its user (the others; POST is
 		// how a multipart upload begins and ends).
 		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT, awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
-	m.Thumbnails = m.newBucket(this, "Thumbnails", props,
+	m.Thumbnails = m.newBucket(construct, "Thumbnails", props,
 		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD) // by its user's credentials a browser reads what is private
 	if m.TransferAcceleration {
 		cfnBucket(m.Originals).SetAccelerateConfiguration(&awss3.CfnBucket_AccelerateConfigurationProperty{AccelerationStatus: jsii.String("Enabled")})
 	}
-	m.addThumbnailEvents(this)
-	m.addFunction(this, props)
-	m.addOriginalEvents(this)
-	m.addDistribution(this, props)
+	m.addThumbnailEvents(construct)
+	m.addFunction(construct, props)
+	m.addOriginalEvents(construct)
+	m.addDistribution(construct, props)
 	return m
 }
 

@@ -88,10 +88,10 @@ type Database struct {
 func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	d := &Database{name: props.DatabaseName}
-	d.SecurityGroup = awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
+	d.SecurityGroup = awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
 		Description:      jsii.String("Access to the RDS instance and its read replicas"),
 		AllowAllOutbound: jsii.Bool(false),
@@ -99,14 +99,14 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{
 		Version: awsrds.MysqlEngineVersion_Of(jsii.String(string(props.Version)), jsii.String(string(props.Version))),
 	})
-	parameters := newParameterGroup(this, engine)
-	subnets := awsrds.NewSubnetGroup(this, jsii.String("Subnets"), &awsrds.SubnetGroupProps{
+	parameters := newParameterGroup(construct, engine)
+	subnets := awsrds.NewSubnetGroup(construct, jsii.String("Subnets"), &awsrds.SubnetGroupProps{
 		Vpc:         props.VPC,
 		VpcSubnets:  isolated(),
 		Description: jsii.String("Isolated subnets of the RDS instances"),
 	})
 
-	writer := constructs.NewConstruct(this, jsii.String("Writer"))
+	writer := constructs.NewConstruct(construct, jsii.String("Writer"))
 	identifier, logs := newLogs(writer, props)
 	d.Instance = awsrds.NewDatabaseInstance(writer, jsii.String("Instance"), &awsrds.DatabaseInstanceProps{
 		Engine:                    engine,
@@ -141,7 +141,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	})
 	logs.createBefore(d.Instance)
 	d.AdminSecret = d.Instance.Secret()
-	app := awsrds.NewDatabaseSecret(this, jsii.String("AppSecret"), &awsrds.DatabaseSecretProps{
+	app := awsrds.NewDatabaseSecret(construct, jsii.String("AppSecret"), &awsrds.DatabaseSecretProps{
 		Username: jsii.String("app"), Dbname: jsii.String(props.DatabaseName),
 	})
 	d.AppSecret = app.Attach(d.Instance)
@@ -150,13 +150,13 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		app.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 		d.Instance.Node().FindChild(jsii.String("Secret")).(awscdk.Resource).ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
-	d.rotation = newRotation(this, d.Instance, props)
+	d.rotation = newRotation(construct, d.Instance, props)
 	rotateAdmin := *d.rotation
 	rotateAdmin.Secret = d.AdminSecret
-	awssecretsmanager.NewSecretRotation(this, jsii.String("AdminRotation"), &rotateAdmin)
+	awssecretsmanager.NewSecretRotation(construct, jsii.String("AdminRotation"), &rotateAdmin)
 
 	for i := range props.Replicas {
-		reader := constructs.NewConstruct(this, jsii.Sprintf("Reader%d", i+1))
+		reader := constructs.NewConstruct(construct, jsii.Sprintf("Reader%d", i+1))
 		identifier, logs := newLogs(reader, props)
 		replica := awsrds.NewDatabaseInstanceReadReplica(reader, jsii.String("Instance"), &awsrds.DatabaseInstanceReadReplicaProps{
 			SourceDatabaseInstance:    d.Instance,
@@ -180,7 +180,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		d.Replicas = append(d.Replicas, replica)
 	}
 	if props.Proxy {
-		d.Proxy = d.newProxy(this, props)
+		d.Proxy = d.newProxy(construct, props)
 	}
 	return d
 }

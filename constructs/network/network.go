@@ -46,8 +46,8 @@ type Network struct {
 func New(scope constructs.Construct, id string, props Props) *Network {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(construct, props.LogRetention, props.Disposable)
 	vpcProps := &awsec2.VpcProps{
 		IpAddresses: awsec2.IpAddresses_Cidr(jsii.String(props.CIDR)),
 		NatGateways: jsii.Number(props.NATGateways),
@@ -72,7 +72,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		vpcProps.AvailabilityZones = jsii.Strings(props.AvailabilityZones...)
 	}
 	vpcProps.ReservedAzs = jsii.Number(maxZones - zones)
-	n := &Network{VPC: awsec2.NewVpc(this, jsii.String("VPC"), vpcProps)}
+	n := &Network{VPC: awsec2.NewVpc(construct, jsii.String("VPC"), vpcProps)}
 
 	for _, name := range slices.Sorted(maps.Keys(props.InterfaceEndpoints)) {
 		n.VPC.AddInterfaceEndpoint(jsii.String(name), &awsec2.InterfaceVpcEndpointOptions{
@@ -80,11 +80,11 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 			Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
 		})
 	}
-	logs := loggroup.New(this, "FlowLogs", "")
+	logs := loggroup.New(construct, "FlowLogs", "")
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
 		Destination: awsec2.FlowLogDestination_ToCloudWatchLogs(logs, nil),
 	})
-	n.restrictDefaultSecurityGroup(this, props)
+	n.restrictDefaultSecurityGroup(construct, props)
 	return n
 }
 

@@ -53,10 +53,10 @@ type API struct {
 func New(scope constructs.Construct, id string, props Props) *API {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	defaults.Override(this, props.LogRetention, props.Disposable)
-	accessLogs := loggroup.New(this, "AccessLogs", "")
-	api := awsapigateway.NewRestApi(this, jsii.String("RestAPI"), &awsapigateway.RestApiProps{
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(construct, props.LogRetention, props.Disposable)
+	accessLogs := loggroup.New(construct, "AccessLogs", "")
+	api := awsapigateway.NewRestApi(construct, jsii.String("RestAPI"), &awsapigateway.RestApiProps{
 		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
 		// Logging is switched on for the account and region as a whole, not for the API: the role outlives the stack,
 		// because other APIs may log by it.
@@ -76,7 +76,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	})
 	api.Node().TryRemoveChild(jsii.String("Endpoint")) // the CDK's own output: which there are is the stack's affair
 	// The service would make this group itself and keep it for ever; the name is what it looks for.
-	executionLogs := loggroup.New(this, "ExecutionLogs", "API-Gateway-Execution-Logs_"+*api.RestApiId()+"/"+props.Version)
+	executionLogs := loggroup.New(construct, "ExecutionLogs", "API-Gateway-Execution-Logs_"+*api.RestApiId()+"/"+props.Version)
 	api.DeploymentStage().Node().AddDependency(executionLogs)
 
 	// What the gateway answers by itself has the shape and, where the functions have one too, the code of their errors.
@@ -106,7 +106,7 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	respond("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX(), "", "$context.error.responseType", "$context.error.messageString")
 	a := &API{
 		RestAPI: api,
-		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(this, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
+		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(construct, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
 			CognitoUserPools: &[]awscognito.IUserPool{props.UserPool},
 		}),
 		validator: api.AddRequestValidator(jsii.String("Validator"), &awsapigateway.RequestValidatorOptions{

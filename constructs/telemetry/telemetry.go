@@ -109,17 +109,17 @@ type Telemetry struct {
 func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	t := &Telemetry{Topic: props.Topic, Key: newKey(this, props)}
-	t.declareBuckets(this, props)
-	t.Stream = newStream(this, t.Key, props)
-	t.declareTables(this)
-	t.declareDelivery(this, props)
-	t.declareDevices(this)
-	t.declareQueries(this, props)
-	t.declareReports(this, props)
-	t.declareAlarms(this, props)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	t := &Telemetry{Topic: props.Topic, Key: newKey(construct, props)}
+	t.declareBuckets(construct, props)
+	t.Stream = newStream(construct, t.Key, props)
+	t.declareTables(construct)
+	t.declareDelivery(construct, props)
+	t.declareDevices(construct)
+	t.declareQueries(construct, props)
+	t.declareReports(construct, props)
+	t.declareAlarms(construct, props)
 	return t
 }
 

@@ -38,15 +38,15 @@ type Topic struct {
 // New declares a topic under scope.
 func New(scope constructs.Construct, id string, props Props) *Topic {
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	_, props.Disposable = defaults.Override(this, 0, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	_, props.Disposable = defaults.Override(construct, 0, props.Disposable)
 	topicProps := &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}
 	t := &Topic{}
 	if props.Publisher != "" {
-		t.Key = newKey(this, props)
+		t.Key = newKey(construct, props)
 		topicProps.MasterKey = t.Key
 	}
-	t.Topic = awssns.NewTopic(this, jsii.String("Topic"), topicProps)
+	t.Topic = awssns.NewTopic(construct, jsii.String("Topic"), topicProps)
 	if props.Publisher == "" {
 		// The key that AWS manages lets every principal of the account use it through SNS who may publish, so a function needs
 		// no right to it: "Viewing key policies" of AWS managed keys in the AWS KMS Developer Guide. Services are no such

@@ -78,15 +78,15 @@ type Warehouse struct {
 func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	w := &Warehouse{scope: this, name: strings.ToLower(*awscdk.Names_UniqueResourceName(this, &awscdk.UniqueResourceNameOptions{
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	w := &Warehouse{scope: construct, name: strings.ToLower(*awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
 		MaxLength: jsii.Number(64), Separator: jsii.String("-"), // Redshift: 3 to 64 lower-case letters, digits and hyphens
 	}))}
-	w.Role = w.newRole(this)
-	w.newNamespace(this, props)
-	w.newWorkgroup(this, props)
-	w.schemaFunction = w.newSchemaFunction(this, props)
+	w.Role = w.newRole(construct)
+	w.newNamespace(construct, props)
+	w.newWorkgroup(construct, props)
+	w.schemaFunction = w.newSchemaFunction(construct, props)
 	return w
 }
 

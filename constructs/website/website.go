@@ -84,10 +84,10 @@ const day = bucket.Day
 // New declares a website under scope.
 func New(scope constructs.Construct, id string, props Props) *Website {
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	w := &Website{AccessLogs: bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{CloudFront: true})}
-	w.Bucket = bucket.New(this, "Bucket", bucket.Props{
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	w := &Website{AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs", bucket.AccessLogsProps{CloudFront: true})}
+	w.Bucket = bucket.New(construct, "Bucket", bucket.Props{
 		Versioned: true,
 		LifecycleRules: []*awss3.LifecycleRule{
 			{
@@ -102,8 +102,8 @@ func New(scope constructs.Construct, id string, props Props) *Website {
 		AccessLogs: w.AccessLogs,
 		LogPrefix:  "s3/",
 	})
-	origin, reader := w.origin(this, props)
-	w.Distribution = awscloudfront.NewDistribution(this, jsii.String("Distribution"), w.distributionProps(this, props, origin))
+	origin, reader := w.origin(construct, props)
+	w.Distribution = awscloudfront.NewDistribution(construct, jsii.String("Distribution"), w.distributionProps(construct, props, origin))
 	bucket.EmptyAfter(w.AccessLogs, w.Distribution)
 	if props.OriginAccessControl {
 		reader = awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"), &awsiam.ServicePrincipalOpts{
@@ -119,7 +119,7 @@ func New(scope constructs.Construct, id string, props Props) *Website {
 	if len(props.DomainNames) > 0 {
 		w.domain = props.DomainNames[0]
 	}
-	w.deploy(this, props)
+	w.deploy(construct, props)
 	return w
 }
 

@@ -84,7 +84,7 @@ func moduleOf(importPath string) (string, error) {
 		return "", &Error{Package: importPath, Output: "it is package " + listed.Name + "; a function is package main"}
 	}
 	if listed.Module == nil || listed.Module.Dir == "" {
-		return "", &Error{Package: importPath, Output: "its module's source is not on this machine; run go mod download, and do not vendor it"}
+		return "", &Error{Package: importPath, Output: "its module's source is not on construct machine; run go mod download, and do not vendor it"}
 	}
 	return listed.Module.Dir, nil
 }
