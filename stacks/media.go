@@ -25,8 +25,8 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, users *identity.
 		PrivatePrefix:               pictures.PrivatePrefix,
 		DisableTransferAcceleration: !env.TransferAcceleration,
 	})
-	users.GrantUploadAsSignedIn(media.Originals)
-	users.GrantReadThumbnailsAsSignedIn(media.Thumbnails)
+	users.GrantSignedInReadWrite(media.Originals)
+	users.GrantSignedInRead(media.Thumbnails)
 	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
 	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
 	outputDLQ(stack, "Thumbnails", media.OriginalEvents.DeadLetterQueue)

@@ -29,6 +29,6 @@ func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.T
 	output(stack, "ThingPolicy", "Policy that the certificates of devices get", t.ThingPolicy.Ref())
 	output(stack, "ThingType", "Thing type of devices", t.ThingType.Ref())
 	output(stack, "AthenaWorkGroup", "Work group of Athena for queries of readings and reports", t.WorkGroup.Ref())
-	outputDLQ(stack, "Reports", t.Reporter.DeadLetterQueue)
+	outputDLQ(stack, "Reports", t.ReportRequests.DeadLetterQueue)
 	return t
 }

@@ -111,7 +111,7 @@ func (i *Identity) GrantListUsers(fn *gofunction.Function) {
 // identityFolder is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
 const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 
-// GrantUploadAsSignedIn lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
+// GrantSignedInReadWrite lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
 // below ProtectedPrefix and PrivatePrefix, in a folder named by the client's identity in the identity pool. How much they write,
 // nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
 // what is archived cannot be read. The bucket must not need a KMS key.
@@ -119,7 +119,7 @@ const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 // Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
 // up, and could delete what others have written; what others may see is delivered by a distribution; and names of
 // objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
-func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
+func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
 	folders := i.ownObjects(bucket)
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
@@ -142,9 +142,9 @@ func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
 	})
 }
 
-// GrantReadThumbnailsAsSignedIn lets signed-in clients read the objects of the bucket that were made of what they have below
+// GrantSignedInRead lets signed-in clients read the objects of the bucket that were made of what they have below
 // ProtectedPrefix and PrivatePrefix of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
-func (i *Identity) GrantReadThumbnailsAsSignedIn(bucket awss3.IBucket) {
+func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) {
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -88,8 +88,8 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 		ConfigurationSet:   l.ConfigurationSet, // also of mails that name none
 		FeedbackForwarding: jsii.Bool(false),   // the topic is told; nobody need read the sender's mail
 	})
-	l.welcome(construct)
-	l.feedback(construct)
+	l.addWelcome(construct)
+	l.addFeedback(construct)
 	return l
 }
 
@@ -191,9 +191,9 @@ const (
 	timeout       = 2 * time.Minute  // for a batch; of 25 mails, at the one a second that SES's sandbox allows
 )
 
-// welcome declares the function that sends mails, and what tells it of new items: the table's stream, and the queue into
+// addWelcome declares the function that sends mails, and what tells it of new items: the table's stream, and the queue into
 // which letters are moved back that were given up.
-func (l *MailingList) welcome(scope constructs.Construct) {
+func (l *MailingList) addWelcome(scope constructs.Construct) {
 	l.Welcome = gofunction.New(scope, "Welcome", gofunction.Props{
 		Package:     welcomefn.Package,
 		Settings:    welcomefn.Settings{LeaseDuration: leaseDuration},
@@ -238,8 +238,8 @@ func (l *MailingList) welcome(scope constructs.Construct) {
 	})
 }
 
-// feedback has SES tell of bounces and complaints, and declares the function that takes it to heart.
-func (l *MailingList) feedback(scope constructs.Construct) {
+// addFeedback has SES tell of bounces and complaints, and declares the function that takes it to heart.
+func (l *MailingList) addFeedback(scope constructs.Construct) {
 	fn := gofunction.New(scope, "Feedback", gofunction.Props{
 		Package:     feedbackfn.Package,
 		Settings:    feedbackfn.Settings{},

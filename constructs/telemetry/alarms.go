@@ -60,7 +60,7 @@ func (t *Telemetry) declareAlarms(scope constructs.Construct, props Props) {
 	alarm("TransformFailedRecords", t.failedPercentage(), 5, 3,
 		"More than 5 % of the records are no readings as they are declared; they are below errors/processing-failed/. "+
 			"Look first at the reasons in the transform's log: a new firmware or client may send a type before it is declared. Declare it, then replay the day.")
-	alarm("ReportsDLQMessages", t.Reporter.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(metricOptions("Maximum")), 0, 1,
+	alarm("ReportsDLQMessages", t.ReportRequests.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(metricOptions("Maximum")), 0, 1,
 		"Reports could not be made after five attempts. Look first at the report function's log, for what Athena says. "+
 			"Mend it, then make redrive QUEUE=Reports.")
 }

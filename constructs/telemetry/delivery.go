@@ -33,7 +33,7 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	})
 	t.grantPutRecords(t.Transform.Role, "kinesis:PutRecords")
 
-	t.Errors = loggroup.New(scope, "Errors", "")
+	t.DeliveryErrors = loggroup.New(scope, "Errors", "")
 	readings, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
 	role := t.newDeliveryRole(scope, readings, raw)
 
@@ -141,14 +141,14 @@ func (t *Telemetry) newLogStream(name string, props Props) awslogs.LogStream {
 	if props.Disposable {
 		removal = awscdk.RemovalPolicy_DESTROY
 	}
-	return awslogs.NewLogStream(t.Errors, jsii.String(name), &awslogs.LogStreamProps{
-		LogGroup: t.Errors, LogStreamName: jsii.String(name), RemovalPolicy: removal,
+	return awslogs.NewLogStream(t.DeliveryErrors, jsii.String(name), &awslogs.LogStreamProps{
+		LogGroup: t.DeliveryErrors, LogStreamName: jsii.String(name), RemovalPolicy: removal,
 	})
 }
 
 func (t *Telemetry) loggingOptions(to awslogs.LogStream) any {
 	return &awskinesisfirehose.CfnDeliveryStream_CloudWatchLoggingOptionsProperty{
-		Enabled: jsii.Bool(true), LogGroupName: t.Errors.LogGroupName(), LogStreamName: to.LogStreamName(),
+		Enabled: jsii.Bool(true), LogGroupName: t.DeliveryErrors.LogGroupName(), LogStreamName: to.LogStreamName(),
 	}
 }
 
@@ -180,7 +180,7 @@ func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.
 	for _, log := range logs {
 		grant(role, []string{"logs:PutLogEvents"}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("logs"), Resource: jsii.String("log-group"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
-			ResourceName: jsii.String(*t.Errors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
+			ResourceName: jsii.String(*t.DeliveryErrors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
 		}))
 	}
 	return role

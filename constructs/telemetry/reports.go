@@ -54,7 +54,7 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 	}
 	t.WorkGroup.ApplyRemovalPolicy(policy, nil)
 	for _, report := range reportfn.Reports() {
-		awsathena.NewCfnNamedQuery(scope, jsii.String(pascal(report.Name)+"Query"), &awsathena.CfnNamedQueryProps{
+		awsathena.NewCfnNamedQuery(scope, jsii.String(pascalCase(report.Name)+"Query"), &awsathena.CfnNamedQueryProps{
 			Name:        jsii.String(report.Name),
 			Description: jsii.String(report.Comment + "; its parameter is the day, such as '2026-11-21'"),
 			Database:    t.Database.Ref(),
@@ -82,24 +82,24 @@ func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")), *t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
 	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // without it, S3 refuses what is missing
 
-	t.Reporter = consumer.New(scope, "Reporter", consumer.Props{
+	t.ReportRequests = consumer.New(scope, "Reporter", consumer.Props{
 		Function: fn,
 		// A delivery is some objects of a few days, told one by one: together they are one run of each day's queries.
 		BatchSize:      1000,
 		BatchingWindow: 5 * time.Minute,
 		MaxConcurrency: 2, // the least that there is: nobody waits, and queries are paid for
 	})
-	t.Reporter.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
-	t.notifyReporter()
-	bucket.EmptyAfter(t.Reports, t.Reporter.Mapping)
+	t.ReportRequests.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
+	t.notifyReportRequests()
+	bucket.EmptyAfter(t.Reports, t.ReportRequests.Mapping)
 }
 
-// notifyReporter has S3 tell the function's queue what is new below telemetry/.
+// notifyReportRequests has S3 tell the function's queue what is new below telemetry/.
 //
 // The notification is the bucket's own property, as that of pictures is (ADR 4). S3 tries the queue before it takes the
 // notification, so the queue's policy comes first; it lets in what S3 sends for any bucket of the account.
-func (t *Telemetry) notifyReporter() {
-	queue := t.Reporter.Queue
+func (t *Telemetry) notifyReportRequests() {
+	queue := t.ReportRequests.Queue
 	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),

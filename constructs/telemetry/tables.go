@@ -68,8 +68,8 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 	}
 }
 
-// pascal makes of the name of a table one of a construct: DailyActives of daily_actives.
-func pascal(name string) string {
+// pascalCase makes of the name of a table one of a construct: DailyActives of daily_actives.
+func pascalCase(name string) string {
 	id := ""
 	for word := range strings.SplitSeq(name, "_") {
 		id += strings.ToUpper(word[:1]) + word[1:]
@@ -80,7 +80,7 @@ func pascal(name string) string {
 func (t *Telemetry) newTable(scope constructs.Construct, name string, input *awsglue.CfnTable_TableInputProperty) awsglue.CfnTable {
 	input.Name = jsii.String(name)
 	input.TableType = jsii.String("EXTERNAL_TABLE")
-	return awsglue.NewCfnTable(scope, jsii.String(pascal(name)+"Table"), &awsglue.CfnTableProps{
+	return awsglue.NewCfnTable(scope, jsii.String(pascalCase(name)+"Table"), &awsglue.CfnTableProps{
 		CatalogId:    awscdk.Stack_Of(scope).Account(),
 		DatabaseName: t.Database.Ref(),
 		TableInput:   input,

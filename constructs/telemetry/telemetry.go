@@ -83,8 +83,8 @@ type Telemetry struct {
 	// failed below errors/.
 	Transform *gofunction.Function
 	Delivery  awskinesisfirehose.CfnDeliveryStream
-	// Errors has what Delivery has to say of what it fails at.
-	Errors    awslogs.LogGroup
+	// DeliveryErrors has what Delivery has to say of what it fails at.
+	DeliveryErrors    awslogs.LogGroup
 	Ingestion awss3.Bucket
 
 	// Database is that of Tables, by name: telemetry, and each of the reports. No crawler looks for partitions: the table of the
@@ -97,7 +97,7 @@ type Telemetry struct {
 	// Reports has the reports below parquet/ and csv/, made by Reporter's function when there are new readings, each day's as
 	// often as there are, and every six hours.
 	Reports  awss3.Bucket
-	Reporter *consumer.Consumer
+	ReportRequests *consumer.Consumer
 	// AccessLogs holds the access logs of both buckets.
 	AccessLogs awss3.Bucket
 

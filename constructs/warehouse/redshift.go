@@ -88,14 +88,14 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)), jsii.String("The warehouse"), nil)
-	w.catalog = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("Catalog"), &awsec2.InterfaceVpcEndpointProps{
+	w.glueEndpoint = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("Catalog"), &awsec2.InterfaceVpcEndpointProps{
 		Vpc:            props.VPC,
 		Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
 		Subnets:        isolated,
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},
 		Open:           jsii.Bool(false),
 	})
-	w.catalog.Node().AddDependency(group) // and so what waits for the endpoint has the rule too
+	w.glueEndpoint.Node().AddDependency(group) // and so what waits for the endpoint has the rule too
 	var subnets []any
 	for _, subnet := range *props.VPC.SelectSubnets(isolated).SubnetIds {
 		subnets = append(subnets, subnet)

@@ -71,7 +71,7 @@ type Warehouse struct {
 	scope          constructs.Construct
 	name           string // of namespace and work group
 	schemaFunction *gofunction.Function
-	catalog        awsec2.InterfaceVpcEndpoint
+	glueEndpoint        awsec2.InterfaceVpcEndpoint
 }
 
 // New declares the warehouse under scope.
@@ -122,7 +122,7 @@ func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResou
 		}),
 	})
 	// The warehouse looks whether it may use the role, and needs its way to the catalog for that.
-	resource.Node().AddDependency(w.schemaFunction.Role, w.Role, w.SecurityGroup, w.catalog)
+	resource.Node().AddDependency(w.schemaFunction.Role, w.Role, w.SecurityGroup, w.glueEndpoint)
 	return resource
 }
 
