@@ -16,26 +16,27 @@ import (
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
-// transformTimeout is for a batch, which is of a megabyte: what the answer has no room for has to go back into the stream
-// meanwhile. Firehose waits for five minutes at most.
+// transformTimeout is for a batch of one megabyte, including the time to put records that do not
+// fit into the response back into the stream. Firehose waits for five minutes at most.
 const transformTimeout = time.Minute
 
-// declareDelivery declares the function that makes rows of readings, and the delivery stream that has it do so.
+// declareDelivery declares the transform function and the delivery stream that calls it.
 //
-// It is the resource itself, and not the CDK's construct, which would let Firehose do more than it needs: read, write and
-// delete whatever the bucket has (s3:GetObject*, s3:List*, s3:DeleteObject*), where AWS asks for six actions.
+// It declares the L1 resource, because the CDK's L2 construct would grant Firehose more than it
+// needs: read, write and delete access to the whole bucket (s3:GetObject*, s3:List*,
+// s3:DeleteObject*), where AWS asks for six actions.
 func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	t.Transform = gofunction.New(scope, "Transform", gofunction.Props{
 		Package:     transformfn.Package,
 		Settings:    transformfn.Settings{Stream: *t.Stream.StreamName()},
-		Description: "Makes rows of readings",
+		Description: "Transforms telemetry records into rows",
 		Timeout:     transformTimeout,
 	})
 	t.grantPutRecords(t.Transform.Role, "kinesis:PutRecords")
 
-	t.DeliveryErrors = loggroup.New(scope, "Errors", "")
-	readings, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
-	role := t.newDeliveryRole(scope, readings, raw)
+	t.DeliveryErrors = loggroup.New(scope, "DeliveryErrors", "")
+	rows, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
+	role := t.newDeliveryRole(scope, rows, raw)
 
 	buffering := &awskinesisfirehose.CfnDeliveryStream_BufferingHintsProperty{
 		SizeInMBs:         jsii.Number(props.BufferingSizeMiB),
@@ -45,7 +46,7 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 		KmsEncryptionConfig: &awskinesisfirehose.CfnDeliveryStream_KMSEncryptionConfigProperty{AwskmsKeyArn: t.Key.KeyArn()},
 	}
 	const (
-		arrived = "day=!{timestamp:yyyy-MM-dd}/" // when the stream got it; UTC
+		arrived = "day=!{timestamp:yyyy-MM-dd}/" // time of arrival in the stream; UTC
 		failed  = transformfn.ErrorsPrefix + "!{firehose:error-output-type}/" + arrived
 	)
 	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"), &awskinesisfirehose.CfnDeliveryStreamProps{
@@ -59,22 +60,23 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 			Prefix:            jsii.String(transformfn.TablePrefix + "type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
 			ErrorOutputPrefix: jsii.String(failed),
 			BufferingHints:    buffering,
-			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet compresses by itself
+			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet has its own compression
 			DynamicPartitioningConfiguration: &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
 				Enabled: jsii.Bool(true),
-				// Two hours are the most, and five minutes the default. Where objects cannot be put, those below errors/ cannot either.
+				// Two hours are the maximum, and five minutes the default. When objects cannot be
+				// written, error objects cannot be written either.
 				RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{DurationInSeconds: jsii.Number(7200)},
 			},
 			ProcessingConfiguration:           t.processing(role),
 			DataFormatConversionConfiguration: t.conversion(role),
 			EncryptionConfiguration:           encryption,
-			CloudWatchLoggingOptions:          t.loggingOptions(readings),
-			S3BackupMode:                      jsii.String("Enabled"), // what came, before the function saw it
+			CloudWatchLoggingOptions:          t.loggingOptions(rows),
+			S3BackupMode:                      jsii.String("Enabled"), // the records as they arrived, before the transform
 			S3BackupConfiguration: &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
 				BucketArn:                t.Ingestion.BucketArn(),
 				RoleArn:                  role.RoleArn(),
 				Prefix:                   jsii.String(transformfn.RawPrefix + arrived),
-				ErrorOutputPrefix:        jsii.String(failed), // Firehose does not use it, and refuses a prefix of expressions without
+				ErrorOutputPrefix:        jsii.String(failed), // unused, but required with expressions in Prefix
 				BufferingHints:           buffering,
 				CompressionFormat:        jsii.String("GZIP"),
 				EncryptionConfiguration:  encryption,
@@ -86,7 +88,8 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	bucket.EmptyAfter(t.Ingestion, t.Delivery)
 }
 
-// processing has the function make rows, a megabyte at a time: as base64 that is far from the six that an answer may have.
+// processing makes Firehose call the function with batches of a megabyte: in base64, the response
+// stays far below Lambda's limit of six.
 func (t *Telemetry) processing(role awsiam.IRole) any {
 	var parameters []any
 	for _, parameter := range []struct {
@@ -109,7 +112,7 @@ func (t *Telemetry) processing(role awsiam.IRole) any {
 	}
 }
 
-// conversion makes Parquet of the function's JSON, by the table as it is at that time.
+// conversion converts the function's JSON to Parquet, by the table's latest version.
 func (t *Telemetry) conversion(role awsiam.IRole) any {
 	return &awskinesisfirehose.CfnDeliveryStream_DataFormatConversionConfigurationProperty{
 		Enabled: jsii.Bool(true),
@@ -123,7 +126,8 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 		},
 		InputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
 			Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
-				// It says its default, since what is empty would be left out of the template.
+				// The default, set explicitly: an empty property would be omitted from the
+				// template.
 				OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{CaseInsensitive: jsii.Bool(true)},
 			},
 		},
@@ -135,7 +139,7 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 	}
 }
 
-// newLogStream declares where Firehose says what it has failed at: it makes no log stream by itself.
+// newLogStream declares a log stream for Firehose's errors; Firehose does not create log streams.
 func (t *Telemetry) newLogStream(name string, props Props) awslogs.LogStream {
 	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // with the group
 	if props.Disposable {
@@ -152,9 +156,10 @@ func (t *Telemetry) loggingOptions(to awslogs.LogStream) any {
 	}
 }
 
-// newDeliveryRole lets Firehose do what "Grant Firehose access to an Amazon S3 destination" and "Grant Firehose access to AWS
-// Glue for data format conversion" in the Amazon Data Firehose Developer Guide list. It is for this account's delivery streams
-// alone: Firehose names the account as the external id.
+// newDeliveryRole declares the role of the delivery stream, with the permissions that "Grant
+// Firehose access to an Amazon S3 destination" and "Grant Firehose access to AWS Glue for data
+// format conversion" in the Amazon Data Firehose Developer Guide list. Only delivery streams of
+// this account may assume it: Firehose passes the account as the external id.
 func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.LogStream) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("DeliveryRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
@@ -164,7 +169,7 @@ func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.
 	grant(role, []string{"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"}, *t.Stream.StreamArn())
 	t.grantKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:Decrypt")
 
-	// Firehose calls the version that the name alone means, and says so.
+	// Firehose calls the function with the qualifier $LATEST.
 	function := *t.Transform.Function.FunctionArn()
 	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function, function+":$LATEST")
 

@@ -11,16 +11,17 @@ import (
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
-// thingName is what IoT Core puts the name of the thing for, whose certificate a device has connected by.
+// thingName is a policy variable: IoT Core replaces it with the name of the thing whose certificate
+// the device has connected with.
 const thingName = "${iot:Connection.Thing.ThingName}"
 
-// declareDevices declares what a device is, what it may do, and the rule that takes what it says.
+// declareDevices declares the thing type, the policy of devices, and the rule for their messages.
 func (t *Telemetry) declareDevices(scope constructs.Construct) {
 	t.ThingType = awsiot.NewCfnThingType(scope, jsii.String("ThingType"), &awsiot.CfnThingTypeProps{
 		ThingTypeProperties: &awsiot.CfnThingType_ThingTypePropertiesProperty{ThingTypeDescription: jsii.String("Sends readings")},
 	})
-	// The variable has a value for a certificate that is attached to a thing and connects by its name: "Thing policy variables" in
-	// the AWS IoT Core Developer Guide.
+	// The variable is set when the certificate is attached to a thing and the client id is the
+	// thing's name: "Thing policy variables" in the AWS IoT Core Developer Guide.
 	connect := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("iot:Connect"),
 		Resources:  jsii.Strings(t.arn("iot", "client", thingName)),
@@ -36,8 +37,9 @@ func (t *Telemetry) declareDevices(scope constructs.Construct) {
 	t.declareRule(scope)
 }
 
-// declareRule declares the rule, whose role is its own alone: "Granting an AWS IoT rule the access it requires" in the AWS IoT
-// Core Developer Guide. So the role knows the rule's name before there is the rule.
+// declareRule declares the rule. Its role can be assumed by this rule only ("Granting an AWS IoT
+// rule the access it requires" in the AWS IoT Core Developer Guide), so the role names the rule
+// before it exists.
 func (t *Telemetry) declareRule(scope constructs.Construct) {
 	name := t.name("_") + "_readings"
 	role := awsiam.NewRole(scope, jsii.String("RuleRole"), &awsiam.RoleProps{
@@ -52,17 +54,19 @@ func (t *Telemetry) declareRule(scope constructs.Construct) {
 	t.Rule = awsiot.NewCfnTopicRule(scope, jsii.String("Rule"), &awsiot.CfnTopicRuleProps{
 		RuleName: jsii.String(name),
 		TopicRulePayload: &awsiot.CfnTopicRule_TopicRulePayloadProperty{
-			Description:      jsii.String("Puts what devices publish into the stream"),
+			Description:      jsii.String("Puts messages of devices into the telemetry stream"),
 			AwsIotSqlVersion: jsii.String("2016-03-23"),
-			// Functions alone, so that a payload comes through whatever it is: "Working with binary payloads". The topic is who it
-			// is from, by ThingPolicy.
-			Sql: jsii.String("SELECT encode(*, 'base64') AS data, topic() AS topic, timestamp() AS received_at FROM '" + t.Topic + "/+/readings'"),
+			// Functions only, so that any payload passes unchanged: "Working with binary payloads".
+			// The topic identifies the sender, because ThingPolicy restricts it.
+			Sql: jsii.String("SELECT encode(*, 'base64') AS data, topic() AS topic, " +
+				"timestamp() AS received_at FROM '" + t.Topic + "/+/readings'"),
 			Actions: []any{&awsiot.CfnTopicRule_ActionProperty{Kinesis: &awsiot.CfnTopicRule_KinesisActionProperty{
 				RoleArn:      role.RoleArn(),
 				StreamName:   t.Stream.StreamName(),
-				PartitionKey: jsii.String("${newuuid()}"), // over all shards, however much one device has to say
+				PartitionKey: jsii.String("${newuuid()}"), // spreads a device's messages over all shards
 			}}},
-			// It has the payload, and why the action failed: "Error handling (error action)".
+			// The object holds the payload and the reason of the failure: "Error handling (error
+			// action)".
 			ErrorAction: &awsiot.CfnTopicRule_ActionProperty{S3: &awsiot.CfnTopicRule_S3ActionProperty{
 				RoleArn:    role.RoleArn(),
 				BucketName: t.Ingestion.BucketName(),
@@ -71,6 +75,6 @@ func (t *Telemetry) declareRule(scope constructs.Construct) {
 		},
 	})
 	t.Rule.Node().AddDependency(role)       // and its policy
-	t.Rule.Node().AddDependency(t.Delivery) // which reads what comes after it was made
+	t.Rule.Node().AddDependency(t.Delivery) // it reads only records that arrive after its creation
 	bucket.EmptyAfter(t.Ingestion, t.Rule)
 }

@@ -16,20 +16,22 @@ import (
 	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
-// exportedLogs are all that Redshift Serverless sends to CloudWatch, by the ids of their groups.
+// exportedLogs are all the logs that Redshift Serverless exports to CloudWatch, with the construct
+// ids of their log groups.
 var exportedLogs = []struct{ id, name string }{{"ConnectionLog", "connectionlog"}, {"UserActivityLog", "useractivitylog"}, {"UserLog", "userlog"}}
 
-// newRole declares the role that the warehouse reads by, for users of the work group alone: Redshift says in the
-// external id who of them it is for, "Restricting access to IAM roles" in the Amazon Redshift Management Guide. The
-// other principal, which "Granting permissions to Amazon Redshift Serverless" there asks for, knows no condition; who
-// gives a role to a namespace needs iam:PassRole on it.
+// newRole declares the role that the warehouse reads with. Only database users of the workgroup may
+// assume it through redshift.amazonaws.com, which passes the user as the external id: "Restricting
+// access to IAM roles" in the Amazon Redshift Management Guide. The other principal, which
+// "Granting permissions to Amazon Redshift Serverless" there requires, supports no condition;
+// attaching the role to a namespace needs iam:PassRole on it.
 func (w *Warehouse) newRole(scope constructs.Construct) awsiam.Role {
 	users := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("redshift"), Resource: jsii.String("dbuser"), ResourceName: jsii.String(w.name + "/*"),
 		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
-		Description: jsii.String("How the warehouse reads catalogs and buckets"),
+		Description: jsii.String("Reads Glue catalogs and S3 buckets for the data warehouse"),
 		AssumedBy: awsiam.NewCompositePrincipal(
 			awsiam.NewServicePrincipal(jsii.String("redshift.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 				Conditions: &map[string]any{"StringLike": map[string]any{"sts:ExternalId": users}},
@@ -39,8 +41,9 @@ func (w *Warehouse) newRole(scope constructs.Construct) awsiam.Role {
 	})
 }
 
-// newNamespace declares the namespace, and its log groups before it can make them itself and keep them for ever. Their
-// names are fixed by "Audit logging for Amazon Redshift Serverless" in the Amazon Redshift Management Guide.
+// newNamespace declares the namespace, and before it its log groups, which Redshift would otherwise
+// create itself without expiry. Their names are fixed by "Audit logging for Amazon Redshift
+// Serverless" in the Amazon Redshift Management Guide.
 func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	var exports []*string
 	for _, log := range exportedLogs {
@@ -50,8 +53,8 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 		NamespaceName: jsii.String(w.name),
 		DbName:        jsii.String(Database),
 		KmsKeyId:      props.Key.KeyArn(),
-		// Redshift makes the password, and changes it every 30 days. The secret has the key that Secrets Manager manages, which
-		// no role needs a right to.
+		// Redshift generates the password and rotates it every 30 days. The secret is encrypted
+		// with the key that Secrets Manager manages, to which no role needs access.
 		AdminUsername:       jsii.String(administrator),
 		ManageAdminPassword: jsii.Bool(true),
 		IamRoles:            &[]any{w.Role.RoleArn()},
@@ -70,32 +73,34 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	}
 }
 
-// newWorkgroup declares the work group and its ways out of the isolated subnets, which all its traffic takes: to the
-// catalog by an endpoint of its own, to buckets by the VPC's gateway. Queries of a catalog's tables need both: "Amazon
-// Redshift Spectrum limitations" in the Amazon Redshift Database Developer Guide.
+// newWorkgroup declares the workgroup and its network paths from the isolated subnets, which carry
+// all its traffic: an interface endpoint of its own for the catalog, the VPC's gateway endpoint for
+// buckets. Queries of a catalog's tables need both: "Amazon Redshift Spectrum limitations" in the
+// Amazon Redshift Database Developer Guide.
 func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	isolated := &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
 	w.SecurityGroup = awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("Who may reach the warehouse"),
+		Description:      jsii.String("Access to the Redshift Serverless workgroup"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	// S3 has public addresses, which the gateway's route leads to and no other.
+	// S3 has public addresses. The isolated subnets have a route to them only through the gateway
+	// endpoint.
 	w.SecurityGroup.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("AWS services over TLS"), nil)
-	group := awsec2.NewSecurityGroup(scope, jsii.String("CatalogSecurityGroup"), &awsec2.SecurityGroupProps{
+	group := awsec2.NewSecurityGroup(scope, jsii.String("GlueEndpointSecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.VPC,
-		Description:      jsii.String("Who may reach Glue by the endpoint of the warehouse"),
+		Description:      jsii.String("Access to the Glue interface endpoint of the data warehouse"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)), jsii.String("The warehouse"), nil)
-	w.glueEndpoint = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("Catalog"), &awsec2.InterfaceVpcEndpointProps{
+	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Redshift Serverless workgroup"), nil)
+	w.glueEndpoint = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"), &awsec2.InterfaceVpcEndpointProps{
 		Vpc:            props.VPC,
 		Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
 		Subnets:        isolated,
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},
 		Open:           jsii.Bool(false),
 	})
-	w.glueEndpoint.Node().AddDependency(group) // and so what waits for the endpoint has the rule too
+	w.glueEndpoint.Node().AddDependency(group) // dependents of the endpoint wait for the rule too
 	var subnets []any
 	for _, subnet := range *props.VPC.SelectSubnets(isolated).SubnetIds {
 		subnets = append(subnets, subnet)
@@ -124,21 +129,22 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	})
 }
 
-// newSchemaFunction declares the function that makes schemas, as the administrator. It needs no VPC: it calls the Data API.
+// newSchemaFunction declares the function that creates schemas, as the admin user. It is not in the
+// VPC, because it calls the Data API.
 func (w *Warehouse) newSchemaFunction(scope constructs.Construct, props Props) *gofunction.Function {
 	stack := awscdk.Stack_Of(scope)
 	fn := gofunction.New(scope, "ExternalSchema", gofunction.Props{
 		Package:     externalschemafn.Package,
-		Description: "Makes the schemas by which the warehouse shows the tables of a catalog",
-		Timeout:     5 * time.Minute, // a warehouse that sleeps takes a while to wake up
+		Description: "Creates external schemas in the data warehouse",
+		Timeout:     5 * time.Minute, // an idle warehouse takes a while to resume
 	})
 	fn.AddToRolePolicy([]string{"redshift-data:ExecuteStatement"}, *w.Workgroup.AttrWorkgroupWorkgroupArn())
 	fn.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("redshift-data:DescribeStatement"), Resources: jsii.Strings("*"), // a statement has no ARN
 		Conditions: &map[string]any{"StringEquals": map[string]any{"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
 	}))
-	// The Data API reads the secret in the function's name. CloudFormation does not know the secret's ARN, which ends with six
-	// characters that Secrets Manager makes up.
+	// The Data API reads the secret with the function's permissions. CloudFormation does not return
+	// the secret's ARN, which ends with six random characters.
 	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"), ResourceName: jsii.String(w.secretName() + "-??????"),
 		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
@@ -146,5 +152,5 @@ func (w *Warehouse) newSchemaFunction(scope constructs.Construct, props Props) *
 	return fn
 }
 
-// secretName is how Redshift calls the secret of the administrator.
+// secretName returns the name that Redshift gives the admin user's secret.
 func (w *Warehouse) secretName() string { return "redshift!" + w.name + "-" + administrator }
