@@ -14,8 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
 
-// addDistribution declares the distribution of thumbnails, and lets it read all prefixes but the
-// private one. The CDK's own origins would let it read the whole bucket.
+// addDistribution declares the distribution of thumbnails, and lets it read all prefixes except the
+// private one. The CDK's origins would let it read the whole bucket.
 func (m *Media) addDistribution(scope constructs.Construct, props Props) {
 	origin := &awscloudfront.OriginProps{}
 	if props.OriginAccessControl {
@@ -34,7 +34,8 @@ func (m *Media) addDistribution(scope constructs.Construct, props Props) {
 			CachePolicy:           newCachePolicy(scope),
 			ResponseHeadersPolicy: newResponseHeaders(scope, props.AllowedOrigins),
 		},
-		// A thumbnail that is asked for before it is made is there a second later. CloudFront's own patience is ten.
+		// A thumbnail that is requested before it exists is available a second later. CloudFront
+		// caches errors for ten by default.
 		ErrorResponses: &[]*awscloudfront.ErrorResponse{{HttpStatus: jsii.Number(403), Ttl: convert.Duration(time.Second)}},
 		HttpVersion:    awscloudfront.HttpVersion_HTTP2_AND_3,
 		LogBucket:      m.AccessLogs,
@@ -61,29 +62,30 @@ func (m *Media) addDistribution(scope constructs.Construct, props Props) {
 	m.Thumbnails.AddToResourcePolicy(awsiam.NewPolicyStatement(statement))
 }
 
-// newCachePolicy has the edges keep a thumbnail as long as its Cache-Control says, and no longer than a day: so long may
-// one be seen whose picture is deleted. The path alone tells thumbnails apart.
+// newCachePolicy makes edge locations cache a thumbnail as long as its Cache-Control allows, and at
+// most for a day: for so long the thumbnails of a deleted picture may remain visible. The cache key
+// is the path.
 func newCachePolicy(scope constructs.Construct) awscloudfront.CachePolicy {
 	return awscloudfront.NewCachePolicy(scope, jsii.String("CachePolicy"), &awscloudfront.CachePolicyProps{
-		Comment:    jsii.String("As long as Cache-Control says, a day at most"),
+		Comment:    jsii.String("Follows Cache-Control, for a day at most"),
 		MinTtl:     awscdk.Duration_Seconds(jsii.Number(0)),
 		DefaultTtl: awscdk.Duration_Seconds(jsii.Number(0)),
 		MaxTtl:     convert.Duration(bucket.Day),
 	})
 }
 
-// newResponseHeaders has browsers take the answer for a picture and for nothing else, and pages of
-// the origins read it.
+// newResponseHeaders makes browsers treat the response as a picture and nothing else, and lets
+// pages of the origins read it.
 func newResponseHeaders(scope constructs.Construct, origins []string) awscloudfront.ResponseHeadersPolicy {
 	const year = 365 * bucket.Day
 	override := jsii.Bool(true)
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"), &awscloudfront.ResponseHeadersPolicyProps{
 		ResponseHeadersPolicyName: convert.GlobalName(scope, "ResponseHeaders"),
-		Comment:                   jsii.String("Pictures for the web client"),
+		Comment:                   jsii.String("Headers of pictures for the web client"),
 		CorsBehavior: &awscloudfront.ResponseHeadersCorsBehavior{
 			AccessControlAllowOrigins:     jsii.Strings(origins...),
 			AccessControlAllowMethods:     jsii.Strings("GET", "HEAD"),
-			AccessControlAllowHeaders:     jsii.Strings("*"), // none: no request that needs leave for its headers gets as far
+			AccessControlAllowHeaders:     jsii.Strings("*"), // unused: no preflight request gets as far
 			AccessControlAllowCredentials: jsii.Bool(false),
 			OriginOverride:                override,
 		},
@@ -93,7 +95,8 @@ func newResponseHeaders(scope constructs.Construct, origins []string) awscloudfr
 			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{AccessControlMaxAge: convert.Duration(year), Override: override},
 		},
 		CustomHeadersBehavior: &awscloudfront.ResponseCustomHeadersBehavior{CustomHeaders: &[]*awscloudfront.ResponseCustomHeader{
-			// Pages of another site may show pictures, also where they ask for isolation (COEP): the web client is another site.
+			// Pages of other sites may embed pictures, also under isolation (COEP): the web client
+			// is another site.
 			{Header: jsii.String("Cross-Origin-Resource-Policy"), Value: jsii.String("cross-origin"), Override: override},
 		}},
 	})

@@ -50,7 +50,7 @@ type Props struct {
 
 	// Firehose writes an object of the table when it has buffered BufferingSizeMiB of one type and
 	// day, or after BufferingInterval. Athena reads few large objects faster, and S3 bills each
-	// request.
+	// PUT.
 	BufferingSizeMiB  int           // default: 128, the maximum; at least 64, for Parquet
 	BufferingInterval time.Duration // default: 15 min, the maximum; at least 1 min; whole seconds
 
