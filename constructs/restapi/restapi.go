@@ -33,7 +33,7 @@ type Props struct {
 
 	Version    string // the API's version, which names its stage; default: v1
 	RateLimit  int    // steady-state requests a second of each method; default: 50
-	BurstLimit int    // concurrent requests of each method; default: 100
+	BurstLimit int    // burst of requests of each method; default: 100
 	// LogRetention applies to the access and execution logs. Default: the scope's (package
 	// defaults).
 	LogRetention time.Duration
@@ -155,7 +155,7 @@ type Method struct {
 	Service  *Service
 
 	RateLimit  int // steady-state requests a second; default: the API's
-	BurstLimit int // concurrent requests; default: the API's
+	BurstLimit int // burst of requests; default: the API's
 
 	// Optional parameters, for the gateway's documentation and cache. The gateway passes all others
 	// on too.

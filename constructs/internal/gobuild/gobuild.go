@@ -95,7 +95,11 @@ func moduleOf(importPath string) (string, error) {
 		}
 	}
 	if listed.Module == nil || listed.Module.Dir == "" {
-		return "", &Error{Package: importPath, Output: "its module's source is not on construct machine; run go mod download, and do not vendor it"}
+		return "", &Error{
+			Package: importPath,
+			Output: "its module's source is not on this machine; " +
+				"run go mod download, and do not vendor the module",
+		}
 	}
 	return listed.Module.Dir, nil
 }
