@@ -1,5 +1,6 @@
-// Package lambdaenv carries a function's settings from the stack that declares it to the code that runs in it:
-// one struct, encoded as environment variables by the stack and loaded at start-up by the function.
+// Package lambdaenv passes a function's settings from the stack that declares it to the code that
+// runs in it: one struct, encoded as environment variables by the stack and loaded at start-up by
+// the function.
 //
 // A field is a setting when it has an env tag:
 //
@@ -10,11 +11,13 @@
 //		Database mysqlconn.Settings // a struct without a tag is part of this one
 //	}
 //
-// Strings, booleans, integers, [time.Duration], []string and []int can be settings. A setting is required: its zero value
-// means that somebody forgot it, so the stack does not synthesise and the function does not start. An optional
-// setting may be zero, as any boolean may; a zero setting has no variable.
+// Strings, booleans, integers, [time.Duration], []string and []int can be settings. A setting is
+// required: a zero value is an omission, with which the stack does not synthesize and the function
+// does not start. An optional setting may be zero, as any boolean may; a zero setting has no
+// variable.
 //
-// A string may be a CDK token: it is passed on as it is, and CloudFormation puts the value in its place.
+// A string may be a CDK token: it is passed on unchanged, and CloudFormation replaces it with the
+// value.
 package lambdaenv
 
 import (
@@ -29,7 +32,7 @@ import (
 	"time"
 )
 
-// A FieldError says what is wrong with one setting.
+// A FieldError is an invalid setting.
 type FieldError struct {
 	Variable string // the environment variable
 	Field    string // the Go field, from the settings struct down: Settings.Database.Port
@@ -40,8 +43,9 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s (%s): %s", e.Variable, e.Field, e.Problem)
 }
 
-// Encode returns the environment variables of a settings struct. Settings that are zero have none: [Check] tells
-// whether one of them is required. The error joins a [*FieldError] for every value that has no faithful encoding.
+// Encode returns the environment variables of a settings struct. Zero settings have none: [Check]
+// reports whether one of them is required. The error joins a [*FieldError] for every value that has
+// no lossless encoding.
 func Encode(settings any) (map[string]string, error) {
 	fields, err := fieldsOf(reflect.TypeOf(settings))
 	if err != nil {
@@ -65,9 +69,9 @@ func Encode(settings any) (map[string]string, error) {
 	return variables, errors.Join(problems...)
 }
 
-// Check holds variables against the settings struct that will be loaded from them. The error joins a [*FieldError]
-// for every required setting that is missing, every value that cannot be loaded, and every variable that the
-// struct does not read. Only the type of settings matters.
+// Check validates variables for the settings struct that will be loaded from them. The error joins
+// a [*FieldError] for every required setting that is missing, every value that cannot be loaded,
+// and every variable that the struct does not read. Only the type of settings matters.
 func Check(settings any, variables map[string]string) error {
 	settingsType := reflect.TypeOf(settings)
 	fields, err := fieldsOf(settingsType)
@@ -80,7 +84,11 @@ func Check(settings any, variables map[string]string) error {
 	})}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		if !slices.ContainsFunc(fields, func(f field) bool { return f.variable == name }) {
-			problems = append(problems, &FieldError{Variable: name, Field: settingsType.String(), Problem: "no field reads it; add the struct that has it to the function's settings"})
+			problems = append(problems, &FieldError{
+				Variable: name,
+				Field:    settingsType.String(),
+				Problem:  "no field reads it; add the struct that has it to the function's settings",
+			})
 		}
 	}
 	return errors.Join(problems...)
@@ -102,7 +110,8 @@ func Load[T any]() (T, error) {
 	return settings, nil
 }
 
-// MustLoad is [Load] for main: a function whose settings are not complete must not start.
+// MustLoad is like [Load] but panics on an error: a function with incomplete settings must not
+// start.
 func MustLoad[T any]() T {
 	settings, err := Load[T]()
 	if err != nil {
@@ -124,7 +133,8 @@ func (f field) error(problem string) *FieldError {
 
 var durationType = reflect.TypeFor[time.Duration]()
 
-// fieldsOf lists the settings of a struct type and refuses a type that could not be carried whole.
+// fieldsOf returns the settings of a struct type. The error joins a [*FieldError] for every field
+// that cannot be encoded.
 func fieldsOf(settingsType reflect.Type) ([]field, error) {
 	if settingsType == nil || settingsType.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("settings are %v, want a struct", settingsType)
@@ -152,9 +162,10 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 			case option != "" && option != "optional":
 				problems = append(problems, f.error(fmt.Sprintf("has the unknown option %q; want optional", option)))
 			case !supported(structField.Type):
-				problems = append(problems, f.error(fmt.Sprintf("is a %s; want string, bool, integer, time.Duration, []string or []int", structField.Type)))
+				problems = append(problems, f.error(fmt.Sprintf(
+					"is a %s; want string, bool, integer, time.Duration, []string or []int", structField.Type)))
 			case seen[name] != "":
-				problems = append(problems, f.error("has the variable of "+seen[name]))
+				problems = append(problems, f.error("has the same variable as "+seen[name]))
 			}
 			seen[name] = f.path
 			fields = append(fields, f)

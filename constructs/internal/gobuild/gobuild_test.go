@@ -117,7 +117,7 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 		t.Fatal(err)
 	}
 	if hash(t, first) == hash(t, third) {
-		t.Error("different source gave the same bytes: construct test cannot tell")
+		t.Error("different source gave the same bytes: this test cannot tell")
 	}
 }
 
