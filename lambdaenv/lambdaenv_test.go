@@ -50,7 +50,7 @@ func drawSettings(t *rapid.T) settings {
 // names are the variables of settings.
 var names = []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "WIDTHS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"}
 
-// restoreEnvironment gives the process its variables back when t ends: load changes them.
+// restoreEnvironment restores the process's variables, which load changes, at the end of t.
 func restoreEnvironment(t *testing.T) {
 	t.Helper()
 	for _, name := range names {
@@ -58,7 +58,7 @@ func restoreEnvironment(t *testing.T) {
 	}
 }
 
-// load loads settings from variables, as a function with that environment does.
+// load loads settings from variables, as a function with that environment would.
 func load(t interface{ Fatal(...any) }, variables map[string]string) (settings, error) {
 	for _, name := range names {
 		if err := os.Unsetenv(name); err != nil {
@@ -73,7 +73,7 @@ func load(t interface{ Fatal(...any) }, variables map[string]string) (settings, 
 	return lambdaenv.Load[settings]()
 }
 
-func TestLoadIsTheInverseOfEncode(t *testing.T) {
+func TestLoad_is_the_inverse_of_Encode(t *testing.T) {
 	restoreEnvironment(t)
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawSettings(t)
@@ -100,7 +100,7 @@ func TestLoadIsTheInverseOfEncode(t *testing.T) {
 	})
 }
 
-func TestATokenIsPassedOnAsItIs(t *testing.T) {
+func TestEncode_passes_tokens_on(t *testing.T) {
 	const token = "${Token[TOKEN.123]}"
 	variables, err := lambdaenv.Encode(settings{Sender: token, Origins: []string{token, "${Token[TOKEN.124]}"}})
 	if err != nil {
@@ -114,10 +114,10 @@ func TestATokenIsPassedOnAsItIs(t *testing.T) {
 
 var complete = map[string]string{"SENDER": "a@example.com", "TIMEOUT": "1m30s", "BUCKET": "b", "LIMIT": "5"}
 
-func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
+func TestCheck_and_Load_report_all_problems(t *testing.T) {
 	restoreEnvironment(t)
 	for name, test := range map[string]struct {
-		set   map[string]string // added to complete settings; empty takes a variable away
+		set   map[string]string // added to complete settings; empty removes a variable
 		wants []string
 	}{
 		"complete":         {nil, nil},
@@ -156,7 +156,7 @@ func lines(err error) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-func TestAVariableThatNobodyReadsIsReported(t *testing.T) {
+func TestCheck_unknown_variable(t *testing.T) {
 	variables := maps.Clone(complete)
 	variables["SENDR"] = "a@example.com"
 	want := []string{"SENDR (lambdaenv_test.settings): no field reads it; add the struct that has it to the function's settings"}
@@ -165,7 +165,7 @@ func TestAVariableThatNobodyReadsIsReported(t *testing.T) {
 	}
 }
 
-func TestASettingWithoutAFaithfulEncodingIsRefused(t *testing.T) {
+func TestEncode_values_without_lossless_encoding(t *testing.T) {
 	_, err := lambdaenv.Encode(settings{Sender: "a\x00b", Origins: []string{"a,b"}})
 	want := []string{
 		"SENDER (settings.Sender): has a NUL byte, which no environment variable can hold",
@@ -176,7 +176,7 @@ func TestASettingWithoutAFaithfulEncodingIsRefused(t *testing.T) {
 	}
 }
 
-func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
+func TestEncode_invalid_types(t *testing.T) {
 	for want, settings := range map[string]any{
 		"settings are int, want a struct": 1,
 		"A (.A): is a float64; want string, bool": struct {
@@ -192,7 +192,7 @@ func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
 		`A (.A): has the unknown option "required"`: struct {
 			A string `env:"A,required"`
 		}{},
-		"A (.B): has the variable of .A": struct {
+		"A (.B): has the same variable as .A": struct {
 			A, B string `env:"A"`
 		}{},
 	} {
@@ -202,7 +202,7 @@ func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
 	}
 }
 
-func TestMustLoadStopsAFunctionThatIsNotConfigured(t *testing.T) {
+func TestMustLoad_panics_without_settings(t *testing.T) {
 	t.Setenv("SENDER", "")
 	defer func() {
 		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "SENDER") {
