@@ -31,13 +31,13 @@ type Environment struct {
 
 	NAT NAT
 
-	DatabaseClass                  string        // an RDS instance class without its "db.": t4g.micro
+	DatabaseClass                  string        // RDS instance class without "db.": t4g.micro
 	DatabaseStorageGiB             int           // initial allocation; storage cannot shrink
 	DatabaseMaxAllocatedStorageGiB int           // limit of storage autoscaling
 	DatabaseReplicas               int           // read replicas; 0 sends reads to the writer
 	DatabaseMultiAZ                bool          // a standby in a second zone
-	DatabaseProxy                  bool          // RDS Proxy between the functions and the writer
-	DatabaseInsights               bool          // not offered for micro and small burstable classes
+	DatabaseProxy                  bool          // RDS Proxy between functions and the writer
+	DatabaseInsights               bool          // not for micro and small burstable classes
 	BackupRetention                time.Duration // of automated backups; whole days
 
 	LogRetention time.Duration // of all logs; whole days, one of CloudWatch's steps
@@ -151,16 +151,14 @@ var dev = Environment{
 	MobileCallbackURLs:             []string{"ashlar://signed-in"},
 	MobileLogoutURLs:               []string{"ashlar://signed-out"},
 	SignInDomain:                   "ashlar-dev",
-	MailIdentity:                   "ashlar-dev@example.com", // replace with your own; SES sends a link to it
-	MailFrom:                       "Ashlar <ashlar-dev@example.com>",
-	MailSandbox:                    true,
-
-	SingleOptIn: true,
-
+	// Replace with your own address; SES sends a link to it.
+	MailIdentity:    "ashlar-dev@example.com",
+	MailFrom:        "Ashlar <ashlar-dev@example.com>",
+	MailSandbox:     true,
+	SingleOptIn:     true,
 	TelemetryShards: 1,
-
-	AlarmAddress: "dev-alarms@example.com",
-	Disposable:   true,
+	AlarmAddress:    "dev-alarms@example.com",
+	Disposable:      true,
 }
 
 // staging has the same structure as prod at a smaller size, so that a test in staging is valid for
@@ -179,21 +177,22 @@ var staging = Environment{ //nolint:gosec // it has names of secrets, not secret
 	LogRetention:                   30 * day,
 	TransferAcceleration:           true,
 	WebOrigins:                     []string{"https://staging.example.com"},
-	WebsiteCertificateARN:          "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
-	WebCallbackURLs:                []string{"https://staging.example.com/signed-in"},
-	WebLogoutURLs:                  []string{"https://staging.example.com/"},
-	MobileCallbackURLs:             []string{"ashlar://signed-in"},
-	MobileLogoutURLs:               []string{"ashlar://signed-out"},
-	SignInDomain:                   "ashlar-staging",
-	GoogleClientID:                 "111111111111-example.apps.googleusercontent.com",
-	GoogleSecretName:               "ashlar/google",
-	AppleServicesID:                "com.example.staging.signin",
-	AppleTeamID:                    "EXAMPLE123",
-	AppleKeyID:                     "EXAMPLE111",
-	AppleSecretName:                "ashlar/apple",
-	MailIdentity:                   "staging.example.com",
-	MailFrom:                       "Ashlar <hello@staging.example.com>",
-	AlarmAddress:                   "staging-alarms@example.com",
+	WebsiteCertificateARN: "arn:aws:acm:us-east-1:111111111111:certificate/" +
+		"00000000-0000-4000-8000-000000000001",
+	WebCallbackURLs:    []string{"https://staging.example.com/signed-in"},
+	WebLogoutURLs:      []string{"https://staging.example.com/"},
+	MobileCallbackURLs: []string{"ashlar://signed-in"},
+	MobileLogoutURLs:   []string{"ashlar://signed-out"},
+	SignInDomain:       "ashlar-staging",
+	GoogleClientID:     "111111111111-example.apps.googleusercontent.com",
+	GoogleSecretName:   "ashlar/google",
+	AppleServicesID:    "com.example.staging.signin",
+	AppleTeamID:        "EXAMPLE123",
+	AppleKeyID:         "EXAMPLE111",
+	AppleSecretName:    "ashlar/apple",
+	MailIdentity:       "staging.example.com",
+	MailFrom:           "Ashlar <hello@staging.example.com>",
+	AlarmAddress:       "staging-alarms@example.com",
 }
 
 var prod = Environment{ //nolint:gosec // it has names of secrets, not secrets
@@ -213,19 +212,20 @@ var prod = Environment{ //nolint:gosec // it has names of secrets, not secrets
 	LogRetention:                   365 * day,
 	TransferAcceleration:           true,
 	WebOrigins:                     []string{"https://app.example.com"},
-	WebsiteCertificateARN:          "arn:aws:acm:us-east-1:222222222222:certificate/00000000-0000-4000-8000-000000000002",
-	WebCallbackURLs:                []string{"https://app.example.com/signed-in"},
-	WebLogoutURLs:                  []string{"https://app.example.com/"},
-	MobileCallbackURLs:             []string{"ashlar://signed-in"},
-	MobileLogoutURLs:               []string{"ashlar://signed-out"},
-	SignInDomain:                   "ashlar",
-	GoogleClientID:                 "222222222222-example.apps.googleusercontent.com",
-	GoogleSecretName:               "ashlar/google",
-	AppleServicesID:                "com.example.app.signin",
-	AppleTeamID:                    "EXAMPLE123",
-	AppleKeyID:                     "EXAMPLE222",
-	AppleSecretName:                "ashlar/apple",
-	MailIdentity:                   "example.com",
-	MailFrom:                       "Ashlar <hello@example.com>",
-	AlarmAddress:                   "prod-alarms@example.com",
+	WebsiteCertificateARN: "arn:aws:acm:us-east-1:222222222222:certificate/" +
+		"00000000-0000-4000-8000-000000000002",
+	WebCallbackURLs:    []string{"https://app.example.com/signed-in"},
+	WebLogoutURLs:      []string{"https://app.example.com/"},
+	MobileCallbackURLs: []string{"ashlar://signed-in"},
+	MobileLogoutURLs:   []string{"ashlar://signed-out"},
+	SignInDomain:       "ashlar",
+	GoogleClientID:     "222222222222-example.apps.googleusercontent.com",
+	GoogleSecretName:   "ashlar/google",
+	AppleServicesID:    "com.example.app.signin",
+	AppleTeamID:        "EXAMPLE123",
+	AppleKeyID:         "EXAMPLE222",
+	AppleSecretName:    "ashlar/apple",
+	MailIdentity:       "example.com",
+	MailFrom:           "Ashlar <hello@example.com>",
+	AlarmAddress:       "prod-alarms@example.com",
 }

@@ -28,9 +28,10 @@ var (
 	accountPattern     = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	classPattern       = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
-	certificatePattern = regexp.MustCompile(`^arn:aws[a-z-]*:acm:us-east-1:([0-9]{12}):certificate/[0-9a-f-]+$`)
-	domainPattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	mailDomainPattern  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
+	certificatePattern = regexp.MustCompile(
+		`^arn:aws[a-z-]*:acm:us-east-1:([0-9]{12}):certificate/[0-9a-f-]+$`)
+	domainPattern     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	mailDomainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
 	// The formats of Google, Apple and Secrets Manager: "Setting up OAuth 2.0" in Google's help,
 	// "Register a services ID" in Apple's, and CreateSecret in the AWS Secrets Manager API
 	// Reference.
@@ -44,7 +45,8 @@ var (
 	// Users and groups: "Resource types defined by Amazon QuickSight" in the Service Authorization
 	// Reference. Their region is that of the account's QuickSight identities, not the
 	// environment's.
-	quickSightPattern = regexp.MustCompile(`^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:([0-9]{12}):(user|group)/[^/*]+/[^*]+$`)
+	quickSightPattern = regexp.MustCompile(
+		`^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:([0-9]{12}):(user|group)/[^/*]+/[^*]+$`)
 
 	// logRetentionDays are the only values that CloudWatch Logs accepts: PutRetentionPolicy in its
 	// API Reference.
@@ -62,16 +64,19 @@ func Validate(environments []Environment) error {
 	for _, environment := range environments {
 		v := validator{environment: environment}
 		if seen[environment.Name] {
-			v.addError("Name", fmt.Sprintf("%q", environment.Name), "a name that no other environment has")
+			v.addError("Name", fmt.Sprintf("%q", environment.Name),
+				"a name that no other environment has")
 		}
 		seen[environment.Name] = true
 		if domains[environment.SignInDomain] {
-			v.addError("SignInDomain", fmt.Sprintf("%q", environment.SignInDomain), "a prefix that no other environment has")
+			v.addError("SignInDomain", fmt.Sprintf("%q", environment.SignInDomain),
+				"a prefix that no other environment has")
 		}
 		domains[environment.SignInDomain] = true
 		if identities[environment.MailIdentity] {
 			// An identity, and the stack that declares it, exist once per account and region.
-			v.addError("MailIdentity", fmt.Sprintf("%q", environment.MailIdentity), "an identity that no other environment has")
+			v.addError("MailIdentity", fmt.Sprintf("%q", environment.MailIdentity),
+				"an identity that no other environment has")
 		}
 		identities[environment.MailIdentity] = true
 		v.validate()
@@ -86,20 +91,26 @@ type validator struct {
 }
 
 func (v *validator) addError(field string, got any, want string) {
-	v.problems = append(v.problems, &FieldError{Environment: v.environment.Name, Field: field, Got: got, Want: want})
+	v.problems = append(v.problems,
+		&FieldError{Environment: v.environment.Name, Field: field, Got: got, Want: want})
 }
 
 func (v *validator) validate() {
 	e := v.environment
 	if !namePattern.MatchString(e.Name) {
-		v.addError("Name", fmt.Sprintf("%q", e.Name), "letters and digits, beginning with a capital")
+		v.addError("Name", fmt.Sprintf("%q", e.Name),
+			"letters and digits, beginning with a capital")
 	}
 	v.validateLocation()
 	v.validateDatabase()
-	if days, whole := wholeDays(e.LogRetention); !whole || !slices.Contains(logRetentionDays, days) {
-		v.addError("LogRetention", e.LogRetention, fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
+	if days, whole := wholeDays(e.LogRetention); !whole ||
+		!slices.Contains(logRetentionDays, days) {
+		v.addError("LogRetention", e.LogRetention,
+			fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
 	}
-	v.validateURLs("WebOrigins", e.WebOrigins, "an https origin without a path (http for localhost only)", func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
+	v.validateURLs("WebOrigins", e.WebOrigins,
+		"an https origin without a path (http for localhost only)",
+		func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
 	v.validateCertificate()
 	const wantWeb = "an https URL (http for localhost only)"
 	v.validateURLs("WebCallbackURLs", e.WebCallbackURLs, wantWeb, isWeb)
@@ -110,14 +121,17 @@ func (v *validator) validate() {
 	v.validateSignIn()
 	v.validateMail()
 	if e.TelemetryShards < 0 {
-		v.addError("TelemetryShards", e.TelemetryShards, "0 for on-demand mode, or the number of shards")
+		v.addError("TelemetryShards", e.TelemetryShards,
+			"0 for on-demand mode, or the number of shards")
 	}
 	v.validateAnalytics()
 	if !isAddress(e.AlarmAddress) {
-		v.addError("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress), "an e-mail address for alarms")
+		v.addError("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress),
+			"an e-mail address for alarms")
 	}
 	if e.Name == "Prod" && e.Disposable {
-		v.addError("Disposable", true, "false: cdk destroy would delete production data without a snapshot")
+		v.addError("Disposable", true,
+			"false: cdk destroy would delete production data without a snapshot")
 	}
 }
 
@@ -125,8 +139,10 @@ func (v *validator) validateLocation() {
 	e := v.environment
 	if e.Account == "" && e.Region == "" {
 		if !e.Disposable {
-			v.addError("Account", `""`, "an account: only a disposable environment may use the CDK CLI's defaults")
-			v.addError("Region", `""`, "a region: only a disposable environment may use the CDK CLI's defaults")
+			v.addError("Account", `""`,
+				"an account: only a disposable environment may use the CDK CLI's defaults")
+			v.addError("Region", `""`,
+				"a region: only a disposable environment may use the CDK CLI's defaults")
 		}
 		if len(e.Zones) > 0 {
 			v.addError("Zones", e.Zones, "none without a Region: the region's first two are used")
@@ -135,27 +151,33 @@ func (v *validator) validateLocation() {
 			v.addError("NAT", e.NAT, "none or one without a Region: the zones are not known yet")
 		}
 		if e.TransferAcceleration {
-			v.addError("TransferAcceleration", true, "false without a Region: not every region has it")
+			v.addError("TransferAcceleration", true,
+				"false without a Region: not every region has it")
 		}
 	} else {
 		if !accountPattern.MatchString(e.Account) {
-			v.addError("Account", fmt.Sprintf("%q", e.Account), "12 digits, or empty together with Region")
+			v.addError("Account", fmt.Sprintf("%q", e.Account),
+				"12 digits, or empty together with Region")
 		}
 		if !regionPattern.MatchString(e.Region) {
-			v.addError("Region", fmt.Sprintf("%q", e.Region), "a region such as eu-central-1, or empty together with Account")
+			v.addError("Region", fmt.Sprintf("%q", e.Region),
+				"a region such as eu-central-1, or empty together with Account")
 		}
 		// RDS asks for subnets in two zones, and the network's addresses are laid out for three.
 		if len(e.Zones) < 2 || len(e.Zones) > 3 {
 			v.addError("Zones", e.Zones, "2 or 3")
 		}
 		for i, zone := range e.Zones {
-			if !strings.HasPrefix(zone, e.Region) || len(zone) <= len(e.Region) || slices.Contains(e.Zones[:i], zone) {
-				v.addError(fmt.Sprintf("Zones[%d]", i), fmt.Sprintf("%q", zone), "a zone of the Region, without duplicates")
+			if !strings.HasPrefix(zone, e.Region) || len(zone) <= len(e.Region) ||
+				slices.Contains(e.Zones[:i], zone) {
+				v.addError(fmt.Sprintf("Zones[%d]", i), fmt.Sprintf("%q", zone),
+					"a zone of the Region, without duplicates")
 			}
 		}
 	}
 	if !slices.Contains([]NAT{NATNone, NATOne, NATPerZone}, e.NAT) {
-		v.addError("NAT", fmt.Sprintf("%q", e.NAT), fmt.Sprintf("%s, %s or %s", NATNone, NATOne, NATPerZone))
+		v.addError("NAT", fmt.Sprintf("%q", e.NAT),
+			fmt.Sprintf("%s, %s or %s", NATNone, NATOne, NATPerZone))
 	}
 }
 
@@ -164,7 +186,8 @@ func (v *validator) validateLocation() {
 func (v *validator) validateDatabase() {
 	e := v.environment
 	if !classPattern.MatchString(e.DatabaseClass) {
-		v.addError("DatabaseClass", fmt.Sprintf("%q", e.DatabaseClass), "an instance class such as t4g.micro")
+		v.addError("DatabaseClass", fmt.Sprintf("%q", e.DatabaseClass),
+			"an instance class such as t4g.micro")
 	}
 	// The limits of gp3 storage: "DB instance storage" in the Amazon RDS User Guide.
 	if e.DatabaseStorageGiB < 20 || e.DatabaseStorageGiB > 65536 {
@@ -172,15 +195,18 @@ func (v *validator) validateDatabase() {
 	}
 	// RDS rejects a limit less than 10 % above the allocated storage: "Managing capacity
 	// automatically".
-	if e.DatabaseMaxAllocatedStorageGiB*10 < e.DatabaseStorageGiB*11 || e.DatabaseMaxAllocatedStorageGiB > 65536 {
-		v.addError("DatabaseMaxAllocatedStorageGiB", e.DatabaseMaxAllocatedStorageGiB, "at least 10 % above DatabaseStorageGiB, at most 65536")
+	if e.DatabaseMaxAllocatedStorageGiB*10 < e.DatabaseStorageGiB*11 ||
+		e.DatabaseMaxAllocatedStorageGiB > 65536 {
+		v.addError("DatabaseMaxAllocatedStorageGiB", e.DatabaseMaxAllocatedStorageGiB,
+			"at least 10 % above DatabaseStorageGiB, at most 65536")
 	}
 	// RDS for MySQL supports up to 15 replicas of a source: "Working with MySQL read replicas".
 	if e.DatabaseReplicas < 0 || e.DatabaseReplicas > 15 {
 		v.addError("DatabaseReplicas", e.DatabaseReplicas, "0 to 15")
 	}
 	if e.DatabaseInsights && noInsightsPattern.MatchString(e.DatabaseClass) {
-		v.addError("DatabaseInsights", true, "false with "+e.DatabaseClass+", or a class from medium up")
+		v.addError("DatabaseInsights", true,
+			"false with "+e.DatabaseClass+", or a class from medium up")
 	}
 	days, whole := wholeDays(e.BackupRetention)
 	switch {
@@ -205,8 +231,10 @@ func (v *validator) validateCertificate() {
 		v.addError("WebsiteCertificateARN", fmt.Sprintf("%q", e.WebsiteCertificateARN), want)
 	}
 	for i, origin := range e.WebOrigins {
-		if u, err := url.Parse(origin); err == nil && u.Host != "" && (u.Scheme != "https" || u.Port() != "") {
-			v.addError(fmt.Sprintf("WebOrigins[%d]", i), fmt.Sprintf("%q", origin), "an https origin without a port: the website is served there")
+		if u, err := url.Parse(origin); err == nil && u.Host != "" &&
+			(u.Scheme != "https" || u.Port() != "") {
+			v.addError(fmt.Sprintf("WebOrigins[%d]", i), fmt.Sprintf("%q", origin),
+				"an https origin without a port: the website is served there")
 		}
 	}
 }
@@ -217,19 +245,34 @@ func (v *validator) validateSignIn() {
 	e := v.environment
 	// A label has at most 63 characters ("Configuring a user pool domain" in the Amazon Cognito
 	// Developer Guide); a hyphen and the account's number take 13 of them.
-	reserved := slices.ContainsFunc([]string{"aws", "amazon", "cognito"}, func(word string) bool { return strings.Contains(e.SignInDomain, word) })
+	reserved := slices.ContainsFunc([]string{"aws", "amazon", "cognito"}, func(word string) bool {
+		return strings.Contains(e.SignInDomain, word)
+	})
 	if !domainPattern.MatchString(e.SignInDomain) || len(e.SignInDomain) > 50 || reserved {
-		v.addError("SignInDomain", fmt.Sprintf("%q", e.SignInDomain), "1 to 50 lower-case letters, digits and inner hyphens, without aws, amazon or cognito")
+		v.addError("SignInDomain", fmt.Sprintf("%q", e.SignInDomain),
+			"1 to 50 lower-case letters, digits and inner hyphens, without aws, amazon or cognito")
 	}
 	v.validateTogether(
-		setting{"GoogleClientID", e.GoogleClientID, googleClientPattern, "the OAuth client's id, which ends with .apps.googleusercontent.com"},
-		setting{"GoogleSecretName", e.GoogleSecretName, secretNamePattern, "the name, not the ARN, of a secret"},
+		setting{
+			"GoogleClientID", e.GoogleClientID, googleClientPattern,
+			"the OAuth client's id, which ends with .apps.googleusercontent.com",
+		},
+		setting{
+			"GoogleSecretName", e.GoogleSecretName, secretNamePattern,
+			"the name, not the ARN, of a secret",
+		},
 	)
 	v.validateTogether(
-		setting{"AppleServicesID", e.AppleServicesID, servicesIDPattern, "a Services ID such as com.example.signin"},
+		setting{
+			"AppleServicesID", e.AppleServicesID, servicesIDPattern,
+			"a Services ID such as com.example.signin",
+		},
 		setting{"AppleTeamID", e.AppleTeamID, appleIDPattern, "10 capitals and digits"},
 		setting{"AppleKeyID", e.AppleKeyID, appleIDPattern, "10 capitals and digits"},
-		setting{"AppleSecretName", e.AppleSecretName, secretNamePattern, "the name, not the ARN, of a secret"},
+		setting{
+			"AppleSecretName", e.AppleSecretName, secretNamePattern,
+			"the name, not the ARN, of a secret",
+		},
 	)
 }
 
@@ -238,16 +281,19 @@ func (v *validator) validateSignIn() {
 func (v *validator) validateMail() {
 	e := v.environment
 	if !mailDomainPattern.MatchString(e.MailIdentity) && !isAddress(e.MailIdentity) {
-		v.addError("MailIdentity", fmt.Sprintf("%q", e.MailIdentity), "a domain such as example.com, or an e-mail address")
+		v.addError("MailIdentity", fmt.Sprintf("%q", e.MailIdentity),
+			"a domain such as example.com, or an e-mail address")
 		return
 	}
 	from, err := mail.ParseAddress(e.MailFrom)
 	if err != nil {
-		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address, optionally with a name: Ashlar <hello@example.com>")
+		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom),
+			"an address, optionally with a name: Ashlar <hello@example.com>")
 		return
 	}
 	_, host, _ := strings.Cut(from.Address, "@")
-	if from.Address != e.MailIdentity && host != e.MailIdentity && !strings.HasSuffix(host, "."+e.MailIdentity) {
+	if from.Address != e.MailIdentity && host != e.MailIdentity &&
+		!strings.HasSuffix(host, "."+e.MailIdentity) {
 		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address of "+e.MailIdentity)
 	}
 }
@@ -257,14 +303,17 @@ func (v *validator) validateMail() {
 func (v *validator) validateAnalytics() {
 	e := v.environment
 	if e.Warehouse && len(e.Zones) != 3 {
-		v.addError("Warehouse", true, fmt.Sprintf("false with %d Zones: Redshift Serverless needs three for routing in the VPC", len(e.Zones)))
+		v.addError("Warehouse", true, fmt.Sprintf(
+			"false with %d Zones: Redshift Serverless needs three for routing in the VPC",
+			len(e.Zones)))
 	}
 	if e.DashboardsOwner == "" {
 		return
 	}
 	match := quickSightPattern.FindStringSubmatch(e.DashboardsOwner)
 	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
-		v.addError("DashboardsOwner", fmt.Sprintf("%q", e.DashboardsOwner), "the ARN of a QuickSight user or group of the Account")
+		v.addError("DashboardsOwner", fmt.Sprintf("%q", e.DashboardsOwner),
+			"the ARN of a QuickSight user or group of the Account")
 	}
 }
 
@@ -297,13 +346,16 @@ func (v *validator) validateTogether(settings ...setting) {
 	}
 }
 
-func (v *validator) validateURLs(field string, urls []string, want string, allowed func(*url.URL) bool) {
+func (v *validator) validateURLs(
+	field string, urls []string, want string, allowed func(*url.URL) bool,
+) {
 	if len(urls) == 0 {
 		v.addError(field, "none", "at least one")
 	}
 	for i, text := range urls {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !allowed(u) {
+		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil ||
+			!allowed(u) {
 			v.addError(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), want)
 		}
 	}

@@ -78,24 +78,26 @@ func Check(settings any, variables map[string]string) error {
 	if err != nil {
 		return err
 	}
-	problems := []error{decodeInto(reflect.New(settingsType).Elem(), fields, func(name string) (string, bool) {
-		text, ok := variables[name]
-		return text, ok
-	})}
+	problems := []error{decodeInto(reflect.New(settingsType).Elem(), fields,
+		func(name string) (string, bool) {
+			text, ok := variables[name]
+			return text, ok
+		})}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		if !slices.ContainsFunc(fields, func(f field) bool { return f.variable == name }) {
 			problems = append(problems, &FieldError{
 				Variable: name,
 				Field:    settingsType.String(),
-				Problem:  "no field reads it; add the struct that has it to the function's settings",
+				Problem: "no field reads it; add the struct that has it to the function's " +
+					"settings",
 			})
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// Load reads the settings of type T from the process's environment. The error joins a [*FieldError] for every
-// setting that is missing or malformed.
+// Load reads the settings of type T from the process's environment. The error joins a [*FieldError]
+// for every setting that is missing or malformed.
 func Load[T any]() (T, error) {
 	var settings T
 	value := reflect.ValueOf(&settings).Elem()
@@ -153,17 +155,20 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 				continue
 			}
 			name, option, _ := strings.Cut(tag, ",")
-			f.variable, f.optional = name, option == "optional" || structField.Type.Kind() == reflect.Bool
+			f.variable, f.optional = name, option == "optional" ||
+				structField.Type.Kind() == reflect.Bool
 			switch {
 			case name == "":
 				problems = append(problems, f.error("has no env tag"))
 			case !structField.IsExported():
 				problems = append(problems, f.error("is not exported"))
 			case option != "" && option != "optional":
-				problems = append(problems, f.error(fmt.Sprintf("has the unknown option %q; want optional", option)))
+				problems = append(problems,
+					f.error(fmt.Sprintf("has the unknown option %q; want optional", option)))
 			case !supported(structField.Type):
 				problems = append(problems, f.error(fmt.Sprintf(
-					"is a %s; want string, bool, integer, time.Duration, []string or []int", structField.Type)))
+					"is a %s; want string, bool, integer, time.Duration, []string or []int",
+					structField.Type)))
 			case seen[name] != "":
 				problems = append(problems, f.error("has the same variable as "+seen[name]))
 			}
@@ -177,7 +182,8 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 
 func supported(t reflect.Type) bool {
 	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32,
+		reflect.Int64:
 		return true
 	case reflect.Slice:
 		return t.Elem().Kind() == reflect.String || t.Elem().Kind() == reflect.Int
@@ -223,7 +229,8 @@ func decodeInto(settings reflect.Value, fields []field, lookup func(string) (str
 		text, ok := lookup(f.variable)
 		if !ok || text == "" {
 			if !f.optional {
-				problems = append(problems, f.error("is missing; set it, or call the grant that fills it"))
+				problems = append(problems,
+					f.error("is missing; set it, or call the grant that fills it"))
 			}
 			continue
 		}
@@ -231,7 +238,8 @@ func decodeInto(settings reflect.Value, fields []field, lookup func(string) (str
 		if err := decode(value, text); err != nil {
 			problems = append(problems, f.error(err.Error()))
 		} else if value.IsZero() && !f.optional {
-			problems = append(problems, f.error(fmt.Sprintf("is %s; a required setting cannot be zero", text)))
+			problems = append(problems,
+				f.error(fmt.Sprintf("is %s; a required setting cannot be zero", text)))
 		}
 	}
 	return errors.Join(problems...)

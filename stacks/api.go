@@ -37,7 +37,7 @@ import (
 type API struct {
 	RestAPI       *restapi.API
 	TokenKey      awssecretsmanager.Secret // seals tokens: cursors, and links in mails
-	CommentEvents *topic.Topic             // has the kind of an event in the message attribute event
+	CommentEvents *topic.Topic             // the message attribute event is the kind
 }
 
 // APIProps are the resources of other stacks that the API needs. All are required.
@@ -55,7 +55,8 @@ type APIProps struct {
 // NewAPI declares the REST API and its functions.
 func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *API {
 	stack := newStack(stage, "API", "REST API and its functions")
-	stack.AddStackDependency(props.Schema, jsii.String("functions need the schema of their version"))
+	stack.AddStackDependency(props.Schema,
+		jsii.String("functions need the schema of their version"))
 	users, media := props.Users, props.Media
 	api := restapi.New(stack, "API", restapi.Props{
 		UserPool:       users.UserPool,
@@ -63,19 +64,23 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
 	})
 
-	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("TokenKey"), &awssecretsmanager.SecretProps{
-		Description: jsii.String("Seals the cursors and links of the API"),
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
-			PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true),
-		},
-	})
+	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("TokenKey"),
+		&awssecretsmanager.SecretProps{
+			Description: jsii.String("Seals the cursors and links of the API"),
+			GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
+				PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true),
+			},
+		})
 	if !env.Disposable {
-		// A new key invalidates all cursors, so clients sync from the start, and all links in mails.
+		// A new key invalidates all cursors, so clients sync from the start, and all links in
+		// mails.
 		tokenKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
 	settings := rest.Settings{
 		AllowedOrigins: props.Website.Origins,
-		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
+		ClientIDs: []string{
+			*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId(),
+		},
 	}
 	tokens := token.Settings{KeyARN: *tokenKey.SecretArn()}
 	originals := *media.Originals.BucketName()
@@ -92,13 +97,14 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		return fn
 	}
 
-	accounts := newFunction("Accounts", "Profiles, sync and account deletion", accountsfn.Package, accountsfn.Settings{
-		API:      settings,
-		Tokens:   tokens,
-		Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
-		Pictures: s3store.PictureSettings{Bucket: originals},
-		Media:    mediaURL,
-	})
+	accounts := newFunction("Accounts", "Profiles, sync and account deletion", accountsfn.Package,
+		accountsfn.Settings{
+			API:      settings,
+			Tokens:   tokens,
+			Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
+			Pictures: s3store.PictureSettings{Bucket: originals},
+			Media:    mediaURL,
+		})
 	users.GrantDeleteUsers(accounts)
 	media.GrantDeletePictures(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
@@ -151,7 +157,8 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		props.Telemetry.AddEventsMethod(api, method(route))
 	}
 
-	output(stack, "APIEndpoint", "Base URL of the API, with a slash at the end", jsii.String(api.URL()))
+	output(stack, "APIEndpoint", "Base URL of the API, with a slash at the end",
+		jsii.String(api.URL()))
 	return &API{RestAPI: api, TokenKey: tokenKey, CommentEvents: commentEvents}
 }
 

@@ -11,7 +11,9 @@ import (
 
 // NewDashboards declares the dashboard of the reports, for an environment with a DashboardsOwner.
 // No other stack uses it: before an environment drops the dashboard, its stack must be deleted.
-func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *telemetry.Telemetry) {
+func NewDashboards(
+	stage awscdk.Stage, env environments.Environment, telemetry *telemetry.Telemetry,
+) {
 	stack := newStack(stage, "Dashboards", "Dashboard of the reports")
 	d := dashboards.New(stack, "Dashboards", dashboards.Props{
 		Owner:     env.DashboardsOwner,
@@ -21,5 +23,6 @@ func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *
 	})
 	telemetry.GrantQueryReports(d.Role)
 	output(stack, "DashboardURL", "URL of the dashboard of the reports",
-		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(), *d.Dashboard.DashboardId()))
+		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(),
+			*d.Dashboard.DashboardId()))
 }

@@ -49,10 +49,12 @@ func NewIdentity(
 	})
 	database.GrantConnect(fn)
 	users.UserPool.AddTrigger(
-		awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function, awscognito.LambdaVersion_V1_0)
+		awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function,
+		awscognito.LambdaVersion_V1_0)
 	output(stack, "UserPoolId", "User pool that clients sign in to", users.UserPool.UserPoolId())
 	output(stack, "WebClientId", "Client id of the web client", users.WebClient.UserPoolClientId())
-	output(stack, "MobileClientId", "Client id of the mobile client", users.MobileClient.UserPoolClientId())
+	output(stack, "MobileClientId", "Client id of the mobile client",
+		users.MobileClient.UserPoolClientId())
 	output(stack, "IdentityPoolId", "Identity pool for the AWS credentials of signed-in clients",
 		users.IdentityPool.Ref())
 	output(stack, "SignInURL", "URL of the managed login pages, without a slash at the end",

@@ -29,8 +29,10 @@ func NewMedia(
 	})
 	users.GrantSignedInReadWrite(media.Originals)
 	users.GrantSignedInRead(media.Thumbnails)
-	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
-	output(stack, "MediaURL", "Base URL of thumbnails, without a slash at the end", jsii.String(media.URL()))
+	output(stack, "MediaBucket", "Bucket that signed-in clients upload to",
+		media.Originals.BucketName())
+	output(stack, "MediaURL", "Base URL of thumbnails, without a slash at the end",
+		jsii.String(media.URL()))
 	outputDLQ(stack, "Thumbnails", media.OriginalEvents.DeadLetterQueue)
 	outputDLQ(stack, "ThumbnailEvents", media.ThumbnailEventDLQ)
 	return media

@@ -45,7 +45,8 @@ type NotificationsProps struct {
 // posts.
 func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 	stack := newStack(stage, "Notifications", "Mails to authors about comments on their posts")
-	stack.AddStackDependency(props.Schema, jsii.String("the function needs the schema of its version"))
+	stack.AddStackDependency(props.Schema,
+		jsii.String("the function needs the schema of its version"))
 	fn := gofunction.New(stack, "Notifications", gofunction.Props{
 		Package: notificationsfn.Package,
 		Settings: notificationsfn.Settings{

@@ -99,9 +99,10 @@ func output(stack awscdk.Stack, id, description string, value *string) {
 // redrive uses.
 func outputDLQ(stack awscdk.Stack, name string, queue awssqs.IQueue) {
 	awsssm.NewStringParameter(stack, jsii.String(name+"DLQ"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(environments.DeadLetterQueuesPath(stageName(stack)) + "/" + name),
-		Description:   jsii.String("URL of the dead-letter queue of " + name),
-		StringValue:   queue.QueueUrl(),
+		ParameterName: jsii.String(
+			environments.DeadLetterQueuesPath(stageName(stack)) + "/" + name),
+		Description: jsii.String("URL of the dead-letter queue of " + name),
+		StringValue: queue.QueueUrl(),
 	})
 }
 

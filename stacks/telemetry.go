@@ -23,14 +23,17 @@ func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.T
 	}
 	t := telemetry.New(stack, "Telemetry", props)
 	output(stack, "TelemetryStream", "Kinesis stream of telemetry records", t.Stream.StreamName())
-	output(stack, "IngestionBucket", "Bucket of telemetry records, below telemetry/, raw/ and errors/",
+	output(stack, "IngestionBucket",
+		"Bucket of telemetry records, below telemetry/, raw/ and errors/",
 		t.Ingestion.BucketName())
-	output(stack, "ReportsBucket", "Bucket of reports, below parquet/ and csv/", t.Reports.BucketName())
+	output(stack, "ReportsBucket", "Bucket of reports, below parquet/ and csv/",
+		t.Reports.BucketName())
 	output(stack, "ReadingsTopic", "MQTT topic of a device; replace {thing} with its thing's name",
 		jsii.String(t.Topic+"/{thing}/readings"))
 	output(stack, "ThingPolicy", "IoT policy for the certificates of devices", t.ThingPolicy.Ref())
 	output(stack, "ThingType", "IoT thing type of devices", t.ThingType.Ref())
-	output(stack, "AthenaWorkGroup", "Athena workgroup for telemetry and reports", t.WorkGroup.Ref())
+	output(stack, "AthenaWorkGroup", "Athena workgroup for telemetry and reports",
+		t.WorkGroup.Ref())
 	outputDLQ(stack, "Reports", t.ReportRequests.DeadLetterQueue)
 	return t
 }

@@ -61,10 +61,12 @@ func contentSecurityPolicy(stack awscdk.Stack, env environments.Environment) map
 			"https://*.execute-api." + region + ".amazonaws.com",
 			"https://cognito-idp." + region + ".amazonaws.com",
 			"https://cognito-identity." + region + ".amazonaws.com",
-			"https://" + env.SignInDomain + "-" + *stack.Account() + ".auth." + region + ".amazoncognito.com",
+			"https://" + env.SignInDomain + "-" + *stack.Account() + ".auth." + region +
+				".amazoncognito.com",
 			"https://*.s3." + region + ".amazonaws.com",
 			"https://*.s3-accelerate.amazonaws.com",
 		},
-		"img-src": {"'self'", "data:", "blob:", "https://*.cloudfront.net"}, // blob: for previews before upload
+		// blob: for previews before upload
+		"img-src": {"'self'", "data:", "blob:", "https://*.cloudfront.net"},
 	}
 }

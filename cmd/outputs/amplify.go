@@ -14,7 +14,7 @@ type outputs struct {
 	Version string             `json:"version"`
 	Auth    auth               `json:"auth"`
 	Storage storage            `json:"storage"`
-	RESTAPI map[string]restAPI `json:"rest_api"` // by name; not in the schema, but read by Amplify for Flutter
+	RESTAPI map[string]restAPI `json:"rest_api"` // by name; only Amplify for Flutter reads it
 	Custom  custom             `json:"custom"`
 }
 
@@ -118,14 +118,16 @@ func clientOf(environment environments.Environment, kind string) (client, error)
 // without a parameter are the same in every environment; test/outputs_test.go compares them with
 // the templates.
 func newOutputs(
-	region string, environment environments.Environment, client client, parameters map[string]string,
+	region string, environment environments.Environment,
+	client client, parameters map[string]string,
 ) (outputs, error) {
 	var missing []error
 	parameter := func(name string) string {
 		value, ok := parameters[name]
 		if !ok {
 			missing = append(missing, fmt.Errorf(
-				"there is no parameter %s/%s: the deployment is older than this code; run make deploy ENV=%s",
+				"there is no parameter %s/%s: the deployment is older than this code; run make "+
+					"deploy ENV=%s",
 				environments.ParameterPath(environment.Name), name, environment.Name))
 		}
 		return value

@@ -64,7 +64,8 @@ func write(ctx context.Context, environment environments.Environment, client cli
 	if err != nil {
 		return err
 	}
-	parameters, err := deployment.Parameters(ctx, settings, environment, environments.ParameterPath(environment.Name))
+	parameters, err := deployment.Parameters(ctx, settings, environment,
+		environments.ParameterPath(environment.Name))
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,8 @@ func run(
 			return 2
 		}
 		task := &moveTask{
-			client: client, name: *name, environment: environment.Name, out: stdout, interval: interval,
+			client: client, name: *name, environment: environment.Name, out: stdout,
+			interval: interval,
 		}
 		err = task.run(ctx, url)
 	}

@@ -29,7 +29,8 @@ func deploy(t *testing.T) (*awstest.SQS, *awstest.SSM) {
 	queues.AddQueue(feedbackDLQ, "")
 	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Welcome", welcomeDLQ)
 	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Feedback", feedbackDLQ)
-	parameters.PutParameter("/ashlar/Dev/APIEndpoint", "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/")
+	parameters.PutParameter("/ashlar/Dev/APIEndpoint",
+		"https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/")
 	for name, value := range map[string]string{
 		"HOME":                      t.TempDir(),
 		"AWS_ENDPOINT_URL_SQS":      queues.URL,
@@ -87,7 +88,10 @@ func TestRun_redrive(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(stdout), "\n")
 		want := map[int][]string{
-			3: {"Welcome: 1 of 3 messages moved", "Welcome: 2 of 3 messages moved", "Welcome: 3 of 3 messages moved"},
+			3: {
+				"Welcome: 1 of 3 messages moved", "Welcome: 2 of 3 messages moved",
+				"Welcome: 3 of 3 messages moved",
+			},
 			1: {"Welcome: 1 of 1 messages moved"},
 		}[len(messages)]
 		if diff := cmp.Diff(want, lines); diff != "" {
@@ -97,7 +101,8 @@ func TestRun_redrive(t *testing.T) {
 			t.Errorf("left behind: %q", bodies(left))
 		}
 	}
-	if diff := cmp.Diff([]string{"a", "b", "c", "d"}, bodies(queues.MessagesIn(welcomeQueue))); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b", "c", "d"},
+		bodies(queues.MessagesIn(welcomeQueue))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	for _, call := range queues.Calls() {
@@ -113,7 +118,9 @@ func TestRun_empty_queue(t *testing.T) {
 	if stdout != "Welcome: no messages to redrive\n" || stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
-	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool { return call.Action == "sqs:StartMessageMoveTask" }) {
+	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool {
+		return call.Action == "sqs:StartMessageMoveTask"
+	}) {
 		t.Error("a task was started")
 	}
 }
@@ -125,11 +132,14 @@ func TestRun_redrive_in_progress(t *testing.T) {
 	stdout, stderr, code := redrive(t.Context(), "-queue", "Welcome", "Dev")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	first, last := lines[0], lines[len(lines)-1]
-	if first != "Welcome: a redrive is already running" || last != "Welcome: 4 of 4 messages moved" ||
+	if first != "Welcome: a redrive is already running" ||
+		last != "Welcome: 4 of 4 messages moved" ||
 		stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
-	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool { return call.Action == "sqs:StartMessageMoveTask" }) {
+	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool {
+		return call.Action == "sqs:StartMessageMoveTask"
+	}) {
 		t.Error("another task was started")
 	}
 }
@@ -165,7 +175,8 @@ func TestRun_interrupt(t *testing.T) {
 func TestRun_errors(t *testing.T) {
 	denied := func(action string) func(*awstest.SQS, *awstest.SSM) {
 		return func(queues *awstest.SQS, _ *awstest.SSM) {
-			queues.SetFault(awstest.Fault{Action: action, Status: http.StatusForbidden, Code: "AccessDenied"})
+			queues.SetFault(
+				awstest.Fault{Action: action, Status: http.StatusForbidden, Code: "AccessDenied"})
 		}
 	}
 	for name, test := range map[string]struct {
@@ -174,40 +185,83 @@ func TestRun_errors(t *testing.T) {
 		code      int
 		want      []string
 	}{
-		"no environment":      {arguments: []string{}, code: 2, want: []string{`environment "", want one of Dev, Staging, Prod`}},
-		"unknown environment": {arguments: []string{"-queue", "Welcome", "Test"}, code: 2, want: []string{`environment "Test", want one of Dev, Staging, Prod`}},
-		"unknown queue":       {arguments: []string{"-queue", "Mails", "Dev"}, code: 2, want: []string{`queue "Mails", want one of Feedback, Welcome`}},
-		"unknown flag":        {arguments: []string{"-all", "Dev"}, code: 2, want: []string{"flag provided but not defined: -all", "usage: redrive"}},
-		"help":                {arguments: []string{"--help"}, code: 0, want: []string{"usage: redrive [-queue NAME] ENVIRONMENT", "the queue to redrive"}},
+		"no environment": {
+			arguments: []string{}, code: 2,
+			want: []string{`environment "", want one of Dev, Staging, Prod`},
+		},
+		"unknown environment": {
+			arguments: []string{"-queue", "Welcome", "Test"}, code: 2,
+			want: []string{`environment "Test", want one of Dev, Staging, Prod`},
+		},
+		"unknown queue": {
+			arguments: []string{"-queue", "Mails", "Dev"}, code: 2,
+			want: []string{`queue "Mails", want one of Feedback, Welcome`},
+		},
+		"unknown flag": {
+			arguments: []string{"-all", "Dev"}, code: 2,
+			want: []string{"flag provided but not defined: -all", "usage: redrive"},
+		},
+		"help": {
+			arguments: []string{"--help"}, code: 0,
+			want: []string{"usage: redrive [-queue NAME] ENVIRONMENT", "the queue to redrive"},
+		},
 		"not deployed": {
 			spoil: func(_ *awstest.SQS, parameters *awstest.SSM) {
 				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Welcome")
 				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Feedback")
 			},
 			arguments: []string{"Dev"}, code: 1,
-			want: []string{"there are no parameters /ashlar/Dev/dead-letter-queues/* in your account in eu-central-1: Dev is not deployed there; run make deploy ENV=Dev"},
+			want: []string{"there are no parameters /ashlar/Dev/dead-letter-queues/* in your " +
+				"account in eu-central-1: Dev is not deployed there; run make deploy ENV=Dev"},
 		},
 		"no source queue": {
 			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Put(feedbackDLQ, "a") },
-			arguments: []string{"-queue", "Feedback", "Dev"}, code: 1, want: []string{"Feedback: it has 0 source queues, want 1: []"},
+			arguments: []string{"-queue", "Feedback", "Dev"}, code: 1,
+			want: []string{"Feedback: it has 0 source queues, want 1: []"},
 		},
 		"two source queues": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.AddQueue(welcomeQueue+"2", welcomeDLQ) },
-			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{"Welcome: it has 2 source queues, want 1: [" + welcomeQueue + ", " + welcomeQueue + "2]"},
+			spoil: func(queues *awstest.SQS, _ *awstest.SSM) {
+				queues.AddQueue(welcomeQueue+"2", welcomeDLQ)
+			},
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{
+				"Welcome: it has 2 source queues, want 1: [" + welcomeQueue + ", " + welcomeQueue +
+					"2]",
+			},
 		},
 		"messages in flight": {
 			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Receive(welcomeDLQ) },
 			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
-			want: []string{"Welcome: all 1 messages are in flight, and SQS moves visible messages only; try again in 30 seconds"},
+			want: []string{
+				"Welcome: all 1 messages are in flight, and SQS moves visible messages only; try " +
+					"again in 30 seconds",
+			},
 		},
 		"failed task": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.FailMoveTasks("AccessDenied") },
-			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{"Welcome: failed after 0 messages: AccessDenied"},
+			spoil: func(queues *awstest.SQS, _ *awstest.SSM) {
+				queues.FailMoveTasks("AccessDenied")
+			},
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: failed after 0 messages: AccessDenied"},
 		},
-		"no permission to count":        {spoil: denied("sqs:GetQueueAttributes"), arguments: []string{"Dev"}, code: 1, want: []string{"reading the number of messages", "AccessDenied"}},
-		"no permission to list tasks":   {spoil: denied("sqs:ListMessageMoveTasks"), arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{"Welcome: reading the progress", "AccessDenied"}},
-		"no permission to list sources": {spoil: denied("sqs:ListDeadLetterSourceQueues"), arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{"Welcome: listing the source queues", "AccessDenied"}},
-		"no permission to move":         {spoil: denied("sqs:StartMessageMoveTask"), arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{"Welcome: starting the redrive", "AccessDenied"}},
+		"no permission to count": {
+			spoil: denied("sqs:GetQueueAttributes"), arguments: []string{"Dev"}, code: 1,
+			want: []string{"reading the number of messages", "AccessDenied"},
+		},
+		"no permission to list tasks": {
+			spoil:     denied("sqs:ListMessageMoveTasks"),
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: reading the progress", "AccessDenied"},
+		},
+		"no permission to list sources": {
+			spoil:     denied("sqs:ListDeadLetterSourceQueues"),
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: listing the source queues", "AccessDenied"},
+		},
+		"no permission to move": {
+			spoil:     denied("sqs:StartMessageMoveTask"),
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: starting the redrive", "AccessDenied"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			queues, parameters := deploy(t)

@@ -34,7 +34,9 @@ func attributes(ctx context.Context, client *sqs.Client, url string) (queue, err
 		return queue{}, fmt.Errorf("reading the number of messages: %w", err)
 	}
 	q := queue{arn: output.Attributes[string(arn)]}
-	for name, count := range map[types.QueueAttributeName]*int{messages: &q.messages, inFlight: &q.inFlight} {
+	for name, count := range map[types.QueueAttributeName]*int{
+		messages: &q.messages, inFlight: &q.inFlight,
+	} {
 		if *count, err = strconv.Atoi(output.Attributes[string(name)]); err != nil {
 			return queue{}, fmt.Errorf("parsing the number of messages: %w", err)
 		}
@@ -66,7 +68,8 @@ func (t *moveTask) run(ctx context.Context, url string) error {
 		return t.follow(ctx, dlq.arn, last.StartedTimestamp-1)
 	}
 	if dlq.messages == 0 && dlq.inFlight > 0 {
-		return fmt.Errorf("%s: all %d messages are in flight, and SQS moves visible messages only; "+
+		return fmt.Errorf("%s: all %d messages are in flight, and SQS moves visible messages "+
+			"only; "+
 			"try again in 30 seconds", t.name, dlq.inFlight)
 	}
 	if dlq.messages == 0 {

@@ -82,7 +82,8 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	// more than it needs: "Lambda execution role permissions" for Amazon SQS in the AWS Lambda
 	// Developer Guide.
 	props.Function.AddToRolePolicy(
-		[]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *c.Queue.QueueArn())
+		[]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+		*c.Queue.QueueArn())
 	mapping := &awslambda.EventSourceMappingProps{
 		Target:                  props.Function.Function,
 		EventSourceArn:          c.Queue.QueueArn(),
@@ -110,7 +111,8 @@ func (c *Consumer) GrantSendToDLQ() {
 func (c *Consumer) AddSchedule(id string, every time.Duration, message string) {
 	check.Props("consumer", id,
 		// EventBridge requires the singular for one minute.
-		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0, "whole minutes, at least 2m0s"),
+		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0,
+			"whole minutes, at least 2m0s"),
 	)
 	rule := awsevents.NewCfnRule(c.scope, jsii.String(id), &awsevents.CfnRuleProps{
 		ScheduleExpression: jsii.String(fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))),
@@ -120,7 +122,9 @@ func (c *Consumer) AddSchedule(id string, every time.Duration, message string) {
 	})
 	// The CDK's target would let EventBridge read the queue's attributes as well.
 	c.Queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
+		},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{c.Queue.QueueArn()},
 		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},
@@ -145,11 +149,18 @@ func (p Props) check(id string) {
 		size, sizes = 10000, "1 to 10000"
 	}
 	check.Props("consumer", id,
-		check.Required("Function", p.Function != nil, "pass the function that consumes the messages"),
+		check.Required("Function", p.Function != nil,
+			"pass the function that consumes the messages"),
 		check.That("Filter", p.Filter, p.Filter == nil || p.Topic != nil, "none without a Topic"),
-		check.That("Delay", p.Delay, p.Delay >= 0 && p.Delay <= 15*time.Minute && p.Delay%time.Second == 0, "whole seconds, at most 15m0s"),
+		check.That("Delay", p.Delay,
+			p.Delay >= 0 && p.Delay <= 15*time.Minute && p.Delay%time.Second == 0,
+			"whole seconds, at most 15m0s"),
 		check.That("BatchSize", p.BatchSize, p.BatchSize >= 1 && p.BatchSize <= size, sizes),
-		check.That("BatchingWindow", p.BatchingWindow, p.BatchingWindow >= 0 && p.BatchingWindow <= 5*time.Minute && p.BatchingWindow%time.Second == 0, "whole seconds, at most 5m0s"),
-		check.That("MaxConcurrency", p.MaxConcurrency, p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
+		check.That("BatchingWindow", p.BatchingWindow,
+			p.BatchingWindow >= 0 && p.BatchingWindow <= 5*time.Minute &&
+				p.BatchingWindow%time.Second == 0,
+			"whole seconds, at most 5m0s"),
+		check.That("MaxConcurrency", p.MaxConcurrency,
+			p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
 	)
 }

@@ -53,17 +53,23 @@ var definition []byte
 // API Reference.
 var (
 	dataSourceActions = []string{
-		"quicksight:DescribeDataSource", "quicksight:DescribeDataSourcePermissions", "quicksight:PassDataSource",
-		"quicksight:UpdateDataSource", "quicksight:DeleteDataSource", "quicksight:UpdateDataSourcePermissions",
+		"quicksight:DescribeDataSource", "quicksight:DescribeDataSourcePermissions",
+		"quicksight:PassDataSource",
+		"quicksight:UpdateDataSource", "quicksight:DeleteDataSource",
+		"quicksight:UpdateDataSourcePermissions",
 	}
 	dataSetActions = []string{
-		"quicksight:DescribeDataSet", "quicksight:DescribeDataSetPermissions", "quicksight:PassDataSet", "quicksight:DescribeIngestion",
-		"quicksight:ListIngestions", "quicksight:UpdateDataSet", "quicksight:DeleteDataSet", "quicksight:CreateIngestion",
+		"quicksight:DescribeDataSet", "quicksight:DescribeDataSetPermissions",
+		"quicksight:PassDataSet", "quicksight:DescribeIngestion",
+		"quicksight:ListIngestions", "quicksight:UpdateDataSet", "quicksight:DeleteDataSet",
+		"quicksight:CreateIngestion",
 		"quicksight:CancelIngestion", "quicksight:UpdateDataSetPermissions",
 	}
 	dashboardActions = []string{
-		"quicksight:DescribeDashboard", "quicksight:ListDashboardVersions", "quicksight:QueryDashboard",
-		"quicksight:UpdateDashboardPermissions", "quicksight:UpdateDashboard", "quicksight:DeleteDashboard",
+		"quicksight:DescribeDashboard", "quicksight:ListDashboardVersions",
+		"quicksight:QueryDashboard",
+		"quicksight:UpdateDashboardPermissions", "quicksight:UpdateDashboard",
+		"quicksight:DeleteDashboard",
 		"quicksight:UpdateDashboardPublishedVersion", "quicksight:DescribeDashboardPermissions",
 	}
 )
@@ -87,21 +93,22 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 	prefix := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
 		MaxLength: jsii.Number(200), Separator: jsii.String("-"),
 	})
-	d.DataSource = awsquicksight.NewCfnDataSource(construct, jsii.String("DataSource"), &awsquicksight.CfnDataSourceProps{
-		AwsAccountId: account,
-		DataSourceId: jsii.String(prefix),
-		Name:         jsii.String(props.Name),
-		Type:         jsii.String("ATHENA"),
-		DataSourceParameters: &awsquicksight.CfnDataSource_DataSourceParametersProperty{
-			AthenaParameters: &awsquicksight.CfnDataSource_AthenaParametersProperty{
-				WorkGroup: jsii.String(props.WorkGroup),
-				RoleArn:   d.Role.RoleArn(),
+	d.DataSource = awsquicksight.NewCfnDataSource(construct, jsii.String("DataSource"),
+		&awsquicksight.CfnDataSourceProps{
+			AwsAccountId: account,
+			DataSourceId: jsii.String(prefix),
+			Name:         jsii.String(props.Name),
+			Type:         jsii.String("ATHENA"),
+			DataSourceParameters: &awsquicksight.CfnDataSource_DataSourceParametersProperty{
+				AthenaParameters: &awsquicksight.CfnDataSource_AthenaParametersProperty{
+					WorkGroup: jsii.String(props.WorkGroup),
+					RoleArn:   d.Role.RoleArn(),
+				},
 			},
-		},
-		Permissions: []any{&awsquicksight.CfnDataSource_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSourceActions...),
-		}},
-	})
+			Permissions: []any{&awsquicksight.CfnDataSource_ResourcePermissionProperty{
+				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSourceActions...),
+			}},
+		})
 	// QuickSight tests the connection when the data source is created.
 	d.DataSource.Node().AddDependency(d.Role)
 	var identifiers []any
@@ -114,16 +121,18 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 		}
 		set := d.newDataSet(construct, props, report.Name, columns)
 		d.DataSets[report.Name] = set
-		identifiers = append(identifiers, map[string]any{"Identifier": report.Name, "DataSetArn": set.AttrArn()})
+		identifiers = append(identifiers,
+			map[string]any{"Identifier": report.Name, "DataSetArn": set.AttrArn()})
 	}
-	d.Dashboard = awsquicksight.NewCfnDashboard(construct, jsii.String("Dashboard"), &awsquicksight.CfnDashboardProps{
-		AwsAccountId: account,
-		DashboardId:  jsii.String(prefix),
-		Name:         jsii.String(props.Name),
-		Permissions: []any{&awsquicksight.CfnDashboard_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dashboardActions...),
-		}},
-	})
+	d.Dashboard = awsquicksight.NewCfnDashboard(construct, jsii.String("Dashboard"),
+		&awsquicksight.CfnDashboardProps{
+			AwsAccountId: account,
+			DashboardId:  jsii.String(prefix),
+			Name:         jsii.String(props.Name),
+			Permissions: []any{&awsquicksight.CfnDashboard_ResourcePermissionProperty{
+				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dashboardActions...),
+			}},
+		})
 	var parsed map[string]any
 	if err := json.Unmarshal(definition, &parsed); err != nil {
 		panic(fmt.Errorf("dashboards: definition.json: %w", err))
@@ -135,49 +144,57 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 
 // newDataSet declares the data set of a report. It queries Athena directly: the reports are small,
 // and QuickSight bills for imported data.
-func (d *Dashboards) newDataSet(scope constructs.Construct, props Props, report string, columns []any) awsquicksight.CfnDataSet {
+func (d *Dashboards) newDataSet(
+	scope constructs.Construct, props Props, report string, columns []any,
+) awsquicksight.CfnDataSet {
 	constructID := "" // DailyActives for daily_actives
 	for word := range strings.SplitSeq(report, "_") {
 		constructID += strings.ToUpper(word[:1]) + word[1:]
 	}
 	id := strings.ReplaceAll(report, "_", "-") // a table's id has letters, digits and hyphens
-	return awsquicksight.NewCfnDataSet(scope, jsii.String(constructID), &awsquicksight.CfnDataSetProps{
-		AwsAccountId: d.DataSource.AwsAccountId(),
-		DataSetId:    jsii.String(*d.DataSource.DataSourceId() + "-" + id),
-		Name:         jsii.String(props.Name + ": " + report),
-		ImportMode:   jsii.String("DIRECT_QUERY"),
-		PhysicalTableMap: map[string]any{id: &awsquicksight.CfnDataSet_PhysicalTableProperty{
-			RelationalTable: &awsquicksight.CfnDataSet_RelationalTableProperty{
-				DataSourceArn: d.DataSource.AttrArn(),
-				Catalog:       jsii.String("AwsDataCatalog"),
-				Schema:        jsii.String(props.Database),
-				Name:          jsii.String(report),
-				InputColumns:  columns,
-			},
-		}},
-		Permissions: []any{&awsquicksight.CfnDataSet_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSetActions...),
-		}},
-	})
+	return awsquicksight.NewCfnDataSet(scope, jsii.String(constructID),
+		&awsquicksight.CfnDataSetProps{
+			AwsAccountId: d.DataSource.AwsAccountId(),
+			DataSetId:    jsii.String(*d.DataSource.DataSourceId() + "-" + id),
+			Name:         jsii.String(props.Name + ": " + report),
+			ImportMode:   jsii.String("DIRECT_QUERY"),
+			PhysicalTableMap: map[string]any{id: &awsquicksight.CfnDataSet_PhysicalTableProperty{
+				RelationalTable: &awsquicksight.CfnDataSet_RelationalTableProperty{
+					DataSourceArn: d.DataSource.AttrArn(),
+					Catalog:       jsii.String("AwsDataCatalog"),
+					Schema:        jsii.String(props.Database),
+					Name:          jsii.String(report),
+					InputColumns:  columns,
+				},
+			}},
+			Permissions: []any{&awsquicksight.CfnDataSet_ResourcePermissionProperty{
+				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSetActions...),
+			}},
+		})
 }
 
 // columnType converts a type of the Glue Data Catalog to QuickSight's: "Supported data types" in
 // the Amazon QuickSight User Guide.
 func columnType(glue string) string {
-	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
+	types := map[string]string{
+		"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER",
+	}
 	quickSight, ok := types[glue]
 	if !ok {
-		panic(fmt.Errorf("dashboards: unsupported type %s of a report's column; add it to columnType", glue))
+		panic(fmt.Errorf(
+			"dashboards: unsupported type %s of a report's column; add it to columnType", glue))
 	}
 	return quickSight
 }
 
-var ownerPattern = regexp.MustCompile(`^arn:[^:]+:quicksight:[^:]+:[^:]+:(user|group)/[^/*]+/[^*]+$`)
+var ownerPattern = regexp.MustCompile(
+	`^arn:[^:]+:quicksight:[^:]+:[^:]+:(user|group)/[^/*]+/[^*]+$`)
 
 func (p Props) check(id string) {
 	check.Props("dashboards", id,
 		check.Required("Owner", p.Owner != "", "pass the ARN of a QuickSight user or group"),
-		check.That("Owner", p.Owner, p.Owner == "" || *awscdk.Token_IsUnresolved(p.Owner) || ownerPattern.MatchString(p.Owner), "the ARN of a QuickSight user or group"),
+		check.That("Owner", p.Owner, p.Owner == "" || *awscdk.Token_IsUnresolved(p.Owner) ||
+			ownerPattern.MatchString(p.Owner), "the ARN of a QuickSight user or group"),
 		check.Required("Name", p.Name != "", "pass the display name"),
 		check.Required("WorkGroup", p.WorkGroup != "", "pass the name of the Athena workgroup"),
 		check.Required("Database", p.Database != "", "pass the name of the reports' database"),

@@ -46,9 +46,9 @@ type Props struct {
 	Architecture        awslambda.Architecture // default: arm64
 	MemoryMiB           int                    // the CPU share is proportional; default: 512
 	Timeout             time.Duration          // at most 15 min; default: 10 s
-	VPC                 awsec2.IVpc            // the function runs in the private subnets; default: none
-	ReservedConcurrency int                    // also the limit; default: no reservation and no limit
-	DeadLetterQueue     awssqs.IQueue          // for failed asynchronous invocations; default: none
+	VPC                 awsec2.IVpc            // private subnets; default: none
+	ReservedConcurrency int                    // default: none reserved, none denied
+	DeadLetterQueue     awssqs.IQueue          // of asynchronous invocations; default: none
 	LogRetention        time.Duration          // default: the scope's (package defaults)
 	DisableTracing      bool                   // no X-Ray segments
 	Disposable          bool                   // delete the logs with the stack
@@ -111,11 +111,14 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	if props.VPC != nil {
 		f.SecurityGroup = newSecurityGroup(construct, props.VPC)
 		functionProps.Vpc = props.VPC
-		functionProps.VpcSubnets = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
+		functionProps.VpcSubnets = &awsec2.SubnetSelection{
+			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+		}
 		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
 	}
 	f.Function = awslambda.NewFunction(construct, jsii.String("Function"), functionProps)
-	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata), props.Package)
+	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata),
+		props.Package)
 	f.setVariables(variables)
 	construct.Node().AddValidation(&settingsCheck{f})
 	return f
@@ -151,7 +154,8 @@ func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
 }
 
 func (f *Function) setVariables(variables map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(variables)) { // the template keeps the order of the calls
+	// The template keeps the order of the calls.
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		f.Function.AddEnvironment(jsii.String(name), jsii.String(variables[name]), nil)
 	}
 }
@@ -162,13 +166,15 @@ func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code 
 	root := filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), ".gofunction")
 	if *awscdk.Stack_Of(scope).BundlingRequired() {
 		var dir string
-		if dir, f.buildErr = gobuild.Build(root, props.Package, goArch(props.Architecture)); f.buildErr == nil {
+		if dir, f.buildErr = gobuild.Build(root, props.Package,
+			goArch(props.Architecture)); f.buildErr == nil {
 			return awslambda.Code_FromAsset(jsii.String(dir), nil)
 		}
 	}
 	dir := filepath.Join(root, "not-built")
 	placeholder := filepath.Join(dir, "bootstrap")
-	err := errors.Join(os.MkdirAll(dir, 0o750), os.WriteFile(placeholder, []byte("not built\n"), 0o600))
+	err := errors.Join(os.MkdirAll(dir, 0o750),
+		os.WriteFile(placeholder, []byte("not built\n"), 0o600))
 	if err != nil {
 		panic(fmt.Errorf("gofunction: %w", err))
 	}
@@ -203,17 +209,22 @@ func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsi
 	// not exist beforehand, so the actions are allowed on all; the function's own code is denied
 	// them. Both statements are AWS's recommendation: "Giving Lambda functions access to resources
 	// in an Amazon VPC" in the Lambda Developer Guide.
-	actions := jsii.Strings("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+	actions := jsii.Strings("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
+		"ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses",
+		"ec2:UnassignPrivateIpAddresses")
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("ServiceManagesNetworkInterfaces"), Actions: actions, Resources: jsii.Strings("*"),
+		Sid: jsii.String("ServiceManagesNetworkInterfaces"), Actions: actions,
+		Resources: jsii.Strings("*"),
 	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("DenyFunctionCode"), Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
+		Sid: jsii.String("DenyFunctionCode"), Effect: awsiam.Effect_DENY, Actions: actions,
+		Resources: jsii.Strings("*"),
 		Conditions: &map[string]any{"ArnLike": map[string]any{
 			"lambda:SourceFunctionArn": awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-				Service: jsii.String("lambda"), Resource: jsii.String("function"), ResourceName: jsii.String("*"),
-				ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+				Service: jsii.String("lambda"), Resource: jsii.String("function"),
+				ResourceName: jsii.String("*"),
+				ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 			}),
 		}},
 	}))
@@ -223,11 +234,12 @@ func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsi
 // newSecurityGroup lets the function call AWS over TLS, through NAT or VPC endpoints, and nothing
 // else. Grants open other network paths.
 func newSecurityGroup(scope constructs.Construct, vpc awsec2.IVpc) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              vpc,
-		Description:      jsii.String("Network access of the Lambda function"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
+	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              vpc,
+			Description:      jsii.String("Network access of the Lambda function"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
 	https := awsec2.Port_Tcp(jsii.Number(443))
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), https, jsii.String("AWS services over TLS"), nil)
 	return group
@@ -259,9 +271,14 @@ func (p Props) withDefaults() Props {
 // The limits are the service's: "Lambda quotas" in the Lambda Developer Guide.
 func (p Props) check(id string) {
 	check.Props("gofunction", id,
-		check.Required("Package", p.Package != "", "pass the import path of the function's package main"),
-		check.That("MemoryMiB", p.MemoryMiB, p.MemoryMiB >= 128 && p.MemoryMiB <= 10240, "128 to 10240"),
-		check.That("Timeout", p.Timeout, p.Timeout >= time.Second && p.Timeout <= 15*time.Minute && p.Timeout%time.Second == 0, "whole seconds, 1s to 15m0s"),
-		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0, "0 for no reservation, or more"),
+		check.Required("Package", p.Package != "",
+			"pass the import path of the function's package main"),
+		check.That("MemoryMiB", p.MemoryMiB, p.MemoryMiB >= 128 && p.MemoryMiB <= 10240,
+			"128 to 10240"),
+		check.That("Timeout", p.Timeout,
+			p.Timeout >= time.Second && p.Timeout <= 15*time.Minute && p.Timeout%time.Second == 0,
+			"whole seconds, 1s to 15m0s"),
+		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0,
+			"0 for no reservation, or more"),
 	)
 }

@@ -86,15 +86,23 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	i := &Identity{UserPool: newUserPool(construct, props), protectedPrefix: props.ProtectedPrefix, privatePrefix: props.PrivatePrefix}
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
+	i := &Identity{
+		UserPool:        newUserPool(construct, props),
+		protectedPrefix: props.ProtectedPrefix,
+		privatePrefix:   props.PrivatePrefix,
+	}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
-		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
+		CognitoDomain: &awscognito.CognitoDomainOptions{
+			DomainPrefix: jsii.String(props.DomainPrefix),
+		},
 		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
 	})
 	providers := i.addProviders(construct, props)
 	i.WebClient = i.newClient("Web", props.WebCallbackURLs, props.WebLogoutURLs, providers, props)
-	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs, providers, props)
+	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs,
+		providers, props)
 	if len(providers) > 0 {
 		i.linkSignIns(construct, props)
 	}
@@ -147,8 +155,11 @@ func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Actions:   jsii.Strings("s3:PutObject"),
 				Resources: folders,
-				// IfExists, because most requests name no storage class: the parts of a multipart upload cannot.
-				Conditions: &map[string]any{"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"}},
+				// IfExists, because most requests name no storage class: the parts of a multipart
+				// upload cannot.
+				Conditions: &map[string]any{
+					"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"},
+				},
 			}),
 		},
 	})
@@ -158,12 +169,14 @@ func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
 // of ProtectedPrefix and PrivatePrefix: thumbnails have the folders of the uploads they are made
 // from. The policy is declared in the bucket's stack.
 func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) {
-	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
-		Roles: &[]awsiam.IRole{i.SignedInRole},
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("s3:GetObject"),
-			Resources: i.ownObjects(bucket),
-		})},
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("s3:GetObject"),
+		Resources: i.ownObjects(bucket),
+	})
+	stack := awscdk.Stack_Of(bucket)
+	awsiam.NewPolicy(stack, jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
+		Roles:      &[]awsiam.IRole{i.SignedInRole},
+		Statements: &[]awsiam.PolicyStatement{statement},
 	})
 }
 
@@ -186,7 +199,9 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		// sign-in; the provider has verified it.
 		KeepOriginal: &awscognito.KeepOriginalAttrs{Email: jsii.Bool(true)},
 		StandardAttributes: &awscognito.StandardAttributes{
-			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
+			Email: &awscognito.StandardAttribute{
+				Required: jsii.Bool(true), Mutable: jsii.Bool(true),
+			},
 		},
 		// The user's Google organisation, without which the function cannot determine whether
 		// Google is authoritative for an address. It must be mutable, because Cognito writes mapped
@@ -211,7 +226,8 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		// own.
 		MfaSecondFactor: &awscognito.MfaSecondFactor{Otp: jsii.Bool(true), Sms: jsii.Bool(false)},
 		AccountRecovery: awscognito.AccountRecovery_EMAIL_ONLY,
-		// Lite has no managed login: "User pool feature plans" in the Amazon Cognito Developer Guide.
+		// Lite has no managed login: "User pool feature plans" in the Amazon Cognito Developer
+		// Guide.
 		FeaturePlan:        awscognito.FeaturePlan_ESSENTIALS,
 		DeletionProtection: jsii.Bool(!props.Disposable),
 		RemovalPolicy:      props.removalPolicy(awscdk.RemovalPolicy_RETAIN),
@@ -230,25 +246,26 @@ func writeAttributes(props Props) awscognito.ClientAttributes {
 	if props.GoogleClientID == "" {
 		return nil
 	}
-	return awscognito.NewClientAttributes().WithStandardAttributes(&awscognito.StandardAttributesMask{
-		Address:           jsii.Bool(true),
-		Birthdate:         jsii.Bool(true),
-		Email:             jsii.Bool(true),
-		FamilyName:        jsii.Bool(true),
-		Fullname:          jsii.Bool(true),
-		Gender:            jsii.Bool(true),
-		GivenName:         jsii.Bool(true),
-		LastUpdateTime:    jsii.Bool(true),
-		Locale:            jsii.Bool(true),
-		MiddleName:        jsii.Bool(true),
-		Nickname:          jsii.Bool(true),
-		PhoneNumber:       jsii.Bool(true),
-		PreferredUsername: jsii.Bool(true),
-		ProfilePage:       jsii.Bool(true),
-		ProfilePicture:    jsii.Bool(true),
-		Timezone:          jsii.Bool(true),
-		Website:           jsii.Bool(true),
-	}).WithCustomAttributes(jsii.String(presignupfn.HostedDomain))
+	return awscognito.NewClientAttributes().WithStandardAttributes(
+		&awscognito.StandardAttributesMask{
+			Address:           jsii.Bool(true),
+			Birthdate:         jsii.Bool(true),
+			Email:             jsii.Bool(true),
+			FamilyName:        jsii.Bool(true),
+			Fullname:          jsii.Bool(true),
+			Gender:            jsii.Bool(true),
+			GivenName:         jsii.Bool(true),
+			LastUpdateTime:    jsii.Bool(true),
+			Locale:            jsii.Bool(true),
+			MiddleName:        jsii.Bool(true),
+			Nickname:          jsii.Bool(true),
+			PhoneNumber:       jsii.Bool(true),
+			PreferredUsername: jsii.Bool(true),
+			ProfilePage:       jsii.Bool(true),
+			ProfilePicture:    jsii.Bool(true),
+			Timezone:          jsii.Bool(true),
+			Website:           jsii.Bool(true),
+		}).WithCustomAttributes(jsii.String(presignupfn.HostedDomain))
 }
 
 // A provider is an identity provider of the user pool, and the name by which clients refer to it.
@@ -269,41 +286,47 @@ func (i *Identity) addProviders(scope constructs.Construct, props Props) []provi
 	if props.GoogleClientID != "" {
 		providers = append(providers, provider{
 			name: awscognito.UserPoolClientIdentityProvider_GOOGLE(),
-			resource: awscognito.NewUserPoolIdentityProviderGoogle(scope, jsii.String("Google"), &awscognito.UserPoolIdentityProviderGoogleProps{
-				UserPool:          i.UserPool,
-				ClientId:          jsii.String(props.GoogleClientID),
-				ClientSecretValue: awscdk.SecretValue_SecretsManager(jsii.String(props.GoogleSecretName), nil),
-				Scopes:            jsii.Strings("openid", "email", "profile"),
-				AttributeMapping: &awscognito.AttributeMapping{
-					Email:         awscognito.ProviderAttribute_GOOGLE_EMAIL(),
-					EmailVerified: awscognito.ProviderAttribute_GOOGLE_EMAIL_VERIFIED(),
-					Fullname:      awscognito.ProviderAttribute_GOOGLE_NAME(),
-					GivenName:     awscognito.ProviderAttribute_GOOGLE_GIVEN_NAME(),
-					FamilyName:    awscognito.ProviderAttribute_GOOGLE_FAMILY_NAME(),
-					Custom: &map[string]awscognito.ProviderAttribute{
-						presignupfn.HostedDomain: awscognito.ProviderAttribute_Other(jsii.String("hd")),
+			resource: awscognito.NewUserPoolIdentityProviderGoogle(scope, jsii.String("Google"),
+				&awscognito.UserPoolIdentityProviderGoogleProps{
+					UserPool: i.UserPool,
+					ClientId: jsii.String(props.GoogleClientID),
+					ClientSecretValue: awscdk.SecretValue_SecretsManager(
+						jsii.String(props.GoogleSecretName), nil),
+					Scopes: jsii.Strings("openid", "email", "profile"),
+					AttributeMapping: &awscognito.AttributeMapping{
+						Email:         awscognito.ProviderAttribute_GOOGLE_EMAIL(),
+						EmailVerified: awscognito.ProviderAttribute_GOOGLE_EMAIL_VERIFIED(),
+						Fullname:      awscognito.ProviderAttribute_GOOGLE_NAME(),
+						GivenName:     awscognito.ProviderAttribute_GOOGLE_GIVEN_NAME(),
+						FamilyName:    awscognito.ProviderAttribute_GOOGLE_FAMILY_NAME(),
+						Custom: &map[string]awscognito.ProviderAttribute{
+							presignupfn.HostedDomain: awscognito.ProviderAttribute_Other(
+								jsii.String("hd")),
+						},
 					},
-				},
-			}),
+				}),
 		})
 	}
 	if props.AppleServicesID != "" {
 		providers = append(providers, provider{
 			name: awscognito.UserPoolClientIdentityProvider_APPLE(),
-			resource: awscognito.NewUserPoolIdentityProviderApple(scope, jsii.String("Apple"), &awscognito.UserPoolIdentityProviderAppleProps{
-				UserPool:        i.UserPool,
-				ClientId:        jsii.String(props.AppleServicesID),
-				TeamId:          jsii.String(props.AppleTeamID),
-				KeyId:           jsii.String(props.AppleKeyID),
-				PrivateKeyValue: awscdk.SecretValue_SecretsManager(jsii.String(props.AppleSecretName), nil),
-				Scopes:          jsii.Strings("email", "name"),
-				AttributeMapping: &awscognito.AttributeMapping{
-					Email:         awscognito.ProviderAttribute_APPLE_EMAIL(),
-					EmailVerified: awscognito.ProviderAttribute_APPLE_EMAIL_VERIFIED(),
-					GivenName:     awscognito.ProviderAttribute_APPLE_FIRST_NAME(), // Apple sends names only at the first sign-in
-					FamilyName:    awscognito.ProviderAttribute_APPLE_LAST_NAME(),
-				},
-			}),
+			resource: awscognito.NewUserPoolIdentityProviderApple(scope, jsii.String("Apple"),
+				&awscognito.UserPoolIdentityProviderAppleProps{
+					UserPool: i.UserPool,
+					ClientId: jsii.String(props.AppleServicesID),
+					TeamId:   jsii.String(props.AppleTeamID),
+					KeyId:    jsii.String(props.AppleKeyID),
+					PrivateKeyValue: awscdk.SecretValue_SecretsManager(
+						jsii.String(props.AppleSecretName), nil),
+					Scopes: jsii.Strings("email", "name"),
+					AttributeMapping: &awscognito.AttributeMapping{
+						Email:         awscognito.ProviderAttribute_APPLE_EMAIL(),
+						EmailVerified: awscognito.ProviderAttribute_APPLE_EMAIL_VERIFIED(),
+						// Apple sends names only at the first sign-in
+						GivenName:  awscognito.ProviderAttribute_APPLE_FIRST_NAME(),
+						FamilyName: awscognito.ProviderAttribute_APPLE_LAST_NAME(),
+					},
+				}),
 		})
 	}
 	return providers
@@ -311,8 +334,12 @@ func (i *Identity) addProviders(scope constructs.Construct, props Props) []provi
 
 // newClient declares a public client. It has no secret, because it could not keep one, and uses
 // PKCE, which Cognito enforces for the authorization code grant when a client sends a challenge.
-func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, providers []provider, props Props) awscognito.UserPoolClient {
-	supported := []awscognito.UserPoolClientIdentityProvider{awscognito.UserPoolClientIdentityProvider_COGNITO()}
+func (i *Identity) newClient(
+	id string, callbackURLs, logoutURLs []string, providers []provider, props Props,
+) awscognito.UserPoolClient {
+	supported := []awscognito.UserPoolClientIdentityProvider{
+		awscognito.UserPoolClientIdentityProvider_COGNITO(),
+	}
 	for _, provider := range providers {
 		supported = append(supported, provider.name)
 	}
@@ -322,8 +349,11 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 		EnableTokenRevocation:      jsii.Bool(true),
 		AuthFlows:                  &awscognito.AuthFlow{UserSrp: jsii.Bool(true)},
 		OAuth: &awscognito.OAuthSettings{
-			Flows:        &awscognito.OAuthFlows{AuthorizationCodeGrant: jsii.Bool(true)},
-			Scopes:       &[]awscognito.OAuthScope{awscognito.OAuthScope_OPENID(), awscognito.OAuthScope_EMAIL(), awscognito.OAuthScope_PROFILE()},
+			Flows: &awscognito.OAuthFlows{AuthorizationCodeGrant: jsii.Bool(true)},
+			Scopes: &[]awscognito.OAuthScope{
+				awscognito.OAuthScope_OPENID(), awscognito.OAuthScope_EMAIL(),
+				awscognito.OAuthScope_PROFILE(),
+			},
 			CallbackUrls: jsii.Strings(callbackURLs...),
 			LogoutUrls:   jsii.Strings(logoutURLs...),
 		},
@@ -334,15 +364,17 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 		RefreshTokenValidity:       convert.Duration(props.RefreshTokenValidity),
 	})
 	for _, provider := range providers {
-		client.Node().AddDependency(provider.resource) // a client can only support a provider that exists
+		// A client can only support a provider that exists.
+		client.Node().AddDependency(provider.resource)
 	}
-	// A client without a style has no sign-in pages: "Apply branding to managed login pages" in the Amazon Cognito
-	// Developer Guide.
-	awscognito.NewCfnManagedLoginBranding(client, jsii.String("Branding"), &awscognito.CfnManagedLoginBrandingProps{
-		UserPoolId:               i.UserPool.UserPoolId(),
-		ClientId:                 client.UserPoolClientId(),
-		UseCognitoProvidedValues: jsii.Bool(true),
-	})
+	// A client without a style has no sign-in pages: "Apply branding to managed login pages" in the
+	// Amazon Cognito Developer Guide.
+	awscognito.NewCfnManagedLoginBranding(client, jsii.String("Branding"),
+		&awscognito.CfnManagedLoginBrandingProps{
+			UserPoolId:               i.UserPool.UserPoolId(),
+			ClientId:                 client.UserPoolClientId(),
+			UseCognitoProvidedValues: jsii.Bool(true),
+		})
 	return client
 }
 
@@ -353,35 +385,43 @@ func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
 		Description: "Links social sign-ins to existing users with the same address",
 		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
-	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function, awscognito.LambdaVersion_V1_0)
+	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function,
+		awscognito.LambdaVersion_V1_0)
 	// A separate policy: the function depends on the policies of its role, and the user pool
 	// depends on the function.
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminGetUser",
+			"cognito-idp:AdminLinkProviderForUser"),
+		Resources: jsii.Strings(*i.UserPool.UserPoolArn()),
+	})
 	awsiam.NewPolicy(scope, jsii.String("LinkSignIns"), &awsiam.PolicyProps{
-		Roles: &[]awsiam.IRole{fn.Role},
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"),
-			Resources: jsii.Strings(*i.UserPool.UserPoolArn()),
-		})},
+		Roles:      &[]awsiam.IRole{fn.Role},
+		Statements: &[]awsiam.PolicyStatement{statement},
 	})
 }
 
 // newIdentityPool declares the identity pool. Its identity ids name the folders of clients'
 // uploads, so it is retained like the users. The classic flow would let a client choose its role.
-func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awscognito.CfnIdentityPool {
+func (i *Identity) newIdentityPool(
+	scope constructs.Construct, props Props,
+) awscognito.CfnIdentityPool {
 	var clients []any
 	for _, client := range []awscognito.UserPoolClient{i.WebClient, i.MobileClient} {
 		clients = append(clients, &awscognito.CfnIdentityPool_CognitoIdentityProviderProperty{
-			ClientId:             client.UserPoolClientId(),
-			ProviderName:         i.UserPool.UserPoolProviderName(),
-			ServerSideTokenCheck: jsii.Bool(true), // no credentials after sign-out, disabling or deletion
+			ClientId:     client.UserPoolClientId(),
+			ProviderName: i.UserPool.UserPoolProviderName(),
+			// No credentials after sign-out, disabling or deletion.
+			ServerSideTokenCheck: jsii.Bool(true),
 		})
 	}
-	pool := awscognito.NewCfnIdentityPool(scope, jsii.String("IdentityPool"), &awscognito.CfnIdentityPoolProps{
-		AllowUnauthenticatedIdentities: jsii.Bool(false),
-		AllowClassicFlow:               jsii.Bool(false),
-		CognitoIdentityProviders:       &clients,
-	})
-	pool.ApplyRemovalPolicy(props.removalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE), nil)
+	pool := awscognito.NewCfnIdentityPool(scope, jsii.String("IdentityPool"),
+		&awscognito.CfnIdentityPoolProps{
+			AllowUnauthenticatedIdentities: jsii.Bool(false),
+			AllowClassicFlow:               jsii.Bool(false),
+			CognitoIdentityProviders:       &clients,
+		})
+	pool.ApplyRemovalPolicy(props.removalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE),
+		nil)
 	return pool
 }
 
@@ -389,15 +429,21 @@ func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awsc
 func (i *Identity) newSignedInRole(scope constructs.Construct) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("SignedInRole"), &awsiam.RoleProps{
 		Description: jsii.String("Signed-in clients of the identity pool"),
-		AssumedBy: awsiam.NewWebIdentityPrincipal(jsii.String("cognito-identity.amazonaws.com"), &map[string]any{
-			"StringEquals":           map[string]any{"cognito-identity.amazonaws.com:aud": i.IdentityPool.Ref()},
-			"ForAnyValue:StringLike": map[string]any{"cognito-identity.amazonaws.com:amr": "authenticated"},
+		AssumedBy: awsiam.NewWebIdentityPrincipal(jsii.String(
+			"cognito-identity.amazonaws.com"), &map[string]any{
+			"StringEquals": map[string]any{
+				"cognito-identity.amazonaws.com:aud": i.IdentityPool.Ref(),
+			},
+			"ForAnyValue:StringLike": map[string]any{
+				"cognito-identity.amazonaws.com:amr": "authenticated",
+			},
 		}),
 	})
-	awscognito.NewCfnIdentityPoolRoleAttachment(scope, jsii.String("IdentityPoolRoles"), &awscognito.CfnIdentityPoolRoleAttachmentProps{
-		IdentityPoolId: i.IdentityPool.Ref(),
-		Roles:          map[string]any{"authenticated": role.RoleArn()},
-	})
+	awscognito.NewCfnIdentityPoolRoleAttachment(scope, jsii.String("IdentityPoolRoles"),
+		&awscognito.CfnIdentityPoolRoleAttachmentProps{
+			IdentityPoolId: i.IdentityPool.Ref(),
+			Roles:          map[string]any{"authenticated": role.RoleArn()},
+		})
 	return role
 }
 
@@ -442,21 +488,40 @@ func isDomainPrefix(prefix string) bool {
 func (p Props) check(id string) {
 	const day = 24 * time.Hour
 	google := p.GoogleClientID != "" || p.GoogleSecretName != ""
-	apple := p.AppleServicesID != "" || p.AppleTeamID != "" || p.AppleKeyID != "" || p.AppleSecretName != ""
+	apple := p.AppleServicesID != "" || p.AppleTeamID != "" || p.AppleKeyID != "" ||
+		p.AppleSecretName != ""
 	check.Props("identity", id,
-		check.Required("DomainPrefix", p.DomainPrefix != "", "pass the first label of the managed login domain, such as example-dev"),
-		check.That("DomainPrefix", p.DomainPrefix, p.DomainPrefix == "" || isDomainPrefix(p.DomainPrefix), "at most 63 lower-case letters, digits and inner hyphens, without aws, amazon or cognito"),
-		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0, "pass the web client's callback URLs"),
-		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0, "pass the web client's sign-out URLs"),
-		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0, "pass the mobile app's callback URLs"),
-		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0, "pass the mobile app's sign-out URLs"),
-		check.Required("GoogleClientID", !google || p.GoogleClientID != "", "pass the id of the OAuth client, or leave GoogleSecretName empty"),
-		check.Required("GoogleSecretName", !google || p.GoogleSecretName != "", "pass the name of the secret with the client secret, or leave GoogleClientID empty"),
-		check.Required("AppleServicesID", !apple || p.AppleServicesID != "", "pass the Services ID, or leave all Apple props empty"),
-		check.Required("AppleTeamID", !apple || p.AppleTeamID != "", "pass the team's id, or leave all Apple props empty"),
-		check.Required("AppleKeyID", !apple || p.AppleKeyID != "", "pass the key's id, or leave all Apple props empty"),
-		check.Required("AppleSecretName", !apple || p.AppleSecretName != "", "pass the name of the secret with the private key, or leave all Apple props empty"),
-		check.That("AccessTokenValidity", p.AccessTokenValidity, p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day, "5m0s to 24h0m0s"),
-		check.That("RefreshTokenValidity", p.RefreshTokenValidity, p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day, "more than AccessTokenValidity, at most 87600h0m0s"),
+		check.Required("DomainPrefix", p.DomainPrefix != "",
+			"pass the first label of the managed login domain, such as example-dev"),
+		check.That("DomainPrefix", p.DomainPrefix,
+			p.DomainPrefix == "" || isDomainPrefix(p.DomainPrefix),
+			"at most 63 lower-case letters, digits and inner hyphens, without aws, amazon or "+
+				"cognito"),
+		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0,
+			"pass the web client's callback URLs"),
+		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0,
+			"pass the web client's sign-out URLs"),
+		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0,
+			"pass the mobile app's callback URLs"),
+		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0,
+			"pass the mobile app's sign-out URLs"),
+		check.Required("GoogleClientID", !google || p.GoogleClientID != "",
+			"pass the id of the OAuth client, or leave GoogleSecretName empty"),
+		check.Required("GoogleSecretName", !google || p.GoogleSecretName != "",
+			"pass the name of the secret with the client secret, or leave GoogleClientID empty"),
+		check.Required("AppleServicesID", !apple || p.AppleServicesID != "",
+			"pass the Services ID, or leave all Apple props empty"),
+		check.Required("AppleTeamID", !apple || p.AppleTeamID != "",
+			"pass the team's id, or leave all Apple props empty"),
+		check.Required("AppleKeyID", !apple || p.AppleKeyID != "",
+			"pass the key's id, or leave all Apple props empty"),
+		check.Required("AppleSecretName", !apple || p.AppleSecretName != "",
+			"pass the name of the secret with the private key, or leave all Apple props empty"),
+		check.That("AccessTokenValidity", p.AccessTokenValidity,
+			p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day,
+			"5m0s to 24h0m0s"),
+		check.That("RefreshTokenValidity", p.RefreshTokenValidity,
+			p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day,
+			"more than AccessTokenValidity, at most 87600h0m0s"),
 	)
 }

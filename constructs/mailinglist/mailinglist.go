@@ -78,23 +78,26 @@ type MailingList struct {
 func New(scope constructs.Construct, id string, props Props) *MailingList {
 	from := props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
 	l := &MailingList{Table: newTable(construct, props), props: props, from: from}
-	l.ConfigurationSet = awsses.NewConfigurationSet(construct, jsii.String("ConfigurationSet"), &awsses.ConfigurationSetProps{
-		ReputationMetrics:  jsii.Bool(true),
-		SendingEnabled:     jsii.Bool(true),
-		SuppressionReasons: awsses.SuppressionReasons_BOUNCES_AND_COMPLAINTS,
-		TlsPolicy:          awsses.ConfigurationSetTlsPolicy_REQUIRE,
-	})
+	l.ConfigurationSet = awsses.NewConfigurationSet(construct, jsii.String("ConfigurationSet"),
+		&awsses.ConfigurationSetProps{
+			ReputationMetrics:  jsii.Bool(true),
+			SendingEnabled:     jsii.Bool(true),
+			SuppressionReasons: awsses.SuppressionReasons_BOUNCES_AND_COMPLAINTS,
+			TlsPolicy:          awsses.ConfigurationSetTlsPolicy_REQUIRE,
+		})
 	identity := awsses.Identity_Domain(jsii.String(props.Identity))
 	if isAddress(props.Identity) {
 		identity = awsses.Identity_Email(jsii.String(props.Identity))
 	}
-	l.Identity = awsses.NewEmailIdentity(construct, jsii.String("Identity"), &awsses.EmailIdentityProps{
-		Identity:           identity,
-		ConfigurationSet:   l.ConfigurationSet, // also for mails that name none
-		FeedbackForwarding: jsii.Bool(false),   // the topic replaces feedback by e-mail
-	})
+	l.Identity = awsses.NewEmailIdentity(construct, jsii.String("Identity"),
+		&awsses.EmailIdentityProps{
+			Identity:           identity,
+			ConfigurationSet:   l.ConfigurationSet, // also for mails that name none
+			FeedbackForwarding: jsii.Bool(false),   // the topic replaces feedback by e-mail
+		})
 	l.addWelcome(construct)
 	l.addFeedback(construct)
 	return l
@@ -112,7 +115,8 @@ func (l *MailingList) DKIMRecords() []*awsses.DkimRecord {
 // GrantSubscribe lets fn, which must have the setting MAILING_LIST_TABLE, read, add and delete
 // subscriptions, and fills the setting.
 func (l *MailingList) GrantSubscribe(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
+	fn.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"},
+		*l.Table.TableArn())
 	fn.AddSettings(l.tableSettings())
 }
 
@@ -135,9 +139,11 @@ func (l *MailingList) GrantSendEmail(fn *gofunction.Function) {
 		identities = l.arn("identity", "*")
 	}
 	fn.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:    jsii.Strings("ses:SendEmail"),
-		Resources:  jsii.Strings(identities, l.configurationSetARN()),
-		Conditions: &map[string]any{"StringEquals": map[string]any{"ses:FromAddress": l.from.Address}},
+		Actions:   jsii.Strings("ses:SendEmail"),
+		Resources: jsii.Strings(identities, l.configurationSetARN()),
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"ses:FromAddress": l.from.Address},
+		},
 	}))
 	fn.AddSettings(struct {
 		From             string `env:"MAIL_FROM"`
@@ -157,14 +163,17 @@ func (l *MailingList) configurationSetARN() string {
 
 func (l *MailingList) arn(resource, name string) string {
 	return *awscdk.Stack_Of(l.Identity).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ses"), Resource: jsii.String(resource), ResourceName: jsii.String(name),
+		Service: jsii.String("ses"), Resource: jsii.String(resource),
+		ResourceName: jsii.String(name),
 	})
 }
 
 // newTable declares the table. A change of its keys replaces the table.
 func newTable(scope constructs.Construct, props Props) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
-		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
+		return &awsdynamodb.Attribute{
+			Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING,
+		}
 	}
 	// With deletion protection, a failed first deployment cannot remove the table: an empty table
 	// remains.
@@ -197,8 +206,10 @@ func newTable(scope constructs.Construct, props Props) awsdynamodb.Table {
 
 // Both limits allow for slow calls of SES, and for waiting on each other's leases.
 const (
-	leaseDuration = 30 * time.Second // of one mail; another run waits for it if its timeout allows
-	timeout       = 2 * time.Minute  // of a batch of 25 mails, at SES's sandbox rate of one a second
+	// leaseDuration is for one mail; another run waits for the lease if its timeout allows.
+	leaseDuration = 30 * time.Second
+	// timeout is for a batch of 25 mails, at SES's sandbox rate of one a second.
+	timeout = 2 * time.Minute
 )
 
 // addWelcome declares the function that sends welcome mails, and its event sources: the table's
@@ -210,7 +221,8 @@ func (l *MailingList) addWelcome(scope constructs.Construct) {
 		Description: "Sends confirmation and welcome mails of the mailing list",
 		Timeout:     timeout,
 	})
-	l.Welcome.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, *l.Table.TableArn())
+	l.Welcome.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"},
+		*l.Table.TableArn())
 	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Unsent")
 	l.Welcome.AddSettings(l.tableSettings())
 	l.GrantSendEmail(l.Welcome)
@@ -223,38 +235,40 @@ func (l *MailingList) addWelcome(scope constructs.Construct) {
 	// streams of the account: "IAM policy to allow a Lambda function to access DynamoDB stream
 	// records" in the Amazon DynamoDB Developer Guide.
 	l.Welcome.AddToRolePolicy([]string{
-		"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+		"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+		"dynamodb:ListStreams",
 	}, *l.Table.TableStreamArn())
+	// Matches new items that a mail follows. The function's own updates do not invoke it again.
+	const newItems = `{"eventName":["INSERT"],` +
+		`"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`
 	// The CDK's event source would let the function read the queue's attributes.
-	awslambda.NewCfnEventSourceMapping(scope, jsii.String("WelcomeStreamMapping"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:     l.Welcome.Function.FunctionName(),
-		EventSourceArn:   l.Table.TableStreamArn(),
-		Enabled:          jsii.Bool(true),
-		StartingPosition: jsii.String("TRIM_HORIZON"), // includes items from before the mapping
-		// New items that a mail follows. The function's own updates of items do not invoke it
-		// again.
-		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{Filters: &[]any{
-			&awslambda.CfnEventSourceMapping_FilterProperty{
-				Pattern: jsii.String(`{"eventName":["INSERT"],"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`),
+	awslambda.NewCfnEventSourceMapping(scope, jsii.String("WelcomeStreamMapping"),
+		&awslambda.CfnEventSourceMappingProps{
+			FunctionName:     l.Welcome.Function.FunctionName(),
+			EventSourceArn:   l.Table.TableStreamArn(),
+			Enabled:          jsii.Bool(true),
+			StartingPosition: jsii.String("TRIM_HORIZON"), // includes items from before the mapping
+
+			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{Filters: &[]any{
+				&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(newItems)},
+			}},
+			BatchSize:                      jsii.Number(25),
+			MaximumBatchingWindowInSeconds: jsii.Number(1),
+			ParallelizationFactor:          jsii.Number(2), // batches of a shard, by address
+			// A batch that fails completely, such as out of memory, is split in half and retried;
+			// otherwise the function returns the record to continue from.
+			BisectBatchOnFunctionError: jsii.Bool(true),
+			FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
+			// Whichever is reached first. A stream keeps records for a day, which leaves time to
+			// examine them.
+			MaximumRetryAttempts:      jsii.Number(10),
+			MaximumRecordAgeInSeconds: jsii.Number((6 * time.Hour).Seconds()),
+			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
+				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{
+					Destination: l.WelcomeRetryQueue.DeadLetterQueue.QueueArn(),
+				},
 			},
-		}},
-		BatchSize:                      jsii.Number(25),
-		MaximumBatchingWindowInSeconds: jsii.Number(1),
-		ParallelizationFactor:          jsii.Number(2), // concurrent batches of a shard, by address
-		// A batch that fails completely, such as out of memory, is split in half and retried;
-		// otherwise the function returns the record to continue from.
-		BisectBatchOnFunctionError: jsii.Bool(true),
-		FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
-		// Whichever is reached first. A stream keeps records for a day, which leaves time to
-		// examine them.
-		MaximumRetryAttempts:      jsii.Number(10),
-		MaximumRecordAgeInSeconds: jsii.Number((6 * time.Hour).Seconds()),
-		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{
-				Destination: l.WelcomeRetryQueue.DeadLetterQueue.QueueArn(),
-			},
-		},
-	})
+		})
 }
 
 // addFeedback declares the bounce and complaint events of SES, and the function that suppresses
@@ -274,15 +288,19 @@ func (l *MailingList) addFeedback(scope constructs.Construct) {
 		Function: fn, Topic: l.FeedbackTopic,
 	})
 	l.FeedbackQueue.GrantSendToDLQ()
-	destination := awsses.NewCfnConfigurationSetEventDestination(scope, jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
-		ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),
-		EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
-			Enabled:            jsii.Bool(true),
-			MatchingEventTypes: jsii.Strings("bounce", "complaint"),
-			SnsDestination:     &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{TopicArn: l.FeedbackTopic.Topic.TopicArn()},
-		},
-	})
-	destination.Node().AddDependency(l.FeedbackTopic.Topic) // and its policy: SES tests the topic first
+	destination := awsses.NewCfnConfigurationSetEventDestination(scope,
+		jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
+			ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),
+			EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
+				Enabled:            jsii.Bool(true),
+				MatchingEventTypes: jsii.Strings("bounce", "complaint"),
+				SnsDestination: &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{
+					TopicArn: l.FeedbackTopic.Topic.TopicArn(),
+				},
+			},
+		})
+	// Includes the topic's policy: SES tests the topic first.
+	destination.Node().AddDependency(l.FeedbackTopic.Topic)
 }
 
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
@@ -299,16 +317,20 @@ func (p Props) check(id string) *mail.Address {
 	covered := false
 	if err == nil {
 		_, host, _ := strings.Cut(from.Address, "@")
-		covered = from.Address == p.Identity || host == p.Identity || strings.HasSuffix(host, "."+p.Identity)
+		covered = from.Address == p.Identity || host == p.Identity ||
+			strings.HasSuffix(host, "."+p.Identity)
 	}
 	check.Props("mailinglist", id,
 		check.Required("Identity", p.Identity != "", "pass the sender's domain or e-mail address"),
-		check.Required("From", p.From != "", "pass the sender of mails, such as Ashlar <hello@example.com>"),
+		check.Required("From", p.From != "",
+			"pass the sender of mails, such as Ashlar <hello@example.com>"),
 		check.That("Identity", p.Identity,
 			p.Identity == "" || domainPattern.MatchString(p.Identity) || isAddress(p.Identity),
 			"a domain such as example.com, or an e-mail address"),
-		check.That("From", p.From, p.From == "" || err == nil, "an address, optionally with a name: Ashlar <hello@example.com>"),
-		check.That("From", p.From, err != nil || covered || p.Identity == "", "an address of "+p.Identity),
+		check.That("From", p.From, p.From == "" || err == nil,
+			"an address, optionally with a name: Ashlar <hello@example.com>"),
+		check.That("From", p.From, err != nil || covered || p.Identity == "",
+			"an address of "+p.Identity),
 	)
 	return from
 }

@@ -44,7 +44,8 @@ type Props struct {
 	ProtectedPrefix string // uploads of signed-in clients, delivered; default: protected/
 	PrivatePrefix   string // uploads of signed-in clients, not delivered; default: private/
 
-	TempRetention time.Duration // how long uploads below TempPrefix stay; whole days; default: 1 day
+	// TempRetention is how long uploads below TempPrefix are kept; whole days. Default: 1 day.
+	TempRetention time.Duration
 
 	// DisableTransferAcceleration is for regions where S3 does not offer it: "Configuring fast,
 	// secure file transfers using Amazon S3 Transfer Acceleration" in the Amazon S3 User Guide
@@ -106,12 +107,14 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
 		tempPrefix:           props.TempPrefix,
 		permanentPrefix:      props.PermanentPrefix,
-		AccessLogs:           bucket.NewAccessLogs(construct, "AccessLogs", bucket.AccessLogsProps{CloudFront: true}),
+		AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
+			bucket.AccessLogsProps{CloudFront: true}),
 	}
 	m.Originals = m.newBucket(construct, "Originals", props,
 		// A browser uploads with a form that the API has signed (POST), or with its user's
@@ -123,7 +126,9 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD)
 	if m.TransferAcceleration {
 		cfnBucket(m.Originals).SetAccelerateConfiguration(
-			&awss3.CfnBucket_AccelerateConfigurationProperty{AccelerationStatus: jsii.String("Enabled")})
+			&awss3.CfnBucket_AccelerateConfigurationProperty{
+				AccelerationStatus: jsii.String("Enabled"),
+			})
 	}
 	m.addThumbnailEvents(construct)
 	m.addFunction(construct, props)
@@ -160,7 +165,9 @@ func (m *Media) originals(prefix string) string {
 }
 
 // newBucket declares a bucket whose objects below TempPrefix expire.
-func (m *Media) newBucket(scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods) awss3.Bucket {
+func (m *Media) newBucket(
+	scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods,
+) awss3.Bucket {
 	return bucket.New(scope, id, bucket.Props{
 		LifecycleRules: []*awss3.LifecycleRule{
 			{
@@ -171,7 +178,8 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 		CORS: []*awss3.CorsRule{{
 			AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
 			AllowedMethods: &methods,
-			AllowedHeaders: jsii.Strings("*"),    // signed requests have many, which need no protection
+			// Signed requests have many, which need no protection.
+			AllowedHeaders: jsii.Strings("*"),
 			ExposedHeaders: jsii.Strings("ETag"), // needed to complete a multipart upload
 			MaxAge:         jsii.Number(time.Hour.Seconds()),
 		}},
@@ -213,7 +221,8 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 	// With this permission, S3 answers 404 for a missing original instead of 403. The function does
 	// not list.
 	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
-	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"},
+		*m.Thumbnails.ArnForObjects(jsii.String("*")))
 	m.ThumbnailEvents.GrantPublish(m.Function)
 }
 
@@ -234,17 +243,25 @@ func (m *Media) addOriginalEvents(scope constructs.Construct) {
 	m.OriginalEvents.GrantSendToDLQ()
 	events := m.OriginalEvents.Queue
 	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{events.QueueArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
+		},
+		Actions:   jsii.Strings("sqs:SendMessage"),
+		Resources: &[]*string{events.QueueArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+		},
 	}))
 	var configurations []any
 	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
-		configurations = append(configurations, &awss3.CfnBucket_QueueConfigurationProperty{Event: jsii.String(event), Queue: events.QueueArn()})
+		configurations = append(configurations,
+			&awss3.CfnBucket_QueueConfigurationProperty{
+				Event: jsii.String(event), Queue: events.QueueArn(),
+			})
 	}
 	resource := cfnBucket(m.Originals)
-	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
+	resource.SetNotificationConfiguration(
+		&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
 	resource.Node().AddDependency(allowed.PolicyDependable)
 	bucket.EmptyAfter(m.Thumbnails, m.OriginalEvents.Mapping)
 }
@@ -264,13 +281,17 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+/$`)
 
 func (p Props) check(id string) {
 	problems := []error{
-		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0, "pass the web client's origins"),
+		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0,
+			"pass the web client's origins"),
 		check.Required("Widths", len(p.Widths) > 0, "pass the widths of the thumbnails, in pixels"),
 		check.Required("MaxBytes", p.MaxBytes != 0, "pass the maximum size of an original"),
-		check.Required("MaxPixels", p.MaxPixels != 0, "pass the maximum number of pixels of an original"),
+		check.Required("MaxPixels", p.MaxPixels != 0,
+			"pass the maximum number of pixels of an original"),
 		check.That("MaxBytes", p.MaxBytes, p.MaxBytes >= 0, "more than 0"),
 		check.That("MaxPixels", p.MaxPixels, p.MaxPixels >= 0, "more than 0"),
-		check.That("TempRetention", p.TempRetention, p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+		check.That("TempRetention", p.TempRetention,
+			p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0,
+			"whole days, at least 24h0m0s"),
 	}
 	prefixes := []struct{ name, value string }{
 		{"TempPrefix", p.TempPrefix},
@@ -289,11 +310,14 @@ func (p Props) check(id string) {
 		}
 	}
 	for i, origin := range p.AllowedOrigins {
-		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin, !strings.Contains(origin, "*"), "an origin without *"))
+		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin,
+			!strings.Contains(origin, "*"), "an origin without *"))
 	}
 	for i, width := range p.Widths {
 		// JPEG has 16 bits for a dimension.
-		problems = append(problems, check.That(fmt.Sprintf("Widths[%d]", i), width, width >= 1 && width <= 65535, "1 to 65535"))
+		problems = append(problems,
+			check.That(fmt.Sprintf("Widths[%d]", i), width, width >= 1 && width <= 65535,
+				"1 to 65535"))
 	}
 	check.Props("media", id, problems...)
 }

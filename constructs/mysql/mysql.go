@@ -1,5 +1,5 @@
-// Package mysql provisions a private, encrypted Amazon RDS for MySQL database with read replicas and a rotated
-// password.
+// Package mysql provisions a private, encrypted Amazon RDS for MySQL database with read replicas
+// and a rotated password.
 package mysql
 
 import (
@@ -98,52 +98,58 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
 	d := &Database{name: props.DatabaseName}
-	d.SecurityGroup = awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Access to the RDS instance and its read replicas"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
+	d.SecurityGroup = awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Access to the RDS instance and its read replicas"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
 	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{
-		Version: awsrds.MysqlEngineVersion_Of(jsii.String(string(props.Version)), jsii.String(string(props.Version))),
+		Version: awsrds.MysqlEngineVersion_Of(jsii.String(string(props.Version)),
+			jsii.String(string(props.Version))),
 	})
 	parameters := newParameterGroup(construct, engine)
-	subnets := awsrds.NewSubnetGroup(construct, jsii.String("SubnetGroup"), &awsrds.SubnetGroupProps{
-		Vpc:         props.VPC,
-		VpcSubnets:  isolated(),
-		Description: jsii.String("Isolated subnets of the RDS instances"),
-	})
+	subnets := awsrds.NewSubnetGroup(construct, jsii.String("SubnetGroup"),
+		&awsrds.SubnetGroupProps{
+			Vpc:         props.VPC,
+			VpcSubnets:  isolated(),
+			Description: jsii.String("Isolated subnets of the RDS instances"),
+		})
 
 	writer := constructs.NewConstruct(construct, jsii.String("Writer"))
 	identifier, logs := newLogs(writer, props)
-	d.Instance = awsrds.NewDatabaseInstance(writer, jsii.String("Instance"), &awsrds.DatabaseInstanceProps{
-		Engine:                    engine,
-		EngineLifecycleSupport:    lifecycleSupport(props.Version),
-		InstanceIdentifier:        jsii.String(identifier),
-		InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
-		AllocatedStorage:          jsii.Number(props.StorageGiB),
-		MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
-		StorageType:               awsrds.StorageType_GP3,
-		StorageEncrypted:          jsii.Bool(true),
-		DatabaseName:              jsii.String(props.DatabaseName),
-		Credentials:               awsrds.Credentials_FromGeneratedSecret(jsii.String("admin"), nil),
-		Vpc:                       props.VPC,
-		SubnetGroup:               subnets,
-		SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
-		PubliclyAccessible:        jsii.Bool(false),
-		MultiAz:                   jsii.Bool(props.MultiAZ),
-		ParameterGroup:            parameters,
-		BackupRetention:           convert.Duration(props.BackupRetention),
-		CopyTagsToSnapshot:        jsii.Bool(true),
-		DeleteAutomatedBackups:    jsii.Bool(props.Disposable),
-		AutoMinorVersionUpgrade:   jsii.Bool(true),
-		AllowMajorVersionUpgrade:  jsii.Bool(true), // when Version changes; never automatically
-		CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
-		EnablePerformanceInsights: databaseInsights(props),
-		DeletionProtection:        jsii.Bool(!props.Disposable),
-		RemovalPolicy:             removalPolicy(props),
-	})
+	d.Instance = awsrds.NewDatabaseInstance(writer, jsii.String("Instance"),
+		&awsrds.DatabaseInstanceProps{
+			Engine:                 engine,
+			EngineLifecycleSupport: lifecycleSupport(props.Version),
+			InstanceIdentifier:     jsii.String(identifier),
+			InstanceType:           awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
+			AllocatedStorage:       jsii.Number(props.StorageGiB),
+			MaxAllocatedStorage:    jsii.Number(props.MaxAllocatedStorageGiB),
+			StorageType:            awsrds.StorageType_GP3,
+			StorageEncrypted:       jsii.Bool(true),
+			DatabaseName:           jsii.String(props.DatabaseName),
+			Credentials: awsrds.Credentials_FromGeneratedSecret(jsii.String("admin"),
+				nil),
+			Vpc:                       props.VPC,
+			SubnetGroup:               subnets,
+			SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
+			PubliclyAccessible:        jsii.Bool(false),
+			MultiAz:                   jsii.Bool(props.MultiAZ),
+			ParameterGroup:            parameters,
+			BackupRetention:           convert.Duration(props.BackupRetention),
+			CopyTagsToSnapshot:        jsii.Bool(true),
+			DeleteAutomatedBackups:    jsii.Bool(props.Disposable),
+			AutoMinorVersionUpgrade:   jsii.Bool(true),
+			AllowMajorVersionUpgrade:  jsii.Bool(true), // when Version changes; never automatically
+			CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
+			EnablePerformanceInsights: databaseInsights(props),
+			DeletionProtection:        jsii.Bool(!props.Disposable),
+			RemovalPolicy:             removalPolicy(props),
+		})
 	awscdk.Validations_Of(d.Instance).Acknowledge(&awscdk.Acknowledgment{
 		Id: jsii.String("CloudFormation-Validate::E9006"),
 		Reason: jsii.String("RDS accepts a major version and keeps the minor version up to date; " +
@@ -151,9 +157,10 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	})
 	logs.createBefore(d.Instance)
 	d.AdminSecret = d.Instance.Secret()
-	app := awsrds.NewDatabaseSecret(construct, jsii.String("AppSecret"), &awsrds.DatabaseSecretProps{
-		Username: jsii.String("app"), Dbname: jsii.String(props.DatabaseName),
-	})
+	app := awsrds.NewDatabaseSecret(construct, jsii.String("AppSecret"),
+		&awsrds.DatabaseSecretProps{
+			Username: jsii.String("app"), Dbname: jsii.String(props.DatabaseName),
+		})
 	d.AppSecret = app.Attach(d.Instance)
 	if !props.Disposable {
 		// A snapshot is useless without its passwords.
@@ -169,24 +176,25 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	for i := range props.Replicas {
 		reader := constructs.NewConstruct(construct, jsii.Sprintf("Reader%d", i+1))
 		identifier, logs := newLogs(reader, props)
-		replica := awsrds.NewDatabaseInstanceReadReplica(reader, jsii.String("Instance"), &awsrds.DatabaseInstanceReadReplicaProps{
-			SourceDatabaseInstance:    d.Instance,
-			InstanceIdentifier:        jsii.String(identifier),
-			InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
-			MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
-			StorageType:               awsrds.StorageType_GP3, // encrypted like its source
-			Vpc:                       props.VPC,
-			SubnetGroup:               subnets,
-			SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
-			PubliclyAccessible:        jsii.Bool(false),
-			ParameterGroup:            parameters,
-			AutoMinorVersionUpgrade:   jsii.Bool(true),
-			CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
-			EnablePerformanceInsights: databaseInsights(props),
-			// A replica holds only data that its source holds too.
-			DeletionProtection: jsii.Bool(false),
-			RemovalPolicy:      awscdk.RemovalPolicy_DESTROY,
-		})
+		replica := awsrds.NewDatabaseInstanceReadReplica(reader, jsii.String("Instance"),
+			&awsrds.DatabaseInstanceReadReplicaProps{
+				SourceDatabaseInstance:    d.Instance,
+				InstanceIdentifier:        jsii.String(identifier),
+				InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
+				MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
+				StorageType:               awsrds.StorageType_GP3, // encrypted like its source
+				Vpc:                       props.VPC,
+				SubnetGroup:               subnets,
+				SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
+				PubliclyAccessible:        jsii.Bool(false),
+				ParameterGroup:            parameters,
+				AutoMinorVersionUpgrade:   jsii.Bool(true),
+				CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
+				EnablePerformanceInsights: databaseInsights(props),
+				// A replica holds only data that its source holds too.
+				DeletionProtection: jsii.Bool(false),
+				RemovalPolicy:      awscdk.RemovalPolicy_DESTROY,
+			})
 		logs.createBefore(replica)
 		d.Replicas = append(d.Replicas, replica)
 	}
@@ -208,7 +216,8 @@ func (d *Database) GrantConnect(fn *gofunction.Function) {
 	// Declared on the function's side, the rules are in its stack, which depends on the database's.
 	if d.Proxy != nil {
 		settings.WriterHost = *d.Proxy.Endpoint()
-		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port(), jsii.String("MySQL through the proxy"))
+		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port(),
+			jsii.String("MySQL through the proxy"))
 	}
 	if d.Proxy == nil || len(d.Replicas) > 0 {
 		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
@@ -237,21 +246,26 @@ func port() awsec2.Port { return awsec2.Port_Tcp(jsii.Number(Port)) }
 // whose password is rotated from then on. It handles CloudFormation's custom resource events. A
 // rollback calls fn with the previous version; fn must treat that as success, because migrations
 // only move forward.
-func (d *Database) AddMigration(scope constructs.Construct, fn *gofunction.Function, version string) awscdk.CustomResource {
+func (d *Database) AddMigration(
+	scope constructs.Construct, fn *gofunction.Function, version string,
+) awscdk.CustomResource {
 	checkVPC(fn)
 	fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
-	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(), *d.AppSecret.SecretArn())
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(),
+		*d.AppSecret.SecretArn())
 	fn.AddSettings(d.settings(d.AdminSecret))
 	fn.AddSettings(mysqlconn.AppUser{SecretARN: *d.AppSecret.SecretArn()})
 
-	migration := awscdk.NewCustomResource(scope, jsii.String("Migration"), &awscdk.CustomResourceProps{
-		ResourceType: jsii.String("Custom::Migration"),
-		ServiceToken: fn.Function.FunctionArn(),
-		Properties:   &map[string]any{"Version": version},
-		// CloudFormation's default is an hour, which it would wait for a function that can no
-		// longer respond.
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(*fn.Function.Timeout().ToSeconds(nil) + 60)),
-	})
+	migration := awscdk.NewCustomResource(scope, jsii.String("Migration"),
+		&awscdk.CustomResourceProps{
+			ResourceType: jsii.String("Custom::Migration"),
+			ServiceToken: fn.Function.FunctionArn(),
+			Properties:   &map[string]any{"Version": version},
+			// CloudFormation's default is an hour, which it would wait for a function that can no
+			// longer respond.
+			ServiceTimeout: awscdk.Duration_Seconds(
+				jsii.Number(*fn.Function.Timeout().ToSeconds(nil) + 60)),
+		})
 	// The permission and the network path are separate resources, which must exist first.
 	migration.Node().AddDependency(fn.Role, fn.SecurityGroup)
 
@@ -268,37 +282,47 @@ func (d *Database) AddMigration(scope constructs.Construct, fn *gofunction.Funct
 
 func checkVPC(fn *gofunction.Function) {
 	if fn.SecurityGroup == nil {
-		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", fn.Path()))
+		panic(fmt.Errorf(
+			"mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC",
+			fn.Path()))
 	}
 }
 
 // newRotation returns the settings of both rotations: AWS's rotation function, from the Serverless
 // Application Repository, in the private subnets, because it calls Secrets Manager as well as the
 // database.
-func newRotation(scope constructs.Construct, instance awsrds.DatabaseInstance, props Props) *awssecretsmanager.SecretRotationProps {
-	group := awsec2.NewSecurityGroup(scope, jsii.String("RotationSecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Rotation of the database passwords"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Secrets Manager over TLS"), nil)
+func newRotation(
+	scope constructs.Construct, instance awsrds.DatabaseInstance, props Props,
+) *awssecretsmanager.SecretRotationProps {
+	group := awsec2.NewSecurityGroup(scope, jsii.String("RotationSecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Rotation of the database passwords"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)),
+		jsii.String("Secrets Manager over TLS"), nil)
+	application := awssecretsmanager.SecretRotationApplication_MYSQL_ROTATION_SINGLE_USER()
 	return &awssecretsmanager.SecretRotationProps{
-		Application:        awssecretsmanager.SecretRotationApplication_MYSQL_ROTATION_SINGLE_USER(),
+		Application:        application,
 		Target:             instance,
 		AutomaticallyAfter: convert.Duration(props.RotationInterval),
 		ExcludeCharacters:  jsii.String(passwordExclusions),
 		Vpc:                props.VPC,
-		VpcSubnets:         &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
-		SecurityGroup:      group,
+		VpcSubnets: &awsec2.SubnetSelection{
+			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+		},
+		SecurityGroup: group,
 	}
 }
 
 func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.DatabaseProxy {
-	group := awsec2.NewSecurityGroup(scope, jsii.String("ProxySecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Access to the RDS proxy"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
+	group := awsec2.NewSecurityGroup(scope, jsii.String("ProxySecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Access to the RDS proxy"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
 	return awsrds.NewDatabaseProxy(scope, jsii.String("Proxy"), &awsrds.DatabaseProxyProps{
 		ProxyTarget:    awsrds.ProxyTarget_FromInstance(d.Instance),
 		Secrets:        &[]awssecretsmanager.ISecret{d.AppSecret},
@@ -320,12 +344,15 @@ type logs []awslogs.LogGroup
 // expiry. RDS derives their names from the instance's identifier, which must therefore be a
 // physical name, the only one here.
 func newLogs(instance constructs.Construct, props Props) (identifier string, groups logs) {
-	identifier = strings.ToLower(*awscdk.Names_UniqueResourceName(instance, &awscdk.UniqueResourceNameOptions{
-		MaxLength: jsii.Number(63), Separator: jsii.String("-"), // RDS: at most 63 letters, digits and single hyphens
-	}))
+	// RDS: at most 63 letters, digits and single hyphens.
+	name := *awscdk.Names_UniqueResourceName(instance, &awscdk.UniqueResourceNameOptions{
+		MaxLength: jsii.Number(63), Separator: jsii.String("-"),
+	})
+	identifier = strings.ToLower(name)
 	scope := constructs.NewConstruct(instance, jsii.String("Logs"))
 	for _, name := range exportedLogs {
-		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:], "/aws/rds/instance/"+identifier+"/"+name))
+		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:],
+			"/aws/rds/instance/"+identifier+"/"+name))
 	}
 	return identifier, groups
 }
@@ -339,7 +366,9 @@ func (l logs) createBefore(instance awsrds.IDatabaseInstance) {
 	}
 }
 
-func newParameterGroup(scope constructs.Construct, engine awsrds.IInstanceEngine) awsrds.ParameterGroup {
+func newParameterGroup(
+	scope constructs.Construct, engine awsrds.IInstanceEngine,
+) awsrds.ParameterGroup {
 	parameters := &map[string]*string{
 		"character_set_server":     jsii.String("utf8mb4"),
 		"collation_server":         jsii.String("utf8mb4_0900_ai_ci"),
@@ -359,11 +388,12 @@ func newParameterGroup(scope constructs.Construct, engine awsrds.IInstanceEngine
 		"long_query_time": jsii.String("1"), // second; a request has a few seconds in all
 		"log_output":      jsii.String("FILE"),
 	}
-	return awsrds.NewParameterGroup(scope, jsii.String("ParameterGroup"), &awsrds.ParameterGroupProps{
-		Engine:      engine,
-		Description: jsii.String("utf8mb4, strict, TLS required"),
-		Parameters:  parameters,
-	})
+	return awsrds.NewParameterGroup(scope, jsii.String("ParameterGroup"),
+		&awsrds.ParameterGroupProps{
+			Engine:      engine,
+			Description: jsii.String("utf8mb4, strict, TLS required"),
+			Parameters:  parameters,
+		})
 }
 
 // lifecycleSupport avoids the cost of extended support for a version in standard support; RDS
@@ -420,16 +450,28 @@ func (p Props) withDefaults() Props {
 }
 
 func (p Props) check(id string) {
-	small := strings.HasSuffix(p.InstanceClass, ".micro") || strings.HasSuffix(p.InstanceClass, ".small")
+	small := strings.HasSuffix(p.InstanceClass, ".micro") ||
+		strings.HasSuffix(p.InstanceClass, ".small")
 	check.Props("mysql", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80, "8.4 or 8.0"),
-		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass), "a class without the prefix db., such as t4g.micro"),
-		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536, "20 to 65536"),
-		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB, p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
+		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
+			"8.4 or 8.0"),
+		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass),
+			"a class without the prefix db., such as t4g.micro"),
+		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536,
+			"20 to 65536"),
+		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB,
+			p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536,
+			"at least 10 % above StorageGiB, at most 65536"),
 		check.That("Replicas", p.Replicas, p.Replicas >= 0 && p.Replicas <= 15, "0 to 15"),
-		check.That("DatabaseInsights", p.DatabaseInsights, !p.DatabaseInsights || !small, "false with "+p.InstanceClass+", or a class from medium up"),
-		check.That("BackupRetention", p.BackupRetention, p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0, "whole days, 24h0m0s to 840h0m0s"),
-		check.That("RotationInterval", p.RotationInterval, p.RotationInterval >= day && p.RotationInterval <= 1000*day && p.RotationInterval%day == 0, "whole days, 24h0m0s to 24000h0m0s"),
+		check.That("DatabaseInsights", p.DatabaseInsights, !p.DatabaseInsights || !small,
+			"false with "+p.InstanceClass+", or a class from medium up"),
+		check.That("BackupRetention", p.BackupRetention,
+			p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0,
+			"whole days, 24h0m0s to 840h0m0s"),
+		check.That("RotationInterval", p.RotationInterval,
+			p.RotationInterval >= day && p.RotationInterval <= 1000*day &&
+				p.RotationInterval%day == 0,
+			"whole days, 24h0m0s to 24000h0m0s"),
 	)
 }

@@ -121,15 +121,18 @@ func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct, props
 	fn.AddToRolePolicy(
 		[]string{"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"},
 		*stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("ec2"), Resource: jsii.String("security-group"), ResourceName: group,
+			Service: jsii.String("ec2"), Resource: jsii.String("security-group"),
+			ResourceName: group,
 		}),
 	)
-	restricted := awscdk.NewCustomResource(scope, jsii.String("RestrictedDefaultSecurityGroup"), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::RestrictedDefaultSecurityGroup"),
-		ServiceToken:   fn.Function.FunctionArn(),
-		ServiceTimeout: convert.Duration(2 * time.Minute), // CloudFormation's default is an hour
-		Properties:     &map[string]any{"SecurityGroupId": group},
-	})
+	restricted := awscdk.NewCustomResource(scope, jsii.String("RestrictedDefaultSecurityGroup"),
+		&awscdk.CustomResourceProps{
+			ResourceType: jsii.String("Custom::RestrictedDefaultSecurityGroup"),
+			ServiceToken: fn.Function.FunctionArn(),
+			ServiceTimeout: convert.Duration(
+				2 * time.Minute), // CloudFormation's default is an hour
+			Properties: &map[string]any{"SecurityGroupId": group},
+		})
 	// Without its permissions the function would fail the first deployment.
 	restricted.Node().AddDependency(fn.Role)
 }
@@ -148,8 +151,11 @@ func (p Props) check(id string) {
 	}
 	prefix, err := netip.ParsePrefix(p.CIDR)
 	check.Props("network", id,
-		check.That("CIDR", p.CIDR, err == nil && prefix.Bits() == 16 && prefix.Masked() == prefix && prefix.Addr().IsPrivate(), "a private /16 such as 10.0.0.0/16"),
-		check.That("AvailabilityZones", p.AvailabilityZones, zones >= 2 && zones <= maxZones, fmt.Sprintf("2 to %d", maxZones)),
-		check.That("NATGateways", p.NATGateways, p.NATGateways >= 0 && p.NATGateways <= zones, "0 to one per zone"),
+		check.That("CIDR", p.CIDR, err == nil && prefix.Bits() == 16 && prefix.Masked() == prefix &&
+			prefix.Addr().IsPrivate(), "a private /16 such as 10.0.0.0/16"),
+		check.That("AvailabilityZones", p.AvailabilityZones, zones >= 2 && zones <= maxZones,
+			fmt.Sprintf("2 to %d", maxZones)),
+		check.That("NATGateways", p.NATGateways, p.NATGateways >= 0 && p.NATGateways <= zones,
+			"0 to one per zone"),
 	)
 }

@@ -68,17 +68,20 @@ func New(scope constructs.Construct, id string, props Props) *API {
 		DeployOptions: &awsapigateway.StageOptions{
 			StageName:            jsii.String(props.Version),
 			AccessLogDestination: awsapigateway.NewLogGroupLogDestination(accessLogs),
-			AccessLogFormat:      awsapigateway.AccessLogFormat_Custom(jsii.String(accessLogFormat())),
-			TracingEnabled:       jsii.Bool(true),
+			AccessLogFormat: awsapigateway.AccessLogFormat_Custom(
+				jsii.String(accessLogFormat())),
+			TracingEnabled: jsii.Bool(true),
 		},
 		DefaultCorsPreflightOptions: &awsapigateway.CorsOptions{
 			AllowOrigins: jsii.Strings(props.AllowedOrigins...),
 			AllowMethods: awsapigateway.Cors_ALL_METHODS(),
-			AllowHeaders: jsii.Strings(append([]string{"Authorization", "Content-Type"}, props.AllowedHeaders...)...),
-			MaxAge:       convert.Duration(time.Hour),
+			AllowHeaders: jsii.Strings(
+				append([]string{"Authorization", "Content-Type"}, props.AllowedHeaders...)...),
+			MaxAge: convert.Duration(time.Hour),
 		},
 	})
-	api.Node().TryRemoveChild(jsii.String("Endpoint")) // the CDK's output; the stack declares outputs
+	// Outputs are for the stack to declare.
+	api.Node().TryRemoveChild(jsii.String("Endpoint"))
 	// API Gateway would create this group itself, without expiry. It finds the group by this name.
 	executionLogs := loggroup.New(construct, "ExecutionLogs",
 		"API-Gateway-Execution-Logs_"+*api.RestApiId()+"/"+props.Version)
@@ -92,7 +95,8 @@ func New(scope constructs.Construct, id string, props Props) *API {
 			Type:            kind,
 			ResponseHeaders: &map[string]*string{"Access-Control-Allow-Origin": jsii.String("'*'")},
 			Templates: &map[string]*string{"application/json": jsii.String(
-				`{"error":{"code":"` + code + `","message":` + message + `,"requestId":"$context.requestId"}}`)},
+				`{"error":{"code":"` + code + `","message":` + message +
+					`,"requestId":"$context.requestId"}}`)},
 		}
 		if status != "" { // otherwise the kind's default
 			options.StatusCode = jsii.String(status)
@@ -100,9 +104,11 @@ func New(scope constructs.Construct, id string, props Props) *API {
 		api.AddGatewayResponse(jsii.String(id), options)
 	}
 	respond("Unauthorized", awsapigateway.ResponseType_UNAUTHORIZED(), "", "unauthenticated",
-		`"Sign in and send the ID token in the Authorization header. If you did, the token has expired: refresh it."`)
+		`"Sign in and send the ID token in the Authorization header. `+
+			`If you did, the token has expired: refresh it."`)
 	// A path or method that does not exist is a missing token to the gateway, also with a token.
-	respond("NotFound", awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404", "not_found",
+	respond("NotFound", awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404",
+		"not_found",
 		`"This path or method does not exist."`)
 	respond("BadRequestBody", awsapigateway.ResponseType_BAD_REQUEST_BODY(), "", "invalid_request",
 		`"The body does not match the schema: a field is missing, unknown, malformed or too long."`)
@@ -123,10 +129,11 @@ func New(scope constructs.Construct, id string, props Props) *API {
 			construct, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
 				CognitoUserPools: &[]awscognito.IUserPool{props.UserPool},
 			}),
-		validator: api.AddRequestValidator(jsii.String("Validator"), &awsapigateway.RequestValidatorOptions{
-			ValidateRequestBody:       jsii.Bool(true),
-			ValidateRequestParameters: jsii.Bool(true),
-		}),
+		validator: api.AddRequestValidator(jsii.String("Validator"),
+			&awsapigateway.RequestValidatorOptions{
+				ValidateRequestBody:       jsii.Bool(true),
+				ValidateRequestParameters: jsii.Bool(true),
+			}),
 		origins: props.AllowedOrigins,
 		version: props.Version,
 		rate:    props.RateLimit,
@@ -196,16 +203,18 @@ func (a *API) Handle(method Method) {
 	if method.Service != nil {
 		integration, options.MethodResponses = a.integrate(*method.Service)
 	} else {
-		integration = awsapigateway.NewLambdaIntegration(method.Function.Function, &awsapigateway.LambdaIntegrationOptions{
-			AllowTestInvoke: jsii.Bool(false),
-		})
+		integration = awsapigateway.NewLambdaIntegration(method.Function.Function,
+			&awsapigateway.LambdaIntegrationOptions{
+				AllowTestInvoke: jsii.Bool(false),
+			})
 	}
 	resource.AddMethod(jsii.String(method.HTTPMethod), integration, options)
 	if method.RateLimit > 0 || method.BurstLimit > 0 {
 		// Slashes are escaped: MethodSetting of AWS::ApiGateway::Stage in the AWS CloudFormation
 		// documentation.
 		path := "/" + strings.ReplaceAll(strings.TrimSuffix(method.Path, "/"), "/", "~1")
-		a.setMethod(method.HTTPMethod, path, cmp.Or(method.RateLimit, a.rate), cmp.Or(method.BurstLimit, a.burst))
+		a.setMethod(method.HTTPMethod, path, cmp.Or(method.RateLimit, a.rate),
+			cmp.Or(method.BurstLimit, a.burst))
 	}
 }
 
@@ -221,7 +230,8 @@ func (a *API) setMethod(httpMethod, path string, rate, burst int) {
 		DataTraceEnabled:     jsii.Bool(false), // would log bodies and tokens
 		MetricsEnabled:       jsii.Bool(true),
 	})
-	a.RestAPI.DeploymentStage().Node().DefaultChild().(awsapigateway.CfnStage).SetMethodSettings(&a.settings)
+	a.RestAPI.DeploymentStage().Node().DefaultChild().(awsapigateway.CfnStage).SetMethodSettings(
+		&a.settings)
 }
 
 // newModel declares the model of a schema. The CDK's Model construct wants each keyword as a
@@ -293,7 +303,8 @@ func (p Props) withDefaults() Props {
 func (p Props) check(id string) {
 	check.Props("restapi", id,
 		check.Required("UserPool", p.UserPool != nil, "pass identity.UserPool"),
-		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0, "pass the web client's origins"),
+		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0,
+			"pass the web client's origins"),
 		check.That("RateLimit", p.RateLimit, p.RateLimit >= 1, "at least 1"),
 		check.That("BurstLimit", p.BurstLimit, p.BurstLimit >= 1, "at least 1"),
 	)
@@ -303,7 +314,8 @@ func (m Method) check() {
 	problems := []error{
 		check.Required("HTTPMethod", m.HTTPMethod != "", "pass an HTTP method such as GET"),
 		check.Required("Path", strings.HasPrefix(m.Path, "/"), "pass a path that begins with /"),
-		check.Required("Function", m.Function != nil || m.Service != nil, "pass a Function or a Service"),
+		check.Required("Function", m.Function != nil || m.Service != nil,
+			"pass a Function or a Service"),
 		check.That("RateLimit", m.RateLimit, m.RateLimit >= 0, "at least 1, or 0 for the API's"),
 		check.That("BurstLimit", m.BurstLimit, m.BurstLimit >= 0, "at least 1, or 0 for the API's"),
 	}
@@ -311,9 +323,12 @@ func (m Method) check() {
 		problems = append(problems,
 			check.That("Function", "set together with Service", m.Function == nil, "one of them"),
 			check.Required("Service.Name", m.Service.Name != "", "pass a service such as kinesis"),
-			check.Required("Service.Action", m.Service.Action != "", "pass an action such as PutRecords"),
-			check.Required("Service.Role", m.Service.Role != nil, "pass a role that API Gateway may assume"),
-			check.Required("Service.ContentType", m.Service.ContentType != "", "pass a content type such as application/x-amz-json-1.1"),
+			check.Required("Service.Action", m.Service.Action != "",
+				"pass an action such as PutRecords"),
+			check.Required("Service.Role", m.Service.Role != nil,
+				"pass a role that API Gateway may assume"),
+			check.Required("Service.ContentType", m.Service.ContentType != "",
+				"pass a content type such as application/x-amz-json-1.1"),
 			check.Required("Service.Request", m.Service.Request != "", "pass a mapping template"),
 			check.Required("Service.Response", m.Service.Response != "", "pass a mapping template"),
 		)

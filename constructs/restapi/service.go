@@ -32,11 +32,14 @@ const defaultStatus = "503"
 // responseHeaders are the headers that a service's responses may have, besides those of the
 // content.
 var responseHeaders = []string{
-	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control", "Retry-After", "Vary",
+	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control", "Retry-After",
+	"Vary",
 }
 
 // integrate returns the integration with a service, and the responses that its method must declare.
-func (a *API) integrate(service Service) (awsapigateway.Integration, *[]*awsapigateway.MethodResponse) {
+func (a *API) integrate(service Service) (
+	awsapigateway.Integration, *[]*awsapigateway.MethodResponse,
+) {
 	declared := map[string]*bool{}
 	for _, name := range responseHeaders {
 		declared["method.response.header."+name] = jsii.Bool(true)
@@ -53,10 +56,12 @@ func (a *API) integrate(service Service) (awsapigateway.Integration, *[]*awsapig
 			// on.
 			PassthroughBehavior: awsapigateway.PassthroughBehavior_NEVER,
 			RequestParameters: &map[string]*string{
-				"integration.request.header.Content-Type": jsii.String("'" + service.ContentType + "'"),
+				"integration.request.header.Content-Type": jsii.String(
+					"'" + service.ContentType + "'"),
 			},
 			RequestTemplates: &map[string]*string{"application/json": jsii.String(service.Request)},
-			IntegrationResponses: &[]*awsapigateway.IntegrationResponse{{ // without a pattern: any status
+			// It has no pattern, so it is for any status.
+			IntegrationResponses: &[]*awsapigateway.IntegrationResponse{{
 				StatusCode: jsii.String(defaultStatus),
 				ResponseParameters: &map[string]*string{
 					"method.response.header.Cache-Control": jsii.String("'no-store'"),

@@ -43,47 +43,59 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 		IntervalInSeconds: jsii.Number(props.BufferingInterval.Seconds()),
 	}
 	encryption := &awskinesisfirehose.CfnDeliveryStream_EncryptionConfigurationProperty{
-		KmsEncryptionConfig: &awskinesisfirehose.CfnDeliveryStream_KMSEncryptionConfigProperty{AwskmsKeyArn: t.Key.KeyArn()},
+		KmsEncryptionConfig: &awskinesisfirehose.CfnDeliveryStream_KMSEncryptionConfigProperty{
+			AwskmsKeyArn: t.Key.KeyArn(),
+		},
 	}
 	const (
 		arrived = "day=!{timestamp:yyyy-MM-dd}/" // time of arrival in the stream; UTC
 		failed  = transformfn.ErrorsPrefix + "!{firehose:error-output-type}/" + arrived
 	)
-	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"), &awskinesisfirehose.CfnDeliveryStreamProps{
-		DeliveryStreamType: jsii.String("KinesisStreamAsSource"),
-		KinesisStreamSourceConfiguration: &awskinesisfirehose.CfnDeliveryStream_KinesisStreamSourceConfigurationProperty{
-			KinesisStreamArn: t.Stream.StreamArn(), RoleArn: role.RoleArn(),
+	source := &awskinesisfirehose.CfnDeliveryStream_KinesisStreamSourceConfigurationProperty{
+		KinesisStreamArn: t.Stream.StreamArn(),
+		RoleArn:          role.RoleArn(),
+	}
+	partitioning := &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
+		Enabled: jsii.Bool(true),
+		// Two hours are the maximum, and five minutes the default. When objects cannot be written,
+		// error objects cannot be written either.
+		RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{
+			DurationInSeconds: jsii.Number(7200),
 		},
-		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
-			BucketArn:         t.Ingestion.BucketArn(),
-			RoleArn:           role.RoleArn(),
-			Prefix:            jsii.String(transformfn.TablePrefix + "type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
-			ErrorOutputPrefix: jsii.String(failed),
-			BufferingHints:    buffering,
-			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet has its own compression
-			DynamicPartitioningConfiguration: &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
-				Enabled: jsii.Bool(true),
-				// Two hours are the maximum, and five minutes the default. When objects cannot be
-				// written, error objects cannot be written either.
-				RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{DurationInSeconds: jsii.Number(7200)},
-			},
-			ProcessingConfiguration:           t.processing(role),
-			DataFormatConversionConfiguration: t.conversion(role),
-			EncryptionConfiguration:           encryption,
-			CloudWatchLoggingOptions:          t.loggingOptions(rows),
-			S3BackupMode:                      jsii.String("Enabled"), // the records as they arrived, before the transform
-			S3BackupConfiguration: &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
-				BucketArn:                t.Ingestion.BucketArn(),
-				RoleArn:                  role.RoleArn(),
-				Prefix:                   jsii.String(transformfn.RawPrefix + arrived),
-				ErrorOutputPrefix:        jsii.String(failed), // unused, but required with expressions in Prefix
-				BufferingHints:           buffering,
-				CompressionFormat:        jsii.String("GZIP"),
-				EncryptionConfiguration:  encryption,
-				CloudWatchLoggingOptions: t.loggingOptions(raw),
-			},
-		},
-	})
+	}
+	// The records as they arrived, before the transform.
+	backup := &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
+		BucketArn:                t.Ingestion.BucketArn(),
+		RoleArn:                  role.RoleArn(),
+		Prefix:                   jsii.String(transformfn.RawPrefix + arrived),
+		ErrorOutputPrefix:        jsii.String(failed), // unused; expressions in Prefix need it
+		BufferingHints:           buffering,
+		CompressionFormat:        jsii.String("GZIP"),
+		EncryptionConfiguration:  encryption,
+		CloudWatchLoggingOptions: t.loggingOptions(raw),
+	}
+	destination := &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
+		BucketArn: t.Ingestion.BucketArn(),
+		RoleArn:   role.RoleArn(),
+		Prefix: jsii.String(transformfn.TablePrefix +
+			"type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
+		ErrorOutputPrefix:                 jsii.String(failed),
+		BufferingHints:                    buffering,
+		CompressionFormat:                 jsii.String("UNCOMPRESSED"), // Parquet compresses itself
+		DynamicPartitioningConfiguration:  partitioning,
+		ProcessingConfiguration:           t.processing(role),
+		DataFormatConversionConfiguration: t.conversion(role),
+		EncryptionConfiguration:           encryption,
+		CloudWatchLoggingOptions:          t.loggingOptions(rows),
+		S3BackupMode:                      jsii.String("Enabled"),
+		S3BackupConfiguration:             backup,
+	}
+	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"),
+		&awskinesisfirehose.CfnDeliveryStreamProps{
+			DeliveryStreamType:                 jsii.String("KinesisStreamAsSource"),
+			KinesisStreamSourceConfiguration:   source,
+			ExtendedS3DestinationConfiguration: destination,
+		})
 	t.Delivery.Node().AddDependency(role) // and its policy
 	bucket.EmptyAfter(t.Ingestion, t.Delivery)
 }
@@ -102,18 +114,36 @@ func (t *Telemetry) processing(role awsiam.IRole) any {
 		{"BufferSizeInMBs", jsii.String("1")},
 		{"BufferIntervalInSeconds", jsii.String("60")},
 	} {
-		parameters = append(parameters, &awskinesisfirehose.CfnDeliveryStream_ProcessorParameterProperty{
-			ParameterName: jsii.String(parameter.name), ParameterValue: parameter.value,
-		})
+		parameters = append(parameters,
+			&awskinesisfirehose.CfnDeliveryStream_ProcessorParameterProperty{
+				ParameterName: jsii.String(parameter.name), ParameterValue: parameter.value,
+			})
 	}
 	return &awskinesisfirehose.CfnDeliveryStream_ProcessingConfigurationProperty{
-		Enabled:    jsii.Bool(true),
-		Processors: []any{&awskinesisfirehose.CfnDeliveryStream_ProcessorProperty{Type: jsii.String("Lambda"), Parameters: parameters}},
+		Enabled: jsii.Bool(true),
+		Processors: []any{&awskinesisfirehose.CfnDeliveryStream_ProcessorProperty{
+			Type: jsii.String("Lambda"), Parameters: parameters,
+		}},
 	}
 }
 
 // conversion converts the function's JSON to Parquet, by the table's latest version.
 func (t *Telemetry) conversion(role awsiam.IRole) any {
+	input := &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
+		Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
+			// The default, set explicitly: an empty property would be omitted from the template.
+			OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{
+				CaseInsensitive: jsii.Bool(true),
+			},
+		},
+	}
+	output := &awskinesisfirehose.CfnDeliveryStream_OutputFormatConfigurationProperty{
+		Serializer: &awskinesisfirehose.CfnDeliveryStream_SerializerProperty{
+			ParquetSerDe: &awskinesisfirehose.CfnDeliveryStream_ParquetSerDeProperty{
+				Compression: jsii.String("SNAPPY"),
+			},
+		},
+	}
 	return &awskinesisfirehose.CfnDeliveryStream_DataFormatConversionConfigurationProperty{
 		Enabled: jsii.Bool(true),
 		SchemaConfiguration: &awskinesisfirehose.CfnDeliveryStream_SchemaConfigurationProperty{
@@ -124,18 +154,8 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 			VersionId:    jsii.String("LATEST"),
 			RoleArn:      role.RoleArn(),
 		},
-		InputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
-			Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
-				// The default, set explicitly: an empty property would be omitted from the
-				// template.
-				OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{CaseInsensitive: jsii.Bool(true)},
-			},
-		},
-		OutputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_OutputFormatConfigurationProperty{
-			Serializer: &awskinesisfirehose.CfnDeliveryStream_SerializerProperty{
-				ParquetSerDe: &awskinesisfirehose.CfnDeliveryStream_ParquetSerDeProperty{Compression: jsii.String("SNAPPY")},
-			},
-		},
+		InputFormatConfiguration:  input,
+		OutputFormatConfiguration: output,
 	}
 }
 
@@ -152,7 +172,8 @@ func (t *Telemetry) newLogStream(name string, props Props) awslogs.LogStream {
 
 func (t *Telemetry) loggingOptions(to awslogs.LogStream) any {
 	return &awskinesisfirehose.CfnDeliveryStream_CloudWatchLoggingOptionsProperty{
-		Enabled: jsii.Bool(true), LogGroupName: t.DeliveryErrors.LogGroupName(), LogStreamName: to.LogStreamName(),
+		Enabled: jsii.Bool(true), LogGroupName: t.DeliveryErrors.LogGroupName(),
+		LogStreamName: to.LogStreamName(),
 	}
 }
 
@@ -160,22 +181,33 @@ func (t *Telemetry) loggingOptions(to awslogs.LogStream) any {
 // Firehose access to an Amazon S3 destination" and "Grant Firehose access to AWS Glue for data
 // format conversion" in the Amazon Data Firehose Developer Guide list. Only delivery streams of
 // this account may assume it: Firehose passes the account as the external id.
-func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.LogStream) awsiam.Role {
+func (t *Telemetry) newDeliveryRole(
+	scope constructs.Construct, logs ...awslogs.LogStream,
+) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("DeliveryRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
-			"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
-		}}),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"),
+			&awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
+				"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
+			}}),
 	})
-	grant(role, []string{"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"}, *t.Stream.StreamArn())
-	t.grantKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:Decrypt")
+	grant(role, []string{
+		"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords",
+		"kinesis:ListShards",
+	}, *t.Stream.StreamArn())
+	t.grantKey(role, "kinesis",
+		map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}},
+		"kms:Decrypt")
 
 	// Firehose calls the function with the qualifier $LATEST.
 	function := *t.Transform.Function.FunctionArn()
-	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function, function+":$LATEST")
+	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function,
+		function+":$LATEST")
 
-	grant(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, t.tableARNs(transformfn.Table)...)
+	grant(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"},
+		t.tableARNs(transformfn.Table)...)
 
-	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Ingestion.BucketArn())
+	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+		*t.Ingestion.BucketArn())
 	grant(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")),
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.RawPrefix + "*")),
@@ -183,9 +215,13 @@ func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.
 	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt", "kms:GenerateDataKey")
 
 	for _, log := range logs {
-		grant(role, []string{"logs:PutLogEvents"}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("logs"), Resource: jsii.String("log-group"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
-			ResourceName: jsii.String(*t.DeliveryErrors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
+		grant(role, []string{
+			"logs:PutLogEvents",
+		}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("logs"), Resource: jsii.String("log-group"),
+			ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			ResourceName: jsii.String(
+				*t.DeliveryErrors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
 		}))
 	}
 	return role

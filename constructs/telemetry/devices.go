@@ -18,21 +18,26 @@ const thingName = "${iot:Connection.Thing.ThingName}"
 // declareDevices declares the thing type, the policy of devices, and the rule for their messages.
 func (t *Telemetry) declareDevices(scope constructs.Construct) {
 	t.ThingType = awsiot.NewCfnThingType(scope, jsii.String("ThingType"), &awsiot.CfnThingTypeProps{
-		ThingTypeProperties: &awsiot.CfnThingType_ThingTypePropertiesProperty{ThingTypeDescription: jsii.String("Sends readings")},
+		ThingTypeProperties: &awsiot.CfnThingType_ThingTypePropertiesProperty{
+			ThingTypeDescription: jsii.String("Sends readings"),
+		},
 	})
 	// The variable is set when the certificate is attached to a thing and the client id is the
 	// thing's name: "Thing policy variables" in the AWS IoT Core Developer Guide.
 	connect := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:    jsii.Strings("iot:Connect"),
-		Resources:  jsii.Strings(t.arn("iot", "client", thingName)),
-		Conditions: &map[string]any{"Bool": map[string]any{"iot:Connection.Thing.IsAttached": "true"}},
+		Actions:   jsii.Strings("iot:Connect"),
+		Resources: jsii.Strings(t.arn("iot", "client", thingName)),
+		Conditions: &map[string]any{
+			"Bool": map[string]any{"iot:Connection.Thing.IsAttached": "true"},
+		},
 	})
 	publish := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("iot:Publish"),
 		Resources: jsii.Strings(t.arn("iot", "topic", t.Topic+"/"+thingName+"/readings")),
 	})
 	t.ThingPolicy = awsiot.NewCfnPolicy(scope, jsii.String("ThingPolicy"), &awsiot.CfnPolicyProps{
-		PolicyDocument: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{connect, publish}}),
+		PolicyDocument: awsiam.NewPolicyDocument(
+			&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{connect, publish}}),
 	})
 	t.declareRule(scope)
 }
@@ -43,13 +48,17 @@ func (t *Telemetry) declareDevices(scope constructs.Construct) {
 func (t *Telemetry) declareRule(scope constructs.Construct) {
 	name := t.name("_") + "_readings"
 	role := awsiam.NewRole(scope, jsii.String("RuleRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("iot.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-			"ArnEquals":    map[string]any{"aws:SourceArn": t.arn("iot", "rule", name)},
-		}}),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("iot.amazonaws.com"),
+			&awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
+				"StringEquals": map[string]any{
+					"aws:SourceAccount": awscdk.Stack_Of(scope).Account(),
+				},
+				"ArnEquals": map[string]any{"aws:SourceArn": t.arn("iot", "rule", name)},
+			}}),
 	})
 	t.grantPutRecords(role, "kinesis:PutRecord")
-	grant(role, []string{"s3:PutObject"}, *t.Ingestion.ArnForObjects(jsii.String(transformfn.RuleErrorsPrefix + "*")))
+	grant(role, []string{"s3:PutObject"},
+		*t.Ingestion.ArnForObjects(jsii.String(transformfn.RuleErrorsPrefix + "*")))
 	t.grantKeyForObjects(role, t.Ingestion, "kms:GenerateDataKey")
 	t.Rule = awsiot.NewCfnTopicRule(scope, jsii.String("Rule"), &awsiot.CfnTopicRuleProps{
 		RuleName: jsii.String(name),
@@ -60,18 +69,24 @@ func (t *Telemetry) declareRule(scope constructs.Construct) {
 			// The topic identifies the sender, because ThingPolicy restricts it.
 			Sql: jsii.String("SELECT encode(*, 'base64') AS data, topic() AS topic, " +
 				"timestamp() AS received_at FROM '" + t.Topic + "/+/readings'"),
-			Actions: []any{&awsiot.CfnTopicRule_ActionProperty{Kinesis: &awsiot.CfnTopicRule_KinesisActionProperty{
-				RoleArn:      role.RoleArn(),
-				StreamName:   t.Stream.StreamName(),
-				PartitionKey: jsii.String("${newuuid()}"), // spreads a device's messages over all shards
-			}}},
+			Actions: []any{&awsiot.CfnTopicRule_ActionProperty{
+				Kinesis: &awsiot.CfnTopicRule_KinesisActionProperty{
+					RoleArn:    role.RoleArn(),
+					StreamName: t.Stream.StreamName(),
+					// Spreads a device's messages over all shards.
+					PartitionKey: jsii.String("${newuuid()}"),
+				},
+			}},
 			// The object holds the payload and the reason of the failure: "Error handling (error
 			// action)".
-			ErrorAction: &awsiot.CfnTopicRule_ActionProperty{S3: &awsiot.CfnTopicRule_S3ActionProperty{
-				RoleArn:    role.RoleArn(),
-				BucketName: t.Ingestion.BucketName(),
-				Key:        jsii.String(transformfn.RuleErrorsPrefix + `day=${parse_time("yyyy-MM-dd", timestamp())}/${newuuid()}.json`),
-			}},
+			ErrorAction: &awsiot.CfnTopicRule_ActionProperty{
+				S3: &awsiot.CfnTopicRule_S3ActionProperty{
+					RoleArn:    role.RoleArn(),
+					BucketName: t.Ingestion.BucketName(),
+					Key: jsii.String(transformfn.RuleErrorsPrefix +
+						`day=${parse_time("yyyy-MM-dd", timestamp())}/${newuuid()}.json`),
+				},
+			},
 		},
 	})
 	t.Rule.Node().AddDependency(role)       // and its policy

@@ -28,11 +28,13 @@ func (t *Telemetry) GrantReadReports(role awsiam.IRole) {
 func (t *Telemetry) GrantQueryReports(role awsiam.IRole) {
 	t.grantReportTables(role)
 	grant(role, []string{
-		"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+		"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution",
+		"athena:BatchGetQueryExecution",
 		"athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetWorkGroup",
 	}, t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 	grant(role, []string{
-		"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
+		"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata",
+		"athena:ListDatabases", "athena:ListTableMetadata",
 	}, t.arn("athena", "datacatalog", "AwsDataCatalog"))
 	grant(role, []string{"athena:ListDataCatalogs"}, "*") // supports no resource
 	// Athena requires it: see grantTelemetryQueries.
@@ -40,8 +42,13 @@ func (t *Telemetry) GrantQueryReports(role awsiam.IRole) {
 	// Athena writes the results with the caller's permissions, as multipart uploads if they are
 	// large, and checks the bucket first: it requires all of these actions. They reveal the names
 	// of all objects in the bucket: those of reports, days and queries.
-	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
-	grant(role, []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
+	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+		*t.Reports.BucketArn())
+	grant(role,
+		[]string{
+			"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
+			"s3:ListMultipartUploadParts",
+		},
 		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
 	t.grantKeyForObjects(role, t.Reports, "kms:GenerateDataKey")
 }
@@ -56,10 +63,13 @@ func (t *Telemetry) grantReportTables(role awsiam.IRole) {
 		names = append(names, report.Name)
 	}
 	grant(role, []string{
-		"glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition",
+		"glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetPartition",
+		"glue:GetPartitions", "glue:BatchGetPartition",
 	}, t.tableARNs(names...)...)
-	grant(role, []string{"glue:GetTables"}, append(t.tableARNs(), t.arn("glue", "table", *t.Database.Ref()+"/*"))...)
-	grant(role, []string{"s3:GetObject"}, *t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")))
+	grant(role, []string{"glue:GetTables"},
+		append(t.tableARNs(), t.arn("glue", "table", *t.Database.Ref()+"/*"))...)
+	grant(role, []string{"s3:GetObject"},
+		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")))
 	t.grantKeyForObjects(role, t.Reports, "kms:Decrypt")
 }
 
@@ -75,7 +85,9 @@ func grant(role awsiam.IRole, actions []string, resources ...string) {
 // Kinesis Data Streams Developer Guide.
 func (t *Telemetry) grantPutRecords(role awsiam.IRole, action string) {
 	grant(role, []string{action}, *t.Stream.StreamArn())
-	t.grantKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:GenerateDataKey")
+	t.grantKey(role, "kinesis",
+		map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}},
+		"kms:GenerateDataKey")
 }
 
 // grantKeyForObjects lets role use the key for objects of a bucket: GenerateDataKey to write them,
@@ -83,18 +95,25 @@ func (t *Telemetry) grantPutRecords(role awsiam.IRole, action string) {
 func (t *Telemetry) grantKeyForObjects(role awsiam.IRole, of awss3.Bucket, actions ...string) {
 	// The encryption context is the bucket with an S3 Bucket Key, and the object without: "Using
 	// Amazon S3 Bucket Keys".
-	t.grantKey(role, "s3", map[string][]string{"kms:EncryptionContext:aws:s3:arn": {*of.BucketArn(), *of.ArnForObjects(jsii.String("*"))}}, actions...)
+	t.grantKey(role, "s3", map[string][]string{
+		"kms:EncryptionContext:aws:s3:arn": {*of.BucketArn(), *of.ArnForObjects(jsii.String("*"))},
+	}, actions...)
 }
 
 // grantKey lets role use the key through one service only, for the encryption context that the
 // service passes.
-func (t *Telemetry) grantKey(role awsiam.IRole, service string, context map[string][]string, actions ...string) {
+func (t *Telemetry) grantKey(
+	role awsiam.IRole, service string, context map[string][]string, actions ...string,
+) {
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),
 		Resources: &[]*string{t.Key.KeyArn()},
 		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"kms:ViaService": service + "." + *awscdk.Stack_Of(t.Key).Region() + ".amazonaws.com"},
-			"StringLike":   context,
+			"StringEquals": map[string]any{
+				"kms:ViaService": service + "." + *awscdk.Stack_Of(t.Key).Region() +
+					".amazonaws.com",
+			},
+			"StringLike": context,
 		},
 	}))
 }

@@ -29,43 +29,47 @@ const (
 
 // declareQueries declares the workgroup and, for interactive use, the reports' queries in it.
 func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
-	t.WorkGroup = awsathena.NewCfnWorkGroup(scope, jsii.String("WorkGroup"), &awsathena.CfnWorkGroupProps{
-		Name:        jsii.String(t.name("-")),
-		Description: jsii.String("Queries of telemetry records and reports"),
-		WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
-			EnforceWorkGroupConfiguration: jsii.Bool(true), // overrides client settings
-			EngineVersion: &awsathena.CfnWorkGroup_EngineVersionProperty{
-				SelectedEngineVersion: jsii.String("Athena engine version 3"),
-			},
-			BytesScannedCutoffPerQuery:      jsii.Number(props.BytesScannedCutoffPerQuery),
-			PublishCloudWatchMetricsEnabled: jsii.Bool(true),
-			RequesterPaysEnabled:            jsii.Bool(false),
-			ResultConfiguration: &awsathena.CfnWorkGroup_ResultConfigurationProperty{
-				OutputLocation:      jsii.String("s3://" + *t.Reports.BucketName() + "/" + resultsPrefix),
-				ExpectedBucketOwner: awscdk.Stack_Of(scope).Account(),
-				EncryptionConfiguration: &awsathena.CfnWorkGroup_EncryptionConfigurationProperty{
-					EncryptionOption: jsii.String("SSE_KMS"), KmsKey: t.Key.KeyArn(),
-				},
-			},
+	results := &awsathena.CfnWorkGroup_ResultConfigurationProperty{
+		OutputLocation:      jsii.String("s3://" + *t.Reports.BucketName() + "/" + resultsPrefix),
+		ExpectedBucketOwner: awscdk.Stack_Of(scope).Account(),
+		EncryptionConfiguration: &awsathena.CfnWorkGroup_EncryptionConfigurationProperty{
+			EncryptionOption: jsii.String("SSE_KMS"), KmsKey: t.Key.KeyArn(),
 		},
-		// Deletes the query history too; otherwise the function's queries alone would block the
-		// deletion: "WorkGroup is not empty". The workgroup is deleted if it is disposable, or if
-		// the deployment that created it fails.
-		RecursiveDeleteOption: jsii.Bool(true),
-	})
+	}
+	t.WorkGroup = awsathena.NewCfnWorkGroup(scope, jsii.String("WorkGroup"),
+		&awsathena.CfnWorkGroupProps{
+			Name:        jsii.String(t.name("-")),
+			Description: jsii.String("Queries of telemetry records and reports"),
+			WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
+				EnforceWorkGroupConfiguration: jsii.Bool(true), // overrides client settings
+				EngineVersion: &awsathena.CfnWorkGroup_EngineVersionProperty{
+					SelectedEngineVersion: jsii.String("Athena engine version 3"),
+				},
+				BytesScannedCutoffPerQuery:      jsii.Number(props.BytesScannedCutoffPerQuery),
+				PublishCloudWatchMetricsEnabled: jsii.Bool(true),
+				RequesterPaysEnabled:            jsii.Bool(false),
+				ResultConfiguration:             results,
+			},
+			// Deletes the query history too; otherwise the function's queries alone would block the
+			// deletion: "WorkGroup is not empty". The workgroup is deleted if it is disposable, or
+			// if the deployment that created it fails.
+			RecursiveDeleteOption: jsii.Bool(true),
+		})
 	policy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // it may hold saved queries
 	if props.Disposable {
 		policy = awscdk.RemovalPolicy_DESTROY
 	}
 	t.WorkGroup.ApplyRemovalPolicy(policy, nil)
 	for _, report := range reportfn.Reports() {
-		awsathena.NewCfnNamedQuery(scope, jsii.String(pascalCase(report.Name)+"Query"), &awsathena.CfnNamedQueryProps{
-			Name:        jsii.String(report.Name),
-			Description: jsii.String(report.Comment + "; its parameter is the day, such as '2026-11-21'"),
-			Database:    t.Database.Ref(),
-			WorkGroup:   t.WorkGroup.Ref(),
-			QueryString: jsii.String(report.SQL),
-		})
+		awsathena.NewCfnNamedQuery(scope, jsii.String(pascalCase(report.Name)+"Query"),
+			&awsathena.CfnNamedQueryProps{
+				Name: jsii.String(report.Name),
+				Description: jsii.String(
+					report.Comment + "; its parameter is the day, such as '2026-11-21'"),
+				Database:    t.Database.Ref(),
+				WorkGroup:   t.WorkGroup.Ref(),
+				QueryString: jsii.String(report.SQL),
+			})
 	}
 }
 
@@ -83,9 +87,12 @@ func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 		Timeout:     reportTimeout,
 	})
 	t.grantTelemetryQueries(fn.Role)
-	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"}, // GetObject, to see which version exists
-		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")), *t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
-	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // otherwise S3 answers 403 for a missing object
+	// GetObject, to see which version exists.
+	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"},
+		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")),
+		*t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
+	// Otherwise S3 answers 403 for a missing object.
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn())
 
 	t.ReportRequests = consumer.New(scope, "ReportRequests", consumer.Props{
 		Function: fn,
@@ -108,19 +115,27 @@ func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 func (t *Telemetry) notifyReportRequests() {
 	queue := t.ReportRequests.Queue
 	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{queue.QueueArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()}},
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
+		},
+		Actions:   jsii.Strings("sqs:SendMessage"),
+		Resources: &[]*string{queue.QueueArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()},
+		},
 	}))
 	resource := t.Ingestion.Node().DefaultChild().(awss3.CfnBucket)
 	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
 		QueueConfigurations: []any{&awss3.CfnBucket_QueueConfigurationProperty{
 			Event: jsii.String("s3:ObjectCreated:*"),
 			Queue: queue.QueueArn(),
-			Filter: &awss3.CfnBucket_NotificationFilterProperty{S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
-				Rules: []any{&awss3.CfnBucket_FilterRuleProperty{Name: jsii.String("prefix"), Value: jsii.String(transformfn.TablePrefix)}},
-			}},
+			Filter: &awss3.CfnBucket_NotificationFilterProperty{
+				S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
+					Rules: []any{&awss3.CfnBucket_FilterRuleProperty{
+						Name: jsii.String("prefix"), Value: jsii.String(transformfn.TablePrefix),
+					}},
+				},
+			},
 		}},
 	})
 	resource.Node().AddDependency(allowed.PolicyDependable)
@@ -130,17 +145,29 @@ func (t *Telemetry) notifyReportRequests() {
 // role may access S3 and Glue only through Athena ("Use CalledVia context keys for Athena" in the
 // Amazon Athena User Guide).
 func (t *Telemetry) grantTelemetryQueries(role awsiam.IRole) {
-	grant(role, []string{"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"},
+	grant(role, []string{
+		"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",
+		"athena:StopQueryExecution",
+	},
 		t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 
-	grantThroughAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, t.tableARNs(transformfn.Table)...)
+	grantThroughAthena(role, []string{"glue:GetDatabase", "glue:GetTable"},
+		t.tableARNs(transformfn.Table)...)
 	// Athena requires this one for every query: "Configure access to databases and tables in the
 	// AWS Glue Data Catalog".
 	grantThroughAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
-	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"}, *t.Ingestion.BucketArn())
-	grantThroughAthena(role, []string{"s3:GetObject"}, *t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")))
-	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
-	grantThroughAthena(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"},
+	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"},
+		*t.Ingestion.BucketArn())
+	grantThroughAthena(role, []string{"s3:GetObject"},
+		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")))
+	grantThroughAthena(role,
+		[]string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+		*t.Reports.BucketArn())
+	grantThroughAthena(role,
+		[]string{
+			"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts",
+			"s3:PutObject",
+		},
 		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
 	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt")
 	t.grantKeyForObjects(role, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
@@ -150,6 +177,8 @@ func (t *Telemetry) grantTelemetryQueries(role awsiam.IRole) {
 func grantThroughAthena(role awsiam.IRole, actions []string, resources ...string) {
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
-		Conditions: &map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}},
+		Conditions: &map[string]any{
+			"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"},
+		},
 	}))
 }

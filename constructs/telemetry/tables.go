@@ -37,33 +37,40 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 	})
 	location := "s3://" + *t.Ingestion.BucketName() + "/" + transformfn.TablePrefix
 	partition := func(name, comment string) any {
-		return &awsglue.CfnTable_ColumnProperty{Name: jsii.String(name), Type: jsii.String("string"), Comment: jsii.String(comment)}
+		return &awsglue.CfnTable_ColumnProperty{
+			Name: jsii.String(name), Type: jsii.String("string"), Comment: jsii.String(comment),
+		}
 	}
-	t.Tables = map[string]awsglue.CfnTable{transformfn.Table: t.newTable(scope, transformfn.Table, &awsglue.CfnTable_TableInputProperty{
-		Description:       jsii.String("Readings of devices and events of clients"),
-		StorageDescriptor: parquetStorage(location, transformfn.Columns()),
-		PartitionKeys:     []any{partition("type", "Type of the record"), partition("day", "Day of the column at in UTC: 2026-11-21")},
-		// Athena computes the partitions: "Set up partition projection" in the Amazon Athena User
-		// Guide. The time of a record is at most a day ahead of our clock.
-		Parameters: map[string]string{
-			"EXTERNAL":                  "TRUE",
-			"classification":            "parquet",
-			"projection.enabled":        "true",
-			"projection.type.type":      "enum",
-			"projection.type.values":    strings.Join(transformfn.Types(), ","),
-			"projection.day.type":       "date",
-			"projection.day.format":     "yyyy-MM-dd",
-			"projection.day.range":      firstDay + ",NOW+1DAYS",
-			"storage.location.template": location + "type=${type}/day=${day}/",
-		},
-	})}
+	t.Tables = map[string]awsglue.CfnTable{transformfn.Table: t.newTable(scope, transformfn.Table,
+		&awsglue.CfnTable_TableInputProperty{
+			Description:       jsii.String("Readings of devices and events of clients"),
+			StorageDescriptor: parquetStorage(location, transformfn.Columns()),
+			PartitionKeys: []any{
+				partition("type", "Type of the record"),
+				partition("day", "Day of the column at in UTC: 2026-11-21"),
+			},
+			// Athena computes the partitions: "Set up partition projection" in the Amazon Athena
+			// User Guide. The time of a record is at most a day ahead of our clock.
+			Parameters: map[string]string{
+				"EXTERNAL":                  "TRUE",
+				"classification":            "parquet",
+				"projection.enabled":        "true",
+				"projection.type.type":      "enum",
+				"projection.type.values":    strings.Join(transformfn.Types(), ","),
+				"projection.day.type":       "date",
+				"projection.day.format":     "yyyy-MM-dd",
+				"projection.day.range":      firstDay + ",NOW+1DAYS",
+				"storage.location.template": location + "type=${type}/day=${day}/",
+			},
+		})}
 	for _, report := range reportfn.Reports() {
 		// Not partitioned in the catalog: Redshift does not support projected partitions, and a
 		// report has one small object a day.
 		t.Tables[report.Name] = t.newTable(scope, report.Name, &awsglue.CfnTable_TableInputProperty{
-			Description:       jsii.String(report.Comment),
-			StorageDescriptor: parquetStorage("s3://"+*t.Reports.BucketName()+"/"+parquetPrefix+report.Name+"/", report.Columns),
-			Parameters:        map[string]string{"EXTERNAL": "TRUE", "classification": "parquet"},
+			Description: jsii.String(report.Comment),
+			StorageDescriptor: parquetStorage(
+				"s3://"+*t.Reports.BucketName()+"/"+parquetPrefix+report.Name+"/", report.Columns),
+			Parameters: map[string]string{"EXTERNAL": "TRUE", "classification": "parquet"},
 		})
 	}
 }
@@ -77,7 +84,9 @@ func pascalCase(name string) string {
 	return id
 }
 
-func (t *Telemetry) newTable(scope constructs.Construct, name string, input *awsglue.CfnTable_TableInputProperty) awsglue.CfnTable {
+func (t *Telemetry) newTable(
+	scope constructs.Construct, name string, input *awsglue.CfnTable_TableInputProperty,
+) awsglue.CfnTable {
 	input.Name = jsii.String(name)
 	input.TableType = jsii.String("EXTERNAL_TABLE")
 	return awsglue.NewCfnTable(scope, jsii.String(pascalCase(name)+"Table"), &awsglue.CfnTableProps{
@@ -88,11 +97,14 @@ func (t *Telemetry) newTable(scope constructs.Construct, name string, input *aws
 }
 
 // parquetStorage describes a table's Parquet objects: their location and columns.
-func parquetStorage(location string, columns []transformfn.Column) *awsglue.CfnTable_StorageDescriptorProperty {
+func parquetStorage(
+	location string, columns []transformfn.Column,
+) *awsglue.CfnTable_StorageDescriptorProperty {
 	var described []any
 	for _, column := range columns {
 		described = append(described, &awsglue.CfnTable_ColumnProperty{
-			Name: jsii.String(column.Name), Type: jsii.String(column.Type), Comment: jsii.String(column.Comment),
+			Name: jsii.String(column.Name), Type: jsii.String(column.Type),
+			Comment: jsii.String(column.Comment),
 		})
 	}
 	return &awsglue.CfnTable_StorageDescriptorProperty{
@@ -101,8 +113,9 @@ func parquetStorage(location string, columns []transformfn.Column) *awsglue.CfnT
 		InputFormat:  jsii.String("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"),
 		OutputFormat: jsii.String("org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"),
 		SerdeInfo: &awsglue.CfnTable_SerdeInfoProperty{
-			SerializationLibrary: jsii.String("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
-			Parameters:           map[string]string{"serialization.format": "1"},
+			SerializationLibrary: jsii.String(
+				"org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
+			Parameters: map[string]string{"serialization.format": "1"},
 		},
 	}
 }
@@ -113,7 +126,8 @@ func parquetStorage(location string, columns []transformfn.Column) *awsglue.CfnT
 // table, and a report could not be removed while the other stack exists.
 func (t *Telemetry) tableARNs(names ...string) []string {
 	catalog := *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("glue"), Resource: jsii.String("catalog"), ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
+		Service: jsii.String("glue"), Resource: jsii.String("catalog"),
+		ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
 	})
 	arns := []string{catalog, t.arn("glue", "database", *t.Database.Ref())}
 	for _, name := range names {

@@ -124,7 +124,8 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
 	t := &Telemetry{Topic: props.Topic, Key: newKey(construct, props)}
 	t.declareBuckets(construct, props)
 	t.Stream = newStream(construct, t.Key, props)
@@ -138,12 +139,15 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 }
 
 // name returns Topic with separator instead of slashes, for physical names.
-func (t *Telemetry) name(separator string) string { return strings.ReplaceAll(t.Topic, "/", separator) }
+func (t *Telemetry) name(separator string) string {
+	return strings.ReplaceAll(t.Topic, "/", separator)
+}
 
 // arn returns the ARN of a resource of the account in the stack's region.
 func (t *Telemetry) arn(service, resource, name string) string {
 	return *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String(service), Resource: jsii.String(resource), ResourceName: jsii.String(name),
+		Service: jsii.String(service), Resource: jsii.String(resource),
+		ResourceName: jsii.String(name),
 	})
 }
 
@@ -156,7 +160,8 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 		Description:       jsii.String("Encrypts telemetry records and reports"),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removal,
-		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)), // the minimum; the default is 30 days
+		// The minimum; the default is 30 days.
+		PendingWindow: awscdk.Duration_Days(jsii.Number(7)),
 	})
 }
 
@@ -183,13 +188,18 @@ func (t *Telemetry) declareBuckets(scope constructs.Construct, props Props) {
 	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{})
 	expiring := func(id, prefix string) *awss3.LifecycleRule {
 		return &awss3.LifecycleRule{
-			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
+			Id: jsii.String(id), Prefix: jsii.String(prefix),
+			Transitions: transitions(props.RawRetention),
+			Expiration:  convert.Duration(props.RawRetention),
 		}
 	}
 	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("TransitionTelemetry"), Prefix: jsii.String(transformfn.TablePrefix), Transitions: transitions(forever)},
+			{
+				Id:     jsii.String("TransitionTelemetry"),
+				Prefix: jsii.String(transformfn.TablePrefix), Transitions: transitions(forever),
+			},
 			expiring("ExpireRawCopies", transformfn.RawPrefix),
 			expiring("ExpireErrors", transformfn.ErrorsPrefix),
 		},
@@ -199,7 +209,10 @@ func (t *Telemetry) declareBuckets(scope constructs.Construct, props Props) {
 	t.Reports = bucket.New(scope, "Reports", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("ExpireQueryResults"), Prefix: jsii.String(resultsPrefix), Expiration: convert.Duration(resultsRetention)},
+			{
+				Id: jsii.String("ExpireQueryResults"), Prefix: jsii.String(resultsPrefix),
+				Expiration: convert.Duration(resultsRetention),
+			},
 		},
 		AccessLogs: t.AccessLogs,
 		LogPrefix:  "reports/",
@@ -258,13 +271,27 @@ func (p Props) withDefaults() Props {
 // may take 128.
 func (p Props) check(id string) {
 	check.Props("telemetry", id,
-		check.Required("Topic", p.Topic != "", "pass the prefix of the devices' topics, such as ashlar/dev"),
-		check.That("Topic", p.Topic, p.Topic == "" || topicPattern.MatchString(p.Topic) && len(p.Topic) <= 100, "lower-case letters and digits with slashes between, at most 100 characters"),
-		check.That("Shards", p.Shards, p.Shards >= 0, "0 for on-demand mode, or the number of shards"),
-		check.That("Retention", p.Retention, p.Retention >= 24*time.Hour && p.Retention <= 365*bucket.Day && p.Retention%time.Hour == 0, "whole hours, 24h0m0s to 8760h0m0s"),
-		check.That("BufferingSizeMiB", p.BufferingSizeMiB, p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
-		check.That("BufferingInterval", p.BufferingInterval, p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute && p.BufferingInterval%time.Second == 0, "whole seconds, 1m0s to 15m0s"),
-		check.That("RawRetention", p.RawRetention, p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
-		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery, p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
+		check.Required("Topic", p.Topic != "",
+			"pass the prefix of the devices' topics, such as ashlar/dev"),
+		check.That("Topic", p.Topic,
+			p.Topic == "" || topicPattern.MatchString(p.Topic) && len(p.Topic) <= 100,
+			"lower-case letters and digits with slashes between, at most 100 characters"),
+		check.That("Shards", p.Shards, p.Shards >= 0,
+			"0 for on-demand mode, or the number of shards"),
+		check.That("Retention", p.Retention,
+			p.Retention >= 24*time.Hour && p.Retention <= 365*bucket.Day &&
+				p.Retention%time.Hour == 0,
+			"whole hours, 24h0m0s to 8760h0m0s"),
+		check.That("BufferingSizeMiB", p.BufferingSizeMiB,
+			p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
+		check.That("BufferingInterval", p.BufferingInterval,
+			p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute &&
+				p.BufferingInterval%time.Second == 0,
+			"whole seconds, 1m0s to 15m0s"),
+		check.That("RawRetention", p.RawRetention,
+			p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0,
+			"whole days, at least 24h0m0s"),
+		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery,
+			p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
 	)
 }

@@ -52,7 +52,8 @@ func New(scope constructs.Construct, id string, props Props) *Topic {
 		// publish, so a function needs no permission for it: "Viewing key policies" of AWS managed
 		// keys in the AWS KMS Developer Guide. This does not include AWS services, which could not
 		// publish here.
-		t.Topic.Node().DefaultChild().(awssns.CfnTopic).SetKmsMasterKeyId(jsii.String("alias/aws/sns"))
+		t.Topic.Node().DefaultChild().(awssns.CfnTopic).SetKmsMasterKeyId(
+			jsii.String("alias/aws/sns"))
 		return t
 	}
 	t.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -85,7 +86,9 @@ func (t *Topic) GrantPublish(fn *gofunction.Function) {
 // AddQueueSubscription subscribes queue to the topic. It receives the messages as they were
 // published (raw delivery). filter limits them to those whose attributes have, for each name, one
 // of its values; nil lets all through. Messages that SNS cannot deliver go to deadLetterQueue.
-func (t *Topic) AddQueueSubscription(queue, deadLetterQueue awssqs.Queue, filter map[string][]string) {
+func (t *Topic) AddQueueSubscription(
+	queue, deadLetterQueue awssqs.Queue, filter map[string][]string,
+) {
 	props := &awssnssubscriptions.SqsSubscriptionProps{
 		RawMessageDelivery: jsii.Bool(true),
 		DeadLetterQueue:    deadLetterQueue,
@@ -117,16 +120,19 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 		Description:       jsii.String("Encrypts messages from " + props.Publisher),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removal,
-		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)), // the minimum; the default is 30 days
+		// The minimum; the default is 30 days.
+		PendingWindow: awscdk.Duration_Days(jsii.Number(7)),
 	})
 	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: servicePrincipal(props.Publisher),
 		Actions:    jsii.Strings("kms:GenerateDataKey", "kms:Decrypt"),
 		Resources:  jsii.Strings("*"), // the key itself, in its policy
 		Conditions: &map[string]any{"ArnLike": map[string]any{
-			"kms:EncryptionContext:aws:sns:topicArn": awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-				Service: jsii.String("sns"), Resource: jsii.String("*"), ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
-			}),
+			"kms:EncryptionContext:aws:sns:topicArn": awscdk.Stack_Of(scope).FormatArn(
+				&awscdk.ArnComponents{
+					Service: jsii.String("sns"), Resource: jsii.String("*"),
+					ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
+				}),
 		}},
 	}), nil)
 	return key
@@ -138,7 +144,10 @@ func servicePrincipal(service string) *[]awsiam.IPrincipal {
 
 func (p Props) check(id string) {
 	check.Props("topic", id,
-		check.That("Publisher", p.Publisher, p.Publisher == "" || strings.HasSuffix(p.Publisher, ".amazonaws.com"), "a service such as ses.amazonaws.com"),
-		check.That("Source", p.Source, (p.Source == "") == (p.Publisher == ""), "the ARN of the resource that Publisher publishes for, or neither"),
+		check.That("Publisher", p.Publisher,
+			p.Publisher == "" || strings.HasSuffix(p.Publisher, ".amazonaws.com"),
+			"a service such as ses.amazonaws.com"),
+		check.That("Source", p.Source, (p.Source == "") == (p.Publisher == ""),
+			"the ARN of the resource that Publisher publishes for, or neither"),
 	)
 }

@@ -18,7 +18,10 @@ import (
 
 // exportedLogs are all the logs that Redshift Serverless exports to CloudWatch, with the construct
 // ids of their log groups.
-var exportedLogs = []struct{ id, name string }{{"ConnectionLog", "connectionlog"}, {"UserActivityLog", "useractivitylog"}, {"UserLog", "userlog"}}
+var exportedLogs = []struct{ id, name string }{
+	{"ConnectionLog", "connectionlog"}, {"UserActivityLog", "useractivitylog"},
+	{"UserLog", "userlog"},
+}
 
 // newRole declares the role that the warehouse reads with. Only database users of the workgroup may
 // assume it through redshift.amazonaws.com, which passes the user as the external id: "Restricting
@@ -27,15 +30,19 @@ var exportedLogs = []struct{ id, name string }{{"ConnectionLog", "connectionlog"
 // attaching the role to a namespace needs iam:PassRole on it.
 func (w *Warehouse) newRole(scope constructs.Construct) awsiam.Role {
 	users := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("redshift"), Resource: jsii.String("dbuser"), ResourceName: jsii.String(w.name + "/*"),
-		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+		Service: jsii.String("redshift"), Resource: jsii.String("dbuser"),
+		ResourceName: jsii.String(w.name + "/*"),
+		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		Description: jsii.String("Reads Glue catalogs and S3 buckets for the data warehouse"),
 		AssumedBy: awsiam.NewCompositePrincipal(
-			awsiam.NewServicePrincipal(jsii.String("redshift.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-				Conditions: &map[string]any{"StringLike": map[string]any{"sts:ExternalId": users}},
-			}),
+			awsiam.NewServicePrincipal(jsii.String("redshift.amazonaws.com"),
+				&awsiam.ServicePrincipalOpts{
+					Conditions: &map[string]any{
+						"StringLike": map[string]any{"sts:ExternalId": users},
+					},
+				}),
 			awsiam.NewServicePrincipal(jsii.String("redshift-serverless.amazonaws.com"), nil),
 		),
 	})
@@ -49,18 +56,19 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	for _, log := range exportedLogs {
 		exports = append(exports, jsii.String(log.name))
 	}
-	w.Namespace = awsredshiftserverless.NewCfnNamespace(scope, jsii.String("Namespace"), &awsredshiftserverless.CfnNamespaceProps{
-		NamespaceName: jsii.String(w.name),
-		DbName:        jsii.String(Database),
-		KmsKeyId:      props.Key.KeyArn(),
-		// Redshift generates the password and rotates it every 30 days. The secret is encrypted
-		// with the key that Secrets Manager manages, to which no role needs access.
-		AdminUsername:       jsii.String(administrator),
-		ManageAdminPassword: jsii.Bool(true),
-		IamRoles:            &[]any{w.Role.RoleArn()},
-		DefaultIamRoleArn:   w.Role.RoleArn(),
-		LogExports:          &exports,
-	})
+	w.Namespace = awsredshiftserverless.NewCfnNamespace(scope, jsii.String("Namespace"),
+		&awsredshiftserverless.CfnNamespaceProps{
+			NamespaceName: jsii.String(w.name),
+			DbName:        jsii.String(Database),
+			KmsKeyId:      props.Key.KeyArn(),
+			// Redshift generates the password and rotates it every 30 days. The secret is encrypted
+			// with the key that Secrets Manager manages, to which no role needs access.
+			AdminUsername:       jsii.String(administrator),
+			ManageAdminPassword: jsii.Bool(true),
+			IamRoles:            &[]any{w.Role.RoleArn()},
+			DefaultIamRoleArn:   w.Role.RoleArn(),
+			LogExports:          &exports,
+		})
 	policy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	if props.Disposable {
 		policy = awscdk.RemovalPolicy_DESTROY
@@ -79,27 +87,33 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 // Amazon Redshift Database Developer Guide.
 func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	isolated := &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
-	w.SecurityGroup = awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Access to the Redshift Serverless workgroup"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
+	w.SecurityGroup = awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Access to the Redshift Serverless workgroup"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
 	// S3 has public addresses. The isolated subnets have a route to them only through the gateway
 	// endpoint.
-	w.SecurityGroup.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("AWS services over TLS"), nil)
-	group := awsec2.NewSecurityGroup(scope, jsii.String("GlueEndpointSecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Access to the Glue interface endpoint of the data warehouse"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
-	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Redshift Serverless workgroup"), nil)
-	w.glueEndpoint = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"), &awsec2.InterfaceVpcEndpointProps{
-		Vpc:            props.VPC,
-		Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
-		Subnets:        isolated,
-		SecurityGroups: &[]awsec2.ISecurityGroup{group},
-		Open:           jsii.Bool(false),
-	})
+	w.SecurityGroup.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)),
+		jsii.String("AWS services over TLS"), nil)
+	group := awsec2.NewSecurityGroup(scope, jsii.String("GlueEndpointSecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc: props.VPC,
+			Description: jsii.String(
+				"Access to the Glue interface endpoint of the data warehouse"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)),
+		jsii.String("Redshift Serverless workgroup"), nil)
+	w.glueEndpoint = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"),
+		&awsec2.InterfaceVpcEndpointProps{
+			Vpc:            props.VPC,
+			Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
+			Subnets:        isolated,
+			SecurityGroups: &[]awsec2.ISecurityGroup{group},
+			Open:           jsii.Bool(false),
+		})
 	w.glueEndpoint.Node().AddDependency(group) // dependents of the endpoint wait for the rule too
 	var subnets []any
 	for _, subnet := range *props.VPC.SelectSubnets(isolated).SubnetIds {
@@ -115,40 +129,51 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 			ParameterKey: jsii.String(parameter[0]), ParameterValue: jsii.String(parameter[1]),
 		})
 	}
-	w.Workgroup = awsredshiftserverless.NewCfnWorkgroup(scope, jsii.String("Workgroup"), &awsredshiftserverless.CfnWorkgroupProps{
-		WorkgroupName:      jsii.String(w.name),
-		NamespaceName:      w.Namespace.Ref(),
-		BaseCapacity:       jsii.Number(props.BaseCapacity),
-		MaxCapacity:        jsii.Number(props.MaxCapacity),
-		ConfigParameters:   parameters,
-		SubnetIds:          &subnets,
-		SecurityGroupIds:   &[]any{w.SecurityGroup.SecurityGroupId()},
-		EnhancedVpcRouting: jsii.Bool(true),
-		PubliclyAccessible: jsii.Bool(false),
-		Port:               jsii.Number(Port),
-	})
+	w.Workgroup = awsredshiftserverless.NewCfnWorkgroup(scope, jsii.String("Workgroup"),
+		&awsredshiftserverless.CfnWorkgroupProps{
+			WorkgroupName:      jsii.String(w.name),
+			NamespaceName:      w.Namespace.Ref(),
+			BaseCapacity:       jsii.Number(props.BaseCapacity),
+			MaxCapacity:        jsii.Number(props.MaxCapacity),
+			ConfigParameters:   parameters,
+			SubnetIds:          &subnets,
+			SecurityGroupIds:   &[]any{w.SecurityGroup.SecurityGroupId()},
+			EnhancedVpcRouting: jsii.Bool(true),
+			PubliclyAccessible: jsii.Bool(false),
+			Port:               jsii.Number(Port),
+		})
 }
 
 // newSchemaFunction declares the function that creates schemas, as the admin user. It is not in the
 // VPC, because it calls the Data API.
-func (w *Warehouse) newSchemaFunction(scope constructs.Construct, props Props) *gofunction.Function {
+func (w *Warehouse) newSchemaFunction(
+	scope constructs.Construct, props Props,
+) *gofunction.Function {
 	stack := awscdk.Stack_Of(scope)
 	fn := gofunction.New(scope, "ExternalSchema", gofunction.Props{
 		Package:     externalschemafn.Package,
 		Description: "Creates external schemas in the data warehouse",
 		Timeout:     5 * time.Minute, // an idle warehouse takes a while to resume
 	})
-	fn.AddToRolePolicy([]string{"redshift-data:ExecuteStatement"}, *w.Workgroup.AttrWorkgroupWorkgroupArn())
+	fn.AddToRolePolicy([]string{"redshift-data:ExecuteStatement"},
+		*w.Workgroup.AttrWorkgroupWorkgroupArn())
 	fn.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("redshift-data:DescribeStatement"), Resources: jsii.Strings("*"), // a statement has no ARN
-		Conditions: &map[string]any{"StringEquals": map[string]any{"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
+		// A statement has no ARN.
+		Actions: jsii.Strings("redshift-data:DescribeStatement"), Resources: jsii.Strings("*"),
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{
+				"redshift-data:statement-owner-iam-userid": "${aws:userid}",
+			},
+		},
 	}))
 	// The Data API reads the secret with the function's permissions. CloudFormation does not return
 	// the secret's ARN, which ends with six random characters.
-	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *stack.FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"), ResourceName: jsii.String(w.secretName() + "-??????"),
-		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
-	}))
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"},
+		*stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"),
+			ResourceName: jsii.String(w.secretName() + "-??????"),
+			ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+		}))
 	return fn
 }
 

@@ -54,8 +54,8 @@ type Props struct {
 	// most 24 h less a second.
 	QueryTimeout time.Duration
 
-	// LogRetention applies to the logs of connections, of changes to users, and of queries. Default:
-	// the scope's (package defaults).
+	// LogRetention applies to the logs of connections, of changes to users, and of queries.
+	// Default: the scope's (package defaults).
 	LogRetention time.Duration
 	// Disposable deletes the warehouse and its data with the stack. Without it, the namespace is
 	// retained, without a workgroup.
@@ -87,10 +87,13 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	w := &Warehouse{scope: construct, name: strings.ToLower(*awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
-		MaxLength: jsii.Number(64), Separator: jsii.String("-"), // Redshift: 3 to 64 lower-case letters, digits, hyphens
-	}))}
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
+	// Redshift: 3 to 64 lower-case letters, digits and hyphens.
+	name := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
+		MaxLength: jsii.Number(64), Separator: jsii.String("-"),
+	})
+	w := &Warehouse{scope: construct, name: strings.ToLower(name)}
 	w.Role = w.newRole(construct)
 	w.newNamespace(construct, props)
 	w.newWorkgroup(construct, props)
@@ -102,7 +105,8 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 // credentials.
 func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
 	// Declared on the peer's side, the rules are in its stack, which depends on the warehouse's.
-	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
+	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)),
+		jsii.String("Redshift"))
 }
 
 // schemaPattern matches identifiers that need no quotes: "Names and identifiers" in the Amazon
@@ -116,7 +120,8 @@ func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResou
 	check.Props("warehouse", w.name,
 		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema),
 			"a lower-case letter, then up to 126 lower-case letters, digits and underscores"),
-		check.Required("catalog", catalog != "", "pass the name of a database of the Glue Data Catalog"),
+		check.Required("catalog", catalog != "",
+			"pass the name of a database of the Glue Data Catalog"),
 	)
 	id := strings.ToUpper(schema[:1]) + schema[1:]
 	timeout := *w.schemaFunction.Function.Timeout().ToSeconds(nil)
@@ -162,10 +167,18 @@ func (p Props) check(id string) {
 	}
 	check.Props("warehouse", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		check.That("VPC", fmt.Sprintf("%d isolated subnets", subnets), p.VPC == nil || subnets >= 3, "3 or more, in three zones"),
+		check.That("VPC", fmt.Sprintf("%d isolated subnets", subnets), p.VPC == nil || subnets >= 3,
+			"3 or more, in three zones"),
 		check.Required("Key", p.Key != nil, "pass the KMS key that encrypts the data"),
-		check.That("BaseCapacity", p.BaseCapacity, p.BaseCapacity == 4 || p.BaseCapacity >= 8 && p.BaseCapacity <= 512 && p.BaseCapacity%8 == 0, "4, or a multiple of 8 up to 512"),
-		check.That("MaxCapacity", p.MaxCapacity, p.MaxCapacity >= p.BaseCapacity, "at least BaseCapacity"),
-		check.That("QueryTimeout", p.QueryTimeout, p.QueryTimeout >= time.Second && p.QueryTimeout < 24*time.Hour && p.QueryTimeout%time.Second == 0, "whole seconds, 1s to 23h59m59s"),
+		check.That("BaseCapacity", p.BaseCapacity,
+			p.BaseCapacity == 4 ||
+				p.BaseCapacity >= 8 && p.BaseCapacity <= 512 && p.BaseCapacity%8 == 0,
+			"4, or a multiple of 8 up to 512"),
+		check.That("MaxCapacity", p.MaxCapacity, p.MaxCapacity >= p.BaseCapacity,
+			"at least BaseCapacity"),
+		check.That("QueryTimeout", p.QueryTimeout,
+			p.QueryTimeout >= time.Second && p.QueryTimeout < 24*time.Hour &&
+				p.QueryTimeout%time.Second == 0,
+			"whole seconds, 1s to 23h59m59s"),
 	)
 }

@@ -89,14 +89,17 @@ const day = bucket.Day
 func New(scope constructs.Construct, id string, props Props) *Website {
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	w := &Website{AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs", bucket.AccessLogsProps{CloudFront: true})}
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
+	w := &Website{AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
+		bucket.AccessLogsProps{CloudFront: true})}
 	w.Bucket = bucket.New(construct, "Bucket", bucket.Props{
 		Versioned: true,
 		LifecycleRules: []*awss3.LifecycleRule{
 			{
-				Id: jsii.String("ExpireNoncurrentVersions"), NoncurrentVersionExpiration: convert.Duration(30 * day),
-				ExpiredObjectDeleteMarker: jsii.Bool(true),
+				Id:                          jsii.String("ExpireNoncurrentVersions"),
+				NoncurrentVersionExpiration: convert.Duration(30 * day),
+				ExpiredObjectDeleteMarker:   jsii.Bool(true),
 			},
 			{
 				Id: jsii.String("ExpireSupersededFiles"), Expiration: convert.Duration(30 * day),
@@ -107,12 +110,18 @@ func New(scope constructs.Construct, id string, props Props) *Website {
 		LogPrefix:  "s3/",
 	})
 	origin, reader := w.origin(construct, props)
-	w.Distribution = awscloudfront.NewDistribution(construct, jsii.String("Distribution"), w.distributionProps(construct, props, origin))
+	w.Distribution = awscloudfront.NewDistribution(construct, jsii.String("Distribution"),
+		w.distributionProps(construct, props, origin))
 	bucket.EmptyAfter(w.AccessLogs, w.Distribution)
 	if props.OriginAccessControl {
-		reader = awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceArn": w.Distribution.DistributionArn()}},
-		})
+		reader = awsiam.NewServicePrincipal(jsii.String("cloudfront.amazonaws.com"),
+			&awsiam.ServicePrincipalOpts{
+				Conditions: &map[string]any{
+					"StringEquals": map[string]any{
+						"aws:SourceArn": w.Distribution.DistributionArn(),
+					},
+				},
+			})
 	}
 	// With s3:ListBucket, S3 answers 404 for a missing file; without it, 403. Listings are not
 	// exposed: a URL that could request one shows index.html, and query strings do not reach the
@@ -134,14 +143,18 @@ func New(scope constructs.Construct, id string, props Props) *Website {
 // https://app.example.com.
 func (w *Website) Origin() string { return "https://" + w.domain }
 
-func (w *Website) distributionProps(scope constructs.Construct, props Props, origin awscloudfront.IOrigin) *awscloudfront.DistributionProps {
-	function := awscloudfront.NewFunction(scope, jsii.String("Rewrite"), &awscloudfront.FunctionProps{
-		Comment: jsii.String("Shows index.html at the app's URLs"),
-		Code:    awscloudfront.FunctionCode_FromInline(jsii.String(rewriteCode)),
-		Runtime: awscloudfront.FunctionRuntime_JS_2_0(),
-	})
+func (w *Website) distributionProps(
+	scope constructs.Construct, props Props, origin awscloudfront.IOrigin,
+) *awscloudfront.DistributionProps {
+	function := awscloudfront.NewFunction(scope, jsii.String("Rewrite"),
+		&awscloudfront.FunctionProps{
+			Comment: jsii.String("Shows index.html at the app's URLs"),
+			Code:    awscloudfront.FunctionCode_FromInline(jsii.String(rewriteCode)),
+			Runtime: awscloudfront.FunctionRuntime_JS_2_0(),
+		})
 	distributionProps := &awscloudfront.DistributionProps{
-		Comment:           awscdk.Stack_Of(scope).StackName(), // identifies the distribution in the console
+		// Identifies the distribution in the console.
+		Comment:           awscdk.Stack_Of(scope).StackName(),
 		DefaultRootObject: jsii.String(deploywebsitefn.Index),
 		DefaultBehavior: &awscloudfront.BehaviorOptions{
 			Origin:               origin,
@@ -150,12 +163,14 @@ func (w *Website) distributionProps(scope constructs.Construct, props Props, ori
 			Compress:             jsii.Bool(true),
 			// The cache key has neither query strings nor cookies, so CloudFront does not forward
 			// them: ?list-type=2 cannot list the bucket.
-			CachePolicy: awscloudfront.NewCachePolicy(scope, jsii.String("CachePolicy"), &awscloudfront.CachePolicyProps{
-				Comment: jsii.String("Follows the file's Cache-Control"),
-				MinTtl:  convert.Duration(0), DefaultTtl: convert.Duration(0), MaxTtl: convert.Duration(365 * day),
-				EnableAcceptEncodingBrotli: jsii.Bool(true),
-				EnableAcceptEncodingGzip:   jsii.Bool(true),
-			}),
+			CachePolicy: awscloudfront.NewCachePolicy(scope, jsii.String("CachePolicy"),
+				&awscloudfront.CachePolicyProps{
+					Comment: jsii.String("Follows the file's Cache-Control"),
+					MinTtl:  convert.Duration(0), DefaultTtl: convert.Duration(0),
+					MaxTtl:                     convert.Duration(365 * day),
+					EnableAcceptEncodingBrotli: jsii.Bool(true),
+					EnableAcceptEncodingGzip:   jsii.Bool(true),
+				}),
 			ResponseHeadersPolicy: newResponseHeaders(scope, props),
 			// A function and not error responses, which would show the page instead of the errors
 			// of all other behaviors, such as an API's.
@@ -173,7 +188,8 @@ func (w *Website) distributionProps(scope constructs.Construct, props Props, ori
 		distributionProps.DomainNames = convert.List(*jsii.Strings(props.DomainNames...))
 		distributionProps.Certificate = awscertificatemanager.Certificate_FromCertificateArn(
 			scope, jsii.String("Certificate"), jsii.String(props.CertificateARN))
-		distributionProps.MinimumProtocolVersion = awscloudfront.SecurityPolicyProtocol_TLS_V1_2_2021
+		tls12 := awscloudfront.SecurityPolicyProtocol_TLS_V1_2_2021
+		distributionProps.MinimumProtocolVersion = tls12
 	}
 	if props.WebACLARN != "" {
 		distributionProps.WebAclId = jsii.String(props.WebACLARN)
@@ -183,21 +199,27 @@ func (w *Website) distributionProps(scope constructs.Construct, props Props, ori
 
 // origin returns the bucket as an origin, with a policy that lets CloudFront read objects. reader
 // is the policy's principal if it is an origin access identity.
-func (w *Website) origin(scope constructs.Construct, props Props) (origin awscloudfront.IOrigin, reader awsiam.IPrincipal) {
+func (w *Website) origin(scope constructs.Construct, props Props) (
+	origin awscloudfront.IOrigin, reader awsiam.IPrincipal,
+) {
 	if props.OriginAccessControl {
-		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"), &awscloudfront.S3OriginAccessControlProps{
-			OriginAccessControlName: convert.GlobalName(scope, "OAC"),
-		})
-		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(w.Bucket, &awscloudfrontorigins.S3BucketOriginWithOACProps{
-			OriginAccessControl: control,
-		}), nil
+		control := awscloudfront.NewS3OriginAccessControl(scope, jsii.String("OriginAccessControl"),
+			&awscloudfront.S3OriginAccessControlProps{
+				OriginAccessControlName: convert.GlobalName(scope, "OAC"),
+			})
+		return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessControl(w.Bucket,
+			&awscloudfrontorigins.S3BucketOriginWithOACProps{
+				OriginAccessControl: control,
+			}), nil
 	}
-	identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("OriginAccessIdentity"), &awscloudfront.OriginAccessIdentityProps{
-		Comment: jsii.String("Reads the website's bucket"),
-	})
-	return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessIdentity(w.Bucket, &awscloudfrontorigins.S3BucketOriginWithOAIProps{
-		OriginAccessIdentity: identity,
-	}), identity.GrantPrincipal()
+	identity := awscloudfront.NewOriginAccessIdentity(scope, jsii.String("OriginAccessIdentity"),
+		&awscloudfront.OriginAccessIdentityProps{
+			Comment: jsii.String("Reads the website's bucket"),
+		})
+	return awscloudfrontorigins.S3BucketOrigin_WithOriginAccessIdentity(w.Bucket,
+		&awscloudfrontorigins.S3BucketOriginWithOAIProps{
+			OriginAccessIdentity: identity,
+		}), identity.GrantPrincipal()
 }
 
 // deploy declares the function that copies the content into the bucket.
@@ -217,14 +239,17 @@ func (w *Website) deploy(scope constructs.Construct, props Props) {
 	fn.AddToRolePolicy([]string{"s3:GetObject"}, assets+"/*.zip")
 	fn.AddToRolePolicy([]string{"s3:ListBucket"}, assets, *w.Bucket.BucketArn())
 	fn.AddToRolePolicy([]string{
-		"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject",
+		"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging",
+		"s3:DeleteObject",
 	}, *w.Bucket.ArnForObjects(jsii.String("*")))
 	fn.AddToRolePolicy(
-		[]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}, *w.Distribution.DistributionArn())
+		[]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"},
+		*w.Distribution.DistributionArn())
 	content := awscdk.NewCustomResource(scope, jsii.String("Content"), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::WebsiteContent"),
-		ServiceToken:   fn.Function.FunctionArn(),
-		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's default is an hour
+		ResourceType: jsii.String("Custom::WebsiteContent"),
+		ServiceToken: fn.Function.FunctionArn(),
+		// CloudFormation's default is an hour
+		ServiceTimeout: convert.Duration(timeout + time.Minute),
 		Properties: convert.Properties(deploywebsitefn.Properties{
 			BucketName: *w.Bucket.BucketName(), DistributionID: *w.Distribution.DistributionId(),
 			AssetBucket: *asset.S3BucketName(), AssetKey: *asset.S3ObjectKey(),
@@ -243,7 +268,8 @@ func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
 	if err != nil {
 		panic(fmt.Errorf("website: Content: %w", err))
 	}
-	asset := awss3assets.NewAsset(scope, jsii.String("Asset"), &awss3assets.AssetProps{Path: jsii.String(dir)})
+	asset := awss3assets.NewAsset(scope, jsii.String("Asset"),
+		&awss3assets.AssetProps{Path: jsii.String(dir)})
 	if err := os.RemoveAll(dir); err != nil {
 		panic(fmt.Errorf("website: %w", err))
 	}
@@ -251,29 +277,46 @@ func contentAsset(scope constructs.Construct, content fs.FS) awss3assets.Asset {
 }
 
 // newResponseHeaders declares the security headers, which error responses have too.
-func newResponseHeaders(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
+func newResponseHeaders(
+	scope constructs.Construct, props Props,
+) awscloudfront.ResponseHeadersPolicy {
 	override := jsii.Bool(true)
-	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"), &awscloudfront.ResponseHeadersPolicyProps{
-		ResponseHeadersPolicyName: convert.GlobalName(scope, "ResponseHeaders"),
-		Comment:                   jsii.String("Security headers of the website"),
-		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
-			ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{
-				ContentSecurityPolicy: jsii.String(contentSecurityPolicy(props.ContentSecurityPolicy)), Override: override,
+	referrerPolicy := awscloudfront.HeadersReferrerPolicy_STRICT_ORIGIN_WHEN_CROSS_ORIGIN
+	permissionsPolicy := "camera=(), display-capture=(), geolocation=(), microphone=(), " +
+		"payment=(), usb=()"
+	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"),
+		&awscloudfront.ResponseHeadersPolicyProps{
+			ResponseHeadersPolicyName: convert.GlobalName(scope, "ResponseHeaders"),
+			Comment:                   jsii.String("Security headers of the website"),
+			SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
+				ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{
+					ContentSecurityPolicy: jsii.String(
+						contentSecurityPolicy(props.ContentSecurityPolicy)),
+					Override: override,
+				},
+				ContentTypeOptions: &awscloudfront.ResponseHeadersContentTypeOptions{
+					Override: override,
+				},
+				FrameOptions: &awscloudfront.ResponseHeadersFrameOptions{
+					FrameOption: awscloudfront.HeadersFrameOption_DENY, Override: override,
+				},
+				ReferrerPolicy: &awscloudfront.ResponseHeadersReferrerPolicy{
+					ReferrerPolicy: referrerPolicy,
+					Override:       override,
+				},
+				StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{
+					AccessControlMaxAge: convert.Duration(365 * day),
+					IncludeSubdomains:   jsii.Bool(true), Override: override,
+				},
 			},
-			ContentTypeOptions: &awscloudfront.ResponseHeadersContentTypeOptions{Override: override},
-			FrameOptions:       &awscloudfront.ResponseHeadersFrameOptions{FrameOption: awscloudfront.HeadersFrameOption_DENY, Override: override},
-			ReferrerPolicy: &awscloudfront.ResponseHeadersReferrerPolicy{
-				ReferrerPolicy: awscloudfront.HeadersReferrerPolicy_STRICT_ORIGIN_WHEN_CROSS_ORIGIN, Override: override,
+			CustomHeadersBehavior: &awscloudfront.ResponseCustomHeadersBehavior{
+				CustomHeaders: &[]*awscloudfront.ResponseCustomHeader{{
+					Header:   jsii.String("Permissions-Policy"),
+					Value:    jsii.String(permissionsPolicy),
+					Override: override,
+				}},
 			},
-			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{
-				AccessControlMaxAge: convert.Duration(365 * day), IncludeSubdomains: jsii.Bool(true), Override: override,
-			},
-		},
-		CustomHeadersBehavior: &awscloudfront.ResponseCustomHeadersBehavior{CustomHeaders: &[]*awscloudfront.ResponseCustomHeader{{
-			Header: jsii.String("Permissions-Policy"), Override: override,
-			Value: jsii.String("camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
-		}}},
-	})
+		})
 }
 
 // contentSecurityPolicy returns the default policy, with directives replacing its own.
@@ -300,10 +343,13 @@ func contentSecurityPolicy(directives map[string][]string) string {
 }
 
 var (
-	certificatePattern = regexp.MustCompile(`^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$`)
-	webACLPattern      = regexp.MustCompile(`^arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[^/]+/[0-9a-f-]+$`)
-	domainPattern      = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
-	directivePattern   = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	certificatePattern = regexp.MustCompile(
+		`^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$`)
+	webACLPattern = regexp.MustCompile(
+		`^arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[^/]+/[0-9a-f-]+$`)
+	domainPattern = regexp.MustCompile(
+		`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+	directivePattern = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 )
 
 func (p Props) check(id string) {
@@ -325,7 +371,9 @@ func (p Props) check(id string) {
 	}
 	if p.Content != nil {
 		_, err := fs.Stat(p.Content, deploywebsitefn.Index)
-		problems = append(problems, check.That("Content", err, !errors.Is(err, fs.ErrNotExist), "an "+deploywebsitefn.Index))
+		problems = append(problems,
+			check.That("Content", err, !errors.Is(err, fs.ErrNotExist),
+				"an "+deploywebsitefn.Index))
 	}
 	for i, name := range p.DomainNames {
 		problems = append(problems, check.That(fmt.Sprintf("DomainNames[%d]", i), name,

@@ -72,19 +72,24 @@ func NewAccessLogs(scope constructs.Construct, id string, props AccessLogsProps)
 	}
 	return newBucket(scope, id, &awss3.BucketProps{ObjectOwnership: ownership}, Props{
 		LifecycleRules: []*awss3.LifecycleRule{{
-			Id: jsii.String("ExpireLogs"), Expiration: convert.Duration(defaults.Of(scope).LogRetention),
+			Id:         jsii.String("ExpireLogs"),
+			Expiration: convert.Duration(defaults.Of(scope).LogRetention),
 		}},
 	})
 }
 
 // newBucket declares a bucket with the properties that all buckets have.
-func newBucket(scope constructs.Construct, id string, bucketProps *awss3.BucketProps, props Props) awss3.Bucket {
+func newBucket(
+	scope constructs.Construct, id string, bucketProps *awss3.BucketProps, props Props,
+) awss3.Bucket {
 	rules := append(slices.Clone(props.LifecycleRules), &awss3.LifecycleRule{
-		Id: jsii.String("AbortIncompleteUploads"), AbortIncompleteMultipartUploadAfter: convert.Duration(Day),
+		Id:                                  jsii.String("AbortIncompleteUploads"),
+		AbortIncompleteMultipartUploadAfter: convert.Duration(Day),
 	})
 	bucketProps.LifecycleRules = &rules
 	bucketProps.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
-	bucketProps.Encryption = awss3.BucketEncryption_S3_MANAGED // an origin access identity cannot use a KMS key
+	// An origin access identity cannot use a KMS key.
+	bucketProps.Encryption = awss3.BucketEncryption_S3_MANAGED
 	if props.Key != nil {
 		bucketProps.Encryption = awss3.BucketEncryption_KMS
 		bucketProps.EncryptionKey = props.Key
@@ -122,12 +127,14 @@ func addEmptyOnDelete(bucket awss3.Bucket) {
 	fn.AddToRolePolicy(
 		[]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
 		*bucket.ArnForObjects(jsii.String("*")))
-	resource := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::EmptyBucket"),
-		ServiceToken:   fn.Function.FunctionArn(),
-		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's default is an hour
-		Properties:     &map[string]any{emptybucketfn.BucketName: bucket.BucketName()},
-	})
+	resource := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID),
+		&awscdk.CustomResourceProps{
+			ResourceType: jsii.String("Custom::EmptyBucket"),
+			ServiceToken: fn.Function.FunctionArn(),
+			// CloudFormation's default is an hour
+			ServiceTimeout: convert.Duration(timeout + time.Minute),
+			Properties:     &map[string]any{emptybucketfn.BucketName: bucket.BucketName()},
+		})
 	// The permissions must be deleted after the bucket is emptied.
 	resource.Node().AddDependency(fn.Role)
 }

@@ -10,6 +10,7 @@ import (
 // CDK generates do not contain the region, so an environment could not exist in two regions of one
 // account.
 func GlobalName(scope constructs.Construct, name string) *string {
-	unique := awscdk.Names_UniqueResourceName(scope, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(32)})
+	unique := awscdk.Names_UniqueResourceName(scope,
+		&awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(32)})
 	return jsii.Sprintf("%s-%s-%s", *unique, name, *awscdk.Stack_Of(scope).Region())
 }

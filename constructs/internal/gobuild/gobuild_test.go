@@ -27,7 +27,8 @@ func writeFiles(t *testing.T, dir string, files ...string) {
 	t.Helper()
 	for i := 0; i < len(files); i += 2 {
 		name := filepath.Join(dir, files[i])
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(files[i+1]), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
+			os.WriteFile(name, []byte(files[i+1]), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,7 +47,8 @@ func run(t *testing.T, dir, name string, args ...string) {
 func build(t *testing.T, dir, importPath, arch string) (string, error) {
 	t.Helper()
 	t.Chdir(dir)
-	built, err := gobuild.Build("cdk.out", importPath, arch) // relative to the app, as the CDK passes it
+	// Relative to the app, as the CDK passes it.
+	built, err := gobuild.Build("cdk.out", importPath, arch)
 	if err == nil && filepath.Dir(built) != filepath.Join(dir, "cdk.out") {
 		t.Errorf("built into %s, want a folder in the app's cdk.out", built)
 	}
@@ -65,7 +67,9 @@ func hash(t *testing.T, name string) [sha256.Size]byte {
 func TestBuild_static_executable_for_each_architecture(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, "go.mod", goMod, "main.go", program)
-	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
+	for arch, machine := range map[string]elf.Machine{
+		"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64,
+	} {
 		name, err := build(t, dir, "example.com/app", arch)
 		if err != nil {
 			t.Fatal(err)
@@ -98,8 +102,11 @@ func TestBuild_is_reproducible(t *testing.T) {
 	// Another developer: another folder, a git commit that Go would stamp, different flags and
 	// architecture level.
 	run(t, there, "git", "init", "--quiet")
-	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "--message", "a")
-	writeFiles(t, there, "goenv", "GOFLAGS=-gcflags=all=-N\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n") // by go env -w
+	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet",
+		"--allow-empty", "--message", "a")
+	// As go env -w writes it.
+	writeFiles(t, there, "goenv",
+		"GOFLAGS=-gcflags=all=-N\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n")
 	t.Setenv("GOENV", filepath.Join(there, "goenv"))
 	t.Setenv("GOARM64", "v9.0")
 	t.Setenv("CGO_ENABLED", "1")
@@ -112,7 +119,8 @@ func TestBuild_is_reproducible(t *testing.T) {
 	}
 
 	other := t.TempDir()
-	writeFiles(t, other, "go.mod", goMod, "main.go", strings.Replace(program, "hello", "goodbye", 1))
+	writeFiles(t, other, "go.mod", goMod, "main.go",
+		strings.Replace(program, "hello", "goodbye", 1))
 	third, err := build(t, other, "example.com/app", "arm64")
 	if err != nil {
 		t.Fatal(err)
@@ -125,9 +133,11 @@ func TestBuild_is_reproducible(t *testing.T) {
 func TestBuild_function_of_another_module(t *testing.T) {
 	// A module proxy on disk. The library's function prints the version of its dependency.
 	proxy := t.TempDir()
-	publish(t, proxy, "example.com/dependency", "v1.0.0", "go.mod", "module example.com/dependency\n\ngo 1.26.0\n",
+	publish(t, proxy, "example.com/dependency", "v1.0.0", "go.mod",
+		"module example.com/dependency\n\ngo 1.26.0\n",
 		"dependency.go", "package dependency\n\nconst Version = \"one\"\n")
-	publish(t, proxy, "example.com/dependency", "v1.1.0", "go.mod", "module example.com/dependency\n\ngo 1.26.0\n",
+	publish(t, proxy, "example.com/dependency", "v1.1.0", "go.mod",
+		"module example.com/dependency\n\ngo 1.26.0\n",
 		"dependency.go", "package dependency\n\nconst Version = \"two\"\n")
 	library := "module example.com/library\n\ngo 1.26.0\n\nrequire example.com/dependency v1.0.0\n"
 	work := t.TempDir()
@@ -138,7 +148,8 @@ func TestBuild_function_of_another_module(t *testing.T) {
 	// The module cache is read-only, so t.TempDir could not delete it.
 	t.Cleanup(func() { run(t, work, "go", "clean", "-modcache") })
 
-	source := "package main\n\nimport \"example.com/dependency\"\n\nfunc main() { println(\"built with dependency\", dependency.Version) }\n"
+	source := "package main\n\nimport \"example.com/dependency\"\n\n" +
+		"func main() { println(\"built with dependency\", dependency.Version) }\n"
 	writeFiles(t, work, "library/go.mod", library, "library/functions/hello/main.go", source)
 	run(t, filepath.Join(work, "library"), "go", "mod", "tidy")
 	sum, err := os.ReadFile(filepath.Join(work, "library", "go.sum"))
@@ -151,8 +162,12 @@ func TestBuild_function_of_another_module(t *testing.T) {
 	// The app imports the library's package, as it would a construct, and requires a newer version
 	// of the dependency, with no go.sum entry for the function's version.
 	app := filepath.Join(work, "app")
-	writeFiles(t, app, "go.mod", "module example.com/app\n\ngo 1.26.0\n\nrequire (\n\texample.com/library v1.0.0\n\texample.com/dependency v1.1.0\n)\n",
-		"main.go", "package main\n\nimport (\n\t_ \"example.com/library\"\n\t_ \"example.com/dependency\"\n)\n\nfunc main() {}\n")
+	writeFiles(t, app, "go.mod",
+		"module example.com/app\n\ngo 1.26.0\n\nrequire (\n\texample.com/library "+
+			"v1.0.0\n\texample.com/dependency v1.1.0\n)\n",
+		"main.go",
+		"package main\n\nimport (\n\t_ \"example.com/library\"\n\t_ "+
+			"\"example.com/dependency\"\n)\n\nfunc main() {}\n")
 	run(t, app, "go", "mod", "tidy")
 
 	name, err := build(t, app, "example.com/library/functions/hello", "amd64")
@@ -179,7 +194,9 @@ func publish(t *testing.T, proxy, path, version string, files ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, source), archive.Close()); err != nil {
+	if err := errors.Join(
+		zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, source),
+		archive.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -208,9 +225,11 @@ func TestBuild_errors(t *testing.T) {
 
 func TestBuild_uses_the_modules_toolchain(t *testing.T) {
 	dir := t.TempDir()
-	writeFiles(t, dir, "go.mod", goMod+"\ntoolchain go1.26.0-that-does-not-exist\n", "main.go", program)
+	writeFiles(t, dir, "go.mod", goMod+"\ntoolchain go1.26.0-that-does-not-exist\n", "main.go",
+		program)
 	t.Setenv("GOTOOLCHAIN", "local") // for go list; the build must override it
-	if _, err := build(t, dir, "example.com/app", "arm64"); err == nil || !strings.Contains(err.Error(), "go1.26.0-that-does-not-exist") {
+	if _, err := build(t, dir, "example.com/app", "arm64"); err == nil ||
+		!strings.Contains(err.Error(), "go1.26.0-that-does-not-exist") {
 		t.Errorf("error %v, want one about the toolchain that the module names", err)
 	}
 }

@@ -28,7 +28,9 @@ func New(scope constructs.Construct, id string, props Props) awssqs.Queue {
 		EnforceSSL:        jsii.Bool(true),
 		VisibilityTimeout: convert.Duration(props.VisibilityTimeout),
 		RetentionPeriod:   convert.Duration(4 * 24 * time.Hour),
-		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: props.DeadLetterQueue, MaxReceiveCount: jsii.Number(5)},
+		DeadLetterQueue: &awssqs.DeadLetterQueue{
+			Queue: props.DeadLetterQueue, MaxReceiveCount: jsii.Number(5),
+		},
 	}
 	if props.Delay > 0 {
 		queueProps.DeliveryDelay = convert.Duration(props.Delay)
