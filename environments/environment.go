@@ -75,8 +75,8 @@ type Environment struct {
 	// MailSandbox is for an account in SES's sandbox: mails can only be sent to addresses that the
 	// account has verified too.
 	MailSandbox bool
-	// SingleOptIn subscribes an address and sends the welcome mail without confirmation, whoever
-	// enters it. Default: double opt-in, where the address's owner must confirm with a link in a
+	// SingleOptIn subscribes an address and sends the welcome mail without confirmation, even if
+	// someone else enters it. Default: double opt-in: the owner must confirm with a link in a
 	// mail.
 	SingleOptIn bool
 

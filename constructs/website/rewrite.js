@@ -5,7 +5,9 @@
 function handler(event) {
 	const request = event.request;
 	const last = request.uri.slice(request.uri.lastIndexOf('/') + 1);
-	if (!last.includes('.') && !request.uri.startsWith('/assets/') && !request.uri.startsWith('/.well-known/')) {
+	const isFile = last.includes('.') || request.uri.startsWith('/assets/') ||
+		request.uri.startsWith('/.well-known/');
+	if (!isFile) {
 		request.uri = '/index.html';
 	}
 	return request;
