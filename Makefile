@@ -1,10 +1,10 @@
-# Every target installs what it needs: Node.js and the CDK CLI as pinned in package-lock.json, Go modules as pinned in
-# go.sum, Trino and DynamoDB Local as pinned in their pom.xml, tools as pinned below. Nothing is installed outside this folder
-# but in the tools' own caches.
+# Every target installs what it needs: Node.js and the CDK CLI as pinned in package-lock.json, Go
+# modules as pinned in go.sum, Trino and DynamoDB Local as pinned in their pom.xml, tools as pinned
+# below. Everything is installed in this folder or in the tools' own caches.
 
 GOLANGCI_LINT := v2.15.0
 
-# Whose configuration make outputs writes: web or mobile.
+# The client that make outputs writes the configuration for: web or mobile.
 CLIENT := web
 
 SHELL := bash
@@ -19,7 +19,7 @@ help: ## List the targets
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-22s %s\n", $$1 substr(" ENV=…", 1, $$2 ~ /ENV/ ? 6 : 0), $$2}' Makefile
 
 .PHONY: synth
-synth: node_modules ## Write the cloud assembly of every environment to cdk.out, checked by AWS's validator; what all of them leave off is checked too
+synth: node_modules ## Synthesize every environment to cdk.out and validate the templates, with optional features as well
 	rm -rf cdk.out
 	cdk synth --quiet --strict
 	go run ./test/assembly/check cdk.out
@@ -27,47 +27,47 @@ synth: node_modules ## Write the cloud assembly of every environment to cdk.out,
 	go run ./test/assembly/check cdk.out/complete
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/testing/athenatest/lib internal/testing/dynamodbtest/lib internal/testing/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA name a MySQL server to use instead of the embedded one, TEST_DYNAMODB_ENDPOINT one of DynamoDB Local
-	CGO_ENABLED=0 go test ./... # as functions are built, so that both share what is compiled
+test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/testing/athenatest/lib internal/testing/dynamodbtest/lib internal/testing/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA select another MySQL server, TEST_DYNAMODB_ENDPOINT another DynamoDB Local
+	CGO_ENABLED=0 go test ./... # as functions are built, to share the build cache
 
 .PHONY: golden
-golden: node_modules web/node_modules ## Rewrite the golden templates, docs/openapi.json, the web client's types and the README's picture; review the diff before you commit it
+golden: node_modules web/node_modules ## Regenerate the golden templates, docs/openapi.json, the web client's types and the README's diagram; review the diff
 	go test ./test -run 'Golden|Picture' -update
 	go test ./internal/api/openapi -update
 	npm --prefix web run generate
 
 .PHONY: lint
-lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Check the code, and that imports run one way
+lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters, including the rules for imports
 	$< run ./...
-	cd internal/testing/s3test/gateway && '$(CURDIR)/$<' run --config '$(CURDIR)/.golangci.yml' ./... # a module of its own
+	cd internal/testing/s3test/gateway && '$(CURDIR)/$<' run --config '$(CURDIR)/.golangci.yml' ./... # a separate module
 
 .PHONY: diff
-diff: node_modules environment ## Show what deploying environment ENV would change
+diff: node_modules environment ## Show the changes that a deployment of ENV would make
 	cdk diff '$(ENV)/*'
 
 .PHONY: deploy
-deploy: node_modules environment ## Deploy environment ENV; Dev goes wherever your AWS credentials point
+deploy: node_modules environment ## Deploy environment ENV; Dev to the account and region of your AWS credentials
 	cdk deploy '$(ENV)/*'
 
 .PHONY: outputs
-outputs: environment ## Write amplify_outputs.json for the web client of ENV, or for the mobile app's: CLIENT=mobile
+outputs: environment ## Write amplify_outputs.json for the web client of ENV, or the mobile client: CLIENT=mobile
 	go run ./cmd/outputs -client '$(CLIENT)' '$(ENV)'
 
 .PHONY: redrive
-redrive: environment ## List the dead-letter queues of ENV, or have the messages of one come again: QUEUE=Welcome
+redrive: environment ## List the dead-letter queues of ENV, or redrive one: QUEUE=Welcome
 	go run ./cmd/redrive $(if $(QUEUE),-queue '$(QUEUE)') '$(ENV)'
 
 .PHONY: replay
-replay: environment ## Put the readings that arrived in ENV on a day through the transform again: DAY=2026-11-20
+replay: environment ## Replay the telemetry that arrived in ENV on a day: DAY=2026-11-20
 	go run ./cmd/replay -day '$(DAY)' '$(ENV)'
 
 .PHONY: destroy
-destroy: node_modules environment ## Delete environment ENV with its data; refused unless it is disposable
+destroy: node_modules environment ## Delete environment ENV and its data, if it is disposable
 	cdk destroy '$(ENV)/*'
 
 .PHONY: environment
 environment:
-	@[ -n '$(ENV)' ] || { echo 'make: which environment? Say ENV= and a name in environments/environment.go, such as ENV=Dev' >&2; exit 2; }
+	@[ -n '$(ENV)' ] || { echo 'make: ENV is required; set it to an environment in environments/environment.go, such as ENV=Dev' >&2; exit 2; }
 
 node_modules: package.json package-lock.json
 	npm ci --no-fund --no-audit
@@ -86,20 +86,20 @@ bench/powertools/node_modules: bench/powertools/package.json bench/powertools/pa
 	touch bench/powertools/node_modules
 
 internal/testing/athenatest/lib: internal/testing/athenatest/pom.xml
-	@command -v mvn >/dev/null || { echo 'make: tests run Trino; install Java 17 and Maven, which fetches it' >&2; exit 2; }
-	rm -rf $@ # lest it has two versions
+	@command -v mvn >/dev/null || { echo 'make: the tests need Trino; install Java 17 and Maven, which downloads it' >&2; exit 2; }
+	rm -rf $@ # to remove old versions
 	mvn -q -B -f internal/testing/athenatest package
 	touch $@
 
 internal/testing/dynamodbtest/lib: internal/testing/dynamodbtest/pom.xml
-	@command -v mvn >/dev/null || { echo 'make: tests run DynamoDB Local; install Java 17 and Maven, which fetches it' >&2; exit 2; }
-	rm -rf $@ # lest it has two versions
+	@command -v mvn >/dev/null || { echo 'make: the tests need DynamoDB Local; install Java 17 and Maven, which downloads it' >&2; exit 2; }
+	rm -rf $@ # to remove old versions
 	mvn -q -B -f internal/testing/dynamodbtest dependency:copy-dependencies
 	touch $@
 
 internal/testing/gatewaytest/lib: internal/testing/gatewaytest/pom.xml
-	@command -v mvn >/dev/null || { echo 'make: tests render mapping templates by Apache Velocity; install Java 17, with its compiler, and Maven, which fetches it' >&2; exit 2; }
-	rm -rf $@ # lest it has two versions
+	@command -v mvn >/dev/null || { echo 'make: the tests need Apache Velocity; install the Java 17 JDK and Maven, which downloads it' >&2; exit 2; }
+	rm -rf $@ # to remove old versions
 	mvn -q -B -f internal/testing/gatewaytest dependency:copy-dependencies
 	touch $@
 

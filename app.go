@@ -1,4 +1,4 @@
-// Command ashlar declares every environment of the platform and synthesises it for the CDK CLI.
+// Command ashlar declares every environment of the platform and synthesizes it for the CDK CLI.
 package main
 
 import (

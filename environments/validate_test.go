@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// named is the environment of that name, to be spoilt.
+// named returns the environment with that name, for tests to modify.
 func named(t *testing.T, name string) environments.Environment {
 	t.Helper()
 	for _, environment := range environments.All() {
@@ -23,27 +23,29 @@ func named(t *testing.T, name string) environments.Environment {
 	return environments.Environment{}
 }
 
-func TestTheEnvironmentsAreValid(t *testing.T) {
+func TestValidate_all(t *testing.T) {
 	if err := environments.Validate(environments.All()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestTheEnvironmentWithEverythingIsValidBesideTheOthers(t *testing.T) {
-	if err := environments.Validate(append(environments.All(), environments.Complete())); err != nil {
+func TestValidate_complete(t *testing.T) {
+	all := append(environments.All(), environments.Complete())
+	if err := environments.Validate(all); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestTheWarehouseAndDashboardsAreOff(t *testing.T) {
+func TestAll_warehouse_and_dashboards_are_off(t *testing.T) {
 	for _, environment := range environments.All() {
 		if environment.Warehouse || environment.DashboardsOwner != "" {
-			t.Errorf("%s has a warehouse (%t) or dashboards (%q), which somebody has to ask for", environment.Name, environment.Warehouse, environment.DashboardsOwner)
+			t.Errorf("%s has a warehouse (%t) or dashboards (%q), which are off by default",
+				environment.Name, environment.Warehouse, environment.DashboardsOwner)
 		}
 	}
 }
 
-func TestDashboardsBelongToAUserOrAGroupOfTheAccount(t *testing.T) {
+func TestValidate_DashboardsOwner(t *testing.T) {
 	for _, owner := range []string{
 		"arn:aws:quicksight:us-east-1:222222222222:user/default/Analysts/ada@example.com",
 		"arn:aws-cn:quicksight:cn-north-1:222222222222:group/default/analysts",
@@ -56,113 +58,308 @@ func TestDashboardsBelongToAUserOrAGroupOfTheAccount(t *testing.T) {
 	}
 }
 
-func TestEveryFieldIsHeldAgainstWhatItMayBe(t *testing.T) {
-	for want, spoil := range map[string]func(*environments.Environment){
-		`Prod: BackupRetention: 0s, want at least 24h`:                         func(e *environments.Environment) { e.BackupRetention = 0 },
-		`Prod: BackupRetention: 864h0m0s, want whole days, 35 at most`:         func(e *environments.Environment) { e.BackupRetention = 36 * 24 * time.Hour },
-		`Prod: BackupRetention: 36h0m0s, want whole days, 35 at most`:          func(e *environments.Environment) { e.BackupRetention = 36 * time.Hour },
-		`Prod: Disposable: true, want false`:                                   func(e *environments.Environment) { e.Disposable = true },
-		`prod: Name: "prod", want letters and digits, a capital first`:         func(e *environments.Environment) { e.Name = "prod" },
-		`Prod: Account: "1234", want 12 digits, or empty together with Region`: func(e *environments.Environment) { e.Account = "1234" },
-		`Prod: Account: "", want 12 digits, or empty together with Region`:     func(e *environments.Environment) { e.Account = "" },
-		`Prod: Region: "Frankfurt", want a region such as eu-central-1`: func(e *environments.Environment) {
-			e.Region, e.Zones = "Frankfurt", []string{"Frankfurta", "Frankfurtb"}
+func TestValidate_fields(t *testing.T) {
+	type environment = environments.Environment
+	for _, test := range []struct {
+		want   string // the start of the error, after the environment's name
+		change func(*environment)
+	}{
+		{`BackupRetention: 0s, want at least 24h`, func(e *environment) { e.BackupRetention = 0 }},
+		{
+			`BackupRetention: 864h0m0s, want whole days, 35 at most`,
+			func(e *environment) { e.BackupRetention = 36 * 24 * time.Hour },
 		},
-		`Prod: Zones: [eu-central-1a], want 2 or 3`:                                              func(e *environments.Environment) { e.Zones = e.Zones[:1] },
-		`Prod: Zones[1]: "eu-west-1b", want a zone of the Region, named once`:                    func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
-		`Prod: Zones[1]: "eu-central-1a", want a zone of the Region, named once`:                 func(e *environments.Environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
-		`Prod: NAT: "two", want none, one or per-zone`:                                           func(e *environments.Environment) { e.NAT = "two" },
-		`Prod: DatabaseClass: "db.m7g.large", want an instance class such as`:                    func(e *environments.Environment) { e.DatabaseClass = "db.m7g.large" },
-		`Prod: DatabaseStorageGiB: 19, want 20 to 65536`:                                         func(e *environments.Environment) { e.DatabaseStorageGiB = 19 },
-		`Prod: DatabaseMaxAllocatedStorageGiB: 109, want at least 10 % above`:                    func(e *environments.Environment) { e.DatabaseMaxAllocatedStorageGiB = 109 },
-		`Prod: DatabaseReplicas: 16, want 0 to 15`:                                               func(e *environments.Environment) { e.DatabaseReplicas = 16 },
-		`Prod: DatabaseInsights: true, want false with t4g.small`:                                func(e *environments.Environment) { e.DatabaseClass = "t4g.small" },
-		`Prod: LogRetention: 48h0m0s, want one of CloudWatch's steps`:                            func(e *environments.Environment) { e.LogRetention = 48 * time.Hour },
-		`Prod: WebOrigins: none, want at least one`:                                              func(e *environments.Environment) { e.WebOrigins = nil },
-		`Prod: WebOrigins[0]: "https://a.example.com/", want an https origin`:                    func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com/"} },
-		`Prod: WebOrigins[0]: "*", want an https origin without a path`:                          func(e *environments.Environment) { e.WebOrigins = []string{"*"} },
-		`Prod: WebOrigins[1]: "http://localhost:5173", want an https origin without a port`:      func(e *environments.Environment) { e.WebOrigins = append(e.WebOrigins, "http://localhost:5173") },
-		`Prod: WebOrigins[0]: "https://a.example.com:8443", want an https origin without a port`: func(e *environments.Environment) { e.WebOrigins = []string{"https://a.example.com:8443"} },
-		`Prod: WebsiteCertificateARN: "arn:aws:acm:eu-central-1:222222222222:certificate/0", want a certificate of ACM of the`: func(e *environments.Environment) {
-			e.WebsiteCertificateARN = "arn:aws:acm:eu-central-1:222222222222:certificate/0"
+		{
+			`BackupRetention: 36h0m0s, want whole days, 35 at most`,
+			func(e *environment) { e.BackupRetention = 36 * time.Hour },
 		},
-		`Prod: WebsiteCertificateARN: "arn:aws:acm:us-east-1:111111111111:certificate/0", want a certificate of ACM of the`: func(e *environments.Environment) {
-			e.WebsiteCertificateARN = "arn:aws:acm:us-east-1:111111111111:certificate/0"
+		{`Disposable: true, want false`, func(e *environment) { e.Disposable = true }},
+		{
+			`Name: "prod", want letters and digits, beginning with a capital`,
+			func(e *environment) { e.Name = "prod" },
 		},
-		`Prod: WebCallbackURLs[0]: "http://a.example.com/", want an https URL`:                                                 func(e *environments.Environment) { e.WebCallbackURLs = []string{"http://a.example.com/"} },
-		`Prod: WebCallbackURLs[0]: "app://in", want an https URL`:                                                              func(e *environments.Environment) { e.WebCallbackURLs = []string{"app://in"} },
-		`Prod: WebLogoutURLs[0]: "https://a.example.com/#x", want an https URL`:                                                func(e *environments.Environment) { e.WebLogoutURLs = []string{"https://a.example.com/#x"} },
-		`Prod: MobileCallbackURLs[0]: "http://localhost/", want an https URL or`:                                               func(e *environments.Environment) { e.MobileCallbackURLs = []string{"http://localhost/"} },
-		`Prod: MobileLogoutURLs: none, want at least one`:                                                                      func(e *environments.Environment) { e.MobileLogoutURLs = nil },
-		`Prod: MobileCallbackURLs: none, want at least one`:                                                                    func(e *environments.Environment) { e.MobileCallbackURLs = nil },
-		`Prod: WebCallbackURLs: none, want at least one`:                                                                       func(e *environments.Environment) { e.WebCallbackURLs = nil },
-		`Prod: WebLogoutURLs: none, want at least one`:                                                                         func(e *environments.Environment) { e.WebLogoutURLs = nil },
-		`Prod: SignInDomain: "", want 1 to 50 lower-case letters, digits and hyphens inside, without aws, amazon and cognito`:  func(e *environments.Environment) { e.SignInDomain = "" },
-		`Prod: SignInDomain: "Ashlar", want 1 to 50 lower-case letters`:                                                        func(e *environments.Environment) { e.SignInDomain = "Ashlar" },
-		`Prod: SignInDomain: "ashlar-", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "ashlar-" },
-		`Prod: SignInDomain: "-ashlar", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "-ashlar" },
-		`Prod: SignInDomain: "sign.in", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "sign.in" },
-		`Prod: SignInDomain: "pawsome", want 1 to 50 lower-case letters`:                                                       func(e *environments.Environment) { e.SignInDomain = "pawsome" },
-		`Prod: SignInDomain: "my-amazon", want 1 to 50 lower-case letters`:                                                     func(e *environments.Environment) { e.SignInDomain = "my-amazon" },
-		`Prod: SignInDomain: "incognito", want 1 to 50 lower-case letters`:                                                     func(e *environments.Environment) { e.SignInDomain = "incognito" },
-		`Prod: SignInDomain: "` + strings.Repeat("a", 51) + `", want 1 to 50`:                                                  func(e *environments.Environment) { e.SignInDomain = strings.Repeat("a", 51) },
-		`Prod: GoogleClientID: "", want the OAuth client's id`:                                                                 func(e *environments.Environment) { e.GoogleClientID = "" },
-		`Prod: GoogleClientID: "1234", want the OAuth client's id`:                                                             func(e *environments.Environment) { e.GoogleClientID = "1234" },
-		`Prod: GoogleSecretName: "", want the name, not the ARN, of a secret, or none of GoogleClientID and what goes with it`: func(e *environments.Environment) { e.GoogleSecretName = "" },
-		`Prod: GoogleSecretName: "arn:aws:secretsmanager:eu-central-1:222222222222:secret:google-AbCdEf", want the name`: func(e *environments.Environment) {
-			e.GoogleSecretName = "arn:aws:secretsmanager:eu-central-1:222222222222:secret:google-AbCdEf"
+		{
+			`Account: "1234", want 12 digits, or empty together with Region`,
+			func(e *environment) { e.Account = "1234" },
 		},
-		`Prod: AppleServicesID: "", want a Services ID such as`:                                                                func(e *environments.Environment) { e.AppleServicesID = "" },
-		`Prod: AppleServicesID: "signin", want a Services ID such as`:                                                          func(e *environments.Environment) { e.AppleServicesID = "signin" },
-		`Prod: AppleTeamID: "", want 10 capitals and digits`:                                                                   func(e *environments.Environment) { e.AppleTeamID = "" },
-		`Prod: AppleKeyID: "abc", want 10 capitals and digits`:                                                                 func(e *environments.Environment) { e.AppleKeyID = "abc" },
-		`Prod: AppleSecretName: "", want the name, not the ARN, of a secret, or none of AppleServicesID and what goes with it`: func(e *environments.Environment) { e.AppleSecretName = "" },
-		`Prod: MailIdentity: "", want a domain such as example.com, or an address`:                                             func(e *environments.Environment) { e.MailIdentity = "" },
-		`Prod: MailIdentity: "example", want a domain such as example.com, or an address`:                                      func(e *environments.Environment) { e.MailIdentity = "example" },
-		`Prod: MailIdentity: "https://example.com", want a domain`:                                                             func(e *environments.Environment) { e.MailIdentity = "https://example.com" },
-		`Prod: MailIdentity: "Ashlar <hello@example.com>", want a domain such as example.com, or an address`:                   func(e *environments.Environment) { e.MailIdentity = "Ashlar <hello@example.com>" },
-		`Prod: MailFrom: "", want an address, or a name with one: Ashlar <hello@example.com>`:                                  func(e *environments.Environment) { e.MailFrom = "" },
-		`Prod: MailFrom: "Ashlar", want an address, or a name with one`:                                                        func(e *environments.Environment) { e.MailFrom = "Ashlar" },
-		`Prod: MailFrom: "hello@example.org", want an address of example.com`:                                                  func(e *environments.Environment) { e.MailFrom = "hello@example.org" },
-		`Prod: MailFrom: "hello@badexample.com", want an address of example.com`:                                               func(e *environments.Environment) { e.MailFrom = "hello@badexample.com" },
-		`Prod: MailFrom: "Ashlar <hello@example.com>", want an address of other@example.com`:                                   func(e *environments.Environment) { e.MailIdentity = "other@example.com" },
-		`Prod: TelemetryShards: -1, want 0 for as many as it takes, or more`:                                                   func(e *environments.Environment) { e.TelemetryShards = -1 },
-		`Prod: Warehouse: true, want false with 2 Zones: Redshift Serverless takes three`: func(e *environments.Environment) {
-			e.Warehouse, e.Zones = true, e.Zones[:2]
+		{
+			`Account: "", want 12 digits, or empty together with Region`,
+			func(e *environment) { e.Account = "" },
 		},
-		`Prod: DashboardsOwner: "analysts", want the ARN of a QuickSight user or group of the Account`: func(e *environments.Environment) {
-			e.DashboardsOwner = "analysts"
+		{
+			`Region: "Frankfurt", want a region such as eu-central-1`,
+			func(e *environment) {
+				e.Region, e.Zones = "Frankfurt", []string{"Frankfurta", "Frankfurtb"}
+			},
 		},
-		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:111111111111:group/default/analysts", want the ARN`: func(e *environments.Environment) {
-			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:111111111111:group/default/analysts"
+		{`Zones: [eu-central-1a], want 2 or 3`, func(e *environment) { e.Zones = e.Zones[:1] }},
+		{
+			`Zones[1]: "eu-west-1b", want a zone of the Region, without duplicates`,
+			func(e *environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
 		},
-		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:222222222222:namespace/default", want the ARN`: func(e *environments.Environment) {
-			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:namespace/default"
+		{
+			`Zones[1]: "eu-central-1a", want a zone of the Region, without duplicates`,
+			func(e *environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
 		},
-		`Prod: DashboardsOwner: "arn:aws:quicksight:eu-central-1:222222222222:group/default/*", want the ARN`: func(e *environments.Environment) {
-			e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:group/default/*"
+		{`NAT: "two", want none, one or per-zone`, func(e *environment) { e.NAT = "two" }},
+		{
+			`DatabaseClass: "db.m7g.large", want an instance class such as`,
+			func(e *environment) { e.DatabaseClass = "db.m7g.large" },
 		},
-		`Prod: AlarmAddress: "", want an e-mail address`: func(e *environments.Environment) { e.AlarmAddress = "" },
+		{
+			`DatabaseStorageGiB: 19, want 20 to 65536`,
+			func(e *environment) { e.DatabaseStorageGiB = 19 },
+		},
+		{
+			`DatabaseMaxAllocatedStorageGiB: 109, want at least 10 % above`,
+			func(e *environment) { e.DatabaseMaxAllocatedStorageGiB = 109 },
+		},
+		{`DatabaseReplicas: 16, want 0 to 15`, func(e *environment) { e.DatabaseReplicas = 16 }},
+		{
+			`DatabaseInsights: true, want false with t4g.small`,
+			func(e *environment) { e.DatabaseClass = "t4g.small" },
+		},
+		{
+			`LogRetention: 48h0m0s, want one of CloudWatch's steps`,
+			func(e *environment) { e.LogRetention = 48 * time.Hour },
+		},
+		{`WebOrigins: none, want at least one`, func(e *environment) { e.WebOrigins = nil }},
+		{
+			`WebOrigins[0]: "https://a.example.com/", want an https origin`,
+			func(e *environment) { e.WebOrigins = []string{"https://a.example.com/"} },
+		},
+		{
+			`WebOrigins[0]: "*", want an https origin without a path`,
+			func(e *environment) { e.WebOrigins = []string{"*"} },
+		},
+		{
+			`WebOrigins[1]: "http://localhost:5173", want an https origin without a port`,
+			func(e *environment) { e.WebOrigins = append(e.WebOrigins, "http://localhost:5173") },
+		},
+		{
+			`WebOrigins[0]: "https://a.example.com:8443", want an https origin without a port`,
+			func(e *environment) { e.WebOrigins = []string{"https://a.example.com:8443"} },
+		},
+		{
+			`WebsiteCertificateARN: "arn:aws:acm:eu-central-1:222222222222:certificate/0", ` +
+				`want an ACM certificate of the`,
+			func(e *environment) {
+				e.WebsiteCertificateARN = "arn:aws:acm:eu-central-1:222222222222:certificate/0"
+			},
+		},
+		{
+			`WebsiteCertificateARN: "arn:aws:acm:us-east-1:111111111111:certificate/0", ` +
+				`want an ACM certificate of the`,
+			func(e *environment) {
+				e.WebsiteCertificateARN = "arn:aws:acm:us-east-1:111111111111:certificate/0"
+			},
+		},
+		{
+			`WebCallbackURLs[0]: "http://a.example.com/", want an https URL`,
+			func(e *environment) { e.WebCallbackURLs = []string{"http://a.example.com/"} },
+		},
+		{
+			`WebCallbackURLs[0]: "app://in", want an https URL`,
+			func(e *environment) { e.WebCallbackURLs = []string{"app://in"} },
+		},
+		{
+			`WebLogoutURLs[0]: "https://a.example.com/#x", want an https URL`,
+			func(e *environment) { e.WebLogoutURLs = []string{"https://a.example.com/#x"} },
+		},
+		{
+			`MobileCallbackURLs[0]: "http://localhost/", want an https URL or`,
+			func(e *environment) { e.MobileCallbackURLs = []string{"http://localhost/"} },
+		},
+		{
+			`MobileLogoutURLs: none, want at least one`,
+			func(e *environment) { e.MobileLogoutURLs = nil },
+		},
+		{
+			`MobileCallbackURLs: none, want at least one`,
+			func(e *environment) { e.MobileCallbackURLs = nil },
+		},
+		{
+			`WebCallbackURLs: none, want at least one`,
+			func(e *environment) { e.WebCallbackURLs = nil },
+		},
+		{`WebLogoutURLs: none, want at least one`, func(e *environment) { e.WebLogoutURLs = nil }},
+		{
+			`SignInDomain: "", want 1 to 50 lower-case letters, digits and inner hyphens, ` +
+				`without aws, amazon or cognito`,
+			func(e *environment) { e.SignInDomain = "" },
+		},
+		{
+			`SignInDomain: "Ashlar", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "Ashlar" },
+		},
+		{
+			`SignInDomain: "ashlar-", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "ashlar-" },
+		},
+		{
+			`SignInDomain: "-ashlar", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "-ashlar" },
+		},
+		{
+			`SignInDomain: "sign.in", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "sign.in" },
+		},
+		{
+			`SignInDomain: "pawsome", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "pawsome" },
+		},
+		{
+			`SignInDomain: "my-amazon", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "my-amazon" },
+		},
+		{
+			`SignInDomain: "incognito", want 1 to 50 lower-case letters`,
+			func(e *environment) { e.SignInDomain = "incognito" },
+		},
+		{
+			`SignInDomain: "` + strings.Repeat("a", 51) + `", want 1 to 50`,
+			func(e *environment) { e.SignInDomain = strings.Repeat("a", 51) },
+		},
+		{
+			`GoogleClientID: "", want the OAuth client's id`,
+			func(e *environment) { e.GoogleClientID = "" },
+		},
+		{
+			`GoogleClientID: "1234", want the OAuth client's id`,
+			func(e *environment) { e.GoogleClientID = "1234" },
+		},
+		{
+			`GoogleSecretName: "", want the name, not the ARN, of a secret; or leave ` +
+				`GoogleClientID, GoogleSecretName empty`,
+			func(e *environment) { e.GoogleSecretName = "" },
+		},
+		{
+			`GoogleSecretName: ` +
+				`"arn:aws:secretsmanager:eu-central-1:222222222222:secret:google-AbCdEf", want ` +
+				`the name`,
+			func(e *environment) {
+				const arn = "arn:aws:secretsmanager:eu-central-1:222222222222:secret:google-AbCdEf"
+				e.GoogleSecretName = arn
+			},
+		},
+		{
+			`AppleServicesID: "", want a Services ID such as`,
+			func(e *environment) { e.AppleServicesID = "" },
+		},
+		{
+			`AppleServicesID: "signin", want a Services ID such as`,
+			func(e *environment) { e.AppleServicesID = "signin" },
+		},
+		{
+			`AppleTeamID: "", want 10 capitals and digits`,
+			func(e *environment) { e.AppleTeamID = "" },
+		},
+		{
+			`AppleKeyID: "abc", want 10 capitals and digits`,
+			func(e *environment) { e.AppleKeyID = "abc" },
+		},
+		{
+			`AppleSecretName: "", want the name, not the ARN, of a secret; or leave ` +
+				`AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName empty`,
+			func(e *environment) { e.AppleSecretName = "" },
+		},
+		{
+			`MailIdentity: "", want a domain such as example.com, or an e-mail address`,
+			func(e *environment) { e.MailIdentity = "" },
+		},
+		{
+			`MailIdentity: "example", want a domain such as example.com, or an e-mail address`,
+			func(e *environment) { e.MailIdentity = "example" },
+		},
+		{
+			`MailIdentity: "https://example.com", want a domain`,
+			func(e *environment) { e.MailIdentity = "https://example.com" },
+		},
+		{
+			`MailIdentity: "Ashlar <hello@example.com>", want a domain such as example.com, ` +
+				`or an e-mail address`,
+			func(e *environment) { e.MailIdentity = "Ashlar <hello@example.com>" },
+		},
+		{
+			`MailFrom: "", want an address, optionally with a name: Ashlar <hello@example.com>`,
+			func(e *environment) { e.MailFrom = "" },
+		},
+		{
+			`MailFrom: "Ashlar", want an address, optionally with a name`,
+			func(e *environment) { e.MailFrom = "Ashlar" },
+		},
+		{
+			`MailFrom: "hello@example.org", want an address of example.com`,
+			func(e *environment) { e.MailFrom = "hello@example.org" },
+		},
+		{
+			`MailFrom: "hello@badexample.com", want an address of example.com`,
+			func(e *environment) { e.MailFrom = "hello@badexample.com" },
+		},
+		{
+			`MailFrom: "Ashlar <hello@example.com>", want an address of other@example.com`,
+			func(e *environment) { e.MailIdentity = "other@example.com" },
+		},
+		{
+			`TelemetryShards: -1, want 0 for on-demand mode, or the number of shards`,
+			func(e *environment) { e.TelemetryShards = -1 },
+		},
+		{
+			`Warehouse: true, want false with 2 Zones: Redshift Serverless needs three`,
+			func(e *environment) { e.Warehouse, e.Zones = true, e.Zones[:2] },
+		},
+		{
+			`DashboardsOwner: "analysts", want the ARN of a QuickSight user or group of the ` +
+				`Account`,
+			func(e *environment) { e.DashboardsOwner = "analysts" },
+		},
+		{
+			`DashboardsOwner: ` +
+				`"arn:aws:quicksight:eu-central-1:111111111111:group/default/analysts", want ` +
+				`the ARN`,
+			func(e *environment) {
+				const arn = "arn:aws:quicksight:eu-central-1:111111111111:group/default/analysts"
+				e.DashboardsOwner = arn
+			},
+		},
+		{
+			`DashboardsOwner: ` +
+				`"arn:aws:quicksight:eu-central-1:222222222222:namespace/default", want the ARN`,
+			func(e *environment) {
+				e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:namespace/default"
+			},
+		},
+		{
+			`DashboardsOwner: ` +
+				`"arn:aws:quicksight:eu-central-1:222222222222:group/default/*", want the ARN`,
+			func(e *environment) {
+				e.DashboardsOwner = "arn:aws:quicksight:eu-central-1:222222222222:group/default/*"
+			},
+		},
+		{`AlarmAddress: "", want an e-mail address`, func(e *environment) { e.AlarmAddress = "" }},
 	} {
 		prod := named(t, "Prod")
-		spoil(&prod)
+		test.change(&prod)
 		err := environments.Validate([]environments.Environment{prod})
-		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		want := prod.Name + ": " + test.want
+		if err == nil || !strings.HasPrefix(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %q, want just %q", err, want)
 		}
 	}
 }
 
-func TestOnlyADisposableEnvironmentMayFollowTheCommandLine(t *testing.T) {
+func TestValidate_location_of_disposable_environments(t *testing.T) {
 	dev := named(t, "Dev")
 	dev.Disposable = false
 	dev.NAT = environments.NATPerZone
 	dev.Zones = []string{"eu-central-1a"}
 	dev.TransferAcceleration = true
+	const onlyDisposable = "only a disposable environment may use the CDK CLI's defaults"
 	want := []string{
-		`Dev: Account: "", want an account: only a disposable environment may follow the CDK CLI's defaults`,
-		`Dev: Region: "", want a region: only a disposable environment may follow the CDK CLI's defaults`,
-		`Dev: Zones: [eu-central-1a], want none without a Region: the region's first two are taken`,
+		`Dev: Account: "", want an account: ` + onlyDisposable,
+		`Dev: Region: "", want a region: ` + onlyDisposable,
+		`Dev: Zones: [eu-central-1a], want none without a Region: the region's first two are used`,
 		`Dev: NAT: per-zone, want none or one without a Region: the zones are not known yet`,
 		`Dev: TransferAcceleration: true, want false without a Region: not every region has it`,
 	}
@@ -172,7 +369,7 @@ func TestOnlyADisposableEnvironmentMayFollowTheCommandLine(t *testing.T) {
 	}
 }
 
-func TestAnEnvironmentNeedsNoIdentityProviders(t *testing.T) {
+func TestValidate_without_identity_providers(t *testing.T) {
 	prod := named(t, "Prod")
 	prod.GoogleClientID, prod.GoogleSecretName = "", ""
 	prod.AppleServicesID, prod.AppleTeamID, prod.AppleKeyID, prod.AppleSecretName = "", "", "", ""
@@ -181,13 +378,16 @@ func TestAnEnvironmentNeedsNoIdentityProviders(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingOfAnIdentityProviderIsReportedTogether(t *testing.T) {
+func TestValidate_incomplete_identity_providers(t *testing.T) {
 	prod := named(t, "Prod")
 	prod.SignInDomain, prod.WebCallbackURLs, prod.MobileLogoutURLs = "", nil, nil
 	prod.GoogleClientID = ""
 	prod.AppleServicesID, prod.AppleTeamID, prod.AppleKeyID = "", "", ""
 	err := environments.Validate([]environments.Environment{prod})
-	for _, field := range []string{"SignInDomain", "WebCallbackURLs", "MobileLogoutURLs", "GoogleClientID", "AppleServicesID", "AppleTeamID", "AppleKeyID"} {
+	for _, field := range []string{
+		"SignInDomain", "WebCallbackURLs", "MobileLogoutURLs", "GoogleClientID",
+		"AppleServicesID", "AppleTeamID", "AppleKeyID",
+	} {
 		if err == nil || !strings.Contains(err.Error(), "Prod: "+field+": ") {
 			t.Errorf("error\n%v\nwant it to name %s", err, field)
 		}
@@ -197,16 +397,17 @@ func TestWhatIsMissingOfAnIdentityProviderIsReportedTogether(t *testing.T) {
 	}
 }
 
-func TestNoTwoEnvironmentsHaveOneSignInDomain(t *testing.T) {
+func TestValidate_duplicate_SignInDomain(t *testing.T) {
 	staging, prod := named(t, "Staging"), named(t, "Prod")
 	staging.SignInDomain = prod.SignInDomain
 	err := environments.Validate([]environments.Environment{staging, prod})
-	if want := `Prod: SignInDomain: "ashlar", want a prefix that no other environment has`; err == nil || err.Error() != want {
+	want := `Prod: SignInDomain: "ashlar", want a prefix that no other environment has`
+	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
-func TestMailsAreFromAnAddressOfTheirIdentity(t *testing.T) {
+func TestValidate_MailFrom(t *testing.T) {
 	for identity, from := range map[string]string{
 		"example.com":       "Ashlar <hello@news.example.com>",
 		"news.example.com":  "hello@news.example.com",
@@ -220,16 +421,17 @@ func TestMailsAreFromAnAddressOfTheirIdentity(t *testing.T) {
 	}
 }
 
-func TestNoTwoEnvironmentsHaveOneMailIdentity(t *testing.T) {
+func TestValidate_duplicate_MailIdentity(t *testing.T) {
 	staging, prod := named(t, "Staging"), named(t, "Prod")
 	staging.MailIdentity, staging.MailFrom = prod.MailIdentity, prod.MailFrom
 	err := environments.Validate([]environments.Environment{staging, prod})
-	if want := `Prod: MailIdentity: "example.com", want an identity that no other environment has`; err == nil || err.Error() != want {
+	want := `Prod: MailIdentity: "example.com", want an identity that no other environment has`
+	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
-func TestAllEnvironmentsAreReportedTogether(t *testing.T) {
+func TestValidate_reports_all_environments(t *testing.T) {
 	all := environments.All()
 	all[0].BackupRetention = 0
 	all[2].Disposable = true
@@ -243,14 +445,17 @@ func TestAllEnvironmentsAreReportedTogether(t *testing.T) {
 		t.Fatalf("error\n%v\nwant\n%s", err, strings.Join(want, "\n"))
 	}
 	var fieldError *environments.FieldError
-	if !errors.As(err, &fieldError) || fieldError.Environment != "Dev" || fieldError.Field != "BackupRetention" {
-		t.Errorf("the first problem is %+v, want a *FieldError for Dev's Backups", fieldError)
+	if !errors.As(err, &fieldError) ||
+		fieldError.Environment != "Dev" || fieldError.Field != "BackupRetention" {
+		t.Errorf("the first problem is %+v, want Dev's BackupRetention", fieldError)
 	}
 }
 
-func TestNATGateways(t *testing.T) {
+func TestEnvironment_NATGateways(t *testing.T) {
 	prod := named(t, "Prod")
-	for nat, want := range map[environments.NAT]int{environments.NATNone: 0, environments.NATOne: 1, environments.NATPerZone: 3} {
+	for nat, want := range map[environments.NAT]int{
+		environments.NATNone: 0, environments.NATOne: 1, environments.NATPerZone: 3,
+	} {
 		prod.NAT = nat
 		if got := prod.NATGateways(); got != want {
 			t.Errorf("%s: %d gateways, want %d", nat, got, want)

@@ -1,5 +1,6 @@
-// Package lambdaenv carries a function's settings from the stack that declares it to the code that runs in it:
-// one struct, encoded as environment variables by the stack and loaded at start-up by the function.
+// Package lambdaenv passes a function's settings from the stack that declares it to the code that
+// runs in it: one struct, encoded as environment variables by the stack and loaded at start-up by
+// the function.
 //
 // A field is a setting when it has an env tag:
 //
@@ -10,11 +11,13 @@
 //		Database mysqlconn.Settings // a struct without a tag is part of this one
 //	}
 //
-// Strings, booleans, integers, [time.Duration], []string and []int can be settings. A setting is required: its zero value
-// means that somebody forgot it, so the stack does not synthesise and the function does not start. An optional
-// setting may be zero, as any boolean may; a zero setting has no variable.
+// Strings, booleans, integers, [time.Duration], []string and []int can be settings. A setting is
+// required: a zero value is an omission, with which the stack does not synthesize and the function
+// does not start. An optional setting may be zero, as any boolean may; a zero setting has no
+// variable.
 //
-// A string may be a CDK token: it is passed on as it is, and CloudFormation puts the value in its place.
+// A string may be a CDK token: it is passed on unchanged, and CloudFormation replaces it with the
+// value.
 package lambdaenv
 
 import (
@@ -29,7 +32,7 @@ import (
 	"time"
 )
 
-// A FieldError says what is wrong with one setting.
+// A FieldError is an invalid setting.
 type FieldError struct {
 	Variable string // the environment variable
 	Field    string // the Go field, from the settings struct down: Settings.Database.Port
@@ -40,8 +43,9 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s (%s): %s", e.Variable, e.Field, e.Problem)
 }
 
-// Encode returns the environment variables of a settings struct. Settings that are zero have none: [Check] tells
-// whether one of them is required. The error joins a [*FieldError] for every value that has no faithful encoding.
+// Encode returns the environment variables of a settings struct. Zero settings have none: [Check]
+// reports whether one of them is required. The error joins a [*FieldError] for every value that has
+// no lossless encoding.
 func Encode(settings any) (map[string]string, error) {
 	fields, err := fieldsOf(reflect.TypeOf(settings))
 	if err != nil {
@@ -65,29 +69,35 @@ func Encode(settings any) (map[string]string, error) {
 	return variables, errors.Join(problems...)
 }
 
-// Check holds variables against the settings struct that will be loaded from them. The error joins a [*FieldError]
-// for every required setting that is missing, every value that cannot be loaded, and every variable that the
-// struct does not read. Only the type of settings matters.
+// Check validates variables for the settings struct that will be loaded from them. The error joins
+// a [*FieldError] for every required setting that is missing, every value that cannot be loaded,
+// and every variable that the struct does not read. Only the type of settings matters.
 func Check(settings any, variables map[string]string) error {
 	settingsType := reflect.TypeOf(settings)
 	fields, err := fieldsOf(settingsType)
 	if err != nil {
 		return err
 	}
-	problems := []error{decodeInto(reflect.New(settingsType).Elem(), fields, func(name string) (string, bool) {
-		text, ok := variables[name]
-		return text, ok
-	})}
+	problems := []error{decodeInto(reflect.New(settingsType).Elem(), fields,
+		func(name string) (string, bool) {
+			text, ok := variables[name]
+			return text, ok
+		})}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		if !slices.ContainsFunc(fields, func(f field) bool { return f.variable == name }) {
-			problems = append(problems, &FieldError{Variable: name, Field: settingsType.String(), Problem: "no field reads it; add the struct that has it to the function's settings"})
+			problems = append(problems, &FieldError{
+				Variable: name,
+				Field:    settingsType.String(),
+				Problem: "no field reads it; add the struct that has it to the function's " +
+					"settings",
+			})
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// Load reads the settings of type T from the process's environment. The error joins a [*FieldError] for every
-// setting that is missing or malformed.
+// Load reads the settings of type T from the process's environment. The error joins a [*FieldError]
+// for every setting that is missing or malformed.
 func Load[T any]() (T, error) {
 	var settings T
 	value := reflect.ValueOf(&settings).Elem()
@@ -102,7 +112,8 @@ func Load[T any]() (T, error) {
 	return settings, nil
 }
 
-// MustLoad is [Load] for main: a function whose settings are not complete must not start.
+// MustLoad is like [Load] but panics on an error: a function with incomplete settings must not
+// start.
 func MustLoad[T any]() T {
 	settings, err := Load[T]()
 	if err != nil {
@@ -124,7 +135,8 @@ func (f field) error(problem string) *FieldError {
 
 var durationType = reflect.TypeFor[time.Duration]()
 
-// fieldsOf lists the settings of a struct type and refuses a type that could not be carried whole.
+// fieldsOf returns the settings of a struct type. The error joins a [*FieldError] for every field
+// that cannot be encoded.
 func fieldsOf(settingsType reflect.Type) ([]field, error) {
 	if settingsType == nil || settingsType.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("settings are %v, want a struct", settingsType)
@@ -143,18 +155,22 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 				continue
 			}
 			name, option, _ := strings.Cut(tag, ",")
-			f.variable, f.optional = name, option == "optional" || structField.Type.Kind() == reflect.Bool
+			f.variable, f.optional = name, option == "optional" ||
+				structField.Type.Kind() == reflect.Bool
 			switch {
 			case name == "":
 				problems = append(problems, f.error("has no env tag"))
 			case !structField.IsExported():
 				problems = append(problems, f.error("is not exported"))
 			case option != "" && option != "optional":
-				problems = append(problems, f.error(fmt.Sprintf("has the unknown option %q; want optional", option)))
+				problems = append(problems,
+					f.error(fmt.Sprintf("has the unknown option %q; want optional", option)))
 			case !supported(structField.Type):
-				problems = append(problems, f.error(fmt.Sprintf("is a %s; want string, bool, integer, time.Duration, []string or []int", structField.Type)))
+				problems = append(problems, f.error(fmt.Sprintf(
+					"is a %s; want string, bool, integer, time.Duration, []string or []int",
+					structField.Type)))
 			case seen[name] != "":
-				problems = append(problems, f.error("has the variable of "+seen[name]))
+				problems = append(problems, f.error("has the same variable as "+seen[name]))
 			}
 			seen[name] = f.path
 			fields = append(fields, f)
@@ -166,7 +182,8 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 
 func supported(t reflect.Type) bool {
 	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32,
+		reflect.Int64:
 		return true
 	case reflect.Slice:
 		return t.Elem().Kind() == reflect.String || t.Elem().Kind() == reflect.Int
@@ -212,7 +229,8 @@ func decodeInto(settings reflect.Value, fields []field, lookup func(string) (str
 		text, ok := lookup(f.variable)
 		if !ok || text == "" {
 			if !f.optional {
-				problems = append(problems, f.error("is missing; set it, or call the grant that fills it"))
+				problems = append(problems,
+					f.error("is missing; set it, or call the grant that fills it"))
 			}
 			continue
 		}
@@ -220,7 +238,8 @@ func decodeInto(settings reflect.Value, fields []field, lookup func(string) (str
 		if err := decode(value, text); err != nil {
 			problems = append(problems, f.error(err.Error()))
 		} else if value.IsZero() && !f.optional {
-			problems = append(problems, f.error(fmt.Sprintf("is %s; a required setting cannot be zero", text)))
+			problems = append(problems,
+				f.error(fmt.Sprintf("is %s; a required setting cannot be zero", text)))
 		}
 	}
 	return errors.Join(problems...)

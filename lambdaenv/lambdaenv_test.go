@@ -36,21 +36,26 @@ func drawSettings(t *rapid.T) settings {
 	text := rapid.StringMatching(`[^\x00]+`)
 	item := rapid.StringMatching(`[^\x00,]+`)
 	return settings{
-		Sender:  text.Draw(t, "Sender"),
-		Mode:    mode(rapid.StringMatching(`[^\x00]*`).Draw(t, "Mode")),
-		Timeout: time.Duration(rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "Timeout")),
+		Sender: text.Draw(t, "Sender"),
+		Mode:   mode(rapid.StringMatching(`[^\x00]*`).Draw(t, "Mode")),
+		Timeout: time.Duration(
+			rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "Timeout")),
 		Origins: rapid.SliceOf(item).Draw(t, "Origins"),
 		Widths:  rapid.SliceOf(rapid.Int()).Draw(t, "Widths"),
 		Small:   rapid.Int8().Draw(t, "Small"),
 		Verbose: rapid.Bool().Draw(t, "Verbose"),
-		Storage: storage{Bucket: text.Draw(t, "Bucket"), Limit: rapid.Int64Range(1, 1<<62).Draw(t, "Limit")},
+		Storage: storage{
+			Bucket: text.Draw(t, "Bucket"), Limit: rapid.Int64Range(1, 1<<62).Draw(t, "Limit"),
+		},
 	}
 }
 
 // names are the variables of settings.
-var names = []string{"SENDER", "MODE", "TIMEOUT", "ORIGINS", "WIDTHS", "SMALL", "VERBOSE", "BUCKET", "LIMIT"}
+var names = []string{
+	"SENDER", "MODE", "TIMEOUT", "ORIGINS", "WIDTHS", "SMALL", "VERBOSE", "BUCKET", "LIMIT",
+}
 
-// restoreEnvironment gives the process its variables back when t ends: load changes them.
+// restoreEnvironment restores the process's variables, which load changes, at the end of t.
 func restoreEnvironment(t *testing.T) {
 	t.Helper()
 	for _, name := range names {
@@ -58,7 +63,7 @@ func restoreEnvironment(t *testing.T) {
 	}
 }
 
-// load loads settings from variables, as a function with that environment does.
+// load loads settings from variables, as a function with that environment would.
 func load(t interface{ Fatal(...any) }, variables map[string]string) (settings, error) {
 	for _, name := range names {
 		if err := os.Unsetenv(name); err != nil {
@@ -66,14 +71,15 @@ func load(t interface{ Fatal(...any) }, variables map[string]string) (settings, 
 		}
 	}
 	for name, value := range variables {
-		if err := os.Setenv(name, value); err != nil { //nolint:usetesting // a property test has no t.Setenv
+		if err := os.Setenv(
+			name, value); err != nil { //nolint:usetesting // a property test has no t.Setenv
 			t.Fatal(err)
 		}
 	}
 	return lambdaenv.Load[settings]()
 }
 
-func TestLoadIsTheInverseOfEncode(t *testing.T) {
+func TestLoad_is_the_inverse_of_Encode(t *testing.T) {
 	restoreEnvironment(t)
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawSettings(t)
@@ -100,9 +106,10 @@ func TestLoadIsTheInverseOfEncode(t *testing.T) {
 	})
 }
 
-func TestATokenIsPassedOnAsItIs(t *testing.T) {
+func TestEncode_passes_tokens_on(t *testing.T) {
 	const token = "${Token[TOKEN.123]}"
-	variables, err := lambdaenv.Encode(settings{Sender: token, Origins: []string{token, "${Token[TOKEN.124]}"}})
+	variables, err := lambdaenv.Encode(
+		settings{Sender: token, Origins: []string{token, "${Token[TOKEN.124]}"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,21 +119,41 @@ func TestATokenIsPassedOnAsItIs(t *testing.T) {
 	}
 }
 
-var complete = map[string]string{"SENDER": "a@example.com", "TIMEOUT": "1m30s", "BUCKET": "b", "LIMIT": "5"}
+var complete = map[string]string{
+	"SENDER": "a@example.com", "TIMEOUT": "1m30s", "BUCKET": "b", "LIMIT": "5",
+}
 
-func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
+func TestCheck_and_Load_report_all_problems(t *testing.T) {
 	restoreEnvironment(t)
 	for name, test := range map[string]struct {
-		set   map[string]string // added to complete settings; empty takes a variable away
+		set   map[string]string // added to complete settings; empty removes a variable
 		wants []string
 	}{
-		"complete":         {nil, nil},
-		"missing":          {map[string]string{"SENDER": "", "BUCKET": ""}, []string{"SENDER (settings.Sender): is missing; set it, or call the grant that fills it", "BUCKET (settings.Storage.Bucket): is missing; set it, or call the grant that fills it"}},
-		"malformed":        {map[string]string{"TIMEOUT": "90", "LIMIT": "five"}, []string{`TIMEOUT (settings.Timeout): is "90"; want a duration such as 1m30s`, `LIMIT (settings.Storage.Limit): is "five"; want an integer of 64 bits`}},
-		"zero":             {map[string]string{"TIMEOUT": "0s"}, []string{"TIMEOUT (settings.Timeout): is 0s; a required setting cannot be zero"}},
-		"no number":        {map[string]string{"WIDTHS": "320,,640"}, []string{`WIDTHS (settings.Widths): item 1 is ""; want an integer of 64 bits`}},
-		"too big":          {map[string]string{"SMALL": "128"}, []string{`SMALL (settings.Small): is "128"; want an integer of 8 bits`}},
-		"neither":          {map[string]string{"VERBOSE": "maybe"}, []string{`VERBOSE (settings.Verbose): is "maybe"; want true or false`}},
+		"complete": {nil, nil},
+		"missing": {map[string]string{"SENDER": "", "BUCKET": ""}, []string{
+			"SENDER (settings.Sender): is missing; set it, or call the grant that fills it",
+			"BUCKET (settings.Storage.Bucket): is missing; set it, or call the grant that fills it",
+		}},
+		"malformed": {map[string]string{"TIMEOUT": "90", "LIMIT": "five"}, []string{
+			`TIMEOUT (settings.Timeout): is "90"; want a duration such as 1m30s`,
+			`LIMIT (settings.Storage.Limit): is "five"; want an integer of 64 bits`,
+		}},
+		"zero": {
+			map[string]string{"TIMEOUT": "0s"},
+			[]string{"TIMEOUT (settings.Timeout): is 0s; a required setting cannot be zero"},
+		},
+		"no number": {
+			map[string]string{"WIDTHS": "320,,640"},
+			[]string{`WIDTHS (settings.Widths): item 1 is ""; want an integer of 64 bits`},
+		},
+		"too big": {
+			map[string]string{"SMALL": "128"},
+			[]string{`SMALL (settings.Small): is "128"; want an integer of 8 bits`},
+		},
+		"neither": {
+			map[string]string{"VERBOSE": "maybe"},
+			[]string{`VERBOSE (settings.Verbose): is "maybe"; want true or false`},
+		},
 		"optional, absent": {map[string]string{"MODE": "", "VERBOSE": ""}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,11 +164,14 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 				}
 			}
 			_, loadErr := load(t, variables)
-			for function, err := range map[string]error{"Check": lambdaenv.Check(settings{}, variables), "Load": loadErr} {
+			for function, err := range map[string]error{
+				"Check": lambdaenv.Check(settings{}, variables), "Load": loadErr,
+			} {
 				if got := lines(err); !cmp.Equal(got, test.wants) {
 					t.Errorf("%s: %q, want %q", function, got, test.wants)
 				}
-				if fieldError := (*lambdaenv.FieldError)(nil); err != nil && !errors.As(err, &fieldError) {
+				if fieldError := (*lambdaenv.FieldError)(nil); err != nil &&
+					!errors.As(err, &fieldError) {
 					t.Errorf("%s: error %v is no *FieldError", function, err)
 				}
 			}
@@ -156,16 +186,19 @@ func lines(err error) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-func TestAVariableThatNobodyReadsIsReported(t *testing.T) {
+func TestCheck_unknown_variable(t *testing.T) {
 	variables := maps.Clone(complete)
 	variables["SENDR"] = "a@example.com"
-	want := []string{"SENDR (lambdaenv_test.settings): no field reads it; add the struct that has it to the function's settings"}
+	want := []string{
+		"SENDR (lambdaenv_test.settings): no field reads it; add the struct that has it to the " +
+			"function's settings",
+	}
 	if got := lines(lambdaenv.Check(settings{}, variables)); !cmp.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-func TestASettingWithoutAFaithfulEncodingIsRefused(t *testing.T) {
+func TestEncode_values_without_lossless_encoding(t *testing.T) {
 	_, err := lambdaenv.Encode(settings{Sender: "a\x00b", Origins: []string{"a,b"}})
 	want := []string{
 		"SENDER (settings.Sender): has a NUL byte, which no environment variable can hold",
@@ -176,7 +209,7 @@ func TestASettingWithoutAFaithfulEncodingIsRefused(t *testing.T) {
 	}
 }
 
-func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
+func TestEncode_invalid_types(t *testing.T) {
 	for want, settings := range map[string]any{
 		"settings are int, want a struct": 1,
 		"A (.A): is a float64; want string, bool": struct {
@@ -192,17 +225,18 @@ func TestATypeThatCannotBeSettingsIsRefused(t *testing.T) {
 		`A (.A): has the unknown option "required"`: struct {
 			A string `env:"A,required"`
 		}{},
-		"A (.B): has the variable of .A": struct {
+		"A (.B): has the same variable as .A": struct {
 			A, B string `env:"A"`
 		}{},
 	} {
-		if _, err := lambdaenv.Encode(settings); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := lambdaenv.Encode(settings); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%T: error %v, want one that says %q", settings, err, want)
 		}
 	}
 }
 
-func TestMustLoadStopsAFunctionThatIsNotConfigured(t *testing.T) {
+func TestMustLoad_panics_without_settings(t *testing.T) {
 	t.Setenv("SENDER", "")
 	defer func() {
 		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "SENDER") {

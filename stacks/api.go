@@ -33,14 +33,14 @@ import (
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
-// API is the stack of what clients call.
+// API is the stack of the REST API.
 type API struct {
 	RestAPI       *restapi.API
-	TokenKey      awssecretsmanager.Secret // seals what the API gives out, and links in mails that lead to it
-	CommentEvents *topic.Topic             // hears of what users do, by the attribute event
+	TokenKey      awssecretsmanager.Secret // seals tokens: cursors, and links in mails
+	CommentEvents *topic.Topic             // the message attribute event is the kind
 }
 
-// APIProps are the parts of other stacks that the API needs. All are required.
+// APIProps are the resources of other stacks that the API needs. All are required.
 type APIProps struct {
 	VPC         awsec2.IVpc
 	Database    *mysql.Database
@@ -55,24 +55,32 @@ type APIProps struct {
 // NewAPI declares the REST API and its functions.
 func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *API {
 	stack := newStack(stage, "API", "REST API and its functions")
-	stack.AddStackDependency(props.Schema, jsii.String("functions expect the schema that they were written for"))
+	stack.AddStackDependency(props.Schema,
+		jsii.String("functions need the schema of their version"))
 	users, media := props.Users, props.Media
 	api := restapi.New(stack, "API", restapi.Props{
 		UserPool:       users.UserPool,
 		AllowedOrigins: props.Website.Origins,
 		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
 	})
-	// Its id is from when there were only cursors; another one would be another key.
-	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
-		Description:          jsii.String("Seals the cursors and links that the API gives out"),
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)},
-	})
-	if !env.Disposable { // with another key, every client would fetch everything anew, and no link in a mail would open
+
+	tokenKey := awssecretsmanager.NewSecret(stack, jsii.String("TokenKey"),
+		&awssecretsmanager.SecretProps{
+			Description: jsii.String("Seals the cursors and links of the API"),
+			GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
+				PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true),
+			},
+		})
+	if !env.Disposable {
+		// A new key invalidates all cursors, so clients sync from the start, and all links in
+		// mails.
 		tokenKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
 	settings := rest.Settings{
 		AllowedOrigins: props.Website.Origins,
-		ClientIDs:      []string{*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId()},
+		ClientIDs: []string{
+			*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId(),
+		},
 	}
 	tokens := token.Settings{KeyARN: *tokenKey.SecretArn()}
 	originals := *media.Originals.BucketName()
@@ -89,13 +97,14 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		return fn
 	}
 
-	accounts := newFunction("Accounts", "Profiles, sync, and the end of an account", accountsfn.Package, accountsfn.Settings{
-		API:      settings,
-		Tokens:   tokens,
-		Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
-		Pictures: s3store.PictureSettings{Bucket: originals},
-		Media:    mediaURL,
-	})
+	accounts := newFunction("Accounts", "Profiles, sync and account deletion", accountsfn.Package,
+		accountsfn.Settings{
+			API:      settings,
+			Tokens:   tokens,
+			Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
+			Pictures: s3store.PictureSettings{Bucket: originals},
+			Media:    mediaURL,
+		})
 	users.GrantDeleteUsers(accounts)
 	media.GrantDeletePictures(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
@@ -111,20 +120,25 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	commentEvents.GrantPublish(posts)
 	handle(api, posts, postsapi.Routes.Operations())
 
-	// It has neither the database nor the VPC: what it signs, the world can do.
+	// The function has no access to the database or the VPC: anyone can use the forms that it
+	// signs.
 	uploads := gofunction.New(stack, "Uploads", gofunction.Props{
 		Package: uploadsfn.Package,
 		Settings: uploadsfn.Settings{
-			API:     settings,
-			Uploads: s3store.UploadSettings{Bucket: originals, Lifetime: uploadLifetime, Accelerate: media.TransferAcceleration},
-			Media:   mediaURL,
+			API: settings,
+			Uploads: s3store.UploadSettings{
+				Bucket:     originals,
+				Lifetime:   uploadLifetime,
+				Accelerate: media.TransferAcceleration,
+			},
+			Media: mediaURL,
 		},
-		Description: "Forms to upload pictures with",
+		Description: "Signs upload forms for pictures",
 	})
 	media.GrantUpload(uploads)
 	handle(api, uploads, uploadsapi.Routes.Operations())
 
-	// It has neither the database nor the VPC either: strangers call it.
+	// The function has no access to the database or the VPC either: its callers are not signed in.
 	subscriptions := gofunction.New(stack, "Subscriptions", gofunction.Props{
 		Package: subscriptionsfn.Package,
 		Settings: subscriptionsfn.Settings{
@@ -133,7 +147,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 			Endpoint:    api.URL(),
 			SingleOptIn: env.SingleOptIn,
 		},
-		Description: "Who gets the mailing list's mails",
+		Description: "Subscriptions of the mailing list",
 	})
 	subscriptions.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 	props.MailingList.GrantSubscribe(subscriptions)
@@ -143,32 +157,35 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		props.Telemetry.AddEventsMethod(api, method(route))
 	}
 
-	output(stack, "APIEndpoint", "Where clients call the API; ends with a slash", jsii.String(api.URL()))
+	output(stack, "APIEndpoint", "Base URL of the API, with a slash at the end",
+		jsii.String(api.URL()))
 	return &API{RestAPI: api, TokenKey: tokenKey, CommentEvents: commentEvents}
 }
 
-// uploadLifetime is how long a browser may wait before it begins an upload that it has asked for.
+// uploadLifetime is how long a browser has to begin an upload after it has requested the form.
 const uploadLifetime = 5 * time.Minute
 
-// throttles are of routes that take less than the others, in requests a second and at once. Whoever subscribes an address has
-// a mail sent to it, without having signed in: this is what bounds how many strangers get one, and what SES thinks of us. Events
-// come from anybody too, a hundred in a request: 2,000 a second are half of what a new stream on demand takes ("Choose the right
-// mode in Kinesis Data Streams" in its developer guide), so they leave room for what devices send.
+// throttles are the limits of routes that accept less than the others, in requests a second and
+// burst. Subscribing sends a mail to an address without sign-in: the limit bounds how many
+// strangers get one, and protects our reputation with SES. Events need no sign-in either, and a
+// request has up to a hundred: 2,000 a second are half of what a new on-demand stream accepts
+// ("Choose the right mode in Kinesis Data Streams" in its developer guide), which leaves capacity
+// for devices.
 var throttles = map[string]struct{ rate, burst int }{
 	"POST /events":        {rate: 20, burst: 40},
 	"POST /subscriptions": {rate: 5, burst: 10},
 }
 
-// handle lets fn answer its routes.
+// handle adds methods for routes, which fn answers.
 func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {
 	for _, route := range routes {
-		answered := method(route)
-		answered.Function = fn
-		api.Handle(answered)
+		m := method(route)
+		m.Function = fn
+		api.Handle(m)
 	}
 }
 
-// method is a route as the gateway is told of it, but for what answers it.
+// method converts a route to the gateway's method, without its integration.
 func method(route rest.Operation) restapi.Method {
 	return restapi.Method{
 		HTTPMethod:      route.Method,

@@ -9,9 +9,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewDashboards declares the dashboard of the reports, which an environment has when it names an owner. Nothing else
-// uses it: before an environment gives it up, its stack is deleted.
-func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *telemetry.Telemetry) {
+// NewDashboards declares the dashboard of the reports, for an environment with a DashboardsOwner.
+// No other stack uses it: before an environment drops the dashboard, its stack must be deleted.
+func NewDashboards(
+	stage awscdk.Stage, env environments.Environment, telemetry *telemetry.Telemetry,
+) {
 	stack := newStack(stage, "Dashboards", "Dashboard of the reports")
 	d := dashboards.New(stack, "Dashboards", dashboards.Props{
 		Owner:     env.DashboardsOwner,
@@ -20,6 +22,7 @@ func NewDashboards(stage awscdk.Stage, env environments.Environment, telemetry *
 		Database:  *telemetry.Database.Ref(),
 	})
 	telemetry.GrantQueryReports(d.Role)
-	output(stack, "DashboardURL", "Where the dashboard of the reports is",
-		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(), *d.Dashboard.DashboardId()))
+	output(stack, "DashboardURL", "URL of the dashboard of the reports",
+		jsii.Sprintf("https://%s.quicksight.aws.amazon.com/sn/dashboards/%s", *stack.Region(),
+			*d.Dashboard.DashboardId()))
 }

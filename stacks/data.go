@@ -8,9 +8,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewData declares the stack of what cannot be made again: the database.
+// NewData declares the stack of the database, which is stateful.
 func NewData(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc) *mysql.Database {
-	stack := newStack(stage, "Data", "MySQL, its replicas and its secret")
+	stack := newStack(stage, "Data", "MySQL database with its replicas and secrets")
 	database := mysql.New(stack, "Database", mysql.Props{
 		VPC:                    vpc,
 		InstanceClass:          env.DatabaseClass,
@@ -22,8 +22,9 @@ func NewData(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc) 
 		DatabaseInsights:       env.DatabaseInsights,
 		BackupRetention:        env.BackupRetention,
 	})
-	// With a proxy or replicas, other stacks may stop using these, but never before this stack is deployed: without the
-	// exports, CloudFormation would refuse the change that brings the first proxy. See ADR 5.
+	// With a proxy or replicas, other stacks may stop using these values, but this stack is
+	// deployed before them: without the explicit exports, CloudFormation would reject the change
+	// that adds the first proxy. See ADR 5.
 	stack.ExportValue(database.Instance.DbInstanceEndpointAddress(), nil)
 	stack.ExportValue(database.SecurityGroup.SecurityGroupId(), nil)
 	return database

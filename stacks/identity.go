@@ -16,12 +16,16 @@ import (
 	postconfirmationfn "github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
 )
 
-// NewIdentity declares sign-up and sign-in, and the function that gives each new user a profile.
-func NewIdentity(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc, database *mysql.Database, schema awscdk.Stack) *identity.Identity {
+// NewIdentity declares sign-up and sign-in, and the function that creates the profile of a new
+// user.
+func NewIdentity(
+	stage awscdk.Stage, env environments.Environment,
+	vpc awsec2.IVpc, database *mysql.Database, schema awscdk.Stack,
+) *identity.Identity {
 	stack := newStack(stage, "Identity", "User pool, identity pool, web client and mobile client")
-	stack.AddStackDependency(schema, jsii.String("the function expects the schema that it was written for"))
+	stack.AddStackDependency(schema, jsii.String("the function needs the schema of its version"))
 	users := identity.New(stack, "Identity", identity.Props{
-		// With the account's number, an environment that anybody may deploy has a domain that nobody else has.
+		// With the account's number, an environment that anyone may deploy has a unique domain.
 		DomainPrefix:       env.SignInDomain + "-" + *stack.Account(),
 		WebCallbackURLs:    env.WebCallbackURLs,
 		WebLogoutURLs:      env.WebLogoutURLs,
@@ -39,16 +43,21 @@ func NewIdentity(stage awscdk.Stage, env environments.Environment, vpc awsec2.IV
 	fn := gofunction.New(stack, "PostConfirmation", gofunction.Props{
 		Package:     postconfirmationfn.Package,
 		Settings:    postconfirmationfn.Settings{},
-		Description: "Gives each new user a profile",
+		Description: "Creates the profile of a new user",
 		VPC:         vpc,
 		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
 	database.GrantConnect(fn)
-	users.UserPool.AddTrigger(awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function, awscognito.LambdaVersion_V1_0)
+	users.UserPool.AddTrigger(
+		awscognito.UserPoolOperation_POST_CONFIRMATION(), fn.Function,
+		awscognito.LambdaVersion_V1_0)
 	output(stack, "UserPoolId", "User pool that clients sign in to", users.UserPool.UserPoolId())
-	output(stack, "WebClientId", "Client id of the web app", users.WebClient.UserPoolClientId())
-	output(stack, "MobileClientId", "Client id of the mobile app", users.MobileClient.UserPoolClientId())
-	output(stack, "IdentityPoolId", "Identity pool that gives signed-in clients AWS credentials", users.IdentityPool.Ref())
-	output(stack, "SignInURL", "Where the sign-in pages are; without a slash at the end", users.Domain.BaseUrl(nil))
+	output(stack, "WebClientId", "Client id of the web client", users.WebClient.UserPoolClientId())
+	output(stack, "MobileClientId", "Client id of the mobile client",
+		users.MobileClient.UserPoolClientId())
+	output(stack, "IdentityPoolId", "Identity pool for the AWS credentials of signed-in clients",
+		users.IdentityPool.Ref())
+	output(stack, "SignInURL", "URL of the managed login pages, without a slash at the end",
+		users.Domain.BaseUrl(nil))
 	return users
 }

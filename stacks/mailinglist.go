@@ -10,16 +10,17 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewMailingList declares the stack of the mailing list, and of what all mails are sent by.
+// NewMailingList declares the stack of the mailing list, and of the SES identity of all mails.
 func NewMailingList(stage awscdk.Stage, env environments.Environment) *mailinglist.MailingList {
-	stack := newStack(stage, "MailingList", "Mailing list, its mails, and what comes back")
+	stack := newStack(stage, "MailingList", "Mailing list, its mails, bounces and complaints")
 	list := mailinglist.New(stack, "MailingList", mailinglist.Props{
 		Identity: env.MailIdentity,
 		From:     env.MailFrom,
 		Sandbox:  env.MailSandbox,
 	})
 	for i, record := range list.DKIMRecords() {
-		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DNS record that lets SES send from "+env.MailIdentity, jsii.String(*record.Name+" CNAME "+*record.Value))
+		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DKIM record for "+env.MailIdentity,
+			jsii.String(*record.Name+" CNAME "+*record.Value))
 	}
 	outputDLQ(stack, "Welcome", list.WelcomeRetryQueue.DeadLetterQueue)
 	outputDLQ(stack, "Feedback", list.FeedbackQueue.DeadLetterQueue)

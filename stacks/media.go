@@ -10,9 +10,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// NewMedia declares the stack of users' pictures: the buckets, the function that makes thumbnails, and their delivery.
-// Signed-in clients may also upload by themselves.
-func NewMedia(stage awscdk.Stage, env environments.Environment, users *identity.Identity, website *Website) *media.Media {
+// NewMedia declares the stack of users' pictures: the buckets, the function that makes thumbnails,
+// and the distribution. Signed-in clients may also upload with their own AWS credentials.
+func NewMedia(
+	stage awscdk.Stage, env environments.Environment, users *identity.Identity, website *Website,
+) *media.Media {
 	stack := newStack(stage, "Media", "Pictures: uploads, thumbnails and their delivery")
 	media := media.New(stack, "Media", media.Props{
 		AllowedOrigins:              website.Origins,
@@ -25,10 +27,12 @@ func NewMedia(stage awscdk.Stage, env environments.Environment, users *identity.
 		PrivatePrefix:               pictures.PrivatePrefix,
 		DisableTransferAcceleration: !env.TransferAcceleration,
 	})
-	users.GrantUploadAsSignedIn(media.Originals)
-	users.GrantReadThumbnailsAsSignedIn(media.Thumbnails)
-	output(stack, "MediaBucket", "Bucket that signed-in clients upload to", media.Originals.BucketName())
-	output(stack, "MediaURL", "Where thumbnails are delivered; without a slash at the end", jsii.String(media.URL()))
+	users.GrantSignedInReadWrite(media.Originals)
+	users.GrantSignedInRead(media.Thumbnails)
+	output(stack, "MediaBucket", "Bucket that signed-in clients upload to",
+		media.Originals.BucketName())
+	output(stack, "MediaURL", "Base URL of thumbnails, without a slash at the end",
+		jsii.String(media.URL()))
 	outputDLQ(stack, "Thumbnails", media.OriginalEvents.DeadLetterQueue)
 	outputDLQ(stack, "ThumbnailEvents", media.ThumbnailEventDLQ)
 	return media

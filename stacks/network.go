@@ -8,7 +8,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewNetwork declares the network that everything else stands in.
+// NewNetwork declares the network of all other stacks.
 func NewNetwork(stage awscdk.Stage, env environments.Environment) *network.Network {
 	stack := newStack(stage, "Network", "VPC, subnets, NAT and endpoints")
 	props := network.Props{
@@ -16,8 +16,8 @@ func NewNetwork(stage awscdk.Stage, env environments.Environment) *network.Netwo
 		NATGateways:       env.NATGateways(),
 	}
 	if env.NATGateways() == 0 {
-		// What the functions in the VPC call besides S3 and DynamoDB. With NAT they go through it, which is cheaper
-		// than endpoints for the little they say.
+		// The services that functions in the VPC call, besides S3 and DynamoDB. With NAT they use
+		// the gateway, which is cheaper than endpoints for their little traffic.
 		props.InterfaceEndpoints = map[string]awsec2.InterfaceVpcEndpointAwsService{
 			"CognitoIDP":     awsec2.InterfaceVpcEndpointAwsService_COGNITO_IDP(),
 			"Email":          awsec2.InterfaceVpcEndpointAwsService_EMAIL(), // the API of SES

@@ -20,15 +20,17 @@ import (
 )
 
 const (
-	// notificationWindow is how long the first comment of a burst waits for the others. SQS delays no longer than 15 minutes.
+	// notificationWindow is how long the first comment of a burst waits for the others. The
+	// maximum delay of SQS is 15 minutes.
 	notificationWindow = 5 * time.Minute
-	// overdueInterval is how often everybody is looked for who should have been told, and was not.
+	// overdueInterval is how often overdue notifications are sent.
 	overdueInterval = 15 * time.Minute
-	// notificationLease is what one run has for one mail. Should it die, the next comes in vain for so long.
+	// notificationLease is the lease of one mail. If a run dies, no other run sends its mail before
+	// the lease expires.
 	notificationLease = 30 * time.Second
 )
 
-// NotificationsProps are the parts of other stacks that notifications need. All are required.
+// NotificationsProps are the resources of other stacks that notifications need. All are required.
 type NotificationsProps struct {
 	VPC         awsec2.IVpc
 	Database    *mysql.Database
@@ -39,10 +41,12 @@ type NotificationsProps struct {
 	Website     *Website
 }
 
-// NewNotifications declares what tells authors of the comments on their posts.
+// NewNotifications declares the stack of notifications: mails to authors about comments on their
+// posts.
 func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
-	stack := newStack(stage, "Notifications", "Mails to authors whose posts got comments")
-	stack.AddStackDependency(props.Schema, jsii.String("the function expects the schema that it was written for"))
+	stack := newStack(stage, "Notifications", "Mails to authors about comments on their posts")
+	stack.AddStackDependency(props.Schema,
+		jsii.String("the function needs the schema of its version"))
 	fn := gofunction.New(stack, "Notifications", gofunction.Props{
 		Package: notificationsfn.Package,
 		Settings: notificationsfn.Settings{
@@ -53,7 +57,7 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 			Window:        notificationWindow,
 			LeaseDuration: notificationLease,
 		},
-		Description: "Tells authors of the comments on their posts",
+		Description: "Sends mails about comments to the authors of posts",
 		VPC:         props.VPC,
 		Timeout:     2 * time.Minute, // for a batch of mails
 	})
@@ -64,15 +68,16 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *props.API.TokenKey.SecretArn())
 
 	commentNotifications := consumer.New(stack, "CommentNotifications", consumer.Props{
-		Function:       fn,
-		Topic:          props.API.CommentEvents,
-		Filter:         map[string][]string{notifications.EventAttribute: {notifications.CommentCreated}},
-		Delay:          notificationWindow,
-		MaxConcurrency: 2, // the least that there is: nobody waits, and connections to the database are the API's first
+		Function: fn,
+		Topic:    props.API.CommentEvents,
+		Filter:   map[string][]string{notifications.EventAttribute: {notifications.CommentCreated}},
+		Delay:    notificationWindow,
+		// The minimum: mails are not urgent, and the API has priority for database connections.
+		MaxConcurrency: 2,
 	})
 	overdue, err := json.Marshal(notifications.Message{Overdue: true})
 	if err != nil {
-		panic(err) // a struct of strings and bools has an encoding
+		panic(err) // a struct of strings and bools always has an encoding
 	}
 	commentNotifications.AddSchedule("SendOverdue", overdueInterval, string(overdue))
 	outputDLQ(stack, "CommentNotifications", commentNotifications.DeadLetterQueue)

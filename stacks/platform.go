@@ -1,4 +1,5 @@
-// Package stacks puts the constructs together into the platform: one file a stack, and the graph of them here.
+// Package stacks assembles the constructs into the platform: one file per stack, and the graph of
+// stacks in this file.
 package stacks
 
 import (
@@ -15,8 +16,10 @@ import (
 func NewPlatform(app awscdk.App, env environments.Environment) {
 	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{Env: location(env)})
 	if env.Region != "" {
-		// The CDK would look the region's zones up in the account; the environment has named them.
-		stage.Node().SetContext(jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region), env.Zones)
+		// Without it, the CDK would look up the region's zones in the account; the environment
+		// names them.
+		key := jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region)
+		stage.Node().SetContext(key, env.Zones)
 	}
 	defaults.Set(stage, defaults.Values{LogRetention: env.LogRetention, Disposable: env.Disposable})
 	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
@@ -57,7 +60,8 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	}
 }
 
-// location is where the environment lives; nil leaves it to the CDK CLI's credentials and region.
+// location returns the environment's account and region; nil leaves them to the CDK CLI's
+// credentials and region.
 func location(env environments.Environment) *awscdk.Environment {
 	if env.Account == "" {
 		return nil
@@ -65,8 +69,9 @@ func location(env environments.Environment) *awscdk.Environment {
 	return &awscdk.Environment{Account: jsii.String(env.Account), Region: jsii.String(env.Region)}
 }
 
-// newStack declares a stack of the environment. CloudFormation refuses to delete it, unless the environment is
-// disposable: cdk destroy would take the API away before it is refused the database.
+// newStack declares a stack of the environment. It has termination protection unless the
+// environment is disposable: otherwise cdk destroy would delete the API's stack before the
+// protection of the database stops it.
 func newStack(stage awscdk.Stage, id, description string) awscdk.Stack {
 	return awscdk.NewStack(stage, jsii.String(id), &awscdk.StackProps{
 		Description:           jsii.String(description),
@@ -74,23 +79,31 @@ func newStack(stage awscdk.Stage, id, description string) awscdk.Stack {
 	})
 }
 
-// output says an endpoint or an id that clients and other services need: to people at the end of a deployment, to
-// programs in Parameter Store, under the environment's path. The stack is no part of the parameter's name, so an output
-// may move to another stack; its id is a contract.
+// output declares an endpoint or an id that clients and other services need, as a stack output for
+// people and as a parameter below the environment's path in Parameter Store for programs. The
+// parameter's name does not contain the stack, so an output can move to another stack; its id is a
+// contract.
 func output(stack awscdk.Stack, id, description string, value *string) {
-	awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
+	awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{
+		Description: jsii.String(description),
+		Value:       value,
+	})
 	awsssm.NewStringParameter(stack, jsii.String(id+"Parameter"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(environments.ParameterPath(*awscdk.Stage_Of(stack).StageName()) + "/" + id),
+		ParameterName: jsii.String(environments.ParameterPath(stageName(stack)) + "/" + id),
 		Description:   jsii.String(description),
 		StringValue:   value,
 	})
 }
 
-// outputDLQ says where a dead-letter queue is, by the name that make redrive knows it by.
+// outputDLQ declares the parameter with the URL of a dead-letter queue, under the name that make
+// redrive uses.
 func outputDLQ(stack awscdk.Stack, name string, queue awssqs.IQueue) {
 	awsssm.NewStringParameter(stack, jsii.String(name+"DLQ"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(environments.DeadLetterQueuesPath(*awscdk.Stage_Of(stack).StageName()) + "/" + name),
-		Description:   jsii.String("URL of the dead-letter queue of " + name),
-		StringValue:   queue.QueueUrl(),
+		ParameterName: jsii.String(
+			environments.DeadLetterQueuesPath(stageName(stack)) + "/" + name),
+		Description: jsii.String("URL of the dead-letter queue of " + name),
+		StringValue: queue.QueueUrl(),
 	})
 }
+
+func stageName(stack awscdk.Stack) string { return *awscdk.Stage_Of(stack).StageName() }

@@ -11,24 +11,29 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewTelemetry declares the way from a reading to a report.
+// NewTelemetry declares the stack of telemetry, from devices and clients to reports.
 func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.Telemetry {
-	stack := newStack(stage, "Telemetry", "Readings of devices and clients, and their reports")
+	stack := newStack(stage, "Telemetry", "Telemetry of devices and clients, and daily reports")
 	props := telemetry.Props{
 		Topic:  "ashlar/" + strings.ToLower(env.Name),
 		Shards: env.TelemetryShards,
 	}
 	if !env.Disposable {
-		props.Retention = 7 * 24 * time.Hour // whoever has to mend the delivery has a weekend first
+		props.Retention = 7 * 24 * time.Hour // leaves time to fix the delivery after a weekend
 	}
 	t := telemetry.New(stack, "Telemetry", props)
-	output(stack, "TelemetryStream", "Stream that readings go through", t.Stream.StreamName())
-	output(stack, "IngestionBucket", "Bucket of the readings, below telemetry/, raw/ and errors/", t.Ingestion.BucketName())
-	output(stack, "ReportsBucket", "Bucket of the reports, below parquet/ and csv/", t.Reports.BucketName())
-	output(stack, "ReadingsTopic", "Topic that a device publishes to, with its thing's name", jsii.String(t.Topic+"/{thing}/readings"))
-	output(stack, "ThingPolicy", "Policy that the certificates of devices get", t.ThingPolicy.Ref())
-	output(stack, "ThingType", "Thing type of devices", t.ThingType.Ref())
-	output(stack, "AthenaWorkGroup", "Work group of Athena for queries of readings and reports", t.WorkGroup.Ref())
-	outputDLQ(stack, "Reports", t.Reporter.DeadLetterQueue)
+	output(stack, "TelemetryStream", "Kinesis stream of telemetry records", t.Stream.StreamName())
+	output(stack, "IngestionBucket",
+		"Bucket of telemetry records, below telemetry/, raw/ and errors/",
+		t.Ingestion.BucketName())
+	output(stack, "ReportsBucket", "Bucket of reports, below parquet/ and csv/",
+		t.Reports.BucketName())
+	output(stack, "ReadingsTopic", "MQTT topic of a device; replace {thing} with its thing's name",
+		jsii.String(t.Topic+"/{thing}/readings"))
+	output(stack, "ThingPolicy", "IoT policy for the certificates of devices", t.ThingPolicy.Ref())
+	output(stack, "ThingType", "IoT thing type of devices", t.ThingType.Ref())
+	output(stack, "AthenaWorkGroup", "Athena workgroup for telemetry and reports",
+		t.WorkGroup.Ref())
+	outputDLQ(stack, "Reports", t.ReportRequests.DeadLetterQueue)
 	return t
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/warehouse"
 )
 
-// NewWarehouse declares the data warehouse over the reports, which an environment has when it asks for one. Nothing
-// else uses it: before an environment gives it up, its stack is deleted.
+// NewWarehouse declares the data warehouse over the reports, for an environment with Warehouse. No
+// other stack uses it: before an environment drops the warehouse, its stack must be deleted.
 func NewWarehouse(stage awscdk.Stage, vpc awsec2.IVpc, telemetry *telemetry.Telemetry) {
 	stack := newStack(stage, "Warehouse", "Data warehouse over the reports")
 	w := warehouse.New(stack, "Warehouse", warehouse.Props{
@@ -18,6 +18,9 @@ func NewWarehouse(stage awscdk.Stage, vpc awsec2.IVpc, telemetry *telemetry.Tele
 	})
 	telemetry.GrantReadReports(w.Role)
 	w.AddExternalSchema("reports", *telemetry.Database.Ref())
-	output(stack, "WarehouseWorkGroup", "Work group of the data warehouse, for the query editor and the Data API", w.Workgroup.AttrWorkgroupWorkgroupName())
-	output(stack, "WarehouseEndpoint", "Where the data warehouse is reached in the VPC", w.Workgroup.AttrWorkgroupEndpointAddress())
+	output(stack, "WarehouseWorkGroup",
+		"Redshift Serverless workgroup, for the query editor and the Data API",
+		w.Workgroup.AttrWorkgroupWorkgroupName())
+	output(stack, "WarehouseEndpoint", "Host name of the data warehouse in the VPC",
+		w.Workgroup.AttrWorkgroupEndpointAddress())
 }

@@ -14,7 +14,7 @@ import (
 // Website is the stack of the web client.
 type Website struct {
 	Origin  string   // of its pages: https://app.example.com
-	Origins []string // whose pages may use the platform from a browser; Origin is one of them
+	Origins []string // web origins that may use the platform from a browser, including Origin
 }
 
 // NewWebsite declares the web client's website.
@@ -35,11 +35,14 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 		}
 	}
 	site := website.New(stack, "Website", props)
-	// With a certificate, no other stack uses it any more, but they are deployed after this one: without the export,
-	// CloudFormation would refuse the change that brings the first certificate. See ADR 5.
+	// With a certificate, no other stack uses this value, but the other stacks are deployed after
+	// this one: without the explicit export, CloudFormation would reject the change that adds the
+	// first certificate. See ADR 5.
 	stack.ExportValue(site.Distribution.DistributionDomainName(), nil)
-	output(stack, "WebsiteURL", "Where the website is; without a slash at the end", jsii.String(site.Origin()))
-	output(stack, "WebsiteDomain", "CloudFront's name of the website, where the DNS records of its own have to point", site.Distribution.DistributionDomainName())
+	output(stack, "WebsiteURL", "URL of the website, without a slash at the end",
+		jsii.String(site.Origin()))
+	output(stack, "WebsiteDomain", "CloudFront domain that the website's DNS records must point to",
+		site.Distribution.DistributionDomainName())
 	origins := env.WebOrigins
 	if env.WebsiteCertificateARN == "" {
 		origins = append([]string{site.Origin()}, origins...)
@@ -47,9 +50,9 @@ func NewWebsite(stage awscdk.Stage, env environments.Environment) *Website {
 	return &Website{Origin: site.Origin(), Origins: origins}
 }
 
-// contentSecurityPolicy lets the client reach what it needs besides its own files. The stacks below know the website's
-// origin, so the website cannot know their addresses: the API's, the buckets' and the pictures' are said by service and
-// region.
+// contentSecurityPolicy returns the sources that the client needs besides its own files. The stacks
+// below depend on the website's origin, so the website cannot depend on their URLs: those of the
+// API, the buckets and the pictures are patterns by service and region.
 func contentSecurityPolicy(stack awscdk.Stack, env environments.Environment) map[string][]string {
 	region := *stack.Region()
 	return map[string][]string{
@@ -58,10 +61,12 @@ func contentSecurityPolicy(stack awscdk.Stack, env environments.Environment) map
 			"https://*.execute-api." + region + ".amazonaws.com",
 			"https://cognito-idp." + region + ".amazonaws.com",
 			"https://cognito-identity." + region + ".amazonaws.com",
-			"https://" + env.SignInDomain + "-" + *stack.Account() + ".auth." + region + ".amazoncognito.com",
+			"https://" + env.SignInDomain + "-" + *stack.Account() + ".auth." + region +
+				".amazoncognito.com",
 			"https://*.s3." + region + ".amazonaws.com",
 			"https://*.s3-accelerate.amazonaws.com",
 		},
-		"img-src": {"'self'", "data:", "blob:", "https://*.cloudfront.net"}, // blob: is a picture before it is uploaded
+		// blob: for previews before upload
+		"img-src": {"'self'", "data:", "blob:", "https://*.cloudfront.net"},
 	}
 }

@@ -265,7 +265,7 @@ func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
 	identityStack, media := awscdk.NewStack(stage, jsii.String("Identity"), nil), awscdk.NewStack(stage, jsii.String("Media"), nil)
 	bucket := awss3.NewBucket(media, jsii.String("Uploads"), nil)
-	users(identityStack).GrantUploadAsSignedIn(bucket)
+	users(identityStack).GrantSignedInReadWrite(bucket)
 	stacks := synth(app)
 	policy := only(t, stacks[1], "AWS::IAM::Policy", "")
 	objects := func(pattern string) any {

@@ -8,13 +8,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// outputs is what amplify_outputs.json says of a deployment: Amplify's schema, as far as there is something to say.
-// Its versions from 1.4 on differ in what we have not.
+// outputs is the content of amplify_outputs.json, in Amplify's schema as far as it applies.
+// Versions from 1.4 on differ only in features that we do not use.
 type outputs struct {
 	Version string             `json:"version"`
 	Auth    auth               `json:"auth"`
 	Storage storage            `json:"storage"`
-	RESTAPI map[string]restAPI `json:"rest_api"` // by name; not in the schema, but where Amplify for Flutter looks
+	RESTAPI map[string]restAPI `json:"rest_api"` // by name; only Amplify for Flutter reads it
 	Custom  custom             `json:"custom"`
 }
 
@@ -34,7 +34,7 @@ type auth struct {
 }
 
 type oauth struct {
-	IdentityProviders  []string `json:"identity_providers"` // besides the user pool itself
+	IdentityProviders  []string `json:"identity_providers"` // besides the user pool
 	Domain             string   `json:"domain"`
 	Scopes             []string `json:"scopes"`
 	RedirectSignInURI  []string `json:"redirect_sign_in_uri"`
@@ -55,14 +55,15 @@ type storage struct {
 	BucketName string `json:"bucket_name"`
 }
 
-// A restAPI is how Amplify for Flutter is told of a REST API.
+// A restAPI is a REST API in the form of Amplify for Flutter.
 type restAPI struct {
 	Region            string `json:"aws_region"`
 	URL               string `json:"url"`
 	AuthorizationType string `json:"authorization_type"`
 }
 
-// custom holds what an app hands to Amplify for JavaScript itself: API: { REST: outputs.custom.API }.
+// custom holds configuration that an app passes to Amplify for JavaScript itself: API: { REST:
+// outputs.custom.API }.
 type custom struct {
 	API map[string]customAPI `json:"API"` // by name
 }
@@ -73,10 +74,10 @@ type customAPI struct {
 	APIName  string `json:"apiName"`
 }
 
-// apiName is what the API is called in a client's code.
+// apiName is the API's name in the code of clients.
 const apiName = "Ashlar"
 
-// identityProviders are those that the environment has, besides the user pool itself.
+// identityProviders returns the environment's identity providers, besides the user pool.
 func identityProviders(environment environments.Environment) []string {
 	providers := []string{}
 	if environment.GoogleClientID != "" {
@@ -88,7 +89,7 @@ func identityProviders(environment environments.Environment) []string {
 	return providers
 }
 
-// A client is one of the two that sign users in.
+// A client is one of the two app clients of the user pool.
 type client struct {
 	idParameter              string
 	callbackURLs, logoutURLs []string
@@ -97,27 +98,41 @@ type client struct {
 func clientOf(environment environments.Environment, kind string) (client, error) {
 	switch kind {
 	case "web":
-		return client{idParameter: "WebClientId", callbackURLs: environment.WebCallbackURLs, logoutURLs: environment.WebLogoutURLs}, nil
+		return client{
+			idParameter:  "WebClientId",
+			callbackURLs: environment.WebCallbackURLs,
+			logoutURLs:   environment.WebLogoutURLs,
+		}, nil
 	case "mobile":
-		return client{idParameter: "MobileClientId", callbackURLs: environment.MobileCallbackURLs, logoutURLs: environment.MobileLogoutURLs}, nil
+		return client{
+			idParameter:  "MobileClientId",
+			callbackURLs: environment.MobileCallbackURLs,
+			logoutURLs:   environment.MobileLogoutURLs,
+		}, nil
 	default:
 		return client{}, fmt.Errorf("client %q, want web or mobile", kind)
 	}
 }
 
-// newOutputs tells client of the deployment that left parameters in region. What is no parameter is the same in every
-// environment, and test/outputs_test.go holds it against the templates.
-func newOutputs(region string, environment environments.Environment, client client, parameters map[string]string) (outputs, error) {
+// newOutputs returns the outputs for client, from the parameters of a deployment in region. Values
+// without a parameter are the same in every environment; test/outputs_test.go compares them with
+// the templates.
+func newOutputs(
+	region string, environment environments.Environment,
+	client client, parameters map[string]string,
+) (outputs, error) {
 	var missing []error
 	parameter := func(name string) string {
 		value, ok := parameters[name]
 		if !ok {
-			missing = append(missing, fmt.Errorf("there is no parameter %s/%s: what is deployed is older than this code; make deploy ENV=%s",
+			missing = append(missing, fmt.Errorf(
+				"there is no parameter %s/%s: the deployment is older than this code; run make "+
+					"deploy ENV=%s",
 				environments.ParameterPath(environment.Name), name, environment.Name))
 		}
 		return value
 	}
-	// Both libraries put a path that begins with a slash behind it.
+	// Both libraries append a path that begins with a slash.
 	endpoint := strings.TrimSuffix(parameter("APIEndpoint"), "/")
 	result := outputs{
 		Version: "1.4",
@@ -137,16 +152,20 @@ func newOutputs(region string, environment environments.Environment, client clie
 			UsernameAttributes:               []string{"email"},
 			StandardRequiredAttributes:       []string{"email"},
 			UserVerificationTypes:            []string{"email"},
-			UnauthenticatedIdentitiesEnabled: false, // said, because Flutter takes true for granted
+			UnauthenticatedIdentitiesEnabled: false, // explicit: Flutter's default is true
 			MFAConfiguration:                 "OPTIONAL",
 			MFAMethods:                       []string{"TOTP"},
 			PasswordPolicy:                   passwordPolicy{MinLength: 12},
 		},
 		Storage: storage{Region: region, BucketName: parameter("MediaBucket")},
-		// With any other type, Amplify would send the access token, and refuse what may be called without one. The API
-		// wants the ID token, which the app puts into the header itself.
-		RESTAPI: map[string]restAPI{apiName: {Region: region, URL: endpoint, AuthorizationType: "NONE"}},
-		Custom:  custom{API: map[string]customAPI{apiName: {Endpoint: endpoint, Region: region, APIName: apiName}}},
+		// With any other type, Amplify would send the access token, and reject calls without one.
+		// The API needs the ID token, which the app puts into the header itself.
+		RESTAPI: map[string]restAPI{
+			apiName: {Region: region, URL: endpoint, AuthorizationType: "NONE"},
+		},
+		Custom: custom{API: map[string]customAPI{
+			apiName: {Endpoint: endpoint, Region: region, APIName: apiName},
+		}},
 	}
 	return result, errors.Join(missing...)
 }

@@ -1,6 +1,6 @@
-// Command outputs writes amplify_outputs.json, which tells a client of an environment where it signs in, calls and
-// uploads: the file that Amplify's libraries for JavaScript and for Flutter read. Endpoints and ids come from Parameter
-// Store, where the deployment left them.
+// Command outputs writes amplify_outputs.json, the configuration of a client of an environment for
+// Amplify's libraries for JavaScript and Flutter: sign-in, API and storage. Endpoints and ids come
+// from Parameter Store, where the deployment put them.
 package main
 
 import (
@@ -18,11 +18,12 @@ import (
 
 const usage = `usage: outputs [-client web|mobile] ENVIRONMENT
 
-Writes amplify_outputs.json for a client of the environment into the current folder. It needs AWS credentials that may
-call ssm:GetParametersByPath, and finds them where the AWS CLI does.
+Writes amplify_outputs.json for a client of the environment to the current folder.
+
+It uses the AWS credentials of the AWS CLI, which must allow ssm:GetParametersByPath.
 `
 
-// outputsFile is the name that Amplify's libraries and their documentation use.
+// outputsFile is the file name that Amplify's libraries and documentation use.
 const outputsFile = "amplify_outputs.json"
 
 func main() {
@@ -32,10 +33,10 @@ func main() {
 	os.Exit(code)
 }
 
-// run returns the exit code: 2 when it was asked for what there is not, 1 when the file could not be made.
+// run returns the exit code: 2 for invalid arguments, 1 for any other error.
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
 	flags := deployment.NewFlags("outputs", usage, stderr)
-	kind := flags.String("client", "web", "web or mobile; each has an id and addresses of its own")
+	kind := flags.String("client", "web", "web or mobile; each has its own client id and URLs")
 	if code, done := deployment.Parse(flags, arguments); done {
 		return code
 	}
@@ -57,13 +58,14 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-// write makes the file, or leaves the one that there is.
+// write writes the file, or leaves an existing one unchanged on an error.
 func write(ctx context.Context, environment environments.Environment, client client) error {
 	settings, err := deployment.Config(ctx, environment)
 	if err != nil {
 		return err
 	}
-	parameters, err := deployment.Parameters(ctx, settings, environment, environments.ParameterPath(environment.Name))
+	parameters, err := deployment.Parameters(ctx, settings, environment,
+		environments.ParameterPath(environment.Name))
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func write(ctx context.Context, environment environments.Environment, client cli
 	return writeAtomically(outputsFile, append(content, '\n'))
 }
 
-// writeAtomically gives the file new content at once: nobody reads half of it.
+// writeAtomically replaces the file atomically: readers never see half of it.
 func writeAtomically(name string, content []byte) (err error) {
 	file, err := os.CreateTemp(".", name+".*.tmp")
 	if err != nil {
@@ -86,11 +88,11 @@ func writeAtomically(name string, content []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(file.Name()) // what failed first is said
+			_ = os.Remove(file.Name()) // the first error is returned
 		}
 	}()
 	_, err = file.Write(content)
-	err = errors.Join(err, file.Chmod(0o644), file.Close()) // there is no secret in it
+	err = errors.Join(err, file.Chmod(0o644), file.Close()) // it contains no secret
 	if err != nil {
 		return err
 	}

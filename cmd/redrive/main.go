@@ -1,5 +1,5 @@
-// Command redrive lists the dead-letter queues of an environment, and moves the messages of one back to the queue that they
-// were given up from. Their consumers take each message as often as it comes, so that moving them twice does no harm.
+// Command redrive lists the dead-letter queues of an environment, and redrives the messages of one
+// to its source queue. Consumers are idempotent, so redriving a message twice is safe.
 package main
 
 import (
@@ -22,16 +22,17 @@ import (
 
 const usage = `usage: redrive [-queue NAME] ENVIRONMENT
 
-Lists the dead-letter queues of the environment, with the number of their messages. With -queue, moves the messages of one
-back to the queue that they were given up from, and waits until that is done. Look into the log of the queue's consumer
-first: what was wrong has to be right by now, or they come back.
+Lists the dead-letter queues (DLQ) of the environment, with the number of their messages. With
+-queue, redrives the messages of one to its source queue, and waits until all are moved. Fix the
+cause first (see the log of the queue's consumer); otherwise the messages return to the DLQ.
 
-It needs AWS credentials that may call ssm:GetParametersByPath and sqs:GetQueueAttributes; to move messages also
-sqs:ListDeadLetterSourceQueues, sqs:ListMessageMoveTasks, sqs:StartMessageMoveTask, and sqs:ReceiveMessage,
-sqs:DeleteMessage and sqs:SendMessage, which SQS does in your name. It finds them where the AWS CLI does.
+It uses the AWS credentials of the AWS CLI, which must allow ssm:GetParametersByPath and
+sqs:GetQueueAttributes. To redrive, they must also allow sqs:ListDeadLetterSourceQueues,
+sqs:ListMessageMoveTasks, sqs:StartMessageMoveTask, and sqs:ReceiveMessage, sqs:DeleteMessage and
+sqs:SendMessage, which SQS calls with your permissions.
 `
 
-// interval is how often progress is asked for.
+// interval is the polling interval of progress.
 const interval = time.Second
 
 func main() {
@@ -41,10 +42,12 @@ func main() {
 	os.Exit(code)
 }
 
-// run returns the exit code: 2 when it was asked for what there is not, 1 when it could not be done.
-func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, interval time.Duration) int {
+// run returns the exit code: 2 for invalid arguments, 1 for any other error.
+func run(
+	ctx context.Context, arguments []string, stdout, stderr io.Writer, interval time.Duration,
+) int {
 	flags := deployment.NewFlags("redrive", usage, stderr)
-	name := flags.String("queue", "", "the queue whose messages are moved back; without it, all are listed")
+	name := flags.String("queue", "", "the queue to redrive; without it, all queues are listed")
 	if code, done := deployment.Parse(flags, arguments); done {
 		return code
 	}
@@ -63,10 +66,14 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, inte
 	} else {
 		url, ok := queues[*name]
 		if !ok {
-			fmt.Fprintf(stderr, "redrive: queue %q, want one of %s\n", *name, strings.Join(slices.Sorted(maps.Keys(queues)), ", "))
+			names := strings.Join(slices.Sorted(maps.Keys(queues)), ", ")
+			fmt.Fprintf(stderr, "redrive: queue %q, want one of %s\n", *name, names)
 			return 2
 		}
-		task := &moveTask{client: client, name: *name, environment: environment.Name, out: stdout, interval: interval}
+		task := &moveTask{
+			client: client, name: *name, environment: environment.Name, out: stdout,
+			interval: interval,
+		}
 		err = task.run(ctx, url)
 	}
 	if err != nil {
@@ -76,23 +83,26 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer, inte
 	return 0
 }
 
-// deadLetterQueues finds the addresses of the environment's dead-letter queues, by name.
-func deadLetterQueues(ctx context.Context, environment environments.Environment) (map[string]string, *sqs.Client, error) {
+// deadLetterQueues returns the URLs of the environment's dead-letter queues, by name.
+func deadLetterQueues(
+	ctx context.Context, environment environments.Environment,
+) (map[string]string, *sqs.Client, error) {
 	settings, err := deployment.Config(ctx, environment)
 	if err != nil {
 		return nil, nil, err
 	}
-	queues, err := deployment.Parameters(ctx, settings, environment, environments.DeadLetterQueuesPath(environment.Name))
+	path := environments.DeadLetterQueuesPath(environment.Name)
+	queues, err := deployment.Parameters(ctx, settings, environment, path)
 	if err != nil {
 		return nil, nil, err
 	}
 	return queues, sqs.NewFromConfig(settings), nil
 }
 
-// list says how many messages each queue has.
+// list prints the number of messages of each queue.
 func list(ctx context.Context, client *sqs.Client, queues map[string]string, out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "QUEUE\tDEAD LETTERS")
+	fmt.Fprintln(table, "QUEUE\tMESSAGES")
 	for _, name := range slices.Sorted(maps.Keys(queues)) {
 		queue, err := attributes(ctx, client, queues[name])
 		if err != nil {

@@ -15,20 +15,22 @@ import (
 )
 
 const (
-	welcomes     = "https://sqs.eu-central-1.amazonaws.com/111111111111/Welcomes"
-	deadWelcomes = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadWelcomes"
-	deadFeedback = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadFeedback"
+	welcomeQueue = "https://sqs.eu-central-1.amazonaws.com/111111111111/Welcome"
+	welcomeDLQ   = "https://sqs.eu-central-1.amazonaws.com/111111111111/WelcomeDLQ"
+	feedbackDLQ  = "https://sqs.eu-central-1.amazonaws.com/111111111111/FeedbackDLQ"
 )
 
-// deploy starts stand-ins for what Dev's deployment left, and points this process at them.
+// deploy starts fakes of SQS and SSM with Dev's deployment, and configures this process to use
+// them.
 func deploy(t *testing.T) (*awstest.SQS, *awstest.SSM) {
 	t.Helper()
-	queues, parameters := awstest.StartSQS(t, deadWelcomes), awstest.StartSSM(t)
-	queues.AddQueue(welcomes, deadWelcomes)
-	queues.AddQueue(deadFeedback, "")
-	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Welcomes", deadWelcomes)
-	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Feedback", deadFeedback)
-	parameters.PutParameter("/ashlar/Dev/APIEndpoint", "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/")
+	queues, parameters := awstest.StartSQS(t, welcomeDLQ), awstest.StartSSM(t)
+	queues.AddQueue(welcomeQueue, welcomeDLQ)
+	queues.AddQueue(feedbackDLQ, "")
+	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Welcome", welcomeDLQ)
+	parameters.PutParameter("/ashlar/Dev/dead-letter-queues/Feedback", feedbackDLQ)
+	parameters.PutParameter("/ashlar/Dev/APIEndpoint",
+		"https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/")
 	for name, value := range map[string]string{
 		"HOME":                      t.TempDir(),
 		"AWS_ENDPOINT_URL_SQS":      queues.URL,
@@ -59,154 +61,211 @@ func bodies(messages []awstest.SQSMessage) []string {
 	return found
 }
 
-func TestTheDeadLettersOfAnEnvironmentAreListed(t *testing.T) {
+func TestRun_list(t *testing.T) {
 	queues, _ := deploy(t)
-	queues.Put(deadWelcomes, "a", "b", "c")
-	queues.Receive(deadWelcomes) // which hides them, but takes them from nobody
+	queues.Put(welcomeDLQ, "a", "b", "c")
+	queues.Receive(welcomeDLQ) // in flight, still counted
 	stdout, stderr, code := redrive(t.Context(), "Dev")
-	const want = "QUEUE     DEAD LETTERS\nFeedback  0\nWelcomes  3\n"
+	const want = "QUEUE     MESSAGES\nFeedback  0\nWelcome   3\n"
 	if stdout != want || stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s\nwant\n%s", code, stdout, stderr, want)
 	}
 	for _, call := range queues.Calls() {
 		if call.Action != "sqs:GetQueueAttributes" {
-			t.Errorf("it called %s to list", call.Action)
+			t.Errorf("the list called %s", call.Action)
 		}
 	}
 }
 
-func TestDeadLettersGoBackToTheQueueTheyAreFrom(t *testing.T) {
+func TestRun_redrive(t *testing.T) {
 	queues, _ := deploy(t)
-	for _, letters := range [][]string{{"a", "b", "c"}, {"d"}} { // the second task is not taken for the first, which has ended
-		queues.Put(deadWelcomes, letters...)
-		stdout, stderr, code := redrive(t.Context(), "-queue", "Welcomes", "Dev")
+	// The second task must not be mistaken for the first, which has ended.
+	for _, messages := range [][]string{{"a", "b", "c"}, {"d"}} {
+		queues.Put(welcomeDLQ, messages...)
+		stdout, stderr, code := redrive(t.Context(), "-queue", "Welcome", "Dev")
 		if stderr != "" || code != 0 {
 			t.Errorf("%d: %s", code, stderr)
 		}
 		lines := strings.Split(strings.TrimSpace(stdout), "\n")
 		want := map[int][]string{
-			3: {"Welcomes: 1 of 3 moved back", "Welcomes: 2 of 3 moved back", "Welcomes: 3 of 3 moved back"},
-			1: {"Welcomes: 1 of 1 moved back"},
-		}[len(letters)]
+			3: {
+				"Welcome: 1 of 3 messages moved", "Welcome: 2 of 3 messages moved",
+				"Welcome: 3 of 3 messages moved",
+			},
+			1: {"Welcome: 1 of 1 messages moved"},
+		}[len(messages)]
 		if diff := cmp.Diff(want, lines); diff != "" {
-			t.Errorf("-want +said:\n%s", diff)
+			t.Errorf("-want +got:\n%s", diff)
 		}
-		if left := queues.MessagesIn(deadWelcomes); len(left) > 0 {
+		if left := queues.MessagesIn(welcomeDLQ); len(left) > 0 {
 			t.Errorf("left behind: %q", bodies(left))
 		}
 	}
-	if diff := cmp.Diff([]string{"a", "b", "c", "d"}, bodies(queues.MessagesIn(welcomes))); diff != "" {
-		t.Errorf("-want +moved:\n%s", diff)
+	if diff := cmp.Diff([]string{"a", "b", "c", "d"},
+		bodies(queues.MessagesIn(welcomeQueue))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 	for _, call := range queues.Calls() {
 		if !strings.Contains(usage, call.Action) {
-			t.Errorf("it called %s, which its usage does not say", call.Action)
+			t.Errorf("the redrive called %s, which the usage does not mention", call.Action)
 		}
 	}
 }
 
-func TestNothingIsBegunWhereThereIsNothingToMove(t *testing.T) {
+func TestRun_empty_queue(t *testing.T) {
 	queues, _ := deploy(t)
-	stdout, stderr, code := redrive(t.Context(), "-queue", "Welcomes", "Dev")
-	if stdout != "Welcomes has no dead letters\n" || stderr != "" || code != 0 {
+	stdout, stderr, code := redrive(t.Context(), "-queue", "Welcome", "Dev")
+	if stdout != "Welcome: no messages to redrive\n" || stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
-	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool { return call.Action == "sqs:StartMessageMoveTask" }) {
-		t.Error("a task was begun")
+	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool {
+		return call.Action == "sqs:StartMessageMoveTask"
+	}) {
+		t.Error("a task was started")
 	}
 }
 
-func TestATaskThatRunsAlreadyIsFollowed(t *testing.T) {
+func TestRun_redrive_in_progress(t *testing.T) {
 	queues, _ := deploy(t)
-	queues.Put(deadWelcomes, "a", "b", "c", "d")
-	queues.StartMoveTask(deadWelcomes, welcomes)
-	stdout, stderr, code := redrive(t.Context(), "-queue", "Welcomes", "Dev")
+	queues.Put(welcomeDLQ, "a", "b", "c", "d")
+	queues.StartMoveTask(welcomeDLQ, welcomeQueue)
+	stdout, stderr, code := redrive(t.Context(), "-queue", "Welcome", "Dev")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if lines[0] != "Welcomes: somebody has begun to move its dead letters back already" || lines[len(lines)-1] != "Welcomes: 4 of 4 moved back" || stderr != "" || code != 0 {
+	first, last := lines[0], lines[len(lines)-1]
+	if first != "Welcome: a redrive is already running" ||
+		last != "Welcome: 4 of 4 messages moved" ||
+		stderr != "" || code != 0 {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
-	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool { return call.Action == "sqs:StartMessageMoveTask" }) {
-		t.Error("another task was begun")
+	if slices.ContainsFunc(queues.Calls(), func(call awstest.Call) bool {
+		return call.Action == "sqs:StartMessageMoveTask"
+	}) {
+		t.Error("another task was started")
 	}
 }
 
-// interrupter ends a context when progress is written to it.
+// interrupter cancels a context when progress is written to it.
 type interrupter struct {
 	bytes.Buffer
 	cancel context.CancelFunc
 }
 
 func (i *interrupter) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte("moved back")) {
+	if bytes.Contains(p, []byte("messages moved")) {
 		i.cancel()
 	}
 	return i.Buffer.Write(p)
 }
 
-func TestWhoeverInterruptsItIsToldThatSQSGoesOn(t *testing.T) {
+func TestRun_interrupt(t *testing.T) {
 	queues, _ := deploy(t)
-	queues.Put(deadWelcomes, "a", "b", "c")
-	queues.StartMoveTask(deadWelcomes, welcomes)
+	queues.Put(welcomeDLQ, "a", "b", "c")
+	queues.StartMoveTask(welcomeDLQ, welcomeQueue)
 	ctx, cancel := context.WithCancel(t.Context())
 	out, problems := &interrupter{cancel: cancel}, &bytes.Buffer{}
-	code := run(ctx, []string{"-queue", "Welcomes", "Dev"}, out, problems, time.Hour)
-	const want = "redrive: Welcomes: SQS goes on without you; make redrive ENV=Dev QUEUE=Welcomes says how far it is, and this stops it:\n" +
+	code := run(ctx, []string{"-queue", "Welcome", "Dev"}, out, problems, time.Hour)
+	const want = "redrive: Welcome: interrupted; SQS continues the redrive. " +
+		"To follow it, run make redrive ENV=Dev QUEUE=Welcome. To cancel it, run\n" +
 		"aws sqs cancel-message-move-task --region eu-central-1 --task-handle '1793491200000'\n"
 	if problems.String() != want || code != 1 {
 		t.Errorf("%d: %s\nwant\n%s", code, problems, want)
 	}
 }
 
-func TestWhatCannotBeDoneIsSaid(t *testing.T) {
+func TestRun_errors(t *testing.T) {
 	denied := func(action string) func(*awstest.SQS, *awstest.SSM) {
 		return func(queues *awstest.SQS, _ *awstest.SSM) {
-			queues.SetFault(awstest.Fault{Action: action, Status: http.StatusForbidden, Code: "AccessDenied"})
+			queues.SetFault(
+				awstest.Fault{Action: action, Status: http.StatusForbidden, Code: "AccessDenied"})
 		}
 	}
 	for name, test := range map[string]struct {
 		spoil     func(*awstest.SQS, *awstest.SSM)
 		arguments []string
 		code      int
-		says      []string
+		want      []string
 	}{
-		"no environment":             {arguments: []string{}, code: 2, says: []string{`environment "", want one of Dev, Staging, Prod`}},
-		"an environment there isn't": {arguments: []string{"-queue", "Welcomes", "Test"}, code: 2, says: []string{`environment "Test", want one of Dev, Staging, Prod`}},
-		"a queue there isn't":        {arguments: []string{"-queue", "Mails", "Dev"}, code: 2, says: []string{`queue "Mails", want one of Feedback, Welcomes`}},
-		"a flag there isn't":         {arguments: []string{"-all", "Dev"}, code: 2, says: []string{"flag provided but not defined: -all", "usage: redrive"}},
-		"help":                       {arguments: []string{"--help"}, code: 0, says: []string{"usage: redrive [-queue NAME] ENVIRONMENT", "the queue whose messages are moved back"}},
+		"no environment": {
+			arguments: []string{}, code: 2,
+			want: []string{`environment "", want one of Dev, Staging, Prod`},
+		},
+		"unknown environment": {
+			arguments: []string{"-queue", "Welcome", "Test"}, code: 2,
+			want: []string{`environment "Test", want one of Dev, Staging, Prod`},
+		},
+		"unknown queue": {
+			arguments: []string{"-queue", "Mails", "Dev"}, code: 2,
+			want: []string{`queue "Mails", want one of Feedback, Welcome`},
+		},
+		"unknown flag": {
+			arguments: []string{"-all", "Dev"}, code: 2,
+			want: []string{"flag provided but not defined: -all", "usage: redrive"},
+		},
+		"help": {
+			arguments: []string{"--help"}, code: 0,
+			want: []string{"usage: redrive [-queue NAME] ENVIRONMENT", "the queue to redrive"},
+		},
 		"not deployed": {
 			spoil: func(_ *awstest.SQS, parameters *awstest.SSM) {
-				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Welcomes")
+				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Welcome")
 				parameters.DeleteParameter("/ashlar/Dev/dead-letter-queues/Feedback")
 			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"there are no parameters /ashlar/Dev/dead-letter-queues/* in your account in eu-central-1: Dev is not deployed there; make deploy ENV=Dev"},
+			want: []string{"there are no parameters /ashlar/Dev/dead-letter-queues/* in your " +
+				"account in eu-central-1: Dev is not deployed there; run make deploy ENV=Dev"},
 		},
-		"dead letters of no queue": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Put(deadFeedback, "a") },
-			arguments: []string{"-queue", "Feedback", "Dev"}, code: 1, says: []string{"Feedback: its dead letters are those of 0 queues, want 1: []"},
+		"no source queue": {
+			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Put(feedbackDLQ, "a") },
+			arguments: []string{"-queue", "Feedback", "Dev"}, code: 1,
+			want: []string{"Feedback: it has 0 source queues, want 1: []"},
 		},
-		"dead letters of two queues": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.AddQueue(welcomes+"2", deadWelcomes) },
-			arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: its dead letters are those of 2 queues, want 1: [" + welcomes + ", " + welcomes + "2]"},
+		"two source queues": {
+			spoil: func(queues *awstest.SQS, _ *awstest.SSM) {
+				queues.AddQueue(welcomeQueue+"2", welcomeDLQ)
+			},
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1, want: []string{
+				"Welcome: it has 2 source queues, want 1: [" + welcomeQueue + ", " + welcomeQueue +
+					"2]",
+			},
 		},
-		"dead letters that somebody looks at": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Receive(deadWelcomes) },
-			arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1,
-			says: []string{"Welcomes: somebody is looking at its dead letters, 1 of them; SQS moves them when it shows them again: try in half a minute"},
+		"messages in flight": {
+			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.Receive(welcomeDLQ) },
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{
+				"Welcome: all 1 messages are in flight, and SQS moves visible messages only; try " +
+					"again in 30 seconds",
+			},
 		},
-		"a task that fails": {
-			spoil:     func(queues *awstest.SQS, _ *awstest.SSM) { queues.FailMoveTasks("AccessDenied") },
-			arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: failed after 0 were moved back: AccessDenied"},
+		"failed task": {
+			spoil: func(queues *awstest.SQS, _ *awstest.SSM) {
+				queues.FailMoveTasks("AccessDenied")
+			},
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: failed after 0 messages: AccessDenied"},
 		},
-		"no leave to count":       {spoil: denied("sqs:GetQueueAttributes"), arguments: []string{"Dev"}, code: 1, says: []string{"asking for the number of its messages", "AccessDenied"}},
-		"no leave to see tasks":   {spoil: denied("sqs:ListMessageMoveTasks"), arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: asking how far its dead letters are", "AccessDenied"}},
-		"no leave to see sources": {spoil: denied("sqs:ListDeadLetterSourceQueues"), arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: asking whose dead letters these are", "AccessDenied"}},
-		"no leave to move":        {spoil: denied("sqs:StartMessageMoveTask"), arguments: []string{"-queue", "Welcomes", "Dev"}, code: 1, says: []string{"Welcomes: moving its dead letters", "AccessDenied"}},
+		"no permission to count": {
+			spoil: denied("sqs:GetQueueAttributes"), arguments: []string{"Dev"}, code: 1,
+			want: []string{"reading the number of messages", "AccessDenied"},
+		},
+		"no permission to list tasks": {
+			spoil:     denied("sqs:ListMessageMoveTasks"),
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: reading the progress", "AccessDenied"},
+		},
+		"no permission to list sources": {
+			spoil:     denied("sqs:ListDeadLetterSourceQueues"),
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: listing the source queues", "AccessDenied"},
+		},
+		"no permission to move": {
+			spoil:     denied("sqs:StartMessageMoveTask"),
+			arguments: []string{"-queue", "Welcome", "Dev"}, code: 1,
+			want: []string{"Welcome: starting the redrive", "AccessDenied"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			queues, parameters := deploy(t)
-			queues.Put(deadWelcomes, "a")
+			queues.Put(welcomeDLQ, "a")
 			if test.spoil != nil {
 				test.spoil(queues, parameters)
 			}
@@ -214,13 +273,13 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 			if code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
-			for _, says := range test.says {
-				if !strings.Contains(stderr, says) {
-					t.Errorf("it says\n%s\nwant %s", stderr, says)
+			for _, want := range test.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("error\n%s\nwant %s", stderr, want)
 				}
 			}
-			if moved := queues.MessagesIn(welcomes); len(moved) > 0 {
-				t.Errorf("moved nevertheless: %q", bodies(moved))
+			if moved := queues.MessagesIn(welcomeQueue); len(moved) > 0 {
+				t.Errorf("messages moved: %q", bodies(moved))
 			}
 		})
 	}

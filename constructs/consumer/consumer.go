@@ -1,5 +1,5 @@
-// Package consumer provisions functions that work on the messages of a queue: the queue, where its messages come from, and
-// where those end that the function fails at.
+// Package consumer provisions queues that a function consumes: the queue, the topic or schedule
+// that sends to it, and its dead-letter queue.
 package consumer
 
 import (
@@ -22,26 +22,33 @@ import (
 
 // Props describes a consumer. Zero values take the stated default.
 type Props struct {
-	// Function takes the messages, and says which of a batch have to come again (partial batch responses). Required.
+	// Function consumes the messages and returns those that failed (partial batch responses).
+	// Required.
 	Function *gofunction.Function
 
-	// Topic sends the queue what is published there, if its message attributes have one of the values for each name in
-	// Filter. Default: no topic; and of a topic, all.
+	// Topic publishes to the queue. Filter limits this to messages whose attributes have, for each
+	// name in Filter, one of its values. Default: no topic; and no filter.
 	Topic  *topic.Topic
 	Filter map[string][]string
 
-	Delay          time.Duration // how long each message waits in the queue first; whole seconds; default: not at all; at most 15 min
-	BatchSize      int           // messages that the function takes at once, if there are so many; default: 10; at most 10, and 10,000 with a BatchingWindow
-	BatchingWindow time.Duration // how long Lambda waits for a batch to be full; whole seconds; default: not at all; at most 5 min
-	MaxConcurrency int           // batches that are worked on at a time; default: 5; at least 2
+	// Delay is the delivery delay of each message; whole seconds. Default: 0; at most 15 min.
+	Delay time.Duration
+	// BatchSize is the maximum number of messages in an invocation. Default: 10; at most 10, or
+	// 10,000 with a BatchingWindow.
+	BatchSize int
+	// BatchingWindow is how long Lambda waits for a full batch; whole seconds. Default: 0; at most
+	// 5 min.
+	BatchingWindow time.Duration
+	// MaxConcurrency is the maximum number of concurrent invocations. Default: 5; at least 2.
+	MaxConcurrency int
 }
 
-// A Consumer is a queue whose messages a function takes.
+// A Consumer is a queue and the function that consumes it.
 type Consumer struct {
 	Queue awssqs.Queue
-	// DeadLetterQueue takes what the function failed at five times, what a topic could not deliver, and what the function gives
-	// up by itself (AllowGivingUp). Since it is the dead-letter queue of Queue, SQS can move messages back there
-	// (StartMessageMoveTask).
+	// DeadLetterQueue receives messages that failed five times, messages that a topic could not
+	// deliver, and messages that the function sends there itself (GrantSendToDLQ). It is the
+	// dead-letter queue of Queue, so SQS can redrive its messages (StartMessageMoveTask).
 	DeadLetterQueue awssqs.Queue
 	Mapping         awslambda.EventSourceMapping
 
@@ -49,26 +56,34 @@ type Consumer struct {
 	function *gofunction.Function
 }
 
-// New declares the queue under scope, and has Lambda take its messages to the function.
+// New declares the queue under scope, and its event source mapping to the function.
 func New(scope constructs.Construct, id string, props Props) *Consumer {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	c := &Consumer{scope: this, function: props.Function, DeadLetterQueue: queue.NewDeadLetterQueue(this, "DeadLetterQueue")}
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	c := &Consumer{
+		DeadLetterQueue: queue.NewDeadLetterQueue(construct, "DeadLetterQueue"),
+		scope:           construct,
+		function:        props.Function,
+	}
 	timeout := time.Duration(*props.Function.Function.Timeout().ToSeconds(nil)) * time.Second
-	c.Queue = queue.New(this, "Queue", queue.Props{
+	c.Queue = queue.New(construct, "Queue", queue.Props{
 		DeadLetterQueue: c.DeadLetterQueue,
-		// Lambda wants six times the function's timeout, to try again what it could not deliver, and the window, for which it
-		// holds messages: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
+		// Lambda recommends six times the function's timeout, for retries when the function is
+		// throttled, plus the batching window, during which it holds messages: "Creating and
+		// configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
 		VisibilityTimeout: 6*timeout + props.BatchingWindow,
 		Delay:             props.Delay,
 	})
 	if props.Topic != nil {
 		props.Topic.AddQueueSubscription(c.Queue, c.DeadLetterQueue, props.Filter)
 	}
-	// Lambda takes the messages in the function's name. The CDK's event source would allow more than it needs: "Lambda
-	// execution role permissions" for Amazon SQS in the AWS Lambda Developer Guide.
-	props.Function.AddToRolePolicy([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *c.Queue.QueueArn())
+	// Lambda receives the messages with the function's role. The CDK's event source would grant
+	// more than it needs: "Lambda execution role permissions" for Amazon SQS in the AWS Lambda
+	// Developer Guide.
+	props.Function.AddToRolePolicy(
+		[]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+		*c.Queue.QueueArn())
 	mapping := &awslambda.EventSourceMappingProps{
 		Target:                  props.Function.Function,
 		EventSourceArn:          c.Queue.QueueArn(),
@@ -79,12 +94,12 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	if props.BatchingWindow > 0 {
 		mapping.MaxBatchingWindow = convert.Duration(props.BatchingWindow)
 	}
-	c.Mapping = awslambda.NewEventSourceMapping(this, jsii.String("Mapping"), mapping)
+	c.Mapping = awslambda.NewEventSourceMapping(construct, jsii.String("Mapping"), mapping)
 	return c
 }
 
-// GrantSendToDLQ lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, put what need not come again into
-// DeadLetterQueue, and tells it where that is.
+// GrantSendToDLQ lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, send
+// messages that must not be retried to DeadLetterQueue, and fills the setting.
 func (c *Consumer) GrantSendToDLQ() {
 	c.function.AddToRolePolicy([]string{"sqs:SendMessage"}, *c.DeadLetterQueue.QueueArn())
 	c.function.AddSettings(struct {
@@ -92,19 +107,24 @@ func (c *Consumer) GrantSendToDLQ() {
 	}{*c.DeadLetterQueue.QueueUrl()})
 }
 
-// AddSchedule sends message, which is JSON, to the queue again and again, every so many minutes.
+// AddSchedule sends message, which is JSON, to the queue at the interval every.
 func (c *Consumer) AddSchedule(id string, every time.Duration, message string) {
 	check.Props("consumer", id,
-		// EventBridge wants the singular for one.
-		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0, "whole minutes, at least 2m0s"),
+		// EventBridge requires the singular for one minute.
+		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0,
+			"whole minutes, at least 2m0s"),
 	)
 	rule := awsevents.NewCfnRule(c.scope, jsii.String(id), &awsevents.CfnRuleProps{
 		ScheduleExpression: jsii.String(fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))),
-		Targets:            &[]any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: c.Queue.QueueArn(), Input: jsii.String(message)}},
+		Targets: &[]any{&awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("Queue"), Arn: c.Queue.QueueArn(), Input: jsii.String(message),
+		}},
 	})
-	// The CDK's own target would let EventBridge read the queue's attributes as well.
+	// The CDK's target would let EventBridge read the queue's attributes as well.
 	c.Queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
+		},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{c.Queue.QueueArn()},
 		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},
@@ -121,19 +141,26 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-// The bounds are the services': "Amazon SQS delay queues" in the Amazon SQS Developer Guide, and CreateEventSourceMapping
-// in the AWS Lambda API Reference.
+// The limits are the services': "Amazon SQS delay queues" in the Amazon SQS Developer Guide, and
+// CreateEventSourceMapping in the AWS Lambda API Reference.
 func (p Props) check(id string) {
 	size, sizes := 10, "1 to 10, or to 10000 with a BatchingWindow"
 	if p.BatchingWindow > 0 {
 		size, sizes = 10000, "1 to 10000"
 	}
 	check.Props("consumer", id,
-		check.Required("Function", p.Function != nil, "pass the function that takes the messages"),
+		check.Required("Function", p.Function != nil,
+			"pass the function that consumes the messages"),
 		check.That("Filter", p.Filter, p.Filter == nil || p.Topic != nil, "none without a Topic"),
-		check.That("Delay", p.Delay, p.Delay >= 0 && p.Delay <= 15*time.Minute && p.Delay%time.Second == 0, "whole seconds, at most 15m0s"),
+		check.That("Delay", p.Delay,
+			p.Delay >= 0 && p.Delay <= 15*time.Minute && p.Delay%time.Second == 0,
+			"whole seconds, at most 15m0s"),
 		check.That("BatchSize", p.BatchSize, p.BatchSize >= 1 && p.BatchSize <= size, sizes),
-		check.That("BatchingWindow", p.BatchingWindow, p.BatchingWindow >= 0 && p.BatchingWindow <= 5*time.Minute && p.BatchingWindow%time.Second == 0, "whole seconds, at most 5m0s"),
-		check.That("MaxConcurrency", p.MaxConcurrency, p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
+		check.That("BatchingWindow", p.BatchingWindow,
+			p.BatchingWindow >= 0 && p.BatchingWindow <= 5*time.Minute &&
+				p.BatchingWindow%time.Second == 0,
+			"whole seconds, at most 5m0s"),
+		check.That("MaxConcurrency", p.MaxConcurrency,
+			p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
 	)
 }

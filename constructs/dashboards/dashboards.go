@@ -1,4 +1,5 @@
-// Package dashboards provisions what people look at the reports by: an Amazon QuickSight dashboard, which asks Athena.
+// Package dashboards provisions an Amazon QuickSight dashboard of the reports, which queries
+// Athena.
 package dashboards
 
 import (
@@ -20,47 +21,55 @@ import (
 
 // Props describes the dashboard.
 type Props struct {
-	// Owner is the ARN of the QuickSight user or group to whom all of it belongs: who looks, shares and makes analyses. Nobody
-	// else sees anything, unless the owner shares it. Required.
+	// Owner is the ARN of the QuickSight user or group that owns the dashboard and may view, share
+	// and analyze it. Other users see nothing unless the owner shares it. Required.
 	Owner     string
-	Name      string // of all that people see in QuickSight; required
-	WorkGroup string // Athena's, which says where the results of queries go; required
+	Name      string // display name in QuickSight; required
+	WorkGroup string // of Athena, which sets the location of query results; required
 	Database  string // of the Glue Data Catalog, with a table for each report; required
 }
 
-// Dashboards are the data source, the data sets and the dashboard. The account has to have subscribed to QuickSight,
-// which no template can do. Whatever somebody changes of them in QuickSight, the next deployment that changes it too
-// takes back.
+// Dashboards are the data source, the data sets and the dashboard. The account must have a
+// QuickSight subscription, which no template can create. Changes made in QuickSight are overwritten
+// by the next deployment that changes the same resource.
 type Dashboards struct {
-	// Role is whom Athena hears QuickSight's queries from, in place of QuickSight's own role, which serves the whole account.
-	// It may do nothing unless it is given the right to.
+	// Role is the role of QuickSight's queries in Athena. It replaces QuickSight's service role,
+	// which serves the entire account. It allows nothing by itself.
 	Role       awsiam.Role
 	DataSource awsquicksight.CfnDataSource
 	DataSets   map[string]awsquicksight.CfnDataSet // by the report's name
 	Dashboard  awsquicksight.CfnDashboard
 }
 
-// definition is the dashboard as DescribeDashboardDefinition answers it, but for the data sets behind its identifiers, which
-// are the reports' names: what was drawn in QuickSight can be put here.
+// definition is the output of DescribeDashboardDefinition, without the data sets behind its
+// identifiers, which are the reports' names. A dashboard that was edited in QuickSight can be
+// copied here.
 //
 //go:embed definition.json
 var definition []byte
 
-// What an owner may do. QuickSight takes these lists, each as a whole: "Permissions" of the types in the AWS CloudFormation
-// Template Reference, and "Resource permissions" in the Amazon QuickSight API Reference.
+// The actions of an owner. QuickSight accepts only these complete lists: "Permissions" of the types
+// in the AWS CloudFormation Template Reference, and "Resource permissions" in the Amazon QuickSight
+// API Reference.
 var (
 	dataSourceActions = []string{
-		"quicksight:DescribeDataSource", "quicksight:DescribeDataSourcePermissions", "quicksight:PassDataSource",
-		"quicksight:UpdateDataSource", "quicksight:DeleteDataSource", "quicksight:UpdateDataSourcePermissions",
+		"quicksight:DescribeDataSource", "quicksight:DescribeDataSourcePermissions",
+		"quicksight:PassDataSource",
+		"quicksight:UpdateDataSource", "quicksight:DeleteDataSource",
+		"quicksight:UpdateDataSourcePermissions",
 	}
 	dataSetActions = []string{
-		"quicksight:DescribeDataSet", "quicksight:DescribeDataSetPermissions", "quicksight:PassDataSet", "quicksight:DescribeIngestion",
-		"quicksight:ListIngestions", "quicksight:UpdateDataSet", "quicksight:DeleteDataSet", "quicksight:CreateIngestion",
+		"quicksight:DescribeDataSet", "quicksight:DescribeDataSetPermissions",
+		"quicksight:PassDataSet", "quicksight:DescribeIngestion",
+		"quicksight:ListIngestions", "quicksight:UpdateDataSet", "quicksight:DeleteDataSet",
+		"quicksight:CreateIngestion",
 		"quicksight:CancelIngestion", "quicksight:UpdateDataSetPermissions",
 	}
 	dashboardActions = []string{
-		"quicksight:DescribeDashboard", "quicksight:ListDashboardVersions", "quicksight:QueryDashboard",
-		"quicksight:UpdateDashboardPermissions", "quicksight:UpdateDashboard", "quicksight:DeleteDashboard",
+		"quicksight:DescribeDashboard", "quicksight:ListDashboardVersions",
+		"quicksight:QueryDashboard",
+		"quicksight:UpdateDashboardPermissions", "quicksight:UpdateDashboard",
+		"quicksight:DeleteDashboard",
 		"quicksight:UpdateDashboardPublishedVersion", "quicksight:DescribeDashboardPermissions",
 	}
 )
@@ -68,35 +77,39 @@ var (
 // New declares the dashboard under scope.
 func New(scope constructs.Construct, id string, props Props) *Dashboards {
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
+	construct := constructs.NewConstruct(scope, jsii.String(id))
 	d := &Dashboards{
-		// QuickSight's documents know no condition: "Run queries as an IAM role in Amazon QuickSight" in its User Guide. Who gives
-		// the role to a data source needs iam:PassRole on it.
-		Role: awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
-			Description: jsii.String("By which QuickSight asks Athena for the reports"),
+		// QuickSight's documentation has no condition for the trust policy: "Run queries as an IAM
+		// role in Amazon QuickSight" in its User Guide. Passing the role to a data source needs
+		// iam:PassRole on it.
+		Role: awsiam.NewRole(construct, jsii.String("Role"), &awsiam.RoleProps{
+			Description: jsii.String("Queries of reports by QuickSight in Athena"),
 			AssumedBy:   awsiam.NewServicePrincipal(jsii.String("quicksight.amazonaws.com"), nil),
 		}),
 		DataSets: map[string]awsquicksight.CfnDataSet{},
 	}
-	account := awscdk.Stack_Of(this).Account()
-	// Ids are the account's and region's, and cannot be changed.
-	prefix := *awscdk.Names_UniqueResourceName(this, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(200), Separator: jsii.String("-")})
-	d.DataSource = awsquicksight.NewCfnDataSource(this, jsii.String("DataSource"), &awsquicksight.CfnDataSourceProps{
-		AwsAccountId: account,
-		DataSourceId: jsii.String(prefix),
-		Name:         jsii.String(props.Name),
-		Type:         jsii.String("ATHENA"),
-		DataSourceParameters: &awsquicksight.CfnDataSource_DataSourceParametersProperty{
-			AthenaParameters: &awsquicksight.CfnDataSource_AthenaParametersProperty{
-				WorkGroup: jsii.String(props.WorkGroup),
-				RoleArn:   d.Role.RoleArn(),
-			},
-		},
-		Permissions: []any{&awsquicksight.CfnDataSource_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSourceActions...),
-		}},
+	account := awscdk.Stack_Of(construct).Account()
+	// Ids are unique within the account and region, and cannot be changed.
+	prefix := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
+		MaxLength: jsii.Number(200), Separator: jsii.String("-"),
 	})
-	// QuickSight tries the connection when the data source is made.
+	d.DataSource = awsquicksight.NewCfnDataSource(construct, jsii.String("DataSource"),
+		&awsquicksight.CfnDataSourceProps{
+			AwsAccountId: account,
+			DataSourceId: jsii.String(prefix),
+			Name:         jsii.String(props.Name),
+			Type:         jsii.String("ATHENA"),
+			DataSourceParameters: &awsquicksight.CfnDataSource_DataSourceParametersProperty{
+				AthenaParameters: &awsquicksight.CfnDataSource_AthenaParametersProperty{
+					WorkGroup: jsii.String(props.WorkGroup),
+					RoleArn:   d.Role.RoleArn(),
+				},
+			},
+			Permissions: []any{&awsquicksight.CfnDataSource_ResourcePermissionProperty{
+				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSourceActions...),
+			}},
+		})
+	// QuickSight tests the connection when the data source is created.
 	d.DataSource.Node().AddDependency(d.Role)
 	var identifiers []any
 	for _, report := range reportfn.Reports() {
@@ -106,74 +119,84 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 				Name: jsii.String(column.Name), Type: jsii.String(columnType(column.Type)),
 			})
 		}
-		set := d.newDataSet(this, props, report.Name, columns)
+		set := d.newDataSet(construct, props, report.Name, columns)
 		d.DataSets[report.Name] = set
-		identifiers = append(identifiers, map[string]any{"Identifier": report.Name, "DataSetArn": set.AttrArn()})
+		identifiers = append(identifiers,
+			map[string]any{"Identifier": report.Name, "DataSetArn": set.AttrArn()})
 	}
-	d.Dashboard = awsquicksight.NewCfnDashboard(this, jsii.String("Dashboard"), &awsquicksight.CfnDashboardProps{
-		AwsAccountId: account,
-		DashboardId:  jsii.String(prefix),
-		Name:         jsii.String(props.Name),
-		Permissions: []any{&awsquicksight.CfnDashboard_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dashboardActions...),
-		}},
-	})
-	var drawn map[string]any
-	if err := json.Unmarshal(definition, &drawn); err != nil {
+	d.Dashboard = awsquicksight.NewCfnDashboard(construct, jsii.String("Dashboard"),
+		&awsquicksight.CfnDashboardProps{
+			AwsAccountId: account,
+			DashboardId:  jsii.String(prefix),
+			Name:         jsii.String(props.Name),
+			Permissions: []any{&awsquicksight.CfnDashboard_ResourcePermissionProperty{
+				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dashboardActions...),
+			}},
+		})
+	var parsed map[string]any
+	if err := json.Unmarshal(definition, &parsed); err != nil {
 		panic(fmt.Errorf("dashboards: definition.json: %w", err))
 	}
-	drawn["DataSetIdentifierDeclarations"] = identifiers
-	d.Dashboard.AddPropertyOverride(jsii.String("Definition"), drawn)
+	parsed["DataSetIdentifierDeclarations"] = identifiers
+	d.Dashboard.AddPropertyOverride(jsii.String("Definition"), parsed)
 	return d
 }
 
-// newDataSet declares the data set of a report, which asks Athena whenever somebody looks: the reports are small, and
-// QuickSight bills what it keeps itself.
-func (d *Dashboards) newDataSet(scope constructs.Construct, props Props, report string, columns []any) awsquicksight.CfnDataSet {
-	constructID := "" // of daily_actives, DailyActives
+// newDataSet declares the data set of a report. It queries Athena directly: the reports are small,
+// and QuickSight bills for imported data.
+func (d *Dashboards) newDataSet(
+	scope constructs.Construct, props Props, report string, columns []any,
+) awsquicksight.CfnDataSet {
+	constructID := "" // DailyActives for daily_actives
 	for word := range strings.SplitSeq(report, "_") {
 		constructID += strings.ToUpper(word[:1]) + word[1:]
 	}
-	id := strings.ReplaceAll(report, "_", "-") // the ids of tables in a data set have letters, digits and hyphens
-	return awsquicksight.NewCfnDataSet(scope, jsii.String(constructID), &awsquicksight.CfnDataSetProps{
-		AwsAccountId: d.DataSource.AwsAccountId(),
-		DataSetId:    jsii.String(*d.DataSource.DataSourceId() + "-" + id),
-		Name:         jsii.String(props.Name + ": " + report),
-		ImportMode:   jsii.String("DIRECT_QUERY"),
-		PhysicalTableMap: map[string]any{id: &awsquicksight.CfnDataSet_PhysicalTableProperty{
-			RelationalTable: &awsquicksight.CfnDataSet_RelationalTableProperty{
-				DataSourceArn: d.DataSource.AttrArn(),
-				Catalog:       jsii.String("AwsDataCatalog"),
-				Schema:        jsii.String(props.Database),
-				Name:          jsii.String(report),
-				InputColumns:  columns,
-			},
-		}},
-		Permissions: []any{&awsquicksight.CfnDataSet_ResourcePermissionProperty{
-			Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSetActions...),
-		}},
-	})
+	id := strings.ReplaceAll(report, "_", "-") // a table's id has letters, digits and hyphens
+	return awsquicksight.NewCfnDataSet(scope, jsii.String(constructID),
+		&awsquicksight.CfnDataSetProps{
+			AwsAccountId: d.DataSource.AwsAccountId(),
+			DataSetId:    jsii.String(*d.DataSource.DataSourceId() + "-" + id),
+			Name:         jsii.String(props.Name + ": " + report),
+			ImportMode:   jsii.String("DIRECT_QUERY"),
+			PhysicalTableMap: map[string]any{id: &awsquicksight.CfnDataSet_PhysicalTableProperty{
+				RelationalTable: &awsquicksight.CfnDataSet_RelationalTableProperty{
+					DataSourceArn: d.DataSource.AttrArn(),
+					Catalog:       jsii.String("AwsDataCatalog"),
+					Schema:        jsii.String(props.Database),
+					Name:          jsii.String(report),
+					InputColumns:  columns,
+				},
+			}},
+			Permissions: []any{&awsquicksight.CfnDataSet_ResourcePermissionProperty{
+				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dataSetActions...),
+			}},
+		})
 }
 
-// columnType is QuickSight's name of a type of the Glue Data Catalog: "Supported data types" in the Amazon QuickSight
-// User Guide.
+// columnType converts a type of the Glue Data Catalog to QuickSight's: "Supported data types" in
+// the Amazon QuickSight User Guide.
 func columnType(glue string) string {
-	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
+	types := map[string]string{
+		"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER",
+	}
 	quickSight, ok := types[glue]
 	if !ok {
-		panic(fmt.Errorf("dashboards: a report's column cannot be a %s; teach columnType what QuickSight calls it", glue))
+		panic(fmt.Errorf(
+			"dashboards: unsupported type %s of a report's column; add it to columnType", glue))
 	}
 	return quickSight
 }
 
-var ownerPattern = regexp.MustCompile(`^arn:[^:]+:quicksight:[^:]+:[^:]+:(user|group)/[^/*]+/[^*]+$`)
+var ownerPattern = regexp.MustCompile(
+	`^arn:[^:]+:quicksight:[^:]+:[^:]+:(user|group)/[^/*]+/[^*]+$`)
 
 func (p Props) check(id string) {
 	check.Props("dashboards", id,
 		check.Required("Owner", p.Owner != "", "pass the ARN of a QuickSight user or group"),
-		check.That("Owner", p.Owner, p.Owner == "" || *awscdk.Token_IsUnresolved(p.Owner) || ownerPattern.MatchString(p.Owner), "the ARN of a QuickSight user or group"),
-		check.Required("Name", p.Name != "", "pass what people see"),
-		check.Required("WorkGroup", p.WorkGroup != "", "pass the name of Athena's work group"),
+		check.That("Owner", p.Owner, p.Owner == "" || *awscdk.Token_IsUnresolved(p.Owner) ||
+			ownerPattern.MatchString(p.Owner), "the ARN of a QuickSight user or group"),
+		check.Required("Name", p.Name != "", "pass the display name"),
+		check.Required("WorkGroup", p.WorkGroup != "", "pass the name of the Athena workgroup"),
 		check.Required("Database", p.Database != "", "pass the name of the reports' database"),
 	)
 }

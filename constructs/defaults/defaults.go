@@ -16,7 +16,7 @@ const LogRetention = 30 * 24 * time.Hour
 
 // Values are the defaults below a scope.
 type Values struct {
-	LogRetention time.Duration // of log groups and access logs; default: the outer scope's, or 30 days
+	LogRetention time.Duration // of all logs; default: the outer scope's, or 30 days
 	Disposable   bool          // stateful resources and logs are destroyed with the stack
 }
 

@@ -1,5 +1,5 @@
-// Package gofunction provisions Lambda functions written in Go: built on this machine from an import path, told
-// their settings by a typed struct, allowed nothing that they do not need.
+// Package gofunction provisions Lambda functions written in Go, with least privilege: it builds
+// them on this machine from an import path, and passes settings from a typed struct.
 package gofunction
 
 import (
@@ -28,27 +28,27 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
 
-// PackageMetadata is the key of a function's metadata in the template that is Props.Package: which
-// code a function runs, its asset's hash does not tell.
+// PackageMetadata is the key of a function's metadata in the template that holds Props.Package. The
+// asset's hash alone does not identify the code of a function.
 const PackageMetadata = "ashlar:package"
 
 // Props describes a function. Zero values take the stated default.
 type Props struct {
-	// Package is the import path of the function's package main: of the app's own module, or of any module that
-	// the app's go.mod names. Required.
+	// Package is the import path of the function's package main, in the app's module or in any
+	// module that the app's go.mod requires. Required.
 	Package string
-	// Settings is the struct that the function loads with lambdaenv; strings may be tokens. What is still zero
-	// may be filled in by grants such as the database's GrantConnect; a required setting that nobody fills fails
-	// the synth. Default: the function has no settings.
+	// Settings is the struct that the function loads with lambdaenv; strings may be tokens. Grants
+	// such as the database's GrantConnect fill fields that are zero; a required setting that stays
+	// zero fails the synth. Default: the function has no settings.
 	Settings any
 
-	Description         string
+	Description         string                 // default: none
 	Architecture        awslambda.Architecture // default: arm64
-	MemoryMiB           int                    // default: 512; a function's share of CPU grows with it
-	Timeout             time.Duration          // default: 10 s; the service's limit is 15 min
-	VPC                 awsec2.IVpc            // default: none; puts the function into the private subnets
+	MemoryMiB           int                    // the CPU share is proportional; default: 512
+	Timeout             time.Duration          // at most 15 min; default: 10 s
+	VPC                 awsec2.IVpc            // private subnets; default: none
 	ReservedConcurrency int                    // default: none reserved, none denied
-	DeadLetterQueue     awssqs.IQueue          // takes events of asynchronous invocations that failed; default: none
+	DeadLetterQueue     awssqs.IQueue          // of asynchronous invocations; default: none
 	LogRetention        time.Duration          // default: the scope's (package defaults)
 	DisableTracing      bool                   // no X-Ray segments
 	Disposable          bool                   // delete the logs with the stack
@@ -66,11 +66,11 @@ type Function struct {
 	buildErr  error
 }
 
-// New declares a function under scope. A package that does not compile fails the synth with the compiler's message,
-// as does a required setting that is still zero when the app is synthesised.
+// New declares a function under scope. A package that does not compile fails the synth with the
+// compiler's message, and so does a required setting that is still zero at the end of the synth.
 //
-// The package is not built where the CDK asks for no bundling: in cdk list and cdk destroy, and in an app whose
-// context sets aws:cdk:bundling-stacks to an empty list, as tests do.
+// The package is not built where the CDK requires no bundling: in cdk list and cdk destroy, and in
+// an app whose context sets aws:cdk:bundling-stacks to an empty list, as tests do.
 func New(scope constructs.Construct, id string, props Props) *Function {
 	props = props.withDefaults()
 	props.check(id)
@@ -79,14 +79,14 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		panic(fmt.Errorf("gofunction: %s: %w", id, err))
 	}
 
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	defaults.Override(construct, props.LogRetention, props.Disposable)
 	f := &Function{settings: props.Settings, variables: variables}
-	f.LogGroup = loggroup.New(this, "Logs", "")
-	f.Role = newRole(this, f.LogGroup, props.VPC != nil)
+	f.LogGroup = loggroup.New(construct, "Logs", "")
+	f.Role = newRole(construct, f.LogGroup, props.VPC != nil)
 
 	functionProps := &awslambda.FunctionProps{
-		Code:            f.code(this, props),
+		Code:            f.code(construct, props),
 		Handler:         jsii.String("bootstrap"),
 		Runtime:         awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:    props.Architecture,
@@ -109,24 +109,27 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		functionProps.ReservedConcurrentExecutions = jsii.Number(props.ReservedConcurrency)
 	}
 	if props.VPC != nil {
-		f.SecurityGroup = newSecurityGroup(this, props.VPC)
+		f.SecurityGroup = newSecurityGroup(construct, props.VPC)
 		functionProps.Vpc = props.VPC
-		functionProps.VpcSubnets = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
+		functionProps.VpcSubnets = &awsec2.SubnetSelection{
+			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+		}
 		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
 	}
-	f.Function = awslambda.NewFunction(this, jsii.String("Function"), functionProps)
-	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata), props.Package)
+	f.Function = awslambda.NewFunction(construct, jsii.String("Function"), functionProps)
+	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata),
+		props.Package)
 	f.setVariables(variables)
-	this.Node().AddValidation(&settingsCheck{f})
+	construct.Node().AddValidation(&settingsCheck{f})
 	return f
 }
 
-// Path is where the function stands in the construct tree, for messages: Dev/API/Profile.
+// Path returns the function's path in the construct tree, for messages: Dev/API/Profile.
 func (f *Function) Path() string { return *f.Function.Node().Scope().Node().Path() }
 
-// AddSettings fills a part of the function's settings that was left zero, such as the database's. Settings that the
-// function does not read fail the synth. It panics when a value would change one that is set: a function has one
-// database, say.
+// AddSettings fills fields of the function's settings that are zero, such as the database's.
+// Settings that the function does not have fail the synth. It panics when a field already has
+// another value: a function has one database, for example.
 func (f *Function) AddSettings(settings any) {
 	variables, err := lambdaenv.Encode(settings)
 	if err != nil {
@@ -134,14 +137,15 @@ func (f *Function) AddSettings(settings any) {
 	}
 	for name, value := range variables {
 		if set, ok := f.variables[name]; ok && set != value {
-			panic(fmt.Errorf("gofunction: %s: %s is %q already and cannot be %q as well", f.Path(), name, set, value))
+			panic(fmt.Errorf("gofunction: %s: %s is already %q and cannot become %q",
+				f.Path(), name, set, value))
 		}
 		f.variables[name] = value
 	}
 	f.setVariables(variables)
 }
 
-// AddToRolePolicy lets the function's code call actions on resources, which are ARNs.
+// AddToRolePolicy lets the function call actions on resources, which are ARNs.
 func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
 	f.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),
@@ -150,31 +154,38 @@ func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
 }
 
 func (f *Function) setVariables(variables map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(variables)) { // a template has them in the order of the calls
+	// The template keeps the order of the calls.
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		f.Function.AddEnvironment(jsii.String(name), jsii.String(variables[name]), nil)
 	}
 }
 
-// code is the built package, or a stand-in where the CDK asks for no bundling or the build failed.
+// code returns the built package, or a placeholder where the CDK requires no bundling or the build
+// failed.
 func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code {
 	root := filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), ".gofunction")
 	if *awscdk.Stack_Of(scope).BundlingRequired() {
 		var dir string
-		if dir, f.buildErr = gobuild.Build(root, props.Package, goArch(props.Architecture)); f.buildErr == nil {
+		if dir, f.buildErr = gobuild.Build(root, props.Package,
+			goArch(props.Architecture)); f.buildErr == nil {
 			return awslambda.Code_FromAsset(jsii.String(dir), nil)
 		}
 	}
 	dir := filepath.Join(root, "not-built")
-	if err := errors.Join(os.MkdirAll(dir, 0o750), os.WriteFile(filepath.Join(dir, "bootstrap"), []byte("not built\n"), 0o600)); err != nil {
+	placeholder := filepath.Join(dir, "bootstrap")
+	err := errors.Join(os.MkdirAll(dir, 0o750),
+		os.WriteFile(placeholder, []byte("not built\n"), 0o600))
+	if err != nil {
 		panic(fmt.Errorf("gofunction: %w", err))
 	}
 	return awslambda.Code_FromAsset(jsii.String(dir), nil)
 }
 
-// settingsCheck is asked by the CDK at the end of the synth, when all grants have been made.
+// settingsCheck is a validation that the CDK runs at the end of the synth, when all grants have
+// been made.
 type settingsCheck struct{ function *Function }
 
-// Validate returns what is wrong with the function, as the CDK wants it.
+// Validate returns the function's problems, in the form that the CDK requires.
 func (c *settingsCheck) Validate() *[]*string {
 	problems := []*string{}
 	if err := c.function.buildErr; err != nil {
@@ -194,35 +205,43 @@ func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsi
 	if !inVPC {
 		return role
 	}
-	// The service makes the function's network interfaces with the function's role. These actions know no resource
-	// that exists beforehand, so they are allowed on all; the function's own code is denied them. Both statements
-	// are AWS's advice: "Giving Lambda functions access to resources in an Amazon VPC" in the Lambda Developer Guide.
-	actions := jsii.Strings("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+	// Lambda creates the function's network interfaces with the function's role. The resources do
+	// not exist beforehand, so the actions are allowed on all; the function's own code is denied
+	// them. Both statements are AWS's recommendation: "Giving Lambda functions access to resources
+	// in an Amazon VPC" in the Lambda Developer Guide.
+	actions := jsii.Strings("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
+		"ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses",
+		"ec2:UnassignPrivateIpAddresses")
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("ServiceManagesNetworkInterfaces"), Actions: actions, Resources: jsii.Strings("*"),
+		Sid: jsii.String("ServiceManagesNetworkInterfaces"), Actions: actions,
+		Resources: jsii.Strings("*"),
 	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("DenyFunctionCode"), Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
+		Sid: jsii.String("DenyFunctionCode"), Effect: awsiam.Effect_DENY, Actions: actions,
+		Resources: jsii.Strings("*"),
 		Conditions: &map[string]any{"ArnLike": map[string]any{
 			"lambda:SourceFunctionArn": awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-				Service: jsii.String("lambda"), Resource: jsii.String("function"), ResourceName: jsii.String("*"),
-				ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+				Service: jsii.String("lambda"), Resource: jsii.String("function"),
+				ResourceName: jsii.String("*"),
+				ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 			}),
 		}},
 	}))
 	return role
 }
 
-// newSecurityGroup lets the function call AWS over TLS, through NAT or VPC endpoints, and nothing else: grants open
-// what else it needs.
+// newSecurityGroup lets the function call AWS over TLS, through NAT or VPC endpoints, and nothing
+// else. Grants open other network paths.
 func newSecurityGroup(scope constructs.Construct, vpc awsec2.IVpc) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              vpc,
-		Description:      jsii.String("Network access of the Lambda function"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("AWS services over TLS"), nil)
+	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              vpc,
+			Description:      jsii.String("Network access of the Lambda function"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	https := awsec2.Port_Tcp(jsii.Number(443))
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), https, jsii.String("AWS services over TLS"), nil)
 	return group
 }
 
@@ -249,12 +268,17 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-// The bounds are the service's: "Lambda quotas" in the Lambda Developer Guide.
+// The limits are the service's: "Lambda quotas" in the Lambda Developer Guide.
 func (p Props) check(id string) {
 	check.Props("gofunction", id,
-		check.Required("Package", p.Package != "", "pass the import path of the function's package main"),
-		check.That("MemoryMiB", p.MemoryMiB, p.MemoryMiB >= 128 && p.MemoryMiB <= 10240, "128 to 10240"),
-		check.That("Timeout", p.Timeout, p.Timeout >= time.Second && p.Timeout <= 15*time.Minute && p.Timeout%time.Second == 0, "whole seconds, 1s to 15m0s"),
-		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0, "0 for none, or more"),
+		check.Required("Package", p.Package != "",
+			"pass the import path of the function's package main"),
+		check.That("MemoryMiB", p.MemoryMiB, p.MemoryMiB >= 128 && p.MemoryMiB <= 10240,
+			"128 to 10240"),
+		check.That("Timeout", p.Timeout,
+			p.Timeout >= time.Second && p.Timeout <= 15*time.Minute && p.Timeout%time.Second == 0,
+			"whole seconds, 1s to 15m0s"),
+		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0,
+			"0 for no reservation, or more"),
 	)
 }

@@ -1,5 +1,6 @@
-// Package identity provisions sign-up and sign-in: a Cognito user pool with a web client and a mobile client, Google
-// and Apple, Cognito's own sign-in pages, and an identity pool that gives clients AWS credentials.
+// Package identity provisions sign-up and sign-in: a Cognito user pool with a web client and a
+// mobile client, Google and Apple as identity providers, managed login pages, and an identity pool
+// that gives clients AWS credentials.
 package identity
 
 import (
@@ -24,42 +25,49 @@ import (
 
 // Props describes the user pool and its clients. Zero values take the stated default.
 type Props struct {
-	// DomainPrefix is the first label of the sign-in pages' domain, which is Cognito's:
-	// <DomainPrefix>.auth.<region>.amazoncognito.com. No other user pool of the region may have it, whosever it is.
-	// Clients, Google and Apple know it. A user pool has one domain, and CloudFormation would make the new one before it
-	// deletes the old: a change fails until the old one is deleted by hand. Required.
+	// DomainPrefix is the first label of the domain of the managed login pages:
+	// <DomainPrefix>.auth.<region>.amazoncognito.com. It must be unique among the user pools of the
+	// region, across all accounts. Clients, Google and Apple are configured with it. A user pool
+	// has one domain, and CloudFormation creates the new one before it deletes the old one, so a
+	// change fails until the old domain is deleted by hand. Required.
 	DomainPrefix string
 
-	// Where sign-in may send the user back to, and sign-out. Required. The web client has none of the mobile app's:
-	// on a phone, any app can claim another's scheme.
+	// Allowed callback URLs of sign-in and of sign-out. Required. The web client has none of the
+	// mobile app's URLs: on a phone, any app can register another app's scheme.
 	WebCallbackURLs, WebLogoutURLs       []string
 	MobileCallbackURLs, MobileLogoutURLs []string
 
-	// Sign-in by Google: an OAuth client of type "Web application", and the name of the secret in Secrets Manager
-	// that holds its client secret and nothing else. Default: none.
+	// Sign-in with Google: the id of an OAuth client of type "Web application", and the name of the
+	// secret in Secrets Manager that holds its client secret and nothing else. Default: none.
 	GoogleClientID, GoogleSecretName string
-	// Sign in with Apple: a Services ID of a team, a key of the team by its id, and the name of the secret in Secrets
-	// Manager that holds the private key and nothing else. Default: none.
+	// Sign in with Apple: a Services ID of a team, the id of a key of the team, and the name of the
+	// secret in Secrets Manager that holds the private key and nothing else. Default: none.
 	AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName string
 
 	// Prefixes of the folders in which each signed-in client reads and writes its own objects.
 	ProtectedPrefix string // default: protected/
 	PrivatePrefix   string // default: private/
 
-	AccessTokenValidity  time.Duration // of access and ID tokens; default: 1 h, the service's limits are 5 min and 24 h
-	RefreshTokenValidity time.Duration // how long a user stays signed in; default: 30 days, at most 10 years
-	LogRetention         time.Duration // of the function that links sign-ins; default: the scope's (package defaults)
-	Disposable           bool          // delete the users with the stack, for good
+	// AccessTokenValidity is the validity of access and ID tokens. Default: 1 h; 5 min to 24 h.
+	AccessTokenValidity time.Duration
+	// RefreshTokenValidity is how long a user stays signed in. Default: 30 days; at most 10 years.
+	RefreshTokenValidity time.Duration
+	// LogRetention applies to the function that links sign-ins. Default: the scope's (package
+	// defaults).
+	LogRetention time.Duration
+	// Disposable deletes the users with the stack, irrevocably.
+	Disposable bool
 }
 
-// An Identity is a user pool and the clients that users sign in with. What a user is identified by cannot be changed
-// once the pool exists: CloudFormation would replace it, and all users would be gone.
+// An Identity is a user pool and the clients that users sign in with. The sign-in attributes of a
+// user pool cannot be changed: CloudFormation would replace the pool, and all users would be lost.
 //
-// Sign-in and the recovery of an account tell nobody whether an address has one. Sign-up does, by Cognito's design,
-// wherever the address is the user name; ADR 9 says why it is.
+// Sign-in and account recovery do not reveal whether an address has an account. Sign-up does, by
+// Cognito's design, wherever the address is the user name; ADR 9 gives the reasons for it.
 //
-// With Google or Apple, a function links whoever signs in by them for the first time to the user who has the same
-// e-mail address, if the provider is authoritative for it, and the user has verified it and has no second factor.
+// With Google or Apple, a function links a user's first social sign-in to the existing user with
+// the same e-mail address, if the provider is authoritative for the address, and the existing user
+// has verified it and has no second factor.
 type Identity struct {
 	UserPool     awscognito.UserPool
 	Domain       awscognito.UserPoolDomain
@@ -77,49 +85,61 @@ type Identity struct {
 func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	i := &Identity{UserPool: newUserPool(this, props), protectedPrefix: props.ProtectedPrefix, privatePrefix: props.PrivatePrefix}
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
+	i := &Identity{
+		UserPool:        newUserPool(construct, props),
+		protectedPrefix: props.ProtectedPrefix,
+		privatePrefix:   props.PrivatePrefix,
+	}
 	i.Domain = i.UserPool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
-		CognitoDomain:       &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String(props.DomainPrefix)},
+		CognitoDomain: &awscognito.CognitoDomainOptions{
+			DomainPrefix: jsii.String(props.DomainPrefix),
+		},
 		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
 	})
-	providers := i.addProviders(this, props)
+	providers := i.addProviders(construct, props)
 	i.WebClient = i.newClient("Web", props.WebCallbackURLs, props.WebLogoutURLs, providers, props)
-	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs, providers, props)
+	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs,
+		providers, props)
 	if len(providers) > 0 {
-		i.linkSignIns(this, props)
+		i.linkSignIns(construct, props)
 	}
-	i.IdentityPool = i.newIdentityPool(this, props)
-	i.SignedInRole = i.newSignedInRole(this)
+	i.IdentityPool = i.newIdentityPool(construct, props)
+	i.SignedInRole = i.newSignedInRole(construct)
 	return i
 }
 
-// GrantDeleteUsers lets the code of fn delete users for good. Cognito calls a user who came by a provider by another
-// name than the sub: pass it the token's cognito:username. In a VPC without NAT, fn needs the interface endpoint of
-// cognito-idp.
+// GrantDeleteUsers lets fn delete users permanently. The Cognito user name of a user who signed up
+// with an identity provider is not the sub: pass the token's cognito:username. In a VPC without
+// NAT, fn needs the interface endpoint of cognito-idp.
 func (i *Identity) GrantDeleteUsers(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
-// GrantListUsers lets the code of fn look users up, their addresses included. In a VPC without NAT, fn needs the
-// interface endpoint of cognito-idp.
+// GrantListUsers lets fn look up users, including their addresses. In a VPC without NAT, fn needs
+// the interface endpoint of cognito-idp.
 func (i *Identity) GrantListUsers(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
 }
 
-// identityFolder is what a signed-in client has in a folder, as IAM fills it in: named by its identity in the identity pool.
+// identityFolder is the key pattern of a client's own objects below a prefix. IAM replaces the
+// variable with the client's identity id in the identity pool.
 const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 
-// GrantUploadAsSignedIn lets signed-in clients read objects of the bucket below public/, and read, write and delete their own
-// below ProtectedPrefix and PrivatePrefix, in a folder named by the client's identity in the identity pool. How much they write,
-// nothing limits. They write in the storage class Standard: the others cost more for what is small or soon deleted, and
-// what is archived cannot be read. The bucket must not need a KMS key.
+// GrantSignedInReadWrite lets signed-in clients read objects of the bucket below public/, and read,
+// write and delete their own objects below ProtectedPrefix and PrivatePrefix, in a folder named by
+// the client's identity id in the identity pool. The amount of data is not limited. The storage
+// class must be Standard: the other classes cost more for objects that are small or soon deleted,
+// and archived objects cannot be read. The bucket must not need a KMS key.
 //
-// Amplify would let everybody write below public/, read all of protected/, and list objects. We do not: anybody may sign
-// up, and could delete what others have written; what others may see is delivered by a distribution; and names of
-// objects are what the API hands out. The policy stands in the bucket's stack, which so comes after the user pool's.
-func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
+// Amplify's default policy also lets every client write below public/, read all of protected/, and
+// list objects. This policy does not: anyone can sign up, and could delete what others have
+// written; objects for other users are delivered by a distribution; and the API hands out the names
+// of objects. The policy is declared in the bucket's stack, which therefore depends on the user
+// pool's.
+func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
 	folders := i.ownObjects(bucket)
 	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
@@ -135,28 +155,37 @@ func (i *Identity) GrantUploadAsSignedIn(bucket awss3.IBucket) {
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Actions:   jsii.Strings("s3:PutObject"),
 				Resources: folders,
-				// "IfExists", since most requests do not name one: the parts of a multipart upload cannot.
-				Conditions: &map[string]any{"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"}},
+				// IfExists, because most requests name no storage class: the parts of a multipart
+				// upload cannot.
+				Conditions: &map[string]any{
+					"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"},
+				},
 			}),
 		},
 	})
 }
 
-// GrantReadThumbnailsAsSignedIn lets signed-in clients read the objects of the bucket that were made of what they have below
-// ProtectedPrefix and PrivatePrefix of the bucket for uploads, in folders of the same names. The policy stands in the bucket's stack.
-func (i *Identity) GrantReadThumbnailsAsSignedIn(bucket awss3.IBucket) {
-	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
-		Roles: &[]awsiam.IRole{i.SignedInRole},
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("s3:GetObject"),
-			Resources: i.ownObjects(bucket),
-		})},
+// GrantSignedInRead lets signed-in clients read the objects of the bucket below their own folders
+// of ProtectedPrefix and PrivatePrefix: thumbnails have the folders of the uploads they are made
+// from. The policy is declared in the bucket's stack.
+func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) {
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("s3:GetObject"),
+		Resources: i.ownObjects(bucket),
+	})
+	stack := awscdk.Stack_Of(bucket)
+	awsiam.NewPolicy(stack, jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
+		Roles:      &[]awsiam.IRole{i.SignedInRole},
+		Statements: &[]awsiam.PolicyStatement{statement},
 	})
 }
 
 // ownObjects returns the ARN patterns of the objects below a client's own folders.
 func (i *Identity) ownObjects(bucket awss3.IBucket) *[]*string {
-	return &[]*string{bucket.ArnForObjects(jsii.String(i.protectedPrefix + identityFolder)), bucket.ArnForObjects(jsii.String(i.privatePrefix + identityFolder))}
+	return &[]*string{
+		bucket.ArnForObjects(jsii.String(i.protectedPrefix + identityFolder)),
+		bucket.ArnForObjects(jsii.String(i.privatePrefix + identityFolder)),
+	}
 }
 
 func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
@@ -165,19 +194,25 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 		SignInAliases:       &awscognito.SignInAliases{Email: jsii.Bool(true)},
 		SignInCaseSensitive: jsii.Bool(false),
 		AutoVerify:          &awscognito.AutoVerifiedAttrs{Email: jsii.Bool(true)},
-		// A changed address counts only once its owner has confirmed it: social sign-ins are linked by the address. That
-		// of a linked user follows the provider at each sign-in, which has verified it.
+		// A changed address takes effect only after its owner has confirmed it, because social
+		// sign-ins are linked by address. The address of a linked user follows the provider at each
+		// sign-in; the provider has verified it.
 		KeepOriginal: &awscognito.KeepOriginalAttrs{Email: jsii.Bool(true)},
 		StandardAttributes: &awscognito.StandardAttributes{
-			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
+			Email: &awscognito.StandardAttribute{
+				Required: jsii.Bool(true), Mutable: jsii.Bool(true),
+			},
 		},
-		// Google's organisation, without which nobody can tell whether Google is authoritative for an address. It has to be
-		// mutable, since Cognito writes mapped attributes at each sign-in. Every pool has it, also without Google: Cognito
-		// never removes an attribute, and CloudFormation would fail to.
+		// The user's Google organisation, without which the function cannot determine whether
+		// Google is authoritative for an address. It must be mutable, because Cognito writes mapped
+		// attributes at each sign-in. Every pool has it, also without Google: Cognito never removes
+		// an attribute, and CloudFormation would fail to.
 		CustomAttributes: &map[string]awscognito.ICustomAttribute{
-			strings.TrimPrefix(presignupfn.HostedDomain, "custom:"): awscognito.NewStringAttribute(&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)}),
+			strings.TrimPrefix(presignupfn.HostedDomain, "custom:"): awscognito.NewStringAttribute(
+				&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)}),
 		},
-		// Length is what makes a password strong; composition rules make it forgettable: NIST SP 800-63B, 5.1.1.2.
+		// Length makes a password strong; composition rules make it hard to remember: NIST SP
+		// 800-63B, 5.1.1.2.
 		PasswordPolicy: &awscognito.PasswordPolicy{
 			MinLength:            jsii.Number(12),
 			RequireLowercase:     jsii.Bool(false),
@@ -187,108 +222,124 @@ func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
 			TempPasswordValidity: convert.Duration(3 * 24 * time.Hour),
 		},
 		Mfa: awscognito.Mfa_OPTIONAL,
-		// No SMS: it costs, it can be intercepted, and it needs a role and a quota of its own.
+		// No SMS: it costs money, it can be intercepted, and it needs a role and a quota of its
+		// own.
 		MfaSecondFactor: &awscognito.MfaSecondFactor{Otp: jsii.Bool(true), Sms: jsii.Bool(false)},
 		AccountRecovery: awscognito.AccountRecovery_EMAIL_ONLY,
-		// Lite has no managed login: "User pool feature plans" in the Amazon Cognito Developer Guide.
+		// Lite has no managed login: "User pool feature plans" in the Amazon Cognito Developer
+		// Guide.
 		FeaturePlan:        awscognito.FeaturePlan_ESSENTIALS,
 		DeletionProtection: jsii.Bool(!props.Disposable),
 		RemovalPolicy:      props.removalPolicy(awscdk.RemovalPolicy_RETAIN),
 	})
 }
 
-// writeAttributes are what clients may write: all that there is. Cognito fails the sign-in where a client may not write
-// a mapped attribute (WriteAttributes of CreateUserPoolClient in the Amazon Cognito API Reference), and a client that
-// was there before a custom attribute may not until it is named.
+// writeAttributes returns the attributes that clients may write: all that exist. Cognito fails the
+// sign-in where a client may not write a mapped attribute (WriteAttributes of CreateUserPoolClient
+// in the Amazon Cognito API Reference), and a client that existed before a custom attribute may not
+// write it until the attribute is named.
 //
-// So users can write any organisation into their profiles, and it is of no use: the function that links sign-ins reads
-// it in the event alone, before there is a profile. Nothing else may take it for true, in a token neither.
+// Users can therefore write any organisation into their profiles, without effect: the function that
+// links sign-ins reads the organisation only from the event, before a profile exists. No other code
+// may trust the attribute, including in a token.
 func writeAttributes(props Props) awscognito.ClientAttributes {
 	if props.GoogleClientID == "" {
 		return nil
 	}
-	return awscognito.NewClientAttributes().WithStandardAttributes(&awscognito.StandardAttributesMask{
-		Address:           jsii.Bool(true),
-		Birthdate:         jsii.Bool(true),
-		Email:             jsii.Bool(true),
-		FamilyName:        jsii.Bool(true),
-		Fullname:          jsii.Bool(true),
-		Gender:            jsii.Bool(true),
-		GivenName:         jsii.Bool(true),
-		LastUpdateTime:    jsii.Bool(true),
-		Locale:            jsii.Bool(true),
-		MiddleName:        jsii.Bool(true),
-		Nickname:          jsii.Bool(true),
-		PhoneNumber:       jsii.Bool(true),
-		PreferredUsername: jsii.Bool(true),
-		ProfilePage:       jsii.Bool(true),
-		ProfilePicture:    jsii.Bool(true),
-		Timezone:          jsii.Bool(true),
-		Website:           jsii.Bool(true),
-	}).WithCustomAttributes(jsii.String(presignupfn.HostedDomain))
+	return awscognito.NewClientAttributes().WithStandardAttributes(
+		&awscognito.StandardAttributesMask{
+			Address:           jsii.Bool(true),
+			Birthdate:         jsii.Bool(true),
+			Email:             jsii.Bool(true),
+			FamilyName:        jsii.Bool(true),
+			Fullname:          jsii.Bool(true),
+			Gender:            jsii.Bool(true),
+			GivenName:         jsii.Bool(true),
+			LastUpdateTime:    jsii.Bool(true),
+			Locale:            jsii.Bool(true),
+			MiddleName:        jsii.Bool(true),
+			Nickname:          jsii.Bool(true),
+			PhoneNumber:       jsii.Bool(true),
+			PreferredUsername: jsii.Bool(true),
+			ProfilePage:       jsii.Bool(true),
+			ProfilePicture:    jsii.Bool(true),
+			Timezone:          jsii.Bool(true),
+			Website:           jsii.Bool(true),
+		}).WithCustomAttributes(jsii.String(presignupfn.HostedDomain))
 }
 
-// A provider is an identity provider of the user pool, and the name by which clients support it.
+// A provider is an identity provider of the user pool, and the name by which clients refer to it.
 type provider struct {
 	resource awscognito.IUserPoolIdentityProvider
 	name     awscognito.UserPoolClientIdentityProvider
 }
 
-// addProviders declares Google and Apple, where they are set. Their secrets are references that CloudFormation resolves
-// on the way to Cognito.
+// addProviders declares Google and Apple, where they are configured. Their secrets are dynamic
+// references that CloudFormation resolves when it calls Cognito.
 //
-// Whether the provider has verified the address is mapped too. By default Cognito takes it for unverified, also of a
-// user whom the sign-in is linked to: it writes all mapped attributes at each sign-in ("Mapping IdP attributes to
-// profiles and tokens" in the Amazon Cognito Developer Guide).
+// The provider's email_verified claim is mapped too. By default Cognito marks the address as
+// unverified, also for a user that the sign-in is linked to: it writes all mapped attributes at
+// each sign-in ("Mapping IdP attributes to profiles and tokens" in the Amazon Cognito Developer
+// Guide).
 func (i *Identity) addProviders(scope constructs.Construct, props Props) []provider {
 	var providers []provider
 	if props.GoogleClientID != "" {
 		providers = append(providers, provider{
 			name: awscognito.UserPoolClientIdentityProvider_GOOGLE(),
-			resource: awscognito.NewUserPoolIdentityProviderGoogle(scope, jsii.String("Google"), &awscognito.UserPoolIdentityProviderGoogleProps{
-				UserPool:          i.UserPool,
-				ClientId:          jsii.String(props.GoogleClientID),
-				ClientSecretValue: awscdk.SecretValue_SecretsManager(jsii.String(props.GoogleSecretName), nil),
-				Scopes:            jsii.Strings("openid", "email", "profile"),
-				AttributeMapping: &awscognito.AttributeMapping{
-					Email:         awscognito.ProviderAttribute_GOOGLE_EMAIL(),
-					EmailVerified: awscognito.ProviderAttribute_GOOGLE_EMAIL_VERIFIED(),
-					Fullname:      awscognito.ProviderAttribute_GOOGLE_NAME(),
-					GivenName:     awscognito.ProviderAttribute_GOOGLE_GIVEN_NAME(),
-					FamilyName:    awscognito.ProviderAttribute_GOOGLE_FAMILY_NAME(),
-					Custom: &map[string]awscognito.ProviderAttribute{
-						presignupfn.HostedDomain: awscognito.ProviderAttribute_Other(jsii.String("hd")),
+			resource: awscognito.NewUserPoolIdentityProviderGoogle(scope, jsii.String("Google"),
+				&awscognito.UserPoolIdentityProviderGoogleProps{
+					UserPool: i.UserPool,
+					ClientId: jsii.String(props.GoogleClientID),
+					ClientSecretValue: awscdk.SecretValue_SecretsManager(
+						jsii.String(props.GoogleSecretName), nil),
+					Scopes: jsii.Strings("openid", "email", "profile"),
+					AttributeMapping: &awscognito.AttributeMapping{
+						Email:         awscognito.ProviderAttribute_GOOGLE_EMAIL(),
+						EmailVerified: awscognito.ProviderAttribute_GOOGLE_EMAIL_VERIFIED(),
+						Fullname:      awscognito.ProviderAttribute_GOOGLE_NAME(),
+						GivenName:     awscognito.ProviderAttribute_GOOGLE_GIVEN_NAME(),
+						FamilyName:    awscognito.ProviderAttribute_GOOGLE_FAMILY_NAME(),
+						Custom: &map[string]awscognito.ProviderAttribute{
+							presignupfn.HostedDomain: awscognito.ProviderAttribute_Other(
+								jsii.String("hd")),
+						},
 					},
-				},
-			}),
+				}),
 		})
 	}
 	if props.AppleServicesID != "" {
 		providers = append(providers, provider{
 			name: awscognito.UserPoolClientIdentityProvider_APPLE(),
-			resource: awscognito.NewUserPoolIdentityProviderApple(scope, jsii.String("Apple"), &awscognito.UserPoolIdentityProviderAppleProps{
-				UserPool:        i.UserPool,
-				ClientId:        jsii.String(props.AppleServicesID),
-				TeamId:          jsii.String(props.AppleTeamID),
-				KeyId:           jsii.String(props.AppleKeyID),
-				PrivateKeyValue: awscdk.SecretValue_SecretsManager(jsii.String(props.AppleSecretName), nil),
-				Scopes:          jsii.Strings("email", "name"),
-				AttributeMapping: &awscognito.AttributeMapping{
-					Email:         awscognito.ProviderAttribute_APPLE_EMAIL(),
-					EmailVerified: awscognito.ProviderAttribute_APPLE_EMAIL_VERIFIED(),
-					GivenName:     awscognito.ProviderAttribute_APPLE_FIRST_NAME(), // Apple sends names once, at the first sign-in
-					FamilyName:    awscognito.ProviderAttribute_APPLE_LAST_NAME(),
-				},
-			}),
+			resource: awscognito.NewUserPoolIdentityProviderApple(scope, jsii.String("Apple"),
+				&awscognito.UserPoolIdentityProviderAppleProps{
+					UserPool: i.UserPool,
+					ClientId: jsii.String(props.AppleServicesID),
+					TeamId:   jsii.String(props.AppleTeamID),
+					KeyId:    jsii.String(props.AppleKeyID),
+					PrivateKeyValue: awscdk.SecretValue_SecretsManager(
+						jsii.String(props.AppleSecretName), nil),
+					Scopes: jsii.Strings("email", "name"),
+					AttributeMapping: &awscognito.AttributeMapping{
+						Email:         awscognito.ProviderAttribute_APPLE_EMAIL(),
+						EmailVerified: awscognito.ProviderAttribute_APPLE_EMAIL_VERIFIED(),
+						// Apple sends names only at the first sign-in
+						GivenName:  awscognito.ProviderAttribute_APPLE_FIRST_NAME(),
+						FamilyName: awscognito.ProviderAttribute_APPLE_LAST_NAME(),
+					},
+				}),
 		})
 	}
 	return providers
 }
 
-// newClient declares a public client: it cannot keep a secret, so it has none and proves itself by PKCE, which
-// Cognito asks of the authorisation code grant when a client sends a challenge.
-func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, providers []provider, props Props) awscognito.UserPoolClient {
-	supported := []awscognito.UserPoolClientIdentityProvider{awscognito.UserPoolClientIdentityProvider_COGNITO()}
+// newClient declares a public client. It has no secret, because it could not keep one, and uses
+// PKCE, which Cognito enforces for the authorization code grant when a client sends a challenge.
+func (i *Identity) newClient(
+	id string, callbackURLs, logoutURLs []string, providers []provider, props Props,
+) awscognito.UserPoolClient {
+	supported := []awscognito.UserPoolClientIdentityProvider{
+		awscognito.UserPoolClientIdentityProvider_COGNITO(),
+	}
 	for _, provider := range providers {
 		supported = append(supported, provider.name)
 	}
@@ -298,8 +349,11 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 		EnableTokenRevocation:      jsii.Bool(true),
 		AuthFlows:                  &awscognito.AuthFlow{UserSrp: jsii.Bool(true)},
 		OAuth: &awscognito.OAuthSettings{
-			Flows:        &awscognito.OAuthFlows{AuthorizationCodeGrant: jsii.Bool(true)},
-			Scopes:       &[]awscognito.OAuthScope{awscognito.OAuthScope_OPENID(), awscognito.OAuthScope_EMAIL(), awscognito.OAuthScope_PROFILE()},
+			Flows: &awscognito.OAuthFlows{AuthorizationCodeGrant: jsii.Bool(true)},
+			Scopes: &[]awscognito.OAuthScope{
+				awscognito.OAuthScope_OPENID(), awscognito.OAuthScope_EMAIL(),
+				awscognito.OAuthScope_PROFILE(),
+			},
 			CallbackUrls: jsii.Strings(callbackURLs...),
 			LogoutUrls:   jsii.Strings(logoutURLs...),
 		},
@@ -310,78 +364,95 @@ func (i *Identity) newClient(id string, callbackURLs, logoutURLs []string, provi
 		RefreshTokenValidity:       convert.Duration(props.RefreshTokenValidity),
 	})
 	for _, provider := range providers {
-		client.Node().AddDependency(provider.resource) // a client cannot support what is not there yet
+		// A client can only support a provider that exists.
+		client.Node().AddDependency(provider.resource)
 	}
-	// A client without a style has no sign-in pages: "Apply branding to managed login pages" in the Amazon Cognito
-	// Developer Guide.
-	awscognito.NewCfnManagedLoginBranding(client, jsii.String("Branding"), &awscognito.CfnManagedLoginBrandingProps{
-		UserPoolId:               i.UserPool.UserPoolId(),
-		ClientId:                 client.UserPoolClientId(),
-		UseCognitoProvidedValues: jsii.Bool(true),
-	})
+	// A client without a style has no sign-in pages: "Apply branding to managed login pages" in the
+	// Amazon Cognito Developer Guide.
+	awscognito.NewCfnManagedLoginBranding(client, jsii.String("Branding"),
+		&awscognito.CfnManagedLoginBrandingProps{
+			UserPoolId:               i.UserPool.UserPoolId(),
+			ClientId:                 client.UserPoolClientId(),
+			UseCognitoProvidedValues: jsii.Bool(true),
+		})
 	return client
 }
 
-// linkSignIns has Cognito ask a function before it makes a user of somebody's first social sign-in.
+// linkSignIns makes Cognito call a function before it creates a user for a first social sign-in.
 func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
 	fn := gofunction.New(scope, "PreSignUp", gofunction.Props{
 		Package:     presignupfn.Package,
-		Description: "Links social sign-ins to the users who have their addresses",
+		Description: "Links social sign-ins to existing users with the same address",
 		Timeout:     5 * time.Second, // Cognito waits no longer
 	})
-	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function, awscognito.LambdaVersion_V1_0)
-	// A policy of its own: the function waits for those of its role, and the user pool for the function.
+	i.UserPool.AddTrigger(awscognito.UserPoolOperation_PRE_SIGN_UP(), fn.Function,
+		awscognito.LambdaVersion_V1_0)
+	// A separate policy: the function depends on the policies of its role, and the user pool
+	// depends on the function.
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminGetUser",
+			"cognito-idp:AdminLinkProviderForUser"),
+		Resources: jsii.Strings(*i.UserPool.UserPoolArn()),
+	})
 	awsiam.NewPolicy(scope, jsii.String("LinkSignIns"), &awsiam.PolicyProps{
-		Roles: &[]awsiam.IRole{fn.Role},
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("cognito-idp:ListUsers", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"),
-			Resources: jsii.Strings(*i.UserPool.UserPoolArn()),
-		})},
+		Roles:      &[]awsiam.IRole{fn.Role},
+		Statements: &[]awsiam.PolicyStatement{statement},
 	})
 }
 
-// newIdentityPool declares the identity pool, whose identities name the folders of clients' uploads: kept like the
-// users. The classic flow would let a client choose its role.
-func (i *Identity) newIdentityPool(scope constructs.Construct, props Props) awscognito.CfnIdentityPool {
+// newIdentityPool declares the identity pool. Its identity ids name the folders of clients'
+// uploads, so it is retained like the users. The classic flow would let a client choose its role.
+func (i *Identity) newIdentityPool(
+	scope constructs.Construct, props Props,
+) awscognito.CfnIdentityPool {
 	var clients []any
 	for _, client := range []awscognito.UserPoolClient{i.WebClient, i.MobileClient} {
 		clients = append(clients, &awscognito.CfnIdentityPool_CognitoIdentityProviderProperty{
-			ClientId:             client.UserPoolClientId(),
-			ProviderName:         i.UserPool.UserPoolProviderName(),
-			ServerSideTokenCheck: jsii.Bool(true), // who is signed out, disabled or deleted gets no credentials
+			ClientId:     client.UserPoolClientId(),
+			ProviderName: i.UserPool.UserPoolProviderName(),
+			// No credentials after sign-out, disabling or deletion.
+			ServerSideTokenCheck: jsii.Bool(true),
 		})
 	}
-	pool := awscognito.NewCfnIdentityPool(scope, jsii.String("IdentityPool"), &awscognito.CfnIdentityPoolProps{
-		AllowUnauthenticatedIdentities: jsii.Bool(false),
-		AllowClassicFlow:               jsii.Bool(false),
-		CognitoIdentityProviders:       &clients,
-	})
-	pool.ApplyRemovalPolicy(props.removalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE), nil)
+	pool := awscognito.NewCfnIdentityPool(scope, jsii.String("IdentityPool"),
+		&awscognito.CfnIdentityPoolProps{
+			AllowUnauthenticatedIdentities: jsii.Bool(false),
+			AllowClassicFlow:               jsii.Bool(false),
+			CognitoIdentityProviders:       &clients,
+		})
+	pool.ApplyRemovalPolicy(props.removalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE),
+		nil)
 	return pool
 }
 
-// newSignedInRole declares what signed-in clients are in AWS. It allows nothing by itself.
+// newSignedInRole declares the role of signed-in clients in AWS. It allows nothing by itself.
 func (i *Identity) newSignedInRole(scope constructs.Construct) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("SignedInRole"), &awsiam.RoleProps{
 		Description: jsii.String("Signed-in clients of the identity pool"),
-		AssumedBy: awsiam.NewWebIdentityPrincipal(jsii.String("cognito-identity.amazonaws.com"), &map[string]any{
-			"StringEquals":           map[string]any{"cognito-identity.amazonaws.com:aud": i.IdentityPool.Ref()},
-			"ForAnyValue:StringLike": map[string]any{"cognito-identity.amazonaws.com:amr": "authenticated"},
+		AssumedBy: awsiam.NewWebIdentityPrincipal(jsii.String(
+			"cognito-identity.amazonaws.com"), &map[string]any{
+			"StringEquals": map[string]any{
+				"cognito-identity.amazonaws.com:aud": i.IdentityPool.Ref(),
+			},
+			"ForAnyValue:StringLike": map[string]any{
+				"cognito-identity.amazonaws.com:amr": "authenticated",
+			},
 		}),
 	})
-	awscognito.NewCfnIdentityPoolRoleAttachment(scope, jsii.String("IdentityPoolRoles"), &awscognito.CfnIdentityPoolRoleAttachmentProps{
-		IdentityPoolId: i.IdentityPool.Ref(),
-		Roles:          map[string]any{"authenticated": role.RoleArn()},
-	})
+	awscognito.NewCfnIdentityPoolRoleAttachment(scope, jsii.String("IdentityPoolRoles"),
+		&awscognito.CfnIdentityPoolRoleAttachmentProps{
+			IdentityPoolId: i.IdentityPool.Ref(),
+			Roles:          map[string]any{"authenticated": role.RoleArn()},
+		})
 	return role
 }
 
-// removalPolicy is how users are kept, unless they are disposable.
-func (p Props) removalPolicy(kept awscdk.RemovalPolicy) awscdk.RemovalPolicy {
+// removalPolicy returns retained, or DESTROY for a disposable user pool.
+func (p Props) removalPolicy(retained awscdk.RemovalPolicy) awscdk.RemovalPolicy {
 	if p.Disposable {
 		return awscdk.RemovalPolicy_DESTROY
 	}
-	return kept
+	return retained
 }
 
 func (p Props) withDefaults() Props {
@@ -398,8 +469,9 @@ func (p Props) withDefaults() Props {
 
 var domainPrefix = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// isDomainPrefix tells whether Cognito takes the prefix, as far as it is known yet: CreateUserPoolDomain in the Amazon
-// Cognito API Reference and "Configuring a user pool domain" in its Developer Guide.
+// isDomainPrefix reports whether Cognito accepts the prefix, as far as it is known at synthesis:
+// CreateUserPoolDomain in the Amazon Cognito API Reference and "Configuring a user pool domain" in
+// its Developer Guide.
 func isDomainPrefix(prefix string) bool {
 	if *awscdk.Token_IsUnresolved(prefix) {
 		return true
@@ -416,21 +488,40 @@ func isDomainPrefix(prefix string) bool {
 func (p Props) check(id string) {
 	const day = 24 * time.Hour
 	google := p.GoogleClientID != "" || p.GoogleSecretName != ""
-	apple := p.AppleServicesID != "" || p.AppleTeamID != "" || p.AppleKeyID != "" || p.AppleSecretName != ""
+	apple := p.AppleServicesID != "" || p.AppleTeamID != "" || p.AppleKeyID != "" ||
+		p.AppleSecretName != ""
 	check.Props("identity", id,
-		check.Required("DomainPrefix", p.DomainPrefix != "", "pass the first label of the sign-in pages' domain, such as example-dev"),
-		check.That("DomainPrefix", p.DomainPrefix, p.DomainPrefix == "" || isDomainPrefix(p.DomainPrefix), "at most 63 lower-case letters, digits and hyphens inside, without aws, amazon and cognito"),
-		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0, "pass where sign-in may send the web client's user back to"),
-		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0, "pass where sign-out may send the web client's user to"),
-		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0, "pass where sign-in may send the mobile app's user back to"),
-		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0, "pass where sign-out may send the mobile app's user to"),
-		check.Required("GoogleClientID", !google || p.GoogleClientID != "", "pass the id of the OAuth client, or no GoogleSecretName"),
-		check.Required("GoogleSecretName", !google || p.GoogleSecretName != "", "pass the name of the secret with the client secret, or no GoogleClientID"),
-		check.Required("AppleServicesID", !apple || p.AppleServicesID != "", "pass the Services ID, or nothing of Apple's"),
-		check.Required("AppleTeamID", !apple || p.AppleTeamID != "", "pass the team's id, or nothing of Apple's"),
-		check.Required("AppleKeyID", !apple || p.AppleKeyID != "", "pass the key's id, or nothing of Apple's"),
-		check.Required("AppleSecretName", !apple || p.AppleSecretName != "", "pass the name of the secret with the private key, or nothing of Apple's"),
-		check.That("AccessTokenValidity", p.AccessTokenValidity, p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day, "5m0s to 24h0m0s"),
-		check.That("RefreshTokenValidity", p.RefreshTokenValidity, p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day, "more than AccessTokenValidity, at most 87600h0m0s"),
+		check.Required("DomainPrefix", p.DomainPrefix != "",
+			"pass the first label of the managed login domain, such as example-dev"),
+		check.That("DomainPrefix", p.DomainPrefix,
+			p.DomainPrefix == "" || isDomainPrefix(p.DomainPrefix),
+			"at most 63 lower-case letters, digits and inner hyphens, without aws, amazon or "+
+				"cognito"),
+		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0,
+			"pass the web client's callback URLs"),
+		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0,
+			"pass the web client's sign-out URLs"),
+		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0,
+			"pass the mobile app's callback URLs"),
+		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0,
+			"pass the mobile app's sign-out URLs"),
+		check.Required("GoogleClientID", !google || p.GoogleClientID != "",
+			"pass the id of the OAuth client, or leave GoogleSecretName empty"),
+		check.Required("GoogleSecretName", !google || p.GoogleSecretName != "",
+			"pass the name of the secret with the client secret, or leave GoogleClientID empty"),
+		check.Required("AppleServicesID", !apple || p.AppleServicesID != "",
+			"pass the Services ID, or leave all Apple props empty"),
+		check.Required("AppleTeamID", !apple || p.AppleTeamID != "",
+			"pass the team's id, or leave all Apple props empty"),
+		check.Required("AppleKeyID", !apple || p.AppleKeyID != "",
+			"pass the key's id, or leave all Apple props empty"),
+		check.Required("AppleSecretName", !apple || p.AppleSecretName != "",
+			"pass the name of the secret with the private key, or leave all Apple props empty"),
+		check.That("AccessTokenValidity", p.AccessTokenValidity,
+			p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day,
+			"5m0s to 24h0m0s"),
+		check.That("RefreshTokenValidity", p.RefreshTokenValidity,
+			p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day,
+			"more than AccessTokenValidity, at most 87600h0m0s"),
 	)
 }

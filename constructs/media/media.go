@@ -1,5 +1,6 @@
-// Package media provisions users' pictures: the bucket that they upload to, the function that makes thumbnails in a second
-// bucket, a notification of each picture that is finished, and the delivery of the thumbnails through CloudFront.
+// Package media provisions users' pictures: the bucket that they upload to, the function that makes
+// thumbnails in a second bucket, a topic with an event for each finished picture, and the delivery
+// of the thumbnails through CloudFront.
 package media
 
 import (
@@ -28,67 +29,72 @@ import (
 	thumbnailsfn "github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 
-// Props describes the buckets and what stands between them. Zero values take the stated default.
+// Props describes the buckets, the function and the distribution. Zero values take the stated
+// default.
 type Props struct {
-	AllowedOrigins []string // the web origins whose pages may upload pictures, and read them; required
+	AllowedOrigins []string // the web origins whose pages may upload and read pictures; required
 
-	Widths    []int // of the thumbnails that every picture gets, in pixels; required
-	MaxBytes  int64 // what an original may have, to get thumbnails; required
-	MaxPixels int   // likewise; required; the function's memory is for 50 million
+	Widths    []int // of the thumbnails of every picture, in pixels; required
+	MaxBytes  int64 // larger originals get no thumbnails; required
+	MaxPixels int   // larger originals get no thumbnails; for at most 50 million; required
 
-	// Prefixes of keys, the same in both buckets: one folder each, with a slash at the end.
+	// Key prefixes, the same in both buckets: one folder each, with a slash at the end.
 	TempPrefix      string // uploads that no post shows; they expire; default: temp/
 	PermanentPrefix string // promoted uploads; default: permanent/
-	ProtectedPrefix string // uploads of signed-in clients, delivered to everybody; default: protected/
-	PrivatePrefix   string // uploads of signed-in clients, delivered to nobody; default: private/
+	ProtectedPrefix string // uploads of signed-in clients, delivered; default: protected/
+	PrivatePrefix   string // uploads of signed-in clients, not delivered; default: private/
 
-	TempRetention time.Duration // how long uploads below TempPrefix stay; whole days; default: 1 day
+	// TempRetention is how long uploads below TempPrefix are kept; whole days. Default: 1 day.
+	TempRetention time.Duration
 
-	// DisableTransferAcceleration is for regions where S3 has none: "Configuring fast, secure file transfers using Amazon S3
-	// Transfer Acceleration" in the Amazon S3 User Guide lists those that have it.
+	// DisableTransferAcceleration is for regions where S3 does not offer it: "Configuring fast,
+	// secure file transfers using Amazon S3 Transfer Acceleration" in the Amazon S3 User Guide
+	// lists those that do.
 	DisableTransferAcceleration bool
-	// OriginAccessControl has CloudFront prove itself to the bucket by an origin access control. Default: by an origin access
-	// identity, which AWS calls legacy, and which the regions that were opened after 2022 do not have ("Restrict access to an
-	// Amazon S3 origin" in the Amazon CloudFront Developer Guide). While a deployment changes it, which takes CloudFront some
-	// minutes, thumbnails that no edge has are refused.
+	// OriginAccessControl authenticates CloudFront to the bucket with an origin access control.
+	// Default: with an origin access identity, which AWS calls legacy, and which regions opened
+	// after 2022 do not support ("Restrict access to an Amazon S3 origin" in the Amazon CloudFront
+	// Developer Guide). While a deployment changes it, which takes CloudFront some minutes,
+	// requests for thumbnails that are not cached fail.
 	OriginAccessControl bool
 
 	LogRetention time.Duration // of access logs too; default: the scope's (package defaults)
 	Disposable   bool          // delete the pictures with the stack
 }
 
-// Media is where users' pictures are kept, and where they are seen.
+// Media stores users' pictures and delivers their thumbnails.
 //
-// What is seen are thumbnails, which the function has decoded and encoded again. An original is delivered to nobody: it
-// may tell where it was taken, and may be no picture at all.
+// Only thumbnails are delivered, which the function has decoded and encoded again. An original is
+// never delivered: it may reveal where it was taken, and may be no picture at all.
 type Media struct {
 	// Originals holds pictures as they were uploaded. Uploads below TempPrefix expire after
 	// TempRetention; promoting one copies it to PermanentPrefix. Signed-in clients with credentials
 	// of their own write below ProtectedPrefix and PrivatePrefix.
 	Originals awss3.Bucket
-	// TransferAcceleration tells that Originals takes uploads at S3's accelerated endpoint as well.
+	// TransferAcceleration reports whether Originals accepts uploads at S3's accelerated endpoint.
 	TransferAcceleration bool
-	// Thumbnails holds K/<width>.jpg for the original K, as long as there is one. Those below
-	// TempPrefix expire by the same rule.
+	// Thumbnails holds K/<width>.jpg for the original K, as long as the original exists. Those
+	// below TempPrefix expire by the same rule.
 	Thumbnails awss3.Bucket
 
-	// Function makes the thumbnails, and deletes those of originals that are gone.
+	// Function makes the thumbnails, and deletes those of deleted originals.
 	Function *gofunction.Function
-	// OriginalEvents sends the function S3's event notifications of Originals. A message that
+	// OriginalEvents delivers S3's event notifications of Originals to the function. A message that
 	// cannot succeed (the original is no picture, say) goes to the dead-letter queue, with the
-	// message attribute Reason. So does one that failed five times, without a Reason.
+	// message attribute Reason. A message that failed five times goes there without a Reason.
 	OriginalEvents *consumer.Consumer
 
-	// ThumbnailEvents carries an event for each change of an original: which thumbnails there are,
-	// or that there are none any more. ThumbnailEventQueue gets all of them; messages that did not
-	// reach it, and those that its consumer fails at, go to ThumbnailEventDLQ.
+	// ThumbnailEvents carries an event for each change of an original, with its current thumbnails
+	// or without any. ThumbnailEventQueue receives all of them. Messages that did not reach it, and
+	// those that its consumer fails to process, go to ThumbnailEventDLQ.
 	ThumbnailEvents                        *topic.Topic
 	ThumbnailEventQueue, ThumbnailEventDLQ awssqs.Queue
 
 	// Distribution delivers thumbnails below TempPrefix, PermanentPrefix and ProtectedPrefix to
-	// everybody who knows their names. Those below PrivatePrefix are their owner's. Nothing can be
-	// listed, so a missing thumbnail is answered like a private one: 403. It has CloudFront's own
-	// name and certificate, with which CloudFront takes TLS 1.0 too.
+	// anyone with the URL. Those below PrivatePrefix are not delivered: only their owner reads
+	// them, from the bucket. Listing is not possible, so a missing thumbnail gets the same response
+	// as a private one: 403. The distribution has CloudFront's domain name and certificate, with
+	// which CloudFront accepts TLS 1.0 too.
 	Distribution awscloudfront.Distribution
 	// AccessLogs holds the logs of the distribution and of both buckets.
 	AccessLogs awss3.Bucket
@@ -100,31 +106,38 @@ type Media struct {
 func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
 		tempPrefix:           props.TempPrefix,
 		permanentPrefix:      props.PermanentPrefix,
-		AccessLogs:           bucket.NewAccessLogs(this, "AccessLogs", bucket.AccessLogsProps{CloudFront: true}),
+		AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
+			bucket.AccessLogsProps{CloudFront: true}),
 	}
-	m.Originals = m.newBucket(this, "Originals", props,
-		// A browser uploads by a form that the API has signed (POST), and by credentials of its user (the others; POST is
-		// how a multipart upload begins and ends).
-		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT, awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
-	m.Thumbnails = m.newBucket(this, "Thumbnails", props,
-		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD) // by its user's credentials a browser reads what is private
+	m.Originals = m.newBucket(construct, "Originals", props,
+		// A browser uploads with a form that the API has signed (POST), or with its user's
+		// credentials (the other methods; a multipart upload begins and ends with POST).
+		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT,
+		awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
+	m.Thumbnails = m.newBucket(construct, "Thumbnails", props,
+		// A browser reads private thumbnails with its user's credentials.
+		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD)
 	if m.TransferAcceleration {
-		cfnBucket(m.Originals).SetAccelerateConfiguration(&awss3.CfnBucket_AccelerateConfigurationProperty{AccelerationStatus: jsii.String("Enabled")})
+		cfnBucket(m.Originals).SetAccelerateConfiguration(
+			&awss3.CfnBucket_AccelerateConfigurationProperty{
+				AccelerationStatus: jsii.String("Enabled"),
+			})
 	}
-	m.addThumbnailEvents(this)
-	m.addFunction(this, props)
-	m.addOriginalEvents(this)
-	m.addDistribution(this, props)
+	m.addThumbnailEvents(construct)
+	m.addFunction(construct, props)
+	m.addOriginalEvents(construct)
+	m.addDistribution(construct, props)
 	return m
 }
 
-// URL is where thumbnails are delivered, without a slash at the end.
+// URL returns the base URL of the thumbnails, without a slash at the end.
 func (m *Media) URL() string { return "https://" + *m.Distribution.DistributionDomainName() }
 
 // GrantUpload lets fn sign uploads below TempPrefix, and delete them.
@@ -133,8 +146,8 @@ func (m *Media) GrantUpload(fn *gofunction.Function) {
 }
 
 // GrantPromoteUploads lets fn copy uploads from TempPrefix to PermanentPrefix, and delete promoted
-// ones. It may list the bucket, without which S3 answers 403 instead of 404 when an upload is
-// missing.
+// ones. It includes listing the bucket, without which S3 answers 403 instead of 404 for a missing
+// upload.
 func (m *Media) GrantPromoteUploads(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(m.tempPrefix))
 	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.permanentPrefix))
@@ -152,7 +165,9 @@ func (m *Media) originals(prefix string) string {
 }
 
 // newBucket declares a bucket whose objects below TempPrefix expire.
-func (m *Media) newBucket(scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods) awss3.Bucket {
+func (m *Media) newBucket(
+	scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods,
+) awss3.Bucket {
 	return bucket.New(scope, id, bucket.Props{
 		LifecycleRules: []*awss3.LifecycleRule{
 			{
@@ -163,8 +178,9 @@ func (m *Media) newBucket(scope constructs.Construct, id string, props Props, me
 		CORS: []*awss3.CorsRule{{
 			AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
 			AllowedMethods: &methods,
-			AllowedHeaders: jsii.Strings("*"),    // those that a signed request has are many, and CORS protects none of them
-			ExposedHeaders: jsii.Strings("ETag"), // without it, no browser can complete a multipart upload
+			// Signed requests have many, which need no protection.
+			AllowedHeaders: jsii.Strings("*"),
+			ExposedHeaders: jsii.Strings("ETag"), // needed to complete a multipart upload
 			MaxAge:         jsii.Number(time.Hour.Seconds()),
 		}},
 		AccessLogs: m.AccessLogs,
@@ -196,46 +212,56 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 			MaxBytes:        props.MaxBytes,
 			MaxPixels:       props.MaxPixels,
 		},
-		Description: "Makes thumbnails of pictures",
-		MemoryMiB:   1769,        // one vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide
-		Timeout:     time.Minute, // for a batch
+		Description: "Generates thumbnails of pictures",
+		// One vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide.
+		MemoryMiB: 1769,
+		Timeout:   time.Minute, // for a batch
 	})
 	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(""))
-	// That it may list the bucket has S3 tell it that an original is gone, instead of refusing it. It lists nothing.
+	// With this permission, S3 answers 404 for a missing original instead of 403. The function does
+	// not list.
 	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
-	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, *m.Thumbnails.ArnForObjects(jsii.String("*")))
+	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"},
+		*m.Thumbnails.ArnForObjects(jsii.String("*")))
 	m.ThumbnailEvents.GrantPublish(m.Function)
 }
 
-// addOriginalEvents has S3 notify the function of every object that is created in Originals or
-// deleted from it. Objects that a lifecycle rule expires are left out: the thumbnails have the same
-// rule.
+// addOriginalEvents makes S3 notify the function of every object that is created in Originals or
+// deleted from it. Objects that a lifecycle rule expires are not included: the thumbnails have the
+// same rule.
 //
-// The notification is the bucket's own property. The CDK would have a function in Python set it (ADR 4), so that the
-// queue's policy may name the bucket. S3 tries the queue before it takes the notification, so the policy comes first; it
-// lets in what S3 sends for any bucket of the account.
+// The notification is a property of the bucket. The CDK would set it with a function in Python (ADR
+// 4), so that the queue's policy can name the bucket. S3 checks the queue when the notification is
+// set, so the queue's policy must exist first; it admits S3 for any bucket of the account.
 func (m *Media) addOriginalEvents(scope constructs.Construct) {
 	m.OriginalEvents = consumer.New(scope, "OriginalEvents", consumer.Props{
 		Function:  m.Function,
-		BatchSize: 5, // the function works on one picture after the other
-		// So many pictures at once, at most: a flood of uploads waits in the queue, and leaves the account's concurrency to
-		// the API.
+		BatchSize: 5, // the function processes one picture after the other
+		// A flood of uploads waits in the queue, and leaves the account's concurrency to the API.
 		MaxConcurrency: 5,
 	})
 	m.OriginalEvents.GrantSendToDLQ()
 	events := m.OriginalEvents.Queue
 	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{events.QueueArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
+		},
+		Actions:   jsii.Strings("sqs:SendMessage"),
+		Resources: &[]*string{events.QueueArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+		},
 	}))
 	var configurations []any
 	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
-		configurations = append(configurations, &awss3.CfnBucket_QueueConfigurationProperty{Event: jsii.String(event), Queue: events.QueueArn()})
+		configurations = append(configurations,
+			&awss3.CfnBucket_QueueConfigurationProperty{
+				Event: jsii.String(event), Queue: events.QueueArn(),
+			})
 	}
 	resource := cfnBucket(m.Originals)
-	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
+	resource.SetNotificationConfiguration(
+		&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
 	resource.Node().AddDependency(allowed.PolicyDependable)
 	bucket.EmptyAfter(m.Thumbnails, m.OriginalEvents.Mapping)
 }
@@ -255,13 +281,17 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+/$`)
 
 func (p Props) check(id string) {
 	problems := []error{
-		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0, "pass the web client's origins"),
-		check.Required("Widths", len(p.Widths) > 0, "pass those of the thumbnails, in pixels"),
-		check.Required("MaxBytes", p.MaxBytes != 0, "pass what an original may have"),
-		check.Required("MaxPixels", p.MaxPixels != 0, "pass what an original may have"),
+		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0,
+			"pass the web client's origins"),
+		check.Required("Widths", len(p.Widths) > 0, "pass the widths of the thumbnails, in pixels"),
+		check.Required("MaxBytes", p.MaxBytes != 0, "pass the maximum size of an original"),
+		check.Required("MaxPixels", p.MaxPixels != 0,
+			"pass the maximum number of pixels of an original"),
 		check.That("MaxBytes", p.MaxBytes, p.MaxBytes >= 0, "more than 0"),
 		check.That("MaxPixels", p.MaxPixels, p.MaxPixels >= 0, "more than 0"),
-		check.That("TempRetention", p.TempRetention, p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
+		check.That("TempRetention", p.TempRetention,
+			p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0,
+			"whole days, at least 24h0m0s"),
 	}
 	prefixes := []struct{ name, value string }{
 		{"TempPrefix", p.TempPrefix},
@@ -270,21 +300,24 @@ func (p Props) check(id string) {
 		{"PrivatePrefix", p.PrivatePrefix},
 	}
 	for i, prefix := range prefixes {
-		// Wildcards would widen the grants, and a prefix within another one would deliver what is
-		// private.
+		// Wildcards would widen the grants, and a prefix within another one would make private
+		// thumbnails public.
 		problems = append(problems, check.That(prefix.name, prefix.value,
 			prefixPattern.MatchString(prefix.value), "letters, digits, - and _, then a slash"))
 		for _, other := range prefixes[:i] {
 			problems = append(problems, check.That(prefix.name, prefix.value,
-				prefix.value != other.value, "another one than "+other.name))
+				prefix.value != other.value, "a prefix different from "+other.name))
 		}
 	}
 	for i, origin := range p.AllowedOrigins {
-		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin, !strings.Contains(origin, "*"), "an origin without *"))
+		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin,
+			!strings.Contains(origin, "*"), "an origin without *"))
 	}
 	for i, width := range p.Widths {
-		// JPEG counts in 16 bits.
-		problems = append(problems, check.That(fmt.Sprintf("Widths[%d]", i), width, width >= 1 && width <= 65535, "1 to 65535"))
+		// JPEG has 16 bits for a dimension.
+		problems = append(problems,
+			check.That(fmt.Sprintf("Widths[%d]", i), width, width >= 1 && width <= 65535,
+				"1 to 65535"))
 	}
 	check.Props("media", id, problems...)
 }

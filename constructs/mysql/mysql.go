@@ -1,5 +1,5 @@
-// Package mysql provisions a private, encrypted Amazon RDS for MySQL database with read replicas and a rotated
-// password.
+// Package mysql provisions a private, encrypted Amazon RDS for MySQL database with read replicas
+// and a rotated password.
 package mysql
 
 import (
@@ -24,23 +24,24 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// A Version is a major version of MySQL; RDS picks and keeps up the minor one.
+// A Version is a major version of MySQL; RDS chooses the minor version and keeps it up to date.
 type Version string
 
-// The versions that RDS offers. 8.0 left standard support on 31 July 2026: AWS bills its extended support by the
-// vCPU and hour ("Amazon RDS Extended Support" in the Amazon RDS User Guide), so choose it only on the way to 8.4.
-// Replicas have to be upgraded before their source: take them away for the change.
+// The versions that RDS offers. 8.0 left standard support on 31 July 2026: AWS bills its extended
+// support by the vCPU and hour ("Amazon RDS Extended Support" in the Amazon RDS User Guide), so use
+// it only while upgrading to 8.4. RDS upgrades replicas before their source; remove them for the
+// upgrade.
 const (
 	Version84 Version = "8.4"
 	Version80 Version = "8.0"
 )
 
-// Port is where the database listens.
+// Port is the port that the database listens on.
 const Port = 3306
 
-// unquotable are the characters that AWS keeps out of a database's generated password: a connection string or a shell
-// would need them quoted.
-const unquotable = " %+~`#$&*()|[]{}:;<>?!'/@\"\\"
+// passwordExclusions are the characters that generated passwords do not contain: a connection
+// string or a shell would require them to be quoted.
+const passwordExclusions = " %+~`#$&*()|[]{}:;<>?!'/@\"\\"
 
 const day = 24 * time.Hour
 
@@ -48,30 +49,38 @@ var instanceClass = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
 
 // Props describes the database. Zero values take the stated default.
 type Props struct {
-	// VPC is required. The database lives in its isolated subnets; its private ones need a way to Secrets Manager, by
-	// NAT or an interface endpoint, for the functions that connect and for the rotation.
+	// VPC is required. The database runs in its isolated subnets. The private subnets need access
+	// to Secrets Manager, by NAT or an interface endpoint, for the functions that connect and for
+	// the rotation.
 	VPC awsec2.IVpc
 
-	Version                Version       // default: 8.4; a downgrade is not possible
-	InstanceClass          string        // without "db."; default: t4g.micro
-	StorageGiB             int           // default: 20; storage never shrinks
-	MaxAllocatedStorageGiB int           // where storage autoscaling stops; default: twice StorageGiB
-	DatabaseName           string        // the schema made with the instance, for good: a named instance is not replaced; default: app
-	MultiAZ                bool          // keep a standby in a second zone
-	Replicas               int           // read replicas; default: 0
-	Proxy                  bool          // put RDS Proxy between functions and the writer
-	DatabaseInsights       bool          // Database Insights, 7 days (its free tier); not offered for micro and small classes
-	BackupRetention        time.Duration // how long automated backups are kept; default: 7 days, at most 35
-	RotationInterval       time.Duration // after which the password is rotated; default: 30 days
-	LogRetention           time.Duration // of the error and slow-query logs; default: the scope's (package defaults)
+	Version                Version // default: 8.4; a downgrade is not possible
+	InstanceClass          string  // without "db."; default: t4g.micro
+	StorageGiB             int     // default: 20; storage cannot shrink
+	MaxAllocatedStorageGiB int     // limit of storage autoscaling; default: twice StorageGiB
+	// DatabaseName is the schema that is created with the instance. It cannot be changed, because a
+	// named instance cannot be replaced. Default: app.
+	DatabaseName string
+	MultiAZ      bool // keep a standby in a second zone
+	Replicas     int  // read replicas; default: 0
+	Proxy        bool // put RDS Proxy between functions and the writer
+	// DatabaseInsights enables Database Insights with 7 days of history (its free tier). It is not
+	// offered for micro and small classes.
+	DatabaseInsights bool
+	BackupRetention  time.Duration // of automated backups; default: 7 days, at most 35
+	RotationInterval time.Duration // of the passwords; default: 30 days
+	// LogRetention applies to the error and slow-query logs. Default: the scope's (package
+	// defaults).
+	LogRetention time.Duration
 
-	// Disposable deletes the database and its backups with the stack, without a snapshot. Without it, deletion is
-	// refused until somebody lifts the protection, and leaves a snapshot.
+	// Disposable deletes the database and its backups with the stack, without a snapshot. Without
+	// it, the instance has deletion protection, and its deletion leaves a snapshot.
 	Disposable bool
 }
 
-// A Database is a MySQL instance, its replicas, and the secrets of its two users: the administrator, who changes the
-// schema, and app, whom functions sign in as. The instance knows app only once AddMigration has had that user made.
+// A Database is a MySQL instance, its replicas, and the secrets of its two users: admin, who
+// changes the schema, and app, the user of the functions. The user app exists in the instance only
+// after AddMigration.
 type Database struct {
 	Instance      awsrds.DatabaseInstance
 	Replicas      []awsrds.DatabaseInstanceReadReplica
@@ -81,124 +90,134 @@ type Database struct {
 	SecurityGroup awsec2.SecurityGroup // of the instance and its replicas
 
 	name     string
-	rotation *awssecretsmanager.SecretRotationProps // what both rotations have in common
+	rotation *awssecretsmanager.SecretRotationProps // settings that both rotations share
 }
 
 // New declares the database under scope.
 func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
 	d := &Database{name: props.DatabaseName}
-	d.SecurityGroup = awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Access to the RDS instance and its read replicas"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
+	d.SecurityGroup = awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Access to the RDS instance and its read replicas"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
 	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{
-		Version: awsrds.MysqlEngineVersion_Of(jsii.String(string(props.Version)), jsii.String(string(props.Version))),
+		Version: awsrds.MysqlEngineVersion_Of(jsii.String(string(props.Version)),
+			jsii.String(string(props.Version))),
 	})
-	parameters := newParameterGroup(this, engine)
-	subnets := awsrds.NewSubnetGroup(this, jsii.String("Subnets"), &awsrds.SubnetGroupProps{
-		Vpc:         props.VPC,
-		VpcSubnets:  isolated(),
-		Description: jsii.String("Isolated subnets of the RDS instances"),
-	})
+	parameters := newParameterGroup(construct, engine)
+	subnets := awsrds.NewSubnetGroup(construct, jsii.String("SubnetGroup"),
+		&awsrds.SubnetGroupProps{
+			Vpc:         props.VPC,
+			VpcSubnets:  isolated(),
+			Description: jsii.String("Isolated subnets of the RDS instances"),
+		})
 
-	writer := constructs.NewConstruct(this, jsii.String("Writer"))
+	writer := constructs.NewConstruct(construct, jsii.String("Writer"))
 	identifier, logs := newLogs(writer, props)
-	d.Instance = awsrds.NewDatabaseInstance(writer, jsii.String("Instance"), &awsrds.DatabaseInstanceProps{
-		Engine:                    engine,
-		EngineLifecycleSupport:    lifecycleSupport(props.Version),
-		InstanceIdentifier:        jsii.String(identifier),
-		InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
-		AllocatedStorage:          jsii.Number(props.StorageGiB),
-		MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
-		StorageType:               awsrds.StorageType_GP3,
-		StorageEncrypted:          jsii.Bool(true),
-		DatabaseName:              jsii.String(props.DatabaseName),
-		Credentials:               awsrds.Credentials_FromGeneratedSecret(jsii.String("admin"), nil),
-		Vpc:                       props.VPC,
-		SubnetGroup:               subnets,
-		SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
-		PubliclyAccessible:        jsii.Bool(false),
-		MultiAz:                   jsii.Bool(props.MultiAZ),
-		ParameterGroup:            parameters,
-		BackupRetention:           convert.Duration(props.BackupRetention),
-		CopyTagsToSnapshot:        jsii.Bool(true),
-		DeleteAutomatedBackups:    jsii.Bool(props.Disposable),
-		AutoMinorVersionUpgrade:   jsii.Bool(true),
-		AllowMajorVersionUpgrade:  jsii.Bool(true), // when Version is changed; it never happens by itself
-		CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
-		EnablePerformanceInsights: databaseInsights(props),
-		DeletionProtection:        jsii.Bool(!props.Disposable),
-		RemovalPolicy:             removalPolicy(props),
-	})
-	awscdk.Validations_Of(d.Instance).Acknowledge(&awscdk.Acknowledgment{
-		Id:     jsii.String("CloudFormation-Validate::E9006"),
-		Reason: jsii.String("RDS takes a major version and keeps the minor one up to date; the rule knows full versions only"),
-	})
-	logs.createBefore(d.Instance)
-	d.AdminSecret = d.Instance.Secret()
-	app := awsrds.NewDatabaseSecret(this, jsii.String("AppSecret"), &awsrds.DatabaseSecretProps{
-		Username: jsii.String("app"), Dbname: jsii.String(props.DatabaseName),
-	})
-	d.AppSecret = app.Attach(d.Instance)
-	if !props.Disposable {
-		// A snapshot is of no use without its passwords.
-		app.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
-		d.Instance.Node().FindChild(jsii.String("Secret")).(awscdk.Resource).ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
-	}
-	d.rotation = newRotation(this, d.Instance, props)
-	rotateAdmin := *d.rotation
-	rotateAdmin.Secret = d.AdminSecret
-	awssecretsmanager.NewSecretRotation(this, jsii.String("AdminRotation"), &rotateAdmin)
-
-	for i := range props.Replicas {
-		reader := constructs.NewConstruct(this, jsii.Sprintf("Reader%d", i+1))
-		identifier, logs := newLogs(reader, props)
-		replica := awsrds.NewDatabaseInstanceReadReplica(reader, jsii.String("Instance"), &awsrds.DatabaseInstanceReadReplicaProps{
-			SourceDatabaseInstance:    d.Instance,
-			InstanceIdentifier:        jsii.String(identifier),
-			InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
-			MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
-			StorageType:               awsrds.StorageType_GP3, // encrypted as its source is
+	d.Instance = awsrds.NewDatabaseInstance(writer, jsii.String("Instance"),
+		&awsrds.DatabaseInstanceProps{
+			Engine:                 engine,
+			EngineLifecycleSupport: lifecycleSupport(props.Version),
+			InstanceIdentifier:     jsii.String(identifier),
+			InstanceType:           awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
+			AllocatedStorage:       jsii.Number(props.StorageGiB),
+			MaxAllocatedStorage:    jsii.Number(props.MaxAllocatedStorageGiB),
+			StorageType:            awsrds.StorageType_GP3,
+			StorageEncrypted:       jsii.Bool(true),
+			DatabaseName:           jsii.String(props.DatabaseName),
+			Credentials: awsrds.Credentials_FromGeneratedSecret(jsii.String("admin"),
+				nil),
 			Vpc:                       props.VPC,
 			SubnetGroup:               subnets,
 			SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
 			PubliclyAccessible:        jsii.Bool(false),
+			MultiAz:                   jsii.Bool(props.MultiAZ),
 			ParameterGroup:            parameters,
+			BackupRetention:           convert.Duration(props.BackupRetention),
+			CopyTagsToSnapshot:        jsii.Bool(true),
+			DeleteAutomatedBackups:    jsii.Bool(props.Disposable),
 			AutoMinorVersionUpgrade:   jsii.Bool(true),
+			AllowMajorVersionUpgrade:  jsii.Bool(true), // when Version changes; never automatically
 			CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
 			EnablePerformanceInsights: databaseInsights(props),
-			// A replica holds nothing that its source does not hold.
-			DeletionProtection: jsii.Bool(false),
-			RemovalPolicy:      awscdk.RemovalPolicy_DESTROY,
+			DeletionProtection:        jsii.Bool(!props.Disposable),
+			RemovalPolicy:             removalPolicy(props),
 		})
+	awscdk.Validations_Of(d.Instance).Acknowledge(&awscdk.Acknowledgment{
+		Id: jsii.String("CloudFormation-Validate::E9006"),
+		Reason: jsii.String("RDS accepts a major version and keeps the minor version up to date; " +
+			"the rule accepts full versions only"),
+	})
+	logs.createBefore(d.Instance)
+	d.AdminSecret = d.Instance.Secret()
+	app := awsrds.NewDatabaseSecret(construct, jsii.String("AppSecret"),
+		&awsrds.DatabaseSecretProps{
+			Username: jsii.String("app"), Dbname: jsii.String(props.DatabaseName),
+		})
+	d.AppSecret = app.Attach(d.Instance)
+	if !props.Disposable {
+		// A snapshot is useless without its passwords.
+		app.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
+		admin := d.Instance.Node().FindChild(jsii.String("Secret")).(awscdk.Resource)
+		admin.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
+	}
+	d.rotation = newRotation(construct, d.Instance, props)
+	rotateAdmin := *d.rotation
+	rotateAdmin.Secret = d.AdminSecret
+	awssecretsmanager.NewSecretRotation(construct, jsii.String("AdminRotation"), &rotateAdmin)
+
+	for i := range props.Replicas {
+		reader := constructs.NewConstruct(construct, jsii.Sprintf("Reader%d", i+1))
+		identifier, logs := newLogs(reader, props)
+		replica := awsrds.NewDatabaseInstanceReadReplica(reader, jsii.String("Instance"),
+			&awsrds.DatabaseInstanceReadReplicaProps{
+				SourceDatabaseInstance:    d.Instance,
+				InstanceIdentifier:        jsii.String(identifier),
+				InstanceType:              awsec2.NewInstanceType(jsii.String(props.InstanceClass)),
+				MaxAllocatedStorage:       jsii.Number(props.MaxAllocatedStorageGiB),
+				StorageType:               awsrds.StorageType_GP3, // encrypted like its source
+				Vpc:                       props.VPC,
+				SubnetGroup:               subnets,
+				SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
+				PubliclyAccessible:        jsii.Bool(false),
+				ParameterGroup:            parameters,
+				AutoMinorVersionUpgrade:   jsii.Bool(true),
+				CloudwatchLogsExports:     jsii.Strings(exportedLogs...),
+				EnablePerformanceInsights: databaseInsights(props),
+				// A replica holds only data that its source holds too.
+				DeletionProtection: jsii.Bool(false),
+				RemovalPolicy:      awscdk.RemovalPolicy_DESTROY,
+			})
 		logs.createBefore(replica)
 		d.Replicas = append(d.Replicas, replica)
 	}
 	if props.Proxy {
-		d.Proxy = d.newProxy(this, props)
+		d.Proxy = d.newProxy(construct, props)
 	}
 	return d
 }
 
-// GrantConnect lets fn, which must be in the VPC and hold a [mysqlconn.Settings] among its settings, use the database as
-// the user app, who reads and writes rows: it opens the network path, allows fn to read the secret, and tells it where
-// everything is.
+// GrantConnect lets fn, which must be in the VPC and have [mysqlconn.Settings] among its settings,
+// use the database as the user app, who reads and writes rows. It opens the network path, lets fn
+// read the secret, and fills the settings.
 func (d *Database) GrantConnect(fn *gofunction.Function) {
 	checkVPC(fn)
 	settings := d.settings(d.AppSecret)
 	for _, replica := range d.Replicas {
 		settings.ReaderHosts = append(settings.ReaderHosts, *replica.DbInstanceEndpointAddress())
 	}
-	// The rules belong to the function's stack, which is below the database's: said from the function's side, the
-	// CDK puts both there.
+	// Declared on the function's side, the rules are in its stack, which depends on the database's.
 	if d.Proxy != nil {
 		settings.WriterHost = *d.Proxy.Endpoint()
-		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port(), jsii.String("MySQL through the proxy"))
+		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port(),
+			jsii.String("MySQL through the proxy"))
 	}
 	if d.Proxy == nil || len(d.Replicas) > 0 {
 		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
@@ -218,34 +237,44 @@ func (d *Database) settings(secret awssecretsmanager.ISecret) mysqlconn.Settings
 
 func port() awsec2.Port { return awsec2.Port_Tcp(jsii.Number(Port)) }
 
-// AddMigration runs fn while the stack of scope is deployed: once for every new version, before anything that depends on
-// the returned resource. When fn reports an error, the deployment fails and is rolled back.
+// AddMigration runs fn when the stack of scope is deployed: once for every new version, before
+// anything that depends on the returned resource. When fn returns an error, the deployment fails
+// and is rolled back.
 //
-// fn must be in the VPC and hold a [mysqlconn.Settings] and a [mysqlconn.AppUser] among its settings. It signs in as the
-// administrator, straight to the instance, changes the schema, and makes the user app, whose password is rotated from
-// then on. It handles CloudFormation's custom resource events. When a deployment is rolled back, it is told to migrate
-// to the version before, and has to take that for done: schemas only grow.
-func (d *Database) AddMigration(scope constructs.Construct, fn *gofunction.Function, version string) awscdk.CustomResource {
+// fn must be in the VPC and have [mysqlconn.Settings] and [mysqlconn.AppUser] among its settings.
+// It connects as admin, directly to the instance, changes the schema, and creates the user app,
+// whose password is rotated from then on. It handles CloudFormation's custom resource events. A
+// rollback calls fn with the previous version; fn must treat that as success, because migrations
+// only move forward.
+func (d *Database) AddMigration(
+	scope constructs.Construct, fn *gofunction.Function, version string,
+) awscdk.CustomResource {
 	checkVPC(fn)
 	fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
-	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(), *d.AppSecret.SecretArn())
+	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(),
+		*d.AppSecret.SecretArn())
 	fn.AddSettings(d.settings(d.AdminSecret))
 	fn.AddSettings(mysqlconn.AppUser{SecretARN: *d.AppSecret.SecretArn()})
 
-	migration := awscdk.NewCustomResource(scope, jsii.String("Migration"), &awscdk.CustomResourceProps{
-		ResourceType: jsii.String("Custom::Migration"),
-		ServiceToken: fn.Function.FunctionArn(),
-		Properties:   &map[string]any{"Version": version},
-		// CloudFormation would wait an hour for a function that can no longer answer.
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(*fn.Function.Timeout().ToSeconds(nil) + 60)),
-	})
-	// The permission and the network path are resources of their own, and have to stand first.
+	migration := awscdk.NewCustomResource(scope, jsii.String("Migration"),
+		&awscdk.CustomResourceProps{
+			ResourceType: jsii.String("Custom::Migration"),
+			ServiceToken: fn.Function.FunctionArn(),
+			Properties:   &map[string]any{"Version": version},
+			// CloudFormation's default is an hour, which it would wait for a function that can no
+			// longer respond.
+			ServiceTimeout: awscdk.Duration_Seconds(
+				jsii.Number(*fn.Function.Timeout().ToSeconds(nil) + 60)),
+		})
+	// The permission and the network path are separate resources, which must exist first.
 	migration.Node().AddDependency(fn.Role, fn.SecurityGroup)
 
-	// Secrets Manager rotates, or tries to, as soon as it is told to, and before the migration there is no such user. So
-	// the rotation is declared here, on a reference to the secret, and not beside the administrator's.
+	// Secrets Manager rotates the secret immediately after the rotation is declared, and the user
+	// does not exist before the migration. Therefore the rotation is declared here, on a reference
+	// to the secret, and not next to admin's.
 	rotateApp := *d.rotation
-	rotateApp.Secret = awssecretsmanager.Secret_FromSecretCompleteArn(scope, jsii.String("AppSecret"), d.AppSecret.SecretArn())
+	rotateApp.Secret = awssecretsmanager.Secret_FromSecretCompleteArn(
+		scope, jsii.String("AppSecret"), d.AppSecret.SecretArn())
 	awssecretsmanager.NewSecretRotation(scope, jsii.String("AppRotation"), &rotateApp)
 	rotateApp.Secret.Node().AddDependency(migration)
 	return migration
@@ -253,36 +282,47 @@ func (d *Database) AddMigration(scope constructs.Construct, fn *gofunction.Funct
 
 func checkVPC(fn *gofunction.Function) {
 	if fn.SecurityGroup == nil {
-		panic(fmt.Errorf("mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC", fn.Path()))
+		panic(fmt.Errorf(
+			"mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC",
+			fn.Path()))
 	}
 }
 
-// newRotation is how the passwords are changed: by AWS's own rotation function, from the Serverless Application
-// Repository. It lives where functions do, since it calls Secrets Manager as well as the database.
-func newRotation(scope constructs.Construct, instance awsrds.DatabaseInstance, props Props) *awssecretsmanager.SecretRotationProps {
-	group := awsec2.NewSecurityGroup(scope, jsii.String("RotationSecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Rotation of the database passwords"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Secrets Manager over TLS"), nil)
+// newRotation returns the settings of both rotations: AWS's rotation function, from the Serverless
+// Application Repository, in the private subnets, because it calls Secrets Manager as well as the
+// database.
+func newRotation(
+	scope constructs.Construct, instance awsrds.DatabaseInstance, props Props,
+) *awssecretsmanager.SecretRotationProps {
+	group := awsec2.NewSecurityGroup(scope, jsii.String("RotationSecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Rotation of the database passwords"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)),
+		jsii.String("Secrets Manager over TLS"), nil)
+	application := awssecretsmanager.SecretRotationApplication_MYSQL_ROTATION_SINGLE_USER()
 	return &awssecretsmanager.SecretRotationProps{
-		Application:        awssecretsmanager.SecretRotationApplication_MYSQL_ROTATION_SINGLE_USER(),
+		Application:        application,
 		Target:             instance,
 		AutomaticallyAfter: convert.Duration(props.RotationInterval),
-		ExcludeCharacters:  jsii.String(unquotable),
+		ExcludeCharacters:  jsii.String(passwordExclusions),
 		Vpc:                props.VPC,
-		VpcSubnets:         &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
-		SecurityGroup:      group,
+		VpcSubnets: &awsec2.SubnetSelection{
+			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+		},
+		SecurityGroup: group,
 	}
 }
 
 func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.DatabaseProxy {
-	group := awsec2.NewSecurityGroup(scope, jsii.String("ProxySecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.VPC,
-		Description:      jsii.String("Access to the RDS proxy"),
-		AllowAllOutbound: jsii.Bool(false),
-	})
+	group := awsec2.NewSecurityGroup(scope, jsii.String("ProxySecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              props.VPC,
+			Description:      jsii.String("Access to the RDS proxy"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
 	return awsrds.NewDatabaseProxy(scope, jsii.String("Proxy"), &awsrds.DatabaseProxyProps{
 		ProxyTarget:    awsrds.ProxyTarget_FromInstance(d.Instance),
 		Secrets:        &[]awssecretsmanager.ISecret{d.AppSecret},
@@ -293,27 +333,32 @@ func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.Data
 	})
 }
 
-// exportedLogs are sent to CloudWatch; the general log, with every statement in it, is not.
+// exportedLogs are the logs that RDS exports to CloudWatch. The general log is not exported,
+// because it contains every statement.
 var exportedLogs = []string{"error", "slowquery"}
 
 // logs are the log groups of one instance.
 type logs []awslogs.LogGroup
 
-// newLogs declares the log groups of an instance, which RDS would make itself and keep for ever. Their names are fixed
-// by RDS and contain the instance's identifier, which therefore has to be known: the one physical name here.
+// newLogs declares the log groups of an instance, which RDS would otherwise create itself without
+// expiry. RDS derives their names from the instance's identifier, which must therefore be a
+// physical name, the only one here.
 func newLogs(instance constructs.Construct, props Props) (identifier string, groups logs) {
-	identifier = strings.ToLower(*awscdk.Names_UniqueResourceName(instance, &awscdk.UniqueResourceNameOptions{
-		MaxLength: jsii.Number(63), Separator: jsii.String("-"), // RDS: at most 63 letters, digits and single hyphens
-	}))
+	// RDS: at most 63 letters, digits and single hyphens.
+	name := *awscdk.Names_UniqueResourceName(instance, &awscdk.UniqueResourceNameOptions{
+		MaxLength: jsii.Number(63), Separator: jsii.String("-"),
+	})
+	identifier = strings.ToLower(name)
 	scope := constructs.NewConstruct(instance, jsii.String("Logs"))
 	for _, name := range exportedLogs {
-		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:], "/aws/rds/instance/"+identifier+"/"+name))
+		groups = append(groups, loggroup.New(scope, strings.ToUpper(name[:1])+name[1:],
+			"/aws/rds/instance/"+identifier+"/"+name))
 	}
 	return identifier, groups
 }
 
-// createBefore makes the groups exist before the instance writes to them. Only the instance itself waits: not what
-// its construct holds besides.
+// createBefore makes the instance depend on the log groups. Only the instance resource itself
+// depends on them, not the other resources of its construct.
 func (l logs) createBefore(instance awsrds.IDatabaseInstance) {
 	resource := instance.Node().DefaultChild().(awscdk.CfnResource)
 	for _, group := range l {
@@ -321,33 +366,39 @@ func (l logs) createBefore(instance awsrds.IDatabaseInstance) {
 	}
 }
 
-func newParameterGroup(scope constructs.Construct, engine awsrds.IInstanceEngine) awsrds.ParameterGroup {
+func newParameterGroup(
+	scope constructs.Construct, engine awsrds.IInstanceEngine,
+) awsrds.ParameterGroup {
 	parameters := &map[string]*string{
 		"character_set_server":     jsii.String("utf8mb4"),
 		"collation_server":         jsii.String("utf8mb4_0900_ai_ci"),
 		"require_secure_transport": jsii.String("1"),
-		// MySQL's own default, said aloud: a group that somebody loosened would let truncated values in.
-		"sql_mode": jsii.String("ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"),
-		// A lock must not outlive the request that waits for it. Said here and not by each session: a session that sets
-		// these is pinned to its connection by RDS Proxy.
+		// MySQL's default, set explicitly: a weaker mode would accept truncated values.
+		"sql_mode": jsii.String("ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE," +
+			"NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"),
+		// A lock must not outlive the request that waits for it. These are parameters and not
+		// session variables, because RDS Proxy pins a session that sets them to its connection.
 		"innodb_lock_wait_timeout": jsii.String("2"), // seconds
 		"lock_wait_timeout":        jsii.String("2"),
-		// Lambda drops idle processes without a word, and the server would keep their connections for eight hours.
+		// Lambda stops idle processes without closing their connections, which the server would
+		// keep for eight hours.
 		"wait_timeout": jsii.String("600"), // seconds
-		// Slow queries are exported to CloudWatch, from files only.
+		// Slow queries are exported to CloudWatch from files only.
 		"slow_query_log":  jsii.String("1"),
-		"long_query_time": jsii.String("1"), // second; a request has a few in all
+		"long_query_time": jsii.String("1"), // second; a request has a few seconds in all
 		"log_output":      jsii.String("FILE"),
 	}
-	return awsrds.NewParameterGroup(scope, jsii.String("Parameters"), &awsrds.ParameterGroupProps{
-		Engine:      engine,
-		Description: jsii.String("utf8mb4, strict, TLS required"),
-		Parameters:  parameters,
-	})
+	return awsrds.NewParameterGroup(scope, jsii.String("ParameterGroup"),
+		&awsrds.ParameterGroupProps{
+			Engine:      engine,
+			Description: jsii.String("utf8mb4, strict, TLS required"),
+			Parameters:  parameters,
+		})
 }
 
-// lifecycleSupport keeps extended support's bill away from a version in standard support, which RDS then upgrades
-// when that ends. 8.0 has no other support left, and RDS makes no new instance of it without.
+// lifecycleSupport avoids the cost of extended support for a version in standard support; RDS
+// upgrades the version when standard support ends. 8.0 only has extended support, without which RDS
+// creates no new instance of it.
 func lifecycleSupport(version Version) awsrds.EngineLifecycleSupport {
 	if version == Version80 {
 		return awsrds.EngineLifecycleSupport_OPEN_SOURCE_RDS_EXTENDED_SUPPORT
@@ -361,7 +412,7 @@ func isolated() *awsec2.SubnetSelection {
 
 func databaseInsights(props Props) *bool {
 	if !props.DatabaseInsights {
-		return nil // false would be refused for classes that do not know the property
+		return nil // classes without the feature reject false
 	}
 	return jsii.Bool(true)
 }
@@ -399,16 +450,28 @@ func (p Props) withDefaults() Props {
 }
 
 func (p Props) check(id string) {
-	small := strings.HasSuffix(p.InstanceClass, ".micro") || strings.HasSuffix(p.InstanceClass, ".small")
+	small := strings.HasSuffix(p.InstanceClass, ".micro") ||
+		strings.HasSuffix(p.InstanceClass, ".small")
 	check.Props("mysql", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80, "8.4 or 8.0"),
-		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass), "a class without its db., such as t4g.micro"),
-		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536, "20 to 65536"),
-		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB, p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536, "at least 10 % above StorageGiB, at most 65536"),
+		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
+			"8.4 or 8.0"),
+		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass),
+			"a class without the prefix db., such as t4g.micro"),
+		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536,
+			"20 to 65536"),
+		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB,
+			p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536,
+			"at least 10 % above StorageGiB, at most 65536"),
 		check.That("Replicas", p.Replicas, p.Replicas >= 0 && p.Replicas <= 15, "0 to 15"),
-		check.That("DatabaseInsights", p.DatabaseInsights, !p.DatabaseInsights || !small, "false with "+p.InstanceClass+", or a class from medium up"),
-		check.That("BackupRetention", p.BackupRetention, p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0, "whole days, 24h0m0s to 840h0m0s"),
-		check.That("RotationInterval", p.RotationInterval, p.RotationInterval >= day && p.RotationInterval <= 1000*day && p.RotationInterval%day == 0, "whole days, 24h0m0s to 24000h0m0s"),
+		check.That("DatabaseInsights", p.DatabaseInsights, !p.DatabaseInsights || !small,
+			"false with "+p.InstanceClass+", or a class from medium up"),
+		check.That("BackupRetention", p.BackupRetention,
+			p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0,
+			"whole days, 24h0m0s to 840h0m0s"),
+		check.That("RotationInterval", p.RotationInterval,
+			p.RotationInterval >= day && p.RotationInterval <= 1000*day &&
+				p.RotationInterval%day == 0,
+			"whole days, 24h0m0s to 24000h0m0s"),
 	)
 }

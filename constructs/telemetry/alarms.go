@@ -12,62 +12,96 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
 
-// alarmPeriod is what each point of an alarm is about.
+// alarmPeriod is the period of the alarms' metrics.
 const alarmPeriod = 5 * time.Minute
 
-// declareAlarms declares the alarms. Who is to hear of them adds actions. What has no data, since nothing happens, is in order.
+// declareAlarms declares the alarms without actions; the caller adds them. Missing data does not
+// breach, because idle services publish none.
 func (t *Telemetry) declareAlarms(scope constructs.Construct, props Props) {
-	alarm := func(id string, metric awscloudwatch.IMetric, above float64, periods int, description string) {
-		t.Alarms = append(t.Alarms, awscloudwatch.NewAlarm(scope, jsii.String(id), &awscloudwatch.AlarmProps{
-			AlarmDescription:   jsii.String(description),
-			Metric:             metric,
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			Threshold:          jsii.Number(above),
-			EvaluationPeriods:  jsii.Number(periods),
-			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-		}))
+	alarm := func(
+		id string, metric awscloudwatch.IMetric, threshold float64, periods int, description string,
+	) {
+		t.Alarms = append(t.Alarms,
+			awscloudwatch.NewAlarm(scope, jsii.String(id), &awscloudwatch.AlarmProps{
+				AlarmDescription:   jsii.String(description),
+				Metric:             metric,
+				ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+				Threshold:          jsii.Number(threshold),
+				EvaluationPeriods:  jsii.Number(periods),
+				TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+			}))
 	}
-	// "Monitor Amazon Data Firehose with CloudWatch metrics" in the Amazon Data Firehose Developer Guide.
-	// With dynamic partitioning it may take one and a half times the interval, and the function buffers as well: "Buffer data for
-	// dynamic partitioning" there.
+	// The metrics: "Monitor Amazon Data Firehose with CloudWatch metrics" in the Amazon Data
+	// Firehose Developer Guide. Dynamic partitioning may buffer for one and a half times the
+	// interval, and data for the function is buffered as well: "Buffer data for dynamic
+	// partitioning" there.
 	late := props.BufferingInterval + 15*time.Minute
-	alarm("DeliveryDataFreshness", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"), late.Seconds(), 3,
-		fmt.Sprintf("Readings wait for longer than %v to come into the table. What Firehose has read it tries to put for two hours, the rest the stream keeps. "+
-			"Look first at what Firehose says in the log group Errors, then at TransformErrors.", late))
-	alarm("DeliveryMillisBehindLatest", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"), float64((15 * time.Minute).Milliseconds()), 3,
-		"The delivery reads from the stream what came 15 minutes ago. What it has not read after the stream's retention is lost. "+
-			"Look first whether its role may read the stream and use the key, then whether others read the stream too.")
-	alarm("DeliveryFormatConversionFailed", t.deliveryMetric("FailedConversion.Records", "Sum"), 0, 1,
-		"The function's rows are none of the table's; they are below errors/format-conversion-failed/. "+
-			"Look first whether the table has the columns of the deployment, then replay the day.")
-	alarm("DeliveryPartitionCountExceeded", t.deliveryMetric("PartitionCountExceeded", "Maximum"), 0, 1,
-		"Readings are of more types and days at a time than Firehose has partitions for, 500; the rest is below errors/activePartitionExceeded/. "+
-			"Look first whether several days are being replayed at once, then whose readings are late. Replay the day, alone.")
+	alarm("DeliveryDataFreshness", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"),
+		late.Seconds(), 3,
+		fmt.Sprintf("Records take longer than %v to reach the telemetry table. "+
+			"Firehose retries the delivery of an object for two hours; the stream keeps records "+
+			"that Firehose has not read. "+
+			"Check first the log group DeliveryErrors, then the alarm TransformErrors.", late))
+	alarm("DeliveryMillisBehindLatest", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"),
+		float64((15 * time.Minute).Milliseconds()), 3,
+		"Firehose reads the stream with a delay of more than 15 minutes. Records that it has not "+
+			"read within the stream's retention are lost. "+
+			"Check first whether its role may read the stream and use the KMS key, then whether "+
+			"other consumers read the stream.")
+	alarm("DeliveryFormatConversionFailed",
+		t.deliveryMetric("FailedConversion.Records", "Sum"), 0, 1,
+		"Firehose could not convert records to Parquet: the transform's output does not match the "+
+			"Glue table. "+
+			"The records are below errors/format-conversion-failed/ in the ingestion bucket. "+
+			"Check first whether the table has the columns of the current deployment. Fix the "+
+			"cause, then replay the day.")
+	alarm("DeliveryPartitionCountExceeded",
+		t.deliveryMetric("PartitionCountExceeded", "Maximum"), 0, 1,
+		"Records have more types and days at a time than Firehose has active partitions (500). "+
+			"The records above this limit are below errors/activePartitionExceeded/ in the "+
+			"ingestion bucket. "+
+			"Check first whether several days are being replayed at once, then which devices or "+
+			"clients send late. Replay one day at a time.")
 
 	alarm("RuleActionFailure", t.ruleMetric("Failure"), 0, 1,
-		"The rule cannot put what devices publish into the stream, and keeps it below errors/rule/. "+
-			"Look first at the errorMessage of an object there; StreamWriteThroughputExceeded tells whether the stream is. Then replay the day.")
+		"The IoT rule could not put messages of devices into the stream. The messages are below "+
+			"errors/rule/ in the ingestion bucket. "+
+			"Check first the errorMessage in an object there, then the alarm "+
+			"StreamWriteThroughputExceeded. Fix the cause, then replay the day.")
 	alarm("RuleErrorActionFailure", t.ruleMetric("ErrorActionFailure"), 0, 1,
-		"What the rule failed at could not be kept either: these readings are lost, unless their devices send them again. "+
-			"Look first whether the rule's role may write below errors/rule/ and use the key.")
-	alarm("StreamWriteThroughputExceeded", t.Stream.MetricWriteProvisionedThroughputExceeded(metricOptions("Sum")), 0, 3,
-		"The stream takes more slowly than readings come. The API's clients send theirs again, and the rule keeps devices' below errors/rule/. "+
-			"Look first whether a shard more is due, or whether somebody floods it.")
+		"The IoT rule could put messages neither into the stream nor below errors/rule/: these "+
+			"readings are lost unless their devices send them again. "+
+			"Check first whether the rule's role may write below errors/rule/ in the ingestion "+
+			"bucket and use the KMS key.")
+	alarm("StreamWriteThroughputExceeded",
+		t.Stream.MetricWriteProvisionedThroughputExceeded(metricOptions("Sum")), 0, 3,
+		"Writes exceed the throughput of the stream. Clients of the API retry theirs; the IoT "+
+			"rule writes the devices' messages below errors/rule/. "+
+			"Check first whether the stream needs another shard, then whether one device or "+
+			"client sends too much.")
 
 	alarm("TransformErrors", t.Transform.Function.MetricErrors(metricOptions("Sum")), 0, 1,
-		"The transform fails as a whole; a batch that it fails at four times is below errors/processing-failed/. "+
-			"Look first at its log. Mend it, then replay the day.")
+		"The transform function fails with an error. A batch that fails four times is below "+
+			"errors/processing-failed/ in the ingestion bucket. "+
+			"Check first the function's log. Fix the cause, then replay the day.")
 	alarm("TransformFailedRecords", t.failedPercentage(), 5, 3,
-		"More than 5 % of the records are no readings as they are declared; they are below errors/processing-failed/. "+
-			"Look first at the reasons in the transform's log: a new firmware or client may send a type before it is declared. Declare it, then replay the day.")
-	alarm("ReportsDLQMessages", t.Reporter.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(metricOptions("Maximum")), 0, 1,
-		"Reports could not be made after five attempts. Look first at the report function's log, for what Athena says. "+
-			"Mend it, then make redrive QUEUE=Reports.")
+		"More than 5 % of the records fail validation in the transform. They are below "+
+			"errors/processing-failed/ in the ingestion bucket. "+
+			"Check first the reasons in the transform's log: new firmware or a new client may "+
+			"send a type that is not declared yet. Declare it, then replay the day.")
+	alarm("ReportsDLQMessages",
+		t.ReportRequests.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(
+			metricOptions("Maximum")), 0, 1,
+		"Reports could not be made in five attempts; their messages are in the dead-letter queue. "+
+			"Check first the report function's log for Athena's error. Fix the cause, then run "+
+			"make redrive QUEUE=Reports.")
 }
 
-// metricOptions has a metric reckoned over a period of alarms.
+// metricOptions returns the options of a metric with the alarms' period.
 func metricOptions(statistic string) *awscloudwatch.MetricOptions {
-	return &awscloudwatch.MetricOptions{Statistic: jsii.String(statistic), Period: convert.Duration(alarmPeriod)}
+	return &awscloudwatch.MetricOptions{
+		Statistic: jsii.String(statistic), Period: convert.Duration(alarmPeriod),
+	}
 }
 
 func (t *Telemetry) deliveryMetric(name, statistic string) awscloudwatch.IMetric {
@@ -80,32 +114,40 @@ func (t *Telemetry) deliveryMetric(name, statistic string) awscloudwatch.IMetric
 	})
 }
 
-// ruleMetric counts what the rule's actions did. It is a query, since the metrics have the dimension ActionType besides
-// RuleName, and its values are not documented: "AWS IoT metrics and dimensions" in the AWS IoT Core Developer Guide.
+// ruleMetric returns a metric that counts the rule's actions. It is a Metrics Insights query,
+// because the metrics have the dimension ActionType besides RuleName, and its values are not
+// documented: "AWS IoT metrics and dimensions" in the AWS IoT Core Developer Guide.
 func (t *Telemetry) ruleMetric(name string) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression:   jsii.String(fmt.Sprintf(`SELECT SUM(%s) FROM "AWS/IoT" WHERE RuleName = '%s'`, name, *t.Rule.RuleName())),
+		Expression: jsii.String(fmt.Sprintf(`SELECT SUM(%s) FROM "AWS/IoT" WHERE RuleName = '%s'`,
+			name, *t.Rule.RuleName())),
 		UsingMetrics: &map[string]awscloudwatch.IMetric{},
 		Label:        jsii.String(name),
 		Period:       convert.Duration(alarmPeriod),
 	})
 }
 
-// failedPercentage is how many of a hundred records the transform fails, by its log line of each batch.
+// failedPercentage returns the percentage of records that fail in the transform, from its log line
+// of each batch.
 func (t *Telemetry) failedPercentage() awscloudwatch.IMetric {
 	count := func(name, field string) awscloudwatch.IMetric {
-		filter := t.Transform.LogGroup.AddMetricFilter(jsii.String(name), &awslogs.MetricFilterOptions{
-			FilterPattern:   awslogs.FilterPattern_Literal(jsii.String(`{ $.message = "transformed" }`)),
-			MetricNamespace: jsii.String(t.Topic),
-			MetricName:      jsii.String(name),
-			MetricValue:     jsii.String("$." + field),
-		})
+		filter := t.Transform.LogGroup.AddMetricFilter(jsii.String(name),
+			&awslogs.MetricFilterOptions{
+				FilterPattern: awslogs.FilterPattern_Literal(
+					jsii.String(`{ $.message = "transformed" }`)),
+				MetricNamespace: jsii.String(t.Topic),
+				MetricName:      jsii.String(name),
+				MetricValue:     jsii.String("$." + field),
+			})
 		return filter.Metric(metricOptions("Sum"))
 	}
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression:   jsii.String("100 * failed / records"),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{"failed": count("FailedRecords", "failed"), "records": count("TransformedRecords", "records")},
-		Label:        jsii.String("Failed records, per cent"),
-		Period:       convert.Duration(alarmPeriod),
+		Expression: jsii.String("100 * failed / records"),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{
+			"failed":  count("FailedRecords", "failed"),
+			"records": count("TransformedRecords", "records"),
+		},
+		Label:  jsii.String("Failed records, per cent"),
+		Period: convert.Duration(alarmPeriod),
 	})
 }

@@ -16,77 +16,92 @@ import (
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
-// transformTimeout is for a batch, which is of a megabyte: what the answer has no room for has to go back into the stream
-// meanwhile. Firehose waits for five minutes at most.
+// transformTimeout is for a batch of one megabyte, including the time to put records that do not
+// fit into the response back into the stream. Firehose waits for five minutes at most.
 const transformTimeout = time.Minute
 
-// declareDelivery declares the function that makes rows of readings, and the delivery stream that has it do so.
+// declareDelivery declares the transform function and the delivery stream that calls it.
 //
-// It is the resource itself, and not the CDK's construct, which would let Firehose do more than it needs: read, write and
-// delete whatever the bucket has (s3:GetObject*, s3:List*, s3:DeleteObject*), where AWS asks for six actions.
+// It declares the L1 resource, because the CDK's L2 construct would grant Firehose more than it
+// needs: read, write and delete access to the whole bucket (s3:GetObject*, s3:List*,
+// s3:DeleteObject*), where AWS asks for six actions.
 func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	t.Transform = gofunction.New(scope, "Transform", gofunction.Props{
 		Package:     transformfn.Package,
 		Settings:    transformfn.Settings{Stream: *t.Stream.StreamName()},
-		Description: "Makes rows of readings",
+		Description: "Transforms telemetry records into rows",
 		Timeout:     transformTimeout,
 	})
 	t.grantPutRecords(t.Transform.Role, "kinesis:PutRecords")
 
-	t.Errors = loggroup.New(scope, "Errors", "")
-	readings, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
-	role := t.newDeliveryRole(scope, readings, raw)
+	t.DeliveryErrors = loggroup.New(scope, "DeliveryErrors", "")
+	rows, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
+	role := t.newDeliveryRole(scope, rows, raw)
 
 	buffering := &awskinesisfirehose.CfnDeliveryStream_BufferingHintsProperty{
 		SizeInMBs:         jsii.Number(props.BufferingSizeMiB),
 		IntervalInSeconds: jsii.Number(props.BufferingInterval.Seconds()),
 	}
 	encryption := &awskinesisfirehose.CfnDeliveryStream_EncryptionConfigurationProperty{
-		KmsEncryptionConfig: &awskinesisfirehose.CfnDeliveryStream_KMSEncryptionConfigProperty{AwskmsKeyArn: t.Key.KeyArn()},
+		KmsEncryptionConfig: &awskinesisfirehose.CfnDeliveryStream_KMSEncryptionConfigProperty{
+			AwskmsKeyArn: t.Key.KeyArn(),
+		},
 	}
 	const (
-		arrived = "day=!{timestamp:yyyy-MM-dd}/" // when the stream got it; UTC
+		arrived = "day=!{timestamp:yyyy-MM-dd}/" // time of arrival in the stream; UTC
 		failed  = transformfn.ErrorsPrefix + "!{firehose:error-output-type}/" + arrived
 	)
-	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"), &awskinesisfirehose.CfnDeliveryStreamProps{
-		DeliveryStreamType: jsii.String("KinesisStreamAsSource"),
-		KinesisStreamSourceConfiguration: &awskinesisfirehose.CfnDeliveryStream_KinesisStreamSourceConfigurationProperty{
-			KinesisStreamArn: t.Stream.StreamArn(), RoleArn: role.RoleArn(),
+	source := &awskinesisfirehose.CfnDeliveryStream_KinesisStreamSourceConfigurationProperty{
+		KinesisStreamArn: t.Stream.StreamArn(),
+		RoleArn:          role.RoleArn(),
+	}
+	partitioning := &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
+		Enabled: jsii.Bool(true),
+		// Two hours are the maximum, and five minutes the default. When objects cannot be written,
+		// error objects cannot be written either.
+		RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{
+			DurationInSeconds: jsii.Number(7200),
 		},
-		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
-			BucketArn:         t.Ingestion.BucketArn(),
-			RoleArn:           role.RoleArn(),
-			Prefix:            jsii.String(transformfn.TablePrefix + "type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
-			ErrorOutputPrefix: jsii.String(failed),
-			BufferingHints:    buffering,
-			CompressionFormat: jsii.String("UNCOMPRESSED"), // Parquet compresses by itself
-			DynamicPartitioningConfiguration: &awskinesisfirehose.CfnDeliveryStream_DynamicPartitioningConfigurationProperty{
-				Enabled: jsii.Bool(true),
-				// Two hours are the most, and five minutes the default. Where objects cannot be put, those below errors/ cannot either.
-				RetryOptions: &awskinesisfirehose.CfnDeliveryStream_RetryOptionsProperty{DurationInSeconds: jsii.Number(7200)},
-			},
-			ProcessingConfiguration:           t.processing(role),
-			DataFormatConversionConfiguration: t.conversion(role),
-			EncryptionConfiguration:           encryption,
-			CloudWatchLoggingOptions:          t.loggingOptions(readings),
-			S3BackupMode:                      jsii.String("Enabled"), // what came, before the function saw it
-			S3BackupConfiguration: &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
-				BucketArn:                t.Ingestion.BucketArn(),
-				RoleArn:                  role.RoleArn(),
-				Prefix:                   jsii.String(transformfn.RawPrefix + arrived),
-				ErrorOutputPrefix:        jsii.String(failed), // Firehose does not use it, and refuses a prefix of expressions without
-				BufferingHints:           buffering,
-				CompressionFormat:        jsii.String("GZIP"),
-				EncryptionConfiguration:  encryption,
-				CloudWatchLoggingOptions: t.loggingOptions(raw),
-			},
-		},
-	})
+	}
+	// The records as they arrived, before the transform.
+	backup := &awskinesisfirehose.CfnDeliveryStream_S3DestinationConfigurationProperty{
+		BucketArn:                t.Ingestion.BucketArn(),
+		RoleArn:                  role.RoleArn(),
+		Prefix:                   jsii.String(transformfn.RawPrefix + arrived),
+		ErrorOutputPrefix:        jsii.String(failed), // unused; expressions in Prefix need it
+		BufferingHints:           buffering,
+		CompressionFormat:        jsii.String("GZIP"),
+		EncryptionConfiguration:  encryption,
+		CloudWatchLoggingOptions: t.loggingOptions(raw),
+	}
+	destination := &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
+		BucketArn: t.Ingestion.BucketArn(),
+		RoleArn:   role.RoleArn(),
+		Prefix: jsii.String(transformfn.TablePrefix +
+			"type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/"),
+		ErrorOutputPrefix:                 jsii.String(failed),
+		BufferingHints:                    buffering,
+		CompressionFormat:                 jsii.String("UNCOMPRESSED"), // Parquet compresses itself
+		DynamicPartitioningConfiguration:  partitioning,
+		ProcessingConfiguration:           t.processing(role),
+		DataFormatConversionConfiguration: t.conversion(role),
+		EncryptionConfiguration:           encryption,
+		CloudWatchLoggingOptions:          t.loggingOptions(rows),
+		S3BackupMode:                      jsii.String("Enabled"),
+		S3BackupConfiguration:             backup,
+	}
+	t.Delivery = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Delivery"),
+		&awskinesisfirehose.CfnDeliveryStreamProps{
+			DeliveryStreamType:                 jsii.String("KinesisStreamAsSource"),
+			KinesisStreamSourceConfiguration:   source,
+			ExtendedS3DestinationConfiguration: destination,
+		})
 	t.Delivery.Node().AddDependency(role) // and its policy
 	bucket.EmptyAfter(t.Ingestion, t.Delivery)
 }
 
-// processing has the function make rows, a megabyte at a time: as base64 that is far from the six that an answer may have.
+// processing makes Firehose call the function with batches of a megabyte: in base64, the response
+// stays far below Lambda's limit of six.
 func (t *Telemetry) processing(role awsiam.IRole) any {
 	var parameters []any
 	for _, parameter := range []struct {
@@ -99,18 +114,36 @@ func (t *Telemetry) processing(role awsiam.IRole) any {
 		{"BufferSizeInMBs", jsii.String("1")},
 		{"BufferIntervalInSeconds", jsii.String("60")},
 	} {
-		parameters = append(parameters, &awskinesisfirehose.CfnDeliveryStream_ProcessorParameterProperty{
-			ParameterName: jsii.String(parameter.name), ParameterValue: parameter.value,
-		})
+		parameters = append(parameters,
+			&awskinesisfirehose.CfnDeliveryStream_ProcessorParameterProperty{
+				ParameterName: jsii.String(parameter.name), ParameterValue: parameter.value,
+			})
 	}
 	return &awskinesisfirehose.CfnDeliveryStream_ProcessingConfigurationProperty{
-		Enabled:    jsii.Bool(true),
-		Processors: []any{&awskinesisfirehose.CfnDeliveryStream_ProcessorProperty{Type: jsii.String("Lambda"), Parameters: parameters}},
+		Enabled: jsii.Bool(true),
+		Processors: []any{&awskinesisfirehose.CfnDeliveryStream_ProcessorProperty{
+			Type: jsii.String("Lambda"), Parameters: parameters,
+		}},
 	}
 }
 
-// conversion makes Parquet of the function's JSON, by the table as it is at that time.
+// conversion converts the function's JSON to Parquet, by the table's latest version.
 func (t *Telemetry) conversion(role awsiam.IRole) any {
+	input := &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
+		Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
+			// The default, set explicitly: an empty property would be omitted from the template.
+			OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{
+				CaseInsensitive: jsii.Bool(true),
+			},
+		},
+	}
+	output := &awskinesisfirehose.CfnDeliveryStream_OutputFormatConfigurationProperty{
+		Serializer: &awskinesisfirehose.CfnDeliveryStream_SerializerProperty{
+			ParquetSerDe: &awskinesisfirehose.CfnDeliveryStream_ParquetSerDeProperty{
+				Compression: jsii.String("SNAPPY"),
+			},
+		},
+	}
 	return &awskinesisfirehose.CfnDeliveryStream_DataFormatConversionConfigurationProperty{
 		Enabled: jsii.Bool(true),
 		SchemaConfiguration: &awskinesisfirehose.CfnDeliveryStream_SchemaConfigurationProperty{
@@ -121,56 +154,60 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 			VersionId:    jsii.String("LATEST"),
 			RoleArn:      role.RoleArn(),
 		},
-		InputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_InputFormatConfigurationProperty{
-			Deserializer: &awskinesisfirehose.CfnDeliveryStream_DeserializerProperty{
-				// It says its default, since what is empty would be left out of the template.
-				OpenXJsonSerDe: &awskinesisfirehose.CfnDeliveryStream_OpenXJsonSerDeProperty{CaseInsensitive: jsii.Bool(true)},
-			},
-		},
-		OutputFormatConfiguration: &awskinesisfirehose.CfnDeliveryStream_OutputFormatConfigurationProperty{
-			Serializer: &awskinesisfirehose.CfnDeliveryStream_SerializerProperty{
-				ParquetSerDe: &awskinesisfirehose.CfnDeliveryStream_ParquetSerDeProperty{Compression: jsii.String("SNAPPY")},
-			},
-		},
+		InputFormatConfiguration:  input,
+		OutputFormatConfiguration: output,
 	}
 }
 
-// newLogStream declares where Firehose says what it has failed at: it makes no log stream by itself.
+// newLogStream declares a log stream for Firehose's errors; Firehose does not create log streams.
 func (t *Telemetry) newLogStream(name string, props Props) awslogs.LogStream {
 	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // with the group
 	if props.Disposable {
 		removal = awscdk.RemovalPolicy_DESTROY
 	}
-	return awslogs.NewLogStream(t.Errors, jsii.String(name), &awslogs.LogStreamProps{
-		LogGroup: t.Errors, LogStreamName: jsii.String(name), RemovalPolicy: removal,
+	return awslogs.NewLogStream(t.DeliveryErrors, jsii.String(name), &awslogs.LogStreamProps{
+		LogGroup: t.DeliveryErrors, LogStreamName: jsii.String(name), RemovalPolicy: removal,
 	})
 }
 
 func (t *Telemetry) loggingOptions(to awslogs.LogStream) any {
 	return &awskinesisfirehose.CfnDeliveryStream_CloudWatchLoggingOptionsProperty{
-		Enabled: jsii.Bool(true), LogGroupName: t.Errors.LogGroupName(), LogStreamName: to.LogStreamName(),
+		Enabled: jsii.Bool(true), LogGroupName: t.DeliveryErrors.LogGroupName(),
+		LogStreamName: to.LogStreamName(),
 	}
 }
 
-// newDeliveryRole lets Firehose do what "Grant Firehose access to an Amazon S3 destination" and "Grant Firehose access to AWS
-// Glue for data format conversion" in the Amazon Data Firehose Developer Guide list. It is for this account's delivery streams
-// alone: Firehose names the account as the external id.
-func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.LogStream) awsiam.Role {
+// newDeliveryRole declares the role of the delivery stream, with the permissions that "Grant
+// Firehose access to an Amazon S3 destination" and "Grant Firehose access to AWS Glue for data
+// format conversion" in the Amazon Data Firehose Developer Guide list. Only delivery streams of
+// this account may assume it: Firehose passes the account as the external id.
+func (t *Telemetry) newDeliveryRole(
+	scope constructs.Construct, logs ...awslogs.LogStream,
+) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("DeliveryRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
-			"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
-		}}),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"),
+			&awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
+				"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
+			}}),
 	})
-	grant(role, []string{"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"}, *t.Stream.StreamArn())
-	t.grantKey(role, "kinesis", map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}}, "kms:Decrypt")
+	grant(role, []string{
+		"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords",
+		"kinesis:ListShards",
+	}, *t.Stream.StreamArn())
+	t.grantKey(role, "kinesis",
+		map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}},
+		"kms:Decrypt")
 
-	// Firehose calls the version that the name alone means, and says so.
+	// Firehose calls the function with the qualifier $LATEST.
 	function := *t.Transform.Function.FunctionArn()
-	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function, function+":$LATEST")
+	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function,
+		function+":$LATEST")
 
-	grant(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, t.tableARNs(transformfn.Table)...)
+	grant(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"},
+		t.tableARNs(transformfn.Table)...)
 
-	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Ingestion.BucketArn())
+	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+		*t.Ingestion.BucketArn())
 	grant(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")),
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.RawPrefix + "*")),
@@ -178,9 +215,13 @@ func (t *Telemetry) newDeliveryRole(scope constructs.Construct, logs ...awslogs.
 	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt", "kms:GenerateDataKey")
 
 	for _, log := range logs {
-		grant(role, []string{"logs:PutLogEvents"}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("logs"), Resource: jsii.String("log-group"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
-			ResourceName: jsii.String(*t.Errors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
+		grant(role, []string{
+			"logs:PutLogEvents",
+		}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("logs"), Resource: jsii.String("log-group"),
+			ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			ResourceName: jsii.String(
+				*t.DeliveryErrors.LogGroupName() + ":log-stream:" + *log.LogStreamName()),
 		}))
 	}
 	return role

@@ -9,7 +9,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 )
 
-// The mapping templates between clients and the stream.
+// Mapping templates between clients and the stream.
 var (
 	//go:embed events_request.vtl
 	eventsRequest string
@@ -17,28 +17,34 @@ var (
 	eventsResponse string
 )
 
-// AddEventsMethod has the API put the events that clients post into the stream, without a function. method says where, and which
-// bodies are taken: a list called events, whose length the stream takes in one call (500) and the template can count to (1000).
+// AddEventsMethod adds a method to the API that puts clients' events into the stream, without a
+// function. method sets the path and the schema of bodies: a list named events, whose length must
+// not exceed the stream's limit for a call (500) or the template's for a loop (1000).
 //
-// An event becomes a record as it is, as JSON: names may come in another order, numbers in another notation, and what is no
-// character, half a surrogate pair, as a question mark. A client is told that its events are accepted when the stream has all
-// of them, and to send all of them again when it has not: whoever reads the stream counts each id once.
+// An event becomes a record unchanged, as JSON, except that names may be reordered, numbers may be
+// formatted differently, and invalid characters (half a surrogate pair) become question marks. The
+// client gets 202 when the stream has accepted all events. Otherwise it must send all of them
+// again: consumers of the stream count each id once.
 //
-// Anybody may call a public method, so what strangers can do with it is bounded, and not prevented:
-//   - Fill the stream: a request has at most the 10 MB that the gateway takes, and the method's throttle says how many there are.
-//     A stream with shards takes 1 MiB or 1,000 records a second by each, and refuses what is more, from devices too; one on
-//     demand grows, and is billed. The throttle is for all clients together: whoever uses it up keeps others out. Closer bounds,
-//     of bodies and by address, are a web ACL's (AWS WAF), which whoever wants them puts before the API.
-//   - Invent: nothing proves that an event has happened, nor that a client is who it says. A record says that it is a client's,
-//     since it has no topic, so a client cannot pass for a device. An event with the id of another is that one, sent again: so
-//     ids are random, and no client learns another's.
-//   - Send what makes no row: it is refused when rows are made, and kept with the errors until they are forgotten.
+// Anyone may call a public method. The following misuse is limited, not prevented:
+//   - Flooding: a request has at most the 10 MB that the gateway accepts, and the method's throttle
+//     limits the requests. A stream with shards accepts 1 MiB or 1,000 records a second for each
+//     shard, and rejects more, including those of devices; an on-demand stream scales, and is
+//     billed. The throttle applies to all clients together, so one client can lock out the others.
+//     A web ACL (AWS WAF) before the API can set tighter limits, on bodies and by address.
+//   - Forged events: nothing proves that an event has happened, or who the client is. A record
+//     without a topic is a client's, so a client cannot impersonate a device. An event with the id
+//     of another event counts as a redelivery of it, so ids are random, and no client learns
+//     another's.
+//   - Invalid events: the transform rejects them, and they are kept with the errors until those
+//     expire.
 //
-// The records have no address and no user agent of whom they came from. The API's access log has, as of every request.
+// The records contain neither the address nor the user agent of the sender. The API's access log
+// does, as for every request.
 func (t *Telemetry) AddEventsMethod(api *restapi.API, method restapi.Method) {
-	role := awsiam.NewRole(api.RestAPI, jsii.String("PutEvents"), &awsiam.RoleProps{
+	role := awsiam.NewRole(api.RestAPI, jsii.String("PutEventsRole"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("apigateway.amazonaws.com"), nil),
-		Description: jsii.String("Lets the API put events into the stream of readings"),
+		Description: jsii.String("Lets the API put events of clients into the telemetry stream"),
 	})
 	t.grantPutRecords(role, "kinesis:PutRecords")
 	method.Service = &restapi.Service{

@@ -18,53 +18,62 @@ import (
 )
 
 const (
-	// queryTimeout is what one query may take. The function has time for it, and for what comes after.
+	// queryTimeout limits one query. The function's timeout leaves time for a query and its
+	// post-processing.
 	queryTimeout  = 10 * time.Minute
-	reportTimeout = 15 * time.Minute // Lambda's longest
-	// reportInterval is how often yesterday and today are made anyway, should S3 not have told of something.
+	reportTimeout = 15 * time.Minute // Lambda's maximum
+	// reportInterval is how often the reports of yesterday and today are made without a
+	// notification, in case S3 has failed to send one.
 	reportInterval = 6 * time.Hour
 )
 
-// declareQueries declares the work group, and the reports' queries in it, for people to try.
+// declareQueries declares the workgroup and, for interactive use, the reports' queries in it.
 func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
-	t.WorkGroup = awsathena.NewCfnWorkGroup(scope, jsii.String("WorkGroup"), &awsathena.CfnWorkGroupProps{
-		Name:        jsii.String(t.name("-")),
-		Description: jsii.String("Queries of readings and reports"),
-		WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
-			EnforceWorkGroupConfiguration:   jsii.Bool(true), // whatever a client asks for
-			EngineVersion:                   &awsathena.CfnWorkGroup_EngineVersionProperty{SelectedEngineVersion: jsii.String("Athena engine version 3")},
-			BytesScannedCutoffPerQuery:      jsii.Number(props.BytesScannedCutoffPerQuery),
-			PublishCloudWatchMetricsEnabled: jsii.Bool(true),
-			RequesterPaysEnabled:            jsii.Bool(false),
-			ResultConfiguration: &awsathena.CfnWorkGroup_ResultConfigurationProperty{
-				OutputLocation:      jsii.String("s3://" + *t.Reports.BucketName() + "/" + resultsPrefix),
-				ExpectedBucketOwner: awscdk.Stack_Of(scope).Account(),
-				EncryptionConfiguration: &awsathena.CfnWorkGroup_EncryptionConfigurationProperty{
-					EncryptionOption: jsii.String("SSE_KMS"), KmsKey: t.Key.KeyArn(),
-				},
-			},
+	results := &awsathena.CfnWorkGroup_ResultConfigurationProperty{
+		OutputLocation:      jsii.String("s3://" + *t.Reports.BucketName() + "/" + resultsPrefix),
+		ExpectedBucketOwner: awscdk.Stack_Of(scope).Account(),
+		EncryptionConfiguration: &awsathena.CfnWorkGroup_EncryptionConfigurationProperty{
+			EncryptionOption: jsii.String("SSE_KMS"), KmsKey: t.Key.KeyArn(),
 		},
-		// With its history, without which the function's queries alone would keep CloudFormation from deleting it: "WorkGroup is not
-		// empty". It is deleted if it is disposable, or if the deployment fails that made it.
-		RecursiveDeleteOption: jsii.Bool(true),
-	})
-	policy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // people keep queries in it
+	}
+	t.WorkGroup = awsathena.NewCfnWorkGroup(scope, jsii.String("WorkGroup"),
+		&awsathena.CfnWorkGroupProps{
+			Name:        jsii.String(t.name("-")),
+			Description: jsii.String("Queries of telemetry records and reports"),
+			WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
+				EnforceWorkGroupConfiguration: jsii.Bool(true), // overrides client settings
+				EngineVersion: &awsathena.CfnWorkGroup_EngineVersionProperty{
+					SelectedEngineVersion: jsii.String("Athena engine version 3"),
+				},
+				BytesScannedCutoffPerQuery:      jsii.Number(props.BytesScannedCutoffPerQuery),
+				PublishCloudWatchMetricsEnabled: jsii.Bool(true),
+				RequesterPaysEnabled:            jsii.Bool(false),
+				ResultConfiguration:             results,
+			},
+			// Deletes the query history too; otherwise the function's queries alone would block the
+			// deletion: "WorkGroup is not empty". The workgroup is deleted if it is disposable, or
+			// if the deployment that created it fails.
+			RecursiveDeleteOption: jsii.Bool(true),
+		})
+	policy := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // it may hold saved queries
 	if props.Disposable {
 		policy = awscdk.RemovalPolicy_DESTROY
 	}
 	t.WorkGroup.ApplyRemovalPolicy(policy, nil)
 	for _, report := range reportfn.Reports() {
-		awsathena.NewCfnNamedQuery(scope, jsii.String(pascal(report.Name)+"Query"), &awsathena.CfnNamedQueryProps{
-			Name:        jsii.String(report.Name),
-			Description: jsii.String(report.Comment + "; its parameter is the day, such as '2026-11-21'"),
-			Database:    t.Database.Ref(),
-			WorkGroup:   t.WorkGroup.Ref(),
-			QueryString: jsii.String(report.SQL),
-		})
+		awsathena.NewCfnNamedQuery(scope, jsii.String(pascalCase(report.Name)+"Query"),
+			&awsathena.CfnNamedQueryProps{
+				Name: jsii.String(report.Name),
+				Description: jsii.String(
+					report.Comment + "; its parameter is the day, such as '2026-11-21'"),
+				Database:    t.Database.Ref(),
+				WorkGroup:   t.WorkGroup.Ref(),
+				QueryString: jsii.String(report.SQL),
+			})
 	}
 }
 
-// declareReports declares the function that makes the reports, and what tells it to.
+// declareReports declares the function that makes the reports, and its triggers.
 func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 	fn := gofunction.New(scope, "Report", gofunction.Props{
 		Package: reportfn.Package,
@@ -74,73 +83,102 @@ func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 			Bucket:       *t.Reports.BucketName(),
 			QueryTimeout: queryTimeout,
 		},
-		Description: "Makes the daily reports of the readings",
+		Description: "Makes the daily reports of the telemetry",
 		Timeout:     reportTimeout,
 	})
 	t.grantTelemetryQueries(fn.Role)
-	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"}, // and so, to see which version is there
-		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")), *t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
-	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn()) // without it, S3 refuses what is missing
+	// GetObject, to see which version exists.
+	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"},
+		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")),
+		*t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
+	// Otherwise S3 answers 403 for a missing object.
+	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn())
 
-	t.Reporter = consumer.New(scope, "Reporter", consumer.Props{
+	t.ReportRequests = consumer.New(scope, "ReportRequests", consumer.Props{
 		Function: fn,
-		// A delivery is some objects of a few days, told one by one: together they are one run of each day's queries.
+		// A delivery writes some objects of a few days, with one notification each. Batched, they
+		// cause one run of each day's queries.
 		BatchSize:      1000,
 		BatchingWindow: 5 * time.Minute,
-		MaxConcurrency: 2, // the least that there is: nobody waits, and queries are paid for
+		MaxConcurrency: 2, // the minimum: reports are not urgent, and queries cost money
 	})
-	t.Reporter.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
-	t.notifyReporter()
-	bucket.EmptyAfter(t.Reports, t.Reporter.Mapping)
+	t.ReportRequests.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
+	t.notifyReportRequests()
+	bucket.EmptyAfter(t.Reports, t.ReportRequests.Mapping)
 }
 
-// notifyReporter has S3 tell the function's queue what is new below telemetry/.
+// notifyReportRequests makes S3 notify the function's queue of new objects below telemetry/.
 //
-// The notification is the bucket's own property, as that of pictures is (ADR 4). S3 tries the queue before it takes the
-// notification, so the queue's policy comes first; it lets in what S3 sends for any bucket of the account.
-func (t *Telemetry) notifyReporter() {
-	queue := t.Reporter.Queue
+// The notification is a property of the bucket, as in the media construct (ADR 4). S3 checks the
+// queue when the notification is set, so the queue's policy must exist first; it admits S3 for any
+// bucket of the account.
+func (t *Telemetry) notifyReportRequests() {
+	queue := t.ReportRequests.Queue
 	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{queue.QueueArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()}},
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
+		},
+		Actions:   jsii.Strings("sqs:SendMessage"),
+		Resources: &[]*string{queue.QueueArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()},
+		},
 	}))
 	resource := t.Ingestion.Node().DefaultChild().(awss3.CfnBucket)
 	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
 		QueueConfigurations: []any{&awss3.CfnBucket_QueueConfigurationProperty{
 			Event: jsii.String("s3:ObjectCreated:*"),
 			Queue: queue.QueueArn(),
-			Filter: &awss3.CfnBucket_NotificationFilterProperty{S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
-				Rules: []any{&awss3.CfnBucket_FilterRuleProperty{Name: jsii.String("prefix"), Value: jsii.String(transformfn.TablePrefix)}},
-			}},
+			Filter: &awss3.CfnBucket_NotificationFilterProperty{
+				S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
+					Rules: []any{&awss3.CfnBucket_FilterRuleProperty{
+						Name: jsii.String("prefix"), Value: jsii.String(transformfn.TablePrefix),
+					}},
+				},
+			},
 		}},
 	})
 	resource.Node().AddDependency(allowed.PolicyDependable)
 }
 
-// grantTelemetryQueries lets role query the readings in the work group, and nothing else: what Athena does for it in S3 and Glue, it may
-// do through Athena alone ("Use CalledVia context keys for Athena" in the Amazon Athena User Guide).
+// grantTelemetryQueries lets role query the telemetry table in the workgroup, and nothing else:
+// role may access S3 and Glue only through Athena ("Use CalledVia context keys for Athena" in the
+// Amazon Athena User Guide).
 func (t *Telemetry) grantTelemetryQueries(role awsiam.IRole) {
-	grant(role, []string{"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"},
+	grant(role, []string{
+		"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",
+		"athena:StopQueryExecution",
+	},
 		t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 
-	grantThroughAthena(role, []string{"glue:GetDatabase", "glue:GetTable"}, t.tableARNs(transformfn.Table)...)
-	// Athena asks for this one whatever the query is: "Configure access to databases and tables in the AWS Glue Data Catalog".
+	grantThroughAthena(role, []string{"glue:GetDatabase", "glue:GetTable"},
+		t.tableARNs(transformfn.Table)...)
+	// Athena requires this one for every query: "Configure access to databases and tables in the
+	// AWS Glue Data Catalog".
 	grantThroughAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
-	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"}, *t.Ingestion.BucketArn())
-	grantThroughAthena(role, []string{"s3:GetObject"}, *t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")))
-	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, *t.Reports.BucketArn())
-	grantThroughAthena(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"},
+	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"},
+		*t.Ingestion.BucketArn())
+	grantThroughAthena(role, []string{"s3:GetObject"},
+		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")))
+	grantThroughAthena(role,
+		[]string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+		*t.Reports.BucketArn())
+	grantThroughAthena(role,
+		[]string{
+			"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts",
+			"s3:PutObject",
+		},
 		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
 	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt")
 	t.grantKeyForObjects(role, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
 }
 
-// grantThroughAthena lets role do actions on resources as long as Athena does them for it.
+// grantThroughAthena allows role to call actions on resources only through Athena.
 func grantThroughAthena(role awsiam.IRole, actions []string, resources ...string) {
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
-		Conditions: &map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}},
+		Conditions: &map[string]any{
+			"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"},
+		},
 	}))
 }

@@ -1,5 +1,6 @@
-// Package telemetry provisions the way of readings from devices and clients to daily reports: what devices publish to, the
-// stream, the delivery into a table, and the queries that are made of it.
+// Package telemetry provisions the pipeline from readings of devices and events of clients to daily
+// reports: the MQTT topic that devices publish to, the stream of records, the delivery into a
+// table, and the queries of the reports.
 package telemetry
 
 import (
@@ -30,106 +31,123 @@ import (
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
-// Props describes the way of the readings. Zero values take the stated default.
+// Props describes the pipeline. Zero values take the stated default.
 type Props struct {
-	// Topic is what the topics of devices begin with, lower-case letters and digits with slashes between: a thing publishes to
-	// <Topic>/<its name>/readings. No other Telemetry of the account and region has the same, since what AWS wants a name for
-	// is named after it: of ashlar/dev, the rule ashlar_dev_readings, the database ashlar_dev and the work group ashlar-dev.
-	// Another one loses nothing, but all devices have to know it. Required.
+	// Topic is the prefix of the devices' MQTT topics: lower-case letters and digits with slashes
+	// between. A thing publishes to <Topic>/<its name>/readings. It must be unique among the
+	// Telemetry constructs of the account and region, because physical names are derived from it:
+	// ashlar/dev gives the rule ashlar_dev_readings, the database ashlar_dev and the workgroup
+	// ashlar-dev. Changing it loses no data, but all devices have to be reconfigured. Required.
 	Topic string
 
-	// Shards of the stream, each for 1 MiB or 1,000 readings a second. Kinesis doubles or halves them at most, at a time. Default: 0,
-	// on demand: the stream grows by itself, and is billed by what goes through it.
-	Shards    int
-	Retention time.Duration // how long the stream keeps what cannot be delivered; default: 24 h, the least; at most 365 days; whole hours
+	// Shards is the number of shards, each for 1 MiB or 1,000 records a second. Kinesis at most
+	// doubles or halves it in one change. Default: 0, on-demand mode: the stream scales by itself,
+	// and is billed by throughput.
+	Shards int
+	// Retention is how long the stream keeps records, for when the delivery fails; whole hours.
+	// Default: 24 h, the minimum; at most 365 days.
+	Retention time.Duration
 
-	// What an object of the table is made of: what arrives until there is so much of one type and day, or until so long has
-	// passed. Athena reads few large objects faster, and S3 bills each.
-	BufferingSizeMiB  int           // default: 128, the most; at least 64, since the records become Parquet
-	BufferingInterval time.Duration // default: 15 min, the most; at least 1 min; whole seconds
+	// Firehose writes an object of the table when it has buffered BufferingSizeMiB of one type and
+	// day, or after BufferingInterval. Athena reads few large objects faster, and S3 bills each
+	// PUT.
+	BufferingSizeMiB  int           // default: 128, the maximum; at least 64, for Parquet
+	BufferingInterval time.Duration // default: 15 min, the maximum; at least 1 min; whole seconds
 
-	RawRetention time.Duration // how long readings can be replayed, and errors looked at; whole days; default: 365 days
+	// RawRetention is how long records can be replayed and errors examined; whole days. Default:
+	// 365 days.
+	RawRetention time.Duration
 
-	// BytesScannedCutoffPerQuery is what a query in the work group may read before Athena gives it up; Athena is paid for by what
-	// is read. Default: 10 GiB; at least 10 MB.
+	// BytesScannedCutoffPerQuery is the amount of data after which Athena cancels a query in the
+	// workgroup; Athena bills by data scanned. Default: 10 GiB; at least 10 MB.
 	BytesScannedCutoffPerQuery int64
 
 	LogRetention time.Duration // of access logs too; default: the scope's (package defaults)
-	Disposable   bool          // delete the readings and the reports with the stack
+	Disposable   bool          // delete the records and the reports with the stack
 }
 
-// Telemetry is the way of the readings.
+// Telemetry is the pipeline from readings and events to reports.
 //
-// What cannot be undone: the delivery stream reads from the stream what comes after it was made, so one in its place would
-// miss what the old one had not read; its dynamic partitioning is for life. A thing type keeps its name, and CloudFormation
-// cannot delete it, nor the policy, as long as things have them.
+// Some changes cannot be undone. A delivery stream reads only records that arrive after its
+// creation, so a replacement would miss the records that the old one had not read yet. Dynamic
+// partitioning cannot be switched off. A thing type cannot be renamed, and CloudFormation cannot
+// delete the thing type or the policy while things use them.
 type Telemetry struct {
-	// Key encrypts the readings, wherever they are, and the reports.
+	// Key encrypts the records, in the stream and in the bucket, and the reports.
 	Key awskms.Key
 
 	// Topic is Props.Topic.
 	Topic string
-	// ThingType is that of all devices, and ThingPolicy the policy that their certificates get: a thing may connect by its own
-	// name alone, and publish to its own topic.
+	// ThingType is the type of all devices. ThingPolicy is the policy of their certificates: a
+	// thing may connect with its own name as client id, and publish to its own topic.
 	ThingType   awsiot.CfnThingType
 	ThingPolicy awsiot.CfnPolicy
-	// Rule puts what devices publish into Stream; what it fails at is an object below errors/rule/ in Ingestion.
+	// Rule puts messages of devices into Stream. It writes those that it fails to put as objects
+	// below errors/rule/ in Ingestion.
 	Rule awsiot.CfnTopicRule
 
-	// Stream has what devices and clients have sent, until it is delivered.
+	// Stream carries the records of devices and clients until they are delivered.
 	Stream awskinesis.Stream
 
-	// Transform makes rows of readings. Delivery puts them into Ingestion below telemetry/, as they came below raw/, and what
-	// failed below errors/.
+	// Transform turns records into rows. Delivery writes the rows into Ingestion below telemetry/,
+	// raw copies of the records below raw/, and failed records below errors/.
 	Transform *gofunction.Function
 	Delivery  awskinesisfirehose.CfnDeliveryStream
-	// Errors has what Delivery has to say of what it fails at.
-	Errors    awslogs.LogGroup
-	Ingestion awss3.Bucket
+	// DeliveryErrors holds the error logs of Delivery.
+	DeliveryErrors awslogs.LogGroup
+	Ingestion      awss3.Bucket
 
-	// Database is that of Tables, by name: telemetry, and each of the reports. No crawler looks for partitions: the table of the
-	// readings says where they are, and a report is small enough to have none.
+	// Database holds Tables, which are keyed by name: telemetry, and one for each report. No
+	// crawler discovers partitions: the telemetry table uses partition projection, and a report is
+	// small enough to have no partitions.
 	Database awsglue.CfnDatabase
 	Tables   map[string]awsglue.CfnTable
 
-	// WorkGroup is that of all queries: it says where the results go, by which key, and how much a query may read.
+	// WorkGroup runs all queries. It sets the location of results, their encryption key, and the
+	// data limit of a query.
 	WorkGroup awsathena.CfnWorkGroup
-	// Reports has the reports below parquet/ and csv/, made by Reporter's function when there are new readings, each day's as
-	// often as there are, and every six hours.
-	Reports  awss3.Bucket
-	Reporter *consumer.Consumer
+	// Reports holds the reports below parquet/ and csv/. The function of ReportRequests makes each
+	// day's reports whenever new records of that day arrive, and those of yesterday and today every
+	// six hours.
+	Reports        awss3.Bucket
+	ReportRequests *consumer.Consumer
 	// AccessLogs holds the access logs of both buckets.
 	AccessLogs awss3.Bucket
 
-	// Alarms say each what it means, and what to look at first. They have no actions.
+	// Alarms are all alarms of the pipeline. The description of each states what it means, and what
+	// to check first. They have no actions.
 	Alarms []awscloudwatch.Alarm
 }
 
-// New declares the way of the readings under scope.
+// New declares the pipeline under scope.
 func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	t := &Telemetry{Topic: props.Topic, Key: newKey(this, props)}
-	t.declareBuckets(this, props)
-	t.Stream = newStream(this, t.Key, props)
-	t.declareTables(this)
-	t.declareDelivery(this, props)
-	t.declareDevices(this)
-	t.declareQueries(this, props)
-	t.declareReports(this, props)
-	t.declareAlarms(this, props)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
+	t := &Telemetry{Topic: props.Topic, Key: newKey(construct, props)}
+	t.declareBuckets(construct, props)
+	t.Stream = newStream(construct, t.Key, props)
+	t.declareTables(construct)
+	t.declareDelivery(construct, props)
+	t.declareDevices(construct)
+	t.declareQueries(construct, props)
+	t.declareReports(construct, props)
+	t.declareAlarms(construct, props)
 	return t
 }
 
-// name is Topic as the name of something, whose words are separated.
-func (t *Telemetry) name(separator string) string { return strings.ReplaceAll(t.Topic, "/", separator) }
+// name returns Topic with separator instead of slashes, for physical names.
+func (t *Telemetry) name(separator string) string {
+	return strings.ReplaceAll(t.Topic, "/", separator)
+}
 
-// arn is the ARN of what the account has in the stack's region.
+// arn returns the ARN of a resource of the account in the stack's region.
 func (t *Telemetry) arn(service, resource, name string) string {
 	return *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String(service), Resource: jsii.String(resource), ResourceName: jsii.String(name),
+		Service: jsii.String(service), Resource: jsii.String(resource),
+		ResourceName: jsii.String(name),
 	})
 }
 
@@ -139,10 +157,11 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 		removal = awscdk.RemovalPolicy_DESTROY
 	}
 	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Encrypts readings and reports"),
+		Description:       jsii.String("Encrypts telemetry records and reports"),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removal,
-		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)), // the shortest; 30 days are the default
+		// The minimum; the default is 30 days.
+		PendingWindow: awscdk.Duration_Days(jsii.Number(7)),
 	})
 }
 
@@ -164,18 +183,23 @@ func newStream(scope constructs.Construct, key awskms.Key, props Props) awskines
 	return awskinesis.NewStream(scope, jsii.String("Stream"), streamProps)
 }
 
-// declareBuckets declares the buckets.
+// declareBuckets declares the buckets for records, reports and access logs.
 func (t *Telemetry) declareBuckets(scope constructs.Construct, props Props) {
 	t.AccessLogs = bucket.NewAccessLogs(scope, "AccessLogs", bucket.AccessLogsProps{})
 	expiring := func(id, prefix string) *awss3.LifecycleRule {
 		return &awss3.LifecycleRule{
-			Id: jsii.String(id), Prefix: jsii.String(prefix), Transitions: transitions(props.RawRetention), Expiration: convert.Duration(props.RawRetention),
+			Id: jsii.String(id), Prefix: jsii.String(prefix),
+			Transitions: transitions(props.RawRetention),
+			Expiration:  convert.Duration(props.RawRetention),
 		}
 	}
 	t.Ingestion = bucket.New(scope, "Ingestion", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("TransitionTelemetry"), Prefix: jsii.String(transformfn.TablePrefix), Transitions: transitions(forever)},
+			{
+				Id:     jsii.String("TransitionTelemetry"),
+				Prefix: jsii.String(transformfn.TablePrefix), Transitions: transitions(forever),
+			},
 			expiring("ExpireRawCopies", transformfn.RawPrefix),
 			expiring("ExpireErrors", transformfn.ErrorsPrefix),
 		},
@@ -185,7 +209,10 @@ func (t *Telemetry) declareBuckets(scope constructs.Construct, props Props) {
 	t.Reports = bucket.New(scope, "Reports", bucket.Props{
 		Key: t.Key,
 		LifecycleRules: []*awss3.LifecycleRule{
-			{Id: jsii.String("ExpireQueryResults"), Prefix: jsii.String(resultsPrefix), Expiration: convert.Duration(resultsRetention)},
+			{
+				Id: jsii.String("ExpireQueryResults"), Prefix: jsii.String(resultsPrefix),
+				Expiration: convert.Duration(resultsRetention),
+			},
 		},
 		AccessLogs: t.AccessLogs,
 		LogPrefix:  "reports/",
@@ -194,23 +221,26 @@ func (t *Telemetry) declareBuckets(scope constructs.Construct, props Props) {
 
 const forever = time.Duration(math.MaxInt64)
 
-// transitions are those to cheaper classes that are worth it for what is kept for so long: what is looked at seldom, and then at
-// once. S3 leaves objects below 128 KiB where they are, since there they would be billed as if they had so much: "Constraints
-// and considerations for transitions" in the Amazon S3 User Guide.
-func transitions(kept time.Duration) *[]*awss3.Transition {
-	var worth []*awss3.Transition
+// transitions returns the transitions to cheaper storage classes that pay off within a retention,
+// for data that is read rarely but without delay. S3 does not transition objects below 128 KiB,
+// which would be billed as 128 KiB: "Constraints and considerations for transitions" in the Amazon
+// S3 User Guide.
+func transitions(retention time.Duration) *[]*awss3.Transition {
+	var worthwhile []*awss3.Transition
 	for _, to := range []struct {
 		class awss3.StorageClass
-		after time.Duration // and so long is an object billed at least, once it is there
+		after time.Duration // also the minimum storage duration that the class bills
 	}{
 		{awss3.StorageClass_INFREQUENT_ACCESS(), 30 * bucket.Day},
 		{awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(), 90 * bucket.Day},
 	} {
-		if 2*to.after <= kept {
-			worth = append(worth, &awss3.Transition{StorageClass: to.class, TransitionAfter: convert.Duration(to.after)})
+		if 2*to.after <= retention {
+			worthwhile = append(worthwhile, &awss3.Transition{
+				StorageClass: to.class, TransitionAfter: convert.Duration(to.after),
+			})
 		}
 	}
-	return convert.List(worth)
+	return convert.List(worthwhile)
 }
 
 var topicPattern = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+)*$`)
@@ -234,19 +264,34 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-// The bounds are the services': CreateStream and IncreaseStreamRetentionPeriod in the Amazon Kinesis Data Streams API
-// Reference, and "Configure buffering hints" and "Buffering and dynamic partitioning" in the Amazon Data Firehose Developer
-// Guide, and WorkGroupConfiguration in the Amazon Athena API Reference. IoT Core takes topics of 256 bytes, of which a thing's
-// name has 128.
+// The limits are the services': CreateStream and IncreaseStreamRetentionPeriod in the Amazon
+// Kinesis Data Streams API Reference, "Configure buffering hints" and "Buffering and dynamic
+// partitioning" in the Amazon Data Firehose Developer Guide, and WorkGroupConfiguration in the
+// Amazon Athena API Reference. IoT Core accepts topics of up to 256 bytes, of which a thing's name
+// may take 128.
 func (p Props) check(id string) {
 	check.Props("telemetry", id,
-		check.Required("Topic", p.Topic != "", "pass what the topics of devices begin with, such as ashlar/dev"),
-		check.That("Topic", p.Topic, p.Topic == "" || topicPattern.MatchString(p.Topic) && len(p.Topic) <= 100, "lower-case letters and digits with slashes between, at most 100"),
-		check.That("Shards", p.Shards, p.Shards >= 0, "0 for as many as it takes, or more"),
-		check.That("Retention", p.Retention, p.Retention >= 24*time.Hour && p.Retention <= 365*bucket.Day && p.Retention%time.Hour == 0, "whole hours, 24h0m0s to 8760h0m0s"),
-		check.That("BufferingSizeMiB", p.BufferingSizeMiB, p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
-		check.That("BufferingInterval", p.BufferingInterval, p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute && p.BufferingInterval%time.Second == 0, "whole seconds, 1m0s to 15m0s"),
-		check.That("RawRetention", p.RawRetention, p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0, "whole days, at least 24h0m0s"),
-		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery, p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
+		check.Required("Topic", p.Topic != "",
+			"pass the prefix of the devices' topics, such as ashlar/dev"),
+		check.That("Topic", p.Topic,
+			p.Topic == "" || topicPattern.MatchString(p.Topic) && len(p.Topic) <= 100,
+			"lower-case letters and digits with slashes between, at most 100 characters"),
+		check.That("Shards", p.Shards, p.Shards >= 0,
+			"0 for on-demand mode, or the number of shards"),
+		check.That("Retention", p.Retention,
+			p.Retention >= 24*time.Hour && p.Retention <= 365*bucket.Day &&
+				p.Retention%time.Hour == 0,
+			"whole hours, 24h0m0s to 8760h0m0s"),
+		check.That("BufferingSizeMiB", p.BufferingSizeMiB,
+			p.BufferingSizeMiB >= 64 && p.BufferingSizeMiB <= 128, "64 to 128"),
+		check.That("BufferingInterval", p.BufferingInterval,
+			p.BufferingInterval >= time.Minute && p.BufferingInterval <= 15*time.Minute &&
+				p.BufferingInterval%time.Second == 0,
+			"whole seconds, 1m0s to 15m0s"),
+		check.That("RawRetention", p.RawRetention,
+			p.RawRetention >= bucket.Day && p.RawRetention%bucket.Day == 0,
+			"whole days, at least 24h0m0s"),
+		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery,
+			p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
 	)
 }

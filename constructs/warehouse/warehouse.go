@@ -1,5 +1,5 @@
-// Package warehouse provisions a data warehouse: Amazon Redshift Serverless, in the VPC alone, over the tables of a
-// Glue Data Catalog.
+// Package warehouse provisions a data warehouse: Amazon Redshift Serverless, reachable only within
+// the VPC, over the tables of a Glue Data Catalog.
 package warehouse
 
 import (
@@ -23,95 +23,113 @@ import (
 	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
-// Database is the one database of the warehouse.
+// Database is the name of the warehouse's only database.
 const Database = "warehouse"
 
-// Port is where the warehouse listens: Redshift's own.
+// Port is the port that the warehouse listens on, Redshift's default.
 const Port = 5439
 
-// administrator is the user who owns what CloudFormation makes. Not admin, the default: [RedshiftServerless.5] in the
-// AWS Security Hub User Guide.
+// administrator is the admin user, which owns what CloudFormation creates. It is not the default
+// name, admin: [RedshiftServerless.5] in the AWS Security Hub User Guide.
 const administrator = "administrator"
 
 // Props describes the warehouse. Zero values take the stated default.
 type Props struct {
-	// VPC is required. The warehouse lives in its isolated subnets, of which it takes three in three zones: "Considerations
-	// when using Amazon Redshift Serverless" in the Amazon Redshift Management Guide. They need a gateway endpoint of S3, and
-	// the VPC must not have an interface endpoint of Glue, which comes with the warehouse.
+	// VPC is required. The warehouse runs in its isolated subnets, and needs three in three zones:
+	// "Considerations when using Amazon Redshift Serverless" in the Amazon Redshift Management
+	// Guide. They need a gateway endpoint of S3. The VPC must not have an interface endpoint of
+	// Glue, because this construct declares one.
 	VPC awsec2.IVpc
-	Key awskms.IKey // encrypts what is in the warehouse; required
+	Key awskms.IKey // encrypts the data; required
 
-	// BaseCapacity is what answers a query, in RPU of 16 GiB of memory, billed by the second while there are any queries, for a
-	// minute at least. Default: 8, the least that every region has; some have 4. Multiples of 8 are possible up to 512.
+	// BaseCapacity is the compute capacity for queries, in RPU of 16 GiB of memory, billed by the
+	// second while queries run, for at least a minute. Default: 8, the minimum that every region
+	// has; some have 4. Multiples of 8 are possible up to 512.
 	BaseCapacity int
-	// MaxCapacity is up to where the warehouse grows when queries wait or are large. Default: BaseCapacity; so, whatever is
-	// asked of it, an hour has one price. CloudFormation knows no usage limits, by which Redshift stops for the rest of a day.
+	// MaxCapacity limits how far the capacity scales when queries wait or are large. Default:
+	// BaseCapacity, so that the hourly price is fixed whatever the load. CloudFormation does not
+	// support usage limits, by which Redshift stops for the rest of a day.
 	MaxCapacity int
-	// QueryTimeout is after how long a query is stopped. Default: 10 min; at most 24 h less a second, whole seconds.
+	// QueryTimeout is the time after which a query is aborted. Default: 10 min; whole seconds, at
+	// most 24 h less a second.
 	QueryTimeout time.Duration
 
-	LogRetention time.Duration // of who has signed in, how users have changed and what they ask; default: the scope's (package defaults)
-	// Disposable deletes the warehouse with the stack, and what is in it. Without it, the namespace stays, without a work
-	// group.
+	// LogRetention applies to the logs of connections, of changes to users, and of queries.
+	// Default: the scope's (package defaults).
+	LogRetention time.Duration
+	// Disposable deletes the warehouse and its data with the stack. Without it, the namespace is
+	// retained, without a workgroup.
 	Disposable bool
 }
 
-// A Warehouse is a namespace, which holds databases and users, and a work group, which answers queries.
+// A Warehouse is a namespace, which holds databases and users, and a workgroup, which runs queries.
 //
-// Nobody reaches it by its network before GrantConnect. The query editor and the Data API need no network: who may use them
-// says IAM, and what they may do there is granted in SQL.
+// The network does not let any client reach it before GrantConnect. The query editor and the Data
+// API need no network access: IAM controls who may use them, and SQL grants control what they may
+// do.
 type Warehouse struct {
 	Namespace awsredshiftserverless.CfnNamespace
 	Workgroup awsredshiftserverless.CfnWorkgroup
-	// SecurityGroup is that of the work group.
+	// SecurityGroup is the workgroup's.
 	SecurityGroup awsec2.SecurityGroup
-	// Role is how the warehouse reads catalogs and buckets. It may read none unless it is given the right to.
+	// Role is the role with which the warehouse reads catalogs and buckets. It allows nothing by
+	// itself.
 	Role awsiam.Role
 
 	scope          constructs.Construct
-	name           string // of namespace and work group
+	name           string // of the namespace and the workgroup
 	schemaFunction *gofunction.Function
-	catalog        awsec2.InterfaceVpcEndpoint
+	glueEndpoint   awsec2.InterfaceVpcEndpoint
 }
 
 // New declares the warehouse under scope.
 func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	props = props.withDefaults()
 	props.check(id)
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(this, props.LogRetention, props.Disposable)
-	w := &Warehouse{scope: this, name: strings.ToLower(*awscdk.Names_UniqueResourceName(this, &awscdk.UniqueResourceNameOptions{
-		MaxLength: jsii.Number(64), Separator: jsii.String("-"), // Redshift: 3 to 64 lower-case letters, digits and hyphens
-	}))}
-	w.Role = w.newRole(this)
-	w.newNamespace(this, props)
-	w.newWorkgroup(this, props)
-	w.schemaFunction = w.newSchemaFunction(this, props)
+	construct := constructs.NewConstruct(scope, jsii.String(id))
+	props.LogRetention, props.Disposable = defaults.Override(
+		construct, props.LogRetention, props.Disposable)
+	// Redshift: 3 to 64 lower-case letters, digits and hyphens.
+	name := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
+		MaxLength: jsii.Number(64), Separator: jsii.String("-"),
+	})
+	w := &Warehouse{scope: construct, name: strings.ToLower(name)}
+	w.Role = w.newRole(construct)
+	w.newNamespace(construct, props)
+	w.newWorkgroup(construct, props)
+	w.schemaFunction = w.newSchemaFunction(construct, props)
 	return w
 }
 
-// GrantConnect lets peer reach the warehouse in the VPC. By which name and password it signs in is its own affair.
+// GrantConnect opens the network path from peer to the warehouse in the VPC. It grants no database
+// credentials.
 func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
-	// Said from the peer's side, the rules are in its stack, which is below the warehouse's.
-	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
+	// Declared on the peer's side, the rules are in its stack, which depends on the warehouse's.
+	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)),
+		jsii.String("Redshift"))
 }
 
-// schemaPattern is of names that nobody has to quote: "Names and identifiers" in the Amazon Redshift Database Developer
-// Guide.
+// schemaPattern matches identifiers that need no quotes: "Names and identifiers" in the Amazon
+// Redshift Database Developer Guide.
 var schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,126}$`)
 
-// AddExternalSchema makes a schema in the warehouse that has the tables of a database of the Glue Data Catalog, after Role has been
-// given its rights. Users see it when they are granted its usage in SQL: GRANT USAGE ON SCHEMA. It stays when the
-// resource is deleted.
+// AddExternalSchema creates a schema in the warehouse with the tables of a database of the Glue
+// Data Catalog, after all permissions have been granted to Role. Users see it after GRANT USAGE ON
+// SCHEMA. The schema stays when the resource is deleted.
 func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResource {
 	check.Props("warehouse", w.name,
-		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema), "a lower-case letter, and up to 126 letters, digits and underscores"),
-		check.Required("catalog", catalog != "", "pass the name of a database of the Glue Data Catalog"),
+		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema),
+			"a lower-case letter, then up to 126 lower-case letters, digits and underscores"),
+		check.Required("catalog", catalog != "",
+			"pass the name of a database of the Glue Data Catalog"),
 	)
-	resource := awscdk.NewCustomResource(w.scope, jsii.String(strings.ToUpper(schema[:1])+schema[1:]), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::ExternalSchema"),
-		ServiceToken:   w.schemaFunction.Function.FunctionArn(),
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(*w.schemaFunction.Function.Timeout().ToSeconds(nil) + 60)), // CloudFormation's own patience is an hour
+	id := strings.ToUpper(schema[:1]) + schema[1:]
+	timeout := *w.schemaFunction.Function.Timeout().ToSeconds(nil)
+	resource := awscdk.NewCustomResource(w.scope, jsii.String(id), &awscdk.CustomResourceProps{
+		ResourceType: jsii.String("Custom::ExternalSchema"),
+		ServiceToken: w.schemaFunction.Function.FunctionArn(),
+		// CloudFormation's default is an hour.
+		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(timeout + 60)),
 		Properties: convert.Properties(externalschemafn.Properties{
 			WorkgroupName: *w.Workgroup.AttrWorkgroupWorkgroupName(),
 			DatabaseName:  Database,
@@ -121,8 +139,8 @@ func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResou
 			RoleARN:       *w.Role.RoleArn(),
 		}),
 	})
-	// The warehouse looks whether it may use the role, and needs its way to the catalog for that.
-	resource.Node().AddDependency(w.schemaFunction.Role, w.Role, w.SecurityGroup, w.catalog)
+	// Redshift checks its access to the role, and needs the network path to the catalog for that.
+	resource.Node().AddDependency(w.schemaFunction.Role, w.Role, w.SecurityGroup, w.glueEndpoint)
 	return resource
 }
 
@@ -139,8 +157,9 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-// The bounds are the service's: "Compute capacity for Amazon Redshift Serverless" in the Amazon Redshift Management
-// Guide, and "Query monitoring metrics for Amazon Redshift Serverless" in the Amazon Redshift Database Developer Guide.
+// The limits are the service's: "Compute capacity for Amazon Redshift Serverless" in the Amazon
+// Redshift Management Guide, and "Query monitoring metrics for Amazon Redshift Serverless" in the
+// Amazon Redshift Database Developer Guide.
 func (p Props) check(id string) {
 	subnets := 0
 	if p.VPC != nil {
@@ -148,10 +167,18 @@ func (p Props) check(id string) {
 	}
 	check.Props("warehouse", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		check.That("VPC", fmt.Sprintf("%d isolated subnets", subnets), p.VPC == nil || subnets >= 3, "three, in three zones"),
-		check.Required("Key", p.Key != nil, "pass the key of the data"),
-		check.That("BaseCapacity", p.BaseCapacity, p.BaseCapacity == 4 || p.BaseCapacity >= 8 && p.BaseCapacity <= 512 && p.BaseCapacity%8 == 0, "4, or a multiple of 8 up to 512"),
-		check.That("MaxCapacity", p.MaxCapacity, p.MaxCapacity >= p.BaseCapacity, "at least BaseCapacity"),
-		check.That("QueryTimeout", p.QueryTimeout, p.QueryTimeout >= time.Second && p.QueryTimeout < 24*time.Hour && p.QueryTimeout%time.Second == 0, "whole seconds, 1s to 23h59m59s"),
+		check.That("VPC", fmt.Sprintf("%d isolated subnets", subnets), p.VPC == nil || subnets >= 3,
+			"3 or more, in three zones"),
+		check.Required("Key", p.Key != nil, "pass the KMS key that encrypts the data"),
+		check.That("BaseCapacity", p.BaseCapacity,
+			p.BaseCapacity == 4 ||
+				p.BaseCapacity >= 8 && p.BaseCapacity <= 512 && p.BaseCapacity%8 == 0,
+			"4, or a multiple of 8 up to 512"),
+		check.That("MaxCapacity", p.MaxCapacity, p.MaxCapacity >= p.BaseCapacity,
+			"at least BaseCapacity"),
+		check.That("QueryTimeout", p.QueryTimeout,
+			p.QueryTimeout >= time.Second && p.QueryTimeout < 24*time.Hour &&
+				p.QueryTimeout%time.Second == 0,
+			"whole seconds, 1s to 23h59m59s"),
 	)
 }

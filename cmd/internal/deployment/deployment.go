@@ -1,5 +1,5 @@
-// Package deployment finds what was deployed, for the commands that people run: an environment by its name, the credentials
-// that reach it, and what its deployment left in Parameter Store.
+// Package deployment provides what commands need to work with a deployed environment: its settings
+// by name, an AWS configuration, and its parameters in Parameter Store.
 package deployment
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 )
 
-// NewFlags returns the flags of a command, for it to define. Its help, on stderr, is usage, which ends with a line's end, and the
-// flags.
+// NewFlags returns a flag set for a command's flags. Its help, on stderr, is usage, which ends with
+// a newline, and the flags.
 func NewFlags(command, usage string, stderr io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -30,19 +30,20 @@ func NewFlags(command, usage string, stderr io.Writer) *flag.FlagSet {
 	return flags
 }
 
-// Parse reads a command's arguments. If done, the command ends with the code: it was asked for help, or for what there is not.
+// Parse parses a command's arguments. If done, the command exits with code, because the arguments
+// ask for help or are invalid.
 func Parse(flags *flag.FlagSet, arguments []string) (code int, done bool) {
 	switch err := flags.Parse(arguments); {
 	case err == nil:
 		return 0, false
 	case errors.Is(err, flag.ErrHelp):
 		return 0, true
-	default: // flags has said what it is
+	default: // flags has printed the error
 		return 2, true
 	}
 }
 
-// Named is the one environment that a command's arguments name.
+// Named returns the environment that a command's arguments name.
 func Named(arguments []string) (environments.Environment, error) {
 	var names []string
 	for _, environment := range environments.All() {
@@ -51,28 +52,33 @@ func Named(arguments []string) (environments.Environment, error) {
 		}
 		names = append(names, environment.Name)
 	}
-	return environments.Environment{}, fmt.Errorf("environment %q, want one of %s", strings.Join(arguments, " "), strings.Join(names, ", "))
+	return environments.Environment{}, fmt.Errorf("environment %q, want one of %s",
+		strings.Join(arguments, " "), strings.Join(names, ", "))
 }
 
-// Config is how this shell reaches the environment: in its region or, if it has none of its own, wherever the credentials
-// point.
+// Config returns the AWS configuration of this shell for the environment: in the environment's
+// region or, if it has none, in the shell's.
 func Config(ctx context.Context, environment environments.Environment) (aws.Config, error) {
 	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(environment.Region))
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("the AWS configuration of this shell: %w", err)
+		return aws.Config{}, fmt.Errorf("loading the AWS configuration of this shell: %w", err)
 	}
 	if settings.Region == "" {
-		return aws.Config{}, fmt.Errorf("%s is in no region of its own, and this shell names none; export AWS_REGION as when you deployed it", environment.Name)
+		return aws.Config{}, fmt.Errorf("%s has no fixed region, and this shell has none; "+
+			"export AWS_REGION as for its deployment", environment.Name)
 	}
 	if _, err := settings.Credentials.Retrieve(ctx); err != nil {
-		return aws.Config{}, fmt.Errorf("no AWS credentials in this shell; sign in, by aws sso login or any other way: %w", err)
+		return aws.Config{}, fmt.Errorf("no AWS credentials in this shell; "+
+			"sign in, for example with aws sso login: %w", err)
 	}
 	return settings, nil
 }
 
-// Parameters reads all that the environment's deployments left right below path, by name. It is an error when there is
-// nothing.
-func Parameters(ctx context.Context, settings aws.Config, environment environments.Environment, path string) (map[string]string, error) {
+// Parameters returns the environment's parameters directly below path, by name. It returns an error
+// when there are none.
+func Parameters(
+	ctx context.Context, settings aws.Config, environment environments.Environment, path string,
+) (map[string]string, error) {
 	client := ssm.NewFromConfig(settings)
 	parameters := map[string]string{}
 	pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &path})
@@ -90,7 +96,9 @@ func Parameters(ctx context.Context, settings aws.Config, environment environmen
 		if environment.Account != "" {
 			where += ", which should be account " + environment.Account
 		}
-		return nil, fmt.Errorf("there are no parameters %s/* in your account in %s: %s is not deployed there; make deploy ENV=%s", path, where, environment.Name, environment.Name)
+		return nil, fmt.Errorf("there are no parameters %s/* in your account in %s: "+
+			"%s is not deployed there; run make deploy ENV=%s",
+			path, where, environment.Name, environment.Name)
 	}
 	return parameters, nil
 }

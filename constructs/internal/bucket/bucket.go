@@ -17,24 +17,26 @@ import (
 	emptybucketfn "github.com/ashlar-cdk/ashlar/lambdas/resources/emptybucket/contract"
 )
 
-// Day is the unit of lifecycle rules, which take effect at the midnight (UTC) after.
+// Day is the unit of lifecycle rules, which take effect at the following midnight (UTC).
 const Day = 24 * time.Hour
 
 // Props describes a bucket. Zero values take the stated default.
 type Props struct {
-	// Key encrypts what is put into the bucket, by a key of the bucket's own that KMS is asked for seldom (S3 Bucket Keys).
+	// Key encrypts the bucket's objects, with an S3 Bucket Key, which reduces the calls to KMS.
 	// Default: S3's key.
-	Key            awskms.IKey
-	Versioned      bool                   // keep what is overwritten or deleted, until a rule expires it
-	LifecycleRules []*awss3.LifecycleRule // default: none but that unfinished uploads are aborted after a day
-	CORS           []*awss3.CorsRule      // default: no web page may read from it or write to it
-	// AccessLogs is the bucket, made by NewAccessLogs, in which S3 logs each request below LogPrefix. Default: no logs.
+	Key       awskms.IKey
+	Versioned bool // keep noncurrent versions until a rule expires them
+	// LifecycleRules are added to the rule that aborts unfinished uploads after a day.
+	LifecycleRules []*awss3.LifecycleRule
+	CORS           []*awss3.CorsRule // default: no cross-origin requests
+	// AccessLogs is a bucket of NewAccessLogs, in which S3 logs each request below LogPrefix.
+	// Default: no logs.
 	AccessLogs awss3.IBucket
 	LogPrefix  string
 }
 
-// New declares a private bucket under scope. Where the scope's default is Disposable, the bucket is deleted with the stack,
-// and all that is in it.
+// New declares a private bucket under scope. If Disposable is the scope's default, the bucket is
+// deleted with the stack, including its objects.
 func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 	bucketProps := &awss3.BucketProps{
 		ObjectOwnership: awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED, // no object has an ACL
@@ -54,31 +56,40 @@ func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 
 // AccessLogsProps describes a bucket for access logs. Zero values take the stated default.
 type AccessLogsProps struct {
-	CloudFront bool // takes the logs of distributions as well
+	CloudFront bool // accepts logs of distributions too
 }
 
-// NewAccessLogs declares a bucket under scope for the access logs of S3 and CloudFront. Both deliver hours later as well:
-// where that is between the emptying of a disposable bucket and its deletion, the stack has to be deleted again.
+// NewAccessLogs declares a bucket under scope for the access logs of S3 and CloudFront. Both may
+// deliver logs hours later. If they do between the emptying of a disposable bucket and its
+// deletion, the stack must be deleted a second time.
 func NewAccessLogs(scope constructs.Construct, id string, props AccessLogsProps) awss3.Bucket {
 	ownership := awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED
 	if props.CloudFront {
-		// CloudFront's standard logs are written by an account of CloudFront's, which an ACL of the bucket admits ("Configure
-		// standard logging (legacy)" in the Amazon CloudFront Developer Guide). The newer ones need a stack in us-east-1.
+		// CloudFront's standard logs are written by an account of CloudFront, which needs an ACL of
+		// the bucket ("Configure standard logging (legacy)" in the Amazon CloudFront Developer
+		// Guide). Standard logging v2 needs a stack in us-east-1.
 		ownership = awss3.ObjectOwnership_BUCKET_OWNER_PREFERRED
 	}
 	return newBucket(scope, id, &awss3.BucketProps{ObjectOwnership: ownership}, Props{
-		LifecycleRules: []*awss3.LifecycleRule{{Id: jsii.String("ExpireLogs"), Expiration: convert.Duration(defaults.Of(scope).LogRetention)}},
+		LifecycleRules: []*awss3.LifecycleRule{{
+			Id:         jsii.String("ExpireLogs"),
+			Expiration: convert.Duration(defaults.Of(scope).LogRetention),
+		}},
 	})
 }
 
-// newBucket gives a bucket what all of them have.
-func newBucket(scope constructs.Construct, id string, bucketProps *awss3.BucketProps, props Props) awss3.Bucket {
+// newBucket declares a bucket with the properties that all buckets have.
+func newBucket(
+	scope constructs.Construct, id string, bucketProps *awss3.BucketProps, props Props,
+) awss3.Bucket {
 	rules := append(slices.Clone(props.LifecycleRules), &awss3.LifecycleRule{
-		Id: jsii.String("AbortIncompleteUploads"), AbortIncompleteMultipartUploadAfter: convert.Duration(Day),
+		Id:                                  jsii.String("AbortIncompleteUploads"),
+		AbortIncompleteMultipartUploadAfter: convert.Duration(Day),
 	})
 	bucketProps.LifecycleRules = &rules
 	bucketProps.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
-	bucketProps.Encryption = awss3.BucketEncryption_S3_MANAGED // an origin access identity cannot use a key of KMS
+	// An origin access identity cannot use a KMS key.
+	bucketProps.Encryption = awss3.BucketEncryption_S3_MANAGED
 	if props.Key != nil {
 		bucketProps.Encryption = awss3.BucketEncryption_KMS
 		bucketProps.EncryptionKey = props.Key
@@ -97,33 +108,41 @@ func newBucket(scope constructs.Construct, id string, bucketProps *awss3.BucketP
 	return bucket
 }
 
-// addEmptyOnDelete has a function empty the bucket before CloudFormation deletes it. The function may do no more, and to no
-// other bucket: one that is replaced stays behind, since the function's rights are to the new one by then.
+// addEmptyOnDelete declares a function that empties the bucket before CloudFormation deletes it.
+// The function's permissions are limited to this bucket. A bucket that is replaced is retained,
+// because the permissions are for the new bucket by then.
 func addEmptyOnDelete(bucket awss3.Bucket) {
-	// Not by awscdk.Tags, which would tag what stands below the bucket too.
-	bucket.Node().DefaultChild().(awss3.CfnBucket).Tags().SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
-	const timeout = 15 * time.Minute // Lambda's longest: a million objects
+	// Not with awscdk.Tags, which would also tag the resources below the bucket.
+	tags := bucket.Node().DefaultChild().(awss3.CfnBucket).Tags()
+	tags.SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
+	const timeout = 15 * time.Minute // Lambda's maximum; enough for a million objects
 	fn := gofunction.New(bucket, "EmptyBucket", gofunction.Props{
 		Package:     emptybucketfn.Package,
-		Description: "Empties a bucket that is deleted with its stack",
+		Description: "Empties the bucket before it is deleted with its stack",
 		Timeout:     timeout,
 	})
-	fn.AddToRolePolicy([]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, *bucket.BucketArn())
-	fn.AddToRolePolicy([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}, *bucket.ArnForObjects(jsii.String("*")))
-	resource := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID), &awscdk.CustomResourceProps{
-		ResourceType:   jsii.String("Custom::EmptyBucket"),
-		ServiceToken:   fn.Function.FunctionArn(),
-		ServiceTimeout: convert.Duration(timeout + time.Minute), // CloudFormation's own patience is an hour
-		Properties:     &map[string]any{emptybucketfn.BucketName: bucket.BucketName()},
-	})
-	// The permissions have to outlive the emptying.
+	fn.AddToRolePolicy(
+		[]string{"s3:GetBucketTagging", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"},
+		*bucket.BucketArn())
+	fn.AddToRolePolicy(
+		[]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
+		*bucket.ArnForObjects(jsii.String("*")))
+	resource := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID),
+		&awscdk.CustomResourceProps{
+			ResourceType: jsii.String("Custom::EmptyBucket"),
+			ServiceToken: fn.Function.FunctionArn(),
+			// CloudFormation's default is an hour
+			ServiceTimeout: convert.Duration(timeout + time.Minute),
+			Properties:     &map[string]any{emptybucketfn.BucketName: bucket.BucketName()},
+		})
+	// The permissions must be deleted after the bucket is emptied.
 	resource.Node().AddDependency(fn.Role)
 }
 
 const emptyOnDeleteID = "EmptyOnDelete" // of the custom resource below its bucket
 
-// EmptyAfter has writers deleted before the bucket is emptied, if it is disposable: what they put into it would keep
-// CloudFormation from deleting it.
+// EmptyAfter makes CloudFormation delete writers before a disposable bucket is emptied. Objects
+// written in between would make the bucket's deletion fail.
 func EmptyAfter(bucket awss3.IBucket, writers ...constructs.IConstruct) {
 	resource := bucket.Node().TryFindChild(jsii.String(emptyOnDeleteID))
 	if resource == nil {

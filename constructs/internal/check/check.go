@@ -1,5 +1,5 @@
-// Package check refuses props that a construct cannot be made from: all that is wrong at once, before the first
-// resource is declared.
+// Package check validates the props of constructs: it reports all problems at once, before the
+// first resource is declared.
 package check
 
 import (
@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// Props panics with every problem that is not nil. A program that declares a construct wrongly is mistaken in its
-// source, so there is nothing that it could do with an error.
+// Props panics with all problems that are not nil. It does not return an error, because invalid
+// props are a bug in the app.
 func Props(construct, id string, problems ...error) {
-	var named []error
+	var all []error
 	for _, problem := range problems {
 		if problem != nil {
-			named = append(named, fmt.Errorf("%s: %s: %w", construct, id, problem))
+			all = append(all, fmt.Errorf("%s: %s: %w", construct, id, problem))
 		}
 	}
-	if len(named) > 0 {
-		panic(errors.Join(named...))
+	if len(all) > 0 {
+		panic(errors.Join(all...))
 	}
 }
 
-// Required is a problem unless the prop is set; the remedy says what to pass.
+// Required returns a problem unless the prop is set; the remedy states what to pass.
 func Required(prop string, set bool, remedy string) error {
 	if set {
 		return nil
@@ -29,7 +29,7 @@ func Required(prop string, set bool, remedy string) error {
 	return fmt.Errorf("%s is required; %s", prop, remedy)
 }
 
-// That is a problem unless the prop's value is one that the construct wants.
+// That returns a problem unless the prop's value is valid.
 func That(prop string, value any, ok bool, want string) error {
 	if ok {
 		return nil

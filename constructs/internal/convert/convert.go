@@ -1,4 +1,4 @@
-// Package convert turns Go values into those that the CDK's generated API takes.
+// Package convert converts Go values to the types of the CDK's generated API.
 package convert
 
 import (
@@ -15,7 +15,8 @@ func Duration(d time.Duration) awscdk.Duration {
 	return awscdk.Duration_Millis(jsii.Number(d.Milliseconds()))
 }
 
-// List converts a slice to what a generated property takes; nil stays nil, which leaves the property out.
+// List converts a slice to the type of a generated property; nil stays nil, which omits the
+// property.
 func List[T any](items []T) *[]T {
 	if items == nil {
 		return nil
@@ -23,7 +24,7 @@ func List[T any](items []T) *[]T {
 	return &items
 }
 
-// Properties converts the properties of a custom resource, a struct that its function has in its contract.
+// Properties converts the properties of a custom resource, a struct of its function's contract.
 func Properties(contract any) *map[string]any {
 	encoded, err := json.Marshal(contract)
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// GlobalName is the name of what scope has by that name. Without the region in it, as the CDK makes most of these names, an
-// environment could not be in two regions of one account.
+// GlobalName returns a physical name for a resource of scope, with the region. Most names that the
+// CDK generates do not contain the region, so an environment could not exist in two regions of one
+// account.
 func GlobalName(scope constructs.Construct, name string) *string {
-	unique := awscdk.Names_UniqueResourceName(scope, &awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(32)})
+	unique := awscdk.Names_UniqueResourceName(scope,
+		&awscdk.UniqueResourceNameOptions{MaxLength: jsii.Number(32)})
 	return jsii.Sprintf("%s-%s-%s", *unique, name, *awscdk.Stack_Of(scope).Region())
 }

@@ -1,4 +1,5 @@
-// Package gobuild compiles Lambda functions written in Go, so that the same source gives the same bytes everywhere.
+// Package gobuild compiles Lambda functions written in Go reproducibly: the same source gives the
+// same bytes everywhere.
 package gobuild
 
 import (
@@ -16,28 +17,30 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// An Error is a function's package that could not be found or compiled.
+// An Error reports that a function's package could not be found or compiled.
 type Error struct {
 	Package string
-	Output  string // what the go command said
+	Output  string // of the go command
 }
 
 func (e *Error) Error() string {
 	return fmt.Sprintf("cannot build %s:\n%s", e.Package, strings.TrimSpace(e.Output))
 }
 
-// built holds what this process has built, by directory: environments share their functions.
+// built holds the directories of packages that this process has built: environments share
+// functions.
 var built = map[string]bool{}
 
-// Build compiles importPath for Linux on arch (a GOARCH) and returns a directory below root that holds nothing but
-// the executable, named bootstrap as provided.al2023 wants it. The error is an [*Error].
+// Build compiles importPath for Linux on arch (a GOARCH). It returns a directory below root that
+// holds nothing but the executable, named bootstrap as provided.al2023 requires. The error is an
+// [*Error].
 //
-// The package is built inside the module that holds it, with that module's own go.mod, go.sum and toolchain: a
-// function from the module cache is the very one that its authors tested, whichever versions the importing module
-// has settled on, and every team gets the same bytes. A module without a toolchain line is built with whichever Go is
-// there, and its bytes change with that.
+// The package is built in its own module, with that module's go.mod, go.sum and toolchain. So a
+// function from the module cache has the dependency versions that its authors tested, whichever
+// versions the importing module requires, and every team gets the same bytes. A module without a
+// toolchain line is built with the installed Go, so its bytes change with the Go version.
 func Build(root, importPath, arch string) (dir string, err error) {
-	root, err = filepath.Abs(root) // the go command runs elsewhere
+	root, err = filepath.Abs(root) // the go command runs in another directory
 	if err != nil {
 		return "", &Error{Package: importPath, Output: err.Error()}
 	}
@@ -54,10 +57,15 @@ func Build(root, importPath, arch string) (dir string, err error) {
 	if err != nil {
 		return "", &Error{Package: importPath, Output: err.Error()}
 	}
-	// What a developer's machine adds to a build is taken away: paths, version-control stamps, build flags. ADR 2 has
-	// the reasons. Values that change nothing stand where an empty one would let go env -w's through.
+	// The settings of a developer's machine that affect a build are overridden: paths,
+	// version-control stamps, build flags. ADR 2 gives the reasons. A variable without effect has
+	// its default, because an empty one would not override go env -w.
 	_, err = goCommand(module, importPath,
-		[]string{"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=nofieldtrack", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1", "GOTOOLCHAIN=" + toolchain},
+		[]string{
+			"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off",
+			"GOEXPERIMENT=nofieldtrack", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1",
+			"GOTOOLCHAIN=" + toolchain,
+		},
 		"build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=",
 		"-o", filepath.Join(dir, "bootstrap"), importPath)
 	if err != nil {
@@ -67,7 +75,7 @@ func Build(root, importPath, arch string) (dir string, err error) {
 	return dir, nil
 }
 
-// moduleOf finds the root of the module that provides importPath to the app that is being synthesised.
+// moduleOf returns the root directory of the module that provides importPath to the app.
 func moduleOf(importPath string) (string, error) {
 	output, err := goCommand("", importPath, nil, "list", "-find", "-json=Name,Module", importPath)
 	if err != nil {
@@ -81,18 +89,26 @@ func moduleOf(importPath string) (string, error) {
 		return "", &Error{Package: importPath, Output: err.Error()}
 	}
 	if listed.Name != "main" {
-		return "", &Error{Package: importPath, Output: "it is package " + listed.Name + "; a function is package main"}
+		return "", &Error{
+			Package: importPath,
+			Output:  "it is package " + listed.Name + "; a function is package main",
+		}
 	}
 	if listed.Module == nil || listed.Module.Dir == "" {
-		return "", &Error{Package: importPath, Output: "its module's source is not on this machine; run go mod download, and do not vendor it"}
+		return "", &Error{
+			Package: importPath,
+			Output: "its module's source is not on this machine; " +
+				"run go mod download, and do not vendor the module",
+		}
 	}
 	return listed.Module.Dir, nil
 }
 
-// toolchainOf is the toolchain that the module in dir was tested with: another one would give other bytes.
+// toolchainOf returns the toolchain that the module in dir names: another toolchain would give
+// other bytes.
 func toolchainOf(dir string) (string, error) {
 	name := filepath.Join(dir, "go.mod")
-	data, err := os.ReadFile(name) //nolint:gosec // the go command said where the module is
+	data, err := os.ReadFile(name) //nolint:gosec // the path is from the go command
 	if err != nil {
 		return "", err
 	}
@@ -107,7 +123,8 @@ func toolchainOf(dir string) (string, error) {
 }
 
 func goCommand(dir, importPath string, env []string, args ...string) ([]byte, error) {
-	command := exec.Command("go", args...) //nolint:gosec,noctx // what to build is written in the app; a build takes what it takes
+	//nolint:gosec,noctx // the arguments are from the app; a build has no deadline
+	command := exec.Command("go", args...)
 	command.Dir = dir
 	command.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer

@@ -22,12 +22,13 @@ const (
 	program = "package main\n\nfunc main() { println(\"hello\") }\n"
 )
 
-// writeFiles makes files, given as alternating names and contents, below dir.
+// writeFiles writes files, given as alternating names and contents, below dir.
 func writeFiles(t *testing.T, dir string, files ...string) {
 	t.Helper()
 	for i := 0; i < len(files); i += 2 {
 		name := filepath.Join(dir, files[i])
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(files[i+1]), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
+			os.WriteFile(name, []byte(files[i+1]), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,11 +43,12 @@ func run(t *testing.T, dir, name string, args ...string) {
 	}
 }
 
-// build builds importPath as an app in dir would, and returns where the executable is.
+// build builds importPath as an app in dir would, and returns the path of the executable.
 func build(t *testing.T, dir, importPath, arch string) (string, error) {
 	t.Helper()
 	t.Chdir(dir)
-	built, err := gobuild.Build("cdk.out", importPath, arch) // as the CDK names its folder: relative to the app
+	// Relative to the app, as the CDK passes it.
+	built, err := gobuild.Build("cdk.out", importPath, arch)
 	if err == nil && filepath.Dir(built) != filepath.Join(dir, "cdk.out") {
 		t.Errorf("built into %s, want a folder in the app's cdk.out", built)
 	}
@@ -62,10 +64,12 @@ func hash(t *testing.T, name string) [sha256.Size]byte {
 	return sha256.Sum256(data)
 }
 
-func TestBuildsAStaticExecutableForEachArchitecture(t *testing.T) {
+func TestBuild_static_executable_for_each_architecture(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, "go.mod", goMod, "main.go", program)
-	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
+	for arch, machine := range map[string]elf.Machine{
+		"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64,
+	} {
 		name, err := build(t, dir, "example.com/app", arch)
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +90,7 @@ func TestBuildsAStaticExecutableForEachArchitecture(t *testing.T) {
 	}
 }
 
-func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) {
+func TestBuild_is_reproducible(t *testing.T) {
 	here, there := t.TempDir(), filepath.Join(t.TempDir(), "another", "place")
 	writeFiles(t, here, "go.mod", goMod, "main.go", program)
 	writeFiles(t, there, "go.mod", goMod, "main.go", program)
@@ -95,10 +99,14 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 		t.Fatal(err)
 	}
 
-	// Another developer: another folder, a git commit that Go would stamp, flags and an architecture of his own.
+	// Another developer: another folder, a git commit that Go would stamp, different flags and
+	// architecture level.
 	run(t, there, "git", "init", "--quiet")
-	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "--message", "a")
-	writeFiles(t, there, "goenv", "GOFLAGS=-gcflags=all=-N\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n") // by go env -w
+	run(t, there, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet",
+		"--allow-empty", "--message", "a")
+	// As go env -w writes it.
+	writeFiles(t, there, "goenv",
+		"GOFLAGS=-gcflags=all=-N\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n")
 	t.Setenv("GOENV", filepath.Join(there, "goenv"))
 	t.Setenv("GOARM64", "v9.0")
 	t.Setenv("CGO_ENABLED", "1")
@@ -111,7 +119,8 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 	}
 
 	other := t.TempDir()
-	writeFiles(t, other, "go.mod", goMod, "main.go", strings.Replace(program, "hello", "goodbye", 1))
+	writeFiles(t, other, "go.mod", goMod, "main.go",
+		strings.Replace(program, "hello", "goodbye", 1))
 	third, err := build(t, other, "example.com/app", "arm64")
 	if err != nil {
 		t.Fatal(err)
@@ -121,12 +130,14 @@ func TestTheSameSourceGivesTheSameBytesOnAnyMachineAndAtAnyCommit(t *testing.T) 
 	}
 }
 
-func TestAFunctionOfAnotherModuleIsBuiltFromTheModuleCacheAsItsAuthorsTestedIt(t *testing.T) {
-	// A module proxy on disk. The library's function says which version of its dependency it was built with.
+func TestBuild_function_of_another_module(t *testing.T) {
+	// A module proxy on disk. The library's function prints the version of its dependency.
 	proxy := t.TempDir()
-	publish(t, proxy, "example.com/dependency", "v1.0.0", "go.mod", "module example.com/dependency\n\ngo 1.26.0\n",
+	publish(t, proxy, "example.com/dependency", "v1.0.0", "go.mod",
+		"module example.com/dependency\n\ngo 1.26.0\n",
 		"dependency.go", "package dependency\n\nconst Version = \"one\"\n")
-	publish(t, proxy, "example.com/dependency", "v1.1.0", "go.mod", "module example.com/dependency\n\ngo 1.26.0\n",
+	publish(t, proxy, "example.com/dependency", "v1.1.0", "go.mod",
+		"module example.com/dependency\n\ngo 1.26.0\n",
 		"dependency.go", "package dependency\n\nconst Version = \"two\"\n")
 	library := "module example.com/library\n\ngo 1.26.0\n\nrequire example.com/dependency v1.0.0\n"
 	work := t.TempDir()
@@ -134,10 +145,11 @@ func TestAFunctionOfAnotherModuleIsBuiltFromTheModuleCacheAsItsAuthorsTestedIt(t
 	t.Setenv("GOPROXY", "file://"+proxy)
 	t.Setenv("GONOSUMDB", "example.com")
 	t.Setenv("GOMODCACHE", cache)
-	// The cache is read-only, so that nobody changes it by mistake; here it has to go away again.
+	// The module cache is read-only, so t.TempDir could not delete it.
 	t.Cleanup(func() { run(t, work, "go", "clean", "-modcache") })
 
-	source := "package main\n\nimport \"example.com/dependency\"\n\nfunc main() { println(\"built with dependency\", dependency.Version) }\n"
+	source := "package main\n\nimport \"example.com/dependency\"\n\n" +
+		"func main() { println(\"built with dependency\", dependency.Version) }\n"
 	writeFiles(t, work, "library/go.mod", library, "library/functions/hello/main.go", source)
 	run(t, filepath.Join(work, "library"), "go", "mod", "tidy")
 	sum, err := os.ReadFile(filepath.Join(work, "library", "go.sum"))
@@ -147,11 +159,15 @@ func TestAFunctionOfAnotherModuleIsBuiltFromTheModuleCacheAsItsAuthorsTestedIt(t
 	publish(t, proxy, "example.com/library", "v1.0.0", "go.mod", library, "go.sum", string(sum),
 		"library.go", "package library\n", "functions/hello/main.go", source)
 
-	// The app imports the library's package, as it would a construct, and has a newer dependency: what the function
-	// needs is neither in its go.sum nor of its choosing.
+	// The app imports the library's package, as it would a construct, and requires a newer version
+	// of the dependency, with no go.sum entry for the function's version.
 	app := filepath.Join(work, "app")
-	writeFiles(t, app, "go.mod", "module example.com/app\n\ngo 1.26.0\n\nrequire (\n\texample.com/library v1.0.0\n\texample.com/dependency v1.1.0\n)\n",
-		"main.go", "package main\n\nimport (\n\t_ \"example.com/library\"\n\t_ \"example.com/dependency\"\n)\n\nfunc main() {}\n")
+	writeFiles(t, app, "go.mod",
+		"module example.com/app\n\ngo 1.26.0\n\nrequire (\n\texample.com/library "+
+			"v1.0.0\n\texample.com/dependency v1.1.0\n)\n",
+		"main.go",
+		"package main\n\nimport (\n\t_ \"example.com/library\"\n\t_ "+
+			"\"example.com/dependency\"\n)\n\nfunc main() {}\n")
 	run(t, app, "go", "mod", "tidy")
 
 	name, err := build(t, app, "example.com/library/functions/hello", "amd64")
@@ -163,11 +179,11 @@ func TestAFunctionOfAnotherModuleIsBuiltFromTheModuleCacheAsItsAuthorsTestedIt(t
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(data), "example.com/dependency\tv1.0.0\t") {
-		t.Error("the function was not built with the dependency that its module names")
+		t.Error("the function was not built with the dependency version of its own module")
 	}
 }
 
-// publish puts a module's version, files as in writeFiles, into a module proxy on disk.
+// publish adds a version of a module, with files as in writeFiles, to a module proxy on disk.
 func publish(t *testing.T, proxy, path, version string, files ...string) {
 	t.Helper()
 	source := t.TempDir()
@@ -178,12 +194,14 @@ func publish(t *testing.T, proxy, path, version string, files ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, source), archive.Close()); err != nil {
+	if err := errors.Join(
+		zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, source),
+		archive.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestAFailingBuildSaysWhatTheCompilerSaid(t *testing.T) {
+func TestBuild_errors(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, "go.mod", goMod,
 		"broken/main.go", "package main\n\nfunc main() { undefinedFunction() }\n",
@@ -200,16 +218,18 @@ func TestAFailingBuildSaysWhatTheCompilerSaid(t *testing.T) {
 			continue
 		}
 		if buildError.Package != importPath || !strings.Contains(buildError.Output, want) {
-			t.Errorf("%s: error %q, want one that says %q", importPath, buildError, want)
+			t.Errorf("%s: error %q, want one with %q", importPath, buildError, want)
 		}
 	}
 }
 
-func TestTheToolchainIsTheModulesOwn(t *testing.T) {
+func TestBuild_uses_the_modules_toolchain(t *testing.T) {
 	dir := t.TempDir()
-	writeFiles(t, dir, "go.mod", goMod+"\ntoolchain go1.26.0-that-does-not-exist\n", "main.go", program)
-	t.Setenv("GOTOOLCHAIN", "local") // go list runs with what there is; the build must not
-	if _, err := build(t, dir, "example.com/app", "arm64"); err == nil || !strings.Contains(err.Error(), "go1.26.0-that-does-not-exist") {
+	writeFiles(t, dir, "go.mod", goMod+"\ntoolchain go1.26.0-that-does-not-exist\n", "main.go",
+		program)
+	t.Setenv("GOTOOLCHAIN", "local") // for go list; the build must override it
+	if _, err := build(t, dir, "example.com/app", "arm64"); err == nil ||
+		!strings.Contains(err.Error(), "go1.26.0-that-does-not-exist") {
 		t.Errorf("error %v, want one about the toolchain that the module names", err)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 )
 
-// New declares a log group under scope, whose defaults are its retention and its removal policy.
-// The retention is one of CloudWatch's steps, which the synth checks. Without a name, CloudFormation
-// makes one.
+// New declares a log group under scope, with the retention and the removal policy of the scope's
+// defaults. The retention must be one of CloudWatch's steps, which the synth checks. Without a
+// name, CloudFormation generates one.
 func New(scope constructs.Construct, id, name string) awslogs.LogGroup {
 	values := defaults.Of(scope)
 	groupProps := &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY}
@@ -20,11 +20,13 @@ func New(scope constructs.Construct, id, name string) awslogs.LogGroup {
 		groupProps.LogGroupName = jsii.String(name)
 	}
 	if !values.Disposable {
-		// Retained, unless the deployment that created it fails: what is left of that would stand in the next one's way.
+		// Retained, unless the deployment that created it fails: a leftover group would make the
+		// next deployment fail.
 		groupProps.RemovalPolicy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	}
 	group := awslogs.NewLogGroup(scope, jsii.String(id), groupProps)
-	// The L2 takes an enumeration with a name for each step; the resource beneath takes the days themselves.
+	// The L2 construct takes an enumeration with a name for each step; the L1 resource takes the
+	// days.
 	resource := group.Node().DefaultChild().(awslogs.CfnLogGroup)
 	resource.SetRetentionInDays(jsii.Number(values.LogRetention.Hours() / 24))
 	return group
