@@ -10,16 +10,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// synthesised is the stack that declare makes, in a stage as constructs are used.
-func synthesised(declare func(stack awscdk.Stack)) assembly.Stack {
+// synthStack is the stack that declare makes, in a stage as constructs are used.
+func synthStack(declare func(stack awscdk.Stack)) assembly.Stack {
 	app := newApp()
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
 	declare(awscdk.NewStack(stage, jsii.String("Stack"), nil))
 	return synth(app)[0]
 }
 
-// refused fails the test unless declare panics with an error of just these lines.
-func refused(t *testing.T, declare func(stack awscdk.Stack), lines ...string) {
+// wantPanic fails the test unless declare panics with an error of just these lines.
+func wantPanic(t *testing.T, declare func(stack awscdk.Stack), lines ...string) {
 	t.Helper()
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)

@@ -14,10 +14,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow: Lambda asks for it, and mappings without partial batch
+// TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow: Lambda asks for it, and mappings without partial batch
 // responses would bring back what was done.
-func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
 			want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
 			queue := stack.Template.Resources[assembly.Refers(mapping.At("EventSourceArn"))]
@@ -70,22 +70,22 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 	}
 }
 
-type givingUp struct {
+type deadLetterSettings struct {
 	DeadLetterQueueURL string `env:"DEAD_LETTER_QUEUE_URL"`
 }
 
-func TestAConsumerByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: givingUp{}})
+func TestConsumerDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
 		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).GrantSendToDLQ()
 	})
 	queue, letters := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
-	has(t, queue, map[string]any{
+	wantProperties(t, queue, map[string]any{
 		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60, "MessageRetentionPeriod": 4 * 24 * 60 * 60,
 		"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
 	})
-	has(t, letters, map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
-	has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+	wantProperties(t, letters, map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
+	wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
 		"FunctionName": ref(only(t, stack, "AWS::Lambda::Function", "")), "EventSourceArn": arn(queue), "BatchSize": 10,
 		"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
 	})
@@ -94,8 +94,8 @@ func TestAConsumerByDefault(t *testing.T) {
 	}
 }
 
-func TestAConsumerAsItIsAskedFor(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestConsumerProps(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
 		c := consumer.New(stack, "Consumer", consumer.Props{
 			Function: fn, Topic: topic.New(stack, "Topic", topic.Props{}), Filter: map[string][]string{"event": {"a", "b"}},
@@ -115,8 +115,8 @@ func TestAConsumerAsItIsAskedFor(t *testing.T) {
 	want(t, rule, `{"all":true}`, "Targets", 0, "Input")
 }
 
-func TestAConsumerTakesLargeBatchesWithAWindow(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestConsumerAcceptsLargeBatchesWithABatchingWindow(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
 		consumer.New(stack, "Consumer", consumer.Props{Function: fn, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
 	})
@@ -126,8 +126,8 @@ func TestAConsumerTakesLargeBatchesWithAWindow(t *testing.T) {
 	want(t, mapping, 300, "MaximumBatchingWindowInSeconds")
 }
 
-func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
+func TestConsumerPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		consumer.New(stack, "Consumer", consumer.Props{Filter: map[string][]string{"event": {"a"}}, Delay: 16 * time.Minute, BatchSize: 11, MaxConcurrency: 1})
 	},
 		"consumer: Consumer: Function is required; pass the function that takes the messages",
@@ -136,30 +136,30 @@ func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
 		"consumer: Consumer: BatchSize: 11, want 1 to 10, or to 10000 with a BatchingWindow",
 		"consumer: Consumer: MaxConcurrency: 1, want 2 to 1000",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		consumer.New(stack, "Consumer", consumer.Props{Function: new(gofunction.Function), BatchSize: 10001, BatchingWindow: 301 * time.Second})
 	},
 		"consumer: Consumer: BatchSize: 10001, want 1 to 10000",
 		"consumer: Consumer: BatchingWindow: 5m1s, want whole seconds, at most 5m0s",
 	)
-	refused(t, func(awscdk.Stack) { new(consumer.Consumer).AddSchedule("Often", time.Minute, "{}") },
+	wantPanic(t, func(awscdk.Stack) { new(consumer.Consumer).AddSchedule("Often", time.Minute, "{}") },
 		"consumer: Often: every: 1m0s, want whole minutes, at least 2m0s",
 	)
 }
 
-func TestATopicThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Publisher: "ses"}) },
+func TestTopicPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Publisher: "ses"}) },
 		"topic: Topic: Publisher: ses, want a service such as ses.amazonaws.com",
 		"topic: Topic: Source: , want the ARN of what Publisher publishes for, or none of both",
 	)
-	refused(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Source: "arn:aws:s3:::bucket"}) },
+	wantPanic(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Source: "arn:aws:s3:::bucket"}) },
 		"topic: Topic: Source: arn:aws:s3:::bucket, want the ARN of what Publisher publishes for, or none of both",
 	)
 }
 
-func TestAFunctionDoesNotPublishWhereAServiceDoes(t *testing.T) {
+func TestAFunctionCannotPublishToTheTopicOfAService(t *testing.T) {
 	message := ""
-	synthesised(func(stack awscdk.Stack) {
+	synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn"})
 		theirs := topic.New(stack, "Theirs", topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
 		message = panicMessage(func() { theirs.GrantPublish(fn) })

@@ -25,7 +25,7 @@ func decoded(t *testing.T, value any) any {
 	return plain
 }
 
-func TestAllThatIsInQuickSightBelongsToTheOwnerAlone(t *testing.T) {
+func TestOnlyTheOwnerHasPermissionsInQuickSight(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	shared := 0
 	for resourceType, actions := range map[string][]string{
@@ -55,11 +55,11 @@ func TestAllThatIsInQuickSightBelongsToTheOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestEveryReportIsADataSetThatAsksAthena(t *testing.T) {
+func TestEveryReportIsADataSetWithDirectQuery(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	source := only(t, stack, "AWS::QuickSight::DataSource", "")
 	telemetry := platforms["Complete"]["Telemetry"]
-	database := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	database := importOfComplete(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
 	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
 	for _, report := range reportfn.Reports() {
 		id := strings.ReplaceAll(report.Name, "_", "-")
@@ -78,8 +78,8 @@ func TestEveryReportIsADataSetThatAsksAthena(t *testing.T) {
 	}
 }
 
-// TestTheDashboardNamesDataSetsAndFieldsThatThereAre, each as what it is: a date, a number or a text.
-func TestTheDashboardNamesDataSetsAndFieldsThatThereAre(t *testing.T) {
+// TestTheDashboardRefersToExistingDataSetsAndFields, each as what it is: a date, a number or a text.
+func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	definition := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition")
 	kinds := map[string]string{} // of the fields, by data set and name: daily_actives/day
@@ -173,55 +173,55 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 	}
 }
 
-// TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone: not by the role that it has for the whole account.
-func TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone(t *testing.T) {
+// TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports: not by the role that it has for the whole account.
+func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	telemetry := platforms["Complete"]["Telemetry"]
 	role := only(t, stack, "AWS::IAM::Role", "")
 	source := only(t, stack, "AWS::QuickSight::DataSource", "")
-	workGroup := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
+	workGroup := importOfComplete(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
 	want(t, source, "ATHENA", "Type")
 	want(t, source, map[string]any{"AthenaParameters": map[string]any{"RoleArn": arn(role), "WorkGroup": workGroup}}, "DataSourceParameters")
 	want(t, role, []any{map[string]any{
 		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
 	}}, "AssumeRolePolicyDocument", "Statement")
-	if !waitsFor(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
+	if !allDependencies(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
 		t.Error("QuickSight tries the data source before its role has its rights")
 	}
 
-	bucket := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
-	key := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
+	bucket := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	key := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
 	const athena = "arn:aws:athena:eu-central-1:333333333333:"
-	wanted := append(reading(t), permissions([]any{
+	wanted := append(reportPermissions(t), permissions([]any{
 		map[string]any{"Action": []any{
 			"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
 			"athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetWorkGroup",
-		}, "Resource": joined(athena+"workgroup/", workGroup)},
+		}, "Resource": fnJoin(athena+"workgroup/", workGroup)},
 		map[string]any{"Action": []any{
 			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
 		}, "Resource": athena + "datacatalog/AwsDataCatalog"},
 		map[string]any{"Action": "glue:GetDatabase", "Resource": "arn:aws:glue:eu-central-1:333333333333:database/default"},
 		map[string]any{"Action": "athena:ListDataCatalogs", "Resource": "*"},
 		map[string]any{"Action": []any{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, "Resource": bucket},
-		map[string]any{"Action": []any{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "Resource": joined(bucket, "/athena/*")},
+		map[string]any{"Action": []any{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "Resource": fnJoin(bucket, "/athena/*")},
 		map[string]any{"Action": "kms:GenerateDataKey", "Resource": key, "Condition": map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, joined(bucket, "/*")}},
+			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")}},
 		}},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, permissions(allowances(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	if diff := cmp.Diff(wanted, permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
 
-func TestADashboardIsRefusedWithAllThatIsWrong(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { dashboards.New(stack, "D", dashboards.Props{}) },
+func TestDashboardPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { dashboards.New(stack, "D", dashboards.Props{}) },
 		"dashboards: D: Owner is required; pass the ARN of a QuickSight user or group",
 		"dashboards: D: Name is required; pass what people see",
 		"dashboards: D: WorkGroup is required; pass the name of Athena's work group",
 		"dashboards: D: Database is required; pass the name of the reports' database")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		dashboards.New(stack, "D", dashboards.Props{Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports"})
 	}, "dashboards: D: Owner: analysts, want the ARN of a QuickSight user or group")
 }

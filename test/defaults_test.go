@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 // TestDefaults_override_reaches_nested_constructs: the props of a construct hold for those that it
 // declares, and for no other.
 func TestDefaults_override_reaches_nested_constructs(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		mailinglist.New(stack, "List", mailinglist.Props{
 			Identity: "example.com", From: "hello@example.com", LogRetention: week, Disposable: true,
 		})

@@ -99,7 +99,7 @@ func messages(t testing.TB, kinesis *awstest.Kinesis) []telemetry.Message {
 	return found
 }
 
-func TestAnEventComesToTheStreamAsItWasSent(t *testing.T) {
+func TestEventsReachTheStreamUnchanged(t *testing.T) {
 	kinesis := awstest.StartKinesis(t, stream, 1)
 	events := postEvents(t, "Prod", kinesis.URL)
 	deep := any("deep")
@@ -153,8 +153,8 @@ func TestAnEventComesToTheStreamAsItWasSent(t *testing.T) {
 	}
 }
 
-// TestWhatTheGatewayMakesOfJSONIsJSON is about requests that Go would not write: the gateway reads them in its way.
-func TestWhatTheGatewayMakesOfJSONIsJSON(t *testing.T) {
+// TestTheGatewayForwardsValidJSON is about requests that Go would not write: the gateway reads them in its way.
+func TestTheGatewayForwardsValidJSON(t *testing.T) {
 	for name, extra := range map[string]struct{ sent, want string }{
 		"half a surrogate pair":         {`"\ud83d!"`, `"?!"`},
 		"escapes":                       {`"\u0041\/\ud83d\ude00"`, `"A/😀"`},
@@ -175,9 +175,9 @@ func TestWhatTheGatewayMakesOfJSONIsJSON(t *testing.T) {
 	}
 }
 
-// TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers holds the schema against what makes rows, too: what the one takes, the
+// TestTheGatewayAcceptsValidEventsOnly holds the schema against what makes rows, too: what the one takes, the
 // other does not refuse.
-func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
+func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 	kinesis := awstest.StartKinesis(t, stream, 1)
 	events := postEvents(t, "Prod", kinesis.URL)
 	many := func(n int) gatewaytest.Request { return batch(slices.Repeat([]any{event(nil)}, n)...) }
@@ -240,7 +240,7 @@ func TestTheGatewayTakesEventsThatClientsMaySendAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestEventsThatTheStreamHasNotTakenAreToBeSentAgain(t *testing.T) {
+func TestStreamFailuresAreReportedAsUnavailable(t *testing.T) {
 	faults := map[string]func(*awstest.Kinesis){
 		"one of three": func(kinesis *awstest.Kinesis) {
 			asked := 0
@@ -266,7 +266,7 @@ func TestEventsThatTheStreamHasNotTakenAreToBeSentAgain(t *testing.T) {
 			fault(kinesis)
 			events := postEvents(t, "Prod", kinesis.URL)
 			three := batch(event(map[string]any{"id": "a"}), event(map[string]any{"id": "b"}), event(map[string]any{"id": "c"}))
-			unavailable(t, post(t, events, three, 503, nil))
+			wantUnavailable(t, post(t, events, three, 503, nil))
 			kinesis.SetFault(awstest.Fault{})
 			kinesis.RejectRecords(nil)
 			post(t, events, three, 202, nil)
@@ -281,13 +281,13 @@ func TestEventsThatTheStreamHasNotTakenAreToBeSentAgain(t *testing.T) {
 				http.Error(w, said, http.StatusServiceUnavailable)
 			}))
 			t.Cleanup(kinesis.Close)
-			unavailable(t, post(t, postEvents(t, "Prod", kinesis.URL), batch(event(nil)), 503, nil))
+			wantUnavailable(t, post(t, postEvents(t, "Prod", kinesis.URL), batch(event(nil)), 503, nil))
 		})
 	}
 }
 
-// unavailable holds that an answer says no more than when to come again.
-func unavailable(t testing.TB, response gatewaytest.Response) {
+// wantUnavailable holds that an answer says no more than when to come again.
+func wantUnavailable(t testing.TB, response gatewaytest.Response) {
 	t.Helper()
 	var body struct{ Error resttest.Error }
 	if err := json.Unmarshal([]byte(response.Body), &body); err != nil || body.Error.Code != "unavailable" || body.Error.RequestID == "" || response.Headers["Retry-After"] != "5" {
@@ -300,7 +300,7 @@ func unavailable(t testing.TB, response gatewaytest.Response) {
 	}
 }
 
-func TestEventsThatAreTooLargeForTheStreamAreRefused(t *testing.T) {
+func TestEventsTooLargeForTheStreamAreRejected(t *testing.T) {
 	kinesis := awstest.StartKinesis(t, stream, 1)
 	events := postEvents(t, "Prod", kinesis.URL)
 	of := func(n, size int) gatewaytest.Request {
@@ -319,7 +319,7 @@ func TestEventsThatAreTooLargeForTheStreamAreRefused(t *testing.T) {
 	}
 }
 
-func TestPagesOfTheWebClientAndNoOthersReadWhetherEventsAreAccepted(t *testing.T) {
+func TestOnlyPagesOfTheWebClientReadResponsesToEvents(t *testing.T) {
 	own := map[string]string{"Dev": "https://d111111abcdef8.cloudfront.net"}
 	for _, environment := range environments.All() {
 		t.Run(environment.Name, func(t *testing.T) {
@@ -364,8 +364,8 @@ func TestPagesOfTheWebClientAndNoOthersReadWhetherEventsAreAccepted(t *testing.T
 	}
 }
 
-func TestTheGatewayMayPutEventsIntoTheStreamAndDoNothingElse(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheGatewayMayOnlyPutEventsIntoTheStream(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		integration := methods(t, stack)["POST /events"].At("Integration")
 		role := ""
 		for _, r := range stack.Template.OfType("AWS::IAM::Role") {
@@ -379,8 +379,8 @@ func TestTheGatewayMayPutEventsIntoTheStreamAndDoNothingElse(t *testing.T) {
 			t.Fatalf("the role %q may %q", role, got)
 		}
 		telemetry := platforms[environment.Name]["Telemetry"]
-		streamARN := from(t, environment.Name, "Telemetry", only(t, telemetry, "AWS::Kinesis::Stream", ""), "Arn")
-		keyARN := from(t, environment.Name, "Telemetry", only(t, telemetry, "AWS::KMS::Key", ""), "Arn")
+		streamARN := importOf(t, environment.Name, "Telemetry", only(t, telemetry, "AWS::Kinesis::Stream", ""), "Arn")
+		keyARN := importOf(t, environment.Name, "Telemetry", only(t, telemetry, "AWS::KMS::Key", ""), "Arn")
 		for _, s := range statements(t, stack) {
 			if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
 				continue
@@ -399,10 +399,10 @@ func TestTheGatewayMayPutEventsIntoTheStreamAndDoNothingElse(t *testing.T) {
 	})
 }
 
-// TestTheMappingTemplatesAreWhatAPIGatewayTakes holds what "Amazon API Gateway quotas" and "Mapping templates for REST APIs" in
+// TestMappingTemplatesMeetTheRequirementsOfAPIGateway holds what "Amazon API Gateway quotas" and "Mapping templates for REST APIs" in
 // the API Gateway Developer Guide say.
-func TestTheMappingTemplatesAreWhatAPIGatewayTakes(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestMappingTemplatesMeetTheRequirementsOfAPIGateway(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		method := methods(t, stack)["POST /events"]
 		want(t, method, "AWS", "Integration", "Type")
 		want(t, method, "POST", "Integration", "IntegrationHttpMethod")

@@ -41,22 +41,22 @@ import (
 // How many readings there are, and who sends them.
 const (
 	flowDevices        = 10
-	devicesReadings    = 74_770 // devices publish so many
-	clientsReadings    = 20_000 // clients post so many
-	wrongTableReadings = 5_000  // are published while the table's columns are wrong
-	heavyReadings      = 230    // are published at the end, each of which makes a row of twice its size
-	flowReadings       = devicesReadings + clientsReadings + wrongTableReadings + heavyReadings
-	flowIntruders      = 200 // publications that are nobody's readings
+	deviceReadings    = 74_770 // devices publish so many
+	clientEvents    = 20_000 // clients post so many
+	wrongTableRecords = 5_000  // are published while the table's columns are wrong
+	heavyRecords      = 230    // are published at the end, each of which makes a row of twice its size
+	flowRecords       = deviceReadings + clientEvents + wrongTableRecords + heavyRecords
+	foreignPublications      = 200 // publications that are nobody's readings
 	eventsARequest     = 100
 )
 
-// A fate is what has to become of a reading.
-type fate string
+// A outcome is what has to become of a reading.
+type outcome string
 
 const (
-	isKept    fate = "kept"    // it is in the table, at the latest when the day has been replayed
-	isDropped fate = "dropped" // its type is declared as droppable
-	isRefused fate = "refused" // no row can be made of it
+	kept    outcome = "kept"    // it is in the table, at the latest when the day has been replayed
+	discarded outcome = "dropped" // its type is declared as droppable
+	rejected outcome = "refused" // no row can be made of it
 )
 
 // A flow is the way of the readings in Dev, as its templates say, on servers in the place of AWS's.
@@ -74,7 +74,7 @@ type flow struct {
 	batch            string                                    // the id of the last
 	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
 
-	fates   map[string]fate // by id
+	outcomes   map[string]outcome // by id
 	dropped map[string]bool
 }
 
@@ -86,7 +86,7 @@ func newFlow(t *testing.T) *flow {
 	f := &flow{
 		stream:  awstest.StartKinesis(t, stream, 2),
 		objects: s3test.Start(t),
-		fates:   map[string]fate{},
+		outcomes:   map[string]outcome{},
 		dropped: map[string]bool{},
 	}
 	f.objects.Bucket(t, ingestionBucket)
@@ -101,7 +101,7 @@ func newFlow(t *testing.T) *flow {
 
 	telemetry := platforms["Dev"]["Telemetry"]
 	properties := func(resourceType, prefix string) map[string]any {
-		return inFlow(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
+		return flowValue(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
 	}
 	f.table = properties("AWS::Glue::Table", "TelemetryTelemetryTable")
 	f.broker = iottest.Start(t, iottest.Settings{
@@ -120,19 +120,19 @@ func newFlow(t *testing.T) *flow {
 	return f
 }
 
-// inFlow is a value of a template with what its intrinsic functions stand for in a flow.
-func inFlow(stack assembly.Stack, value any) any {
+// flowValue is a value of a template with what its intrinsic functions stand for in a flow.
+func flowValue(stack assembly.Stack, value any) any {
 	switch value := value.(type) {
 	case []any:
 		list := []any{}
 		for _, element := range value {
-			list = append(list, inFlow(stack, element))
+			list = append(list, flowValue(stack, element))
 		}
 		return list
 	case map[string]any:
 		if parts, ok := value["Fn::Join"].([]any); ok {
 			var joined []string
-			for _, part := range inFlow(stack, parts[1]).([]any) {
+			for _, part := range flowValue(stack, parts[1]).([]any) {
 				joined = append(joined, part.(string))
 			}
 			return strings.Join(joined, parts[0].(string))
@@ -159,7 +159,7 @@ func inFlow(stack assembly.Stack, value any) any {
 		}
 		object := map[string]any{}
 		for key, element := range value {
-			object[key] = inFlow(stack, element)
+			object[key] = flowValue(stack, element)
 		}
 		return object
 	default:
@@ -199,27 +199,27 @@ type publication struct {
 	payload []byte
 }
 
-// ofDevice makes the reading of number n, and knows what has to become of it.
-func (f *flow) ofDevice(n int, now time.Time) publication {
+// deviceReading makes the reading of number n, and knows what has to become of it.
+func (f *flow) deviceReading(n int, now time.Time) publication {
 	id := fmt.Sprintf("r-%06d", n)
 	reading := map[string]any{
 		"id": id, "type": "measurement", "temperature": 20 + float64(n%100)/10, "battery": n % 101, "humidity": 0.4,
 		"at": now.Add(-time.Duration(n%48) * time.Hour).UnixMilli(),
 	}
-	f.fates[id] = isKept
+	f.outcomes[id] = kept
 	switch n % 50 {
 	case 1: // it has no clock
 		delete(reading, "at")
 	case 2, 3:
 		reading["type"], reading["firmware"] = "boot", "1.2.3"
 	case 4, 5, 6:
-		reading["type"], f.fates[id] = "keep_alive", isDropped
+		reading["type"], f.outcomes[id] = "keep_alive", discarded
 	}
 	payload := []byte(text(reading))
 	if n%50 != 7 {
 		return publication{id, payload}
 	}
-	f.fates[id] = isRefused
+	f.outcomes[id] = rejected
 	switch n / 50 % 8 {
 	case 0:
 		payload = []byte("no JSON, but " + id)
@@ -241,23 +241,23 @@ func (f *flow) ofDevice(n int, now time.Time) publication {
 	return publication{id, payload}
 }
 
-// ofClient makes the event of number n.
-func (f *flow) ofClient(n int, now time.Time) map[string]any {
+// clientEvent makes the event of number n.
+func (f *flow) clientEvent(n int, now time.Time) map[string]any {
 	types := []string{"app_open", "post_view", "comment", "sign_up", "scroll"}
 	id := fmt.Sprintf("r-%06d", n)
 	reading := event(map[string]any{
 		"id": id, "type": types[n%len(types)], "client": fmt.Sprint("c-", n%500), "post": fmt.Sprint("p-", n%30), "referrer": "feed",
 		"at": now.Add(-time.Duration(n%48) * time.Hour).UTC().Format(time.RFC3339Nano),
 	})
-	f.fates[id] = isKept
+	f.outcomes[id] = kept
 	switch {
 	case reading["type"] == "scroll":
-		f.fates[id] = isDropped
+		f.outcomes[id] = discarded
 	case n%100 == 11 && reading["type"] == "post_view":
 		delete(reading, "post")
-		f.fates[id] = isRefused
+		f.outcomes[id] = rejected
 	case n%100 == 12:
-		reading["at"], f.fates[id] = "2020-01-01T00:00:00Z", isRefused
+		reading["at"], f.outcomes[id] = "2020-01-01T00:00:00Z", rejected
 	}
 	return reading
 }
@@ -306,10 +306,10 @@ func (f *flow) post(ctx context.Context, events []any) (again int, err error) {
 	return again, nil
 }
 
-// intrude has devices publish to others' topics, which ends their connections.
-func (f *flow) intrude(t *testing.T) {
+// publishToForeignTopics has devices publish to others' topics, which ends their connections.
+func (f *flow) publishToForeignTopics(t *testing.T) {
 	t.Helper()
-	for n := range flowIntruders {
+	for n := range foreignPublications {
 		thing := fmt.Sprint("kettle-", n%flowDevices)
 		device, err := f.broker.Connect(thing, thing)
 		if err != nil {
@@ -341,8 +341,8 @@ func idsOf(payload []byte) []string {
 	return slices.Compact(ids)
 }
 
-// inBucket calls take with each object below a prefix.
-func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, content []byte)) {
+// forEachObject calls take with each object below a prefix.
+func (f *flow) forEachObject(t *testing.T, prefix string, take func(key string, content []byte)) {
 	t.Helper()
 	for _, key := range f.objects.Keys(t, ingestionBucket) {
 		if !strings.HasPrefix(key, prefix) {
@@ -360,12 +360,12 @@ func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, conte
 	}
 }
 
-// inTable counts the rows of each reading, as it reads them from the Parquet objects.
-func (f *flow) inTable(t *testing.T) map[string]int {
+// rows counts the rows of each reading, as it reads them from the Parquet objects.
+func (f *flow) rows(t *testing.T) map[string]int {
 	t.Helper()
 	rows := map[string]int{}
 	partition := regexp.MustCompile(`^telemetry/type=([a-z_]+)/day=(\d{4}-\d\d-\d\d)/`)
-	f.inBucket(t, "telemetry/", func(key string, content []byte) {
+	f.forEachObject(t, "telemetry/", func(key string, content []byte) {
 		where := partition.FindStringSubmatch(key)
 		if where == nil || !slices.Contains(transformfn.Types(), where[1]) {
 			t.Fatalf("%s is in no partition of the table", key)
@@ -389,11 +389,11 @@ func (f *flow) inTable(t *testing.T) map[string]int {
 	return rows
 }
 
-// inErrors finds the readings below the error prefix, and counts the documents of each kind.
-func (f *flow) inErrors(t *testing.T) (ids map[string]bool, kinds map[string]int) {
+// failures finds the readings below the error prefix, and counts the documents of each kind.
+func (f *flow) failures(t *testing.T) (ids map[string]bool, kinds map[string]int) {
 	t.Helper()
 	ids, kinds = map[string]bool{}, map[string]int{}
-	f.inBucket(t, "errors/", func(key string, content []byte) {
+	f.forEachObject(t, "errors/", func(key string, content []byte) {
 		kind := strings.Split(key, "/")[1]
 		for line := range bytes.Lines(content) {
 			var document struct {
@@ -422,16 +422,16 @@ func (f *flow) inErrors(t *testing.T) (ids map[string]bool, kinds map[string]int
 	return ids, kinds
 }
 
-// account says where every reading is: each is in exactly one place, once that is a row wherever there is one, and else dropped
+// locate says where every reading is: each is in exactly one place, once that is a row wherever there is one, and else dropped
 // wherever one copy was. Whatever is nowhere, and whatever nobody has sent, is an error.
-func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
+func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 	t.Helper()
-	rows := f.inTable(t)
-	failed, kinds := f.inErrors(t)
-	found := map[fate]map[string]int{isKept: {}, isDropped: {}, isRefused: {}}
+	rows := f.rows(t)
+	failed, kinds := f.failures(t)
+	found := map[outcome]map[string]int{kept: {}, discarded: {}, rejected: {}}
 	places := map[string]int{}
 	copies, both := 0, 0
-	for id, fate := range f.fates {
+	for id, fate := range f.outcomes {
 		place := "nowhere"
 		switch {
 		case rows[id] > 0:
@@ -452,7 +452,7 @@ func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
 		"table": slices.Collect(maps.Keys(rows)), "errors": slices.Collect(maps.Keys(failed)), "dropped": slices.Collect(maps.Keys(f.dropped)),
 	} {
 		for _, id := range ids {
-			if _, sent := f.fates[id]; !sent {
+			if _, sent := f.outcomes[id]; !sent {
 				t.Errorf("%s: %q is among %s, and nobody has sent it", when, id, where)
 			}
 		}
@@ -464,27 +464,27 @@ func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
 	if counts.Ok != counts.Rows+counts.FormatConversionFailed {
 		t.Errorf("%s: rows are missing: %+v", when, counts)
 	}
-	t.Logf("%s: of %d readings, %d are in the table, %d were dropped, %d are below errors/ alone, %d nowhere", when, len(f.fates), places["table"], places["dropped"], places["errors"], places["nowhere"])
+	t.Logf("%s: of %d readings, %d are in the table, %d were dropped, %d are below errors/ alone, %d nowhere", when, len(f.outcomes), places["table"], places["dropped"], places["errors"], places["nowhere"])
 	t.Logf("%s: by what they are: %v", when, found)
 	t.Logf("%s: %d rows more than readings, %d readings in the table have a copy below errors/; documents there: %v", when, copies, both, kinds)
 	t.Logf("%s: delivery: %+v; broker: %+v", when, counts, f.broker.Counts())
 	return found
 }
 
-// TestEveryReadingIsInOnePlaceWhateverHappens has a hundred thousand readings come from devices by MQTT and from clients by POST
+// TestEveryRecordEndsInOnePlaceDespiteFaults has a hundred thousand readings come from devices by MQTT and from clients by POST
 // /events, while everything on their way fails as it does on AWS, and accounts for each. Then it replays the day: what failed
 // for a while only is in the table.
-func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
+func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f := newFlow(t)
 	now := time.Now()
 	begun := now
 	var fromDevices []publication
 	var fromClients []any
-	for n := range devicesReadings {
-		fromDevices = append(fromDevices, f.ofDevice(n, now))
+	for n := range deviceReadings {
+		fromDevices = append(fromDevices, f.deviceReading(n, now))
 	}
-	for n := range clientsReadings {
-		fromClients = append(fromClients, f.ofClient(devicesReadings+n, now))
+	for n := range clientEvents {
+		fromClients = append(fromClients, f.clientEvent(deviceReadings+n, now))
 	}
 
 	// The stream throttles, and fails: the rule's records become objects, clients send their batches again.
@@ -533,8 +533,8 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	}
 	f.broker.LosePubacks(nil)
 	f.stream.RejectRecords(nil)
-	f.intrude(t)
-	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Denied != 2*flowIntruders || again == 0 {
+	f.publishToForeignTopics(t)
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= deviceReadings || counts.Denied != 2*foreignPublications || again == 0 {
 		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
 	}
 	t.Logf("after %s all is published and posted", time.Since(begun).Round(time.Second))
@@ -583,8 +583,8 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	// Somebody has changed the table: numbers are no booleans.
 	f.delivery.SetTable(t, withColumn(t, f.table, "temperature", "boolean"))
 	var published []publication
-	for n := range wrongTableReadings {
-		published = append(published, f.ofDevice(devicesReadings+clientsReadings+n, now))
+	for n := range wrongTableRecords {
+		published = append(published, f.deviceReading(deviceReadings+clientEvents+n, now))
 	}
 	if err := f.publish(published); err != nil {
 		t.Fatal(err)
@@ -597,10 +597,10 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	// Rows that are twice as large as their payloads, in batches of three megabytes: an answer has no room for all of them, and
 	// the stream does not take all at once that is put back.
 	published = nil
-	for n := range heavyReadings {
-		id := fmt.Sprintf("r-%06d", flowReadings-heavyReadings+n)
+	for n := range heavyRecords {
+		id := fmt.Sprintf("r-%06d", flowRecords-heavyRecords+n)
 		published = append(published, publication{id, []byte(`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) + `"}`)})
-		f.fates[id] = isKept
+		f.outcomes[id] = kept
 	}
 	if err := f.publish(published); err != nil {
 		t.Fatal(err)
@@ -622,9 +622,9 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		t.Error("nothing was put back into the stream")
 	}
 
-	found := f.account(t, "before the replay")
-	if len(f.fates) != flowReadings {
-		t.Fatalf("%d readings were sent, want %d", len(f.fates), flowReadings)
+	found := f.locate(t, "before the replay")
+	if len(f.outcomes) != flowRecords {
+		t.Fatalf("%d readings were sent, want %d", len(f.outcomes), flowRecords)
 	}
 	t.Logf("after %s all is delivered", time.Since(begun).Round(time.Second))
 	for fate, where := range found {
@@ -634,7 +634,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 			}
 		}
 	}
-	if found[isKept]["errors"] == 0 || found[isKept]["table"] == 0 {
+	if found[kept]["errors"] == 0 || found[kept]["table"] == 0 {
 		t.Errorf("no fault has had a consequence: %v", found)
 	}
 
@@ -642,8 +642,8 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	if err := f.delivery.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	found = f.account(t, "after the replay")
-	for fate, place := range map[fate]string{isKept: "table", isDropped: "dropped", isRefused: "errors"} {
+	found = f.locate(t, "after the replay")
+	for fate, place := range map[outcome]string{kept: "table", discarded: "dropped", rejected: "errors"} {
 		if where := found[fate]; len(where) != 1 || where[place] == 0 {
 			t.Errorf("what should be %s is in %v, want all of it in %s", fate, where, place)
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 func TestEveryFunctionIsGoOnArm64AndLogsAndTraces(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			want(t, function, "provided.al2023", "Runtime")
 			want(t, function, "bootstrap", "Handler")
@@ -30,7 +30,7 @@ func TestEveryFunctionIsGoOnArm64AndLogsAndTraces(t *testing.T) {
 }
 
 func TestAFunctionInTheVPCReachesOnlyAWSByDefault(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			if function.At("VpcConfig") == nil {
 				continue
@@ -58,8 +58,8 @@ type partSettings struct {
 	Table string `env:"TABLE"`
 }
 
-func TestAFunctionByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestFunctionDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"})
 	})
 	function := only(t, stack, "AWS::Lambda::Function", "")
@@ -72,8 +72,8 @@ func TestAFunctionByDefault(t *testing.T) {
 	want(t, only(t, stack, "AWS::Logs::LogGroup", ""), 30, "RetentionInDays")
 }
 
-func TestAFunctionAsAsked(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestFunctionProps(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Mail", gofunction.Props{
 			Package: "example.com/mail", Architecture: awslambda.Architecture_X86_64(), MemoryMiB: 1024, Timeout: time.Minute,
 			ReservedConcurrency: 5, DisableTracing: true, Disposable: true, Description: "Sends mail",
@@ -97,8 +97,8 @@ func TestAFunctionAsAsked(t *testing.T) {
 	}
 }
 
-func TestAFunctionThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
+func TestFunctionPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{MemoryMiB: 64, Timeout: time.Hour, ReservedConcurrency: -1})
 	},
 		"gofunction: Mail: Package is required; pass the import path of the function's package main",
@@ -122,7 +122,7 @@ func failure(t *testing.T, build bool, declare func(stack awscdk.Stack)) string 
 	})
 }
 
-func TestASettingThatNobodyFilledFailsTheSynth(t *testing.T) {
+func TestAMissingSettingFailsTheSynth(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
 	})
@@ -131,7 +131,7 @@ func TestASettingThatNobodyFilledFailsTheSynth(t *testing.T) {
 	}
 }
 
-func TestASettingThatTheFunctionDoesNotReadFailsTheSynth(t *testing.T) {
+func TestAnUnreadSettingFailsTheSynth(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(partSettings{Table: "t"})
 	})
@@ -149,7 +149,7 @@ func TestAFunctionThatDoesNotCompileFailsTheSynthWithTheCompilersMessage(t *test
 	}
 }
 
-func TestASettingIsNotChangedByAGrant(t *testing.T) {
+func TestAGrantCannotOverwriteASetting(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
 		fn.AddSettings(partSettings{Table: "t"})

@@ -22,7 +22,7 @@ var assetHash = regexp.MustCompile(`[0-9a-f]{64}\.zip`)
 func TestGoldenTemplates(t *testing.T) {
 	const dir = "golden"
 	var golden []string
-	for _, stack := range tested() {
+	for _, stack := range testedStacks() {
 		file := filepath.Join(dir, stack.Environment, stack.Name+".json")
 		golden = append(golden, file)
 		t.Run(stack.Environment+"/"+stack.Name, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestGoldenTemplates(t *testing.T) {
 				t.Fatal(err)
 			}
 			got.WriteByte('\n')
-			hold(t, file, got.String())
+			compareGolden(t, file, got.String())
 		})
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
@@ -45,8 +45,8 @@ func TestGoldenTemplates(t *testing.T) {
 	}
 }
 
-// hold compares got with the file of that name, or rewrites the file if asked to.
-func hold(t *testing.T, name, got string) {
+// compareGolden compares got with the file of that name, or rewrites the file if asked to.
+func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

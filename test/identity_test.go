@@ -17,7 +17,7 @@ import (
 )
 
 func TestUsersSignInWithAVerifiedAddressWhateverItsCase(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::UserPool", "")
 		want(t, pool, []string{"email"}, "UsernameAttributes")
 		want(t, pool, false, "UsernameConfiguration", "CaseSensitive")
@@ -34,7 +34,7 @@ func TestUsersSignInWithAVerifiedAddressWhateverItsCase(t *testing.T) {
 }
 
 func TestASecondFactorIsOfferedAndIsNeverSMS(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::UserPool", "")
 		want(t, pool, "OPTIONAL", "MfaConfiguration")
 		want(t, pool, []string{"SOFTWARE_TOKEN_MFA"}, "EnabledMfas")
@@ -43,8 +43,8 @@ func TestASecondFactorIsOfferedAndIsNeverSMS(t *testing.T) {
 	})
 }
 
-func TestClientsArePublicAndSignInTellsNobodyWhoIsAUser(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestClientsArePublicAndSignInDoesNotRevealUsers(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		clients := stack.Template.OfType("AWS::Cognito::UserPoolClient")
 		if len(clients) != 2 {
 			t.Fatalf("there are %d clients, want one for the web and one for mobile", len(clients))
@@ -71,8 +71,8 @@ func TestClientsArePublicAndSignInTellsNobodyWhoIsAUser(t *testing.T) {
 	})
 }
 
-func TestTheSignInPagesHaveADomainThatNobodyElseHas(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheSignInPagesHaveAUniqueDomain(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		domain := only(t, stack, "AWS::Cognito::UserPoolDomain", "")
 		prefix := any(environment.SignInDomain + "-" + environment.Account)
 		if environment.Account == "" {
@@ -94,8 +94,8 @@ func TestTheSignInPagesHaveADomainThatNobodyElseHas(t *testing.T) {
 	})
 }
 
-func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestGoogleAndAppleAreConfiguredPerEnvironment(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		supported, providers := []string{"COGNITO"}, []string{}
 		if environment.GoogleClientID != "" {
 			google := only(t, stack, "AWS::Cognito::UserPoolIdentityProvider", "IdentityGoogle")
@@ -140,9 +140,9 @@ func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
 	})
 }
 
-// TestClientsMayWriteWhatGoogleIsMappedTo: Cognito fails the sign-in otherwise.
-func TestClientsMayWriteWhatGoogleIsMappedTo(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+// TestClientsMayWriteMappedAttributes: Cognito fails the sign-in otherwise.
+func TestClientsMayWriteMappedAttributes(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		attributes := []any{
 			map[string]any{"Name": "email", "Mutable": true, "Required": true},
 			map[string]any{"Name": "hd", "AttributeDataType": "String", "Mutable": true},
@@ -161,8 +161,8 @@ func TestClientsMayWriteWhatGoogleIsMappedTo(t *testing.T) {
 	})
 }
 
-func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestSocialSignInsAreLinkedWhereProvidersAreConfigured(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::UserPool", "")
 		if len(stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")) == 0 {
 			want(t, pool, nil, "LambdaConfig", "PreSignUp")
@@ -180,8 +180,8 @@ func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
 	})
 }
 
-func TestEveryNewUserIsGivenAProfile(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestEveryNewUserGetsAProfile(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::UserPool", "")
 		function := only(t, stack, "AWS::Lambda::Function", "PostConfirmation")
 		want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PostConfirmation", "Fn::GetAtt")
@@ -193,7 +193,7 @@ func TestEveryNewUserIsGivenAProfile(t *testing.T) {
 }
 
 func TestOnlyTheUserPoolCallsItsFunctions(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::UserPool", "")
 		called := map[string]bool{}
 		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
@@ -210,7 +210,7 @@ func TestOnlyTheUserPoolCallsItsFunctions(t *testing.T) {
 }
 
 func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		pool := only(t, stack, "AWS::Cognito::IdentityPool", "")
 		want(t, pool, false, "AllowUnauthenticatedIdentities")
 		want(t, pool, false, "AllowClassicFlow")
@@ -249,8 +249,8 @@ func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
 	})
 }
 
-// users declares an identity as others may, without identity providers.
-func users(stack awscdk.Stack) *identity.Identity {
+// newIdentity declares an identity as others may, without identity providers.
+func newIdentity(stack awscdk.Stack) *identity.Identity {
 	return identity.New(stack, "Identity", identity.Props{
 		DomainPrefix:       "example",
 		WebCallbackURLs:    []string{"https://example.com/in"},
@@ -260,12 +260,12 @@ func users(stack awscdk.Stack) *identity.Identity {
 	})
 }
 
-func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
+func TestSignedInClientsUploadToTheirOwnFolders(t *testing.T) {
 	app := newApp()
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
 	identityStack, media := awscdk.NewStack(stage, jsii.String("Identity"), nil), awscdk.NewStack(stage, jsii.String("Media"), nil)
 	bucket := awss3.NewBucket(media, jsii.String("Uploads"), nil)
-	users(identityStack).GrantUploadAsSignedIn(bucket)
+	newIdentity(identityStack).GrantUploadAsSignedIn(bucket)
 	stacks := synth(app)
 	policy := only(t, stacks[1], "AWS::IAM::Policy", "")
 	objects := func(pattern string) any {
@@ -293,9 +293,9 @@ func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestAFunctionMayBeAllowedToDeleteUsers(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		users(stack).GrantDeleteUsers(gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
+func TestAFunctionCanBeGrantedDeleteUsers(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		newIdentity(stack).GrantDeleteUsers(gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
 	})
 	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
@@ -304,8 +304,8 @@ func TestAFunctionMayBeAllowedToDeleteUsers(t *testing.T) {
 	}
 }
 
-func TestAnIdentityByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) { users(stack) })
+func TestIdentityDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) { newIdentity(stack) })
 	if functions := stack.Template.OfType("AWS::Lambda::Function"); len(functions) != 0 {
 		t.Errorf("there are %d functions, want none without identity providers", len(functions))
 	}
@@ -320,8 +320,8 @@ func TestAnIdentityByDefault(t *testing.T) {
 	}
 }
 
-func TestAnIdentityThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
+func TestIdentityPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{
 			DomainPrefix: "cognito_", GoogleSecretName: "google", AppleKeyID: "EXAMPLE123",
 			WebCallbackURLs: []string{"https://example.com"}, WebLogoutURLs: []string{"https://example.com"},
@@ -334,7 +334,7 @@ func TestAnIdentityThatCannotBeIsRefused(t *testing.T) {
 		"identity: Identity: AppleTeamID is required; pass the team's id, or nothing of Apple's",
 		"identity: Identity: AppleSecretName is required; pass the name of the secret with the private key, or nothing of Apple's",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{
 			GoogleClientID: "google", AppleServicesID: "com.example", AppleTeamID: "EXAMPLE123", AppleSecretName: "apple",
 			AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second,

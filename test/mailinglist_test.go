@@ -18,8 +18,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// has fails the test unless the resource has just these properties, besides its tags.
-func has(t *testing.T, resource assembly.Resource, want map[string]any) {
+// wantProperties fails the test unless the resource has just these properties, besides its tags.
+func wantProperties(t *testing.T, resource assembly.Resource, want map[string]any) {
 	t.Helper()
 	got := maps.Clone(resource.Properties)
 	delete(got, "Tags")
@@ -31,9 +31,9 @@ func has(t *testing.T, resource assembly.Resource, want map[string]any) {
 // ref is a resource as others refer to it.
 func ref(resource assembly.Resource) any { return map[string]any{"Ref": resource.ID} }
 
-// from is a part of what another stack of the environment declares, as the stack's templates have it: "Arn", or its Ref if
+// importOf is a part of what another stack of the environment declares, as the stack's templates have it: "Arn", or its Ref if
 // the attribute is empty.
-func from(t *testing.T, environment, stack string, resource assembly.Resource, attribute string) any {
+func importOf(t *testing.T, environment, stack string, resource assembly.Resource, attribute string) any {
 	t.Helper()
 	value := ref(resource)
 	if attribute != "" {
@@ -48,19 +48,19 @@ func from(t *testing.T, environment, stack string, resource assembly.Resource, a
 	return nil
 }
 
-// may lists what the code of a function may do, and the service in its name: logs, traces and network interfaces left out, which
+// functionPermissions lists what the code of a function may do, and the service in its name: logs, traces and network interfaces left out, which
 // all have alike.
-func may(t *testing.T, stack assembly.Stack, function string) map[string]string {
+func functionPermissions(t *testing.T, stack assembly.Stack, function string) map[string]string {
 	t.Helper()
-	found := mayAs(t, stack, assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role")))
+	found := rolePermissions(t, stack, assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role")))
 	maps.DeleteFunc(found, func(action, _ string) bool {
-		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) })
+		return slices.ContainsFunc(serviceActions, func(prefix string) bool { return strings.HasPrefix(action, prefix) })
 	})
 	return found
 }
 
-// mayAs lists what a role is allowed, each action with the resource and the condition of its statement.
-func mayAs(t *testing.T, stack assembly.Stack, role string) map[string]string {
+// rolePermissions lists what a role is allowed, each action with the resource and the condition of its statement.
+func rolePermissions(t *testing.T, stack assembly.Stack, role string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, s := range grants(t, stack, role) {
@@ -78,14 +78,14 @@ func mayAs(t *testing.T, stack assembly.Stack, role string) map[string]string {
 	return found
 }
 
-// held fails the test unless the function may do just that.
-func held(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
+// wantPermissions fails the test unless the function may do just that.
+func wantPermissions(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
 	t.Helper()
-	heldTo(t, function, may(t, stack, function), want)
+	comparePermissions(t, function, functionPermissions(t, stack, function), want)
 }
 
-// heldTo fails the test unless what is allowed is just that.
-func heldTo(t *testing.T, who string, allowed map[string]string, want map[string]any) {
+// comparePermissions fails the test unless what is allowed is just that.
+func comparePermissions(t *testing.T, who string, allowed map[string]string, want map[string]any) {
 	t.Helper()
 	wanted := map[string]string{}
 	for action, on := range want {
@@ -99,38 +99,38 @@ func heldTo(t *testing.T, who string, allowed map[string]string, want map[string
 	}
 }
 
-// ses is the ARN of what SES has, as templates have it.
-func ses(stack assembly.Stack, parts ...any) any {
-	base := inAccount(stack, "ses", "")
+// sesARN is the ARN of what SES has, as templates have it.
+func sesARN(stack assembly.Stack, parts ...any) any {
+	base := accountARN(stack, "ses", "")
 	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
 	if !ok {
 		list = []any{base}
 	}
-	return joined(append(slices.Clone(list), parts...)...)
+	return fnJoin(append(slices.Clone(list), parts...)...)
 }
 
-// sending is what a function may that sends mails, and on what: the sender's identity, by the configuration set, and from
+// sendEmailPermission is what a function may that sends mails, and on what: the sender's identity, by the configuration set, and from
 // the environment's address.
-func sending(environment environments.Environment, stack assembly.Stack, set any) string {
+func sendEmailPermission(environment environments.Environment, stack assembly.Stack, set any) string {
 	_, address, ok := strings.Cut(strings.TrimSuffix(environment.MailFrom, ">"), "<")
 	if !ok {
 		address = environment.MailFrom
 	}
-	identities := ses(stack, "identity/"+environment.MailIdentity)
+	identities := sesARN(stack, "identity/"+environment.MailIdentity)
 	if environment.MailSandbox {
-		identities = ses(stack, "identity/*") // SES asks for the recipient's too
+		identities = sesARN(stack, "identity/*") // SES asks for the recipient's too
 	}
-	resources := []any{ses(stack, "configuration-set/", set), identities}
+	resources := []any{sesARN(stack, "configuration-set/", set), identities}
 	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) }) // as the CDK has them
 	return text(resources) +
 		" if " + text(map[string]any{"StringEquals": map[string]any{"ses:FromAddress": address}})
 }
 
-func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestSubscriptionsAreEncryptedAndCanBeRestored(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		attribute := func(name string) any { return map[string]any{"AttributeName": name, "AttributeType": "S"} }
 		key := func(name, kind string) any { return map[string]any{"AttributeName": name, "KeyType": kind} }
-		has(t, only(t, stack, "AWS::DynamoDB::Table", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::DynamoDB::Table", ""), map[string]any{
 			"AttributeDefinitions": []any{attribute("Address"), attribute("Kind"), attribute("Unsent"), attribute("CreatedAt")},
 			"KeySchema":            []any{key("Address", "HASH"), key("Kind", "RANGE")},
 			"GlobalSecondaryIndexes": []any{map[string]any{
@@ -147,9 +147,9 @@ func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
 	})
 }
 
-// TestTheStoreIsTestedOnTheTableThatIsDeployed: the tests of the functions make a table by what dynamodbtest says.
-func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestTheTestTableEqualsTheDeployedTable: the tests of the functions make a table by what dynamodbtest says.
+func TestTheTestTableEqualsTheDeployedTable(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table, tested := only(t, stack, "AWS::DynamoDB::Table", ""), dynamodbtest.MailingList
 		want(t, table, tested.AttributeDefinitions, "AttributeDefinitions")
 		want(t, table, tested.KeySchema, "KeySchema")
@@ -168,10 +168,10 @@ func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
 	})
 }
 
-func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestNewItemsInvokeTheWelcomeFunction(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table := only(t, stack, "AWS::DynamoDB::Table", "")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListStreamToWelcome"), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListStreamToWelcome"), map[string]any{
 			"FunctionName":     ref(only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")),
 			"EventSourceArn":   map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}},
 			"Enabled":          true,
@@ -193,45 +193,45 @@ func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
 	})
 }
 
-// TestAWelcomeThatWasGivenUpCanComeBack: SQS moves messages from the dead-letter queues of queues alone.
-func TestAWelcomeThatWasGivenUpCanComeBack(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestFailedWelcomesCanBeRedriven: SQS moves messages from the dead-letter queues of queues alone.
+func TestFailedWelcomesCanBeRedriven(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
 		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
 		want(t, letters, nil, "RedrivePolicy")
 		want(t, letters, nil, "RedriveAllowPolicy") // any queue's
 		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryMapping"), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
-		if allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue); len(allowed) > 0 {
+		if allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue); len(allowed) > 0 {
 			t.Errorf("%s lets in %s, want what is moved back alone", queue.ID, text(allowed))
 		}
 	})
 }
 
-func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheMailingListFunctionsHaveTheirPermissions(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		table := only(t, stack, "AWS::DynamoDB::Table", "")
 		stream := map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}}
 		queue := func(name string) any { return arn(only(t, stack, "AWS::SQS::Queue", name)) }
-		held(t, stack, "MailingListWelcome", map[string]any{
+		wantPermissions(t, stack, "MailingListWelcome", map[string]any{
 			"dynamodb:GetItem":          arn(table),
 			"dynamodb:UpdateItem":       arn(table),
-			"dynamodb:Query":            joined(arn(table), "/index/Unsent"),
+			"dynamodb:Query":            fnJoin(arn(table), "/index/Unsent"),
 			"dynamodb:DescribeStream":   stream,
 			"dynamodb:GetRecords":       stream,
 			"dynamodb:GetShardIterator": stream,
 			"dynamodb:ListStreams":      stream,
-			"ses:SendEmail":             sending(environment, stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
+			"ses:SendEmail":             sendEmailPermission(environment, stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
 			"sqs:SendMessage":           queue("MailingListWelcomeRetryDeadLetterQueue"),
 			"sqs:ReceiveMessage":        queue("MailingListWelcomeRetryQueue"),
 			"sqs:DeleteMessage":         queue("MailingListWelcomeRetryQueue"),
 			"sqs:GetQueueAttributes":    queue("MailingListWelcomeRetryQueue"),
 		})
-		held(t, stack, "MailingListFeedback", map[string]any{
+		wantPermissions(t, stack, "MailingListFeedback", map[string]any{
 			"dynamodb:PutItem":       arn(table),
 			"dynamodb:DeleteItem":    arn(table),
 			"sqs:SendMessage":        queue("MailingListFeedbackEventsDeadLetterQueue"),
@@ -240,8 +240,8 @@ func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
 			"sqs:GetQueueAttributes": queue("MailingListFeedbackEventsQueue"),
 		})
 		api := platforms[environment.Name]["API"]
-		tableARN := from(t, environment.Name, "MailingList", table, "Arn")
-		held(t, api, "Subscriptions", map[string]any{
+		tableARN := importOf(t, environment.Name, "MailingList", table, "Arn")
+		wantPermissions(t, api, "Subscriptions", map[string]any{
 			"dynamodb:GetItem":              tableARN,
 			"dynamodb:PutItem":              tableARN,
 			"dynamodb:DeleteItem":           tableARN,
@@ -250,10 +250,10 @@ func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
 	})
 }
 
-// TestTwoFunctionsSendMailsAndNoOtherUsesSES holds all policies: those two are looked at in full elsewhere.
-func TestTwoFunctionsSendMailsAndNoOtherUsesSES(t *testing.T) {
+// TestOnlyTwoFunctionsUseSES holds all policies: those two are looked at in full elsewhere.
+func TestOnlyTwoFunctionsUseSES(t *testing.T) {
 	senders := map[string]bool{}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, s := range statements(t, stack) {
 			for _, action := range s.actions {
 				if !strings.HasPrefix(action, "ses:") {
@@ -271,16 +271,16 @@ func TestTwoFunctionsSendMailsAndNoOtherUsesSES(t *testing.T) {
 	}
 }
 
-func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestMailsAreSentWithTLSAndNotToSuppressedAddresses(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		set := only(t, stack, "AWS::SES::ConfigurationSet", "")
-		has(t, set, map[string]any{
+		wantProperties(t, set, map[string]any{
 			"DeliveryOptions":    map[string]any{"TlsPolicy": "REQUIRE"},
 			"ReputationOptions":  map[string]any{"ReputationMetricsEnabled": true},
 			"SendingOptions":     map[string]any{"SendingEnabled": true},
 			"SuppressionOptions": map[string]any{"SuppressedReasons": []string{"BOUNCE", "COMPLAINT"}},
 		})
-		has(t, only(t, stack, "AWS::SES::EmailIdentity", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::SES::EmailIdentity", ""), map[string]any{
 			"EmailIdentity":              environment.MailIdentity,
 			"ConfigurationSetAttributes": map[string]any{"ConfigurationSetName": ref(set)},
 			"FeedbackAttributes":         map[string]any{"EmailForwardingEnabled": false},
@@ -294,11 +294,11 @@ func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
 	})
 }
 
-func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestBouncesAndComplaintsReachTheFeedbackFunction(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack, "AWS::SNS::Topic", "MailingListFeedbackTopic")
 		destination := only(t, stack, "AWS::SES::ConfigurationSetEventDestination", "")
-		has(t, destination, map[string]any{
+		wantProperties(t, destination, map[string]any{
 			"ConfigurationSetName": ref(set),
 			"EventDestination": map[string]any{
 				"Enabled": true, "MatchingEventTypes": []string{"bounce", "complaint"},
@@ -309,14 +309,14 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 		if !slices.Contains(oneOrMore(destination.DependsOn), any(policy.ID)) {
 			t.Errorf("%s does not wait for %s, and SES would not take the topic", destination.ID, policy.ID)
 		}
-		allowed := allowances(t, stack, "AWS::SNS::TopicPolicy", "Topics", topic)
+		allowed := allowStatements(t, stack, "AWS::SNS::TopicPolicy", "Topics", topic)
 		for _, statement := range allowed {
 			delete(statement.(map[string]any), "Sid") // a number that the CDK gives
 		}
 		if want := []any{map[string]any{
 			"Effect": "Allow", "Action": "sns:Publish", "Principal": map[string]any{"Service": "ses.amazonaws.com"}, "Resource": ref(topic),
 			"Condition": map[string]any{"StringEquals": map[string]any{
-				"aws:SourceAccount": accountOf(stack), "aws:SourceArn": ses(stack, "configuration-set/", ref(set)),
+				"aws:SourceAccount": accountID(stack), "aws:SourceArn": sesARN(stack, "configuration-set/", ref(set)),
 			}},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the topic's policy allows %s, want %s", text(allowed), text(want))
@@ -326,7 +326,7 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 		services := []any{}
 		for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 			if service := assembly.At(statement, "Principal", "Service"); service != nil {
-				services = append(services, service) // what they may, TestAKeyIsItsAccountsAndItsServices holds
+				services = append(services, service) // what they may, TestKeysAllowTheirAccountAndTheirServicesOnly holds
 			}
 		}
 		if text(services) != `["ses.amazonaws.com"]` {
@@ -335,11 +335,11 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 
 		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListFeedback")
-		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
 			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackEventsMapping"), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackEventsMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
 		})
@@ -348,8 +348,8 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 	})
 }
 
-// TestARunOutlivesItsLease: whoever finds a mail claimed can wait for the end of the claim, and send it then.
-func TestARunOutlivesItsLease(t *testing.T) {
+// TestFunctionTimeoutsExceedTheirLeases: whoever finds a mail claimed can wait for the end of the claim, and send it then.
+func TestFunctionTimeoutsExceedTheirLeases(t *testing.T) {
 	for _, test := range []struct {
 		stack, function string
 		shortest        time.Duration
@@ -357,7 +357,7 @@ func TestARunOutlivesItsLease(t *testing.T) {
 		{"MailingList", "MailingListWelcome", email.MinLease},
 		{"Notifications", "Notifications", email.MinLease},
 	} {
-		inEvery(t, test.stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		forEachEnvironment(t, test.stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			function := only(t, stack, "AWS::Lambda::Function", test.function)
 			lease, err := time.ParseDuration(fmt.Sprint(function.At("Environment", "Variables", "LEASE_DURATION")))
 			timeout, _ := function.At("Timeout").(float64)
@@ -372,7 +372,7 @@ func TestARunOutlivesItsLease(t *testing.T) {
 }
 
 func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			want(t, function, nil, "VpcConfig")
 			if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
@@ -385,7 +385,7 @@ func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
 // TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change an export, or to take it back, while another stack
 // imports it, and that stack is deployed later.
 func TestTheSendersIdentityCanBeChanged(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
 		for id, output := range stack.Template.Outputs {
 			if output["Export"] != nil && assembly.Refers(output["Value"]) == identity.ID {
@@ -395,8 +395,8 @@ func TestTheSendersIdentityCanBeChanged(t *testing.T) {
 	})
 }
 
-func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestDNSRecordsOfADomainAreOutputs(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
 		records := 0
 		for id, output := range stack.Template.Outputs {
@@ -406,7 +406,7 @@ func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
 			records++
 			n := strings.TrimPrefix(id, "MailDNSRecord")
 			part := func(attribute string) any { return map[string]any{"Fn::GetAtt": []string{identity.ID, attribute + n}} }
-			if got, want := output["Value"], joined(part("DkimDNSTokenName"), " CNAME ", part("DkimDNSTokenValue")); text(got) != text(want) {
+			if got, want := output["Value"], fnJoin(part("DkimDNSTokenName"), " CNAME ", part("DkimDNSTokenValue")); text(got) != text(want) {
 				t.Errorf("%s is %s, want %s", id, text(got), text(want))
 			}
 		}
@@ -416,8 +416,8 @@ func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
 	})
 }
 
-func TestSubscriptionsAreConfirmedWhereTheEnvironmentDoesNotDisableIt(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestSubscriptionsAreConfirmedUnlessSingleOptIn(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		disabled := map[bool]any{true: "true"}[environment.SingleOptIn] // not said when it is not
 		function := only(t, stack, "AWS::Lambda::Function", "Subscriptions")
 		want(t, function, disabled, "Environment", "Variables", "SINGLE_OPT_IN")
@@ -425,9 +425,9 @@ func TestSubscriptionsAreConfirmedWhereTheEnvironmentDoesNotDisableIt(t *testing
 	})
 }
 
-func TestAMailingListAsItIsAskedFor(t *testing.T) {
+func TestMailingListProps(t *testing.T) {
 	records := map[string]int{}
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		records["domain"] = len(mailinglist.New(stack, "Domain", mailinglist.Props{Identity: "example.com", From: "석공 <hello@news.example.com>"}).DKIMRecords())
 		records["address"] = len(mailinglist.New(stack, "Address", mailinglist.Props{Identity: "hello@example.com", From: "hello@example.com", Disposable: true}).DKIMRecords())
 	})
@@ -445,7 +445,7 @@ func TestAMailingListAsItIsAskedFor(t *testing.T) {
 	want(t, only(t, stack, "AWS::DynamoDB::Table", "Domain"), true, "DeletionProtectionEnabled")
 }
 
-func TestAMailingListThatCannotBeIsRefused(t *testing.T) {
+func TestMailingListPropsAreValidated(t *testing.T) {
 	for _, test := range []struct {
 		props mailinglist.Props
 		lines []string
@@ -465,6 +465,6 @@ func TestAMailingListThatCannotBeIsRefused(t *testing.T) {
 		{mailinglist.Props{Identity: "example.com", From: "hello@badexample.com"}, []string{"mailinglist: List: From: hello@badexample.com, want an address of example.com"}},
 		{mailinglist.Props{Identity: "hello@example.com", From: "Ashlar <bye@example.com>"}, []string{"mailinglist: List: From: Ashlar <bye@example.com>, want an address of hello@example.com"}},
 	} {
-		refused(t, func(stack awscdk.Stack) { mailinglist.New(stack, "List", test.props) }, test.lines...)
+		wantPanic(t, func(stack awscdk.Stack) { mailinglist.New(stack, "List", test.props) }, test.lines...)
 	}
 }

@@ -26,8 +26,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // platforms are all stacks, by environment and name: platforms["Prod"]["API"].
 var platforms = map[string]map[string]assembly.Stack{}
 
-// all are the environments that are deployed, and the one that has what they leave off.
-func all() []environments.Environment { return append(environments.All(), environments.Complete()) }
+// allEnvironments are the environments that are deployed, and the one that has what they leave off.
+func allEnvironments() []environments.Environment { return append(environments.All(), environments.Complete()) }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	app := newApp()
-	for _, environment := range all() {
+	for _, environment := range allEnvironments() {
 		stacks.NewPlatform(app, environment)
 	}
 	for _, stack := range synth(app) {
@@ -107,10 +107,10 @@ func only(t *testing.T, stack assembly.Stack, resourceType, prefix string) assem
 	return found[0]
 }
 
-// tested lists the stacks of every environment; of the one that is not deployed, those that no other has.
-func tested() []assembly.Stack {
+// testedStacks lists the stacks of every environment; of the one that is not deployed, those that no other has.
+func testedStacks() []assembly.Stack {
 	var stacks []assembly.Stack
-	for _, environment := range all() {
+	for _, environment := range allEnvironments() {
 		for _, name := range slices.Sorted(maps.Keys(platforms[environment.Name])) {
 			if _, deployed := platforms["Prod"][name]; !deployed || environment.Name != environments.Complete().Name {
 				stacks = append(stacks, platforms[environment.Name][name])
@@ -120,16 +120,16 @@ func tested() []assembly.Stack {
 	return stacks
 }
 
-// everywhere runs check for every tested stack.
-func everywhere(t *testing.T, check func(t *testing.T, stack assembly.Stack)) {
+// forEachStack runs check for every tested stack.
+func forEachStack(t *testing.T, check func(t *testing.T, stack assembly.Stack)) {
 	t.Helper()
-	for _, stack := range tested() {
+	for _, stack := range testedStacks() {
 		t.Run(stack.Environment+"/"+stack.Name, func(t *testing.T) { check(t, stack) })
 	}
 }
 
-// inEvery runs check for the stack of that name in every environment.
-func inEvery(t *testing.T, name string, check func(t *testing.T, environment environments.Environment, stack assembly.Stack)) {
+// forEachEnvironment runs check for the stack of that name in every environment.
+func forEachEnvironment(t *testing.T, name string, check func(t *testing.T, environment environments.Environment, stack assembly.Stack)) {
 	t.Helper()
 	for _, environment := range environments.All() {
 		stack, ok := platforms[environment.Name][name]
@@ -181,8 +181,8 @@ func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
 	return origins
 }
 
-// joined is how a template has parts that stand one behind the other.
-func joined(parts ...any) any {
+// fnJoin is how a template has parts that stand one behind the other.
+func fnJoin(parts ...any) any {
 	var merged []any
 	for _, part := range parts {
 		last := len(merged) - 1
@@ -202,7 +202,7 @@ func joined(parts ...any) any {
 
 // disposable tells whether the stack's environment is.
 func disposable(stack assembly.Stack) bool {
-	return slices.ContainsFunc(all(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })
+	return slices.ContainsFunc(allEnvironments(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })
 }
 
 // panicMessage is the message of the error that f panics with, or empty.

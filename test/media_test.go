@@ -26,8 +26,8 @@ func arn(resource assembly.Resource) any {
 	return map[string]any{"Fn::GetAtt": []string{resource.ID, "Arn"}}
 }
 
-// allowances are the statements of the policy that is attached to the resource by the property, without refusals.
-func allowances(t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource) []any {
+// allowStatements are the statements of the policy that is attached to the resource by the property, without refusals.
+func allowStatements(t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource) []any {
 	t.Helper()
 	found := []any{}
 	for _, policy := range stack.Template.OfType(policyType) {
@@ -44,7 +44,7 @@ func allowances(t *testing.T, stack assembly.Stack, policyType, property string,
 }
 
 func TestTempUploadsAndTheirThumbnailsExpireAfterADay(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{
 				map[string]any{"Id": "ExpireTempUploads", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
@@ -54,8 +54,8 @@ func TestTempUploadsAndTheirThumbnailsExpireAfterADay(t *testing.T) {
 	})
 }
 
-func TestPicturesAreEncryptedByTheKeyThatS3Manages(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestPicturesAreEncryptedWithS3ManagedKeys(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
 			want(t, bucket, []any{map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}},
 				"BucketEncryption", "ServerSideEncryptionConfiguration")
@@ -64,10 +64,10 @@ func TestPicturesAreEncryptedByTheKeyThatS3Manages(t *testing.T) {
 }
 
 func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		var origins []any
 		for _, origin := range ownOrigins(t, environment) {
-			origins = append(origins, joined(origin...))
+			origins = append(origins, fnJoin(origin...))
 		}
 		for name, methods := range map[string][]string{
 			"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
@@ -92,8 +92,8 @@ func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
 	})
 }
 
-func TestUploadsAreAcceleratedWhereTheEnvironmentSaysSo(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestUploadsAreAcceleratedWhereTheEnvironmentEnablesIt(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		var status any
 		if environment.TransferAcceleration {
 			status = "Enabled"
@@ -103,11 +103,11 @@ func TestUploadsAreAcceleratedWhereTheEnvironmentSaysSo(t *testing.T) {
 	})
 }
 
-func TestOnlyCloudFrontReadsTheThumbnailsAndNotThePrivateOnes(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestOnlyCloudFrontReadsThumbnailsExceptPrivateOnes(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "")
-		allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+		allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 		if want := []any{map[string]any{
 			"Effect": "Allow", "Action": "s3:GetObject",
 			"Principal": map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []string{identity.ID, "S3CanonicalUserId"}}},
@@ -122,8 +122,8 @@ func TestOnlyCloudFrontReadsTheThumbnailsAndNotThePrivateOnes(t *testing.T) {
 	})
 }
 
-func TestOnlyTheDistributionReadsTheThumbnailsWithOriginAccessControl(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestOnlyTheDistributionReadsThumbnailsWithOriginAccessControl(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
 		props.OriginAccessControl = true
 		media.New(stack, "Media", props)
@@ -131,7 +131,7 @@ func TestOnlyTheDistributionReadsTheThumbnailsWithOriginAccessControl(t *testing
 	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
-	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 	if want := []any{map[string]any{
 		"Effect": "Allow", "Action": "s3:GetObject",
 		"Principal": map[string]any{"Service": "cloudfront.amazonaws.com"},
@@ -151,10 +151,10 @@ func TestOnlyTheDistributionReadsTheThumbnailsWithOriginAccessControl(t *testing
 	}
 }
 
-func TestOriginalsAreDeliveredToNobody(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestOriginalsAreNotDelivered(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		if allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals); len(allowed) > 0 {
+		if allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals); len(allowed) > 0 {
 			t.Errorf("the policy of the originals allows %s", text(allowed))
 		}
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
@@ -166,8 +166,8 @@ func TestOriginalsAreDeliveredToNobody(t *testing.T) {
 	})
 }
 
-func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestThumbnailsAreDeliveredOverTLSAndReadOnly(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		for path, value := range map[string]any{"Enabled": true, "HttpVersion": "http2and3", "IPV6Enabled": true, "CacheBehaviors": nil} {
 			want(t, distribution, value, "DistributionConfig", path)
@@ -190,7 +190,7 @@ func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
 // TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a
 // second.
 func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
 		want(t, distribution, policy.ID, "DistributionConfig", "DefaultCacheBehavior", "CachePolicyId", "Ref")
@@ -207,7 +207,7 @@ func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
 }
 
 func TestRequestsForPicturesAreLogged(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")
 		want(t, logs, environment.LogRetention.Hours()/24, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
 		want(t, only(t, stack, "AWS::CloudFront::Distribution", ""), map[string]any{
@@ -222,7 +222,7 @@ func TestRequestsForPicturesAreLogged(t *testing.T) {
 }
 
 func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
 		events := only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")
 		want(t, originals, map[string]any{"QueueConfigurations": []any{
@@ -230,10 +230,10 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 			map[string]any{"Event": "s3:ObjectRemoved:*", "Queue": arn(events)},
 		}}, "NotificationConfiguration")
 
-		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", events)
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", events)
 		if want := []any{map[string]any{
 			"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn(events),
-			"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)}},
+			"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)}},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
@@ -246,7 +246,7 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 
 // TestNoThumbnailIsMadeOfAThumbnail: that would go on for ever.
 func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
 			if bucket.ID != originals.ID {
@@ -266,8 +266,8 @@ func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 	})
 }
 
-func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		on := map[string]any{ // action → resource
 			"s3:GetObject":           objects(originals, "*"),
@@ -302,8 +302,8 @@ func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 	})
 }
 
-func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheThumbnailFunctionHasSmallBatchesAndLowConcurrency(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
 		want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
@@ -315,8 +315,8 @@ func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheThumbnailFunctionHasOneVCPUAndAMinute(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		want(t, function, 1769, "MemorySize")
 		want(t, function, []string{"arm64"}, "Architectures")
@@ -332,7 +332,7 @@ func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
 }
 
 func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
 			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
 			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
@@ -350,7 +350,7 @@ func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T
 }
 
 func TestThumbnailEventsReachTheirQueue(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
 		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
@@ -359,7 +359,7 @@ func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
 		for _, to := range []assembly.Resource{queue, letters} {
-			allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
+			allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
 			if want := []any{map[string]any{
 				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
 				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": map[string]any{"Ref": topic.ID}}},
@@ -374,7 +374,7 @@ func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 }
 
 func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		want(t, only(t, stack, "AWS::IAM::Policy", "SignedInThumbnails"), []any{map[string]any{
 			"Effect": "Allow", "Action": "s3:GetObject",
@@ -390,10 +390,10 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	})
 }
 
-// TestTheFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is
+// TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is
 // emptied would keep its stack from being deleted.
-func TestTheFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
+	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {
 			return
 		}
@@ -409,7 +409,7 @@ func TestTheFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 }
 
 func TestTheMediaURLIsTheDistributions(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		url := map[string]any{"Fn::Join": []any{"", []any{"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}}}}}
 		if got := stack.Template.Outputs["MediaURL"]["Value"]; text(got) != text(url) {
@@ -428,7 +428,7 @@ var pictureProps = media.Props{
 
 func TestMediaProps(t *testing.T) {
 	accelerated := map[bool]bool{}
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
 		accelerated[true] = media.New(stack, "Media", props).TransferAcceleration
 		props.TempRetention, props.DisableTransferAcceleration = 3*24*time.Hour, true
@@ -447,7 +447,7 @@ func TestMediaProps(t *testing.T) {
 
 // TestMediaPrefixesAreProps: the lifecycle rules, the distribution and the grants follow them.
 func TestMediaPrefixesAreProps(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
 		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "new/", "promoted/", "shared/", "own/"
 		m := media.New(stack, "Media", props)
@@ -462,7 +462,7 @@ func TestMediaPrefixesAreProps(t *testing.T) {
 		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules", 0, "Prefix")
 	}
 	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 	if want := []any{objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"), objects(thumbnails, "shared/*")}; len(allowed) != 1 ||
 		text(assembly.At(allowed[0], "Resource")) != text(want) {
 		t.Errorf("the bucket's policy allows %s, want %s alone", text(allowed), text(want))
@@ -472,20 +472,20 @@ func TestMediaPrefixesAreProps(t *testing.T) {
 		"Promote": {"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket", "s3:PutObject /promoted/*"},
 		"Delete":  {"s3:DeleteObject /promoted/*"},
 	} {
-		if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+		if diff := cmp.Diff(want, originalsPermissions(t, stack, function)); diff != "" {
 			t.Errorf("%s (-want +allowed):\n%s", function, diff)
 		}
 	}
 }
 
 func TestMediaPropsAreValidated(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
+	wantPanic(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
 		"media: Media: AllowedOrigins is required; pass the web client's origins",
 		"media: Media: Widths is required; pass those of the thumbnails, in pixels",
 		"media: Media: MaxBytes is required; pass what an original may have",
 		"media: Media: MaxPixels is required; pass what an original may have",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		media.New(stack, "Media", media.Props{
 			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536}, MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
 		})
@@ -497,12 +497,12 @@ func TestMediaPropsAreValidated(t *testing.T) {
 		"media: Media: Widths[1]: 0, want 1 to 65535",
 		"media: Media: Widths[2]: 65536, want 1 to 65535",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
 		props.TempRetention = -24 * time.Hour
 		media.New(stack, "Media", props)
 	}, "media: Media: TempRetention: -24h0m0s, want whole days, at least 24h0m0s")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
 		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "temp", "*/", "a/b/", "permanent/"
 		media.New(stack, "Media", props)
@@ -511,7 +511,7 @@ func TestMediaPropsAreValidated(t *testing.T) {
 		"media: Media: PermanentPrefix: */, want letters, digits, - and _, then a slash",
 		"media: Media: ProtectedPrefix: a/b/, want letters, digits, - and _, then a slash",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
 		props.PermanentPrefix, props.PrivatePrefix = "temp/", "protected/"
 		media.New(stack, "Media", props)

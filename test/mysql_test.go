@@ -30,14 +30,14 @@ func ingress(environment, group string) map[string]any {
 	return found
 }
 
-// withDatabase are the functions that may reach the database, by their folders. Each can read and
+// databaseFunctions are the functions that may reach the database, by their folders. Each can read and
 // write all users' data, so to add one is a decision.
-var withDatabase = []string{
+var databaseFunctions = []string{
 	"lambdas/accounts", "lambdas/notifications", "lambdas/postconfirmation", "lambdas/posts", "lambdas/resources/migrate",
 }
 
 func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		instance := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		group := assembly.Refers(instance.At("VPCSecurityGroups", 0))
 		allowed := []string{only(t, stack, "AWS::EC2::SecurityGroup", "DatabaseRotationSecurityGroup").ID}
@@ -47,14 +47,14 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 		functions := 0
 		for _, stack := range platforms[environment.Name] {
 			for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
-				if slices.Contains(withDatabase, folder(t, function)) {
+				if slices.Contains(databaseFunctions, folder(t, function)) {
 					allowed = append(allowed, assembly.Refers(function.At("VpcConfig", "SecurityGroupIds", 0)))
 					functions++
 				}
 			}
 		}
-		if functions != len(withDatabase) {
-			t.Errorf("%d functions of %q are deployed, want each once", functions, withDatabase)
+		if functions != len(databaseFunctions) {
+			t.Errorf("%d functions of %q are deployed, want each once", functions, databaseFunctions)
 		}
 		found := ingress(environment.Name, group)
 		for source, port := range found {
@@ -73,8 +73,8 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 	})
 }
 
-func TestNobodyCallsTheInternetFromTheDatabase(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheDatabaseCannotReachTheInternet(t *testing.T) {
+	forEachEnvironment(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, group := range stack.Template.OfType("AWS::EC2::SecurityGroup") {
 			rotation := strings.HasPrefix(group.ID, "DatabaseRotation") // calls Secrets Manager
 			for _, rule := range oneOrMore(group.At("SecurityGroupEgress")) {
@@ -94,7 +94,7 @@ func TestNobodyCallsTheInternetFromTheDatabase(t *testing.T) {
 }
 
 func TestTheDatabaseIsEncryptedBackedUpAndPatched(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		want(t, writer, true, "StorageEncrypted")
 		want(t, writer, environment.BackupRetention.Hours()/24, "BackupRetentionPeriod")
@@ -107,8 +107,8 @@ func TestTheDatabaseIsEncryptedBackedUpAndPatched(t *testing.T) {
 	})
 }
 
-func TestTheLogsOfTheDatabaseAreThereBeforeIt(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestDatabaseLogGroupsAreCreatedBeforeTheDatabase(t *testing.T) {
+	forEachEnvironment(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
 			var names []string
 			for _, id := range oneOrMore(instance.DependsOn) {
@@ -124,8 +124,8 @@ func TestTheLogsOfTheDatabaseAreThereBeforeIt(t *testing.T) {
 	})
 }
 
-func TestTheDatabaseIsStrictAndSpeaksTLSOnly(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheDatabaseUsesStrictModeAndRequiresTLS(t *testing.T) {
+	forEachEnvironment(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		parameters := only(t, stack, "AWS::RDS::DBParameterGroup", "")
 		want(t, parameters, "mysql8.4", "Family")
 		want(t, parameters, "1", "Parameters", "require_secure_transport")
@@ -147,7 +147,7 @@ func TestTheDatabaseIsStrictAndSpeaksTLSOnly(t *testing.T) {
 }
 
 func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
+	forEachEnvironment(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
 		admin, app := secretAttachment(t, data, "admin"), secretAttachment(t, data, "app")
 		schema := platforms[environment.Name]["Schema"]
 		if secrets := data.Template.OfType("AWS::SecretsManager::Secret"); len(secrets) != 2 {
@@ -168,8 +168,8 @@ func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
 	})
 }
 
-func TestOnlyMigrationsSignInAsTheAdministrator(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
+func TestOnlyMigrationsConnectAsTheAdministrator(t *testing.T) {
+	forEachEnvironment(t, "Data", func(t *testing.T, environment environments.Environment, data assembly.Stack) {
 		admin := secretAttachment(t, data, "admin")
 		for _, stack := range platforms[environment.Name] {
 			for _, s := range statements(t, stack) {
@@ -211,7 +211,7 @@ func secretAttachment(t *testing.T, data assembly.Stack, user string) string {
 }
 
 func TestReadersAreReplicasOfTheWriter(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Data", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		readers := 0
 		for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
@@ -235,8 +235,8 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 	})
 }
 
-func TestTheAPIIsSwitchedOverAfterTheMigrations(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheAPIIsUpdatedAfterTheMigrations(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !slices.Contains(stack.DependsOn, "Schema") {
 			t.Errorf("the API's stack waits for %q, want Schema among them", stack.DependsOn)
 		}
@@ -259,8 +259,8 @@ func TestTheAPIIsSwitchedOverAfterTheMigrations(t *testing.T) {
 	})
 }
 
-func TestADatabaseByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestDatabaseDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
 	})
 	writer := only(t, stack, "AWS::RDS::DBInstance", "")
@@ -279,8 +279,8 @@ func TestADatabaseByDefault(t *testing.T) {
 	}
 }
 
-func TestMySQL80IsPaidForOnPurpose(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestMySQL80HasExtendedSupport(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC, Version: mysql.Version80})
 	})
 	writer := only(t, stack, "AWS::RDS::DBInstance", "")
@@ -289,10 +289,10 @@ func TestMySQL80IsPaidForOnPurpose(t *testing.T) {
 	want(t, only(t, stack, "AWS::RDS::DBParameterGroup", ""), "mysql8.0", "Family")
 }
 
-func TestADatabaseThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { mysql.New(stack, "Database", mysql.Props{}) },
+func TestDatabasePropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { mysql.New(stack, "Database", mysql.Props{}) },
 		"mysql: Database: VPC is required; pass network.VPC")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		mysql.New(stack, "Database", mysql.Props{
 			Version: "5.7", InstanceClass: "db.t4g.micro", StorageGiB: 10, MaxAllocatedStorageGiB: 10, Replicas: -1, DatabaseInsights: true, BackupRetention: time.Hour, RotationInterval: time.Hour,
 		})
@@ -309,9 +309,9 @@ func TestADatabaseThatCannotBeIsRefused(t *testing.T) {
 	)
 }
 
-func TestOnlyAFunctionInTheVPCIsConnected(t *testing.T) {
+func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 	message := panicMessage(func() {
-		synthesised(func(stack awscdk.Stack) {
+		synthStack(func(stack awscdk.Stack) {
 			database := mysql.New(stack, "Database", mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
 			database.GrantConnect(gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/function"}))
 		})
@@ -323,7 +323,7 @@ func TestOnlyAFunctionInTheVPCIsConnected(t *testing.T) {
 
 // TestAFirstProxyCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
 func TestAFirstProxyCanBeDeployed(t *testing.T) {
-	inEvery(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")
 		for _, exported := range []any{
 			map[string]any{"Fn::GetAtt": []string{writer.ID, "Endpoint.Address"}},

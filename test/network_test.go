@@ -45,7 +45,7 @@ func defaultRoute(stack assembly.Stack, subnet string) string {
 }
 
 func TestEachKindOfSubnetHasItsOwnWayOut(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Network", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		zones := max(len(environment.Zones), 2)
 		private := "AWS::EC2::NatGateway"
 		if environment.NAT == environments.NATNone {
@@ -69,7 +69,7 @@ func TestEachKindOfSubnetHasItsOwnWayOut(t *testing.T) {
 }
 
 func TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		routeTables := len(stack.Template.OfType("AWS::EC2::RouteTable"))
 		for service, id := range map[string]string{".s3": "NetworkVPCS3", ".dynamodb": "NetworkVPCDynamoDB"} {
 			endpoint := only(t, stack, "AWS::EC2::VPCEndpoint", id)
@@ -84,14 +84,14 @@ func TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT(t *testing.T) {
 	})
 }
 
-// TestFunctionsInTheVPCReachWhatTheyCall matters where there is no NAT: a call to a service without an endpoint would
+// TestFunctionsInTheVPCReachTheServicesThatTheyCall matters where there is no NAT: a call to a service without an endpoint would
 // hang until the function times out.
-func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
+func TestFunctionsInTheVPCReachTheServicesThatTheyCall(t *testing.T) {
 	// Logs are carried by the service and never cross the VPC. Interfaces are made by the service too. A custom
 	// resource answers by a presigned S3 URL.
 	carried := []string{"logs", "ec2"}
 	named := map[string]string{"ses": "email"} // endpoints, where IAM calls the service otherwise
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		network := platforms[stack.Environment]["Network"].Template
 		if len(network.OfType("AWS::EC2::NatGateway")) > 0 {
 			return
@@ -105,7 +105,7 @@ func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
 				continue
 			}
 			role := assembly.Refers(function.At("Role"))
-			actions := slices.DeleteFunc(allowed(t, stack, role), func(action string) bool { return onlyPolls(t, stack, function, role, action) })
+			actions := slices.DeleteFunc(allowed(t, stack, role), func(action string) bool { return isPollingOnly(t, stack, function, role, action) })
 			if len(actions) == 0 {
 				t.Errorf("%s calls nothing: this test sees no policy", function.ID)
 			}
@@ -120,8 +120,8 @@ func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
 	})
 }
 
-func TestTheDefaultSecurityGroupIsClosed(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheDefaultSecurityGroupIsRestricted(t *testing.T) {
+	forEachEnvironment(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		closed := only(t, stack, "Custom::RestrictedDefaultSecurityGroup", "")
 		vpc := only(t, stack, "AWS::EC2::VPC", "")
 		want(t, closed, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId", "Fn::GetAtt")
@@ -131,18 +131,18 @@ func TestTheDefaultSecurityGroupIsClosed(t *testing.T) {
 }
 
 func TestAllTrafficOfTheVPCIsLogged(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		log := only(t, stack, "AWS::EC2::FlowLog", "")
 		want(t, log, "ALL", "TrafficType")
 		want(t, log, only(t, stack, "AWS::EC2::VPC", "").ID, "ResourceId", "Ref")
 	})
 }
 
-// TestAZoneMoreMovesNoSubnet: a subnet whose addresses change is replaced, with all that stands in it.
-func TestAZoneMoreMovesNoSubnet(t *testing.T) {
+// TestAddingAZoneReplacesNoSubnet: a subnet whose addresses change is replaced, with all that stands in it.
+func TestAddingAZoneReplacesNoSubnet(t *testing.T) {
 	addresses := func(zones ...string) map[string]any {
 		found := map[string]any{}
-		stack := synthesised(func(stack awscdk.Stack) {
+		stack := synthStack(func(stack awscdk.Stack) {
 			stack.Node().SetContext(jsii.String("availability-zones:account=111111111111:region=eu-central-1"), zones)
 			network.New(stack, "Network", network.Props{AvailabilityZones: zones})
 		})
@@ -162,8 +162,8 @@ func TestAZoneMoreMovesNoSubnet(t *testing.T) {
 	}
 }
 
-func TestANetworkThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
+func TestNetworkPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/8", AvailabilityZones: []string{"eu-central-1a"}, NATGateways: 2})
 	},
 		"network: Network: CIDR: 10.0.0.0/8, want a private /16 such as 10.0.0.0/16",

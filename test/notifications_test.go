@@ -10,24 +10,24 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestCommentsAreToldAWindowLater: the queue's delay is the window that the function knows.
-func TestCommentsAreToldAWindowLater(t *testing.T) {
-	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+// TestNotificationsAreDelayedByTheWindow: the queue's delay is the window that the function knows.
+func TestNotificationsAreDelayedByTheWindow(t *testing.T) {
+	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		queue, letters := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack, "AWS::SQS::Queue", "CommentNotificationsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "Notifications")
-		commentEvents := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
-		has(t, queue, map[string]any{
+		commentEvents := importOf(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
+		wantProperties(t, queue, map[string]any{
 			"DelaySeconds": 300, "MessageRetentionPeriod": 4 * 24 * 60 * 60, "SqsManagedSseEnabled": true,
 			"VisibilityTimeout": 6 * 120, // six times the function's
 			"RedrivePolicy":     map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
 		})
 		want(t, function, "5m0s", "Environment", "Variables", "WINDOW")
-		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": commentEvents, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
 			"FilterPolicy":  map[string]any{"event": []string{"comment.created"}},
 			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
 		})
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
@@ -39,10 +39,10 @@ func TestCommentsAreToldAWindowLater(t *testing.T) {
 	})
 }
 
-func TestEverybodyIsLookedForEveryQuarterOfAnHour(t *testing.T) {
-	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestOverdueNotificationsAreSentEveryQuarterOfAnHour(t *testing.T) {
+	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		queue, rule := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack, "AWS::Events::Rule", "")
-		has(t, rule, map[string]any{
+		wantProperties(t, rule, map[string]any{
 			"ScheduleExpression": "rate(15 minutes)",
 			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": `{"overdue":true}`}},
 		})
@@ -50,30 +50,30 @@ func TestEverybodyIsLookedForEveryQuarterOfAnHour(t *testing.T) {
 		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message); err != nil || message != (notifications.Message{Overdue: true}) {
 			t.Errorf("the function reads %+v (%v)", message, err)
 		}
-		commentEvents := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
+		commentEvents := importOf(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
 		sends := func(service string, source any) any {
 			return map[string]any{
 				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": service}, "Resource": arn(queue),
 				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": source}},
 			}
 		}
-		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
 		if want := []any{sends("sns.amazonaws.com", commentEvents), sends("events.amazonaws.com", arn(rule))}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 	})
 }
 
-func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
-	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheNotificationsFunctionHasItsPermissions(t *testing.T) {
+	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		of := func(name, resourceType, prefix, attribute string) any {
-			return from(t, environment.Name, name, only(t, platforms[environment.Name][name], resourceType, prefix), attribute)
+			return importOf(t, environment.Name, name, only(t, platforms[environment.Name][name], resourceType, prefix), attribute)
 		}
 		queue := arn(only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"))
-		held(t, stack, "Notifications", map[string]any{
+		wantPermissions(t, stack, "Notifications", map[string]any{
 			"cognito-idp:ListUsers": of("Identity", "AWS::Cognito::UserPool", "", "Arn"),
 			"dynamodb:GetItem":      of("MailingList", "AWS::DynamoDB::Table", "", "Arn"),
-			"ses:SendEmail":         sending(environment, stack, of("MailingList", "AWS::SES::ConfigurationSet", "", "")),
+			"ses:SendEmail":         sendEmailPermission(environment, stack, of("MailingList", "AWS::SES::ConfigurationSet", "", "")),
 			"secretsmanager:GetSecretValue": []any{
 				of("API", "AWS::SecretsManager::Secret", "CursorKey", ""), of("Data", "AWS::SecretsManager::SecretTargetAttachment", "DatabaseAppSecret", ""),
 			},
@@ -85,13 +85,13 @@ func TestTheNotifyFunctionMayDoItsPart(t *testing.T) {
 		}
 		want(t, function, of("MailingList", "AWS::DynamoDB::Table", "", ""), "Environment", "Variables", "MAILING_LIST_TABLE")
 		want(t, function, of("Identity", "AWS::Cognito::UserPool", "", ""), "Environment", "Variables", "USER_POOL_ID")
-		want(t, function, joined(ownOrigins(t, environment)[0]...), "Environment", "Variables", "WEBSITE_URL")
+		want(t, function, fnJoin(ownOrigins(t, environment)[0]...), "Environment", "Variables", "WEBSITE_URL")
 	})
 }
 
-// TestOnlyThePostsFunctionSaysWhatUsersDo: and whoever subscribes to the topic reads it.
-func TestOnlyThePostsFunctionSaysWhatUsersDo(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestOnlyThePostsFunctionPublishesCommentEvents: and whoever subscribes to the topic reads it.
+func TestOnlyThePostsFunctionPublishesCommentEvents(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		topic := only(t, stack, "AWS::SNS::Topic", "CommentEvents")
 		for _, s := range statements(t, stack) {
 			for _, on := range s.resources {

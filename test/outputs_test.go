@@ -80,7 +80,7 @@ var deployed = map[string]string{
 func deploy(t *testing.T) *awstest.SSM {
 	t.Helper()
 	store := awstest.StartSSM(t)
-	everywhere(t, func(_ *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(_ *testing.T, stack assembly.Stack) {
 		for _, parameter := range stack.Template.OfType("AWS::SSM::Parameter") {
 			name := parameter.At("Name").(string)
 			store.PutParameter(name, deployed[path.Base(name)])
@@ -111,8 +111,8 @@ func outputs(t *testing.T) string {
 	return name
 }
 
-// shell is an environment in which AWS is the stand-in and nothing else.
-func shell(t *testing.T, store *awstest.SSM) map[string]string {
+// shellVariables is an environment in which AWS is the stand-in and nothing else.
+func shellVariables(t *testing.T, store *awstest.SSM) map[string]string {
 	t.Helper()
 	return map[string]string{
 		"HOME":                      t.TempDir(),
@@ -143,13 +143,13 @@ func run(t *testing.T, dir string, variables map[string]string, name string, arg
 	return string(output), 0
 }
 
-// TestClientsAreToldWhatWasDeployed runs the command against the parameters of the templates.
-func TestClientsAreToldWhatWasDeployed(t *testing.T) {
+// TestAmplifyOutputsMatchTheTemplates runs the command against the parameters of the templates.
+func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 	command, store := outputs(t), deploy(t)
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		for kind, id := range map[string]string{"web": "WebClientId", "mobile": "MobileClientId"} {
 			t.Run(kind, func(t *testing.T) {
-				dir, variables := t.TempDir(), shell(t, store)
+				dir, variables := t.TempDir(), shellVariables(t, store)
 				region := environment.Region
 				if variables["AWS_REGION"] = "eu-west-1"; region == "" {
 					region = "eu-west-1" // wherever the shell points
@@ -250,15 +250,15 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 	}
 }
 
-// TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce: whoever has the old file open, by its second name here, sees no
+// TestTheConfigurationIsReplacedAtomically: whoever has the old file open, by its second name here, sees no
 // half of the new one.
-func TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce(t *testing.T) {
+func TestTheConfigurationIsReplacedAtomically(t *testing.T) {
 	dir, old := t.TempDir(), []byte(`{"version": "1"}`)
 	file, opened := filepath.Join(dir, "amplify_outputs.json"), filepath.Join(dir, "opened")
 	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Link(file, opened)); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := run(t, dir, shell(t, deploy(t)), outputs(t), "Dev"); code != 0 || said != "wrote amplify_outputs.json for Dev's web client\n" {
+	if said, code := run(t, dir, shellVariables(t, deploy(t)), outputs(t), "Dev"); code != 0 || said != "wrote amplify_outputs.json for Dev's web client\n" {
 		t.Errorf("exit code %d\n%s", code, said)
 	}
 	if content, err := os.ReadFile(opened); err != nil || string(content) != string(old) {
@@ -269,7 +269,7 @@ func TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatCannotBeMadeLeavesTheOldOne(t *testing.T) {
+func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 	command := outputs(t)
 	for name, test := range map[string]struct {
 		spoil     func(store *awstest.SSM, variables map[string]string)
@@ -332,7 +332,7 @@ func TestAConfigurationThatCannotBeMadeLeavesTheOldOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, store := t.TempDir(), deploy(t)
-			variables := shell(t, store)
+			variables := shellVariables(t, store)
 			if test.spoil != nil {
 				test.spoil(store, variables)
 			}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestReadmePictureIsDrawnFromTheStacks holds the README's picture against Prod's stacks and what they wait for.
-func TestReadmePictureIsDrawnFromTheStacks(t *testing.T) {
+// TestReadmeDiagramShowsTheStacks holds the README's picture against Prod's stacks and what they wait for.
+func TestReadmeDiagramShowsTheStacks(t *testing.T) {
 	const begin, end = "<!-- stacks: drawn by make golden -->\n", "<!-- /stacks -->"
 	name := filepath.Join("..", "README.md")
 	readme, err := os.ReadFile(name)
@@ -23,10 +23,10 @@ func TestReadmePictureIsDrawnFromTheStacks(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("the README has no place for the picture: %s … %s", begin, end)
 	}
-	hold(t, name, before+begin+picture()+end+after)
+	compareGolden(t, name, before+begin+diagram()+end+after)
 }
 
-func picture() string {
+func diagram() string {
 	var drawn strings.Builder
 	drawn.WriteString("```mermaid\nflowchart TD\n")
 	for _, name := range slices.Sorted(maps.Keys(platforms["Prod"])) {

@@ -77,8 +77,8 @@ func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
 	return found
 }
 
-func TestTheGatewayHasTheRoutesOfTheTables(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheGatewayHasTheRoutesOfTheRouteTables(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		want, got := slices.Sorted(maps.Keys(routes())), slices.Sorted(maps.Keys(methods(t, stack)))
 		if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
 			t.Errorf("routes (-want +got):\n%s", diff)
@@ -105,8 +105,8 @@ func TestTheDocumentHasTheRoutesOfTheGateway(t *testing.T) {
 	}
 }
 
-func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		authorizer := only(t, stack, "AWS::ApiGateway::Authorizer", "")
 		want(t, authorizer, "COGNITO_USER_POOLS", "Type")
 		if pool := text(authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
@@ -134,8 +134,8 @@ func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
 	})
 }
 
-func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestFunctionsAcceptTokensOfBothClientsAndAllowTheirOrigins(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		var origins []any
 		for i, origin := range ownOrigins(t, environment) {
 			if i > 0 {
@@ -145,7 +145,7 @@ func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
 		}
 		for _, name := range []string{"Accounts", "Posts", "Uploads", "Subscriptions"} {
 			function := only(t, stack, "AWS::Lambda::Function", name)
-			want(t, function, joined(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
+			want(t, function, fnJoin(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
 			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
 			if !strings.Contains(clients, "IdentityUserPoolWeb") || !strings.Contains(clients, "IdentityUserPoolMobile") {
 				t.Errorf("%s takes tokens of %s, want those of the web client and of the mobile one", name, clients)
@@ -155,7 +155,7 @@ func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
 }
 
 func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		validator := only(t, stack, "AWS::ApiGateway::RequestValidator", "")
 		want(t, validator, true, "ValidateRequestBody")
 		want(t, validator, true, "ValidateRequestParameters")
@@ -208,18 +208,18 @@ func unbounded(schema any) []string {
 	return found
 }
 
-func TestTheGatewayKnowsTheParametersOfARequest(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheGatewayDeclaresRequestParameters(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		found := methods(t, stack)
 		want(t, found["GET /posts"], map[string]bool{"method.request.querystring.cursor": false, "method.request.querystring.limit": false}, "RequestParameters")
 		want(t, found["POST /posts"], map[string]bool{"method.request.header.Idempotency-Key": false}, "RequestParameters")
 	})
 }
 
-func TestABrowserOfTheWebClientAndNoOtherMayCallTheAPI(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestOnlyTheWebClientsOriginsMayCallTheAPI(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		origins := ownOrigins(t, environment)
-		first := joined(slices.Concat([]any{"'"}, origins[0], []any{"'"})...)
+		first := fnJoin(slices.Concat([]any{"'"}, origins[0], []any{"'"})...)
 		preflights := 0
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") != "OPTIONS" {
@@ -229,7 +229,7 @@ func TestABrowserOfTheWebClientAndNoOtherMayCallTheAPI(t *testing.T) {
 			want(t, method, first, "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Origin")
 			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates", "application/json"))
 			for _, origin := range origins[1:] {
-				if comparison := text("$origin == " + text(joined(origin...))); !strings.Contains(others, strings.Trim(comparison, `"`)) {
+				if comparison := text("$origin == " + text(fnJoin(origin...))); !strings.Contains(others, strings.Trim(comparison, `"`)) {
 					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others, text(origin))
 				}
 			}
@@ -242,7 +242,7 @@ func TestABrowserOfTheWebClientAndNoOtherMayCallTheAPI(t *testing.T) {
 }
 
 func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		codes := map[any]string{}
 		for _, response := range stack.Template.OfType("AWS::ApiGateway::GatewayResponse") {
 			want(t, response, "'*'", "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin")
@@ -272,7 +272,7 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 }
 
 func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		stage := only(t, stack, "AWS::ApiGateway::Stage", "")
 		want(t, stage, "v1", "StageName")
 		want(t, stage, true, "TracingEnabled")
@@ -300,7 +300,7 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 
 func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	parameter := regexp.MustCompile(`\{[^}]*\}`)
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		var want, got []string
 		for route, integrated := range methods(t, stack) {
 			if integrated.At("Integration", "Type") != "AWS_PROXY" {
@@ -328,8 +328,8 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	})
 }
 
-func TestFunctionsAreToldTheAddressThatClientsCall(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestFunctionsGetTheURLThatClientsCall(t *testing.T) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
 		address := address(stack, ref(api))
 		if got := stack.Template.Outputs["APIEndpoint"]["Value"]; text(got) != text(address) {
@@ -338,8 +338,8 @@ func TestFunctionsAreToldTheAddressThatClientsCall(t *testing.T) {
 		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName") // which the address ends with
 		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment", "Variables", "API_ENDPOINT")
 	})
-	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		api := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
+	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		api := importOf(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
 		want(t, only(t, stack, "AWS::Lambda::Function", "Notifications"), address(stack, api), "Environment", "Variables", "API_ENDPOINT")
 	})
 }
@@ -352,11 +352,11 @@ func address(stack assembly.Stack, api any) any {
 			region = environment.Region
 		}
 	}
-	return joined("https://", api, ".execute-api.", region, ".", map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
+	return fnJoin("https://", api, ".execute-api.", region, ".", map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
 }
 
-func TestAMethodIsThrottledAsItIsAskedFor(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestMethodsCanBeThrottled(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		api := restapi.New(stack, "API", restapi.Props{
 			UserPool: awscognito.NewUserPool(stack, jsii.String("UserPool"), nil), AllowedOrigins: []string{"https://app.example.com"}, Version: "v2",
 		})
@@ -379,14 +379,14 @@ func TestAMethodIsThrottledAsItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1}) },
+func TestAPIPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1}) },
 		"restapi: API: UserPool is required; pass identity.UserPool",
 		"restapi: API: AllowedOrigins is required; pass the web client's origins",
 		"restapi: API: RateLimit: -1, want at least 1",
 		"restapi: API: BurstLimit: -1, want at least 1",
 	)
-	refused(t, func(awscdk.Stack) {
+	wantPanic(t, func(awscdk.Stack) {
 		new(restapi.API).Handle(restapi.Method{Path: "posts", RateLimit: -1, BurstLimit: -1})
 	},
 		"restapi: posts: HTTPMethod is required; pass GET, say",
@@ -395,7 +395,7 @@ func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
 		"restapi: posts: RateLimit: -1, want at least 1, or 0 for the API's",
 		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
 	)
-	refused(t, func(awscdk.Stack) {
+	wantPanic(t, func(awscdk.Stack) {
 		new(restapi.API).Handle(restapi.Method{HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{}, Function: new(gofunction.Function)})
 	},
 		"restapi: POST /events: Function: given beside Service, want one of both",

@@ -93,12 +93,12 @@ var wildcards = map[string]string{
 	"xray:PutTelemetryRecords":        "traces have no resource",
 }
 
-func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
+func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 	used := map[string]bool{}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, s := range statements(t, stack) {
 			if s.effect != "Allow" || stack.Template.Resources[s.resource].Type == "AWS::KMS::Key" {
-				continue // a key's policy calls the key *: TestAKeyIsItsAccountsAndItsServices
+				continue // a key's policy calls the key *: TestKeysAllowTheirAccountAndTheirServicesOnly
 			}
 			if s.document["NotAction"] != nil || s.document["NotResource"] != nil {
 				t.Errorf("%s allows all but something: %s", s.resource, text(s.document))
@@ -129,16 +129,16 @@ func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
 	}
 }
 
-// serviceStatements are what a function's role allows the Lambda service to do in the function's name; its code makes
+// serviceActions are what a function's role allows the Lambda service to do in the function's name; its code makes
 // none of these calls.
-var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
+var serviceActions = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
 	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 
-// TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers holds the roles against the calls that each function's own test
+// TestFunctionsMayMakeTheirRecordedCallsAndNoOthers holds the roles against the calls that each function's own test
 // recorded when it ran the built function.
-func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
+func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 	seen := map[string]bool{}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			folder := folder(t, function)
 			recorded, err := os.ReadFile(filepath.Join("..", folder, "calls.txt"))
@@ -174,8 +174,8 @@ func folder(t *testing.T, function assembly.Resource) string {
 	return folder
 }
 
-// polling is what Lambda does to a queue or a stream in the name of the function that gets its messages or records.
-var polling = []string{
+// pollingActions is what Lambda does to a queue or a stream in the name of the function that gets its messages or records.
+var pollingActions = []string{
 	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
 	"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
 }
@@ -184,18 +184,18 @@ var polling = []string{
 func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []string {
 	t.Helper()
 	role := assembly.Refers(function.At("Role"))
-	made := slices.DeleteFunc(grants(t, stack, role), usesKey)
+	made := slices.DeleteFunc(grants(t, stack, role), isKeyUse)
 	return slices.DeleteFunc(actions(made), func(action string) bool {
-		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) ||
-			onlyPolls(t, stack, function, role, action)
+		return slices.ContainsFunc(serviceActions, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) ||
+			isPollingOnly(t, stack, function, role, action)
 	})
 }
 
-// onlyPolls tells whether the action is one by which Lambda polls, and the role allows it on nothing but what Lambda polls
+// isPollingOnly tells whether the action is one by which Lambda polls, and the role allows it on nothing but what Lambda polls
 // for the function.
-func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
+func isPollingOnly(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
 	t.Helper()
-	if !slices.Contains(polling, action) {
+	if !slices.Contains(pollingActions, action) {
 		return false
 	}
 	var polled []string
@@ -217,9 +217,9 @@ func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, r
 	return true
 }
 
-// usesKey tells whether a statement lets a role use a key through a service that encrypts by it: whether there is a key is the
+// isKeyUse tells whether a statement lets a role use a key through a service that encrypts by it: whether there is a key is the
 // stack's affair, and the function's calls are the same without.
-func usesKey(s statement) bool {
+func isKeyUse(s statement) bool {
 	return assembly.At(s.document, "Condition", "StringEquals", "kms:ViaService") != nil
 }
 
@@ -247,8 +247,8 @@ func actions(of []statement) []string {
 	return slices.Compact(names)
 }
 
-func TestRolesHaveNoPoliciesThatAWSWritesButOne(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestOnlyAPIGatewayHasAManagedPolicy(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, role := range stack.Template.OfType("AWS::IAM::Role") {
 			policies := text(role.At("ManagedPolicyArns"))
 			// API Gateway takes this policy or one with the same rights on every log group.
@@ -261,7 +261,7 @@ func TestRolesHaveNoPoliciesThatAWSWritesButOne(t *testing.T) {
 
 // TestNothingIsPublic looks at every resource of a type that can be.
 func TestNothingIsPublic(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			switch resource.Type {
 			case "AWS::RDS::DBInstance":
@@ -283,14 +283,14 @@ func TestNothingIsPublic(t *testing.T) {
 					want(t, resource, true, "PublicAccessBlockConfiguration", block)
 				}
 				ownership := "BucketOwnerEnforced" // no object has an ACL
-				if takesLogsOfCloudFront(stack, resource.ID) {
+				if receivesCloudFrontLogs(stack, resource.ID) {
 					ownership = "BucketOwnerPreferred" // CloudFront's account is admitted by the bucket's ACL
 				}
 				want(t, resource, ownership, "OwnershipControls", "Rules", 0, "ObjectOwnership")
 			case "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy":
 				// A topic or a queue is public by its policy alone. It lets in services of AWS, for what is ours.
 				for _, statement := range oneOrMore(resource.At("PolicyDocument", "Statement")) {
-					if assembly.At(statement, "Effect") != "Deny" && !letsOursIn(stack, statement) {
+					if assembly.At(statement, "Effect") != "Deny" && !allowsOwnSource(stack, statement) {
 						t.Errorf("%s lets others in: %s", resource.ID, text(statement))
 					}
 				}
@@ -301,31 +301,31 @@ func TestNothingIsPublic(t *testing.T) {
 	})
 }
 
-// takesLogsOfCloudFront tells whether a distribution of the stack logs to the bucket.
-func takesLogsOfCloudFront(stack assembly.Stack, bucket string) bool {
+// receivesCloudFrontLogs tells whether a distribution of the stack logs to the bucket.
+func receivesCloudFrontLogs(stack assembly.Stack, bucket string) bool {
 	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"), func(distribution assembly.Resource) bool {
 		return assembly.Refers(distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
 	})
 }
 
-// letsOursIn tells whether a statement allows a service of AWS just to send, and only for the environment's own account
+// allowsOwnSource tells whether a statement allows a service of AWS just to send, and only for the environment's own account
 // or for a resource of the stack.
-func letsOursIn(stack assembly.Stack, statement any) bool {
+func allowsOwnSource(stack assembly.Stack, statement any) bool {
 	service, _ := assembly.At(statement, "Principal", "Service").(string)
 	action := assembly.At(statement, "Action")
 	if !strings.HasSuffix(service, ".amazonaws.com") || action != "sqs:SendMessage" && action != "sns:Publish" {
 		return false
 	}
 	if account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"); account != nil {
-		return text(account) == text(accountOf(stack))
+		return text(account) == text(accountID(stack))
 	}
 	source := assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))
 	_, ours := stack.Template.Resources[source]
-	return ours || exported(stack.Environment, source)
+	return ours || isExported(stack.Environment, source)
 }
 
-// exported tells whether a stack of the environment exports something by that name.
-func exported(environment, name string) bool {
+// isExported tells whether a stack of the environment exports something by that name.
+func isExported(environment, name string) bool {
 	for _, stack := range platforms[environment] {
 		for _, output := range stack.Template.Outputs {
 			if name != "" && assembly.At(output["Export"], "Name") == name {
@@ -336,9 +336,9 @@ func exported(environment, name string) bool {
 	return false
 }
 
-// accountOf is the account of the stack's environment, as templates have it.
-func accountOf(stack assembly.Stack) any {
-	for _, environment := range all() {
+// accountID is the account of the stack's environment, as templates have it.
+func accountID(stack assembly.Stack) any {
+	for _, environment := range allEnvironments() {
 		if environment.Name == stack.Environment && environment.Account != "" {
 			return environment.Account
 		}
@@ -346,10 +346,10 @@ func accountOf(stack assembly.Stack) any {
 	return map[string]any{"Ref": "AWS::AccountId"}
 }
 
-// TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted holds the policies of all buckets: roles are given
+// TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS holds the policies of all buckets: roles are given
 // access by their own policies. What a distribution may read is said beside each.
-func TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		refusing := map[string]bool{} // buckets, by logical id
 		for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
 			bucket := assembly.Refers(policy.At("Bucket"))
@@ -364,7 +364,7 @@ func TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted(t *testi
 				case text(statement) == text(refusal):
 					refusing[bucket] = true
 				case assembly.At(statement, "Effect") == "Deny":
-				case readsForDistribution(stack, bucket, statement), logsOf(stack, bucket, statement):
+				case allowsDistribution(stack, bucket, statement), allowsAccessLogs(stack, bucket, statement):
 				default:
 					t.Errorf("%s: %s, want nothing allowed", policy.ID, text(statement))
 				}
@@ -378,9 +378,9 @@ func TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted(t *testi
 	})
 }
 
-// readsForDistribution tells whether the statement lets the identity of a distribution, whose origin the bucket is, read
+// allowsDistribution tells whether the statement lets the identity of a distribution, whose origin the bucket is, read
 // objects or see which there are, and no more.
-func readsForDistribution(stack assembly.Stack, bucket string, statement any) bool {
+func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool {
 	for _, action := range oneOrMore(assembly.At(statement, "Action")) {
 		if action != "s3:GetObject" && action != "s3:ListBucket" {
 			return false
@@ -398,18 +398,18 @@ func readsForDistribution(stack assembly.Stack, bucket string, statement any) bo
 	return false
 }
 
-// logsOf tells whether the statement lets S3 write the access logs of a bucket that names this one for them.
-func logsOf(stack assembly.Stack, bucket string, statement any) bool {
+// allowsAccessLogs tells whether the statement lets S3 write the access logs of a bucket that names this one for them.
+func allowsAccessLogs(stack assembly.Stack, bucket string, statement any) bool {
 	from := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
 	return assembly.At(statement, "Action") == "s3:PutObject" &&
 		assembly.At(statement, "Principal", "Service") == "logging.s3.amazonaws.com" &&
-		text(assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")) == text(accountOf(stack)) &&
+		text(assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")) == text(accountID(stack)) &&
 		from != "" && assembly.Refers(stack.Template.Resources[from].At("LoggingConfiguration", "DestinationBucketName")) == bucket
 }
 
-// TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot: and each has a policy that says so.
-func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestQueuesAndTopicsAreEncryptedAndRequireTLS: and each has a policy that says so.
+func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		refusing := map[string]bool{} // queues and topics, by logical id
 		for _, s := range statements(t, stack) {
 			unencrypted := text(s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
@@ -436,10 +436,10 @@ func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
 	})
 }
 
-// TestAKeyIsItsAccountsAndItsServices: who else may use a key says so by IAM, as for all that the account has.
-func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
+// TestKeysAllowTheirAccountAndTheirServicesOnly: who else may use a key says so by IAM, as for all that the account has.
+func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 	keys := 0
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, key := range stack.Template.OfType("AWS::KMS::Key") {
 			keys++
 			want(t, key, true, "EnableKeyRotation")
@@ -448,9 +448,9 @@ func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
 				service := assembly.At(statement, "Principal", "Service") != nil &&
 					text(assembly.At(statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
 					text(assembly.At(statement, "Condition")) == text(map[string]any{"ArnLike": map[string]any{
-						"kms:EncryptionContext:aws:sns:topicArn": inAccount(stack, "sns", "*"),
+						"kms:EncryptionContext:aws:sns:topicArn": accountARN(stack, "sns", "*"),
 					}})
-				root := text(assembly.At(statement, "Principal")) == text(map[string]any{"AWS": inAccount(stack, "iam", "root")})
+				root := text(assembly.At(statement, "Principal")) == text(map[string]any{"AWS": accountARN(stack, "iam", "root")})
 				if !service && !root {
 					t.Errorf("%s: %s", key.ID, text(statement))
 				}
@@ -462,21 +462,21 @@ func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
 	}
 }
 
-// inAccount is the ARN of what the stack's account has, or what it has in the stack's region, as templates have it.
-func inAccount(stack assembly.Stack, service, name string) any {
-	partition, region, account := any("aws"), any("eu-central-1"), accountOf(stack)
+// accountARN is the ARN of what the stack's account has, or what it has in the stack's region, as templates have it.
+func accountARN(stack assembly.Stack, service, name string) any {
+	partition, region, account := any("aws"), any("eu-central-1"), accountID(stack)
 	if _, known := account.(string); !known {
 		partition, region = map[string]any{"Ref": "AWS::Partition"}, map[string]any{"Ref": "AWS::Region"}
 	}
 	if service == "iam" {
 		region = ""
 	}
-	return joined("arn:", partition, ":"+service+":", region, ":", account, ":"+name)
+	return fnJoin("arn:", partition, ":"+service+":", region, ":", account, ":"+name)
 }
 
-// TestNoResourceWaitsForItself: CloudFormation refuses a template with a circle.
-func TestNoResourceWaitsForItself(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestNoTemplateHasACircularDependency: CloudFormation refuses a template with a circle.
+func TestNoTemplateHasACircularDependency(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		done := map[string]bool{}
 		var visit func(id string, above []string)
 		visit = func(id string, above []string) {
@@ -486,7 +486,7 @@ func TestNoResourceWaitsForItself(t *testing.T) {
 			if done[id] {
 				return
 			}
-			for _, needed := range neededBy(stack, stack.Template.Resources[id]) {
+			for _, needed := range dependencies(stack, stack.Template.Resources[id]) {
 				visit(needed, append(above, id))
 			}
 			done[id] = true
@@ -500,8 +500,8 @@ func TestNoResourceWaitsForItself(t *testing.T) {
 // substitution is where Fn::Sub names a resource.
 var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9]+)`)
 
-// neededBy lists the resources that have to be there before the resource, by logical id.
-func neededBy(stack assembly.Stack, resource assembly.Resource) []string {
+// dependencies lists the resources that have to be there before the resource, by logical id.
+func dependencies(stack assembly.Stack, resource assembly.Resource) []string {
 	var needed []string
 	add := func(id any) {
 		if _, ok := stack.Template.Resources[fmt.Sprint(id)]; ok {
@@ -537,7 +537,7 @@ func neededBy(stack assembly.Stack, resource assembly.Resource) []string {
 
 func TestNoSecretIsInATemplate(t *testing.T) {
 	reference := regexp.MustCompile(`\{\{resolve:secretsmanager:`)
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			allowed := 0
 			// CloudFormation resolves it on the way to the service, and it appears nowhere.
@@ -561,10 +561,10 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 	})
 }
 
-func TestEveryLogGroupForgets(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestEveryLogGroupHasTheRetentionOfItsEnvironment(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, group := range stack.Template.OfType("AWS::Logs::LogGroup") {
-			for _, environment := range all() {
+			for _, environment := range allEnvironments() {
 				if environment.Name == stack.Environment {
 					want(t, group, environment.LogRetention.Hours()/24, "RetentionInDays")
 				}
@@ -573,10 +573,10 @@ func TestEveryLogGroupForgets(t *testing.T) {
 	})
 }
 
-// TestWhatCloudFrontKeepsByNameIsNamedByItsRegion: CloudFront has its policies and functions once for all regions of an
+// TestNamesOfCloudFrontResourcesContainTheRegion: CloudFront has its policies and functions once for all regions of an
 // account, by name.
-func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestNamesOfCloudFrontResourcesContainTheRegion(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		pictures := pictureProps
 		pictures.OriginAccessControl = true
 		media.New(stack, "Media", pictures)

@@ -51,7 +51,7 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := map[string]map[string]string{}
-	everywhere(t, func(_ *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(_ *testing.T, stack assembly.Stack) {
 		for id, resource := range stack.Template.Resources {
 			if stateful[resource.Type] {
 				name := stack.Environment + "/" + stack.Name
@@ -68,15 +68,15 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 	}
 }
 
-func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestStacksHaveTerminationProtectionUnlessDisposable(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		if want := !disposable(stack); stack.TerminationProtection != want {
 			t.Errorf("termination protection is %t, want %t", stack.TerminationProtection, want)
 		}
 	})
 }
 
-func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
+func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 	policies := map[string]string{
 		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate", // with the queries that people keep in it
 		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
@@ -90,7 +90,7 @@ func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
 		"AWS::S3::Bucket":                    "RetainExceptOnCreate",
 		"AWS::SecretsManager::Secret":        "RetainExceptOnCreate",
 	}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]
 			if !ok {

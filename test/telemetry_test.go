@@ -29,48 +29,48 @@ func topicOf(environment environments.Environment) string {
 	return "ashlar/" + strings.ToLower(environment.Name)
 }
 
-// byKey is the condition under which a role uses a key: through a service of AWS, for what it says in the encryption context.
-func byKey(stack assembly.Stack, key assembly.Resource, service, context string, of ...any) string {
+// keyCondition is the condition under which a role uses a key: through a service of AWS, for what it says in the encryption context.
+func keyCondition(stack assembly.Stack, key assembly.Resource, service, context string, of ...any) string {
 	region := any("eu-central-1")
-	if _, known := accountOf(stack).(string); !known {
+	if _, known := accountID(stack).(string); !known {
 		region = map[string]any{"Ref": "AWS::Region"}
 	}
 	return text(arn(key)) + " if " + text(map[string]any{
-		"StringEquals": map[string]any{"kms:ViaService": joined(service+".", region, ".amazonaws.com")},
+		"StringEquals": map[string]any{"kms:ViaService": fnJoin(service+".", region, ".amazonaws.com")},
 		"StringLike":   map[string]any{"kms:EncryptionContext:aws:" + context + ":arn": of},
 	})
 }
 
-// byObjects is the condition under which a role uses a key for the objects of a bucket.
-func byObjects(stack assembly.Stack, key, bucket assembly.Resource) string {
-	return byKey(stack, key, "s3", "s3", arn(bucket), objects(bucket, "*"))
+// objectKeyCondition is the condition under which a role uses a key for the objects of a bucket.
+func objectKeyCondition(stack assembly.Stack, key, bucket assembly.Resource) string {
+	return keyCondition(stack, key, "s3", "s3", arn(bucket), objects(bucket, "*"))
 }
 
-// glue is the ARN of what the account's catalogue has, as templates have it.
-func glue(stack assembly.Stack, parts ...any) any {
-	return extended(inAccount(stack, "glue", ""), parts...)
+// glueARN is the ARN of what the account's catalogue has, as templates have it.
+func glueARN(stack assembly.Stack, parts ...any) any {
+	return appendARN(accountARN(stack, "glue", ""), parts...)
 }
 
-// extended is an ARN with more at its end.
-func extended(base any, parts ...any) any {
+// appendARN is an ARN with more at its end.
+func appendARN(base any, parts ...any) any {
 	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
 	if !ok {
 		list = []any{base}
 	}
-	return joined(append(slices.Clone(list), parts...)...)
+	return fnJoin(append(slices.Clone(list), parts...)...)
 }
 
 func TestADeviceConnectsAsItselfAndPublishesToItsOwnTopic(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		const thing = "${iot:Connection.Thing.ThingName}"
-		has(t, only(t, stack, "AWS::IoT::Policy", ""), map[string]any{"PolicyDocument": map[string]any{
+		wantProperties(t, only(t, stack, "AWS::IoT::Policy", ""), map[string]any{"PolicyDocument": map[string]any{
 			"Statement": []any{
 				map[string]any{
-					"Action": "iot:Connect", "Effect": "Allow", "Resource": inAccount(stack, "iot", "client/"+thing),
+					"Action": "iot:Connect", "Effect": "Allow", "Resource": accountARN(stack, "iot", "client/"+thing),
 					"Condition": map[string]any{"Bool": map[string]any{"iot:Connection.Thing.IsAttached": "true"}},
 				},
 				map[string]any{
-					"Action": "iot:Publish", "Effect": "Allow", "Resource": inAccount(stack, "iot", "topic/"+topicOf(environment)+"/"+thing+"/readings"),
+					"Action": "iot:Publish", "Effect": "Allow", "Resource": accountARN(stack, "iot", "topic/"+topicOf(environment)+"/"+thing+"/readings"),
 				},
 			},
 			"Version": "2012-10-17",
@@ -79,12 +79,12 @@ func TestADeviceConnectsAsItselfAndPublishesToItsOwnTopic(t *testing.T) {
 	})
 }
 
-// TestTheRuleTakesWhateverDevicesPublish: functions alone are selected, so a payload that is no JSON comes through as well. What
+// TestTheRuleAcceptsEveryPayload: functions alone are selected, so a payload that is no JSON comes through as well. What
 // the rule fails at is kept.
-func TestTheRuleTakesWhateverDevicesPublish(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestTheRuleAcceptsEveryPayload(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		role := arn(only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole"))
-		has(t, only(t, stack, "AWS::IoT::TopicRule", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::IoT::TopicRule", ""), map[string]any{
 			"RuleName": strings.ReplaceAll(topicOf(environment), "/", "_") + "_readings",
 			"TopicRulePayload": map[string]any{
 				"AwsIotSqlVersion": "2016-03-23",
@@ -103,9 +103,9 @@ func TestTheRuleTakesWhateverDevicesPublish(t *testing.T) {
 	})
 }
 
-// TestTheRuleComesAfterTheDelivery: Firehose reads what comes into the stream after it was made.
-func TestTheRuleComesAfterTheDelivery(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestTheRuleIsCreatedAfterTheDeliveryStream: Firehose reads what comes into the stream after it was made.
+func TestTheRuleIsCreatedAfterTheDeliveryStream(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		rule, delivery := only(t, stack, "AWS::IoT::TopicRule", ""), only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 		for _, needs := range []struct {
 			resource assembly.Resource
@@ -122,14 +122,14 @@ func TestTheRuleComesAfterTheDelivery(t *testing.T) {
 	})
 }
 
-func TestServicesTakeTheRolesOfTelemetryForTheAccountAlone(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestServicesAssumeTelemetryRolesForTheAccountOnly(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		for name, condition := range map[string]map[string]any{
 			"TelemetryRuleRole": {
-				"ArnEquals":    map[string]any{"aws:SourceArn": inAccount(stack, "iot", "rule/"+strings.ReplaceAll(topicOf(environment), "/", "_")+"_readings")},
-				"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)},
+				"ArnEquals":    map[string]any{"aws:SourceArn": accountARN(stack, "iot", "rule/"+strings.ReplaceAll(topicOf(environment), "/", "_")+"_readings")},
+				"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)},
 			},
-			"TelemetryDeliveryRole": {"StringEquals": map[string]any{"sts:ExternalId": accountOf(stack)}},
+			"TelemetryDeliveryRole": {"StringEquals": map[string]any{"sts:ExternalId": accountID(stack)}},
 		} {
 			role := only(t, stack, "AWS::IAM::Role", name)
 			want(t, role, condition, "AssumeRolePolicyDocument", "Statement", 0, "Condition")
@@ -138,71 +138,71 @@ func TestServicesTakeTheRolesOfTelemetryForTheAccountAlone(t *testing.T) {
 	})
 }
 
-func TestTheRuleMayPutIntoTheStreamAndKeepWhatItFailsAt(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheRuleMayWriteToTheStreamAndToTheErrorPrefix(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		key, stream, ingestion := only(t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", ""), only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
-		heldTo(t, "the rule", mayAs(t, stack, only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole").ID), map[string]any{
+		comparePermissions(t, "the rule", rolePermissions(t, stack, only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole").ID), map[string]any{
 			"kinesis:PutRecord":   arn(stream),
 			"s3:PutObject":        objects(ingestion, "errors/rule/*"),
-			"kms:GenerateDataKey": byKey(stack, key, "kinesis", "kinesis", arn(stream)) + " and " + byObjects(stack, key, ingestion),
+			"kms:GenerateDataKey": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)) + " and " + objectKeyCondition(stack, key, ingestion),
 		})
 	})
 }
 
-func TestTheTransformMayPutBackIntoTheStream(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheTransformMayRequeueRecords(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		key, stream := only(t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", "")
-		held(t, stack, "TelemetryTransform", map[string]any{
+		wantPermissions(t, stack, "TelemetryTransform", map[string]any{
 			"kinesis:PutRecords":  arn(stream),
-			"kms:GenerateDataKey": byKey(stack, key, "kinesis", "kinesis", arn(stream)),
+			"kms:GenerateDataKey": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)),
 		})
 		want(t, only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"), ref(stream), "Environment", "Variables", "STREAM_NAME")
 	})
 }
 
-// TestFirehoseMayDoWhatAWSListsAndNoMore: "Grant Firehose access to an Amazon S3 destination" and "… to AWS Glue for data format
+// TestFirehoseHasThePermissionsThatAWSListsAndNoOthers: "Grant Firehose access to an Amazon S3 destination" and "… to AWS Glue for data format
 // conversion" in the Amazon Data Firehose Developer Guide.
-func TestFirehoseMayDoWhatAWSListsAndNoMore(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestFirehoseHasThePermissionsThatAWSListsAndNoOthers(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		key, stream, ingestion := only(t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", ""), only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
 		function := arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))
-		functions := []any{function, joined(function, ":$LATEST")}
+		functions := []any{function, fnJoin(function, ":$LATEST")}
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/telemetry")}
+		tables := []any{glueARN(stack, "catalog"), glueARN(stack, "database/", database), glueARN(stack, "table/", database, "/telemetry")}
 		kept := []any{objects(ingestion, "errors/*"), objects(ingestion, "raw/*"), objects(ingestion, "telemetry/*")}
 		group := ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryErrors"))
 		var logs []any
 		for _, log := range stack.Template.OfType("AWS::Logs::LogStream") {
 			want(t, log, group, "LogGroupName")
-			logs = append(logs, extended(inAccount(stack, "logs", "log-group:"), group, ":log-stream:", ref(log)))
+			logs = append(logs, appendARN(accountARN(stack, "logs", "log-group:"), group, ":log-stream:", ref(log)))
 		}
-		heldTo(t, "Firehose", mayAs(t, stack, only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole").ID), map[string]any{
+		comparePermissions(t, "Firehose", rolePermissions(t, stack, only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole").ID), map[string]any{
 			"kinesis:DescribeStream": arn(stream), "kinesis:GetShardIterator": arn(stream), "kinesis:GetRecords": arn(stream), "kinesis:ListShards": arn(stream),
 			"lambda:InvokeFunction": functions, "lambda:GetFunctionConfiguration": functions,
 			"glue:GetTable": tables, "glue:GetTableVersion": tables, "glue:GetTableVersions": tables,
 			"s3:GetBucketLocation": arn(ingestion), "s3:ListBucket": arn(ingestion), "s3:ListBucketMultipartUploads": arn(ingestion),
 			"s3:AbortMultipartUpload": kept, "s3:GetObject": kept, "s3:PutObject": kept,
-			"kms:Decrypt":         byKey(stack, key, "kinesis", "kinesis", arn(stream)) + " and " + byObjects(stack, key, ingestion),
-			"kms:GenerateDataKey": byObjects(stack, key, ingestion),
+			"kms:Decrypt":         keyCondition(stack, key, "kinesis", "kinesis", arn(stream)) + " and " + objectKeyCondition(stack, key, ingestion),
+			"kms:GenerateDataKey": objectKeyCondition(stack, key, ingestion),
 			"logs:PutLogEvents":   logs,
 		})
 	})
 }
 
-// TestTheReportFunctionReadsReadingsThroughAthenaAlone: its own code reads and writes reports, and nothing else.
-func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestTheReportFunctionReadsTelemetryThroughAthenaOnly: its own code reads and writes reports, and nothing else.
+func TestTheReportFunctionReadsTelemetryThroughAthenaOnly(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		key := only(t, stack, "AWS::KMS::Key", "")
 		ingestion, made := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
-		workGroup, queue := extended(inAccount(stack, "athena", "workgroup/"), ref(only(t, stack, "AWS::Athena::WorkGroup", ""))), arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
+		workGroup, queue := appendARN(accountARN(stack, "athena", "workgroup/"), ref(only(t, stack, "AWS::Athena::WorkGroup", ""))), arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/telemetry")}
+		tables := []any{glueARN(stack, "catalog"), glueARN(stack, "database/", database), glueARN(stack, "table/", database, "/telemetry")}
 		through := " if " + text(map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}})
 		results := text(objects(made, "athena/*")) + through
 		own := text([]any{objects(made, "csv/*"), objects(made, "parquet/*")})
-		held(t, stack, "TelemetryReportFunction", map[string]any{
+		wantPermissions(t, stack, "TelemetryReportFunction", map[string]any{
 			"athena:StartQueryExecution": workGroup, "athena:GetQueryExecution": workGroup, "athena:GetQueryResults": workGroup, "athena:StopQueryExecution": workGroup,
-			"glue:GetDatabase": text(tables) + through + " and " + text(glue(stack, "database/default")) + through, "glue:GetTable": text(tables) + through,
+			"glue:GetDatabase": text(tables) + through + " and " + text(glueARN(stack, "database/default")) + through, "glue:GetTable": text(tables) + through,
 			"s3:GetBucketLocation":          text(arn(ingestion)) + through + " and " + text(arn(made)) + through,
 			"s3:ListBucket":                 text(arn(ingestion)) + through + " and " + text(arn(made)) + through + " and " + text(arn(made)),
 			"s3:ListBucketMultipartUploads": text(arn(made)) + through,
@@ -210,8 +210,8 @@ func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
 			"s3:ListMultipartUploadParts":   results,
 			"s3:GetObject":                  text(objects(ingestion, "telemetry/*")) + through + " and " + results + " and " + own,
 			"s3:PutObject":                  results + " and " + own,
-			"kms:Decrypt":                   byObjects(stack, key, ingestion) + " and " + byObjects(stack, key, made),
-			"kms:GenerateDataKey":           byObjects(stack, key, made),
+			"kms:Decrypt":                   objectKeyCondition(stack, key, ingestion) + " and " + objectKeyCondition(stack, key, made),
+			"kms:GenerateDataKey":           objectKeyCondition(stack, key, made),
 			"sqs:ReceiveMessage":            queue, "sqs:DeleteMessage": queue, "sqs:GetQueueAttributes": queue,
 		})
 		for name, value := range map[string]any{
@@ -222,8 +222,8 @@ func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
 	})
 }
 
-func TestReadingsAndReportsAreEncryptedByOneKey(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTelemetryAndReportsAreEncryptedWithOneKey(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		key := arn(only(t, stack, "AWS::KMS::Key", ""))
 		for _, name := range []string{"TelemetryIngestion", "TelemetryReports"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
@@ -240,7 +240,7 @@ func TestReadingsAndReportsAreEncryptedByOneKey(t *testing.T) {
 }
 
 func TestTheStreamHasTheEnvironmentsShardsOrGrows(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		stream := only(t, stack, "AWS::Kinesis::Stream", "")
 		mode, shards := "ON_DEMAND", any(nil)
 		if environment.TelemetryShards > 0 {
@@ -256,10 +256,10 @@ func TestTheStreamHasTheEnvironmentsShardsOrGrows(t *testing.T) {
 	})
 }
 
-// TestReadingsAreDeliveredByTypeAndDay: as the function says them, which cannot be changed later. What came is kept as it was,
+// TestRecordsAreDeliveredByTypeAndDay: as the function says them, which cannot be changed later. What came is kept as it was,
 // and so is what failed.
-func TestReadingsAreDeliveredByTypeAndDay(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRecordsAreDeliveredByTypeAndDay(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 		role, ingestion := arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")), arn(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, delivery, "KinesisStreamAsSource", "DeliveryStreamType")
@@ -304,11 +304,11 @@ func TestReadingsAreDeliveredByTypeAndDay(t *testing.T) {
 	})
 }
 
-func TestRowsBecomeParquetByTheTableOfTheReadings(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRowsAreConvertedToParquetWithTheTelemetryTable(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 		region := any("eu-central-1")
-		if _, known := accountOf(stack).(string); !known {
+		if _, known := accountID(stack).(string); !known {
 			region = map[string]any{"Ref": "AWS::Region"}
 		}
 		want(t, delivery, map[string]any{
@@ -316,15 +316,15 @@ func TestRowsBecomeParquetByTheTableOfTheReadings(t *testing.T) {
 			"InputFormatConfiguration":  map[string]any{"Deserializer": map[string]any{"OpenXJsonSerDe": map[string]any{"CaseInsensitive": true}}},
 			"OutputFormatConfiguration": map[string]any{"Serializer": map[string]any{"ParquetSerDe": map[string]any{"Compression": "SNAPPY"}}},
 			"SchemaConfiguration": map[string]any{
-				"CatalogId": accountOf(stack), "Region": region, "VersionId": "LATEST", "RoleARN": arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")),
+				"CatalogId": accountID(stack), "Region": region, "VersionId": "LATEST", "RoleARN": arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")),
 				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")), "TableName": ref(only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")),
 			},
 		}, "ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration")
 	})
 }
 
-// described are columns as a template has them.
-func described(columns []columns.Column) []any {
+// glueColumns are columns as a template has them.
+func glueColumns(columns []columns.Column) []any {
 	list := []any{}
 	for _, column := range columns {
 		list = append(list, map[string]any{"Name": column.Name, "Type": column.Type, "Comment": column.Comment})
@@ -332,14 +332,14 @@ func described(columns []columns.Column) []any {
 	return list
 }
 
-// TestTheTableHasTheColumnsOfReadings: and its partitions are where Firehose puts them, reckoned by Athena.
-func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestTheTableHasTheColumnsOfRecords: and its partitions are where Firehose puts them, reckoned by Athena.
+func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
-		want(t, table, described(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
-		want(t, table, joined("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor", "Location")
+		want(t, table, glueColumns(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
+		want(t, table, fnJoin("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor", "Location")
 		var names []string
 		for _, key := range oneOrMore(table.At("TableInput", "PartitionKeys")) {
 			names = append(names, fmt.Sprint(assembly.At(key, "Name")))
@@ -366,14 +366,14 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 			"projection.day.type":       "date",
 			"projection.day.format":     "yyyy-MM-dd",
 			"projection.day.range":      "2026-01-01,NOW+1DAYS",
-			"storage.location.template": joined("s3://", ingestion, "/"+delivered),
+			"storage.location.template": fnJoin("s3://", ingestion, "/"+delivered),
 		}, "TableInput", "Parameters")
 	})
 }
 
-// TestFirehoseKeepsAllPartitionsOpen: it keeps 500 ("Amazon Data Firehose Quota"), and a reading is at most 30 days older and one
+// TestOpenPartitionsStayBelowTheLimitOfFirehose: it keeps 500 ("Amazon Data Firehose Quota"), and a reading is at most 30 days older and one
 // day younger than its arrival. Besides the readings of today there may be those of a day that is replayed.
-func TestFirehoseKeepsAllPartitionsOpen(t *testing.T) {
+func TestOpenPartitionsStayBelowTheLimitOfFirehose(t *testing.T) {
 	const days = 2 * (30 + 1 + 1)
 	kept := 0
 	for _, each := range domain.Types {
@@ -386,10 +386,10 @@ func TestFirehoseKeepsAllPartitionsOpen(t *testing.T) {
 	}
 }
 
-// TestEveryReportHasItsTableAndItsQuery: the tables are not partitioned, since Redshift would not know of partitions that are
+// TestEveryReportHasATableAndANamedQuery: the tables are not partitioned, since Redshift would not know of partitions that are
 // reckoned.
-func TestEveryReportHasItsTableAndItsQuery(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket, database := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), ref(only(t, stack, "AWS::Glue::Database", ""))
 		tables, queries := map[string]assembly.Resource{}, map[string]assembly.Resource{}
 		for _, table := range stack.Template.OfType("AWS::Glue::Table") {
@@ -407,8 +407,8 @@ func TestEveryReportHasItsTableAndItsQuery(t *testing.T) {
 		}
 		for _, report := range all {
 			table := tables[report.Name]
-			want(t, table, described(report.Columns), "TableInput", "StorageDescriptor", "Columns")
-			want(t, table, joined("s3://", bucket, "/parquet/"+report.Name+"/"), "TableInput", "StorageDescriptor", "Location")
+			want(t, table, glueColumns(report.Columns), "TableInput", "StorageDescriptor", "Columns")
+			want(t, table, fnJoin("s3://", bucket, "/parquet/"+report.Name+"/"), "TableInput", "StorageDescriptor", "Location")
 			want(t, table, map[string]any{"EXTERNAL": "TRUE", "classification": "parquet"}, "TableInput", "Parameters")
 			want(t, table, nil, "TableInput", "PartitionKeys")
 			want(t, queries[report.Name], report.SQL, "QueryString")
@@ -420,7 +420,7 @@ func TestEveryReportHasItsTableAndItsQuery(t *testing.T) {
 }
 
 func TestTablesAreReadAsParquet(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for _, table := range stack.Template.OfType("AWS::Glue::Table") {
 			for path, value := range map[string]any{
 				"InputFormat":  "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -435,17 +435,17 @@ func TestTablesAreReadAsParquet(t *testing.T) {
 	})
 }
 
-// TestNothingCrawls: a crawler costs by the hour, and guesses what the tables say.
-func TestNothingCrawls(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestThereIsNoCrawler: a crawler costs by the hour, and guesses what the tables say.
+func TestThereIsNoCrawler(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		if crawlers := stack.Template.OfType("AWS::Glue::Crawler"); len(crawlers) > 0 {
 			t.Errorf("there is the crawler %s", crawlers[0].ID)
 		}
 	})
 }
 
-func TestReadingsGetCheaperAndRawCopiesAreForgottenAfterAYear(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRecordsMoveToCheaperStorageAndRawCopiesExpireAfterAYear(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		cheaper := []any{
 			map[string]any{"StorageClass": "STANDARD_IA", "TransitionInDays": 30},
 			map[string]any{"StorageClass": "GLACIER_IR", "TransitionInDays": 90},
@@ -463,8 +463,8 @@ func TestReadingsGetCheaperAndRawCopiesAreForgottenAfterAYear(t *testing.T) {
 	})
 }
 
-func TestRequestsForReadingsAndReportsAreLogged(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRequestsToTheTelemetryBucketsAreLogged(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		logs := only(t, stack, "AWS::S3::Bucket", "TelemetryAccessLogs")
 		for name, prefix := range map[string]string{"TelemetryIngestion": "ingestion/", "TelemetryReports": "reports/"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{"DestinationBucketName": ref(logs), "LogFilePrefix": prefix}, "LoggingConfiguration")
@@ -472,10 +472,10 @@ func TestRequestsForReadingsAndReportsAreLogged(t *testing.T) {
 	})
 }
 
-// TestWhatAQueryMayReadIsBounded: and no client can ask for something else.
-func TestWhatAQueryMayReadIsBounded(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		has(t, only(t, stack, "AWS::Athena::WorkGroup", ""), map[string]any{
+// TestBytesScannedPerQueryAreLimited: and no client can ask for something else.
+func TestBytesScannedPerQueryAreLimited(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+		wantProperties(t, only(t, stack, "AWS::Athena::WorkGroup", ""), map[string]any{
 			"Name":        strings.ReplaceAll(topicOf(environment), "/", "-"),
 			"Description": "Queries of readings and reports",
 			"WorkGroupConfiguration": map[string]any{
@@ -485,8 +485,8 @@ func TestWhatAQueryMayReadIsBounded(t *testing.T) {
 				"PublishCloudWatchMetricsEnabled": true,
 				"RequesterPaysEnabled":            false,
 				"ResultConfiguration": map[string]any{
-					"OutputLocation":          joined("s3://", ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), "/athena/"),
-					"ExpectedBucketOwner":     accountOf(stack),
+					"OutputLocation":          fnJoin("s3://", ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), "/athena/"),
+					"ExpectedBucketOwner":     accountID(stack),
 					"EncryptionConfiguration": map[string]any{"EncryptionOption": "SSE_KMS", "KmsKey": arn(only(t, stack, "AWS::KMS::Key", ""))},
 				},
 			},
@@ -495,8 +495,8 @@ func TestWhatAQueryMayReadIsBounded(t *testing.T) {
 	})
 }
 
-func TestNewReadingsAreToldToTheReportFunction(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestNewObjectsReachTheReportFunction(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		ingestion, queue := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
 		want(t, ingestion, map[string]any{"QueueConfigurations": []any{map[string]any{
 			"Event": "s3:ObjectCreated:*", "Queue": arn(queue),
@@ -508,7 +508,7 @@ func TestNewReadingsAreToldToTheReportFunction(t *testing.T) {
 			t.Errorf("%s does not wait for %s, and S3 would not take the queue", ingestion.ID, policy.ID)
 		}
 		rule := only(t, stack, "AWS::Events::Rule", "")
-		has(t, rule, map[string]any{
+		wantProperties(t, rule, map[string]any{
 			"ScheduleExpression": "rate(360 minutes)",
 			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": reportfn.Scheduled}},
 		})
@@ -517,21 +517,21 @@ func TestNewReadingsAreToldToTheReportFunction(t *testing.T) {
 				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": service}, "Resource": arn(queue), "Condition": condition,
 			}
 		}
-		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
 		if want := []any{
 			sends("events.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": arn(rule)}}),
-			sends("s3.amazonaws.com", map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)}}),
+			sends("s3.amazonaws.com", map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)}}),
 		}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 	})
 }
 
-// TestReportsAreMadeOfWhatFiveMinutesBring: a delivery is told object by object.
-func TestReportsAreMadeOfWhatFiveMinutesBring(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestReportMessagesAreBatchedForFiveMinutes: a delivery is told object by object.
+func TestReportMessagesAreBatchedForFiveMinutes(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		function, queue := only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 1000, "MaximumBatchingWindowInSeconds": 300,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
@@ -540,9 +540,9 @@ func TestReportsAreMadeOfWhatFiveMinutesBring(t *testing.T) {
 	})
 }
 
-// TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst: whoever is woken by one has its description and nothing else.
-func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+// TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst: whoever is woken by one has its description and nothing else.
+func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		metric := func(namespace, name, statistic, dimension string, value any) map[string]any {
 			return map[string]any{
 				"Namespace": namespace, "MetricName": name, "Statistic": statistic, "Period": 300,
@@ -594,7 +594,7 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 			} {
 				watched.metric[path] = value
 			}
-			has(t, alarm, watched.metric) // and no actions
+			wantProperties(t, alarm, watched.metric) // and no actions
 		}
 		if found := stack.Template.OfType("AWS::CloudWatch::Alarm"); len(found) != len(alarms) {
 			t.Errorf("there are %d alarms, want %d", len(found), len(alarms))
@@ -602,8 +602,8 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 	})
 }
 
-// TestWhatTheTransformSaysIsCounted holds the metric filters against a line that it writes, as Lambda's logger writes it.
-func TestWhatTheTransformSaysIsCounted(t *testing.T) {
+// TestMetricFiltersMatchTheLogOfTheTransform holds the metric filters against a line that it writes, as Lambda's logger writes it.
+func TestMetricFiltersMatchTheLogOfTheTransform(t *testing.T) {
 	var log bytes.Buffer
 	handler := &handler.Handler{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
 	event := `{"records":[{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}` // {}: no message
@@ -614,7 +614,7 @@ func TestWhatTheTransformSaysIsCounted(t *testing.T) {
 	if err := json.Unmarshal(log.Bytes(), &said); err != nil {
 		t.Fatalf("%v: %s", err, &log)
 	}
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		for name, filter := range map[string]assembly.Resource{
 			"FailedRecords":      only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsFailedRecords"),
 			"TransformedRecords": only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsTransformedRecords"),
@@ -631,10 +631,10 @@ func TestWhatTheTransformSaysIsCounted(t *testing.T) {
 	})
 }
 
-// TestWritersAreGoneBeforeTelemetrysBucketsAreDeleted: what they write into a disposable bucket while it is emptied would keep its
+// TestWritersAreDeletedBeforeTheTelemetryBuckets: what they write into a disposable bucket while it is emptied would keep its
 // stack from being deleted.
-func TestWritersAreGoneBeforeTelemetrysBucketsAreDeleted(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestWritersAreDeletedBeforeTheTelemetryBuckets(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {
 			return
 		}
@@ -653,10 +653,10 @@ func TestWritersAreGoneBeforeTelemetrysBucketsAreDeleted(t *testing.T) {
 	})
 }
 
-// TestNoTwoEnvironmentsNameTelemetryAlike: they may be in one account and region.
-func TestNoTwoEnvironmentsNameTelemetryAlike(t *testing.T) {
+// TestTelemetryNamesDifferBetweenEnvironments: they may be in one account and region.
+func TestTelemetryNamesDifferBetweenEnvironments(t *testing.T) {
 	seen := map[string]string{}
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		for resourceType, path := range map[string][]any{
 			"AWS::IoT::TopicRule": {"RuleName"}, "AWS::Glue::Database": {"DatabaseInput", "Name"}, "AWS::Athena::WorkGroup": {"Name"},
 		} {
@@ -669,8 +669,8 @@ func TestNoTwoEnvironmentsNameTelemetryAlike(t *testing.T) {
 	})
 }
 
-func TestTelemetryAsItIsAskedFor(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestTelemetryProps(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
 			Topic: "acme/eu/test", Shards: 2, Retention: 48 * time.Hour, BufferingSizeMiB: 64, BufferingInterval: time.Minute,
 			RawRetention: 60 * 24 * time.Hour, BytesScannedCutoffPerQuery: 10_000_000,
@@ -699,8 +699,8 @@ func TestTelemetryAsItIsAskedFor(t *testing.T) {
 	want(t, only(t, stack, "AWS::Glue::Database", ""), "acme_eu_test", "DatabaseInput", "Name")
 }
 
-func TestWhatIsForgottenSoonGetsNoCheaper(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestShortRetentionHasNoStorageTransition(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{Topic: "acme", RawRetention: 59 * 24 * time.Hour})
 	})
 	for _, rule := range oneOrMore(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration", "Rules"))[1:3] {
@@ -710,16 +710,16 @@ func TestWhatIsForgottenSoonGetsNoCheaper(t *testing.T) {
 	}
 }
 
-func TestTelemetryThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{}) },
+func TestTelemetryPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{}) },
 		"telemetry: Telemetry: Topic is required; pass what the topics of devices begin with, such as ashlar/dev",
 	)
 	for _, topic := range []string{"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar", strings.Repeat("a", 101)} {
-		refused(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic}) },
+		wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic}) },
 			"telemetry: Telemetry: Topic: "+topic+", want lower-case letters and digits with slashes between, at most 100",
 		)
 	}
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
 			Topic: "ashlar", Shards: -1, Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63, BufferingInterval: 59 * time.Second,
 			RawRetention: 36 * time.Hour, BytesScannedCutoffPerQuery: 9_999_999,
@@ -732,7 +732,7 @@ func TestTelemetryThatCannotBeIsRefused(t *testing.T) {
 		"telemetry: Telemetry: RawRetention: 36h0m0s, want whole days, at least 24h0m0s",
 		"telemetry: Telemetry: BytesScannedCutoffPerQuery: 9999999, want at least 10000000",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
 			Topic: "ashlar", Retention: 90 * time.Minute, BufferingSizeMiB: 129, BufferingInterval: 16 * time.Minute, RawRetention: -24 * time.Hour,
 		})

@@ -13,9 +13,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// inOriginals lists what a function may do in the bucket of originals: each action with the prefix that it may do it
+// originalsPermissions lists what a function may do in the bucket of originals: each action with the prefix that it may do it
 // below, or with none for the bucket itself.
-func inOriginals(t *testing.T, stack assembly.Stack, function string) []string {
+func originalsPermissions(t *testing.T, stack assembly.Stack, function string) []string {
 	t.Helper()
 	role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role"))
 	var may []string
@@ -46,14 +46,14 @@ func inOriginals(t *testing.T, stack assembly.Stack, function string) []string {
 }
 
 func TestEachFunctionReachesItsPrefixesOfTheOriginals(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for function, want := range map[string][]string{
 			// What it may do, whoever has a form of it may do.
 			"Uploads":  {"s3:DeleteObject /temp/*", "s3:PutObject /temp/*"},
 			"Posts":    {"s3:DeleteObject /permanent/*", "s3:GetObject /temp/*", "s3:ListBucket", "s3:PutObject /permanent/*"},
 			"Accounts": {"s3:DeleteObject /permanent/*"},
 		} {
-			if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+			if diff := cmp.Diff(want, originalsPermissions(t, stack, function)); diff != "" {
 				t.Errorf("%s (-want +allowed):\n%s", function, diff)
 			}
 		}
@@ -61,7 +61,7 @@ func TestEachFunctionReachesItsPrefixesOfTheOriginals(t *testing.T) {
 }
 
 func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		function := only(t, stack, "AWS::Lambda::Function", "Uploads")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
@@ -76,7 +76,7 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 // TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction holds what a deletion relies on: whoever copied
 // in vain copies no more.
 func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64) // in seconds
 		if !ok || timeout*2 > pictures.CopyTime.Seconds() {
 			t.Errorf("the function lives for %v seconds; copies are given up after %s, want twice as long at least", timeout, pictures.CopyTime)
@@ -85,7 +85,7 @@ func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
 }
 
 func TestFunctionsHaveTheSameMediaURL(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		address := only(t, stack, "AWS::Lambda::Function", "Uploads").At("Environment", "Variables", "MEDIA_URL")
 		for _, name := range []string{"Accounts", "Posts"} {
 			want(t, only(t, stack, "AWS::Lambda::Function", name), address, "Environment", "Variables", "MEDIA_URL")

@@ -20,8 +20,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-func TestOnlyWhoAsksHasAWarehouseOrDashboards(t *testing.T) {
-	for _, environment := range all() {
+func TestWarehouseAndDashboardsAreOptional(t *testing.T) {
+	for _, environment := range allEnvironments() {
 		for name, asked := range map[string]bool{"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != ""} {
 			if _, has := platforms[environment.Name][name]; has != asked {
 				t.Errorf("%s has a stack %s: %t, want %t", environment.Name, name, has, asked)
@@ -30,9 +30,9 @@ func TestOnlyWhoAsksHasAWarehouseOrDashboards(t *testing.T) {
 	}
 }
 
-// importing is what a template has for a value of another stack of the environment that is not deployed: what that stack
+// importOfComplete is what a template has for a value of another stack of the environment that is not deployed: what that stack
 // exports.
-func importing(t *testing.T, from string, value any) any {
+func importOfComplete(t *testing.T, from string, value any) any {
 	t.Helper()
 	for _, output := range platforms["Complete"][from].Template.Outputs {
 		if output["Export"] != nil && text(output["Value"]) == text(value) {
@@ -43,7 +43,7 @@ func importing(t *testing.T, from string, value any) any {
 	return nil
 }
 
-func TestNobodyReachesTheWarehouseUntilItIsGranted(t *testing.T) {
+func TestTheWarehouseIsUnreachableWithoutAGrant(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
 	want(t, workgroup, false, "PubliclyAccessible")
@@ -57,8 +57,8 @@ func TestNobodyReachesTheWarehouseUntilItIsGranted(t *testing.T) {
 	}
 }
 
-func TestWhoIsGrantedTheWarehouseReachesItsPortAlone(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestAGrantOfTheWarehouseOpensItsPortOnly(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := warehouseProps(stack)
 		w := warehouse.New(stack, "Warehouse", props)
 		w.GrantConnect(gofunction.New(stack, "Reader", gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
@@ -72,13 +72,13 @@ func TestWhoIsGrantedTheWarehouseReachesItsPortAlone(t *testing.T) {
 	want(t, rule, warehouse.Port, "ToPort")
 }
 
-// TestAllTrafficOfTheWarehouseIsInTheVPC where there is no way but to S3, by the gateway that every subnet has
+// TestAllTrafficOfTheWarehouseStaysInTheVPC where there is no way but to S3, by the gateway that every subnet has
 // (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT), and to Glue.
-func TestAllTrafficOfTheWarehouseIsInTheVPC(t *testing.T) {
+func TestAllTrafficOfTheWarehouseStaysInTheVPC(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	var isolated []any
 	for _, id := range subnets(platforms["Complete"]["Network"], "Isolated") {
-		isolated = append(isolated, importing(t, "Network", map[string]any{"Ref": id}))
+		isolated = append(isolated, importOfComplete(t, "Network", map[string]any{"Ref": id}))
 	}
 	if len(isolated) != 3 {
 		t.Errorf("%d isolated subnets, want 3", len(isolated))
@@ -101,7 +101,7 @@ func TestAllTrafficOfTheWarehouseIsInTheVPC(t *testing.T) {
 	}}, "SecurityGroupEgress")
 }
 
-func TestTheWarehouseTakesTLSAloneAndStopsWhatOverruns(t *testing.T) {
+func TestTheWarehouseRequiresTLSAndCancelsLongQueries(t *testing.T) {
 	want(t, only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", ""), []any{
 		map[string]any{"ParameterKey": "enable_user_activity_logging", "ParameterValue": "true"},
 		map[string]any{"ParameterKey": "max_query_execution_time", "ParameterValue": "600"},
@@ -109,23 +109,23 @@ func TestTheWarehouseTakesTLSAloneAndStopsWhatOverruns(t *testing.T) {
 	}, "ConfigParameters")
 }
 
-func TestAnHourOfTheWarehouseHasALeastAndAMostPrice(t *testing.T) {
+func TestTheCapacityOfTheWarehouseIsLimited(t *testing.T) {
 	workgroup := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", "")
 	want(t, workgroup, 8, "BaseCapacity")
 	want(t, workgroup, 8, "MaxCapacity")
 }
 
-func TestTheWarehouseIsEncryptedAndItsPasswordNobodysButRedshifts(t *testing.T) {
+func TestTheWarehouseIsEncryptedAndRedshiftManagesItsPassword(t *testing.T) {
 	namespace := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Namespace", "")
 	key := only(t, platforms["Complete"]["Telemetry"], "AWS::KMS::Key", "")
-	want(t, namespace, importing(t, "Telemetry", arn(key)), "KmsKeyId")
+	want(t, namespace, importOfComplete(t, "Telemetry", arn(key)), "KmsKeyId")
 	want(t, namespace, true, "ManageAdminPassword")
 	want(t, namespace, nil, "AdminUserPassword")
 	want(t, namespace, nil, "AdminPasswordSecretKmsKeyId")
 }
 
-// TestTheLogsOfTheWarehouseAreThereBeforeIt: it would make those that it does not find, and keep them for ever.
-func TestTheLogsOfTheWarehouseAreThereBeforeIt(t *testing.T) {
+// TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse: it would make those that it does not find, and keep them for ever.
+func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
 	want(t, namespace, []string{"connectionlog", "useractivitylog", "userlog"}, "LogExports")
@@ -161,15 +161,15 @@ func permissions(statements []any) []string {
 	return found
 }
 
-// reading are the permissions of a role that may read the reports, but for the list of their objects.
-func reading(t *testing.T) []string {
+// reportPermissions are the permissions of a role that may read the reports, but for the list of their objects.
+func reportPermissions(t *testing.T) []string {
 	t.Helper()
 	telemetry := platforms["Complete"]["Telemetry"]
-	bucket := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
-	key := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
-	database := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	bucket := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	key := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
+	database := importOfComplete(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
 	glue := func(kind string, name ...any) any {
-		return joined(append([]any{"arn:aws:glue:eu-central-1:333333333333:" + kind}, name...)...)
+		return fnJoin(append([]any{"arn:aws:glue:eu-central-1:333333333333:" + kind}, name...)...)
 	}
 	tables := []any{glue("catalog"), glue("database/", database)}
 	for _, table := range telemetry.Template.OfType("AWS::Glue::Table") {
@@ -187,10 +187,10 @@ func reading(t *testing.T) []string {
 		}, "Resource": tables},
 		map[string]any{"Action": "glue:GetTables", "Resource": []any{tables[0], tables[1], glue("table/", database, "/*")}},
 		map[string]any{"Action": "s3:GetBucketLocation", "Resource": bucket},
-		map[string]any{"Action": "s3:GetObject", "Resource": joined(bucket, "/parquet/*")},
+		map[string]any{"Action": "s3:GetObject", "Resource": fnJoin(bucket, "/parquet/*")},
 		map[string]any{"Action": "kms:Decrypt", "Resource": key, "Condition": map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, joined(bucket, "/*")}},
+			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")}},
 		}},
 	})
 }
@@ -208,18 +208,18 @@ func TestTheWarehouseReadsTheReportsAndNothingElse(t *testing.T) {
 	role := only(t, stack, "AWS::IAM::Role", "WarehouseRole")
 	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), []any{arn(role)}, "IamRoles")
 	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), arn(role), "DefaultIamRoleArn")
-	bucket := importing(t, "Telemetry", arn(only(t, platforms["Complete"]["Telemetry"], "AWS::S3::Bucket", "TelemetryReports")))
-	wanted := append(reading(t), permissions([]any{
+	bucket := importOfComplete(t, "Telemetry", arn(only(t, platforms["Complete"]["Telemetry"], "AWS::S3::Bucket", "TelemetryReports")))
+	wanted := append(reportPermissions(t), permissions([]any{
 		map[string]any{"Action": "s3:ListBucket", "Resource": bucket, "Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "parquet/*"}}},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, permissions(allowances(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	if diff := cmp.Diff(wanted, permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
 
-// TestAReportCanBeTakenAwayWhileOthersReadIt: CloudFormation keeps an export, and what it is of, as long as another stack imports it.
-func TestAReportCanBeTakenAwayWhileOthersReadIt(t *testing.T) {
+// TestAReportCanBeRemovedWhileOtherStacksReadIt: CloudFormation keeps an export, and what it is of, as long as another stack imports it.
+func TestAReportCanBeRemovedWhileOtherStacksReadIt(t *testing.T) {
 	template := platforms["Complete"]["Telemetry"].Template
 	for name, output := range template.Outputs {
 		of, _ := assembly.At(output["Value"], "Ref").(string)
@@ -229,7 +229,7 @@ func TestAReportCanBeTakenAwayWhileOthersReadIt(t *testing.T) {
 	}
 }
 
-func TestTheRoleOfTheWarehouseIsForItsOwnUsers(t *testing.T) {
+func TestOnlyTheUsersOfTheWarehouseAssumeItsRole(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	name := only(t, stack, "AWS::RedshiftServerless::Workgroup", "").At("WorkgroupName").(string)
 	want(t, only(t, stack, "AWS::IAM::Role", "WarehouseRole"), []any{
@@ -241,7 +241,7 @@ func TestTheRoleOfTheWarehouseIsForItsOwnUsers(t *testing.T) {
 	}, "AssumeRolePolicyDocument", "Statement")
 }
 
-func TestTheWarehouseShowsTheReportsWhenItMayReadThem(t *testing.T) {
+func TestTheExternalSchemaIsCreatedAfterItsPermissions(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	schema := only(t, stack, "Custom::ExternalSchema", "")
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
@@ -250,9 +250,9 @@ func TestTheWarehouseShowsTheReportsWhenItMayReadThem(t *testing.T) {
 	want(t, schema, only(t, stack, "AWS::RedshiftServerless::Namespace", "").At("DbName"), "DatabaseName")
 	want(t, schema, arn(only(t, stack, "AWS::IAM::Role", "WarehouseRole")), "RoleARN")
 	database := only(t, platforms["Complete"]["Telemetry"], "AWS::Glue::Database", "")
-	want(t, schema, importing(t, "Telemetry", map[string]any{"Ref": database.ID}), "Catalog")
+	want(t, schema, importOfComplete(t, "Telemetry", map[string]any{"Ref": database.ID}), "Catalog")
 
-	before := waitsFor(stack, schema)
+	before := allDependencies(stack, schema)
 	for _, needed := range []assembly.Resource{
 		workgroup, only(t, stack, "AWS::EC2::VPCEndpoint", ""), only(t, stack, "AWS::EC2::SecurityGroupIngress", ""),
 		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"), only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
@@ -263,12 +263,12 @@ func TestTheWarehouseShowsTheReportsWhenItMayReadThem(t *testing.T) {
 	}
 }
 
-// waitsFor lists all that is there before the resource, by logical id.
-func waitsFor(stack assembly.Stack, resource assembly.Resource) map[string]bool {
+// allDependencies lists all that is there before the resource, by logical id.
+func allDependencies(stack assembly.Stack, resource assembly.Resource) map[string]bool {
 	before := map[string]bool{}
 	var visit func(resource assembly.Resource)
 	visit = func(resource assembly.Resource) {
-		for _, id := range neededBy(stack, resource) {
+		for _, id := range dependencies(stack, resource) {
 			if !before[id] {
 				before[id] = true
 				visit(stack.Template.Resources[id])
@@ -279,13 +279,13 @@ func waitsFor(stack assembly.Stack, resource assembly.Resource) map[string]bool 
 	return before
 }
 
-func TestWhoMakesSchemasReadsOneSecretAndItsOwnStatements(t *testing.T) {
+func TestTheSchemaFunctionReadsOneSecretAndItsOwnStatements(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
 	secret := "redshift!" + namespace.At("NamespaceName").(string) + "-" + namespace.At("AdminUsername").(string)
 	want(t, only(t, stack, "Custom::ExternalSchema", ""), secret, "SecretName")
 	role := only(t, stack, "AWS::IAM::Role", "WarehouseExternalSchema")
-	got := slices.DeleteFunc(allowances(t, stack, "AWS::IAM::Policy", "Roles", role), func(statement any) bool {
+	got := slices.DeleteFunc(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role), func(statement any) bool {
 		action := text(assembly.At(statement, "Action"))
 		return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
 	})
@@ -302,7 +302,7 @@ func TestWhoMakesSchemasReadsOneSecretAndItsOwnStatements(t *testing.T) {
 }
 
 func TestADisposableWarehouseIsDeletedWithItsStack(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := warehouseProps(stack)
 		props.Disposable = true
 		warehouse.New(stack, "Warehouse", props)
@@ -317,13 +317,13 @@ func TestADisposableWarehouseIsDeletedWithItsStack(t *testing.T) {
 // warehouseProps are a warehouse's in a VPC and with a key that are there already.
 func warehouseProps(stack awscdk.Stack) warehouse.Props {
 	return warehouse.Props{
-		VPC: zones(stack, "VPC", 3),
+		VPC: existingVPC(stack, "VPC", 3),
 		Key: awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String("arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-4000-8000-000000000000")),
 	}
 }
 
-// zones is a VPC with private and isolated subnets in so many zones, which is there already.
-func zones(stack awscdk.Stack, id string, count int) awsec2.IVpc {
+// existingVPC is a VPC with private and isolated subnets in so many zones, which is there already.
+func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
 	letters := []string{"a", "b", "c"}[:count]
 	each := func(prefix string) *[]*string {
 		var values []*string
@@ -339,14 +339,14 @@ func zones(stack awscdk.Stack, id string, count int) awsec2.IVpc {
 	})
 }
 
-func TestAWarehouseIsRefusedWithAllThatIsWrong(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { warehouse.New(stack, "W", warehouse.Props{}) },
+func TestWarehousePropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { warehouse.New(stack, "W", warehouse.Props{}) },
 		"warehouse: W: VPC is required; pass network.VPC",
 		"warehouse: W: Key is required; pass the key of the data")
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	props := warehouseProps(stack)
-	props.VPC = zones(stack, "TwoZones", 2)
+	props.VPC = existingVPC(stack, "TwoZones", 2)
 	props.BaseCapacity, props.MaxCapacity, props.QueryTimeout = 12, 8, 1500*time.Millisecond
 	wanted := strings.Join([]string{
 		"warehouse: W: VPC: 2 isolated subnets, want three, in three zones",
@@ -359,7 +359,7 @@ func TestAWarehouseIsRefusedWithAllThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestASchemaIsRefusedWithAllThatIsWrong(t *testing.T) {
+func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	w := warehouse.New(stack, "W", warehouseProps(stack))

@@ -32,8 +32,8 @@ func distributionOf(t *testing.T, stack assembly.Stack) func(path ...any) any {
 	return func(path ...any) any { return distribution.At(append([]any{"DistributionConfig"}, path...)...) }
 }
 
-// allowedOn lists what the policy of a bucket allows: principal, actions, resource and condition.
-func allowedOn(stack assembly.Stack, bucket string) [][]any {
+// bucketPermissions lists what the policy of a bucket allows: principal, actions, resource and condition.
+func bucketPermissions(stack assembly.Stack, bucket string) [][]any {
 	var found [][]any
 	for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
 		for _, s := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
@@ -46,7 +46,7 @@ func allowedOn(stack assembly.Stack, bucket string) [][]any {
 }
 
 func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "").ID
 		arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
@@ -55,7 +55,7 @@ func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
 			{reader, "s3:GetObject", map[string]any{"Fn::Join": []any{"", []any{arn, "/*"}}}, nil},
 			{reader, "s3:ListBucket", arn, nil},
 		}
-		if diff := cmp.Diff(want, allowedOn(stack, bucket)); diff != "" {
+		if diff := cmp.Diff(want, bucketPermissions(stack, bucket)); diff != "" {
 			t.Errorf("the bucket's policy allows (-want +got):\n%s", diff)
 		}
 		origins := oneOrMore(distributionOf(t, stack)("Origins"))
@@ -66,8 +66,8 @@ func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
 	})
 }
 
-func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestOriginAccessControlReplacesTheIdentity(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
 	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
@@ -82,7 +82,7 @@ func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
 	}
 	bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
-	allowed := allowedOn(stack, bucket)
+	allowed := bucketPermissions(stack, bucket)
 	var actions []any
 	for _, a := range allowed {
 		source := text(assembly.At(a[3], "StringEquals"))
@@ -97,7 +97,7 @@ func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
 }
 
 func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		for property, value := range map[string]any{
 			"ViewerProtocolPolicy": "redirect-to-https",
@@ -117,7 +117,7 @@ func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
 // TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what
 // an API behind the same distribution says, and the function would send its requests there.
 func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		s := website.New(stack, "Website", website.Props{Content: content})
 		s.Distribution.AddBehavior(jsii.String("/api/*"), awscloudfrontorigins.NewHttpOrigin(jsii.String("api.example.com"), nil), &awscloudfront.AddBehaviorOptions{})
 	})
@@ -134,16 +134,16 @@ func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	if responses := configuration("CustomErrorResponses"); responses != nil {
 		t.Errorf("error responses %s, want none", text(responses))
 	}
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		if responses := distributionOf(t, stack)("CustomErrorResponses"); responses != nil {
 			t.Errorf("error responses %s, want none", text(responses))
 		}
 	})
 }
 
-// TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js,
+// TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js,
 // on events as "Event structure" in the Amazon CloudFront Developer Guide has them.
-func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
+func TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
 	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
 	want(t, function, true, "AutoPublish")
@@ -221,7 +221,7 @@ process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(ev
 }
 
 func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
 		if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId")); used != policy.ID {
 			t.Errorf("the cache policy is %s, want %s", used, policy.ID)
@@ -243,8 +243,8 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 	})
 }
 
-// headersOf is the stack's response headers policy, which its default behaviour has to use.
-func headersOf(t *testing.T, stack assembly.Stack) assembly.Resource {
+// responseHeadersPolicy is the stack's response headers policy, which its default behaviour has to use.
+func responseHeadersPolicy(t *testing.T, stack assembly.Stack) assembly.Resource {
 	t.Helper()
 	policy := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
 	if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId")); used != policy.ID {
@@ -254,8 +254,8 @@ func headersOf(t *testing.T, stack assembly.Stack) assembly.Resource {
 }
 
 func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		headers := headersOf(t, stack)
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		headers := responseHeadersPolicy(t, stack)
 		for header, value := range map[string]any{
 			"ContentTypeOptions": map[string]any{"Override": true},
 			"FrameOptions":       map[string]any{"FrameOption": "DENY", "Override": true},
@@ -274,10 +274,10 @@ func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
 	})
 }
 
-// policyOf is the content security policy, by directive. Where the template does not know the region, "REGION" is said.
-func policyOf(t *testing.T, stack assembly.Stack) map[string]string {
+// contentSecurityPolicy is the content security policy, by directive. Where the template does not know the region, "REGION" is said.
+func contentSecurityPolicy(t *testing.T, stack assembly.Stack) map[string]string {
 	t.Helper()
-	value := headersOf(t, stack).At("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
+	value := responseHeadersPolicy(t, stack).At("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
 	said, ok := value.(string)
 	if !ok {
 		for _, part := range oneOrMore(assembly.At(value, "Fn::Join", 1)) {
@@ -303,11 +303,11 @@ func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *test
 		"connect-src": "'self'", "font-src": "'self'", "form-action": "'self'", "manifest-src": "'self'",
 		"script-src": "'self'", "style-src": "'self'", "worker-src": "'self'", "img-src": "'self' data:",
 	}
-	stack := synthesised(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
-	if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
+	stack := synthStack(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
+	if diff := cmp.Diff(strict, contentSecurityPolicy(t, stack)); diff != "" {
 		t.Errorf("by default (-want +got):\n%s", diff)
 	}
-	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		region, account := environment.Region, environment.Account
 		if region == "" {
 			region, account = "REGION", "ACCOUNT"
@@ -320,14 +320,14 @@ func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *test
 			" https://*.s3.REGION.amazonaws.com" +
 			" https://*.s3-accelerate.amazonaws.com")
 		strict["img-src"] = "'self' data: blob: https://*.cloudfront.net"
-		if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
+		if diff := cmp.Diff(strict, contentSecurityPolicy(t, stack)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }
 
 func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		logs := only(t, stack, "AWS::S3::Bucket", "WebsiteAccessLogs")
 		want(t, logs, []any{
 			map[string]any{"Id": "ExpireLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
@@ -344,7 +344,7 @@ func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
 }
 
 func TestPreviousFilesExpireAfterAMonth(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket")
 		want(t, bucket, "Enabled", "VersioningConfiguration", "Status")
 		want(t, bucket, []any{
@@ -377,7 +377,7 @@ func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 
 // TestDisposableBucketsAreEmptiedAndNoOthers holds the tag, the function and the resource together.
 func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		emptied := map[string]bool{}
 		for _, resource := range stack.Template.OfType("Custom::EmptyBucket") {
 			bucket := assembly.Refers(resource.At("BucketName"))
@@ -403,9 +403,9 @@ func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 	})
 }
 
-// TestADeploymentTouchesItsOwnWebsiteAlone looks at what the function may do to which resources.
-func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestADeploymentChangesItsOwnWebsiteOnly looks at what the function may do to which resources.
+func TestADeploymentChangesItsOwnWebsiteOnly(t *testing.T) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID + `","Arn"]}`
 		distribution := `:distribution/",{"Ref":"` + only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
 		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "WebsiteDeploy").At("Role"))
@@ -431,7 +431,7 @@ func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
 }
 
 func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		own := map[string]any{"Fn::GetAtt": []any{distribution.ID, "DomainName"}}
 		url := any(map[string]any{"Fn::Join": []any{"", []any{"https://", own}}})
@@ -460,7 +460,7 @@ func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
 
 // TestAFirstCertificateCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
 func TestAFirstCertificateCanBeDeployed(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		domain := map[string]any{"Fn::GetAtt": []string{only(t, stack, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
 		if !exports(stack, domain) {
 			t.Errorf("%s is not exported", text(domain))
@@ -468,7 +468,7 @@ func TestAFirstCertificateCanBeDeployed(t *testing.T) {
 	})
 }
 
-func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
+func TestTheOriginsAreTheWebsitesAndTheEnvironments(t *testing.T) {
 	for _, environment := range environments.All() {
 		app := newApp()
 		stage := awscdk.NewStage(app, jsii.String(environment.Name), nil)
@@ -487,7 +487,7 @@ func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
 
 func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
 	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/00000000-0000-4000-8000-000000000001"
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, WebACLARN: acl})
 	})
 	if got := distributionOf(t, stack)("WebACLId"); got != acl {
@@ -498,10 +498,10 @@ func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
 	}
 }
 
-// TestAChangedFileIsADeployment: CloudFormation calls the function when the name of the asset changes, and only then.
-func TestAChangedFileIsADeployment(t *testing.T) {
+// TestAChangedFileStartsADeployment: CloudFormation calls the function when the name of the asset changes, and only then.
+func TestAChangedFileStartsADeployment(t *testing.T) {
 	asset := func(content fstest.MapFS) string {
-		stack := synthesised(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
+		stack := synthStack(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
 		deployment := only(t, stack, "Custom::WebsiteContent", "")
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
@@ -522,16 +522,16 @@ func TestAChangedFileIsADeployment(t *testing.T) {
 }
 
 func TestWebsitePropsAreValidated(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{}) },
+	wantPanic(t, func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{}) },
 		"website: Website: Content is required; pass an embed.FS, or os.DirFS of the folder")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: fstest.MapFS{"readme.txt": {}}, DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"}})
 	},
 		`website: Website: CertificateARN: "", want one for the DomainNames, or neither`,
 		"website: Website: Content: open index.html: file does not exist, want an index.html",
 		"website: Website: DomainNames[1]: *.example.com, want a name such as app.example.com",
 		"website: Website: DomainNames[2]: https://example.com, want a name such as app.example.com")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{
 			Content:        content,
 			DomainNames:    []string{"app.example.com"},

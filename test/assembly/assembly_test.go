@@ -24,7 +24,7 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestAFindingIsExplainedOnlyWhereItWasAcknowledged(t *testing.T) {
+func TestFindings_acknowledged_only_at_or_below_the_construct(t *testing.T) {
 	dir := write(t, map[string]string{
 		"validation-report.json": `{"pluginReports": [{
 			"violations": [
@@ -55,13 +55,13 @@ func TestAFindingIsExplainedOnlyWhereItWasAcknowledged(t *testing.T) {
 	}
 }
 
-func TestAnAssemblyThatNobodyValidatedHasNoFindingsToRead(t *testing.T) {
+func TestFindings_fails_without_validation(t *testing.T) {
 	if _, err := assembly.Findings(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want one that says so", err)
 	}
 }
 
-func TestStacksAreReadWithTheirEnvironmentsAndOrder(t *testing.T) {
+func TestRead(t *testing.T) {
 	dir := write(t, map[string]string{
 		"assembly-Dev/manifest.json": `{"artifacts": {
 			"DevA1.assets": {"type": "cdk:asset-manifest"},
