@@ -40,23 +40,23 @@ import (
 
 // How many readings there are, and who sends them.
 const (
-	flowDevices        = 10
-	deviceReadings    = 74_770 // devices publish so many
-	clientEvents    = 20_000 // clients post so many
-	wrongTableRecords = 5_000  // are published while the table's columns are wrong
-	heavyRecords      = 230    // are published at the end, each of which makes a row of twice its size
-	flowRecords       = deviceReadings + clientEvents + wrongTableRecords + heavyRecords
-	foreignPublications      = 200 // publications that are nobody's readings
-	eventsARequest     = 100
+	flowDevices         = 10
+	deviceReadings      = 74_770 // devices publish so many
+	clientEvents        = 20_000 // clients post so many
+	wrongTableRecords   = 5_000  // are published while the table's columns are wrong
+	heavyRecords        = 230    // are published at the end, each of which makes a row of twice its size
+	flowRecords         = deviceReadings + clientEvents + wrongTableRecords + heavyRecords
+	foreignPublications = 200 // publications that are nobody's readings
+	eventsARequest      = 100
 )
 
 // A outcome is what has to become of a reading.
 type outcome string
 
 const (
-	kept    outcome = "kept"    // it is in the table, at the latest when the day has been replayed
+	kept      outcome = "kept"    // it is in the table, at the latest when the day has been replayed
 	discarded outcome = "dropped" // its type is declared as droppable
-	rejected outcome = "refused" // no row can be made of it
+	rejected  outcome = "refused" // no row can be made of it
 )
 
 // A flow is the way of the readings in Dev, as its templates say, on servers in the place of AWS's.
@@ -74,8 +74,8 @@ type flow struct {
 	batch            string                                    // the id of the last
 	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
 
-	outcomes   map[string]outcome // by id
-	dropped map[string]bool
+	outcomes map[string]outcome // by id
+	dropped  map[string]bool
 }
 
 const ingestionBucket = "ingestion"
@@ -84,10 +84,10 @@ const ingestionBucket = "ingestion"
 func newFlow(t *testing.T) *flow {
 	t.Helper()
 	f := &flow{
-		stream:  awstest.StartKinesis(t, stream, 2),
-		objects: s3test.Start(t),
-		outcomes:   map[string]outcome{},
-		dropped: map[string]bool{},
+		stream:   awstest.StartKinesis(t, stream, 2),
+		objects:  s3test.Start(t),
+		outcomes: map[string]outcome{},
+		dropped:  map[string]bool{},
 	}
 	f.objects.Bucket(t, ingestionBucket)
 	f.events = postEvents(t, "Dev", f.stream.URL)

@@ -27,7 +27,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var platforms = map[string]map[string]assembly.Stack{}
 
 // allEnvironments are the environments that are deployed, and the one that has what they leave off.
-func allEnvironments() []environments.Environment { return append(environments.All(), environments.Complete()) }
+func allEnvironments() []environments.Environment {
+	return append(environments.All(), environments.Complete())
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
