@@ -10,7 +10,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// synthStack is the stack that declare makes, in a stage as constructs are used.
+// synthStack synthesises the stack that declare fills. The stack is in a stage, as in the app.
 func synthStack(declare func(stack awscdk.Stack)) assembly.Stack {
 	app := newApp()
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
@@ -18,7 +18,8 @@ func synthStack(declare func(stack awscdk.Stack)) assembly.Stack {
 	return synth(app)[0]
 }
 
-// wantPanic fails the test unless declare panics with an error of just these lines.
+// wantPanic fails the test unless declare panics with an error of exactly these lines, before it
+// declares a construct.
 func wantPanic(t *testing.T, declare func(stack awscdk.Stack), lines ...string) {
 	t.Helper()
 	app := newApp()
@@ -26,9 +27,9 @@ func wantPanic(t *testing.T, declare func(stack awscdk.Stack), lines ...string) 
 	before := len(*stack.Node().FindAll(""))
 	got := panicMessage(func() { declare(stack) })
 	if want := strings.Join(lines, "\n"); got != want {
-		t.Errorf("refused with\n%s\nwant\n%s", got, want)
+		t.Errorf("panics with\n%s\nwant\n%s", got, want)
 	}
 	if after := len(*stack.Node().FindAll("")); after != before {
-		t.Errorf("%d constructs were declared before the refusal", after-before)
+		t.Errorf("%d constructs were declared before the panic", after-before)
 	}
 }

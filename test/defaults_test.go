@@ -15,8 +15,7 @@ import (
 
 const week = 7 * 24 * time.Hour
 
-// TestDefaults declares a function below scopes with and without defaults, and looks at its log
-// group.
+// TestDefaults declares a function below scopes with and without defaults, and checks its log group.
 func TestDefaults(t *testing.T) {
 	for name, test := range map[string]struct {
 		stage, scope *defaults.Values
@@ -54,8 +53,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaults_override_reaches_nested_constructs: the props of a construct hold for those that it
-// declares, and for no other.
+// TestDefaults_override_reaches_nested_constructs: the props of a construct apply to the constructs
+// that it declares, and to no others.
 func TestDefaults_override_reaches_nested_constructs(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		mailinglist.New(stack, "List", mailinglist.Props{

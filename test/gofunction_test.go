@@ -42,7 +42,7 @@ func TestAFunctionInTheVPCReachesOnlyAWSByDefault(t *testing.T) {
 			}
 			for _, subnet := range oneOrMore(function.At("VpcConfig", "SubnetIds")) {
 				if !strings.Contains(assembly.Refers(subnet), "VPCPrivateSubnet") {
-					t.Errorf("%s stands in %s, want private subnets", function.ID, text(subnet))
+					t.Errorf("%s is in %s, want private subnets", function.ID, text(subnet))
 				}
 			}
 		}
@@ -108,7 +108,8 @@ func TestFunctionPropsAreValidated(t *testing.T) {
 	)
 }
 
-// failure is what synthesising an app with one stack fails with. Functions are built only if asked for.
+// failure returns the error of synthesising an app with one stack. Functions are built only if build
+// is true.
 func failure(t *testing.T, build bool, declare func(stack awscdk.Stack)) string {
 	t.Helper()
 	context := map[string]any{}

@@ -13,12 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// assetHash is where a template names an asset. What is in it is tested elsewhere, and would change the golden files
-// with every line of Go.
+// assetHash matches an asset's name in a template. Its content is tested elsewhere, and would change
+// the golden files with every line of Go.
 var assetHash = regexp.MustCompile(`[0-9a-f]{64}\.zip`)
 
-// TestGoldenTemplates shows every change of a template in review. It proves nothing else: the sentences in the other
-// files do.
+// TestGoldenTemplates shows every change of a template in review. It proves nothing else: the tests
+// in the other files do.
 func TestGoldenTemplates(t *testing.T) {
 	const dir = "golden"
 	var golden []string
@@ -45,7 +45,7 @@ func TestGoldenTemplates(t *testing.T) {
 	}
 }
 
-// compareGolden compares got with the file of that name, or rewrites the file if asked to.
+// compareGolden compares got with the file name, or rewrites the file with -update.
 func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {
@@ -62,6 +62,7 @@ func compareGolden(t *testing.T, name, got string) {
 		t.Fatalf("%v; make golden writes it", err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s is not what is synthesised (-file +synthesised); if the change is meant, run make golden:\n%s", name, diff)
+		t.Errorf("%s differs from the synthesised template (-file +synthesised); "+
+			"if the change is intended, run make golden:\n%s", name, diff)
 	}
 }

@@ -1,5 +1,6 @@
-// Package test holds what CDK synthesises against what it should be. Everything that starts the jsii kernel is here:
-// each test binary that does starts a Node.js of its own, and all platforms are synthesised once for all tests.
+// Package test tests the templates that the CDK synthesises. All tests that start the jsii kernel are
+// here: each test binary that starts it runs a Node.js of its own, and all platforms are synthesised
+// once for all tests.
 package test
 
 import (
@@ -23,24 +24,26 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// platforms are all stacks, by environment and name: platforms["Prod"]["API"].
+// platforms contains all stacks by environment and name: platforms["Prod"]["API"].
 var platforms = map[string]map[string]assembly.Stack{}
 
-// allEnvironments are the environments that are deployed, and the one that has what they leave off.
+// allEnvironments returns the environments that are deployed, and Complete, which enables the features
+// that they leave off.
 func allEnvironments() []environments.Environment {
 	return append(environments.All(), environments.Complete())
 }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// The validator takes longer than all else; make synth is its gate. To set the variable would come too late: Node.js gets
-	// the environment that there was when the CDK's packages were initialised.
+	// The validator takes longer than the rest of a synth; make synth runs it. Setting the variable
+	// here would be too late: Node.js gets the environment from when the CDK's packages were
+	// initialised.
 	if os.Getenv("CDK_VALIDATION") != "false" {
 		self, err := os.Executable()
 		if err != nil {
 			panic(err)
 		}
-		panic(syscall.Exec(self, os.Args, append(os.Environ(), "CDK_VALIDATION=false"))) //nolint:gosec // it is this program again
+		panic(syscall.Exec(self, os.Args, append(os.Environ(), "CDK_VALIDATION=false"))) //nolint:gosec // the same program
 	}
 	var err error
 	if outdirs, err = os.MkdirTemp("", "ashlar-test-"); err != nil {
@@ -64,10 +67,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// outdirs holds the cloud assemblies of all tests.
+// outdirs is the folder of all cloud assemblies.
 var outdirs string
 
-// synth synthesises app and reads the stacks of its stages.
+// synth synthesises app and returns the stacks of its stages.
 func synth(app awscdk.App) []assembly.Stack {
 	found, err := assembly.Read(*app.Synth(nil).Directory())
 	if err != nil {
@@ -76,8 +79,8 @@ func synth(app awscdk.App) []assembly.Stack {
 	return found
 }
 
-// newApp is an app with the context of cdk.json, so that tests see the templates that the CDK CLI deploys. It asks
-// for no bundling, so functions are not built.
+// newApp returns an app with the context of cdk.json, so that tests see the templates that the CDK
+// CLI deploys. Bundling is off, so functions are not built.
 func newApp() awscdk.App {
 	data, err := os.ReadFile(filepath.Join("..", "cdk.json"))
 	if err != nil {
@@ -99,7 +102,7 @@ func newApp() awscdk.App {
 	})
 }
 
-// only is the stack's one resource of a type whose logical id starts with prefix.
+// only returns the stack's single resource of a type whose logical id starts with prefix.
 func only(t *testing.T, stack assembly.Stack, resourceType, prefix string) assembly.Resource {
 	t.Helper()
 	found := slices.DeleteFunc(stack.Template.OfType(resourceType), func(r assembly.Resource) bool { return !strings.HasPrefix(r.ID, prefix) })
@@ -109,7 +112,8 @@ func only(t *testing.T, stack assembly.Stack, resourceType, prefix string) assem
 	return found[0]
 }
 
-// testedStacks lists the stacks of every environment; of the one that is not deployed, those that no other has.
+// testedStacks returns the stacks of every environment; of Complete, only those that Prod does not
+// have.
 func testedStacks() []assembly.Stack {
 	var stacks []assembly.Stack
 	for _, environment := range allEnvironments() {
@@ -130,7 +134,7 @@ func forEachStack(t *testing.T, check func(t *testing.T, stack assembly.Stack)) 
 	}
 }
 
-// forEachEnvironment runs check for the stack of that name in every environment.
+// forEachEnvironment runs check for the stack with that name in every deployed environment.
 func forEachEnvironment(t *testing.T, name string, check func(t *testing.T, environment environments.Environment, stack assembly.Stack)) {
 	t.Helper()
 	for _, environment := range environments.All() {
@@ -142,7 +146,7 @@ func forEachEnvironment(t *testing.T, name string, check func(t *testing.T, envi
 	}
 }
 
-// want reports a property that is not as it should be.
+// want reports a property whose value differs from want.
 func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	t.Helper()
 	if got := resource.At(path...); text(got) != text(want) {
@@ -150,7 +154,7 @@ func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	}
 }
 
-// exports tells whether other stacks may import the value from this one.
+// exports reports whether other stacks may import the value from stack.
 func exports(stack assembly.Stack, value any) bool {
 	for _, output := range stack.Template.Outputs {
 		if output["Export"] != nil && text(output["Value"]) == text(value) {
@@ -160,8 +164,8 @@ func exports(stack assembly.Stack, value any) bool {
 	return false
 }
 
-// ownOrigins are the origins of the environment's own pages, each in its parts: the website's, where it has only the name
-// that CloudFront gives it, and those that the environment names.
+// ownOrigins returns the origins of the environment's own pages, each as its parts: the website's if
+// it has only CloudFront's domain name, and those in the environment's settings.
 func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
 	t.Helper()
 	var origins [][]any
@@ -183,7 +187,7 @@ func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
 	return origins
 }
 
-// fnJoin is how a template has parts that stand one behind the other.
+// fnJoin returns parts as a template concatenates them.
 func fnJoin(parts ...any) any {
 	var merged []any
 	for _, part := range parts {
@@ -202,12 +206,12 @@ func fnJoin(parts ...any) any {
 	return map[string]any{"Fn::Join": []any{"", merged}}
 }
 
-// disposable tells whether the stack's environment is.
+// disposable reports whether the stack's environment is disposable.
 func disposable(stack assembly.Stack) bool {
 	return slices.ContainsFunc(allEnvironments(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })
 }
 
-// panicMessage is the message of the error that f panics with, or empty.
+// panicMessage returns the message of the error that f panics with, or an empty string.
 func panicMessage(f func()) (message string) {
 	defer func() {
 		if err, ok := recover().(error); ok {
@@ -218,7 +222,7 @@ func panicMessage(f func()) (message string) {
 	return ""
 }
 
-// text is a value as JSON, for comparisons and messages.
+// text returns a value as JSON, for comparisons and messages.
 func text(value any) string {
 	encoded, err := json.Marshal(value)
 	if err != nil {

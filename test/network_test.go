@@ -14,7 +14,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// subnets lists the logical ids of the network's subnets of a kind: Public, Private or Isolated.
+// subnets returns the logical ids of the network's subnets of a kind: Public, Private or Isolated.
 func subnets(stack assembly.Stack, kind string) []string {
 	var ids []string
 	for _, subnet := range stack.Template.OfType("AWS::EC2::Subnet") {
@@ -25,7 +25,8 @@ func subnets(stack assembly.Stack, kind string) []string {
 	return ids
 }
 
-// defaultRoute is what carries a subnet's traffic to the internet: the type of the resource, or empty.
+// defaultRoute returns the type of the resource that routes a subnet's traffic to the internet, or an
+// empty string.
 func defaultRoute(stack assembly.Stack, subnet string) string {
 	for _, association := range stack.Template.OfType("AWS::EC2::SubnetRouteTableAssociation") {
 		if assembly.Refers(association.At("SubnetId")) != subnet {
@@ -33,8 +34,8 @@ func defaultRoute(stack assembly.Stack, subnet string) string {
 		}
 		for _, route := range stack.Template.OfType("AWS::EC2::Route") {
 			if route.At("DestinationCidrBlock") == "0.0.0.0/0" && assembly.Refers(route.At("RouteTableId")) == assembly.Refers(association.At("RouteTableId")) {
-				for _, way := range []string{"GatewayId", "NatGatewayId"} {
-					if id := assembly.Refers(route.At(way)); id != "" {
+				for _, target := range []string{"GatewayId", "NatGatewayId"} {
+					if id := assembly.Refers(route.At(target)); id != "" {
 						return stack.Template.Resources[id].Type
 					}
 				}
@@ -58,7 +59,7 @@ func TestEachKindOfSubnetHasItsOwnWayOut(t *testing.T) {
 			}
 			for _, id := range ids {
 				if got := defaultRoute(stack, id); got != want {
-					t.Errorf("%s reaches the internet by %q, want %q", id, got, want)
+					t.Errorf("%s reaches the internet through %q, want %q", id, got, want)
 				}
 			}
 		}
@@ -84,13 +85,13 @@ func TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT(t *testing.T) {
 	})
 }
 
-// TestFunctionsInTheVPCReachTheServicesThatTheyCall matters where there is no NAT: a call to a service without an endpoint would
-// hang until the function times out.
+// TestFunctionsInTheVPCReachTheServicesThatTheyCall matters without NAT: a call to a service without
+// an endpoint would hang until the function times out.
 func TestFunctionsInTheVPCReachTheServicesThatTheyCall(t *testing.T) {
-	// Logs are carried by the service and never cross the VPC. Interfaces are made by the service too. A custom
-	// resource answers by a presigned S3 URL.
-	carried := []string{"logs", "ec2"}
-	named := map[string]string{"ses": "email"} // endpoints, where IAM calls the service otherwise
+	// Lambda delivers logs outside the VPC, and creates network interfaces itself. A custom resource
+	// responds through a presigned S3 URL.
+	outside := []string{"logs", "ec2"}
+	named := map[string]string{"ses": "email"} // IAM's name of a service to its endpoint's
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		network := platforms[stack.Environment]["Network"].Template
 		if len(network.OfType("AWS::EC2::NatGateway")) > 0 {
@@ -107,13 +108,13 @@ func TestFunctionsInTheVPCReachTheServicesThatTheyCall(t *testing.T) {
 			role := assembly.Refers(function.At("Role"))
 			actions := slices.DeleteFunc(allowed(t, stack, role), func(action string) bool { return isPollingOnly(t, stack, function, role, action) })
 			if len(actions) == 0 {
-				t.Errorf("%s calls nothing: this test sees no policy", function.ID)
+				t.Errorf("%s calls no service: the test found no policy", function.ID)
 			}
 			for _, action := range actions {
 				service, _, _ := strings.Cut(action, ":")
 				service = cmp.Or(named[service], service)
-				if !slices.Contains(carried, service) && !strings.Contains(endpoints, "."+service+`"`) {
-					t.Errorf("%s may call %s, which it cannot reach: there is no NAT, and the endpoints are for %s", function.ID, action, endpoints)
+				if !slices.Contains(outside, service) && !strings.Contains(endpoints, "."+service+`"`) {
+					t.Errorf("%s may call %s, which it cannot reach: there is no NAT, and the endpoints are %s", function.ID, action, endpoints)
 				}
 			}
 		}
@@ -122,11 +123,11 @@ func TestFunctionsInTheVPCReachTheServicesThatTheyCall(t *testing.T) {
 
 func TestTheDefaultSecurityGroupIsRestricted(t *testing.T) {
 	forEachEnvironment(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		closed := only(t, stack, "Custom::RestrictedDefaultSecurityGroup", "")
+		restricted := only(t, stack, "Custom::RestrictedDefaultSecurityGroup", "")
 		vpc := only(t, stack, "AWS::EC2::VPC", "")
-		want(t, closed, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId", "Fn::GetAtt")
+		want(t, restricted, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId", "Fn::GetAtt")
 		function := only(t, stack, "AWS::Lambda::Function", "")
-		want(t, closed, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
+		want(t, restricted, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
 	})
 }
 
@@ -138,7 +139,8 @@ func TestAllTrafficOfTheVPCIsLogged(t *testing.T) {
 	})
 }
 
-// TestAddingAZoneReplacesNoSubnet: a subnet whose addresses change is replaced, with all that stands in it.
+// TestAddingAZoneReplacesNoSubnet: CloudFormation replaces a subnet whose addresses change, with all
+// resources in it.
 func TestAddingAZoneReplacesNoSubnet(t *testing.T) {
 	addresses := func(zones ...string) map[string]any {
 		found := map[string]any{}
@@ -157,7 +159,7 @@ func TestAddingAZoneReplacesNoSubnet(t *testing.T) {
 	}
 	for id, address := range two {
 		if three[id] != address {
-			t.Errorf("%s moves from %v to %v", id, address, three[id])
+			t.Errorf("%s changes from %v to %v", id, address, three[id])
 		}
 	}
 }

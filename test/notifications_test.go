@@ -10,22 +10,22 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestNotificationsAreDelayedByTheWindow: the queue's delay is the window that the function knows.
+// TestNotificationsAreDelayedByTheWindow: the queue's delay equals the function's setting WINDOW.
 func TestNotificationsAreDelayedByTheWindow(t *testing.T) {
 	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack, "AWS::SQS::Queue", "CommentNotificationsDeadLetterQueue")
+		queue, dlq := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack, "AWS::SQS::Queue", "CommentNotificationsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "Notifications")
 		commentEvents := importOf(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
 		wantProperties(t, queue, map[string]any{
 			"DelaySeconds": 300, "MessageRetentionPeriod": 4 * 24 * 60 * 60, "SqsManagedSseEnabled": true,
 			"VisibilityTimeout": 6 * 120, // six times the function's
-			"RedrivePolicy":     map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
+			"RedrivePolicy":     map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
 		})
 		want(t, function, "5m0s", "Environment", "Variables", "WINDOW")
 		wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": commentEvents, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
 			"FilterPolicy":  map[string]any{"event": []string{"comment.created"}},
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(dlq)},
 		})
 		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
@@ -33,7 +33,7 @@ func TestNotificationsAreDelayedByTheWindow(t *testing.T) {
 		})
 		for name, value := range (notifications.Message{}).Attributes() {
 			if filter := text(map[string]any{name: []string{value}}); filter != `{"event":["comment.created"]}` {
-				t.Errorf("messages have %s, which the filter does not let through", filter)
+				t.Errorf("messages have the attributes %s, which the filter rejects", filter)
 			}
 		}
 	})
@@ -81,7 +81,7 @@ func TestTheNotificationsFunctionHasItsPermissions(t *testing.T) {
 		})
 		function := only(t, stack, "AWS::Lambda::Function", "Notifications")
 		if function.At("VpcConfig") == nil {
-			t.Error("it is in no VPC, and does not reach the database")
+			t.Error("it is not in the VPC, and cannot reach the database")
 		}
 		want(t, function, of("MailingList", "AWS::DynamoDB::Table", "", ""), "Environment", "Variables", "MAILING_LIST_TABLE")
 		want(t, function, of("Identity", "AWS::Cognito::UserPool", "", ""), "Environment", "Variables", "USER_POOL_ID")
@@ -89,7 +89,7 @@ func TestTheNotificationsFunctionHasItsPermissions(t *testing.T) {
 	})
 }
 
-// TestOnlyThePostsFunctionPublishesCommentEvents: and whoever subscribes to the topic reads it.
+// TestOnlyThePostsFunctionPublishesCommentEvents: all subscribers of the topic read its messages.
 func TestOnlyThePostsFunctionPublishesCommentEvents(t *testing.T) {
 	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		topic := only(t, stack, "AWS::SNS::Topic", "CommentEvents")

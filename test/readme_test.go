@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestReadmeDiagramShowsTheStacks holds the README's picture against Prod's stacks and what they wait for.
+// TestReadmeDiagramShowsTheStacks compares the README's diagram with Prod's stacks and their
+// dependencies.
 func TestReadmeDiagramShowsTheStacks(t *testing.T) {
 	const begin, end = "<!-- stacks: drawn by make golden -->\n", "<!-- /stacks -->"
 	name := filepath.Join("..", "README.md")
@@ -21,7 +22,7 @@ func TestReadmeDiagramShowsTheStacks(t *testing.T) {
 	before, rest, ok := strings.Cut(string(readme), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("the README has no place for the picture: %s … %s", begin, end)
+		t.Fatalf("the README has no markers for the diagram: %s … %s", begin, end)
 	}
 	compareGolden(t, name, before+begin+diagram()+end+after)
 }
@@ -34,7 +35,7 @@ func diagram() string {
 		shape := `["%s"]`
 		for _, resource := range stack.Template.Resources {
 			if stateful[resource.Type] {
-				shape = `[("%s")]` // a drum, as data stores are drawn
+				shape = `[("%s")]` // a cylinder, the shape of data stores
 			}
 		}
 		fmt.Fprintf(&drawn, "  %s"+shape+"\n", name, "<b>"+name+"</b><br>"+stack.Template.Description)

@@ -27,7 +27,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// public are the methods that anybody may call. Whoever makes another one public says so here.
+// public lists the methods that do not require a token. Every new public method is added here.
 var public = []string{
 	"GET /notification-settings/{token}",
 	"GET /confirmations/{token}",
@@ -44,7 +44,7 @@ var public = []string{
 	"DELETE /subscriptions/{token}",
 }
 
-// routes are those of all tables, by method and path.
+// routes returns the routes of all route tables, by method and path.
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
 	for _, route := range slices.Concat(
@@ -55,7 +55,7 @@ func routes() map[string]rest.Operation {
 	return found
 }
 
-// methods are those of the API that reach a function or a service, by method and path.
+// methods returns the API's methods that call a function or a service, by method and path.
 func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
 	t.Helper()
 	found := map[string]assembly.Resource{}
@@ -110,7 +110,7 @@ func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
 		authorizer := only(t, stack, "AWS::ApiGateway::Authorizer", "")
 		want(t, authorizer, "COGNITO_USER_POOLS", "Type")
 		if pool := text(authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
-			t.Errorf("the authoriser trusts %s, want the environment's own user pool", pool)
+			t.Errorf("the authorizer trusts %s, want the environment's own user pool", pool)
 		}
 		found := methods(t, stack)
 		for route, method := range found {
@@ -123,12 +123,12 @@ func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
 		}
 		for _, route := range public {
 			if found[route].ID == "" {
-				t.Errorf("there is no %s; take it off the list of what is public", route)
+				t.Errorf("there is no %s; remove it from public", route)
 			}
 		}
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") == "OPTIONS" {
-				want(t, method, "MOCK", "Integration", "Type") // a preflight has no token, and reaches no function
+				want(t, method, "MOCK", "Integration", "Type") // a preflight has no token, and calls no function
 			}
 		}
 	})
@@ -148,7 +148,7 @@ func TestFunctionsAcceptTokensOfBothClientsAndAllowTheirOrigins(t *testing.T) {
 			want(t, function, fnJoin(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
 			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
 			if !strings.Contains(clients, "IdentityUserPoolWeb") || !strings.Contains(clients, "IdentityUserPoolMobile") {
-				t.Errorf("%s takes tokens of %s, want those of the web client and of the mobile one", name, clients)
+				t.Errorf("%s accepts tokens of %s, want those of the web client and the mobile client", name, clients)
 			}
 		}
 	})
@@ -176,14 +176,15 @@ func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
 			want(t, schema, declared[route].Body["properties"], "Schema", "properties")
 			want(t, schema, declared[route].Body["required"], "Schema", "required")
 			for _, unbounded := range unbounded(schema.At("Schema")) {
-				t.Errorf("%s: the body%s may be as long as one likes", route, unbounded)
+				t.Errorf("%s: the length of the body%s is not limited", route, unbounded)
 			}
 		}
 		want(t, stack.Template.Resources[assembly.Refers(methods(t, stack)["POST /posts"].At("RequestModels", "application/json"))], 200, "Schema", "properties", "title", "maxLength")
 	})
 }
 
-// unbounded finds the strings and lists of a schema that may be as long as one likes, but for fields that it does not name.
+// unbounded returns the strings and lists of a schema without a maximum length. It does not check
+// fields that the schema does not name.
 func unbounded(schema any) []string {
 	var found []string
 	switch has := func(keyword string) bool { return assembly.At(schema, keyword) != nil }; assembly.At(schema, "type") {
@@ -247,15 +248,15 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 		for _, response := range stack.Template.OfType("AWS::ApiGateway::GatewayResponse") {
 			want(t, response, "'*'", "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin")
 			body, _ := response.At("ResponseTemplates", "application/json").(string)
-			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`) // comes with its quotes
+			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`) // is replaced with its quotes
 			var parsed struct {
 				Error struct{ Code, Message, RequestID string }
 			}
 			if err := json.Unmarshal([]byte(body), &parsed); err != nil || parsed.Error.Code == "" || parsed.Error.Message == "" || parsed.Error.RequestID == "" {
-				t.Errorf("%s: the body is %s (%v), want an error as the functions give", response.ID, body, err)
+				t.Errorf("%s: the body is %s (%v), want the functions' form of an error", response.ID, body, err)
 			}
 			codes[response.At("ResponseType")] = parsed.Error.Code
-			if response.At("ResponseType") == "MISSING_AUTHENTICATION_TOKEN" { // which is no question of tokens
+			if response.At("ResponseType") == "MISSING_AUTHENTICATION_TOKEN" { // an unknown route
 				want(t, response, "404", "StatusCode")
 			}
 		}
@@ -279,7 +280,7 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 		settings := func(method, path string, rate, burst int) any {
 			return map[string]any{
 				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst,
-				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true, // a method takes none of those for all
+				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true, // methods do not inherit these
 			}
 		}
 		want(t, stage, []any{settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10), settings("POST", "/~1events", 20, 40)}, "MethodSettings")
@@ -288,12 +289,12 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 		if err := json.Unmarshal([]byte(format), &entry); err != nil || entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
 			t.Errorf("the access log's format is %s (%v), want JSON with the request's id and status", format, err)
 		}
-		// The gateway writes to a group of this name, or makes one that never forgets.
+		// The gateway writes to a group with this name, or creates one without retention.
 		execution := only(t, stack, "AWS::Logs::LogGroup", "APIExecutionLogs")
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
 		want(t, execution, []any{"", []any{"API-Gateway-Execution-Logs_", map[string]string{"Ref": api.ID}, "/v1"}}, "LogGroupName", "Fn::Join")
 		if !strings.Contains(text(stage.DependsOn), execution.ID) {
-			t.Errorf("the stage waits for %s, want %s too", text(stage.DependsOn), execution.ID)
+			t.Errorf("the stage depends on %s, want %s too", text(stage.DependsOn), execution.ID)
 		}
 	})
 }
@@ -304,7 +305,7 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 		var want, got []string
 		for route, integrated := range methods(t, stack) {
 			if integrated.At("Integration", "Type") != "AWS_PROXY" {
-				continue // a service answers
+				continue // integrated with a service
 			}
 			method, path, _ := strings.Cut(route, " ")
 			want = append(want, "/"+method+parameter.ReplaceAllString(path, "*"))
@@ -316,7 +317,7 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 			}
 			arn := oneOrMore(permission.At("SourceArn", "Fn::Join", 1))
 			if len(arn) < 3 || assembly.Refers(arn[len(arn)-2]) != stage {
-				t.Fatalf("%s lets %s in, want methods of the stage", permission.ID, text(arn))
+				t.Fatalf("%s allows %s, want methods of the stage", permission.ID, text(arn))
 			}
 			got = append(got, fmt.Sprint(arn[len(arn)-1]))
 		}
@@ -333,9 +334,9 @@ func TestFunctionsGetTheURLThatClientsCall(t *testing.T) {
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
 		address := address(stack, ref(api))
 		if got := stack.Template.Outputs["APIEndpoint"]["Value"]; text(got) != text(address) {
-			t.Errorf("clients are told %s, want %s", text(got), text(address))
+			t.Errorf("APIEndpoint is %s, want %s", text(got), text(address))
 		}
-		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName") // which the address ends with
+		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName") // the last part of the URL
 		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment", "Variables", "API_ENDPOINT")
 	})
 	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
@@ -344,7 +345,7 @@ func TestFunctionsGetTheURLThatClientsCall(t *testing.T) {
 	})
 }
 
-// address is where a REST API is called, as templates have it.
+// address returns the URL of a REST API, as in templates.
 func address(stack assembly.Stack, api any) any {
 	region := any(map[string]any{"Ref": "AWS::Region"})
 	for _, environment := range environments.All() {
@@ -375,7 +376,7 @@ func TestMethodsCanBeThrottled(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if endpoint := text(only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT")); !strings.Contains(endpoint, "/v2/") {
-		t.Errorf("the function is told %s", endpoint)
+		t.Errorf("ENDPOINT is %s, want the URL of the stage v2", endpoint)
 	}
 }
 

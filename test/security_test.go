@@ -20,16 +20,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// A statement is one of an IAM policy's, with lists where IAM allows single values.
+// A statement is a statement of an IAM policy, with lists where IAM allows single values.
 type statement struct {
-	resource  string // the logical id of the policy, or of what it is attached to
+	resource  string // the logical id of the policy, or of the resource that contains it
 	effect    string
 	actions   []string
 	resources []any
 	document  map[string]any
 }
 
-// statements lists every statement of every policy in the stack, whatever it is attached to.
+// statements returns all statements of all policies in the stack, attached to any resource.
 func statements(t *testing.T, stack assembly.Stack) []statement {
 	t.Helper()
 	var found []statement
@@ -78,17 +78,17 @@ func oneOrMore(value any) []any {
 	return []any{value}
 }
 
-// wildcards are the actions that are allowed on every resource, and why. A reason that is no longer needed fails the
-// test as much as a wildcard without one.
+// wildcards contains the actions that are allowed on every resource, with the reason. An unused reason
+// fails the test, like a wildcard without one.
 var wildcards = map[string]string{
-	"athena:ListDataCatalogs":         "listing knows no resources",
-	"ec2:CreateNetworkInterface":      "the interface does not exist before the call; the function's code is denied it",
-	"ec2:DescribeNetworkInterfaces":   "describing knows no resources",
-	"ec2:DescribeSubnets":             "describing knows no resources",
-	"ec2:DeleteNetworkInterface":      "the service names the interface it made; the function's code is denied it",
-	"ec2:AssignPrivateIpAddresses":    "the service names the interface it made; the function's code is denied it",
-	"ec2:UnassignPrivateIpAddresses":  "the service names the interface it made; the function's code is denied it",
-	"redshift-data:DescribeStatement": "a statement has no ARN; a condition leaves a role its own",
+	"athena:ListDataCatalogs":         "list actions have no resource",
+	"ec2:CreateNetworkInterface":      "the interface does not exist before the call; denied to the function's code",
+	"ec2:DescribeNetworkInterfaces":   "describe actions have no resource",
+	"ec2:DescribeSubnets":             "describe actions have no resource",
+	"ec2:DeleteNetworkInterface":      "Lambda names the interface that it created; denied to the function's code",
+	"ec2:AssignPrivateIpAddresses":    "Lambda names the interface that it created; denied to the function's code",
+	"ec2:UnassignPrivateIpAddresses":  "Lambda names the interface that it created; denied to the function's code",
+	"redshift-data:DescribeStatement": "a statement has no ARN; a condition restricts a role to its own",
 	"xray:PutTraceSegments":           "traces have no resource",
 	"xray:PutTelemetryRecords":        "traces have no resource",
 }
@@ -98,13 +98,13 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, s := range statements(t, stack) {
 			if s.effect != "Allow" || stack.Template.Resources[s.resource].Type == "AWS::KMS::Key" {
-				continue // a key's policy calls the key *: TestKeysAllowTheirAccountAndTheirServicesOnly
+				continue // * is the key itself: TestKeysAllowTheirAccountAndTheirServicesOnly
 			}
 			if s.document["NotAction"] != nil || s.document["NotResource"] != nil {
-				t.Errorf("%s allows all but something: %s", s.resource, text(s.document))
+				t.Errorf("%s allows everything except a list: %s", s.resource, text(s.document))
 			}
 			if principal := s.document["Principal"]; principal == "*" || assembly.At(principal, "AWS") == "*" {
-				t.Errorf("%s allows everybody: %s", s.resource, text(s.document))
+				t.Errorf("%s allows every principal: %s", s.resource, text(s.document))
 			}
 			for _, action := range s.actions {
 				if strings.Contains(action, "*") {
@@ -115,7 +115,7 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 						continue
 					}
 					if wildcards[action] == "" {
-						t.Errorf("%s allows %s on every resource, and nobody has said why", s.resource, action)
+						t.Errorf("%s allows %s on every resource without a reason; add it to wildcards", s.resource, action)
 					}
 					used[action] = true
 				}
@@ -124,18 +124,18 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 	})
 	for action := range wildcards {
 		if !used[action] {
-			t.Errorf("nobody is allowed %s on every resource; take its reason away", action)
+			t.Errorf("no policy allows %s on every resource; remove it from wildcards", action)
 		}
 	}
 }
 
-// serviceActions are what a function's role allows the Lambda service to do in the function's name; its code makes
-// none of these calls.
+// serviceActions are the actions that the Lambda service performs with a function's role; the
+// function's code makes none of these calls.
 var serviceActions = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
 	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 
-// TestFunctionsMayMakeTheirRecordedCallsAndNoOthers holds the roles against the calls that each function's own test
-// recorded when it ran the built function.
+// TestFunctionsMayMakeTheirRecordedCallsAndNoOthers compares the roles with the calls that each
+// function's own test recorded when it ran the built function.
 func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 	seen := map[string]bool{}
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
@@ -154,7 +154,7 @@ func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 	})
 	err := filepath.WalkDir(filepath.Join("..", "lambdas"), func(path string, _ fs.DirEntry, err error) error {
 		if folder, _ := filepath.Rel("..", filepath.Dir(path)); filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
-			t.Errorf("no environment has a function of %s", folder)
+			t.Errorf("no environment has a function built from %s", folder)
 		}
 		return err
 	})
@@ -163,7 +163,7 @@ func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 	}
 }
 
-// folder returns the folder of the repository that the function is built from: lambdas/posts.
+// folder returns the folder that the function is built from: lambdas/posts.
 func folder(t *testing.T, function assembly.Resource) string {
 	t.Helper()
 	path, ok := function.Metadata[gofunction.PackageMetadata].(string)
@@ -174,13 +174,15 @@ func folder(t *testing.T, function assembly.Resource) string {
 	return folder
 }
 
-// pollingActions is what Lambda does to a queue or a stream in the name of the function that gets its messages or records.
+// pollingActions are the actions with which Lambda polls a queue or a stream, with the role of the
+// function that receives the messages or records.
 var pollingActions = []string{
 	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
 	"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
 }
 
-// calls lists what the code of the function may call, and what services may do for it when it calls them.
+// calls returns the actions that the function's code may call, and those that services may perform on
+// its behalf.
 func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []string {
 	t.Helper()
 	role := assembly.Refers(function.At("Role"))
@@ -191,8 +193,8 @@ func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []str
 	})
 }
 
-// isPollingOnly tells whether the action is one by which Lambda polls, and the role allows it on nothing but what Lambda polls
-// for the function.
+// isPollingOnly reports whether Lambda polls with the action, and the role allows it only on sources
+// that Lambda polls for the function.
 func isPollingOnly(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
 	t.Helper()
 	if !slices.Contains(pollingActions, action) {
@@ -217,19 +219,19 @@ func isPollingOnly(t *testing.T, stack assembly.Stack, function assembly.Resourc
 	return true
 }
 
-// isKeyUse tells whether a statement lets a role use a key through a service that encrypts by it: whether there is a key is the
-// stack's affair, and the function's calls are the same without.
+// isKeyUse reports whether a statement allows a role to use a key through a service that encrypts with
+// it. The stack decides whether there is a key; the function's calls are the same without one.
 func isKeyUse(s statement) bool {
 	return assembly.At(s.document, "Condition", "StringEquals", "kms:ViaService") != nil
 }
 
-// allowed lists the actions that a role's policies allow, each once.
+// allowed returns the actions that a role's policies allow, each once.
 func allowed(t *testing.T, stack assembly.Stack, role string) []string {
 	t.Helper()
 	return actions(grants(t, stack, role))
 }
 
-// grants are the statements by which a role's policies allow something.
+// grants returns the Allow statements of a role's policies.
 func grants(t *testing.T, stack assembly.Stack, role string) []statement {
 	t.Helper()
 	return slices.DeleteFunc(statements(t, stack), func(s statement) bool {
@@ -237,7 +239,7 @@ func grants(t *testing.T, stack assembly.Stack, role string) []statement {
 	})
 }
 
-// actions are those of statements, each once.
+// actions returns the actions of statements, each once.
 func actions(of []statement) []string {
 	var names []string
 	for _, s := range of {
@@ -251,7 +253,7 @@ func TestOnlyAPIGatewayHasAManagedPolicy(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, role := range stack.Template.OfType("AWS::IAM::Role") {
 			policies := text(role.At("ManagedPolicyArns"))
-			// API Gateway takes this policy or one with the same rights on every log group.
+			// API Gateway requires this policy, or one with the same permissions on every log group.
 			if policies != "null" && !strings.Contains(policies, "policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs") {
 				t.Errorf("%s has the policies %s", role.ID, policies)
 			}
@@ -259,7 +261,7 @@ func TestOnlyAPIGatewayHasAManagedPolicy(t *testing.T) {
 	})
 }
 
-// TestNothingIsPublic looks at every resource of a type that can be.
+// TestNothingIsPublic checks all resources of types that can be public.
 func TestNothingIsPublic(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
@@ -271,12 +273,12 @@ func TestNothingIsPublic(t *testing.T) {
 			case "AWS::EC2::SecurityGroup":
 				for _, rule := range oneOrMore(resource.At("SecurityGroupIngress")) {
 					if open := text(rule); strings.Contains(open, "0.0.0.0/0") || strings.Contains(open, "::/0") {
-						t.Errorf("%s lets everybody in: %s", resource.ID, open)
+						t.Errorf("%s allows every address: %s", resource.ID, open)
 					}
 				}
 			case "AWS::EC2::SecurityGroupIngress":
 				if resource.At("SourceSecurityGroupId") == nil {
-					t.Errorf("%s lets addresses in, want a security group", resource.ID)
+					t.Errorf("%s allows addresses, want a security group", resource.ID)
 				}
 			case "AWS::S3::Bucket":
 				for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
@@ -284,32 +286,33 @@ func TestNothingIsPublic(t *testing.T) {
 				}
 				ownership := "BucketOwnerEnforced" // no object has an ACL
 				if receivesCloudFrontLogs(stack, resource.ID) {
-					ownership = "BucketOwnerPreferred" // CloudFront's account is admitted by the bucket's ACL
+					ownership = "BucketOwnerPreferred" // the bucket's ACL grants CloudFront's account access
 				}
 				want(t, resource, ownership, "OwnershipControls", "Rules", 0, "ObjectOwnership")
 			case "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy":
-				// A topic or a queue is public by its policy alone. It lets in services of AWS, for what is ours.
+				// Only its policy makes a topic or a queue public. The policy allows AWS services, on behalf
+				// of our own resources.
 				for _, statement := range oneOrMore(resource.At("PolicyDocument", "Statement")) {
 					if assembly.At(statement, "Effect") != "Deny" && !allowsOwnSource(stack, statement) {
-						t.Errorf("%s lets others in: %s", resource.ID, text(statement))
+						t.Errorf("%s allows other sources: %s", resource.ID, text(statement))
 					}
 				}
 			case "AWS::Lambda::Url":
-				t.Errorf("%s is a %s, which this test does not know yet; teach it what public means there", resource.ID, resource.Type)
+				t.Errorf("%s is a %s, which this test does not support; add what public means for it", resource.ID, resource.Type)
 			}
 		}
 	})
 }
 
-// receivesCloudFrontLogs tells whether a distribution of the stack logs to the bucket.
+// receivesCloudFrontLogs reports whether a distribution of the stack logs to the bucket.
 func receivesCloudFrontLogs(stack assembly.Stack, bucket string) bool {
 	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"), func(distribution assembly.Resource) bool {
 		return assembly.Refers(distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
 	})
 }
 
-// allowsOwnSource tells whether a statement allows a service of AWS just to send, and only for the environment's own account
-// or for a resource of the stack.
+// allowsOwnSource reports whether a statement allows an AWS service to send, and no more, on behalf of
+// the environment's own account or of a resource of its stacks.
 func allowsOwnSource(stack assembly.Stack, statement any) bool {
 	service, _ := assembly.At(statement, "Principal", "Service").(string)
 	action := assembly.At(statement, "Action")
@@ -324,7 +327,7 @@ func allowsOwnSource(stack assembly.Stack, statement any) bool {
 	return ours || isExported(stack.Environment, source)
 }
 
-// isExported tells whether a stack of the environment exports something by that name.
+// isExported reports whether a stack of the environment has an export with that name.
 func isExported(environment, name string) bool {
 	for _, stack := range platforms[environment] {
 		for _, output := range stack.Template.Outputs {
@@ -336,7 +339,7 @@ func isExported(environment, name string) bool {
 	return false
 }
 
-// accountID is the account of the stack's environment, as templates have it.
+// accountID returns the account of the stack's environment, as in templates.
 func accountID(stack assembly.Stack) any {
 	for _, environment := range allEnvironments() {
 		if environment.Name == stack.Environment && environment.Account != "" {
@@ -346,40 +349,40 @@ func accountID(stack assembly.Stack) any {
 	return map[string]any{"Ref": "AWS::AccountId"}
 }
 
-// TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS holds the policies of all buckets: roles are given
-// access by their own policies. What a distribution may read is said beside each.
+// TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS checks the policies of all buckets. Roles get
+// access through their own policies. The tests of each distribution check what it may read.
 func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
-		refusing := map[string]bool{} // buckets, by logical id
+		denying := map[string]bool{} // buckets, by logical id
 		for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
 			bucket := assembly.Refers(policy.At("Bucket"))
 			arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
-			refusal := map[string]any{
+			denial := map[string]any{
 				"Effect": "Deny", "Principal": map[string]any{"AWS": "*"}, "Action": "s3:*",
 				"Resource":  []any{arn, map[string]any{"Fn::Join": []any{"", []any{arn, "/*"}}}},
 				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
 			}
 			for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
 				switch {
-				case text(statement) == text(refusal):
-					refusing[bucket] = true
+				case text(statement) == text(denial):
+					denying[bucket] = true
 				case assembly.At(statement, "Effect") == "Deny":
 				case allowsDistribution(stack, bucket, statement), allowsAccessLogs(stack, bucket, statement):
 				default:
-					t.Errorf("%s: %s, want nothing allowed", policy.ID, text(statement))
+					t.Errorf("%s: %s, want no other Allow statement", policy.ID, text(statement))
 				}
 			}
 		}
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
-			if !refusing[bucket.ID] {
-				t.Errorf("%s takes requests without TLS", bucket.ID)
+			if !denying[bucket.ID] {
+				t.Errorf("%s accepts requests without TLS", bucket.ID)
 			}
 		}
 	})
 }
 
-// allowsDistribution tells whether the statement lets the identity of a distribution, whose origin the bucket is, read
-// objects or see which there are, and no more.
+// allowsDistribution reports whether the statement allows the identity of a distribution, whose origin
+// is the bucket, to read or list objects, and no more.
 func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool {
 	for _, action := range oneOrMore(assembly.At(statement, "Action")) {
 		if action != "s3:GetObject" && action != "s3:ListBucket" {
@@ -398,7 +401,8 @@ func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool
 	return false
 }
 
-// allowsAccessLogs tells whether the statement lets S3 write the access logs of a bucket that names this one for them.
+// allowsAccessLogs reports whether the statement allows S3 to write the access logs of another bucket
+// that logs to this one.
 func allowsAccessLogs(stack assembly.Stack, bucket string, statement any) bool {
 	from := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
 	return assembly.At(statement, "Action") == "s3:PutObject" &&
@@ -407,16 +411,16 @@ func allowsAccessLogs(stack assembly.Stack, bucket string, statement any) bool {
 		from != "" && assembly.Refers(stack.Template.Resources[from].At("LoggingConfiguration", "DestinationBucketName")) == bucket
 }
 
-// TestQueuesAndTopicsAreEncryptedAndRequireTLS: and each has a policy that says so.
+// TestQueuesAndTopicsAreEncryptedAndRequireTLS: the policy of each denies requests without TLS.
 func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
-		refusing := map[string]bool{} // queues and topics, by logical id
+		denying := map[string]bool{} // queues and topics, by logical id
 		for _, s := range statements(t, stack) {
 			unencrypted := text(s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
-			everybody := s.document["Principal"] == "*" || assembly.At(s.document["Principal"], "AWS") == "*"
-			if s.effect == "Deny" && unencrypted && everybody && (slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
+			everyPrincipal := s.document["Principal"] == "*" || assembly.At(s.document["Principal"], "AWS") == "*"
+			if s.effect == "Deny" && unencrypted && everyPrincipal && (slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
 				for _, on := range s.resources {
-					refusing[assembly.Refers(on)] = true
+					denying[assembly.Refers(on)] = true
 				}
 			}
 		}
@@ -429,21 +433,22 @@ func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
 			}
 		}
 		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"), stack.Template.OfType("AWS::SNS::Topic")) {
-			if !refusing[resource.ID] {
-				t.Errorf("%s takes messages without TLS", resource.ID)
+			if !denying[resource.ID] {
+				t.Errorf("%s accepts messages without TLS", resource.ID)
 			}
 		}
 	})
 }
 
-// TestKeysAllowTheirAccountAndTheirServicesOnly: who else may use a key says so by IAM, as for all that the account has.
+// TestKeysAllowTheirAccountAndTheirServicesOnly: all others get access to a key through IAM, as to
+// other resources of the account.
 func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 	keys := 0
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, key := range stack.Template.OfType("AWS::KMS::Key") {
 			keys++
 			want(t, key, true, "EnableKeyRotation")
-			want(t, key, 7, "PendingWindowInDays") // until a deleted key is gone
+			want(t, key, 7, "PendingWindowInDays") // the waiting period of a deletion
 			for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 				service := assembly.At(statement, "Principal", "Service") != nil &&
 					text(assembly.At(statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
@@ -458,11 +463,11 @@ func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 		}
 	})
 	if keys == 0 {
-		t.Error("there is no key; take this test away")
+		t.Error("there is no key; remove this test")
 	}
 }
 
-// accountARN is the ARN of what the stack's account has, or what it has in the stack's region, as templates have it.
+// accountARN returns the ARN of a resource in the stack's account and region, as in templates.
 func accountARN(stack assembly.Stack, service, name string) any {
 	partition, region, account := any("aws"), any("eu-central-1"), accountID(stack)
 	if _, known := account.(string); !known {
@@ -474,14 +479,14 @@ func accountARN(stack assembly.Stack, service, name string) any {
 	return fnJoin("arn:", partition, ":"+service+":", region, ":", account, ":"+name)
 }
 
-// TestNoTemplateHasACircularDependency: CloudFormation refuses a template with a circle.
+// TestNoTemplateHasACircularDependency: CloudFormation rejects a template with one.
 func TestNoTemplateHasACircularDependency(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		done := map[string]bool{}
 		var visit func(id string, above []string)
 		visit = func(id string, above []string) {
 			if slices.Contains(above, id) {
-				t.Fatalf("%s waits for itself: %q", id, above)
+				t.Fatalf("%s depends on itself: %q", id, above)
 			}
 			if done[id] {
 				return
@@ -497,10 +502,10 @@ func TestNoTemplateHasACircularDependency(t *testing.T) {
 	})
 }
 
-// substitution is where Fn::Sub names a resource.
+// substitution matches a reference to a resource in Fn::Sub.
 var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9]+)`)
 
-// dependencies lists the resources that have to be there before the resource, by logical id.
+// dependencies returns the logical ids of the resources that the resource depends on.
 func dependencies(stack assembly.Stack, resource assembly.Resource) []string {
 	var needed []string
 	add := func(id any) {
@@ -540,7 +545,7 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			allowed := 0
-			// CloudFormation resolves it on the way to the service, and it appears nowhere.
+			// CloudFormation resolves it when it calls the service; it appears nowhere.
 			switch {
 			case resource.Type == "AWS::RDS::DBInstance" && resource.At("MasterUserPassword") != nil,
 				resource.Type == "AWS::Cognito::UserPoolIdentityProvider":
@@ -552,7 +557,7 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 			switch resource.Type {
 			case "AWS::SecretsManager::Secret":
 				if resource.At("SecretString") != nil || resource.At("GenerateSecretString") == nil {
-					t.Errorf("%s holds a secret that is not generated", resource.ID)
+					t.Errorf("%s contains a secret that is not generated", resource.ID)
 				}
 			case "AWS::Cognito::UserPoolClient":
 				want(t, resource, false, "GenerateSecret")
@@ -573,8 +578,8 @@ func TestEveryLogGroupHasTheRetentionOfItsEnvironment(t *testing.T) {
 	})
 }
 
-// TestNamesOfCloudFrontResourcesContainTheRegion: CloudFront has its policies and functions once for all regions of an
-// account, by name.
+// TestNamesOfCloudFrontResourcesContainTheRegion: names of CloudFront's policies and functions are
+// unique in an account, across regions.
 func TestNamesOfCloudFrontResourcesContainTheRegion(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		pictures := pictureProps
@@ -594,7 +599,7 @@ func TestNamesOfCloudFrontResourcesContainTheRegion(t *testing.T) {
 		}
 		for _, resource := range found {
 			if name := text(resource.At(path...)); !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
-				t.Errorf("%s is named %s, which another region's would be too", resource.ID, name)
+				t.Errorf("%s is named %s, want the region in the name", resource.ID, name)
 			}
 		}
 	}

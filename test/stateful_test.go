@@ -11,35 +11,35 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// stateful are the types of resources that hold what cannot be made again, or that everything else stands in: a new
-// one in their place is a loss or an outage.
+// stateful contains the types of resources whose replacement loses data or causes an outage.
 var stateful = map[string]bool{
-	"AWS::ApiGateway::RestApi":                        true, // its id is in the address that clients call
-	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true, // until the bucket's policy knows a new one, nothing is delivered
-	"AWS::CloudFront::Distribution":                   true, // DNS records and, without a domain of its own, users know its name
+	"AWS::ApiGateway::RestApi":                        true, // its id is in the URL that clients call
+	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true, // nothing is delivered until the bucket's policy names the new one
+	"AWS::CloudFront::Distribution":                   true, // DNS records refer to its name, and clients if there is no custom domain
 	"AWS::Cognito::IdentityPool":                      true, // its identities name the folders of users' uploads
 	"AWS::Cognito::UserPool":                          true,
-	"AWS::Cognito::UserPoolClient":                    true, // installed apps know its id
-	"AWS::Cognito::UserPoolDomain":                    true, // installed apps, Google and Apple know it
+	"AWS::Cognito::UserPoolClient":                    true, // installed apps contain its id
+	"AWS::Cognito::UserPoolDomain":                    true, // installed apps, Google and Apple refer to it
 	"AWS::DynamoDB::Table":                            true,
 	"AWS::EC2::Subnet":                                true,
 	"AWS::EC2::VPC":                                   true,
-	"AWS::IoT::Policy":                                true, // devices' certificates have it
-	"AWS::IoT::ThingType":                             true, // devices have it
-	"AWS::KMS::Key":                                   true, // what it has encrypted, no other can read
+	"AWS::IoT::Policy":                                true, // attached to devices' certificates
+	"AWS::IoT::ThingType":                             true, // assigned to devices
+	"AWS::KMS::Key":                                   true, // no other key decrypts its data
 	"AWS::Kinesis::Stream":                            true,
-	"AWS::KinesisFirehose::DeliveryStream":            true, // a new one reads what comes after it
+	"AWS::KinesisFirehose::DeliveryStream":            true, // a new one only reads later records
 	"AWS::RDS::DBInstance":                            true,
 	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
 	"AWS::RDS::DBSubnetGroup":                         true,
 	"AWS::RedshiftServerless::Namespace":              true,
 	"AWS::S3::Bucket":                                 true,
-	"AWS::SES::EmailIdentity":                         true, // DNS records name it, and a new one sends nothing until there are others
+	"AWS::SES::EmailIdentity":                         true, // DNS records refer to it; a new one sends nothing until they are changed
 	"AWS::SecretsManager::Secret":                     true,
 }
 
-// TestStatefulResourcesKeepTheirLogicalIDs holds the templates against stateful.json, which no command rewrites:
-// CloudFormation deletes a resource whose logical id is gone and makes a new, empty one.
+// TestStatefulResourcesKeepTheirLogicalIDs compares the templates with stateful.json, which no command
+// rewrites: CloudFormation deletes a resource whose logical id is removed, and creates a new, empty
+// one.
 func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 	const file = "stateful.json"
 	data, err := os.ReadFile(file)
@@ -63,8 +63,8 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 		}
 	})
 	if diff := cmp.Diff(pinned, found); diff != "" {
-		t.Errorf("-%s +templates:\n%s\nA line with - would be deleted with its data by the next deployment, one with + made empty. "+
-			"If that is meant, edit %s by hand.", file, diff, file)
+		t.Errorf("-%s +templates:\n%s\nThe next deployment deletes a resource with -, with its data, and creates one "+
+			"with +, empty. If that is intended, edit %s by hand.", file, diff, file)
 	}
 }
 
@@ -78,7 +78,7 @@ func TestStacksHaveTerminationProtectionUnlessDisposable(t *testing.T) {
 
 func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 	policies := map[string]string{
-		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate", // with the queries that people keep in it
+		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate", // contains the queries that users saved
 		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
 		"AWS::Cognito::UserPool":             "Retain",
 		"AWS::DynamoDB::Table":               "Retain",
@@ -97,9 +97,9 @@ func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 				continue
 			}
 			if disposable(stack) || resource.At("SourceDBInstanceIdentifier") != nil {
-				want = "Delete" // a replica holds nothing of its own
+				want = "Delete" // a replica has no data of its own
 			}
-			// A replacement knows no failed creation.
+			// UpdateReplacePolicy has no RetainExceptOnCreate.
 			if replaced := strings.TrimSuffix(want, "ExceptOnCreate"); resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
 				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID, resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
 			}

@@ -13,8 +13,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// originalsPermissions lists what a function may do in the bucket of originals: each action with the prefix that it may do it
-// below, or with none for the bucket itself.
+// originalsPermissions returns a function's permissions in the bucket of originals: each action with
+// its prefix, or without one for the bucket itself.
 func originalsPermissions(t *testing.T, stack assembly.Stack, function string) []string {
 	t.Helper()
 	role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role"))
@@ -48,7 +48,7 @@ func originalsPermissions(t *testing.T, stack assembly.Stack, function string) [
 func TestEachFunctionReachesItsPrefixesOfTheOriginals(t *testing.T) {
 	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for function, want := range map[string][]string{
-			// What it may do, whoever has a form of it may do.
+			// A form that it signs has the same permissions.
 			"Uploads":  {"s3:DeleteObject /temp/*", "s3:PutObject /temp/*"},
 			"Posts":    {"s3:DeleteObject /permanent/*", "s3:GetObject /temp/*", "s3:ListBucket", "s3:PutObject /permanent/*"},
 			"Accounts": {"s3:DeleteObject /permanent/*"},
@@ -65,21 +65,21 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 		function := only(t, stack, "AWS::Lambda::Function", "Uploads")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
-		accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration] // not said when it is off
+		accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration] // omitted when it is off
 		want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
 		if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") || strings.Contains(variables, "KEY") {
-			t.Errorf("it is told %s", variables)
+			t.Errorf("its settings are %s, want no database, secret or key", variables)
 		}
 	})
 }
 
-// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction holds what a deletion relies on: whoever copied
-// in vain copies no more.
+// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction: deletion relies on it. A function whose copy is
+// abandoned has ended by then.
 func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
 	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64) // in seconds
 		if !ok || timeout*2 > pictures.CopyTime.Seconds() {
-			t.Errorf("the function lives for %v seconds; copies are given up after %s, want twice as long at least", timeout, pictures.CopyTime)
+			t.Errorf("the function times out after %v seconds and copies are abandoned after %s, want at least twice the timeout", timeout, pictures.CopyTime)
 		}
 	})
 }
@@ -91,7 +91,7 @@ func TestFunctionsHaveTheSameMediaURL(t *testing.T) {
 			want(t, only(t, stack, "AWS::Lambda::Function", name), address, "Environment", "Variables", "MEDIA_URL")
 		}
 		if written := text(address); !strings.Contains(written, "https://") || !strings.Contains(written, "MediaDistribution") {
-			t.Errorf("it is %s", written)
+			t.Errorf("MEDIA_URL is %s, want the URL of the distribution", written)
 		}
 	})
 }

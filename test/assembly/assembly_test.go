@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// write writes a cloud assembly, given as file names and contents.
+// write writes a cloud assembly, given as file names and contents, and returns its folder.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,7 +57,7 @@ func TestFindings_acknowledged_only_at_or_below_the_construct(t *testing.T) {
 
 func TestFindings_fails_without_validation(t *testing.T) {
 	if _, err := assembly.Findings(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("error %v, want one that says so", err)
+		t.Errorf("error %v, want os.ErrNotExist", err)
 	}
 }
 
@@ -76,16 +76,16 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(stacks) != 2 || stacks[0].Name != "A" || stacks[0].Environment != "Dev" || !stacks[0].TerminationProtection || stacks[0].DependsOn != nil {
-		t.Fatalf("stacks %+v, want A, protected, on its own, and B", stacks)
+		t.Fatalf("stacks %+v, want A, protected, without dependencies, and B", stacks)
 	}
 	if b := stacks[1]; b.Name != "B" || b.TerminationProtection || !cmp.Equal(b.DependsOn, []string{"A"}) {
-		t.Errorf("stack %+v, want B below A", b)
+		t.Errorf("stack %+v, want B, which depends on A", b)
 	}
 	queues := stacks[0].Template.OfType("AWS::SQS::Queue")
 	if len(queues) != 1 || queues[0].ID != "Q" || queues[0].At("Tags", 0, "Key") != "k" || queues[0].At("Tags", 1) != nil || queues[0].At("Tags", "Key") != nil {
 		t.Errorf("queues %+v, want Q with a tag", queues)
 	}
 	if _, err := assembly.Read(t.TempDir()); err == nil {
-		t.Error("an empty folder was taken for a cloud assembly")
+		t.Error("an empty folder is read as a cloud assembly, want an error")
 	}
 }

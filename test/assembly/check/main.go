@@ -1,6 +1,6 @@
-// Command check is the last step of make synth: it refuses a cloud assembly that a validator has something to say
-// about, or in which a function's code is not one static executable for the function's architecture, and lists the
-// functions with the size of their code.
+// Command check is the last step of make synth. It fails if the cloud assembly has unacknowledged
+// findings of a validator, or if a function's code is not one static executable for the function's
+// architecture. It lists the functions with the size of their code.
 package main
 
 import (
@@ -43,7 +43,7 @@ func check(out io.Writer, dir string) error {
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FUNCTION\tASSET\tMB\tMB ZIPPED")
-	functions, zipped := 0, map[string]int64{} // environments share their functions, and zipping takes a while
+	functions, zipped := 0, map[string]int64{} // environments share functions, and zipping is slow
 	for _, stack := range stacks {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			functions++
@@ -60,12 +60,12 @@ func check(out io.Writer, dir string) error {
 		}
 	}
 	if functions == 0 {
-		problems = append(problems, errors.New("there is no function in any stack"))
+		problems = append(problems, errors.New("no stack has a function"))
 	}
 	return errors.Join(append(problems, table.Flush())...)
 }
 
-// checkCode looks at what will be uploaded for a function, and returns the executable's name and size.
+// checkCode checks a function's asset, and returns the executable's name and size.
 func checkCode(dir string, function assembly.Resource) (bootstrap string, size int64, err error) {
 	key, _ := function.At("Code", "S3Key").(string)
 	asset := filepath.Join(dir, "asset."+strings.TrimSuffix(key, ".zip"))
@@ -74,7 +74,7 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 		return "", 0, err
 	}
 	if len(entries) != 1 || entries[0].Name() != "bootstrap" || function.At("Handler") != "bootstrap" {
-		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want one file and its name, bootstrap", entries, function.At("Handler"))
+		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want one file named bootstrap, and that name", entries, function.At("Handler"))
 	}
 	bootstrap = filepath.Join(asset, "bootstrap")
 	executable, err := elf.Open(bootstrap)
@@ -87,7 +87,7 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 		want = elf.EM_X86_64
 	}
 	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want || len(libraries) > 0 {
-		return "", 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s and none", executable.Machine, libraries, want)
+		return "", 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s without libraries", executable.Machine, libraries, want)
 	}
 	info, err := os.Stat(bootstrap)
 	if err != nil {
@@ -96,7 +96,7 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	return bootstrap, info.Size(), nil
 }
 
-// zipSize is about what cdk deploy uploads.
+// zipSize returns approximately the size that cdk deploy uploads.
 func zipSize(name string) (int64, error) {
 	file, err := os.Open(name)
 	if err != nil {
