@@ -14,8 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow: Lambda asks for it, and mappings without partial batch
-// responses would bring back what was done.
+// TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow: Lambda's documentation recommends
+// it. Mappings without partial batch responses would retry processed messages.
 func TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
@@ -26,7 +26,7 @@ func TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow(t *testin
 			}
 			timeout, _ := stack.Template.Resources[assembly.Refers(mapping.At("FunctionName"))].At("Timeout").(float64)
 			if timeout == 0 {
-				t.Errorf("%s calls a function without a timeout", mapping.ID)
+				t.Errorf("%s invokes a function without a timeout", mapping.ID)
 			}
 			window, _ := mapping.At("MaximumBatchingWindowInSeconds").(float64)
 			want(t, queue, 6*timeout+window, "VisibilityTimeout")
@@ -34,12 +34,13 @@ func TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow(t *testin
 	})
 }
 
-// TestEveryDeadLetterQueueIsInParameterStore: make redrive finds it there, and what it gets can go back to one queue.
+// TestEveryDeadLetterQueueIsInParameterStore: make redrive reads it there, and can redrive its messages
+// to exactly one source queue.
 func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 	for _, environment := range environments.All() {
 		named := map[string]string{} // queues, by name
 		for _, stack := range platforms[environment.Name] {
-			sources := map[string]int{} // how many queues give up into it, by logical id
+			sources := map[string]int{} // how many queues have it as their DLQ, by logical id
 			for _, queue := range stack.Template.OfType("AWS::SQS::Queue") {
 				if target := assembly.Refers(queue.At("RedrivePolicy", "deadLetterTargetArn")); target != "" {
 					sources[target]++
@@ -51,7 +52,7 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 					continue
 				}
 				id := assembly.Refers(parameter.At("Value"))
-				want(t, parameter, map[string]any{"Ref": id}, "Value") // a queue's is its address
+				want(t, parameter, map[string]any{"Ref": id}, "Value") // a queue's Ref is its URL
 				if sources[id] != 1 {
 					t.Errorf("%s names %s, the dead-letter queue of %d queues, want 1", full, id, sources[id])
 				}
@@ -59,12 +60,12 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 				delete(sources, id)
 			}
 			for id := range sources {
-				t.Errorf("%s/%s: %s is not in Parameter Store, and make redrive does not know it", environment.Name, stack.Name, id)
+				t.Errorf("%s/%s: %s is not in Parameter Store, so make redrive does not list it", environment.Name, stack.Name, id)
 			}
 		}
 		for _, name := range []string{"CommentNotifications", "Feedback", "ThumbnailEvents", "Reports", "Thumbnails", "Welcome"} {
 			if named[name] == "" {
-				t.Errorf("%s has no dead letters called %s", environment.Name, name)
+				t.Errorf("%s has no dead-letter queue named %s", environment.Name, name)
 			}
 		}
 	}
@@ -79,18 +80,18 @@ func TestConsumerDefaults(t *testing.T) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
 		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).GrantSendToDLQ()
 	})
-	queue, letters := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
+	queue, dlq := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
 	wantProperties(t, queue, map[string]any{
 		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60, "MessageRetentionPeriod": 4 * 24 * 60 * 60,
-		"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
+		"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
 	})
-	wantProperties(t, letters, map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
+	wantProperties(t, dlq, map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
 	wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
 		"FunctionName": ref(only(t, stack, "AWS::Lambda::Function", "")), "EventSourceArn": arn(queue), "BatchSize": 10,
 		"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
 	})
 	if subscriptions := stack.Template.OfType("AWS::SNS::Subscription"); len(subscriptions) > 0 {
-		t.Errorf("it is subscribed to %s", text(subscriptions[0].At("TopicArn")))
+		t.Errorf("the queue is subscribed to %s, want no subscription", text(subscriptions[0].At("TopicArn")))
 	}
 }
 
@@ -161,8 +162,8 @@ func TestAFunctionCannotPublishToTheTopicOfAService(t *testing.T) {
 	message := ""
 	synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn"})
-		theirs := topic.New(stack, "Theirs", topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
-		message = panicMessage(func() { theirs.GrantPublish(fn) })
+		service := topic.New(stack, "Theirs", topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
+		message = panicMessage(func() { service.GrantPublish(fn) })
 	})
 	if want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a service publishes; declare a topic without Publisher"; message != want {
 		t.Errorf("%q, want %q", message, want)

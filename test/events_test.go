@@ -22,10 +22,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// stream is what the stream of readings is called where there is one.
+// stream is the name of the stream in tests.
 const stream = "Readings"
 
-// postEvents is POST /events of an environment, as API Gateway does it by the templates. The stream is at endpoint.
+// postEvents returns POST /events of an environment, emulated with the templates. The stream is at
+// endpoint.
 func postEvents(t *testing.T, environment, endpoint string) *gatewaytest.Method {
 	t.Helper()
 	api := platforms[environment]["API"]
@@ -47,7 +48,7 @@ func postEvents(t *testing.T, environment, endpoint string) *gatewaytest.Method 
 	return events
 }
 
-// post sends a request, and reads the body of its answer into body unless that is nil.
+// post sends a request, and decodes the response's body into body unless that is nil.
 func post(t testing.TB, events *gatewaytest.Method, request gatewaytest.Request, status int, body any) gatewaytest.Response {
 	t.Helper()
 	response, err := events.Do(t.Context(), request)
@@ -65,7 +66,7 @@ func post(t testing.TB, events *gatewaytest.Method, request gatewaytest.Request,
 	return response
 }
 
-// event is one that the gateway takes, with changes: a nil value takes the field away.
+// event returns a valid event with changes: a nil value removes the field.
 func event(changes map[string]any) map[string]any {
 	event := map[string]any{
 		"id": "5f0c4a34-3d5c-4b53-9f6e-0c9a2f1b7a11", "type": "post_view", "at": time.Now().UTC().Format(time.RFC3339Nano),
@@ -83,7 +84,7 @@ func batch(events ...any) gatewaytest.Request {
 	return gatewaytest.Request{Body: text(map[string]any{"events": events})}
 }
 
-// messages are what is in the stream, in the order of the records' ids in the request that put them there.
+// messages returns the messages in the stream, in the order of the request that put them there.
 func messages(t testing.TB, kinesis *awstest.Kinesis) []telemetry.Message {
 	t.Helper()
 	var found []telemetry.Message
@@ -128,7 +129,7 @@ func TestEventsReachTheStreamUnchanged(t *testing.T) {
 	after := time.Now().UnixMilli()
 	found := messages(t, kinesis)
 	if accepted.Accepted != 100 || len(found) != 100 {
-		t.Fatalf("%d are accepted, and %d in the stream, want 100", accepted.Accepted, len(found))
+		t.Fatalf("%d events are accepted and %d are in the stream, want 100", accepted.Accepted, len(found))
 	}
 	keys := map[string]bool{}
 	for i, message := range found {
@@ -137,31 +138,32 @@ func TestEventsReachTheStreamUnchanged(t *testing.T) {
 			t.Errorf("%v: %s", err, message.Data)
 		}
 		var want any
-		if err := json.Unmarshal([]byte(text(sent[i])), &want); err != nil { // numbers as they are read
+		if err := json.Unmarshal([]byte(text(sent[i])), &want); err != nil { // numbers as decoded
 			t.Fatal(err)
 		}
-		if text(want) != text(got) { // cmp.Diff takes twice as long with each level
+		if text(want) != text(got) { // cmp.Diff's time doubles with each level
 			t.Errorf("event %d is %.500s in the stream, want %.500s", i, text(got), text(want))
 		}
 		if message.ReceivedAt < before || message.ReceivedAt > after || message.Topic != "" || message.Replayed || message.Requeued != 0 {
-			t.Errorf("the message of event %d is %+v, want one of a client, received between %d and %d", i, message, before, after)
+			t.Errorf("the message of event %d is %+v, want a client's, received between %d and %d", i, message, before, after)
 		}
 		keys[kinesis.Records()[i].PartitionKey] = true
 	}
 	if len(keys) != 100 {
-		t.Errorf("%d partition keys, want 100, for the events to go to all shards", len(keys))
+		t.Errorf("%d partition keys, want 100, so that the events use all shards", len(keys))
 	}
 }
 
-// TestTheGatewayForwardsValidJSON is about requests that Go would not write: the gateway reads them in its way.
+// TestTheGatewayForwardsValidJSON tests requests that Go would not write, and that the gateway parses
+// in its own way.
 func TestTheGatewayForwardsValidJSON(t *testing.T) {
 	for name, extra := range map[string]struct{ sent, want string }{
-		"half a surrogate pair":         {`"\ud83d!"`, `"?!"`},
-		"escapes":                       {`"\u0041\/\ud83d\ude00"`, `"A/😀"`},
-		"a large number":                {`123456789012345678901234567890`, `123456789012345678901234567890`},
-		"a number with zeros":           {`1.50`, `1.5`},
-		"a character that is no letter": {`"a\u0001\u007fb"`, `"a\u0001\u007Fb"`},
-		"a name twice":                  {`{"a":1,"a":2}`, `{"a":2}`},
+		"half a surrogate pair": {`"\ud83d!"`, `"?!"`},
+		"escapes":               {`"\u0041\/\ud83d\ude00"`, `"A/😀"`},
+		"a large number":        {`123456789012345678901234567890`, `123456789012345678901234567890`},
+		"a number with zeros":   {`1.50`, `1.5`},
+		"control characters":    {`"a\u0001\u007fb"`, `"a\u0001\u007Fb"`},
+		"a duplicate name":      {`{"a":1,"a":2}`, `{"a":2}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kinesis := awstest.StartKinesis(t, stream, 1)
@@ -175,8 +177,8 @@ func TestTheGatewayForwardsValidJSON(t *testing.T) {
 	}
 }
 
-// TestTheGatewayAcceptsValidEventsOnly holds the schema against what makes rows, too: what the one takes, the
-// other does not refuse.
+// TestTheGatewayAcceptsValidEventsOnly also compares the schema with the converter: the converter
+// accepts every event that the schema accepts.
 func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 	kinesis := awstest.StartKinesis(t, stream, 1)
 	events := postEvents(t, "Prod", kinesis.URL)
@@ -196,22 +198,22 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 			"no session": without("session"), "no post": batch(event(map[string]any{"type": "app_open", "post": nil})), "the shortest id": with("id", "!"), "the longest id": with("id", strings.Repeat("~", 64)),
 			"the longest client": with("client", strings.Repeat("c", 256)), "the longest session": with("session", strings.Repeat("s", 256)), "the longest post": with("post", strings.Repeat("p", 256)),
 			"no milliseconds": with("at", time.Now().UTC().Format(time.RFC3339)), "milliseconds": with("at", time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00")), "an offset": with("at", time.Now().In(time.FixedZone("", 5*3600+1800)).Format(time.RFC3339Nano)),
-			"JSON by its name": of("application/json"), "JSON with a charset": of("Application/JSON; charset=utf-8"),
+			"JSON": of("application/json"), "JSON with a charset": of("Application/JSON; charset=utf-8"),
 		},
 		400: {
-			"nothing": body(""), "no JSON": body("{"), "a list": body("[]"), "null": body("null"), "no events": body("{}"), "null for events": body(`{"events":null}`),
-			"an empty batch": many(0), "a hundred and one": many(101), "an event that is none": batch("event"), "something beside events": body(`{"events":[` + text(event(nil)) + `],"topic":"ashlar/dev/forged/readings"}`),
-			"one bad among good": batch(event(nil), event(map[string]any{"id": ""}), event(nil)),
-			"no id":              without("id"), "an empty id": with("id", ""), "too long an id": with("id", strings.Repeat("~", 65)), "an id with a space": with("id", "a b"), "an id that is no ASCII": with("id", "é"),
-			"an id with a line end": with("id", "a\n"), "a number for an id": with("id", 1), "null for an id": null("id"),
+			"an empty body": body(""), "invalid JSON": body("{"), "a list": body("[]"), "null": body("null"), "no events": body("{}"), "null for events": body(`{"events":null}`),
+			"an empty batch": many(0), "a hundred and one": many(101), "an event that is not an object": batch("event"), "an unknown field beside events": body(`{"events":[` + text(event(nil)) + `],"topic":"ashlar/dev/forged/readings"}`),
+			"one invalid event of three": batch(event(nil), event(map[string]any{"id": ""}), event(nil)),
+			"no id":                      without("id"), "an empty id": with("id", ""), "too long an id": with("id", strings.Repeat("~", 65)), "an id with a space": with("id", "a b"), "an id that is not ASCII": with("id", "é"),
+			"an id with a newline": with("id", "a\n"), "a number for an id": with("id", 1), "null for an id": null("id"),
 			"no type": without("type"), "an unknown type": with("type", "click"), "an empty type": with("type", ""), "null for a type": null("type"),
-			"no time": without("at"), "a time in milliseconds": with("at", 1763747035123), "a time without a zone": with("at", "2026-11-21T17:43:55"), "a date": with("at", "2026-11-21"), "a time that never ends": with("at", "2026-11-21T17:43:55."+strings.Repeat("1", 30)+"Z"),
-			"no client": without("client"), "an empty client": with("client", ""), "too long a client": with("client", strings.Repeat("c", 257)), "a client that is no ASCII": with("client", "ç"), "null for a client": null("client"),
+			"no time": without("at"), "a time in milliseconds": with("at", 1763747035123), "a time without a zone": with("at", "2026-11-21T17:43:55"), "a date": with("at", "2026-11-21"), "a time with too many digits": with("at", "2026-11-21T17:43:55."+strings.Repeat("1", 30)+"Z"),
+			"no client": without("client"), "an empty client": with("client", ""), "too long a client": with("client", strings.Repeat("c", 257)), "a client that is not ASCII": with("client", "ç"), "null for a client": null("client"),
 			"an empty session": with("session", ""), "too long a session": with("session", strings.Repeat("s", 257)), "null for a session": null("session"),
 			"an empty post": with("post", ""), "too long a post": with("post", strings.Repeat("p", 257)), "an object for a post": with("post", map[string]any{}),
 		},
 		413: {"ten megabytes": with("page", strings.Repeat("x", 10<<20))},
-		415: {"text": of("text/plain"), "a form": of("application/x-www-form-urlencoded"), "no type at all": of(""), "another JSON": of("application/vnd.api+json")},
+		415: {"text": of("text/plain"), "a form": of("application/x-www-form-urlencoded"), "no content type": of(""), "another JSON media type": of("application/vnd.api+json")},
 	}
 	for _, kind := range telemetry.Types {
 		status := 202
@@ -227,12 +229,12 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 				post(t, events, request, status, nil)
 				put := kinesis.Records()[before:]
 				if (len(put) > 0) != (status == 202) {
-					t.Errorf("%d records are in the stream", len(put))
+					t.Errorf("%d records are in the stream after the status %d", len(put), status)
 				}
 				for _, record := range put {
 					var converter telemetry.Converter
 					if _, _, err := converter.Append(nil, record.Data, record.ArrivedAt); err != nil && !errors.Is(err, telemetry.ErrDiscarded) {
-						t.Errorf("no row is made of it: %v", err)
+						t.Errorf("the converter rejects an accepted event: %v", err)
 					}
 				}
 			})
@@ -243,9 +245,9 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 func TestStreamFailuresAreReportedAsUnavailable(t *testing.T) {
 	faults := map[string]func(*awstest.Kinesis){
 		"one of three": func(kinesis *awstest.Kinesis) {
-			asked := 0
+			records := 0
 			kinesis.RejectRecords(func([]byte) string {
-				if asked++; asked == 2 {
+				if records++; records == 2 {
 					return "ProvisionedThroughputExceededException"
 				}
 				return ""
@@ -272,13 +274,13 @@ func TestStreamFailuresAreReportedAsUnavailable(t *testing.T) {
 			post(t, events, three, 202, nil)
 		})
 	}
-	for name, said := range map[string]string{
-		"no JSON":                "<html>The stream Readings of shard 0 is away",
+	for name, body := range map[string]string{
+		"not JSON":               "<html>The stream Readings of shard 0 is unavailable",
 		"an error with a reason": `{"__type":"com.amazonaws.kinesis.v20131202#LimitExceededException","message":"Rate exceeded for shard shardId-000000000000 in stream Readings under account 111111111111."}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			kinesis := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				http.Error(w, said, http.StatusServiceUnavailable)
+				http.Error(w, body, http.StatusServiceUnavailable)
 			}))
 			t.Cleanup(kinesis.Close)
 			wantUnavailable(t, post(t, postEvents(t, "Prod", kinesis.URL), batch(event(nil)), 503, nil))
@@ -286,16 +288,16 @@ func TestStreamFailuresAreReportedAsUnavailable(t *testing.T) {
 	}
 }
 
-// wantUnavailable holds that an answer says no more than when to come again.
+// wantUnavailable fails the test unless the response tells the client when to retry, and nothing else.
 func wantUnavailable(t testing.TB, response gatewaytest.Response) {
 	t.Helper()
 	var body struct{ Error resttest.Error }
 	if err := json.Unmarshal([]byte(response.Body), &body); err != nil || body.Error.Code != "unavailable" || body.Error.RequestID == "" || response.Headers["Retry-After"] != "5" {
-		t.Errorf("%v: %v %s, want unavailable, and when to try again", err, response.Headers, response.Body)
+		t.Errorf("%v: %v %s, want the code unavailable and Retry-After", err, response.Headers, response.Body)
 	}
-	for _, inside := range []string{"Exception", "shard", stream, "111111111111", "Kinesis"} {
-		if strings.Contains(response.Body, inside) {
-			t.Errorf("a client is told of %q: %s", inside, response.Body)
+	for _, internal := range []string{"Exception", "shard", stream, "111111111111", "Kinesis"} {
+		if strings.Contains(response.Body, internal) {
+			t.Errorf("the response contains %q: %s", internal, response.Body)
 		}
 	}
 }
@@ -306,12 +308,12 @@ func TestEventsTooLargeForTheStreamAreRejected(t *testing.T) {
 	of := func(n, size int) gatewaytest.Request {
 		return batch(slices.Repeat([]any{event(map[string]any{"page": strings.Repeat("x", size)})}, n)...)
 	}
-	post(t, events, of(1, 512<<10-200), 202, nil) // what the answer to the others names as small enough
+	post(t, events, of(1, 512<<10-200), 202, nil) // the size that the error of the others recommends
 	for name, request := range map[string]gatewaytest.Request{"an event of 1 MiB": of(1, 1<<20), "events of 10 MB together": of(19, 500<<10)} {
 		var refused struct{ Error resttest.Error }
 		response := post(t, events, request, 413, &refused)
 		if refused.Error.Code != "body_too_large" || refused.Error.RequestID == "" || strings.Contains(response.Body, "Exception") || response.Headers["Retry-After"] != "" {
-			t.Errorf("%s: %v %s, want body_too_large, and no word of when to try again", name, response.Headers, response.Body)
+			t.Errorf("%s: %v %s, want the code body_too_large without Retry-After", name, response.Headers, response.Body)
 		}
 	}
 	if put := len(kinesis.Records()); put != 1 {
@@ -342,7 +344,7 @@ func TestOnlyPagesOfTheWebClientReadResponsesToEvents(t *testing.T) {
 					want["Retry-After"] = "5"
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%v is answered with headers (-want +got):\n%s", headers, diff)
+					t.Errorf("request headers %v: response headers (-want +got):\n%s", headers, diff)
 				}
 			}
 			for _, status := range []int{202, 503} {
@@ -358,7 +360,7 @@ func TestOnlyPagesOfTheWebClientReadResponsesToEvents(t *testing.T) {
 				kinesis.SetFault(awstest.Fault{Status: 500, Code: "InternalFailure"})
 			}
 			if len(origins) == 0 {
-				t.Error("no page may send events")
+				t.Error("the environment has no origin")
 			}
 		})
 	}
@@ -376,7 +378,7 @@ func TestTheGatewayMayOnlyPutEventsIntoTheStream(t *testing.T) {
 			}
 		}
 		if got := allowed(t, stack, role); role == "" || !slices.Equal(got, []string{"kinesis:PutRecords", "kms:GenerateDataKey"}) {
-			t.Fatalf("the role %q may %q", role, got)
+			t.Fatalf("the role %q allows %q, want kinesis:PutRecords and kms:GenerateDataKey", role, got)
 		}
 		telemetry := platforms[environment.Name]["Telemetry"]
 		streamARN := importOf(t, environment.Name, "Telemetry", only(t, telemetry, "AWS::Kinesis::Stream", ""), "Arn")
@@ -389,7 +391,7 @@ func TestTheGatewayMayOnlyPutEventsIntoTheStream(t *testing.T) {
 			if s.actions[0] == "kms:GenerateDataKey" {
 				on = keyARN
 				if condition := text(s.document["Condition"]); !strings.Contains(condition, `"kms:EncryptionContext:aws:kinesis:arn":`) || !strings.Contains(condition, text(streamARN)) || !strings.Contains(condition, "kms:ViaService") {
-					t.Errorf("the key may be used for %s, want the stream alone", condition)
+					t.Errorf("the key may be used for %s, want only the stream", condition)
 				}
 			}
 			if len(s.resources) != 1 || text(s.resources[0]) != text(on) {
@@ -399,22 +401,22 @@ func TestTheGatewayMayOnlyPutEventsIntoTheStream(t *testing.T) {
 	})
 }
 
-// TestMappingTemplatesMeetTheRequirementsOfAPIGateway holds what "Amazon API Gateway quotas" and "Mapping templates for REST APIs" in
-// the API Gateway Developer Guide say.
+// TestMappingTemplatesMeetTheRequirementsOfAPIGateway checks the requirements of "Amazon API Gateway
+// quotas" and "Mapping templates for REST APIs" in the API Gateway Developer Guide.
 func TestMappingTemplatesMeetTheRequirementsOfAPIGateway(t *testing.T) {
 	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		method := methods(t, stack)["POST /events"]
 		want(t, method, "AWS", "Integration", "Type")
 		want(t, method, "POST", "Integration", "IntegrationHttpMethod")
-		want(t, method, "NEVER", "Integration", "PassthroughBehavior") // what is not JSON has not been validated
+		want(t, method, "NEVER", "Integration", "PassthroughBehavior") // a body that is not JSON was not validated
 		want(t, method, "'application/x-amz-json-1.1'", "Integration", "RequestParameters", "integration.request.header.Content-Type")
 		if uri := text(method.At("Integration", "Uri")); !strings.Contains(uri, ":kinesis:action/PutRecords") {
-			t.Errorf("the gateway calls %s", uri)
+			t.Errorf("the gateway calls %s, want kinesis:PutRecords", uri)
 		}
 		declared := method.At("MethodResponses", 0, "ResponseParameters").(map[string]any)
 		for name := range method.At("Integration", "IntegrationResponses", 0, "ResponseParameters").(map[string]any) {
 			if declared[name] != true {
-				t.Errorf("%s is mapped and not declared", name)
+				t.Errorf("%s is mapped but not declared", name)
 			}
 		}
 		want(t, method, method.At("MethodResponses", 0, "StatusCode"), "Integration", "IntegrationResponses", 0, "StatusCode")

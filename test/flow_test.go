@@ -689,10 +689,10 @@ func (f *flow) replay(t *testing.T) {
 			"AWS_ENDPOINT_URL_S3="+f.objects.URL, "AWS_ENDPOINT_URL_KINESIS="+f.stream.URL, "AWS_ENDPOINT_URL_SSM="+parameters.URL,
 			"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
 			"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
-		said, err := replay.CombinedOutput()
+		output, err := replay.CombinedOutput()
 		if err != nil {
-			t.Fatalf("replay: %v\n%s", err, said)
+			t.Fatalf("replay: %v\n%s", err, output)
 		}
-		t.Logf("replay of %s:\n%s", day, said)
+		t.Logf("replay of %s:\n%s", day, output)
 	}
 }

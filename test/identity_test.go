@@ -53,7 +53,7 @@ func TestClientsArePublicAndSignInDoesNotRevealUsers(t *testing.T) {
 			want(t, client, false, "GenerateSecret")
 			want(t, client, "ENABLED", "PreventUserExistenceErrors")
 			want(t, client, true, "EnableTokenRevocation")
-			want(t, client, []string{"code"}, "AllowedOAuthFlows") // the implicit flow puts tokens into addresses
+			want(t, client, []string{"code"}, "AllowedOAuthFlows") // the implicit flow puts tokens into URLs
 			want(t, client, []string{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}, "ExplicitAuthFlows")
 			callbackURLs, logoutURLs := environment.WebCallbackURLs, environment.WebLogoutURLs
 			if strings.HasPrefix(client.ID, "IdentityUserPoolMobile") {
@@ -88,7 +88,7 @@ func TestTheSignInPagesHaveAUniqueDomain(t *testing.T) {
 		}
 		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
 			if !clients[client.ID] {
-				t.Errorf("%s has no style: its sign-in pages would say that they are unavailable", client.ID)
+				t.Errorf("%s has no branding: its sign-in pages would be unavailable", client.ID)
 			}
 		}
 	})
@@ -133,14 +133,14 @@ func TestGoogleAndAppleAreConfiguredPerEnvironment(t *testing.T) {
 			want(t, client, supported, "SupportedIdentityProviders")
 			for _, provider := range providers {
 				if !slices.Contains(oneOrMore(client.DependsOn), any(provider)) {
-					t.Errorf("%s does not wait for %s, and would fail the first deployment", client.ID, provider)
+					t.Errorf("%s does not depend on %s, and the first deployment would fail", client.ID, provider)
 				}
 			}
 		}
 	})
 }
 
-// TestClientsMayWriteMappedAttributes: Cognito fails the sign-in otherwise.
+// TestClientsMayWriteMappedAttributes: otherwise Cognito fails the sign-in.
 func TestClientsMayWriteMappedAttributes(t *testing.T) {
 	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		attributes := []any{
@@ -187,7 +187,7 @@ func TestEveryNewUserGetsAProfile(t *testing.T) {
 		want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PostConfirmation", "Fn::GetAtt")
 		want(t, function, 5, "Timeout")
 		if !slices.Contains(stack.DependsOn, "Schema") {
-			t.Errorf("the stack waits for %q, want Schema among them", stack.DependsOn)
+			t.Errorf("the stack depends on %q, want Schema among them", stack.DependsOn)
 		}
 	})
 }
@@ -218,17 +218,17 @@ func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
 		clients := map[string]bool{}
 		for _, provider := range oneOrMore(pool.At("CognitoIdentityProviders")) {
 			if assembly.At(provider, "ServerSideTokenCheck") != true || text(assembly.At(provider, "ProviderName")) != text(map[string]any{"Fn::GetAtt": []string{users.ID, "ProviderName"}}) {
-				t.Errorf("the identity pool trusts %s", text(provider))
+				t.Errorf("the identity pool trusts %s, want the environment's user pool", text(provider))
 			}
 			clients[assembly.Refers(assembly.At(provider, "ClientId"))] = true
 		}
 		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
 			if !clients[client.ID] {
-				t.Errorf("%s is not known to the identity pool", client.ID)
+				t.Errorf("%s is not a client of the identity pool", client.ID)
 			}
 		}
 		if len(clients) != 2 {
-			t.Errorf("the identity pool knows %d clients, want 2", len(clients))
+			t.Errorf("the identity pool has %d clients, want 2", len(clients))
 		}
 		role := only(t, stack, "AWS::IAM::Role", "IdentitySignedInRole")
 		roles := only(t, stack, "AWS::Cognito::IdentityPoolRoleAttachment", "")
@@ -244,12 +244,12 @@ func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
 		}}, "AssumeRolePolicyDocument", "Statement")
 		want(t, role, nil, "ManagedPolicyArns")
 		if actions := allowed(t, stack, role.ID); len(actions) > 0 {
-			t.Errorf("signed-in clients may %q before anything is granted", actions)
+			t.Errorf("signed-in clients may %q without a grant, want nothing", actions)
 		}
 	})
 }
 
-// newIdentity declares an identity as others may, without identity providers.
+// newIdentity declares an identity with the required props only, without identity providers.
 func newIdentity(stack awscdk.Stack) *identity.Identity {
 	return identity.New(stack, "Identity", identity.Props{
 		DomainPrefix:       "example",
@@ -286,10 +286,10 @@ func TestSignedInClientsUploadToTheirOwnFolders(t *testing.T) {
 	}, "PolicyDocument", "Statement")
 	role := only(t, stacks[0], "AWS::IAM::Role", "IdentitySignedInRole")
 	if imported := text(policy.At("Roles")); !strings.Contains(imported, role.ID) {
-		t.Errorf("%s may upload, want %s", imported, role.ID)
+		t.Errorf("the role %s may upload, want %s", imported, role.ID)
 	}
 	if !slices.Equal(stacks[1].DependsOn, []string{"Identity"}) || stacks[0].DependsOn != nil {
-		t.Errorf("Media waits for %q and Identity for %q", stacks[1].DependsOn, stacks[0].DependsOn)
+		t.Errorf("Media depends on %q and Identity on %q, want Media on Identity", stacks[1].DependsOn, stacks[0].DependsOn)
 	}
 }
 
@@ -300,7 +300,7 @@ func TestAFunctionCanBeGrantedDeleteUsers(t *testing.T) {
 	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
 	if statements := text(policy.At("PolicyDocument", "Statement")); !strings.Contains(statements, `"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow","Resource":{"Fn::GetAtt":["`+pool.ID+`","Arn"]}`) {
-		t.Errorf("the function may %s", statements)
+		t.Errorf("the function may %s, want cognito-idp:AdminDeleteUser", statements)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// wantProperties fails the test unless the resource has just these properties, besides its tags.
+// wantProperties fails the test unless the resource has exactly these properties, besides its tags.
 func wantProperties(t *testing.T, resource assembly.Resource, want map[string]any) {
 	t.Helper()
 	got := maps.Clone(resource.Properties)
@@ -28,11 +28,11 @@ func wantProperties(t *testing.T, resource assembly.Resource, want map[string]an
 	}
 }
 
-// ref is a resource as others refer to it.
+// ref returns the Ref of a resource.
 func ref(resource assembly.Resource) any { return map[string]any{"Ref": resource.ID} }
 
-// importOf is a part of what another stack of the environment declares, as the stack's templates have it: "Arn", or its Ref if
-// the attribute is empty.
+// importOf returns the import of an attribute of another stack's resource, such as "Arn", or of its Ref
+// if the attribute is empty.
 func importOf(t *testing.T, environment, stack string, resource assembly.Resource, attribute string) any {
 	t.Helper()
 	value := ref(resource)
@@ -48,8 +48,8 @@ func importOf(t *testing.T, environment, stack string, resource assembly.Resourc
 	return nil
 }
 
-// functionPermissions lists what the code of a function may do, and the service in its name: logs, traces and network interfaces left out, which
-// all have alike.
+// functionPermissions returns the permissions of a function's code and of Lambda on its behalf, without
+// those for logs, traces and network interfaces, which are the same for all functions.
 func functionPermissions(t *testing.T, stack assembly.Stack, function string) map[string]string {
 	t.Helper()
 	found := rolePermissions(t, stack, assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role")))
@@ -59,7 +59,8 @@ func functionPermissions(t *testing.T, stack assembly.Stack, function string) ma
 	return found
 }
 
-// rolePermissions lists what a role is allowed, each action with the resource and the condition of its statement.
+// rolePermissions returns a role's permissions: each action with the resource and the condition of its
+// statement.
 func rolePermissions(t *testing.T, stack assembly.Stack, role string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -78,13 +79,13 @@ func rolePermissions(t *testing.T, stack assembly.Stack, role string) map[string
 	return found
 }
 
-// wantPermissions fails the test unless the function may do just that.
+// wantPermissions fails the test unless the function has exactly these permissions.
 func wantPermissions(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
 	t.Helper()
 	comparePermissions(t, function, functionPermissions(t, stack, function), want)
 }
 
-// comparePermissions fails the test unless what is allowed is just that.
+// comparePermissions fails the test unless exactly the permissions in want are allowed.
 func comparePermissions(t *testing.T, who string, allowed map[string]string, want map[string]any) {
 	t.Helper()
 	wanted := map[string]string{}
@@ -99,7 +100,7 @@ func comparePermissions(t *testing.T, who string, allowed map[string]string, wan
 	}
 }
 
-// sesARN is the ARN of what SES has, as templates have it.
+// sesARN returns the ARN of an SES resource, as in templates.
 func sesARN(stack assembly.Stack, parts ...any) any {
 	base := accountARN(stack, "ses", "")
 	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
@@ -109,8 +110,8 @@ func sesARN(stack assembly.Stack, parts ...any) any {
 	return fnJoin(append(slices.Clone(list), parts...)...)
 }
 
-// sendEmailPermission is what a function may that sends mails, and on what: the sender's identity, by the configuration set, and from
-// the environment's address.
+// sendEmailPermission returns the permission of a function that sends mails: for the sender's identity,
+// with the configuration set, and from the environment's address.
 func sendEmailPermission(environment environments.Environment, stack assembly.Stack, set any) string {
 	_, address, ok := strings.Cut(strings.TrimSuffix(environment.MailFrom, ">"), "<")
 	if !ok {
@@ -118,10 +119,10 @@ func sendEmailPermission(environment environments.Environment, stack assembly.St
 	}
 	identities := sesARN(stack, "identity/"+environment.MailIdentity)
 	if environment.MailSandbox {
-		identities = sesARN(stack, "identity/*") // SES asks for the recipient's too
+		identities = sesARN(stack, "identity/*") // SES requires the recipient's too
 	}
 	resources := []any{sesARN(stack, "configuration-set/", set), identities}
-	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) }) // as the CDK has them
+	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) }) // the CDK's order
 	return text(resources) +
 		" if " + text(map[string]any{"StringEquals": map[string]any{"ses:FromAddress": address}})
 }
@@ -140,14 +141,15 @@ func TestSubscriptionsAreEncryptedAndCanBeRestored(t *testing.T) {
 			"BillingMode":                      "PAY_PER_REQUEST",
 			"DeletionProtectionEnabled":        !environment.Disposable,
 			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
-			"SSESpecification":                 map[string]any{"SSEEnabled": true}, // by the key that AWS manages
+			"SSESpecification":                 map[string]any{"SSEEnabled": true}, // with the key that AWS manages
 			"StreamSpecification":              map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
 			"TimeToLiveSpecification":          map[string]any{"AttributeName": "ExpiresAt", "Enabled": true},
 		})
 	})
 }
 
-// TestTheTestTableEqualsTheDeployedTable: the tests of the functions make a table by what dynamodbtest says.
+// TestTheTestTableEqualsTheDeployedTable: the functions' tests create the table that dynamodbtest
+// defines.
 func TestTheTestTableEqualsTheDeployedTable(t *testing.T) {
 	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table, tested := only(t, stack, "AWS::DynamoDB::Table", ""), dynamodbtest.MailingList
@@ -157,7 +159,7 @@ func TestTheTestTableEqualsTheDeployedTable(t *testing.T) {
 		want(t, table, tested.StreamSpecification.StreamViewType, "StreamSpecification", "StreamViewType")
 		want(t, table, dynamodbtest.MailingListTTL, "TimeToLiveSpecification", "AttributeName")
 		if indexes := oneOrMore(table.At("GlobalSecondaryIndexes")); len(indexes) != len(tested.GlobalSecondaryIndexes) {
-			t.Errorf("there are %d indexes, and %d are tested", len(indexes), len(tested.GlobalSecondaryIndexes))
+			t.Errorf("there are %d indexes and the test table has %d", len(indexes), len(tested.GlobalSecondaryIndexes))
 		}
 		for i, index := range tested.GlobalSecondaryIndexes {
 			want(t, table, index.IndexName, "GlobalSecondaryIndexes", i, "IndexName")
@@ -193,21 +195,21 @@ func TestNewItemsInvokeTheWelcomeFunction(t *testing.T) {
 	})
 }
 
-// TestFailedWelcomesCanBeRedriven: SQS moves messages from the dead-letter queues of queues alone.
+// TestFailedWelcomesCanBeRedriven: SQS redrives only from the dead-letter queues of other queues.
 func TestFailedWelcomesCanBeRedriven(t *testing.T) {
 	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
+		queue, dlq := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
-		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
-		want(t, letters, nil, "RedrivePolicy")
-		want(t, letters, nil, "RedriveAllowPolicy") // any queue's
-		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5}, "RedrivePolicy")
+		want(t, dlq, nil, "RedrivePolicy")
+		want(t, dlq, nil, "RedriveAllowPolicy") // every queue may use it
+		want(t, function, ref(dlq), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
 		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		})
 		if allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue); len(allowed) > 0 {
-			t.Errorf("%s lets in %s, want what is moved back alone", queue.ID, text(allowed))
+			t.Errorf("%s allows %s, want redriven messages only", queue.ID, text(allowed))
 		}
 	})
 }
@@ -250,7 +252,8 @@ func TestTheMailingListFunctionsHaveTheirPermissions(t *testing.T) {
 	})
 }
 
-// TestOnlyTwoFunctionsUseSES holds all policies: those two are looked at in full elsewhere.
+// TestOnlyTwoFunctionsUseSES checks all policies. Other tests check the full permissions of the two
+// functions.
 func TestOnlyTwoFunctionsUseSES(t *testing.T) {
 	senders := map[string]bool{}
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
@@ -267,7 +270,7 @@ func TestOnlyTwoFunctionsUseSES(t *testing.T) {
 		}
 	})
 	if want := map[string]bool{"MailingList/MailingListWelcome": true, "Notifications/Notifications": true}; !cmp.Equal(senders, want) {
-		t.Errorf("mails are sent by %v, want %v", senders, want)
+		t.Errorf("the functions %v send mails, want %v", senders, want)
 	}
 }
 
@@ -289,7 +292,7 @@ func TestMailsAreSentWithTLSAndNotToSuppressedAddresses(t *testing.T) {
 		want(t, function, ref(set), "Environment", "Variables", "MAIL_CONFIGURATION_SET")
 		want(t, function, ref(only(t, stack, "AWS::DynamoDB::Table", "")), "Environment", "Variables", "MAILING_LIST_TABLE")
 		if got := function.At("Environment", "Variables", "MAIL_FROM"); strings.ReplaceAll(fmt.Sprint(got), `"`, "") != environment.MailFrom {
-			t.Errorf("mails are from %v, want %s", got, environment.MailFrom)
+			t.Errorf("the sender of mails is %v, want %s", got, environment.MailFrom)
 		}
 	})
 }
@@ -307,11 +310,11 @@ func TestBouncesAndComplaintsReachTheFeedbackFunction(t *testing.T) {
 		})
 		policy := only(t, stack, "AWS::SNS::TopicPolicy", "MailingListFeedbackTopic")
 		if !slices.Contains(oneOrMore(destination.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and SES would not take the topic", destination.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and SES would reject the topic", destination.ID, policy.ID)
 		}
 		allowed := allowStatements(t, stack, "AWS::SNS::TopicPolicy", "Topics", topic)
 		for _, statement := range allowed {
-			delete(statement.(map[string]any), "Sid") // a number that the CDK gives
+			delete(statement.(map[string]any), "Sid") // the CDK numbers statements
 		}
 		if want := []any{map[string]any{
 			"Effect": "Allow", "Action": "sns:Publish", "Principal": map[string]any{"Service": "ses.amazonaws.com"}, "Resource": ref(topic),
@@ -326,29 +329,30 @@ func TestBouncesAndComplaintsReachTheFeedbackFunction(t *testing.T) {
 		services := []any{}
 		for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 			if service := assembly.At(statement, "Principal", "Service"); service != nil {
-				services = append(services, service) // what they may, TestKeysAllowTheirAccountAndTheirServicesOnly holds
+				services = append(services, service) // TestKeysAllowTheirAccountAndTheirServicesOnly checks their actions
 			}
 		}
 		if text(services) != `["ses.amazonaws.com"]` {
-			t.Errorf("the key is for %s, want SES, or no event reaches the topic", text(services))
+			t.Errorf("the key allows %s, want SES; otherwise no event reaches the topic", text(services))
 		}
 
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
+		queue, dlq := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListFeedback")
 		wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(dlq)},
 		})
 		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackEventsMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
 		})
-		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
-		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5}, "RedrivePolicy")
+		want(t, function, ref(dlq), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
 	})
 }
 
-// TestFunctionTimeoutsExceedTheirLeases: whoever finds a mail claimed can wait for the end of the claim, and send it then.
+// TestFunctionTimeoutsExceedTheirLeases: a function that finds a mail leased can wait for the end of
+// the lease, and then send the mail.
 func TestFunctionTimeoutsExceedTheirLeases(t *testing.T) {
 	for _, test := range []struct {
 		stack, function string
@@ -362,10 +366,10 @@ func TestFunctionTimeoutsExceedTheirLeases(t *testing.T) {
 			lease, err := time.ParseDuration(fmt.Sprint(function.At("Environment", "Variables", "LEASE_DURATION")))
 			timeout, _ := function.At("Timeout").(float64)
 			if err != nil || lease < test.shortest {
-				t.Errorf("%s: the lease is %s (%v), want %s at least", function.ID, lease, err, test.shortest)
+				t.Errorf("%s: the lease is %s (%v), want at least %s", function.ID, lease, err, test.shortest)
 			}
 			if run := time.Duration(timeout) * time.Second; run < lease+2*test.shortest {
-				t.Errorf("%s: a run has %s, want time for a lease of %s and a mail", function.ID, run, lease)
+				t.Errorf("%s: the timeout is %s, want time for a lease of %s and a mail", function.ID, run, lease)
 			}
 		})
 	}
@@ -376,20 +380,20 @@ func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			want(t, function, nil, "VpcConfig")
 			if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
-				t.Errorf("%s is told %s", function.ID, variables)
+				t.Errorf("%s has the settings %s, want no key and no database", function.ID, variables)
 			}
 		}
 	})
 }
 
-// TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change an export, or to take it back, while another stack
-// imports it, and that stack is deployed later.
+// TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change or delete an export while another
+// stack imports it, and that stack is deployed later.
 func TestTheSendersIdentityCanBeChanged(t *testing.T) {
 	forEachEnvironment(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
 		for id, output := range stack.Template.Outputs {
 			if output["Export"] != nil && assembly.Refers(output["Value"]) == identity.ID {
-				t.Errorf("%s exports it", id)
+				t.Errorf("the output %s exports the identity, want no export", id)
 			}
 		}
 	})
@@ -418,7 +422,7 @@ func TestDNSRecordsOfADomainAreOutputs(t *testing.T) {
 
 func TestSubscriptionsAreConfirmedUnlessSingleOptIn(t *testing.T) {
 	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		disabled := map[bool]any{true: "true"}[environment.SingleOptIn] // not said when it is not
+		disabled := map[bool]any{true: "true"}[environment.SingleOptIn] // omitted when it is false
 		function := only(t, stack, "AWS::Lambda::Function", "Subscriptions")
 		want(t, function, disabled, "Environment", "Variables", "SINGLE_OPT_IN")
 		want(t, function, nil, "VpcConfig")
@@ -434,7 +438,7 @@ func TestMailingListProps(t *testing.T) {
 	if want := map[string]int{"domain": 3, "address": 0}; !cmp.Equal(records, want) {
 		t.Errorf("DNS records: %v, want %v", records, want)
 	}
-	// SES takes names in ASCII alone: RFC 2047.
+	// SES accepts names in ASCII only: RFC 2047.
 	want(t, only(t, stack, "AWS::Lambda::Function", "DomainWelcome"), "=?utf-8?q?=EC=84=9D=EA=B3=B5?= <hello@news.example.com>", "Environment", "Variables", "MAIL_FROM")
 	want(t, only(t, stack, "AWS::Lambda::Function", "AddressWelcome"), "<hello@example.com>", "Environment", "Variables", "MAIL_FROM")
 	for name, policy := range map[string]string{"Domain": "Retain", "Address": "Delete"} {

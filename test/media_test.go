@@ -239,7 +239,7 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 		}
 		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaOriginalEventsQueue")
 		if !slices.Contains(oneOrMore(originals.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and S3 would not take the queue", originals.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and S3 would reject the queue", originals.ID, policy.ID)
 		}
 	})
 }
@@ -334,14 +334,14 @@ func TestTheThumbnailFunctionHasOneVCPUAndAMinute(t *testing.T) {
 func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
 	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
-			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
-			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
+			queue, dlq := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
+			want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5}, "RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
 		}
 		for _, name := range []string{"MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventDLQ"} {
-			letters := only(t, stack, "AWS::SQS::Queue", name)
-			want(t, letters, 14*24*60*60, "MessageRetentionPeriod")
-			want(t, letters, nil, "RedrivePolicy")
+			dlq := only(t, stack, "AWS::SQS::Queue", name)
+			want(t, dlq, 14*24*60*60, "MessageRetentionPeriod")
+			want(t, dlq, nil, "RedrivePolicy")
 		}
 		if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 4 {
 			t.Errorf("there are %d queues, want 4", len(queues))
@@ -352,13 +352,13 @@ func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T
 func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
+		queue, dlq := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
 		want(t, subscription, map[string]any{
 			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(dlq)},
 		})
-		for _, to := range []assembly.Resource{queue, letters} {
+		for _, to := range []assembly.Resource{queue, dlq} {
 			allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
 			if want := []any{map[string]any{
 				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
@@ -368,7 +368,7 @@ func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 			}
 		}
 		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and what is told before that is lost", subscription.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and what is told before that is lost", subscription.ID, policy.ID)
 		}
 	})
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// ingress lists who may reach the security group with that name (a logical id or an export that ends with the id's
-// output), as the ids of the security groups that are let in, each with its port.
+// ingress returns the security groups that may reach the security group with that name (a logical id,
+// or an export that ends with the id's output), each with its port.
 func ingress(environment, group string) map[string]any {
 	found := map[string]any{}
 	for _, stack := range platforms[environment] {
@@ -30,8 +30,8 @@ func ingress(environment, group string) map[string]any {
 	return found
 }
 
-// databaseFunctions are the functions that may reach the database, by their folders. Each can read and
-// write all users' data, so to add one is a decision.
+// databaseFunctions lists the folders of the functions that may reach the database. Each can read and
+// write all users' data, so adding one is a deliberate decision.
 var databaseFunctions = []string{
 	"lambdas/accounts", "lambdas/notifications", "lambdas/postconfirmation", "lambdas/posts", "lambdas/resources/migrate",
 }
@@ -54,20 +54,20 @@ func TestOnlyTheFunctionsTheProxyAndTheRotationReachTheDatabase(t *testing.T) {
 			}
 		}
 		if functions != len(databaseFunctions) {
-			t.Errorf("%d functions of %q are deployed, want each once", functions, databaseFunctions)
+			t.Errorf("%d functions of %q are deployed, want each of them once", functions, databaseFunctions)
 		}
 		found := ingress(environment.Name, group)
 		for source, port := range found {
 			if !slices.Contains(allowed, source) {
-				t.Errorf("%s reaches the database", source)
+				t.Errorf("%s reaches the database, want only %q, the proxy and the rotation", source, databaseFunctions)
 			}
-			// Who stands in the database's own stack is given the port that the instance has.
+			// Rules in the database's own stack refer to the instance's port.
 			if text(port) != "3306" && text(port) != text(map[string]any{"Fn::GetAtt": []string{instance.ID, "Endpoint.Port"}}) {
 				t.Errorf("%s reaches the port %s, want the database's", source, text(port))
 			}
 		}
 		if len(found) != len(allowed) {
-			t.Errorf("%d groups reach the database, want %d: %v", len(found), len(allowed), found)
+			t.Errorf("%d security groups reach the database, want %d: %v", len(found), len(allowed), found)
 		}
 		want(t, stack.Template.Resources[group], nil, "SecurityGroupIngress")
 	})
@@ -80,14 +80,14 @@ func TestTheDatabaseCannotReachTheInternet(t *testing.T) {
 			for _, rule := range oneOrMore(group.At("SecurityGroupEgress")) {
 				everything := assembly.At(rule, "CidrIp") == "0.0.0.0/0"
 				if everything && (!rotation || assembly.At(rule, "ToPort") != 443.0) {
-					t.Errorf("%s reaches %s", group.ID, text(rule))
+					t.Errorf("%s reaches %s, want only the rotation to reach AWS", group.ID, text(rule))
 				}
 			}
 		}
 		group := only(t, stack, "AWS::RDS::DBSubnetGroup", "")
 		for _, subnet := range oneOrMore(group.At("SubnetIds")) {
 			if !strings.Contains(assembly.Refers(subnet), "VPCIsolatedSubnet") {
-				t.Errorf("the database stands in %s, want isolated subnets", text(subnet))
+				t.Errorf("the database is in %s, want isolated subnets", text(subnet))
 			}
 		}
 	})
@@ -118,7 +118,7 @@ func TestDatabaseLogGroupsAreCreatedBeforeTheDatabase(t *testing.T) {
 			identifier, _ := instance.At("DBInstanceIdentifier").(string)
 			wanted := []string{"/aws/rds/instance/" + identifier + "/error", "/aws/rds/instance/" + identifier + "/slowquery"}
 			if identifier != strings.ToLower(identifier) || len(identifier) > 63 || !cmp.Equal(names, wanted) {
-				t.Errorf("%s waits for %q, want %q", instance.ID, names, wanted)
+				t.Errorf("%s depends on the log groups %q, want %q", instance.ID, names, wanted)
 			}
 		}
 	})
@@ -133,7 +133,7 @@ func TestTheDatabaseUsesStrictModeAndRequiresTLS(t *testing.T) {
 		want(t, parameters, "2", "Parameters", "innodb_lock_wait_timeout")
 		want(t, parameters, "600", "Parameters", "wait_timeout")
 		if mode, _ := parameters.At("Parameters", "sql_mode").(string); !strings.Contains(mode, "STRICT_TRANS_TABLES") {
-			t.Errorf("the SQL mode is %q, want a strict one", mode)
+			t.Errorf("the SQL mode is %q, want STRICT_TRANS_TABLES", mode)
 		}
 		for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
 			want(t, instance, parameters.ID, "DBParameterGroupName", "Ref")
@@ -153,16 +153,16 @@ func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
 		if secrets := data.Template.OfType("AWS::SecretsManager::Secret"); len(secrets) != 2 {
 			t.Errorf("there are %d secrets, want the administrator's and app's", len(secrets))
 		}
-		ofAdmin := only(t, data, "AWS::SecretsManager::RotationSchedule", "")
-		want(t, ofAdmin, admin, "SecretId", "Ref")
-		ofApp := only(t, schema, "AWS::SecretsManager::RotationSchedule", "")
-		if secret := assembly.Refers(ofApp.At("SecretId")); !strings.Contains(secret, app) {
+		adminSchedule := only(t, data, "AWS::SecretsManager::RotationSchedule", "")
+		want(t, adminSchedule, admin, "SecretId", "Ref")
+		appSchedule := only(t, schema, "AWS::SecretsManager::RotationSchedule", "")
+		if secret := assembly.Refers(appSchedule.At("SecretId")); !strings.Contains(secret, app) {
 			t.Errorf("%s is rotated after the migration, want %s", secret, app)
 		}
-		if !slices.Contains(oneOrMore(ofApp.DependsOn), any("Migration")) {
-			t.Errorf("app is rotated after %s, want Migration, which makes that user", text(ofApp.DependsOn))
+		if !slices.Contains(oneOrMore(appSchedule.DependsOn), any("Migration")) {
+			t.Errorf("app's password is rotated after %s, want Migration, which creates that user", text(appSchedule.DependsOn))
 		}
-		for _, schedule := range []assembly.Resource{ofAdmin, ofApp} {
+		for _, schedule := range []assembly.Resource{adminSchedule, appSchedule} {
 			want(t, schedule, "rate(30 days)", "RotationRules", "ScheduleExpression")
 		}
 	})
@@ -183,20 +183,20 @@ func TestOnlyMigrationsConnectAsTheAdministrator(t *testing.T) {
 			for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 				secret := assembly.Refers(function.At("Environment", "Variables", "DATABASE_SECRET_ARN"))
 				if secret != "" && strings.Contains(secret, admin) != (stack.Name == "Schema") {
-					t.Errorf("%s signs in with %s", function.ID, secret)
+					t.Errorf("%s connects with %s", function.ID, secret)
 				}
 			}
 		}
 		for _, proxy := range data.Template.OfType("AWS::RDS::DBProxy") {
 			if text(proxy.At("Auth")) == "null" || strings.Contains(text(proxy.At("Auth")), admin) {
-				t.Errorf("the proxy signs in with %s", text(proxy.At("Auth")))
+				t.Errorf("the proxy connects with %s", text(proxy.At("Auth")))
 			}
 		}
 	})
 }
 
-// secretAttachment is the logical id of the attachment of a user's secret to the instance, by which all others refer to
-// the secret.
+// secretAttachment returns the logical id of the attachment of a user's secret to the instance. Other
+// resources refer to the secret through it.
 func secretAttachment(t *testing.T, data assembly.Stack, user string) string {
 	t.Helper()
 	for _, attachment := range data.Template.OfType("AWS::SecretsManager::SecretTargetAttachment") {
@@ -218,7 +218,7 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 			if source := instance.At("SourceDBInstanceIdentifier"); source != nil {
 				readers++
 				if !strings.Contains(text(source), writer.ID) {
-					t.Errorf("%s is a replica of %s", instance.ID, text(source))
+					t.Errorf("%s is a replica of %s, want the writer", instance.ID, text(source))
 				}
 			}
 		}
@@ -227,10 +227,10 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 		}
 		variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function", "Accounts").At("Environment", "Variables").(map[string]any)
 		if toldOfReaders := variables["DATABASE_READER_HOSTS"] != nil; toldOfReaders != (environment.DatabaseReplicas > 0) {
-			t.Errorf("the function reads from %s", text(variables["DATABASE_READER_HOSTS"]))
+			t.Errorf("the function's readers are %s", text(variables["DATABASE_READER_HOSTS"]))
 		}
 		if proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]), "Proxy"); proxied != environment.DatabaseProxy {
-			t.Errorf("the function writes to %s", text(variables["DATABASE_WRITER_HOST"]))
+			t.Errorf("the function's writer is %s", text(variables["DATABASE_WRITER_HOST"]))
 		}
 	})
 }
@@ -238,7 +238,7 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 func TestTheAPIIsUpdatedAfterTheMigrations(t *testing.T) {
 	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !slices.Contains(stack.DependsOn, "Schema") {
-			t.Errorf("the API's stack waits for %q, want Schema among them", stack.DependsOn)
+			t.Errorf("the API's stack depends on %q, want Schema among them", stack.DependsOn)
 		}
 		schema := platforms[environment.Name]["Schema"]
 		migration := only(t, schema, "Custom::Migration", "")
@@ -247,12 +247,13 @@ func TestTheAPIIsUpdatedAfterTheMigrations(t *testing.T) {
 		if version, _ := migration.At("Version").(string); len(version) != 64 {
 			t.Errorf("the migration's version is %q, want the checksum of the files", version)
 		}
-		// A function without its permissions or its way to the database would fail the first deployment.
+		// Without its permissions and its network path to the database, the function would fail the first
+		// deployment.
 		for _, resource := range schema.Template.Resources {
 			switch resource.Type {
 			case "AWS::IAM::Policy", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress":
 				if !slices.Contains(oneOrMore(migration.DependsOn), any(resource.ID)) {
-					t.Errorf("the migration does not wait for %s", resource.ID)
+					t.Errorf("the migration does not depend on %s", resource.ID)
 				}
 			}
 		}
@@ -275,7 +276,7 @@ func TestDatabaseDefaults(t *testing.T) {
 	want(t, writer, false, "MultiAZ")
 	want(t, writer, nil, "EnablePerformanceInsights")
 	if writer.DeletionPolicy != "Snapshot" {
-		t.Errorf("deletion leaves %s, want a snapshot", writer.DeletionPolicy)
+		t.Errorf("the deletion policy is %s, want Snapshot", writer.DeletionPolicy)
 	}
 }
 
@@ -317,11 +318,11 @@ func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 		})
 	})
 	if want := "mysql: Test/Stack/Function is not in a VPC and cannot reach the database; pass gofunction.Props.VPC"; message != want {
-		t.Errorf("refused with %q, want %q", message, want)
+		t.Errorf("panics with %q, want %q", message, want)
 	}
 }
 
-// TestAFirstProxyCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
+// TestAFirstProxyCanBeDeployed: CloudFormation refuses to delete an export that another stack imports.
 func TestAFirstProxyCanBeDeployed(t *testing.T) {
 	forEachEnvironment(t, "Data", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		writer := only(t, stack, "AWS::RDS::DBInstance", "DatabaseWriter")

@@ -21,7 +21,7 @@ import (
 
 func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 	for _, environment := range environments.All() {
-		stacks := map[string]string{} // by parameter: Parameter Store knows no stacks
+		stacks := map[string]string{} // by parameter: names are unique across stacks
 		for name, stack := range platforms[environment.Name] {
 			declared := map[string]any{}
 			for _, parameter := range stack.Template.OfType("AWS::SSM::Parameter") {
@@ -32,7 +32,7 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 				}
 				stacks[full] = name
 				if path.Dir(full) == environments.DeadLetterQueuesPath(environment.Name) {
-					continue // for make redrive alone
+					continue // only for make redrive
 				}
 				if path.Dir(full) != "/ashlar/"+environment.Name {
 					t.Errorf("%s/%s: %s, want a parameter of /ashlar/%s", environment.Name, name, full, environment.Name)
@@ -41,7 +41,7 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 			}
 			shown := map[string]any{}
 			for id, output := range stack.Template.Outputs {
-				if output["Export"] == nil { // what stacks tell each other is nobody else's affair
+				if output["Export"] == nil { // exports are internal to the stacks
 					shown[id] = []any{output["Value"], output["Description"]}
 				}
 			}
@@ -52,7 +52,7 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 	}
 }
 
-// deployed are the values that the parameters have after a deployment.
+// deployed contains the values of the parameters after a deployment.
 var deployed = map[string]string{
 	"APIEndpoint":     "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/",
 	"AthenaWorkGroup": "ashlar-dev",
@@ -76,7 +76,7 @@ var deployed = map[string]string{
 	"WebsiteURL":      "https://app.example.com",
 }
 
-// deploy gives the stand-in the parameters of every environment's templates.
+// deploy returns an emulator of Parameter Store with the parameters of every environment's templates.
 func deploy(t *testing.T) *awstest.SSM {
 	t.Helper()
 	store := awstest.StartSSM(t)
@@ -89,10 +89,11 @@ func deploy(t *testing.T) *awstest.SSM {
 	return store
 }
 
-// outputs builds the command.
+// outputs builds the command and returns its path.
 func outputs(t *testing.T) string {
 	t.Helper()
-	// go test remembers a result until a file that the test itself has read changes. The compiler's it does not see.
+	// go test caches a result until a file that the test itself read changes. It does not track the
+	// files that the compiler reads.
 	sources, err := filepath.Glob("../cmd/outputs/*.go")
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("%d source files (%v)", len(sources), err)
@@ -105,13 +106,13 @@ func outputs(t *testing.T) string {
 	name := filepath.Join(t.TempDir(), "outputs")
 	command := exec.Command("go", "build", "-buildvcs=false", "-o", name, "github.com/ashlar-cdk/ashlar/cmd/outputs")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	return name
 }
 
-// shellVariables is an environment in which AWS is the stand-in and nothing else.
+// shellVariables returns environment variables that direct AWS calls to the emulator only.
 func shellVariables(t *testing.T, store *awstest.SSM) map[string]string {
 	t.Helper()
 	return map[string]string{
@@ -124,8 +125,8 @@ func shellVariables(t *testing.T, store *awstest.SSM) map[string]string {
 	}
 }
 
-// run runs a command in a folder.
-func run(t *testing.T, dir string, variables map[string]string, name string, arguments ...string) (said string, code int) {
+// run runs a command in a folder and returns its output and exit code.
+func run(t *testing.T, dir string, variables map[string]string, name string, arguments ...string) (output string, code int) {
 	t.Helper()
 	command := exec.Command(name, arguments...)
 	command.Dir = dir
@@ -133,17 +134,17 @@ func run(t *testing.T, dir string, variables map[string]string, name string, arg
 	for name, value := range variables {
 		command.Env = append(command.Env, name+"="+value)
 	}
-	output, err := command.CombinedOutput()
+	combined, err := command.CombinedOutput()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
-		return string(output), failed.ExitCode()
+		return string(combined), failed.ExitCode()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(output), 0
+	return string(combined), 0
 }
 
-// TestAmplifyOutputsMatchTheTemplates runs the command against the parameters of the templates.
+// TestAmplifyOutputsMatchTheTemplates runs the command with the parameters of the templates.
 func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 	command, store := outputs(t), deploy(t)
 	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
@@ -152,10 +153,10 @@ func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 				dir, variables := t.TempDir(), shellVariables(t, store)
 				region := environment.Region
 				if variables["AWS_REGION"] = "eu-west-1"; region == "" {
-					region = "eu-west-1" // wherever the shell points
+					region = "eu-west-1" // overrides the shell's region
 				}
-				if said, code := run(t, dir, variables, command, "-client", kind, environment.Name); code != 0 {
-					t.Fatalf("exit code %d\n%s", code, said)
+				if output, code := run(t, dir, variables, command, "-client", kind, environment.Name); code != 0 {
+					t.Fatalf("exit code %d\n%s", code, output)
 				}
 				content, err := os.ReadFile(filepath.Join(dir, "amplify_outputs.json"))
 				if err != nil {
@@ -165,7 +166,7 @@ func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 				if err := json.Unmarshal(content, &got); err != nil {
 					t.Fatal(err)
 				}
-				const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1" // paths begin with a slash
+				const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1" // without a slash: paths begin with one
 				want := map[string]any{
 					"version": "1.4",
 					"auth":    amplifyAuth(t, stack, region, id),
@@ -185,12 +186,13 @@ func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 	})
 	for _, call := range store.Calls() {
 		if call.Action != "ssm:GetParametersByPath" {
-			t.Errorf("the command called %s, which its usage does not say", call.Action)
+			t.Errorf("the command called %s, which its usage does not list", call.Action)
 		}
 	}
 }
 
-// amplifyAuth is what the templates declare of sign-in, in the words of Amplify. id is the output that names the client.
+// amplifyAuth returns the sign-in settings of the templates in Amplify's terms. id is the output that
+// names the client.
 func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[string]any {
 	t.Helper()
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
@@ -203,7 +205,7 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 			}
 			word, ok := words[value]
 			if !ok {
-				t.Errorf("what does Amplify call %s?", text(value))
+				t.Errorf("%s has no translation to Amplify's terms", text(value))
 			}
 			if word != "" {
 				found = append(found, word)
@@ -250,41 +252,41 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 	}
 }
 
-// TestTheConfigurationIsReplacedAtomically: whoever has the old file open, by its second name here, sees no
-// half of the new one.
+// TestTheConfigurationIsReplacedAtomically: a reader that has the old file open, here by a second name,
+// never sees a part of the new one.
 func TestTheConfigurationIsReplacedAtomically(t *testing.T) {
 	dir, old := t.TempDir(), []byte(`{"version": "1"}`)
 	file, opened := filepath.Join(dir, "amplify_outputs.json"), filepath.Join(dir, "opened")
 	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Link(file, opened)); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := run(t, dir, shellVariables(t, deploy(t)), outputs(t), "Dev"); code != 0 || said != "wrote amplify_outputs.json for Dev's web client\n" {
-		t.Errorf("exit code %d\n%s", code, said)
+	if output, code := run(t, dir, shellVariables(t, deploy(t)), outputs(t), "Dev"); code != 0 || output != "wrote amplify_outputs.json for Dev's web client\n" {
+		t.Errorf("exit code %d\n%s", code, output)
 	}
 	if content, err := os.ReadFile(opened); err != nil || string(content) != string(old) {
 		t.Errorf("the old file is now %s (%v)", content, err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
-		t.Errorf("left behind: %v (%v)", left, err)
+		t.Errorf("the folder contains %v (%v), want only the configuration", left, err)
 	}
 }
 
 func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 	command := outputs(t)
 	for name, test := range map[string]struct {
-		spoil     func(store *awstest.SSM, variables map[string]string)
+		prepare   func(store *awstest.SSM, variables map[string]string)
 		arguments []string
 		code      int
 		says      []string
 	}{
-		"no environment":             {arguments: []string{}, code: 2, says: []string{`environment "", want one of Dev, Staging, Prod`}},
-		"an environment there isn't": {arguments: []string{"Test"}, code: 2, says: []string{`environment "Test", want one of Dev, Staging, Prod`}},
-		"two environments":           {arguments: []string{"Dev", "Prod"}, code: 2, says: []string{`environment "Dev Prod", want one of`}},
-		"a client there isn't":       {arguments: []string{"-client", "tv", "Dev"}, code: 2, says: []string{`client "tv", want web or mobile`}},
-		"a flag there isn't":         {arguments: []string{"-region", "eu-west-1", "Dev"}, code: 2, says: []string{"flag provided but not defined: -region", "usage: outputs"}},
-		"help":                       {arguments: []string{"--help"}, code: 0, says: []string{"usage: outputs [-client web|mobile] ENVIRONMENT"}},
+		"no environment":         {arguments: []string{}, code: 2, says: []string{`environment "", want one of Dev, Staging, Prod`}},
+		"an unknown environment": {arguments: []string{"Test"}, code: 2, says: []string{`environment "Test", want one of Dev, Staging, Prod`}},
+		"two environments":       {arguments: []string{"Dev", "Prod"}, code: 2, says: []string{`environment "Dev Prod", want one of`}},
+		"an unknown client":      {arguments: []string{"-client", "tv", "Dev"}, code: 2, says: []string{`client "tv", want web or mobile`}},
+		"an unknown flag":        {arguments: []string{"-region", "eu-west-1", "Dev"}, code: 2, says: []string{"flag provided but not defined: -region", "usage: outputs"}},
+		"help":                   {arguments: []string{"--help"}, code: 0, says: []string{"usage: outputs [-client web|mobile] ENVIRONMENT"}},
 		"not deployed": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				for name := range deployed {
 					store.DeleteParameter("/ashlar/Dev/" + name)
 				}
@@ -293,7 +295,7 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			says: []string{"there are no parameters /ashlar/Dev/* in your account in eu-central-1: Dev is not deployed there; make deploy ENV=Dev"},
 		},
 		"not deployed in its account": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				for name := range deployed {
 					store.DeleteParameter("/ashlar/Staging/" + name)
 				}
@@ -301,8 +303,8 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			arguments: []string{"Staging"}, code: 1,
 			says: []string{"eu-central-1, which should be account 111111111111: Staging is not deployed there; make deploy ENV=Staging"},
 		},
-		"parameters that are missing": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+		"missing parameters": {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				store.DeleteParameter("/ashlar/Dev/MediaBucket")
 				store.DeleteParameter("/ashlar/Dev/UserPoolId")
 			},
@@ -313,17 +315,17 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			},
 		},
 		"no region": {
-			spoil:     func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_REGION") },
+			prepare:   func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_REGION") },
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{"Dev is in no region of its own, and this shell names none; export AWS_REGION"},
 		},
 		"no credentials": {
-			spoil:     func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_ACCESS_KEY_ID") },
+			prepare:   func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_ACCESS_KEY_ID") },
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{"no AWS credentials in this shell; sign in, by aws sso login or any other way"},
 		},
-		"credentials that may not": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+		"credentials without permission": {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
 			},
 			arguments: []string{"Dev"}, code: 1,
@@ -333,28 +335,28 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, store := t.TempDir(), deploy(t)
 			variables := shellVariables(t, store)
-			if test.spoil != nil {
-				test.spoil(store, variables)
+			if test.prepare != nil {
+				test.prepare(store, variables)
 			}
 			const old = `{"version": "1"}`
 			file := filepath.Join(dir, "amplify_outputs.json")
 			if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			said, code := run(t, dir, variables, command, test.arguments...)
+			output, code := run(t, dir, variables, command, test.arguments...)
 			if code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 			for _, says := range test.says {
-				if !strings.Contains(said, says) {
-					t.Errorf("it says\n%s\nwant %s", said, says)
+				if !strings.Contains(output, says) {
+					t.Errorf("the output is\n%s\nwant %s", output, says)
 				}
 			}
 			if content, err := os.ReadFile(file); err != nil || string(content) != old {
 				t.Errorf("the file is now %s (%v)", content, err)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-				t.Errorf("left behind: %v (%v)", left, err)
+				t.Errorf("the folder contains %v (%v), want only the configuration", left, err)
 			}
 		})
 	}

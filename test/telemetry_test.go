@@ -116,7 +116,7 @@ func TestTheRuleIsCreatedAfterTheDeliveryStream(t *testing.T) {
 			{delivery, only(t, stack, "AWS::IAM::Policy", "TelemetryDeliveryRole").ID},
 		} {
 			if !slices.Contains(oneOrMore(needs.resource.DependsOn), any(needs.needed)) {
-				t.Errorf("%s does not wait for %s", needs.resource.ID, needs.needed)
+				t.Errorf("%s does not depend on %s", needs.resource.ID, needs.needed)
 			}
 		}
 	})
@@ -505,7 +505,7 @@ func TestNewObjectsReachTheReportFunction(t *testing.T) {
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryReports"), nil, "NotificationConfiguration")
 		policy := only(t, stack, "AWS::SQS::QueuePolicy", "TelemetryReporterQueue")
 		if !slices.Contains(oneOrMore(ingestion.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and S3 would not take the queue", ingestion.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and S3 would reject the queue", ingestion.ID, policy.ID)
 		}
 		rule := only(t, stack, "AWS::Events::Rule", "")
 		wantProperties(t, rule, map[string]any{
@@ -562,7 +562,7 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 				"Metric": map[string]any{"MetricName": name, "Namespace": topicOf(environment)}, "Period": 300, "Stat": "Sum",
 			}}
 		}
-		letters := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetterQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetterQueue")
 		type watched struct {
 			metric            map[string]any
 			above, evaluation int
@@ -581,7 +581,7 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 				counted("failed", "FailedRecords"), counted("records", "TransformedRecords"),
 			}}, 5, 3},
 			"ReportsDLQMessages": {metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName",
-				map[string]any{"Fn::GetAtt": []string{letters.ID, "QueueName"}}), 0, 1},
+				map[string]any{"Fn::GetAtt": []string{dlq.ID, "QueueName"}}), 0, 1},
 		}
 		for name, watched := range alarms {
 			alarm := only(t, stack, "AWS::CloudWatch::Alarm", "Telemetry"+name)
@@ -716,7 +716,7 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 	)
 	for _, topic := range []string{"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar", strings.Repeat("a", 101)} {
 		wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic}) },
-			"telemetry: Telemetry: Topic: "+topic+", want lower-case letters and digits with slashes between, at most 100",
+			"telemetry: Telemetry: Topic: "+topic+", want lower-case dlq and digits with slashes between, at most 100",
 		)
 	}
 	wantPanic(t, func(stack awscdk.Stack) {

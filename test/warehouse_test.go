@@ -258,7 +258,7 @@ func TestTheExternalSchemaIsCreatedAfterItsPermissions(t *testing.T) {
 		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"), only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
 	} {
 		if !before[needed.ID] {
-			t.Errorf("the schema does not wait for %s", needed.ID)
+			t.Errorf("the schema does not depend on %s", needed.ID)
 		}
 	}
 }
@@ -324,10 +324,10 @@ func warehouseProps(stack awscdk.Stack) warehouse.Props {
 
 // existingVPC is a VPC with private and isolated subnets in so many zones, which is there already.
 func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
-	letters := []string{"a", "b", "c"}[:count]
+	dlq := []string{"a", "b", "c"}[:count]
 	each := func(prefix string) *[]*string {
 		var values []*string
-		for _, letter := range letters {
+		for _, letter := range dlq {
 			values = append(values, jsii.String(prefix+letter))
 		}
 		return &values

@@ -28,12 +28,12 @@ func TestCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		report, file, content, want string
 	}{
-		"valid":               {clean, "bootstrap", executable(elf.EM_AARCH64), ""},
-		"other architecture":  {clean, "bootstrap", executable(elf.EM_X86_64), "Dev/A/F: bootstrap is for EM_X86_64"},
-		"not an executable":   {clean, "bootstrap", "#!/bin/sh\nexec /usr/bin/env node index.js\n", "Dev/A/F: bootstrap: bad magic number"},
-		"wrong file name":     {clean, "index.js", "", "Dev/A/F: its asset is [- index.js]"},
-		"validation error":    {`{"pluginReports": [{"violations": [{"severity": "error", "ruleName": "E1", "description": "wrong"}]}]}`, "bootstrap", executable(elf.EM_AARCH64), "error E1: wrong"},
-		"not validated":       {"", "bootstrap", executable(elf.EM_AARCH64), "synthesised without validators"},
+		"valid":              {clean, "bootstrap", executable(elf.EM_AARCH64), ""},
+		"other architecture": {clean, "bootstrap", executable(elf.EM_X86_64), "Dev/A/F: bootstrap is for EM_X86_64"},
+		"not an executable":  {clean, "bootstrap", "#!/bin/sh\nexec /usr/bin/env node index.js\n", "Dev/A/F: bootstrap: bad magic number"},
+		"wrong file name":    {clean, "index.js", "", "Dev/A/F: its asset is [- index.js]"},
+		"validation error":   {`{"pluginReports": [{"violations": [{"severity": "error", "ruleName": "E1", "description": "wrong"}]}]}`, "bootstrap", executable(elf.EM_AARCH64), "error E1: wrong"},
+		"not validated":      {"", "bootstrap", executable(elf.EM_AARCH64), "synthesised without validators"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
