@@ -15,7 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// decoded is a value as a template has it, for comparisons.
+// decoded returns a value as decoded from a template, for comparisons.
 func decoded(t *testing.T, value any) any {
 	t.Helper()
 	var plain any
@@ -51,7 +51,7 @@ func TestOnlyTheOwnerHasPermissionsInQuickSight(t *testing.T) {
 		}
 	}
 	if wanted := 2 + len(reportfn.Reports()); shared != wanted {
-		t.Errorf("%d resources of QuickSight, want %d", shared, wanted)
+		t.Errorf("%d resources have permissions, want %d", shared, wanted)
 	}
 }
 
@@ -78,11 +78,12 @@ func TestEveryReportIsADataSetWithDirectQuery(t *testing.T) {
 	}
 }
 
-// TestTheDashboardRefersToExistingDataSetsAndFields, each as what it is: a date, a number or a text.
+// TestTheDashboardRefersToExistingDataSetsAndFields checks the kind of each field too: date, number or
+// text.
 func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	definition := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition")
-	kinds := map[string]string{} // of the fields, by data set and name: daily_actives/day
+	kinds := map[string]string{} // kinds of fields, by data set and name: daily_actives/day
 	var sets []any
 	for _, report := range reportfn.Reports() {
 		for _, column := range report.Columns {
@@ -100,7 +101,7 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	for _, field := range oneOrMore(assembly.At(definition, "CalculatedFields")) {
 		set := assembly.At(field, "DataSetIdentifier").(string)
 		if kinds[set+"/day"] != "text" || assembly.At(field, "Expression") != "parseDate({day}, 'yyyy-MM-dd')" {
-			t.Errorf("%s: it is not of a day", text(field))
+			t.Errorf("%s does not parse the field day", text(field))
 		}
 		kinds[set+"/"+assembly.At(field, "Name").(string)] = "date"
 	}
@@ -135,11 +136,11 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	}
 	walk("", definition)
 	if named < 15 {
-		t.Errorf("the dashboard names %d fields, want those of all visuals: this test does not see them", named)
+		t.Errorf("the test found %d fields in the dashboard, want the fields of all visuals", named)
 	}
 }
 
-// TestTheDashboardShowsEveryReportOfTheLastDays: each visual has its place and its filter.
+// TestTheDashboardShowsEveryReportOfTheLastDays: each visual has a layout element and a filter.
 func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 	definition := only(t, platforms["Complete"]["Dashboards"], "AWS::QuickSight::Dashboard", "").At("Definition")
 	shown, filtered := map[string]bool{}, map[string]bool{}
@@ -158,7 +159,7 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 		placed = append(placed, assembly.At(element, "ElementId").(string))
 	}
 	if diff := cmp.Diff(ids, placed); diff != "" {
-		t.Errorf("visuals and their places (-visual +place):\n%s", diff)
+		t.Errorf("visuals and layout elements (-visual +element):\n%s", diff)
 	}
 	for _, group := range oneOrMore(assembly.At(definition, "FilterGroups")) {
 		filter := assembly.At(group, "Filters", 0, "RelativeDatesFilter")
@@ -168,12 +169,12 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 	}
 	for _, report := range reportfn.Reports() {
 		if !shown[report.Name] || !filtered[report.Name] {
-			t.Errorf("%s is shown: %t, and of the last 28 days: %t", report.Name, shown[report.Name], filtered[report.Name])
+			t.Errorf("%s: shown %t, filtered by the last 28 days %t, want true for both", report.Name, shown[report.Name], filtered[report.Name])
 		}
 	}
 }
 
-// TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports: not by the role that it has for the whole account.
+// TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports: not with its role for the account.
 func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	telemetry := platforms["Complete"]["Telemetry"]
@@ -186,7 +187,7 @@ func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
 	}}, "AssumeRolePolicyDocument", "Statement")
 	if !allDependencies(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
-		t.Error("QuickSight tries the data source before its role has its rights")
+		t.Error("the data source does not depend on the role's policy: QuickSight tests it at once")
 	}
 
 	bucket := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))

@@ -310,9 +310,9 @@ func TestEventsTooLargeForTheStreamAreRejected(t *testing.T) {
 	}
 	post(t, events, of(1, 512<<10-200), 202, nil) // the size that the error of the others recommends
 	for name, request := range map[string]gatewaytest.Request{"an event of 1 MiB": of(1, 1<<20), "events of 10 MB together": of(19, 500<<10)} {
-		var refused struct{ Error resttest.Error }
-		response := post(t, events, request, 413, &refused)
-		if refused.Error.Code != "body_too_large" || refused.Error.RequestID == "" || strings.Contains(response.Body, "Exception") || response.Headers["Retry-After"] != "" {
+		var rejected struct{ Error resttest.Error }
+		response := post(t, events, request, 413, &rejected)
+		if rejected.Error.Code != "body_too_large" || rejected.Error.RequestID == "" || strings.Contains(response.Body, "Exception") || response.Headers["Retry-After"] != "" {
 			t.Errorf("%s: %v %s, want the code body_too_large without Retry-After", name, response.Headers, response.Body)
 		}
 	}

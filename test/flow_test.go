@@ -38,28 +38,28 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// How many readings there are, and who sends them.
+// Numbers of records by sender.
 const (
 	flowDevices         = 10
-	deviceReadings      = 74_770 // devices publish so many
-	clientEvents        = 20_000 // clients post so many
-	wrongTableRecords   = 5_000  // are published while the table's columns are wrong
-	heavyRecords        = 230    // are published at the end, each of which makes a row of twice its size
+	deviceReadings      = 74_770 // published by devices
+	clientEvents        = 20_000 // posted by clients
+	wrongTableRecords   = 5_000  // published while the table's columns are wrong
+	heavyRecords        = 230    // published at the end; each makes a row of twice its size
 	flowRecords         = deviceReadings + clientEvents + wrongTableRecords + heavyRecords
-	foreignPublications = 200 // publications that are nobody's readings
+	foreignPublications = 200 // publications to the topics of other devices
 	eventsARequest      = 100
 )
 
-// A outcome is what has to become of a reading.
+// An outcome is the expected outcome of a record.
 type outcome string
 
 const (
-	kept      outcome = "kept"    // it is in the table, at the latest when the day has been replayed
-	discarded outcome = "dropped" // its type is declared as droppable
-	rejected  outcome = "refused" // no row can be made of it
+	kept      outcome = "kept"      // it is in the table, at the latest after the replay of its day
+	discarded outcome = "discarded" // its type is declared with Discard
+	rejected  outcome = "rejected"  // it cannot be converted to a row
 )
 
-// A flow is the way of the readings in Dev, as its templates say, on servers in the place of AWS's.
+// A flow is the path of records in Dev, as its templates define it, on emulators of the AWS services.
 type flow struct {
 	stream    *awstest.Kinesis
 	objects   *s3test.Server
@@ -70,9 +70,9 @@ type flow struct {
 	delivery  *firehosetest.Delivery
 	table     map[string]any // the AWS::Glue::Table
 
-	batches, attempt int                                       // that the function has got, and how often the last of them
-	batch            string                                    // the id of the last
-	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
+	batches, attempt int                                       // how many the function got, and how often it got the last one
+	batch            string                                    // the invocation id of the last
+	fault            func(batch, attempt int) *invocationFault // the fault of an attempt; nil for none
 
 	outcomes map[string]outcome // by id
 	dropped  map[string]bool
@@ -80,7 +80,7 @@ type flow struct {
 
 const ingestionBucket = "ingestion"
 
-// newFlow starts all, with what the templates of Dev say.
+// newFlow starts the emulators with the resources of Dev's templates.
 func newFlow(t *testing.T) *flow {
 	t.Helper()
 	f := &flow{
@@ -95,9 +95,9 @@ func newFlow(t *testing.T) *flow {
 	f.function = lambdatest.New(t, f.bootstrap, map[string]string{
 		"STREAM_NAME": stream, "AWS_ENDPOINT_URL_KINESIS": f.stream.URL,
 	})
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	streams := kinesis.New(kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: nobodys})
-	objects := s3.New(s3.Options{BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true})
+	fake := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	streams := kinesis.New(kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: fake})
+	objects := s3.New(s3.Options{BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: fake, UsePathStyle: true})
 
 	telemetry := platforms["Dev"]["Telemetry"]
 	properties := func(resourceType, prefix string) map[string]any {
@@ -120,7 +120,7 @@ func newFlow(t *testing.T) *flow {
 	return f
 }
 
-// flowValue is a value of a template with what its intrinsic functions stand for in a flow.
+// flowValue returns a value of a template with its intrinsic functions resolved for a flow.
 func flowValue(stack assembly.Stack, value any) any {
 	switch value := value.(type) {
 	case []any:
@@ -167,39 +167,39 @@ func flowValue(stack assembly.Stack, value any) any {
 	}
 }
 
-// An invocationFault is what is wrong with an invocation.
+// An invocationFault is the fault of an invocation.
 type invocationFault struct {
-	killed  bool                 // before it can answer, as the service does when memory is short
+	killed  bool                 // before it responds, as Lambda does when it runs out of memory
 	timeout time.Duration        // instead of the function's own
 	by      *lambdatest.Function // instead of the function
 }
 
-// transform calls the function, or has it fail.
+// transform invokes the function, with the fault of this attempt.
 func (f *flow) transform(ctx context.Context, event []byte) ([]byte, error) {
-	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch { // it begins with the invocation's id
+	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch { // an event begins with the invocation's id
 		f.batch, f.attempt = string(id), 0
 		f.batches++
 	}
 	f.attempt++
 	function, timeout := f.function, time.Minute
 	if f.fault != nil {
-		if wrong := f.fault(f.batches, f.attempt); wrong != nil {
-			if wrong.killed {
+		if fault := f.fault(f.batches, f.attempt); fault != nil {
+			if fault.killed {
 				f.function.Kill()
 			}
-			function, timeout = cmp.Or(wrong.by, function), cmp.Or(wrong.timeout, timeout)
+			function, timeout = cmp.Or(fault.by, function), cmp.Or(fault.timeout, timeout)
 		}
 	}
 	return function.Invoke(ctx, event, timeout)
 }
 
-// A publication is a reading before it is sent.
+// A publication is a reading that a device publishes.
 type publication struct {
 	id      string
 	payload []byte
 }
 
-// deviceReading makes the reading of number n, and knows what has to become of it.
+// deviceReading returns reading number n, and records its expected outcome.
 func (f *flow) deviceReading(n int, now time.Time) publication {
 	id := fmt.Sprintf("r-%06d", n)
 	reading := map[string]any{
@@ -208,7 +208,7 @@ func (f *flow) deviceReading(n int, now time.Time) publication {
 	}
 	f.outcomes[id] = kept
 	switch n % 50 {
-	case 1: // it has no clock
+	case 1: // a device without a clock
 		delete(reading, "at")
 	case 2, 3:
 		reading["type"], reading["firmware"] = "boot", "1.2.3"
@@ -224,13 +224,13 @@ func (f *flow) deviceReading(n int, now time.Time) publication {
 	case 0:
 		payload = []byte("no JSON, but " + id)
 	case 1:
-		payload = payload[:len(payload)-2] // cut
+		payload = payload[:len(payload)-2] // truncated
 	case 2:
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("measure\xff\xfe"), 1)
 	case 3:
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("teleportation"), 1)
 	case 4:
-		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1) // a client's
+		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1) // a client's type
 	case 5:
 		payload = []byte(`{"id":"` + id + `","id":"` + id + `","type":"measurement"}`)
 	case 6:
@@ -241,7 +241,7 @@ func (f *flow) deviceReading(n int, now time.Time) publication {
 	return publication{id, payload}
 }
 
-// clientEvent makes the event of number n.
+// clientEvent returns event number n, and records its expected outcome.
 func (f *flow) clientEvent(n int, now time.Time) map[string]any {
 	types := []string{"app_open", "post_view", "comment", "sign_up", "scroll"}
 	id := fmt.Sprintf("r-%06d", n)
@@ -262,7 +262,7 @@ func (f *flow) clientEvent(n int, now time.Time) map[string]any {
 	return reading
 }
 
-// publish has the devices publish, all at a time.
+// publish publishes from all devices at the same time.
 func (f *flow) publish(published []publication) error {
 	var group errgroup.Group
 	for i := range flowDevices {
@@ -285,28 +285,28 @@ func (f *flow) publish(published []publication) error {
 	return group.Wait()
 }
 
-// post has clients post events. A batch that is not accepted is sent again.
-func (f *flow) post(ctx context.Context, events []any) (again int, err error) {
+// post posts events in batches, and counts the retries of batches that were not accepted.
+func (f *flow) post(ctx context.Context, events []any) (retries int, err error) {
 	for batch := range slices.Chunk(events, eventsARequest) {
 		request := gatewaytest.Request{Body: text(map[string]any{"events": batch})}
 		for {
 			response, err := f.events.Do(ctx, request)
 			if err != nil {
-				return again, err
+				return retries, err
 			}
 			if response.Status == http.StatusAccepted {
 				break
 			}
 			if response.Status != http.StatusServiceUnavailable {
-				return again, fmt.Errorf("status %d: %s", response.Status, response.Body)
+				return retries, fmt.Errorf("status %d: %s", response.Status, response.Body)
 			}
-			again++
+			retries++
 		}
 	}
-	return again, nil
+	return retries, nil
 }
 
-// publishToForeignTopics has devices publish to others' topics, which ends their connections.
+// publishToForeignTopics publishes to the topics of other devices, which ends the connections.
 func (f *flow) publishToForeignTopics(t *testing.T) {
 	t.Helper()
 	for n := range foreignPublications {
@@ -322,10 +322,10 @@ func (f *flow) publishToForeignTopics(t *testing.T) {
 	}
 }
 
-// idPattern finds the id of a reading in whatever it has become. Those of intruders begin with x.
+// idPattern matches the id of a record in every form. Ids of foreign publications begin with x.
 var idPattern = regexp.MustCompile(`[rx]-\d{6}`)
 
-// idsIn are the ids in a record of the stream.
+// idsIn returns the ids in a record of the stream.
 func idsIn(t *testing.T, record []byte) []string {
 	var message telemetry.Message
 	if err := json.Unmarshal(record, &message); err != nil {
@@ -341,7 +341,7 @@ func idsOf(payload []byte) []string {
 	return slices.Compact(ids)
 }
 
-// forEachObject calls take with each object below a prefix.
+// forEachObject calls take for each object below a prefix.
 func (f *flow) forEachObject(t *testing.T, prefix string, take func(key string, content []byte)) {
 	t.Helper()
 	for _, key := range f.objects.Keys(t, ingestionBucket) {
@@ -360,7 +360,7 @@ func (f *flow) forEachObject(t *testing.T, prefix string, take func(key string, 
 	}
 }
 
-// rows counts the rows of each reading, as it reads them from the Parquet objects.
+// rows counts the rows of each record in the Parquet objects.
 func (f *flow) rows(t *testing.T) map[string]int {
 	t.Helper()
 	rows := map[string]int{}
@@ -382,14 +382,14 @@ func (f *flow) rows(t *testing.T) map[string]int {
 			rows[row.ID]++
 			const julianDayOf1970 = 2_440_588
 			if day := time.Unix(0, 0).UTC().AddDate(0, 0, int(row.At[2])-julianDayOf1970).Format(time.DateOnly); day != where[2] {
-				t.Fatalf("%s: %s is of %s", key, row.ID, day)
+				t.Fatalf("%s: the day of %s is %s", key, row.ID, day)
 			}
 		}
 	})
 	return rows
 }
 
-// failures finds the readings below the error prefix, and counts the documents of each kind.
+// failures returns the records below the error prefix, and counts the documents of each kind.
 func (f *flow) failures(t *testing.T) (ids map[string]bool, kinds map[string]int) {
 	t.Helper()
 	ids, kinds = map[string]bool{}, map[string]int{}
@@ -413,7 +413,7 @@ func (f *flow) failures(t *testing.T) (ids map[string]bool, kinds map[string]int
 				found = idsOf(document.RawData)
 			}
 			if len(found) != 1 {
-				t.Fatalf("%s: a document is about %d readings", key, len(found))
+				t.Fatalf("%s: a document contains %d records, want 1", key, len(found))
 			}
 			ids[found[0]] = true
 			kinds[strings.TrimSuffix(kind+" "+document.ErrorCode, " ")]++
@@ -422,8 +422,9 @@ func (f *flow) failures(t *testing.T) (ids map[string]bool, kinds map[string]int
 	return ids, kinds
 }
 
-// locate says where every reading is: each is in exactly one place, once that is a row wherever there is one, and else dropped
-// wherever one copy was. Whatever is nowhere, and whatever nobody has sent, is an error.
+// locate counts where the records of each outcome are. A record is in one place: in the table if it has
+// a row, else dropped if one of its copies was, else below errors. Records that were never sent fail
+// the test; the caller checks for records that are nowhere.
 func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 	t.Helper()
 	rows := f.rows(t)
@@ -431,7 +432,7 @@ func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 	found := map[outcome]map[string]int{kept: {}, discarded: {}, rejected: {}}
 	places := map[string]int{}
 	copies, both := 0, 0
-	for id, fate := range f.outcomes {
+	for id, expected := range f.outcomes {
 		place := "nowhere"
 		switch {
 		case rows[id] > 0:
@@ -445,7 +446,7 @@ func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 		case failed[id]:
 			place = "errors"
 		}
-		found[fate][place]++
+		found[expected][place]++
 		places[place]++
 	}
 	for where, ids := range map[string][]string{
@@ -453,27 +454,27 @@ func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 	} {
 		for _, id := range ids {
 			if _, sent := f.outcomes[id]; !sent {
-				t.Errorf("%s: %q is among %s, and nobody has sent it", when, id, where)
+				t.Errorf("%s: %q is in %s, and was never sent", when, id, where)
 			}
 		}
 	}
 	counts := f.delivery.Counts()
 	if sum := counts.Ok + counts.Dropped + counts.Failed + counts.FailedInvocations; sum != counts.Records || counts.Records != len(f.stream.Records()) {
-		t.Errorf("%s: %d records are in the stream, and the delivery has %+v", when, len(f.stream.Records()), counts)
+		t.Errorf("%s: %d records are in the stream, and the delivery counts %+v", when, len(f.stream.Records()), counts)
 	}
 	if counts.Ok != counts.Rows+counts.FormatConversionFailed {
 		t.Errorf("%s: rows are missing: %+v", when, counts)
 	}
-	t.Logf("%s: of %d readings, %d are in the table, %d were dropped, %d are below errors/ alone, %d nowhere", when, len(f.outcomes), places["table"], places["dropped"], places["errors"], places["nowhere"])
-	t.Logf("%s: by what they are: %v", when, found)
-	t.Logf("%s: %d rows more than readings, %d readings in the table have a copy below errors/; documents there: %v", when, copies, both, kinds)
+	t.Logf("%s: of %d records, %d are in the table, %d were dropped, %d are only below errors/, %d nowhere", when, len(f.outcomes), places["table"], places["dropped"], places["errors"], places["nowhere"])
+	t.Logf("%s: by expected outcome: %v", when, found)
+	t.Logf("%s: %d duplicate rows; %d records in the table have a copy below errors/; documents there: %v", when, copies, both, kinds)
 	t.Logf("%s: delivery: %+v; broker: %+v", when, counts, f.broker.Counts())
 	return found
 }
 
-// TestEveryRecordEndsInOnePlaceDespiteFaults has a hundred thousand readings come from devices by MQTT and from clients by POST
-// /events, while everything on their way fails as it does on AWS, and accounts for each. Then it replays the day: what failed
-// for a while only is in the table.
+// TestEveryRecordEndsInOnePlaceDespiteFaults sends a hundred thousand records, from devices over MQTT and
+// from clients with POST /events, while every service on their path fails as on AWS, and locates each.
+// Then it replays the day: records that failed temporarily are in the table.
 func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f := newFlow(t)
 	now := time.Now()
@@ -487,7 +488,8 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		fromClients = append(fromClients, f.clientEvent(deviceReadings+n, now))
 	}
 
-	// The stream throttles, and fails: the rule's records become objects, clients send their batches again.
+	// The stream throttles and fails: the rule writes records to the error prefix, clients retry their
+	// batches.
 	var put atomic.Int64
 	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
 		if call.Action == "kinesis:PutRecord" {
@@ -507,9 +509,9 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		}
 		return ""
 	})
-	// Acknowledgements get lost: devices publish again what the stream has already.
+	// Acknowledgements are lost: devices publish readings again that the stream has already.
 	var mu sync.Mutex
-	heard := map[string]bool{}
+	acknowledged := map[string]bool{}
 	f.broker.LosePubacks(func(payload []byte) bool {
 		ids := idsOf(payload)
 		if len(ids) != 1 || !strings.HasSuffix(ids[0], "77") {
@@ -517,15 +519,15 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		again := heard[ids[0]]
-		heard[ids[0]] = true
-		return !again
+		seen := acknowledged[ids[0]]
+		acknowledged[ids[0]] = true
+		return !seen
 	})
 	var group errgroup.Group
-	var again int
+	var retries int
 	group.Go(func() error { return f.publish(fromDevices) })
 	group.Go(func() (err error) {
-		again, err = f.post(t.Context(), fromClients)
+		retries, err = f.post(t.Context(), fromClients)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -534,12 +536,12 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f.broker.LosePubacks(nil)
 	f.stream.RejectRecords(nil)
 	f.publishToForeignTopics(t)
-	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= deviceReadings || counts.Denied != 2*foreignPublications || again == 0 {
-		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= deviceReadings || counts.Denied != 2*foreignPublications || retries == 0 {
+		t.Errorf("%d batches were retried, and the broker counts %+v", retries, counts)
 	}
-	t.Logf("after %s all is published and posted", time.Since(begun).Round(time.Second))
+	t.Logf("after %s all records are published and posted", time.Since(begun).Round(time.Second))
 
-	// The stream fails when it is read, the bucket when it is written to, and the function.
+	// Reads of the stream, writes to the bucket, and the function fail.
 	reads, writes := 0, 0
 	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
 		if call.Action == "kinesis:GetRecords" {
@@ -557,7 +559,7 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		case 1:
 			return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
 		case 3:
-			return awstest.Fault{Cut: true} // it is written, and nobody hears of it
+			return awstest.Fault{Cut: true} // written, but the response is lost
 		}
 		return awstest.Fault{}
 	})
@@ -567,7 +569,7 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		case batch == 2 && attempt == 1:
 			return &invocationFault{killed: true}
 		case batch == 4:
-			return &invocationFault{by: unconfigured} // which fails before it gets an event
+			return &invocationFault{by: unconfigured} // fails before it gets an event
 		case batch == 6:
 			return &invocationFault{timeout: time.Nanosecond}
 		}
@@ -580,7 +582,7 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f.objects.Intercept(nil)
 	f.stream.Intercept(nil)
 
-	// Somebody has changed the table: numbers are no booleans.
+	// The table has been changed: numbers are not booleans.
 	f.delivery.SetTable(t, withColumn(t, f.table, "temperature", "boolean"))
 	var published []publication
 	for n := range wrongTableRecords {
@@ -594,8 +596,8 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	}
 	f.delivery.SetTable(t, f.table)
 
-	// Rows that are twice as large as their payloads, in batches of three megabytes: an answer has no room for all of them, and
-	// the stream does not take all at once that is put back.
+	// Rows are twice as large as their payloads, in batches of three megabytes: a response cannot hold all
+	// of them, and the stream rejects some of the requeued records at first.
 	published = nil
 	for n := range heavyRecords {
 		id := fmt.Sprintf("r-%06d", flowRecords-heavyRecords+n)
@@ -605,9 +607,9 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	if err := f.publish(published); err != nil {
 		t.Fatal(err)
 	}
-	back := 0
+	requeued := 0
 	f.stream.RejectRecords(func([]byte) string {
-		if back++; back < 5 {
+		if requeued++; requeued < 5 {
 			return "ProvisionedThroughputExceededException"
 		}
 		return ""
@@ -618,24 +620,24 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.stream.RejectRecords(nil)
-	if back == 0 || len(f.stream.Records()) == before {
-		t.Error("nothing was put back into the stream")
+	if requeued == 0 || len(f.stream.Records()) == before {
+		t.Error("no record was requeued")
 	}
 
 	found := f.locate(t, "before the replay")
 	if len(f.outcomes) != flowRecords {
-		t.Fatalf("%d readings were sent, want %d", len(f.outcomes), flowRecords)
+		t.Fatalf("%d records were sent, want %d", len(f.outcomes), flowRecords)
 	}
-	t.Logf("after %s all is delivered", time.Since(begun).Round(time.Second))
-	for fate, where := range found {
+	t.Logf("after %s all records are delivered", time.Since(begun).Round(time.Second))
+	for expected, where := range found {
 		for place, count := range where {
-			if place != "errors" && place != map[string]string{"kept": "table", "dropped": "dropped"}[string(fate)] && count > 0 {
-				t.Errorf("%d that should be %s are in %s", count, fate, place)
+			if place != "errors" && place != map[outcome]string{kept: "table", discarded: "dropped"}[expected] && count > 0 {
+				t.Errorf("%d records with the outcome %s are in %s", count, expected, place)
 			}
 		}
 	}
 	if found[kept]["errors"] == 0 || found[kept]["table"] == 0 {
-		t.Errorf("no fault has had a consequence: %v", found)
+		t.Errorf("no fault had an effect: %v", found)
 	}
 
 	f.replay(t)
@@ -643,15 +645,15 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	found = f.locate(t, "after the replay")
-	for fate, place := range map[outcome]string{kept: "table", discarded: "dropped", rejected: "errors"} {
-		if where := found[fate]; len(where) != 1 || where[place] == 0 {
-			t.Errorf("what should be %s is in %v, want all of it in %s", fate, where, place)
+	for expected, place := range map[outcome]string{kept: "table", discarded: "dropped", rejected: "errors"} {
+		if where := found[expected]; len(where) != 1 || where[place] == 0 {
+			t.Errorf("records with the outcome %s are in %v, want all of them in %s", expected, where, place)
 		}
 	}
-	t.Logf("after %s all is replayed", time.Since(begun).Round(time.Second))
+	t.Logf("after %s all records are replayed", time.Since(begun).Round(time.Second))
 }
 
-// withColumn is the table with another type of a column.
+// withColumn returns the table with another type of a column.
 func withColumn(t *testing.T, table map[string]any, name, kind string) map[string]any {
 	t.Helper()
 	var changed map[string]any
@@ -668,7 +670,7 @@ func withColumn(t *testing.T, table map[string]any, name, kind string) map[strin
 	return nil
 }
 
-// replay runs make replay for each day on which something arrived: two, if it is about midnight.
+// replay runs the command of make replay for each day on which records arrived: two around midnight.
 func (f *flow) replay(t *testing.T) {
 	t.Helper()
 	parameters := awstest.StartSSM(t)

@@ -16,17 +16,17 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// objects is what IAM calls the objects of a bucket below a pattern such as temp/*.
+// objects returns the ARN of a bucket's objects that match a pattern such as temp/*.
 func objects(bucket assembly.Resource, pattern string) any {
 	return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{bucket.ID, "Arn"}}, "/" + pattern}}}
 }
 
-// arn is a resource's.
+// arn returns the ARN of a resource.
 func arn(resource assembly.Resource) any {
 	return map[string]any{"Fn::GetAtt": []string{resource.ID, "Arn"}}
 }
 
-// allowStatements are the statements of the policy that is attached to the resource by the property, without refusals.
+// allowStatements returns the Allow statements of the policy whose property refers to the resource.
 func allowStatements(t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource) []any {
 	t.Helper()
 	found := []any{}
@@ -147,7 +147,7 @@ func TestOnlyTheDistributionReadsThumbnailsWithOriginAccessControl(t *testing.T)
 	want(t, control, "always", "OriginAccessControlConfig", "SigningBehavior")
 	want(t, control, "s3", "OriginAccessControlConfig", "OriginAccessControlOriginType")
 	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
-		t.Errorf("there is %s, which nothing needs", identities[0].ID)
+		t.Errorf("there is an origin access identity %s, want none", identities[0].ID)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestOriginalsAreNotDelivered(t *testing.T) {
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		origins := oneOrMore(distribution.At("DistributionConfig", "Origins"))
 		if len(origins) != 1 || assembly.Refers(assembly.At(origins[0], "DomainName")) != thumbnails.ID {
-			t.Errorf("the distribution delivers from %s, want the thumbnails alone", text(origins))
+			t.Errorf("the distribution's origins are %s, want only the thumbnails", text(origins))
 		}
 	})
 }
@@ -187,8 +187,8 @@ func TestThumbnailsAreDeliveredOverTLSAndReadOnly(t *testing.T) {
 	})
 }
 
-// TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a
-// second.
+// TestCloudFrontCachesThumbnailsForADayAtMost: errors for thumbnails that do not exist yet are cached
+// for a second.
 func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
 	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
@@ -244,7 +244,7 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 	})
 }
 
-// TestNoThumbnailIsMadeOfAThumbnail: that would go on for ever.
+// TestNoThumbnailIsMadeOfAThumbnail: the function would invoke itself for ever.
 func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
@@ -259,7 +259,7 @@ func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
 			if actions := text(assembly.At(statement, "Action")); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
 				if on := text(assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
-					t.Errorf("the function may %s on %s, want the thumbnails alone", actions, on)
+					t.Errorf("the function may %s on %s, want only the thumbnails", actions, on)
 				}
 			}
 		}
@@ -271,7 +271,7 @@ func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		on := map[string]any{ // action → resource
 			"s3:GetObject":           objects(originals, "*"),
-			"s3:ListBucket":          arn(originals), // without it, what is missing is refused
+			"s3:ListBucket":          arn(originals), // without it, S3 responds 403 for a missing object
 			"s3:PutObject":           objects(thumbnails, "*"),
 			"s3:DeleteObject":        objects(thumbnails, "*"),
 			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
@@ -311,7 +311,7 @@ func TestTheThumbnailFunctionHasSmallBatchesAndLowConcurrency(t *testing.T) {
 		want(t, mapping, 5, "BatchSize")
 		want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
 		want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
-		want(t, mapping, nil, "Enabled") // it is, by default
+		want(t, mapping, nil, "Enabled") // the default is true
 	})
 }
 
@@ -322,7 +322,7 @@ func TestTheThumbnailFunctionHasOneVCPUAndAMinute(t *testing.T) {
 		want(t, function, []string{"arm64"}, "Architectures")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, 60, "Timeout")
-		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's
+		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's timeout
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
 		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
 		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
@@ -368,7 +368,7 @@ func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 			}
 		}
 		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not depend on %s, and what is told before that is lost", subscription.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and earlier messages would be lost", subscription.ID, policy.ID)
 		}
 	})
 }
@@ -385,13 +385,13 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 		}}, "PolicyDocument", "Statement")
 		uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
 		if statements := text(uploads.At("PolicyDocument")); strings.Contains(statements, thumbnails.ID) || !strings.Contains(statements, only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
-			t.Errorf("signed-in clients may %s, want the originals alone", statements)
+			t.Errorf("signed-in clients may %s, want only the originals", statements)
 		}
 	})
 }
 
-// TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is
-// emptied would keep its stack from being deleted.
+// TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails: a write to a disposable bucket while it is
+// emptied would fail the deletion of the stack.
 func TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {
@@ -402,7 +402,7 @@ func TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 			"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
 		} {
 			if emptied := only(t, stack, "Custom::EmptyBucket", id); !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
-				t.Errorf("%s may be there when %s is deleted", resource.ID, emptied.ID)
+				t.Errorf("%s may still exist when %s is deleted", resource.ID, emptied.ID)
 			}
 		}
 	})
@@ -418,7 +418,7 @@ func TestTheMediaURLIsTheDistributions(t *testing.T) {
 	})
 }
 
-// pictureProps are what media needs.
+// pictureProps are the required props of media.
 var pictureProps = media.Props{
 	AllowedOrigins: []string{"https://app.example.com"},
 	Widths:         pictures.Widths,
@@ -465,7 +465,7 @@ func TestMediaPrefixesAreProps(t *testing.T) {
 	allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 	if want := []any{objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"), objects(thumbnails, "shared/*")}; len(allowed) != 1 ||
 		text(assembly.At(allowed[0], "Resource")) != text(want) {
-		t.Errorf("the bucket's policy allows %s, want %s alone", text(allowed), text(want))
+		t.Errorf("the bucket's policy allows %s, want only %s", text(allowed), text(want))
 	}
 	for function, want := range map[string][]string{
 		"Upload":  {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},

@@ -226,7 +226,7 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 			t.Errorf("there are %d replicas, want %d", readers, environment.DatabaseReplicas)
 		}
 		variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function", "Accounts").At("Environment", "Variables").(map[string]any)
-		if toldOfReaders := variables["DATABASE_READER_HOSTS"] != nil; toldOfReaders != (environment.DatabaseReplicas > 0) {
+		if hasReaders := variables["DATABASE_READER_HOSTS"] != nil; hasReaders != (environment.DatabaseReplicas > 0) {
 			t.Errorf("the function's readers are %s", text(variables["DATABASE_READER_HOSTS"]))
 		}
 		if proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]), "Proxy"); proxied != environment.DatabaseProxy {

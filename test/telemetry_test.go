@@ -24,12 +24,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// topicOf is what the topics of the environment's devices begin with.
+// topicOf returns the prefix of the topics of the environment's devices.
 func topicOf(environment environments.Environment) string {
 	return "ashlar/" + strings.ToLower(environment.Name)
 }
 
-// keyCondition is the condition under which a role uses a key: through a service of AWS, for what it says in the encryption context.
+// keyCondition returns the condition under which a role may use a key: through an AWS service, for the
+// resources in the encryption context.
 func keyCondition(stack assembly.Stack, key assembly.Resource, service, context string, of ...any) string {
 	region := any("eu-central-1")
 	if _, known := accountID(stack).(string); !known {
@@ -41,17 +42,17 @@ func keyCondition(stack assembly.Stack, key assembly.Resource, service, context 
 	})
 }
 
-// objectKeyCondition is the condition under which a role uses a key for the objects of a bucket.
+// objectKeyCondition returns the condition under which a role may use a key for the objects of a bucket.
 func objectKeyCondition(stack assembly.Stack, key, bucket assembly.Resource) string {
 	return keyCondition(stack, key, "s3", "s3", arn(bucket), objects(bucket, "*"))
 }
 
-// glueARN is the ARN of what the account's catalogue has, as templates have it.
+// glueARN returns the ARN of a resource of the account's Glue Data Catalog, as in templates.
 func glueARN(stack assembly.Stack, parts ...any) any {
 	return appendARN(accountARN(stack, "glue", ""), parts...)
 }
 
-// appendARN is an ARN with more at its end.
+// appendARN appends parts to an ARN.
 func appendARN(base any, parts ...any) any {
 	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
 	if !ok {
@@ -79,8 +80,8 @@ func TestADeviceConnectsAsItselfAndPublishesToItsOwnTopic(t *testing.T) {
 	})
 }
 
-// TestTheRuleAcceptsEveryPayload: functions alone are selected, so a payload that is no JSON comes through as well. What
-// the rule fails at is kept.
+// TestTheRuleAcceptsEveryPayload: the statement selects functions only, so the rule accepts payloads
+// that are not JSON. Failed messages go to the error prefix.
 func TestTheRuleAcceptsEveryPayload(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		role := arn(only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole"))
@@ -103,7 +104,8 @@ func TestTheRuleAcceptsEveryPayload(t *testing.T) {
 	})
 }
 
-// TestTheRuleIsCreatedAfterTheDeliveryStream: Firehose reads what comes into the stream after it was made.
+// TestTheRuleIsCreatedAfterTheDeliveryStream: Firehose only reads records that are put into the stream
+// after the delivery stream was created.
 func TestTheRuleIsCreatedAfterTheDeliveryStream(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		rule, delivery := only(t, stack, "AWS::IoT::TopicRule", ""), only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
@@ -189,7 +191,7 @@ func TestFirehoseHasThePermissionsThatAWSListsAndNoOthers(t *testing.T) {
 	})
 }
 
-// TestTheReportFunctionReadsTelemetryThroughAthenaOnly: its own code reads and writes reports, and nothing else.
+// TestTheReportFunctionReadsTelemetryThroughAthenaOnly: its own code reads and writes reports only.
 func TestTheReportFunctionReadsTelemetryThroughAthenaOnly(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		key := only(t, stack, "AWS::KMS::Key", "")
@@ -256,8 +258,8 @@ func TestTheStreamHasTheEnvironmentsShardsOrGrows(t *testing.T) {
 	})
 }
 
-// TestRecordsAreDeliveredByTypeAndDay: as the function says them, which cannot be changed later. What came is kept as it was,
-// and so is what failed.
+// TestRecordsAreDeliveredByTypeAndDay: the function sets both, which cannot be changed later. Raw copies
+// of all records are stored, and failed records too.
 func TestRecordsAreDeliveredByTypeAndDay(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
@@ -323,7 +325,7 @@ func TestRowsAreConvertedToParquetWithTheTelemetryTable(t *testing.T) {
 	})
 }
 
-// glueColumns are columns as a template has them.
+// glueColumns returns columns as in templates.
 func glueColumns(columns []columns.Column) []any {
 	list := []any{}
 	for _, column := range columns {
@@ -332,7 +334,7 @@ func glueColumns(columns []columns.Column) []any {
 	return list
 }
 
-// TestTheTableHasTheColumnsOfRecords: and its partitions are where Firehose puts them, reckoned by Athena.
+// TestTheTableHasTheColumnsOfRecords: its projected partitions are the prefixes that Firehose writes to.
 func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
@@ -371,8 +373,9 @@ func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 	})
 }
 
-// TestOpenPartitionsStayBelowTheLimitOfFirehose: it keeps 500 ("Amazon Data Firehose Quota"), and a reading is at most 30 days older and one
-// day younger than its arrival. Besides the readings of today there may be those of a day that is replayed.
+// TestOpenPartitionsStayBelowTheLimitOfFirehose: the limit is 500 ("Amazon Data Firehose Quota"), and a
+// record is at most 30 days older and one day younger than its arrival. Records of a replayed day may
+// be added to those of today.
 func TestOpenPartitionsStayBelowTheLimitOfFirehose(t *testing.T) {
 	const days = 2 * (30 + 1 + 1)
 	kept := 0
@@ -382,12 +385,12 @@ func TestOpenPartitionsStayBelowTheLimitOfFirehose(t *testing.T) {
 		}
 	}
 	if open := kept * days; open > 500 {
-		t.Errorf("there may be %d partitions at a time; ask AWS for more than 500", open)
+		t.Errorf("there may be %d open partitions; request a limit above 500 from AWS", open)
 	}
 }
 
-// TestEveryReportHasATableAndANamedQuery: the tables are not partitioned, since Redshift would not know of partitions that are
-// reckoned.
+// TestEveryReportHasATableAndANamedQuery: the tables are not partitioned, since Redshift does not support
+// partition projection.
 func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket, database := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), ref(only(t, stack, "AWS::Glue::Database", ""))
@@ -403,7 +406,7 @@ func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 		}
 		all := reports.All()
 		if len(tables) != len(all)+1 || len(queries) != len(all) {
-			t.Errorf("there are %d tables and %d queries, want one for each of the %d reports, and the readings'", len(tables), len(queries), len(all))
+			t.Errorf("there are %d tables and %d queries, want one for each of the %d reports, and the table telemetry", len(tables), len(queries), len(all))
 		}
 		for _, report := range all {
 			table := tables[report.Name]
@@ -435,11 +438,11 @@ func TestTablesAreReadAsParquet(t *testing.T) {
 	})
 }
 
-// TestThereIsNoCrawler: a crawler costs by the hour, and guesses what the tables say.
+// TestThereIsNoCrawler: a crawler is billed by the hour, and infers what the tables define.
 func TestThereIsNoCrawler(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		if crawlers := stack.Template.OfType("AWS::Glue::Crawler"); len(crawlers) > 0 {
-			t.Errorf("there is the crawler %s", crawlers[0].ID)
+			t.Errorf("there is the crawler %s, want none", crawlers[0].ID)
 		}
 	})
 }
@@ -472,7 +475,7 @@ func TestRequestsToTheTelemetryBucketsAreLogged(t *testing.T) {
 	})
 }
 
-// TestBytesScannedPerQueryAreLimited: and no client can ask for something else.
+// TestBytesScannedPerQueryAreLimited: clients cannot override the work group's settings.
 func TestBytesScannedPerQueryAreLimited(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		wantProperties(t, only(t, stack, "AWS::Athena::WorkGroup", ""), map[string]any{
@@ -527,7 +530,7 @@ func TestNewObjectsReachTheReportFunction(t *testing.T) {
 	})
 }
 
-// TestReportMessagesAreBatchedForFiveMinutes: a delivery is told object by object.
+// TestReportMessagesAreBatchedForFiveMinutes: a delivery sends one message per object.
 func TestReportMessagesAreBatchedForFiveMinutes(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		function, queue := only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
@@ -540,7 +543,7 @@ func TestReportMessagesAreBatchedForFiveMinutes(t *testing.T) {
 	})
 }
 
-// TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst: whoever is woken by one has its description and nothing else.
+// TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst: the engineer on call has only the description.
 func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		metric := func(namespace, name, statistic, dimension string, value any) map[string]any {
@@ -585,8 +588,8 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 		}
 		for name, watched := range alarms {
 			alarm := only(t, stack, "AWS::CloudWatch::Alarm", "Telemetry"+name)
-			if says := fmt.Sprint(alarm.At("AlarmDescription")); !strings.Contains(says, "Look first ") {
-				t.Errorf("%s says %q, and not what to look at first", name, says)
+			if description := fmt.Sprint(alarm.At("AlarmDescription")); !strings.Contains(description, "Look first ") {
+				t.Errorf("the description of %s is %q, want it to say what to look at first", name, description)
 			}
 			for path, value := range map[string]any{
 				"Threshold": watched.above, "EvaluationPeriods": watched.evaluation, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
@@ -594,7 +597,7 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 			} {
 				watched.metric[path] = value
 			}
-			wantProperties(t, alarm, watched.metric) // and no actions
+			wantProperties(t, alarm, watched.metric) // without actions
 		}
 		if found := stack.Template.OfType("AWS::CloudWatch::Alarm"); len(found) != len(alarms) {
 			t.Errorf("there are %d alarms, want %d", len(found), len(alarms))
@@ -602,16 +605,17 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 	})
 }
 
-// TestMetricFiltersMatchTheLogOfTheTransform holds the metric filters against a line that it writes, as Lambda's logger writes it.
+// TestMetricFiltersMatchTheLogOfTheTransform compares the metric filters with a log line of the
+// transform, in the format of Lambda's logger.
 func TestMetricFiltersMatchTheLogOfTheTransform(t *testing.T) {
 	var log bytes.Buffer
 	handler := &handler.Handler{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
-	event := `{"records":[{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}` // {}: no message
+	event := `{"records":[{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}` // {}: not a message
 	if _, err := handler.Invoke(t.Context(), []byte(event)); err != nil {
 		t.Fatal(err)
 	}
-	var said map[string]any
-	if err := json.Unmarshal(log.Bytes(), &said); err != nil {
+	var line map[string]any
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
 		t.Fatalf("%v: %s", err, &log)
 	}
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
@@ -620,19 +624,19 @@ func TestMetricFiltersMatchTheLogOfTheTransform(t *testing.T) {
 			"TransformedRecords": only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsTransformedRecords"),
 		} {
 			want(t, filter, ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryTransformLogs")), "LogGroupName")
-			want(t, filter, fmt.Sprintf(`{ $.message = "%s" }`, said["message"]), "FilterPattern")
+			want(t, filter, fmt.Sprintf(`{ $.message = "%s" }`, line["message"]), "FilterPattern")
 			want(t, filter, topicOf(environment), "MetricTransformations", 0, "MetricNamespace")
 			want(t, filter, name, "MetricTransformations", 0, "MetricName")
 			field := strings.TrimPrefix(fmt.Sprint(filter.At("MetricTransformations", 0, "MetricValue")), "$.")
-			if said[field] != 1.0 {
-				t.Errorf("%s counts %s, which is %v for one record that is refused: %s", name, field, said[field], &log)
+			if line[field] != 1.0 {
+				t.Errorf("%s counts %s, which is %v for one rejected record, want 1: %s", name, field, line[field], &log)
 			}
 		}
 	})
 }
 
-// TestWritersAreDeletedBeforeTheTelemetryBuckets: what they write into a disposable bucket while it is emptied would keep its
-// stack from being deleted.
+// TestWritersAreDeletedBeforeTheTelemetryBuckets: a write to a disposable bucket while it is emptied
+// would fail the deletion of the stack.
 func TestWritersAreDeletedBeforeTheTelemetryBuckets(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
 		if !environment.Disposable {
@@ -646,14 +650,14 @@ func TestWritersAreDeletedBeforeTheTelemetryBuckets(t *testing.T) {
 			emptied := only(t, stack, "Custom::EmptyBucket", id)
 			for _, writer := range writers {
 				if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied.ID)) {
-					t.Errorf("%s may be there when %s is deleted", writer.ID, emptied.ID)
+					t.Errorf("%s may still exist when %s is deleted", writer.ID, emptied.ID)
 				}
 			}
 		}
 	})
 }
 
-// TestTelemetryNamesDifferBetweenEnvironments: they may be in one account and region.
+// TestTelemetryNamesDifferBetweenEnvironments: environments may share an account and region.
 func TestTelemetryNamesDifferBetweenEnvironments(t *testing.T) {
 	seen := map[string]string{}
 	forEachEnvironment(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
@@ -662,7 +666,7 @@ func TestTelemetryNamesDifferBetweenEnvironments(t *testing.T) {
 		} {
 			name := resourceType + " " + fmt.Sprint(only(t, stack, resourceType, "").At(path...))
 			if other, ok := seen[name]; ok {
-				t.Errorf("%s and %s both have %s", other, environment.Name, name)
+				t.Errorf("%s and %s both have the name %s", other, environment.Name, name)
 			}
 			seen[name] = environment.Name
 		}
@@ -682,7 +686,7 @@ func TestTelemetryProps(t *testing.T) {
 	delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 	want(t, delivery, map[string]any{"IntervalInSeconds": 60, "SizeInMBs": 64}, "ExtendedS3DestinationConfiguration", "BufferingHints")
 	rules := oneOrMore(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration", "Rules"))
-	for _, id := range []int{1, 2} { // of raw copies and of errors: GLACIER_IR would bill 90 days
+	for _, id := range []int{1, 2} { // rules of raw copies and of errors: GLACIER_IR has a minimum charge of 90 days
 		if rule := rules[id]; assembly.At(rule, "ExpirationInDays") != 60.0 ||
 			text(assembly.At(rule, "Transitions")) != text([]any{map[string]any{"StorageClass": "STANDARD_IA", "TransitionInDays": 30}}) {
 			t.Errorf("%s", text(rule))
@@ -716,7 +720,7 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 	)
 	for _, topic := range []string{"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar", strings.Repeat("a", 101)} {
 		wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic}) },
-			"telemetry: Telemetry: Topic: "+topic+", want lower-case dlq and digits with slashes between, at most 100",
+			"telemetry: Telemetry: Topic: "+topic+", want lower-case letters and digits with slashes between, at most 100",
 		)
 	}
 	wantPanic(t, func(stack awscdk.Stack) {

@@ -22,16 +22,15 @@ import (
 
 func TestWarehouseAndDashboardsAreOptional(t *testing.T) {
 	for _, environment := range allEnvironments() {
-		for name, asked := range map[string]bool{"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != ""} {
-			if _, has := platforms[environment.Name][name]; has != asked {
-				t.Errorf("%s has a stack %s: %t, want %t", environment.Name, name, has, asked)
+		for name, enabled := range map[string]bool{"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != ""} {
+			if _, has := platforms[environment.Name][name]; has != enabled {
+				t.Errorf("%s has a stack %s: %t, want %t", environment.Name, name, has, enabled)
 			}
 		}
 	}
 }
 
-// importOfComplete is what a template has for a value of another stack of the environment that is not deployed: what that stack
-// exports.
+// importOfComplete returns the import of a value that another stack of Complete exports.
 func importOfComplete(t *testing.T, from string, value any) any {
 	t.Helper()
 	for _, output := range platforms["Complete"][from].Template.Outputs {
@@ -52,7 +51,7 @@ func TestTheWarehouseIsUnreachableWithoutAGrant(t *testing.T) {
 	want(t, group, nil, "SecurityGroupIngress")
 	for _, rule := range stack.Template.OfType("AWS::EC2::SecurityGroupIngress") {
 		if assembly.Refers(rule.At("GroupId")) == group.ID {
-			t.Errorf("%s lets somebody in", rule.ID)
+			t.Errorf("%s allows access to the warehouse, want no rule", rule.ID)
 		}
 	}
 }
@@ -72,8 +71,8 @@ func TestAGrantOfTheWarehouseOpensItsPortOnly(t *testing.T) {
 	want(t, rule, warehouse.Port, "ToPort")
 }
 
-// TestAllTrafficOfTheWarehouseStaysInTheVPC where there is no way but to S3, by the gateway that every subnet has
-// (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT), and to Glue.
+// TestAllTrafficOfTheWarehouseStaysInTheVPC: from its subnets it reaches only Glue, and S3 through the
+// gateway endpoint of every subnet (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT).
 func TestAllTrafficOfTheWarehouseStaysInTheVPC(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	var isolated []any
@@ -124,7 +123,8 @@ func TestTheWarehouseIsEncryptedAndRedshiftManagesItsPassword(t *testing.T) {
 	want(t, namespace, nil, "AdminPasswordSecretKmsKeyId")
 }
 
-// TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse: it would make those that it does not find, and keep them for ever.
+// TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse: Redshift would create missing log groups, without
+// retention.
 func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
@@ -143,11 +143,11 @@ func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(groups, namespace.DependsOn); diff != "" || len(groups) != 3 {
-		t.Errorf("the namespace waits for (-log groups +got):\n%s", diff)
+		t.Errorf("the namespace depends on (-log groups +got):\n%s", diff)
 	}
 }
 
-// permissions lists what statements allow, whichever of them does: each action on each resource, with its condition.
+// permissions returns what statements allow together: each action on each resource, with its condition.
 func permissions(statements []any) []string {
 	var found []string
 	for _, statement := range statements {
@@ -161,7 +161,8 @@ func permissions(statements []any) []string {
 	return found
 }
 
-// reportPermissions are the permissions of a role that may read the reports, but for the list of their objects.
+// reportPermissions returns the permissions of a role that may read the reports, except listing their
+// objects.
 func reportPermissions(t *testing.T) []string {
 	t.Helper()
 	telemetry := platforms["Complete"]["Telemetry"]
@@ -218,7 +219,8 @@ func TestTheWarehouseReadsTheReportsAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestAReportCanBeRemovedWhileOtherStacksReadIt: CloudFormation keeps an export, and what it is of, as long as another stack imports it.
+// TestAReportCanBeRemovedWhileOtherStacksReadIt: CloudFormation refuses to delete an export and its
+// resource while another stack imports it.
 func TestAReportCanBeRemovedWhileOtherStacksReadIt(t *testing.T) {
 	template := platforms["Complete"]["Telemetry"].Template
 	for name, output := range template.Outputs {
@@ -263,7 +265,8 @@ func TestTheExternalSchemaIsCreatedAfterItsPermissions(t *testing.T) {
 	}
 }
 
-// allDependencies lists all that is there before the resource, by logical id.
+// allDependencies returns the logical ids of all resources that the resource depends on, directly or
+// indirectly.
 func allDependencies(stack assembly.Stack, resource assembly.Resource) map[string]bool {
 	before := map[string]bool{}
 	var visit func(resource assembly.Resource)
@@ -314,7 +317,7 @@ func TestADisposableWarehouseIsDeletedWithItsStack(t *testing.T) {
 	}
 }
 
-// warehouseProps are a warehouse's in a VPC and with a key that are there already.
+// warehouseProps returns props with an existing VPC and key.
 func warehouseProps(stack awscdk.Stack) warehouse.Props {
 	return warehouse.Props{
 		VPC: existingVPC(stack, "VPC", 3),
@@ -322,12 +325,12 @@ func warehouseProps(stack awscdk.Stack) warehouse.Props {
 	}
 }
 
-// existingVPC is a VPC with private and isolated subnets in so many zones, which is there already.
+// existingVPC returns an existing VPC with private and isolated subnets in count zones.
 func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
-	dlq := []string{"a", "b", "c"}[:count]
+	letters := []string{"a", "b", "c"}[:count]
 	each := func(prefix string) *[]*string {
 		var values []*string
-		for _, letter := range dlq {
+		for _, letter := range letters {
 			values = append(values, jsii.String(prefix+letter))
 		}
 		return &values
@@ -355,7 +358,7 @@ func TestWarehousePropsAreValidated(t *testing.T) {
 		"warehouse: W: QueryTimeout: 1.5s, want whole seconds, 1s to 23h59m59s",
 	}, "\n")
 	if got := panicMessage(func() { warehouse.New(stack, "W", props) }); got != wanted {
-		t.Errorf("refused with\n%s\nwant\n%s", got, wanted)
+		t.Errorf("panics with\n%s\nwant\n%s", got, wanted)
 	}
 }
 
@@ -366,6 +369,6 @@ func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	got := panicMessage(func() { w.AddExternalSchema("Reports", "") })
 	_, problems, _ := strings.Cut(got, `schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
 	if !strings.Contains(problems, "catalog is required; pass the name of a database of the Glue Data Catalog") {
-		t.Errorf("refused with %q, want both problems", got)
+		t.Errorf("panics with %q, want both problems", got)
 	}
 }

@@ -22,17 +22,19 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// content is the least that a website has.
+// content is the smallest valid content of a website.
 var content = fstest.MapFS{"index.html": {Data: []byte("<h1>Ashlar</h1>")}}
 
-// distributionOf is the stack's distribution, at a path into its configuration.
+// distributionOf returns a function that returns the value at a path into the configuration of the
+// stack's distribution.
 func distributionOf(t *testing.T, stack assembly.Stack) func(path ...any) any {
 	t.Helper()
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 	return func(path ...any) any { return distribution.At(append([]any{"DistributionConfig"}, path...)...) }
 }
 
-// bucketPermissions lists what the policy of a bucket allows: principal, actions, resource and condition.
+// bucketPermissions returns what the policy of a bucket allows: principal, actions, resource and
+// condition.
 func bucketPermissions(stack assembly.Stack, bucket string) [][]any {
 	var found [][]any
 	for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
@@ -71,7 +73,7 @@ func TestOriginAccessControlReplacesTheIdentity(t *testing.T) {
 		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
 	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
-		t.Errorf("there is %s too", identities[0].ID)
+		t.Errorf("there is also the origin access identity %s", identities[0].ID)
 	}
 	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
 	for property, value := range map[string]string{"OriginAccessControlOriginType": "s3", "SigningBehavior": "always", "SigningProtocol": "sigv4"} {
@@ -87,7 +89,7 @@ func TestOriginAccessControlReplacesTheIdentity(t *testing.T) {
 	for _, a := range allowed {
 		source := text(assembly.At(a[3], "StringEquals"))
 		if text(a[0]) != `{"Service":"cloudfront.amazonaws.com"}` || !strings.Contains(source, `{"Ref":"`+distribution+`"}`) {
-			t.Errorf("%s is allowed %s if %s, want the one distribution alone", text(a[0]), a[1], text(a[3]))
+			t.Errorf("%s is allowed %s if %s, want only the distribution", text(a[0]), a[1], text(a[3]))
 		}
 		actions = append(actions, a[1])
 	}
@@ -114,8 +116,8 @@ func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
 	})
 }
 
-// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what
-// an API behind the same distribution says, and the function would send its requests there.
+// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would replace the errors of an API behind
+// the same distribution by index.html, and the function would rewrite its requests.
 func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		s := website.New(stack, "Website", website.Props{Content: content})
@@ -125,11 +127,11 @@ func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	function := only(t, stack, "AWS::CloudFront::Function", "").ID
 	if used := configuration("DefaultCacheBehavior", "FunctionAssociations"); len(oneOrMore(used)) != 1 ||
 		assembly.At(used, 0, "EventType") != "viewer-request" || assembly.Refers(assembly.At(used, 0, "FunctionARN")) != function {
-		t.Errorf("functions %s, want %s for requests of viewers", text(used), function)
+		t.Errorf("functions %s, want %s for viewer requests", text(used), function)
 	}
 	others := oneOrMore(configuration("CacheBehaviors"))
 	if len(others) != 1 || assembly.At(others[0], "FunctionAssociations") != nil {
-		t.Errorf("other behaviours %s, want one without functions", text(others))
+		t.Errorf("other behaviors %s, want one without functions", text(others))
 	}
 	if responses := configuration("CustomErrorResponses"); responses != nil {
 		t.Errorf("error responses %s, want none", text(responses))
@@ -142,14 +144,14 @@ func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 }
 
 // TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js,
-// on events as "Event structure" in the Amazon CloudFront Developer Guide has them.
+// with events as in "Event structure" in the Amazon CloudFront Developer Guide.
 func TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
 	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
 	want(t, function, true, "AutoPublish")
 	code := function.At("FunctionCode").(string)
 	if !strings.Contains(code, "'/"+deploywebsitefn.HashedPrefix+"'") {
-		t.Errorf("the function does not know /%s", deploywebsitefn.HashedPrefix)
+		t.Errorf("the function does not contain /%s", deploywebsitefn.HashedPrefix)
 	}
 	const page = "/index.html"
 	shown := map[string]string{
@@ -210,7 +212,7 @@ process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(ev
 	}
 	for i, request := range requests {
 		if request["uri"] != shown[uris[i]] {
-			t.Errorf("%s shows %s, want %s", uris[i], request["uri"], shown[uris[i]])
+			t.Errorf("%s is rewritten to %s, want %s", uris[i], request["uri"], shown[uris[i]])
 		}
 		was := events[i]["request"].(map[string]any)
 		was["uri"] = request["uri"]
@@ -229,7 +231,7 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 		for property, value := range map[string]any{"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 365 * 24 * 3600} {
 			want(t, policy, value, "CachePolicyConfig", property)
 		}
-		// Neither cookies, headers nor query strings, which would also let viewers ask the bucket for a list.
+		// No cookies, headers or query strings; with query strings, viewers could list the bucket.
 		want(t, policy, map[string]any{
 			"EnableAcceptEncodingBrotli": true,
 			"EnableAcceptEncodingGzip":   true,
@@ -238,17 +240,18 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
 		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
 		if policy := distributionOf(t, stack)("DefaultCacheBehavior", "OriginRequestPolicyId"); policy != nil {
-			t.Errorf("the bucket is sent %s, want nothing more", text(policy))
+			t.Errorf("the origin request policy is %s, want none", text(policy))
 		}
 	})
 }
 
-// responseHeadersPolicy is the stack's response headers policy, which its default behaviour has to use.
+// responseHeadersPolicy returns the stack's response headers policy. The default behavior has to use
+// it.
 func responseHeadersPolicy(t *testing.T, stack assembly.Stack) assembly.Resource {
 	t.Helper()
 	policy := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
 	if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId")); used != policy.ID {
-		t.Errorf("the headers are %s, want %s", used, policy.ID)
+		t.Errorf("the response headers policy is %s, want %s", used, policy.ID)
 	}
 	return policy
 }
@@ -274,7 +277,8 @@ func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
 	})
 }
 
-// contentSecurityPolicy is the content security policy, by directive. Where the template does not know the region, "REGION" is said.
+// contentSecurityPolicy returns the content security policy by directive, with "REGION" where the
+// template refers to the region.
 func contentSecurityPolicy(t *testing.T, stack assembly.Stack) map[string]string {
 	t.Helper()
 	value := responseHeadersPolicy(t, stack).At("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
@@ -321,7 +325,7 @@ func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *test
 			" https://*.s3-accelerate.amazonaws.com")
 		strict["img-src"] = "'self' data: blob: https://*.cloudfront.net"
 		if diff := cmp.Diff(strict, contentSecurityPolicy(t, stack)); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
+			t.Errorf("content security policy (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -361,8 +365,8 @@ func TestPreviousFilesExpireAfterAMonth(t *testing.T) {
 	})
 }
 
-// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log that comes after a disposable bucket was
-// emptied would keep it.
+// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log written after a disposable bucket was emptied
+// would fail its deletion.
 func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 	stack := platforms["Dev"]["Website"]
 	emptied := only(t, stack, "Custom::EmptyBucket", "WebsiteAccessLogsEmptyOnDelete").ID
@@ -375,7 +379,8 @@ func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 	}
 }
 
-// TestDisposableBucketsAreEmptiedAndNoOthers holds the tag, the function and the resource together.
+// TestDisposableBucketsAreEmptiedAndNoOthers checks the tag, the function and the custom resource of
+// each bucket.
 func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		emptied := map[string]bool{}
@@ -389,7 +394,7 @@ func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 				}
 				for _, action := range s.actions {
 					if strings.HasPrefix(action, "s3:") && (len(s.resources) != 1 || !strings.Contains(text(s.resources[0]), `{"Fn::GetAtt":["`+bucket+`","Arn"]}`)) {
-						t.Errorf("%s may %s on %s, want on %s alone", function.ID, action, text(s.resources), bucket)
+						t.Errorf("%s may %s on %s, want only on %s", function.ID, action, text(s.resources), bucket)
 					}
 				}
 			}
@@ -403,7 +408,7 @@ func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 	})
 }
 
-// TestADeploymentChangesItsOwnWebsiteOnly looks at what the function may do to which resources.
+// TestADeploymentChangesItsOwnWebsiteOnly checks the function's permissions and their resources.
 func TestADeploymentChangesItsOwnWebsiteOnly(t *testing.T) {
 	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID + `","Arn"]}`
@@ -458,7 +463,8 @@ func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
 	})
 }
 
-// TestAFirstCertificateCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
+// TestAFirstCertificateCanBeDeployed: CloudFormation refuses to delete an export that another stack
+// imports.
 func TestAFirstCertificateCanBeDeployed(t *testing.T) {
 	forEachEnvironment(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 		domain := map[string]any{"Fn::GetAtt": []string{only(t, stack, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
@@ -498,7 +504,8 @@ func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
 	}
 }
 
-// TestAChangedFileStartsADeployment: CloudFormation calls the function when the name of the asset changes, and only then.
+// TestAChangedFileStartsADeployment: CloudFormation invokes the function only when the asset's name
+// changes.
 func TestAChangedFileStartsADeployment(t *testing.T) {
 	asset := func(content fstest.MapFS) string {
 		stack := synthStack(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
