@@ -30,14 +30,17 @@ func TestOnlyTheOwnerHasPermissionsInQuickSight(t *testing.T) {
 	shared := 0
 	for resourceType, actions := range map[string][]string{
 		"AWS::QuickSight::DataSource": {
-			"DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource", "UpdateDataSource", "DeleteDataSource", "UpdateDataSourcePermissions",
+			"DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource",
+			"UpdateDataSource", "DeleteDataSource", "UpdateDataSourcePermissions",
 		},
 		"AWS::QuickSight::DataSet": {
-			"DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions", "UpdateDataSet", "DeleteDataSet",
+			"DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion",
+			"ListIngestions", "UpdateDataSet", "DeleteDataSet",
 			"CreateIngestion", "CancelIngestion", "UpdateDataSetPermissions",
 		},
 		"AWS::QuickSight::Dashboard": {
-			"DescribeDashboard", "ListDashboardVersions", "QueryDashboard", "UpdateDashboardPermissions", "UpdateDashboard", "DeleteDashboard",
+			"DescribeDashboard", "ListDashboardVersions", "QueryDashboard",
+			"UpdateDashboardPermissions", "UpdateDashboard", "DeleteDashboard",
 			"UpdateDashboardPublishedVersion", "DescribeDashboardPermissions",
 		},
 	} {
@@ -46,7 +49,9 @@ func TestOnlyTheOwnerHasPermissionsInQuickSight(t *testing.T) {
 		}
 		for _, resource := range stack.Template.OfType(resourceType) {
 			shared++
-			want(t, resource, []any{map[string]any{"Principal": environments.Complete().DashboardsOwner, "Actions": actions}}, "Permissions")
+			want(t, resource, []any{map[string]any{
+				"Principal": environments.Complete().DashboardsOwner, "Actions": actions,
+			}}, "Permissions")
 			want(t, resource, nil, "LinkSharingConfiguration")
 		}
 	}
@@ -59,27 +64,33 @@ func TestEveryReportIsADataSetWithDirectQuery(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	source := only(t, stack, "AWS::QuickSight::DataSource", "")
 	telemetry := platforms["Complete"]["Telemetry"]
-	database := importOfComplete(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
-	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
+	database := importOfComplete(t, "Telemetry",
+		map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	types := map[string]string{
+		"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER",
+	}
 	for _, report := range reportfn.Reports() {
 		id := strings.ReplaceAll(report.Name, "_", "-")
-		sets := slices.DeleteFunc(stack.Template.OfType("AWS::QuickSight::DataSet"), func(r assembly.Resource) bool { return r.At("PhysicalTableMap", id) == nil })
+		sets := slices.DeleteFunc(stack.Template.OfType("AWS::QuickSight::DataSet"),
+			func(r assembly.Resource) bool { return r.At("PhysicalTableMap", id) == nil })
 		if len(sets) != 1 {
 			t.Fatalf("%d data sets of %s, want 1", len(sets), report.Name)
 		}
 		var columns []any
 		for _, column := range report.Columns {
-			columns = append(columns, map[string]any{"Name": column.Name, "Type": types[column.Type]})
+			columns = append(columns,
+				map[string]any{"Name": column.Name, "Type": types[column.Type]})
 		}
 		want(t, sets[0], "DIRECT_QUERY", "ImportMode")
 		want(t, sets[0], map[string]any{id: map[string]any{"RelationalTable": map[string]any{
-			"Catalog": "AwsDataCatalog", "Schema": database, "Name": report.Name, "DataSourceArn": arn(source), "InputColumns": columns,
+			"Catalog": "AwsDataCatalog", "Schema": database, "Name": report.Name,
+			"DataSourceArn": arn(source), "InputColumns": columns,
 		}}}, "PhysicalTableMap")
 	}
 }
 
-// TestTheDashboardRefersToExistingDataSetsAndFields checks the kind of each field too: date, number or
-// text.
+// TestTheDashboardRefersToExistingDataSetsAndFields checks the kind of each field too: date, number
+// or text.
 func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	definition := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition")
@@ -87,20 +98,25 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	var sets []any
 	for _, report := range reportfn.Reports() {
 		for _, column := range report.Columns {
-			kinds[report.Name+"/"+column.Name] = map[string]string{"string": "text", "timestamp": "date", "double": "number", "bigint": "number"}[column.Type]
+			kinds[report.Name+"/"+column.Name] = map[string]string{
+				"string": "text", "timestamp": "date", "double": "number", "bigint": "number",
+			}[column.Type]
 		}
 		for _, set := range stack.Template.OfType("AWS::QuickSight::DataSet") {
 			if set.At("PhysicalTableMap", strings.ReplaceAll(report.Name, "_", "-")) != nil {
-				sets = append(sets, map[string]any{"Identifier": report.Name, "DataSetArn": arn(set)})
+				sets = append(sets,
+					map[string]any{"Identifier": report.Name, "DataSetArn": arn(set)})
 			}
 		}
 	}
-	if diff := cmp.Diff(decoded(t, sets), assembly.At(definition, "DataSetIdentifierDeclarations")); diff != "" {
+	if diff := cmp.Diff(decoded(t, sets),
+		assembly.At(definition, "DataSetIdentifierDeclarations")); diff != "" {
 		t.Errorf("data sets (-want +got):\n%s", diff)
 	}
 	for _, field := range oneOrMore(assembly.At(definition, "CalculatedFields")) {
 		set := assembly.At(field, "DataSetIdentifier").(string)
-		if kinds[set+"/day"] != "text" || assembly.At(field, "Expression") != "parseDate({day}, 'yyyy-MM-dd')" {
+		if kinds[set+"/day"] != "text" ||
+			assembly.At(field, "Expression") != "parseDate({day}, 'yyyy-MM-dd')" {
 			t.Errorf("%s does not parse the field day", text(field))
 		}
 		kinds[set+"/"+assembly.At(field, "Name").(string)] = "date"
@@ -124,8 +140,10 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 			}
 			if name, ok := value["ColumnName"].(string); ok {
 				named++
-				if kind := kinds[value["DataSetIdentifier"].(string)+"/"+name]; kind == "" || kind != wanted[within] {
-					t.Errorf("%s in a %s is a %q, want a %s", text(value), within, kind, wanted[within])
+				if kind := kinds[value["DataSetIdentifier"].(string)+"/"+name]; kind == "" ||
+					kind != wanted[within] {
+					t.Errorf("%s in a %s is a %q, want a %s", text(value), within, kind,
+						wanted[within])
 				}
 			}
 		case []any:
@@ -142,7 +160,8 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 
 // TestTheDashboardShowsEveryReportOfTheLastDays: each visual has a layout element and a filter.
 func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
-	definition := only(t, platforms["Complete"]["Dashboards"], "AWS::QuickSight::Dashboard", "").At("Definition")
+	definition := only(t, platforms["Complete"]["Dashboards"], "AWS::QuickSight::Dashboard",
+		"").At("Definition")
 	shown, filtered := map[string]bool{}, map[string]bool{}
 	var ids, placed []string
 	for _, visual := range oneOrMore(assembly.At(definition, "Sheets", 0, "Visuals")) {
@@ -155,7 +174,9 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 			}
 		}
 	}
-	for _, element := range oneOrMore(assembly.At(definition, "Sheets", 0, "Layouts", 0, "Configuration", "GridLayout", "Elements")) {
+	for _, element := range oneOrMore(
+		assembly.At(definition, "Sheets", 0, "Layouts", 0, "Configuration", "GridLayout",
+			"Elements")) {
 		placed = append(placed, assembly.At(element, "ElementId").(string))
 	}
 	if diff := cmp.Diff(ids, placed); diff != "" {
@@ -163,13 +184,15 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 	}
 	for _, group := range oneOrMore(assembly.At(definition, "FilterGroups")) {
 		filter := assembly.At(group, "Filters", 0, "RelativeDatesFilter")
-		if assembly.At(filter, "RelativeDateValue") == 28.0 && assembly.At(group, "Status") == "ENABLED" {
+		if assembly.At(filter, "RelativeDateValue") == 28.0 &&
+			assembly.At(group, "Status") == "ENABLED" {
 			filtered[assembly.At(filter, "Column", "DataSetIdentifier").(string)] = true
 		}
 	}
 	for _, report := range reportfn.Reports() {
 		if !shown[report.Name] || !filtered[report.Name] {
-			t.Errorf("%s: shown %t, filtered by the last 28 days %t, want true for both", report.Name, shown[report.Name], filtered[report.Name])
+			t.Errorf("%s: shown %t, filtered by the last 28 days %t, want true for both",
+				report.Name, shown[report.Name], filtered[report.Name])
 		}
 	}
 }
@@ -180,38 +203,56 @@ func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 	telemetry := platforms["Complete"]["Telemetry"]
 	role := only(t, stack, "AWS::IAM::Role", "")
 	source := only(t, stack, "AWS::QuickSight::DataSource", "")
-	workGroup := importOfComplete(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
+	workGroup := importOfComplete(t, "Telemetry",
+		map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
 	want(t, source, "ATHENA", "Type")
-	want(t, source, map[string]any{"AthenaParameters": map[string]any{"RoleArn": arn(role), "WorkGroup": workGroup}}, "DataSourceParameters")
+	want(t, source, map[string]any{
+		"AthenaParameters": map[string]any{"RoleArn": arn(role), "WorkGroup": workGroup},
+	}, "DataSourceParameters")
 	want(t, role, []any{map[string]any{
-		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
+		"Effect": "Allow", "Action": "sts:AssumeRole",
+		"Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
 	}}, "AssumeRolePolicyDocument", "Statement")
 	if !allDependencies(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
 		t.Error("the data source does not depend on the role's policy: QuickSight tests it at once")
 	}
 
-	bucket := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	bucket := importOfComplete(t, "Telemetry",
+		arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
 	key := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
 	const athena = "arn:aws:athena:eu-central-1:333333333333:"
 	wanted := append(reportPermissions(t), permissions([]any{
 		map[string]any{"Action": []any{
-			"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+			"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution",
+			"athena:BatchGetQueryExecution",
 			"athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetWorkGroup",
 		}, "Resource": fnJoin(athena+"workgroup/", workGroup)},
 		map[string]any{"Action": []any{
-			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
+			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata",
+			"athena:ListDatabases", "athena:ListTableMetadata",
 		}, "Resource": athena + "datacatalog/AwsDataCatalog"},
-		map[string]any{"Action": "glue:GetDatabase", "Resource": "arn:aws:glue:eu-central-1:333333333333:database/default"},
+		map[string]any{
+			"Action":   "glue:GetDatabase",
+			"Resource": "arn:aws:glue:eu-central-1:333333333333:database/default",
+		},
 		map[string]any{"Action": "athena:ListDataCatalogs", "Resource": "*"},
-		map[string]any{"Action": []any{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, "Resource": bucket},
-		map[string]any{"Action": []any{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "Resource": fnJoin(bucket, "/athena/*")},
+		map[string]any{
+			"Action": []any{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, "Resource": bucket,
+		},
+		map[string]any{"Action": []any{
+			"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
+			"s3:ListMultipartUploadParts",
+		}, "Resource": fnJoin(bucket, "/athena/*")},
 		map[string]any{"Action": "kms:GenerateDataKey", "Resource": key, "Condition": map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")}},
+			"StringLike": map[string]any{
+				"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")},
+			},
 		}},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	if diff := cmp.Diff(wanted,
+		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
@@ -223,6 +264,8 @@ func TestDashboardPropsAreValidated(t *testing.T) {
 		"dashboards: D: WorkGroup is required; pass the name of Athena's work group",
 		"dashboards: D: Database is required; pass the name of the reports' database")
 	wantPanic(t, func(stack awscdk.Stack) {
-		dashboards.New(stack, "D", dashboards.Props{Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports"})
+		dashboards.New(stack, "D", dashboards.Props{
+			Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports",
+		})
 	}, "dashboards: D: Owner: analysts, want the ARN of a QuickSight user or group")
 }

@@ -59,7 +59,8 @@ const (
 	rejected  outcome = "rejected"  // it cannot be converted to a row
 )
 
-// A flow is the path of records in Dev, as its templates define it, on emulators of the AWS services.
+// A flow is the path of records in Dev, as its templates define it, on emulators of the AWS
+// services.
 type flow struct {
 	stream    *awstest.Kinesis
 	objects   *s3test.Server
@@ -70,9 +71,11 @@ type flow struct {
 	delivery  *firehosetest.Delivery
 	table     map[string]any // the AWS::Glue::Table
 
-	batches, attempt int                                       // how many the function got, and how often it got the last one
-	batch            string                                    // the invocation id of the last
-	fault            func(batch, attempt int) *invocationFault // the fault of an attempt; nil for none
+	// how many the function got, and how often it got the last one
+	batches, attempt int
+	batch            string // the invocation id of the last
+	// the fault of an attempt; nil for none
+	fault func(batch, attempt int) *invocationFault
 
 	outcomes map[string]outcome // by id
 	dropped  map[string]bool
@@ -95,17 +98,24 @@ func newFlow(t *testing.T) *flow {
 	f.function = lambdatest.New(t, f.bootstrap, map[string]string{
 		"STREAM_NAME": stream, "AWS_ENDPOINT_URL_KINESIS": f.stream.URL,
 	})
-	fake := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	streams := kinesis.New(kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: fake})
-	objects := s3.New(s3.Options{BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: fake, UsePathStyle: true})
+	fake := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	streams := kinesis.New(
+		kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: fake})
+	objects := s3.New(s3.Options{
+		BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: fake,
+		UsePathStyle: true,
+	})
 
 	telemetry := platforms["Dev"]["Telemetry"]
 	properties := func(resourceType, prefix string) map[string]any {
-		return flowValue(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
+		return flowValue(telemetry,
+			only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
 	}
 	f.table = properties("AWS::Glue::Table", "TelemetryTelemetryTable")
 	f.broker = iottest.Start(t, iottest.Settings{
-		Policy: properties("AWS::IoT::Policy", "Telemetry"), Rule: properties("AWS::IoT::TopicRule", "Telemetry"),
+		Policy:  properties("AWS::IoT::Policy", "Telemetry"),
+		Rule:    properties("AWS::IoT::TopicRule", "Telemetry"),
 		Kinesis: streams, S3: objects,
 	})
 	f.delivery = firehosetest.New(t, firehosetest.Settings{
@@ -138,7 +148,10 @@ func flowValue(stack assembly.Stack, value any) any {
 			return strings.Join(joined, parts[0].(string))
 		}
 		if id := assembly.Refers(value); id != "" {
-			names := map[string]string{"AWS::Partition": "aws", "AWS::Region": lambdatest.Region, "AWS::AccountId": "111111111111"}
+			names := map[string]string{
+				"AWS::Partition": "aws", "AWS::Region": lambdatest.Region,
+				"AWS::AccountId": "111111111111",
+			}
 			if name, ok := names[id]; ok {
 				return name
 			}
@@ -146,7 +159,8 @@ func flowValue(stack assembly.Stack, value any) any {
 			name, arn := id, "arn:aws:anything:"+lambdatest.Region+":111111111111:"+id
 			switch resource.Type {
 			case "AWS::Kinesis::Stream":
-				name, arn = stream, "arn:aws:kinesis:"+lambdatest.Region+":111111111111:stream/"+stream
+				name, arn = stream, "arn:aws:kinesis:"+lambdatest.Region+":111111111111:stream/"+
+					stream
 			case "AWS::S3::Bucket":
 				name, arn = ingestionBucket, "arn:aws:s3:::"+ingestionBucket
 			case "AWS::Glue::Table":
@@ -176,7 +190,8 @@ type invocationFault struct {
 
 // transform invokes the function, with the fault of this attempt.
 func (f *flow) transform(ctx context.Context, event []byte) ([]byte, error) {
-	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch { // an event begins with the invocation's id
+	// an event begins with the invocation's id
+	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch {
 		f.batch, f.attempt = string(id), 0
 		f.batches++
 	}
@@ -203,8 +218,9 @@ type publication struct {
 func (f *flow) deviceReading(n int, now time.Time) publication {
 	id := fmt.Sprintf("r-%06d", n)
 	reading := map[string]any{
-		"id": id, "type": "measurement", "temperature": 20 + float64(n%100)/10, "battery": n % 101, "humidity": 0.4,
-		"at": now.Add(-time.Duration(n%48) * time.Hour).UnixMilli(),
+		"id": id, "type": "measurement", "temperature": 20 + float64(n%100)/10, "battery": n % 101,
+		"humidity": 0.4,
+		"at":       now.Add(-time.Duration(n%48) * time.Hour).UnixMilli(),
 	}
 	f.outcomes[id] = kept
 	switch n % 50 {
@@ -230,11 +246,13 @@ func (f *flow) deviceReading(n int, now time.Time) publication {
 	case 3:
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("teleportation"), 1)
 	case 4:
-		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1) // a client's type
+		// a client's type
+		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1)
 	case 5:
 		payload = []byte(`{"id":"` + id + `","id":"` + id + `","type":"measurement"}`)
 	case 6:
-		payload = []byte(`{"id":"` + id + `","type":"measurement","deep":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`)
+		payload = []byte(`{"id":"` + id + `","type":"measurement","deep":` +
+			strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`)
 	case 7:
 		payload = []byte(`{"id":"` + id + `","type":"measurement","battery":"full"}`)
 	}
@@ -246,7 +264,8 @@ func (f *flow) clientEvent(n int, now time.Time) map[string]any {
 	types := []string{"app_open", "post_view", "comment", "sign_up", "scroll"}
 	id := fmt.Sprintf("r-%06d", n)
 	reading := event(map[string]any{
-		"id": id, "type": types[n%len(types)], "client": fmt.Sprint("c-", n%500), "post": fmt.Sprint("p-", n%30), "referrer": "feed",
+		"id": id, "type": types[n%len(types)], "client": fmt.Sprint("c-", n%500),
+		"post": fmt.Sprint("p-", n%30), "referrer": "feed",
 		"at": now.Add(-time.Duration(n%48) * time.Hour).UTC().Format(time.RFC3339Nano),
 	})
 	f.outcomes[id] = kept
@@ -316,7 +335,10 @@ func (f *flow) publishToForeignTopics(t *testing.T) {
 			t.Fatal(err)
 		}
 		topic := fmt.Sprintf("ashlar/dev/kettle-%d/readings", (n+1)%flowDevices)
-		if err := device.Publish(topic, []byte(text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"}))); err == nil {
+		if err := device.Publish(
+			topic,
+			[]byte(text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"})),
+		); err == nil {
 			t.Errorf("%s has published to %s", thing, topic)
 		}
 	}
@@ -348,7 +370,8 @@ func (f *flow) forEachObject(t *testing.T, prefix string, take func(key string, 
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		found, err := f.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(ingestionBucket), Key: &key})
+		found, err := f.objects.Client.GetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String(ingestionBucket), Key: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,7 +404,8 @@ func (f *flow) rows(t *testing.T) map[string]int {
 		for _, row := range found {
 			rows[row.ID]++
 			const julianDayOf1970 = 2_440_588
-			if day := time.Unix(0, 0).UTC().AddDate(0, 0, int(row.At[2])-julianDayOf1970).Format(time.DateOnly); day != where[2] {
+			if day := time.Unix(0, 0).UTC().AddDate(0, 0,
+				int(row.At[2])-julianDayOf1970).Format(time.DateOnly); day != where[2] {
 				t.Fatalf("%s: the day of %s is %s", key, row.ID, day)
 			}
 		}
@@ -422,9 +446,9 @@ func (f *flow) failures(t *testing.T) (ids map[string]bool, kinds map[string]int
 	return ids, kinds
 }
 
-// locate counts where the records of each outcome are. A record is in one place: in the table if it has
-// a row, else dropped if one of its copies was, else below errors. Records that were never sent fail
-// the test; the caller checks for records that are nowhere.
+// locate counts where the records of each outcome are. A record is in one place: in the table if it
+// has a row, else dropped if one of its copies was, else below errors. Records that were never sent
+// fail the test; the caller checks for records that are nowhere.
 func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 	t.Helper()
 	rows := f.rows(t)
@@ -450,7 +474,8 @@ func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 		places[place]++
 	}
 	for where, ids := range map[string][]string{
-		"table": slices.Collect(maps.Keys(rows)), "errors": slices.Collect(maps.Keys(failed)), "dropped": slices.Collect(maps.Keys(f.dropped)),
+		"table": slices.Collect(maps.Keys(rows)), "errors": slices.Collect(maps.Keys(failed)),
+		"dropped": slices.Collect(maps.Keys(f.dropped)),
 	} {
 		for _, id := range ids {
 			if _, sent := f.outcomes[id]; !sent {
@@ -459,22 +484,30 @@ func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 		}
 	}
 	counts := f.delivery.Counts()
-	if sum := counts.Ok + counts.Dropped + counts.Failed + counts.FailedInvocations; sum != counts.Records || counts.Records != len(f.stream.Records()) {
-		t.Errorf("%s: %d records are in the stream, and the delivery counts %+v", when, len(f.stream.Records()), counts)
+	if sum := counts.Ok + counts.Dropped + counts.Failed +
+		counts.FailedInvocations; sum != counts.Records ||
+		counts.Records != len(f.stream.Records()) {
+		t.Errorf("%s: %d records are in the stream, and the delivery counts %+v", when,
+			len(f.stream.Records()), counts)
 	}
 	if counts.Ok != counts.Rows+counts.FormatConversionFailed {
 		t.Errorf("%s: rows are missing: %+v", when, counts)
 	}
-	t.Logf("%s: of %d records, %d are in the table, %d were dropped, %d are only below errors/, %d nowhere", when, len(f.outcomes), places["table"], places["dropped"], places["errors"], places["nowhere"])
+	t.Logf("%s: of %d records, %d are in the table, %d were dropped, %d are only below errors/, "+
+		"%d nowhere",
+		when, len(f.outcomes), places["table"], places["dropped"], places["errors"],
+		places["nowhere"])
 	t.Logf("%s: by expected outcome: %v", when, found)
-	t.Logf("%s: %d duplicate rows; %d records in the table have a copy below errors/; documents there: %v", when, copies, both, kinds)
+	t.Logf("%s: %d duplicate rows; %d records in the table have a copy below errors/; documents "+
+		"there: %v",
+		when, copies, both, kinds)
 	t.Logf("%s: delivery: %+v; broker: %+v", when, counts, f.broker.Counts())
 	return found
 }
 
-// TestEveryRecordEndsInOnePlaceDespiteFaults sends a hundred thousand records, from devices over MQTT and
-// from clients with POST /events, while every service on their path fails as on AWS, and locates each.
-// Then it replays the day: records that failed temporarily are in the table.
+// TestEveryRecordEndsInOnePlaceDespiteFaults sends a hundred thousand records, from devices over
+// MQTT and from clients with POST /events, while every service on their path fails as on AWS, and
+// locates each. Then it replays the day: records that failed temporarily are in the table.
 func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f := newFlow(t)
 	now := time.Now()
@@ -488,16 +521,20 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		fromClients = append(fromClients, f.clientEvent(deviceReadings+n, now))
 	}
 
-	// The stream throttles and fails: the rule writes records to the error prefix, clients retry their
-	// batches.
+	// The stream throttles and fails: the rule writes records to the error prefix, clients retry
+	// their batches.
 	var put atomic.Int64
 	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
 		if call.Action == "kinesis:PutRecord" {
 			switch put.Add(1) % 400 {
 			case 100:
-				return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+				return awstest.Fault{
+					Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+				}
 			case 200:
-				return awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}
+				return awstest.Fault{
+					Status: http.StatusInternalServerError, Code: "InternalFailure",
+				}
 			}
 		}
 		return awstest.Fault{}
@@ -536,7 +573,9 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f.broker.LosePubacks(nil)
 	f.stream.RejectRecords(nil)
 	f.publishToForeignTopics(t)
-	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= deviceReadings || counts.Denied != 2*foreignPublications || retries == 0 {
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 ||
+		counts.Received <= deviceReadings || counts.Denied != 2*foreignPublications ||
+		retries == 0 {
 		t.Errorf("%d batches were retried, and the broker counts %+v", retries, counts)
 	}
 	t.Logf("after %s all records are published and posted", time.Since(begun).Round(time.Second))
@@ -546,7 +585,9 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
 		if call.Action == "kinesis:GetRecords" {
 			if reads++; reads%3 == 0 {
-				return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+				return awstest.Fault{
+					Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+				}
 			}
 		}
 		return awstest.Fault{}
@@ -596,12 +637,14 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	}
 	f.delivery.SetTable(t, f.table)
 
-	// Rows are twice as large as their payloads, in batches of three megabytes: a response cannot hold all
-	// of them, and the stream rejects some of the requeued records at first.
+	// Rows are twice as large as their payloads, in batches of three megabytes: a response cannot
+	// hold all of them, and the stream rejects some of the requeued records at first.
 	published = nil
 	for n := range heavyRecords {
 		id := fmt.Sprintf("r-%06d", flowRecords-heavyRecords+n)
-		published = append(published, publication{id, []byte(`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) + `"}`)})
+		published = append(published, publication{id, []byte(
+			`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) +
+				`"}`)})
 		f.outcomes[id] = kept
 	}
 	if err := f.publish(published); err != nil {
@@ -631,7 +674,9 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	t.Logf("after %s all records are delivered", time.Since(begun).Round(time.Second))
 	for expected, where := range found {
 		for place, count := range where {
-			if place != "errors" && place != map[outcome]string{kept: "table", discarded: "dropped"}[expected] && count > 0 {
+			if place != "errors" &&
+				place != map[outcome]string{kept: "table", discarded: "dropped"}[expected] &&
+				count > 0 {
 				t.Errorf("%d records with the outcome %s are in %s", count, expected, place)
 			}
 		}
@@ -645,9 +690,12 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	found = f.locate(t, "after the replay")
-	for expected, place := range map[outcome]string{kept: "table", discarded: "dropped", rejected: "errors"} {
+	for expected, place := range map[outcome]string{
+		kept: "table", discarded: "dropped", rejected: "errors",
+	} {
 		if where := found[expected]; len(where) != 1 || where[place] == 0 {
-			t.Errorf("records with the outcome %s are in %v, want all of them in %s", expected, where, place)
+			t.Errorf("records with the outcome %s are in %v, want all of them in %s", expected,
+				where, place)
 		}
 	}
 	t.Logf("after %s all records are replayed", time.Since(begun).Round(time.Second))
@@ -660,7 +708,8 @@ func withColumn(t *testing.T, table map[string]any, name, kind string) map[strin
 	if err := json.Unmarshal([]byte(text(table)), &changed); err != nil {
 		t.Fatal(err)
 	}
-	for _, column := range assembly.At(changed, "TableInput", "StorageDescriptor", "Columns").([]any) {
+	for _, column := range assembly.At(changed, "TableInput", "StorageDescriptor",
+		"Columns").([]any) {
 		if column := column.(map[string]any); column["Name"] == name {
 			column["Type"] = kind
 			return changed
@@ -670,7 +719,8 @@ func withColumn(t *testing.T, table map[string]any, name, kind string) map[strin
 	return nil
 }
 
-// replay runs the command of make replay for each day on which records arrived: two around midnight.
+// replay runs the command of make replay for each day on which records arrived: two around
+// midnight.
 func (f *flow) replay(t *testing.T) {
 	t.Helper()
 	parameters := awstest.StartSSM(t)
@@ -688,9 +738,11 @@ func (f *flow) replay(t *testing.T) {
 	for day := range days {
 		replay := exec.CommandContext(t.Context(), command, "-day", day, "Dev")
 		replay.Env = append(os.Environ(),
-			"AWS_ENDPOINT_URL_S3="+f.objects.URL, "AWS_ENDPOINT_URL_KINESIS="+f.stream.URL, "AWS_ENDPOINT_URL_SSM="+parameters.URL,
+			"AWS_ENDPOINT_URL_S3="+f.objects.URL, "AWS_ENDPOINT_URL_KINESIS="+f.stream.URL,
+			"AWS_ENDPOINT_URL_SSM="+parameters.URL,
 			"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
-			"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
+			"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey,
+			"AWS_SESSION_TOKEN="+lambdatest.SessionToken)
 		output, err := replay.CombinedOutput()
 		if err != nil {
 			t.Fatalf("replay: %v\n%s", err, output)

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// assetHash matches an asset's name in a template. Its content is tested elsewhere, and would change
-// the golden files with every line of Go.
+// assetHash matches an asset's name in a template. Its content is tested elsewhere, and would
+// change the golden files with every line of Go.
 var assetHash = regexp.MustCompile(`[0-9a-f]{64}\.zip`)
 
 // TestGoldenTemplates shows every change of a template in review. It proves nothing else: the tests
@@ -27,7 +27,8 @@ func TestGoldenTemplates(t *testing.T) {
 		golden = append(golden, file)
 		t.Run(stack.Environment+"/"+stack.Name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := json.Indent(&got, assetHash.ReplaceAll(stack.Text, []byte("asset.zip")), "", "  "); err != nil {
+			if err := json.Indent(&got, assetHash.ReplaceAll(stack.Text, []byte("asset.zip")), "",
+				"  "); err != nil {
 				t.Fatal(err)
 			}
 			got.WriteByte('\n')

@@ -1,6 +1,6 @@
-// Package test tests the templates that the CDK synthesises. All tests that start the jsii kernel are
-// here: each test binary that starts it runs a Node.js of its own, and all platforms are synthesised
-// once for all tests.
+// Package test tests the templates that the CDK synthesises. All tests that start the jsii kernel
+// are here: each test binary that starts it runs a Node.js of its own, and all platforms are
+// synthesised once for all tests.
 package test
 
 import (
@@ -27,8 +27,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // platforms contains all stacks by environment and name: platforms["Prod"]["API"].
 var platforms = map[string]map[string]assembly.Stack{}
 
-// allEnvironments returns the environments that are deployed, and Complete, which enables the features
-// that they leave off.
+// allEnvironments returns the environments that are deployed, and Complete, which enables the
+// features that they leave off.
 func allEnvironments() []environments.Environment {
 	return append(environments.All(), environments.Complete())
 }
@@ -43,7 +43,9 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		panic(syscall.Exec(self, os.Args, append(os.Environ(), "CDK_VALIDATION=false"))) //nolint:gosec // the same program
+		panic(
+			syscall.Exec(self, os.Args, append(os.Environ(), "CDK_VALIDATION=false")),
+		) //nolint:gosec // the same program
 	}
 	var err error
 	if outdirs, err = os.MkdirTemp("", "ashlar-test-"); err != nil {
@@ -105,7 +107,9 @@ func newApp() awscdk.App {
 // only returns the stack's single resource of a type whose logical id starts with prefix.
 func only(t *testing.T, stack assembly.Stack, resourceType, prefix string) assembly.Resource {
 	t.Helper()
-	found := slices.DeleteFunc(stack.Template.OfType(resourceType), func(r assembly.Resource) bool { return !strings.HasPrefix(r.ID, prefix) })
+	found := slices.DeleteFunc(stack.Template.OfType(resourceType), func(r assembly.Resource) bool {
+		return !strings.HasPrefix(r.ID, prefix)
+	})
 	if len(found) != 1 {
 		t.Fatalf("there are %d resources %s… of type %s, want 1", len(found), prefix, resourceType)
 	}
@@ -118,7 +122,8 @@ func testedStacks() []assembly.Stack {
 	var stacks []assembly.Stack
 	for _, environment := range allEnvironments() {
 		for _, name := range slices.Sorted(maps.Keys(platforms[environment.Name])) {
-			if _, deployed := platforms["Prod"][name]; !deployed || environment.Name != environments.Complete().Name {
+			if _, deployed := platforms["Prod"][name]; !deployed ||
+				environment.Name != environments.Complete().Name {
 				stacks = append(stacks, platforms[environment.Name][name])
 			}
 		}
@@ -135,7 +140,10 @@ func forEachStack(t *testing.T, check func(t *testing.T, stack assembly.Stack)) 
 }
 
 // forEachEnvironment runs check for the stack with that name in every deployed environment.
-func forEachEnvironment(t *testing.T, name string, check func(t *testing.T, environment environments.Environment, stack assembly.Stack)) {
+func forEachEnvironment(
+	t *testing.T, name string,
+	check func(t *testing.T, environment environments.Environment, stack assembly.Stack),
+) {
 	t.Helper()
 	for _, environment := range environments.All() {
 		stack, ok := platforms[environment.Name][name]
@@ -164,21 +172,29 @@ func exports(stack assembly.Stack, value any) bool {
 	return false
 }
 
-// ownOrigins returns the origins of the environment's own pages, each as its parts: the website's if
-// it has only CloudFront's domain name, and those in the environment's settings.
+// ownOrigins returns the origins of the environment's own pages, each as its parts: the website's
+// if it has only CloudFront's domain name, and those in the environment's settings.
 func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
 	t.Helper()
 	var origins [][]any
 	if environment.WebsiteCertificateARN == "" {
 		website := platforms[environment.Name]["Website"]
-		domain := map[string]any{"Fn::GetAtt": []string{only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
+		domain := map[string]any{
+			"Fn::GetAtt": []string{
+				only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName",
+			},
+		}
 		for _, output := range website.Template.Outputs {
 			if output["Export"] != nil && text(output["Value"]) == text(domain) {
-				origins = append(origins, []any{"https://", map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}})
+				origins = append(origins, []any{
+					"https://",
+					map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")},
+				})
 			}
 		}
 		if len(origins) != 1 {
-			t.Fatalf("%s/Website exports %s %d times, want 1", environment.Name, text(domain), len(origins))
+			t.Fatalf("%s/Website exports %s %d times, want 1", environment.Name, text(domain),
+				len(origins))
 		}
 	}
 	for _, origin := range environment.WebOrigins {
@@ -208,7 +224,9 @@ func fnJoin(parts ...any) any {
 
 // disposable reports whether the stack's environment is disposable.
 func disposable(stack assembly.Stack) bool {
-	return slices.ContainsFunc(allEnvironments(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })
+	return slices.ContainsFunc(allEnvironments(), func(e environments.Environment) bool {
+		return e.Name == stack.Environment && e.Disposable
+	})
 }
 
 // panicMessage returns the message of the error that f panics with, or an empty string.

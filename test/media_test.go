@@ -18,7 +18,9 @@ import (
 
 // objects returns the ARN of a bucket's objects that match a pattern such as temp/*.
 func objects(bucket assembly.Resource, pattern string) any {
-	return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{bucket.ID, "Arn"}}, "/" + pattern}}}
+	return map[string]any{"Fn::Join": []any{
+		"", []any{map[string]any{"Fn::GetAtt": []string{bucket.ID, "Arn"}}, "/" + pattern},
+	}}
 }
 
 // arn returns the ARN of a resource.
@@ -27,7 +29,9 @@ func arn(resource assembly.Resource) any {
 }
 
 // allowStatements returns the Allow statements of the policy whose property refers to the resource.
-func allowStatements(t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource) []any {
+func allowStatements(
+	t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource,
+) []any {
 	t.Helper()
 	found := []any{}
 	for _, policy := range stack.Template.OfType(policyType) {
@@ -44,80 +48,106 @@ func allowStatements(t *testing.T, stack assembly.Stack, policyType, property st
 }
 
 func TestTempUploadsAndTheirThumbnailsExpireAfterADay(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{
-				map[string]any{"Id": "ExpireTempUploads", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
-				map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+				map[string]any{
+					"Id": "ExpireTempUploads", "Status": "Enabled", "Prefix": "temp/",
+					"ExpirationInDays": 1,
+				},
+				map[string]any{
+					"Id": "AbortIncompleteUploads", "Status": "Enabled",
+					"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1},
+				},
 			}, "LifecycleConfiguration", "Rules")
 		}
 	})
 }
 
 func TestPicturesAreEncryptedWithS3ManagedKeys(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
-			want(t, bucket, []any{map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}},
-				"BucketEncryption", "ServerSideEncryptionConfiguration")
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+				want(t, bucket, []any{map[string]any{
+					"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"},
+				}},
+					"BucketEncryption", "ServerSideEncryptionConfiguration")
+			}
+		})
 }
 
 func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		var origins []any
-		for _, origin := range ownOrigins(t, environment) {
-			origins = append(origins, fnJoin(origin...))
-		}
-		for name, methods := range map[string][]string{
-			"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
-			"MediaThumbnails": {"GET", "HEAD"},
-		} {
-			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
-				"AllowedOrigins": origins,
-				"AllowedMethods": methods,
-				"AllowedHeaders": []string{"*"},
-				"ExposedHeaders": []string{"ETag"},
-				"MaxAge":         3600,
-			}}, "CorsConfiguration", "CorsRules")
-		}
-		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
-		want(t, headers, map[string]any{
-			"AccessControlAllowOrigins":     map[string]any{"Items": origins},
-			"AccessControlAllowMethods":     map[string]any{"Items": []string{"GET", "HEAD"}},
-			"AccessControlAllowHeaders":     map[string]any{"Items": []string{"*"}},
-			"AccessControlAllowCredentials": false,
-			"OriginOverride":                true,
-		}, "ResponseHeadersPolicyConfig", "CorsConfig")
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			var origins []any
+			for _, origin := range ownOrigins(t, environment) {
+				origins = append(origins, fnJoin(origin...))
+			}
+			for name, methods := range map[string][]string{
+				"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
+				"MediaThumbnails": {"GET", "HEAD"},
+			} {
+				want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
+					"AllowedOrigins": origins,
+					"AllowedMethods": methods,
+					"AllowedHeaders": []string{"*"},
+					"ExposedHeaders": []string{"ETag"},
+					"MaxAge":         3600,
+				}}, "CorsConfiguration", "CorsRules")
+			}
+			headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
+			want(t, headers, map[string]any{
+				"AccessControlAllowOrigins":     map[string]any{"Items": origins},
+				"AccessControlAllowMethods":     map[string]any{"Items": []string{"GET", "HEAD"}},
+				"AccessControlAllowHeaders":     map[string]any{"Items": []string{"*"}},
+				"AccessControlAllowCredentials": false,
+				"OriginOverride":                true,
+			}, "ResponseHeadersPolicyConfig", "CorsConfig")
+		})
 }
 
 func TestUploadsAreAcceleratedWhereTheEnvironmentEnablesIt(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		var status any
-		if environment.TransferAcceleration {
-			status = "Enabled"
-		}
-		want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), status, "AccelerateConfiguration", "AccelerationStatus")
-		want(t, only(t, stack, "AWS::S3::Bucket", "MediaThumbnails"), nil, "AccelerateConfiguration")
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			var status any
+			if environment.TransferAcceleration {
+				status = "Enabled"
+			}
+			want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), status,
+				"AccelerateConfiguration", "AccelerationStatus")
+			want(t, only(t, stack, "AWS::S3::Bucket", "MediaThumbnails"), nil,
+				"AccelerateConfiguration")
+		})
 }
 
 func TestOnlyCloudFrontReadsThumbnailsExceptPrivateOnes(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "")
 		allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 		if want := []any{map[string]any{
 			"Effect": "Allow", "Action": "s3:GetObject",
-			"Principal": map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []string{identity.ID, "S3CanonicalUserId"}}},
-			"Resource":  []any{objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"), objects(thumbnails, "temp/*")},
+			"Principal": map[string]any{
+				"CanonicalUser": map[string]any{
+					"Fn::GetAtt": []string{identity.ID, "S3CanonicalUserId"},
+				},
+			},
+			"Resource": []any{
+				objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"),
+				objects(thumbnails, "temp/*"),
+			},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
 		}
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		want(t, distribution, map[string]any{"OriginAccessIdentity": map[string]any{
-			"Fn::Join": []any{"", []any{"origin-access-identity/cloudfront/", map[string]any{"Ref": identity.ID}}},
+			"Fn::Join": []any{
+				"", []any{"origin-access-identity/cloudfront/", map[string]any{"Ref": identity.ID}},
+			},
 		}}, "DistributionConfig", "Origins", 0, "S3OriginConfig")
 	})
 }
@@ -135,94 +165,135 @@ func TestOnlyTheDistributionReadsThumbnailsWithOriginAccessControl(t *testing.T)
 	if want := []any{map[string]any{
 		"Effect": "Allow", "Action": "s3:GetObject",
 		"Principal": map[string]any{"Service": "cloudfront.amazonaws.com"},
-		"Resource":  []any{objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"), objects(thumbnails, "temp/*")},
+		"Resource": []any{
+			objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"),
+			objects(thumbnails, "temp/*"),
+		},
 		"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": map[string]any{"Fn::Join": []any{"", []any{
-			"arn:", map[string]any{"Ref": "AWS::Partition"}, ":cloudfront::", map[string]any{"Ref": "AWS::AccountId"}, ":distribution/", map[string]any{"Ref": distribution.ID},
+			"arn:", map[string]any{"Ref": "AWS::Partition"}, ":cloudfront::",
+			map[string]any{"Ref": "AWS::AccountId"}, ":distribution/",
+			map[string]any{"Ref": distribution.ID},
 		}}}}},
 	}}; text(allowed) != text(want) {
 		t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
 	}
-	want(t, distribution, control.ID, "DistributionConfig", "Origins", 0, "OriginAccessControlId", "Fn::GetAtt", 0)
-	want(t, distribution, "", "DistributionConfig", "Origins", 0, "S3OriginConfig", "OriginAccessIdentity")
+	want(t, distribution, control.ID, "DistributionConfig", "Origins", 0, "OriginAccessControlId",
+		"Fn::GetAtt", 0)
+	want(t, distribution, "", "DistributionConfig", "Origins", 0, "S3OriginConfig",
+		"OriginAccessIdentity")
 	want(t, control, "always", "OriginAccessControlConfig", "SigningBehavior")
 	want(t, control, "s3", "OriginAccessControlConfig", "OriginAccessControlOriginType")
-	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
+	if identities := stack.Template.OfType(
+		"AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
 		t.Errorf("there is an origin access identity %s, want none", identities[0].ID)
 	}
 }
 
 func TestOriginalsAreNotDelivered(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		if allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals); len(allowed) > 0 {
+		if allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket",
+			originals); len(allowed) > 0 {
 			t.Errorf("the policy of the originals allows %s", text(allowed))
 		}
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		origins := oneOrMore(distribution.At("DistributionConfig", "Origins"))
-		if len(origins) != 1 || assembly.Refers(assembly.At(origins[0], "DomainName")) != thumbnails.ID {
+		if len(origins) != 1 ||
+			assembly.Refers(assembly.At(origins[0], "DomainName")) != thumbnails.ID {
 			t.Errorf("the distribution's origins are %s, want only the thumbnails", text(origins))
 		}
 	})
 }
 
 func TestThumbnailsAreDeliveredOverTLSAndReadOnly(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-		for path, value := range map[string]any{"Enabled": true, "HttpVersion": "http2and3", "IPV6Enabled": true, "CacheBehaviors": nil} {
+		for path, value := range map[string]any{
+			"Enabled": true, "HttpVersion": "http2and3", "IPV6Enabled": true, "CacheBehaviors": nil,
+		} {
 			want(t, distribution, value, "DistributionConfig", path)
 		}
-		for path, value := range map[string]any{"ViewerProtocolPolicy": "redirect-to-https", "AllowedMethods": []string{"GET", "HEAD"}, "Compress": false} {
+		for path, value := range map[string]any{
+			"ViewerProtocolPolicy": "redirect-to-https", "AllowedMethods": []string{"GET", "HEAD"},
+			"Compress": false,
+		} {
 			want(t, distribution, value, "DistributionConfig", "DefaultCacheBehavior", path)
 		}
 		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
-		want(t, distribution, headers.ID, "DistributionConfig", "DefaultCacheBehavior", "ResponseHeadersPolicyId", "Ref")
+		want(t, distribution, headers.ID, "DistributionConfig", "DefaultCacheBehavior",
+			"ResponseHeadersPolicyId", "Ref")
 		want(t, headers, map[string]any{
-			"ContentTypeOptions":      map[string]any{"Override": true},
-			"ContentSecurityPolicy":   map[string]any{"ContentSecurityPolicy": "default-src 'none'", "Override": true},
-			"StrictTransportSecurity": map[string]any{"AccessControlMaxAgeSec": 31536000, "Override": true},
+			"ContentTypeOptions": map[string]any{"Override": true},
+			"ContentSecurityPolicy": map[string]any{
+				"ContentSecurityPolicy": "default-src 'none'", "Override": true,
+			},
+			"StrictTransportSecurity": map[string]any{
+				"AccessControlMaxAgeSec": 31536000, "Override": true,
+			},
 		}, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig")
-		want(t, headers, []any{map[string]any{"Header": "Cross-Origin-Resource-Policy", "Value": "cross-origin", "Override": true}},
+		want(t, headers, []any{map[string]any{
+			"Header": "Cross-Origin-Resource-Policy", "Value": "cross-origin", "Override": true,
+		}},
 			"ResponseHeadersPolicyConfig", "CustomHeadersConfig", "Items")
 	})
 }
 
-// TestCloudFrontCachesThumbnailsForADayAtMost: errors for thumbnails that do not exist yet are cached
-// for a second.
+// TestCloudFrontCachesThumbnailsForADayAtMost: errors for thumbnails that do not exist yet are
+// cached for a second.
 func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
-		want(t, distribution, policy.ID, "DistributionConfig", "DefaultCacheBehavior", "CachePolicyId", "Ref")
-		for path, value := range map[string]any{"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 24 * 60 * 60} {
+		want(t, distribution, policy.ID, "DistributionConfig", "DefaultCacheBehavior",
+			"CachePolicyId", "Ref")
+		for path, value := range map[string]any{
+			"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 24 * 60 * 60,
+		} {
 			want(t, policy, value, "CachePolicyConfig", path)
 		}
 		want(t, policy, map[string]any{
-			"CookiesConfig": map[string]any{"CookieBehavior": "none"}, "HeadersConfig": map[string]any{"HeaderBehavior": "none"},
+			"CookiesConfig":              map[string]any{"CookieBehavior": "none"},
+			"HeadersConfig":              map[string]any{"HeaderBehavior": "none"},
 			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
 			"EnableAcceptEncodingBrotli": false, "EnableAcceptEncodingGzip": false,
 		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
-		want(t, distribution, []any{map[string]any{"ErrorCode": 403, "ErrorCachingMinTTL": 1}}, "DistributionConfig", "CustomErrorResponses")
+		want(t, distribution, []any{map[string]any{"ErrorCode": 403, "ErrorCachingMinTTL": 1}},
+			"DistributionConfig", "CustomErrorResponses")
 	})
 }
 
 func TestRequestsForPicturesAreLogged(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")
-		want(t, logs, environment.LogRetention.Hours()/24, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
-		want(t, only(t, stack, "AWS::CloudFront::Distribution", ""), map[string]any{
-			"Bucket": map[string]any{"Fn::GetAtt": []string{logs.ID, "RegionalDomainName"}}, "Prefix": "delivery/",
-		}, "DistributionConfig", "Logging")
-		for name, prefix := range map[string]string{"MediaOriginals": "originals/", "MediaThumbnails": "thumbnails/"} {
-			want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{
-				"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": prefix,
-			}, "LoggingConfiguration")
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")
+			want(t, logs, environment.LogRetention.Hours()/24, "LifecycleConfiguration", "Rules", 0,
+				"ExpirationInDays")
+			want(t, only(t, stack, "AWS::CloudFront::Distribution", ""), map[string]any{
+				"Bucket": map[string]any{"Fn::GetAtt": []string{logs.ID, "RegionalDomainName"}},
+				"Prefix": "delivery/",
+			}, "DistributionConfig", "Logging")
+			for name, prefix := range map[string]string{
+				"MediaOriginals": "originals/", "MediaThumbnails": "thumbnails/",
+			} {
+				want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{
+					"DestinationBucketName": map[string]any{"Ref": logs.ID},
+					"LogFilePrefix":         prefix,
+				}, "LoggingConfiguration")
+			}
+		})
 }
 
 func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
 		events := only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")
 		want(t, originals, map[string]any{"QueueConfigurations": []any{
@@ -232,33 +303,44 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 
 		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", events)
 		if want := []any{map[string]any{
-			"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn(events),
-			"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)}},
+			"Effect": "Allow", "Action": "sqs:SendMessage",
+			"Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn(events),
+			"Condition": map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)},
+			},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaOriginalEventsQueue")
 		if !slices.Contains(oneOrMore(originals.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not depend on %s, and S3 would reject the queue", originals.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and S3 would reject the queue", originals.ID,
+				policy.ID)
 		}
 	})
 }
 
 // TestNoThumbnailIsMadeOfAThumbnail: the function would invoke itself for ever.
 func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		originals, thumbnails := only(t, stack, "AWS::S3::Bucket",
+			"MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
 			if bucket.ID != originals.ID {
 				want(t, bucket, nil, "NotificationConfiguration")
 			}
 		}
 		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
-		want(t, function, map[string]any{"Ref": thumbnails.ID}, "Environment", "Variables", "THUMBNAIL_BUCKET")
+		want(t, function, map[string]any{"Ref": thumbnails.ID}, "Environment", "Variables",
+			"THUMBNAIL_BUCKET")
 		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
 		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
-			if actions := text(assembly.At(statement, "Action")); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
-				if on := text(assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
+			if actions := text(
+				assembly.At(statement, "Action"),
+			); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
+				if on := text(
+					assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
 					t.Errorf("the function may %s on %s, want only the thumbnails", actions, on)
 				}
 			}
@@ -267,18 +349,28 @@ func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 }
 
 func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		originals, thumbnails := only(t, stack, "AWS::S3::Bucket",
+			"MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		on := map[string]any{ // action → resource
-			"s3:GetObject":           objects(originals, "*"),
-			"s3:ListBucket":          arn(originals), // without it, S3 responds 403 for a missing object
-			"s3:PutObject":           objects(thumbnails, "*"),
-			"s3:DeleteObject":        objects(thumbnails, "*"),
-			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
-			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue")),
-			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
-			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
-			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"s3:GetObject": objects(originals, "*"),
+			// without it, S3 responds 403 for a missing object
+			"s3:ListBucket":   arn(originals),
+			"s3:PutObject":    objects(thumbnails, "*"),
+			"s3:DeleteObject": objects(thumbnails, "*"),
+			"sns:Publish": map[string]any{
+				"Ref": only(t, stack, "AWS::SNS::Topic", "").ID,
+			},
+			"sqs:SendMessage": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue")),
+			"sqs:ReceiveMessage": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"sqs:DeleteMessage": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"sqs:GetQueueAttributes": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
 		}
 		seen := map[string]bool{}
 		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
@@ -303,42 +395,60 @@ func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 }
 
 func TestTheThumbnailFunctionHasSmallBatchesAndLowConcurrency(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
-		mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
-		want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
-		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")), "EventSourceArn")
-		want(t, mapping, 5, "BatchSize")
-		want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
-		want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
-		want(t, mapping, nil, "Enabled") // the default is true
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
+			mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
+			want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
+			want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+				"EventSourceArn")
+			want(t, mapping, 5, "BatchSize")
+			want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
+			want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
+			want(t, mapping, nil, "Enabled") // the default is true
+		})
 }
 
 func TestTheThumbnailFunctionHasOneVCPUAndAMinute(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		want(t, function, 1769, "MemorySize")
 		want(t, function, []string{"arm64"}, "Architectures")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, 60, "Timeout")
-		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's timeout
+		// six times the function's timeout
+		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60,
+			"VisibilityTimeout")
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
 		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
 		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID}, "Environment", "Variables", "TOPIC_ARN")
+		want(t, function, map[string]any{
+			"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue").ID,
+		}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
+			"Environment", "Variables", "TOPIC_ARN")
 	})
 }
 
 func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
-			queue, dlq := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
-			want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5}, "RedrivePolicy")
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		for name, dead := range map[string]string{
+			"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue",
+			"MediaThumbnailEventQueue": "MediaThumbnailEventDLQ",
+		} {
+			queue, dlq := only(
+				t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
+			want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
+				"RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
 		}
-		for _, name := range []string{"MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventDLQ"} {
+		for _, name := range []string{
+			"MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventDLQ",
+		} {
 			dlq := only(t, stack, "AWS::SQS::Queue", name)
 			want(t, dlq, 14*24*60*60, "MessageRetentionPeriod")
 			want(t, dlq, nil, "RedrivePolicy")
@@ -350,72 +460,93 @@ func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T
 }
 
 func TestThumbnailEventsReachTheirQueue(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
-		queue, dlq := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
+		queue, dlq := only(t, stack, "AWS::SQS::Queue",
+			"MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
 		want(t, subscription, map[string]any{
-			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(dlq)},
+			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue),
+			"RawMessageDelivery": true,
+			"RedrivePolicy":      map[string]any{"deadLetterTargetArn": arn(dlq)},
 		})
 		for _, to := range []assembly.Resource{queue, dlq} {
 			allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
 			if want := []any{map[string]any{
-				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
-				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": map[string]any{"Ref": topic.ID}}},
+				"Effect": "Allow", "Action": "sqs:SendMessage",
+				"Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
+				"Condition": map[string]any{
+					"ArnEquals": map[string]any{"aws:SourceArn": map[string]any{"Ref": topic.ID}},
+				},
 			}}; text(allowed) != text(want) {
 				t.Errorf("the policy of %s allows %s, want %s", to.ID, text(allowed), text(want))
 			}
 		}
-		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not depend on %s, and earlier messages would be lost", subscription.ID, policy.ID)
+		if policy := only(
+			t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue",
+		); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
+			t.Errorf("%s does not depend on %s, and earlier messages would be lost",
+				subscription.ID, policy.ID)
 		}
 	})
 }
 
 func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-		want(t, only(t, stack, "AWS::IAM::Policy", "SignedInThumbnails"), []any{map[string]any{
-			"Effect": "Allow", "Action": "s3:GetObject",
-			"Resource": []any{
-				objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
-				objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
-			},
-		}}, "PolicyDocument", "Statement")
-		uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
-		if statements := text(uploads.At("PolicyDocument")); strings.Contains(statements, thumbnails.ID) || !strings.Contains(statements, only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
-			t.Errorf("signed-in clients may %s, want only the originals", statements)
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+			want(t, only(t, stack, "AWS::IAM::Policy", "SignedInThumbnails"), []any{map[string]any{
+				"Effect": "Allow", "Action": "s3:GetObject",
+				"Resource": []any{
+					objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
+					objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
+				},
+			}}, "PolicyDocument", "Statement")
+			uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
+			if statements := text(uploads.At("PolicyDocument")); strings.Contains(
+				statements, thumbnails.ID,
+			) ||
+				!strings.Contains(statements,
+					only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
+				t.Errorf("signed-in clients may %s, want only the originals", statements)
+			}
+		})
 }
 
 // TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails: a write to a disposable bucket while it is
 // emptied would fail the deletion of the stack.
 func TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		if !environment.Disposable {
-			return
-		}
-		for id, resource := range map[string]assembly.Resource{
-			"MediaThumbnailsEmptyOnDelete": only(t, stack, "AWS::Lambda::EventSourceMapping", ""),
-			"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
-		} {
-			if emptied := only(t, stack, "Custom::EmptyBucket", id); !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
-				t.Errorf("%s may still exist when %s is deleted", resource.ID, emptied.ID)
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			if !environment.Disposable {
+				return
 			}
-		}
-	})
+			for id, resource := range map[string]assembly.Resource{
+				"MediaThumbnailsEmptyOnDelete": only(t, stack, "AWS::Lambda::EventSourceMapping",
+					""),
+				"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
+			} {
+				if emptied := only(t, stack, "Custom::EmptyBucket", id); !slices.Contains(
+					oneOrMore(resource.DependsOn), any(emptied.ID)) {
+					t.Errorf("%s may still exist when %s is deleted", resource.ID, emptied.ID)
+				}
+			}
+		})
 }
 
 func TestTheMediaURLIsTheDistributions(t *testing.T) {
-	forEachEnvironment(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-		url := map[string]any{"Fn::Join": []any{"", []any{"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}}}}}
-		if got := stack.Template.Outputs["MediaURL"]["Value"]; text(got) != text(url) {
-			t.Errorf("MediaURL is %s, want %s", text(got), text(url))
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+			url := map[string]any{"Fn::Join": []any{"", []any{
+				"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}},
+			}}}
+			if got := stack.Template.Outputs["MediaURL"]["Value"]; text(got) != text(url) {
+				t.Errorf("MediaURL is %s, want %s", text(got), text(url))
+			}
+		})
 }
 
 // pictureProps are the required props of media.
@@ -437,12 +568,15 @@ func TestMediaProps(t *testing.T) {
 	if want := map[bool]bool{true: true, false: false}; !cmp.Equal(accelerated, want) {
 		t.Errorf("accelerated: %v, want %v", accelerated, want)
 	}
-	want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), "Enabled", "AccelerateConfiguration", "AccelerationStatus")
+	want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), "Enabled",
+		"AccelerateConfiguration", "AccelerationStatus")
 	want(t, only(t, stack, "AWS::S3::Bucket", "OtherOriginals"), nil, "AccelerateConfiguration")
 	for _, name := range []string{"OtherOriginals", "OtherThumbnails"} {
-		want(t, only(t, stack, "AWS::S3::Bucket", name), 3, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+		want(t, only(t, stack, "AWS::S3::Bucket", name), 3, "LifecycleConfiguration", "Rules", 0,
+			"ExpirationInDays")
 	}
-	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration",
+		"Rules", 0, "ExpirationInDays")
 }
 
 // TestMediaPrefixesAreProps: the lifecycle rules, the distribution and the grants follow them.
@@ -459,18 +593,25 @@ func TestMediaPrefixesAreProps(t *testing.T) {
 		m.GrantDeletePictures(function("Delete"))
 	})
 	for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
-		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules", 0, "Prefix")
+		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules",
+			0, "Prefix")
 	}
 	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 	allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
-	if want := []any{objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"), objects(thumbnails, "shared/*")}; len(allowed) != 1 ||
+	if want := []any{
+		objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"),
+		objects(thumbnails, "shared/*"),
+	}; len(allowed) != 1 ||
 		text(assembly.At(allowed[0], "Resource")) != text(want) {
 		t.Errorf("the bucket's policy allows %s, want only %s", text(allowed), text(want))
 	}
 	for function, want := range map[string][]string{
-		"Upload":  {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},
-		"Promote": {"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket", "s3:PutObject /promoted/*"},
-		"Delete":  {"s3:DeleteObject /promoted/*"},
+		"Upload": {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},
+		"Promote": {
+			"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket",
+			"s3:PutObject /promoted/*",
+		},
+		"Delete": {"s3:DeleteObject /promoted/*"},
 	} {
 		if diff := cmp.Diff(want, originalsPermissions(t, stack, function)); diff != "" {
 			t.Errorf("%s (-want +allowed):\n%s", function, diff)
@@ -487,7 +628,8 @@ func TestMediaPropsAreValidated(t *testing.T) {
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		media.New(stack, "Media", media.Props{
-			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536}, MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
+			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536},
+			MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
 		})
 	},
 		"media: Media: MaxBytes: -1, want more than 0",

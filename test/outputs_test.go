@@ -35,9 +35,12 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 					continue // only for make redrive
 				}
 				if path.Dir(full) != "/ashlar/"+environment.Name {
-					t.Errorf("%s/%s: %s, want a parameter of /ashlar/%s", environment.Name, name, full, environment.Name)
+					t.Errorf("%s/%s: %s, want a parameter of /ashlar/%s", environment.Name, name,
+						full, environment.Name)
 				}
-				declared[path.Base(full)] = []any{parameter.At("Value"), parameter.At("Description")}
+				declared[path.Base(full)] = []any{
+					parameter.At("Value"), parameter.At("Description"),
+				}
 			}
 			shown := map[string]any{}
 			for id, output := range stack.Template.Outputs {
@@ -76,7 +79,8 @@ var deployed = map[string]string{
 	"WebsiteURL":      "https://app.example.com",
 }
 
-// deploy returns an emulator of Parameter Store with the parameters of every environment's templates.
+// deploy returns an emulator of Parameter Store with the parameters of every environment's
+// templates.
 func deploy(t *testing.T) *awstest.SSM {
 	t.Helper()
 	store := awstest.StartSSM(t)
@@ -104,7 +108,8 @@ func outputs(t *testing.T) string {
 		}
 	}
 	name := filepath.Join(t.TempDir(), "outputs")
-	command := exec.Command("go", "build", "-buildvcs=false", "-o", name, "github.com/ashlar-cdk/ashlar/cmd/outputs")
+	command := exec.Command("go", "build", "-buildvcs=false", "-o", name,
+		"github.com/ashlar-cdk/ashlar/cmd/outputs")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
@@ -126,7 +131,9 @@ func shellVariables(t *testing.T, store *awstest.SSM) map[string]string {
 }
 
 // run runs a command in a folder and returns its output and exit code.
-func run(t *testing.T, dir string, variables map[string]string, name string, arguments ...string) (output string, code int) {
+func run(
+	t *testing.T, dir string, variables map[string]string, name string, arguments ...string,
+) (output string, code int) {
 	t.Helper()
 	command := exec.Command(name, arguments...)
 	command.Dir = dir
@@ -147,43 +154,50 @@ func run(t *testing.T, dir string, variables map[string]string, name string, arg
 // TestAmplifyOutputsMatchTheTemplates runs the command with the parameters of the templates.
 func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 	command, store := outputs(t), deploy(t)
-	forEachEnvironment(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		for kind, id := range map[string]string{"web": "WebClientId", "mobile": "MobileClientId"} {
-			t.Run(kind, func(t *testing.T) {
-				dir, variables := t.TempDir(), shellVariables(t, store)
-				region := environment.Region
-				if variables["AWS_REGION"] = "eu-west-1"; region == "" {
-					region = "eu-west-1" // overrides the shell's region
-				}
-				if output, code := run(t, dir, variables, command, "-client", kind, environment.Name); code != 0 {
-					t.Fatalf("exit code %d\n%s", code, output)
-				}
-				content, err := os.ReadFile(filepath.Join(dir, "amplify_outputs.json"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				var got any
-				if err := json.Unmarshal(content, &got); err != nil {
-					t.Fatal(err)
-				}
-				const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1" // without a slash: paths begin with one
-				want := map[string]any{
-					"version": "1.4",
-					"auth":    amplifyAuth(t, stack, region, id),
-					"storage": map[string]any{"aws_region": region, "bucket_name": deployed["MediaBucket"]},
-					"rest_api": map[string]any{"Ashlar": map[string]any{
-						"aws_region": region, "url": endpoint, "authorization_type": "NONE",
-					}},
-					"custom": map[string]any{"API": map[string]any{"Ashlar": map[string]any{
-						"apiName": "Ashlar", "endpoint": endpoint, "region": region,
-					}}},
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("-templates +amplify_outputs.json:\n%s", diff)
-				}
-			})
-		}
-	})
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			for kind, id := range map[string]string{
+				"web": "WebClientId", "mobile": "MobileClientId",
+			} {
+				t.Run(kind, func(t *testing.T) {
+					dir, variables := t.TempDir(), shellVariables(t, store)
+					region := environment.Region
+					if variables["AWS_REGION"] = "eu-west-1"; region == "" {
+						region = "eu-west-1" // overrides the shell's region
+					}
+					if output, code := run(t, dir, variables, command, "-client", kind,
+						environment.Name); code != 0 {
+						t.Fatalf("exit code %d\n%s", code, output)
+					}
+					content, err := os.ReadFile(filepath.Join(dir, "amplify_outputs.json"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					var got any
+					if err := json.Unmarshal(content, &got); err != nil {
+						t.Fatal(err)
+					}
+					// without a slash: paths begin with one
+					const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1"
+					want := map[string]any{
+						"version": "1.4",
+						"auth":    amplifyAuth(t, stack, region, id),
+						"storage": map[string]any{
+							"aws_region": region, "bucket_name": deployed["MediaBucket"],
+						},
+						"rest_api": map[string]any{"Ashlar": map[string]any{
+							"aws_region": region, "url": endpoint, "authorization_type": "NONE",
+						}},
+						"custom": map[string]any{"API": map[string]any{"Ashlar": map[string]any{
+							"apiName": "Ashlar", "endpoint": endpoint, "region": region,
+						}}},
+					}
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("-templates +amplify_outputs.json:\n%s", diff)
+					}
+				})
+			}
+		})
 	for _, call := range store.Calls() {
 		if call.Action != "ssm:GetParametersByPath" {
 			t.Errorf("the command called %s, which its usage does not list", call.Action)
@@ -191,8 +205,8 @@ func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 	}
 }
 
-// amplifyAuth returns the sign-in settings of the templates in Amplify's terms. id is the output that
-// names the client.
+// amplifyAuth returns the sign-in settings of the templates in Amplify's terms. id is the output
+// that names the client.
 func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[string]any {
 	t.Helper()
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
@@ -227,7 +241,9 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 		"identity_pool_id":    deployed["IdentityPoolId"],
 		"oauth": map[string]any{
 			"identity_providers": translated(client.At("SupportedIdentityProviders"),
-				map[any]string{"COGNITO": "", "Google": "GOOGLE", "SignInWithApple": "SIGN_IN_WITH_APPLE"}),
+				map[any]string{
+					"COGNITO": "", "Google": "GOOGLE", "SignInWithApple": "SIGN_IN_WITH_APPLE",
+				}),
 			"domain":                strings.TrimPrefix(deployed["SignInURL"], "https://"),
 			"scopes":                client.At("AllowedOAuthScopes"),
 			"redirect_sign_in_uri":  client.At("CallbackURLs"),
@@ -237,11 +253,16 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 		"username_attributes":          pool.At("UsernameAttributes"),
 		"standard_required_attributes": required,
 		"user_verification_types":      pool.At("AutoVerifiedAttributes"),
-		"unauthenticated_identities_enabled": slices.ContainsFunc(stack.Template.OfType("AWS::Cognito::IdentityPool"), func(pool assembly.Resource) bool {
-			return pool.At("AllowUnauthenticatedIdentities") != false
-		}),
-		"mfa_configuration": map[any]string{"OFF": "NONE", "OPTIONAL": "OPTIONAL", "ON": "REQUIRED"}[pool.At("MfaConfiguration")],
-		"mfa_methods":       translated(pool.At("EnabledMfas"), map[any]string{"SOFTWARE_TOKEN_MFA": "TOTP", "SMS_MFA": "SMS", "EMAIL_OTP": "EMAIL"}),
+		"unauthenticated_identities_enabled": slices.ContainsFunc(
+			stack.Template.OfType("AWS::Cognito::IdentityPool"),
+			func(pool assembly.Resource) bool {
+				return pool.At("AllowUnauthenticatedIdentities") != false
+			}),
+		"mfa_configuration": map[any]string{
+			"OFF": "NONE", "OPTIONAL": "OPTIONAL", "ON": "REQUIRED",
+		}[pool.At("MfaConfiguration")],
+		"mfa_methods": translated(pool.At("EnabledMfas"),
+			map[any]string{"SOFTWARE_TOKEN_MFA": "TOTP", "SMS_MFA": "SMS", "EMAIL_OTP": "EMAIL"}),
 		"password_policy": map[string]any{
 			"min_length":        password("MinimumLength"),
 			"require_numbers":   password("RequireNumbers"),
@@ -252,15 +273,16 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 	}
 }
 
-// TestTheConfigurationIsReplacedAtomically: a reader that has the old file open, here by a second name,
-// never sees a part of the new one.
+// TestTheConfigurationIsReplacedAtomically: a reader that has the old file open, here by a second
+// name, never sees a part of the new one.
 func TestTheConfigurationIsReplacedAtomically(t *testing.T) {
 	dir, old := t.TempDir(), []byte(`{"version": "1"}`)
 	file, opened := filepath.Join(dir, "amplify_outputs.json"), filepath.Join(dir, "opened")
 	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Link(file, opened)); err != nil {
 		t.Fatal(err)
 	}
-	if output, code := run(t, dir, shellVariables(t, deploy(t)), outputs(t), "Dev"); code != 0 || output != "wrote amplify_outputs.json for Dev's web client\n" {
+	if output, code := run(t, dir, shellVariables(t, deploy(t)), outputs(t), "Dev"); code != 0 ||
+		output != "wrote amplify_outputs.json for Dev's web client\n" {
 		t.Errorf("exit code %d\n%s", code, output)
 	}
 	if content, err := os.ReadFile(opened); err != nil || string(content) != string(old) {
@@ -279,12 +301,30 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 		code      int
 		says      []string
 	}{
-		"no environment":         {arguments: []string{}, code: 2, says: []string{`environment "", want one of Dev, Staging, Prod`}},
-		"an unknown environment": {arguments: []string{"Test"}, code: 2, says: []string{`environment "Test", want one of Dev, Staging, Prod`}},
-		"two environments":       {arguments: []string{"Dev", "Prod"}, code: 2, says: []string{`environment "Dev Prod", want one of`}},
-		"an unknown client":      {arguments: []string{"-client", "tv", "Dev"}, code: 2, says: []string{`client "tv", want web or mobile`}},
-		"an unknown flag":        {arguments: []string{"-region", "eu-west-1", "Dev"}, code: 2, says: []string{"flag provided but not defined: -region", "usage: outputs"}},
-		"help":                   {arguments: []string{"--help"}, code: 0, says: []string{"usage: outputs [-client web|mobile] ENVIRONMENT"}},
+		"no environment": {
+			arguments: []string{}, code: 2,
+			says: []string{`environment "", want one of Dev, Staging, Prod`},
+		},
+		"an unknown environment": {
+			arguments: []string{"Test"}, code: 2,
+			says: []string{`environment "Test", want one of Dev, Staging, Prod`},
+		},
+		"two environments": {
+			arguments: []string{"Dev", "Prod"}, code: 2,
+			says: []string{`environment "Dev Prod", want one of`},
+		},
+		"an unknown client": {
+			arguments: []string{"-client", "tv", "Dev"}, code: 2,
+			says: []string{`client "tv", want web or mobile`},
+		},
+		"an unknown flag": {
+			arguments: []string{"-region", "eu-west-1", "Dev"}, code: 2,
+			says: []string{"flag provided but not defined: -region", "usage: outputs"},
+		},
+		"help": {
+			arguments: []string{"--help"}, code: 0,
+			says: []string{"usage: outputs [-client web|mobile] ENVIRONMENT"},
+		},
 		"not deployed": {
 			prepare: func(store *awstest.SSM, _ map[string]string) {
 				for name := range deployed {
@@ -292,7 +332,10 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 				}
 			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"there are no parameters /ashlar/Dev/* in your account in eu-central-1: Dev is not deployed there; make deploy ENV=Dev"},
+			says: []string{
+				"there are no parameters /ashlar/Dev/* in your account in eu-central-1: Dev is " +
+					"not deployed there; make deploy ENV=Dev",
+			},
 		},
 		"not deployed in its account": {
 			prepare: func(store *awstest.SSM, _ map[string]string) {
@@ -301,7 +344,10 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 				}
 			},
 			arguments: []string{"Staging"}, code: 1,
-			says: []string{"eu-central-1, which should be account 111111111111: Staging is not deployed there; make deploy ENV=Staging"},
+			says: []string{
+				"eu-central-1, which should be account 111111111111: Staging is not deployed " +
+					"there; make deploy ENV=Staging",
+			},
 		},
 		"missing parameters": {
 			prepare: func(store *awstest.SSM, _ map[string]string) {
@@ -310,23 +356,34 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			},
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{
-				"there is no parameter /ashlar/Dev/UserPoolId: what is deployed is older than this code; make deploy ENV=Dev\n",
-				"there is no parameter /ashlar/Dev/MediaBucket: what is deployed is older than this code; make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/UserPoolId: what is deployed is older than " +
+					"this code; make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/MediaBucket: what is deployed is older than " +
+					"this code; make deploy ENV=Dev\n",
 			},
 		},
 		"no region": {
-			prepare:   func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_REGION") },
+			prepare: func(_ *awstest.SSM, variables map[string]string) {
+				delete(variables, "AWS_REGION")
+			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"Dev is in no region of its own, and this shell names none; export AWS_REGION"},
+			says: []string{
+				"Dev is in no region of its own, and this shell names none; export AWS_REGION",
+			},
 		},
 		"no credentials": {
-			prepare:   func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_ACCESS_KEY_ID") },
+			prepare: func(_ *awstest.SSM, variables map[string]string) {
+				delete(variables, "AWS_ACCESS_KEY_ID")
+			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"no AWS credentials in this shell; sign in, by aws sso login or any other way"},
+			says: []string{
+				"no AWS credentials in this shell; sign in, by aws sso login or any other way",
+			},
 		},
 		"credentials without permission": {
 			prepare: func(store *awstest.SSM, _ map[string]string) {
-				store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
+				store.SetFault(
+					awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
 			},
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{"reading the parameters /ashlar/Dev/*", "AccessDeniedException"},

@@ -38,7 +38,8 @@ func diagram() string {
 				shape = `[("%s")]` // a cylinder, the shape of data stores
 			}
 		}
-		fmt.Fprintf(&drawn, "  %s"+shape+"\n", name, "<b>"+name+"</b><br>"+stack.Template.Description)
+		fmt.Fprintf(&drawn, "  %s"+shape+"\n", name,
+			"<b>"+name+"</b><br>"+stack.Template.Description)
 		for _, above := range stack.DependsOn {
 			fmt.Fprintf(&drawn, "  %s --> %s\n", above, name)
 		}

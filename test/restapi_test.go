@@ -48,7 +48,9 @@ var public = []string{
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
 	for _, route := range slices.Concat(
-		accountsapi.Routes.Operations(), eventsapi.Routes.Operations(), postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(), uploadsapi.Routes.Operations(),
+		accountsapi.Routes.Operations(), eventsapi.Routes.Operations(),
+		postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(),
+		uploadsapi.Routes.Operations(),
 	) {
 		found[route.Method+" "+route.Path] = route
 	}
@@ -78,7 +80,9 @@ func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
 }
 
 func TestTheGatewayHasTheRoutesOfTheRouteTables(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		want, got := slices.Sorted(maps.Keys(routes())), slices.Sorted(maps.Keys(methods(t, stack)))
 		if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
 			t.Errorf("routes (-want +got):\n%s", diff)
@@ -100,16 +104,20 @@ func TestTheDocumentHasTheRoutesOfTheGateway(t *testing.T) {
 		}
 	}
 	slices.Sort(documented)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(methods(t, platforms["Prod"]["API"]))), documented); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(methods(t, platforms["Prod"]["API"]))),
+		documented); diff != "" {
 		t.Errorf("routes (-gateway +docs/openapi.json):\n%s", diff)
 	}
 }
 
 func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		authorizer := only(t, stack, "AWS::ApiGateway::Authorizer", "")
 		want(t, authorizer, "COGNITO_USER_POOLS", "Type")
-		if pool := text(authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
+		if pool := text(
+			authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
 			t.Errorf("the authorizer trusts %s, want the environment's own user pool", pool)
 		}
 		found := methods(t, stack)
@@ -128,34 +136,42 @@ func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
 		}
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") == "OPTIONS" {
-				want(t, method, "MOCK", "Integration", "Type") // a preflight has no token, and calls no function
+				// a preflight has no token, and calls no function
+				want(t, method, "MOCK", "Integration", "Type")
 			}
 		}
 	})
 }
 
 func TestFunctionsAcceptTokensOfBothClientsAndAllowTheirOrigins(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		var origins []any
-		for i, origin := range ownOrigins(t, environment) {
-			if i > 0 {
-				origins = append(origins, ",")
+	forEachEnvironment(t, "API",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			var origins []any
+			for i, origin := range ownOrigins(t, environment) {
+				if i > 0 {
+					origins = append(origins, ",")
+				}
+				origins = append(origins, origin...)
 			}
-			origins = append(origins, origin...)
-		}
-		for _, name := range []string{"Accounts", "Posts", "Uploads", "Subscriptions"} {
-			function := only(t, stack, "AWS::Lambda::Function", name)
-			want(t, function, fnJoin(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
-			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
-			if !strings.Contains(clients, "IdentityUserPoolWeb") || !strings.Contains(clients, "IdentityUserPoolMobile") {
-				t.Errorf("%s accepts tokens of %s, want those of the web client and the mobile client", name, clients)
+			for _, name := range []string{"Accounts", "Posts", "Uploads", "Subscriptions"} {
+				function := only(t, stack, "AWS::Lambda::Function", name)
+				want(t, function, fnJoin(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
+				clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
+				if !strings.Contains(clients, "IdentityUserPoolWeb") ||
+					!strings.Contains(clients, "IdentityUserPoolMobile") {
+					t.Errorf(
+						"%s accepts tokens of %s, want those of the web client and the mobile "+
+							"client",
+						name, clients)
+				}
 			}
-		}
-	})
+		})
 }
 
 func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		validator := only(t, stack, "AWS::ApiGateway::RequestValidator", "")
 		want(t, validator, true, "ValidateRequestBody")
 		want(t, validator, true, "ValidateRequestParameters")
@@ -179,7 +195,9 @@ func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
 				t.Errorf("%s: the length of the body%s is not limited", route, unbounded)
 			}
 		}
-		want(t, stack.Template.Resources[assembly.Refers(methods(t, stack)["POST /posts"].At("RequestModels", "application/json"))], 200, "Schema", "properties", "title", "maxLength")
+		want(t, stack.Template.Resources[assembly.Refers(
+			methods(t, stack)["POST /posts"].At("RequestModels", "application/json"),
+		)], 200, "Schema", "properties", "title", "maxLength")
 	})
 }
 
@@ -187,7 +205,9 @@ func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
 // fields that the schema does not name.
 func unbounded(schema any) []string {
 	var found []string
-	switch has := func(keyword string) bool { return assembly.At(schema, keyword) != nil }; assembly.At(schema, "type") {
+	switch has := func(keyword string) bool {
+		return assembly.At(schema, keyword) != nil
+	}; assembly.At(schema, "type") {
 	case "string":
 		if !has("maxLength") && !has("enum") {
 			return []string{""}
@@ -210,15 +230,22 @@ func unbounded(schema any) []string {
 }
 
 func TestTheGatewayDeclaresRequestParameters(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		found := methods(t, stack)
-		want(t, found["GET /posts"], map[string]bool{"method.request.querystring.cursor": false, "method.request.querystring.limit": false}, "RequestParameters")
-		want(t, found["POST /posts"], map[string]bool{"method.request.header.Idempotency-Key": false}, "RequestParameters")
+		want(t, found["GET /posts"], map[string]bool{
+			"method.request.querystring.cursor": false, "method.request.querystring.limit": false,
+		}, "RequestParameters")
+		want(t, found["POST /posts"],
+			map[string]bool{"method.request.header.Idempotency-Key": false}, "RequestParameters")
 	})
 }
 
 func TestOnlyTheWebClientsOriginsMayCallTheAPI(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, environment environments.Environment, stack assembly.Stack,
+	) {
 		origins := ownOrigins(t, environment)
 		first := fnJoin(slices.Concat([]any{"'"}, origins[0], []any{"'"})...)
 		preflights := 0
@@ -227,33 +254,49 @@ func TestOnlyTheWebClientsOriginsMayCallTheAPI(t *testing.T) {
 				continue
 			}
 			preflights++
-			want(t, method, first, "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Origin")
-			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates", "application/json"))
+			want(t, method, first, "Integration", "IntegrationResponses", 0, "ResponseParameters",
+				"method.response.header.Access-Control-Allow-Origin")
+			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates",
+				"application/json"))
 			for _, origin := range origins[1:] {
-				if comparison := text("$origin == " + text(fnJoin(origin...))); !strings.Contains(others, strings.Trim(comparison, `"`)) {
-					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others, text(origin))
+				if comparison := text(
+					"$origin == " + text(fnJoin(origin...)),
+				); !strings.Contains(others, strings.Trim(comparison, `"`)) {
+					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others,
+						text(origin))
 				}
 			}
-			want(t, method, "'Authorization,Content-Type,Idempotency-Key'", "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Headers")
+			want(t, method, "'Authorization,Content-Type,Idempotency-Key'", "Integration",
+				"IntegrationResponses", 0, "ResponseParameters",
+				"method.response.header.Access-Control-Allow-Headers")
 		}
-		if resources := len(stack.Template.OfType("AWS::ApiGateway::Resource")); preflights != resources+1 {
-			t.Errorf("there are %d preflights, want one for each of the %d resources and the root", preflights, resources)
+		if resources := len(
+			stack.Template.OfType("AWS::ApiGateway::Resource")); preflights != resources+1 {
+			t.Errorf("there are %d preflights, want one for each of the %d resources and the root",
+				preflights, resources)
 		}
 	})
 }
 
 func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		codes := map[any]string{}
 		for _, response := range stack.Template.OfType("AWS::ApiGateway::GatewayResponse") {
-			want(t, response, "'*'", "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin")
+			want(t, response, "'*'", "ResponseParameters",
+				"gatewayresponse.header.Access-Control-Allow-Origin")
 			body, _ := response.At("ResponseTemplates", "application/json").(string)
-			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`) // is replaced with its quotes
+			// is replaced with its quotes
+			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`)
 			var parsed struct {
 				Error struct{ Code, Message, RequestID string }
 			}
-			if err := json.Unmarshal([]byte(body), &parsed); err != nil || parsed.Error.Code == "" || parsed.Error.Message == "" || parsed.Error.RequestID == "" {
-				t.Errorf("%s: the body is %s (%v), want the functions' form of an error", response.ID, body, err)
+			if err := json.Unmarshal([]byte(body), &parsed); err != nil ||
+				parsed.Error.Code == "" || parsed.Error.Message == "" ||
+				parsed.Error.RequestID == "" {
+				t.Errorf("%s: the body is %s (%v), want the functions' form of an error",
+					response.ID, body, err)
 			}
 			codes[response.At("ResponseType")] = parsed.Error.Code
 			if response.At("ResponseType") == "MISSING_AUTHENTICATION_TOKEN" { // an unknown route
@@ -261,8 +304,10 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 			}
 		}
 		for kind, code := range map[string]string{
-			"DEFAULT_4XX": "$context.error.responseType", "DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
-			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large",
+			"DEFAULT_4XX": "$context.error.responseType",
+			"DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
+			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request",
+			"REQUEST_TOO_LARGE":      "body_too_large",
 			"UNSUPPORTED_MEDIA_TYPE": "unsupported_media_type", "THROTTLED": "throttled",
 		} {
 			if codes[kind] != code {
@@ -273,26 +318,40 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 }
 
 func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		stage := only(t, stack, "AWS::ApiGateway::Stage", "")
 		want(t, stage, "v1", "StageName")
 		want(t, stage, true, "TracingEnabled")
 		settings := func(method, path string, rate, burst int) any {
 			return map[string]any{
-				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst,
-				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true, // methods do not inherit these
+				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate,
+				"ThrottlingBurstLimit": burst,
+				// methods do not inherit these
+				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true,
 			}
 		}
-		want(t, stage, []any{settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10), settings("POST", "/~1events", 20, 40)}, "MethodSettings")
+		want(t, stage, []any{
+			settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10),
+			settings("POST", "/~1events", 20, 40),
+		}, "MethodSettings")
 		format, _ := stage.At("AccessLogSetting", "Format").(string)
 		var entry map[string]string
-		if err := json.Unmarshal([]byte(format), &entry); err != nil || entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
-			t.Errorf("the access log's format is %s (%v), want JSON with the request's id and status", format, err)
+		if err := json.Unmarshal([]byte(format), &entry); err != nil ||
+			entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
+			t.Errorf("the access log's format is %s (%v), want JSON with the request's id and "+
+				"status",
+				format, err)
 		}
 		// The gateway writes to a group with this name, or creates one without retention.
 		execution := only(t, stack, "AWS::Logs::LogGroup", "APIExecutionLogs")
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
-		want(t, execution, []any{"", []any{"API-Gateway-Execution-Logs_", map[string]string{"Ref": api.ID}, "/v1"}}, "LogGroupName", "Fn::Join")
+		want(t, execution,
+			[]any{
+				"", []any{"API-Gateway-Execution-Logs_", map[string]string{"Ref": api.ID}, "/v1"},
+			},
+			"LogGroupName", "Fn::Join")
 		if !strings.Contains(text(stage.DependsOn), execution.ID) {
 			t.Errorf("the stage depends on %s, want %s too", text(stage.DependsOn), execution.ID)
 		}
@@ -301,7 +360,9 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 
 func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	parameter := regexp.MustCompile(`\{[^}]*\}`)
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		var want, got []string
 		for route, integrated := range methods(t, stack) {
 			if integrated.At("Integration", "Type") != "AWS_PROXY" {
@@ -313,7 +374,8 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 		stage := only(t, stack, "AWS::ApiGateway::Stage", "").ID
 		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
 			if permission.At("Principal") != "apigateway.amazonaws.com" {
-				t.Errorf("%s may call %s", text(permission.At("Principal")), text(permission.At("FunctionName")))
+				t.Errorf("%s may call %s", text(permission.At("Principal")),
+					text(permission.At("FunctionName")))
 			}
 			arn := oneOrMore(permission.At("SourceArn", "Fn::Join", 1))
 			if len(arn) < 3 || assembly.Refers(arn[len(arn)-2]) != stage {
@@ -330,19 +392,26 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 }
 
 func TestFunctionsGetTheURLThatClientsCall(t *testing.T) {
-	forEachEnvironment(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
 		address := address(stack, ref(api))
 		if got := stack.Template.Outputs["APIEndpoint"]["Value"]; text(got) != text(address) {
 			t.Errorf("APIEndpoint is %s, want %s", text(got), text(address))
 		}
-		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName") // the last part of the URL
-		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment", "Variables", "API_ENDPOINT")
+		// the last part of the URL
+		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName")
+		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment",
+			"Variables", "API_ENDPOINT")
 	})
-	forEachEnvironment(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		api := importOf(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
-		want(t, only(t, stack, "AWS::Lambda::Function", "Notifications"), address(stack, api), "Environment", "Variables", "API_ENDPOINT")
-	})
+	forEachEnvironment(t, "Notifications",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			api := importOf(t, environment.Name, "API",
+				only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
+			want(t, only(t, stack, "AWS::Lambda::Function", "Notifications"), address(stack, api),
+				"Environment", "Variables", "API_ENDPOINT")
+		})
 }
 
 // address returns the URL of a REST API, as in templates.
@@ -353,35 +422,47 @@ func address(stack assembly.Stack, api any) any {
 			region = environment.Region
 		}
 	}
-	return fnJoin("https://", api, ".execute-api.", region, ".", map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
+	return fnJoin("https://", api, ".execute-api.", region, ".",
+		map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
 }
 
 func TestMethodsCanBeThrottled(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		api := restapi.New(stack, "API", restapi.Props{
-			UserPool: awscognito.NewUserPool(stack, jsii.String("UserPool"), nil), AllowedOrigins: []string{"https://app.example.com"}, Version: "v2",
+			UserPool:       awscognito.NewUserPool(stack, jsii.String("UserPool"), nil),
+			AllowedOrigins: []string{"https://app.example.com"}, Version: "v2",
 		})
-		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: struct {
-			Endpoint string `env:"ENDPOINT"`
-		}{api.URL()}})
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Settings: struct {
+				Endpoint string `env:"ENDPOINT"`
+			}{api.URL()}})
 		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts", Function: fn})
-		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn, RateLimit: 7})
+		api.Handle(
+			restapi.Method{HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn, RateLimit: 7})
 		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/", Function: fn, BurstLimit: 8})
 	})
 	var got []string
-	for _, settings := range oneOrMore(only(t, stack, "AWS::ApiGateway::Stage", "").At("MethodSettings")) {
-		got = append(got, fmt.Sprint(assembly.At(settings, "ResourcePath"), " ", assembly.At(settings, "ThrottlingRateLimit"), " ", assembly.At(settings, "ThrottlingBurstLimit")))
+	for _, settings := range oneOrMore(
+		only(t, stack, "AWS::ApiGateway::Stage", "").At("MethodSettings")) {
+		got = append(got, fmt.Sprint(assembly.At(settings, "ResourcePath"), " ",
+			assembly.At(settings, "ThrottlingRateLimit"), " ",
+			assembly.At(settings, "ThrottlingBurstLimit")))
 	}
-	if diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"},
+		got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if endpoint := text(only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT")); !strings.Contains(endpoint, "/v2/") {
+	if endpoint := text(
+		only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT"),
+	); !strings.Contains(endpoint, "/v2/") {
 		t.Errorf("ENDPOINT is %s, want the URL of the stage v2", endpoint)
 	}
 }
 
 func TestAPIPropsAreValidated(t *testing.T) {
-	wantPanic(t, func(stack awscdk.Stack) { restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1}) },
+	wantPanic(t, func(stack awscdk.Stack) {
+		restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1})
+	},
 		"restapi: API: UserPool is required; pass identity.UserPool",
 		"restapi: API: AllowedOrigins is required; pass the web client's origins",
 		"restapi: API: RateLimit: -1, want at least 1",
@@ -397,13 +478,17 @@ func TestAPIPropsAreValidated(t *testing.T) {
 		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
 	)
 	wantPanic(t, func(awscdk.Stack) {
-		new(restapi.API).Handle(restapi.Method{HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{}, Function: new(gofunction.Function)})
+		new(restapi.API).Handle(restapi.Method{
+			HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{},
+			Function: new(gofunction.Function),
+		})
 	},
 		"restapi: POST /events: Function: given beside Service, want one of both",
 		"restapi: POST /events: Service.Name is required; pass kinesis, say",
 		"restapi: POST /events: Service.Action is required; pass PutRecords, say",
 		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may take",
-		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, say",
+		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, "+
+			"say",
 		"restapi: POST /events: Service.Request is required; pass a mapping template",
 		"restapi: POST /events: Service.Response is required; pass a mapping template",
 	)

@@ -78,19 +78,24 @@ func oneOrMore(value any) []any {
 	return []any{value}
 }
 
-// wildcards contains the actions that are allowed on every resource, with the reason. An unused reason
-// fails the test, like a wildcard without one.
+// wildcards contains the actions that are allowed on every resource, with the reason. An unused
+// reason fails the test, like a wildcard without one.
 var wildcards = map[string]string{
-	"athena:ListDataCatalogs":         "list actions have no resource",
-	"ec2:CreateNetworkInterface":      "the interface does not exist before the call; denied to the function's code",
-	"ec2:DescribeNetworkInterfaces":   "describe actions have no resource",
-	"ec2:DescribeSubnets":             "describe actions have no resource",
-	"ec2:DeleteNetworkInterface":      "Lambda names the interface that it created; denied to the function's code",
-	"ec2:AssignPrivateIpAddresses":    "Lambda names the interface that it created; denied to the function's code",
-	"ec2:UnassignPrivateIpAddresses":  "Lambda names the interface that it created; denied to the function's code",
-	"redshift-data:DescribeStatement": "a statement has no ARN; a condition restricts a role to its own",
-	"xray:PutTraceSegments":           "traces have no resource",
-	"xray:PutTelemetryRecords":        "traces have no resource",
+	"athena:ListDataCatalogs": "list actions have no resource",
+	"ec2:CreateNetworkInterface": "the interface does not exist before the call; denied to " +
+		"the function's code",
+	"ec2:DescribeNetworkInterfaces": "describe actions have no resource",
+	"ec2:DescribeSubnets":           "describe actions have no resource",
+	"ec2:DeleteNetworkInterface": "Lambda names the interface that it created; denied to the " +
+		"function's code",
+	"ec2:AssignPrivateIpAddresses": "Lambda names the interface that it created; denied to the " +
+		"function's code",
+	"ec2:UnassignPrivateIpAddresses": "Lambda names the interface that it created; denied to the " +
+		"function's code",
+	"redshift-data:DescribeStatement": "a statement has no ARN; a condition restricts a role to " +
+		"its own",
+	"xray:PutTraceSegments":    "traces have no resource",
+	"xray:PutTelemetryRecords": "traces have no resource",
 }
 
 func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
@@ -103,7 +108,8 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 			if s.document["NotAction"] != nil || s.document["NotResource"] != nil {
 				t.Errorf("%s allows everything except a list: %s", s.resource, text(s.document))
 			}
-			if principal := s.document["Principal"]; principal == "*" || assembly.At(principal, "AWS") == "*" {
+			if principal := s.document["Principal"]; principal == "*" ||
+				assembly.At(principal, "AWS") == "*" {
 				t.Errorf("%s allows every principal: %s", s.resource, text(s.document))
 			}
 			for _, action := range s.actions {
@@ -115,7 +121,9 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 						continue
 					}
 					if wildcards[action] == "" {
-						t.Errorf("%s allows %s on every resource without a reason; add it to wildcards", s.resource, action)
+						t.Errorf(
+							"%s allows %s on every resource without a reason; add it to wildcards",
+							s.resource, action)
 					}
 					used[action] = true
 				}
@@ -132,7 +140,8 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 // serviceActions are the actions that the Lambda service performs with a function's role; the
 // function's code makes none of these calls.
 var serviceActions = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
-	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses",
+	"ec2:UnassignPrivateIpAddresses"}
 
 // TestFunctionsMayMakeTheirRecordedCallsAndNoOthers compares the roles with the calls that each
 // function's own test recorded when it ran the built function.
@@ -152,12 +161,15 @@ func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 			seen[folder] = true
 		}
 	})
-	err := filepath.WalkDir(filepath.Join("..", "lambdas"), func(path string, _ fs.DirEntry, err error) error {
-		if folder, _ := filepath.Rel("..", filepath.Dir(path)); filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
-			t.Errorf("no environment has a function built from %s", folder)
-		}
-		return err
-	})
+	err := filepath.WalkDir(filepath.Join("..", "lambdas"),
+		func(path string, _ fs.DirEntry, err error) error {
+			if folder, _ := filepath.Rel(
+				"..", filepath.Dir(path),
+			); filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
+				t.Errorf("no environment has a function built from %s", folder)
+			}
+			return err
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +181,8 @@ func folder(t *testing.T, function assembly.Resource) string {
 	path, ok := function.Metadata[gofunction.PackageMetadata].(string)
 	folder := strings.TrimPrefix(path, "github.com/ashlar-cdk/ashlar/")
 	if !ok || !strings.HasPrefix(folder, "lambdas/") {
-		t.Fatalf("%s is built from %q, want a package of this module below lambdas", function.ID, path)
+		t.Fatalf("%s is built from %q, want a package of this module below lambdas", function.ID,
+			path)
 	}
 	return folder
 }
@@ -177,25 +190,30 @@ func folder(t *testing.T, function assembly.Resource) string {
 // pollingActions are the actions with which Lambda polls a queue or a stream, with the role of the
 // function that receives the messages or records.
 var pollingActions = []string{
-	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+	"dynamodb:ListStreams",
 	"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
 }
 
-// calls returns the actions that the function's code may call, and those that services may perform on
-// its behalf.
+// calls returns the actions that the function's code may call, and those that services may perform
+// on its behalf.
 func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []string {
 	t.Helper()
 	role := assembly.Refers(function.At("Role"))
 	made := slices.DeleteFunc(grants(t, stack, role), isKeyUse)
 	return slices.DeleteFunc(actions(made), func(action string) bool {
-		return slices.ContainsFunc(serviceActions, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) ||
+		return slices.ContainsFunc(serviceActions, func(prefix string) bool {
+			return strings.HasPrefix(action, prefix)
+		}) ||
 			isPollingOnly(t, stack, function, role, action)
 	})
 }
 
-// isPollingOnly reports whether Lambda polls with the action, and the role allows it only on sources
-// that Lambda polls for the function.
-func isPollingOnly(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
+// isPollingOnly reports whether Lambda polls with the action, and the role allows it only on
+// sources that Lambda polls for the function.
+func isPollingOnly(
+	t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string,
+) bool {
 	t.Helper()
 	if !slices.Contains(pollingActions, action) {
 		return false
@@ -219,8 +237,8 @@ func isPollingOnly(t *testing.T, stack assembly.Stack, function assembly.Resourc
 	return true
 }
 
-// isKeyUse reports whether a statement allows a role to use a key through a service that encrypts with
-// it. The stack decides whether there is a key; the function's calls are the same without one.
+// isKeyUse reports whether a statement allows a role to use a key through a service that encrypts
+// with it. The stack decides whether there is a key; the function's calls are the same without one.
 func isKeyUse(s statement) bool {
 	return assembly.At(s.document, "Condition", "StringEquals", "kms:ViaService") != nil
 }
@@ -235,7 +253,8 @@ func allowed(t *testing.T, stack assembly.Stack, role string) []string {
 func grants(t *testing.T, stack assembly.Stack, role string) []statement {
 	t.Helper()
 	return slices.DeleteFunc(statements(t, stack), func(s statement) bool {
-		return s.effect != "Allow" || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role
+		return s.effect != "Allow" ||
+			assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role
 	})
 }
 
@@ -253,8 +272,11 @@ func TestOnlyAPIGatewayHasAManagedPolicy(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, role := range stack.Template.OfType("AWS::IAM::Role") {
 			policies := text(role.At("ManagedPolicyArns"))
-			// API Gateway requires this policy, or one with the same permissions on every log group.
-			if policies != "null" && !strings.Contains(policies, "policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs") {
+			// API Gateway requires this policy, or one with the same permissions on every log
+			// group.
+			if policies != "null" &&
+				!strings.Contains(policies,
+					"policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs") {
 				t.Errorf("%s has the policies %s", role.ID, policies)
 			}
 		}
@@ -272,7 +294,8 @@ func TestNothingIsPublic(t *testing.T) {
 				want(t, resource, false, "MapPublicIpOnLaunch")
 			case "AWS::EC2::SecurityGroup":
 				for _, rule := range oneOrMore(resource.At("SecurityGroupIngress")) {
-					if open := text(rule); strings.Contains(open, "0.0.0.0/0") || strings.Contains(open, "::/0") {
+					if open := text(rule); strings.Contains(open, "0.0.0.0/0") ||
+						strings.Contains(open, "::/0") {
 						t.Errorf("%s allows every address: %s", resource.ID, open)
 					}
 				}
@@ -281,24 +304,31 @@ func TestNothingIsPublic(t *testing.T) {
 					t.Errorf("%s allows addresses, want a security group", resource.ID)
 				}
 			case "AWS::S3::Bucket":
-				for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+				for _, block := range []string{
+					"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls",
+					"RestrictPublicBuckets",
+				} {
 					want(t, resource, true, "PublicAccessBlockConfiguration", block)
 				}
 				ownership := "BucketOwnerEnforced" // no object has an ACL
 				if receivesCloudFrontLogs(stack, resource.ID) {
-					ownership = "BucketOwnerPreferred" // the bucket's ACL grants CloudFront's account access
+					// the bucket's ACL grants CloudFront's account access
+					ownership = "BucketOwnerPreferred"
 				}
 				want(t, resource, ownership, "OwnershipControls", "Rules", 0, "ObjectOwnership")
 			case "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy":
-				// Only its policy makes a topic or a queue public. The policy allows AWS services, on behalf
-				// of our own resources.
+				// Only its policy makes a topic or a queue public. The policy allows AWS services,
+				// on behalf of our own resources.
 				for _, statement := range oneOrMore(resource.At("PolicyDocument", "Statement")) {
-					if assembly.At(statement, "Effect") != "Deny" && !allowsOwnSource(stack, statement) {
+					if assembly.At(statement, "Effect") != "Deny" &&
+						!allowsOwnSource(stack, statement) {
 						t.Errorf("%s allows other sources: %s", resource.ID, text(statement))
 					}
 				}
 			case "AWS::Lambda::Url":
-				t.Errorf("%s is a %s, which this test does not support; add what public means for it", resource.ID, resource.Type)
+				t.Errorf("%s is a %s, which this test does not support; add what public means for "+
+					"it",
+					resource.ID, resource.Type)
 			}
 		}
 	})
@@ -306,20 +336,24 @@ func TestNothingIsPublic(t *testing.T) {
 
 // receivesCloudFrontLogs reports whether a distribution of the stack logs to the bucket.
 func receivesCloudFrontLogs(stack assembly.Stack, bucket string) bool {
-	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"), func(distribution assembly.Resource) bool {
-		return assembly.Refers(distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
-	})
+	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"),
+		func(distribution assembly.Resource) bool {
+			return assembly.Refers(
+				distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
+		})
 }
 
-// allowsOwnSource reports whether a statement allows an AWS service to send, and no more, on behalf of
-// the environment's own account or of a resource of its stacks.
+// allowsOwnSource reports whether a statement allows an AWS service to send, and no more, on behalf
+// of the environment's own account or of a resource of its stacks.
 func allowsOwnSource(stack assembly.Stack, statement any) bool {
 	service, _ := assembly.At(statement, "Principal", "Service").(string)
 	action := assembly.At(statement, "Action")
-	if !strings.HasSuffix(service, ".amazonaws.com") || action != "sqs:SendMessage" && action != "sns:Publish" {
+	if !strings.HasSuffix(service, ".amazonaws.com") ||
+		action != "sqs:SendMessage" && action != "sns:Publish" {
 		return false
 	}
-	if account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"); account != nil {
+	if account := assembly.At(statement, "Condition", "StringEquals",
+		"aws:SourceAccount"); account != nil {
 		return text(account) == text(accountID(stack))
 	}
 	source := assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))
@@ -349,8 +383,8 @@ func accountID(stack assembly.Stack) any {
 	return map[string]any{"Ref": "AWS::AccountId"}
 }
 
-// TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS checks the policies of all buckets. Roles get
-// access through their own policies. The tests of each distribution check what it may read.
+// TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS checks the policies of all buckets. Roles
+// get access through their own policies. The tests of each distribution check what it may read.
 func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		denying := map[string]bool{} // buckets, by logical id
@@ -367,7 +401,8 @@ func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
 				case text(statement) == text(denial):
 					denying[bucket] = true
 				case assembly.At(statement, "Effect") == "Deny":
-				case allowsDistribution(stack, bucket, statement), allowsAccessLogs(stack, bucket, statement):
+				case allowsDistribution(stack, bucket, statement),
+					allowsAccessLogs(stack, bucket, statement):
 				default:
 					t.Errorf("%s: %s, want no other Allow statement", policy.ID, text(statement))
 				}
@@ -381,8 +416,8 @@ func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
 	})
 }
 
-// allowsDistribution reports whether the statement allows the identity of a distribution, whose origin
-// is the bucket, to read or list objects, and no more.
+// allowsDistribution reports whether the statement allows the identity of a distribution, whose
+// origin is the bucket, to read or list objects, and no more.
 func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool {
 	for _, action := range oneOrMore(assembly.At(statement, "Action")) {
 		if action != "s3:GetObject" && action != "s3:ListBucket" {
@@ -392,8 +427,10 @@ func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool
 	identity := assembly.Refers(assembly.At(statement, "Principal", "CanonicalUser"))
 	for _, distribution := range stack.Template.OfType("AWS::CloudFront::Distribution") {
 		for _, origin := range oneOrMore(distribution.At("DistributionConfig", "Origins")) {
-			reader := assembly.Refers(assembly.At(origin, "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1))
-			if identity != "" && reader == identity && assembly.Refers(assembly.At(origin, "DomainName")) == bucket {
+			reader := assembly.Refers(
+				assembly.At(origin, "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1))
+			if identity != "" && reader == identity &&
+				assembly.Refers(assembly.At(origin, "DomainName")) == bucket {
 				return true
 			}
 		}
@@ -401,14 +438,18 @@ func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool
 	return false
 }
 
-// allowsAccessLogs reports whether the statement allows S3 to write the access logs of another bucket
-// that logs to this one.
+// allowsAccessLogs reports whether the statement allows S3 to write the access logs of another
+// bucket that logs to this one.
 func allowsAccessLogs(stack assembly.Stack, bucket string, statement any) bool {
 	from := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
 	return assembly.At(statement, "Action") == "s3:PutObject" &&
 		assembly.At(statement, "Principal", "Service") == "logging.s3.amazonaws.com" &&
-		text(assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")) == text(accountID(stack)) &&
-		from != "" && assembly.Refers(stack.Template.Resources[from].At("LoggingConfiguration", "DestinationBucketName")) == bucket
+		text(
+			assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"),
+		) == text(accountID(stack)) &&
+		from != "" && assembly.Refers(
+		stack.Template.Resources[from].At("LoggingConfiguration",
+			"DestinationBucketName")) == bucket
 }
 
 // TestQueuesAndTopicsAreEncryptedAndRequireTLS: the policy of each denies requests without TLS.
@@ -416,9 +457,12 @@ func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		denying := map[string]bool{} // queues and topics, by logical id
 		for _, s := range statements(t, stack) {
-			unencrypted := text(s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
-			everyPrincipal := s.document["Principal"] == "*" || assembly.At(s.document["Principal"], "AWS") == "*"
-			if s.effect == "Deny" && unencrypted && everyPrincipal && (slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
+			unencrypted := text(
+				s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
+			everyPrincipal := s.document["Principal"] == "*" ||
+				assembly.At(s.document["Principal"], "AWS") == "*"
+			if s.effect == "Deny" && unencrypted && everyPrincipal &&
+				(slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
 				for _, on := range s.resources {
 					denying[assembly.Refers(on)] = true
 				}
@@ -428,11 +472,13 @@ func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
 			want(t, queue, true, "SqsManagedSseEnabled")
 		}
 		for _, topic := range stack.Template.OfType("AWS::SNS::Topic") {
-			if key := assembly.Refers(topic.At("KmsMasterKeyId")); stack.Template.Resources[key].Type != "AWS::KMS::Key" {
+			if key := assembly.Refers(
+				topic.At("KmsMasterKeyId")); stack.Template.Resources[key].Type != "AWS::KMS::Key" {
 				want(t, topic, "alias/aws/sns", "KmsMasterKeyId")
 			}
 		}
-		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"), stack.Template.OfType("AWS::SNS::Topic")) {
+		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"),
+			stack.Template.OfType("AWS::SNS::Topic")) {
 			if !denying[resource.ID] {
 				t.Errorf("%s accepts messages without TLS", resource.ID)
 			}
@@ -451,11 +497,15 @@ func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 			want(t, key, 7, "PendingWindowInDays") // the waiting period of a deletion
 			for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 				service := assembly.At(statement, "Principal", "Service") != nil &&
-					text(assembly.At(statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
-					text(assembly.At(statement, "Condition")) == text(map[string]any{"ArnLike": map[string]any{
-						"kms:EncryptionContext:aws:sns:topicArn": accountARN(stack, "sns", "*"),
-					}})
-				root := text(assembly.At(statement, "Principal")) == text(map[string]any{"AWS": accountARN(stack, "iam", "root")})
+					text(
+						assembly.At(
+							statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
+					text(assembly.At(statement, "Condition")) == text(
+						map[string]any{"ArnLike": map[string]any{
+							"kms:EncryptionContext:aws:sns:topicArn": accountARN(stack, "sns", "*"),
+						}})
+				root := text(assembly.At(statement, "Principal")) == text(
+					map[string]any{"AWS": accountARN(stack, "iam", "root")})
 				if !service && !root {
 					t.Errorf("%s: %s", key.ID, text(statement))
 				}
@@ -471,7 +521,9 @@ func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 func accountARN(stack assembly.Stack, service, name string) any {
 	partition, region, account := any("aws"), any("eu-central-1"), accountID(stack)
 	if _, known := account.(string); !known {
-		partition, region = map[string]any{"Ref": "AWS::Partition"}, map[string]any{"Ref": "AWS::Region"}
+		partition, region = map[string]any{
+			"Ref": "AWS::Partition",
+		}, map[string]any{"Ref": "AWS::Region"}
 	}
 	if service == "iam" {
 		region = ""
@@ -547,16 +599,19 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 			allowed := 0
 			// CloudFormation resolves it when it calls the service; it appears nowhere.
 			switch {
-			case resource.Type == "AWS::RDS::DBInstance" && resource.At("MasterUserPassword") != nil,
+			case resource.Type == "AWS::RDS::DBInstance" &&
+				resource.At("MasterUserPassword") != nil,
 				resource.Type == "AWS::Cognito::UserPoolIdentityProvider":
 				allowed = 1
 			}
-			if found := len(reference.FindAllString(text(resource.Properties), -1)); found != allowed {
+			if found := len(
+				reference.FindAllString(text(resource.Properties), -1)); found != allowed {
 				t.Errorf("%s resolves %d secrets, want %d", resource.ID, found, allowed)
 			}
 			switch resource.Type {
 			case "AWS::SecretsManager::Secret":
-				if resource.At("SecretString") != nil || resource.At("GenerateSecretString") == nil {
+				if resource.At("SecretString") != nil ||
+					resource.At("GenerateSecretString") == nil {
 					t.Errorf("%s contains a secret that is not generated", resource.ID)
 				}
 			case "AWS::Cognito::UserPoolClient":
@@ -598,7 +653,8 @@ func TestNamesOfCloudFrontResourcesContainTheRegion(t *testing.T) {
 			t.Errorf("there is no %s", resourceType)
 		}
 		for _, resource := range found {
-			if name := text(resource.At(path...)); !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
+			if name := text(resource.At(path...)); !strings.Contains(name,
+				`{"Ref":"AWS::Region"}`) {
 				t.Errorf("%s is named %s, want the region in the name", resource.ID, name)
 			}
 		}

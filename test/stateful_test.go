@@ -13,33 +13,39 @@ import (
 
 // stateful contains the types of resources whose replacement loses data or causes an outage.
 var stateful = map[string]bool{
-	"AWS::ApiGateway::RestApi":                        true, // its id is in the URL that clients call
-	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true, // nothing is delivered until the bucket's policy names the new one
-	"AWS::CloudFront::Distribution":                   true, // DNS records refer to its name, and clients if there is no custom domain
-	"AWS::Cognito::IdentityPool":                      true, // its identities name the folders of users' uploads
-	"AWS::Cognito::UserPool":                          true,
-	"AWS::Cognito::UserPoolClient":                    true, // installed apps contain its id
-	"AWS::Cognito::UserPoolDomain":                    true, // installed apps, Google and Apple refer to it
-	"AWS::DynamoDB::Table":                            true,
-	"AWS::EC2::Subnet":                                true,
-	"AWS::EC2::VPC":                                   true,
-	"AWS::IoT::Policy":                                true, // attached to devices' certificates
-	"AWS::IoT::ThingType":                             true, // assigned to devices
-	"AWS::KMS::Key":                                   true, // no other key decrypts its data
-	"AWS::Kinesis::Stream":                            true,
-	"AWS::KinesisFirehose::DeliveryStream":            true, // a new one only reads later records
-	"AWS::RDS::DBInstance":                            true,
-	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
-	"AWS::RDS::DBSubnetGroup":                         true,
-	"AWS::RedshiftServerless::Namespace":              true,
-	"AWS::S3::Bucket":                                 true,
-	"AWS::SES::EmailIdentity":                         true, // DNS records refer to it; a new one sends nothing until they are changed
-	"AWS::SecretsManager::Secret":                     true,
+	// its id is in the URL that clients call
+	"AWS::ApiGateway::RestApi": true,
+	// nothing is delivered until the bucket's policy names the new one
+	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true,
+	// DNS records refer to its name, and clients if there is no custom domain
+	"AWS::CloudFront::Distribution": true,
+	// its identities name the folders of users' uploads
+	"AWS::Cognito::IdentityPool":   true,
+	"AWS::Cognito::UserPool":       true,
+	"AWS::Cognito::UserPoolClient": true, // installed apps contain its id
+	// installed apps, Google and Apple refer to it
+	"AWS::Cognito::UserPoolDomain":         true,
+	"AWS::DynamoDB::Table":                 true,
+	"AWS::EC2::Subnet":                     true,
+	"AWS::EC2::VPC":                        true,
+	"AWS::IoT::Policy":                     true, // attached to devices' certificates
+	"AWS::IoT::ThingType":                  true, // assigned to devices
+	"AWS::KMS::Key":                        true, // no other key decrypts its data
+	"AWS::Kinesis::Stream":                 true,
+	"AWS::KinesisFirehose::DeliveryStream": true, // a new one only reads later records
+	"AWS::RDS::DBInstance":                 true,
+	"AWS::RDS::DBParameterGroup":           true, // a new one restarts the database
+	"AWS::RDS::DBSubnetGroup":              true,
+	"AWS::RedshiftServerless::Namespace":   true,
+	"AWS::S3::Bucket":                      true,
+	// DNS records refer to it; a new one sends nothing until they are changed
+	"AWS::SES::EmailIdentity":     true,
+	"AWS::SecretsManager::Secret": true,
 }
 
-// TestStatefulResourcesKeepTheirLogicalIDs compares the templates with stateful.json, which no command
-// rewrites: CloudFormation deletes a resource whose logical id is removed, and creates a new, empty
-// one.
+// TestStatefulResourcesKeepTheirLogicalIDs compares the templates with stateful.json, which no
+// command rewrites: CloudFormation deletes a resource whose logical id is removed, and creates a
+// new, empty one.
 func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 	const file = "stateful.json"
 	data, err := os.ReadFile(file)
@@ -63,7 +69,8 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 		}
 	})
 	if diff := cmp.Diff(pinned, found); diff != "" {
-		t.Errorf("-%s +templates:\n%s\nThe next deployment deletes a resource with -, with its data, and creates one "+
+		t.Errorf("-%s +templates:\n%s\nThe next deployment deletes a resource with -, with its "+
+			"data, and creates one "+
 			"with +, empty. If that is intended, edit %s by hand.", file, diff, file)
 	}
 }
@@ -78,7 +85,8 @@ func TestStacksHaveTerminationProtectionUnlessDisposable(t *testing.T) {
 
 func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 	policies := map[string]string{
-		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate", // contains the queries that users saved
+		// contains the queries that users saved
+		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate",
 		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
 		"AWS::Cognito::UserPool":             "Retain",
 		"AWS::DynamoDB::Table":               "Retain",
@@ -100,8 +108,11 @@ func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 				want = "Delete" // a replica has no data of its own
 			}
 			// UpdateReplacePolicy has no RetainExceptOnCreate.
-			if replaced := strings.TrimSuffix(want, "ExceptOnCreate"); resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
-				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID, resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
+			if replaced := strings.TrimSuffix(
+				want, "ExceptOnCreate",
+			); resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
+				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID,
+					resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
 			}
 		}
 	})

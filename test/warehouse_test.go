@@ -22,7 +22,9 @@ import (
 
 func TestWarehouseAndDashboardsAreOptional(t *testing.T) {
 	for _, environment := range allEnvironments() {
-		for name, enabled := range map[string]bool{"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != ""} {
+		for name, enabled := range map[string]bool{
+			"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != "",
+		} {
 			if _, has := platforms[environment.Name][name]; has != enabled {
 				t.Errorf("%s has a stack %s: %t, want %t", environment.Name, name, has, enabled)
 			}
@@ -47,7 +49,8 @@ func TestTheWarehouseIsUnreachableWithoutAGrant(t *testing.T) {
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
 	want(t, workgroup, false, "PubliclyAccessible")
 	group := only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup")
-	want(t, workgroup, []any{map[string]any{"Fn::GetAtt": []string{group.ID, "GroupId"}}}, "SecurityGroupIds")
+	want(t, workgroup, []any{map[string]any{"Fn::GetAtt": []string{group.ID, "GroupId"}}},
+		"SecurityGroupIds")
 	want(t, group, nil, "SecurityGroupIngress")
 	for _, rule := range stack.Template.OfType("AWS::EC2::SecurityGroupIngress") {
 		if assembly.Refers(rule.At("GroupId")) == group.ID {
@@ -60,7 +63,8 @@ func TestAGrantOfTheWarehouseOpensItsPortOnly(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		props := warehouseProps(stack)
 		w := warehouse.New(stack, "Warehouse", props)
-		w.GrantConnect(gofunction.New(stack, "Reader", gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
+		w.GrantConnect(gofunction.New(stack, "Reader",
+			gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
 	})
 	group := only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup")
 	reader := only(t, stack, "AWS::EC2::SecurityGroup", "Reader")
@@ -71,8 +75,8 @@ func TestAGrantOfTheWarehouseOpensItsPortOnly(t *testing.T) {
 	want(t, rule, warehouse.Port, "ToPort")
 }
 
-// TestAllTrafficOfTheWarehouseStaysInTheVPC: from its subnets it reaches only Glue, and S3 through the
-// gateway endpoint of every subnet (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT).
+// TestAllTrafficOfTheWarehouseStaysInTheVPC: from its subnets it reaches only Glue, and S3 through
+// the gateway endpoint of every subnet (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT).
 func TestAllTrafficOfTheWarehouseStaysInTheVPC(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	var isolated []any
@@ -92,30 +96,38 @@ func TestAllTrafficOfTheWarehouseStaysInTheVPC(t *testing.T) {
 	want(t, endpoint, isolated, "SubnetIds")
 	rule := only(t, stack, "AWS::EC2::SecurityGroupIngress", "")
 	want(t, rule, assembly.Refers(endpoint.At("SecurityGroupIds", 0)), "GroupId", "Fn::GetAtt", 0)
-	want(t, rule, assembly.Refers(workgroup.At("SecurityGroupIds", 0)), "SourceSecurityGroupId", "Fn::GetAtt", 0)
+	want(t, rule, assembly.Refers(workgroup.At("SecurityGroupIds", 0)), "SourceSecurityGroupId",
+		"Fn::GetAtt", 0)
 	want(t, rule, 443, "FromPort")
 	want(t, rule, 443, "ToPort")
-	want(t, only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup"), []any{map[string]any{
-		"CidrIp": "0.0.0.0/0", "Description": "AWS services over TLS", "FromPort": 443, "ToPort": 443, "IpProtocol": "tcp",
+	want(t, only(t, stack, "AWS::EC2::SecurityGroup",
+		"WarehouseSecurityGroup"), []any{map[string]any{
+		"CidrIp": "0.0.0.0/0", "Description": "AWS services over TLS", "FromPort": 443,
+		"ToPort": 443, "IpProtocol": "tcp",
 	}}, "SecurityGroupEgress")
 }
 
 func TestTheWarehouseRequiresTLSAndCancelsLongQueries(t *testing.T) {
-	want(t, only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", ""), []any{
-		map[string]any{"ParameterKey": "enable_user_activity_logging", "ParameterValue": "true"},
-		map[string]any{"ParameterKey": "max_query_execution_time", "ParameterValue": "600"},
-		map[string]any{"ParameterKey": "require_ssl", "ParameterValue": "true"},
-	}, "ConfigParameters")
+	want(t, only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", ""),
+		[]any{
+			map[string]any{
+				"ParameterKey": "enable_user_activity_logging", "ParameterValue": "true",
+			},
+			map[string]any{"ParameterKey": "max_query_execution_time", "ParameterValue": "600"},
+			map[string]any{"ParameterKey": "require_ssl", "ParameterValue": "true"},
+		}, "ConfigParameters")
 }
 
 func TestTheCapacityOfTheWarehouseIsLimited(t *testing.T) {
-	workgroup := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", "")
+	workgroup := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup",
+		"")
 	want(t, workgroup, 8, "BaseCapacity")
 	want(t, workgroup, 8, "MaxCapacity")
 }
 
 func TestTheWarehouseIsEncryptedAndRedshiftManagesItsPassword(t *testing.T) {
-	namespace := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Namespace", "")
+	namespace := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Namespace",
+		"")
 	key := only(t, platforms["Complete"]["Telemetry"], "AWS::KMS::Key", "")
 	want(t, namespace, importOfComplete(t, "Telemetry", arn(key)), "KmsKeyId")
 	want(t, namespace, true, "ManageAdminPassword")
@@ -123,8 +135,8 @@ func TestTheWarehouseIsEncryptedAndRedshiftManagesItsPassword(t *testing.T) {
 	want(t, namespace, nil, "AdminPasswordSecretKmsKeyId")
 }
 
-// TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse: Redshift would create missing log groups, without
-// retention.
+// TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse: Redshift would create missing log groups,
+// without retention.
 func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
@@ -138,7 +150,8 @@ func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 		}
 	}
 	for _, log := range oneOrMore(namespace.At("LogExports")) {
-		if name := "/aws/redshift/" + namespace.At("NamespaceName").(string) + "/" + log.(string); !names[name] {
+		if name := "/aws/redshift/" + namespace.At("NamespaceName").(string) + "/" +
+			log.(string); !names[name] {
 			t.Errorf("there is no log group %s", name)
 		}
 	}
@@ -147,7 +160,8 @@ func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 	}
 }
 
-// permissions returns what statements allow together: each action on each resource, with its condition.
+// permissions returns what statements allow together: each action on each resource, with its
+// condition.
 func permissions(statements []any) []string {
 	var found []string
 	for _, statement := range statements {
@@ -161,14 +175,16 @@ func permissions(statements []any) []string {
 	return found
 }
 
-// reportPermissions returns the permissions of a role that may read the reports, except listing their
-// objects.
+// reportPermissions returns the permissions of a role that may read the reports, except listing
+// their objects.
 func reportPermissions(t *testing.T) []string {
 	t.Helper()
 	telemetry := platforms["Complete"]["Telemetry"]
-	bucket := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	bucket := importOfComplete(t, "Telemetry",
+		arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
 	key := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
-	database := importOfComplete(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	database := importOfComplete(t, "Telemetry",
+		map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
 	glue := func(kind string, name ...any) any {
 		return fnJoin(append([]any{"arn:aws:glue:eu-central-1:333333333333:" + kind}, name...)...)
 	}
@@ -176,7 +192,8 @@ func reportPermissions(t *testing.T) []string {
 	for _, table := range telemetry.Template.OfType("AWS::Glue::Table") {
 		isReport := func(r string) bool { return r == table.At("TableInput", "Name") }
 		if slices.ContainsFunc(reportNames(), isReport) {
-			tables = append(tables, glue("table/", database, "/"+fmt.Sprint(table.At("TableInput", "Name"))))
+			tables = append(tables,
+				glue("table/", database, "/"+fmt.Sprint(table.At("TableInput", "Name"))))
 		}
 	}
 	if len(tables) != 2+len(reportNames()) {
@@ -184,14 +201,20 @@ func reportPermissions(t *testing.T) []string {
 	}
 	return permissions([]any{
 		map[string]any{"Action": []any{
-			"glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition",
+			"glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetPartition",
+			"glue:GetPartitions", "glue:BatchGetPartition",
 		}, "Resource": tables},
-		map[string]any{"Action": "glue:GetTables", "Resource": []any{tables[0], tables[1], glue("table/", database, "/*")}},
+		map[string]any{
+			"Action":   "glue:GetTables",
+			"Resource": []any{tables[0], tables[1], glue("table/", database, "/*")},
+		},
 		map[string]any{"Action": "s3:GetBucketLocation", "Resource": bucket},
 		map[string]any{"Action": "s3:GetObject", "Resource": fnJoin(bucket, "/parquet/*")},
 		map[string]any{"Action": "kms:Decrypt", "Resource": key, "Condition": map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")}},
+			"StringLike": map[string]any{
+				"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")},
+			},
 		}},
 	})
 }
@@ -208,13 +231,19 @@ func TestTheWarehouseReadsTheReportsAndNothingElse(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	role := only(t, stack, "AWS::IAM::Role", "WarehouseRole")
 	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), []any{arn(role)}, "IamRoles")
-	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), arn(role), "DefaultIamRoleArn")
-	bucket := importOfComplete(t, "Telemetry", arn(only(t, platforms["Complete"]["Telemetry"], "AWS::S3::Bucket", "TelemetryReports")))
+	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), arn(role),
+		"DefaultIamRoleArn")
+	bucket := importOfComplete(t, "Telemetry",
+		arn(only(t, platforms["Complete"]["Telemetry"], "AWS::S3::Bucket", "TelemetryReports")))
 	wanted := append(reportPermissions(t), permissions([]any{
-		map[string]any{"Action": "s3:ListBucket", "Resource": bucket, "Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "parquet/*"}}},
+		map[string]any{
+			"Action": "s3:ListBucket", "Resource": bucket,
+			"Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "parquet/*"}},
+		},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	if diff := cmp.Diff(wanted,
+		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
@@ -236,10 +265,17 @@ func TestOnlyTheUsersOfTheWarehouseAssumeItsRole(t *testing.T) {
 	name := only(t, stack, "AWS::RedshiftServerless::Workgroup", "").At("WorkgroupName").(string)
 	want(t, only(t, stack, "AWS::IAM::Role", "WarehouseRole"), []any{
 		map[string]any{
-			"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "redshift.amazonaws.com"},
-			"Condition": map[string]any{"StringLike": map[string]any{"sts:ExternalId": "arn:aws:redshift:eu-central-1:333333333333:dbuser:" + name + "/*"}},
+			"Effect": "Allow", "Action": "sts:AssumeRole",
+			"Principal": map[string]any{"Service": "redshift.amazonaws.com"},
+			"Condition": map[string]any{"StringLike": map[string]any{
+				"sts:ExternalId": "arn:aws:redshift:eu-central-1:333333333333:dbuser:" + name +
+					"/*",
+			}},
 		},
-		map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "redshift-serverless.amazonaws.com"}},
+		map[string]any{
+			"Effect": "Allow", "Action": "sts:AssumeRole",
+			"Principal": map[string]any{"Service": "redshift-serverless.amazonaws.com"},
+		},
 	}, "AssumeRolePolicyDocument", "Statement")
 }
 
@@ -249,15 +285,18 @@ func TestTheExternalSchemaIsCreatedAfterItsPermissions(t *testing.T) {
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
 	want(t, schema, "reports", "SchemaName")
 	want(t, schema, workgroup.ID, "WorkgroupName", "Fn::GetAtt", 0)
-	want(t, schema, only(t, stack, "AWS::RedshiftServerless::Namespace", "").At("DbName"), "DatabaseName")
+	want(t, schema, only(t, stack, "AWS::RedshiftServerless::Namespace", "").At("DbName"),
+		"DatabaseName")
 	want(t, schema, arn(only(t, stack, "AWS::IAM::Role", "WarehouseRole")), "RoleARN")
 	database := only(t, platforms["Complete"]["Telemetry"], "AWS::Glue::Database", "")
 	want(t, schema, importOfComplete(t, "Telemetry", map[string]any{"Ref": database.ID}), "Catalog")
 
 	before := allDependencies(stack, schema)
 	for _, needed := range []assembly.Resource{
-		workgroup, only(t, stack, "AWS::EC2::VPCEndpoint", ""), only(t, stack, "AWS::EC2::SecurityGroupIngress", ""),
-		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"), only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
+		workgroup, only(t, stack, "AWS::EC2::VPCEndpoint", ""),
+		only(t, stack, "AWS::EC2::SecurityGroupIngress", ""),
+		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"),
+		only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
 	} {
 		if !before[needed.ID] {
 			t.Errorf("the schema does not depend on %s", needed.ID)
@@ -265,8 +304,8 @@ func TestTheExternalSchemaIsCreatedAfterItsPermissions(t *testing.T) {
 	}
 }
 
-// allDependencies returns the logical ids of all resources that the resource depends on, directly or
-// indirectly.
+// allDependencies returns the logical ids of all resources that the resource depends on, directly
+// or indirectly.
 func allDependencies(stack assembly.Stack, resource assembly.Resource) map[string]bool {
 	before := map[string]bool{}
 	var visit func(resource assembly.Resource)
@@ -285,20 +324,33 @@ func allDependencies(stack assembly.Stack, resource assembly.Resource) map[strin
 func TestTheSchemaFunctionReadsOneSecretAndItsOwnStatements(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
-	secret := "redshift!" + namespace.At("NamespaceName").(string) + "-" + namespace.At("AdminUsername").(string)
+	secret := "redshift!" + namespace.At("NamespaceName").(string) + "-" +
+		namespace.At("AdminUsername").(string)
 	want(t, only(t, stack, "Custom::ExternalSchema", ""), secret, "SecretName")
 	role := only(t, stack, "AWS::IAM::Role", "WarehouseExternalSchema")
-	got := slices.DeleteFunc(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role), func(statement any) bool {
-		action := text(assembly.At(statement, "Action"))
-		return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
-	})
+	got := slices.DeleteFunc(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role),
+		func(statement any) bool {
+			action := text(assembly.At(statement, "Action"))
+			return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
+		})
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
 	if diff := cmp.Diff(permissions([]any{
-		map[string]any{"Action": "redshift-data:ExecuteStatement", "Resource": map[string]any{"Fn::GetAtt": []string{workgroup.ID, "Workgroup.WorkgroupArn"}}},
+		map[string]any{
+			"Action": "redshift-data:ExecuteStatement",
+			"Resource": map[string]any{
+				"Fn::GetAtt": []string{workgroup.ID, "Workgroup.WorkgroupArn"},
+			},
+		},
 		map[string]any{"Action": "redshift-data:DescribeStatement", "Resource": "*", "Condition": map[string]any{
-			"StringEquals": map[string]any{"redshift-data:statement-owner-iam-userid": "${aws:userid}"},
+			"StringEquals": map[string]any{
+				"redshift-data:statement-owner-iam-userid": "${aws:userid}",
+			},
 		}},
-		map[string]any{"Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:eu-central-1:333333333333:secret:" + secret + "-??????"},
+		map[string]any{
+			"Action": "secretsmanager:GetSecretValue",
+			"Resource": "arn:aws:secretsmanager:eu-central-1:333333333333:secret:" + secret +
+				"-??????",
+		},
 	}), permissions(got)); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
@@ -310,7 +362,9 @@ func TestADisposableWarehouseIsDeletedWithItsStack(t *testing.T) {
 		props.Disposable = true
 		warehouse.New(stack, "Warehouse", props)
 	})
-	for _, resource := range slices.Concat(stack.Template.OfType("AWS::RedshiftServerless::Namespace"), stack.Template.OfType("AWS::Logs::LogGroup")) {
+	for _, resource := range slices.Concat(stack.Template.OfType(
+		"AWS::RedshiftServerless::Namespace"),
+		stack.Template.OfType("AWS::Logs::LogGroup")) {
 		if resource.DeletionPolicy != "Delete" {
 			t.Errorf("%s: on deletion %s, want Delete", resource.ID, resource.DeletionPolicy)
 		}
@@ -321,7 +375,8 @@ func TestADisposableWarehouseIsDeletedWithItsStack(t *testing.T) {
 func warehouseProps(stack awscdk.Stack) warehouse.Props {
 	return warehouse.Props{
 		VPC: existingVPC(stack, "VPC", 3),
-		Key: awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String("arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-4000-8000-000000000000")),
+		Key: awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String(
+			"arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-4000-8000-000000000000")),
 	}
 }
 
@@ -337,8 +392,10 @@ func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
 	}
 	return awsec2.Vpc_FromVpcAttributes(stack, jsii.String(id), &awsec2.VpcAttributes{
 		VpcId: jsii.String("vpc-0123456789abcdef0"), AvailabilityZones: each("eu-central-1"),
-		PrivateSubnetIds: each("subnet-0123456789abcde0"), PrivateSubnetRouteTableIds: each("rtb-0123456789abcdef0"),
-		IsolatedSubnetIds: each("subnet-0123456789abcde1"), IsolatedSubnetRouteTableIds: each("rtb-0123456789abcdef1"),
+		PrivateSubnetIds: each(
+			"subnet-0123456789abcde0"), PrivateSubnetRouteTableIds: each("rtb-0123456789abcdef0"),
+		IsolatedSubnetIds:           each("subnet-0123456789abcde1"),
+		IsolatedSubnetRouteTableIds: each("rtb-0123456789abcdef1"),
 	})
 }
 
@@ -367,8 +424,10 @@ func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	w := warehouse.New(stack, "W", warehouseProps(stack))
 	got := panicMessage(func() { w.AddExternalSchema("Reports", "") })
-	_, problems, _ := strings.Cut(got, `schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
-	if !strings.Contains(problems, "catalog is required; pass the name of a database of the Glue Data Catalog") {
+	_, problems, _ := strings.Cut(got,
+		`schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
+	if !strings.Contains(problems,
+		"catalog is required; pass the name of a database of the Glue Data Catalog") {
 		t.Errorf("panics with %q, want both problems", got)
 	}
 }

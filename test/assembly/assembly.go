@@ -41,7 +41,8 @@ type Resource struct {
 	UpdateReplacePolicy string
 }
 
-// Read returns the stacks of all stages in the cloud assembly in dir, ordered by environment and name.
+// Read returns the stacks of all stages in the cloud assembly in dir, ordered by environment and
+// name.
 func Read(dir string) ([]Stack, error) {
 	stages, err := filepath.Glob(filepath.Join(dir, "assembly-*"))
 	if err != nil {
@@ -87,7 +88,10 @@ func readStage(dir string) ([]Stack, error) {
 		if artifact.Type != "aws:cloudformation:stack" {
 			continue
 		}
-		stack := Stack{Environment: environment, Name: name(id), TerminationProtection: artifact.Properties.TerminationProtection}
+		stack := Stack{
+			Environment: environment, Name: name(id),
+			TerminationProtection: artifact.Properties.TerminationProtection,
+		}
 		for _, dependency := range artifact.Dependencies {
 			if manifest.Artifacts[dependency].Type == artifact.Type {
 				stack.DependsOn = append(stack.DependsOn, name(dependency))
@@ -95,7 +99,8 @@ func readStage(dir string) ([]Stack, error) {
 		}
 		slices.Sort(stack.DependsOn)
 		var err error
-		if stack.Text, err = readJSON(filepath.Join(dir, artifact.Properties.TemplateFile), &stack.Template); err != nil {
+		if stack.Text, err = readJSON(filepath.Join(dir, artifact.Properties.TemplateFile),
+			&stack.Template); err != nil {
 			return nil, err
 		}
 		for id, resource := range stack.Template.Resources {
@@ -133,8 +138,8 @@ func (t Template) OfType(resourceType string) []Resource {
 // At returns the value at a path into the resource's properties, like the function [At].
 func (r Resource) At(path ...any) any { return At(r.Properties, path...) }
 
-// At returns the value at a path into nested objects and lists, such as "VpcConfig", "SubnetIds", 0;
-// nil if there is none.
+// At returns the value at a path into nested objects and lists, such as "VpcConfig", "SubnetIds",
+// 0; nil if there is none.
 func At(value any, path ...any) any {
 	for _, step := range path {
 		switch step := step.(type) {
@@ -154,8 +159,8 @@ func At(value any, path ...any) any {
 	return value
 }
 
-// Refers returns the logical id that value refers to with Ref or Fn::GetAtt, or the name of the export
-// that it imports; otherwise an empty string.
+// Refers returns the logical id that value refers to with Ref or Fn::GetAtt, or the name of the
+// export that it imports; otherwise an empty string.
 func Refers(value any) string {
 	if id, ok := At(value, "Ref").(string); ok {
 		return id
@@ -173,11 +178,12 @@ type Finding struct {
 	Constructs                  []string // their paths
 }
 
-// Findings returns the unacknowledged findings of the report that the synth's validators wrote to dir.
+// Findings returns the unacknowledged findings of the report that the synth's validators wrote to
+// dir.
 //
-// An acknowledgement applies to the construct where it was made, and below. The CDK applies it to all
-// of the app, and makes some itself: the one at a flow log, for example, would let unknown properties
-// pass everywhere.
+// An acknowledgement applies to the construct where it was made, and below. The CDK applies it to
+// all of the app, and makes some itself: the one at a flow log, for example, would let unknown
+// properties pass everywhere.
 func Findings(dir string) ([]Finding, error) {
 	type violation struct {
 		Severity, RuleName, Description string
@@ -189,7 +195,8 @@ func Findings(dir string) ([]Finding, error) {
 	}
 	_, err := readJSON(filepath.Join(dir, "validation-report.json"), &report)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s was synthesised without validators (CDK_VALIDATION=false): %w", dir, err)
+		return nil,
+			fmt.Errorf("%s was synthesised without validators (CDK_VALIDATION=false): %w", dir, err)
 	}
 	if err != nil {
 		return nil, err
@@ -201,11 +208,15 @@ func Findings(dir string) ([]Finding, error) {
 	var findings []Finding
 	for _, plugin := range report.PluginReports {
 		for _, violation := range slices.Concat(plugin.Violations, plugin.SuppressedViolations) {
-			finding := Finding{Severity: violation.Severity, Rule: violation.RuleName, Description: violation.Description}
+			finding := Finding{
+				Severity: violation.Severity, Rule: violation.RuleName,
+				Description: violation.Description,
+			}
 			for _, construct := range violation.ViolatingConstructs {
-				isAcknowledged := slices.ContainsFunc(acknowledged[violation.AcknowledgedID], func(above string) bool {
-					return strings.HasPrefix(construct.ConstructPath+"/", above+"/")
-				})
+				isAcknowledged := slices.ContainsFunc(acknowledged[violation.AcknowledgedID],
+					func(above string) bool {
+						return strings.HasPrefix(construct.ConstructPath+"/", above+"/")
+					})
 				if !isAcknowledged {
 					finding.Constructs = append(finding.Constructs, construct.ConstructPath)
 				}

@@ -17,7 +17,8 @@ func write(t *testing.T, files map[string]string) string {
 	dir := t.TempDir()
 	for name, content := range files {
 		name = filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
+			os.WriteFile(name, []byte(content), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,7 +49,10 @@ func TestFindings_acknowledged_only_at_or_below_the_construct(t *testing.T) {
 	want := []assembly.Finding{
 		{Severity: "error", Rule: "E1", Description: "wrong", Constructs: []string{"Dev/A"}},
 		{Severity: "warning", Rule: "W1", Description: "odd"},
-		{Severity: "error", Rule: "F3002", Description: "unknown property", Constructs: []string{"Dev/A/LogGroup"}},
+		{
+			Severity: "error", Rule: "F3002", Description: "unknown property",
+			Constructs: []string{"Dev/A/LogGroup"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -75,14 +79,17 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(stacks) != 2 || stacks[0].Name != "A" || stacks[0].Environment != "Dev" || !stacks[0].TerminationProtection || stacks[0].DependsOn != nil {
+	if len(stacks) != 2 || stacks[0].Name != "A" || stacks[0].Environment != "Dev" ||
+		!stacks[0].TerminationProtection || stacks[0].DependsOn != nil {
 		t.Fatalf("stacks %+v, want A, protected, without dependencies, and B", stacks)
 	}
-	if b := stacks[1]; b.Name != "B" || b.TerminationProtection || !cmp.Equal(b.DependsOn, []string{"A"}) {
+	if b := stacks[1]; b.Name != "B" || b.TerminationProtection ||
+		!cmp.Equal(b.DependsOn, []string{"A"}) {
 		t.Errorf("stack %+v, want B, which depends on A", b)
 	}
 	queues := stacks[0].Template.OfType("AWS::SQS::Queue")
-	if len(queues) != 1 || queues[0].ID != "Q" || queues[0].At("Tags", 0, "Key") != "k" || queues[0].At("Tags", 1) != nil || queues[0].At("Tags", "Key") != nil {
+	if len(queues) != 1 || queues[0].ID != "Q" || queues[0].At("Tags", 0, "Key") != "k" ||
+		queues[0].At("Tags", 1) != nil || queues[0].At("Tags", "Key") != nil {
 		t.Errorf("queues %+v, want Q with a tag", queues)
 	}
 	if _, err := assembly.Read(t.TempDir()); err == nil {

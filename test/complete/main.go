@@ -1,5 +1,5 @@
-// Command complete synthesises the environment that enables all optional features, so that make synth
-// checks it with the others. No command deploys it: the CDK CLI's app is in the root folder.
+// Command complete synthesises the environment that enables all optional features, so that make
+// synth checks it with the others. No command deploys it: the CDK CLI's app is in the root folder.
 package main
 
 import (

@@ -35,7 +35,8 @@ func check(out io.Writer, dir string) error {
 	}
 	var problems []error
 	for _, finding := range findings {
-		problems = append(problems, fmt.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule, finding.Description, strings.Join(finding.Constructs, "\n\t")))
+		problems = append(problems, fmt.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule,
+			finding.Description, strings.Join(finding.Constructs, "\n\t")))
 	}
 	stacks, err := assembly.Read(dir)
 	if err != nil {
@@ -56,7 +57,8 @@ func check(out io.Writer, dir string) error {
 				problems = append(problems, fmt.Errorf("%s: %w", name, err))
 				continue
 			}
-			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"), float64(size)/1e6, float64(zipped[bootstrap])/1e6)
+			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"),
+				float64(size)/1e6, float64(zipped[bootstrap])/1e6)
 		}
 	}
 	if functions == 0 {
@@ -73,8 +75,11 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	if err != nil {
 		return "", 0, err
 	}
-	if len(entries) != 1 || entries[0].Name() != "bootstrap" || function.At("Handler") != "bootstrap" {
-		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want one file named bootstrap, and that name", entries, function.At("Handler"))
+	if len(entries) != 1 || entries[0].Name() != "bootstrap" ||
+		function.At("Handler") != "bootstrap" {
+		return "", 0, fmt.Errorf(
+			"its asset is %v and its handler %v, want one file named bootstrap, and that name",
+			entries, function.At("Handler"))
 	}
 	bootstrap = filepath.Join(asset, "bootstrap")
 	executable, err := elf.Open(bootstrap)
@@ -86,8 +91,11 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	if function.At("Architectures", 0) == "x86_64" {
 		want = elf.EM_X86_64
 	}
-	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want || len(libraries) > 0 {
-		return "", 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s without libraries", executable.Machine, libraries, want)
+	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want ||
+		len(libraries) > 0 {
+		return "", 0, fmt.Errorf(
+			"bootstrap is for %s with the libraries %q, want %s without libraries",
+			executable.Machine, libraries, want)
 	}
 	info, err := os.Stat(bootstrap)
 	if err != nil {
