@@ -43,8 +43,8 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 		for _, stack := range platforms[environment.Name] {
 			sources := map[string]int{} // how many queues have it as their DLQ, by logical id
 			for _, queue := range stack.Template.OfType("AWS::SQS::Queue") {
-				if target := assembly.Refers(
-					queue.At("RedrivePolicy", "deadLetterTargetArn")); target != "" {
+				target := assembly.Refers(queue.At("RedrivePolicy", "deadLetterTargetArn"))
+				if target != "" {
 					sources[target]++
 				}
 			}
@@ -88,8 +88,8 @@ func TestConsumerDefaults(t *testing.T) {
 			gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
 		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).GrantSendToDLQ()
 	})
-	queue, dlq := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack,
-		"AWS::SQS::Queue", "ConsumerDeadLetterQueue")
+	queue := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue")
+	dlq := only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
 	wantProperties(t, queue, map[string]any{
 		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60,
 		"MessageRetentionPeriod": 4 * 24 * 60 * 60,
@@ -199,8 +199,9 @@ func TestAFunctionCannotPublishToTheTopicOfAService(t *testing.T) {
 			topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
 		message = panicMessage(func() { service.GrantPublish(fn) })
 	})
-	if want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a " +
-		"service publishes; declare a topic without Publisher"; message != want {
+	want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a " +
+		"service publishes; declare a topic without Publisher"
+	if message != want {
 		t.Errorf("%q, want %q", message, want)
 	}
 }

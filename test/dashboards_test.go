@@ -109,8 +109,8 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(decoded(t, sets),
-		assembly.At(definition, "DataSetIdentifierDeclarations")); diff != "" {
+	diff := cmp.Diff(decoded(t, sets), assembly.At(definition, "DataSetIdentifierDeclarations"))
+	if diff != "" {
 		t.Errorf("data sets (-want +got):\n%s", diff)
 	}
 	for _, field := range oneOrMore(assembly.At(definition, "CalculatedFields")) {
@@ -251,8 +251,9 @@ func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 		}},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted,
-		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	diff := cmp.Diff(wanted,
+		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role)))
+	if diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }

@@ -291,8 +291,8 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 				}
 				for _, record := range put {
 					var converter telemetry.Converter
-					if _, _, err := converter.Append(nil, record.Data,
-						record.ArrivedAt); err != nil && !errors.Is(err, telemetry.ErrDiscarded) {
+					_, _, err := converter.Append(nil, record.Data, record.ArrivedAt)
+					if err != nil && !errors.Is(err, telemetry.ErrDiscarded) {
 						t.Errorf("the converter rejects an accepted event: %v", err)
 					}
 				}
@@ -482,9 +482,9 @@ func TestTheGatewayMayOnlyPutEventsIntoTheStream(t *testing.T) {
 			on := streamARN
 			if s.actions[0] == "kms:GenerateDataKey" {
 				on = keyARN
-				if condition := text(s.document["Condition"]); !strings.Contains(
-					condition, `"kms:EncryptionContext:aws:kinesis:arn":`,
-				) || !strings.Contains(condition, text(streamARN)) ||
+				condition := text(s.document["Condition"])
+				if !strings.Contains(condition, `"kms:EncryptionContext:aws:kinesis:arn":`) ||
+					!strings.Contains(condition, text(streamARN)) ||
 					!strings.Contains(condition, "kms:ViaService") {
 					t.Errorf("the key may be used for %s, want only the stream", condition)
 				}
@@ -509,8 +509,8 @@ func TestMappingTemplatesMeetTheRequirementsOfAPIGateway(t *testing.T) {
 		want(t, method, "NEVER", "Integration", "PassthroughBehavior")
 		want(t, method, "'application/x-amz-json-1.1'", "Integration", "RequestParameters",
 			"integration.request.header.Content-Type")
-		if uri := text(
-			method.At("Integration", "Uri")); !strings.Contains(uri, ":kinesis:action/PutRecords") {
+		uri := text(method.At("Integration", "Uri"))
+		if !strings.Contains(uri, ":kinesis:action/PutRecords") {
 			t.Errorf("the gateway calls %s, want kinesis:PutRecords", uri)
 		}
 		declared := method.At("MethodResponses", 0, "ResponseParameters").(map[string]any)

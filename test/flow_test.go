@@ -404,8 +404,9 @@ func (f *flow) rows(t *testing.T) map[string]int {
 		for _, row := range found {
 			rows[row.ID]++
 			const julianDayOf1970 = 2_440_588
-			if day := time.Unix(0, 0).UTC().AddDate(0, 0,
-				int(row.At[2])-julianDayOf1970).Format(time.DateOnly); day != where[2] {
+			day := time.Unix(0, 0).UTC().AddDate(0, 0,
+				int(row.At[2])-julianDayOf1970).Format(time.DateOnly)
+			if day != where[2] {
 				t.Fatalf("%s: the day of %s is %s", key, row.ID, day)
 			}
 		}
@@ -484,9 +485,8 @@ func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 		}
 	}
 	counts := f.delivery.Counts()
-	if sum := counts.Ok + counts.Dropped + counts.Failed +
-		counts.FailedInvocations; sum != counts.Records ||
-		counts.Records != len(f.stream.Records()) {
+	sum := counts.Ok + counts.Dropped + counts.Failed + counts.FailedInvocations
+	if sum != counts.Records || counts.Records != len(f.stream.Records()) {
 		t.Errorf("%s: %d records are in the stream, and the delivery counts %+v", when,
 			len(f.stream.Records()), counts)
 	}

@@ -22,9 +22,8 @@ func TestEveryFunctionIsGoOnArm64AndLogsAndTraces(t *testing.T) {
 			want(t, function, []string{"arm64"}, "Architectures")
 			want(t, function, "JSON", "LoggingConfig", "LogFormat")
 			want(t, function, "Active", "TracingConfig", "Mode")
-			if group := assembly.Refers(
-				function.At("LoggingConfig", "LogGroup"),
-			); stack.Template.Resources[group].Type != "AWS::Logs::LogGroup" {
+			group := assembly.Refers(function.At("LoggingConfig", "LogGroup"))
+			if stack.Template.Resources[group].Type != "AWS::Logs::LogGroup" {
 				t.Errorf("%s logs to %q, want a group of its stack", function.ID, group)
 			}
 		}
@@ -102,8 +101,8 @@ func TestFunctionProps(t *testing.T) {
 	want(t, function, only(t, stack, "AWS::SQS::Queue", "").ID, "DeadLetterConfig", "TargetArn",
 		"Fn::GetAtt", 0)
 	want(t, function, nil, "TracingConfig")
-	if policy := only(t, stack, "AWS::IAM::Policy", ""); !strings.Contains(text(policy.Properties),
-		"identity/example.com") {
+	policy := only(t, stack, "AWS::IAM::Policy", "")
+	if !strings.Contains(text(policy.Properties), "identity/example.com") {
 		t.Errorf("the role's policy is %s", text(policy.Properties))
 	}
 }
@@ -142,8 +141,9 @@ func TestAMissingSettingFailsTheSynth(t *testing.T) {
 			Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"},
 		})
 	})
-	if want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing; set it, or call the " +
-		"grant that fills it"; !strings.Contains(message, want) {
+	want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing; set it, or call the " +
+		"grant that fills it"
+	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
@@ -153,8 +153,9 @@ func TestAnUnreadSettingFailsTheSynth(t *testing.T) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(
 			partSettings{Table: "t"})
 	})
-	if want := "[Stack/Mail] TABLE (struct {}): no field reads it; add the struct that has it to " +
-		"the function's settings"; !strings.Contains(message, want) {
+	want := "[Stack/Mail] TABLE (struct {}): no field reads it; add the struct that has it to " +
+		"the function's settings"
+	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }

@@ -146,8 +146,8 @@ func TestGoogleAndAppleAreConfiguredPerEnvironment(t *testing.T) {
 			}, "AttributeMapping")
 			supported, providers = append(supported, "SignInWithApple"), append(providers, apple.ID)
 		}
-		if found := stack.Template.OfType(
-			"AWS::Cognito::UserPoolIdentityProvider"); len(found) != len(providers) {
+		found := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")
+		if len(found) != len(providers) {
 			t.Errorf("there are %d identity providers, want %q", len(found), providers)
 		}
 		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
@@ -307,8 +307,8 @@ func newIdentity(stack awscdk.Stack) *identity.Identity {
 func TestSignedInClientsUploadToTheirOwnFolders(t *testing.T) {
 	app := newApp()
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
-	identityStack, media := awscdk.NewStack(stage, jsii.String("Identity"),
-		nil), awscdk.NewStack(stage, jsii.String("Media"), nil)
+	identityStack := awscdk.NewStack(stage, jsii.String("Identity"), nil)
+	media := awscdk.NewStack(stage, jsii.String("Media"), nil)
 	bucket := awss3.NewBucket(media, jsii.String("Uploads"), nil)
 	newIdentity(identityStack).GrantUploadAsSignedIn(bucket)
 	stacks := synth(app)
@@ -357,7 +357,8 @@ func TestAFunctionCanBeGrantedDeleteUsers(t *testing.T) {
 	})
 	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
-	if statements := text(policy.At("PolicyDocument", "Statement")); !strings.Contains(statements,
+	statements := text(policy.At("PolicyDocument", "Statement"))
+	if !strings.Contains(statements,
 		`"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow","Resource":{"Fn::GetAtt":["`+
 			pool.ID+`","Arn"]}`) {
 		t.Errorf("the function may %s, want cognito-idp:AdminDeleteUser", statements)
@@ -369,8 +370,8 @@ func TestIdentityDefaults(t *testing.T) {
 	if functions := stack.Template.OfType("AWS::Lambda::Function"); len(functions) != 0 {
 		t.Errorf("there are %d functions, want none without identity providers", len(functions))
 	}
-	if providers := stack.Template.OfType(
-		"AWS::Cognito::UserPoolIdentityProvider"); len(providers) != 0 {
+	providers := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")
+	if len(providers) != 0 {
 		t.Errorf("there are %d identity providers, want none", len(providers))
 	}
 	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ACTIVE", "DeletionProtection")

@@ -184,8 +184,8 @@ func TestTheTestTableEqualsTheDeployedTable(t *testing.T) {
 		want(t, table, tested.StreamSpecification.StreamViewType, "StreamSpecification",
 			"StreamViewType")
 		want(t, table, dynamodbtest.MailingListTTL, "TimeToLiveSpecification", "AttributeName")
-		if indexes := oneOrMore(table.At("GlobalSecondaryIndexes")); len(indexes) != len(
-			tested.GlobalSecondaryIndexes) {
+		indexes := oneOrMore(table.At("GlobalSecondaryIndexes"))
+		if len(indexes) != len(tested.GlobalSecondaryIndexes) {
 			t.Errorf("there are %d indexes and the test table has %d", len(indexes),
 				len(tested.GlobalSecondaryIndexes))
 		}
@@ -234,8 +234,8 @@ func TestFailedWelcomesCanBeRedriven(t *testing.T) {
 	forEachEnvironment(t, "MailingList", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		queue, dlq := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t,
-			stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
+		queue := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
 		want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
 			"RedrivePolicy")
@@ -248,8 +248,8 @@ func TestFailedWelcomesCanBeRedriven(t *testing.T) {
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
 			"ScalingConfig":         map[string]any{"MaximumConcurrency": 2},
 		})
-		if allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues",
-			queue); len(allowed) > 0 {
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
+		if len(allowed) > 0 {
 			t.Errorf("%s allows %s, want redriven messages only", queue.ID, text(allowed))
 		}
 	})
@@ -314,9 +314,10 @@ func TestOnlyTwoFunctionsUseSES(t *testing.T) {
 			}
 		}
 	})
-	if want := map[string]bool{
+	want := map[string]bool{
 		"MailingList/MailingListWelcome": true, "Notifications/Notifications": true,
-	}; !cmp.Equal(senders, want) {
+	}
+	if !cmp.Equal(senders, want) {
 		t.Errorf("the functions %v send mails, want %v", senders, want)
 	}
 }
@@ -342,8 +343,8 @@ func TestMailsAreSentWithTLSAndNotToSuppressedAddresses(t *testing.T) {
 			want(t, function, ref(set), "Environment", "Variables", "MAIL_CONFIGURATION_SET")
 			want(t, function, ref(only(t, stack, "AWS::DynamoDB::Table", "")), "Environment",
 				"Variables", "MAILING_LIST_TABLE")
-			if got := function.At("Environment", "Variables", "MAIL_FROM"); strings.ReplaceAll(
-				fmt.Sprint(got), `"`, "") != environment.MailFrom {
+			got := function.At("Environment", "Variables", "MAIL_FROM")
+			if strings.ReplaceAll(fmt.Sprint(got), `"`, "") != environment.MailFrom {
 				t.Errorf("the sender of mails is %v, want %s", got, environment.MailFrom)
 			}
 		})
@@ -353,8 +354,8 @@ func TestBouncesAndComplaintsReachTheFeedbackFunction(t *testing.T) {
 	forEachEnvironment(t, "MailingList", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack,
-			"AWS::SNS::Topic", "MailingListFeedbackTopic")
+		set := only(t, stack, "AWS::SES::ConfigurationSet", "")
+		topic := only(t, stack, "AWS::SNS::Topic", "MailingListFeedbackTopic")
 		destination := only(t, stack, "AWS::SES::ConfigurationSetEventDestination", "")
 		wantProperties(t, destination, map[string]any{
 			"ConfigurationSetName": ref(set),
@@ -396,8 +397,8 @@ func TestBouncesAndComplaintsReachTheFeedbackFunction(t *testing.T) {
 				text(services))
 		}
 
-		queue, dlq := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t,
-			stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
+		queue := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListFeedback")
 		wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
 			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue),
@@ -450,9 +451,8 @@ func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 				want(t, function, nil, "VpcConfig")
-				if variables := text(
-					function.At("Environment", "Variables"),
-				); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
+				variables := text(function.At("Environment", "Variables"))
+				if strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
 					t.Errorf("%s has the settings %s, want no key and no database", function.ID,
 						variables)
 				}

@@ -183,8 +183,8 @@ func TestOnlyTheDistributionReadsThumbnailsWithOriginAccessControl(t *testing.T)
 		"OriginAccessIdentity")
 	want(t, control, "always", "OriginAccessControlConfig", "SigningBehavior")
 	want(t, control, "s3", "OriginAccessControlConfig", "OriginAccessControlOriginType")
-	if identities := stack.Template.OfType(
-		"AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
+	identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity")
+	if len(identities) > 0 {
 		t.Errorf("there is an origin access identity %s, want none", identities[0].ID)
 	}
 }
@@ -194,8 +194,8 @@ func TestOriginalsAreNotDelivered(t *testing.T) {
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		if allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket",
-			originals); len(allowed) > 0 {
+		allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals)
+		if len(allowed) > 0 {
 			t.Errorf("the policy of the originals allows %s", text(allowed))
 		}
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
@@ -324,8 +324,8 @@ func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 	forEachEnvironment(t, "Media", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		originals, thumbnails := only(t, stack, "AWS::S3::Bucket",
-			"MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
 			if bucket.ID != originals.ID {
 				want(t, bucket, nil, "NotificationConfiguration")
@@ -336,11 +336,10 @@ func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 			"THUMBNAIL_BUCKET")
 		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
 		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
-			if actions := text(
-				assembly.At(statement, "Action"),
-			); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
-				if on := text(
-					assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
+			actions := text(assembly.At(statement, "Action"))
+			if strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
+				on := text(assembly.At(statement, "Resource"))
+				if on != text(objects(thumbnails, "*")) {
 					t.Errorf("the function may %s on %s, want only the thumbnails", actions, on)
 				}
 			}
@@ -352,8 +351,8 @@ func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 	forEachEnvironment(t, "Media", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		originals, thumbnails := only(t, stack, "AWS::S3::Bucket",
-			"MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		on := map[string]any{ // action → resource
 			"s3:GetObject": objects(originals, "*"),
 			// without it, S3 responds 403 for a missing object
@@ -440,8 +439,8 @@ func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T
 			"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue",
 			"MediaThumbnailEventQueue": "MediaThumbnailEventDLQ",
 		} {
-			queue, dlq := only(
-				t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
+			queue := only(t, stack, "AWS::SQS::Queue", name)
+			dlq := only(t, stack, "AWS::SQS::Queue", dead)
 			want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
 				"RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
@@ -464,8 +463,8 @@ func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
-		queue, dlq := only(t, stack, "AWS::SQS::Queue",
-			"MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
+		queue := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
 		want(t, subscription, map[string]any{
 			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue),
@@ -484,9 +483,8 @@ func TestThumbnailEventsReachTheirQueue(t *testing.T) {
 				t.Errorf("the policy of %s allows %s, want %s", to.ID, text(allowed), text(want))
 			}
 		}
-		if policy := only(
-			t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue",
-		); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
+		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue")
+		if !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
 			t.Errorf("%s does not depend on %s, and earlier messages would be lost",
 				subscription.ID, policy.ID)
 		}
@@ -505,9 +503,8 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 				},
 			}}, "PolicyDocument", "Statement")
 			uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
-			if statements := text(uploads.At("PolicyDocument")); strings.Contains(
-				statements, thumbnails.ID,
-			) ||
+			statements := text(uploads.At("PolicyDocument"))
+			if strings.Contains(statements, thumbnails.ID) ||
 				!strings.Contains(statements,
 					only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
 				t.Errorf("signed-in clients may %s, want only the originals", statements)
@@ -528,8 +525,8 @@ func TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
 					""),
 				"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
 			} {
-				if emptied := only(t, stack, "Custom::EmptyBucket", id); !slices.Contains(
-					oneOrMore(resource.DependsOn), any(emptied.ID)) {
+				emptied := only(t, stack, "Custom::EmptyBucket", id)
+				if !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
 					t.Errorf("%s may still exist when %s is deleted", resource.ID, emptied.ID)
 				}
 			}

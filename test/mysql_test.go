@@ -153,8 +153,8 @@ func TestTheDatabaseUsesStrictModeAndRequiresTLS(t *testing.T) {
 			want(t, parameters, "utf8mb4", "Parameters", "character_set_server")
 			want(t, parameters, "2", "Parameters", "innodb_lock_wait_timeout")
 			want(t, parameters, "600", "Parameters", "wait_timeout")
-			if mode, _ := parameters.At("Parameters", "sql_mode").(string); !strings.Contains(mode,
-				"STRICT_TRANS_TABLES") {
+			mode, _ := parameters.At("Parameters", "sql_mode").(string)
+			if !strings.Contains(mode, "STRICT_TRANS_TABLES") {
 				t.Errorf("the SQL mode is %q, want STRICT_TRANS_TABLES", mode)
 			}
 			for _, instance := range stack.Template.OfType("AWS::RDS::DBInstance") {
@@ -179,8 +179,8 @@ func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
 			adminSchedule := only(t, data, "AWS::SecretsManager::RotationSchedule", "")
 			want(t, adminSchedule, admin, "SecretId", "Ref")
 			appSchedule := only(t, schema, "AWS::SecretsManager::RotationSchedule", "")
-			if secret := assembly.Refers(
-				appSchedule.At("SecretId")); !strings.Contains(secret, app) {
+			secret := assembly.Refers(appSchedule.At("SecretId"))
+			if !strings.Contains(secret, app) {
 				t.Errorf("%s is rotated after the migration, want %s", secret, app)
 			}
 			if !slices.Contains(oneOrMore(appSchedule.DependsOn), any("Migration")) {
@@ -264,8 +264,8 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 			if hasReaders := variables["DATABASE_READER_HOSTS"] != nil; hasReaders != (environment.DatabaseReplicas > 0) {
 				t.Errorf("the function's readers are %s", text(variables["DATABASE_READER_HOSTS"]))
 			}
-			if proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]),
-				"Proxy"); proxied != environment.DatabaseProxy {
+			proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]), "Proxy")
+			if proxied != environment.DatabaseProxy {
 				t.Errorf("the function's writer is %s", text(variables["DATABASE_WRITER_HOST"]))
 			}
 		})
@@ -367,8 +367,9 @@ func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 					gofunction.Props{Package: "example.com/function"}))
 		})
 	})
-	if want := "mysql: Test/Stack/Function is not in a VPC and cannot reach the database; pass " +
-		"gofunction.Props.VPC"; message != want {
+	want := "mysql: Test/Stack/Function is not in a VPC and cannot reach the database; pass " +
+		"gofunction.Props.VPC"
+	if message != want {
 		t.Errorf("panics with %q, want %q", message, want)
 	}
 }

@@ -68,9 +68,8 @@ func TestEachKindOfSubnetHasItsOwnWayOut(t *testing.T) {
 					}
 				}
 			}
-			if gateways := len(
-				stack.Template.OfType(
-					"AWS::EC2::NatGateway")); gateways != environment.NATGateways() {
+			gateways := len(stack.Template.OfType("AWS::EC2::NatGateway"))
+			if gateways != environment.NATGateways() {
 				t.Errorf("there are %d NAT gateways, want %d", gateways, environment.NATGateways())
 			}
 		})
@@ -176,8 +175,8 @@ func TestAddingAZoneReplacesNoSubnet(t *testing.T) {
 		}
 		return found
 	}
-	two, three := addresses("eu-central-1a", "eu-central-1b"), addresses("eu-central-1a",
-		"eu-central-1b", "eu-central-1c")
+	two := addresses("eu-central-1a", "eu-central-1b")
+	three := addresses("eu-central-1a", "eu-central-1b", "eu-central-1c")
 	if len(two) != 6 || len(three) != 9 {
 		t.Fatalf("there are %d and %d subnets, want 6 and 9", len(two), len(three))
 	}

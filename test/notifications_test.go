@@ -15,8 +15,8 @@ func TestNotificationsAreDelayedByTheWindow(t *testing.T) {
 	forEachEnvironment(t, "Notifications", func(
 		t *testing.T, environment environments.Environment, stack assembly.Stack,
 	) {
-		queue, dlq := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue"), only(t, stack,
-			"AWS::SQS::Queue", "CommentNotificationsDeadLetterQueue")
+		queue := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "Notifications")
 		commentEvents := importOf(t, environment.Name, "API",
 			only(t, platforms[environment.Name]["API"], "AWS::SNS::Topic", "CommentEvents"), "")
@@ -41,8 +41,8 @@ func TestNotificationsAreDelayedByTheWindow(t *testing.T) {
 			"ScalingConfig":         map[string]any{"MaximumConcurrency": 2},
 		})
 		for name, value := range (notifications.Message{}).Attributes() {
-			if filter := text(
-				map[string]any{name: []string{value}}); filter != `{"event":["comment.created"]}` {
+			filter := text(map[string]any{name: []string{value}})
+			if filter != `{"event":["comment.created"]}` {
 				t.Errorf("messages have the attributes %s, which the filter rejects", filter)
 			}
 		}
@@ -53,8 +53,8 @@ func TestOverdueNotificationsAreSentEveryQuarterOfAnHour(t *testing.T) {
 	forEachEnvironment(t, "Notifications", func(
 		t *testing.T, environment environments.Environment, stack assembly.Stack,
 	) {
-		queue, rule := only(t, stack, "AWS::SQS::Queue",
-			"CommentNotificationsQueue"), only(t, stack, "AWS::Events::Rule", "")
+		queue := only(t, stack, "AWS::SQS::Queue", "CommentNotificationsQueue")
+		rule := only(t, stack, "AWS::Events::Rule", "")
 		wantProperties(t, rule, map[string]any{
 			"ScheduleExpression": "rate(15 minutes)",
 			"Targets": []any{
@@ -62,8 +62,8 @@ func TestOverdueNotificationsAreSentEveryQuarterOfAnHour(t *testing.T) {
 			},
 		})
 		var message notifications.Message
-		if err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))),
-			&message); err != nil || message != (notifications.Message{Overdue: true}) {
+		err := json.Unmarshal([]byte(fmt.Sprint(rule.At("Targets", 0, "Input"))), &message)
+		if err != nil || message != (notifications.Message{Overdue: true}) {
 			t.Errorf("the function reads %+v (%v)", message, err)
 		}
 		commentEvents := importOf(t, environment.Name, "API",
@@ -76,9 +76,10 @@ func TestOverdueNotificationsAreSentEveryQuarterOfAnHour(t *testing.T) {
 			}
 		}
 		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
-		if want := []any{
+		want := []any{
 			sends("sns.amazonaws.com", commentEvents), sends("events.amazonaws.com", arn(rule)),
-		}; text(allowed) != text(want) {
+		}
+		if text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 	})

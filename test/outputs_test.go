@@ -165,8 +165,9 @@ func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 					if variables["AWS_REGION"] = "eu-west-1"; region == "" {
 						region = "eu-west-1" // overrides the shell's region
 					}
-					if output, code := run(t, dir, variables, command, "-client", kind,
-						environment.Name); code != 0 {
+					output, code := run(t, dir, variables, command, "-client", kind,
+						environment.Name)
+					if code != 0 {
 						t.Fatalf("exit code %d\n%s", code, output)
 					}
 					content, err := os.ReadFile(filepath.Join(dir, "amplify_outputs.json"))

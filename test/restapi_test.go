@@ -104,8 +104,8 @@ func TestTheDocumentHasTheRoutesOfTheGateway(t *testing.T) {
 		}
 	}
 	slices.Sort(documented)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(methods(t, platforms["Prod"]["API"]))),
-		documented); diff != "" {
+	diff := cmp.Diff(slices.Sorted(maps.Keys(methods(t, platforms["Prod"]["API"]))), documented)
+	if diff != "" {
 		t.Errorf("routes (-gateway +docs/openapi.json):\n%s", diff)
 	}
 }
@@ -116,8 +116,8 @@ func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
 	) {
 		authorizer := only(t, stack, "AWS::ApiGateway::Authorizer", "")
 		want(t, authorizer, "COGNITO_USER_POOLS", "Type")
-		if pool := text(
-			authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
+		pool := text(authorizer.At("ProviderARNs"))
+		if !strings.Contains(pool, "IdentityUserPool") {
 			t.Errorf("the authorizer trusts %s, want the environment's own user pool", pool)
 		}
 		found := methods(t, stack)
@@ -259,9 +259,8 @@ func TestOnlyTheWebClientsOriginsMayCallTheAPI(t *testing.T) {
 			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates",
 				"application/json"))
 			for _, origin := range origins[1:] {
-				if comparison := text(
-					"$origin == " + text(fnJoin(origin...)),
-				); !strings.Contains(others, strings.Trim(comparison, `"`)) {
+				comparison := text("$origin == " + text(fnJoin(origin...)))
+				if !strings.Contains(others, strings.Trim(comparison, `"`)) {
 					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others,
 						text(origin))
 				}
@@ -270,8 +269,8 @@ func TestOnlyTheWebClientsOriginsMayCallTheAPI(t *testing.T) {
 				"IntegrationResponses", 0, "ResponseParameters",
 				"method.response.header.Access-Control-Allow-Headers")
 		}
-		if resources := len(
-			stack.Template.OfType("AWS::ApiGateway::Resource")); preflights != resources+1 {
+		resources := len(stack.Template.OfType("AWS::ApiGateway::Resource"))
+		if preflights != resources+1 {
 			t.Errorf("there are %d preflights, want one for each of the %d resources and the root",
 				preflights, resources)
 		}
@@ -448,13 +447,13 @@ func TestMethodsCanBeThrottled(t *testing.T) {
 			assembly.At(settings, "ThrottlingRateLimit"), " ",
 			assembly.At(settings, "ThrottlingBurstLimit")))
 	}
-	if diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"},
-		got); diff != "" {
+	diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"}, got)
+	if diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if endpoint := text(
-		only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT"),
-	); !strings.Contains(endpoint, "/v2/") {
+	endpoint := text(
+		only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT"))
+	if !strings.Contains(endpoint, "/v2/") {
 		t.Errorf("ENDPOINT is %s, want the URL of the stage v2", endpoint)
 	}
 }

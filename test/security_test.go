@@ -352,8 +352,8 @@ func allowsOwnSource(stack assembly.Stack, statement any) bool {
 		action != "sqs:SendMessage" && action != "sns:Publish" {
 		return false
 	}
-	if account := assembly.At(statement, "Condition", "StringEquals",
-		"aws:SourceAccount"); account != nil {
+	account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")
+	if account != nil {
 		return text(account) == text(accountID(stack))
 	}
 	source := assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))
@@ -472,8 +472,8 @@ func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
 			want(t, queue, true, "SqsManagedSseEnabled")
 		}
 		for _, topic := range stack.Template.OfType("AWS::SNS::Topic") {
-			if key := assembly.Refers(
-				topic.At("KmsMasterKeyId")); stack.Template.Resources[key].Type != "AWS::KMS::Key" {
+			key := assembly.Refers(topic.At("KmsMasterKeyId"))
+			if stack.Template.Resources[key].Type != "AWS::KMS::Key" {
 				want(t, topic, "alias/aws/sns", "KmsMasterKeyId")
 			}
 		}
@@ -604,8 +604,8 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 				resource.Type == "AWS::Cognito::UserPoolIdentityProvider":
 				allowed = 1
 			}
-			if found := len(
-				reference.FindAllString(text(resource.Properties), -1)); found != allowed {
+			found := len(reference.FindAllString(text(resource.Properties), -1))
+			if found != allowed {
 				t.Errorf("%s resolves %d secrets, want %d", resource.ID, found, allowed)
 			}
 			switch resource.Type {
@@ -653,8 +653,8 @@ func TestNamesOfCloudFrontResourcesContainTheRegion(t *testing.T) {
 			t.Errorf("there is no %s", resourceType)
 		}
 		for _, resource := range found {
-			if name := text(resource.At(path...)); !strings.Contains(name,
-				`{"Ref":"AWS::Region"}`) {
+			name := text(resource.At(path...))
+			if !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
 				t.Errorf("%s is named %s, want the region in the name", resource.ID, name)
 			}
 		}

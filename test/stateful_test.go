@@ -108,9 +108,8 @@ func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 				want = "Delete" // a replica has no data of its own
 			}
 			// UpdateReplacePolicy has no RetainExceptOnCreate.
-			if replaced := strings.TrimSuffix(
-				want, "ExceptOnCreate",
-			); resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
+			replaced := strings.TrimSuffix(want, "ExceptOnCreate")
+			if resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
 				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID,
 					resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
 			}

@@ -123,8 +123,8 @@ func TestTheRuleAcceptsEveryPayload(t *testing.T) {
 func TestTheRuleIsCreatedAfterTheDeliveryStream(t *testing.T) {
 	forEachEnvironment(t, "Telemetry",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-			rule, delivery := only(t, stack, "AWS::IoT::TopicRule", ""), only(t, stack,
-				"AWS::KinesisFirehose::DeliveryStream", "")
+			rule := only(t, stack, "AWS::IoT::TopicRule", "")
+			delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 			for _, needs := range []struct {
 				resource assembly.Resource
 				needed   string
@@ -164,8 +164,9 @@ func TestTheRuleMayWriteToTheStreamAndToTheErrorPrefix(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		key, stream, ingestion := only(t, stack, "AWS::KMS::Key", ""), only(t, stack,
-			"AWS::Kinesis::Stream", ""), only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		key := only(t, stack, "AWS::KMS::Key", "")
+		stream := only(t, stack, "AWS::Kinesis::Stream", "")
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
 		comparePermissions(t, "the rule", rolePermissions(t, stack,
 			only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole").ID), map[string]any{
 			"kinesis:PutRecord": arn(stream),
@@ -179,8 +180,8 @@ func TestTheRuleMayWriteToTheStreamAndToTheErrorPrefix(t *testing.T) {
 func TestTheTransformMayRequeueRecords(t *testing.T) {
 	forEachEnvironment(t, "Telemetry",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-			key, stream := only(
-				t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", "")
+			key := only(t, stack, "AWS::KMS::Key", "")
+			stream := only(t, stack, "AWS::Kinesis::Stream", "")
 			wantPermissions(t, stack, "TelemetryTransform", map[string]any{
 				"kinesis:PutRecords":  arn(stream),
 				"kms:GenerateDataKey": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)),
@@ -197,8 +198,9 @@ func TestFirehoseHasThePermissionsThatAWSListsAndNoOthers(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		key, stream, ingestion := only(t, stack, "AWS::KMS::Key", ""), only(t, stack,
-			"AWS::Kinesis::Stream", ""), only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		key := only(t, stack, "AWS::KMS::Key", "")
+		stream := only(t, stack, "AWS::Kinesis::Stream", "")
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
 		function := arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))
 		functions := []any{function, fnJoin(function, ":$LATEST")}
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
@@ -222,8 +224,9 @@ func TestFirehoseHasThePermissionsThatAWSListsAndNoOthers(t *testing.T) {
 			"kinesis:DescribeStream": arn(stream), "kinesis:GetShardIterator": arn(stream),
 			"kinesis:GetRecords": arn(stream), "kinesis:ListShards": arn(stream),
 			"lambda:InvokeFunction": functions, "lambda:GetFunctionConfiguration": functions,
-			"glue:GetTable": tables, "glue:GetTableVersion": tables, "glue:GetTableVersions": tables,
-			"s3:GetBucketLocation": arn(ingestion), "s3:ListBucket": arn(ingestion),
+			"glue:GetTable": tables, "glue:GetTableVersion": tables,
+			"glue:GetTableVersions": tables,
+			"s3:GetBucketLocation":  arn(ingestion), "s3:ListBucket": arn(ingestion),
 			"s3:ListBucketMultipartUploads": arn(ingestion),
 			"s3:AbortMultipartUpload":       kept, "s3:GetObject": kept, "s3:PutObject": kept,
 			"kms:Decrypt": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)) +
@@ -240,12 +243,11 @@ func TestTheReportFunctionReadsTelemetryThroughAthenaOnly(t *testing.T) {
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
 		key := only(t, stack, "AWS::KMS::Key", "")
-		ingestion, made := only(t, stack, "AWS::S3::Bucket",
-			"TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
-		workGroup, queue := appendARN(
-			accountARN(stack, "athena", "workgroup/"),
-			ref(only(t, stack, "AWS::Athena::WorkGroup", "")),
-		), arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		made := only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
+		workGroup := appendARN(accountARN(stack, "athena", "workgroup/"),
+			ref(only(t, stack, "AWS::Athena::WorkGroup", "")))
+		queue := arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
 		tables := []any{
 			glueARN(stack, "catalog"), glueARN(stack, "database/", database),
@@ -337,8 +339,8 @@ func TestRecordsAreDeliveredByTypeAndDay(t *testing.T) {
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
-		role, ingestion := arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")), arn(
-			only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
+		role := arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole"))
+		ingestion := arn(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, delivery, "KinesisStreamAsSource", "DeliveryStreamType")
 		want(t, delivery, map[string]any{
 			"KinesisStreamARN": arn(only(t, stack, "AWS::Kinesis::Stream", "")), "RoleARN": role,
@@ -436,8 +438,8 @@ func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		table, ingestion := only(t, stack, "AWS::Glue::Table",
-			"TelemetryTelemetryTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
+		table := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")
+		ingestion := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
 		want(t, table, glueColumns(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
@@ -498,8 +500,8 @@ func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		bucket, database := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), ref(
-			only(t, stack, "AWS::Glue::Database", ""))
+		bucket := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports"))
+		database := ref(only(t, stack, "AWS::Glue::Database", ""))
 		tables, queries := map[string]assembly.Resource{}, map[string]assembly.Resource{}
 		for _, table := range stack.Template.OfType("AWS::Glue::Table") {
 			tables[fmt.Sprint(table.At("TableInput", "Name"))] = table
@@ -646,8 +648,8 @@ func TestNewObjectsReachTheReportFunction(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		ingestion, queue := only(t, stack, "AWS::S3::Bucket",
-			"TelemetryIngestion"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		queue := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
 		want(t, ingestion, map[string]any{"QueueConfigurations": []any{map[string]any{
 			"Event": "s3:ObjectCreated:*", "Queue": arn(queue),
 			"Filter": map[string]any{"S3Key": map[string]any{
@@ -694,8 +696,8 @@ func TestReportMessagesAreBatchedForFiveMinutes(t *testing.T) {
 	forEachEnvironment(t, "Telemetry", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		function, queue := only(t, stack, "AWS::Lambda::Function",
-			"TelemetryReportFunction"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
+		function := only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction")
+		queue := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
 		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 1000,
 			"MaximumBatchingWindowInSeconds": 300,
@@ -770,8 +772,8 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 		}
 		for name, watched := range alarms {
 			alarm := only(t, stack, "AWS::CloudWatch::Alarm", "Telemetry"+name)
-			if description := fmt.Sprint(
-				alarm.At("AlarmDescription")); !strings.Contains(description, "Look first ") {
+			description := fmt.Sprint(alarm.At("AlarmDescription"))
+			if !strings.Contains(description, "Look first ") {
 				t.Errorf("the description of %s is %q, want it to say what to look at first", name,
 					description)
 			}

@@ -75,9 +75,9 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 			// omitted when it is off
 			accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration]
 			want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
-			if variables := text(function.At("Environment", "Variables")); strings.Contains(
-				variables, "DATABASE",
-			) || strings.Contains(variables, "SECRET") || strings.Contains(variables, "KEY") {
+			variables := text(function.At("Environment", "Variables"))
+			if strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") ||
+				strings.Contains(variables, "KEY") {
 				t.Errorf("its settings are %s, want no database, secret or key", variables)
 			}
 		})

@@ -242,8 +242,9 @@ func TestTheWarehouseReadsTheReportsAndNothingElse(t *testing.T) {
 		},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted,
-		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	diff := cmp.Diff(wanted,
+		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role)))
+	if diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
@@ -334,24 +335,21 @@ func TestTheSchemaFunctionReadsOneSecretAndItsOwnStatements(t *testing.T) {
 			return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
 		})
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
-	if diff := cmp.Diff(permissions([]any{
-		map[string]any{
-			"Action": "redshift-data:ExecuteStatement",
-			"Resource": map[string]any{
-				"Fn::GetAtt": []string{workgroup.ID, "Workgroup.WorkgroupArn"},
-			},
-		},
-		map[string]any{"Action": "redshift-data:DescribeStatement", "Resource": "*", "Condition": map[string]any{
+	diff := cmp.Diff(permissions([]any{map[string]any{
+		"Action":   "redshift-data:ExecuteStatement",
+		"Resource": map[string]any{"Fn::GetAtt": []string{workgroup.ID, "Workgroup.WorkgroupArn"}},
+	}, map[string]any{
+		"Action": "redshift-data:DescribeStatement", "Resource": "*",
+		"Condition": map[string]any{
 			"StringEquals": map[string]any{
 				"redshift-data:statement-owner-iam-userid": "${aws:userid}",
 			},
-		}},
-		map[string]any{
-			"Action": "secretsmanager:GetSecretValue",
-			"Resource": "arn:aws:secretsmanager:eu-central-1:333333333333:secret:" + secret +
-				"-??????",
 		},
-	}), permissions(got)); diff != "" {
+	}, map[string]any{
+		"Action":   "secretsmanager:GetSecretValue",
+		"Resource": "arn:aws:secretsmanager:eu-central-1:333333333333:secret:" + secret + "-??????",
+	}}), permissions(got))
+	if diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }

@@ -84,8 +84,8 @@ func TestOriginAccessControlReplacesTheIdentity(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
-	if identities := stack.Template.OfType(
-		"AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
+	identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity")
+	if len(identities) > 0 {
 		t.Errorf("there is also the origin access identity %s", identities[0].ID)
 	}
 	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
@@ -95,8 +95,8 @@ func TestOriginAccessControlReplacesTheIdentity(t *testing.T) {
 	} {
 		want(t, control, value, "OriginAccessControlConfig", property)
 	}
-	if used := assembly.Refers(
-		distributionOf(t, stack)("Origins", 0, "OriginAccessControlId")); used != control.ID {
+	used := assembly.Refers(distributionOf(t, stack)("Origins", 0, "OriginAccessControlId"))
+	if used != control.ID {
 		t.Errorf("the origin uses %q, want %s", used, control.ID)
 	}
 	bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
@@ -148,9 +148,8 @@ func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
 	})
 	configuration := distributionOf(t, stack)
 	function := only(t, stack, "AWS::CloudFront::Function", "").ID
-	if used := configuration(
-		"DefaultCacheBehavior", "FunctionAssociations"); len(oneOrMore(used)) != 1 ||
-		assembly.At(used, 0, "EventType") != "viewer-request" ||
+	used := configuration("DefaultCacheBehavior", "FunctionAssociations")
+	if len(oneOrMore(used)) != 1 || assembly.At(used, 0, "EventType") != "viewer-request" ||
 		assembly.Refers(assembly.At(used, 0, "FunctionARN")) != function {
 		t.Errorf("functions %s, want %s for viewer requests", text(used), function)
 	}
@@ -213,9 +212,10 @@ func TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 		events = append(events, map[string]any{
 			"version": "1.0",
 			"context": map[string]any{
-				"distributionDomainName": "d111111abcdef8.cloudfront.net", "distributionId": "E1EXAMPLE",
-				"eventType": "viewer-request",
-				"requestId": "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==",
+				"distributionDomainName": "d111111abcdef8.cloudfront.net",
+				"distributionId":         "E1EXAMPLE",
+				"eventType":              "viewer-request",
+				"requestId":              "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==",
 			},
 			"viewer": map[string]any{"ip": "192.0.2.44"},
 			"request": map[string]any{
@@ -254,8 +254,8 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
-		if used := assembly.Refers(
-			distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId")); used != policy.ID {
+		used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId"))
+		if used != policy.ID {
 			t.Errorf("the cache policy is %s, want %s", used, policy.ID)
 		}
 		for property, value := range map[string]any{
@@ -283,9 +283,9 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 func responseHeadersPolicy(t *testing.T, stack assembly.Stack) assembly.Resource {
 	t.Helper()
 	policy := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
-	if used := assembly.Refers(
-		distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId"),
-	); used != policy.ID {
+	used := assembly.Refers(
+		distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId"))
+	if used != policy.ID {
 		t.Errorf("the response headers policy is %s, want %s", used, policy.ID)
 	}
 	return policy
