@@ -243,12 +243,15 @@ func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 			"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
 			"s3:ListMultipartUploadParts",
 		}, "Resource": fnJoin(bucket, "/athena/*")},
-		map[string]any{"Action": "kms:GenerateDataKey", "Resource": key, "Condition": map[string]any{
-			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike": map[string]any{
-				"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")},
+		map[string]any{
+			"Action": "kms:GenerateDataKey", "Resource": key,
+			"Condition": map[string]any{
+				"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
+				"StringLike": map[string]any{
+					"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")},
+				},
 			},
-		}},
+		},
 	})...)
 	slices.Sort(wanted)
 	diff := cmp.Diff(wanted,

@@ -228,9 +228,9 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 			"the longest session": with("session", strings.Repeat("s", 256)),
 			"the longest post":    with("post", strings.Repeat("p", 256)),
 			"no milliseconds":     with("at", time.Now().UTC().Format(time.RFC3339)),
-			"milliseconds": with(
-				"at", time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"),
-			), "an offset": with("at",
+			"milliseconds": with("at",
+				time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00")),
+			"an offset": with("at",
 				time.Now().In(time.FixedZone("", 5*3600+1800)).Format(time.RFC3339Nano)),
 			"JSON":                of("application/json"),
 			"JSON with a charset": of("Application/JSON; charset=utf-8"),
@@ -341,8 +341,11 @@ func TestStreamFailuresAreReportedAsUnavailable(t *testing.T) {
 		})
 	}
 	for name, body := range map[string]string{
-		"not JSON":               "<html>The stream Readings of shard 0 is unavailable",
-		"an error with a reason": `{"__type":"com.amazonaws.kinesis.v20131202#LimitExceededException","message":"Rate exceeded for shard shardId-000000000000 in stream Readings under account 111111111111."}`,
+		"not JSON": "<html>The stream Readings of shard 0 is unavailable",
+		"an error with a reason": `{
+			"__type": "com.amazonaws.kinesis.v20131202#LimitExceededException",
+			"message": "Rate exceeded for shard shardId-000000000000 in stream Readings ` +
+			`under account 111111111111."}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			kinesis := httptest.NewServer(
@@ -419,7 +422,8 @@ func TestOnlyPagesOfTheWebClientReadResponsesToEvents(t *testing.T) {
 					"Vary": "Origin",
 				}
 				if allowed != "" {
-					want["Access-Control-Allow-Origin"], want["Access-Control-Expose-Headers"] = allowed, "Retry-After"
+					want["Access-Control-Allow-Origin"] = allowed
+					want["Access-Control-Expose-Headers"] = "Retry-After"
 				}
 				if status == 503 {
 					want["Retry-After"] = "5"
@@ -457,8 +461,7 @@ func TestTheGatewayMayOnlyPutEventsIntoTheStream(t *testing.T) {
 		integration := methods(t, stack)["POST /events"].At("Integration")
 		role := ""
 		for _, r := range stack.Template.OfType("AWS::IAM::Role") {
-			if text(assembly.At(integration, "Credentials")) == text(
-				map[string]any{"Fn::GetAtt": []string{r.ID, "Arn"}}) {
+			if text(assembly.At(integration, "Credentials")) == text(arn(r)) {
 				role = r.ID
 				want(t, r, "apigateway.amazonaws.com", "AssumeRolePolicyDocument", "Statement", 0,
 					"Principal", "Service")

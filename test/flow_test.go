@@ -335,10 +335,8 @@ func (f *flow) publishToForeignTopics(t *testing.T) {
 			t.Fatal(err)
 		}
 		topic := fmt.Sprintf("ashlar/dev/kettle-%d/readings", (n+1)%flowDevices)
-		if err := device.Publish(
-			topic,
-			[]byte(text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"})),
-		); err == nil {
+		reading := text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"})
+		if err := device.Publish(topic, []byte(reading)); err == nil {
 			t.Errorf("%s has published to %s", thing, topic)
 		}
 	}

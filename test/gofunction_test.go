@@ -179,7 +179,8 @@ func TestAGrantCannotOverwriteASetting(t *testing.T) {
 		fn.AddSettings(partSettings{Table: "t"})
 		fn.AddSettings(partSettings{Table: "u"})
 	})
-	if want := `gofunction: Stack/Mail: TABLE is "t" already and cannot be "u" as well`; message != want {
+	want := `gofunction: Stack/Mail: TABLE is "t" already and cannot be "u" as well`
+	if message != want {
 		t.Errorf("failed with %q, want %q", message, want)
 	}
 }

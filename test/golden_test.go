@@ -27,8 +27,8 @@ func TestGoldenTemplates(t *testing.T) {
 		golden = append(golden, file)
 		t.Run(stack.Environment+"/"+stack.Name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := json.Indent(&got, assetHash.ReplaceAll(stack.Text, []byte("asset.zip")), "",
-				"  "); err != nil {
+			template := assetHash.ReplaceAll(stack.Text, []byte("asset.zip"))
+			if err := json.Indent(&got, template, "", "  "); err != nil {
 				t.Fatal(err)
 			}
 			got.WriteByte('\n')

@@ -65,7 +65,8 @@ func TestClientsArePublicAndSignInDoesNotRevealUsers(t *testing.T) {
 					"ExplicitAuthFlows")
 				callbackURLs, logoutURLs := environment.WebCallbackURLs, environment.WebLogoutURLs
 				if strings.HasPrefix(client.ID, "IdentityUserPoolMobile") {
-					callbackURLs, logoutURLs = environment.MobileCallbackURLs, environment.MobileLogoutURLs
+					callbackURLs = environment.MobileCallbackURLs
+					logoutURLs = environment.MobileLogoutURLs
 				}
 				want(t, client, callbackURLs, "CallbackURLs")
 				want(t, client, logoutURLs, "LogoutURLs")
@@ -252,9 +253,9 @@ func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
 		users := only(t, stack, "AWS::Cognito::UserPool", "")
 		clients := map[string]bool{}
 		for _, provider := range oneOrMore(pool.At("CognitoIdentityProviders")) {
-			if assembly.At(provider, "ServerSideTokenCheck") != true || text(
-				assembly.At(provider, "ProviderName"),
-			) != text(map[string]any{"Fn::GetAtt": []string{users.ID, "ProviderName"}}) {
+			name := map[string]any{"Fn::GetAtt": []string{users.ID, "ProviderName"}}
+			if assembly.At(provider, "ServerSideTokenCheck") != true ||
+				text(assembly.At(provider, "ProviderName")) != text(name) {
 				t.Errorf("the identity pool trusts %s, want the environment's user pool",
 					text(provider))
 			}
@@ -358,9 +359,9 @@ func TestAFunctionCanBeGrantedDeleteUsers(t *testing.T) {
 	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
 	statements := text(policy.At("PolicyDocument", "Statement"))
-	if !strings.Contains(statements,
-		`"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow","Resource":{"Fn::GetAtt":["`+
-			pool.ID+`","Arn"]}`) {
+	statement := `"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow",` +
+		`"Resource":{"Fn::GetAtt":["` + pool.ID + `","Arn"]}`
+	if !strings.Contains(statements, statement) {
 		t.Errorf("the function may %s, want cognito-idp:AdminDeleteUser", statements)
 	}
 }

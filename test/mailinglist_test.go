@@ -212,7 +212,8 @@ func TestNewItemsInvokeTheWelcomeFunction(t *testing.T) {
 			"Enabled":          true,
 			"StartingPosition": "TRIM_HORIZON",
 			"FilterCriteria": map[string]any{"Filters": []any{map[string]any{
-				"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`,
+				"Pattern": `{"eventName":["INSERT"],` +
+					`"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`,
 			}}},
 			"BatchSize":                      25,
 			"MaximumBatchingWindowInSeconds": 1,
@@ -488,13 +489,13 @@ func TestDNSRecordsOfADomainAreOutputs(t *testing.T) {
 				part := func(attribute string) any {
 					return map[string]any{"Fn::GetAtt": []string{identity.ID, attribute + n}}
 				}
-				if got, want := output["Value"], fnJoin(part("DkimDNSTokenName"), " CNAME ",
-					part("DkimDNSTokenValue")); text(got) != text(want) {
-					t.Errorf("%s is %s, want %s", id, text(got), text(want))
+				record := fnJoin(part("DkimDNSTokenName"), " CNAME ", part("DkimDNSTokenValue"))
+				if got := output["Value"]; text(got) != text(record) {
+					t.Errorf("%s is %s, want %s", id, text(got), text(record))
 				}
 			}
-			if want := map[bool]int{true: 0, false: 3}[strings.Contains(environment.MailIdentity,
-				"@")]; records != want {
+			isAddress := strings.Contains(environment.MailIdentity, "@")
+			if want := map[bool]int{true: 0, false: 3}[isAddress]; records != want {
 				t.Errorf("there are %d records for %s, want %d", records, environment.MailIdentity,
 					want)
 			}

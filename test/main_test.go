@@ -43,9 +43,8 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		panic(
-			syscall.Exec(self, os.Args, append(os.Environ(), "CDK_VALIDATION=false")),
-		) //nolint:gosec // the same program
+		env := append(os.Environ(), "CDK_VALIDATION=false")
+		panic(syscall.Exec(self, os.Args, env)) //nolint:gosec // the same program
 	}
 	var err error
 	if outdirs, err = os.MkdirTemp("", "ashlar-test-"); err != nil {

@@ -169,11 +169,11 @@ func TestOnlyTheDistributionReadsThumbnailsWithOriginAccessControl(t *testing.T)
 			objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"),
 			objects(thumbnails, "temp/*"),
 		},
-		"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": map[string]any{"Fn::Join": []any{"", []any{
+		"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": fnJoin(
 			"arn:", map[string]any{"Ref": "AWS::Partition"}, ":cloudfront::",
 			map[string]any{"Ref": "AWS::AccountId"}, ":distribution/",
 			map[string]any{"Ref": distribution.ID},
-		}}}}},
+		)}},
 	}}; text(allowed) != text(want) {
 		t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
 	}
@@ -580,7 +580,8 @@ func TestMediaProps(t *testing.T) {
 func TestMediaPrefixesAreProps(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
-		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "new/", "promoted/", "shared/", "own/"
+		props.TempPrefix, props.PermanentPrefix = "new/", "promoted/"
+		props.ProtectedPrefix, props.PrivatePrefix = "shared/", "own/"
 		m := media.New(stack, "Media", props)
 		function := func(id string) *gofunction.Function {
 			return gofunction.New(stack, id, gofunction.Props{Package: "example.com/fn"})
@@ -643,7 +644,8 @@ func TestMediaPropsAreValidated(t *testing.T) {
 	}, "media: Media: TempRetention: -24h0m0s, want whole days, at least 24h0m0s")
 	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
-		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "temp", "*/", "a/b/", "permanent/"
+		props.TempPrefix, props.PermanentPrefix = "temp", "*/"
+		props.ProtectedPrefix, props.PrivatePrefix = "a/b/", "permanent/"
 		media.New(stack, "Media", props)
 	},
 		"media: Media: TempPrefix: temp, want letters, digits, - and _, then a slash",

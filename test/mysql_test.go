@@ -261,7 +261,8 @@ func TestReadersAreReplicasOfTheWriter(t *testing.T) {
 			}
 			variables, _ := only(t, platforms[environment.Name]["API"], "AWS::Lambda::Function",
 				"Accounts").At("Environment", "Variables").(map[string]any)
-			if hasReaders := variables["DATABASE_READER_HOSTS"] != nil; hasReaders != (environment.DatabaseReplicas > 0) {
+			hasReaders := variables["DATABASE_READER_HOSTS"] != nil
+			if hasReaders != (environment.DatabaseReplicas > 0) {
 				t.Errorf("the function's readers are %s", text(variables["DATABASE_READER_HOSTS"]))
 			}
 			proxied := strings.Contains(text(variables["DATABASE_WRITER_HOST"]), "Proxy")
@@ -284,8 +285,8 @@ func TestTheAPIIsUpdatedAfterTheMigrations(t *testing.T) {
 			if version, _ := migration.At("Version").(string); len(version) != 64 {
 				t.Errorf("the migration's version is %q, want the checksum of the files", version)
 			}
-			// Without its permissions and its network path to the database, the function would fail the
-			// first deployment.
+			// Without its permissions and its network path to the database, the function would fail
+			// the first deployment.
 			for _, resource := range schema.Template.Resources {
 				switch resource.Type {
 				case "AWS::IAM::Policy", "AWS::EC2::SecurityGroupIngress",

@@ -33,8 +33,9 @@ func defaultRoute(stack assembly.Stack, subnet string) string {
 			continue
 		}
 		for _, route := range stack.Template.OfType("AWS::EC2::Route") {
-			if route.At("DestinationCidrBlock") == "0.0.0.0/0" && assembly.Refers(
-				route.At("RouteTableId")) == assembly.Refers(association.At("RouteTableId")) {
+			table := assembly.Refers(association.At("RouteTableId"))
+			if route.At("DestinationCidrBlock") == "0.0.0.0/0" &&
+				assembly.Refers(route.At("RouteTableId")) == table {
 				for _, target := range []string{"GatewayId", "NatGatewayId"} {
 					if id := assembly.Refers(route.At(target)); id != "" {
 						return stack.Template.Resources[id].Type

@@ -139,9 +139,11 @@ func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 
 // serviceActions are the actions that the Lambda service performs with a function's role; the
 // function's code makes none of these calls.
-var serviceActions = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
+var serviceActions = []string{
+	"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
 	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses",
-	"ec2:UnassignPrivateIpAddresses"}
+	"ec2:UnassignPrivateIpAddresses",
+}
 
 // TestFunctionsMayMakeTheirRecordedCallsAndNoOthers compares the roles with the calls that each
 // function's own test recorded when it ran the built function.
@@ -163,9 +165,8 @@ func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 	})
 	err := filepath.WalkDir(filepath.Join("..", "lambdas"),
 		func(path string, _ fs.DirEntry, err error) error {
-			if folder, _ := filepath.Rel(
-				"..", filepath.Dir(path),
-			); filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
+			folder, _ := filepath.Rel("..", filepath.Dir(path))
+			if filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
 				t.Errorf("no environment has a function built from %s", folder)
 			}
 			return err
@@ -441,15 +442,13 @@ func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool
 // allowsAccessLogs reports whether the statement allows S3 to write the access logs of another
 // bucket that logs to this one.
 func allowsAccessLogs(stack assembly.Stack, bucket string, statement any) bool {
-	from := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
-	return assembly.At(statement, "Action") == "s3:PutObject" &&
+	account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")
+	source := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
+	logging, ok := stack.Template.Resources[source]
+	return ok && assembly.At(statement, "Action") == "s3:PutObject" &&
 		assembly.At(statement, "Principal", "Service") == "logging.s3.amazonaws.com" &&
-		text(
-			assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"),
-		) == text(accountID(stack)) &&
-		from != "" && assembly.Refers(
-		stack.Template.Resources[from].At("LoggingConfiguration",
-			"DestinationBucketName")) == bucket
+		text(account) == text(accountID(stack)) &&
+		assembly.Refers(logging.At("LoggingConfiguration", "DestinationBucketName")) == bucket
 }
 
 // TestQueuesAndTopicsAreEncryptedAndRequireTLS: the policy of each denies requests without TLS.
@@ -521,9 +520,8 @@ func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 func accountARN(stack assembly.Stack, service, name string) any {
 	partition, region, account := any("aws"), any("eu-central-1"), accountID(stack)
 	if _, known := account.(string); !known {
-		partition, region = map[string]any{
-			"Ref": "AWS::Partition",
-		}, map[string]any{"Ref": "AWS::Region"}
+		partition = map[string]any{"Ref": "AWS::Partition"}
+		region = map[string]any{"Ref": "AWS::Region"}
 	}
 	if service == "iam" {
 		region = ""

@@ -110,8 +110,9 @@ func TestTheRuleAcceptsEveryPayload(t *testing.T) {
 					}}},
 					"ErrorAction": map[string]any{"S3": map[string]any{
 						"BucketName": ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")),
-						"Key":        `errors/rule/day=${parse_time("yyyy-MM-dd", timestamp())}/${newuuid()}.json`,
-						"RoleArn":    role,
+						"Key": `errors/rule/day=${parse_time("yyyy-MM-dd", timestamp())}/` +
+							"${newuuid()}.json",
+						"RoleArn": role,
 					}},
 				},
 			})
@@ -352,11 +353,20 @@ func TestRecordsAreDeliveredByTypeAndDay(t *testing.T) {
 				"Enabled": true, "LogGroupName": log.At("LogGroupName"), "LogStreamName": ref(log),
 			}
 		}
+		transform := arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))
+		parameters := []any{
+			map[string]any{"ParameterName": "LambdaArn", "ParameterValue": transform},
+			map[string]any{"ParameterName": "RoleArn", "ParameterValue": role},
+			map[string]any{"ParameterName": "NumberOfRetries", "ParameterValue": "3"},
+			map[string]any{"ParameterName": "BufferSizeInMBs", "ParameterValue": "1"},
+			map[string]any{"ParameterName": "BufferIntervalInSeconds", "ParameterValue": "60"},
+		}
 		const failed = "errors/!{firehose:error-output-type}/day=!{timestamp:yyyy-MM-dd}/"
 		for path, value := range map[string]any{
-			"BucketARN":         ingestion,
-			"RoleARN":           role,
-			"Prefix":            "telemetry/type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/",
+			"BucketARN": ingestion,
+			"RoleARN":   role,
+			"Prefix": "telemetry/type=!{partitionKeyFromLambda:type}/" +
+				"day=!{partitionKeyFromLambda:day}/",
 			"ErrorOutputPrefix": failed,
 			"BufferingHints":    buffering,
 			"CompressionFormat": "UNCOMPRESSED",
@@ -365,14 +375,10 @@ func TestRecordsAreDeliveredByTypeAndDay(t *testing.T) {
 			},
 			"CloudWatchLoggingOptions": logging("TelemetryErrorsDelivery"),
 			"S3BackupMode":             "Enabled",
-			"ProcessingConfiguration": map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "Lambda", "Parameters": []any{
-				map[string]any{"ParameterName": "LambdaArn", "ParameterValue": arn(
-					only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))},
-				map[string]any{"ParameterName": "RoleArn", "ParameterValue": role},
-				map[string]any{"ParameterName": "NumberOfRetries", "ParameterValue": "3"},
-				map[string]any{"ParameterName": "BufferSizeInMBs", "ParameterValue": "1"},
-				map[string]any{"ParameterName": "BufferIntervalInSeconds", "ParameterValue": "60"},
-			}}}},
+			"ProcessingConfiguration": map[string]any{
+				"Enabled":    true,
+				"Processors": []any{map[string]any{"Type": "Lambda", "Parameters": parameters}},
+			},
 		} {
 			want(t, delivery, value, "ExtendedS3DestinationConfiguration", path)
 		}
@@ -540,12 +546,13 @@ func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 func TestTablesAreReadAsParquet(t *testing.T) {
 	forEachEnvironment(t, "Telemetry",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			const parquet = "org.apache.hadoop.hive.ql.io.parquet."
 			for _, table := range stack.Template.OfType("AWS::Glue::Table") {
 				for path, value := range map[string]any{
-					"InputFormat":  "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-					"OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+					"InputFormat":  parquet + "MapredParquetInputFormat",
+					"OutputFormat": parquet + "MapredParquetOutputFormat",
 					"SerdeInfo": map[string]any{
-						"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+						"SerializationLibrary": parquet + "serde.ParquetHiveSerDe",
 						"Parameters":           map[string]any{"serialization.format": "1"},
 					},
 				} {
@@ -799,7 +806,8 @@ func TestMetricFiltersMatchTheLogOfTheTransform(t *testing.T) {
 	handler := &handler.Handler{Logger: slog.New(
 		slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
 	// {}: not a message
-	event := `{"records":[{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}`
+	event := `{"records":[` +
+		`{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}`
 	if _, err := handler.Invoke(t.Context(), []byte(event)); err != nil {
 		t.Fatal(err)
 	}

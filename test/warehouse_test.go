@@ -422,10 +422,10 @@ func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	w := warehouse.New(stack, "W", warehouseProps(stack))
 	got := panicMessage(func() { w.AddExternalSchema("Reports", "") })
-	_, problems, _ := strings.Cut(got,
-		`schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
-	if !strings.Contains(problems,
-		"catalog is required; pass the name of a database of the Glue Data Catalog") {
+	_, problems, _ := strings.Cut(got, `schema: "Reports", `+
+		"want a lower-case letter, and up to 126 letters, digits and underscores")
+	const second = "catalog is required; pass the name of a database of the Glue Data Catalog"
+	if !strings.Contains(problems, second) {
 		t.Errorf("panics with %q, want both problems", got)
 	}
 }

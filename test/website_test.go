@@ -271,9 +271,9 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 			"HeadersConfig":              map[string]any{"HeaderBehavior": "none"},
 			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
 		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
-		if policy := distributionOf(t, stack)("DefaultCacheBehavior",
-			"OriginRequestPolicyId"); policy != nil {
-			t.Errorf("the origin request policy is %s, want none", text(policy))
+		request := distributionOf(t, stack)("DefaultCacheBehavior", "OriginRequestPolicyId")
+		if request != nil {
+			t.Errorf("the origin request policy is %s, want none", text(request))
 		}
 	})
 }
@@ -459,9 +459,8 @@ func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
 			emptied[bucket] = true
 			function := stack.Template.Resources[assembly.Refers(resource.At("ServiceToken"))]
 			for _, s := range statements(t, stack) {
-				if assembly.Refers(
-					stack.Template.Resources[s.resource].At("Roles", 0),
-				) != assembly.Refers(function.At("Role")) {
+				role := assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0))
+				if role != assembly.Refers(function.At("Role")) {
 					continue
 				}
 				for _, action := range s.actions {
@@ -581,7 +580,8 @@ func TestTheOriginsAreTheWebsitesAndTheEnvironments(t *testing.T) {
 }
 
 func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
-	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/00000000-0000-4000-8000-000000000001"
+	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/" +
+		"00000000-0000-4000-8000-000000000001"
 	stack := synthStack(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, WebACLARN: acl})
 	})
@@ -634,20 +634,25 @@ func TestWebsitePropsAreValidated(t *testing.T) {
 		"website: Website: DomainNames[1]: *.example.com, want a name such as app.example.com",
 		"website: Website: DomainNames[2]: https://example.com, want a name such as "+
 			"app.example.com")
+	const (
+		id          = "00000000-0000-4000-8000-000000000001"
+		certificate = "arn:aws:acm:eu-central-1:111111111111:certificate/" + id
+		acl         = "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/" + id
+	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{
-			Content:        content,
-			DomainNames:    []string{"app.example.com"},
-			CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
-			WebACLARN:      "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001",
+			Content: content, DomainNames: []string{"app.example.com"},
+			CertificateARN: certificate, WebACLARN: acl,
 			ContentSecurityPolicy: map[string][]string{
 				"script-src": {"'self' 'unsafe-inline'"}, "img-src": {"'self';"}, "style-src": {},
 				"Font-Src": {"'self'"}, "connect-src": {"'self'"},
 			},
 		})
 	},
-		`website: Website: CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001", want the ARN of a certificate of ACM in us-east-1, where CloudFront looks for it`,
-		`website: Website: WebACLARN: "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001", want the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1`,
+		`website: Website: CertificateARN: "`+certificate+`", want the ARN of a certificate of `+
+			"ACM in us-east-1, where CloudFront looks for it",
+		`website: Website: WebACLARN: "`+acl+`", want the ARN of a web ACL of the scope `+
+			"CLOUDFRONT, which is in us-east-1",
 		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its "+
 			"sources one by one",
 		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with its "+

@@ -99,8 +99,8 @@ func readStage(dir string) ([]Stack, error) {
 		}
 		slices.Sort(stack.DependsOn)
 		var err error
-		if stack.Text, err = readJSON(filepath.Join(dir, artifact.Properties.TemplateFile),
-			&stack.Template); err != nil {
+		file := filepath.Join(dir, artifact.Properties.TemplateFile)
+		if stack.Text, err = readJSON(file, &stack.Template); err != nil {
 			return nil, err
 		}
 		for id, resource := range stack.Template.Resources {

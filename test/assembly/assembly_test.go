@@ -30,18 +30,28 @@ func TestFindings_acknowledged_only_at_or_below_the_construct(t *testing.T) {
 	dir := write(t, map[string]string{
 		"validation-report.json": `{"pluginReports": [{
 			"violations": [
-				{"severity": "error", "ruleName": "E1", "description": "wrong", "violatingConstructs": [{"constructPath": "Dev/A"}]},
+				{"severity": "error", "ruleName": "E1", "description": "wrong",
+					"violatingConstructs": [{"constructPath": "Dev/A"}]},
 				{"severity": "warning", "ruleName": "W1", "description": "odd"}
 			],
 			"suppressedViolations": [
-				{"severity": "error", "ruleName": "F3002", "description": "unknown property", "acknowledgedId": "CloudFormation-Validate::F3002",
-					"violatingConstructs": [{"constructPath": "Dev/A/Log/Resource"}, {"constructPath": "Dev/A/Log"}, {"constructPath": "Dev/A/LogGroup"}]},
-				{"severity": "error", "ruleName": "E2", "description": "fine", "acknowledgedId": "CloudFormation-Validate::E2",
+				{"severity": "error", "ruleName": "F3002", "description": "unknown property",
+					"acknowledgedId": "CloudFormation-Validate::F3002",
+					"violatingConstructs": [
+						{"constructPath": "Dev/A/Log/Resource"}, {"constructPath": "Dev/A/Log"},
+						{"constructPath": "Dev/A/LogGroup"}]},
+				{"severity": "error", "ruleName": "E2", "description": "fine",
+					"acknowledgedId": "CloudFormation-Validate::E2",
 					"violatingConstructs": [{"constructPath": "Dev/A/B/C"}]}
 			]}]}`,
 		"assembly-Dev/DevA.metadata.json": `{
-			"/Dev/A": [{"type": "aws:cdk:stack-tags", "data": []}, {"type": "aws:cdk:acknowledged-rules", "data": {"CloudFormation-Validate::E2": "because"}}],
-			"/Dev/A/Log": [{"type": "aws:cdk:acknowledged-rules", "data": {"CloudFormation-Validate::F3002": "because"}}]}`,
+			"/Dev/A": [
+				{"type": "aws:cdk:stack-tags", "data": []},
+				{"type": "aws:cdk:acknowledged-rules",
+					"data": {"CloudFormation-Validate::E2": "because"}}],
+			"/Dev/A/Log": [
+				{"type": "aws:cdk:acknowledged-rules",
+					"data": {"CloudFormation-Validate::F3002": "because"}}]}`,
 	})
 	got, err := assembly.Findings(dir)
 	if err != nil {
@@ -70,10 +80,13 @@ func TestRead(t *testing.T) {
 	dir := write(t, map[string]string{
 		"assembly-Dev/manifest.json": `{"artifacts": {
 			"DevA1.assets": {"type": "cdk:asset-manifest"},
-			"DevA1": {"type": "aws:cloudformation:stack", "displayName": "Dev/A (Dev-A)", "dependencies": ["DevA1.assets"],
+			"DevA1": {"type": "aws:cloudformation:stack", "displayName": "Dev/A (Dev-A)",
+				"dependencies": ["DevA1.assets"],
 				"properties": {"templateFile": "a.json", "terminationProtection": true}},
-			"DevB1": {"type": "aws:cloudformation:stack", "displayName": "Dev/B (Dev-B)", "dependencies": ["DevA1"], "properties": {"templateFile": "b.json"}}}}`,
-		"assembly-Dev/a.json": `{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Key": "k"}]}}}}`,
+			"DevB1": {"type": "aws:cloudformation:stack", "displayName": "Dev/B (Dev-B)",
+				"dependencies": ["DevA1"], "properties": {"templateFile": "b.json"}}}}`,
+		"assembly-Dev/a.json": `{"Resources": {"Q": {
+			"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Key": "k"}]}}}}`,
 		"assembly-Dev/b.json": `{}`,
 	})
 	stacks, err := assembly.Read(dir)

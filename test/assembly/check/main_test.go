@@ -42,7 +42,8 @@ func TestCheck(t *testing.T) {
 		},
 		"wrong file name": {clean, "index.js", "", "Dev/A/F: its asset is [- index.js]"},
 		"validation error": {
-			`{"pluginReports": [{"violations": [{"severity": "error", "ruleName": "E1", "description": "wrong"}]}]}`,
+			`{"pluginReports": [{"violations": [
+				{"severity": "error", "ruleName": "E1", "description": "wrong"}]}]}`,
 			"bootstrap", executable(elf.EM_AARCH64), "error E1: wrong",
 		},
 		"not validated": {
@@ -52,8 +53,14 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			files := map[string]string{
-				"assembly-Dev/manifest.json":          `{"artifacts": {"DevA1": {"type": "aws:cloudformation:stack", "displayName": "Dev/A (Dev-A)", "properties": {"templateFile": "a.json"}}}}`,
-				"assembly-Dev/a.json":                 `{"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Architectures": ["arm64"], "Handler": "bootstrap", "Code": {"S3Key": "0123456789abcdef.zip"}}}}}`,
+				"assembly-Dev/manifest.json": `{"artifacts": {"DevA1": {
+					"type": "aws:cloudformation:stack", "displayName": "Dev/A (Dev-A)",
+					"properties": {"templateFile": "a.json"}}}}`,
+				"assembly-Dev/a.json": `{"Resources": {"F": {
+					"Type": "AWS::Lambda::Function",
+					"Properties": {
+						"Architectures": ["arm64"], "Handler": "bootstrap",
+						"Code": {"S3Key": "0123456789abcdef.zip"}}}}}`,
 				"asset.0123456789abcdef/" + test.file: test.content,
 			}
 			if test.report != "" {
@@ -61,8 +68,8 @@ func TestCheck(t *testing.T) {
 			}
 			for name, content := range files {
 				name = filepath.Join(dir, name)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
-					os.WriteFile(name, []byte(content), 0o644)); err != nil {
+				err := os.MkdirAll(filepath.Dir(name), 0o755)
+				if err = errors.Join(err, os.WriteFile(name, []byte(content), 0o644)); err != nil {
 					t.Fatal(err)
 				}
 			}
