@@ -205,6 +205,7 @@ func TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 		"/.env":                                   "/.env",
 		"/.git/config":                            page,
 	}
+	const requestID = "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE=="
 	var events []map[string]any
 	uris := []string{}
 	for uri := range shown {
@@ -215,7 +216,7 @@ func TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 				"distributionDomainName": "d111111abcdef8.cloudfront.net",
 				"distributionId":         "E1EXAMPLE",
 				"eventType":              "viewer-request",
-				"requestId":              "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==",
+				"requestId":              requestID,
 			},
 			"viewer": map[string]any{"ip": "192.0.2.44"},
 			"request": map[string]any{
