@@ -384,7 +384,7 @@ func TestEventsTooLargeForTheStreamAreRejected(t *testing.T) {
 		return batch(
 			slices.Repeat([]any{event(map[string]any{"page": strings.Repeat("x", size)})}, n)...)
 	}
-	// the size that the error of the others recommends
+	// The error of the others recommends this size.
 	post(t, events, of(1, 512<<10-200), 202, nil)
 	for name, request := range map[string]gatewaytest.Request{
 		"an event of 1 MiB": of(1, 1<<20), "events of 10 MB together": of(19, 500<<10),
@@ -508,7 +508,7 @@ func TestMappingTemplatesMeetTheRequirementsOfAPIGateway(t *testing.T) {
 		method := methods(t, stack)["POST /events"]
 		want(t, method, "AWS", "Integration", "Type")
 		want(t, method, "POST", "Integration", "IntegrationHttpMethod")
-		// a body that is not JSON was not validated
+		// A body that is not JSON was not validated.
 		want(t, method, "NEVER", "Integration", "PassthroughBehavior")
 		want(t, method, "'application/x-amz-json-1.1'", "Integration", "RequestParameters",
 			"integration.request.header.Content-Type")

@@ -71,10 +71,11 @@ type flow struct {
 	delivery  *firehosetest.Delivery
 	table     map[string]any // the AWS::Glue::Table
 
-	// how many the function got, and how often it got the last one
-	batches, attempt int
-	batch            string // the invocation id of the last
-	// the fault of an attempt; nil for none
+	batches int    // how many the function got
+	batch   string // the invocation id of the last one
+	attempt int    // how often the function got the last one
+
+	// fault returns the fault of an attempt, or nil. A nil function means no faults.
 	fault func(batch, attempt int) *invocationFault
 
 	outcomes map[string]outcome // by id
@@ -190,7 +191,7 @@ type invocationFault struct {
 
 // transform invokes the function, with the fault of this attempt.
 func (f *flow) transform(ctx context.Context, event []byte) ([]byte, error) {
-	// an event begins with the invocation's id
+	// An event begins with the invocation's id.
 	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch {
 		f.batch, f.attempt = string(id), 0
 		f.batches++
@@ -246,7 +247,7 @@ func (f *flow) deviceReading(n int, now time.Time) publication {
 	case 3:
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("teleportation"), 1)
 	case 4:
-		// a client's type
+		// A type of clients.
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1)
 	case 5:
 		payload = []byte(`{"id":"` + id + `","id":"` + id + `","type":"measurement"}`)

@@ -59,7 +59,7 @@ func TestClientsArePublicAndSignInDoesNotRevealUsers(t *testing.T) {
 				want(t, client, false, "GenerateSecret")
 				want(t, client, "ENABLED", "PreventUserExistenceErrors")
 				want(t, client, true, "EnableTokenRevocation")
-				// the implicit flow puts tokens into URLs
+				// The implicit flow puts tokens into URLs.
 				want(t, client, []string{"code"}, "AllowedOAuthFlows")
 				want(t, client, []string{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
 					"ExplicitAuthFlows")

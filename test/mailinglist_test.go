@@ -129,7 +129,7 @@ func sendEmailPermission(
 		identities = sesARN(stack, "identity/*") // SES requires the recipient's too
 	}
 	resources := []any{sesARN(stack, "configuration-set/", set), identities}
-	// the CDK's order
+	// The CDK sorts them.
 	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) })
 	return text(resources) +
 		" if " + text(map[string]any{"StringEquals": map[string]any{"ses:FromAddress": address}})
@@ -161,7 +161,7 @@ func TestSubscriptionsAreEncryptedAndCanBeRestored(t *testing.T) {
 			"BillingMode":                      "PAY_PER_REQUEST",
 			"DeletionProtectionEnabled":        !environment.Disposable,
 			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
-			// with the key that AWS manages
+			// Encrypted with the key that AWS manages.
 			"SSESpecification":    map[string]any{"SSEEnabled": true},
 			"StreamSpecification": map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
 			"TimeToLiveSpecification": map[string]any{

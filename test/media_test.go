@@ -355,7 +355,7 @@ func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		on := map[string]any{ // action → resource
 			"s3:GetObject": objects(originals, "*"),
-			// without it, S3 responds 403 for a missing object
+			// Without it, S3 responds 403 for a missing object.
 			"s3:ListBucket":   arn(originals),
 			"s3:PutObject":    objects(thumbnails, "*"),
 			"s3:DeleteObject": objects(thumbnails, "*"),
@@ -417,7 +417,7 @@ func TestTheThumbnailFunctionHasOneVCPUAndAMinute(t *testing.T) {
 		want(t, function, []string{"arm64"}, "Architectures")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, 60, "Timeout")
-		// six times the function's timeout
+		// Six times the function's timeout.
 		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60,
 			"VisibilityTimeout")
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")

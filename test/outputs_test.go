@@ -96,8 +96,8 @@ func deploy(t *testing.T) *awstest.SSM {
 // outputs builds the command and returns its path.
 func outputs(t *testing.T) string {
 	t.Helper()
-	// go test caches a result until a file that the test itself read changes. It does not track the
-	// files that the compiler reads.
+	// The command go test caches a result until a file that the test itself read changes. It does
+	// not track the files that the compiler reads.
 	sources, err := filepath.Glob("../cmd/outputs/*.go")
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("%d source files (%v)", len(sources), err)
@@ -178,7 +178,7 @@ func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 					if err := json.Unmarshal(content, &got); err != nil {
 						t.Fatal(err)
 					}
-					// without a slash: paths begin with one
+					// Without a slash: paths begin with one.
 					const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1"
 					want := map[string]any{
 						"version": "1.4",

@@ -136,7 +136,7 @@ func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
 		}
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") == "OPTIONS" {
-				// a preflight has no token, and calls no function
+				// A preflight has no token, and calls no function.
 				want(t, method, "MOCK", "Integration", "Type")
 			}
 		}
@@ -286,7 +286,7 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 			want(t, response, "'*'", "ResponseParameters",
 				"gatewayresponse.header.Access-Control-Allow-Origin")
 			body, _ := response.At("ResponseTemplates", "application/json").(string)
-			// is replaced with its quotes
+			// The variable is replaced with its quotes.
 			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`)
 			var parsed struct {
 				Error struct{ Code, Message, RequestID string }
@@ -327,7 +327,7 @@ func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
 			return map[string]any{
 				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate,
 				"ThrottlingBurstLimit": burst,
-				// methods do not inherit these
+				// Methods do not inherit these.
 				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true,
 			}
 		}
@@ -399,7 +399,7 @@ func TestFunctionsGetTheURLThatClientsCall(t *testing.T) {
 		if got := stack.Template.Outputs["APIEndpoint"]["Value"]; text(got) != text(address) {
 			t.Errorf("APIEndpoint is %s, want %s", text(got), text(address))
 		}
-		// the last part of the URL
+		// The last part of the URL.
 		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName")
 		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment",
 			"Variables", "API_ENDPOINT")

@@ -313,7 +313,7 @@ func TestNothingIsPublic(t *testing.T) {
 				}
 				ownership := "BucketOwnerEnforced" // no object has an ACL
 				if receivesCloudFrontLogs(stack, resource.ID) {
-					// the bucket's ACL grants CloudFront's account access
+					// The bucket's ACL grants CloudFront's account access.
 					ownership = "BucketOwnerPreferred"
 				}
 				want(t, resource, ownership, "OwnershipControls", "Rules", 0, "ObjectOwnership")

@@ -13,34 +13,49 @@ import (
 
 // stateful contains the types of resources whose replacement loses data or causes an outage.
 var stateful = map[string]bool{
-	// its id is in the URL that clients call
+	// Its id is in the URL that clients call.
 	"AWS::ApiGateway::RestApi": true,
-	// nothing is delivered until the bucket's policy names the new one
+
+	// Nothing is delivered until the bucket's policy names the new one.
 	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true,
-	// DNS records refer to its name, and clients if there is no custom domain
+
+	// DNS records refer to its name, and clients if there is no custom domain.
 	"AWS::CloudFront::Distribution": true,
-	// its identities name the folders of users' uploads
-	"AWS::Cognito::IdentityPool":   true,
+
+	// Its identities name the folders of users' uploads.
+	"AWS::Cognito::IdentityPool": true,
+
+	// Installed apps contain the id of their client, and refer to the domain, as Google and Apple
+	// do.
 	"AWS::Cognito::UserPool":       true,
-	"AWS::Cognito::UserPoolClient": true, // installed apps contain its id
-	// installed apps, Google and Apple refer to it
-	"AWS::Cognito::UserPoolDomain":         true,
-	"AWS::DynamoDB::Table":                 true,
-	"AWS::EC2::Subnet":                     true,
-	"AWS::EC2::VPC":                        true,
-	"AWS::IoT::Policy":                     true, // attached to devices' certificates
-	"AWS::IoT::ThingType":                  true, // assigned to devices
-	"AWS::KMS::Key":                        true, // no other key decrypts its data
+	"AWS::Cognito::UserPoolClient": true,
+	"AWS::Cognito::UserPoolDomain": true,
+
+	// Policies are attached to devices' certificates, thing types are assigned to devices.
+	"AWS::IoT::Policy":    true,
+	"AWS::IoT::ThingType": true,
+
+	// No other key decrypts its data.
+	"AWS::KMS::Key": true,
+
+	// A new delivery stream only reads later records.
 	"AWS::Kinesis::Stream":                 true,
-	"AWS::KinesisFirehose::DeliveryStream": true, // a new one only reads later records
-	"AWS::RDS::DBInstance":                 true,
-	"AWS::RDS::DBParameterGroup":           true, // a new one restarts the database
-	"AWS::RDS::DBSubnetGroup":              true,
-	"AWS::RedshiftServerless::Namespace":   true,
-	"AWS::S3::Bucket":                      true,
-	// DNS records refer to it; a new one sends nothing until they are changed
-	"AWS::SES::EmailIdentity":     true,
-	"AWS::SecretsManager::Secret": true,
+	"AWS::KinesisFirehose::DeliveryStream": true,
+
+	// A new parameter group restarts the database.
+	"AWS::RDS::DBInstance":       true,
+	"AWS::RDS::DBParameterGroup": true,
+	"AWS::RDS::DBSubnetGroup":    true,
+
+	// DNS records refer to it; a new one sends nothing until they are changed.
+	"AWS::SES::EmailIdentity": true,
+
+	"AWS::DynamoDB::Table":               true,
+	"AWS::EC2::Subnet":                   true,
+	"AWS::EC2::VPC":                      true,
+	"AWS::RedshiftServerless::Namespace": true,
+	"AWS::S3::Bucket":                    true,
+	"AWS::SecretsManager::Secret":        true,
 }
 
 // TestStatefulResourcesKeepTheirLogicalIDs compares the templates with stateful.json, which no
@@ -85,7 +100,7 @@ func TestStacksHaveTerminationProtectionUnlessDisposable(t *testing.T) {
 
 func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 	policies := map[string]string{
-		// contains the queries that users saved
+		// It contains the queries that users saved.
 		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate",
 		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
 		"AWS::Cognito::UserPool":             "Retain",

@@ -906,7 +906,7 @@ func TestTelemetryProps(t *testing.T) {
 		only(
 			t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration",
 			"Rules"))
-	// rules of raw copies and of errors: GLACIER_IR has a minimum charge of 90 days
+	// The rules of raw copies and of errors: GLACIER_IR has a minimum charge of 90 days.
 	for _, id := range []int{1, 2} {
 		if rule := rules[id]; assembly.At(rule, "ExpirationInDays") != 60.0 ||
 			text(assembly.At(rule, "Transitions")) != text(

@@ -72,7 +72,7 @@ func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
 			function := only(t, stack, "AWS::Lambda::Function", "Uploads")
 			want(t, function, nil, "VpcConfig")
 			want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
-			// omitted when it is off
+			// Omitted when it is off.
 			accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration]
 			want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
 			variables := text(function.At("Environment", "Variables"))
@@ -89,7 +89,7 @@ func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
 	forEachEnvironment(t, "API", func(
 		t *testing.T, _ environments.Environment, stack assembly.Stack,
 	) {
-		// in seconds
+		// In seconds.
 		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64)
 		if !ok || timeout*2 > pictures.CopyTime.Seconds() {
 			t.Errorf(
