@@ -14,19 +14,20 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow: Lambda asks for it, and mappings without partial batch
-// responses would bring back what was done.
-func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow: Lambda's documentation
+// recommends it. Mappings without partial batch responses would retry processed messages.
+func TestVisibilityTimeoutsAreSixFunctionTimeoutsPlusTheBatchingWindow(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, mapping := range stack.Template.OfType("AWS::Lambda::EventSourceMapping") {
 			want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
 			queue := stack.Template.Resources[assembly.Refers(mapping.At("EventSourceArn"))]
 			if queue.Type != "AWS::SQS::Queue" {
 				continue
 			}
-			timeout, _ := stack.Template.Resources[assembly.Refers(mapping.At("FunctionName"))].At("Timeout").(float64)
+			timeout, _ := stack.Template.Resources[assembly.Refers(
+				mapping.At("FunctionName"))].At("Timeout").(float64)
 			if timeout == 0 {
-				t.Errorf("%s calls a function without a timeout", mapping.ID)
+				t.Errorf("%s invokes a function without a timeout", mapping.ID)
 			}
 			window, _ := mapping.At("MaximumBatchingWindowInSeconds").(float64)
 			want(t, queue, 6*timeout+window, "VisibilityTimeout")
@@ -34,14 +35,16 @@ func TestEveryQueueIsPolledForSixTimesItsFunctionsTimeoutAndTheBatchingWindow(t 
 	})
 }
 
-// TestEveryDeadLetterQueueIsInParameterStore: make redrive finds it there, and what it gets can go back to one queue.
+// TestEveryDeadLetterQueueIsInParameterStore: make redrive reads it there, and can redrive its
+// messages to exactly one source queue.
 func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 	for _, environment := range environments.All() {
 		named := map[string]string{} // queues, by name
 		for _, stack := range platforms[environment.Name] {
-			sources := map[string]int{} // how many queues give up into it, by logical id
+			sources := map[string]int{} // how many queues have it as their DLQ, by logical id
 			for _, queue := range stack.Template.OfType("AWS::SQS::Queue") {
-				if target := assembly.Refers(queue.At("RedrivePolicy", "deadLetterTargetArn")); target != "" {
+				target := assembly.Refers(queue.At("RedrivePolicy", "deadLetterTargetArn"))
+				if target != "" {
 					sources[target]++
 				}
 			}
@@ -51,55 +54,71 @@ func TestEveryDeadLetterQueueIsInParameterStore(t *testing.T) {
 					continue
 				}
 				id := assembly.Refers(parameter.At("Value"))
-				want(t, parameter, map[string]any{"Ref": id}, "Value") // a queue's is its address
+				want(t, parameter, map[string]any{"Ref": id}, "Value") // a queue's Ref is its URL
 				if sources[id] != 1 {
-					t.Errorf("%s names %s, the dead-letter queue of %d queues, want 1", full, id, sources[id])
+					t.Errorf("%s names %s, the dead-letter queue of %d queues, want 1", full, id,
+						sources[id])
 				}
 				named[path.Base(full)] = id
 				delete(sources, id)
 			}
 			for id := range sources {
-				t.Errorf("%s/%s: %s is not in Parameter Store, and make redrive does not know it", environment.Name, stack.Name, id)
+				t.Errorf("%s/%s: %s is not in Parameter Store, so make redrive does not list it",
+					environment.Name, stack.Name, id)
 			}
 		}
-		for _, name := range []string{"CommentNotifications", "Feedback", "ThumbnailEvents", "Reports", "Thumbnails", "Welcome"} {
+		for _, name := range []string{
+			"CommentNotifications", "Feedback", "ThumbnailEvents", "Reports", "Thumbnails",
+			"Welcome",
+		} {
 			if named[name] == "" {
-				t.Errorf("%s has no dead letters called %s", environment.Name, name)
+				t.Errorf("%s has no dead-letter queue named %s", environment.Name, name)
 			}
 		}
 	}
 }
 
-type givingUp struct {
+type deadLetterSettings struct {
 	DeadLetterQueueURL string `env:"DEAD_LETTER_QUEUE_URL"`
 }
 
-func TestAConsumerByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: givingUp{}})
+func TestConsumerDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
 		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).GrantSendToDLQ()
 	})
-	queue, letters := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
-	has(t, queue, map[string]any{
-		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60, "MessageRetentionPeriod": 4 * 24 * 60 * 60,
-		"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5},
+	queue := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue")
+	dlq := only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
+	wantProperties(t, queue, map[string]any{
+		"SqsManagedSseEnabled": true, "VisibilityTimeout": 60,
+		"MessageRetentionPeriod": 4 * 24 * 60 * 60,
+		"RedrivePolicy": map[string]any{
+			"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5,
+		},
 	})
-	has(t, letters, map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
-	has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
-		"FunctionName": ref(only(t, stack, "AWS::Lambda::Function", "")), "EventSourceArn": arn(queue), "BatchSize": 10,
-		"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
+	wantProperties(t, dlq,
+		map[string]any{"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 14 * 24 * 60 * 60})
+	wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+		"FunctionName":   ref(only(t, stack, "AWS::Lambda::Function", "")),
+		"EventSourceArn": arn(queue), "BatchSize": 10,
+		"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
+		"ScalingConfig":         map[string]any{"MaximumConcurrency": 5},
 	})
 	if subscriptions := stack.Template.OfType("AWS::SNS::Subscription"); len(subscriptions) > 0 {
-		t.Errorf("it is subscribed to %s", text(subscriptions[0].At("TopicArn")))
+		t.Errorf("the queue is subscribed to %s, want no subscription",
+			text(subscriptions[0].At("TopicArn")))
 	}
 }
 
-func TestAConsumerAsItIsAskedFor(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
+func TestConsumerProps(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
 		c := consumer.New(stack, "Consumer", consumer.Props{
-			Function: fn, Topic: topic.New(stack, "Topic", topic.Props{}), Filter: map[string][]string{"event": {"a", "b"}},
-			Delay: 15 * time.Minute, BatchSize: 1, MaxConcurrency: 1000,
+			Function: fn, Topic: topic.New(stack, "Topic", topic.Props{}),
+			Filter: map[string][]string{"event": {"a", "b"}},
+			Delay:  15 * time.Minute, BatchSize: 1, MaxConcurrency: 1000,
 		})
 		c.AddSchedule("Hourly", time.Hour, `{"all":true}`)
 	})
@@ -109,16 +128,19 @@ func TestAConsumerAsItIsAskedFor(t *testing.T) {
 	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
 	want(t, mapping, 1, "BatchSize")
 	want(t, mapping, 1000, "ScalingConfig", "MaximumConcurrency")
-	want(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{"event": []string{"a", "b"}}, "FilterPolicy")
+	want(t, only(t, stack, "AWS::SNS::Subscription", ""),
+		map[string]any{"event": []string{"a", "b"}}, "FilterPolicy")
 	rule := only(t, stack, "AWS::Events::Rule", "")
 	want(t, rule, "rate(60 minutes)", "ScheduleExpression")
 	want(t, rule, `{"all":true}`, "Targets", 0, "Input")
 }
 
-func TestAConsumerTakesLargeBatchesWithAWindow(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
-		consumer.New(stack, "Consumer", consumer.Props{Function: fn, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
+func TestConsumerAcceptsLargeBatchesWithABatchingWindow(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
+		consumer.New(stack, "Consumer",
+			consumer.Props{Function: fn, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
 	})
 	want(t, only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), 6*60+300, "VisibilityTimeout")
 	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
@@ -126,45 +148,60 @@ func TestAConsumerTakesLargeBatchesWithAWindow(t *testing.T) {
 	want(t, mapping, 300, "MaximumBatchingWindowInSeconds")
 }
 
-func TestAConsumerThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
-		consumer.New(stack, "Consumer", consumer.Props{Filter: map[string][]string{"event": {"a"}}, Delay: 16 * time.Minute, BatchSize: 11, MaxConcurrency: 1})
+func TestConsumerPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
+		consumer.New(stack, "Consumer", consumer.Props{
+			Filter: map[string][]string{"event": {"a"}}, Delay: 16 * time.Minute, BatchSize: 11,
+			MaxConcurrency: 1,
+		})
 	},
-		"consumer: Consumer: Function is required; pass the function that takes the messages",
+		"consumer: Consumer: Function is required; pass the function that consumes the messages",
 		"consumer: Consumer: Filter: map[event:[a]], want none without a Topic",
 		"consumer: Consumer: Delay: 16m0s, want whole seconds, at most 15m0s",
 		"consumer: Consumer: BatchSize: 11, want 1 to 10, or to 10000 with a BatchingWindow",
 		"consumer: Consumer: MaxConcurrency: 1, want 2 to 1000",
 	)
-	refused(t, func(stack awscdk.Stack) {
-		consumer.New(stack, "Consumer", consumer.Props{Function: new(gofunction.Function), BatchSize: 10001, BatchingWindow: 301 * time.Second})
+	wantPanic(t, func(stack awscdk.Stack) {
+		consumer.New(stack, "Consumer", consumer.Props{
+			Function: new(gofunction.Function), BatchSize: 10001, BatchingWindow: 301 * time.Second,
+		})
 	},
 		"consumer: Consumer: BatchSize: 10001, want 1 to 10000",
 		"consumer: Consumer: BatchingWindow: 5m1s, want whole seconds, at most 5m0s",
 	)
-	refused(t, func(awscdk.Stack) { new(consumer.Consumer).AddSchedule("Often", time.Minute, "{}") },
+	wantPanic(t, func(awscdk.Stack) {
+		new(consumer.Consumer).AddSchedule("Often", time.Minute, "{}")
+	},
 		"consumer: Often: every: 1m0s, want whole minutes, at least 2m0s",
 	)
 }
 
-func TestATopicThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Publisher: "ses"}) },
+func TestTopicPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
+		topic.New(stack, "Topic", topic.Props{Publisher: "ses"})
+	},
 		"topic: Topic: Publisher: ses, want a service such as ses.amazonaws.com",
-		"topic: Topic: Source: , want the ARN of what Publisher publishes for, or none of both",
+		"topic: Topic: Source: , want the ARN of the resource that Publisher publishes for, or neither",
 	)
-	refused(t, func(stack awscdk.Stack) { topic.New(stack, "Topic", topic.Props{Source: "arn:aws:s3:::bucket"}) },
-		"topic: Topic: Source: arn:aws:s3:::bucket, want the ARN of what Publisher publishes for, or none of both",
+	wantPanic(t, func(stack awscdk.Stack) {
+		topic.New(stack, "Topic", topic.Props{Source: "arn:aws:s3:::bucket"})
+	},
+		"topic: Topic: Source: arn:aws:s3:::bucket, want the ARN of what Publisher publishes for, "+
+			"or none of both",
 	)
 }
 
-func TestAFunctionDoesNotPublishWhereAServiceDoes(t *testing.T) {
+func TestAFunctionCannotPublishToTheTopicOfAService(t *testing.T) {
 	message := ""
-	synthesised(func(stack awscdk.Stack) {
+	synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn"})
-		theirs := topic.New(stack, "Theirs", topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
-		message = panicMessage(func() { theirs.GrantPublish(fn) })
+		service := topic.New(stack, "Theirs",
+			topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
+		message = panicMessage(func() { service.GrantPublish(fn) })
 	})
-	if want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a service publishes; declare a topic without Publisher"; message != want {
+	want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a " +
+		"service publishes; declare a topic without Publisher"
+	if message != want {
 		t.Errorf("%q, want %q", message, want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// decoded is a value as a template has it, for comparisons.
+// decoded returns a value as decoded from a template, for comparisons.
 func decoded(t *testing.T, value any) any {
 	t.Helper()
 	var plain any
@@ -25,19 +25,22 @@ func decoded(t *testing.T, value any) any {
 	return plain
 }
 
-func TestAllThatIsInQuickSightBelongsToTheOwnerAlone(t *testing.T) {
+func TestOnlyTheOwnerHasPermissionsInQuickSight(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	shared := 0
 	for resourceType, actions := range map[string][]string{
 		"AWS::QuickSight::DataSource": {
-			"DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource", "UpdateDataSource", "DeleteDataSource", "UpdateDataSourcePermissions",
+			"DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource",
+			"UpdateDataSource", "DeleteDataSource", "UpdateDataSourcePermissions",
 		},
 		"AWS::QuickSight::DataSet": {
-			"DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions", "UpdateDataSet", "DeleteDataSet",
+			"DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion",
+			"ListIngestions", "UpdateDataSet", "DeleteDataSet",
 			"CreateIngestion", "CancelIngestion", "UpdateDataSetPermissions",
 		},
 		"AWS::QuickSight::Dashboard": {
-			"DescribeDashboard", "ListDashboardVersions", "QueryDashboard", "UpdateDashboardPermissions", "UpdateDashboard", "DeleteDashboard",
+			"DescribeDashboard", "ListDashboardVersions", "QueryDashboard",
+			"UpdateDashboardPermissions", "UpdateDashboard", "DeleteDashboard",
 			"UpdateDashboardPublishedVersion", "DescribeDashboardPermissions",
 		},
 	} {
@@ -46,61 +49,75 @@ func TestAllThatIsInQuickSightBelongsToTheOwnerAlone(t *testing.T) {
 		}
 		for _, resource := range stack.Template.OfType(resourceType) {
 			shared++
-			want(t, resource, []any{map[string]any{"Principal": environments.Complete().DashboardsOwner, "Actions": actions}}, "Permissions")
+			want(t, resource, []any{map[string]any{
+				"Principal": environments.Complete().DashboardsOwner, "Actions": actions,
+			}}, "Permissions")
 			want(t, resource, nil, "LinkSharingConfiguration")
 		}
 	}
 	if wanted := 2 + len(reportfn.Reports()); shared != wanted {
-		t.Errorf("%d resources of QuickSight, want %d", shared, wanted)
+		t.Errorf("%d resources have permissions, want %d", shared, wanted)
 	}
 }
 
-func TestEveryReportIsADataSetThatAsksAthena(t *testing.T) {
+func TestEveryReportIsADataSetWithDirectQuery(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	source := only(t, stack, "AWS::QuickSight::DataSource", "")
 	telemetry := platforms["Complete"]["Telemetry"]
-	database := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
-	types := map[string]string{"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER"}
+	database := importOfComplete(t, "Telemetry",
+		map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	types := map[string]string{
+		"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER",
+	}
 	for _, report := range reportfn.Reports() {
 		id := strings.ReplaceAll(report.Name, "_", "-")
-		sets := slices.DeleteFunc(stack.Template.OfType("AWS::QuickSight::DataSet"), func(r assembly.Resource) bool { return r.At("PhysicalTableMap", id) == nil })
+		sets := slices.DeleteFunc(stack.Template.OfType("AWS::QuickSight::DataSet"),
+			func(r assembly.Resource) bool { return r.At("PhysicalTableMap", id) == nil })
 		if len(sets) != 1 {
 			t.Fatalf("%d data sets of %s, want 1", len(sets), report.Name)
 		}
 		var columns []any
 		for _, column := range report.Columns {
-			columns = append(columns, map[string]any{"Name": column.Name, "Type": types[column.Type]})
+			columns = append(columns,
+				map[string]any{"Name": column.Name, "Type": types[column.Type]})
 		}
 		want(t, sets[0], "DIRECT_QUERY", "ImportMode")
 		want(t, sets[0], map[string]any{id: map[string]any{"RelationalTable": map[string]any{
-			"Catalog": "AwsDataCatalog", "Schema": database, "Name": report.Name, "DataSourceArn": arn(source), "InputColumns": columns,
+			"Catalog": "AwsDataCatalog", "Schema": database, "Name": report.Name,
+			"DataSourceArn": arn(source), "InputColumns": columns,
 		}}}, "PhysicalTableMap")
 	}
 }
 
-// TestTheDashboardNamesDataSetsAndFieldsThatThereAre, each as what it is: a date, a number or a text.
-func TestTheDashboardNamesDataSetsAndFieldsThatThereAre(t *testing.T) {
+// TestTheDashboardRefersToExistingDataSetsAndFields checks the kind of each field too: date, number
+// or text.
+func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	definition := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition")
-	kinds := map[string]string{} // of the fields, by data set and name: daily_actives/day
+	kinds := map[string]string{} // kinds of fields, by data set and name: daily_actives/day
 	var sets []any
 	for _, report := range reportfn.Reports() {
 		for _, column := range report.Columns {
-			kinds[report.Name+"/"+column.Name] = map[string]string{"string": "text", "timestamp": "date", "double": "number", "bigint": "number"}[column.Type]
+			kinds[report.Name+"/"+column.Name] = map[string]string{
+				"string": "text", "timestamp": "date", "double": "number", "bigint": "number",
+			}[column.Type]
 		}
 		for _, set := range stack.Template.OfType("AWS::QuickSight::DataSet") {
 			if set.At("PhysicalTableMap", strings.ReplaceAll(report.Name, "_", "-")) != nil {
-				sets = append(sets, map[string]any{"Identifier": report.Name, "DataSetArn": arn(set)})
+				sets = append(sets,
+					map[string]any{"Identifier": report.Name, "DataSetArn": arn(set)})
 			}
 		}
 	}
-	if diff := cmp.Diff(decoded(t, sets), assembly.At(definition, "DataSetIdentifierDeclarations")); diff != "" {
+	diff := cmp.Diff(decoded(t, sets), assembly.At(definition, "DataSetIdentifierDeclarations"))
+	if diff != "" {
 		t.Errorf("data sets (-want +got):\n%s", diff)
 	}
 	for _, field := range oneOrMore(assembly.At(definition, "CalculatedFields")) {
 		set := assembly.At(field, "DataSetIdentifier").(string)
-		if kinds[set+"/day"] != "text" || assembly.At(field, "Expression") != "parseDate({day}, 'yyyy-MM-dd')" {
-			t.Errorf("%s: it is not of a day", text(field))
+		if kinds[set+"/day"] != "text" ||
+			assembly.At(field, "Expression") != "parseDate({day}, 'yyyy-MM-dd')" {
+			t.Errorf("%s does not parse the field day", text(field))
 		}
 		kinds[set+"/"+assembly.At(field, "Name").(string)] = "date"
 	}
@@ -123,8 +140,10 @@ func TestTheDashboardNamesDataSetsAndFieldsThatThereAre(t *testing.T) {
 			}
 			if name, ok := value["ColumnName"].(string); ok {
 				named++
-				if kind := kinds[value["DataSetIdentifier"].(string)+"/"+name]; kind == "" || kind != wanted[within] {
-					t.Errorf("%s in a %s is a %q, want a %s", text(value), within, kind, wanted[within])
+				if kind := kinds[value["DataSetIdentifier"].(string)+"/"+name]; kind == "" ||
+					kind != wanted[within] {
+					t.Errorf("%s in a %s is a %q, want a %s", text(value), within, kind,
+						wanted[within])
 				}
 			}
 		case []any:
@@ -135,13 +154,14 @@ func TestTheDashboardNamesDataSetsAndFieldsThatThereAre(t *testing.T) {
 	}
 	walk("", definition)
 	if named < 15 {
-		t.Errorf("the dashboard names %d fields, want those of all visuals: this test does not see them", named)
+		t.Errorf("the test found %d fields in the dashboard, want the fields of all visuals", named)
 	}
 }
 
-// TestTheDashboardShowsEveryReportOfTheLastDays: each visual has its place and its filter.
+// TestTheDashboardShowsEveryReportOfTheLastDays: each visual has a layout element and a filter.
 func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
-	definition := only(t, platforms["Complete"]["Dashboards"], "AWS::QuickSight::Dashboard", "").At("Definition")
+	definition := only(t, platforms["Complete"]["Dashboards"], "AWS::QuickSight::Dashboard",
+		"").At("Definition")
 	shown, filtered := map[string]bool{}, map[string]bool{}
 	var ids, placed []string
 	for _, visual := range oneOrMore(assembly.At(definition, "Sheets", 0, "Visuals")) {
@@ -154,74 +174,102 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 			}
 		}
 	}
-	for _, element := range oneOrMore(assembly.At(definition, "Sheets", 0, "Layouts", 0, "Configuration", "GridLayout", "Elements")) {
+	for _, element := range oneOrMore(
+		assembly.At(definition, "Sheets", 0, "Layouts", 0, "Configuration", "GridLayout",
+			"Elements")) {
 		placed = append(placed, assembly.At(element, "ElementId").(string))
 	}
 	if diff := cmp.Diff(ids, placed); diff != "" {
-		t.Errorf("visuals and their places (-visual +place):\n%s", diff)
+		t.Errorf("visuals and layout elements (-visual +element):\n%s", diff)
 	}
 	for _, group := range oneOrMore(assembly.At(definition, "FilterGroups")) {
 		filter := assembly.At(group, "Filters", 0, "RelativeDatesFilter")
-		if assembly.At(filter, "RelativeDateValue") == 28.0 && assembly.At(group, "Status") == "ENABLED" {
+		if assembly.At(filter, "RelativeDateValue") == 28.0 &&
+			assembly.At(group, "Status") == "ENABLED" {
 			filtered[assembly.At(filter, "Column", "DataSetIdentifier").(string)] = true
 		}
 	}
 	for _, report := range reportfn.Reports() {
 		if !shown[report.Name] || !filtered[report.Name] {
-			t.Errorf("%s is shown: %t, and of the last 28 days: %t", report.Name, shown[report.Name], filtered[report.Name])
+			t.Errorf("%s: shown %t, filtered by the last 28 days %t, want true for both",
+				report.Name, shown[report.Name], filtered[report.Name])
 		}
 	}
 }
 
-// TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone: not by the role that it has for the whole account.
-func TestQuickSightAsksAthenaByARoleThatReadsTheReportsAlone(t *testing.T) {
+// TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports: not with its role for the account.
+func TestQuickSightQueriesAthenaWithARoleThatOnlyReadsReports(t *testing.T) {
 	stack := platforms["Complete"]["Dashboards"]
 	telemetry := platforms["Complete"]["Telemetry"]
 	role := only(t, stack, "AWS::IAM::Role", "")
 	source := only(t, stack, "AWS::QuickSight::DataSource", "")
-	workGroup := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
+	workGroup := importOfComplete(t, "Telemetry",
+		map[string]any{"Ref": only(t, telemetry, "AWS::Athena::WorkGroup", "").ID})
 	want(t, source, "ATHENA", "Type")
-	want(t, source, map[string]any{"AthenaParameters": map[string]any{"RoleArn": arn(role), "WorkGroup": workGroup}}, "DataSourceParameters")
+	want(t, source, map[string]any{
+		"AthenaParameters": map[string]any{"RoleArn": arn(role), "WorkGroup": workGroup},
+	}, "DataSourceParameters")
 	want(t, role, []any{map[string]any{
-		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
+		"Effect": "Allow", "Action": "sts:AssumeRole",
+		"Principal": map[string]any{"Service": "quicksight.amazonaws.com"},
 	}}, "AssumeRolePolicyDocument", "Statement")
-	if !waitsFor(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
-		t.Error("QuickSight tries the data source before its role has its rights")
+	if !allDependencies(stack, source)[only(t, stack, "AWS::IAM::Policy", "").ID] {
+		t.Error("the data source does not depend on the role's policy: QuickSight tests it at once")
 	}
 
-	bucket := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
-	key := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
+	bucket := importOfComplete(t, "Telemetry",
+		arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	key := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
 	const athena = "arn:aws:athena:eu-central-1:333333333333:"
-	wanted := append(reading(t), permissions([]any{
+	wanted := append(reportPermissions(t), permissions([]any{
 		map[string]any{"Action": []any{
-			"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+			"athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution",
+			"athena:BatchGetQueryExecution",
 			"athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetWorkGroup",
-		}, "Resource": joined(athena+"workgroup/", workGroup)},
+		}, "Resource": fnJoin(athena+"workgroup/", workGroup)},
 		map[string]any{"Action": []any{
-			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata",
+			"athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata",
+			"athena:ListDatabases", "athena:ListTableMetadata",
 		}, "Resource": athena + "datacatalog/AwsDataCatalog"},
-		map[string]any{"Action": "glue:GetDatabase", "Resource": "arn:aws:glue:eu-central-1:333333333333:database/default"},
+		map[string]any{
+			"Action":   "glue:GetDatabase",
+			"Resource": "arn:aws:glue:eu-central-1:333333333333:database/default",
+		},
 		map[string]any{"Action": "athena:ListDataCatalogs", "Resource": "*"},
-		map[string]any{"Action": []any{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, "Resource": bucket},
-		map[string]any{"Action": []any{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "Resource": joined(bucket, "/athena/*")},
-		map[string]any{"Action": "kms:GenerateDataKey", "Resource": key, "Condition": map[string]any{
-			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, joined(bucket, "/*")}},
-		}},
+		map[string]any{
+			"Action": []any{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, "Resource": bucket,
+		},
+		map[string]any{"Action": []any{
+			"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
+			"s3:ListMultipartUploadParts",
+		}, "Resource": fnJoin(bucket, "/athena/*")},
+		map[string]any{
+			"Action": "kms:GenerateDataKey", "Resource": key,
+			"Condition": map[string]any{
+				"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
+				"StringLike": map[string]any{
+					"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")},
+				},
+			},
+		},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, permissions(allowances(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	diff := cmp.Diff(wanted,
+		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role)))
+	if diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
 
-func TestADashboardIsRefusedWithAllThatIsWrong(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { dashboards.New(stack, "D", dashboards.Props{}) },
+func TestDashboardPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { dashboards.New(stack, "D", dashboards.Props{}) },
 		"dashboards: D: Owner is required; pass the ARN of a QuickSight user or group",
-		"dashboards: D: Name is required; pass what people see",
-		"dashboards: D: WorkGroup is required; pass the name of Athena's work group",
+		"dashboards: D: Name is required; pass the display name",
+		"dashboards: D: WorkGroup is required; pass the name of the Athena workgroup",
 		"dashboards: D: Database is required; pass the name of the reports' database")
-	refused(t, func(stack awscdk.Stack) {
-		dashboards.New(stack, "D", dashboards.Props{Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports"})
+	wantPanic(t, func(stack awscdk.Stack) {
+		dashboards.New(stack, "D", dashboards.Props{
+			Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports",
+		})
 	}, "dashboards: D: Owner: analysts, want the ARN of a QuickSight user or group")
 }

@@ -15,7 +15,7 @@ import (
 
 const week = 7 * 24 * time.Hour
 
-// TestDefaults declares a function below scopes with and without defaults, and looks at its log
+// TestDefaults declares a function below scopes with and without defaults, and checks its log
 // group.
 func TestDefaults(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -24,13 +24,30 @@ func TestDefaults(t *testing.T) {
 		days         int
 		policy       string
 	}{
-		"none":                       {days: 30, policy: "RetainExceptOnCreate"},
-		"the stage's":                {stage: &defaults.Values{LogRetention: week, Disposable: true}, days: 7, policy: "Delete"},
-		"props alone":                {props: gofunction.Props{LogRetention: week, Disposable: true}, days: 7, policy: "Delete"},
-		"a prop overrides retention": {stage: &defaults.Values{LogRetention: week, Disposable: true}, props: gofunction.Props{LogRetention: 3 * week}, days: 21, policy: "Delete"},
-		"a prop makes disposable":    {stage: &defaults.Values{LogRetention: week}, props: gofunction.Props{Disposable: true}, days: 7, policy: "Delete"},
-		"a scope retains":            {stage: &defaults.Values{LogRetention: week, Disposable: true}, scope: &defaults.Values{}, days: 7, policy: "RetainExceptOnCreate"},
-		"a scope without retention":  {scope: &defaults.Values{Disposable: true}, days: 30, policy: "Delete"},
+		"none": {days: 30, policy: "RetainExceptOnCreate"},
+		"the stage's": {
+			stage: &defaults.Values{LogRetention: week, Disposable: true}, days: 7,
+			policy: "Delete",
+		},
+		"props alone": {
+			props: gofunction.Props{LogRetention: week, Disposable: true}, days: 7,
+			policy: "Delete",
+		},
+		"a prop overrides retention": {
+			stage: &defaults.Values{LogRetention: week, Disposable: true},
+			props: gofunction.Props{LogRetention: 3 * week}, days: 21, policy: "Delete",
+		},
+		"a prop makes disposable": {
+			stage: &defaults.Values{LogRetention: week}, props: gofunction.Props{Disposable: true},
+			days: 7, policy: "Delete",
+		},
+		"a scope retains": {
+			stage: &defaults.Values{LogRetention: week, Disposable: true},
+			scope: &defaults.Values{}, days: 7, policy: "RetainExceptOnCreate",
+		},
+		"a scope without retention": {
+			scope: &defaults.Values{Disposable: true}, days: 30, policy: "Delete",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := newApp()
@@ -54,16 +71,19 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaults_override_reaches_nested_constructs: the props of a construct hold for those that it
-// declares, and for no other.
+// TestDefaults_override_reaches_nested_constructs: the props of a construct apply to the constructs
+// that it declares, and to no others.
 func TestDefaults_override_reaches_nested_constructs(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		mailinglist.New(stack, "List", mailinglist.Props{
-			Identity: "example.com", From: "hello@example.com", LogRetention: week, Disposable: true,
+			Identity: "example.com", From: "hello@example.com", LogRetention: week,
+			Disposable: true,
 		})
 		gofunction.New(stack, "Other", gofunction.Props{Package: "example.com/other"})
 	})
-	for resourceType, count := range map[string]int{"AWS::Logs::LogGroup": 3, "AWS::DynamoDB::Table": 1, "AWS::KMS::Key": 1} {
+	for resourceType, count := range map[string]int{
+		"AWS::Logs::LogGroup": 3, "AWS::DynamoDB::Table": 1, "AWS::KMS::Key": 1,
+	} {
 		resources := stack.Template.OfType(resourceType)
 		if len(resources) != count {
 			t.Errorf("%d resources of type %s, want %d", len(resources), resourceType, count)
@@ -74,7 +94,8 @@ func TestDefaults_override_reaches_nested_constructs(t *testing.T) {
 				days, policy = 30, "RetainExceptOnCreate"
 			}
 			if resource.DeletionPolicy != policy {
-				t.Errorf("%s: deletion policy %s, want %s", resource.ID, resource.DeletionPolicy, policy)
+				t.Errorf("%s: deletion policy %s, want %s", resource.ID, resource.DeletionPolicy,
+					policy)
 			}
 			if resourceType == "AWS::Logs::LogGroup" {
 				want(t, resource, days, "RetentionInDays")

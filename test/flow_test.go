@@ -38,28 +38,29 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// How many readings there are, and who sends them.
+// Numbers of records by sender.
 const (
-	flowDevices        = 10
-	devicesReadings    = 74_770 // devices publish so many
-	clientsReadings    = 20_000 // clients post so many
-	wrongTableReadings = 5_000  // are published while the table's columns are wrong
-	heavyReadings      = 230    // are published at the end, each of which makes a row of twice its size
-	flowReadings       = devicesReadings + clientsReadings + wrongTableReadings + heavyReadings
-	flowIntruders      = 200 // publications that are nobody's readings
-	eventsARequest     = 100
+	flowDevices         = 10
+	deviceReadings      = 74_770 // published by devices
+	clientEvents        = 20_000 // posted by clients
+	wrongTableRecords   = 5_000  // published while the table's columns are wrong
+	heavyRecords        = 230    // published at the end; each makes a row of twice its size
+	flowRecords         = deviceReadings + clientEvents + wrongTableRecords + heavyRecords
+	foreignPublications = 200 // publications to the topics of other devices
+	eventsARequest      = 100
 )
 
-// A fate is what has to become of a reading.
-type fate string
+// An outcome is the expected outcome of a record.
+type outcome string
 
 const (
-	isKept    fate = "kept"    // it is in the table, at the latest when the day has been replayed
-	isDropped fate = "dropped" // its type is declared as droppable
-	isRefused fate = "refused" // no row can be made of it
+	kept      outcome = "kept"      // it is in the table, at the latest after the replay of its day
+	discarded outcome = "discarded" // its type is declared with Discard
+	rejected  outcome = "rejected"  // it cannot be converted to a row
 )
 
-// A flow is the way of the readings in Dev, as its templates say, on servers in the place of AWS's.
+// A flow is the path of records in Dev, as its templates define it, on emulators of the AWS
+// services.
 type flow struct {
 	stream    *awstest.Kinesis
 	objects   *s3test.Server
@@ -70,24 +71,27 @@ type flow struct {
 	delivery  *firehosetest.Delivery
 	table     map[string]any // the AWS::Glue::Table
 
-	batches, attempt int                                       // that the function has got, and how often the last of them
-	batch            string                                    // the id of the last
-	fault            func(batch, attempt int) *invocationFault // what becomes of an attempt; nil: nothing
+	batches int    // how many the function got
+	batch   string // the invocation id of the last one
+	attempt int    // how often the function got the last one
 
-	fates   map[string]fate // by id
-	dropped map[string]bool
+	// fault returns the fault of an attempt, or nil. A nil function means no faults.
+	fault func(batch, attempt int) *invocationFault
+
+	outcomes map[string]outcome // by id
+	dropped  map[string]bool
 }
 
 const ingestionBucket = "ingestion"
 
-// newFlow starts all, with what the templates of Dev say.
+// newFlow starts the emulators with the resources of Dev's templates.
 func newFlow(t *testing.T) *flow {
 	t.Helper()
 	f := &flow{
-		stream:  awstest.StartKinesis(t, stream, 2),
-		objects: s3test.Start(t),
-		fates:   map[string]fate{},
-		dropped: map[string]bool{},
+		stream:   awstest.StartKinesis(t, stream, 2),
+		objects:  s3test.Start(t),
+		outcomes: map[string]outcome{},
+		dropped:  map[string]bool{},
 	}
 	f.objects.Bucket(t, ingestionBucket)
 	f.events = postEvents(t, "Dev", f.stream.URL)
@@ -95,17 +99,24 @@ func newFlow(t *testing.T) *flow {
 	f.function = lambdatest.New(t, f.bootstrap, map[string]string{
 		"STREAM_NAME": stream, "AWS_ENDPOINT_URL_KINESIS": f.stream.URL,
 	})
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	streams := kinesis.New(kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: nobodys})
-	objects := s3.New(s3.Options{BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: nobodys, UsePathStyle: true})
+	fake := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	streams := kinesis.New(
+		kinesis.Options{BaseEndpoint: &f.stream.URL, Region: lambdatest.Region, Credentials: fake})
+	objects := s3.New(s3.Options{
+		BaseEndpoint: &f.objects.URL, Region: lambdatest.Region, Credentials: fake,
+		UsePathStyle: true,
+	})
 
 	telemetry := platforms["Dev"]["Telemetry"]
 	properties := func(resourceType, prefix string) map[string]any {
-		return inFlow(telemetry, only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
+		return flowValue(telemetry,
+			only(t, telemetry, resourceType, prefix).Properties).(map[string]any)
 	}
 	f.table = properties("AWS::Glue::Table", "TelemetryTelemetryTable")
 	f.broker = iottest.Start(t, iottest.Settings{
-		Policy: properties("AWS::IoT::Policy", "Telemetry"), Rule: properties("AWS::IoT::TopicRule", "Telemetry"),
+		Policy:  properties("AWS::IoT::Policy", "Telemetry"),
+		Rule:    properties("AWS::IoT::TopicRule", "Telemetry"),
 		Kinesis: streams, S3: objects,
 	})
 	f.delivery = firehosetest.New(t, firehosetest.Settings{
@@ -120,25 +131,28 @@ func newFlow(t *testing.T) *flow {
 	return f
 }
 
-// inFlow is a value of a template with what its intrinsic functions stand for in a flow.
-func inFlow(stack assembly.Stack, value any) any {
+// flowValue returns a value of a template with its intrinsic functions resolved for a flow.
+func flowValue(stack assembly.Stack, value any) any {
 	switch value := value.(type) {
 	case []any:
 		list := []any{}
 		for _, element := range value {
-			list = append(list, inFlow(stack, element))
+			list = append(list, flowValue(stack, element))
 		}
 		return list
 	case map[string]any:
 		if parts, ok := value["Fn::Join"].([]any); ok {
 			var joined []string
-			for _, part := range inFlow(stack, parts[1]).([]any) {
+			for _, part := range flowValue(stack, parts[1]).([]any) {
 				joined = append(joined, part.(string))
 			}
 			return strings.Join(joined, parts[0].(string))
 		}
 		if id := assembly.Refers(value); id != "" {
-			names := map[string]string{"AWS::Partition": "aws", "AWS::Region": lambdatest.Region, "AWS::AccountId": "111111111111"}
+			names := map[string]string{
+				"AWS::Partition": "aws", "AWS::Region": lambdatest.Region,
+				"AWS::AccountId": "111111111111",
+			}
 			if name, ok := names[id]; ok {
 				return name
 			}
@@ -146,7 +160,8 @@ func inFlow(stack assembly.Stack, value any) any {
 			name, arn := id, "arn:aws:anything:"+lambdatest.Region+":111111111111:"+id
 			switch resource.Type {
 			case "AWS::Kinesis::Stream":
-				name, arn = stream, "arn:aws:kinesis:"+lambdatest.Region+":111111111111:stream/"+stream
+				name, arn = stream, "arn:aws:kinesis:"+lambdatest.Region+":111111111111:stream/"+
+					stream
 			case "AWS::S3::Bucket":
 				name, arn = ingestionBucket, "arn:aws:s3:::"+ingestionBucket
 			case "AWS::Glue::Table":
@@ -159,7 +174,7 @@ func inFlow(stack assembly.Stack, value any) any {
 		}
 		object := map[string]any{}
 		for key, element := range value {
-			object[key] = inFlow(stack, element)
+			object[key] = flowValue(stack, element)
 		}
 		return object
 	default:
@@ -167,102 +182,107 @@ func inFlow(stack assembly.Stack, value any) any {
 	}
 }
 
-// An invocationFault is what is wrong with an invocation.
+// An invocationFault is the fault of an invocation.
 type invocationFault struct {
-	killed  bool                 // before it can answer, as the service does when memory is short
+	killed  bool                 // before it responds, as Lambda does when it runs out of memory
 	timeout time.Duration        // instead of the function's own
 	by      *lambdatest.Function // instead of the function
 }
 
-// transform calls the function, or has it fail.
+// transform invokes the function, with the fault of this attempt.
 func (f *flow) transform(ctx context.Context, event []byte) ([]byte, error) {
-	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch { // it begins with the invocation's id
+	// An event begins with the invocation's id.
+	if id, _, _ := bytes.Cut(event, []byte(",")); string(id) != f.batch {
 		f.batch, f.attempt = string(id), 0
 		f.batches++
 	}
 	f.attempt++
 	function, timeout := f.function, time.Minute
 	if f.fault != nil {
-		if wrong := f.fault(f.batches, f.attempt); wrong != nil {
-			if wrong.killed {
+		if fault := f.fault(f.batches, f.attempt); fault != nil {
+			if fault.killed {
 				f.function.Kill()
 			}
-			function, timeout = cmp.Or(wrong.by, function), cmp.Or(wrong.timeout, timeout)
+			function, timeout = cmp.Or(fault.by, function), cmp.Or(fault.timeout, timeout)
 		}
 	}
 	return function.Invoke(ctx, event, timeout)
 }
 
-// A publication is a reading before it is sent.
+// A publication is a reading that a device publishes.
 type publication struct {
 	id      string
 	payload []byte
 }
 
-// ofDevice makes the reading of number n, and knows what has to become of it.
-func (f *flow) ofDevice(n int, now time.Time) publication {
+// deviceReading returns reading number n, and records its expected outcome.
+func (f *flow) deviceReading(n int, now time.Time) publication {
 	id := fmt.Sprintf("r-%06d", n)
 	reading := map[string]any{
-		"id": id, "type": "measurement", "temperature": 20 + float64(n%100)/10, "battery": n % 101, "humidity": 0.4,
-		"at": now.Add(-time.Duration(n%48) * time.Hour).UnixMilli(),
+		"id": id, "type": "measurement", "temperature": 20 + float64(n%100)/10, "battery": n % 101,
+		"humidity": 0.4,
+		"at":       now.Add(-time.Duration(n%48) * time.Hour).UnixMilli(),
 	}
-	f.fates[id] = isKept
+	f.outcomes[id] = kept
 	switch n % 50 {
-	case 1: // it has no clock
+	case 1: // a device without a clock
 		delete(reading, "at")
 	case 2, 3:
 		reading["type"], reading["firmware"] = "boot", "1.2.3"
 	case 4, 5, 6:
-		reading["type"], f.fates[id] = "keep_alive", isDropped
+		reading["type"], f.outcomes[id] = "keep_alive", discarded
 	}
 	payload := []byte(text(reading))
 	if n%50 != 7 {
 		return publication{id, payload}
 	}
-	f.fates[id] = isRefused
+	f.outcomes[id] = rejected
 	switch n / 50 % 8 {
 	case 0:
 		payload = []byte("no JSON, but " + id)
 	case 1:
-		payload = payload[:len(payload)-2] // cut
+		payload = payload[:len(payload)-2] // truncated
 	case 2:
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("measure\xff\xfe"), 1)
 	case 3:
 		payload = bytes.Replace(payload, []byte("measurement"), []byte("teleportation"), 1)
 	case 4:
-		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1) // a client's
+		// A type of clients.
+		payload = bytes.Replace(payload, []byte("measurement"), []byte("post_view"), 1)
 	case 5:
 		payload = []byte(`{"id":"` + id + `","id":"` + id + `","type":"measurement"}`)
 	case 6:
-		payload = []byte(`{"id":"` + id + `","type":"measurement","deep":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`)
+		payload = []byte(`{"id":"` + id + `","type":"measurement","deep":` +
+			strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`)
 	case 7:
 		payload = []byte(`{"id":"` + id + `","type":"measurement","battery":"full"}`)
 	}
 	return publication{id, payload}
 }
 
-// ofClient makes the event of number n.
-func (f *flow) ofClient(n int, now time.Time) map[string]any {
+// clientEvent returns event number n, and records its expected outcome.
+func (f *flow) clientEvent(n int, now time.Time) map[string]any {
 	types := []string{"app_open", "post_view", "comment", "sign_up", "scroll"}
 	id := fmt.Sprintf("r-%06d", n)
 	reading := event(map[string]any{
-		"id": id, "type": types[n%len(types)], "client": fmt.Sprint("c-", n%500), "post": fmt.Sprint("p-", n%30), "referrer": "feed",
+		"id": id, "type": types[n%len(types)], "client": fmt.Sprint("c-", n%500),
+		"post": fmt.Sprint("p-", n%30), "referrer": "feed",
 		"at": now.Add(-time.Duration(n%48) * time.Hour).UTC().Format(time.RFC3339Nano),
 	})
-	f.fates[id] = isKept
+	f.outcomes[id] = kept
 	switch {
 	case reading["type"] == "scroll":
-		f.fates[id] = isDropped
+		f.outcomes[id] = discarded
 	case n%100 == 11 && reading["type"] == "post_view":
 		delete(reading, "post")
-		f.fates[id] = isRefused
+		f.outcomes[id] = rejected
 	case n%100 == 12:
-		reading["at"], f.fates[id] = "2020-01-01T00:00:00Z", isRefused
+		reading["at"], f.outcomes[id] = "2020-01-01T00:00:00Z", rejected
 	}
 	return reading
 }
 
-// publish has the devices publish, all at a time.
+// publish publishes from all devices at the same time.
 func (f *flow) publish(published []publication) error {
 	var group errgroup.Group
 	for i := range flowDevices {
@@ -285,47 +305,48 @@ func (f *flow) publish(published []publication) error {
 	return group.Wait()
 }
 
-// post has clients post events. A batch that is not accepted is sent again.
-func (f *flow) post(ctx context.Context, events []any) (again int, err error) {
+// post posts events in batches, and counts the retries of batches that were not accepted.
+func (f *flow) post(ctx context.Context, events []any) (retries int, err error) {
 	for batch := range slices.Chunk(events, eventsARequest) {
 		request := gatewaytest.Request{Body: text(map[string]any{"events": batch})}
 		for {
 			response, err := f.events.Do(ctx, request)
 			if err != nil {
-				return again, err
+				return retries, err
 			}
 			if response.Status == http.StatusAccepted {
 				break
 			}
 			if response.Status != http.StatusServiceUnavailable {
-				return again, fmt.Errorf("status %d: %s", response.Status, response.Body)
+				return retries, fmt.Errorf("status %d: %s", response.Status, response.Body)
 			}
-			again++
+			retries++
 		}
 	}
-	return again, nil
+	return retries, nil
 }
 
-// intrude has devices publish to others' topics, which ends their connections.
-func (f *flow) intrude(t *testing.T) {
+// publishToForeignTopics publishes to the topics of other devices, which ends the connections.
+func (f *flow) publishToForeignTopics(t *testing.T) {
 	t.Helper()
-	for n := range flowIntruders {
+	for n := range foreignPublications {
 		thing := fmt.Sprint("kettle-", n%flowDevices)
 		device, err := f.broker.Connect(thing, thing)
 		if err != nil {
 			t.Fatal(err)
 		}
 		topic := fmt.Sprintf("ashlar/dev/kettle-%d/readings", (n+1)%flowDevices)
-		if err := device.Publish(topic, []byte(text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"}))); err == nil {
+		reading := text(map[string]any{"id": fmt.Sprintf("x-%06d", n), "type": "measurement"})
+		if err := device.Publish(topic, []byte(reading)); err == nil {
 			t.Errorf("%s has published to %s", thing, topic)
 		}
 	}
 }
 
-// idPattern finds the id of a reading in whatever it has become. Those of intruders begin with x.
+// idPattern matches the id of a record in every form. Ids of foreign publications begin with x.
 var idPattern = regexp.MustCompile(`[rx]-\d{6}`)
 
-// idsIn are the ids in a record of the stream.
+// idsIn returns the ids in a record of the stream.
 func idsIn(t *testing.T, record []byte) []string {
 	var message telemetry.Message
 	if err := json.Unmarshal(record, &message); err != nil {
@@ -341,14 +362,15 @@ func idsOf(payload []byte) []string {
 	return slices.Compact(ids)
 }
 
-// inBucket calls take with each object below a prefix.
-func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, content []byte)) {
+// forEachObject calls take for each object below a prefix.
+func (f *flow) forEachObject(t *testing.T, prefix string, take func(key string, content []byte)) {
 	t.Helper()
 	for _, key := range f.objects.Keys(t, ingestionBucket) {
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		found, err := f.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(ingestionBucket), Key: &key})
+		found, err := f.objects.Client.GetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String(ingestionBucket), Key: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -360,12 +382,12 @@ func (f *flow) inBucket(t *testing.T, prefix string, take func(key string, conte
 	}
 }
 
-// inTable counts the rows of each reading, as it reads them from the Parquet objects.
-func (f *flow) inTable(t *testing.T) map[string]int {
+// rows counts the rows of each record in the Parquet objects.
+func (f *flow) rows(t *testing.T) map[string]int {
 	t.Helper()
 	rows := map[string]int{}
 	partition := regexp.MustCompile(`^telemetry/type=([a-z_]+)/day=(\d{4}-\d\d-\d\d)/`)
-	f.inBucket(t, "telemetry/", func(key string, content []byte) {
+	f.forEachObject(t, "telemetry/", func(key string, content []byte) {
 		where := partition.FindStringSubmatch(key)
 		if where == nil || !slices.Contains(transformfn.Types(), where[1]) {
 			t.Fatalf("%s is in no partition of the table", key)
@@ -381,19 +403,21 @@ func (f *flow) inTable(t *testing.T) map[string]int {
 		for _, row := range found {
 			rows[row.ID]++
 			const julianDayOf1970 = 2_440_588
-			if day := time.Unix(0, 0).UTC().AddDate(0, 0, int(row.At[2])-julianDayOf1970).Format(time.DateOnly); day != where[2] {
-				t.Fatalf("%s: %s is of %s", key, row.ID, day)
+			day := time.Unix(0, 0).UTC().AddDate(0, 0,
+				int(row.At[2])-julianDayOf1970).Format(time.DateOnly)
+			if day != where[2] {
+				t.Fatalf("%s: the day of %s is %s", key, row.ID, day)
 			}
 		}
 	})
 	return rows
 }
 
-// inErrors finds the readings below the error prefix, and counts the documents of each kind.
-func (f *flow) inErrors(t *testing.T) (ids map[string]bool, kinds map[string]int) {
+// failures returns the records below the error prefix, and counts the documents of each kind.
+func (f *flow) failures(t *testing.T) (ids map[string]bool, kinds map[string]int) {
 	t.Helper()
 	ids, kinds = map[string]bool{}, map[string]int{}
-	f.inBucket(t, "errors/", func(key string, content []byte) {
+	f.forEachObject(t, "errors/", func(key string, content []byte) {
 		kind := strings.Split(key, "/")[1]
 		for line := range bytes.Lines(content) {
 			var document struct {
@@ -413,7 +437,7 @@ func (f *flow) inErrors(t *testing.T) (ids map[string]bool, kinds map[string]int
 				found = idsOf(document.RawData)
 			}
 			if len(found) != 1 {
-				t.Fatalf("%s: a document is about %d readings", key, len(found))
+				t.Fatalf("%s: a document contains %d records, want 1", key, len(found))
 			}
 			ids[found[0]] = true
 			kinds[strings.TrimSuffix(kind+" "+document.ErrorCode, " ")]++
@@ -422,16 +446,17 @@ func (f *flow) inErrors(t *testing.T) (ids map[string]bool, kinds map[string]int
 	return ids, kinds
 }
 
-// account says where every reading is: each is in exactly one place, once that is a row wherever there is one, and else dropped
-// wherever one copy was. Whatever is nowhere, and whatever nobody has sent, is an error.
-func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
+// locate counts where the records of each outcome are. A record is in one place: in the table if it
+// has a row, else dropped if one of its copies was, else below errors. Records that were never sent
+// fail the test; the caller checks for records that are nowhere.
+func (f *flow) locate(t *testing.T, when string) map[outcome]map[string]int {
 	t.Helper()
-	rows := f.inTable(t)
-	failed, kinds := f.inErrors(t)
-	found := map[fate]map[string]int{isKept: {}, isDropped: {}, isRefused: {}}
+	rows := f.rows(t)
+	failed, kinds := f.failures(t)
+	found := map[outcome]map[string]int{kept: {}, discarded: {}, rejected: {}}
 	places := map[string]int{}
 	copies, both := 0, 0
-	for id, fate := range f.fates {
+	for id, expected := range f.outcomes {
 		place := "nowhere"
 		switch {
 		case rows[id] > 0:
@@ -445,57 +470,70 @@ func (f *flow) account(t *testing.T, when string) map[fate]map[string]int {
 		case failed[id]:
 			place = "errors"
 		}
-		found[fate][place]++
+		found[expected][place]++
 		places[place]++
 	}
 	for where, ids := range map[string][]string{
-		"table": slices.Collect(maps.Keys(rows)), "errors": slices.Collect(maps.Keys(failed)), "dropped": slices.Collect(maps.Keys(f.dropped)),
+		"table": slices.Collect(maps.Keys(rows)), "errors": slices.Collect(maps.Keys(failed)),
+		"dropped": slices.Collect(maps.Keys(f.dropped)),
 	} {
 		for _, id := range ids {
-			if _, sent := f.fates[id]; !sent {
-				t.Errorf("%s: %q is among %s, and nobody has sent it", when, id, where)
+			if _, sent := f.outcomes[id]; !sent {
+				t.Errorf("%s: %q is in %s, and was never sent", when, id, where)
 			}
 		}
 	}
 	counts := f.delivery.Counts()
-	if sum := counts.Ok + counts.Dropped + counts.Failed + counts.FailedInvocations; sum != counts.Records || counts.Records != len(f.stream.Records()) {
-		t.Errorf("%s: %d records are in the stream, and the delivery has %+v", when, len(f.stream.Records()), counts)
+	sum := counts.Ok + counts.Dropped + counts.Failed + counts.FailedInvocations
+	if sum != counts.Records || counts.Records != len(f.stream.Records()) {
+		t.Errorf("%s: %d records are in the stream, and the delivery counts %+v", when,
+			len(f.stream.Records()), counts)
 	}
 	if counts.Ok != counts.Rows+counts.FormatConversionFailed {
 		t.Errorf("%s: rows are missing: %+v", when, counts)
 	}
-	t.Logf("%s: of %d readings, %d are in the table, %d were dropped, %d are below errors/ alone, %d nowhere", when, len(f.fates), places["table"], places["dropped"], places["errors"], places["nowhere"])
-	t.Logf("%s: by what they are: %v", when, found)
-	t.Logf("%s: %d rows more than readings, %d readings in the table have a copy below errors/; documents there: %v", when, copies, both, kinds)
+	t.Logf("%s: of %d records, %d are in the table, %d were dropped, %d are only below errors/, "+
+		"%d nowhere",
+		when, len(f.outcomes), places["table"], places["dropped"], places["errors"],
+		places["nowhere"])
+	t.Logf("%s: by expected outcome: %v", when, found)
+	t.Logf("%s: %d duplicate rows; %d records in the table have a copy below errors/; documents "+
+		"there: %v",
+		when, copies, both, kinds)
 	t.Logf("%s: delivery: %+v; broker: %+v", when, counts, f.broker.Counts())
 	return found
 }
 
-// TestEveryReadingIsInOnePlaceWhateverHappens has a hundred thousand readings come from devices by MQTT and from clients by POST
-// /events, while everything on their way fails as it does on AWS, and accounts for each. Then it replays the day: what failed
-// for a while only is in the table.
-func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
+// TestEveryRecordEndsInOnePlaceDespiteFaults sends a hundred thousand records, from devices over
+// MQTT and from clients with POST /events, while every service on their path fails as on AWS, and
+// locates each. Then it replays the day: records that failed temporarily are in the table.
+func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 	f := newFlow(t)
 	now := time.Now()
 	begun := now
 	var fromDevices []publication
 	var fromClients []any
-	for n := range devicesReadings {
-		fromDevices = append(fromDevices, f.ofDevice(n, now))
+	for n := range deviceReadings {
+		fromDevices = append(fromDevices, f.deviceReading(n, now))
 	}
-	for n := range clientsReadings {
-		fromClients = append(fromClients, f.ofClient(devicesReadings+n, now))
+	for n := range clientEvents {
+		fromClients = append(fromClients, f.clientEvent(deviceReadings+n, now))
 	}
 
-	// The stream throttles, and fails: the rule's records become objects, clients send their batches again.
+	// The stream throttles and fails: the rule writes records to the error prefix, clients retry
+	// their batches.
 	var put atomic.Int64
 	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
 		if call.Action == "kinesis:PutRecord" {
 			switch put.Add(1) % 400 {
 			case 100:
-				return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+				return awstest.Fault{
+					Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+				}
 			case 200:
-				return awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}
+				return awstest.Fault{
+					Status: http.StatusInternalServerError, Code: "InternalFailure",
+				}
 			}
 		}
 		return awstest.Fault{}
@@ -507,9 +545,9 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		}
 		return ""
 	})
-	// Acknowledgements get lost: devices publish again what the stream has already.
+	// Acknowledgements are lost: devices publish readings again that the stream has already.
 	var mu sync.Mutex
-	heard := map[string]bool{}
+	acknowledged := map[string]bool{}
 	f.broker.LosePubacks(func(payload []byte) bool {
 		ids := idsOf(payload)
 		if len(ids) != 1 || !strings.HasSuffix(ids[0], "77") {
@@ -517,15 +555,15 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		again := heard[ids[0]]
-		heard[ids[0]] = true
-		return !again
+		seen := acknowledged[ids[0]]
+		acknowledged[ids[0]] = true
+		return !seen
 	})
 	var group errgroup.Group
-	var again int
+	var retries int
 	group.Go(func() error { return f.publish(fromDevices) })
 	group.Go(func() (err error) {
-		again, err = f.post(t.Context(), fromClients)
+		retries, err = f.post(t.Context(), fromClients)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -533,18 +571,22 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	}
 	f.broker.LosePubacks(nil)
 	f.stream.RejectRecords(nil)
-	f.intrude(t)
-	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 || counts.Received <= devicesReadings || counts.Denied != 2*flowIntruders || again == 0 {
-		t.Errorf("%d batches were sent again, and the broker has %+v", again, counts)
+	f.publishToForeignTopics(t)
+	if counts := f.broker.Counts(); counts.Lost > 0 || counts.Failed == 0 ||
+		counts.Received <= deviceReadings || counts.Denied != 2*foreignPublications ||
+		retries == 0 {
+		t.Errorf("%d batches were retried, and the broker counts %+v", retries, counts)
 	}
-	t.Logf("after %s all is published and posted", time.Since(begun).Round(time.Second))
+	t.Logf("after %s all records are published and posted", time.Since(begun).Round(time.Second))
 
-	// The stream fails when it is read, the bucket when it is written to, and the function.
+	// Reads of the stream, writes to the bucket, and the function fail.
 	reads, writes := 0, 0
 	f.stream.Intercept(func(call awstest.Call) awstest.Fault {
 		if call.Action == "kinesis:GetRecords" {
 			if reads++; reads%3 == 0 {
-				return awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"}
+				return awstest.Fault{
+					Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+				}
 			}
 		}
 		return awstest.Fault{}
@@ -557,7 +599,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		case 1:
 			return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
 		case 3:
-			return awstest.Fault{Cut: true} // it is written, and nobody hears of it
+			return awstest.Fault{Cut: true} // written, but the response is lost
 		}
 		return awstest.Fault{}
 	})
@@ -567,7 +609,7 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		case batch == 2 && attempt == 1:
 			return &invocationFault{killed: true}
 		case batch == 4:
-			return &invocationFault{by: unconfigured} // which fails before it gets an event
+			return &invocationFault{by: unconfigured} // fails before it gets an event
 		case batch == 6:
 			return &invocationFault{timeout: time.Nanosecond}
 		}
@@ -580,11 +622,11 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	f.objects.Intercept(nil)
 	f.stream.Intercept(nil)
 
-	// Somebody has changed the table: numbers are no booleans.
+	// The table has been changed: numbers are not booleans.
 	f.delivery.SetTable(t, withColumn(t, f.table, "temperature", "boolean"))
 	var published []publication
-	for n := range wrongTableReadings {
-		published = append(published, f.ofDevice(devicesReadings+clientsReadings+n, now))
+	for n := range wrongTableRecords {
+		published = append(published, f.deviceReading(deviceReadings+clientEvents+n, now))
 	}
 	if err := f.publish(published); err != nil {
 		t.Fatal(err)
@@ -594,20 +636,22 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 	}
 	f.delivery.SetTable(t, f.table)
 
-	// Rows that are twice as large as their payloads, in batches of three megabytes: an answer has no room for all of them, and
-	// the stream does not take all at once that is put back.
+	// Rows are twice as large as their payloads, in batches of three megabytes: a response cannot
+	// hold all of them, and the stream rejects some of the requeued records at first.
 	published = nil
-	for n := range heavyReadings {
-		id := fmt.Sprintf("r-%06d", flowReadings-heavyReadings+n)
-		published = append(published, publication{id, []byte(`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) + `"}`)})
-		f.fates[id] = isKept
+	for n := range heavyRecords {
+		id := fmt.Sprintf("r-%06d", flowRecords-heavyRecords+n)
+		published = append(published, publication{id, []byte(
+			`{"id":"` + id + `","type":"measurement","path":"` + strings.Repeat(`\\`, 10_000) +
+				`"}`)})
+		f.outcomes[id] = kept
 	}
 	if err := f.publish(published); err != nil {
 		t.Fatal(err)
 	}
-	back := 0
+	requeued := 0
 	f.stream.RejectRecords(func([]byte) string {
-		if back++; back < 5 {
+		if requeued++; requeued < 5 {
 			return "ProvisionedThroughputExceededException"
 		}
 		return ""
@@ -618,47 +662,53 @@ func TestEveryReadingIsInOnePlaceWhateverHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.stream.RejectRecords(nil)
-	if back == 0 || len(f.stream.Records()) == before {
-		t.Error("nothing was put back into the stream")
+	if requeued == 0 || len(f.stream.Records()) == before {
+		t.Error("no record was requeued")
 	}
 
-	found := f.account(t, "before the replay")
-	if len(f.fates) != flowReadings {
-		t.Fatalf("%d readings were sent, want %d", len(f.fates), flowReadings)
+	found := f.locate(t, "before the replay")
+	if len(f.outcomes) != flowRecords {
+		t.Fatalf("%d records were sent, want %d", len(f.outcomes), flowRecords)
 	}
-	t.Logf("after %s all is delivered", time.Since(begun).Round(time.Second))
-	for fate, where := range found {
+	t.Logf("after %s all records are delivered", time.Since(begun).Round(time.Second))
+	for expected, where := range found {
 		for place, count := range where {
-			if place != "errors" && place != map[string]string{"kept": "table", "dropped": "dropped"}[string(fate)] && count > 0 {
-				t.Errorf("%d that should be %s are in %s", count, fate, place)
+			if place != "errors" &&
+				place != map[outcome]string{kept: "table", discarded: "dropped"}[expected] &&
+				count > 0 {
+				t.Errorf("%d records with the outcome %s are in %s", count, expected, place)
 			}
 		}
 	}
-	if found[isKept]["errors"] == 0 || found[isKept]["table"] == 0 {
-		t.Errorf("no fault has had a consequence: %v", found)
+	if found[kept]["errors"] == 0 || found[kept]["table"] == 0 {
+		t.Errorf("no fault had an effect: %v", found)
 	}
 
 	f.replay(t)
 	if err := f.delivery.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	found = f.account(t, "after the replay")
-	for fate, place := range map[fate]string{isKept: "table", isDropped: "dropped", isRefused: "errors"} {
-		if where := found[fate]; len(where) != 1 || where[place] == 0 {
-			t.Errorf("what should be %s is in %v, want all of it in %s", fate, where, place)
+	found = f.locate(t, "after the replay")
+	for expected, place := range map[outcome]string{
+		kept: "table", discarded: "dropped", rejected: "errors",
+	} {
+		if where := found[expected]; len(where) != 1 || where[place] == 0 {
+			t.Errorf("records with the outcome %s are in %v, want all of them in %s", expected,
+				where, place)
 		}
 	}
-	t.Logf("after %s all is replayed", time.Since(begun).Round(time.Second))
+	t.Logf("after %s all records are replayed", time.Since(begun).Round(time.Second))
 }
 
-// withColumn is the table with another type of a column.
+// withColumn returns the table with another type of a column.
 func withColumn(t *testing.T, table map[string]any, name, kind string) map[string]any {
 	t.Helper()
 	var changed map[string]any
 	if err := json.Unmarshal([]byte(text(table)), &changed); err != nil {
 		t.Fatal(err)
 	}
-	for _, column := range assembly.At(changed, "TableInput", "StorageDescriptor", "Columns").([]any) {
+	for _, column := range assembly.At(changed, "TableInput", "StorageDescriptor",
+		"Columns").([]any) {
 		if column := column.(map[string]any); column["Name"] == name {
 			column["Type"] = kind
 			return changed
@@ -668,7 +718,8 @@ func withColumn(t *testing.T, table map[string]any, name, kind string) map[strin
 	return nil
 }
 
-// replay runs make replay for each day on which something arrived: two, if it is about midnight.
+// replay runs the command of make replay for each day on which records arrived: two around
+// midnight.
 func (f *flow) replay(t *testing.T) {
 	t.Helper()
 	parameters := awstest.StartSSM(t)
@@ -686,13 +737,15 @@ func (f *flow) replay(t *testing.T) {
 	for day := range days {
 		replay := exec.CommandContext(t.Context(), command, "-day", day, "Dev")
 		replay.Env = append(os.Environ(),
-			"AWS_ENDPOINT_URL_S3="+f.objects.URL, "AWS_ENDPOINT_URL_KINESIS="+f.stream.URL, "AWS_ENDPOINT_URL_SSM="+parameters.URL,
+			"AWS_ENDPOINT_URL_S3="+f.objects.URL, "AWS_ENDPOINT_URL_KINESIS="+f.stream.URL,
+			"AWS_ENDPOINT_URL_SSM="+parameters.URL,
 			"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
-			"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
-		said, err := replay.CombinedOutput()
+			"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey,
+			"AWS_SESSION_TOKEN="+lambdatest.SessionToken)
+		output, err := replay.CombinedOutput()
 		if err != nil {
-			t.Fatalf("replay: %v\n%s", err, said)
+			t.Fatalf("replay: %v\n%s", err, output)
 		}
-		t.Logf("replay of %s:\n%s", day, said)
+		t.Logf("replay of %s:\n%s", day, output)
 	}
 }

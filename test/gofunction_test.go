@@ -15,14 +15,15 @@ import (
 )
 
 func TestEveryFunctionIsGoOnArm64AndLogsAndTraces(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			want(t, function, "provided.al2023", "Runtime")
 			want(t, function, "bootstrap", "Handler")
 			want(t, function, []string{"arm64"}, "Architectures")
 			want(t, function, "JSON", "LoggingConfig", "LogFormat")
 			want(t, function, "Active", "TracingConfig", "Mode")
-			if group := assembly.Refers(function.At("LoggingConfig", "LogGroup")); stack.Template.Resources[group].Type != "AWS::Logs::LogGroup" {
+			group := assembly.Refers(function.At("LoggingConfig", "LogGroup"))
+			if stack.Template.Resources[group].Type != "AWS::Logs::LogGroup" {
 				t.Errorf("%s logs to %q, want a group of its stack", function.ID, group)
 			}
 		}
@@ -30,19 +31,21 @@ func TestEveryFunctionIsGoOnArm64AndLogsAndTraces(t *testing.T) {
 }
 
 func TestAFunctionInTheVPCReachesOnlyAWSByDefault(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			if function.At("VpcConfig") == nil {
 				continue
 			}
-			group := stack.Template.Resources[assembly.Refers(function.At("VpcConfig", "SecurityGroupIds", 0))]
+			group := stack.Template.Resources[assembly.Refers(
+				function.At("VpcConfig", "SecurityGroupIds", 0))]
 			rules := oneOrMore(group.At("SecurityGroupEgress"))
-			if len(rules) != 1 || assembly.At(rules[0], "FromPort") != 443.0 || assembly.At(rules[0], "ToPort") != 443.0 {
+			if len(rules) != 1 || assembly.At(rules[0], "FromPort") != 443.0 ||
+				assembly.At(rules[0], "ToPort") != 443.0 {
 				t.Errorf("%s reaches %s, want port 443 only", group.ID, text(rules))
 			}
 			for _, subnet := range oneOrMore(function.At("VpcConfig", "SubnetIds")) {
 				if !strings.Contains(assembly.Refers(subnet), "VPCPrivateSubnet") {
-					t.Errorf("%s stands in %s, want private subnets", function.ID, text(subnet))
+					t.Errorf("%s is in %s, want private subnets", function.ID, text(subnet))
 				}
 			}
 		}
@@ -58,8 +61,8 @@ type partSettings struct {
 	Table string `env:"TABLE"`
 }
 
-func TestAFunctionByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestFunctionDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"})
 	})
 	function := only(t, stack, "AWS::Lambda::Function", "")
@@ -72,16 +75,19 @@ func TestAFunctionByDefault(t *testing.T) {
 	want(t, only(t, stack, "AWS::Logs::LogGroup", ""), 30, "RetentionInDays")
 }
 
-func TestAFunctionAsAsked(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestFunctionProps(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Mail", gofunction.Props{
-			Package: "example.com/mail", Architecture: awslambda.Architecture_X86_64(), MemoryMiB: 1024, Timeout: time.Minute,
-			ReservedConcurrency: 5, DisableTracing: true, Disposable: true, Description: "Sends mail",
+			Package: "example.com/mail", Architecture: awslambda.Architecture_X86_64(),
+			MemoryMiB: 1024, Timeout: time.Minute,
+			ReservedConcurrency: 5, DisableTracing: true, Disposable: true,
+			Description:     "Sends mail",
 			DeadLetterQueue: awssqs.NewQueue(stack, jsii.String("Failed"), nil),
 			Settings:        functionSettings{Sender: *awscdk.Aws_REGION()}, // a token
 		})
 		fn.AddSettings(partSettings{Table: "t"})
-		fn.AddToRolePolicy([]string{"ses:SendEmail"}, "arn:aws:ses:eu-central-1:111111111111:identity/example.com")
+		fn.AddToRolePolicy([]string{"ses:SendEmail"},
+			"arn:aws:ses:eu-central-1:111111111111:identity/example.com")
 	})
 	function := only(t, stack, "AWS::Lambda::Function", "")
 	want(t, function, []string{"x86_64"}, "Architectures")
@@ -89,26 +95,33 @@ func TestAFunctionAsAsked(t *testing.T) {
 	want(t, function, 60, "Timeout")
 	want(t, function, 5, "ReservedConcurrentExecutions")
 	want(t, function, "Sends mail", "Description")
-	want(t, function, map[string]any{"SENDER": map[string]string{"Ref": "AWS::Region"}, "TABLE": "t"}, "Environment", "Variables")
-	want(t, function, only(t, stack, "AWS::SQS::Queue", "").ID, "DeadLetterConfig", "TargetArn", "Fn::GetAtt", 0)
+	want(t, function,
+		map[string]any{"SENDER": map[string]string{"Ref": "AWS::Region"}, "TABLE": "t"},
+		"Environment", "Variables")
+	want(t, function, only(t, stack, "AWS::SQS::Queue", "").ID, "DeadLetterConfig", "TargetArn",
+		"Fn::GetAtt", 0)
 	want(t, function, nil, "TracingConfig")
-	if policy := only(t, stack, "AWS::IAM::Policy", ""); !strings.Contains(text(policy.Properties), "identity/example.com") {
+	policy := only(t, stack, "AWS::IAM::Policy", "")
+	if !strings.Contains(text(policy.Properties), "identity/example.com") {
 		t.Errorf("the role's policy is %s", text(policy.Properties))
 	}
 }
 
-func TestAFunctionThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
-		gofunction.New(stack, "Mail", gofunction.Props{MemoryMiB: 64, Timeout: time.Hour, ReservedConcurrency: -1})
+func TestFunctionPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail",
+			gofunction.Props{MemoryMiB: 64, Timeout: time.Hour, ReservedConcurrency: -1})
 	},
-		"gofunction: Mail: Package is required; pass the import path of the function's package main",
+		"gofunction: Mail: Package is required; pass the import path of the function's package "+
+			"main",
 		"gofunction: Mail: MemoryMiB: 64, want 128 to 10240",
 		"gofunction: Mail: Timeout: 1h0m0s, want whole seconds, 1s to 15m0s",
-		"gofunction: Mail: ReservedConcurrency: -1, want 0 for none, or more",
+		"gofunction: Mail: ReservedConcurrency: -1, want 0 for no reservation, or more",
 	)
 }
 
-// failure is what synthesising an app with one stack fails with. Functions are built only if asked for.
+// failure returns the error of synthesising an app with one stack. Functions are built only if
+// build is true.
 func failure(t *testing.T, build bool, declare func(stack awscdk.Stack)) string {
 	t.Helper()
 	context := map[string]any{}
@@ -122,40 +135,52 @@ func failure(t *testing.T, build bool, declare func(stack awscdk.Stack)) string 
 	})
 }
 
-func TestASettingThatNobodyFilledFailsTheSynth(t *testing.T) {
+func TestAMissingSettingFailsTheSynth(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
-		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
+		gofunction.New(stack, "Mail", gofunction.Props{
+			Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"},
+		})
 	})
-	if want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing; set it, or call the grant that fills it"; !strings.Contains(message, want) {
+	want := "[Stack/Mail] TABLE (functionSettings.Own.Table): is missing; set it, or call the " +
+		"grant that fills it"
+	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
 
-func TestASettingThatTheFunctionDoesNotReadFailsTheSynth(t *testing.T) {
+func TestAnUnreadSettingFailsTheSynth(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
-		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(partSettings{Table: "t"})
+		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(
+			partSettings{Table: "t"})
 	})
-	if want := "[Stack/Mail] TABLE (struct {}): no field reads it; add the struct that has it to the function's settings"; !strings.Contains(message, want) {
+	want := "[Stack/Mail] TABLE (struct {}): no field reads it; add the struct that has it to " +
+		"the function's settings"
+	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
 
 func TestAFunctionThatDoesNotCompileFailsTheSynthWithTheCompilersMessage(t *testing.T) {
 	message := failure(t, true, func(stack awscdk.Stack) {
-		gofunction.New(stack, "Mail", gofunction.Props{Package: "github.com/ashlar-cdk/ashlar/test/testdata/broken"})
+		gofunction.New(stack, "Mail",
+			gofunction.Props{Package: "github.com/ashlar-cdk/ashlar/test/testdata/broken"})
 	})
-	if want := "broken.go:4:15: undefined: undefinedFunction"; !strings.Contains(message, want) || !strings.Contains(message, "[Stack/Mail] cannot build") {
+	if want := "broken.go:4:15: undefined: undefinedFunction"; !strings.Contains(message, want) ||
+		!strings.Contains(message, "[Stack/Mail] cannot build") {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}
 }
 
-func TestASettingIsNotChangedByAGrant(t *testing.T) {
+func TestAGrantCannotOverwriteASetting(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
-		fn := gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"}})
+		fn := gofunction.New(stack, "Mail", gofunction.Props{
+			Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"},
+		})
 		fn.AddSettings(partSettings{Table: "t"})
 		fn.AddSettings(partSettings{Table: "u"})
 	})
-	if want := `gofunction: Stack/Mail: TABLE is "t" already and cannot be "u" as well`; message != want {
+	want := `gofunction: Stack/Mail: TABLE is already "t" and cannot become "u"`
+	if message != want {
 		t.Errorf("failed with %q, want %q", message, want)
 	}
 }

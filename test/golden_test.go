@@ -13,25 +13,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// assetHash is where a template names an asset. What is in it is tested elsewhere, and would change the golden files
-// with every line of Go.
+// assetHash matches an asset's name in a template. Its content is tested elsewhere, and would
+// change the golden files with every line of Go.
 var assetHash = regexp.MustCompile(`[0-9a-f]{64}\.zip`)
 
-// TestGoldenTemplates shows every change of a template in review. It proves nothing else: the sentences in the other
-// files do.
+// TestGoldenTemplates shows every change of a template in review. It proves nothing else: the tests
+// in the other files do.
 func TestGoldenTemplates(t *testing.T) {
 	const dir = "golden"
 	var golden []string
-	for _, stack := range tested() {
+	for _, stack := range testedStacks() {
 		file := filepath.Join(dir, stack.Environment, stack.Name+".json")
 		golden = append(golden, file)
 		t.Run(stack.Environment+"/"+stack.Name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := json.Indent(&got, assetHash.ReplaceAll(stack.Text, []byte("asset.zip")), "", "  "); err != nil {
+			template := assetHash.ReplaceAll(stack.Text, []byte("asset.zip"))
+			if err := json.Indent(&got, template, "", "  "); err != nil {
 				t.Fatal(err)
 			}
 			got.WriteByte('\n')
-			hold(t, file, got.String())
+			compareGolden(t, file, got.String())
 		})
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
@@ -45,8 +46,8 @@ func TestGoldenTemplates(t *testing.T) {
 	}
 }
 
-// hold compares got with the file of that name, or rewrites the file if asked to.
-func hold(t *testing.T, name, got string) {
+// compareGolden compares got with the file name, or rewrites the file with -update.
+func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -62,6 +63,7 @@ func hold(t *testing.T, name, got string) {
 		t.Fatalf("%v; make golden writes it", err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s is not what is synthesised (-file +synthesised); if the change is meant, run make golden:\n%s", name, diff)
+		t.Errorf("%s is out of date (-file +synthesised); "+
+			"if the change is intended, run make golden:\n%s", name, diff)
 	}
 }

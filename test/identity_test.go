@@ -17,85 +17,102 @@ import (
 )
 
 func TestUsersSignInWithAVerifiedAddressWhateverItsCase(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		pool := only(t, stack, "AWS::Cognito::UserPool", "")
-		want(t, pool, []string{"email"}, "UsernameAttributes")
-		want(t, pool, false, "UsernameConfiguration", "CaseSensitive")
-		want(t, pool, []string{"email"}, "AutoVerifiedAttributes")
-		want(t, pool, []string{"email"}, "UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate")
-		want(t, pool, false, "AdminCreateUserConfig", "AllowAdminCreateUserOnly")
-		want(t, pool, []any{map[string]any{"Name": "verified_email", "Priority": 1}}, "AccountRecoverySetting", "RecoveryMechanisms")
-		protection := "ACTIVE"
-		if environment.Disposable {
-			protection = "INACTIVE"
-		}
-		want(t, pool, protection, "DeletionProtection")
-	})
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			pool := only(t, stack, "AWS::Cognito::UserPool", "")
+			want(t, pool, []string{"email"}, "UsernameAttributes")
+			want(t, pool, false, "UsernameConfiguration", "CaseSensitive")
+			want(t, pool, []string{"email"}, "AutoVerifiedAttributes")
+			want(t, pool, []string{"email"}, "UserAttributeUpdateSettings",
+				"AttributesRequireVerificationBeforeUpdate")
+			want(t, pool, false, "AdminCreateUserConfig", "AllowAdminCreateUserOnly")
+			want(t, pool, []any{map[string]any{"Name": "verified_email", "Priority": 1}},
+				"AccountRecoverySetting", "RecoveryMechanisms")
+			protection := "ACTIVE"
+			if environment.Disposable {
+				protection = "INACTIVE"
+			}
+			want(t, pool, protection, "DeletionProtection")
+		})
 }
 
 func TestASecondFactorIsOfferedAndIsNeverSMS(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		pool := only(t, stack, "AWS::Cognito::UserPool", "")
-		want(t, pool, "OPTIONAL", "MfaConfiguration")
-		want(t, pool, []string{"SOFTWARE_TOKEN_MFA"}, "EnabledMfas")
-		want(t, pool, nil, "SmsConfiguration")
-		want(t, pool, 12, "Policies", "PasswordPolicy", "MinimumLength")
-	})
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			pool := only(t, stack, "AWS::Cognito::UserPool", "")
+			want(t, pool, "OPTIONAL", "MfaConfiguration")
+			want(t, pool, []string{"SOFTWARE_TOKEN_MFA"}, "EnabledMfas")
+			want(t, pool, nil, "SmsConfiguration")
+			want(t, pool, 12, "Policies", "PasswordPolicy", "MinimumLength")
+		})
 }
 
-func TestClientsArePublicAndSignInTellsNobodyWhoIsAUser(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		clients := stack.Template.OfType("AWS::Cognito::UserPoolClient")
-		if len(clients) != 2 {
-			t.Fatalf("there are %d clients, want one for the web and one for mobile", len(clients))
-		}
-		for _, client := range clients {
-			want(t, client, false, "GenerateSecret")
-			want(t, client, "ENABLED", "PreventUserExistenceErrors")
-			want(t, client, true, "EnableTokenRevocation")
-			want(t, client, []string{"code"}, "AllowedOAuthFlows") // the implicit flow puts tokens into addresses
-			want(t, client, []string{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}, "ExplicitAuthFlows")
-			callbackURLs, logoutURLs := environment.WebCallbackURLs, environment.WebLogoutURLs
-			if strings.HasPrefix(client.ID, "IdentityUserPoolMobile") {
-				callbackURLs, logoutURLs = environment.MobileCallbackURLs, environment.MobileLogoutURLs
+func TestClientsArePublicAndSignInDoesNotRevealUsers(t *testing.T) {
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			clients := stack.Template.OfType("AWS::Cognito::UserPoolClient")
+			if len(clients) != 2 {
+				t.Fatalf("there are %d clients, want one for the web and one for mobile",
+					len(clients))
 			}
-			want(t, client, callbackURLs, "CallbackURLs")
-			want(t, client, logoutURLs, "LogoutURLs")
-			want(t, client, 60, "AccessTokenValidity")
-			want(t, client, 60, "IdTokenValidity")
-			want(t, client, 30*24*60, "RefreshTokenValidity")
-			for _, token := range []string{"AccessToken", "IdToken", "RefreshToken"} {
-				want(t, client, "minutes", "TokenValidityUnits", token)
+			for _, client := range clients {
+				want(t, client, false, "GenerateSecret")
+				want(t, client, "ENABLED", "PreventUserExistenceErrors")
+				want(t, client, true, "EnableTokenRevocation")
+				// The implicit flow puts tokens into URLs.
+				want(t, client, []string{"code"}, "AllowedOAuthFlows")
+				want(t, client, []string{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
+					"ExplicitAuthFlows")
+				callbackURLs, logoutURLs := environment.WebCallbackURLs, environment.WebLogoutURLs
+				if strings.HasPrefix(client.ID, "IdentityUserPoolMobile") {
+					callbackURLs = environment.MobileCallbackURLs
+					logoutURLs = environment.MobileLogoutURLs
+				}
+				want(t, client, callbackURLs, "CallbackURLs")
+				want(t, client, logoutURLs, "LogoutURLs")
+				want(t, client, 60, "AccessTokenValidity")
+				want(t, client, 60, "IdTokenValidity")
+				want(t, client, 30*24*60, "RefreshTokenValidity")
+				for _, token := range []string{"AccessToken", "IdToken", "RefreshToken"} {
+					want(t, client, "minutes", "TokenValidityUnits", token)
+				}
 			}
-		}
-	})
+		})
 }
 
-func TestTheSignInPagesHaveADomainThatNobodyElseHas(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		domain := only(t, stack, "AWS::Cognito::UserPoolDomain", "")
-		prefix := any(environment.SignInDomain + "-" + environment.Account)
-		if environment.Account == "" {
-			prefix = map[string]any{"Fn::Join": []any{"", []any{environment.SignInDomain + "-", map[string]any{"Ref": "AWS::AccountId"}}}}
-		}
-		want(t, domain, prefix, "Domain")
-		want(t, domain, 2, "ManagedLoginVersion")
-		want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ESSENTIALS", "UserPoolTier") // Lite has no managed login
-		clients := map[string]bool{}
-		for _, branding := range stack.Template.OfType("AWS::Cognito::ManagedLoginBranding") {
-			want(t, branding, true, "UseCognitoProvidedValues")
-			clients[assembly.Refers(branding.At("ClientId"))] = true
-		}
-		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
-			if !clients[client.ID] {
-				t.Errorf("%s has no style: its sign-in pages would say that they are unavailable", client.ID)
+func TestTheSignInPagesHaveAUniqueDomain(t *testing.T) {
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			domain := only(t, stack, "AWS::Cognito::UserPoolDomain", "")
+			prefix := any(environment.SignInDomain + "-" + environment.Account)
+			if environment.Account == "" {
+				prefix = map[string]any{"Fn::Join": []any{
+					"",
+					[]any{environment.SignInDomain + "-", map[string]any{"Ref": "AWS::AccountId"}},
+				}}
 			}
-		}
-	})
+			want(t, domain, prefix, "Domain")
+			want(t, domain, 2, "ManagedLoginVersion")
+			// Lite has no managed login
+			want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ESSENTIALS", "UserPoolTier")
+			clients := map[string]bool{}
+			for _, branding := range stack.Template.OfType("AWS::Cognito::ManagedLoginBranding") {
+				want(t, branding, true, "UseCognitoProvidedValues")
+				clients[assembly.Refers(branding.At("ClientId"))] = true
+			}
+			for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
+				if !clients[client.ID] {
+					t.Errorf("%s has no branding: its sign-in pages would be unavailable",
+						client.ID)
+				}
+			}
+		})
 }
 
-func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestGoogleAndAppleAreConfiguredPerEnvironment(t *testing.T) {
+	forEachEnvironment(t, "Identity", func(
+		t *testing.T, environment environments.Environment, stack assembly.Stack,
+	) {
 		supported, providers := []string{"COGNITO"}, []string{}
 		if environment.GoogleClientID != "" {
 			google := only(t, stack, "AWS::Cognito::UserPoolIdentityProvider", "IdentityGoogle")
@@ -103,10 +120,12 @@ func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
 			want(t, google, map[string]any{
 				"authorize_scopes": "openid email profile",
 				"client_id":        environment.GoogleClientID,
-				"client_secret":    "{{resolve:secretsmanager:" + environment.GoogleSecretName + ":SecretString:::}}",
+				"client_secret": "{{resolve:secretsmanager:" + environment.GoogleSecretName +
+					":SecretString:::}}",
 			}, "ProviderDetails")
 			want(t, google, map[string]string{
-				"email": "email", "email_verified": "email_verified", "name": "name", "given_name": "given_name", "family_name": "family_name",
+				"email": "email", "email_verified": "email_verified", "name": "name",
+				"given_name": "given_name", "family_name": "family_name",
 				"custom:hd": "hd",
 			}, "AttributeMapping")
 			supported, providers = append(supported, "Google"), append(providers, google.ID)
@@ -119,138 +138,164 @@ func TestGoogleAndAppleAreThereWhereTheEnvironmentHasThem(t *testing.T) {
 				"client_id":        environment.AppleServicesID,
 				"team_id":          environment.AppleTeamID,
 				"key_id":           environment.AppleKeyID,
-				"private_key":      "{{resolve:secretsmanager:" + environment.AppleSecretName + ":SecretString:::}}",
+				"private_key": "{{resolve:secretsmanager:" + environment.AppleSecretName +
+					":SecretString:::}}",
 			}, "ProviderDetails")
 			want(t, apple, map[string]string{
-				"email": "email", "email_verified": "email_verified", "given_name": "firstName", "family_name": "lastName",
+				"email": "email", "email_verified": "email_verified", "given_name": "firstName",
+				"family_name": "lastName",
 			}, "AttributeMapping")
 			supported, providers = append(supported, "SignInWithApple"), append(providers, apple.ID)
 		}
-		if found := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider"); len(found) != len(providers) {
+		found := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")
+		if len(found) != len(providers) {
 			t.Errorf("there are %d identity providers, want %q", len(found), providers)
 		}
 		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
 			want(t, client, supported, "SupportedIdentityProviders")
 			for _, provider := range providers {
 				if !slices.Contains(oneOrMore(client.DependsOn), any(provider)) {
-					t.Errorf("%s does not wait for %s, and would fail the first deployment", client.ID, provider)
+					t.Errorf("%s does not depend on %s, and the first deployment would fail",
+						client.ID, provider)
 				}
 			}
 		}
 	})
 }
 
-// TestClientsMayWriteWhatGoogleIsMappedTo: Cognito fails the sign-in otherwise.
-func TestClientsMayWriteWhatGoogleIsMappedTo(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		attributes := []any{
-			map[string]any{"Name": "email", "Mutable": true, "Required": true},
-			map[string]any{"Name": "hd", "AttributeDataType": "String", "Mutable": true},
-		}
-		want(t, only(t, stack, "AWS::Cognito::UserPool", ""), attributes, "Schema")
-		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
-			if environment.GoogleClientID == "" {
-				want(t, client, nil, "WriteAttributes")
-				continue
+// TestClientsMayWriteMappedAttributes: otherwise Cognito fails the sign-in.
+func TestClientsMayWriteMappedAttributes(t *testing.T) {
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			attributes := []any{
+				map[string]any{"Name": "email", "Mutable": true, "Required": true},
+				map[string]any{"Name": "hd", "AttributeDataType": "String", "Mutable": true},
 			}
-			want(t, client, []string{
-				"address", "birthdate", "custom:hd", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name", "nickname",
-				"phone_number", "picture", "preferred_username", "profile", "updated_at", "website", "zoneinfo",
-			}, "WriteAttributes")
-		}
-	})
+			want(t, only(t, stack, "AWS::Cognito::UserPool", ""), attributes, "Schema")
+			for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
+				if environment.GoogleClientID == "" {
+					want(t, client, nil, "WriteAttributes")
+					continue
+				}
+				want(t, client, []string{
+					"address", "birthdate", "custom:hd", "email", "family_name", "gender",
+					"given_name", "locale", "middle_name", "name", "nickname",
+					"phone_number", "picture", "preferred_username", "profile", "updated_at",
+					"website", "zoneinfo",
+				}, "WriteAttributes")
+			}
+		})
 }
 
-func TestSocialSignInsAreLinkedWhereThereAreAny(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		pool := only(t, stack, "AWS::Cognito::UserPool", "")
-		if len(stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")) == 0 {
-			want(t, pool, nil, "LambdaConfig", "PreSignUp")
-			return
-		}
-		function := only(t, stack, "AWS::Lambda::Function", "IdentityPreSignUp")
-		want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PreSignUp", "Fn::GetAtt")
-		want(t, function, 5, "Timeout")
-		want(t, function, nil, "VpcConfig")
-		policy := only(t, stack, "AWS::IAM::Policy", "IdentityLinkSignIns")
-		want(t, policy, []any{map[string]any{
-			"Effect": "Allow", "Action": []string{"cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser", "cognito-idp:ListUsers"},
-			"Resource": map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}},
-		}}, "PolicyDocument", "Statement")
-	})
+func TestSocialSignInsAreLinkedWhereProvidersAreConfigured(t *testing.T) {
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			pool := only(t, stack, "AWS::Cognito::UserPool", "")
+			if len(stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")) == 0 {
+				want(t, pool, nil, "LambdaConfig", "PreSignUp")
+				return
+			}
+			function := only(t, stack, "AWS::Lambda::Function", "IdentityPreSignUp")
+			want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PreSignUp", "Fn::GetAtt")
+			want(t, function, 5, "Timeout")
+			want(t, function, nil, "VpcConfig")
+			policy := only(t, stack, "AWS::IAM::Policy", "IdentityLinkSignIns")
+			want(t, policy, []any{map[string]any{
+				"Effect": "Allow", "Action": []string{
+					"cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser",
+					"cognito-idp:ListUsers",
+				},
+				"Resource": map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}},
+			}}, "PolicyDocument", "Statement")
+		})
 }
 
-func TestEveryNewUserIsGivenAProfile(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		pool := only(t, stack, "AWS::Cognito::UserPool", "")
-		function := only(t, stack, "AWS::Lambda::Function", "PostConfirmation")
-		want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PostConfirmation", "Fn::GetAtt")
-		want(t, function, 5, "Timeout")
-		if !slices.Contains(stack.DependsOn, "Schema") {
-			t.Errorf("the stack waits for %q, want Schema among them", stack.DependsOn)
-		}
-	})
+func TestEveryNewUserGetsAProfile(t *testing.T) {
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			pool := only(t, stack, "AWS::Cognito::UserPool", "")
+			function := only(t, stack, "AWS::Lambda::Function", "PostConfirmation")
+			want(t, pool, []string{function.ID, "Arn"}, "LambdaConfig", "PostConfirmation",
+				"Fn::GetAtt")
+			want(t, function, 5, "Timeout")
+			if !slices.Contains(stack.DependsOn, "Schema") {
+				t.Errorf("the stack depends on %q, want Schema among them", stack.DependsOn)
+			}
+		})
 }
 
 func TestOnlyTheUserPoolCallsItsFunctions(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		pool := only(t, stack, "AWS::Cognito::UserPool", "")
-		called := map[string]bool{}
-		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
-			want(t, permission, "cognito-idp.amazonaws.com", "Principal")
-			want(t, permission, map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}}, "SourceArn")
-			called[assembly.Refers(permission.At("FunctionName"))] = true
-		}
-		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
-			if !called[function.ID] {
-				t.Errorf("the user pool may not call %s", function.ID)
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			pool := only(t, stack, "AWS::Cognito::UserPool", "")
+			called := map[string]bool{}
+			for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
+				want(t, permission, "cognito-idp.amazonaws.com", "Principal")
+				want(t, permission, map[string]any{"Fn::GetAtt": []string{pool.ID, "Arn"}},
+					"SourceArn")
+				called[assembly.Refers(permission.At("FunctionName"))] = true
 			}
-		}
-	})
+			for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+				if !called[function.ID] {
+					t.Errorf("the user pool may not call %s", function.ID)
+				}
+			}
+		})
 }
 
 func TestOnlySignedInClientsGetAWSCredentials(t *testing.T) {
-	inEvery(t, "Identity", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Identity", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		pool := only(t, stack, "AWS::Cognito::IdentityPool", "")
 		want(t, pool, false, "AllowUnauthenticatedIdentities")
 		want(t, pool, false, "AllowClassicFlow")
 		users := only(t, stack, "AWS::Cognito::UserPool", "")
 		clients := map[string]bool{}
 		for _, provider := range oneOrMore(pool.At("CognitoIdentityProviders")) {
-			if assembly.At(provider, "ServerSideTokenCheck") != true || text(assembly.At(provider, "ProviderName")) != text(map[string]any{"Fn::GetAtt": []string{users.ID, "ProviderName"}}) {
-				t.Errorf("the identity pool trusts %s", text(provider))
+			name := map[string]any{"Fn::GetAtt": []string{users.ID, "ProviderName"}}
+			if assembly.At(provider, "ServerSideTokenCheck") != true ||
+				text(assembly.At(provider, "ProviderName")) != text(name) {
+				t.Errorf("the identity pool trusts %s, want the environment's user pool",
+					text(provider))
 			}
 			clients[assembly.Refers(assembly.At(provider, "ClientId"))] = true
 		}
 		for _, client := range stack.Template.OfType("AWS::Cognito::UserPoolClient") {
 			if !clients[client.ID] {
-				t.Errorf("%s is not known to the identity pool", client.ID)
+				t.Errorf("%s is not a client of the identity pool", client.ID)
 			}
 		}
 		if len(clients) != 2 {
-			t.Errorf("the identity pool knows %d clients, want 2", len(clients))
+			t.Errorf("the identity pool has %d clients, want 2", len(clients))
 		}
 		role := only(t, stack, "AWS::IAM::Role", "IdentitySignedInRole")
 		roles := only(t, stack, "AWS::Cognito::IdentityPoolRoleAttachment", "")
-		want(t, roles, map[string]any{"authenticated": map[string]any{"Fn::GetAtt": []string{role.ID, "Arn"}}}, "Roles")
+		want(t, roles,
+			map[string]any{"authenticated": map[string]any{"Fn::GetAtt": []string{role.ID, "Arn"}}},
+			"Roles")
 		want(t, roles, pool.ID, "IdentityPoolId", "Ref")
 		want(t, role, []any{map[string]any{
 			"Action": "sts:AssumeRoleWithWebIdentity", "Effect": "Allow",
 			"Principal": map[string]any{"Federated": "cognito-identity.amazonaws.com"},
 			"Condition": map[string]any{
-				"StringEquals":           map[string]any{"cognito-identity.amazonaws.com:aud": map[string]any{"Ref": pool.ID}},
-				"ForAnyValue:StringLike": map[string]any{"cognito-identity.amazonaws.com:amr": "authenticated"},
+				"StringEquals": map[string]any{
+					"cognito-identity.amazonaws.com:aud": map[string]any{"Ref": pool.ID},
+				},
+				"ForAnyValue:StringLike": map[string]any{
+					"cognito-identity.amazonaws.com:amr": "authenticated",
+				},
 			},
 		}}, "AssumeRolePolicyDocument", "Statement")
 		want(t, role, nil, "ManagedPolicyArns")
 		if actions := allowed(t, stack, role.ID); len(actions) > 0 {
-			t.Errorf("signed-in clients may %q before anything is granted", actions)
+			t.Errorf("signed-in clients may %q without a grant, want nothing", actions)
 		}
 	})
 }
 
-// users declares an identity as others may, without identity providers.
-func users(stack awscdk.Stack) *identity.Identity {
+// newIdentity declares an identity with the required props only, without identity providers.
+func newIdentity(stack awscdk.Stack) *identity.Identity {
 	return identity.New(stack, "Identity", identity.Props{
 		DomainPrefix:       "example",
 		WebCallbackURLs:    []string{"https://example.com/in"},
@@ -260,94 +305,128 @@ func users(stack awscdk.Stack) *identity.Identity {
 	})
 }
 
-func TestSignedInClientsUploadToFoldersOfTheirOwn(t *testing.T) {
+func TestSignedInClientsUploadToTheirOwnFolders(t *testing.T) {
 	app := newApp()
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
-	identityStack, media := awscdk.NewStack(stage, jsii.String("Identity"), nil), awscdk.NewStack(stage, jsii.String("Media"), nil)
+	identityStack := awscdk.NewStack(stage, jsii.String("Identity"), nil)
+	media := awscdk.NewStack(stage, jsii.String("Media"), nil)
 	bucket := awss3.NewBucket(media, jsii.String("Uploads"), nil)
-	users(identityStack).GrantSignedInReadWrite(bucket)
+	newIdentity(identityStack).GrantSignedInReadWrite(bucket)
 	stacks := synth(app)
 	policy := only(t, stacks[1], "AWS::IAM::Policy", "")
 	objects := func(pattern string) any {
 		id := *media.GetLogicalId(bucket.Node().DefaultChild().(awscdk.CfnElement))
-		return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{id, "Arn"}}, pattern}}}
+		return map[string]any{
+			"Fn::Join": []any{
+				"", []any{map[string]any{"Fn::GetAtt": []string{id, "Arn"}}, pattern},
+			},
+		}
 	}
 	own := []any{
 		objects("/private/${cognito-identity.amazonaws.com:sub}/*"),
 		objects("/protected/${cognito-identity.amazonaws.com:sub}/*"),
 	}
 	want(t, policy, []any{
-		map[string]any{"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects("/public/*")},
-		map[string]any{"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject"}, "Resource": own},
+		map[string]any{
+			"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects("/public/*"),
+		},
+		map[string]any{
+			"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject"},
+			"Resource": own,
+		},
 		map[string]any{
 			"Effect": "Allow", "Action": "s3:PutObject", "Resource": own,
-			"Condition": map[string]any{"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"}},
+			"Condition": map[string]any{
+				"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"},
+			},
 		},
 	}, "PolicyDocument", "Statement")
 	role := only(t, stacks[0], "AWS::IAM::Role", "IdentitySignedInRole")
 	if imported := text(policy.At("Roles")); !strings.Contains(imported, role.ID) {
-		t.Errorf("%s may upload, want %s", imported, role.ID)
+		t.Errorf("the role %s may upload, want %s", imported, role.ID)
 	}
 	if !slices.Equal(stacks[1].DependsOn, []string{"Identity"}) || stacks[0].DependsOn != nil {
-		t.Errorf("Media waits for %q and Identity for %q", stacks[1].DependsOn, stacks[0].DependsOn)
+		t.Errorf("Media depends on %q and Identity on %q, want Media on Identity",
+			stacks[1].DependsOn, stacks[0].DependsOn)
 	}
 }
 
-func TestAFunctionMayBeAllowedToDeleteUsers(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		users(stack).GrantDeleteUsers(gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
+func TestAFunctionCanBeGrantedDeleteUsers(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		newIdentity(stack).GrantDeleteUsers(
+			gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
 	})
 	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
-	if statements := text(policy.At("PolicyDocument", "Statement")); !strings.Contains(statements, `"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow","Resource":{"Fn::GetAtt":["`+pool.ID+`","Arn"]}`) {
-		t.Errorf("the function may %s", statements)
+	statements := text(policy.At("PolicyDocument", "Statement"))
+	statement := `"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow",` +
+		`"Resource":{"Fn::GetAtt":["` + pool.ID + `","Arn"]}`
+	if !strings.Contains(statements, statement) {
+		t.Errorf("the function may %s, want cognito-idp:AdminDeleteUser", statements)
 	}
 }
 
-func TestAnIdentityByDefault(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) { users(stack) })
+func TestIdentityDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) { newIdentity(stack) })
 	if functions := stack.Template.OfType("AWS::Lambda::Function"); len(functions) != 0 {
 		t.Errorf("there are %d functions, want none without identity providers", len(functions))
 	}
-	if providers := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider"); len(providers) != 0 {
+	providers := stack.Template.OfType("AWS::Cognito::UserPoolIdentityProvider")
+	if len(providers) != 0 {
 		t.Errorf("there are %d identity providers, want none", len(providers))
 	}
 	want(t, only(t, stack, "AWS::Cognito::UserPool", ""), "ACTIVE", "DeletionProtection")
-	for resourceType, policy := range map[string]string{"AWS::Cognito::UserPool": "Retain", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate"} {
+	for resourceType, policy := range map[string]string{
+		"AWS::Cognito::UserPool": "Retain", "AWS::Cognito::IdentityPool": "RetainExceptOnCreate",
+	} {
 		if kept := only(t, stack, resourceType, ""); kept.DeletionPolicy != policy {
 			t.Errorf("%s: on deletion %s, want %s", kept.ID, kept.DeletionPolicy, policy)
 		}
 	}
 }
 
-func TestAnIdentityThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
+func TestIdentityPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{
 			DomainPrefix: "cognito_", GoogleSecretName: "google", AppleKeyID: "EXAMPLE123",
-			WebCallbackURLs: []string{"https://example.com"}, WebLogoutURLs: []string{"https://example.com"},
-			MobileCallbackURLs: []string{"example://in"}, MobileLogoutURLs: []string{"example://out"},
+			WebCallbackURLs:    []string{"https://example.com"},
+			WebLogoutURLs:      []string{"https://example.com"},
+			MobileCallbackURLs: []string{"example://in"},
+			MobileLogoutURLs:   []string{"example://out"},
 		})
 	},
-		"identity: Identity: DomainPrefix: cognito_, want at most 63 lower-case letters, digits and hyphens inside, without aws, amazon and cognito",
-		"identity: Identity: GoogleClientID is required; pass the id of the OAuth client, or no GoogleSecretName",
-		"identity: Identity: AppleServicesID is required; pass the Services ID, or nothing of Apple's",
-		"identity: Identity: AppleTeamID is required; pass the team's id, or nothing of Apple's",
-		"identity: Identity: AppleSecretName is required; pass the name of the secret with the private key, or nothing of Apple's",
+		"identity: Identity: DomainPrefix: cognito_, want at most 63 lower-case letters, digits "+
+			"and hyphens inside, without aws, amazon and cognito",
+		"identity: Identity: GoogleClientID is required; pass the id of the OAuth client, or no "+
+			"GoogleSecretName",
+		"identity: Identity: AppleServicesID is required; pass the Services ID, or nothing of "+
+			"Apple's",
+		"identity: Identity: AppleTeamID is required; pass the team's id, or leave all Apple props empty",
+		"identity: Identity: AppleSecretName is required; pass the name of the secret with the "+
+			"private key, or leave all Apple props empty",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{
-			GoogleClientID: "google", AppleServicesID: "com.example", AppleTeamID: "EXAMPLE123", AppleSecretName: "apple",
+			GoogleClientID: "google", AppleServicesID: "com.example", AppleTeamID: "EXAMPLE123",
+			AppleSecretName:     "apple",
 			AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second,
 		})
 	},
-		"identity: Identity: DomainPrefix is required; pass the first label of the sign-in pages' domain, such as example-dev",
-		"identity: Identity: WebCallbackURLs is required; pass where sign-in may send the web client's user back to",
-		"identity: Identity: WebLogoutURLs is required; pass where sign-out may send the web client's user to",
-		"identity: Identity: MobileCallbackURLs is required; pass where sign-in may send the mobile app's user back to",
-		"identity: Identity: MobileLogoutURLs is required; pass where sign-out may send the mobile app's user to",
-		"identity: Identity: GoogleSecretName is required; pass the name of the secret with the client secret, or no GoogleClientID",
-		"identity: Identity: AppleKeyID is required; pass the key's id, or nothing of Apple's",
+		"identity: Identity: DomainPrefix is required; pass the first label of the sign-in pages' "+
+			"domain, such as example-dev",
+		"identity: Identity: WebCallbackURLs is required; pass where sign-in may send the web "+
+			"client's user back to",
+		"identity: Identity: WebLogoutURLs is required; pass where sign-out may send the web "+
+			"client's user to",
+		"identity: Identity: MobileCallbackURLs is required; pass where sign-in may send the "+
+			"mobile app's user back to",
+		"identity: Identity: MobileLogoutURLs is required; pass where sign-out may send the "+
+			"mobile app's user to",
+		"identity: Identity: GoogleSecretName is required; pass the name of the secret with the "+
+			"client secret, or no GoogleClientID",
+		"identity: Identity: AppleKeyID is required; pass the key's id, or leave all Apple props empty",
 		"identity: Identity: AccessTokenValidity: 1m0s, want 5m0s to 24h0m0s",
-		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity, at most 87600h0m0s",
+		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity, at "+
+			"most 87600h0m0s",
 	)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// has fails the test unless the resource has just these properties, besides its tags.
-func has(t *testing.T, resource assembly.Resource, want map[string]any) {
+// wantProperties fails the test unless the resource has exactly these properties, besides its tags.
+func wantProperties(t *testing.T, resource assembly.Resource, want map[string]any) {
 	t.Helper()
 	got := maps.Clone(resource.Properties)
 	delete(got, "Tags")
@@ -28,12 +28,14 @@ func has(t *testing.T, resource assembly.Resource, want map[string]any) {
 	}
 }
 
-// ref is a resource as others refer to it.
+// ref returns the Ref of a resource.
 func ref(resource assembly.Resource) any { return map[string]any{"Ref": resource.ID} }
 
-// from is a part of what another stack of the environment declares, as the stack's templates have it: "Arn", or its Ref if
-// the attribute is empty.
-func from(t *testing.T, environment, stack string, resource assembly.Resource, attribute string) any {
+// importOf returns the import of an attribute of another stack's resource, such as "Arn", or of its
+// Ref if the attribute is empty.
+func importOf(
+	t *testing.T, environment, stack string, resource assembly.Resource, attribute string,
+) any {
 	t.Helper()
 	value := ref(resource)
 	if attribute != "" {
@@ -48,19 +50,23 @@ func from(t *testing.T, environment, stack string, resource assembly.Resource, a
 	return nil
 }
 
-// may lists what the code of a function may do, and the service in its name: logs, traces and network interfaces left out, which
-// all have alike.
-func may(t *testing.T, stack assembly.Stack, function string) map[string]string {
+// functionPermissions returns the permissions of a function's code and of Lambda on its behalf,
+// without those for logs, traces and network interfaces, which are the same for all functions.
+func functionPermissions(t *testing.T, stack assembly.Stack, function string) map[string]string {
 	t.Helper()
-	found := mayAs(t, stack, assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role")))
+	found := rolePermissions(t, stack,
+		assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role")))
 	maps.DeleteFunc(found, func(action, _ string) bool {
-		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) })
+		return slices.ContainsFunc(serviceActions, func(prefix string) bool {
+			return strings.HasPrefix(action, prefix)
+		})
 	})
 	return found
 }
 
-// mayAs lists what a role is allowed, each action with the resource and the condition of its statement.
-func mayAs(t *testing.T, stack assembly.Stack, role string) map[string]string {
+// rolePermissions returns a role's permissions: each action with the resource and the condition of
+// its statement.
+func rolePermissions(t *testing.T, stack assembly.Stack, role string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, s := range grants(t, stack, role) {
@@ -78,14 +84,14 @@ func mayAs(t *testing.T, stack assembly.Stack, role string) map[string]string {
 	return found
 }
 
-// held fails the test unless the function may do just that.
-func held(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
+// wantPermissions fails the test unless the function has exactly these permissions.
+func wantPermissions(t *testing.T, stack assembly.Stack, function string, want map[string]any) {
 	t.Helper()
-	heldTo(t, function, may(t, stack, function), want)
+	comparePermissions(t, function, functionPermissions(t, stack, function), want)
 }
 
-// heldTo fails the test unless what is allowed is just that.
-func heldTo(t *testing.T, who string, allowed map[string]string, want map[string]any) {
+// comparePermissions fails the test unless exactly the permissions in want are allowed.
+func comparePermissions(t *testing.T, who string, allowed map[string]string, want map[string]any) {
 	t.Helper()
 	wanted := map[string]string{}
 	for action, on := range want {
@@ -99,85 +105,115 @@ func heldTo(t *testing.T, who string, allowed map[string]string, want map[string
 	}
 }
 
-// ses is the ARN of what SES has, as templates have it.
-func ses(stack assembly.Stack, parts ...any) any {
-	base := inAccount(stack, "ses", "")
+// sesARN returns the ARN of an SES resource, as in templates.
+func sesARN(stack assembly.Stack, parts ...any) any {
+	base := accountARN(stack, "ses", "")
 	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
 	if !ok {
 		list = []any{base}
 	}
-	return joined(append(slices.Clone(list), parts...)...)
+	return fnJoin(append(slices.Clone(list), parts...)...)
 }
 
-// sending is what a function may that sends mails, and on what: the sender's identity, by the configuration set, and from
-// the environment's address.
-func sending(environment environments.Environment, stack assembly.Stack, set any) string {
+// sendEmailPermission returns the permission of a function that sends mails: for the sender's
+// identity, with the configuration set, and from the environment's address.
+func sendEmailPermission(
+	environment environments.Environment, stack assembly.Stack, set any,
+) string {
 	_, address, ok := strings.Cut(strings.TrimSuffix(environment.MailFrom, ">"), "<")
 	if !ok {
 		address = environment.MailFrom
 	}
-	identities := ses(stack, "identity/"+environment.MailIdentity)
+	identities := sesARN(stack, "identity/"+environment.MailIdentity)
 	if environment.MailSandbox {
-		identities = ses(stack, "identity/*") // SES asks for the recipient's too
+		identities = sesARN(stack, "identity/*") // SES requires the recipient's too
 	}
-	resources := []any{ses(stack, "configuration-set/", set), identities}
-	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) }) // as the CDK has them
+	resources := []any{sesARN(stack, "configuration-set/", set), identities}
+	// The CDK sorts them.
+	slices.SortFunc(resources, func(a, b any) int { return strings.Compare(text(a), text(b)) })
 	return text(resources) +
 		" if " + text(map[string]any{"StringEquals": map[string]any{"ses:FromAddress": address}})
 }
 
-func TestSubscriptionsAreKeptEncryptedAndCanBeRestored(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		attribute := func(name string) any { return map[string]any{"AttributeName": name, "AttributeType": "S"} }
-		key := func(name, kind string) any { return map[string]any{"AttributeName": name, "KeyType": kind} }
-		has(t, only(t, stack, "AWS::DynamoDB::Table", ""), map[string]any{
-			"AttributeDefinitions": []any{attribute("Address"), attribute("Kind"), attribute("Unsent"), attribute("CreatedAt")},
-			"KeySchema":            []any{key("Address", "HASH"), key("Kind", "RANGE")},
+func TestSubscriptionsAreEncryptedAndCanBeRestored(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(
+		t *testing.T, environment environments.Environment, stack assembly.Stack,
+	) {
+		attribute := func(name string) any {
+			return map[string]any{"AttributeName": name, "AttributeType": "S"}
+		}
+		key := func(name, kind string) any {
+			return map[string]any{"AttributeName": name, "KeyType": kind}
+		}
+		wantProperties(t, only(t, stack, "AWS::DynamoDB::Table", ""), map[string]any{
+			"AttributeDefinitions": []any{
+				attribute("Address"), attribute("Kind"), attribute("Unsent"),
+				attribute("CreatedAt"),
+			},
+			"KeySchema": []any{key("Address", "HASH"), key("Kind", "RANGE")},
 			"GlobalSecondaryIndexes": []any{map[string]any{
-				"IndexName": "Unsent", "KeySchema": []any{key("Unsent", "HASH"), key("CreatedAt", "RANGE")},
-				"Projection": map[string]any{"ProjectionType": "INCLUDE", "NonKeyAttributes": []string{"ID"}},
+				"IndexName": "Unsent",
+				"KeySchema": []any{key("Unsent", "HASH"), key("CreatedAt", "RANGE")},
+				"Projection": map[string]any{
+					"ProjectionType": "INCLUDE", "NonKeyAttributes": []string{"ID"},
+				},
 			}},
 			"BillingMode":                      "PAY_PER_REQUEST",
 			"DeletionProtectionEnabled":        !environment.Disposable,
 			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
-			"SSESpecification":                 map[string]any{"SSEEnabled": true}, // by the key that AWS manages
-			"StreamSpecification":              map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
-			"TimeToLiveSpecification":          map[string]any{"AttributeName": "ExpiresAt", "Enabled": true},
+			// Encrypted with the key that AWS manages.
+			"SSESpecification":    map[string]any{"SSEEnabled": true},
+			"StreamSpecification": map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
+			"TimeToLiveSpecification": map[string]any{
+				"AttributeName": "ExpiresAt", "Enabled": true,
+			},
 		})
 	})
 }
 
-// TestTheStoreIsTestedOnTheTableThatIsDeployed: the tests of the functions make a table by what dynamodbtest says.
-func TestTheStoreIsTestedOnTheTableThatIsDeployed(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestTheTestTableEqualsTheDeployedTable: the functions' tests create the table that dynamodbtest
+// defines.
+func TestTheTestTableEqualsTheDeployedTable(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		table, tested := only(t, stack, "AWS::DynamoDB::Table", ""), dynamodbtest.MailingList
 		want(t, table, tested.AttributeDefinitions, "AttributeDefinitions")
 		want(t, table, tested.KeySchema, "KeySchema")
 		want(t, table, tested.BillingMode, "BillingMode")
-		want(t, table, tested.StreamSpecification.StreamViewType, "StreamSpecification", "StreamViewType")
+		want(t, table, tested.StreamSpecification.StreamViewType, "StreamSpecification",
+			"StreamViewType")
 		want(t, table, dynamodbtest.MailingListTTL, "TimeToLiveSpecification", "AttributeName")
-		if indexes := oneOrMore(table.At("GlobalSecondaryIndexes")); len(indexes) != len(tested.GlobalSecondaryIndexes) {
-			t.Errorf("there are %d indexes, and %d are tested", len(indexes), len(tested.GlobalSecondaryIndexes))
+		indexes := oneOrMore(table.At("GlobalSecondaryIndexes"))
+		if len(indexes) != len(tested.GlobalSecondaryIndexes) {
+			t.Errorf("there are %d indexes and the test table has %d", len(indexes),
+				len(tested.GlobalSecondaryIndexes))
 		}
 		for i, index := range tested.GlobalSecondaryIndexes {
 			want(t, table, index.IndexName, "GlobalSecondaryIndexes", i, "IndexName")
 			want(t, table, index.KeySchema, "GlobalSecondaryIndexes", i, "KeySchema")
-			want(t, table, index.Projection.ProjectionType, "GlobalSecondaryIndexes", i, "Projection", "ProjectionType")
-			want(t, table, index.Projection.NonKeyAttributes, "GlobalSecondaryIndexes", i, "Projection", "NonKeyAttributes")
+			want(t, table, index.Projection.ProjectionType, "GlobalSecondaryIndexes", i,
+				"Projection", "ProjectionType")
+			want(t, table, index.Projection.NonKeyAttributes, "GlobalSecondaryIndexes", i,
+				"Projection", "NonKeyAttributes")
 		}
 	})
 }
 
-func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestNewItemsInvokeTheWelcomeFunction(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		table := only(t, stack, "AWS::DynamoDB::Table", "")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListStreamToWelcome"), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping",
+			"MailingListWelcomeStreamMapping"), map[string]any{
 			"FunctionName":     ref(only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")),
 			"EventSourceArn":   map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}},
 			"Enabled":          true,
 			"StartingPosition": "TRIM_HORIZON",
 			"FilterCriteria": map[string]any{"Filters": []any{map[string]any{
-				"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`,
+				"Pattern": `{"eventName":["INSERT"],` +
+					`"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`,
 			}}},
 			"BatchSize":                      25,
 			"MaximumBatchingWindowInSeconds": 1,
@@ -187,118 +223,142 @@ func TestWhatIsNewInTheTableIsWelcomed(t *testing.T) {
 			"MaximumRetryAttempts":           10,
 			"MaximumRecordAgeInSeconds":      6 * 60 * 60,
 			"DestinationConfig": map[string]any{"OnFailure": map[string]any{
-				"Destination": arn(only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")),
+				"Destination": arn(
+					only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")),
 			}},
 		})
 	})
 }
 
-// TestAWelcomeThatWasGivenUpCanComeBack: SQS moves messages from the dead-letter queues of queues alone.
-func TestAWelcomeThatWasGivenUpCanComeBack(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
+// TestFailedWelcomesCanBeRedriven: SQS redrives only from the dead-letter queues of other queues.
+func TestFailedWelcomesCanBeRedriven(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		queue := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "MailingListWelcomeRetryDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
-		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
-		want(t, letters, nil, "RedrivePolicy")
-		want(t, letters, nil, "RedriveAllowPolicy") // any queue's
-		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListWelcomeRetryMapping"), map[string]any{
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
+			"RedrivePolicy")
+		want(t, dlq, nil, "RedrivePolicy")
+		want(t, dlq, nil, "RedriveAllowPolicy") // every queue may use it
+		want(t, function, ref(dlq), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping",
+			"MailingListWelcomeRetryMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
-			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
+			"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
+			"ScalingConfig":         map[string]any{"MaximumConcurrency": 2},
 		})
-		if allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue); len(allowed) > 0 {
-			t.Errorf("%s lets in %s, want what is moved back alone", queue.ID, text(allowed))
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
+		if len(allowed) > 0 {
+			t.Errorf("%s allows %s, want redriven messages only", queue.ID, text(allowed))
 		}
 	})
 }
 
-func TestTheFunctionsOfTheMailingListMayDoTheirPart(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		table := only(t, stack, "AWS::DynamoDB::Table", "")
-		stream := map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}}
-		queue := func(name string) any { return arn(only(t, stack, "AWS::SQS::Queue", name)) }
-		held(t, stack, "MailingListWelcome", map[string]any{
-			"dynamodb:GetItem":          arn(table),
-			"dynamodb:UpdateItem":       arn(table),
-			"dynamodb:Query":            joined(arn(table), "/index/Unsent"),
-			"dynamodb:DescribeStream":   stream,
-			"dynamodb:GetRecords":       stream,
-			"dynamodb:GetShardIterator": stream,
-			"dynamodb:ListStreams":      stream,
-			"ses:SendEmail":             sending(environment, stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
-			"sqs:SendMessage":           queue("MailingListWelcomeRetryDeadLetterQueue"),
-			"sqs:ReceiveMessage":        queue("MailingListWelcomeRetryQueue"),
-			"sqs:DeleteMessage":         queue("MailingListWelcomeRetryQueue"),
-			"sqs:GetQueueAttributes":    queue("MailingListWelcomeRetryQueue"),
+func TestTheMailingListFunctionsHaveTheirPermissions(t *testing.T) {
+	forEachEnvironment(t, "MailingList",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			table := only(t, stack, "AWS::DynamoDB::Table", "")
+			stream := map[string]any{"Fn::GetAtt": []string{table.ID, "StreamArn"}}
+			queue := func(name string) any { return arn(only(t, stack, "AWS::SQS::Queue", name)) }
+			wantPermissions(t, stack, "MailingListWelcome", map[string]any{
+				"dynamodb:GetItem":          arn(table),
+				"dynamodb:UpdateItem":       arn(table),
+				"dynamodb:Query":            fnJoin(arn(table), "/index/Unsent"),
+				"dynamodb:DescribeStream":   stream,
+				"dynamodb:GetRecords":       stream,
+				"dynamodb:GetShardIterator": stream,
+				"dynamodb:ListStreams":      stream,
+				"ses:SendEmail": sendEmailPermission(environment, stack,
+					ref(only(t, stack, "AWS::SES::ConfigurationSet", ""))),
+				"sqs:SendMessage":        queue("MailingListWelcomeRetryDeadLetterQueue"),
+				"sqs:ReceiveMessage":     queue("MailingListWelcomeRetryQueue"),
+				"sqs:DeleteMessage":      queue("MailingListWelcomeRetryQueue"),
+				"sqs:GetQueueAttributes": queue("MailingListWelcomeRetryQueue"),
+			})
+			wantPermissions(t, stack, "MailingListFeedback", map[string]any{
+				"dynamodb:PutItem":       arn(table),
+				"dynamodb:DeleteItem":    arn(table),
+				"sqs:SendMessage":        queue("MailingListFeedbackEventsDeadLetterQueue"),
+				"sqs:ReceiveMessage":     queue("MailingListFeedbackEventsQueue"),
+				"sqs:DeleteMessage":      queue("MailingListFeedbackEventsQueue"),
+				"sqs:GetQueueAttributes": queue("MailingListFeedbackEventsQueue"),
+			})
+			api := platforms[environment.Name]["API"]
+			tableARN := importOf(t, environment.Name, "MailingList", table, "Arn")
+			wantPermissions(t, api, "Subscriptions", map[string]any{
+				"dynamodb:GetItem":    tableARN,
+				"dynamodb:PutItem":    tableARN,
+				"dynamodb:DeleteItem": tableARN,
+				"secretsmanager:GetSecretValue": ref(
+					only(t, api, "AWS::SecretsManager::Secret", "TokenKey")),
+			})
 		})
-		held(t, stack, "MailingListFeedback", map[string]any{
-			"dynamodb:PutItem":       arn(table),
-			"dynamodb:DeleteItem":    arn(table),
-			"sqs:SendMessage":        queue("MailingListFeedbackEventsDeadLetterQueue"),
-			"sqs:ReceiveMessage":     queue("MailingListFeedbackEventsQueue"),
-			"sqs:DeleteMessage":      queue("MailingListFeedbackEventsQueue"),
-			"sqs:GetQueueAttributes": queue("MailingListFeedbackEventsQueue"),
-		})
-		api := platforms[environment.Name]["API"]
-		tableARN := from(t, environment.Name, "MailingList", table, "Arn")
-		held(t, api, "Subscriptions", map[string]any{
-			"dynamodb:GetItem":              tableARN,
-			"dynamodb:PutItem":              tableARN,
-			"dynamodb:DeleteItem":           tableARN,
-			"secretsmanager:GetSecretValue": ref(only(t, api, "AWS::SecretsManager::Secret", "CursorKey")),
-		})
-	})
 }
 
-// TestTwoFunctionsSendMailsAndNoOtherUsesSES holds all policies: those two are looked at in full elsewhere.
-func TestTwoFunctionsSendMailsAndNoOtherUsesSES(t *testing.T) {
+// TestOnlyTwoFunctionsUseSES checks all policies. Other tests check the full permissions of the two
+// functions.
+func TestOnlyTwoFunctionsUseSES(t *testing.T) {
 	senders := map[string]bool{}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, s := range statements(t, stack) {
 			for _, action := range s.actions {
 				if !strings.HasPrefix(action, "ses:") {
 					continue
 				}
-				if action != "ses:SendEmail" || assembly.At(s.document, "Condition", "StringEquals", "ses:FromAddress") == nil {
+				if action != "ses:SendEmail" ||
+					assembly.At(s.document, "Condition", "StringEquals", "ses:FromAddress") == nil {
 					t.Errorf("%s: %s", s.resource, text(s.document))
 				}
 				senders[stack.Name+"/"+strings.Split(s.resource, "Role")[0]] = true
 			}
 		}
 	})
-	if want := map[string]bool{"MailingList/MailingListWelcome": true, "Notifications/Notifications": true}; !cmp.Equal(senders, want) {
-		t.Errorf("mails are sent by %v, want %v", senders, want)
+	want := map[string]bool{
+		"MailingList/MailingListWelcome": true, "Notifications/Notifications": true,
+	}
+	if !cmp.Equal(senders, want) {
+		t.Errorf("the functions %v send mails, want %v", senders, want)
 	}
 }
 
-func TestMailsAreSentWithTLSAndNotToWhomTheyBounced(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		set := only(t, stack, "AWS::SES::ConfigurationSet", "")
-		has(t, set, map[string]any{
-			"DeliveryOptions":    map[string]any{"TlsPolicy": "REQUIRE"},
-			"ReputationOptions":  map[string]any{"ReputationMetricsEnabled": true},
-			"SendingOptions":     map[string]any{"SendingEnabled": true},
-			"SuppressionOptions": map[string]any{"SuppressedReasons": []string{"BOUNCE", "COMPLAINT"}},
+func TestMailsAreSentWithTLSAndNotToSuppressedAddresses(t *testing.T) {
+	forEachEnvironment(t, "MailingList",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			set := only(t, stack, "AWS::SES::ConfigurationSet", "")
+			wantProperties(t, set, map[string]any{
+				"DeliveryOptions":   map[string]any{"TlsPolicy": "REQUIRE"},
+				"ReputationOptions": map[string]any{"ReputationMetricsEnabled": true},
+				"SendingOptions":    map[string]any{"SendingEnabled": true},
+				"SuppressionOptions": map[string]any{
+					"SuppressedReasons": []string{"BOUNCE", "COMPLAINT"},
+				},
+			})
+			wantProperties(t, only(t, stack, "AWS::SES::EmailIdentity", ""), map[string]any{
+				"EmailIdentity":              environment.MailIdentity,
+				"ConfigurationSetAttributes": map[string]any{"ConfigurationSetName": ref(set)},
+				"FeedbackAttributes":         map[string]any{"EmailForwardingEnabled": false},
+			})
+			function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
+			want(t, function, ref(set), "Environment", "Variables", "MAIL_CONFIGURATION_SET")
+			want(t, function, ref(only(t, stack, "AWS::DynamoDB::Table", "")), "Environment",
+				"Variables", "MAILING_LIST_TABLE")
+			got := function.At("Environment", "Variables", "MAIL_FROM")
+			if strings.ReplaceAll(fmt.Sprint(got), `"`, "") != environment.MailFrom {
+				t.Errorf("the sender of mails is %v, want %s", got, environment.MailFrom)
+			}
 		})
-		has(t, only(t, stack, "AWS::SES::EmailIdentity", ""), map[string]any{
-			"EmailIdentity":              environment.MailIdentity,
-			"ConfigurationSetAttributes": map[string]any{"ConfigurationSetName": ref(set)},
-			"FeedbackAttributes":         map[string]any{"EmailForwardingEnabled": false},
-		})
-		function := only(t, stack, "AWS::Lambda::Function", "MailingListWelcome")
-		want(t, function, ref(set), "Environment", "Variables", "MAIL_CONFIGURATION_SET")
-		want(t, function, ref(only(t, stack, "AWS::DynamoDB::Table", "")), "Environment", "Variables", "MAILING_LIST_TABLE")
-		if got := function.At("Environment", "Variables", "MAIL_FROM"); strings.ReplaceAll(fmt.Sprint(got), `"`, "") != environment.MailFrom {
-			t.Errorf("mails are from %v, want %s", got, environment.MailFrom)
-		}
-	})
 }
 
-func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		set, topic := only(t, stack, "AWS::SES::ConfigurationSet", ""), only(t, stack, "AWS::SNS::Topic", "MailingListFeedbackTopic")
+func TestBouncesAndComplaintsReachTheFeedbackFunction(t *testing.T) {
+	forEachEnvironment(t, "MailingList", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		set := only(t, stack, "AWS::SES::ConfigurationSet", "")
+		topic := only(t, stack, "AWS::SNS::Topic", "MailingListFeedbackTopic")
 		destination := only(t, stack, "AWS::SES::ConfigurationSetEventDestination", "")
-		has(t, destination, map[string]any{
+		wantProperties(t, destination, map[string]any{
 			"ConfigurationSetName": ref(set),
 			"EventDestination": map[string]any{
 				"Enabled": true, "MatchingEventTypes": []string{"bounce", "complaint"},
@@ -307,16 +367,19 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 		})
 		policy := only(t, stack, "AWS::SNS::TopicPolicy", "MailingListFeedbackTopic")
 		if !slices.Contains(oneOrMore(destination.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and SES would not take the topic", destination.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and SES would reject the topic", destination.ID,
+				policy.ID)
 		}
-		allowed := allowances(t, stack, "AWS::SNS::TopicPolicy", "Topics", topic)
+		allowed := allowStatements(t, stack, "AWS::SNS::TopicPolicy", "Topics", topic)
 		for _, statement := range allowed {
-			delete(statement.(map[string]any), "Sid") // a number that the CDK gives
+			delete(statement.(map[string]any), "Sid") // the CDK numbers statements
 		}
 		if want := []any{map[string]any{
-			"Effect": "Allow", "Action": "sns:Publish", "Principal": map[string]any{"Service": "ses.amazonaws.com"}, "Resource": ref(topic),
+			"Effect": "Allow", "Action": "sns:Publish",
+			"Principal": map[string]any{"Service": "ses.amazonaws.com"}, "Resource": ref(topic),
 			"Condition": map[string]any{"StringEquals": map[string]any{
-				"aws:SourceAccount": accountOf(stack), "aws:SourceArn": ses(stack, "configuration-set/", ref(set)),
+				"aws:SourceAccount": accountID(stack),
+				"aws:SourceArn":     sesARN(stack, "configuration-set/", ref(set)),
 			}},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the topic's policy allows %s, want %s", text(allowed), text(want))
@@ -326,30 +389,38 @@ func TestBouncesAndComplaintsAreToldToTheFunction(t *testing.T) {
 		services := []any{}
 		for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 			if service := assembly.At(statement, "Principal", "Service"); service != nil {
-				services = append(services, service) // what they may, TestAKeyIsItsAccountsAndItsServices holds
+				// TestKeysAllowTheirAccountAndTheirServicesOnly checks their actions
+				services = append(services, service)
 			}
 		}
 		if text(services) != `["ses.amazonaws.com"]` {
-			t.Errorf("the key is for %s, want SES, or no event reaches the topic", text(services))
+			t.Errorf("the key allows %s, want SES; otherwise no event reaches the topic",
+				text(services))
 		}
 
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue"), only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
+		queue := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "MailingListFeedbackEventsDeadLetterQueue")
 		function := only(t, stack, "AWS::Lambda::Function", "MailingListFeedback")
-		has(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
-			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+		wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
+			"TopicArn": ref(topic), "Protocol": "sqs", "Endpoint": arn(queue),
+			"RawMessageDelivery": true,
+			"RedrivePolicy":      map[string]any{"deadLetterTargetArn": arn(dlq)},
 		})
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", "MailingListFeedbackEventsMapping"), map[string]any{
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping",
+			"MailingListFeedbackEventsMapping"), map[string]any{
 			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 10,
-			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 5},
+			"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
+			"ScalingConfig":         map[string]any{"MaximumConcurrency": 5},
 		})
-		want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
-		want(t, function, ref(letters), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
+			"RedrivePolicy")
+		want(t, function, ref(dlq), "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
 	})
 }
 
-// TestARunOutlivesItsLease: whoever finds a mail claimed can wait for the end of the claim, and send it then.
-func TestARunOutlivesItsLease(t *testing.T) {
+// TestFunctionTimeoutsExceedTheirLeases: a function that finds a mail leased can wait for the end
+// of the lease, and then send the mail.
+func TestFunctionTimeoutsExceedTheirLeases(t *testing.T) {
 	for _, test := range []struct {
 		stack, function string
 		shortest        time.Duration
@@ -357,114 +428,158 @@ func TestARunOutlivesItsLease(t *testing.T) {
 		{"MailingList", "MailingListWelcome", email.MinLease},
 		{"Notifications", "Notifications", email.MinLease},
 	} {
-		inEvery(t, test.stack, func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+		forEachEnvironment(t, test.stack, func(
+			t *testing.T, _ environments.Environment, stack assembly.Stack,
+		) {
 			function := only(t, stack, "AWS::Lambda::Function", test.function)
-			lease, err := time.ParseDuration(fmt.Sprint(function.At("Environment", "Variables", "LEASE_DURATION")))
+			lease, err := time.ParseDuration(
+				fmt.Sprint(function.At("Environment", "Variables", "LEASE_DURATION")))
 			timeout, _ := function.At("Timeout").(float64)
 			if err != nil || lease < test.shortest {
-				t.Errorf("%s: the lease is %s (%v), want %s at least", function.ID, lease, err, test.shortest)
+				t.Errorf("%s: the lease is %s (%v), want at least %s", function.ID, lease, err,
+					test.shortest)
 			}
 			if run := time.Duration(timeout) * time.Second; run < lease+2*test.shortest {
-				t.Errorf("%s: a run has %s, want time for a lease of %s and a mail", function.ID, run, lease)
+				t.Errorf("%s: the timeout is %s, want time for a lease of %s and a mail",
+					function.ID, run, lease)
 			}
 		})
 	}
 }
 
 func TestTheWelcomeFunctionHasNoKeyAndNoDatabase(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
-			want(t, function, nil, "VpcConfig")
-			if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
-				t.Errorf("%s is told %s", function.ID, variables)
+	forEachEnvironment(t, "MailingList",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+				want(t, function, nil, "VpcConfig")
+				variables := text(function.At("Environment", "Variables"))
+				if strings.Contains(variables, "DATABASE") || strings.Contains(variables, "KEY") {
+					t.Errorf("%s has the settings %s, want no key and no database", function.ID,
+						variables)
+				}
 			}
-		}
-	})
+		})
 }
 
-// TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change an export, or to take it back, while another stack
-// imports it, and that stack is deployed later.
+// TestTheSendersIdentityCanBeChanged: CloudFormation refuses to change or delete an export while
+// another stack imports it, and that stack is deployed later.
 func TestTheSendersIdentityCanBeChanged(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
-		for id, output := range stack.Template.Outputs {
-			if output["Export"] != nil && assembly.Refers(output["Value"]) == identity.ID {
-				t.Errorf("%s exports it", id)
+	forEachEnvironment(t, "MailingList",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			identity := only(t, stack, "AWS::SES::EmailIdentity", "")
+			for id, output := range stack.Template.Outputs {
+				if output["Export"] != nil && assembly.Refers(output["Value"]) == identity.ID {
+					t.Errorf("the output %s exports the identity, want no export", id)
+				}
 			}
-		}
-	})
+		})
 }
 
-func TestTheOwnerOfADomainIsToldWhichRecordsSESWants(t *testing.T) {
-	inEvery(t, "MailingList", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		identity := only(t, stack, "AWS::SES::EmailIdentity", "")
-		records := 0
-		for id, output := range stack.Template.Outputs {
-			if output["Export"] != nil {
-				continue
+func TestDNSRecordsOfADomainAreOutputs(t *testing.T) {
+	forEachEnvironment(t, "MailingList",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			identity := only(t, stack, "AWS::SES::EmailIdentity", "")
+			records := 0
+			for id, output := range stack.Template.Outputs {
+				if output["Export"] != nil {
+					continue
+				}
+				records++
+				n := strings.TrimPrefix(id, "MailDNSRecord")
+				part := func(attribute string) any {
+					return map[string]any{"Fn::GetAtt": []string{identity.ID, attribute + n}}
+				}
+				record := fnJoin(part("DkimDNSTokenName"), " CNAME ", part("DkimDNSTokenValue"))
+				if got := output["Value"]; text(got) != text(record) {
+					t.Errorf("%s is %s, want %s", id, text(got), text(record))
+				}
 			}
-			records++
-			n := strings.TrimPrefix(id, "MailDNSRecord")
-			part := func(attribute string) any { return map[string]any{"Fn::GetAtt": []string{identity.ID, attribute + n}} }
-			if got, want := output["Value"], joined(part("DkimDNSTokenName"), " CNAME ", part("DkimDNSTokenValue")); text(got) != text(want) {
-				t.Errorf("%s is %s, want %s", id, text(got), text(want))
+			isAddress := strings.Contains(environment.MailIdentity, "@")
+			if want := map[bool]int{true: 0, false: 3}[isAddress]; records != want {
+				t.Errorf("there are %d records for %s, want %d", records, environment.MailIdentity,
+					want)
 			}
-		}
-		if want := map[bool]int{true: 0, false: 3}[strings.Contains(environment.MailIdentity, "@")]; records != want {
-			t.Errorf("there are %d records for %s, want %d", records, environment.MailIdentity, want)
-		}
-	})
+		})
 }
 
-func TestSubscriptionsAreConfirmedWhereTheEnvironmentDoesNotDisableIt(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		disabled := map[bool]any{true: "true"}[environment.SingleOptIn] // not said when it is not
-		function := only(t, stack, "AWS::Lambda::Function", "Subscriptions")
-		want(t, function, disabled, "Environment", "Variables", "SINGLE_OPT_IN")
-		want(t, function, nil, "VpcConfig")
-	})
+func TestSubscriptionsAreConfirmedUnlessSingleOptIn(t *testing.T) {
+	forEachEnvironment(t, "API",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			disabled := map[bool]any{
+				true: "true",
+			}[environment.SingleOptIn] // omitted when it is false
+			function := only(t, stack, "AWS::Lambda::Function", "Subscriptions")
+			want(t, function, disabled, "Environment", "Variables", "SINGLE_OPT_IN")
+			want(t, function, nil, "VpcConfig")
+		})
 }
 
-func TestAMailingListAsItIsAskedFor(t *testing.T) {
+func TestMailingListProps(t *testing.T) {
 	records := map[string]int{}
-	stack := synthesised(func(stack awscdk.Stack) {
-		records["domain"] = len(mailinglist.New(stack, "Domain", mailinglist.Props{Identity: "example.com", From: "석공 <hello@news.example.com>"}).DKIMRecords())
-		records["address"] = len(mailinglist.New(stack, "Address", mailinglist.Props{Identity: "hello@example.com", From: "hello@example.com", Disposable: true}).DKIMRecords())
+	stack := synthStack(func(stack awscdk.Stack) {
+		records["domain"] = len(mailinglist.New(
+			stack, "Domain",
+			mailinglist.Props{Identity: "example.com", From: "석공 <hello@news.example.com>"},
+		).DKIMRecords())
+		records["address"] = len(mailinglist.New(stack, "Address", mailinglist.Props{
+			Identity: "hello@example.com", From: "hello@example.com", Disposable: true,
+		}).DKIMRecords())
 	})
 	if want := map[string]int{"domain": 3, "address": 0}; !cmp.Equal(records, want) {
 		t.Errorf("DNS records: %v, want %v", records, want)
 	}
-	// SES takes names in ASCII alone: RFC 2047.
-	want(t, only(t, stack, "AWS::Lambda::Function", "DomainWelcome"), "=?utf-8?q?=EC=84=9D=EA=B3=B5?= <hello@news.example.com>", "Environment", "Variables", "MAIL_FROM")
-	want(t, only(t, stack, "AWS::Lambda::Function", "AddressWelcome"), "<hello@example.com>", "Environment", "Variables", "MAIL_FROM")
+	// SES accepts names in ASCII only: RFC 2047.
+	want(t, only(t, stack, "AWS::Lambda::Function", "DomainWelcome"),
+		"=?utf-8?q?=EC=84=9D=EA=B3=B5?= <hello@news.example.com>", "Environment", "Variables",
+		"MAIL_FROM")
+	want(t, only(t, stack, "AWS::Lambda::Function", "AddressWelcome"), "<hello@example.com>",
+		"Environment", "Variables", "MAIL_FROM")
 	for name, policy := range map[string]string{"Domain": "Retain", "Address": "Delete"} {
-		if table := only(t, stack, "AWS::DynamoDB::Table", name); table.DeletionPolicy != policy || table.UpdateReplacePolicy != policy {
-			t.Errorf("%s: on deletion %s, on replacement %s, want %s", table.ID, table.DeletionPolicy, table.UpdateReplacePolicy, policy)
+		if table := only(t, stack, "AWS::DynamoDB::Table", name); table.DeletionPolicy != policy ||
+			table.UpdateReplacePolicy != policy {
+			t.Errorf("%s: on deletion %s, on replacement %s, want %s", table.ID,
+				table.DeletionPolicy, table.UpdateReplacePolicy, policy)
 		}
 	}
 	want(t, only(t, stack, "AWS::DynamoDB::Table", "Domain"), true, "DeletionProtectionEnabled")
 }
 
-func TestAMailingListThatCannotBeIsRefused(t *testing.T) {
+func TestMailingListPropsAreValidated(t *testing.T) {
 	for _, test := range []struct {
 		props mailinglist.Props
 		lines []string
 	}{
 		{mailinglist.Props{}, []string{
-			"mailinglist: List: Identity is required; pass the sender's domain, or its address",
-			"mailinglist: List: From is required; pass whom mails are from, such as Ashlar <hello@example.com>",
+			"mailinglist: List: Identity is required; pass the sender's domain or e-mail address",
+			"mailinglist: List: From is required; pass the sender of mails, such as Ashlar " +
+				"<hello@example.com>",
 		}},
 		{mailinglist.Props{Identity: "example", From: "Ashlar"}, []string{
-			"mailinglist: List: Identity: example, want a domain such as example.com, or an address",
-			"mailinglist: List: From: Ashlar, want an address, or a name with one: Ashlar <hello@example.com>",
+			"mailinglist: List: Identity: example, want a domain such as example.com, or an " +
+				"address",
+			"mailinglist: List: From: Ashlar, want an address, optionally with a name: Ashlar " +
+				"<hello@example.com>",
 		}},
-		{mailinglist.Props{Identity: "Ashlar <hello@example.com>", From: "hello@example.com"}, []string{
-			"mailinglist: List: Identity: Ashlar <hello@example.com>, want a domain such as example.com, or an address",
-			"mailinglist: List: From: hello@example.com, want an address of Ashlar <hello@example.com>",
+		{mailinglist.Props{
+			Identity: "Ashlar <hello@example.com>", From: "hello@example.com",
+		}, []string{
+			"mailinglist: List: Identity: Ashlar <hello@example.com>, want a domain such as " +
+				"example.com, or an address",
+			"mailinglist: List: From: hello@example.com, want an address of Ashlar " +
+				"<hello@example.com>",
 		}},
-		{mailinglist.Props{Identity: "example.com", From: "hello@badexample.com"}, []string{"mailinglist: List: From: hello@badexample.com, want an address of example.com"}},
-		{mailinglist.Props{Identity: "hello@example.com", From: "Ashlar <bye@example.com>"}, []string{"mailinglist: List: From: Ashlar <bye@example.com>, want an address of hello@example.com"}},
+		{mailinglist.Props{Identity: "example.com", From: "hello@badexample.com"}, []string{
+			"mailinglist: List: From: hello@badexample.com, want an address of example.com",
+		}},
+		{mailinglist.Props{
+			Identity: "hello@example.com", From: "Ashlar <bye@example.com>",
+		}, []string{
+			"mailinglist: List: From: Ashlar <bye@example.com>, want an address of " +
+				"hello@example.com",
+		}},
 	} {
-		refused(t, func(stack awscdk.Stack) { mailinglist.New(stack, "List", test.props) }, test.lines...)
+		wantPanic(t, func(stack awscdk.Stack) {
+			mailinglist.New(stack, "List", test.props)
+		}, test.lines...)
 	}
 }

@@ -1,5 +1,6 @@
-// Package test holds what CDK synthesises against what it should be. Everything that starts the jsii kernel is here:
-// each test binary that does starts a Node.js of its own, and all platforms are synthesised once for all tests.
+// Package test tests the templates that the CDK synthesises. All tests that start the jsii kernel
+// are here: each test binary that starts it runs a Node.js of its own, and all platforms are
+// synthesised once for all tests.
 package test
 
 import (
@@ -23,29 +24,34 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// platforms are all stacks, by environment and name: platforms["Prod"]["API"].
+// platforms contains all stacks by environment and name: platforms["Prod"]["API"].
 var platforms = map[string]map[string]assembly.Stack{}
 
-// all are the environments that are deployed, and the one that has what they leave off.
-func all() []environments.Environment { return append(environments.All(), environments.Complete()) }
+// allEnvironments returns the environments that are deployed, and Complete, which enables the
+// features that they leave off.
+func allEnvironments() []environments.Environment {
+	return append(environments.All(), environments.Complete())
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// The validator takes longer than all else; make synth is its gate. To set the variable would come too late: Node.js gets
-	// the environment that there was when the CDK's packages were initialised.
+	// The validator takes longer than the rest of a synth; make synth runs it. Setting the variable
+	// here would be too late: Node.js gets the environment from when the CDK's packages were
+	// initialised.
 	if os.Getenv("CDK_VALIDATION") != "false" {
 		self, err := os.Executable()
 		if err != nil {
 			panic(err)
 		}
-		panic(syscall.Exec(self, os.Args, append(os.Environ(), "CDK_VALIDATION=false"))) //nolint:gosec // it is this program again
+		env := append(os.Environ(), "CDK_VALIDATION=false")
+		panic(syscall.Exec(self, os.Args, env)) //nolint:gosec // the same program
 	}
 	var err error
 	if outdirs, err = os.MkdirTemp("", "ashlar-test-"); err != nil {
 		panic(err)
 	}
 	app := newApp()
-	for _, environment := range all() {
+	for _, environment := range allEnvironments() {
 		stacks.NewPlatform(app, environment)
 	}
 	for _, stack := range synth(app) {
@@ -62,10 +68,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// outdirs holds the cloud assemblies of all tests.
+// outdirs is the folder of all cloud assemblies.
 var outdirs string
 
-// synth synthesises app and reads the stacks of its stages.
+// synth synthesises app and returns the stacks of its stages.
 func synth(app awscdk.App) []assembly.Stack {
 	found, err := assembly.Read(*app.Synth(nil).Directory())
 	if err != nil {
@@ -74,8 +80,8 @@ func synth(app awscdk.App) []assembly.Stack {
 	return found
 }
 
-// newApp is an app with the context of cdk.json, so that tests see the templates that the CDK CLI deploys. It asks
-// for no bundling, so functions are not built.
+// newApp returns an app with the context of cdk.json, so that tests see the templates that the CDK
+// CLI deploys. Bundling is off, so functions are not built.
 func newApp() awscdk.App {
 	data, err := os.ReadFile(filepath.Join("..", "cdk.json"))
 	if err != nil {
@@ -97,22 +103,26 @@ func newApp() awscdk.App {
 	})
 }
 
-// only is the stack's one resource of a type whose logical id starts with prefix.
+// only returns the stack's single resource of a type whose logical id starts with prefix.
 func only(t *testing.T, stack assembly.Stack, resourceType, prefix string) assembly.Resource {
 	t.Helper()
-	found := slices.DeleteFunc(stack.Template.OfType(resourceType), func(r assembly.Resource) bool { return !strings.HasPrefix(r.ID, prefix) })
+	found := slices.DeleteFunc(stack.Template.OfType(resourceType), func(r assembly.Resource) bool {
+		return !strings.HasPrefix(r.ID, prefix)
+	})
 	if len(found) != 1 {
 		t.Fatalf("there are %d resources %s… of type %s, want 1", len(found), prefix, resourceType)
 	}
 	return found[0]
 }
 
-// tested lists the stacks of every environment; of the one that is not deployed, those that no other has.
-func tested() []assembly.Stack {
+// testedStacks returns the stacks of every environment; of Complete, only those that Prod does not
+// have.
+func testedStacks() []assembly.Stack {
 	var stacks []assembly.Stack
-	for _, environment := range all() {
+	for _, environment := range allEnvironments() {
 		for _, name := range slices.Sorted(maps.Keys(platforms[environment.Name])) {
-			if _, deployed := platforms["Prod"][name]; !deployed || environment.Name != environments.Complete().Name {
+			if _, deployed := platforms["Prod"][name]; !deployed ||
+				environment.Name != environments.Complete().Name {
 				stacks = append(stacks, platforms[environment.Name][name])
 			}
 		}
@@ -120,16 +130,19 @@ func tested() []assembly.Stack {
 	return stacks
 }
 
-// everywhere runs check for every tested stack.
-func everywhere(t *testing.T, check func(t *testing.T, stack assembly.Stack)) {
+// forEachStack runs check for every tested stack.
+func forEachStack(t *testing.T, check func(t *testing.T, stack assembly.Stack)) {
 	t.Helper()
-	for _, stack := range tested() {
+	for _, stack := range testedStacks() {
 		t.Run(stack.Environment+"/"+stack.Name, func(t *testing.T) { check(t, stack) })
 	}
 }
 
-// inEvery runs check for the stack of that name in every environment.
-func inEvery(t *testing.T, name string, check func(t *testing.T, environment environments.Environment, stack assembly.Stack)) {
+// forEachEnvironment runs check for the stack with that name in every deployed environment.
+func forEachEnvironment(
+	t *testing.T, name string,
+	check func(t *testing.T, environment environments.Environment, stack assembly.Stack),
+) {
 	t.Helper()
 	for _, environment := range environments.All() {
 		stack, ok := platforms[environment.Name][name]
@@ -140,7 +153,7 @@ func inEvery(t *testing.T, name string, check func(t *testing.T, environment env
 	}
 }
 
-// want reports a property that is not as it should be.
+// want reports a property whose value differs from want.
 func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	t.Helper()
 	if got := resource.At(path...); text(got) != text(want) {
@@ -148,7 +161,7 @@ func want(t *testing.T, resource assembly.Resource, want any, path ...any) {
 	}
 }
 
-// exports tells whether other stacks may import the value from this one.
+// exports reports whether other stacks may import the value from stack.
 func exports(stack assembly.Stack, value any) bool {
 	for _, output := range stack.Template.Outputs {
 		if output["Export"] != nil && text(output["Value"]) == text(value) {
@@ -158,21 +171,29 @@ func exports(stack assembly.Stack, value any) bool {
 	return false
 }
 
-// ownOrigins are the origins of the environment's own pages, each in its parts: the website's, where it has only the name
-// that CloudFront gives it, and those that the environment names.
+// ownOrigins returns the origins of the environment's own pages, each as its parts: the website's
+// if it has only CloudFront's domain name, and those in the environment's settings.
 func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
 	t.Helper()
 	var origins [][]any
 	if environment.WebsiteCertificateARN == "" {
 		website := platforms[environment.Name]["Website"]
-		domain := map[string]any{"Fn::GetAtt": []string{only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
+		domain := map[string]any{
+			"Fn::GetAtt": []string{
+				only(t, website, "AWS::CloudFront::Distribution", "").ID, "DomainName",
+			},
+		}
 		for _, output := range website.Template.Outputs {
 			if output["Export"] != nil && text(output["Value"]) == text(domain) {
-				origins = append(origins, []any{"https://", map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")}})
+				origins = append(origins, []any{
+					"https://",
+					map[string]any{"Fn::ImportValue": assembly.At(output["Export"], "Name")},
+				})
 			}
 		}
 		if len(origins) != 1 {
-			t.Fatalf("%s/Website exports %s %d times, want 1", environment.Name, text(domain), len(origins))
+			t.Fatalf("%s/Website exports %s %d times, want 1", environment.Name, text(domain),
+				len(origins))
 		}
 	}
 	for _, origin := range environment.WebOrigins {
@@ -181,8 +202,8 @@ func ownOrigins(t *testing.T, environment environments.Environment) [][]any {
 	return origins
 }
 
-// joined is how a template has parts that stand one behind the other.
-func joined(parts ...any) any {
+// fnJoin returns parts as a template concatenates them.
+func fnJoin(parts ...any) any {
 	var merged []any
 	for _, part := range parts {
 		last := len(merged) - 1
@@ -200,12 +221,14 @@ func joined(parts ...any) any {
 	return map[string]any{"Fn::Join": []any{"", merged}}
 }
 
-// disposable tells whether the stack's environment is.
+// disposable reports whether the stack's environment is disposable.
 func disposable(stack assembly.Stack) bool {
-	return slices.ContainsFunc(all(), func(e environments.Environment) bool { return e.Name == stack.Environment && e.Disposable })
+	return slices.ContainsFunc(allEnvironments(), func(e environments.Environment) bool {
+		return e.Name == stack.Environment && e.Disposable
+	})
 }
 
-// panicMessage is the message of the error that f panics with, or empty.
+// panicMessage returns the message of the error that f panics with, or an empty string.
 func panicMessage(f func()) (message string) {
 	defer func() {
 		if err, ok := recover().(error); ok {
@@ -216,7 +239,7 @@ func panicMessage(f func()) (message string) {
 	return ""
 }
 
-// text is a value as JSON, for comparisons and messages.
+// text returns a value as JSON, for comparisons and messages.
 func text(value any) string {
 	encoded, err := json.Marshal(value)
 	if err != nil {

@@ -16,18 +16,22 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// objects is what IAM calls the objects of a bucket below a pattern such as temp/*.
+// objects returns the ARN of a bucket's objects that match a pattern such as temp/*.
 func objects(bucket assembly.Resource, pattern string) any {
-	return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []string{bucket.ID, "Arn"}}, "/" + pattern}}}
+	return map[string]any{"Fn::Join": []any{
+		"", []any{map[string]any{"Fn::GetAtt": []string{bucket.ID, "Arn"}}, "/" + pattern},
+	}}
 }
 
-// arn is a resource's.
+// arn returns the ARN of a resource.
 func arn(resource assembly.Resource) any {
 	return map[string]any{"Fn::GetAtt": []string{resource.ID, "Arn"}}
 }
 
-// allowances are the statements of the policy that is attached to the resource by the property, without refusals.
-func allowances(t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource) []any {
+// allowStatements returns the Allow statements of the policy whose property refers to the resource.
+func allowStatements(
+	t *testing.T, stack assembly.Stack, policyType, property string, of assembly.Resource,
+) []any {
 	t.Helper()
 	found := []any{}
 	for _, policy := range stack.Template.OfType(policyType) {
@@ -44,86 +48,112 @@ func allowances(t *testing.T, stack assembly.Stack, policyType, property string,
 }
 
 func TestTempUploadsAndTheirThumbnailsExpireAfterADay(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{
-				map[string]any{"Id": "ExpireTempUploads", "Status": "Enabled", "Prefix": "temp/", "ExpirationInDays": 1},
-				map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+				map[string]any{
+					"Id": "ExpireTempUploads", "Status": "Enabled", "Prefix": "temp/",
+					"ExpirationInDays": 1,
+				},
+				map[string]any{
+					"Id": "AbortIncompleteUploads", "Status": "Enabled",
+					"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1},
+				},
 			}, "LifecycleConfiguration", "Rules")
 		}
 	})
 }
 
-func TestPicturesAreEncryptedByTheKeyThatS3Manages(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
-			want(t, bucket, []any{map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}},
-				"BucketEncryption", "ServerSideEncryptionConfiguration")
-		}
-	})
+func TestPicturesAreEncryptedWithS3ManagedKeys(t *testing.T) {
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+				want(t, bucket, []any{map[string]any{
+					"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"},
+				}},
+					"BucketEncryption", "ServerSideEncryptionConfiguration")
+			}
+		})
 }
 
 func TestOnlyTheEnvironmentsOwnPagesReachTheMediaBuckets(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		var origins []any
-		for _, origin := range ownOrigins(t, environment) {
-			origins = append(origins, joined(origin...))
-		}
-		for name, methods := range map[string][]string{
-			"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
-			"MediaThumbnails": {"GET", "HEAD"},
-		} {
-			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
-				"AllowedOrigins": origins,
-				"AllowedMethods": methods,
-				"AllowedHeaders": []string{"*"},
-				"ExposedHeaders": []string{"ETag"},
-				"MaxAge":         3600,
-			}}, "CorsConfiguration", "CorsRules")
-		}
-		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
-		want(t, headers, map[string]any{
-			"AccessControlAllowOrigins":     map[string]any{"Items": origins},
-			"AccessControlAllowMethods":     map[string]any{"Items": []string{"GET", "HEAD"}},
-			"AccessControlAllowHeaders":     map[string]any{"Items": []string{"*"}},
-			"AccessControlAllowCredentials": false,
-			"OriginOverride":                true,
-		}, "ResponseHeadersPolicyConfig", "CorsConfig")
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			var origins []any
+			for _, origin := range ownOrigins(t, environment) {
+				origins = append(origins, fnJoin(origin...))
+			}
+			for name, methods := range map[string][]string{
+				"MediaOriginals":  {"GET", "HEAD", "PUT", "POST", "DELETE"},
+				"MediaThumbnails": {"GET", "HEAD"},
+			} {
+				want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
+					"AllowedOrigins": origins,
+					"AllowedMethods": methods,
+					"AllowedHeaders": []string{"*"},
+					"ExposedHeaders": []string{"ETag"},
+					"MaxAge":         3600,
+				}}, "CorsConfiguration", "CorsRules")
+			}
+			headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
+			want(t, headers, map[string]any{
+				"AccessControlAllowOrigins":     map[string]any{"Items": origins},
+				"AccessControlAllowMethods":     map[string]any{"Items": []string{"GET", "HEAD"}},
+				"AccessControlAllowHeaders":     map[string]any{"Items": []string{"*"}},
+				"AccessControlAllowCredentials": false,
+				"OriginOverride":                true,
+			}, "ResponseHeadersPolicyConfig", "CorsConfig")
+		})
 }
 
-func TestUploadsAreAcceleratedWhereTheEnvironmentSaysSo(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		var status any
-		if environment.TransferAcceleration {
-			status = "Enabled"
-		}
-		want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), status, "AccelerateConfiguration", "AccelerationStatus")
-		want(t, only(t, stack, "AWS::S3::Bucket", "MediaThumbnails"), nil, "AccelerateConfiguration")
-	})
+func TestUploadsAreAcceleratedWhereTheEnvironmentEnablesIt(t *testing.T) {
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			var status any
+			if environment.TransferAcceleration {
+				status = "Enabled"
+			}
+			want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), status,
+				"AccelerateConfiguration", "AccelerationStatus")
+			want(t, only(t, stack, "AWS::S3::Bucket", "MediaThumbnails"), nil,
+				"AccelerateConfiguration")
+		})
 }
 
-func TestOnlyCloudFrontReadsTheThumbnailsAndNotThePrivateOnes(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestOnlyCloudFrontReadsThumbnailsExceptPrivateOnes(t *testing.T) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "")
-		allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+		allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 		if want := []any{map[string]any{
 			"Effect": "Allow", "Action": "s3:GetObject",
-			"Principal": map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []string{identity.ID, "S3CanonicalUserId"}}},
-			"Resource":  []any{objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"), objects(thumbnails, "temp/*")},
+			"Principal": map[string]any{
+				"CanonicalUser": map[string]any{
+					"Fn::GetAtt": []string{identity.ID, "S3CanonicalUserId"},
+				},
+			},
+			"Resource": []any{
+				objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"),
+				objects(thumbnails, "temp/*"),
+			},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
 		}
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		want(t, distribution, map[string]any{"OriginAccessIdentity": map[string]any{
-			"Fn::Join": []any{"", []any{"origin-access-identity/cloudfront/", map[string]any{"Ref": identity.ID}}},
+			"Fn::Join": []any{
+				"", []any{"origin-access-identity/cloudfront/", map[string]any{"Ref": identity.ID}},
+			},
 		}}, "DistributionConfig", "Origins", 0, "S3OriginConfig")
 	})
 }
 
-func TestOnlyTheDistributionReadsTheThumbnailsWithOriginAccessControl(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestOnlyTheDistributionReadsThumbnailsWithOriginAccessControl(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
 		props.OriginAccessControl = true
 		media.New(stack, "Media", props)
@@ -131,98 +161,139 @@ func TestOnlyTheDistributionReadsTheThumbnailsWithOriginAccessControl(t *testing
 	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
-	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
 	if want := []any{map[string]any{
 		"Effect": "Allow", "Action": "s3:GetObject",
 		"Principal": map[string]any{"Service": "cloudfront.amazonaws.com"},
-		"Resource":  []any{objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"), objects(thumbnails, "temp/*")},
-		"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": map[string]any{"Fn::Join": []any{"", []any{
-			"arn:", map[string]any{"Ref": "AWS::Partition"}, ":cloudfront::", map[string]any{"Ref": "AWS::AccountId"}, ":distribution/", map[string]any{"Ref": distribution.ID},
-		}}}}},
+		"Resource": []any{
+			objects(thumbnails, "permanent/*"), objects(thumbnails, "protected/*"),
+			objects(thumbnails, "temp/*"),
+		},
+		"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": fnJoin(
+			"arn:", map[string]any{"Ref": "AWS::Partition"}, ":cloudfront::",
+			map[string]any{"Ref": "AWS::AccountId"}, ":distribution/",
+			map[string]any{"Ref": distribution.ID},
+		)}},
 	}}; text(allowed) != text(want) {
 		t.Errorf("the bucket's policy allows %s, want %s", text(allowed), text(want))
 	}
-	want(t, distribution, control.ID, "DistributionConfig", "Origins", 0, "OriginAccessControlId", "Fn::GetAtt", 0)
-	want(t, distribution, "", "DistributionConfig", "Origins", 0, "S3OriginConfig", "OriginAccessIdentity")
+	want(t, distribution, control.ID, "DistributionConfig", "Origins", 0, "OriginAccessControlId",
+		"Fn::GetAtt", 0)
+	want(t, distribution, "", "DistributionConfig", "Origins", 0, "S3OriginConfig",
+		"OriginAccessIdentity")
 	want(t, control, "always", "OriginAccessControlConfig", "SigningBehavior")
 	want(t, control, "s3", "OriginAccessControlConfig", "OriginAccessControlOriginType")
-	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
-		t.Errorf("there is %s, which nothing needs", identities[0].ID)
+	identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity")
+	if len(identities) > 0 {
+		t.Errorf("there is an origin access identity %s, want none", identities[0].ID)
 	}
 }
 
-func TestOriginalsAreDeliveredToNobody(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestOriginalsAreNotDelivered(t *testing.T) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
-		if allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals); len(allowed) > 0 {
+		allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", originals)
+		if len(allowed) > 0 {
 			t.Errorf("the policy of the originals allows %s", text(allowed))
 		}
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		origins := oneOrMore(distribution.At("DistributionConfig", "Origins"))
-		if len(origins) != 1 || assembly.Refers(assembly.At(origins[0], "DomainName")) != thumbnails.ID {
-			t.Errorf("the distribution delivers from %s, want the thumbnails alone", text(origins))
+		if len(origins) != 1 ||
+			assembly.Refers(assembly.At(origins[0], "DomainName")) != thumbnails.ID {
+			t.Errorf("the distribution's origins are %s, want only the thumbnails", text(origins))
 		}
 	})
 }
 
-func TestThumbnailsAreDeliveredByTLSAndReadOnly(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestThumbnailsAreDeliveredOverTLSAndReadOnly(t *testing.T) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-		for path, value := range map[string]any{"Enabled": true, "HttpVersion": "http2and3", "IPV6Enabled": true, "CacheBehaviors": nil} {
+		for path, value := range map[string]any{
+			"Enabled": true, "HttpVersion": "http2and3", "IPV6Enabled": true, "CacheBehaviors": nil,
+		} {
 			want(t, distribution, value, "DistributionConfig", path)
 		}
-		for path, value := range map[string]any{"ViewerProtocolPolicy": "redirect-to-https", "AllowedMethods": []string{"GET", "HEAD"}, "Compress": false} {
+		for path, value := range map[string]any{
+			"ViewerProtocolPolicy": "redirect-to-https", "AllowedMethods": []string{"GET", "HEAD"},
+			"Compress": false,
+		} {
 			want(t, distribution, value, "DistributionConfig", "DefaultCacheBehavior", path)
 		}
 		headers := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
-		want(t, distribution, headers.ID, "DistributionConfig", "DefaultCacheBehavior", "ResponseHeadersPolicyId", "Ref")
+		want(t, distribution, headers.ID, "DistributionConfig", "DefaultCacheBehavior",
+			"ResponseHeadersPolicyId", "Ref")
 		want(t, headers, map[string]any{
-			"ContentTypeOptions":      map[string]any{"Override": true},
-			"ContentSecurityPolicy":   map[string]any{"ContentSecurityPolicy": "default-src 'none'", "Override": true},
-			"StrictTransportSecurity": map[string]any{"AccessControlMaxAgeSec": 31536000, "Override": true},
+			"ContentTypeOptions": map[string]any{"Override": true},
+			"ContentSecurityPolicy": map[string]any{
+				"ContentSecurityPolicy": "default-src 'none'", "Override": true,
+			},
+			"StrictTransportSecurity": map[string]any{
+				"AccessControlMaxAgeSec": 31536000, "Override": true,
+			},
 		}, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig")
-		want(t, headers, []any{map[string]any{"Header": "Cross-Origin-Resource-Policy", "Value": "cross-origin", "Override": true}},
+		want(t, headers, []any{map[string]any{
+			"Header": "Cross-Origin-Resource-Policy", "Value": "cross-origin", "Override": true,
+		}},
 			"ResponseHeadersPolicyConfig", "CustomHeadersConfig", "Items")
 	})
 }
 
-// TestCloudFrontCachesThumbnailsForADayAtMost: and what is not there yet is asked for again after a
-// second.
+// TestCloudFrontCachesThumbnailsForADayAtMost: errors for thumbnails that do not exist yet are
+// cached for a second.
 func TestCloudFrontCachesThumbnailsForADayAtMost(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
-		want(t, distribution, policy.ID, "DistributionConfig", "DefaultCacheBehavior", "CachePolicyId", "Ref")
-		for path, value := range map[string]any{"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 24 * 60 * 60} {
+		want(t, distribution, policy.ID, "DistributionConfig", "DefaultCacheBehavior",
+			"CachePolicyId", "Ref")
+		for path, value := range map[string]any{
+			"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 24 * 60 * 60,
+		} {
 			want(t, policy, value, "CachePolicyConfig", path)
 		}
 		want(t, policy, map[string]any{
-			"CookiesConfig": map[string]any{"CookieBehavior": "none"}, "HeadersConfig": map[string]any{"HeaderBehavior": "none"},
+			"CookiesConfig":              map[string]any{"CookieBehavior": "none"},
+			"HeadersConfig":              map[string]any{"HeaderBehavior": "none"},
 			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
 			"EnableAcceptEncodingBrotli": false, "EnableAcceptEncodingGzip": false,
 		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
-		want(t, distribution, []any{map[string]any{"ErrorCode": 403, "ErrorCachingMinTTL": 1}}, "DistributionConfig", "CustomErrorResponses")
+		want(t, distribution, []any{map[string]any{"ErrorCode": 403, "ErrorCachingMinTTL": 1}},
+			"DistributionConfig", "CustomErrorResponses")
 	})
 }
 
 func TestRequestsForPicturesAreLogged(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")
-		want(t, logs, environment.LogRetention.Hours()/24, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
-		want(t, only(t, stack, "AWS::CloudFront::Distribution", ""), map[string]any{
-			"Bucket": map[string]any{"Fn::GetAtt": []string{logs.ID, "RegionalDomainName"}}, "Prefix": "delivery/",
-		}, "DistributionConfig", "Logging")
-		for name, prefix := range map[string]string{"MediaOriginals": "originals/", "MediaThumbnails": "thumbnails/"} {
-			want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{
-				"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": prefix,
-			}, "LoggingConfiguration")
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			logs := only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs")
+			want(t, logs, environment.LogRetention.Hours()/24, "LifecycleConfiguration", "Rules", 0,
+				"ExpirationInDays")
+			want(t, only(t, stack, "AWS::CloudFront::Distribution", ""), map[string]any{
+				"Bucket": map[string]any{"Fn::GetAtt": []string{logs.ID, "RegionalDomainName"}},
+				"Prefix": "delivery/",
+			}, "DistributionConfig", "Logging")
+			for name, prefix := range map[string]string{
+				"MediaOriginals": "originals/", "MediaThumbnails": "thumbnails/",
+			} {
+				want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{
+					"DestinationBucketName": map[string]any{"Ref": logs.ID},
+					"LogFilePrefix":         prefix,
+				}, "LoggingConfiguration")
+			}
+		})
 }
 
 func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
 		events := only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")
 		want(t, originals, map[string]any{"QueueConfigurations": []any{
@@ -230,55 +301,75 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 			map[string]any{"Event": "s3:ObjectRemoved:*", "Queue": arn(events)},
 		}}, "NotificationConfiguration")
 
-		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", events)
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", events)
 		if want := []any{map[string]any{
-			"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn(events),
-			"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)}},
+			"Effect": "Allow", "Action": "sqs:SendMessage",
+			"Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn(events),
+			"Condition": map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)},
+			},
 		}}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaOriginalEventsQueue")
 		if !slices.Contains(oneOrMore(originals.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and S3 would not take the queue", originals.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and S3 would reject the queue", originals.ID,
+				policy.ID)
 		}
 	})
 }
 
-// TestNoThumbnailIsMadeOfAThumbnail: that would go on for ever.
+// TestNoThumbnailIsMadeOfAThumbnail: the function would invoke itself for ever.
 func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
 			if bucket.ID != originals.ID {
 				want(t, bucket, nil, "NotificationConfiguration")
 			}
 		}
 		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
-		want(t, function, map[string]any{"Ref": thumbnails.ID}, "Environment", "Variables", "THUMBNAIL_BUCKET")
+		want(t, function, map[string]any{"Ref": thumbnails.ID}, "Environment", "Variables",
+			"THUMBNAIL_BUCKET")
 		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
 		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
-			if actions := text(assembly.At(statement, "Action")); strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
-				if on := text(assembly.At(statement, "Resource")); on != text(objects(thumbnails, "*")) {
-					t.Errorf("the function may %s on %s, want the thumbnails alone", actions, on)
+			actions := text(assembly.At(statement, "Action"))
+			if strings.Contains(actions, "s3:Put") || strings.Contains(actions, "s3:Delete") {
+				on := text(assembly.At(statement, "Resource"))
+				if on != text(objects(thumbnails, "*")) {
+					t.Errorf("the function may %s on %s, want only the thumbnails", actions, on)
 				}
 			}
 		}
 	})
 }
 
-func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		originals, thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+func TestTheThumbnailFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
 		on := map[string]any{ // action → resource
-			"s3:GetObject":           objects(originals, "*"),
-			"s3:ListBucket":          arn(originals), // without it, what is missing is refused
-			"s3:PutObject":           objects(thumbnails, "*"),
-			"s3:DeleteObject":        objects(thumbnails, "*"),
-			"sns:Publish":            map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
-			"sqs:SendMessage":        arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue")),
-			"sqs:ReceiveMessage":     arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
-			"sqs:DeleteMessage":      arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
-			"sqs:GetQueueAttributes": arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"s3:GetObject": objects(originals, "*"),
+			// Without it, S3 responds 403 for a missing object.
+			"s3:ListBucket":   arn(originals),
+			"s3:PutObject":    objects(thumbnails, "*"),
+			"s3:DeleteObject": objects(thumbnails, "*"),
+			"sns:Publish": map[string]any{
+				"Ref": only(t, stack, "AWS::SNS::Topic", "").ID,
+			},
+			"sqs:SendMessage": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue")),
+			"sqs:ReceiveMessage": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"sqs:DeleteMessage": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+			"sqs:GetQueueAttributes": arn(
+				only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
 		}
 		seen := map[string]bool{}
 		policy := only(t, stack, "AWS::IAM::Policy", "MediaGenerateThumbnailsRole")
@@ -302,46 +393,64 @@ func TestTheFunctionReadsOriginalsAndWritesThumbnails(t *testing.T) {
 	})
 }
 
-func TestTheFunctionTakesEventsInSmallBatchesAndFewAtOnce(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
-		mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
-		want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
-		want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")), "EventSourceArn")
-		want(t, mapping, 5, "BatchSize")
-		want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
-		want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
-		want(t, mapping, nil, "Enabled") // it is, by default
-	})
+func TestTheThumbnailFunctionHasSmallBatchesAndLowConcurrency(t *testing.T) {
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
+			mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
+			want(t, mapping, map[string]any{"Ref": function.ID}, "FunctionName")
+			want(t, mapping, arn(only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")),
+				"EventSourceArn")
+			want(t, mapping, 5, "BatchSize")
+			want(t, mapping, []string{"ReportBatchItemFailures"}, "FunctionResponseTypes")
+			want(t, mapping, 5, "ScalingConfig", "MaximumConcurrency")
+			want(t, mapping, nil, "Enabled") // the default is true
+		})
 }
 
-func TestTheFunctionHasOneVCPUAndAMinute(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheThumbnailFunctionHasOneVCPUAndAMinute(t *testing.T) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
 		want(t, function, 1769, "MemorySize")
 		want(t, function, []string{"arm64"}, "Architectures")
 		want(t, function, nil, "VpcConfig")
 		want(t, function, 60, "Timeout")
-		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60, "VisibilityTimeout") // six times the function's
+		// Six times the function's timeout.
+		want(t, only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue"), 6*60,
+			"VisibilityTimeout")
 		want(t, function, "320,640,1280,1920", "Environment", "Variables", "WIDTHS")
 		want(t, function, "20971520", "Environment", "Variables", "MAX_BYTES")
 		want(t, function, "50000000", "Environment", "Variables", "MAX_PIXELS")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue").ID}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
-		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID}, "Environment", "Variables", "TOPIC_ARN")
+		want(t, function, map[string]any{
+			"Ref": only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsDeadLetterQueue").ID,
+		}, "Environment", "Variables", "DEAD_LETTER_QUEUE_URL")
+		want(t, function, map[string]any{"Ref": only(t, stack, "AWS::SNS::Topic", "").ID},
+			"Environment", "Variables", "TOPIC_ARN")
 	})
 }
 
 func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for name, dead := range map[string]string{"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventQueue": "MediaThumbnailEventDLQ"} {
-			queue, letters := only(t, stack, "AWS::SQS::Queue", name), only(t, stack, "AWS::SQS::Queue", dead)
-			want(t, queue, map[string]any{"deadLetterTargetArn": arn(letters), "maxReceiveCount": 5}, "RedrivePolicy")
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		for name, dead := range map[string]string{
+			"MediaOriginalEventsQueue": "MediaOriginalEventsDeadLetterQueue",
+			"MediaThumbnailEventQueue": "MediaThumbnailEventDLQ",
+		} {
+			queue := only(t, stack, "AWS::SQS::Queue", name)
+			dlq := only(t, stack, "AWS::SQS::Queue", dead)
+			want(t, queue, map[string]any{"deadLetterTargetArn": arn(dlq), "maxReceiveCount": 5},
+				"RedrivePolicy")
 			want(t, queue, 4*24*60*60, "MessageRetentionPeriod")
 		}
-		for _, name := range []string{"MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventDLQ"} {
-			letters := only(t, stack, "AWS::SQS::Queue", name)
-			want(t, letters, 14*24*60*60, "MessageRetentionPeriod")
-			want(t, letters, nil, "RedrivePolicy")
+		for _, name := range []string{
+			"MediaOriginalEventsDeadLetterQueue", "MediaThumbnailEventDLQ",
+		} {
+			dlq := only(t, stack, "AWS::SQS::Queue", name)
+			want(t, dlq, 14*24*60*60, "MessageRetentionPeriod")
+			want(t, dlq, nil, "RedrivePolicy")
 		}
 		if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 4 {
 			t.Errorf("there are %d queues, want 4", len(queues))
@@ -350,75 +459,94 @@ func TestMessagesReceivedFiveTimesStayInADeadLetterQueueForTwoWeeks(t *testing.T
 }
 
 func TestThumbnailEventsReachTheirQueue(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Media", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		topic := only(t, stack, "AWS::SNS::Topic", "MediaThumbnailEvents")
-		queue, letters := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue"), only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
+		queue := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "MediaThumbnailEventDLQ")
 		subscription := only(t, stack, "AWS::SNS::Subscription", "")
 		want(t, subscription, map[string]any{
-			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue), "RawMessageDelivery": true,
-			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn(letters)},
+			"TopicArn": map[string]any{"Ref": topic.ID}, "Protocol": "sqs", "Endpoint": arn(queue),
+			"RawMessageDelivery": true,
+			"RedrivePolicy":      map[string]any{"deadLetterTargetArn": arn(dlq)},
 		})
-		for _, to := range []assembly.Resource{queue, letters} {
-			allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
+		for _, to := range []assembly.Resource{queue, dlq} {
+			allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", to)
 			if want := []any{map[string]any{
-				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
-				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": map[string]any{"Ref": topic.ID}}},
+				"Effect": "Allow", "Action": "sqs:SendMessage",
+				"Principal": map[string]any{"Service": "sns.amazonaws.com"}, "Resource": arn(to),
+				"Condition": map[string]any{
+					"ArnEquals": map[string]any{"aws:SourceArn": map[string]any{"Ref": topic.ID}},
+				},
 			}}; text(allowed) != text(want) {
 				t.Errorf("the policy of %s allows %s, want %s", to.ID, text(allowed), text(want))
 			}
 		}
-		if policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue"); !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and what is told before that is lost", subscription.ID, policy.ID)
+		policy := only(t, stack, "AWS::SQS::QueuePolicy", "MediaThumbnailEventQueue")
+		if !slices.Contains(oneOrMore(subscription.DependsOn), any(policy.ID)) {
+			t.Errorf("%s does not depend on %s, and earlier messages would be lost",
+				subscription.ID, policy.ID)
 		}
 	})
 }
 
 func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-		want(t, only(t, stack, "AWS::IAM::Policy", "SignedInThumbnails"), []any{map[string]any{
-			"Effect": "Allow", "Action": "s3:GetObject",
-			"Resource": []any{
-				objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
-				objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
-			},
-		}}, "PolicyDocument", "Statement")
-		uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
-		if statements := text(uploads.At("PolicyDocument")); strings.Contains(statements, thumbnails.ID) || !strings.Contains(statements, only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
-			t.Errorf("signed-in clients may %s, want the originals alone", statements)
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
+			want(t, only(t, stack, "AWS::IAM::Policy", "SignedInThumbnails"), []any{map[string]any{
+				"Effect": "Allow", "Action": "s3:GetObject",
+				"Resource": []any{
+					objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
+					objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
+				},
+			}}, "PolicyDocument", "Statement")
+			uploads := only(t, stack, "AWS::IAM::Policy", "SignedInUploads")
+			statements := text(uploads.At("PolicyDocument"))
+			if strings.Contains(statements, thumbnails.ID) ||
+				!strings.Contains(statements,
+					only(t, stack, "AWS::S3::Bucket", "MediaOriginals").ID) {
+				t.Errorf("signed-in clients may %s, want only the originals", statements)
+			}
+		})
 }
 
-// TestTheFunctionIsDeletedBeforeTheThumbnails: a disposable bucket that is written to while it is
-// emptied would keep its stack from being deleted.
-func TestTheFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		if !environment.Disposable {
-			return
-		}
-		for id, resource := range map[string]assembly.Resource{
-			"MediaThumbnailsEmptyOnDelete": only(t, stack, "AWS::Lambda::EventSourceMapping", ""),
-			"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
-		} {
-			if emptied := only(t, stack, "Custom::EmptyBucket", id); !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
-				t.Errorf("%s may be there when %s is deleted", resource.ID, emptied.ID)
+// TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails: a write to a disposable bucket while it is
+// emptied would fail the deletion of the stack.
+func TestTheThumbnailFunctionIsDeletedBeforeTheThumbnails(t *testing.T) {
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			if !environment.Disposable {
+				return
 			}
-		}
-	})
+			for id, resource := range map[string]assembly.Resource{
+				"MediaThumbnailsEmptyOnDelete": only(t, stack, "AWS::Lambda::EventSourceMapping",
+					""),
+				"MediaAccessLogsEmptyOnDelete": only(t, stack, "AWS::CloudFront::Distribution", ""),
+			} {
+				emptied := only(t, stack, "Custom::EmptyBucket", id)
+				if !slices.Contains(oneOrMore(resource.DependsOn), any(emptied.ID)) {
+					t.Errorf("%s may still exist when %s is deleted", resource.ID, emptied.ID)
+				}
+			}
+		})
 }
 
 func TestTheMediaURLIsTheDistributions(t *testing.T) {
-	inEvery(t, "Media", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-		url := map[string]any{"Fn::Join": []any{"", []any{"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}}}}}
-		if got := stack.Template.Outputs["MediaURL"]["Value"]; text(got) != text(url) {
-			t.Errorf("MediaURL is %s, want %s", text(got), text(url))
-		}
-	})
+	forEachEnvironment(t, "Media",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+			url := map[string]any{"Fn::Join": []any{"", []any{
+				"https://", map[string]any{"Fn::GetAtt": []string{distribution.ID, "DomainName"}},
+			}}}
+			if got := stack.Template.Outputs["MediaURL"]["Value"]; text(got) != text(url) {
+				t.Errorf("MediaURL is %s, want %s", text(got), text(url))
+			}
+		})
 }
 
-// pictureProps are what media needs.
+// pictureProps are the required props of media.
 var pictureProps = media.Props{
 	AllowedOrigins: []string{"https://app.example.com"},
 	Widths:         pictures.Widths,
@@ -428,7 +556,7 @@ var pictureProps = media.Props{
 
 func TestMediaProps(t *testing.T) {
 	accelerated := map[bool]bool{}
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
 		accelerated[true] = media.New(stack, "Media", props).TransferAcceleration
 		props.TempRetention, props.DisableTransferAcceleration = 3*24*time.Hour, true
@@ -437,19 +565,23 @@ func TestMediaProps(t *testing.T) {
 	if want := map[bool]bool{true: true, false: false}; !cmp.Equal(accelerated, want) {
 		t.Errorf("accelerated: %v, want %v", accelerated, want)
 	}
-	want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), "Enabled", "AccelerateConfiguration", "AccelerationStatus")
+	want(t, only(t, stack, "AWS::S3::Bucket", "MediaOriginals"), "Enabled",
+		"AccelerateConfiguration", "AccelerationStatus")
 	want(t, only(t, stack, "AWS::S3::Bucket", "OtherOriginals"), nil, "AccelerateConfiguration")
 	for _, name := range []string{"OtherOriginals", "OtherThumbnails"} {
-		want(t, only(t, stack, "AWS::S3::Bucket", name), 3, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+		want(t, only(t, stack, "AWS::S3::Bucket", name), 3, "LifecycleConfiguration", "Rules", 0,
+			"ExpirationInDays")
 	}
-	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")
+	want(t, only(t, stack, "AWS::S3::Bucket", "MediaAccessLogs"), 30, "LifecycleConfiguration",
+		"Rules", 0, "ExpirationInDays")
 }
 
 // TestMediaPrefixesAreProps: the lifecycle rules, the distribution and the grants follow them.
 func TestMediaPrefixesAreProps(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := pictureProps
-		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "new/", "promoted/", "shared/", "own/"
+		props.TempPrefix, props.PermanentPrefix = "new/", "promoted/"
+		props.ProtectedPrefix, props.PrivatePrefix = "shared/", "own/"
 		m := media.New(stack, "Media", props)
 		function := func(id string) *gofunction.Function {
 			return gofunction.New(stack, id, gofunction.Props{Package: "example.com/fn"})
@@ -459,35 +591,43 @@ func TestMediaPrefixesAreProps(t *testing.T) {
 		m.GrantDeletePictures(function("Delete"))
 	})
 	for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
-		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules", 0, "Prefix")
+		want(t, only(t, stack, "AWS::S3::Bucket", name), "new/", "LifecycleConfiguration", "Rules",
+			0, "Prefix")
 	}
 	thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-	allowed := allowances(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
-	if want := []any{objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"), objects(thumbnails, "shared/*")}; len(allowed) != 1 ||
+	allowed := allowStatements(t, stack, "AWS::S3::BucketPolicy", "Bucket", thumbnails)
+	if want := []any{
+		objects(thumbnails, "new/*"), objects(thumbnails, "promoted/*"),
+		objects(thumbnails, "shared/*"),
+	}; len(allowed) != 1 ||
 		text(assembly.At(allowed[0], "Resource")) != text(want) {
-		t.Errorf("the bucket's policy allows %s, want %s alone", text(allowed), text(want))
+		t.Errorf("the bucket's policy allows %s, want only %s", text(allowed), text(want))
 	}
 	for function, want := range map[string][]string{
-		"Upload":  {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},
-		"Promote": {"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket", "s3:PutObject /promoted/*"},
-		"Delete":  {"s3:DeleteObject /promoted/*"},
+		"Upload": {"s3:DeleteObject /new/*", "s3:PutObject /new/*"},
+		"Promote": {
+			"s3:DeleteObject /promoted/*", "s3:GetObject /new/*", "s3:ListBucket",
+			"s3:PutObject /promoted/*",
+		},
+		"Delete": {"s3:DeleteObject /promoted/*"},
 	} {
-		if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+		if diff := cmp.Diff(want, originalsPermissions(t, stack, function)); diff != "" {
 			t.Errorf("%s (-want +allowed):\n%s", function, diff)
 		}
 	}
 }
 
 func TestMediaPropsAreValidated(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
+	wantPanic(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
 		"media: Media: AllowedOrigins is required; pass the web client's origins",
-		"media: Media: Widths is required; pass those of the thumbnails, in pixels",
-		"media: Media: MaxBytes is required; pass what an original may have",
-		"media: Media: MaxPixels is required; pass what an original may have",
+		"media: Media: Widths is required; pass the widths of the thumbnails, in pixels",
+		"media: Media: MaxBytes is required; pass the maximum size of an original",
+		"media: Media: MaxPixels is required; pass the maximum number of pixels of an original",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		media.New(stack, "Media", media.Props{
-			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536}, MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
+			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536},
+			MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
 		})
 	},
 		"media: Media: MaxBytes: -1, want more than 0",
@@ -497,26 +637,27 @@ func TestMediaPropsAreValidated(t *testing.T) {
 		"media: Media: Widths[1]: 0, want 1 to 65535",
 		"media: Media: Widths[2]: 65536, want 1 to 65535",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
 		props.TempRetention = -24 * time.Hour
 		media.New(stack, "Media", props)
 	}, "media: Media: TempRetention: -24h0m0s, want whole days, at least 24h0m0s")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
-		props.TempPrefix, props.PermanentPrefix, props.ProtectedPrefix, props.PrivatePrefix = "temp", "*/", "a/b/", "permanent/"
+		props.TempPrefix, props.PermanentPrefix = "temp", "*/"
+		props.ProtectedPrefix, props.PrivatePrefix = "a/b/", "permanent/"
 		media.New(stack, "Media", props)
 	},
 		"media: Media: TempPrefix: temp, want letters, digits, - and _, then a slash",
 		"media: Media: PermanentPrefix: */, want letters, digits, - and _, then a slash",
 		"media: Media: ProtectedPrefix: a/b/, want letters, digits, - and _, then a slash",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
 		props.PermanentPrefix, props.PrivatePrefix = "temp/", "protected/"
 		media.New(stack, "Media", props)
 	},
-		"media: Media: PermanentPrefix: temp/, want another one than TempPrefix",
-		"media: Media: PrivatePrefix: protected/, want another one than ProtectedPrefix",
+		"media: Media: PermanentPrefix: temp/, want a prefix different from TempPrefix",
+		"media: Media: PrivatePrefix: protected/, want a prefix different from ProtectedPrefix",
 	)
 }

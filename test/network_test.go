@@ -14,7 +14,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// subnets lists the logical ids of the network's subnets of a kind: Public, Private or Isolated.
+// subnets returns the logical ids of the network's subnets of a kind: Public, Private or Isolated.
 func subnets(stack assembly.Stack, kind string) []string {
 	var ids []string
 	for _, subnet := range stack.Template.OfType("AWS::EC2::Subnet") {
@@ -25,16 +25,19 @@ func subnets(stack assembly.Stack, kind string) []string {
 	return ids
 }
 
-// defaultRoute is what carries a subnet's traffic to the internet: the type of the resource, or empty.
+// defaultRoute returns the type of the resource that routes a subnet's traffic to the internet, or
+// an empty string.
 func defaultRoute(stack assembly.Stack, subnet string) string {
 	for _, association := range stack.Template.OfType("AWS::EC2::SubnetRouteTableAssociation") {
 		if assembly.Refers(association.At("SubnetId")) != subnet {
 			continue
 		}
 		for _, route := range stack.Template.OfType("AWS::EC2::Route") {
-			if route.At("DestinationCidrBlock") == "0.0.0.0/0" && assembly.Refers(route.At("RouteTableId")) == assembly.Refers(association.At("RouteTableId")) {
-				for _, way := range []string{"GatewayId", "NatGatewayId"} {
-					if id := assembly.Refers(route.At(way)); id != "" {
+			table := assembly.Refers(association.At("RouteTableId"))
+			if route.At("DestinationCidrBlock") == "0.0.0.0/0" &&
+				assembly.Refers(route.At("RouteTableId")) == table {
+				for _, target := range []string{"GatewayId", "NatGatewayId"} {
+					if id := assembly.Refers(route.At(target)); id != "" {
 						return stack.Template.Resources[id].Type
 					}
 				}
@@ -45,53 +48,64 @@ func defaultRoute(stack assembly.Stack, subnet string) string {
 }
 
 func TestEachKindOfSubnetHasItsOwnWayOut(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		zones := max(len(environment.Zones), 2)
-		private := "AWS::EC2::NatGateway"
-		if environment.NAT == environments.NATNone {
-			private = ""
-		}
-		for kind, want := range map[string]string{"Public": "AWS::EC2::InternetGateway", "Private": private, "Isolated": ""} {
-			ids := subnets(stack, kind)
-			if len(ids) != zones {
-				t.Errorf("there are %d %s subnets, want %d, one per zone", len(ids), kind, zones)
+	forEachEnvironment(t, "Network",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			zones := max(len(environment.Zones), 2)
+			private := "AWS::EC2::NatGateway"
+			if environment.NAT == environments.NATNone {
+				private = ""
 			}
-			for _, id := range ids {
-				if got := defaultRoute(stack, id); got != want {
-					t.Errorf("%s reaches the internet by %q, want %q", id, got, want)
+			for kind, want := range map[string]string{
+				"Public": "AWS::EC2::InternetGateway", "Private": private, "Isolated": "",
+			} {
+				ids := subnets(stack, kind)
+				if len(ids) != zones {
+					t.Errorf("there are %d %s subnets, want %d, one per zone", len(ids), kind,
+						zones)
+				}
+				for _, id := range ids {
+					if got := defaultRoute(stack, id); got != want {
+						t.Errorf("%s reaches the internet through %q, want %q", id, got, want)
+					}
 				}
 			}
-		}
-		if gateways := len(stack.Template.OfType("AWS::EC2::NatGateway")); gateways != environment.NATGateways() {
-			t.Errorf("there are %d NAT gateways, want %d", gateways, environment.NATGateways())
-		}
-	})
+			gateways := len(stack.Template.OfType("AWS::EC2::NatGateway"))
+			if gateways != environment.NATGateways() {
+				t.Errorf("there are %d NAT gateways, want %d", gateways, environment.NATGateways())
+			}
+		})
 }
 
 func TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Network", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		routeTables := len(stack.Template.OfType("AWS::EC2::RouteTable"))
-		for service, id := range map[string]string{".s3": "NetworkVPCS3", ".dynamodb": "NetworkVPCDynamoDB"} {
+		for service, id := range map[string]string{
+			".s3": "NetworkVPCS3", ".dynamodb": "NetworkVPCDynamoDB",
+		} {
 			endpoint := only(t, stack, "AWS::EC2::VPCEndpoint", id)
 			want(t, endpoint, "Gateway", "VpcEndpointType")
 			if !strings.Contains(text(endpoint.At("ServiceName")), service) {
-				t.Errorf("%s is for %s, want %s", endpoint.ID, text(endpoint.At("ServiceName")), service)
+				t.Errorf("%s is for %s, want %s", endpoint.ID, text(endpoint.At("ServiceName")),
+					service)
 			}
 			if tables, _ := endpoint.At("RouteTableIds").([]any); len(tables) != routeTables {
-				t.Errorf("%s serves %d route tables, want all %d", endpoint.ID, len(tables), routeTables)
+				t.Errorf("%s serves %d route tables, want all %d", endpoint.ID, len(tables),
+					routeTables)
 			}
 		}
 	})
 }
 
-// TestFunctionsInTheVPCReachWhatTheyCall matters where there is no NAT: a call to a service without an endpoint would
-// hang until the function times out.
-func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
-	// Logs are carried by the service and never cross the VPC. Interfaces are made by the service too. A custom
-	// resource answers by a presigned S3 URL.
-	carried := []string{"logs", "ec2"}
-	named := map[string]string{"ses": "email"} // endpoints, where IAM calls the service otherwise
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestFunctionsInTheVPCReachTheServicesThatTheyCall matters without NAT: a call to a service
+// without an endpoint would hang until the function times out.
+func TestFunctionsInTheVPCReachTheServicesThatTheyCall(t *testing.T) {
+	// Lambda delivers logs outside the VPC, and creates network interfaces itself. A custom
+	// resource responds through a presigned S3 URL.
+	outside := []string{"logs", "ec2"}
+	named := map[string]string{"ses": "email"} // IAM's name of a service to its endpoint's
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		network := platforms[stack.Environment]["Network"].Template
 		if len(network.OfType("AWS::EC2::NatGateway")) > 0 {
 			return
@@ -105,45 +119,56 @@ func TestFunctionsInTheVPCReachWhatTheyCall(t *testing.T) {
 				continue
 			}
 			role := assembly.Refers(function.At("Role"))
-			actions := slices.DeleteFunc(allowed(t, stack, role), func(action string) bool { return onlyPolls(t, stack, function, role, action) })
+			actions := slices.DeleteFunc(allowed(t, stack, role), func(action string) bool {
+				return isPollingOnly(t, stack, function, role, action)
+			})
 			if len(actions) == 0 {
-				t.Errorf("%s calls nothing: this test sees no policy", function.ID)
+				t.Errorf("%s calls no service: the test found no policy", function.ID)
 			}
 			for _, action := range actions {
 				service, _, _ := strings.Cut(action, ":")
 				service = cmp.Or(named[service], service)
-				if !slices.Contains(carried, service) && !strings.Contains(endpoints, "."+service+`"`) {
-					t.Errorf("%s may call %s, which it cannot reach: there is no NAT, and the endpoints are for %s", function.ID, action, endpoints)
+				if !slices.Contains(outside, service) &&
+					!strings.Contains(endpoints, "."+service+`"`) {
+					t.Errorf(
+						"%s may call %s, which it cannot reach: there is no NAT, and the "+
+							"endpoints are %s",
+						function.ID, action, endpoints)
 				}
 			}
 		}
 	})
 }
 
-func TestTheDefaultSecurityGroupIsClosed(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		closed := only(t, stack, "Custom::RestrictedDefaultSecurityGroup", "")
-		vpc := only(t, stack, "AWS::EC2::VPC", "")
-		want(t, closed, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId", "Fn::GetAtt")
-		function := only(t, stack, "AWS::Lambda::Function", "")
-		want(t, closed, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
-	})
+func TestTheDefaultSecurityGroupIsRestricted(t *testing.T) {
+	forEachEnvironment(t, "Network",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			restricted := only(t, stack, "Custom::RestrictedDefaultSecurityGroup", "")
+			vpc := only(t, stack, "AWS::EC2::VPC", "")
+			want(t, restricted, []string{vpc.ID, "DefaultSecurityGroup"}, "SecurityGroupId",
+				"Fn::GetAtt")
+			function := only(t, stack, "AWS::Lambda::Function", "")
+			want(t, restricted, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
+		})
 }
 
 func TestAllTrafficOfTheVPCIsLogged(t *testing.T) {
-	inEvery(t, "Network", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		log := only(t, stack, "AWS::EC2::FlowLog", "")
-		want(t, log, "ALL", "TrafficType")
-		want(t, log, only(t, stack, "AWS::EC2::VPC", "").ID, "ResourceId", "Ref")
-	})
+	forEachEnvironment(t, "Network",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			log := only(t, stack, "AWS::EC2::FlowLog", "")
+			want(t, log, "ALL", "TrafficType")
+			want(t, log, only(t, stack, "AWS::EC2::VPC", "").ID, "ResourceId", "Ref")
+		})
 }
 
-// TestAZoneMoreMovesNoSubnet: a subnet whose addresses change is replaced, with all that stands in it.
-func TestAZoneMoreMovesNoSubnet(t *testing.T) {
+// TestAddingAZoneReplacesNoSubnet: CloudFormation replaces a subnet whose addresses change, with
+// all resources in it.
+func TestAddingAZoneReplacesNoSubnet(t *testing.T) {
 	addresses := func(zones ...string) map[string]any {
 		found := map[string]any{}
-		stack := synthesised(func(stack awscdk.Stack) {
-			stack.Node().SetContext(jsii.String("availability-zones:account=111111111111:region=eu-central-1"), zones)
+		stack := synthStack(func(stack awscdk.Stack) {
+			stack.Node().SetContext(
+				jsii.String("availability-zones:account=111111111111:region=eu-central-1"), zones)
 			network.New(stack, "Network", network.Props{AvailabilityZones: zones})
 		})
 		for _, subnet := range stack.Template.OfType("AWS::EC2::Subnet") {
@@ -151,20 +176,23 @@ func TestAZoneMoreMovesNoSubnet(t *testing.T) {
 		}
 		return found
 	}
-	two, three := addresses("eu-central-1a", "eu-central-1b"), addresses("eu-central-1a", "eu-central-1b", "eu-central-1c")
+	two := addresses("eu-central-1a", "eu-central-1b")
+	three := addresses("eu-central-1a", "eu-central-1b", "eu-central-1c")
 	if len(two) != 6 || len(three) != 9 {
 		t.Fatalf("there are %d and %d subnets, want 6 and 9", len(two), len(three))
 	}
 	for id, address := range two {
 		if three[id] != address {
-			t.Errorf("%s moves from %v to %v", id, address, three[id])
+			t.Errorf("%s changes from %v to %v", id, address, three[id])
 		}
 	}
 }
 
-func TestANetworkThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) {
-		network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/8", AvailabilityZones: []string{"eu-central-1a"}, NATGateways: 2})
+func TestNetworkPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
+		network.New(stack, "Network", network.Props{
+			CIDR: "10.0.0.0/8", AvailabilityZones: []string{"eu-central-1a"}, NATGateways: 2,
+		})
 	},
 		"network: Network: CIDR: 10.0.0.0/8, want a private /16 such as 10.0.0.0/16",
 		"network: Network: AvailabilityZones: [eu-central-1a], want 2 to 3",

@@ -21,7 +21,7 @@ import (
 
 func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 	for _, environment := range environments.All() {
-		stacks := map[string]string{} // by parameter: Parameter Store knows no stacks
+		stacks := map[string]string{} // by parameter: names are unique across stacks
 		for name, stack := range platforms[environment.Name] {
 			declared := map[string]any{}
 			for _, parameter := range stack.Template.OfType("AWS::SSM::Parameter") {
@@ -32,16 +32,19 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 				}
 				stacks[full] = name
 				if path.Dir(full) == environments.DeadLetterQueuesPath(environment.Name) {
-					continue // for make redrive alone
+					continue // only for make redrive
 				}
 				if path.Dir(full) != "/ashlar/"+environment.Name {
-					t.Errorf("%s/%s: %s, want a parameter of /ashlar/%s", environment.Name, name, full, environment.Name)
+					t.Errorf("%s/%s: %s, want a parameter of /ashlar/%s", environment.Name, name,
+						full, environment.Name)
 				}
-				declared[path.Base(full)] = []any{parameter.At("Value"), parameter.At("Description")}
+				declared[path.Base(full)] = []any{
+					parameter.At("Value"), parameter.At("Description"),
+				}
 			}
 			shown := map[string]any{}
 			for id, output := range stack.Template.Outputs {
-				if output["Export"] == nil { // what stacks tell each other is nobody else's affair
+				if output["Export"] == nil { // exports are internal to the stacks
 					shown[id] = []any{output["Value"], output["Description"]}
 				}
 			}
@@ -52,7 +55,7 @@ func TestEveryOutputIsAParameterOfTheSameValue(t *testing.T) {
 	}
 }
 
-// deployed are the values that the parameters have after a deployment.
+// deployed contains the values of the parameters after a deployment.
 var deployed = map[string]string{
 	"APIEndpoint":     "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1/",
 	"AthenaWorkGroup": "ashlar-dev",
@@ -76,11 +79,12 @@ var deployed = map[string]string{
 	"WebsiteURL":      "https://app.example.com",
 }
 
-// deploy gives the stand-in the parameters of every environment's templates.
+// deploy returns an emulator of Parameter Store with the parameters of every environment's
+// templates.
 func deploy(t *testing.T) *awstest.SSM {
 	t.Helper()
 	store := awstest.StartSSM(t)
-	everywhere(t, func(_ *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(_ *testing.T, stack assembly.Stack) {
 		for _, parameter := range stack.Template.OfType("AWS::SSM::Parameter") {
 			name := parameter.At("Name").(string)
 			store.PutParameter(name, deployed[path.Base(name)])
@@ -89,10 +93,11 @@ func deploy(t *testing.T) *awstest.SSM {
 	return store
 }
 
-// outputs builds the command.
+// outputs builds the command and returns its path.
 func outputs(t *testing.T) string {
 	t.Helper()
-	// go test remembers a result until a file that the test itself has read changes. The compiler's it does not see.
+	// The command go test caches a result until a file that the test itself read changes. It does
+	// not track the files that the compiler reads.
 	sources, err := filepath.Glob("../cmd/outputs/*.go")
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("%d source files (%v)", len(sources), err)
@@ -103,16 +108,17 @@ func outputs(t *testing.T) string {
 		}
 	}
 	name := filepath.Join(t.TempDir(), "outputs")
-	command := exec.Command("go", "build", "-buildvcs=false", "-o", name, "github.com/ashlar-cdk/ashlar/cmd/outputs")
+	command := exec.Command("go", "build", "-buildvcs=false", "-o", name,
+		"github.com/ashlar-cdk/ashlar/cmd/outputs")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	return name
 }
 
-// shell is an environment in which AWS is the stand-in and nothing else.
-func shell(t *testing.T, store *awstest.SSM) map[string]string {
+// shellVariables returns environment variables that direct AWS calls to the emulator only.
+func shellVariables(t *testing.T, store *awstest.SSM) map[string]string {
 	t.Helper()
 	return map[string]string{
 		"HOME":                      t.TempDir(),
@@ -124,8 +130,10 @@ func shell(t *testing.T, store *awstest.SSM) map[string]string {
 	}
 }
 
-// run runs a command in a folder.
-func run(t *testing.T, dir string, variables map[string]string, name string, arguments ...string) (said string, code int) {
+// run runs a command in a folder and returns its output and exit code.
+func run(
+	t *testing.T, dir string, variables map[string]string, name string, arguments ...string,
+) (output string, code int) {
 	t.Helper()
 	command := exec.Command(name, arguments...)
 	command.Dir = dir
@@ -133,64 +141,73 @@ func run(t *testing.T, dir string, variables map[string]string, name string, arg
 	for name, value := range variables {
 		command.Env = append(command.Env, name+"="+value)
 	}
-	output, err := command.CombinedOutput()
+	combined, err := command.CombinedOutput()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
-		return string(output), failed.ExitCode()
+		return string(combined), failed.ExitCode()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(output), 0
+	return string(combined), 0
 }
 
-// TestClientsAreToldWhatWasDeployed runs the command against the parameters of the templates.
-func TestClientsAreToldWhatWasDeployed(t *testing.T) {
+// TestAmplifyOutputsMatchTheTemplates runs the command with the parameters of the templates.
+func TestAmplifyOutputsMatchTheTemplates(t *testing.T) {
 	command, store := outputs(t), deploy(t)
-	inEvery(t, "Identity", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		for kind, id := range map[string]string{"web": "WebClientId", "mobile": "MobileClientId"} {
-			t.Run(kind, func(t *testing.T) {
-				dir, variables := t.TempDir(), shell(t, store)
-				region := environment.Region
-				if variables["AWS_REGION"] = "eu-west-1"; region == "" {
-					region = "eu-west-1" // wherever the shell points
-				}
-				if said, code := run(t, dir, variables, command, "-client", kind, environment.Name); code != 0 {
-					t.Fatalf("exit code %d\n%s", code, said)
-				}
-				content, err := os.ReadFile(filepath.Join(dir, "amplify_outputs.json"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				var got any
-				if err := json.Unmarshal(content, &got); err != nil {
-					t.Fatal(err)
-				}
-				const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1" // paths begin with a slash
-				want := map[string]any{
-					"version": "1.4",
-					"auth":    amplifyAuth(t, stack, region, id),
-					"storage": map[string]any{"aws_region": region, "bucket_name": deployed["MediaBucket"]},
-					"rest_api": map[string]any{"Ashlar": map[string]any{
-						"aws_region": region, "url": endpoint, "authorization_type": "NONE",
-					}},
-					"custom": map[string]any{"API": map[string]any{"Ashlar": map[string]any{
-						"apiName": "Ashlar", "endpoint": endpoint, "region": region,
-					}}},
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("-templates +amplify_outputs.json:\n%s", diff)
-				}
-			})
-		}
-	})
+	forEachEnvironment(t, "Identity",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			for kind, id := range map[string]string{
+				"web": "WebClientId", "mobile": "MobileClientId",
+			} {
+				t.Run(kind, func(t *testing.T) {
+					dir, variables := t.TempDir(), shellVariables(t, store)
+					region := environment.Region
+					if variables["AWS_REGION"] = "eu-west-1"; region == "" {
+						region = "eu-west-1" // overrides the shell's region
+					}
+					output, code := run(t, dir, variables, command, "-client", kind,
+						environment.Name)
+					if code != 0 {
+						t.Fatalf("exit code %d\n%s", code, output)
+					}
+					content, err := os.ReadFile(filepath.Join(dir, "amplify_outputs.json"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					var got any
+					if err := json.Unmarshal(content, &got); err != nil {
+						t.Fatal(err)
+					}
+					// Without a slash: paths begin with one.
+					const endpoint = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1"
+					want := map[string]any{
+						"version": "1.4",
+						"auth":    amplifyAuth(t, stack, region, id),
+						"storage": map[string]any{
+							"aws_region": region, "bucket_name": deployed["MediaBucket"],
+						},
+						"rest_api": map[string]any{"Ashlar": map[string]any{
+							"aws_region": region, "url": endpoint, "authorization_type": "NONE",
+						}},
+						"custom": map[string]any{"API": map[string]any{"Ashlar": map[string]any{
+							"apiName": "Ashlar", "endpoint": endpoint, "region": region,
+						}}},
+					}
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("-templates +amplify_outputs.json:\n%s", diff)
+					}
+				})
+			}
+		})
 	for _, call := range store.Calls() {
 		if call.Action != "ssm:GetParametersByPath" {
-			t.Errorf("the command called %s, which its usage does not say", call.Action)
+			t.Errorf("the command called %s, which its usage does not list", call.Action)
 		}
 	}
 }
 
-// amplifyAuth is what the templates declare of sign-in, in the words of Amplify. id is the output that names the client.
+// amplifyAuth returns the sign-in settings of the templates in Amplify's terms. id is the output
+// that names the client.
 func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[string]any {
 	t.Helper()
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
@@ -203,7 +220,7 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 			}
 			word, ok := words[value]
 			if !ok {
-				t.Errorf("what does Amplify call %s?", text(value))
+				t.Errorf("%s has no translation to Amplify's terms", text(value))
 			}
 			if word != "" {
 				found = append(found, word)
@@ -225,7 +242,9 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 		"identity_pool_id":    deployed["IdentityPoolId"],
 		"oauth": map[string]any{
 			"identity_providers": translated(client.At("SupportedIdentityProviders"),
-				map[any]string{"COGNITO": "", "Google": "GOOGLE", "SignInWithApple": "SIGN_IN_WITH_APPLE"}),
+				map[any]string{
+					"COGNITO": "", "Google": "GOOGLE", "SignInWithApple": "SIGN_IN_WITH_APPLE",
+				}),
 			"domain":                strings.TrimPrefix(deployed["SignInURL"], "https://"),
 			"scopes":                client.At("AllowedOAuthScopes"),
 			"redirect_sign_in_uri":  client.At("CallbackURLs"),
@@ -235,11 +254,16 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 		"username_attributes":          pool.At("UsernameAttributes"),
 		"standard_required_attributes": required,
 		"user_verification_types":      pool.At("AutoVerifiedAttributes"),
-		"unauthenticated_identities_enabled": slices.ContainsFunc(stack.Template.OfType("AWS::Cognito::IdentityPool"), func(pool assembly.Resource) bool {
-			return pool.At("AllowUnauthenticatedIdentities") != false
-		}),
-		"mfa_configuration": map[any]string{"OFF": "NONE", "OPTIONAL": "OPTIONAL", "ON": "REQUIRED"}[pool.At("MfaConfiguration")],
-		"mfa_methods":       translated(pool.At("EnabledMfas"), map[any]string{"SOFTWARE_TOKEN_MFA": "TOTP", "SMS_MFA": "SMS", "EMAIL_OTP": "EMAIL"}),
+		"unauthenticated_identities_enabled": slices.ContainsFunc(
+			stack.Template.OfType("AWS::Cognito::IdentityPool"),
+			func(pool assembly.Resource) bool {
+				return pool.At("AllowUnauthenticatedIdentities") != false
+			}),
+		"mfa_configuration": map[any]string{
+			"OFF": "NONE", "OPTIONAL": "OPTIONAL", "ON": "REQUIRED",
+		}[pool.At("MfaConfiguration")],
+		"mfa_methods": translated(pool.At("EnabledMfas"),
+			map[any]string{"SOFTWARE_TOKEN_MFA": "TOTP", "SMS_MFA": "SMS", "EMAIL_OTP": "EMAIL"}),
 		"password_policy": map[string]any{
 			"min_length":        password("MinimumLength"),
 			"require_numbers":   password("RequireNumbers"),
@@ -250,81 +274,117 @@ func amplifyAuth(t *testing.T, stack assembly.Stack, region, id string) map[stri
 	}
 }
 
-// TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce: whoever has the old file open, by its second name here, sees no
-// half of the new one.
-func TestTheNewConfigurationTakesTheOldOnesPlaceAtOnce(t *testing.T) {
+// TestTheConfigurationIsReplacedAtomically: a reader that has the old file open, here by a second
+// name, never sees a part of the new one.
+func TestTheConfigurationIsReplacedAtomically(t *testing.T) {
 	dir, old := t.TempDir(), []byte(`{"version": "1"}`)
 	file, opened := filepath.Join(dir, "amplify_outputs.json"), filepath.Join(dir, "opened")
 	if err := errors.Join(os.WriteFile(file, old, 0o600), os.Link(file, opened)); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := run(t, dir, shell(t, deploy(t)), outputs(t), "Dev"); code != 0 || said != "wrote amplify_outputs.json for Dev's web client\n" {
-		t.Errorf("exit code %d\n%s", code, said)
+	if output, code := run(t, dir, shellVariables(t, deploy(t)), outputs(t), "Dev"); code != 0 ||
+		output != "wrote amplify_outputs.json for Dev's web client\n" {
+		t.Errorf("exit code %d\n%s", code, output)
 	}
 	if content, err := os.ReadFile(opened); err != nil || string(content) != string(old) {
 		t.Errorf("the old file is now %s (%v)", content, err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
-		t.Errorf("left behind: %v (%v)", left, err)
+		t.Errorf("the folder contains %v (%v), want only the configuration", left, err)
 	}
 }
 
-func TestAConfigurationThatCannotBeMadeLeavesTheOldOne(t *testing.T) {
+func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 	command := outputs(t)
 	for name, test := range map[string]struct {
-		spoil     func(store *awstest.SSM, variables map[string]string)
+		prepare   func(store *awstest.SSM, variables map[string]string)
 		arguments []string
 		code      int
 		says      []string
 	}{
-		"no environment":             {arguments: []string{}, code: 2, says: []string{`environment "", want one of Dev, Staging, Prod`}},
-		"an environment there isn't": {arguments: []string{"Test"}, code: 2, says: []string{`environment "Test", want one of Dev, Staging, Prod`}},
-		"two environments":           {arguments: []string{"Dev", "Prod"}, code: 2, says: []string{`environment "Dev Prod", want one of`}},
-		"a client there isn't":       {arguments: []string{"-client", "tv", "Dev"}, code: 2, says: []string{`client "tv", want web or mobile`}},
-		"a flag there isn't":         {arguments: []string{"-region", "eu-west-1", "Dev"}, code: 2, says: []string{"flag provided but not defined: -region", "usage: outputs"}},
-		"help":                       {arguments: []string{"--help"}, code: 0, says: []string{"usage: outputs [-client web|mobile] ENVIRONMENT"}},
+		"no environment": {
+			arguments: []string{}, code: 2,
+			says: []string{`environment "", want one of Dev, Staging, Prod`},
+		},
+		"an unknown environment": {
+			arguments: []string{"Test"}, code: 2,
+			says: []string{`environment "Test", want one of Dev, Staging, Prod`},
+		},
+		"two environments": {
+			arguments: []string{"Dev", "Prod"}, code: 2,
+			says: []string{`environment "Dev Prod", want one of`},
+		},
+		"an unknown client": {
+			arguments: []string{"-client", "tv", "Dev"}, code: 2,
+			says: []string{`client "tv", want web or mobile`},
+		},
+		"an unknown flag": {
+			arguments: []string{"-region", "eu-west-1", "Dev"}, code: 2,
+			says: []string{"flag provided but not defined: -region", "usage: outputs"},
+		},
+		"help": {
+			arguments: []string{"--help"}, code: 0,
+			says: []string{"usage: outputs [-client web|mobile] ENVIRONMENT"},
+		},
 		"not deployed": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				for name := range deployed {
 					store.DeleteParameter("/ashlar/Dev/" + name)
 				}
 			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"there are no parameters /ashlar/Dev/* in your account in eu-central-1: Dev is not deployed there; make deploy ENV=Dev"},
+			says: []string{
+				"there are no parameters /ashlar/Dev/* in your account in eu-central-1: Dev is " +
+					"not deployed there; make deploy ENV=Dev",
+			},
 		},
 		"not deployed in its account": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				for name := range deployed {
 					store.DeleteParameter("/ashlar/Staging/" + name)
 				}
 			},
 			arguments: []string{"Staging"}, code: 1,
-			says: []string{"eu-central-1, which should be account 111111111111: Staging is not deployed there; make deploy ENV=Staging"},
+			says: []string{
+				"eu-central-1, which should be account 111111111111: Staging is not deployed " +
+					"there; make deploy ENV=Staging",
+			},
 		},
-		"parameters that are missing": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
+		"missing parameters": {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
 				store.DeleteParameter("/ashlar/Dev/MediaBucket")
 				store.DeleteParameter("/ashlar/Dev/UserPoolId")
 			},
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{
-				"there is no parameter /ashlar/Dev/UserPoolId: what is deployed is older than this code; make deploy ENV=Dev\n",
-				"there is no parameter /ashlar/Dev/MediaBucket: what is deployed is older than this code; make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/UserPoolId: what is deployed is older than " +
+					"this code; make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/MediaBucket: what is deployed is older than " +
+					"this code; make deploy ENV=Dev\n",
 			},
 		},
 		"no region": {
-			spoil:     func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_REGION") },
+			prepare: func(_ *awstest.SSM, variables map[string]string) {
+				delete(variables, "AWS_REGION")
+			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"Dev is in no region of its own, and this shell names none; export AWS_REGION"},
+			says: []string{
+				"Dev has no fixed region, and this shell has none; export AWS_REGION",
+			},
 		},
 		"no credentials": {
-			spoil:     func(_ *awstest.SSM, variables map[string]string) { delete(variables, "AWS_ACCESS_KEY_ID") },
+			prepare: func(_ *awstest.SSM, variables map[string]string) {
+				delete(variables, "AWS_ACCESS_KEY_ID")
+			},
 			arguments: []string{"Dev"}, code: 1,
-			says: []string{"no AWS credentials in this shell; sign in, by aws sso login or any other way"},
+			says: []string{
+				"no AWS credentials in this shell; sign in, for example with aws sso login",
+			},
 		},
-		"credentials that may not": {
-			spoil: func(store *awstest.SSM, _ map[string]string) {
-				store.SetFault(awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
+		"credentials without permission": {
+			prepare: func(store *awstest.SSM, _ map[string]string) {
+				store.SetFault(
+					awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"})
 			},
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{"reading the parameters /ashlar/Dev/*", "AccessDeniedException"},
@@ -332,29 +392,29 @@ func TestAConfigurationThatCannotBeMadeLeavesTheOldOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, store := t.TempDir(), deploy(t)
-			variables := shell(t, store)
-			if test.spoil != nil {
-				test.spoil(store, variables)
+			variables := shellVariables(t, store)
+			if test.prepare != nil {
+				test.prepare(store, variables)
 			}
 			const old = `{"version": "1"}`
 			file := filepath.Join(dir, "amplify_outputs.json")
 			if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			said, code := run(t, dir, variables, command, test.arguments...)
+			output, code := run(t, dir, variables, command, test.arguments...)
 			if code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 			for _, says := range test.says {
-				if !strings.Contains(said, says) {
-					t.Errorf("it says\n%s\nwant %s", said, says)
+				if !strings.Contains(output, says) {
+					t.Errorf("the output is\n%s\nwant %s", output, says)
 				}
 			}
 			if content, err := os.ReadFile(file); err != nil || string(content) != old {
 				t.Errorf("the file is now %s (%v)", content, err)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-				t.Errorf("left behind: %v (%v)", left, err)
+				t.Errorf("the folder contains %v (%v), want only the configuration", left, err)
 			}
 		})
 	}

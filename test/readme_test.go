@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// TestReadmePictureIsDrawnFromTheStacks holds the README's picture against Prod's stacks and what they wait for.
-func TestReadmePictureIsDrawnFromTheStacks(t *testing.T) {
+// TestReadmeDiagramShowsTheStacks compares the README's diagram with Prod's stacks and their
+// dependencies.
+func TestReadmeDiagramShowsTheStacks(t *testing.T) {
 	const begin, end = "<!-- stacks: drawn by make golden -->\n", "<!-- /stacks -->"
 	name := filepath.Join("..", "README.md")
 	readme, err := os.ReadFile(name)
@@ -21,12 +22,12 @@ func TestReadmePictureIsDrawnFromTheStacks(t *testing.T) {
 	before, rest, ok := strings.Cut(string(readme), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("the README has no place for the picture: %s … %s", begin, end)
+		t.Fatalf("the README has no markers for the diagram: %s … %s", begin, end)
 	}
-	hold(t, name, before+begin+picture()+end+after)
+	compareGolden(t, name, before+begin+diagram()+end+after)
 }
 
-func picture() string {
+func diagram() string {
 	var drawn strings.Builder
 	drawn.WriteString("```mermaid\nflowchart TD\n")
 	for _, name := range slices.Sorted(maps.Keys(platforms["Prod"])) {
@@ -34,10 +35,11 @@ func picture() string {
 		shape := `["%s"]`
 		for _, resource := range stack.Template.Resources {
 			if stateful[resource.Type] {
-				shape = `[("%s")]` // a drum, as data stores are drawn
+				shape = `[("%s")]` // a cylinder, the shape of data stores
 			}
 		}
-		fmt.Fprintf(&drawn, "  %s"+shape+"\n", name, "<b>"+name+"</b><br>"+stack.Template.Description)
+		fmt.Fprintf(&drawn, "  %s"+shape+"\n", name,
+			"<b>"+name+"</b><br>"+stack.Template.Description)
 		for _, above := range stack.DependsOn {
 			fmt.Fprintf(&drawn, "  %s --> %s\n", above, name)
 		}

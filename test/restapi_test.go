@@ -27,7 +27,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// public are the methods that anybody may call. Whoever makes another one public says so here.
+// public lists the methods that do not require a token. Every new public method is added here.
 var public = []string{
 	"GET /notification-settings/{token}",
 	"GET /confirmations/{token}",
@@ -44,18 +44,20 @@ var public = []string{
 	"DELETE /subscriptions/{token}",
 }
 
-// routes are those of all tables, by method and path.
+// routes returns the routes of all route tables, by method and path.
 func routes() map[string]rest.Operation {
 	found := map[string]rest.Operation{}
 	for _, route := range slices.Concat(
-		accountsapi.Routes.Operations(), eventsapi.Routes.Operations(), postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(), uploadsapi.Routes.Operations(),
+		accountsapi.Routes.Operations(), eventsapi.Routes.Operations(),
+		postsapi.Routes.Operations(), subscriptionsapi.Routes.Operations(),
+		uploadsapi.Routes.Operations(),
 	) {
 		found[route.Method+" "+route.Path] = route
 	}
 	return found
 }
 
-// methods are those of the API that reach a function or a service, by method and path.
+// methods returns the API's methods that call a function or a service, by method and path.
 func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
 	t.Helper()
 	found := map[string]assembly.Resource{}
@@ -77,8 +79,10 @@ func methods(t *testing.T, stack assembly.Stack) map[string]assembly.Resource {
 	return found
 }
 
-func TestTheGatewayHasTheRoutesOfTheTables(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheGatewayHasTheRoutesOfTheRouteTables(t *testing.T) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		want, got := slices.Sorted(maps.Keys(routes())), slices.Sorted(maps.Keys(methods(t, stack)))
 		if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
 			t.Errorf("routes (-want +got):\n%s", diff)
@@ -100,17 +104,21 @@ func TestTheDocumentHasTheRoutesOfTheGateway(t *testing.T) {
 		}
 	}
 	slices.Sort(documented)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(methods(t, platforms["Prod"]["API"]))), documented); diff != "" {
+	diff := cmp.Diff(slices.Sorted(maps.Keys(methods(t, platforms["Prod"]["API"]))), documented)
+	if diff != "" {
 		t.Errorf("routes (-gateway +docs/openapi.json):\n%s", diff)
 	}
 }
 
-func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRoutesThatAreNotPublicRequireAToken(t *testing.T) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		authorizer := only(t, stack, "AWS::ApiGateway::Authorizer", "")
 		want(t, authorizer, "COGNITO_USER_POOLS", "Type")
-		if pool := text(authorizer.At("ProviderARNs")); !strings.Contains(pool, "IdentityUserPool") {
-			t.Errorf("the authoriser trusts %s, want the environment's own user pool", pool)
+		pool := text(authorizer.At("ProviderARNs"))
+		if !strings.Contains(pool, "IdentityUserPool") {
+			t.Errorf("the authorizer trusts %s, want the environment's own user pool", pool)
 		}
 		found := methods(t, stack)
 		for route, method := range found {
@@ -123,39 +131,47 @@ func TestOnlySignedInUsersCallWhatIsNotPublic(t *testing.T) {
 		}
 		for _, route := range public {
 			if found[route].ID == "" {
-				t.Errorf("there is no %s; take it off the list of what is public", route)
+				t.Errorf("there is no %s; remove it from public", route)
 			}
 		}
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") == "OPTIONS" {
-				want(t, method, "MOCK", "Integration", "Type") // a preflight has no token, and reaches no function
+				// A preflight has no token, and calls no function.
+				want(t, method, "MOCK", "Integration", "Type")
 			}
 		}
 	})
 }
 
-func TestTheFunctionsTakeTokensOfBothClientsAndAnswerTheirPages(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		var origins []any
-		for i, origin := range ownOrigins(t, environment) {
-			if i > 0 {
-				origins = append(origins, ",")
+func TestFunctionsAcceptTokensOfBothClientsAndAllowTheirOrigins(t *testing.T) {
+	forEachEnvironment(t, "API",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			var origins []any
+			for i, origin := range ownOrigins(t, environment) {
+				if i > 0 {
+					origins = append(origins, ",")
+				}
+				origins = append(origins, origin...)
 			}
-			origins = append(origins, origin...)
-		}
-		for _, name := range []string{"Accounts", "Posts", "Uploads", "Subscriptions"} {
-			function := only(t, stack, "AWS::Lambda::Function", name)
-			want(t, function, joined(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
-			clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
-			if !strings.Contains(clients, "IdentityUserPoolWeb") || !strings.Contains(clients, "IdentityUserPoolMobile") {
-				t.Errorf("%s takes tokens of %s, want those of the web client and of the mobile one", name, clients)
+			for _, name := range []string{"Accounts", "Posts", "Uploads", "Subscriptions"} {
+				function := only(t, stack, "AWS::Lambda::Function", name)
+				want(t, function, fnJoin(origins...), "Environment", "Variables", "ALLOWED_ORIGINS")
+				clients := text(function.At("Environment", "Variables", "CLIENT_IDS"))
+				if !strings.Contains(clients, "IdentityUserPoolWeb") ||
+					!strings.Contains(clients, "IdentityUserPoolMobile") {
+					t.Errorf(
+						"%s accepts tokens of %s, want those of the web client and the mobile "+
+							"client",
+						name, clients)
+				}
 			}
-		}
-	})
+		})
 }
 
 func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		validator := only(t, stack, "AWS::ApiGateway::RequestValidator", "")
 		want(t, validator, true, "ValidateRequestBody")
 		want(t, validator, true, "ValidateRequestParameters")
@@ -176,17 +192,22 @@ func TestABodyIsValidatedBeforeItReachesAFunctionOrAService(t *testing.T) {
 			want(t, schema, declared[route].Body["properties"], "Schema", "properties")
 			want(t, schema, declared[route].Body["required"], "Schema", "required")
 			for _, unbounded := range unbounded(schema.At("Schema")) {
-				t.Errorf("%s: the body%s may be as long as one likes", route, unbounded)
+				t.Errorf("%s: the length of the body%s is not limited", route, unbounded)
 			}
 		}
-		want(t, stack.Template.Resources[assembly.Refers(methods(t, stack)["POST /posts"].At("RequestModels", "application/json"))], 200, "Schema", "properties", "title", "maxLength")
+		want(t, stack.Template.Resources[assembly.Refers(
+			methods(t, stack)["POST /posts"].At("RequestModels", "application/json"),
+		)], 200, "Schema", "properties", "title", "maxLength")
 	})
 }
 
-// unbounded finds the strings and lists of a schema that may be as long as one likes, but for fields that it does not name.
+// unbounded returns the strings and lists of a schema without a maximum length. It does not check
+// fields that the schema does not name.
 func unbounded(schema any) []string {
 	var found []string
-	switch has := func(keyword string) bool { return assembly.At(schema, keyword) != nil }; assembly.At(schema, "type") {
+	switch has := func(keyword string) bool {
+		return assembly.At(schema, keyword) != nil
+	}; assembly.At(schema, "type") {
 	case "string":
 		if !has("maxLength") && !has("enum") {
 			return []string{""}
@@ -208,60 +229,84 @@ func unbounded(schema any) []string {
 	return found
 }
 
-func TestTheGatewayKnowsTheParametersOfARequest(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTheGatewayDeclaresRequestParameters(t *testing.T) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		found := methods(t, stack)
-		want(t, found["GET /posts"], map[string]bool{"method.request.querystring.cursor": false, "method.request.querystring.limit": false}, "RequestParameters")
-		want(t, found["POST /posts"], map[string]bool{"method.request.header.Idempotency-Key": false}, "RequestParameters")
+		want(t, found["GET /posts"], map[string]bool{
+			"method.request.querystring.cursor": false, "method.request.querystring.limit": false,
+		}, "RequestParameters")
+		want(t, found["POST /posts"],
+			map[string]bool{"method.request.header.Idempotency-Key": false}, "RequestParameters")
 	})
 }
 
-func TestABrowserOfTheWebClientAndNoOtherMayCallTheAPI(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+func TestOnlyTheWebClientsOriginsMayCallTheAPI(t *testing.T) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, environment environments.Environment, stack assembly.Stack,
+	) {
 		origins := ownOrigins(t, environment)
-		first := joined(slices.Concat([]any{"'"}, origins[0], []any{"'"})...)
+		first := fnJoin(slices.Concat([]any{"'"}, origins[0], []any{"'"})...)
 		preflights := 0
 		for _, method := range stack.Template.OfType("AWS::ApiGateway::Method") {
 			if method.At("HttpMethod") != "OPTIONS" {
 				continue
 			}
 			preflights++
-			want(t, method, first, "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Origin")
-			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates", "application/json"))
+			want(t, method, first, "Integration", "IntegrationResponses", 0, "ResponseParameters",
+				"method.response.header.Access-Control-Allow-Origin")
+			others := text(method.At("Integration", "IntegrationResponses", 0, "ResponseTemplates",
+				"application/json"))
 			for _, origin := range origins[1:] {
-				if comparison := text("$origin == " + text(joined(origin...))); !strings.Contains(others, strings.Trim(comparison, `"`)) {
-					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others, text(origin))
+				comparison := text("$origin == " + text(fnJoin(origin...)))
+				if !strings.Contains(others, strings.Trim(comparison, `"`)) {
+					t.Errorf("%s: %s does not compare the origin with %s", method.ID, others,
+						text(origin))
 				}
 			}
-			want(t, method, "'Authorization,Content-Type,Idempotency-Key'", "Integration", "IntegrationResponses", 0, "ResponseParameters", "method.response.header.Access-Control-Allow-Headers")
+			want(t, method, "'Authorization,Content-Type,Idempotency-Key'", "Integration",
+				"IntegrationResponses", 0, "ResponseParameters",
+				"method.response.header.Access-Control-Allow-Headers")
 		}
-		if resources := len(stack.Template.OfType("AWS::ApiGateway::Resource")); preflights != resources+1 {
-			t.Errorf("there are %d preflights, want one for each of the %d resources and the root", preflights, resources)
+		resources := len(stack.Template.OfType("AWS::ApiGateway::Resource"))
+		if preflights != resources+1 {
+			t.Errorf("there are %d preflights, want one for each of the %d resources and the root",
+				preflights, resources)
 		}
 	})
 }
 
 func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		codes := map[any]string{}
 		for _, response := range stack.Template.OfType("AWS::ApiGateway::GatewayResponse") {
-			want(t, response, "'*'", "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin")
+			want(t, response, "'*'", "ResponseParameters",
+				"gatewayresponse.header.Access-Control-Allow-Origin")
 			body, _ := response.At("ResponseTemplates", "application/json").(string)
-			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`) // comes with its quotes
+			// The variable is replaced with its quotes.
+			body = strings.ReplaceAll(body, "$context.error.messageString", `"Unauthorized"`)
 			var parsed struct {
 				Error struct{ Code, Message, RequestID string }
 			}
-			if err := json.Unmarshal([]byte(body), &parsed); err != nil || parsed.Error.Code == "" || parsed.Error.Message == "" || parsed.Error.RequestID == "" {
-				t.Errorf("%s: the body is %s (%v), want an error as the functions give", response.ID, body, err)
+			if err := json.Unmarshal([]byte(body), &parsed); err != nil ||
+				parsed.Error.Code == "" || parsed.Error.Message == "" ||
+				parsed.Error.RequestID == "" {
+				t.Errorf("%s: the body is %s (%v), want the functions' form of an error",
+					response.ID, body, err)
 			}
 			codes[response.At("ResponseType")] = parsed.Error.Code
-			if response.At("ResponseType") == "MISSING_AUTHENTICATION_TOKEN" { // which is no question of tokens
+			if response.At("ResponseType") == "MISSING_AUTHENTICATION_TOKEN" { // an unknown route
 				want(t, response, "404", "StatusCode")
 			}
 		}
 		for kind, code := range map[string]string{
-			"DEFAULT_4XX": "$context.error.responseType", "DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
-			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request", "REQUEST_TOO_LARGE": "body_too_large",
+			"DEFAULT_4XX": "$context.error.responseType",
+			"DEFAULT_5XX": "$context.error.responseType", "UNAUTHORIZED": "unauthenticated",
+			"MISSING_AUTHENTICATION_TOKEN": "not_found", "BAD_REQUEST_BODY": "invalid_request",
+			"REQUEST_TOO_LARGE":      "body_too_large",
 			"UNSUPPORTED_MEDIA_TYPE": "unsupported_media_type", "THROTTLED": "throttled",
 		} {
 			if codes[kind] != code {
@@ -272,39 +317,55 @@ func TestTheGatewaysOwnErrorsHaveOurShapeAndCORS(t *testing.T) {
 }
 
 func TestTheStageIsThrottledTracedAndLoggedWithoutBodies(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		stage := only(t, stack, "AWS::ApiGateway::Stage", "")
 		want(t, stage, "v1", "StageName")
 		want(t, stage, true, "TracingEnabled")
 		settings := func(method, path string, rate, burst int) any {
 			return map[string]any{
-				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst,
-				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true, // a method takes none of those for all
+				"HttpMethod": method, "ResourcePath": path, "ThrottlingRateLimit": rate,
+				"ThrottlingBurstLimit": burst,
+				// Methods do not inherit these.
+				"DataTraceEnabled": false, "LoggingLevel": "ERROR", "MetricsEnabled": true,
 			}
 		}
-		want(t, stage, []any{settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10), settings("POST", "/~1events", 20, 40)}, "MethodSettings")
+		want(t, stage, []any{
+			settings("*", "/*", 50, 100), settings("POST", "/~1subscriptions", 5, 10),
+			settings("POST", "/~1events", 20, 40),
+		}, "MethodSettings")
 		format, _ := stage.At("AccessLogSetting", "Format").(string)
 		var entry map[string]string
-		if err := json.Unmarshal([]byte(format), &entry); err != nil || entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
-			t.Errorf("the access log's format is %s (%v), want JSON with the request's id and status", format, err)
+		if err := json.Unmarshal([]byte(format), &entry); err != nil ||
+			entry["requestId"] != "$context.requestId" || entry["status"] != "$context.status" {
+			t.Errorf("the access log's format is %s (%v), want JSON with the request's id and "+
+				"status",
+				format, err)
 		}
-		// The gateway writes to a group of this name, or makes one that never forgets.
+		// The gateway writes to a group with this name, or creates one without retention.
 		execution := only(t, stack, "AWS::Logs::LogGroup", "APIExecutionLogs")
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
-		want(t, execution, []any{"", []any{"API-Gateway-Execution-Logs_", map[string]string{"Ref": api.ID}, "/v1"}}, "LogGroupName", "Fn::Join")
+		want(t, execution,
+			[]any{
+				"", []any{"API-Gateway-Execution-Logs_", map[string]string{"Ref": api.ID}, "/v1"},
+			},
+			"LogGroupName", "Fn::Join")
 		if !strings.Contains(text(stage.DependsOn), execution.ID) {
-			t.Errorf("the stage waits for %s, want %s too", text(stage.DependsOn), execution.ID)
+			t.Errorf("the stage depends on %s, want %s too", text(stage.DependsOn), execution.ID)
 		}
 	})
 }
 
 func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	parameter := regexp.MustCompile(`\{[^}]*\}`)
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		var want, got []string
 		for route, integrated := range methods(t, stack) {
 			if integrated.At("Integration", "Type") != "AWS_PROXY" {
-				continue // a service answers
+				continue // integrated with a service
 			}
 			method, path, _ := strings.Cut(route, " ")
 			want = append(want, "/"+method+parameter.ReplaceAllString(path, "*"))
@@ -312,11 +373,12 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 		stage := only(t, stack, "AWS::ApiGateway::Stage", "").ID
 		for _, permission := range stack.Template.OfType("AWS::Lambda::Permission") {
 			if permission.At("Principal") != "apigateway.amazonaws.com" {
-				t.Errorf("%s may call %s", text(permission.At("Principal")), text(permission.At("FunctionName")))
+				t.Errorf("%s may call %s", text(permission.At("Principal")),
+					text(permission.At("FunctionName")))
 			}
 			arn := oneOrMore(permission.At("SourceArn", "Fn::Join", 1))
 			if len(arn) < 3 || assembly.Refers(arn[len(arn)-2]) != stage {
-				t.Fatalf("%s lets %s in, want methods of the stage", permission.ID, text(arn))
+				t.Fatalf("%s allows %s, want methods of the stage", permission.ID, text(arn))
 			}
 			got = append(got, fmt.Sprint(arn[len(arn)-1]))
 		}
@@ -328,23 +390,30 @@ func TestOnlyTheGatewayCallsTheFunctions(t *testing.T) {
 	})
 }
 
-func TestFunctionsAreToldTheAddressThatClientsCall(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestFunctionsGetTheURLThatClientsCall(t *testing.T) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		api := only(t, stack, "AWS::ApiGateway::RestApi", "")
 		address := address(stack, ref(api))
 		if got := stack.Template.Outputs["APIEndpoint"]["Value"]; text(got) != text(address) {
-			t.Errorf("clients are told %s, want %s", text(got), text(address))
+			t.Errorf("APIEndpoint is %s, want %s", text(got), text(address))
 		}
-		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName") // which the address ends with
-		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment", "Variables", "API_ENDPOINT")
+		// The last part of the URL.
+		want(t, only(t, stack, "AWS::ApiGateway::Stage", ""), "v1", "StageName")
+		want(t, only(t, stack, "AWS::Lambda::Function", "Subscriptions"), address, "Environment",
+			"Variables", "API_ENDPOINT")
 	})
-	inEvery(t, "Notifications", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		api := from(t, environment.Name, "API", only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
-		want(t, only(t, stack, "AWS::Lambda::Function", "Notifications"), address(stack, api), "Environment", "Variables", "API_ENDPOINT")
-	})
+	forEachEnvironment(t, "Notifications",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			api := importOf(t, environment.Name, "API",
+				only(t, platforms[environment.Name]["API"], "AWS::ApiGateway::RestApi", ""), "")
+			want(t, only(t, stack, "AWS::Lambda::Function", "Notifications"), address(stack, api),
+				"Environment", "Variables", "API_ENDPOINT")
+		})
 }
 
-// address is where a REST API is called, as templates have it.
+// address returns the URL of a REST API, as in templates.
 func address(stack assembly.Stack, api any) any {
 	region := any(map[string]any{"Ref": "AWS::Region"})
 	for _, environment := range environments.All() {
@@ -352,57 +421,73 @@ func address(stack assembly.Stack, api any) any {
 			region = environment.Region
 		}
 	}
-	return joined("https://", api, ".execute-api.", region, ".", map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
+	return fnJoin("https://", api, ".execute-api.", region, ".",
+		map[string]any{"Ref": "AWS::URLSuffix"}, "/v1/")
 }
 
-func TestAMethodIsThrottledAsItIsAskedFor(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestMethodsCanBeThrottled(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		api := restapi.New(stack, "API", restapi.Props{
-			UserPool: awscognito.NewUserPool(stack, jsii.String("UserPool"), nil), AllowedOrigins: []string{"https://app.example.com"}, Version: "v2",
+			UserPool:       awscognito.NewUserPool(stack, jsii.String("UserPool"), nil),
+			AllowedOrigins: []string{"https://app.example.com"}, Version: "v2",
 		})
-		fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn", Settings: struct {
-			Endpoint string `env:"ENDPOINT"`
-		}{api.URL()}})
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Settings: struct {
+				Endpoint string `env:"ENDPOINT"`
+			}{api.URL()}})
 		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts", Function: fn})
-		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn, RateLimit: 7})
+		api.Handle(
+			restapi.Method{HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn, RateLimit: 7})
 		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/", Function: fn, BurstLimit: 8})
 	})
 	var got []string
-	for _, settings := range oneOrMore(only(t, stack, "AWS::ApiGateway::Stage", "").At("MethodSettings")) {
-		got = append(got, fmt.Sprint(assembly.At(settings, "ResourcePath"), " ", assembly.At(settings, "ThrottlingRateLimit"), " ", assembly.At(settings, "ThrottlingBurstLimit")))
+	for _, settings := range oneOrMore(
+		only(t, stack, "AWS::ApiGateway::Stage", "").At("MethodSettings")) {
+		got = append(got, fmt.Sprint(assembly.At(settings, "ResourcePath"), " ",
+			assembly.At(settings, "ThrottlingRateLimit"), " ",
+			assembly.At(settings, "ThrottlingBurstLimit")))
 	}
-	if diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"}, got); diff != "" {
+	diff := cmp.Diff([]string{"/* 50 100", "/~1posts~1{postId} 7 100", "/ 50 8"}, got)
+	if diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if endpoint := text(only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT")); !strings.Contains(endpoint, "/v2/") {
-		t.Errorf("the function is told %s", endpoint)
+	endpoint := text(
+		only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables", "ENDPOINT"))
+	if !strings.Contains(endpoint, "/v2/") {
+		t.Errorf("ENDPOINT is %s, want the URL of the stage v2", endpoint)
 	}
 }
 
-func TestAnAPIThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1}) },
+func TestAPIPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
+		restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1})
+	},
 		"restapi: API: UserPool is required; pass identity.UserPool",
 		"restapi: API: AllowedOrigins is required; pass the web client's origins",
 		"restapi: API: RateLimit: -1, want at least 1",
 		"restapi: API: BurstLimit: -1, want at least 1",
 	)
-	refused(t, func(awscdk.Stack) {
+	wantPanic(t, func(awscdk.Stack) {
 		new(restapi.API).Handle(restapi.Method{Path: "posts", RateLimit: -1, BurstLimit: -1})
 	},
-		"restapi: posts: HTTPMethod is required; pass GET, say",
+		"restapi: posts: HTTPMethod is required; pass an HTTP method such as GET",
 		"restapi: posts: Path is required; pass a path that begins with /",
-		"restapi: posts: Function is required; pass the function that answers, or a Service",
+		"restapi: posts: Function is required; pass a Function or a Service",
 		"restapi: posts: RateLimit: -1, want at least 1, or 0 for the API's",
 		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
 	)
-	refused(t, func(awscdk.Stack) {
-		new(restapi.API).Handle(restapi.Method{HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{}, Function: new(gofunction.Function)})
+	wantPanic(t, func(awscdk.Stack) {
+		new(restapi.API).Handle(restapi.Method{
+			HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{},
+			Function: new(gofunction.Function),
+		})
 	},
-		"restapi: POST /events: Function: given beside Service, want one of both",
-		"restapi: POST /events: Service.Name is required; pass kinesis, say",
-		"restapi: POST /events: Service.Action is required; pass PutRecords, say",
-		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may take",
-		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, say",
+		"restapi: POST /events: Function: set together with Service, want one of them",
+		"restapi: POST /events: Service.Name is required; pass a service such as kinesis",
+		"restapi: POST /events: Service.Action is required; pass an action such as PutRecords",
+		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may assume",
+		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, "+
+			"say",
 		"restapi: POST /events: Service.Request is required; pass a mapping template",
 		"restapi: POST /events: Service.Response is required; pass a mapping template",
 	)

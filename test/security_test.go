@@ -20,16 +20,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// A statement is one of an IAM policy's, with lists where IAM allows single values.
+// A statement is a statement of an IAM policy, with lists where IAM allows single values.
 type statement struct {
-	resource  string // the logical id of the policy, or of what it is attached to
+	resource  string // the logical id of the policy, or of the resource that contains it
 	effect    string
 	actions   []string
 	resources []any
 	document  map[string]any
 }
 
-// statements lists every statement of every policy in the stack, whatever it is attached to.
+// statements returns all statements of all policies in the stack, attached to any resource.
 func statements(t *testing.T, stack assembly.Stack) []statement {
 	t.Helper()
 	var found []statement
@@ -78,33 +78,39 @@ func oneOrMore(value any) []any {
 	return []any{value}
 }
 
-// wildcards are the actions that are allowed on every resource, and why. A reason that is no longer needed fails the
-// test as much as a wildcard without one.
+// wildcards contains the actions that are allowed on every resource, with the reason. An unused
+// reason fails the test, like a wildcard without one.
 var wildcards = map[string]string{
-	"athena:ListDataCatalogs":         "listing knows no resources",
-	"ec2:CreateNetworkInterface":      "the interface does not exist before the call; the function's code is denied it",
-	"ec2:DescribeNetworkInterfaces":   "describing knows no resources",
-	"ec2:DescribeSubnets":             "describing knows no resources",
-	"ec2:DeleteNetworkInterface":      "the service names the interface it made; the function's code is denied it",
-	"ec2:AssignPrivateIpAddresses":    "the service names the interface it made; the function's code is denied it",
-	"ec2:UnassignPrivateIpAddresses":  "the service names the interface it made; the function's code is denied it",
-	"redshift-data:DescribeStatement": "a statement has no ARN; a condition leaves a role its own",
-	"xray:PutTraceSegments":           "traces have no resource",
-	"xray:PutTelemetryRecords":        "traces have no resource",
+	"athena:ListDataCatalogs": "list actions have no resource",
+	"ec2:CreateNetworkInterface": "the interface does not exist before the call; denied to " +
+		"the function's code",
+	"ec2:DescribeNetworkInterfaces": "describe actions have no resource",
+	"ec2:DescribeSubnets":           "describe actions have no resource",
+	"ec2:DeleteNetworkInterface": "Lambda names the interface that it created; denied to the " +
+		"function's code",
+	"ec2:AssignPrivateIpAddresses": "Lambda names the interface that it created; denied to the " +
+		"function's code",
+	"ec2:UnassignPrivateIpAddresses": "Lambda names the interface that it created; denied to the " +
+		"function's code",
+	"redshift-data:DescribeStatement": "a statement has no ARN; a condition restricts a role to " +
+		"its own",
+	"xray:PutTraceSegments":    "traces have no resource",
+	"xray:PutTelemetryRecords": "traces have no resource",
 }
 
-func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
+func TestNoActionIsAWildcardAndResourceWildcardsHaveAReason(t *testing.T) {
 	used := map[string]bool{}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, s := range statements(t, stack) {
 			if s.effect != "Allow" || stack.Template.Resources[s.resource].Type == "AWS::KMS::Key" {
-				continue // a key's policy calls the key *: TestAKeyIsItsAccountsAndItsServices
+				continue // * is the key itself: TestKeysAllowTheirAccountAndTheirServicesOnly
 			}
 			if s.document["NotAction"] != nil || s.document["NotResource"] != nil {
-				t.Errorf("%s allows all but something: %s", s.resource, text(s.document))
+				t.Errorf("%s allows everything except a list: %s", s.resource, text(s.document))
 			}
-			if principal := s.document["Principal"]; principal == "*" || assembly.At(principal, "AWS") == "*" {
-				t.Errorf("%s allows everybody: %s", s.resource, text(s.document))
+			if principal := s.document["Principal"]; principal == "*" ||
+				assembly.At(principal, "AWS") == "*" {
+				t.Errorf("%s allows every principal: %s", s.resource, text(s.document))
 			}
 			for _, action := range s.actions {
 				if strings.Contains(action, "*") {
@@ -115,7 +121,9 @@ func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
 						continue
 					}
 					if wildcards[action] == "" {
-						t.Errorf("%s allows %s on every resource, and nobody has said why", s.resource, action)
+						t.Errorf(
+							"%s allows %s on every resource without a reason; add it to wildcards",
+							s.resource, action)
 					}
 					used[action] = true
 				}
@@ -124,21 +132,24 @@ func TestNoActionIsAWildcardAndNoResourceWithoutAReason(t *testing.T) {
 	})
 	for action := range wildcards {
 		if !used[action] {
-			t.Errorf("nobody is allowed %s on every resource; take its reason away", action)
+			t.Errorf("no policy allows %s on every resource; remove it from wildcards", action)
 		}
 	}
 }
 
-// serviceStatements are what a function's role allows the Lambda service to do in the function's name; its code makes
-// none of these calls.
-var serviceStatements = []string{"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
-	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+// serviceActions are the actions that the Lambda service performs with a function's role; the
+// function's code makes none of these calls.
+var serviceActions = []string{
+	"logs:", "xray:", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
+	"ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses",
+	"ec2:UnassignPrivateIpAddresses",
+}
 
-// TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers holds the roles against the calls that each function's own test
-// recorded when it ran the built function.
-func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
+// TestFunctionsMayMakeTheirRecordedCallsAndNoOthers compares the roles with the calls that each
+// function's own test recorded when it ran the built function.
+func TestFunctionsMayMakeTheirRecordedCallsAndNoOthers(t *testing.T) {
 	seen := map[string]bool{}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			folder := folder(t, function)
 			recorded, err := os.ReadFile(filepath.Join("..", folder, "calls.txt"))
@@ -152,50 +163,60 @@ func TestFunctionsMayMakeTheCallsThatTheyMakeAndNoOthers(t *testing.T) {
 			seen[folder] = true
 		}
 	})
-	err := filepath.WalkDir(filepath.Join("..", "lambdas"), func(path string, _ fs.DirEntry, err error) error {
-		if folder, _ := filepath.Rel("..", filepath.Dir(path)); filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
-			t.Errorf("no environment has a function of %s", folder)
-		}
-		return err
-	})
+	err := filepath.WalkDir(filepath.Join("..", "lambdas"),
+		func(path string, _ fs.DirEntry, err error) error {
+			folder, _ := filepath.Rel("..", filepath.Dir(path))
+			if filepath.Base(path) == "main.go" && !seen[filepath.ToSlash(folder)] {
+				t.Errorf("no environment has a function built from %s", folder)
+			}
+			return err
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// folder returns the folder of the repository that the function is built from: lambdas/posts.
+// folder returns the folder that the function is built from: lambdas/posts.
 func folder(t *testing.T, function assembly.Resource) string {
 	t.Helper()
 	path, ok := function.Metadata[gofunction.PackageMetadata].(string)
 	folder := strings.TrimPrefix(path, "github.com/ashlar-cdk/ashlar/")
 	if !ok || !strings.HasPrefix(folder, "lambdas/") {
-		t.Fatalf("%s is built from %q, want a package of this module below lambdas", function.ID, path)
+		t.Fatalf("%s is built from %q, want a package of this module below lambdas", function.ID,
+			path)
 	}
 	return folder
 }
 
-// polling is what Lambda does to a queue or a stream in the name of the function that gets its messages or records.
-var polling = []string{
-	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+// pollingActions are the actions with which Lambda polls a queue or a stream, with the role of the
+// function that receives the messages or records.
+var pollingActions = []string{
+	"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+	"dynamodb:ListStreams",
 	"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
 }
 
-// calls lists what the code of the function may call, and what services may do for it when it calls them.
+// calls returns the actions that the function's code may call, and those that services may perform
+// on its behalf.
 func calls(t *testing.T, stack assembly.Stack, function assembly.Resource) []string {
 	t.Helper()
 	role := assembly.Refers(function.At("Role"))
-	made := slices.DeleteFunc(grants(t, stack, role), usesKey)
+	made := slices.DeleteFunc(grants(t, stack, role), isKeyUse)
 	return slices.DeleteFunc(actions(made), func(action string) bool {
-		return slices.ContainsFunc(serviceStatements, func(prefix string) bool { return strings.HasPrefix(action, prefix) }) ||
-			onlyPolls(t, stack, function, role, action)
+		return slices.ContainsFunc(serviceActions, func(prefix string) bool {
+			return strings.HasPrefix(action, prefix)
+		}) ||
+			isPollingOnly(t, stack, function, role, action)
 	})
 }
 
-// onlyPolls tells whether the action is one by which Lambda polls, and the role allows it on nothing but what Lambda polls
-// for the function.
-func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string) bool {
+// isPollingOnly reports whether Lambda polls with the action, and the role allows it only on
+// sources that Lambda polls for the function.
+func isPollingOnly(
+	t *testing.T, stack assembly.Stack, function assembly.Resource, role, action string,
+) bool {
 	t.Helper()
-	if !slices.Contains(polling, action) {
+	if !slices.Contains(pollingActions, action) {
 		return false
 	}
 	var polled []string
@@ -217,27 +238,28 @@ func onlyPolls(t *testing.T, stack assembly.Stack, function assembly.Resource, r
 	return true
 }
 
-// usesKey tells whether a statement lets a role use a key through a service that encrypts by it: whether there is a key is the
-// stack's affair, and the function's calls are the same without.
-func usesKey(s statement) bool {
+// isKeyUse reports whether a statement allows a role to use a key through a service that encrypts
+// with it. The stack decides whether there is a key; the function's calls are the same without one.
+func isKeyUse(s statement) bool {
 	return assembly.At(s.document, "Condition", "StringEquals", "kms:ViaService") != nil
 }
 
-// allowed lists the actions that a role's policies allow, each once.
+// allowed returns the actions that a role's policies allow, each once.
 func allowed(t *testing.T, stack assembly.Stack, role string) []string {
 	t.Helper()
 	return actions(grants(t, stack, role))
 }
 
-// grants are the statements by which a role's policies allow something.
+// grants returns the Allow statements of a role's policies.
 func grants(t *testing.T, stack assembly.Stack, role string) []statement {
 	t.Helper()
 	return slices.DeleteFunc(statements(t, stack), func(s statement) bool {
-		return s.effect != "Allow" || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role
+		return s.effect != "Allow" ||
+			assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role
 	})
 }
 
-// actions are those of statements, each once.
+// actions returns the actions of statements, each once.
 func actions(of []statement) []string {
 	var names []string
 	for _, s := range of {
@@ -247,21 +269,24 @@ func actions(of []statement) []string {
 	return slices.Compact(names)
 }
 
-func TestRolesHaveNoPoliciesThatAWSWritesButOne(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestOnlyAPIGatewayHasAManagedPolicy(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, role := range stack.Template.OfType("AWS::IAM::Role") {
 			policies := text(role.At("ManagedPolicyArns"))
-			// API Gateway takes this policy or one with the same rights on every log group.
-			if policies != "null" && !strings.Contains(policies, "policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs") {
+			// API Gateway requires this policy, or one with the same permissions on every log
+			// group.
+			if policies != "null" &&
+				!strings.Contains(policies,
+					"policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs") {
 				t.Errorf("%s has the policies %s", role.ID, policies)
 			}
 		}
 	})
 }
 
-// TestNothingIsPublic looks at every resource of a type that can be.
+// TestNothingIsPublic checks all resources of types that can be public.
 func TestNothingIsPublic(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			switch resource.Type {
 			case "AWS::RDS::DBInstance":
@@ -270,62 +295,75 @@ func TestNothingIsPublic(t *testing.T) {
 				want(t, resource, false, "MapPublicIpOnLaunch")
 			case "AWS::EC2::SecurityGroup":
 				for _, rule := range oneOrMore(resource.At("SecurityGroupIngress")) {
-					if open := text(rule); strings.Contains(open, "0.0.0.0/0") || strings.Contains(open, "::/0") {
-						t.Errorf("%s lets everybody in: %s", resource.ID, open)
+					if open := text(rule); strings.Contains(open, "0.0.0.0/0") ||
+						strings.Contains(open, "::/0") {
+						t.Errorf("%s allows every address: %s", resource.ID, open)
 					}
 				}
 			case "AWS::EC2::SecurityGroupIngress":
 				if resource.At("SourceSecurityGroupId") == nil {
-					t.Errorf("%s lets addresses in, want a security group", resource.ID)
+					t.Errorf("%s allows addresses, want a security group", resource.ID)
 				}
 			case "AWS::S3::Bucket":
-				for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+				for _, block := range []string{
+					"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls",
+					"RestrictPublicBuckets",
+				} {
 					want(t, resource, true, "PublicAccessBlockConfiguration", block)
 				}
 				ownership := "BucketOwnerEnforced" // no object has an ACL
-				if takesLogsOfCloudFront(stack, resource.ID) {
-					ownership = "BucketOwnerPreferred" // CloudFront's account is admitted by the bucket's ACL
+				if receivesCloudFrontLogs(stack, resource.ID) {
+					// The bucket's ACL grants CloudFront's account access.
+					ownership = "BucketOwnerPreferred"
 				}
 				want(t, resource, ownership, "OwnershipControls", "Rules", 0, "ObjectOwnership")
 			case "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy":
-				// A topic or a queue is public by its policy alone. It lets in services of AWS, for what is ours.
+				// Only its policy makes a topic or a queue public. The policy allows AWS services,
+				// on behalf of our own resources.
 				for _, statement := range oneOrMore(resource.At("PolicyDocument", "Statement")) {
-					if assembly.At(statement, "Effect") != "Deny" && !letsOursIn(stack, statement) {
-						t.Errorf("%s lets others in: %s", resource.ID, text(statement))
+					if assembly.At(statement, "Effect") != "Deny" &&
+						!allowsOwnSource(stack, statement) {
+						t.Errorf("%s allows other sources: %s", resource.ID, text(statement))
 					}
 				}
 			case "AWS::Lambda::Url":
-				t.Errorf("%s is a %s, which this test does not know yet; teach it what public means there", resource.ID, resource.Type)
+				t.Errorf("%s is a %s, which this test does not support; add what public means for "+
+					"it",
+					resource.ID, resource.Type)
 			}
 		}
 	})
 }
 
-// takesLogsOfCloudFront tells whether a distribution of the stack logs to the bucket.
-func takesLogsOfCloudFront(stack assembly.Stack, bucket string) bool {
-	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"), func(distribution assembly.Resource) bool {
-		return assembly.Refers(distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
-	})
+// receivesCloudFrontLogs reports whether a distribution of the stack logs to the bucket.
+func receivesCloudFrontLogs(stack assembly.Stack, bucket string) bool {
+	return slices.ContainsFunc(stack.Template.OfType("AWS::CloudFront::Distribution"),
+		func(distribution assembly.Resource) bool {
+			return assembly.Refers(
+				distribution.At("DistributionConfig", "Logging", "Bucket")) == bucket
+		})
 }
 
-// letsOursIn tells whether a statement allows a service of AWS just to send, and only for the environment's own account
-// or for a resource of the stack.
-func letsOursIn(stack assembly.Stack, statement any) bool {
+// allowsOwnSource reports whether a statement allows an AWS service to send, and no more, on behalf
+// of the environment's own account or of a resource of its stacks.
+func allowsOwnSource(stack assembly.Stack, statement any) bool {
 	service, _ := assembly.At(statement, "Principal", "Service").(string)
 	action := assembly.At(statement, "Action")
-	if !strings.HasSuffix(service, ".amazonaws.com") || action != "sqs:SendMessage" && action != "sns:Publish" {
+	if !strings.HasSuffix(service, ".amazonaws.com") ||
+		action != "sqs:SendMessage" && action != "sns:Publish" {
 		return false
 	}
-	if account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount"); account != nil {
-		return text(account) == text(accountOf(stack))
+	account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")
+	if account != nil {
+		return text(account) == text(accountID(stack))
 	}
 	source := assembly.Refers(assembly.At(statement, "Condition", "ArnEquals", "aws:SourceArn"))
 	_, ours := stack.Template.Resources[source]
-	return ours || exported(stack.Environment, source)
+	return ours || isExported(stack.Environment, source)
 }
 
-// exported tells whether a stack of the environment exports something by that name.
-func exported(environment, name string) bool {
+// isExported reports whether a stack of the environment has an export with that name.
+func isExported(environment, name string) bool {
 	for _, stack := range platforms[environment] {
 		for _, output := range stack.Template.Outputs {
 			if name != "" && assembly.At(output["Export"], "Name") == name {
@@ -336,9 +374,9 @@ func exported(environment, name string) bool {
 	return false
 }
 
-// accountOf is the account of the stack's environment, as templates have it.
-func accountOf(stack assembly.Stack) any {
-	for _, environment := range all() {
+// accountID returns the account of the stack's environment, as in templates.
+func accountID(stack assembly.Stack) any {
+	for _, environment := range allEnvironments() {
 		if environment.Name == stack.Environment && environment.Account != "" {
 			return environment.Account
 		}
@@ -346,41 +384,42 @@ func accountOf(stack assembly.Stack) any {
 	return map[string]any{"Ref": "AWS::AccountId"}
 }
 
-// TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted holds the policies of all buckets: roles are given
-// access by their own policies. What a distribution may read is said beside each.
-func TestBucketPoliciesAllowTheirOwnServicesAndRefuseWhatIsNotEncrypted(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
-		refusing := map[string]bool{} // buckets, by logical id
+// TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS checks the policies of all buckets. Roles
+// get access through their own policies. The tests of each distribution check what it may read.
+func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
+		denying := map[string]bool{} // buckets, by logical id
 		for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
 			bucket := assembly.Refers(policy.At("Bucket"))
 			arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
-			refusal := map[string]any{
+			denial := map[string]any{
 				"Effect": "Deny", "Principal": map[string]any{"AWS": "*"}, "Action": "s3:*",
 				"Resource":  []any{arn, map[string]any{"Fn::Join": []any{"", []any{arn, "/*"}}}},
 				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
 			}
 			for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
 				switch {
-				case text(statement) == text(refusal):
-					refusing[bucket] = true
+				case text(statement) == text(denial):
+					denying[bucket] = true
 				case assembly.At(statement, "Effect") == "Deny":
-				case readsForDistribution(stack, bucket, statement), logsOf(stack, bucket, statement):
+				case allowsDistribution(stack, bucket, statement),
+					allowsAccessLogs(stack, bucket, statement):
 				default:
-					t.Errorf("%s: %s, want nothing allowed", policy.ID, text(statement))
+					t.Errorf("%s: %s, want no other Allow statement", policy.ID, text(statement))
 				}
 			}
 		}
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
-			if !refusing[bucket.ID] {
-				t.Errorf("%s takes requests without TLS", bucket.ID)
+			if !denying[bucket.ID] {
+				t.Errorf("%s accepts requests without TLS", bucket.ID)
 			}
 		}
 	})
 }
 
-// readsForDistribution tells whether the statement lets the identity of a distribution, whose origin the bucket is, read
-// objects or see which there are, and no more.
-func readsForDistribution(stack assembly.Stack, bucket string, statement any) bool {
+// allowsDistribution reports whether the statement allows the identity of a distribution, whose
+// origin is the bucket, to read or list objects, and no more.
+func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool {
 	for _, action := range oneOrMore(assembly.At(statement, "Action")) {
 		if action != "s3:GetObject" && action != "s3:ListBucket" {
 			return false
@@ -389,8 +428,10 @@ func readsForDistribution(stack assembly.Stack, bucket string, statement any) bo
 	identity := assembly.Refers(assembly.At(statement, "Principal", "CanonicalUser"))
 	for _, distribution := range stack.Template.OfType("AWS::CloudFront::Distribution") {
 		for _, origin := range oneOrMore(distribution.At("DistributionConfig", "Origins")) {
-			reader := assembly.Refers(assembly.At(origin, "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1))
-			if identity != "" && reader == identity && assembly.Refers(assembly.At(origin, "DomainName")) == bucket {
+			reader := assembly.Refers(
+				assembly.At(origin, "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1))
+			if identity != "" && reader == identity &&
+				assembly.Refers(assembly.At(origin, "DomainName")) == bucket {
 				return true
 			}
 		}
@@ -398,25 +439,31 @@ func readsForDistribution(stack assembly.Stack, bucket string, statement any) bo
 	return false
 }
 
-// logsOf tells whether the statement lets S3 write the access logs of a bucket that names this one for them.
-func logsOf(stack assembly.Stack, bucket string, statement any) bool {
-	from := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
-	return assembly.At(statement, "Action") == "s3:PutObject" &&
+// allowsAccessLogs reports whether the statement allows S3 to write the access logs of another
+// bucket that logs to this one.
+func allowsAccessLogs(stack assembly.Stack, bucket string, statement any) bool {
+	account := assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")
+	source := assembly.Refers(assembly.At(statement, "Condition", "ArnLike", "aws:SourceArn"))
+	logging, ok := stack.Template.Resources[source]
+	return ok && assembly.At(statement, "Action") == "s3:PutObject" &&
 		assembly.At(statement, "Principal", "Service") == "logging.s3.amazonaws.com" &&
-		text(assembly.At(statement, "Condition", "StringEquals", "aws:SourceAccount")) == text(accountOf(stack)) &&
-		from != "" && assembly.Refers(stack.Template.Resources[from].At("LoggingConfiguration", "DestinationBucketName")) == bucket
+		text(account) == text(accountID(stack)) &&
+		assembly.Refers(logging.At("LoggingConfiguration", "DestinationBucketName")) == bucket
 }
 
-// TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot: and each has a policy that says so.
-func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
-		refusing := map[string]bool{} // queues and topics, by logical id
+// TestQueuesAndTopicsAreEncryptedAndRequireTLS: the policy of each denies requests without TLS.
+func TestQueuesAndTopicsAreEncryptedAndRequireTLS(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
+		denying := map[string]bool{} // queues and topics, by logical id
 		for _, s := range statements(t, stack) {
-			unencrypted := text(s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
-			everybody := s.document["Principal"] == "*" || assembly.At(s.document["Principal"], "AWS") == "*"
-			if s.effect == "Deny" && unencrypted && everybody && (slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
+			unencrypted := text(
+				s.document["Condition"]) == `{"Bool":{"aws:SecureTransport":"false"}}`
+			everyPrincipal := s.document["Principal"] == "*" ||
+				assembly.At(s.document["Principal"], "AWS") == "*"
+			if s.effect == "Deny" && unencrypted && everyPrincipal &&
+				(slices.Contains(s.actions, "sqs:*") || slices.Contains(s.actions, "sns:Publish")) {
 				for _, on := range s.resources {
-					refusing[assembly.Refers(on)] = true
+					denying[assembly.Refers(on)] = true
 				}
 			}
 		}
@@ -424,33 +471,40 @@ func TestQueuesAndTopicsAreEncryptedAndRefuseWhatIsNot(t *testing.T) {
 			want(t, queue, true, "SqsManagedSseEnabled")
 		}
 		for _, topic := range stack.Template.OfType("AWS::SNS::Topic") {
-			if key := assembly.Refers(topic.At("KmsMasterKeyId")); stack.Template.Resources[key].Type != "AWS::KMS::Key" {
+			key := assembly.Refers(topic.At("KmsMasterKeyId"))
+			if stack.Template.Resources[key].Type != "AWS::KMS::Key" {
 				want(t, topic, "alias/aws/sns", "KmsMasterKeyId")
 			}
 		}
-		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"), stack.Template.OfType("AWS::SNS::Topic")) {
-			if !refusing[resource.ID] {
-				t.Errorf("%s takes messages without TLS", resource.ID)
+		for _, resource := range slices.Concat(stack.Template.OfType("AWS::SQS::Queue"),
+			stack.Template.OfType("AWS::SNS::Topic")) {
+			if !denying[resource.ID] {
+				t.Errorf("%s accepts messages without TLS", resource.ID)
 			}
 		}
 	})
 }
 
-// TestAKeyIsItsAccountsAndItsServices: who else may use a key says so by IAM, as for all that the account has.
-func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
+// TestKeysAllowTheirAccountAndTheirServicesOnly: all others get access to a key through IAM, as to
+// other resources of the account.
+func TestKeysAllowTheirAccountAndTheirServicesOnly(t *testing.T) {
 	keys := 0
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, key := range stack.Template.OfType("AWS::KMS::Key") {
 			keys++
 			want(t, key, true, "EnableKeyRotation")
-			want(t, key, 7, "PendingWindowInDays") // until a deleted key is gone
+			want(t, key, 7, "PendingWindowInDays") // the waiting period of a deletion
 			for _, statement := range oneOrMore(key.At("KeyPolicy", "Statement")) {
 				service := assembly.At(statement, "Principal", "Service") != nil &&
-					text(assembly.At(statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
-					text(assembly.At(statement, "Condition")) == text(map[string]any{"ArnLike": map[string]any{
-						"kms:EncryptionContext:aws:sns:topicArn": inAccount(stack, "sns", "*"),
-					}})
-				root := text(assembly.At(statement, "Principal")) == text(map[string]any{"AWS": inAccount(stack, "iam", "root")})
+					text(
+						assembly.At(
+							statement, "Action")) == `["kms:Decrypt","kms:GenerateDataKey"]` &&
+					text(assembly.At(statement, "Condition")) == text(
+						map[string]any{"ArnLike": map[string]any{
+							"kms:EncryptionContext:aws:sns:topicArn": accountARN(stack, "sns", "*"),
+						}})
+				root := text(assembly.At(statement, "Principal")) == text(
+					map[string]any{"AWS": accountARN(stack, "iam", "root")})
 				if !service && !root {
 					t.Errorf("%s: %s", key.ID, text(statement))
 				}
@@ -458,35 +512,36 @@ func TestAKeyIsItsAccountsAndItsServices(t *testing.T) {
 		}
 	})
 	if keys == 0 {
-		t.Error("there is no key; take this test away")
+		t.Error("there is no key; remove this test")
 	}
 }
 
-// inAccount is the ARN of what the stack's account has, or what it has in the stack's region, as templates have it.
-func inAccount(stack assembly.Stack, service, name string) any {
-	partition, region, account := any("aws"), any("eu-central-1"), accountOf(stack)
+// accountARN returns the ARN of a resource in the stack's account and region, as in templates.
+func accountARN(stack assembly.Stack, service, name string) any {
+	partition, region, account := any("aws"), any("eu-central-1"), accountID(stack)
 	if _, known := account.(string); !known {
-		partition, region = map[string]any{"Ref": "AWS::Partition"}, map[string]any{"Ref": "AWS::Region"}
+		partition = map[string]any{"Ref": "AWS::Partition"}
+		region = map[string]any{"Ref": "AWS::Region"}
 	}
 	if service == "iam" {
 		region = ""
 	}
-	return joined("arn:", partition, ":"+service+":", region, ":", account, ":"+name)
+	return fnJoin("arn:", partition, ":"+service+":", region, ":", account, ":"+name)
 }
 
-// TestNoResourceWaitsForItself: CloudFormation refuses a template with a circle.
-func TestNoResourceWaitsForItself(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestNoTemplateHasACircularDependency: CloudFormation rejects a template with one.
+func TestNoTemplateHasACircularDependency(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		done := map[string]bool{}
 		var visit func(id string, above []string)
 		visit = func(id string, above []string) {
 			if slices.Contains(above, id) {
-				t.Fatalf("%s waits for itself: %q", id, above)
+				t.Fatalf("%s depends on itself: %q", id, above)
 			}
 			if done[id] {
 				return
 			}
-			for _, needed := range neededBy(stack, stack.Template.Resources[id]) {
+			for _, needed := range dependencies(stack, stack.Template.Resources[id]) {
 				visit(needed, append(above, id))
 			}
 			done[id] = true
@@ -497,11 +552,11 @@ func TestNoResourceWaitsForItself(t *testing.T) {
 	})
 }
 
-// substitution is where Fn::Sub names a resource.
+// substitution matches a reference to a resource in Fn::Sub.
 var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9]+)`)
 
-// neededBy lists the resources that have to be there before the resource, by logical id.
-func neededBy(stack assembly.Stack, resource assembly.Resource) []string {
+// dependencies returns the logical ids of the resources that the resource depends on.
+func dependencies(stack assembly.Stack, resource assembly.Resource) []string {
 	var needed []string
 	add := func(id any) {
 		if _, ok := stack.Template.Resources[fmt.Sprint(id)]; ok {
@@ -537,22 +592,25 @@ func neededBy(stack assembly.Stack, resource assembly.Resource) []string {
 
 func TestNoSecretIsInATemplate(t *testing.T) {
 	reference := regexp.MustCompile(`\{\{resolve:secretsmanager:`)
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			allowed := 0
-			// CloudFormation resolves it on the way to the service, and it appears nowhere.
+			// CloudFormation resolves it when it calls the service; it appears nowhere.
 			switch {
-			case resource.Type == "AWS::RDS::DBInstance" && resource.At("MasterUserPassword") != nil,
+			case resource.Type == "AWS::RDS::DBInstance" &&
+				resource.At("MasterUserPassword") != nil,
 				resource.Type == "AWS::Cognito::UserPoolIdentityProvider":
 				allowed = 1
 			}
-			if found := len(reference.FindAllString(text(resource.Properties), -1)); found != allowed {
+			found := len(reference.FindAllString(text(resource.Properties), -1))
+			if found != allowed {
 				t.Errorf("%s resolves %d secrets, want %d", resource.ID, found, allowed)
 			}
 			switch resource.Type {
 			case "AWS::SecretsManager::Secret":
-				if resource.At("SecretString") != nil || resource.At("GenerateSecretString") == nil {
-					t.Errorf("%s holds a secret that is not generated", resource.ID)
+				if resource.At("SecretString") != nil ||
+					resource.At("GenerateSecretString") == nil {
+					t.Errorf("%s contains a secret that is not generated", resource.ID)
 				}
 			case "AWS::Cognito::UserPoolClient":
 				want(t, resource, false, "GenerateSecret")
@@ -561,10 +619,10 @@ func TestNoSecretIsInATemplate(t *testing.T) {
 	})
 }
 
-func TestEveryLogGroupForgets(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestEveryLogGroupHasTheRetentionOfItsEnvironment(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, group := range stack.Template.OfType("AWS::Logs::LogGroup") {
-			for _, environment := range all() {
+			for _, environment := range allEnvironments() {
 				if environment.Name == stack.Environment {
 					want(t, group, environment.LogRetention.Hours()/24, "RetentionInDays")
 				}
@@ -573,10 +631,10 @@ func TestEveryLogGroupForgets(t *testing.T) {
 	})
 }
 
-// TestWhatCloudFrontKeepsByNameIsNamedByItsRegion: CloudFront has its policies and functions once for all regions of an
-// account, by name.
-func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+// TestNamesOfCloudFrontResourcesContainTheRegion: names of CloudFront's policies and functions are
+// unique in an account, across regions.
+func TestNamesOfCloudFrontResourcesContainTheRegion(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		pictures := pictureProps
 		pictures.OriginAccessControl = true
 		media.New(stack, "Media", pictures)
@@ -593,8 +651,9 @@ func TestWhatCloudFrontKeepsByNameIsNamedByItsRegion(t *testing.T) {
 			t.Errorf("there is no %s", resourceType)
 		}
 		for _, resource := range found {
-			if name := text(resource.At(path...)); !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
-				t.Errorf("%s is named %s, which another region's would be too", resource.ID, name)
+			name := text(resource.At(path...))
+			if !strings.Contains(name, `{"Ref":"AWS::Region"}`) {
+				t.Errorf("%s is named %s, want the region in the name", resource.ID, name)
 			}
 		}
 	}

@@ -11,35 +11,56 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// stateful are the types of resources that hold what cannot be made again, or that everything else stands in: a new
-// one in their place is a loss or an outage.
+// stateful contains the types of resources whose replacement loses data or causes an outage.
 var stateful = map[string]bool{
-	"AWS::ApiGateway::RestApi":                        true, // its id is in the address that clients call
-	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true, // until the bucket's policy knows a new one, nothing is delivered
-	"AWS::CloudFront::Distribution":                   true, // DNS records and, without a domain of its own, users know its name
-	"AWS::Cognito::IdentityPool":                      true, // its identities name the folders of users' uploads
-	"AWS::Cognito::UserPool":                          true,
-	"AWS::Cognito::UserPoolClient":                    true, // installed apps know its id
-	"AWS::Cognito::UserPoolDomain":                    true, // installed apps, Google and Apple know it
-	"AWS::DynamoDB::Table":                            true,
-	"AWS::EC2::Subnet":                                true,
-	"AWS::EC2::VPC":                                   true,
-	"AWS::IoT::Policy":                                true, // devices' certificates have it
-	"AWS::IoT::ThingType":                             true, // devices have it
-	"AWS::KMS::Key":                                   true, // what it has encrypted, no other can read
-	"AWS::Kinesis::Stream":                            true,
-	"AWS::KinesisFirehose::DeliveryStream":            true, // a new one reads what comes after it
-	"AWS::RDS::DBInstance":                            true,
-	"AWS::RDS::DBParameterGroup":                      true, // a new one restarts the database
-	"AWS::RDS::DBSubnetGroup":                         true,
-	"AWS::RedshiftServerless::Namespace":              true,
-	"AWS::S3::Bucket":                                 true,
-	"AWS::SES::EmailIdentity":                         true, // DNS records name it, and a new one sends nothing until there are others
-	"AWS::SecretsManager::Secret":                     true,
+	// Its id is in the URL that clients call.
+	"AWS::ApiGateway::RestApi": true,
+
+	// Nothing is delivered until the bucket's policy names the new one.
+	"AWS::CloudFront::CloudFrontOriginAccessIdentity": true,
+
+	// DNS records refer to its name, and clients if there is no custom domain.
+	"AWS::CloudFront::Distribution": true,
+
+	// Its identities name the folders of users' uploads.
+	"AWS::Cognito::IdentityPool": true,
+
+	// Installed apps contain the id of their client, and refer to the domain, as Google and Apple
+	// do.
+	"AWS::Cognito::UserPool":       true,
+	"AWS::Cognito::UserPoolClient": true,
+	"AWS::Cognito::UserPoolDomain": true,
+
+	// Policies are attached to devices' certificates, thing types are assigned to devices.
+	"AWS::IoT::Policy":    true,
+	"AWS::IoT::ThingType": true,
+
+	// No other key decrypts its data.
+	"AWS::KMS::Key": true,
+
+	// A new delivery stream only reads later records.
+	"AWS::Kinesis::Stream":                 true,
+	"AWS::KinesisFirehose::DeliveryStream": true,
+
+	// A new parameter group restarts the database.
+	"AWS::RDS::DBInstance":       true,
+	"AWS::RDS::DBParameterGroup": true,
+	"AWS::RDS::DBSubnetGroup":    true,
+
+	// DNS records refer to it; a new one sends nothing until they are changed.
+	"AWS::SES::EmailIdentity": true,
+
+	"AWS::DynamoDB::Table":               true,
+	"AWS::EC2::Subnet":                   true,
+	"AWS::EC2::VPC":                      true,
+	"AWS::RedshiftServerless::Namespace": true,
+	"AWS::S3::Bucket":                    true,
+	"AWS::SecretsManager::Secret":        true,
 }
 
-// TestStatefulResourcesKeepTheirLogicalIDs holds the templates against stateful.json, which no command rewrites:
-// CloudFormation deletes a resource whose logical id is gone and makes a new, empty one.
+// TestStatefulResourcesKeepTheirLogicalIDs compares the templates with stateful.json, which no
+// command rewrites: CloudFormation deletes a resource whose logical id is removed, and creates a
+// new, empty one.
 func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 	const file = "stateful.json"
 	data, err := os.ReadFile(file)
@@ -51,7 +72,7 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := map[string]map[string]string{}
-	everywhere(t, func(_ *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(_ *testing.T, stack assembly.Stack) {
 		for id, resource := range stack.Template.Resources {
 			if stateful[resource.Type] {
 				name := stack.Environment + "/" + stack.Name
@@ -63,22 +84,24 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 		}
 	})
 	if diff := cmp.Diff(pinned, found); diff != "" {
-		t.Errorf("-%s +templates:\n%s\nA line with - would be deleted with its data by the next deployment, one with + made empty. "+
-			"If that is meant, edit %s by hand.", file, diff, file)
+		t.Errorf("-%s +templates:\n%s\nThe next deployment deletes a resource with -, with its "+
+			"data, and creates one "+
+			"with +, empty. If that is intended, edit %s by hand.", file, diff, file)
 	}
 }
 
-func TestStacksCannotBeDeletedUnlessTheyAreDisposable(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+func TestStacksHaveTerminationProtectionUnlessDisposable(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		if want := !disposable(stack); stack.TerminationProtection != want {
 			t.Errorf("termination protection is %t, want %t", stack.TerminationProtection, want)
 		}
 	})
 }
 
-func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
+func TestStatefulResourcesOutliveTheirStackUnlessDisposable(t *testing.T) {
 	policies := map[string]string{
-		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate", // with the queries that people keep in it
+		// It contains the queries that users saved.
+		"AWS::Athena::WorkGroup":             "RetainExceptOnCreate",
 		"AWS::Cognito::IdentityPool":         "RetainExceptOnCreate",
 		"AWS::Cognito::UserPool":             "Retain",
 		"AWS::DynamoDB::Table":               "Retain",
@@ -90,18 +113,20 @@ func TestDataOutlivesItsStackUnlessItIsDisposable(t *testing.T) {
 		"AWS::S3::Bucket":                    "RetainExceptOnCreate",
 		"AWS::SecretsManager::Secret":        "RetainExceptOnCreate",
 	}
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		for _, resource := range stack.Template.Resources {
 			want, ok := policies[resource.Type]
 			if !ok {
 				continue
 			}
 			if disposable(stack) || resource.At("SourceDBInstanceIdentifier") != nil {
-				want = "Delete" // a replica holds nothing of its own
+				want = "Delete" // a replica has no data of its own
 			}
-			// A replacement knows no failed creation.
-			if replaced := strings.TrimSuffix(want, "ExceptOnCreate"); resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
-				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID, resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
+			// UpdateReplacePolicy has no RetainExceptOnCreate.
+			replaced := strings.TrimSuffix(want, "ExceptOnCreate")
+			if resource.DeletionPolicy != want || resource.UpdateReplacePolicy != replaced {
+				t.Errorf("%s: on deletion %s, on replacement %s, want %s and %s", resource.ID,
+					resource.DeletionPolicy, resource.UpdateReplacePolicy, want, replaced)
 			}
 		}
 	})

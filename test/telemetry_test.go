@@ -24,269 +24,361 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// topicOf is what the topics of the environment's devices begin with.
+// topicOf returns the prefix of the topics of the environment's devices.
 func topicOf(environment environments.Environment) string {
 	return "ashlar/" + strings.ToLower(environment.Name)
 }
 
-// byKey is the condition under which a role uses a key: through a service of AWS, for what it says in the encryption context.
-func byKey(stack assembly.Stack, key assembly.Resource, service, context string, of ...any) string {
+// keyCondition returns the condition under which a role may use a key: through an AWS service, for
+// the resources in the encryption context.
+func keyCondition(
+	stack assembly.Stack, key assembly.Resource, service, context string, of ...any,
+) string {
 	region := any("eu-central-1")
-	if _, known := accountOf(stack).(string); !known {
+	if _, known := accountID(stack).(string); !known {
 		region = map[string]any{"Ref": "AWS::Region"}
 	}
 	return text(arn(key)) + " if " + text(map[string]any{
-		"StringEquals": map[string]any{"kms:ViaService": joined(service+".", region, ".amazonaws.com")},
-		"StringLike":   map[string]any{"kms:EncryptionContext:aws:" + context + ":arn": of},
+		"StringEquals": map[string]any{
+			"kms:ViaService": fnJoin(service+".", region, ".amazonaws.com"),
+		},
+		"StringLike": map[string]any{"kms:EncryptionContext:aws:" + context + ":arn": of},
 	})
 }
 
-// byObjects is the condition under which a role uses a key for the objects of a bucket.
-func byObjects(stack assembly.Stack, key, bucket assembly.Resource) string {
-	return byKey(stack, key, "s3", "s3", arn(bucket), objects(bucket, "*"))
+// objectKeyCondition returns the condition under which a role may use a key for the objects of a
+// bucket.
+func objectKeyCondition(stack assembly.Stack, key, bucket assembly.Resource) string {
+	return keyCondition(stack, key, "s3", "s3", arn(bucket), objects(bucket, "*"))
 }
 
-// glue is the ARN of what the account's catalogue has, as templates have it.
-func glue(stack assembly.Stack, parts ...any) any {
-	return extended(inAccount(stack, "glue", ""), parts...)
+// glueARN returns the ARN of a resource of the account's Glue Data Catalog, as in templates.
+func glueARN(stack assembly.Stack, parts ...any) any {
+	return appendARN(accountARN(stack, "glue", ""), parts...)
 }
 
-// extended is an ARN with more at its end.
-func extended(base any, parts ...any) any {
+// appendARN appends parts to an ARN.
+func appendARN(base any, parts ...any) any {
 	list, ok := assembly.At(base, "Fn::Join", 1).([]any)
 	if !ok {
 		list = []any{base}
 	}
-	return joined(append(slices.Clone(list), parts...)...)
+	return fnJoin(append(slices.Clone(list), parts...)...)
 }
 
 func TestADeviceConnectsAsItselfAndPublishesToItsOwnTopic(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		const thing = "${iot:Connection.Thing.ThingName}"
-		has(t, only(t, stack, "AWS::IoT::Policy", ""), map[string]any{"PolicyDocument": map[string]any{
-			"Statement": []any{
-				map[string]any{
-					"Action": "iot:Connect", "Effect": "Allow", "Resource": inAccount(stack, "iot", "client/"+thing),
-					"Condition": map[string]any{"Bool": map[string]any{"iot:Connection.Thing.IsAttached": "true"}},
-				},
-				map[string]any{
-					"Action": "iot:Publish", "Effect": "Allow", "Resource": inAccount(stack, "iot", "topic/"+topicOf(environment)+"/"+thing+"/readings"),
-				},
-			},
-			"Version": "2012-10-17",
-		}})
-		want(t, only(t, stack, "AWS::IoT::ThingType", ""), nil, "DeprecateThingType")
-	})
-}
-
-// TestTheRuleTakesWhateverDevicesPublish: functions alone are selected, so a payload that is no JSON comes through as well. What
-// the rule fails at is kept.
-func TestTheRuleTakesWhateverDevicesPublish(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		role := arn(only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole"))
-		has(t, only(t, stack, "AWS::IoT::TopicRule", ""), map[string]any{
-			"RuleName": strings.ReplaceAll(topicOf(environment), "/", "_") + "_readings",
-			"TopicRulePayload": map[string]any{
-				"AwsIotSqlVersion": "2016-03-23",
-				"Description":      "Puts what devices publish into the stream",
-				"Sql":              "SELECT encode(*, 'base64') AS data, topic() AS topic, timestamp() AS received_at FROM '" + topicOf(environment) + "/+/readings'",
-				"Actions": []any{map[string]any{"Kinesis": map[string]any{
-					"PartitionKey": "${newuuid()}", "RoleArn": role, "StreamName": ref(only(t, stack, "AWS::Kinesis::Stream", "")),
-				}}},
-				"ErrorAction": map[string]any{"S3": map[string]any{
-					"BucketName": ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")),
-					"Key":        `errors/rule/day=${parse_time("yyyy-MM-dd", timestamp())}/${newuuid()}.json`,
-					"RoleArn":    role,
-				}},
-			},
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			const thing = "${iot:Connection.Thing.ThingName}"
+			wantProperties(t, only(t, stack, "AWS::IoT::Policy", ""),
+				map[string]any{"PolicyDocument": map[string]any{
+					"Statement": []any{
+						map[string]any{
+							"Action": "iot:Connect", "Effect": "Allow",
+							"Resource": accountARN(stack, "iot", "client/"+thing),
+							"Condition": map[string]any{
+								"Bool": map[string]any{"iot:Connection.Thing.IsAttached": "true"},
+							},
+						},
+						map[string]any{
+							"Action": "iot:Publish", "Effect": "Allow", "Resource": accountARN(
+								stack, "iot", "topic/"+topicOf(environment)+"/"+thing+"/readings"),
+						},
+					},
+					"Version": "2012-10-17",
+				}})
+			want(t, only(t, stack, "AWS::IoT::ThingType", ""), nil, "DeprecateThingType")
 		})
-	})
 }
 
-// TestTheRuleComesAfterTheDelivery: Firehose reads what comes into the stream after it was made.
-func TestTheRuleComesAfterTheDelivery(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		rule, delivery := only(t, stack, "AWS::IoT::TopicRule", ""), only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
-		for _, needs := range []struct {
-			resource assembly.Resource
-			needed   string
-		}{
-			{rule, delivery.ID},
-			{rule, only(t, stack, "AWS::IAM::Policy", "TelemetryRuleRole").ID},
-			{delivery, only(t, stack, "AWS::IAM::Policy", "TelemetryDeliveryRole").ID},
-		} {
-			if !slices.Contains(oneOrMore(needs.resource.DependsOn), any(needs.needed)) {
-				t.Errorf("%s does not wait for %s", needs.resource.ID, needs.needed)
+// TestTheRuleAcceptsEveryPayload: the statement selects functions only, so the rule accepts
+// payloads that are not JSON. Failed messages go to the error prefix.
+func TestTheRuleAcceptsEveryPayload(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			role := arn(only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole"))
+			wantProperties(t, only(t, stack, "AWS::IoT::TopicRule", ""), map[string]any{
+				"RuleName": strings.ReplaceAll(topicOf(environment), "/", "_") + "_readings",
+				"TopicRulePayload": map[string]any{
+					"AwsIotSqlVersion": "2016-03-23",
+					"Description":      "Puts messages of devices into the telemetry stream",
+					"Sql": "SELECT encode(*, 'base64') AS data, topic() AS topic, " +
+						"timestamp() AS received_at FROM '" + topicOf(environment) + "/+/readings'",
+					"Actions": []any{map[string]any{"Kinesis": map[string]any{
+						"PartitionKey": "${newuuid()}", "RoleArn": role,
+						"StreamName": ref(only(t, stack, "AWS::Kinesis::Stream", "")),
+					}}},
+					"ErrorAction": map[string]any{"S3": map[string]any{
+						"BucketName": ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")),
+						"Key": `errors/rule/day=${parse_time("yyyy-MM-dd", timestamp())}/` +
+							"${newuuid()}.json",
+						"RoleArn": role,
+					}},
+				},
+			})
+		})
+}
+
+// TestTheRuleIsCreatedAfterTheDeliveryStream: Firehose only reads records that are put into the
+// stream after the delivery stream was created.
+func TestTheRuleIsCreatedAfterTheDeliveryStream(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			rule := only(t, stack, "AWS::IoT::TopicRule", "")
+			delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
+			for _, needs := range []struct {
+				resource assembly.Resource
+				needed   string
+			}{
+				{rule, delivery.ID},
+				{rule, only(t, stack, "AWS::IAM::Policy", "TelemetryRuleRole").ID},
+				{delivery, only(t, stack, "AWS::IAM::Policy", "TelemetryDeliveryRole").ID},
+			} {
+				if !slices.Contains(oneOrMore(needs.resource.DependsOn), any(needs.needed)) {
+					t.Errorf("%s does not depend on %s", needs.resource.ID, needs.needed)
+				}
 			}
-		}
-	})
+		})
 }
 
-func TestServicesTakeTheRolesOfTelemetryForTheAccountAlone(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		for name, condition := range map[string]map[string]any{
-			"TelemetryRuleRole": {
-				"ArnEquals":    map[string]any{"aws:SourceArn": inAccount(stack, "iot", "rule/"+strings.ReplaceAll(topicOf(environment), "/", "_")+"_readings")},
-				"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)},
-			},
-			"TelemetryDeliveryRole": {"StringEquals": map[string]any{"sts:ExternalId": accountOf(stack)}},
-		} {
-			role := only(t, stack, "AWS::IAM::Role", name)
-			want(t, role, condition, "AssumeRolePolicyDocument", "Statement", 0, "Condition")
-			want(t, role, nil, "AssumeRolePolicyDocument", "Statement", 1)
-		}
-	})
+func TestServicesAssumeTelemetryRolesForTheAccountOnly(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			for name, condition := range map[string]map[string]any{
+				"TelemetryRuleRole": {
+					"ArnEquals": map[string]any{"aws:SourceArn": accountARN(stack, "iot",
+						"rule/"+strings.ReplaceAll(topicOf(environment), "/", "_")+"_readings")},
+					"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)},
+				},
+				"TelemetryDeliveryRole": {
+					"StringEquals": map[string]any{"sts:ExternalId": accountID(stack)},
+				},
+			} {
+				role := only(t, stack, "AWS::IAM::Role", name)
+				want(t, role, condition, "AssumeRolePolicyDocument", "Statement", 0, "Condition")
+				want(t, role, nil, "AssumeRolePolicyDocument", "Statement", 1)
+			}
+		})
 }
 
-func TestTheRuleMayPutIntoTheStreamAndKeepWhatItFailsAt(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		key, stream, ingestion := only(t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", ""), only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
-		heldTo(t, "the rule", mayAs(t, stack, only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole").ID), map[string]any{
-			"kinesis:PutRecord":   arn(stream),
-			"s3:PutObject":        objects(ingestion, "errors/rule/*"),
-			"kms:GenerateDataKey": byKey(stack, key, "kinesis", "kinesis", arn(stream)) + " and " + byObjects(stack, key, ingestion),
+func TestTheRuleMayWriteToTheStreamAndToTheErrorPrefix(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		key := only(t, stack, "AWS::KMS::Key", "")
+		stream := only(t, stack, "AWS::Kinesis::Stream", "")
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		comparePermissions(t, "the rule", rolePermissions(t, stack,
+			only(t, stack, "AWS::IAM::Role", "TelemetryRuleRole").ID), map[string]any{
+			"kinesis:PutRecord": arn(stream),
+			"s3:PutObject":      objects(ingestion, "errors/rule/*"),
+			"kms:GenerateDataKey": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)) +
+				" and " + objectKeyCondition(stack, key, ingestion),
 		})
 	})
 }
 
-func TestTheTransformMayPutBackIntoTheStream(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		key, stream := only(t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", "")
-		held(t, stack, "TelemetryTransform", map[string]any{
-			"kinesis:PutRecords":  arn(stream),
-			"kms:GenerateDataKey": byKey(stack, key, "kinesis", "kinesis", arn(stream)),
+func TestTheTransformMayRequeueRecords(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			key := only(t, stack, "AWS::KMS::Key", "")
+			stream := only(t, stack, "AWS::Kinesis::Stream", "")
+			wantPermissions(t, stack, "TelemetryTransform", map[string]any{
+				"kinesis:PutRecords":  arn(stream),
+				"kms:GenerateDataKey": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)),
+			})
+			want(t, only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"), ref(stream),
+				"Environment", "Variables", "STREAM_NAME")
 		})
-		want(t, only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"), ref(stream), "Environment", "Variables", "STREAM_NAME")
-	})
 }
 
-// TestFirehoseMayDoWhatAWSListsAndNoMore: "Grant Firehose access to an Amazon S3 destination" and "… to AWS Glue for data format
-// conversion" in the Amazon Data Firehose Developer Guide.
-func TestFirehoseMayDoWhatAWSListsAndNoMore(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		key, stream, ingestion := only(t, stack, "AWS::KMS::Key", ""), only(t, stack, "AWS::Kinesis::Stream", ""), only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+// TestFirehoseHasThePermissionsThatAWSListsAndNoOthers: "Grant Firehose access to an Amazon S3
+// destination" and "… to AWS Glue for data format conversion" in the Amazon Data Firehose Developer
+// Guide.
+func TestFirehoseHasThePermissionsThatAWSListsAndNoOthers(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		key := only(t, stack, "AWS::KMS::Key", "")
+		stream := only(t, stack, "AWS::Kinesis::Stream", "")
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
 		function := arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))
-		functions := []any{function, joined(function, ":$LATEST")}
+		functions := []any{function, fnJoin(function, ":$LATEST")}
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/telemetry")}
-		kept := []any{objects(ingestion, "errors/*"), objects(ingestion, "raw/*"), objects(ingestion, "telemetry/*")}
-		group := ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryErrors"))
+		tables := []any{
+			glueARN(stack, "catalog"), glueARN(stack, "database/", database),
+			glueARN(stack, "table/", database, "/telemetry"),
+		}
+		kept := []any{
+			objects(ingestion, "errors/*"), objects(ingestion, "raw/*"),
+			objects(ingestion, "telemetry/*"),
+		}
+		group := ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryDeliveryErrors"))
 		var logs []any
 		for _, log := range stack.Template.OfType("AWS::Logs::LogStream") {
 			want(t, log, group, "LogGroupName")
-			logs = append(logs, extended(inAccount(stack, "logs", "log-group:"), group, ":log-stream:", ref(log)))
+			logs = append(logs,
+				appendARN(accountARN(stack, "logs", "log-group:"), group, ":log-stream:", ref(log)))
 		}
-		heldTo(t, "Firehose", mayAs(t, stack, only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole").ID), map[string]any{
-			"kinesis:DescribeStream": arn(stream), "kinesis:GetShardIterator": arn(stream), "kinesis:GetRecords": arn(stream), "kinesis:ListShards": arn(stream),
+		comparePermissions(t, "Firehose", rolePermissions(t, stack,
+			only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole").ID), map[string]any{
+			"kinesis:DescribeStream": arn(stream), "kinesis:GetShardIterator": arn(stream),
+			"kinesis:GetRecords": arn(stream), "kinesis:ListShards": arn(stream),
 			"lambda:InvokeFunction": functions, "lambda:GetFunctionConfiguration": functions,
-			"glue:GetTable": tables, "glue:GetTableVersion": tables, "glue:GetTableVersions": tables,
-			"s3:GetBucketLocation": arn(ingestion), "s3:ListBucket": arn(ingestion), "s3:ListBucketMultipartUploads": arn(ingestion),
-			"s3:AbortMultipartUpload": kept, "s3:GetObject": kept, "s3:PutObject": kept,
-			"kms:Decrypt":         byKey(stack, key, "kinesis", "kinesis", arn(stream)) + " and " + byObjects(stack, key, ingestion),
-			"kms:GenerateDataKey": byObjects(stack, key, ingestion),
+			"glue:GetTable": tables, "glue:GetTableVersion": tables,
+			"glue:GetTableVersions": tables,
+			"s3:GetBucketLocation":  arn(ingestion), "s3:ListBucket": arn(ingestion),
+			"s3:ListBucketMultipartUploads": arn(ingestion),
+			"s3:AbortMultipartUpload":       kept, "s3:GetObject": kept, "s3:PutObject": kept,
+			"kms:Decrypt": keyCondition(stack, key, "kinesis", "kinesis", arn(stream)) +
+				" and " + objectKeyCondition(stack, key, ingestion),
+			"kms:GenerateDataKey": objectKeyCondition(stack, key, ingestion),
 			"logs:PutLogEvents":   logs,
 		})
 	})
 }
 
-// TestTheReportFunctionReadsReadingsThroughAthenaAlone: its own code reads and writes reports, and nothing else.
-func TestTheReportFunctionReadsReadingsThroughAthenaAlone(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestTheReportFunctionReadsTelemetryThroughAthenaOnly: its own code reads and writes reports only.
+func TestTheReportFunctionReadsTelemetryThroughAthenaOnly(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		key := only(t, stack, "AWS::KMS::Key", "")
-		ingestion, made := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
-		workGroup, queue := extended(inAccount(stack, "athena", "workgroup/"), ref(only(t, stack, "AWS::Athena::WorkGroup", ""))), arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue"))
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		made := only(t, stack, "AWS::S3::Bucket", "TelemetryReports")
+		workGroup := appendARN(accountARN(stack, "athena", "workgroup/"),
+			ref(only(t, stack, "AWS::Athena::WorkGroup", "")))
+		queue := arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReportRequestsQueue"))
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables := []any{glue(stack, "catalog"), glue(stack, "database/", database), glue(stack, "table/", database, "/telemetry")}
-		through := " if " + text(map[string]any{"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"}})
+		tables := []any{
+			glueARN(stack, "catalog"), glueARN(stack, "database/", database),
+			glueARN(stack, "table/", database, "/telemetry"),
+		}
+		through := " if " + text(map[string]any{
+			"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"},
+		})
 		results := text(objects(made, "athena/*")) + through
 		own := text([]any{objects(made, "csv/*"), objects(made, "parquet/*")})
-		held(t, stack, "TelemetryReportFunction", map[string]any{
-			"athena:StartQueryExecution": workGroup, "athena:GetQueryExecution": workGroup, "athena:GetQueryResults": workGroup, "athena:StopQueryExecution": workGroup,
-			"glue:GetDatabase": text(tables) + through + " and " + text(glue(stack, "database/default")) + through, "glue:GetTable": text(tables) + through,
-			"s3:GetBucketLocation":          text(arn(ingestion)) + through + " and " + text(arn(made)) + through,
-			"s3:ListBucket":                 text(arn(ingestion)) + through + " and " + text(arn(made)) + through + " and " + text(arn(made)),
+		wantPermissions(t, stack, "TelemetryReportFunction", map[string]any{
+			"athena:StartQueryExecution": workGroup, "athena:GetQueryExecution": workGroup,
+			"athena:GetQueryResults": workGroup, "athena:StopQueryExecution": workGroup,
+			"glue:GetDatabase": text(tables) + through + " and " + text(
+				glueARN(stack, "database/default")) +
+				through, "glue:GetTable": text(tables) + through,
+			"s3:GetBucketLocation": text(arn(ingestion)) + through + " and " +
+				text(arn(made)) + through,
+			"s3:ListBucket": text(arn(ingestion)) + through + " and " +
+				text(arn(made)) + through + " and " + text(arn(made)),
 			"s3:ListBucketMultipartUploads": text(arn(made)) + through,
 			"s3:AbortMultipartUpload":       results,
 			"s3:ListMultipartUploadParts":   results,
-			"s3:GetObject":                  text(objects(ingestion, "telemetry/*")) + through + " and " + results + " and " + own,
-			"s3:PutObject":                  results + " and " + own,
-			"kms:Decrypt":                   byObjects(stack, key, ingestion) + " and " + byObjects(stack, key, made),
-			"kms:GenerateDataKey":           byObjects(stack, key, made),
-			"sqs:ReceiveMessage":            queue, "sqs:DeleteMessage": queue, "sqs:GetQueueAttributes": queue,
+			"s3:GetObject": text(objects(ingestion, "telemetry/*")) + through +
+				" and " + results + " and " + own,
+			"s3:PutObject": results + " and " + own,
+			"kms:Decrypt": objectKeyCondition(stack, key, ingestion) + " and " +
+				objectKeyCondition(stack, key, made),
+			"kms:GenerateDataKey": objectKeyCondition(stack, key, made),
+			"sqs:ReceiveMessage":  queue, "sqs:DeleteMessage": queue,
+			"sqs:GetQueueAttributes": queue,
 		})
 		for name, value := range map[string]any{
-			"ATHENA_WORK_GROUP": ref(only(t, stack, "AWS::Athena::WorkGroup", "")), "GLUE_DATABASE": database, "REPORTS_BUCKET": ref(made), "QUERY_TIMEOUT": "10m0s",
+			"ATHENA_WORK_GROUP": ref(only(t, stack, "AWS::Athena::WorkGroup", "")),
+			"GLUE_DATABASE":     database, "REPORTS_BUCKET": ref(made), "QUERY_TIMEOUT": "10m0s",
 		} {
-			want(t, only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction"), value, "Environment", "Variables", name)
+			want(t, only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction"), value,
+				"Environment", "Variables", name)
 		}
 	})
 }
 
-func TestReadingsAndReportsAreEncryptedByOneKey(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestTelemetryAndReportsAreEncryptedWithOneKey(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		key := arn(only(t, stack, "AWS::KMS::Key", ""))
 		for _, name := range []string{"TelemetryIngestion", "TelemetryReports"} {
 			want(t, only(t, stack, "AWS::S3::Bucket", name), []any{map[string]any{
-				"BucketKeyEnabled":              true,
-				"ServerSideEncryptionByDefault": map[string]any{"KMSMasterKeyID": key, "SSEAlgorithm": "aws:kms"},
+				"BucketKeyEnabled": true,
+				"ServerSideEncryptionByDefault": map[string]any{
+					"KMSMasterKeyID": key, "SSEAlgorithm": "aws:kms",
+				},
 			}}, "BucketEncryption", "ServerSideEncryptionConfiguration")
 		}
-		want(t, only(t, stack, "AWS::Kinesis::Stream", ""), map[string]any{"EncryptionType": "KMS", "KeyId": key}, "StreamEncryption")
+		want(t, only(t, stack, "AWS::Kinesis::Stream", ""),
+			map[string]any{"EncryptionType": "KMS", "KeyId": key}, "StreamEncryption")
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 		encryption := map[string]any{"KMSEncryptionConfig": map[string]any{"AWSKMSKeyARN": key}}
-		want(t, delivery, encryption, "ExtendedS3DestinationConfiguration", "EncryptionConfiguration")
-		want(t, delivery, encryption, "ExtendedS3DestinationConfiguration", "S3BackupConfiguration", "EncryptionConfiguration")
+		want(t, delivery, encryption, "ExtendedS3DestinationConfiguration",
+			"EncryptionConfiguration")
+		want(t, delivery, encryption, "ExtendedS3DestinationConfiguration", "S3BackupConfiguration",
+			"EncryptionConfiguration")
 	})
 }
 
 func TestTheStreamHasTheEnvironmentsShardsOrGrows(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		stream := only(t, stack, "AWS::Kinesis::Stream", "")
-		mode, shards := "ON_DEMAND", any(nil)
-		if environment.TelemetryShards > 0 {
-			mode, shards = "PROVISIONED", environment.TelemetryShards
-		}
-		want(t, stream, mode, "StreamModeDetails", "StreamMode")
-		want(t, stream, shards, "ShardCount")
-		hours := 7 * 24
-		if environment.Disposable {
-			hours = 24
-		}
-		want(t, stream, hours, "RetentionPeriodHours")
-	})
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			stream := only(t, stack, "AWS::Kinesis::Stream", "")
+			mode, shards := "ON_DEMAND", any(nil)
+			if environment.TelemetryShards > 0 {
+				mode, shards = "PROVISIONED", environment.TelemetryShards
+			}
+			want(t, stream, mode, "StreamModeDetails", "StreamMode")
+			want(t, stream, shards, "ShardCount")
+			hours := 7 * 24
+			if environment.Disposable {
+				hours = 24
+			}
+			want(t, stream, hours, "RetentionPeriodHours")
+		})
 }
 
-// TestReadingsAreDeliveredByTypeAndDay: as the function says them, which cannot be changed later. What came is kept as it was,
-// and so is what failed.
-func TestReadingsAreDeliveredByTypeAndDay(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+// TestRecordsAreDeliveredByTypeAndDay: the function sets both, which cannot be changed later. Raw
+// copies of all records are stored, and failed records too.
+func TestRecordsAreDeliveredByTypeAndDay(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
-		role, ingestion := arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")), arn(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
+		role := arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole"))
+		ingestion := arn(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, delivery, "KinesisStreamAsSource", "DeliveryStreamType")
-		want(t, delivery, map[string]any{"KinesisStreamARN": arn(only(t, stack, "AWS::Kinesis::Stream", "")), "RoleARN": role}, "KinesisStreamSourceConfiguration")
+		want(t, delivery, map[string]any{
+			"KinesisStreamARN": arn(only(t, stack, "AWS::Kinesis::Stream", "")), "RoleARN": role,
+		}, "KinesisStreamSourceConfiguration")
 		buffering := map[string]any{"IntervalInSeconds": 900, "SizeInMBs": 128}
 		logging := func(stream string) any {
 			log := only(t, stack, "AWS::Logs::LogStream", stream)
-			return map[string]any{"Enabled": true, "LogGroupName": log.At("LogGroupName"), "LogStreamName": ref(log)}
+			return map[string]any{
+				"Enabled": true, "LogGroupName": log.At("LogGroupName"), "LogStreamName": ref(log),
+			}
+		}
+		transform := arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))
+		parameters := []any{
+			map[string]any{"ParameterName": "LambdaArn", "ParameterValue": transform},
+			map[string]any{"ParameterName": "RoleArn", "ParameterValue": role},
+			map[string]any{"ParameterName": "NumberOfRetries", "ParameterValue": "3"},
+			map[string]any{"ParameterName": "BufferSizeInMBs", "ParameterValue": "1"},
+			map[string]any{"ParameterName": "BufferIntervalInSeconds", "ParameterValue": "60"},
 		}
 		const failed = "errors/!{firehose:error-output-type}/day=!{timestamp:yyyy-MM-dd}/"
 		for path, value := range map[string]any{
-			"BucketARN":                        ingestion,
-			"RoleARN":                          role,
-			"Prefix":                           "telemetry/type=!{partitionKeyFromLambda:type}/day=!{partitionKeyFromLambda:day}/",
-			"ErrorOutputPrefix":                failed,
-			"BufferingHints":                   buffering,
-			"CompressionFormat":                "UNCOMPRESSED",
-			"DynamicPartitioningConfiguration": map[string]any{"Enabled": true, "RetryOptions": map[string]any{"DurationInSeconds": 7200}},
-			"CloudWatchLoggingOptions":         logging("TelemetryErrorsDelivery"),
-			"S3BackupMode":                     "Enabled",
-			"ProcessingConfiguration": map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "Lambda", "Parameters": []any{
-				map[string]any{"ParameterName": "LambdaArn", "ParameterValue": arn(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))},
-				map[string]any{"ParameterName": "RoleArn", "ParameterValue": role},
-				map[string]any{"ParameterName": "NumberOfRetries", "ParameterValue": "3"},
-				map[string]any{"ParameterName": "BufferSizeInMBs", "ParameterValue": "1"},
-				map[string]any{"ParameterName": "BufferIntervalInSeconds", "ParameterValue": "60"},
-			}}}},
+			"BucketARN": ingestion,
+			"RoleARN":   role,
+			"Prefix": "telemetry/type=!{partitionKeyFromLambda:type}/" +
+				"day=!{partitionKeyFromLambda:day}/",
+			"ErrorOutputPrefix": failed,
+			"BufferingHints":    buffering,
+			"CompressionFormat": "UNCOMPRESSED",
+			"DynamicPartitioningConfiguration": map[string]any{
+				"Enabled": true, "RetryOptions": map[string]any{"DurationInSeconds": 7200},
+			},
+			"CloudWatchLoggingOptions": logging("TelemetryDeliveryErrorsDelivery"),
+			"S3BackupMode":             "Enabled",
+			"ProcessingConfiguration": map[string]any{
+				"Enabled":    true,
+				"Processors": []any{map[string]any{"Type": "Lambda", "Parameters": parameters}},
+			},
 		} {
 			want(t, delivery, value, "ExtendedS3DestinationConfiguration", path)
 		}
@@ -297,49 +389,68 @@ func TestReadingsAreDeliveredByTypeAndDay(t *testing.T) {
 			"ErrorOutputPrefix":        failed,
 			"BufferingHints":           buffering,
 			"CompressionFormat":        "GZIP",
-			"CloudWatchLoggingOptions": logging("TelemetryErrorsRawCopies"),
+			"CloudWatchLoggingOptions": logging("TelemetryDeliveryErrorsRawCopies"),
 		} {
-			want(t, delivery, value, "ExtendedS3DestinationConfiguration", "S3BackupConfiguration", path)
+			want(t, delivery, value, "ExtendedS3DestinationConfiguration", "S3BackupConfiguration",
+				path)
 		}
 	})
 }
 
-func TestRowsBecomeParquetByTheTableOfTheReadings(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRowsAreConvertedToParquetWithTheTelemetryTable(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
 		region := any("eu-central-1")
-		if _, known := accountOf(stack).(string); !known {
+		if _, known := accountID(stack).(string); !known {
 			region = map[string]any{"Ref": "AWS::Region"}
 		}
 		want(t, delivery, map[string]any{
-			"Enabled":                   true,
-			"InputFormatConfiguration":  map[string]any{"Deserializer": map[string]any{"OpenXJsonSerDe": map[string]any{"CaseInsensitive": true}}},
-			"OutputFormatConfiguration": map[string]any{"Serializer": map[string]any{"ParquetSerDe": map[string]any{"Compression": "SNAPPY"}}},
+			"Enabled": true,
+			"InputFormatConfiguration": map[string]any{
+				"Deserializer": map[string]any{
+					"OpenXJsonSerDe": map[string]any{"CaseInsensitive": true},
+				},
+			},
+			"OutputFormatConfiguration": map[string]any{
+				"Serializer": map[string]any{
+					"ParquetSerDe": map[string]any{"Compression": "SNAPPY"},
+				},
+			},
 			"SchemaConfiguration": map[string]any{
-				"CatalogId": accountOf(stack), "Region": region, "VersionId": "LATEST", "RoleARN": arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")),
-				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")), "TableName": ref(only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")),
+				"CatalogId": accountID(stack), "Region": region, "VersionId": "LATEST",
+				"RoleARN":      arn(only(t, stack, "AWS::IAM::Role", "TelemetryDeliveryRole")),
+				"DatabaseName": ref(only(t, stack, "AWS::Glue::Database", "")),
+				"TableName":    ref(only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")),
 			},
 		}, "ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration")
 	})
 }
 
-// described are columns as a template has them.
-func described(columns []columns.Column) []any {
+// glueColumns returns columns as in templates.
+func glueColumns(columns []columns.Column) []any {
 	list := []any{}
 	for _, column := range columns {
-		list = append(list, map[string]any{"Name": column.Name, "Type": column.Type, "Comment": column.Comment})
+		list = append(list,
+			map[string]any{"Name": column.Name, "Type": column.Type, "Comment": column.Comment})
 	}
 	return list
 }
 
-// TestTheTableHasTheColumnsOfReadings: and its partitions are where Firehose puts them, reckoned by Athena.
-func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		table, ingestion := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable"), ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
+// TestTheTableHasTheColumnsOfRecords: its projected partitions are the prefixes that Firehose
+// writes to.
+func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		table := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")
+		ingestion := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
-		want(t, table, described(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
-		want(t, table, joined("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor", "Location")
+		want(t, table, glueColumns(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
+		want(t, table, fnJoin("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor",
+			"Location")
 		var names []string
 		for _, key := range oneOrMore(table.At("TableInput", "PartitionKeys")) {
 			names = append(names, fmt.Sprint(assembly.At(key, "Name")))
@@ -356,8 +467,10 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 				kept = append(kept, kind.Name)
 			}
 		}
-		prefix := fmt.Sprint(only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "").At("ExtendedS3DestinationConfiguration", "Prefix"))
-		delivered := strings.NewReplacer("!{partitionKeyFromLambda:type}", "${type}", "!{partitionKeyFromLambda:day}", "${day}").Replace(prefix)
+		prefix := fmt.Sprint(only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "").At(
+			"ExtendedS3DestinationConfiguration", "Prefix"))
+		delivered := strings.NewReplacer("!{partitionKeyFromLambda:type}", "${type}",
+			"!{partitionKeyFromLambda:day}", "${day}").Replace(prefix)
 		want(t, table, map[string]any{
 			"EXTERNAL": "TRUE", "classification": "parquet",
 			"projection.enabled":        "true",
@@ -366,14 +479,15 @@ func TestTheTableHasTheColumnsOfReadings(t *testing.T) {
 			"projection.day.type":       "date",
 			"projection.day.format":     "yyyy-MM-dd",
 			"projection.day.range":      "2026-01-01,NOW+1DAYS",
-			"storage.location.template": joined("s3://", ingestion, "/"+delivered),
+			"storage.location.template": fnJoin("s3://", ingestion, "/"+delivered),
 		}, "TableInput", "Parameters")
 	})
 }
 
-// TestFirehoseKeepsAllPartitionsOpen: it keeps 500 ("Amazon Data Firehose Quota"), and a reading is at most 30 days older and one
-// day younger than its arrival. Besides the readings of today there may be those of a day that is replayed.
-func TestFirehoseKeepsAllPartitionsOpen(t *testing.T) {
+// TestOpenPartitionsStayBelowTheLimitOfFirehose: the limit is 500 ("Amazon Data Firehose Quota"),
+// and a record is at most 30 days older and one day younger than its arrival. Records of a replayed
+// day may be added to those of today.
+func TestOpenPartitionsStayBelowTheLimitOfFirehose(t *testing.T) {
 	const days = 2 * (30 + 1 + 1)
 	kept := 0
 	for _, each := range domain.Types {
@@ -382,15 +496,18 @@ func TestFirehoseKeepsAllPartitionsOpen(t *testing.T) {
 		}
 	}
 	if open := kept * days; open > 500 {
-		t.Errorf("there may be %d partitions at a time; ask AWS for more than 500", open)
+		t.Errorf("there may be %d open partitions; request a limit above 500 from AWS", open)
 	}
 }
 
-// TestEveryReportHasItsTableAndItsQuery: the tables are not partitioned, since Redshift would not know of partitions that are
-// reckoned.
-func TestEveryReportHasItsTableAndItsQuery(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket, database := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), ref(only(t, stack, "AWS::Glue::Database", ""))
+// TestEveryReportHasATableAndANamedQuery: the tables are not partitioned, since Redshift does not
+// support partition projection.
+func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		bucket := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports"))
+		database := ref(only(t, stack, "AWS::Glue::Database", ""))
 		tables, queries := map[string]assembly.Resource{}, map[string]assembly.Resource{}
 		for _, table := range stack.Template.OfType("AWS::Glue::Table") {
 			tables[fmt.Sprint(table.At("TableInput", "Name"))] = table
@@ -403,146 +520,210 @@ func TestEveryReportHasItsTableAndItsQuery(t *testing.T) {
 		}
 		all := reports.All()
 		if len(tables) != len(all)+1 || len(queries) != len(all) {
-			t.Errorf("there are %d tables and %d queries, want one for each of the %d reports, and the readings'", len(tables), len(queries), len(all))
+			t.Errorf(
+				"there are %d tables and %d queries, want one for each of the %d reports, and the "+
+					"table telemetry",
+				len(tables), len(queries), len(all))
 		}
 		for _, report := range all {
 			table := tables[report.Name]
-			want(t, table, described(report.Columns), "TableInput", "StorageDescriptor", "Columns")
-			want(t, table, joined("s3://", bucket, "/parquet/"+report.Name+"/"), "TableInput", "StorageDescriptor", "Location")
-			want(t, table, map[string]any{"EXTERNAL": "TRUE", "classification": "parquet"}, "TableInput", "Parameters")
+			want(t, table, glueColumns(report.Columns), "TableInput", "StorageDescriptor",
+				"Columns")
+			want(t, table, fnJoin("s3://", bucket, "/parquet/"+report.Name+"/"), "TableInput",
+				"StorageDescriptor", "Location")
+			want(t, table, map[string]any{"EXTERNAL": "TRUE", "classification": "parquet"},
+				"TableInput", "Parameters")
 			want(t, table, nil, "TableInput", "PartitionKeys")
 			want(t, queries[report.Name], report.SQL, "QueryString")
 			if parameters := strings.Count(report.SQL, "?"); parameters != 1 {
-				t.Errorf("the query of %s has %d parameters, want 1, the day", report.Name, parameters)
+				t.Errorf("the query of %s has %d parameters, want 1, the day", report.Name,
+					parameters)
 			}
 		}
 	})
 }
 
 func TestTablesAreReadAsParquet(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		for _, table := range stack.Template.OfType("AWS::Glue::Table") {
-			for path, value := range map[string]any{
-				"InputFormat":  "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-				"OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-				"SerdeInfo": map[string]any{
-					"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", "Parameters": map[string]any{"serialization.format": "1"},
-				},
-			} {
-				want(t, table, value, "TableInput", "StorageDescriptor", path)
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			const parquet = "org.apache.hadoop.hive.ql.io.parquet."
+			for _, table := range stack.Template.OfType("AWS::Glue::Table") {
+				for path, value := range map[string]any{
+					"InputFormat":  parquet + "MapredParquetInputFormat",
+					"OutputFormat": parquet + "MapredParquetOutputFormat",
+					"SerdeInfo": map[string]any{
+						"SerializationLibrary": parquet + "serde.ParquetHiveSerDe",
+						"Parameters":           map[string]any{"serialization.format": "1"},
+					},
+				} {
+					want(t, table, value, "TableInput", "StorageDescriptor", path)
+				}
 			}
-		}
-	})
+		})
 }
 
-// TestNothingCrawls: a crawler costs by the hour, and guesses what the tables say.
-func TestNothingCrawls(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+// TestThereIsNoCrawler: a crawler is billed by the hour, and infers what the tables define.
+func TestThereIsNoCrawler(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		if crawlers := stack.Template.OfType("AWS::Glue::Crawler"); len(crawlers) > 0 {
-			t.Errorf("there is the crawler %s", crawlers[0].ID)
+			t.Errorf("there is the crawler %s, want none", crawlers[0].ID)
 		}
 	})
 }
 
-func TestReadingsGetCheaperAndRawCopiesAreForgottenAfterAYear(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+func TestRecordsMoveToCheaperStorageAndRawCopiesExpireAfterAYear(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		cheaper := []any{
 			map[string]any{"StorageClass": "STANDARD_IA", "TransitionInDays": 30},
 			map[string]any{"StorageClass": "GLACIER_IR", "TransitionInDays": 90},
 		}
-		abort := map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}}
+		abort := map[string]any{
+			"Id": "AbortIncompleteUploads", "Status": "Enabled",
+			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1},
+		}
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), []any{
-			map[string]any{"Id": "TransitionTelemetry", "Status": "Enabled", "Prefix": "telemetry/", "Transitions": cheaper},
-			map[string]any{"Id": "ExpireRawCopies", "Status": "Enabled", "Prefix": "raw/", "Transitions": cheaper, "ExpirationInDays": 365},
-			map[string]any{"Id": "ExpireErrors", "Status": "Enabled", "Prefix": "errors/", "Transitions": cheaper, "ExpirationInDays": 365},
+			map[string]any{
+				"Id": "TransitionTelemetry", "Status": "Enabled", "Prefix": "telemetry/",
+				"Transitions": cheaper,
+			},
+			map[string]any{
+				"Id": "ExpireRawCopies", "Status": "Enabled", "Prefix": "raw/",
+				"Transitions": cheaper, "ExpirationInDays": 365,
+			},
+			map[string]any{
+				"Id": "ExpireErrors", "Status": "Enabled", "Prefix": "errors/",
+				"Transitions": cheaper, "ExpirationInDays": 365,
+			},
 			abort,
 		}, "LifecycleConfiguration", "Rules")
 		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryReports"), []any{
-			map[string]any{"Id": "ExpireQueryResults", "Status": "Enabled", "Prefix": "athena/", "ExpirationInDays": 7}, abort,
+			map[string]any{
+				"Id": "ExpireQueryResults", "Status": "Enabled", "Prefix": "athena/",
+				"ExpirationInDays": 7,
+			}, abort,
 		}, "LifecycleConfiguration", "Rules")
 	})
 }
 
-func TestRequestsForReadingsAndReportsAreLogged(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		logs := only(t, stack, "AWS::S3::Bucket", "TelemetryAccessLogs")
-		for name, prefix := range map[string]string{"TelemetryIngestion": "ingestion/", "TelemetryReports": "reports/"} {
-			want(t, only(t, stack, "AWS::S3::Bucket", name), map[string]any{"DestinationBucketName": ref(logs), "LogFilePrefix": prefix}, "LoggingConfiguration")
-		}
-	})
-}
-
-// TestWhatAQueryMayReadIsBounded: and no client can ask for something else.
-func TestWhatAQueryMayReadIsBounded(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		has(t, only(t, stack, "AWS::Athena::WorkGroup", ""), map[string]any{
-			"Name":        strings.ReplaceAll(topicOf(environment), "/", "-"),
-			"Description": "Queries of readings and reports",
-			"WorkGroupConfiguration": map[string]any{
-				"EnforceWorkGroupConfiguration":   true,
-				"EngineVersion":                   map[string]any{"SelectedEngineVersion": "Athena engine version 3"},
-				"BytesScannedCutoffPerQuery":      10 << 30,
-				"PublishCloudWatchMetricsEnabled": true,
-				"RequesterPaysEnabled":            false,
-				"ResultConfiguration": map[string]any{
-					"OutputLocation":          joined("s3://", ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), "/athena/"),
-					"ExpectedBucketOwner":     accountOf(stack),
-					"EncryptionConfiguration": map[string]any{"EncryptionOption": "SSE_KMS", "KmsKey": arn(only(t, stack, "AWS::KMS::Key", ""))},
-				},
-			},
-			"RecursiveDeleteOption": true,
+func TestRequestsToTheTelemetryBucketsAreLogged(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			logs := only(t, stack, "AWS::S3::Bucket", "TelemetryAccessLogs")
+			for name, prefix := range map[string]string{
+				"TelemetryIngestion": "ingestion/", "TelemetryReports": "reports/",
+			} {
+				want(t, only(t, stack, "AWS::S3::Bucket", name),
+					map[string]any{"DestinationBucketName": ref(logs), "LogFilePrefix": prefix},
+					"LoggingConfiguration")
+			}
 		})
-	})
 }
 
-func TestNewReadingsAreToldToTheReportFunction(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		ingestion, queue := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
+// TestBytesScannedPerQueryAreLimited: clients cannot override the work group's settings.
+func TestBytesScannedPerQueryAreLimited(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			wantProperties(t, only(t, stack, "AWS::Athena::WorkGroup", ""), map[string]any{
+				"Name":        strings.ReplaceAll(topicOf(environment), "/", "-"),
+				"Description": "Queries of telemetry records and reports",
+				"WorkGroupConfiguration": map[string]any{
+					"EnforceWorkGroupConfiguration": true,
+					"EngineVersion": map[string]any{
+						"SelectedEngineVersion": "Athena engine version 3",
+					},
+					"BytesScannedCutoffPerQuery":      10 << 30,
+					"PublishCloudWatchMetricsEnabled": true,
+					"RequesterPaysEnabled":            false,
+					"ResultConfiguration": map[string]any{
+						"OutputLocation": fnJoin("s3://",
+							ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports")), "/athena/"),
+						"ExpectedBucketOwner": accountID(stack),
+						"EncryptionConfiguration": map[string]any{
+							"EncryptionOption": "SSE_KMS",
+							"KmsKey":           arn(only(t, stack, "AWS::KMS::Key", "")),
+						},
+					},
+				},
+				"RecursiveDeleteOption": true,
+			})
+		})
+}
+
+func TestNewObjectsReachTheReportFunction(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		ingestion := only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion")
+		queue := only(t, stack, "AWS::SQS::Queue", "TelemetryReportRequestsQueue")
 		want(t, ingestion, map[string]any{"QueueConfigurations": []any{map[string]any{
 			"Event": "s3:ObjectCreated:*", "Queue": arn(queue),
-			"Filter": map[string]any{"S3Key": map[string]any{"Rules": []any{map[string]any{"Name": "prefix", "Value": "telemetry/"}}}},
+			"Filter": map[string]any{"S3Key": map[string]any{
+				"Rules": []any{map[string]any{"Name": "prefix", "Value": "telemetry/"}},
+			}},
 		}}}, "NotificationConfiguration")
-		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryReports"), nil, "NotificationConfiguration")
-		policy := only(t, stack, "AWS::SQS::QueuePolicy", "TelemetryReporterQueue")
+		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryReports"), nil,
+			"NotificationConfiguration")
+		policy := only(t, stack, "AWS::SQS::QueuePolicy", "TelemetryReportRequestsQueue")
 		if !slices.Contains(oneOrMore(ingestion.DependsOn), any(policy.ID)) {
-			t.Errorf("%s does not wait for %s, and S3 would not take the queue", ingestion.ID, policy.ID)
+			t.Errorf("%s does not depend on %s, and S3 would reject the queue", ingestion.ID,
+				policy.ID)
 		}
 		rule := only(t, stack, "AWS::Events::Rule", "")
-		has(t, rule, map[string]any{
+		wantProperties(t, rule, map[string]any{
 			"ScheduleExpression": "rate(360 minutes)",
-			"Targets":            []any{map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": reportfn.Scheduled}},
+			"Targets": []any{
+				map[string]any{"Id": "Queue", "Arn": arn(queue), "Input": reportfn.Scheduled},
+			},
 		})
 		sends := func(service string, condition map[string]any) any {
 			return map[string]any{
-				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": map[string]any{"Service": service}, "Resource": arn(queue), "Condition": condition,
+				"Effect": "Allow", "Action": "sqs:SendMessage",
+				"Principal": map[string]any{"Service": service}, "Resource": arn(queue),
+				"Condition": condition,
 			}
 		}
-		allowed := allowances(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
+		allowed := allowStatements(t, stack, "AWS::SQS::QueuePolicy", "Queues", queue)
 		if want := []any{
-			sends("events.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": arn(rule)}}),
-			sends("s3.amazonaws.com", map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": accountOf(stack)}}),
+			sends("events.amazonaws.com",
+				map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": arn(rule)}}),
+			sends("s3.amazonaws.com",
+				map[string]any{
+					"StringEquals": map[string]any{"aws:SourceAccount": accountID(stack)},
+				}),
 		}; text(allowed) != text(want) {
 			t.Errorf("the queue's policy allows %s, want %s", text(allowed), text(want))
 		}
 	})
 }
 
-// TestReportsAreMadeOfWhatFiveMinutesBring: a delivery is told object by object.
-func TestReportsAreMadeOfWhatFiveMinutesBring(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		function, queue := only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction"), only(t, stack, "AWS::SQS::Queue", "TelemetryReporterQueue")
-		has(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
-			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 1000, "MaximumBatchingWindowInSeconds": 300,
-			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
+// TestReportMessagesAreBatchedForFiveMinutes: a delivery sends one message per object.
+func TestReportMessagesAreBatchedForFiveMinutes(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		function := only(t, stack, "AWS::Lambda::Function", "TelemetryReportFunction")
+		queue := only(t, stack, "AWS::SQS::Queue", "TelemetryReportRequestsQueue")
+		wantProperties(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), map[string]any{
+			"FunctionName": ref(function), "EventSourceArn": arn(queue), "BatchSize": 1000,
+			"MaximumBatchingWindowInSeconds": 300,
+			"FunctionResponseTypes":          []string{"ReportBatchItemFailures"},
+			"ScalingConfig":                  map[string]any{"MaximumConcurrency": 2},
 		})
 		want(t, function, 900, "Timeout")
-		want(t, queue, map[string]any{"deadLetterTargetArn": arn(only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetterQueue")), "maxReceiveCount": 5}, "RedrivePolicy")
+		want(t, queue, map[string]any{"deadLetterTargetArn": arn(
+			only(t, stack, "AWS::SQS::Queue", "TelemetryReportRequestsDeadLetterQueue"),
+		), "maxReceiveCount": 5}, "RedrivePolicy")
 	})
 }
 
-// TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst: whoever is woken by one has its description and nothing else.
-func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+// TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst: the engineer on call has only the
+// description.
+func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, environment environments.Environment, stack assembly.Stack,
+	) {
 		metric := func(namespace, name, statistic, dimension string, value any) map[string]any {
 			return map[string]any{
 				"Namespace": namespace, "MetricName": name, "Statistic": statistic, "Period": 300,
@@ -554,47 +735,63 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 			rule := only(t, stack, "AWS::IoT::TopicRule", "").At("RuleName")
 			return map[string]any{"Metrics": []any{map[string]any{
 				"Id": "expr_1", "Label": name, "Period": 300, "ReturnData": true,
-				"Expression": fmt.Sprintf(`SELECT SUM(%s) FROM "AWS/IoT" WHERE RuleName = '%s'`, name, rule),
+				"Expression": fmt.Sprintf(`SELECT SUM(%s) FROM "AWS/IoT" WHERE RuleName = '%s'`,
+					name, rule),
 			}}}
 		}
 		counted := func(id, name string) any {
 			return map[string]any{"Id": id, "ReturnData": false, "MetricStat": map[string]any{
-				"Metric": map[string]any{"MetricName": name, "Namespace": topicOf(environment)}, "Period": 300, "Stat": "Sum",
+				"Metric": map[string]any{"MetricName": name, "Namespace": topicOf(environment)},
+				"Period": 300, "Stat": "Sum",
 			}}
 		}
-		letters := only(t, stack, "AWS::SQS::Queue", "TelemetryReporterDeadLetterQueue")
+		dlq := only(t, stack, "AWS::SQS::Queue", "TelemetryReportRequestsDeadLetterQueue")
 		type watched struct {
 			metric            map[string]any
 			above, evaluation int
 		}
 		alarms := map[string]watched{
-			"DeliveryDataFreshness":          {metric("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum", "DeliveryStreamName", delivery), 900 + 15*60, 3},
-			"DeliveryMillisBehindLatest":     {metric("AWS/Firehose", "KinesisMillisBehindLatest", "Maximum", "DeliveryStreamName", delivery), 900_000, 3},
-			"DeliveryFormatConversionFailed": {metric("AWS/Firehose", "FailedConversion.Records", "Sum", "DeliveryStreamName", delivery), 0, 1},
-			"DeliveryPartitionCountExceeded": {metric("AWS/Firehose", "PartitionCountExceeded", "Maximum", "DeliveryStreamName", delivery), 0, 1},
-			"RuleActionFailure":              {ofRule("Failure"), 0, 1},
-			"RuleErrorActionFailure":         {ofRule("ErrorActionFailure"), 0, 1},
-			"StreamWriteThroughputExceeded":  {metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", "StreamName", ref(only(t, stack, "AWS::Kinesis::Stream", ""))), 0, 3},
-			"TransformErrors":                {metric("AWS/Lambda", "Errors", "Sum", "FunctionName", ref(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))), 0, 1},
+			"DeliveryDataFreshness": {metric("AWS/Firehose", "DeliveryToS3.DataFreshness",
+				"Maximum", "DeliveryStreamName", delivery), 900 + 15*60, 3},
+			"DeliveryMillisBehindLatest": {metric("AWS/Firehose", "KinesisMillisBehindLatest",
+				"Maximum", "DeliveryStreamName", delivery), 900_000, 3},
+			"DeliveryFormatConversionFailed": {metric("AWS/Firehose", "FailedConversion.Records",
+				"Sum", "DeliveryStreamName", delivery), 0, 1},
+			"DeliveryPartitionCountExceeded": {metric("AWS/Firehose", "PartitionCountExceeded",
+				"Maximum", "DeliveryStreamName", delivery), 0, 1},
+			"RuleActionFailure":      {ofRule("Failure"), 0, 1},
+			"RuleErrorActionFailure": {ofRule("ErrorActionFailure"), 0, 1},
+			"StreamWriteThroughputExceeded": {metric("AWS/Kinesis",
+				"WriteProvisionedThroughputExceeded", "Sum", "StreamName",
+				ref(only(t, stack, "AWS::Kinesis::Stream", ""))), 0, 3},
+			"TransformErrors": {metric("AWS/Lambda", "Errors", "Sum", "FunctionName",
+				ref(only(t, stack, "AWS::Lambda::Function", "TelemetryTransform"))), 0, 1},
 			"TransformFailedRecords": {map[string]any{"Metrics": []any{
-				map[string]any{"Id": "expr_1", "Label": "Failed records, per cent", "ReturnData": true, "Expression": "100 * failed / records"},
+				map[string]any{
+					"Id": "expr_1", "Label": "Failed records, per cent", "ReturnData": true,
+					"Expression": "100 * failed / records",
+				},
 				counted("failed", "FailedRecords"), counted("records", "TransformedRecords"),
 			}}, 5, 3},
-			"ReportsDLQMessages": {metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName",
-				map[string]any{"Fn::GetAtt": []string{letters.ID, "QueueName"}}), 0, 1},
+			"ReportsDLQMessages": {metric("AWS/SQS", "ApproximateNumberOfMessagesVisible",
+				"Maximum", "QueueName",
+				map[string]any{"Fn::GetAtt": []string{dlq.ID, "QueueName"}}), 0, 1},
 		}
 		for name, watched := range alarms {
 			alarm := only(t, stack, "AWS::CloudWatch::Alarm", "Telemetry"+name)
-			if says := fmt.Sprint(alarm.At("AlarmDescription")); !strings.Contains(says, "Look first ") {
-				t.Errorf("%s says %q, and not what to look at first", name, says)
+			description := fmt.Sprint(alarm.At("AlarmDescription"))
+			if !strings.Contains(description, "Check first ") {
+				t.Errorf("the description of %s is %q, want it to say what to look at first", name,
+					description)
 			}
 			for path, value := range map[string]any{
-				"Threshold": watched.above, "EvaluationPeriods": watched.evaluation, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+				"Threshold": watched.above, "EvaluationPeriods": watched.evaluation,
+				"ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
 				"AlarmDescription": alarm.At("AlarmDescription"),
 			} {
 				watched.metric[path] = value
 			}
-			has(t, alarm, watched.metric) // and no actions
+			wantProperties(t, alarm, watched.metric) // without actions
 		}
 		if found := stack.Template.OfType("AWS::CloudWatch::Alarm"); len(found) != len(alarms) {
 			t.Errorf("there are %d alarms, want %d", len(found), len(alarms))
@@ -602,95 +799,128 @@ func TestAlarmsKnowWhatTheyWatchAndSayWhatToLookAtFirst(t *testing.T) {
 	})
 }
 
-// TestWhatTheTransformSaysIsCounted holds the metric filters against a line that it writes, as Lambda's logger writes it.
-func TestWhatTheTransformSaysIsCounted(t *testing.T) {
+// TestMetricFiltersMatchTheLogOfTheTransform compares the metric filters with a log line of the
+// transform, in the format of Lambda's logger.
+func TestMetricFiltersMatchTheLogOfTheTransform(t *testing.T) {
 	var log bytes.Buffer
-	handler := &handler.Handler{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
-	event := `{"records":[{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}` // {}: no message
+	handler := &handler.Handler{Logger: slog.New(
+		slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
+	// {}: not a message
+	event := `{"records":[` +
+		`{"recordId":"1","approximateArrivalTimestamp":1763747035123,"data":"e30="}]}`
 	if _, err := handler.Invoke(t.Context(), []byte(event)); err != nil {
 		t.Fatal(err)
 	}
-	var said map[string]any
-	if err := json.Unmarshal(log.Bytes(), &said); err != nil {
+	var line map[string]any
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
 		t.Fatalf("%v: %s", err, &log)
 	}
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Telemetry", func(
+		t *testing.T, environment environments.Environment, stack assembly.Stack,
+	) {
 		for name, filter := range map[string]assembly.Resource{
-			"FailedRecords":      only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsFailedRecords"),
-			"TransformedRecords": only(t, stack, "AWS::Logs::MetricFilter", "TelemetryTransformLogsTransformedRecords"),
+			"FailedRecords": only(t, stack, "AWS::Logs::MetricFilter",
+				"TelemetryTransformLogsFailedRecords"),
+			"TransformedRecords": only(t, stack, "AWS::Logs::MetricFilter",
+				"TelemetryTransformLogsTransformedRecords"),
 		} {
-			want(t, filter, ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryTransformLogs")), "LogGroupName")
-			want(t, filter, fmt.Sprintf(`{ $.message = "%s" }`, said["message"]), "FilterPattern")
+			want(t, filter, ref(only(t, stack, "AWS::Logs::LogGroup", "TelemetryTransformLogs")),
+				"LogGroupName")
+			want(t, filter, fmt.Sprintf(`{ $.message = "%s" }`, line["message"]), "FilterPattern")
 			want(t, filter, topicOf(environment), "MetricTransformations", 0, "MetricNamespace")
 			want(t, filter, name, "MetricTransformations", 0, "MetricName")
-			field := strings.TrimPrefix(fmt.Sprint(filter.At("MetricTransformations", 0, "MetricValue")), "$.")
-			if said[field] != 1.0 {
-				t.Errorf("%s counts %s, which is %v for one record that is refused: %s", name, field, said[field], &log)
+			field := strings.TrimPrefix(
+				fmt.Sprint(filter.At("MetricTransformations", 0, "MetricValue")), "$.")
+			if line[field] != 1.0 {
+				t.Errorf("%s counts %s, which is %v for one rejected record, want 1: %s", name,
+					field, line[field], &log)
 			}
 		}
 	})
 }
 
-// TestWritersAreGoneBeforeTelemetrysBucketsAreDeleted: what they write into a disposable bucket while it is emptied would keep its
-// stack from being deleted.
-func TestWritersAreGoneBeforeTelemetrysBucketsAreDeleted(t *testing.T) {
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		if !environment.Disposable {
-			return
-		}
-		for id, writers := range map[string][]assembly.Resource{
-			"TelemetryIngestionEmptyOnDelete":  {only(t, stack, "AWS::KinesisFirehose::DeliveryStream", ""), only(t, stack, "AWS::IoT::TopicRule", "")},
-			"TelemetryReportsEmptyOnDelete":    {only(t, stack, "AWS::Lambda::EventSourceMapping", "")},
-			"TelemetryAccessLogsEmptyOnDelete": {only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")},
-		} {
-			emptied := only(t, stack, "Custom::EmptyBucket", id)
-			for _, writer := range writers {
-				if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied.ID)) {
-					t.Errorf("%s may be there when %s is deleted", writer.ID, emptied.ID)
+// TestWritersAreDeletedBeforeTheTelemetryBuckets: a write to a disposable bucket while it is
+// emptied would fail the deletion of the stack.
+func TestWritersAreDeletedBeforeTheTelemetryBuckets(t *testing.T) {
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			if !environment.Disposable {
+				return
+			}
+			for id, writers := range map[string][]assembly.Resource{
+				"TelemetryIngestionEmptyOnDelete": {
+					only(t, stack, "AWS::KinesisFirehose::DeliveryStream", ""),
+					only(t, stack, "AWS::IoT::TopicRule", ""),
+				},
+				"TelemetryReportsEmptyOnDelete": {
+					only(t, stack, "AWS::Lambda::EventSourceMapping", ""),
+				},
+				"TelemetryAccessLogsEmptyOnDelete": {only(t, stack, "AWS::S3::Bucket",
+					"TelemetryIngestion"), only(t, stack, "AWS::S3::Bucket", "TelemetryReports")},
+			} {
+				emptied := only(t, stack, "Custom::EmptyBucket", id)
+				for _, writer := range writers {
+					if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied.ID)) {
+						t.Errorf("%s may still exist when %s is deleted", writer.ID, emptied.ID)
+					}
 				}
 			}
-		}
-	})
+		})
 }
 
-// TestNoTwoEnvironmentsNameTelemetryAlike: they may be in one account and region.
-func TestNoTwoEnvironmentsNameTelemetryAlike(t *testing.T) {
+// TestTelemetryNamesDifferBetweenEnvironments: environments may share an account and region.
+func TestTelemetryNamesDifferBetweenEnvironments(t *testing.T) {
 	seen := map[string]string{}
-	inEvery(t, "Telemetry", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		for resourceType, path := range map[string][]any{
-			"AWS::IoT::TopicRule": {"RuleName"}, "AWS::Glue::Database": {"DatabaseInput", "Name"}, "AWS::Athena::WorkGroup": {"Name"},
-		} {
-			name := resourceType + " " + fmt.Sprint(only(t, stack, resourceType, "").At(path...))
-			if other, ok := seen[name]; ok {
-				t.Errorf("%s and %s both have %s", other, environment.Name, name)
+	forEachEnvironment(t, "Telemetry",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			for resourceType, path := range map[string][]any{
+				"AWS::IoT::TopicRule":    {"RuleName"},
+				"AWS::Glue::Database":    {"DatabaseInput", "Name"},
+				"AWS::Athena::WorkGroup": {"Name"},
+			} {
+				name := resourceType + " " +
+					fmt.Sprint(only(t, stack, resourceType, "").At(path...))
+				if other, ok := seen[name]; ok {
+					t.Errorf("%s and %s both have the name %s", other, environment.Name, name)
+				}
+				seen[name] = environment.Name
 			}
-			seen[name] = environment.Name
-		}
-	})
+		})
 }
 
-func TestTelemetryAsItIsAskedFor(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestTelemetryProps(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "acme/eu/test", Shards: 2, Retention: 48 * time.Hour, BufferingSizeMiB: 64, BufferingInterval: time.Minute,
-			RawRetention: 60 * 24 * time.Hour, BytesScannedCutoffPerQuery: 10_000_000,
+			Topic: "acme/eu/test", Shards: 2, Retention: 48 * time.Hour, BufferingSizeMiB: 64,
+			BufferingInterval: time.Minute,
+			RawRetention:      60 * 24 * time.Hour, BytesScannedCutoffPerQuery: 10_000_000,
 		})
 	})
 	stream := only(t, stack, "AWS::Kinesis::Stream", "")
 	want(t, stream, 2, "ShardCount")
 	want(t, stream, 48, "RetentionPeriodHours")
 	delivery := only(t, stack, "AWS::KinesisFirehose::DeliveryStream", "")
-	want(t, delivery, map[string]any{"IntervalInSeconds": 60, "SizeInMBs": 64}, "ExtendedS3DestinationConfiguration", "BufferingHints")
-	rules := oneOrMore(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration", "Rules"))
-	for _, id := range []int{1, 2} { // of raw copies and of errors: GLACIER_IR would bill 90 days
+	want(t, delivery, map[string]any{"IntervalInSeconds": 60, "SizeInMBs": 64},
+		"ExtendedS3DestinationConfiguration", "BufferingHints")
+	rules := oneOrMore(
+		only(
+			t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration",
+			"Rules"))
+	// The rules of raw copies and of errors: GLACIER_IR has a minimum charge of 90 days.
+	for _, id := range []int{1, 2} {
 		if rule := rules[id]; assembly.At(rule, "ExpirationInDays") != 60.0 ||
-			text(assembly.At(rule, "Transitions")) != text([]any{map[string]any{"StorageClass": "STANDARD_IA", "TransitionInDays": 30}}) {
+			text(assembly.At(rule, "Transitions")) != text(
+				[]any{map[string]any{"StorageClass": "STANDARD_IA", "TransitionInDays": 30}}) {
 			t.Errorf("%s", text(rule))
 		}
 	}
-	want(t, only(t, stack, "AWS::Athena::WorkGroup", ""), 10_000_000, "WorkGroupConfiguration", "BytesScannedCutoffPerQuery")
-	want(t, only(t, stack, "AWS::CloudWatch::Alarm", "TelemetryDeliveryDataFreshness"), 60+15*60, "Threshold")
-	for resourceType, name := range map[string]any{"AWS::IoT::TopicRule": "acme_eu_test_readings", "AWS::Athena::WorkGroup": "acme-eu-test"} {
+	want(t, only(t, stack, "AWS::Athena::WorkGroup", ""), 10_000_000, "WorkGroupConfiguration",
+		"BytesScannedCutoffPerQuery")
+	want(t, only(t, stack, "AWS::CloudWatch::Alarm", "TelemetryDeliveryDataFreshness"), 60+15*60,
+		"Threshold")
+	for resourceType, name := range map[string]any{
+		"AWS::IoT::TopicRule": "acme_eu_test_readings", "AWS::Athena::WorkGroup": "acme-eu-test",
+	} {
 		resource := only(t, stack, resourceType, "")
 		if got := text(resource.Properties); !strings.Contains(got, text(name)) {
 			t.Errorf("%s is %s, want the name %s", resource.ID, got, name)
@@ -699,42 +929,56 @@ func TestTelemetryAsItIsAskedFor(t *testing.T) {
 	want(t, only(t, stack, "AWS::Glue::Database", ""), "acme_eu_test", "DatabaseInput", "Name")
 }
 
-func TestWhatIsForgottenSoonGetsNoCheaper(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
-		telemetry.New(stack, "Telemetry", telemetry.Props{Topic: "acme", RawRetention: 59 * 24 * time.Hour})
+func TestShortRetentionHasNoStorageTransition(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		telemetry.New(stack, "Telemetry",
+			telemetry.Props{Topic: "acme", RawRetention: 59 * 24 * time.Hour})
 	})
-	for _, rule := range oneOrMore(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration", "Rules"))[1:3] {
+	for _, rule := range oneOrMore(
+		only(
+			t, stack, "AWS::S3::Bucket", "TelemetryIngestion").At("LifecycleConfiguration",
+			"Rules"),
+	)[1:3] {
 		if assembly.At(rule, "Transitions") != nil {
 			t.Errorf("%s", text(rule))
 		}
 	}
 }
 
-func TestTelemetryThatCannotBeIsRefused(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{}) },
-		"telemetry: Telemetry: Topic is required; pass what the topics of devices begin with, such as ashlar/dev",
+func TestTelemetryPropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{}) },
+		"telemetry: Telemetry: Topic is required; pass what the topics of devices begin with, "+
+			"such as ashlar/dev",
 	)
-	for _, topic := range []string{"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar", strings.Repeat("a", 101)} {
-		refused(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic}) },
-			"telemetry: Telemetry: Topic: "+topic+", want lower-case letters and digits with slashes between, at most 100",
+	for _, topic := range []string{
+		"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar",
+		strings.Repeat("a", 101),
+	} {
+		wantPanic(t, func(stack awscdk.Stack) {
+			telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic})
+		},
+			"telemetry: Telemetry: Topic: "+topic+
+				", want lower-case letters and digits with slashes between, at most 100 characters",
 		)
 	}
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "ashlar", Shards: -1, Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63, BufferingInterval: 59 * time.Second,
-			RawRetention: 36 * time.Hour, BytesScannedCutoffPerQuery: 9_999_999,
+			Topic: "ashlar", Shards: -1, Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63,
+			BufferingInterval: 59 * time.Second,
+			RawRetention:      36 * time.Hour, BytesScannedCutoffPerQuery: 9_999_999,
 		})
 	},
-		"telemetry: Telemetry: Shards: -1, want 0 for as many as it takes, or more",
+		"telemetry: Telemetry: Shards: -1, want 0 for on-demand mode, or the number of shards",
 		"telemetry: Telemetry: Retention: 8784h0m0s, want whole hours, 24h0m0s to 8760h0m0s",
 		"telemetry: Telemetry: BufferingSizeMiB: 63, want 64 to 128",
 		"telemetry: Telemetry: BufferingInterval: 59s, want whole seconds, 1m0s to 15m0s",
 		"telemetry: Telemetry: RawRetention: 36h0m0s, want whole days, at least 24h0m0s",
 		"telemetry: Telemetry: BytesScannedCutoffPerQuery: 9999999, want at least 10000000",
 	)
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "ashlar", Retention: 90 * time.Minute, BufferingSizeMiB: 129, BufferingInterval: 16 * time.Minute, RawRetention: -24 * time.Hour,
+			Topic: "ashlar", Retention: 90 * time.Minute, BufferingSizeMiB: 129,
+			BufferingInterval: 16 * time.Minute, RawRetention: -24 * time.Hour,
 		})
 	},
 		"telemetry: Telemetry: Retention: 1h30m0s, want whole hours, 24h0m0s to 8760h0m0s",

@@ -13,14 +13,15 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// inOriginals lists what a function may do in the bucket of originals: each action with the prefix that it may do it
-// below, or with none for the bucket itself.
-func inOriginals(t *testing.T, stack assembly.Stack, function string) []string {
+// originalsPermissions returns a function's permissions in the bucket of originals: each action
+// with its prefix, or without one for the bucket itself.
+func originalsPermissions(t *testing.T, stack assembly.Stack, function string) []string {
 	t.Helper()
 	role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", function).At("Role"))
 	var may []string
 	for _, s := range statements(t, stack) {
-		if s.effect != "Allow" || assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
+		if s.effect != "Allow" ||
+			assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != role {
 			continue
 		}
 		for _, action := range s.actions {
@@ -46,14 +47,19 @@ func inOriginals(t *testing.T, stack assembly.Stack, function string) []string {
 }
 
 func TestEachFunctionReachesItsPrefixesOfTheOriginals(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		for function, want := range map[string][]string{
-			// What it may do, whoever has a form of it may do.
-			"Uploads":  {"s3:DeleteObject /temp/*", "s3:PutObject /temp/*"},
-			"Posts":    {"s3:DeleteObject /permanent/*", "s3:GetObject /temp/*", "s3:ListBucket", "s3:PutObject /permanent/*"},
+			// A form that it signs has the same permissions.
+			"Uploads": {"s3:DeleteObject /temp/*", "s3:PutObject /temp/*"},
+			"Posts": {
+				"s3:DeleteObject /permanent/*", "s3:GetObject /temp/*", "s3:ListBucket",
+				"s3:PutObject /permanent/*",
+			},
 			"Accounts": {"s3:DeleteObject /permanent/*"},
 		} {
-			if diff := cmp.Diff(want, inOriginals(t, stack, function)); diff != "" {
+			if diff := cmp.Diff(want, originalsPermissions(t, stack, function)); diff != "" {
 				t.Errorf("%s (-want +allowed):\n%s", function, diff)
 			}
 		}
@@ -61,37 +67,53 @@ func TestEachFunctionReachesItsPrefixesOfTheOriginals(t *testing.T) {
 }
 
 func TestTheUploadsFunctionHasNoDatabaseAndNoVPC(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		function := only(t, stack, "AWS::Lambda::Function", "Uploads")
-		want(t, function, nil, "VpcConfig")
-		want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
-		accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration] // not said when it is off
-		want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
-		if variables := text(function.At("Environment", "Variables")); strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") || strings.Contains(variables, "KEY") {
-			t.Errorf("it is told %s", variables)
-		}
-	})
+	forEachEnvironment(t, "API",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			function := only(t, stack, "AWS::Lambda::Function", "Uploads")
+			want(t, function, nil, "VpcConfig")
+			want(t, function, "5m0s", "Environment", "Variables", "UPLOAD_LIFETIME")
+			// Omitted when it is off.
+			accelerate := map[bool]any{true: "true"}[environment.TransferAcceleration]
+			want(t, function, accelerate, "Environment", "Variables", "TRANSFER_ACCELERATION")
+			variables := text(function.At("Environment", "Variables"))
+			if strings.Contains(variables, "DATABASE") || strings.Contains(variables, "SECRET") ||
+				strings.Contains(variables, "KEY") {
+				t.Errorf("its settings are %s, want no database, secret or key", variables)
+			}
+		})
 }
 
-// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction holds what a deletion relies on: whoever copied
-// in vain copies no more.
+// TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction: deletion relies on it. A function whose copy is
+// abandoned has ended by then.
 func TestCopyTimeIsTwiceTheTimeoutOfThePostsFunction(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64) // in seconds
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		// In seconds.
+		timeout, ok := only(t, stack, "AWS::Lambda::Function", "Posts").At("Timeout").(float64)
 		if !ok || timeout*2 > pictures.CopyTime.Seconds() {
-			t.Errorf("the function lives for %v seconds; copies are given up after %s, want twice as long at least", timeout, pictures.CopyTime)
+			t.Errorf(
+				"the function times out after %v seconds and copies are abandoned after %s, want "+
+					"at least twice the timeout",
+				timeout, pictures.CopyTime)
 		}
 	})
 }
 
 func TestFunctionsHaveTheSameMediaURL(t *testing.T) {
-	inEvery(t, "API", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		address := only(t, stack, "AWS::Lambda::Function", "Uploads").At("Environment", "Variables", "MEDIA_URL")
+	forEachEnvironment(t, "API", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		address := only(
+			t, stack, "AWS::Lambda::Function", "Uploads").At("Environment", "Variables",
+			"MEDIA_URL")
 		for _, name := range []string{"Accounts", "Posts"} {
-			want(t, only(t, stack, "AWS::Lambda::Function", name), address, "Environment", "Variables", "MEDIA_URL")
+			want(t, only(t, stack, "AWS::Lambda::Function", name), address, "Environment",
+				"Variables", "MEDIA_URL")
 		}
-		if written := text(address); !strings.Contains(written, "https://") || !strings.Contains(written, "MediaDistribution") {
-			t.Errorf("it is %s", written)
+		if written := text(address); !strings.Contains(written, "https://") ||
+			!strings.Contains(written, "MediaDistribution") {
+			t.Errorf("MEDIA_URL is %s, want the URL of the distribution", written)
 		}
 	})
 }

@@ -20,19 +20,20 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-func TestOnlyWhoAsksHasAWarehouseOrDashboards(t *testing.T) {
-	for _, environment := range all() {
-		for name, asked := range map[string]bool{"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != ""} {
-			if _, has := platforms[environment.Name][name]; has != asked {
-				t.Errorf("%s has a stack %s: %t, want %t", environment.Name, name, has, asked)
+func TestWarehouseAndDashboardsAreOptional(t *testing.T) {
+	for _, environment := range allEnvironments() {
+		for name, enabled := range map[string]bool{
+			"Warehouse": environment.Warehouse, "Dashboards": environment.DashboardsOwner != "",
+		} {
+			if _, has := platforms[environment.Name][name]; has != enabled {
+				t.Errorf("%s has a stack %s: %t, want %t", environment.Name, name, has, enabled)
 			}
 		}
 	}
 }
 
-// importing is what a template has for a value of another stack of the environment that is not deployed: what that stack
-// exports.
-func importing(t *testing.T, from string, value any) any {
+// importOfComplete returns the import of a value that another stack of Complete exports.
+func importOfComplete(t *testing.T, from string, value any) any {
 	t.Helper()
 	for _, output := range platforms["Complete"][from].Template.Outputs {
 		if output["Export"] != nil && text(output["Value"]) == text(value) {
@@ -43,25 +44,27 @@ func importing(t *testing.T, from string, value any) any {
 	return nil
 }
 
-func TestNobodyReachesTheWarehouseUntilItIsGranted(t *testing.T) {
+func TestTheWarehouseIsUnreachableWithoutAGrant(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
 	want(t, workgroup, false, "PubliclyAccessible")
 	group := only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup")
-	want(t, workgroup, []any{map[string]any{"Fn::GetAtt": []string{group.ID, "GroupId"}}}, "SecurityGroupIds")
+	want(t, workgroup, []any{map[string]any{"Fn::GetAtt": []string{group.ID, "GroupId"}}},
+		"SecurityGroupIds")
 	want(t, group, nil, "SecurityGroupIngress")
 	for _, rule := range stack.Template.OfType("AWS::EC2::SecurityGroupIngress") {
 		if assembly.Refers(rule.At("GroupId")) == group.ID {
-			t.Errorf("%s lets somebody in", rule.ID)
+			t.Errorf("%s allows access to the warehouse, want no rule", rule.ID)
 		}
 	}
 }
 
-func TestWhoIsGrantedTheWarehouseReachesItsPortAlone(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestAGrantOfTheWarehouseOpensItsPortOnly(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := warehouseProps(stack)
 		w := warehouse.New(stack, "Warehouse", props)
-		w.GrantConnect(gofunction.New(stack, "Reader", gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
+		w.GrantConnect(gofunction.New(stack, "Reader",
+			gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
 	})
 	group := only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup")
 	reader := only(t, stack, "AWS::EC2::SecurityGroup", "Reader")
@@ -72,13 +75,13 @@ func TestWhoIsGrantedTheWarehouseReachesItsPortAlone(t *testing.T) {
 	want(t, rule, warehouse.Port, "ToPort")
 }
 
-// TestAllTrafficOfTheWarehouseIsInTheVPC where there is no way but to S3, by the gateway that every subnet has
-// (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT), and to Glue.
-func TestAllTrafficOfTheWarehouseIsInTheVPC(t *testing.T) {
+// TestAllTrafficOfTheWarehouseStaysInTheVPC: from its subnets it reaches only Glue, and S3 through
+// the gateway endpoint of every subnet (TestS3AndDynamoDBAreReachedFromEverySubnetWithoutNAT).
+func TestAllTrafficOfTheWarehouseStaysInTheVPC(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	var isolated []any
 	for _, id := range subnets(platforms["Complete"]["Network"], "Isolated") {
-		isolated = append(isolated, importing(t, "Network", map[string]any{"Ref": id}))
+		isolated = append(isolated, importOfComplete(t, "Network", map[string]any{"Ref": id}))
 	}
 	if len(isolated) != 3 {
 		t.Errorf("%d isolated subnets, want 3", len(isolated))
@@ -93,39 +96,48 @@ func TestAllTrafficOfTheWarehouseIsInTheVPC(t *testing.T) {
 	want(t, endpoint, isolated, "SubnetIds")
 	rule := only(t, stack, "AWS::EC2::SecurityGroupIngress", "")
 	want(t, rule, assembly.Refers(endpoint.At("SecurityGroupIds", 0)), "GroupId", "Fn::GetAtt", 0)
-	want(t, rule, assembly.Refers(workgroup.At("SecurityGroupIds", 0)), "SourceSecurityGroupId", "Fn::GetAtt", 0)
+	want(t, rule, assembly.Refers(workgroup.At("SecurityGroupIds", 0)), "SourceSecurityGroupId",
+		"Fn::GetAtt", 0)
 	want(t, rule, 443, "FromPort")
 	want(t, rule, 443, "ToPort")
-	want(t, only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup"), []any{map[string]any{
-		"CidrIp": "0.0.0.0/0", "Description": "AWS services over TLS", "FromPort": 443, "ToPort": 443, "IpProtocol": "tcp",
+	want(t, only(t, stack, "AWS::EC2::SecurityGroup",
+		"WarehouseSecurityGroup"), []any{map[string]any{
+		"CidrIp": "0.0.0.0/0", "Description": "AWS services over TLS", "FromPort": 443,
+		"ToPort": 443, "IpProtocol": "tcp",
 	}}, "SecurityGroupEgress")
 }
 
-func TestTheWarehouseTakesTLSAloneAndStopsWhatOverruns(t *testing.T) {
-	want(t, only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", ""), []any{
-		map[string]any{"ParameterKey": "enable_user_activity_logging", "ParameterValue": "true"},
-		map[string]any{"ParameterKey": "max_query_execution_time", "ParameterValue": "600"},
-		map[string]any{"ParameterKey": "require_ssl", "ParameterValue": "true"},
-	}, "ConfigParameters")
+func TestTheWarehouseRequiresTLSAndCancelsLongQueries(t *testing.T) {
+	want(t, only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", ""),
+		[]any{
+			map[string]any{
+				"ParameterKey": "enable_user_activity_logging", "ParameterValue": "true",
+			},
+			map[string]any{"ParameterKey": "max_query_execution_time", "ParameterValue": "600"},
+			map[string]any{"ParameterKey": "require_ssl", "ParameterValue": "true"},
+		}, "ConfigParameters")
 }
 
-func TestAnHourOfTheWarehouseHasALeastAndAMostPrice(t *testing.T) {
-	workgroup := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup", "")
+func TestTheCapacityOfTheWarehouseIsLimited(t *testing.T) {
+	workgroup := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Workgroup",
+		"")
 	want(t, workgroup, 8, "BaseCapacity")
 	want(t, workgroup, 8, "MaxCapacity")
 }
 
-func TestTheWarehouseIsEncryptedAndItsPasswordNobodysButRedshifts(t *testing.T) {
-	namespace := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Namespace", "")
+func TestTheWarehouseIsEncryptedAndRedshiftManagesItsPassword(t *testing.T) {
+	namespace := only(t, platforms["Complete"]["Warehouse"], "AWS::RedshiftServerless::Namespace",
+		"")
 	key := only(t, platforms["Complete"]["Telemetry"], "AWS::KMS::Key", "")
-	want(t, namespace, importing(t, "Telemetry", arn(key)), "KmsKeyId")
+	want(t, namespace, importOfComplete(t, "Telemetry", arn(key)), "KmsKeyId")
 	want(t, namespace, true, "ManageAdminPassword")
 	want(t, namespace, nil, "AdminUserPassword")
 	want(t, namespace, nil, "AdminPasswordSecretKmsKeyId")
 }
 
-// TestTheLogsOfTheWarehouseAreThereBeforeIt: it would make those that it does not find, and keep them for ever.
-func TestTheLogsOfTheWarehouseAreThereBeforeIt(t *testing.T) {
+// TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse: Redshift would create missing log groups,
+// without retention.
+func TestWarehouseLogGroupsAreCreatedBeforeTheWarehouse(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
 	want(t, namespace, []string{"connectionlog", "useractivitylog", "userlog"}, "LogExports")
@@ -138,16 +150,18 @@ func TestTheLogsOfTheWarehouseAreThereBeforeIt(t *testing.T) {
 		}
 	}
 	for _, log := range oneOrMore(namespace.At("LogExports")) {
-		if name := "/aws/redshift/" + namespace.At("NamespaceName").(string) + "/" + log.(string); !names[name] {
+		if name := "/aws/redshift/" + namespace.At("NamespaceName").(string) + "/" +
+			log.(string); !names[name] {
 			t.Errorf("there is no log group %s", name)
 		}
 	}
 	if diff := cmp.Diff(groups, namespace.DependsOn); diff != "" || len(groups) != 3 {
-		t.Errorf("the namespace waits for (-log groups +got):\n%s", diff)
+		t.Errorf("the namespace depends on (-log groups +got):\n%s", diff)
 	}
 }
 
-// permissions lists what statements allow, whichever of them does: each action on each resource, with its condition.
+// permissions returns what statements allow together: each action on each resource, with its
+// condition.
 func permissions(statements []any) []string {
 	var found []string
 	for _, statement := range statements {
@@ -161,21 +175,25 @@ func permissions(statements []any) []string {
 	return found
 }
 
-// reading are the permissions of a role that may read the reports, but for the list of their objects.
-func reading(t *testing.T) []string {
+// reportPermissions returns the permissions of a role that may read the reports, except listing
+// their objects.
+func reportPermissions(t *testing.T) []string {
 	t.Helper()
 	telemetry := platforms["Complete"]["Telemetry"]
-	bucket := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
-	key := importing(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
-	database := importing(t, "Telemetry", map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
+	bucket := importOfComplete(t, "Telemetry",
+		arn(only(t, telemetry, "AWS::S3::Bucket", "TelemetryReports")))
+	key := importOfComplete(t, "Telemetry", arn(only(t, telemetry, "AWS::KMS::Key", "")))
+	database := importOfComplete(t, "Telemetry",
+		map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
 	glue := func(kind string, name ...any) any {
-		return joined(append([]any{"arn:aws:glue:eu-central-1:333333333333:" + kind}, name...)...)
+		return fnJoin(append([]any{"arn:aws:glue:eu-central-1:333333333333:" + kind}, name...)...)
 	}
 	tables := []any{glue("catalog"), glue("database/", database)}
 	for _, table := range telemetry.Template.OfType("AWS::Glue::Table") {
 		isReport := func(r string) bool { return r == table.At("TableInput", "Name") }
 		if slices.ContainsFunc(reportNames(), isReport) {
-			tables = append(tables, glue("table/", database, "/"+fmt.Sprint(table.At("TableInput", "Name"))))
+			tables = append(tables,
+				glue("table/", database, "/"+fmt.Sprint(table.At("TableInput", "Name"))))
 		}
 	}
 	if len(tables) != 2+len(reportNames()) {
@@ -183,14 +201,20 @@ func reading(t *testing.T) []string {
 	}
 	return permissions([]any{
 		map[string]any{"Action": []any{
-			"glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition",
+			"glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetPartition",
+			"glue:GetPartitions", "glue:BatchGetPartition",
 		}, "Resource": tables},
-		map[string]any{"Action": "glue:GetTables", "Resource": []any{tables[0], tables[1], glue("table/", database, "/*")}},
+		map[string]any{
+			"Action":   "glue:GetTables",
+			"Resource": []any{tables[0], tables[1], glue("table/", database, "/*")},
+		},
 		map[string]any{"Action": "s3:GetBucketLocation", "Resource": bucket},
-		map[string]any{"Action": "s3:GetObject", "Resource": joined(bucket, "/parquet/*")},
+		map[string]any{"Action": "s3:GetObject", "Resource": fnJoin(bucket, "/parquet/*")},
 		map[string]any{"Action": "kms:Decrypt", "Resource": key, "Condition": map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []any{bucket, joined(bucket, "/*")}},
+			"StringLike": map[string]any{
+				"kms:EncryptionContext:aws:s3:arn": []any{bucket, fnJoin(bucket, "/*")},
+			},
 		}},
 	})
 }
@@ -207,19 +231,27 @@ func TestTheWarehouseReadsTheReportsAndNothingElse(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	role := only(t, stack, "AWS::IAM::Role", "WarehouseRole")
 	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), []any{arn(role)}, "IamRoles")
-	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), arn(role), "DefaultIamRoleArn")
-	bucket := importing(t, "Telemetry", arn(only(t, platforms["Complete"]["Telemetry"], "AWS::S3::Bucket", "TelemetryReports")))
-	wanted := append(reading(t), permissions([]any{
-		map[string]any{"Action": "s3:ListBucket", "Resource": bucket, "Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "parquet/*"}}},
+	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), arn(role),
+		"DefaultIamRoleArn")
+	bucket := importOfComplete(t, "Telemetry",
+		arn(only(t, platforms["Complete"]["Telemetry"], "AWS::S3::Bucket", "TelemetryReports")))
+	wanted := append(reportPermissions(t), permissions([]any{
+		map[string]any{
+			"Action": "s3:ListBucket", "Resource": bucket,
+			"Condition": map[string]any{"StringLike": map[string]any{"s3:prefix": "parquet/*"}},
+		},
 	})...)
 	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, permissions(allowances(t, stack, "AWS::IAM::Policy", "Roles", role))); diff != "" {
+	diff := cmp.Diff(wanted,
+		permissions(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role)))
+	if diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
 
-// TestAReportCanBeTakenAwayWhileOthersReadIt: CloudFormation keeps an export, and what it is of, as long as another stack imports it.
-func TestAReportCanBeTakenAwayWhileOthersReadIt(t *testing.T) {
+// TestAReportCanBeRemovedWhileOtherStacksReadIt: CloudFormation refuses to delete an export and its
+// resource while another stack imports it.
+func TestAReportCanBeRemovedWhileOtherStacksReadIt(t *testing.T) {
 	template := platforms["Complete"]["Telemetry"].Template
 	for name, output := range template.Outputs {
 		of, _ := assembly.At(output["Value"], "Ref").(string)
@@ -229,46 +261,57 @@ func TestAReportCanBeTakenAwayWhileOthersReadIt(t *testing.T) {
 	}
 }
 
-func TestTheRoleOfTheWarehouseIsForItsOwnUsers(t *testing.T) {
+func TestOnlyTheUsersOfTheWarehouseAssumeItsRole(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	name := only(t, stack, "AWS::RedshiftServerless::Workgroup", "").At("WorkgroupName").(string)
 	want(t, only(t, stack, "AWS::IAM::Role", "WarehouseRole"), []any{
 		map[string]any{
-			"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "redshift.amazonaws.com"},
-			"Condition": map[string]any{"StringLike": map[string]any{"sts:ExternalId": "arn:aws:redshift:eu-central-1:333333333333:dbuser:" + name + "/*"}},
+			"Effect": "Allow", "Action": "sts:AssumeRole",
+			"Principal": map[string]any{"Service": "redshift.amazonaws.com"},
+			"Condition": map[string]any{"StringLike": map[string]any{
+				"sts:ExternalId": "arn:aws:redshift:eu-central-1:333333333333:dbuser:" + name +
+					"/*",
+			}},
 		},
-		map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "redshift-serverless.amazonaws.com"}},
+		map[string]any{
+			"Effect": "Allow", "Action": "sts:AssumeRole",
+			"Principal": map[string]any{"Service": "redshift-serverless.amazonaws.com"},
+		},
 	}, "AssumeRolePolicyDocument", "Statement")
 }
 
-func TestTheWarehouseShowsTheReportsWhenItMayReadThem(t *testing.T) {
+func TestTheExternalSchemaIsCreatedAfterItsPermissions(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	schema := only(t, stack, "Custom::ExternalSchema", "")
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
 	want(t, schema, "reports", "SchemaName")
 	want(t, schema, workgroup.ID, "WorkgroupName", "Fn::GetAtt", 0)
-	want(t, schema, only(t, stack, "AWS::RedshiftServerless::Namespace", "").At("DbName"), "DatabaseName")
+	want(t, schema, only(t, stack, "AWS::RedshiftServerless::Namespace", "").At("DbName"),
+		"DatabaseName")
 	want(t, schema, arn(only(t, stack, "AWS::IAM::Role", "WarehouseRole")), "RoleARN")
 	database := only(t, platforms["Complete"]["Telemetry"], "AWS::Glue::Database", "")
-	want(t, schema, importing(t, "Telemetry", map[string]any{"Ref": database.ID}), "Catalog")
+	want(t, schema, importOfComplete(t, "Telemetry", map[string]any{"Ref": database.ID}), "Catalog")
 
-	before := waitsFor(stack, schema)
+	before := allDependencies(stack, schema)
 	for _, needed := range []assembly.Resource{
-		workgroup, only(t, stack, "AWS::EC2::VPCEndpoint", ""), only(t, stack, "AWS::EC2::SecurityGroupIngress", ""),
-		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"), only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
+		workgroup, only(t, stack, "AWS::EC2::VPCEndpoint", ""),
+		only(t, stack, "AWS::EC2::SecurityGroupIngress", ""),
+		only(t, stack, "AWS::IAM::Policy", "WarehouseRole"),
+		only(t, stack, "AWS::IAM::Policy", "WarehouseExternalSchema"),
 	} {
 		if !before[needed.ID] {
-			t.Errorf("the schema does not wait for %s", needed.ID)
+			t.Errorf("the schema does not depend on %s", needed.ID)
 		}
 	}
 }
 
-// waitsFor lists all that is there before the resource, by logical id.
-func waitsFor(stack assembly.Stack, resource assembly.Resource) map[string]bool {
+// allDependencies returns the logical ids of all resources that the resource depends on, directly
+// or indirectly.
+func allDependencies(stack assembly.Stack, resource assembly.Resource) map[string]bool {
 	before := map[string]bool{}
 	var visit func(resource assembly.Resource)
 	visit = func(resource assembly.Resource) {
-		for _, id := range neededBy(stack, resource) {
+		for _, id := range dependencies(stack, resource) {
 			if !before[id] {
 				before[id] = true
 				visit(stack.Template.Resources[id])
@@ -279,51 +322,64 @@ func waitsFor(stack assembly.Stack, resource assembly.Resource) map[string]bool 
 	return before
 }
 
-func TestWhoMakesSchemasReadsOneSecretAndItsOwnStatements(t *testing.T) {
+func TestTheSchemaFunctionReadsOneSecretAndItsOwnStatements(t *testing.T) {
 	stack := platforms["Complete"]["Warehouse"]
 	namespace := only(t, stack, "AWS::RedshiftServerless::Namespace", "")
-	secret := "redshift!" + namespace.At("NamespaceName").(string) + "-" + namespace.At("AdminUsername").(string)
+	secret := "redshift!" + namespace.At("NamespaceName").(string) + "-" +
+		namespace.At("AdminUsername").(string)
 	want(t, only(t, stack, "Custom::ExternalSchema", ""), secret, "SecretName")
 	role := only(t, stack, "AWS::IAM::Role", "WarehouseExternalSchema")
-	got := slices.DeleteFunc(allowances(t, stack, "AWS::IAM::Policy", "Roles", role), func(statement any) bool {
-		action := text(assembly.At(statement, "Action"))
-		return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
-	})
+	got := slices.DeleteFunc(allowStatements(t, stack, "AWS::IAM::Policy", "Roles", role),
+		func(statement any) bool {
+			action := text(assembly.At(statement, "Action"))
+			return strings.Contains(action, "logs:") || strings.Contains(action, "xray:")
+		})
 	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
-	if diff := cmp.Diff(permissions([]any{
-		map[string]any{"Action": "redshift-data:ExecuteStatement", "Resource": map[string]any{"Fn::GetAtt": []string{workgroup.ID, "Workgroup.WorkgroupArn"}}},
-		map[string]any{"Action": "redshift-data:DescribeStatement", "Resource": "*", "Condition": map[string]any{
-			"StringEquals": map[string]any{"redshift-data:statement-owner-iam-userid": "${aws:userid}"},
-		}},
-		map[string]any{"Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:eu-central-1:333333333333:secret:" + secret + "-??????"},
-	}), permissions(got)); diff != "" {
+	diff := cmp.Diff(permissions([]any{map[string]any{
+		"Action":   "redshift-data:ExecuteStatement",
+		"Resource": map[string]any{"Fn::GetAtt": []string{workgroup.ID, "Workgroup.WorkgroupArn"}},
+	}, map[string]any{
+		"Action": "redshift-data:DescribeStatement", "Resource": "*",
+		"Condition": map[string]any{
+			"StringEquals": map[string]any{
+				"redshift-data:statement-owner-iam-userid": "${aws:userid}",
+			},
+		},
+	}, map[string]any{
+		"Action":   "secretsmanager:GetSecretValue",
+		"Resource": "arn:aws:secretsmanager:eu-central-1:333333333333:secret:" + secret + "-??????",
+	}}), permissions(got))
+	if diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
 
 func TestADisposableWarehouseIsDeletedWithItsStack(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		props := warehouseProps(stack)
 		props.Disposable = true
 		warehouse.New(stack, "Warehouse", props)
 	})
-	for _, resource := range slices.Concat(stack.Template.OfType("AWS::RedshiftServerless::Namespace"), stack.Template.OfType("AWS::Logs::LogGroup")) {
+	for _, resource := range slices.Concat(stack.Template.OfType(
+		"AWS::RedshiftServerless::Namespace"),
+		stack.Template.OfType("AWS::Logs::LogGroup")) {
 		if resource.DeletionPolicy != "Delete" {
 			t.Errorf("%s: on deletion %s, want Delete", resource.ID, resource.DeletionPolicy)
 		}
 	}
 }
 
-// warehouseProps are a warehouse's in a VPC and with a key that are there already.
+// warehouseProps returns props with an existing VPC and key.
 func warehouseProps(stack awscdk.Stack) warehouse.Props {
 	return warehouse.Props{
-		VPC: zones(stack, "VPC", 3),
-		Key: awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String("arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-4000-8000-000000000000")),
+		VPC: existingVPC(stack, "VPC", 3),
+		Key: awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String(
+			"arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-4000-8000-000000000000")),
 	}
 }
 
-// zones is a VPC with private and isolated subnets in so many zones, which is there already.
-func zones(stack awscdk.Stack, id string, count int) awsec2.IVpc {
+// existingVPC returns an existing VPC with private and isolated subnets in count zones.
+func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
 	letters := []string{"a", "b", "c"}[:count]
 	each := func(prefix string) *[]*string {
 		var values []*string
@@ -334,38 +390,42 @@ func zones(stack awscdk.Stack, id string, count int) awsec2.IVpc {
 	}
 	return awsec2.Vpc_FromVpcAttributes(stack, jsii.String(id), &awsec2.VpcAttributes{
 		VpcId: jsii.String("vpc-0123456789abcdef0"), AvailabilityZones: each("eu-central-1"),
-		PrivateSubnetIds: each("subnet-0123456789abcde0"), PrivateSubnetRouteTableIds: each("rtb-0123456789abcdef0"),
-		IsolatedSubnetIds: each("subnet-0123456789abcde1"), IsolatedSubnetRouteTableIds: each("rtb-0123456789abcdef1"),
+		PrivateSubnetIds: each(
+			"subnet-0123456789abcde0"), PrivateSubnetRouteTableIds: each("rtb-0123456789abcdef0"),
+		IsolatedSubnetIds:           each("subnet-0123456789abcde1"),
+		IsolatedSubnetRouteTableIds: each("rtb-0123456789abcdef1"),
 	})
 }
 
-func TestAWarehouseIsRefusedWithAllThatIsWrong(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { warehouse.New(stack, "W", warehouse.Props{}) },
+func TestWarehousePropsAreValidated(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) { warehouse.New(stack, "W", warehouse.Props{}) },
 		"warehouse: W: VPC is required; pass network.VPC",
-		"warehouse: W: Key is required; pass the key of the data")
+		"warehouse: W: Key is required; pass the KMS key that encrypts the data")
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	props := warehouseProps(stack)
-	props.VPC = zones(stack, "TwoZones", 2)
+	props.VPC = existingVPC(stack, "TwoZones", 2)
 	props.BaseCapacity, props.MaxCapacity, props.QueryTimeout = 12, 8, 1500*time.Millisecond
 	wanted := strings.Join([]string{
-		"warehouse: W: VPC: 2 isolated subnets, want three, in three zones",
+		"warehouse: W: VPC: 2 isolated subnets, want 3 or more, in three zones",
 		"warehouse: W: BaseCapacity: 12, want 4, or a multiple of 8 up to 512",
 		"warehouse: W: MaxCapacity: 8, want at least BaseCapacity",
 		"warehouse: W: QueryTimeout: 1.5s, want whole seconds, 1s to 23h59m59s",
 	}, "\n")
 	if got := panicMessage(func() { warehouse.New(stack, "W", props) }); got != wanted {
-		t.Errorf("refused with\n%s\nwant\n%s", got, wanted)
+		t.Errorf("panics with\n%s\nwant\n%s", got, wanted)
 	}
 }
 
-func TestASchemaIsRefusedWithAllThatIsWrong(t *testing.T) {
+func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	w := warehouse.New(stack, "W", warehouseProps(stack))
 	got := panicMessage(func() { w.AddExternalSchema("Reports", "") })
-	_, problems, _ := strings.Cut(got, `schema: "Reports", want a lower-case letter, and up to 126 letters, digits and underscores`)
-	if !strings.Contains(problems, "catalog is required; pass the name of a database of the Glue Data Catalog") {
-		t.Errorf("refused with %q, want both problems", got)
+	_, problems, _ := strings.Cut(got, `schema: "Reports", `+
+		"want a lower-case letter, then up to 126 lower-case letters, digits and underscores")
+	const second = "catalog is required; pass the name of a database of the Glue Data Catalog"
+	if !strings.Contains(problems, second) {
+		t.Errorf("panics with %q, want both problems", got)
 	}
 }

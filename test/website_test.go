@@ -22,23 +22,31 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// content is the least that a website has.
+// content is the smallest valid content of a website.
 var content = fstest.MapFS{"index.html": {Data: []byte("<h1>Ashlar</h1>")}}
 
-// distributionOf is the stack's distribution, at a path into its configuration.
+// distributionOf returns a function that returns the value at a path into the configuration of the
+// stack's distribution.
 func distributionOf(t *testing.T, stack assembly.Stack) func(path ...any) any {
 	t.Helper()
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-	return func(path ...any) any { return distribution.At(append([]any{"DistributionConfig"}, path...)...) }
+	return func(path ...any) any {
+		return distribution.At(append([]any{"DistributionConfig"}, path...)...)
+	}
 }
 
-// allowedOn lists what the policy of a bucket allows: principal, actions, resource and condition.
-func allowedOn(stack assembly.Stack, bucket string) [][]any {
+// bucketPermissions returns what the policy of a bucket allows: principal, actions, resource and
+// condition.
+func bucketPermissions(stack assembly.Stack, bucket string) [][]any {
 	var found [][]any
 	for _, policy := range stack.Template.OfType("AWS::S3::BucketPolicy") {
 		for _, s := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
-			if assembly.Refers(policy.At("Bucket")) == bucket && assembly.At(s, "Effect") == "Allow" {
-				found = append(found, []any{assembly.At(s, "Principal"), assembly.At(s, "Action"), assembly.At(s, "Resource"), assembly.At(s, "Condition")})
+			if assembly.Refers(policy.At("Bucket")) == bucket &&
+				assembly.At(s, "Effect") == "Allow" {
+				found = append(found, []any{
+					assembly.At(s, "Principal"), assembly.At(s, "Action"),
+					assembly.At(s, "Resource"), assembly.At(s, "Condition"),
+				})
 			}
 		}
 	}
@@ -46,48 +54,61 @@ func allowedOn(stack assembly.Stack, bucket string) [][]any {
 }
 
 func TestOnlyTheOriginAccessIdentityReadsTheWebsitesBucket(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 		identity := only(t, stack, "AWS::CloudFront::CloudFrontOriginAccessIdentity", "").ID
 		arn := map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}
-		reader := map[string]any{"CanonicalUser": map[string]any{"Fn::GetAtt": []any{identity, "S3CanonicalUserId"}}}
+		reader := map[string]any{
+			"CanonicalUser": map[string]any{"Fn::GetAtt": []any{identity, "S3CanonicalUserId"}},
+		}
 		want := [][]any{
 			{reader, "s3:GetObject", map[string]any{"Fn::Join": []any{"", []any{arn, "/*"}}}, nil},
 			{reader, "s3:ListBucket", arn, nil},
 		}
-		if diff := cmp.Diff(want, allowedOn(stack, bucket)); diff != "" {
+		if diff := cmp.Diff(want, bucketPermissions(stack, bucket)); diff != "" {
 			t.Errorf("the bucket's policy allows (-want +got):\n%s", diff)
 		}
 		origins := oneOrMore(distributionOf(t, stack)("Origins"))
 		if len(origins) != 1 || assembly.Refers(assembly.At(origins[0], "DomainName")) != bucket ||
-			assembly.Refers(assembly.At(origins[0], "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1)) != identity {
+			assembly.Refers(
+				assembly.At(origins[0], "S3OriginConfig", "OriginAccessIdentity", "Fn::Join", 1, 1),
+			) != identity {
 			t.Errorf("origins %s, want the bucket, read by the identity", text(origins))
 		}
 	})
 }
 
-func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+func TestOriginAccessControlReplacesTheIdentity(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, OriginAccessControl: true})
 	})
-	if identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity"); len(identities) > 0 {
-		t.Errorf("there is %s too", identities[0].ID)
+	identities := stack.Template.OfType("AWS::CloudFront::CloudFrontOriginAccessIdentity")
+	if len(identities) > 0 {
+		t.Errorf("there is also the origin access identity %s", identities[0].ID)
 	}
 	control := only(t, stack, "AWS::CloudFront::OriginAccessControl", "")
-	for property, value := range map[string]string{"OriginAccessControlOriginType": "s3", "SigningBehavior": "always", "SigningProtocol": "sigv4"} {
+	for property, value := range map[string]string{
+		"OriginAccessControlOriginType": "s3", "SigningBehavior": "always",
+		"SigningProtocol": "sigv4",
+	} {
 		want(t, control, value, "OriginAccessControlConfig", property)
 	}
-	if used := assembly.Refers(distributionOf(t, stack)("Origins", 0, "OriginAccessControlId")); used != control.ID {
+	used := assembly.Refers(distributionOf(t, stack)("Origins", 0, "OriginAccessControlId"))
+	if used != control.ID {
 		t.Errorf("the origin uses %q, want %s", used, control.ID)
 	}
 	bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 	distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
-	allowed := allowedOn(stack, bucket)
+	allowed := bucketPermissions(stack, bucket)
 	var actions []any
 	for _, a := range allowed {
 		source := text(assembly.At(a[3], "StringEquals"))
-		if text(a[0]) != `{"Service":"cloudfront.amazonaws.com"}` || !strings.Contains(source, `{"Ref":"`+distribution+`"}`) {
-			t.Errorf("%s is allowed %s if %s, want the one distribution alone", text(a[0]), a[1], text(a[3]))
+		if text(a[0]) != `{"Service":"cloudfront.amazonaws.com"}` ||
+			!strings.Contains(source, `{"Ref":"`+distribution+`"}`) {
+			t.Errorf("%s is allowed %s if %s, want only the distribution", text(a[0]), a[1],
+				text(a[3]))
 		}
 		actions = append(actions, a[1])
 	}
@@ -97,59 +118,65 @@ func TestAnOriginAccessControlTakesTheIdentitysPlace(t *testing.T) {
 }
 
 func TestTheWebsiteIsReadOverTLSAndHTTP3(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-		for property, value := range map[string]any{
-			"ViewerProtocolPolicy": "redirect-to-https",
-			"AllowedMethods":       []any{"GET", "HEAD"},
-			"Compress":             true,
-		} {
-			want(t, distribution, value, "DistributionConfig", "DefaultCacheBehavior", property)
-		}
-		for property, value := range map[string]any{
-			"HttpVersion": "http2and3", "IPV6Enabled": true, "Enabled": true, "DefaultRootObject": "index.html",
-		} {
-			want(t, distribution, value, "DistributionConfig", property)
-		}
-	})
+	forEachEnvironment(t, "Website",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+			for property, value := range map[string]any{
+				"ViewerProtocolPolicy": "redirect-to-https",
+				"AllowedMethods":       []any{"GET", "HEAD"},
+				"Compress":             true,
+			} {
+				want(t, distribution, value, "DistributionConfig", "DefaultCacheBehavior", property)
+			}
+			for property, value := range map[string]any{
+				"HttpVersion": "http2and3", "IPV6Enabled": true, "Enabled": true,
+				"DefaultRootObject": "index.html",
+			} {
+				want(t, distribution, value, "DistributionConfig", property)
+			}
+		})
 }
 
-// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would show index.html in place of what
-// an API behind the same distribution says, and the function would send its requests there.
+// TestErrorsOfOtherBehaviorsAreNotRewritten: error responses would replace the errors of an API
+// behind the same distribution by index.html, and the function would rewrite its requests.
 func TestErrorsOfOtherBehaviorsAreNotRewritten(t *testing.T) {
-	stack := synthesised(func(stack awscdk.Stack) {
+	stack := synthStack(func(stack awscdk.Stack) {
 		s := website.New(stack, "Website", website.Props{Content: content})
-		s.Distribution.AddBehavior(jsii.String("/api/*"), awscloudfrontorigins.NewHttpOrigin(jsii.String("api.example.com"), nil), &awscloudfront.AddBehaviorOptions{})
+		s.Distribution.AddBehavior(jsii.String("/api/*"),
+			awscloudfrontorigins.NewHttpOrigin(jsii.String("api.example.com"), nil),
+			&awscloudfront.AddBehaviorOptions{})
 	})
 	configuration := distributionOf(t, stack)
 	function := only(t, stack, "AWS::CloudFront::Function", "").ID
-	if used := configuration("DefaultCacheBehavior", "FunctionAssociations"); len(oneOrMore(used)) != 1 ||
-		assembly.At(used, 0, "EventType") != "viewer-request" || assembly.Refers(assembly.At(used, 0, "FunctionARN")) != function {
-		t.Errorf("functions %s, want %s for requests of viewers", text(used), function)
+	used := configuration("DefaultCacheBehavior", "FunctionAssociations")
+	if len(oneOrMore(used)) != 1 || assembly.At(used, 0, "EventType") != "viewer-request" ||
+		assembly.Refers(assembly.At(used, 0, "FunctionARN")) != function {
+		t.Errorf("functions %s, want %s for viewer requests", text(used), function)
 	}
 	others := oneOrMore(configuration("CacheBehaviors"))
 	if len(others) != 1 || assembly.At(others[0], "FunctionAssociations") != nil {
-		t.Errorf("other behaviours %s, want one without functions", text(others))
+		t.Errorf("other behaviors %s, want one without functions", text(others))
 	}
 	if responses := configuration("CustomErrorResponses"); responses != nil {
 		t.Errorf("error responses %s, want none", text(responses))
 	}
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		if responses := distributionOf(t, stack)("CustomErrorResponses"); responses != nil {
-			t.Errorf("error responses %s, want none", text(responses))
-		}
-	})
+	forEachEnvironment(t, "Website",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			if responses := distributionOf(t, stack)("CustomErrorResponses"); responses != nil {
+				t.Errorf("error responses %s, want none", text(responses))
+			}
+		})
 }
 
-// TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js,
-// on events as "Event structure" in the Amazon CloudFront Developer Guide has them.
-func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
+// TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot runs the deployed function in Node.js,
+// with events as in "Event structure" in the Amazon CloudFront Developer Guide.
+func TestAppURLsAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 	function := only(t, platforms["Prod"]["Website"], "AWS::CloudFront::Function", "")
 	want(t, function, "cloudfront-js-2.0", "FunctionConfig", "Runtime")
 	want(t, function, true, "AutoPublish")
 	code := function.At("FunctionCode").(string)
 	if !strings.Contains(code, "'/"+deploywebsitefn.HashedPrefix+"'") {
-		t.Errorf("the function does not know /%s", deploywebsitefn.HashedPrefix)
+		t.Errorf("the function does not contain /%s", deploywebsitefn.HashedPrefix)
 	}
 	const page = "/index.html"
 	shown := map[string]string{
@@ -178,6 +205,7 @@ func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 		"/.env":                                   "/.env",
 		"/.git/config":                            page,
 	}
+	const requestID = "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE=="
 	var events []map[string]any
 	uris := []string{}
 	for uri := range shown {
@@ -185,8 +213,10 @@ func TestTheAppsAddressesAreRewrittenToIndexHTMLAndFilesAreNot(t *testing.T) {
 		events = append(events, map[string]any{
 			"version": "1.0",
 			"context": map[string]any{
-				"distributionDomainName": "d111111abcdef8.cloudfront.net", "distributionId": "E1EXAMPLE",
-				"eventType": "viewer-request", "requestId": "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==",
+				"distributionDomainName": "d111111abcdef8.cloudfront.net",
+				"distributionId":         "E1EXAMPLE",
+				"eventType":              "viewer-request",
+				"requestId":              requestID,
 			},
 			"viewer": map[string]any{"ip": "192.0.2.44"},
 			"request": map[string]any{
@@ -210,7 +240,7 @@ process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(ev
 	}
 	for i, request := range requests {
 		if request["uri"] != shown[uris[i]] {
-			t.Errorf("%s shows %s, want %s", uris[i], request["uri"], shown[uris[i]])
+			t.Errorf("%s is rewritten to %s, want %s", uris[i], request["uri"], shown[uris[i]])
 		}
 		was := events[i]["request"].(map[string]any)
 		was["uri"] = request["uri"]
@@ -221,15 +251,20 @@ process.stdout.write(JSON.stringify(JSON.parse(events).map((event) => handler(ev
 }
 
 func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		policy := only(t, stack, "AWS::CloudFront::CachePolicy", "")
-		if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId")); used != policy.ID {
+		used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "CachePolicyId"))
+		if used != policy.ID {
 			t.Errorf("the cache policy is %s, want %s", used, policy.ID)
 		}
-		for property, value := range map[string]any{"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 365 * 24 * 3600} {
+		for property, value := range map[string]any{
+			"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 365 * 24 * 3600,
+		} {
 			want(t, policy, value, "CachePolicyConfig", property)
 		}
-		// Neither cookies, headers nor query strings, which would also let viewers ask the bucket for a list.
+		// No cookies, headers or query strings; with query strings, viewers could list the bucket.
 		want(t, policy, map[string]any{
 			"EnableAcceptEncodingBrotli": true,
 			"EnableAcceptEncodingGzip":   true,
@@ -237,29 +272,37 @@ func TestCloudFrontCachesFilesByTheirCacheControl(t *testing.T) {
 			"HeadersConfig":              map[string]any{"HeaderBehavior": "none"},
 			"QueryStringsConfig":         map[string]any{"QueryStringBehavior": "none"},
 		}, "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
-		if policy := distributionOf(t, stack)("DefaultCacheBehavior", "OriginRequestPolicyId"); policy != nil {
-			t.Errorf("the bucket is sent %s, want nothing more", text(policy))
+		request := distributionOf(t, stack)("DefaultCacheBehavior", "OriginRequestPolicyId")
+		if request != nil {
+			t.Errorf("the origin request policy is %s, want none", text(request))
 		}
 	})
 }
 
-// headersOf is the stack's response headers policy, which its default behaviour has to use.
-func headersOf(t *testing.T, stack assembly.Stack) assembly.Resource {
+// responseHeadersPolicy returns the stack's response headers policy. The default behavior has to
+// use it.
+func responseHeadersPolicy(t *testing.T, stack assembly.Stack) assembly.Resource {
 	t.Helper()
 	policy := only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", "")
-	if used := assembly.Refers(distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId")); used != policy.ID {
-		t.Errorf("the headers are %s, want %s", used, policy.ID)
+	used := assembly.Refers(
+		distributionOf(t, stack)("DefaultCacheBehavior", "ResponseHeadersPolicyId"))
+	if used != policy.ID {
+		t.Errorf("the response headers policy is %s, want %s", used, policy.ID)
 	}
 	return policy
 }
 
 func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		headers := headersOf(t, stack)
+	forEachEnvironment(t, "Website", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		headers := responseHeadersPolicy(t, stack)
 		for header, value := range map[string]any{
 			"ContentTypeOptions": map[string]any{"Override": true},
 			"FrameOptions":       map[string]any{"FrameOption": "DENY", "Override": true},
-			"ReferrerPolicy":     map[string]any{"ReferrerPolicy": "strict-origin-when-cross-origin", "Override": true},
+			"ReferrerPolicy": map[string]any{
+				"ReferrerPolicy": "strict-origin-when-cross-origin", "Override": true,
+			},
 			"StrictTransportSecurity": map[string]any{
 				"AccessControlMaxAgeSec": 31536000, "IncludeSubdomains": true, "Override": true,
 			},
@@ -268,16 +311,20 @@ func TestTheWebsiteSendsSecurityHeaders(t *testing.T) {
 		}
 		want(t, headers, []any{map[string]any{
 			"Header": "Permissions-Policy", "Override": true,
-			"Value": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+			"Value": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), " +
+				"usb=()",
 		}}, "ResponseHeadersPolicyConfig", "CustomHeadersConfig", "Items")
-		want(t, headers, true, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "Override")
+		want(t, headers, true, "ResponseHeadersPolicyConfig", "SecurityHeadersConfig",
+			"ContentSecurityPolicy", "Override")
 	})
 }
 
-// policyOf is the content security policy, by directive. Where the template does not know the region, "REGION" is said.
-func policyOf(t *testing.T, stack assembly.Stack) map[string]string {
+// contentSecurityPolicy returns the content security policy by directive, with "REGION" where the
+// template refers to the region.
+func contentSecurityPolicy(t *testing.T, stack assembly.Stack) map[string]string {
 	t.Helper()
-	value := headersOf(t, stack).At("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
+	value := responseHeadersPolicy(t, stack).At("ResponseHeadersPolicyConfig",
+		"SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
 	said, ok := value.(string)
 	if !ok {
 		for _, part := range oneOrMore(assembly.At(value, "Fn::Join", 1)) {
@@ -285,7 +332,9 @@ func policyOf(t *testing.T, stack assembly.Stack) map[string]string {
 			case string:
 				said += literal
 			default:
-				said += map[string]string{"AWS::Region": "REGION", "AWS::AccountId": "ACCOUNT"}[assembly.Refers(part)]
+				said += map[string]string{
+					"AWS::Region": "REGION", "AWS::AccountId": "ACCOUNT",
+				}[assembly.Refers(part)]
 			}
 		}
 	}
@@ -300,114 +349,151 @@ func policyOf(t *testing.T, stack assembly.Stack) map[string]string {
 func TestTheContentSecurityPolicyAllowsTheWebsitesOwnFilesAndItsServices(t *testing.T) {
 	strict := map[string]string{
 		"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'",
-		"connect-src": "'self'", "font-src": "'self'", "form-action": "'self'", "manifest-src": "'self'",
-		"script-src": "'self'", "style-src": "'self'", "worker-src": "'self'", "img-src": "'self' data:",
+		"connect-src": "'self'", "font-src": "'self'", "form-action": "'self'",
+		"manifest-src": "'self'",
+		"script-src":   "'self'", "style-src": "'self'", "worker-src": "'self'",
+		"img-src": "'self' data:",
 	}
-	stack := synthesised(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
-	if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
+	stack := synthStack(func(stack awscdk.Stack) {
+		website.New(stack, "Website", website.Props{Content: content})
+	})
+	if diff := cmp.Diff(strict, contentSecurityPolicy(t, stack)); diff != "" {
 		t.Errorf("by default (-want +got):\n%s", diff)
 	}
-	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		region, account := environment.Region, environment.Account
-		if region == "" {
-			region, account = "REGION", "ACCOUNT"
-		}
-		strict["connect-src"] = strings.NewReplacer("REGION", region, "ACCOUNT", account, "PREFIX", environment.SignInDomain).Replace("'self'" +
-			" https://*.execute-api.REGION.amazonaws.com" +
-			" https://cognito-idp.REGION.amazonaws.com" +
-			" https://cognito-identity.REGION.amazonaws.com" +
-			" https://PREFIX-ACCOUNT.auth.REGION.amazoncognito.com" +
-			" https://*.s3.REGION.amazonaws.com" +
-			" https://*.s3-accelerate.amazonaws.com")
-		strict["img-src"] = "'self' data: blob: https://*.cloudfront.net"
-		if diff := cmp.Diff(strict, policyOf(t, stack)); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
+	forEachEnvironment(t, "Website",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			region, account := environment.Region, environment.Account
+			if region == "" {
+				region, account = "REGION", "ACCOUNT"
+			}
+			strict["connect-src"] = strings.NewReplacer("REGION", region, "ACCOUNT", account,
+				"PREFIX", environment.SignInDomain).Replace("'self'" +
+				" https://*.execute-api.REGION.amazonaws.com" +
+				" https://cognito-idp.REGION.amazonaws.com" +
+				" https://cognito-identity.REGION.amazonaws.com" +
+				" https://PREFIX-ACCOUNT.auth.REGION.amazoncognito.com" +
+				" https://*.s3.REGION.amazonaws.com" +
+				" https://*.s3-accelerate.amazonaws.com")
+			strict["img-src"] = "'self' data: blob: https://*.cloudfront.net"
+			if diff := cmp.Diff(strict, contentSecurityPolicy(t, stack)); diff != "" {
+				t.Errorf("content security policy (-want +got):\n%s", diff)
+			}
+		})
 }
 
 func TestTheWebsiteAndItsBucketAreLogged(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		logs := only(t, stack, "AWS::S3::Bucket", "WebsiteAccessLogs")
-		want(t, logs, []any{
-			map[string]any{"Id": "ExpireLogs", "Status": "Enabled", "ExpirationInDays": environment.LogRetention.Hours() / 24},
-			map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
-		}, "LifecycleConfiguration", "Rules")
-		logging := distributionOf(t, stack)("Logging")
-		if assembly.Refers(assembly.At(logging, "Bucket")) != logs.ID || assembly.At(logging, "Prefix") != "cloudfront/" || assembly.At(logging, "IncludeCookies") == true {
-			t.Errorf("the distribution logs to %s, want cloudfront/ of %s, without cookies", text(logging), logs.ID)
-		}
-		want(t, only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"), map[string]any{
-			"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": "s3/",
-		}, "LoggingConfiguration")
-	})
+	forEachEnvironment(t, "Website",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			logs := only(t, stack, "AWS::S3::Bucket", "WebsiteAccessLogs")
+			want(t, logs, []any{
+				map[string]any{
+					"Id": "ExpireLogs", "Status": "Enabled",
+					"ExpirationInDays": environment.LogRetention.Hours() / 24,
+				},
+				map[string]any{
+					"Id": "AbortIncompleteUploads", "Status": "Enabled",
+					"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1},
+				},
+			}, "LifecycleConfiguration", "Rules")
+			logging := distributionOf(t, stack)("Logging")
+			if assembly.Refers(assembly.At(logging, "Bucket")) != logs.ID ||
+				assembly.At(logging, "Prefix") != "cloudfront/" ||
+				assembly.At(logging, "IncludeCookies") == true {
+				t.Errorf("the distribution logs to %s, want cloudfront/ of %s, without cookies",
+					text(logging), logs.ID)
+			}
+			want(t, only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"), map[string]any{
+				"DestinationBucketName": map[string]any{"Ref": logs.ID}, "LogFilePrefix": "s3/",
+			}, "LoggingConfiguration")
+		})
 }
 
 func TestPreviousFilesExpireAfterAMonth(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+	forEachEnvironment(t, "Website", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket")
 		want(t, bucket, "Enabled", "VersioningConfiguration", "Status")
 		want(t, bucket, []any{
 			map[string]any{
-				"Id": "ExpireNoncurrentVersions", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,
+				"Id": "ExpireNoncurrentVersions", "Status": "Enabled",
+				"ExpiredObjectDeleteMarker":   true,
 				"NoncurrentVersionExpiration": map[string]any{"NoncurrentDays": 30},
 			},
 			map[string]any{
 				"Id": "ExpireSupersededFiles", "Status": "Enabled", "ExpirationInDays": 30,
-				"TagFilters": []any{map[string]any{"Key": deploywebsitefn.Superseded, "Value": "true"}},
+				"TagFilters": []any{
+					map[string]any{"Key": deploywebsitefn.Superseded, "Value": "true"},
+				},
 			},
-			map[string]any{"Id": "AbortIncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1}},
+			map[string]any{
+				"Id": "AbortIncompleteUploads", "Status": "Enabled",
+				"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1},
+			},
 		}, "LifecycleConfiguration", "Rules")
 	})
 }
 
-// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log that comes after a disposable bucket was
-// emptied would keep it.
+// TestLoggingResourcesAreDeletedBeforeTheirLogs: a log written after a disposable bucket was
+// emptied would fail its deletion.
 func TestLoggingResourcesAreDeletedBeforeTheirLogs(t *testing.T) {
 	stack := platforms["Dev"]["Website"]
 	emptied := only(t, stack, "Custom::EmptyBucket", "WebsiteAccessLogsEmptyOnDelete").ID
 	for _, writer := range []assembly.Resource{
-		only(t, stack, "AWS::CloudFront::Distribution", ""), only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"),
+		only(t, stack, "AWS::CloudFront::Distribution", ""),
+		only(t, stack, "AWS::S3::Bucket", "WebsiteBucket"),
 	} {
 		if !slices.Contains(oneOrMore(writer.DependsOn), any(emptied)) {
-			t.Errorf("%s depends on %s, want it to depend on %s", writer.ID, text(writer.DependsOn), emptied)
+			t.Errorf("%s depends on %s, want it to depend on %s", writer.ID, text(writer.DependsOn),
+				emptied)
 		}
 	}
 }
 
-// TestDisposableBucketsAreEmptiedAndNoOthers holds the tag, the function and the resource together.
+// TestDisposableBucketsAreEmptiedAndNoOthers checks the tag, the function and the custom resource
+// of each bucket.
 func TestDisposableBucketsAreEmptiedAndNoOthers(t *testing.T) {
-	everywhere(t, func(t *testing.T, stack assembly.Stack) {
+	forEachStack(t, func(t *testing.T, stack assembly.Stack) {
 		emptied := map[string]bool{}
 		for _, resource := range stack.Template.OfType("Custom::EmptyBucket") {
 			bucket := assembly.Refers(resource.At("BucketName"))
 			emptied[bucket] = true
 			function := stack.Template.Resources[assembly.Refers(resource.At("ServiceToken"))]
 			for _, s := range statements(t, stack) {
-				if assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0)) != assembly.Refers(function.At("Role")) {
+				role := assembly.Refers(stack.Template.Resources[s.resource].At("Roles", 0))
+				if role != assembly.Refers(function.At("Role")) {
 					continue
 				}
 				for _, action := range s.actions {
-					if strings.HasPrefix(action, "s3:") && (len(s.resources) != 1 || !strings.Contains(text(s.resources[0]), `{"Fn::GetAtt":["`+bucket+`","Arn"]}`)) {
-						t.Errorf("%s may %s on %s, want on %s alone", function.ID, action, text(s.resources), bucket)
+					if strings.HasPrefix(action, "s3:") && (len(s.resources) != 1 ||
+						!strings.Contains(text(s.resources[0]),
+							`{"Fn::GetAtt":["`+bucket+`","Arn"]}`)) {
+						t.Errorf("%s may %s on %s, want only on %s", function.ID, action,
+							text(s.resources), bucket)
 					}
 				}
 			}
 		}
 		for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
-			tagged := strings.Contains(text(bucket.At("Tags")), `{"Key":"ashlar:DeletedWithStack","Value":"true"}`)
+			tagged := strings.Contains(text(bucket.At("Tags")),
+				`{"Key":"ashlar:DeletedWithStack","Value":"true"}`)
 			if emptied[bucket.ID] != disposable(stack) || tagged != disposable(stack) {
-				t.Errorf("%s: emptied %t, tagged %t, want both to be %t", bucket.ID, emptied[bucket.ID], tagged, disposable(stack))
+				t.Errorf("%s: emptied %t, tagged %t, want both to be %t", bucket.ID,
+					emptied[bucket.ID], tagged, disposable(stack))
 			}
 		}
 	})
 }
 
-// TestADeploymentTouchesItsOwnWebsiteAlone looks at what the function may do to which resources.
-func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID + `","Arn"]}`
-		distribution := `:distribution/",{"Ref":"` + only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
+// TestADeploymentChangesItsOwnWebsiteOnly checks the function's permissions and their resources.
+func TestADeploymentChangesItsOwnWebsiteOnly(t *testing.T) {
+	forEachEnvironment(t, "Website", func(
+		t *testing.T, _ environments.Environment, stack assembly.Stack,
+	) {
+		bucket := `{"Fn::GetAtt":["` + only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID +
+			`","Arn"]}`
+		distribution := `:distribution/",{"Ref":"` +
+			only(t, stack, "AWS::CloudFront::Distribution", "").ID + `"}]]}`
 		role := assembly.Refers(only(t, stack, "AWS::Lambda::Function", "WebsiteDeploy").At("Role"))
 		assets := regexp.MustCompile(`cdk-hnb659fds-assets-[^/]*/\*\.zip"`)
 		for _, s := range statements(t, stack) {
@@ -431,63 +517,73 @@ func TestADeploymentTouchesItsOwnWebsiteAlone(t *testing.T) {
 }
 
 func TestTheWebsiteHasTheDomainOfTheWebClient(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
-		distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
-		own := map[string]any{"Fn::GetAtt": []any{distribution.ID, "DomainName"}}
-		url := any(map[string]any{"Fn::Join": []any{"", []any{"https://", own}}})
-		if environment.WebsiteCertificateARN == "" {
-			want(t, distribution, nil, "DistributionConfig", "Aliases")
-			want(t, distribution, nil, "DistributionConfig", "ViewerCertificate")
-		} else {
-			hosts := []string{}
-			for _, origin := range environment.WebOrigins {
-				hosts = append(hosts, strings.TrimPrefix(origin, "https://"))
+	forEachEnvironment(t, "Website",
+		func(t *testing.T, environment environments.Environment, stack assembly.Stack) {
+			distribution := only(t, stack, "AWS::CloudFront::Distribution", "")
+			own := map[string]any{"Fn::GetAtt": []any{distribution.ID, "DomainName"}}
+			url := any(map[string]any{"Fn::Join": []any{"", []any{"https://", own}}})
+			if environment.WebsiteCertificateARN == "" {
+				want(t, distribution, nil, "DistributionConfig", "Aliases")
+				want(t, distribution, nil, "DistributionConfig", "ViewerCertificate")
+			} else {
+				hosts := []string{}
+				for _, origin := range environment.WebOrigins {
+					hosts = append(hosts, strings.TrimPrefix(origin, "https://"))
+				}
+				url = environment.WebOrigins[0]
+				want(t, distribution, hosts, "DistributionConfig", "Aliases")
+				want(t, distribution, map[string]any{
+					"AcmCertificateArn":      environment.WebsiteCertificateARN,
+					"MinimumProtocolVersion": "TLSv1.2_2021", "SslSupportMethod": "sni-only",
+				}, "DistributionConfig", "ViewerCertificate")
 			}
-			url = environment.WebOrigins[0]
-			want(t, distribution, hosts, "DistributionConfig", "Aliases")
-			want(t, distribution, map[string]any{
-				"AcmCertificateArn": environment.WebsiteCertificateARN, "MinimumProtocolVersion": "TLSv1.2_2021", "SslSupportMethod": "sni-only",
-			}, "DistributionConfig", "ViewerCertificate")
-		}
-		if got := stack.Template.Outputs["WebsiteURL"]["Value"]; text(got) != text(url) {
-			t.Errorf("the URL is %s, want %s", text(got), text(url))
-		}
-		if got := stack.Template.Outputs["WebsiteDomain"]["Value"]; text(got) != text(own) {
-			t.Errorf("CloudFront's name is %s, want %s", text(got), text(own))
-		}
-	})
+			if got := stack.Template.Outputs["WebsiteURL"]["Value"]; text(got) != text(url) {
+				t.Errorf("the URL is %s, want %s", text(got), text(url))
+			}
+			if got := stack.Template.Outputs["WebsiteDomain"]["Value"]; text(got) != text(own) {
+				t.Errorf("CloudFront's name is %s, want %s", text(got), text(own))
+			}
+		})
 }
 
-// TestAFirstCertificateCanBeDeployed: CloudFormation refuses to take back an export that another stack still imports.
+// TestAFirstCertificateCanBeDeployed: CloudFormation refuses to delete an export that another stack
+// imports.
 func TestAFirstCertificateCanBeDeployed(t *testing.T) {
-	inEvery(t, "Website", func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
-		domain := map[string]any{"Fn::GetAtt": []string{only(t, stack, "AWS::CloudFront::Distribution", "").ID, "DomainName"}}
-		if !exports(stack, domain) {
-			t.Errorf("%s is not exported", text(domain))
-		}
-	})
+	forEachEnvironment(t, "Website",
+		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
+			domain := map[string]any{"Fn::GetAtt": []string{
+				only(t, stack, "AWS::CloudFront::Distribution", "").ID, "DomainName",
+			}}
+			if !exports(stack, domain) {
+				t.Errorf("%s is not exported", text(domain))
+			}
+		})
 }
 
-func TestPagesOfTheWebsiteMayUseThePlatform(t *testing.T) {
+func TestTheOriginsAreTheWebsitesAndTheEnvironments(t *testing.T) {
 	for _, environment := range environments.All() {
 		app := newApp()
 		stage := awscdk.NewStage(app, jsii.String(environment.Name), nil)
 		website := stacks.NewWebsite(stage, environment)
 		want := environment.WebOrigins
 		if environment.WebsiteCertificateARN == "" {
-			construct := stage.Node().FindChild(jsii.String("Website")).Node().FindChild(jsii.String("Website"))
-			distribution := construct.Node().FindChild(jsii.String("Distribution")).(awscloudfront.Distribution)
+			construct := stage.Node().FindChild(jsii.String("Website")).Node().FindChild(
+				jsii.String("Website"))
+			distribution := construct.Node().FindChild(
+				jsii.String("Distribution")).(awscloudfront.Distribution)
 			want = append([]string{"https://" + *distribution.DistributionDomainName()}, want...)
 		}
 		if !slices.Equal(website.Origins, want) || website.Origin != want[0] {
-			t.Errorf("%s: origin %q, origins %q, want %q", environment.Name, website.Origin, website.Origins, want)
+			t.Errorf("%s: origin %q, origins %q, want %q", environment.Name, website.Origin,
+				website.Origins, want)
 		}
 	}
 }
 
 func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
-	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/00000000-0000-4000-8000-000000000001"
-	stack := synthesised(func(stack awscdk.Stack) {
+	const acl = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/Website/" +
+		"00000000-0000-4000-8000-000000000001"
+	stack := synthStack(func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{Content: content, WebACLARN: acl})
 	})
 	if got := distributionOf(t, stack)("WebACLId"); got != acl {
@@ -498,10 +594,13 @@ func TestAWebACLProtectsTheWebsiteIfOneIsPassed(t *testing.T) {
 	}
 }
 
-// TestAChangedFileIsADeployment: CloudFormation calls the function when the name of the asset changes, and only then.
-func TestAChangedFileIsADeployment(t *testing.T) {
+// TestAChangedFileStartsADeployment: CloudFormation invokes the function only when the asset's name
+// changes.
+func TestAChangedFileStartsADeployment(t *testing.T) {
 	asset := func(content fstest.MapFS) string {
-		stack := synthesised(func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{Content: content}) })
+		stack := synthStack(func(stack awscdk.Stack) {
+			website.New(stack, "Website", website.Props{Content: content})
+		})
 		deployment := only(t, stack, "Custom::WebsiteContent", "")
 		bucket := only(t, stack, "AWS::S3::Bucket", "WebsiteBucket").ID
 		distribution := only(t, stack, "AWS::CloudFront::Distribution", "").ID
@@ -512,7 +611,8 @@ func TestAChangedFileIsADeployment(t *testing.T) {
 	}
 	first, again := asset(content), asset(content)
 	changed := asset(fstest.MapFS{"index.html": {Data: []byte("<h1>Ashler</h1>")}})
-	added := asset(fstest.MapFS{"index.html": content["index.html"], "assets/a.js": {Data: []byte("a()")}})
+	added := asset(
+		fstest.MapFS{"index.html": content["index.html"], "assets/a.js": {Data: []byte("a()")}})
 	if !regexp.MustCompile(`^[0-9a-f]{64}\.zip$`).MatchString(first) || first != again {
 		t.Errorf("assets %s and %s, want the same zip", first, again)
 	}
@@ -522,30 +622,44 @@ func TestAChangedFileIsADeployment(t *testing.T) {
 }
 
 func TestWebsitePropsAreValidated(t *testing.T) {
-	refused(t, func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{}) },
+	wantPanic(t, func(stack awscdk.Stack) { website.New(stack, "Website", website.Props{}) },
 		"website: Website: Content is required; pass an embed.FS, or os.DirFS of the folder")
-	refused(t, func(stack awscdk.Stack) {
-		website.New(stack, "Website", website.Props{Content: fstest.MapFS{"readme.txt": {}}, DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"}})
-	},
-		`website: Website: CertificateARN: "", want one for the DomainNames, or neither`,
-		"website: Website: Content: open index.html: file does not exist, want an index.html",
-		"website: Website: DomainNames[1]: *.example.com, want a name such as app.example.com",
-		"website: Website: DomainNames[2]: https://example.com, want a name such as app.example.com")
-	refused(t, func(stack awscdk.Stack) {
+	wantPanic(t, func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{
-			Content:        content,
-			DomainNames:    []string{"app.example.com"},
-			CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001",
-			WebACLARN:      "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001",
+			Content:     fstest.MapFS{"readme.txt": {}},
+			DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"},
+		})
+	},
+		`website: Website: CertificateARN: "", want a certificate for the DomainNames, or neither`,
+		"website: Website: Content: open index.html: file does not exist, want an index.html",
+		"website: Website: DomainNames[1]: *.example.com, want a domain name such as app.example.com",
+		"website: Website: DomainNames[2]: https://example.com, want a name such as "+
+			"app.example.com")
+	const (
+		id          = "00000000-0000-4000-8000-000000000001"
+		certificate = "arn:aws:acm:eu-central-1:111111111111:certificate/" + id
+		acl         = "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/" + id
+	)
+	wantPanic(t, func(stack awscdk.Stack) {
+		website.New(stack, "Website", website.Props{
+			Content: content, DomainNames: []string{"app.example.com"},
+			CertificateARN: certificate, WebACLARN: acl,
 			ContentSecurityPolicy: map[string][]string{
-				"script-src": {"'self' 'unsafe-inline'"}, "img-src": {"'self';"}, "style-src": {}, "Font-Src": {"'self'"}, "connect-src": {"'self'"},
+				"script-src": {"'self' 'unsafe-inline'"}, "img-src": {"'self';"}, "style-src": {},
+				"Font-Src": {"'self'"}, "connect-src": {"'self'"},
 			},
 		})
 	},
-		`website: Website: CertificateARN: "arn:aws:acm:eu-central-1:111111111111:certificate/00000000-0000-4000-8000-000000000001", want the ARN of a certificate of ACM in us-east-1, where CloudFront looks for it`,
-		`website: Website: WebACLARN: "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/00000000-0000-4000-8000-000000000001", want the ARN of a web ACL of the scope CLOUDFRONT, which is in us-east-1`,
-		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its sources one by one",
-		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with its sources one by one",
-		"website: Website: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a directive with its sources one by one",
-		"website: Website: ContentSecurityPolicy[style-src]: [], want a directive with its sources one by one")
+		`website: Website: CertificateARN: "`+certificate+`", want the ARN of a certificate of `+
+			"ACM in us-east-1, where CloudFront looks for it",
+		`website: Website: WebACLARN: "`+acl+`", want the ARN of a web ACL of the scope `+
+			"CLOUDFRONT, which is in us-east-1",
+		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its "+
+			"sources one by one",
+		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with its "+
+			"sources one by one",
+		"website: Website: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a "+
+			"directive with its sources one by one",
+		"website: Website: ContentSecurityPolicy[style-src]: [], want a directive with its "+
+			"sources one by one")
 }

@@ -265,7 +265,7 @@ func TestRun_errors(t *testing.T) {
 				d.parameters.DeleteParameter("/ashlar/Dev/TelemetryStream")
 			},
 			arguments: []string{"-day", day, "Dev"}, code: 1,
-			stderr: "Dev is not deployed there; make deploy ENV=Dev",
+			stderr: "Dev is not deployed there; run make deploy ENV=Dev",
 		},
 		"no telemetry": {
 			spoil: func(_ *testing.T, d *deployed) {

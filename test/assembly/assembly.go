@@ -1,4 +1,4 @@
-// Package assembly reads the cloud assembly that a synth leaves behind, without the CDK.
+// Package assembly reads the cloud assembly that a synth writes, without the CDK.
 package assembly
 
 import (
@@ -12,24 +12,24 @@ import (
 	"strings"
 )
 
-// A Stack is one stack of one environment as it will be deployed.
+// A Stack is one stack of one environment.
 type Stack struct {
 	Environment           string // the CDK stage
 	Name                  string // without the environment: API
 	Template              Template
-	Text                  []byte // the template as it was written
+	Text                  []byte // the template, unparsed
 	TerminationProtection bool
-	DependsOn             []string // the names of the stacks above it
+	DependsOn             []string // names of the stacks that it depends on
 }
 
-// A Template is what CloudFormation is given for one stack.
+// A Template is the CloudFormation template of a stack.
 type Template struct {
 	Description string
 	Resources   map[string]Resource
 	Outputs     map[string]map[string]any
 }
 
-// A Resource is one of a template's.
+// A Resource is a resource of a template.
 type Resource struct {
 	ID         string `json:"-"` // its logical id
 	Type       string
@@ -41,7 +41,8 @@ type Resource struct {
 	UpdateReplacePolicy string
 }
 
-// Read reads the stacks of all stages in the cloud assembly in dir, ordered by environment and name.
+// Read returns the stacks of all stages in the cloud assembly in dir, ordered by environment and
+// name.
 func Read(dir string) ([]Stack, error) {
 	stages, err := filepath.Glob(filepath.Join(dir, "assembly-*"))
 	if err != nil {
@@ -56,7 +57,7 @@ func Read(dir string) ([]Stack, error) {
 		stacks = append(stacks, found...)
 	}
 	if len(stacks) == 0 {
-		return nil, fmt.Errorf("%s holds no stacks; make synth writes them", dir)
+		return nil, fmt.Errorf("%s contains no stacks; run make synth", dir)
 	}
 	return stacks, nil
 }
@@ -77,7 +78,7 @@ func readStage(dir string) ([]Stack, error) {
 	if _, err := readJSON(filepath.Join(dir, "manifest.json"), &manifest); err != nil {
 		return nil, err
 	}
-	// Artifacts are shown to people as Prod/API (Prod-API).
+	// An artifact's display name is Prod/API (Prod-API).
 	name := func(artifact string) string {
 		path, _, _ := strings.Cut(manifest.Artifacts[artifact].DisplayName, " ")
 		return strings.TrimPrefix(path, environment+"/")
@@ -87,7 +88,10 @@ func readStage(dir string) ([]Stack, error) {
 		if artifact.Type != "aws:cloudformation:stack" {
 			continue
 		}
-		stack := Stack{Environment: environment, Name: name(id), TerminationProtection: artifact.Properties.TerminationProtection}
+		stack := Stack{
+			Environment: environment, Name: name(id),
+			TerminationProtection: artifact.Properties.TerminationProtection,
+		}
 		for _, dependency := range artifact.Dependencies {
 			if manifest.Artifacts[dependency].Type == artifact.Type {
 				stack.DependsOn = append(stack.DependsOn, name(dependency))
@@ -95,7 +99,8 @@ func readStage(dir string) ([]Stack, error) {
 		}
 		slices.Sort(stack.DependsOn)
 		var err error
-		if stack.Text, err = readJSON(filepath.Join(dir, artifact.Properties.TemplateFile), &stack.Template); err != nil {
+		file := filepath.Join(dir, artifact.Properties.TemplateFile)
+		if stack.Text, err = readJSON(file, &stack.Template); err != nil {
 			return nil, err
 		}
 		for id, resource := range stack.Template.Resources {
@@ -119,7 +124,7 @@ func readJSON(name string, into any) ([]byte, error) {
 	return text, nil
 }
 
-// OfType lists the template's resources of a type, ordered by logical id.
+// OfType returns the template's resources of a type, ordered by logical id.
 func (t Template) OfType(resourceType string) []Resource {
 	var found []Resource
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
@@ -130,10 +135,11 @@ func (t Template) OfType(resourceType string) []Resource {
 	return found
 }
 
-// At is the value at a path into the resource's properties, as the function [At].
+// At returns the value at a path into the resource's properties, like the function [At].
 func (r Resource) At(path ...any) any { return At(r.Properties, path...) }
 
-// At is the value at a path into nested objects and lists, such as "VpcConfig", "SubnetIds", 0; nil if there is none.
+// At returns the value at a path into nested objects and lists, such as "VpcConfig", "SubnetIds",
+// 0; nil if there is none.
 func At(value any, path ...any) any {
 	for _, step := range path {
 		switch step := step.(type) {
@@ -147,13 +153,14 @@ func At(value any, path ...any) any {
 			}
 			value = list[step]
 		default:
-			panic(fmt.Sprintf("a path has strings and ints, not %T", step))
+			panic(fmt.Sprintf("a path consists of strings and ints, not %T", step))
 		}
 	}
 	return value
 }
 
-// Refers is the logical id that value names by Ref or Fn::GetAtt, or the export that it imports; empty otherwise.
+// Refers returns the logical id that value refers to with Ref or Fn::GetAtt, or the name of the
+// export that it imports; otherwise an empty string.
 func Refers(value any) string {
 	if id, ok := At(value, "Ref").(string); ok {
 		return id
@@ -165,17 +172,18 @@ func Refers(value any) string {
 	return name
 }
 
-// A Finding is what a validator said of some constructs, and nobody has explained there.
+// A Finding is a validator's finding about constructs where it is not acknowledged.
 type Finding struct {
 	Severity, Rule, Description string
 	Constructs                  []string // their paths
 }
 
-// Findings reads the report that the synth's validators left in dir.
+// Findings returns the unacknowledged findings of the report that the synth's validators wrote to
+// dir.
 //
-// A finding is explained where it was acknowledged: at the construct itself or above it. The CDK takes one
-// acknowledgement for the whole app, and makes some itself: the one at a flow log, say, would let unknown properties
-// pass everywhere.
+// An acknowledgement applies to the construct where it was made, and below. The CDK applies it to
+// all of the app, and makes some itself: the one at a flow log, for example, would let unknown
+// properties pass everywhere.
 func Findings(dir string) ([]Finding, error) {
 	type violation struct {
 		Severity, RuleName, Description string
@@ -187,7 +195,8 @@ func Findings(dir string) ([]Finding, error) {
 	}
 	_, err := readJSON(filepath.Join(dir, "validation-report.json"), &report)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s was synthesised without validators (CDK_VALIDATION=false): %w", dir, err)
+		return nil,
+			fmt.Errorf("%s was synthesised without validators (CDK_VALIDATION=false): %w", dir, err)
 	}
 	if err != nil {
 		return nil, err
@@ -199,12 +208,16 @@ func Findings(dir string) ([]Finding, error) {
 	var findings []Finding
 	for _, plugin := range report.PluginReports {
 		for _, violation := range slices.Concat(plugin.Violations, plugin.SuppressedViolations) {
-			finding := Finding{Severity: violation.Severity, Rule: violation.RuleName, Description: violation.Description}
+			finding := Finding{
+				Severity: violation.Severity, Rule: violation.RuleName,
+				Description: violation.Description,
+			}
 			for _, construct := range violation.ViolatingConstructs {
-				explained := slices.ContainsFunc(acknowledged[violation.AcknowledgedID], func(above string) bool {
-					return strings.HasPrefix(construct.ConstructPath+"/", above+"/")
-				})
-				if !explained {
+				isAcknowledged := slices.ContainsFunc(acknowledged[violation.AcknowledgedID],
+					func(above string) bool {
+						return strings.HasPrefix(construct.ConstructPath+"/", above+"/")
+					})
+				if !isAcknowledged {
 					finding.Constructs = append(finding.Constructs, construct.ConstructPath)
 				}
 			}
@@ -216,7 +229,7 @@ func Findings(dir string) ([]Finding, error) {
 	return findings, nil
 }
 
-// acknowledgements lists the paths of the constructs at which a rule was acknowledged, by rule.
+// acknowledgements returns the paths of the constructs where a rule was acknowledged, by rule.
 func acknowledgements(dir string) (map[string][]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "assembly-*", "*.metadata.json"))
 	if err != nil {

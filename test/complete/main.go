@@ -1,5 +1,5 @@
-// Command complete synthesises the environment that has all that the others leave off, so that make synth checks it
-// with them. No command deploys it: the CDK CLI's app is the one in the root.
+// Command complete synthesises the environment that enables all optional features, so that make
+// synth checks it with the others. No command deploys it: the CDK CLI's app is in the root folder.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Command check is the last step of make synth: it refuses a cloud assembly that a validator has something to say
-// about, or in which a function's code is not one static executable for the function's architecture, and lists the
-// functions with the size of their code.
+// Command check is the last step of make synth. It fails if the cloud assembly has unacknowledged
+// findings of a validator, or if a function's code is not one static executable for the function's
+// architecture. It lists the functions with the size of their code.
 package main
 
 import (
@@ -35,7 +35,8 @@ func check(out io.Writer, dir string) error {
 	}
 	var problems []error
 	for _, finding := range findings {
-		problems = append(problems, fmt.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule, finding.Description, strings.Join(finding.Constructs, "\n\t")))
+		problems = append(problems, fmt.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule,
+			finding.Description, strings.Join(finding.Constructs, "\n\t")))
 	}
 	stacks, err := assembly.Read(dir)
 	if err != nil {
@@ -43,7 +44,7 @@ func check(out io.Writer, dir string) error {
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FUNCTION\tASSET\tMB\tMB ZIPPED")
-	functions, zipped := 0, map[string]int64{} // environments share their functions, and zipping takes a while
+	functions, zipped := 0, map[string]int64{} // environments share functions, and zipping is slow
 	for _, stack := range stacks {
 		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 			functions++
@@ -56,16 +57,17 @@ func check(out io.Writer, dir string) error {
 				problems = append(problems, fmt.Errorf("%s: %w", name, err))
 				continue
 			}
-			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"), float64(size)/1e6, float64(zipped[bootstrap])/1e6)
+			fmt.Fprintf(table, "%s\t%.12s\t%.1f\t%.1f\n", name, function.At("Code", "S3Key"),
+				float64(size)/1e6, float64(zipped[bootstrap])/1e6)
 		}
 	}
 	if functions == 0 {
-		problems = append(problems, errors.New("there is no function in any stack"))
+		problems = append(problems, errors.New("no stack has a function"))
 	}
 	return errors.Join(append(problems, table.Flush())...)
 }
 
-// checkCode looks at what will be uploaded for a function, and returns the executable's name and size.
+// checkCode checks a function's asset, and returns the executable's name and size.
 func checkCode(dir string, function assembly.Resource) (bootstrap string, size int64, err error) {
 	key, _ := function.At("Code", "S3Key").(string)
 	asset := filepath.Join(dir, "asset."+strings.TrimSuffix(key, ".zip"))
@@ -73,8 +75,11 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	if err != nil {
 		return "", 0, err
 	}
-	if len(entries) != 1 || entries[0].Name() != "bootstrap" || function.At("Handler") != "bootstrap" {
-		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want one file and its name, bootstrap", entries, function.At("Handler"))
+	if len(entries) != 1 || entries[0].Name() != "bootstrap" ||
+		function.At("Handler") != "bootstrap" {
+		return "", 0, fmt.Errorf(
+			"its asset is %v and its handler %v, want one file named bootstrap, and that name",
+			entries, function.At("Handler"))
 	}
 	bootstrap = filepath.Join(asset, "bootstrap")
 	executable, err := elf.Open(bootstrap)
@@ -86,8 +91,11 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	if function.At("Architectures", 0) == "x86_64" {
 		want = elf.EM_X86_64
 	}
-	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want || len(libraries) > 0 {
-		return "", 0, fmt.Errorf("bootstrap is for %s with the libraries %q, want %s and none", executable.Machine, libraries, want)
+	if libraries, _ := executable.ImportedLibraries(); executable.Machine != want ||
+		len(libraries) > 0 {
+		return "", 0, fmt.Errorf(
+			"bootstrap is for %s with the libraries %q, want %s without libraries",
+			executable.Machine, libraries, want)
 	}
 	info, err := os.Stat(bootstrap)
 	if err != nil {
@@ -96,7 +104,7 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	return bootstrap, info.Size(), nil
 }
 
-// zipSize is about what cdk deploy uploads.
+// zipSize returns approximately the size that cdk deploy uploads.
 func zipSize(name string) (int64, error) {
 	file, err := os.Open(name)
 	if err != nil {
