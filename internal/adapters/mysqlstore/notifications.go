@@ -41,8 +41,8 @@ func addNotification(
 	return err
 }
 
-// Lease returns all pending notifications of the recipient if the oldest one is at least age old. No
-// other caller gets them until the lease is acknowledged, released or expired. It fails with
+// Lease returns all pending notifications of the recipient if the oldest one is at least age old.
+// No other caller gets them until the lease is acknowledged, released or expired. It fails with
 // [email.ErrNothingToSend] when none are due, or with [notifications.ErrLeased] while another
 // caller has the lease.
 func (s *Notifications) Lease(

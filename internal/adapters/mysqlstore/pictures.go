@@ -63,8 +63,8 @@ func (s *Pictures) StartPromotions(
 	return promotions, nil
 }
 
-// startPromotion returns the promotion of one picture. The author's account must be locked. A row in
-// the state copying does not count: that copy belongs to another request, it may not have
+// startPromotion returns the promotion of one picture. The author's account must be locked. A row
+// in the state copying does not count: that copy belongs to another request, it may not have
 // succeeded, and this request must not wait for it.
 func startPromotion(
 	ctx context.Context, tx *sql.Tx, author string, picture pictures.Reference,
