@@ -36,9 +36,8 @@ func TestChanges_Since_returns_only_the_users_data(t *testing.T) {
 	if page.More {
 		t.Error("More is true on the last page")
 	}
-	if again := must(
-		s.changes.Since(t.Context(), "ada", page.Next, 10),
-	)(t); len(again.Changes) != 0 || again.Next != page.Next || again.More {
+	again := must(s.changes.Since(t.Context(), "ada", page.Next, 10))(t)
+	if len(again.Changes) != 0 || again.Next != page.Next || again.More {
 		t.Errorf("got %+v, want no changes", again)
 	}
 	ok(t, s.posts.DeleteComment(t.Context(), "bob", byAda.ID, others.ID))
@@ -57,8 +56,9 @@ func TestChanges_Since_returns_only_the_users_data(t *testing.T) {
 func TestChanges_Since_without_changes(t *testing.T) {
 	s := open(t)
 	from := accounts.Position{Version: 3, ID: uuid.Max}
-	if diff := cmp.Diff(accounts.Page{Next: from},
-		must(s.changes.Since(t.Context(), "unknown", from, 10))(t)); diff != "" {
+	diff := cmp.Diff(accounts.Page{Next: from},
+		must(s.changes.Since(t.Context(), "unknown", from, 10))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 }
@@ -156,8 +156,8 @@ func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 		err = s.profiles.Create(t.Context(), accounts.Profile{Subject: user, DisplayName: text})
 	case 4, 5, 6:
 		var created posts.Post
-		if created, err = s.posts.Create(t.Context(), user, key,
-			posts.Draft{Title: text, Body: text}); err == nil {
+		created, err = s.posts.Create(t.Context(), user, key, posts.Draft{Title: text, Body: text})
+		if err == nil {
 			w.posts = append(w.posts, created)
 		}
 	case 7:
@@ -208,8 +208,8 @@ func TestChanges_Since_syncs_clients_to_the_tables(t *testing.T) {
 				}
 				continue
 			}
-			if _, err := clients[draw("client", len(clients))].sync(t, s.changes, 1+
-				draw("limit", 4)); err != nil && !refused(err) {
+			_, err := clients[draw("client", len(clients))].sync(t, s.changes, 1+draw("limit", 4))
+			if err != nil && !refused(err) {
 				r.Fatal(err)
 			}
 		}

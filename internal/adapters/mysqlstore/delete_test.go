@@ -41,8 +41,8 @@ func TestPosts_Delete_deletes_comments_and_records_changes(t *testing.T) {
 				clients = append(clients, c)
 			}
 			ok(t, s.posts.Delete(t.Context(), "ada", post.ID))
-			if err := s.posts.Delete(
-				t.Context(), "ada", post.ID); !errors.Is(err, posts.ErrNotFound) {
+			err := s.posts.Delete(t.Context(), "ada", post.ID)
+			if !errors.Is(err, posts.ErrNotFound) {
 				t.Errorf("second deletion: %v, want ErrNotFound", err)
 			}
 			if n := s.count(t, "comments", "post_id = ?", post.ID[:]); n != 0 {
@@ -81,8 +81,10 @@ func loadObjects(t *testing.T, s *stores) {
 // the others' data is right.
 func checkDeleted(t *testing.T, s *stores, subject string, others ...*client) {
 	t.Helper()
-	for table, column := range map[string]string{"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject",
-		"comment_notifications": "recipient", "notification_leases": "recipient"} {
+	for table, column := range map[string]string{
+		"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject",
+		"comment_notifications": "recipient", "notification_leases": "recipient",
+	} {
 		if n := s.count(t, table, column+" = ?", subject); n != 0 {
 			t.Errorf("%d rows of the user are left in %s", n, table)
 		}
@@ -197,7 +199,7 @@ func TestAccounts_Delete_continues_after_an_interruption(t *testing.T) {
 func cut(t *testing.T, s *stores, work func(context.Context) error) {
 	t.Helper()
 	if !s.server.Embedded() {
-		// much too short, and a little longer each time
+		// The timeout is much too short, and a little longer each time.
 		for timeout := 4 * time.Millisecond; ; timeout += timeout / 8 {
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			err := work(ctx)
@@ -252,9 +254,9 @@ func TestAccounts_Delete_deletes_more_than_one_batch(t *testing.T) {
 		for i := range n {
 			rows = append(rows, fmt.Sprintf(row, i))
 		}
-		if _, err := s.server.Admin.Exec(
-			"INSERT INTO " + s.database.Name + "." + table + " VALUES " + strings.Join(rows, ", "),
-		); err != nil {
+		_, err := s.server.Admin.Exec(
+			"INSERT INTO " + s.database.Name + "." + table + " VALUES " + strings.Join(rows, ", "))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -262,8 +264,9 @@ func TestAccounts_Delete_deletes_more_than_one_batch(t *testing.T) {
 	insert("comments", fmt.Sprintf(
 		"(UNHEX('%x'), UNHEX('02%%030x'), 'ada', NULL, 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
 		post.ID[:]), mysqlstore.BatchSize+1)
-	if _, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?",
-		mysqlstore.BatchSize+1); err != nil {
+	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?",
+		mysqlstore.BatchSize+1)
+	if err != nil {
 		t.Fatal(err)
 	}
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
@@ -298,13 +301,14 @@ func TestPosts_CreateComment_rejects_a_post_of_a_deleted_account(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
-	if _, err := s.server.Admin.Exec(
-		"INSERT INTO " + s.database.Name + ".accounts VALUES ('ada', 1, UTC_TIMESTAMP(6))" +
-			" ON DUPLICATE KEY UPDATE deleted_at = UTC_TIMESTAMP(6)"); err != nil {
+	_, err := s.server.Admin.Exec("INSERT INTO " + s.database.Name +
+		".accounts VALUES ('ada', 1, UTC_TIMESTAMP(6))" +
+		" ON DUPLICATE KEY UPDATE deleted_at = UTC_TIMESTAMP(6)")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.posts.CreateComment(
-		t.Context(), "bob", "", post.ID, "x"); !errors.Is(err, posts.ErrNotFound) {
+	_, err = s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x")
+	if !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 }
@@ -321,8 +325,9 @@ func TestAccounts_Delete_rejects_concurrent_writes(t *testing.T) {
 	post, bobs, others := s.post(t, "ada"), s.post(t, "bob"), s.post(t, "bob")
 	comment := s.comment(t, "ada", others.ID)
 	mark := must(s.server.Admin.Begin())(t)
-	if _, err := mark.Exec("UPDATE " + s.database.Name +
-		".accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = 'ada'"); err != nil {
+	_, err := mark.Exec("UPDATE " + s.database.Name +
+		".accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = 'ada'")
+	if err != nil {
 		t.Fatal(err)
 	}
 	writes := map[string]func(*stores) error{
@@ -372,10 +377,9 @@ func (s *stores) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
 	waiting := 0
 	for deadline := time.Now().Add(10 * time.Second); waiting < n && time.Now().Before(deadline); {
-		ok(t, s.server.Admin.QueryRow(
-			"SELECT count FROM information_schema.innodb_metrics WHERE name = "+
-				"'lock_row_lock_current_waits'",
-		).Scan(&waiting))
+		waits := s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics " +
+			"WHERE name = 'lock_row_lock_current_waits'")
+		ok(t, waits.Scan(&waiting))
 	}
 	if waiting < n {
 		t.Errorf("%d of %d transactions wait", waiting, n)
@@ -408,15 +412,14 @@ func TestAccounts_Delete_deletes_concurrent_writes(t *testing.T) {
 			case 4:
 				_, err = s.profiles.Put(t.Context(),
 					accounts.Profile{Subject: "ada", DisplayName: "Not deleted"}, nil)
-			// cy comments on a post of ada's, while there is one
-			case 5:
+			case 5: // cy comments on a post of ada's, while there is one
 				var newest []posts.Post
-				if newest, err = s.posts.List(t.Context(), uuid.Nil, 1); err == nil &&
-					newest[0].Author == "ada" {
+				newest, err = s.posts.List(t.Context(), uuid.Nil, 1)
+				if err == nil && newest[0].Author == "ada" {
 					_, err = s.posts.CreateComment(t.Context(), "cy", "", newest[0].ID, "x")
 				}
-				if _, gone := s.profiles.Get(t.Context(), "ada"); errors.Is(gone,
-					accounts.ErrDeleted) {
+				_, gone := s.profiles.Get(t.Context(), "ada")
+				if errors.Is(gone, accounts.ErrDeleted) {
 					return nil
 				}
 				if errors.Is(err, posts.ErrNotFound) {

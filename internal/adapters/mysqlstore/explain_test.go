@@ -22,10 +22,9 @@ const (
 	manyComments      = 40_000 // half of them on one post, the others one per post
 	manyChanges       = 40_000 // half of them of one user
 	manyNotifications = 20_000 // one per post; one in five hundred is user-1's
-	// one per post; but one in a thousand is pending deletion, and one is being copied
-	manyPictures = 20_000
+	manyPictures      = 20_000 // one per post; of a thousand, one is pending deletion, one copying
 
-	// the most changes that one transaction makes, all with one version
+	// sharing is the most changes that one transaction makes, all with one version.
 	sharing = mysqlstore.BatchSize + 1
 )
 
@@ -37,7 +36,7 @@ func TestStatements_use_one_index_range_scan(t *testing.T) {
 	if s.server.Embedded() {
 		t.Skip("the embedded engine has no real optimizer; TEST_MYSQL_DSN names a server that has")
 	}
-	// with a function's session settings
+	// The connection has a function's session settings.
 	conn := must(s.database.Open(t).Writer.Conn(t.Context()))(t)
 	t.Cleanup(func() { _ = conn.Close() })
 	fillTables(t, conn)
@@ -45,51 +44,107 @@ func TestStatements_use_one_index_range_scan(t *testing.T) {
 	const limit = 50
 	user, hot := "user-0", numbered(1)
 	middlePost, middleComment := numbered(manyPosts/2), numbered(manyComments/4)
-	some := [][]byte{numbered(7), numbered(700), numbered(7000)}
+	const three = "(?, ?, ?)"
+	id, ids := numbered(7), []any{numbered(7), numbered(700), numbered(7000)}
 	for name, test := range map[string]struct {
 		statement string
 		args      []any
 		key       string
 	}{
-		"posts, first page":                       {mysqlstore.ListPosts, []any{uuid.Max[:], limit}, "PRIMARY"},
-		"posts, deep page":                        {mysqlstore.ListPosts, []any{middlePost, limit}, "PRIMARY"},
-		"posts, last page":                        {mysqlstore.ListPosts, []any{numbered(2), limit}, "PRIMARY"},
-		"comments, first page":                    {mysqlstore.ListComments, []any{hot, uuid.Nil[:], limit}, "PRIMARY"},
-		"comments, deep page":                     {mysqlstore.ListComments, []any{hot, middleComment, limit}, "PRIMARY"},
-		"comments, of a quiet post":               {mysqlstore.ListComments, []any{middlePost, uuid.Nil[:], limit}, "PRIMARY"},
-		"changes, first page":                     {mysqlstore.ListChanges, []any{user, 0, 0, uuid.Nil[:], limit}, "changes_by_version"},
-		"changes, deep page":                      {mysqlstore.ListChanges, []any{user, 5000, 5000, numbered(10_000), limit}, "changes_by_version"},
-		"changes, within a version":               {mysqlstore.ListChanges, []any{"user-1", 441, 441, numbered(442*sharing - 2), limit}, "changes_by_version"},
-		"changed posts":                           {mysqlstore.SelectPostsByID + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"changed comments":                        {mysqlstore.SelectCommentsByID + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "comments_by_id"},
-		"post by idempotency key":                 {mysqlstore.SelectPostByKey, []any{user, "key-20"}, "posts_by_author"},
-		"comment by idempotency key":              {mysqlstore.SelectCommentByKey, []any{user, hot, "key-20"}, "comments_by_author"},
-		"deletion of a post":                      {mysqlstore.ListCommentsOfPost, []any{hot, limit}, "PRIMARY"},
-		"deletion of comments":                    {mysqlstore.DeleteSomeComments + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "comments_by_id"},
-		"deletion of posts":                       {mysqlstore.FirstPostOfAuthor, []any{user}, "posts_by_author"},
-		"deletion of a user's comments":           {mysqlstore.FirstCommentedPost, []any{user}, "comments_by_author"},
-		"deletion of a user's comments on a post": {mysqlstore.ListCommentsOfAuthor, []any{user, hot, limit}, "comments_by_author"},
-		"deletion of a user's changes":            {mysqlstore.DeleteSomeChanges, []any{user, limit}, "PRIMARY"},
-		"deletion of posts, none left":            {mysqlstore.FirstPostOfAuthor, []any{"unknown"}, "posts_by_author"},
-		"picture by its key":                      {mysqlstore.SelectPromoted, []any{some[0], "user-3"}, "PRIMARY"},
-		"picture by its upload":                   {mysqlstore.SelectPromotedUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
-		"abandoned promotions":                    {mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state"},
-		"abandon promotions":                      {mysqlstore.AbandonPromotions + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures pending deletion":               {mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state"},
-		"any picture":                             {mysqlstore.SelectAnyPicture, []any{user}, ""},
-		"purge of pictures":                       {mysqlstore.PurgePictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},
-		"pictures of a post":                      {mysqlstore.ListPicturesOfPost, []any{some[0]}, "PRIMARY"},
-		"lock of available pictures":              {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{user, some[0], some[1], some[2]}, "PRIMARY"},
-		"lock of available pictures, few":         {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{"unknown", some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures of other posts":                 {mysqlstore.LockReferenced + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
-		"removal of pictures from a post":         {mysqlstore.DeletePostPictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
-		"promotion of pictures":                   {mysqlstore.MarkPromoted + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"notifications, counted":                  {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
-		"notifications, listed":                   {mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
-		"notifications, listed of many":           {mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
-		"notifications, acknowledged":             {mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY"},
-		"notifications, overdue":                  {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
-		"pictures become pending deletion":        {mysqlstore.MarkPendingDeletion + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"posts, first page": {mysqlstore.ListPosts, []any{uuid.Max[:], limit}, "PRIMARY"},
+		"posts, deep page":  {mysqlstore.ListPosts, []any{middlePost, limit}, "PRIMARY"},
+		"posts, last page":  {mysqlstore.ListPosts, []any{numbered(2), limit}, "PRIMARY"},
+		"comments, first page": {
+			mysqlstore.ListComments, []any{hot, uuid.Nil[:], limit}, "PRIMARY",
+		},
+		"comments, deep page": {
+			mysqlstore.ListComments, []any{hot, middleComment, limit}, "PRIMARY",
+		},
+		"comments, of a quiet post": {
+			mysqlstore.ListComments, []any{middlePost, uuid.Nil[:], limit}, "PRIMARY",
+		},
+		"changes, first page": {
+			mysqlstore.ListChanges, []any{user, 0, 0, uuid.Nil[:], limit}, "changes_by_version",
+		},
+		"changes, deep page": {
+			mysqlstore.ListChanges, []any{user, 5000, 5000, numbered(10_000), limit},
+			"changes_by_version",
+		},
+		"changes, within a version": {
+			mysqlstore.ListChanges, []any{"user-1", 441, 441, numbered(442*sharing - 2), limit},
+			"changes_by_version",
+		},
+		"changed posts":    {mysqlstore.SelectPostsByID + three, ids, "PRIMARY"},
+		"changed comments": {mysqlstore.SelectCommentsByID + three, ids, "comments_by_id"},
+		"post by idempotency key": {
+			mysqlstore.SelectPostByKey, []any{user, "key-20"}, "posts_by_author",
+		},
+		"comment by idempotency key": {
+			mysqlstore.SelectCommentByKey, []any{user, hot, "key-20"}, "comments_by_author",
+		},
+		"deletion of a post":   {mysqlstore.ListCommentsOfPost, []any{hot, limit}, "PRIMARY"},
+		"deletion of comments": {mysqlstore.DeleteSomeComments + three, ids, "comments_by_id"},
+		"deletion of posts":    {mysqlstore.FirstPostOfAuthor, []any{user}, "posts_by_author"},
+		"deletion of a user's comments": {
+			mysqlstore.FirstCommentedPost, []any{user}, "comments_by_author",
+		},
+		"deletion of a user's comments on a post": {
+			mysqlstore.ListCommentsOfAuthor, []any{user, hot, limit}, "comments_by_author",
+		},
+		"deletion of a user's changes": {
+			mysqlstore.DeleteSomeChanges, []any{user, limit}, "PRIMARY",
+		},
+		"deletion of posts, none left": {
+			mysqlstore.FirstPostOfAuthor, []any{"unknown"}, "posts_by_author",
+		},
+		"picture by its key": {mysqlstore.SelectPromoted, []any{id, "user-3"}, "PRIMARY"},
+		"picture by its upload": {
+			mysqlstore.SelectPromotedUpload, []any{"user-3", id}, "pictures_by_upload",
+		},
+		"abandoned promotions": {
+			mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state",
+		},
+		"abandon promotions": {mysqlstore.AbandonPromotions + three, ids, "PRIMARY"},
+		"pictures pending deletion": {
+			mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state",
+		},
+		"any picture": {mysqlstore.SelectAnyPicture, []any{user}, ""},
+		"purge of pictures": {
+			mysqlstore.PurgePictures + three, []any{numbered(1000), numbered(2000), numbered(3000)},
+			"PRIMARY",
+		},
+		"pictures of a post": {mysqlstore.ListPicturesOfPost, []any{id}, "PRIMARY"},
+		"lock of available pictures": {
+			mysqlstore.LockAvailable + three + " FOR UPDATE", append([]any{user}, ids...),
+			"PRIMARY",
+		},
+		"lock of available pictures, few": {
+			mysqlstore.LockAvailable + three + " FOR UPDATE", append([]any{"unknown"}, ids...),
+			"PRIMARY",
+		},
+		"pictures of other posts": {
+			mysqlstore.LockReferenced + three + " FOR UPDATE", ids, "post_pictures_by_picture",
+		},
+		"removal of pictures from a post": {
+			mysqlstore.DeletePostPictures + three, append([]any{id}, ids...), "",
+		},
+		"promotion of pictures":  {mysqlstore.MarkPromoted + three, ids, "PRIMARY"},
+		"notifications, counted": {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
+		"notifications, listed": {
+			mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY",
+		},
+		"notifications, listed of many": {
+			mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY",
+		},
+		"notifications, acknowledged": {
+			mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY",
+		},
+		"notifications, overdue": {
+			mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY",
+		},
+		"pictures become pending deletion": {
+			mysqlstore.MarkPendingDeletion + three, ids, "PRIMARY",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkPlan(t, conn, test.statement, test.args, test.key)
@@ -152,7 +207,9 @@ func rowsRead(t *testing.T, conn *sql.Conn, statement string, args []any) int {
 }
 
 // query returns rows as maps by column name.
-func query(t *testing.T, conn *sql.Conn, statement string, args ...any) (found []map[string]string) {
+func query(
+	t *testing.T, conn *sql.Conn, statement string, args ...any,
+) (found []map[string]string) {
 	t.Helper()
 	rows := must(conn.QueryContext(t.Context(), statement, args...))(t)
 	defer rows.Close()
@@ -194,14 +251,17 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 				marks = append(marks, "(?"+strings.Repeat(", ?", len(one)-1)+")")
 				values = append(values, one...)
 			}
-			if _, err := conn.ExecContext(t.Context(), "INSERT INTO "+table+" VALUES "+strings.Join(marks, ", "), values...); err != nil {
+			statement := "INSERT INTO " + table + " VALUES " + strings.Join(marks, ", ")
+			if _, err := conn.ExecContext(t.Context(), statement, values...); err != nil {
 				t.Fatal(err)
 			}
 		}
 		query(t, conn, "ANALYZE TABLE "+table)
 	}
 	now, body := "2026-11-01", strings.Repeat("stone ", 20)
-	insert("profiles", manyUsers, func(i int) []any { return []any{author(i), "Name", "", "", now, now, true} })
+	insert("profiles", manyUsers, func(i int) []any {
+		return []any{author(i), "Name", "", "", now, now, true}
+	})
 	insert("posts", manyPosts, func(i int) []any {
 		return []any{numbered(i), author(i), fmt.Sprint("key-", i), "Title", body, 0, now, now}
 	})
@@ -239,6 +299,8 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		}
 		return []any{numbered(i), author(i), numbered(i), state, now}
 	})
-	// none of those pending deletion
-	insert("post_pictures", manyPictures/2, func(i int) []any { return []any{numbered(2*i - 1), numbered(2*i - 1)} })
+	// No post shows a picture that is pending deletion.
+	insert("post_pictures", manyPictures/2, func(i int) []any {
+		return []any{numbered(2*i - 1), numbered(2*i - 1)}
+	})
 }

@@ -34,8 +34,8 @@ func (s *stores) lease(t testing.TB, recipient string) notifications.Lease {
 // checkNothing checks that there is nothing to send to the recipient.
 func (s *stores) checkNothing(t testing.TB, recipient string) {
 	t.Helper()
-	if lease, err := s.notifications.Lease(t.Context(), recipient, 0,
-		leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
+	lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration)
+	if !errors.Is(err, email.ErrNothingToSend) {
 		t.Errorf("leased for %s: %+v, %v; want nothing", recipient, lease, err)
 	}
 	if n := s.count(t, "notification_leases", "recipient = ?", recipient); n != 0 {
@@ -98,15 +98,17 @@ func TestNotifications_Lease_returns_each_comment_of_another_user_once(t *testin
 		t.Errorf("created %+v, then %+v", first, again)
 	}
 	s.checkNothing(t, "bob")
-	want := notifications.Digest{Recipient: "ada", Count: 1, OnePost: true, Comments: []notifications.Comment{
+	want := notifications.Digest{Recipient: "ada", Count: 1, OnePost: true}
+	want.Comments = []notifications.Comment{
 		{
 			ID: first.ID, PostID: post.ID, PostTitle: draft.Title, AuthorName: nameOf("bob"),
 			Body: "<p>True &amp; cut.</p>",
 		},
-	}}
+	}
 	lease := s.lease(t, "ada")
-	if diff := cmp.Diff(want, lease.Digest,
-		cmpopts.IgnoreFields(notifications.Digest{}, "LastVersion")); diff != "" {
+	diff := cmp.Diff(want, lease.Digest,
+		cmpopts.IgnoreFields(notifications.Digest{}, "LastVersion"))
+	if diff != "" {
 		t.Error(diff)
 	}
 	ok(t, s.notifications.Acknowledge(t.Context(), lease))
@@ -174,8 +176,8 @@ func TestNotifications_Lease_digest_has_the_recipients_settings(t *testing.T) {
 				accounts.Profile{Subject: subject, DisplayName: "x", Language: "ko-KR"}, nil))(t)
 			s.comment(t, "bob", s.post(t, subject).ID)
 			ok(t, test.change(subject))
-			if got := s.lease(t, subject).Digest; got.Language != test.language ||
-				got.Unwanted != test.unwanted {
+			got := s.lease(t, subject).Digest
+			if got.Language != test.language || got.Unwanted != test.unwanted {
 				t.Errorf("language %q, unwanted %t", got.Language, got.Unwanted)
 			}
 		})
@@ -189,8 +191,8 @@ func TestNotifications_Lease_is_exclusive(t *testing.T) {
 	s.comment(t, "cy", s.post(t, "bob").ID)
 	refused := func() {
 		t.Helper()
-		if lease, err := s.notifications.Lease(t.Context(), "ada", 0,
-			leaseDuration); !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
+		lease, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
+		if !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
 			t.Errorf("leased %+v, %v; want ErrLeased", lease, err)
 		}
 	}
@@ -228,7 +230,7 @@ func TestNotifications_Lease_expires_by_the_databases_clock(t *testing.T) {
 		t.Errorf("the lease is valid for %d seconds, want %d", left, seconds)
 	}
 	ok(t, s.notifications.Release(t.Context(), lease))
-	// expired when it is returned
+	// This lease has expired when it is returned.
 	must(s.notifications.Lease(t.Context(), "ada", 0, time.Microsecond))(t)
 	s.lease(t, "ada")
 }
@@ -282,8 +284,8 @@ func TestNotifications_Acknowledge_accepts_an_expired_lease(t *testing.T) {
 	other := s.lease(t, "ada")
 	ok(t, s.notifications.Acknowledge(t.Context(), late))
 	s.comment(t, "bob", post.ID)
-	if _, err := s.notifications.Lease(
-		t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) {
+	_, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
+	if !errors.Is(err, notifications.ErrLeased) {
 		t.Errorf("got %v: the other lease was deleted", err)
 	}
 	ok(t, s.notifications.Acknowledge(t.Context(), other))
@@ -325,11 +327,11 @@ func TestNotifications_are_deleted_with(t *testing.T) {
 			if n := s.count(t, "comment_notifications", "recipient = 'ada'"); n != 0 {
 				t.Errorf("%d notifications are left", n)
 			}
-			if n := s.count(t, "comment_notifications", "recipient = 'cy'"); n != 1 &&
-				name != "the recipient" {
+			n := s.count(t, "comment_notifications", "recipient = 'cy'")
+			if n != 1 && name != "the recipient" {
 				t.Errorf("another recipient has %d notifications, want 1", n)
 			}
-			// by a caller that leased them before
+			// The caller has leased them before.
 			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 			s.checkNothing(t, "ada")
 		})
@@ -342,8 +344,8 @@ func TestNotifications_Lease_waits_for_the_age(t *testing.T) {
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	s.age(t, "ada", 4*time.Minute)
-	if _, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute,
-		leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
+	_, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration)
+	if !errors.Is(err, email.ErrNothingToSend) {
 		t.Errorf("got %v, want ErrNothing", err)
 	}
 	s.age(t, "ada", time.Minute)
@@ -370,9 +372,8 @@ func TestNotifications_NextOverdue(t *testing.T) {
 		var got []string
 		for next := ""; ; got = append(got, next) {
 			var err error
-			if next, err = s.notifications.NextOverdue(t.Context(), next,
-				10*time.Minute); errors.Is(
-				err, email.ErrNothingToSend) {
+			next, err = s.notifications.NextOverdue(t.Context(), next, 10*time.Minute)
+			if errors.Is(err, email.ErrNothingToSend) {
 				break
 			}
 			ok(t, err)
@@ -440,7 +441,7 @@ func TestNotifications_retry_after(t *testing.T) {
 
 func TestNotifications_lost_commit_response(t *testing.T) {
 	for table, commit := range map[string]func(*stores){
-		// the retry finds its own lease
+		// The retry finds its own lease.
 		"notification_leases": func(s *stores) { s.lease(t, "ada") },
 		"comment_notifications": func(s *stores) {
 			ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "ada")))
@@ -516,8 +517,8 @@ func TestNotifications_deliver_each_comment_once_under_concurrency(t *testing.T)
 	s.atOnce(t, 2*len(users)+1, func(s *stores, i int) error {
 		if i == 2*len(users) { // deletes the account concurrently
 			for _, post := range permanent {
-				if _, err := s.posts.CreateComment(t.Context(), "leaving", "", post.ID,
-					"Bye."); err != nil {
+				_, err := s.posts.CreateComment(t.Context(), "leaving", "", post.ID, "Bye.")
+				if err != nil {
 					return err
 				}
 			}
@@ -551,16 +552,17 @@ func TestNotifications_deliver_each_comment_once_under_concurrency(t *testing.T)
 				return err
 			}
 			for _, commenter := range users {
-				if _, err := s.posts.CreateComment(t.Context(), commenter, "", gone.ID,
-					"Goes with the post."); err != nil {
+				_, err := s.posts.CreateComment(t.Context(), commenter, "", gone.ID,
+					"Goes with the post.")
+				if err != nil {
 					return err
 				}
 			}
 			if err := s.posts.Delete(t.Context(), user, gone.ID); err != nil {
 				return err
 			}
-			if _, err := s.posts.CreateComment(t.Context(), user, "", own.ID,
-				"My own."); err != nil {
+			_, err = s.posts.CreateComment(t.Context(), user, "", own.ID, "My own.")
+			if err != nil {
 				return err
 			}
 		}
@@ -627,12 +629,12 @@ func TestNotifications_Lease_rejects_a_deleted_account(t *testing.T) {
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
 	checkDeleted(t, s, "ada")
 	s.checkNothing(t, "ada")
-	if _, err := s.posts.CreateComment(
-		t.Context(), "bob", "", post.ID, "x"); !errors.Is(err, posts.ErrNotFound) {
+	_, err := s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x")
+	if !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.profiles.SetCommentNotifications(
-		t.Context(), "ada", true); !errors.Is(err, accounts.ErrDeleted) {
+	err = s.profiles.SetCommentNotifications(t.Context(), "ada", true)
+	if !errors.Is(err, accounts.ErrDeleted) {
 		t.Errorf("got %v, want ErrDeleted", err)
 	}
 }

@@ -23,8 +23,8 @@ func TestPictures_PendingDeletion_waits_for_no_save(t *testing.T) {
 		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
 		copied := must(
 			s.pictures.StartPromotions(t.Context(), author, []pictures.Reference{upload}))(t)
-		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkPromoted+"(?)",
-			copied[0].ID[:]); err != nil {
+		_, err := save.ExecContext(t.Context(), mysqlstore.MarkPromoted+"(?)", copied[0].ID[:])
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,8 +68,8 @@ func TestPosts_Create_rejects_a_picture_of_another_user(t *testing.T) {
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
 	eves := must(
 		s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
-	if _, err := s.posts.Create(
-		t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrPendingDeletion) {
+	_, err := s.posts.Create(t.Context(), "ada", "", draft, eves)
+	if !errors.Is(err, pictures.ErrPendingDeletion) {
 		t.Errorf("Ada's post with Eve's picture: got %v, want ErrPendingDeletion", err)
 	}
 	must(s.posts.Create(t.Context(), "eve", "", draft, eves))(t)
@@ -88,8 +88,8 @@ func TestPosts_Create_waits_for_a_deletion_of_its_picture(t *testing.T) {
 		s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
 	deletion := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = deletion.Rollback() })
-	if _, err := deletion.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)",
-		id[:]); err != nil {
+	_, err := deletion.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:])
+	if err != nil {
 		t.Fatal(err)
 	}
 	saved := make(chan error)

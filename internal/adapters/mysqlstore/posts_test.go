@@ -26,8 +26,8 @@ func TestPosts_Get_returns_the_stored_post(t *testing.T) {
 		ID: created.ID, Author: "ada", AuthorName: nameOf("ada"), Title: draft.Title,
 		Body: draft.Body,
 	}
-	if diff := cmp.Diff(want, created,
-		cmpopts.IgnoreFields(posts.Post{}, "CreatedAt", "UpdatedAt")); diff != "" {
+	diff := cmp.Diff(want, created, cmpopts.IgnoreFields(posts.Post{}, "CreatedAt", "UpdatedAt"))
+	if diff != "" {
 		t.Error(diff)
 	}
 	if created.ID.Version() != 7 || !created.CreatedAt.Equal(created.UpdatedAt) ||
@@ -70,8 +70,8 @@ func TestPosts_Create_stores_the_longest_post_and_comment(t *testing.T) {
 		t.Error("the stored post differs")
 	}
 	body := strings.Repeat("🪨", posts.MaxComment)
-	if comment := must(
-		s.posts.CreateComment(t.Context(), "ada", key, post.ID, body))(t); comment.Body != body {
+	comment := must(s.posts.CreateComment(t.Context(), "ada", key, post.ID, body))(t)
+	if comment.Body != body {
 		t.Error("the stored comment differs")
 	}
 }
@@ -142,8 +142,8 @@ func TestPosts_reject_other_authors_and_unknown_ids(t *testing.T) {
 	if diff := cmp.Diff(post, must(s.posts.Get(t.Context(), post.ID))(t)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(comment,
-		must(s.posts.GetComment(t.Context(), post.ID, comment.ID))(t)); diff != "" {
+	diff := cmp.Diff(comment, must(s.posts.GetComment(t.Context(), post.ID, comment.ID))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 }
@@ -157,8 +157,8 @@ func TestPosts_GetComment_returns_the_stored_comment(t *testing.T) {
 		ID: created.ID, PostID: post.ID, Author: "bob", AuthorName: nameOf("bob"),
 		Body: "A comment.",
 	}
-	if diff := cmp.Diff(want, created,
-		cmpopts.IgnoreFields(posts.Comment{}, "CreatedAt", "UpdatedAt")); diff != "" {
+	diff := cmp.Diff(want, created, cmpopts.IgnoreFields(posts.Comment{}, "CreatedAt", "UpdatedAt"))
+	if diff != "" {
 		t.Error(diff)
 	}
 	updated := must(s.posts.UpdateComment(t.Context(), "bob", post.ID, created.ID, "Another."))(t)
@@ -166,13 +166,13 @@ func TestPosts_GetComment_returns_the_stored_comment(t *testing.T) {
 		!updated.UpdatedAt.After(created.UpdatedAt) {
 		t.Errorf("updated to %+v", updated)
 	}
-	if diff := cmp.Diff(updated,
-		must(s.posts.GetComment(t.Context(), post.ID, created.ID))(t)); diff != "" {
+	diff = cmp.Diff(updated, must(s.posts.GetComment(t.Context(), post.ID, created.ID))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 	ok(t, s.posts.DeleteComment(t.Context(), "bob", post.ID, created.ID))
-	if _, err := s.posts.GetComment(
-		t.Context(), post.ID, created.ID); !errors.Is(err, posts.ErrNotFound) {
+	_, err := s.posts.GetComment(t.Context(), post.ID, created.ID)
+	if !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	s.checkCounts(t)
@@ -285,8 +285,8 @@ func TestPosts_read_the_replica_or_else_the_writer(t *testing.T) {
 	if _, err := behind.GetComment(t.Context(), post.ID, comment.ID); err != nil {
 		t.Errorf("comment missing in the replica: %v", err)
 	}
-	if found, err := behind.ListComments(t.Context(), post.ID, uuid.Nil, 5); err != nil ||
-		len(found) != 1 {
+	found, err := behind.ListComments(t.Context(), post.ID, uuid.Nil, 5)
+	if err != nil || len(found) != 1 {
 		t.Errorf("comments on a post missing in the replica: %v, %v", found, err)
 	}
 	if found, err := behind.List(t.Context(), uuid.Nil, 5); err != nil || len(found) != 0 {
@@ -297,9 +297,9 @@ func TestPosts_read_the_replica_or_else_the_writer(t *testing.T) {
 	settings.ReaderHosts = []string{"replica.invalid"}
 	unreachable := must(mysqlconn.Open(settings, s.database))(t)
 	t.Cleanup(func() { _ = unreachable.Close() })
-	if found, err := mysqlstore.NewPosts(unreachable).List(t.Context(), uuid.Nil, 5); err != nil ||
-		len(found) != 1 {
-		t.Errorf("while the replica is unreachable: %v, %v, want the writer's", found, err)
+	fromWriter, err := mysqlstore.NewPosts(unreachable).List(t.Context(), uuid.Nil, 5)
+	if err != nil || len(fromWriter) != 1 {
+		t.Errorf("while the replica is unreachable: %v, %v, want the writer's", fromWriter, err)
 	}
 }
 
@@ -308,13 +308,14 @@ func TestPosts_Create_is_idempotent_per_key(t *testing.T) {
 	s.signUp(t, "ada", "bob")
 	other := posts.Draft{Title: "Other", Body: "Other."}
 	first := must(s.posts.Create(t.Context(), "ada", "key", draft))(t)
-	if diff := cmp.Diff(first,
-		must(s.posts.Create(t.Context(), "ada", "key", other))(t)); diff != "" {
+	diff := cmp.Diff(first, must(s.posts.Create(t.Context(), "ada", "key", other))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 	comment := must(s.posts.CreateComment(t.Context(), "ada", "key", first.ID, "x"))(t)
-	if diff := cmp.Diff(comment,
-		must(s.posts.CreateComment(t.Context(), "ada", "key", first.ID, "y"))(t)); diff != "" {
+	diff = cmp.Diff(comment,
+		must(s.posts.CreateComment(t.Context(), "ada", "key", first.ID, "y"))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 	distinct := map[uuid.UUID]bool{first.ID: true, comment.ID: true}
@@ -358,8 +359,9 @@ func TestPosts_Create_is_idempotent_for_concurrent_requests(t *testing.T) {
 			t.Errorf("request %d got different ids: %s, %s", i, made[i], commented[i])
 		}
 	}
-	if posts, comments := s.count(t, "posts", "author = 'ada'"), s.count(t, "comments",
-		"author = 'ada'"); posts != 1 || comments != 1 {
+	posts := s.count(t, "posts", "author = 'ada'")
+	comments := s.count(t, "comments", "author = 'ada'")
+	if posts != 1 || comments != 1 {
 		t.Errorf("%d posts and %d comments, want one each", posts, comments)
 	}
 	s.checkCounts(t)
@@ -382,8 +384,8 @@ func TestPosts_CommentCount_is_right_after_concurrent_changes(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if _, err := s.posts.UpdateComment(t.Context(), author, post.ID, kept.ID,
-				"changed"); err != nil {
+			_, err = s.posts.UpdateComment(t.Context(), author, post.ID, kept.ID, "changed")
+			if err != nil {
 				return err
 			}
 			if err := s.posts.DeleteComment(t.Context(), author, post.ID, gone.ID); err != nil {
@@ -429,9 +431,9 @@ func TestPosts_CreateComment_on_each_others_posts_does_not_deadlock(t *testing.T
 func (s *stores) deadlocks(t testing.TB) (n int) {
 	t.Helper()
 	if !s.server.Embedded() {
-		ok(t, s.server.Admin.QueryRow(
-			"SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
-		).Scan(&n))
+		count := s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics " +
+			"WHERE name = 'lock_deadlocks'")
+		ok(t, count.Scan(&n))
 	}
 	return n
 }
@@ -475,10 +477,10 @@ func TestPosts_CreateComment_retries_after(t *testing.T) {
 func TestPosts_apply_a_commit_with_a_lost_response_once(t *testing.T) {
 	s := open(t)
 	for name, test := range map[string]struct {
-		// the table whose number of rows the commit changes
-		table string
+		table string // whose number of rows the commit changes
 		work  func(author string, post, comment uuid.UUID) error
-		// how many exist afterwards, of one each before
+
+		// How many exist afterwards; before, there is one of each.
 		posts, comments int
 	}{
 		"create post": {"posts", func(author string, _, _ uuid.UUID) error {
@@ -516,8 +518,8 @@ func TestPosts_apply_a_commit_with_a_lost_response_once(t *testing.T) {
 			if err := test.work(author, post.ID, comment.ID); err != nil {
 				t.Error(err)
 			}
-			posts, comments := s.count(
-				t, "posts", "author = ?", author), s.count(t, "comments", "author = ?", author)
+			posts := s.count(t, "posts", "author = ?", author)
+			comments := s.count(t, "comments", "author = ?", author)
 			if posts != test.posts || comments != test.comments {
 				t.Errorf("%d posts and %d comments, want %d and %d", posts, comments, test.posts,
 					test.comments)

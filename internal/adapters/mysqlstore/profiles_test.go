@@ -131,16 +131,16 @@ func TestProfiles_SetCommentNotifications_changes_nothing_else(t *testing.T) {
 	for _, on := range []bool{false, false, true, true} {
 		ok(t, s.profiles.SetCommentNotifications(t.Context(), ada.Subject, on))
 		got := must(s.profiles.Get(t.Context(), ada.Subject))(t)
-		if changed := !got.UpdatedAt.Equal(
-			before.UpdatedAt); changed != (before.CommentNotifications != on) {
+		changed := !got.UpdatedAt.Equal(before.UpdatedAt)
+		if changed != (before.CommentNotifications != on) {
 			t.Errorf("set to %t where it was %t: changed %t", on, before.CommentNotifications,
 				changed)
 		}
 		before = got
 		want := ada
 		want.CommentNotifications = on
-		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" ||
-			!got.CreatedAt.Equal(first.CreatedAt) {
+		diff := cmp.Diff(want, got, ignoreTimes)
+		if diff != "" || !got.CreatedAt.Equal(first.CreatedAt) {
 			t.Errorf("created %s, was %s\n%s", got.CreatedAt, first.CreatedAt, diff)
 		}
 		ok(t, phone.syncToTheEnd(t, s.changes, 10))
@@ -148,8 +148,8 @@ func TestProfiles_SetCommentNotifications_changes_nothing_else(t *testing.T) {
 			t.Errorf("another device of the user (-tables +client):\n%s", diff)
 		}
 	}
-	if err := s.profiles.SetCommentNotifications(t.Context(), "unknown",
-		false); !errors.Is(err, accounts.ErrProfileNotFound) {
+	err := s.profiles.SetCommentNotifications(t.Context(), "unknown", false)
+	if !errors.Is(err, accounts.ErrProfileNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if n := s.count(t, "profiles", "subject = 'unknown'"); n != 0 {
@@ -176,15 +176,15 @@ func TestProfiles_Get_reads_the_writer_when_the_replica_lags(t *testing.T) {
 	store := mysqlstore.NewProfiles(
 		&mysqlconn.Databases{Writer: writer.Writer, Reader: replica.Writer})
 	put(t, store, ada)
-	if got, err := store.Get(t.Context(), ada.Subject); err != nil ||
-		got.DisplayName != ada.DisplayName {
+	got, err := store.Get(t.Context(), ada.Subject)
+	if err != nil || got.DisplayName != ada.DisplayName {
 		t.Errorf("before replication: %v, %v", got, err)
 	}
 	old := ada
 	old.DisplayName = "in the replica"
 	put(t, mysqlstore.NewProfiles(replica), old)
-	if got, err := store.Get(t.Context(), ada.Subject); err != nil ||
-		got.DisplayName != old.DisplayName {
+	got, err = store.Get(t.Context(), ada.Subject)
+	if err != nil || got.DisplayName != old.DisplayName {
 		t.Errorf("after replication: %v, %v; want the replica's", got, err)
 	}
 }
@@ -214,8 +214,8 @@ func TestProfiles_Get_reads_the_writer_when_the_replica_is_down(t *testing.T) {
 			t.Cleanup(func() { _ = databases.Close() })
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			if got, err := mysqlstore.NewProfiles(databases).Get(ctx, ada.Subject); err != nil ||
-				got.DisplayName != ada.DisplayName {
+			got, err := mysqlstore.NewProfiles(databases).Get(ctx, ada.Subject)
+			if err != nil || got.DisplayName != ada.DisplayName {
 				t.Errorf("got %v, %v; want the writer's", got, err)
 			}
 		})
@@ -250,8 +250,8 @@ func TestProfiles_Put_retries_after(t *testing.T) {
 			fault(t, server, database)
 			changed := ada
 			changed.Bio = "changed"
-			if stored := put(t, store, changed); stored.Bio != "changed" ||
-				!stored.CreatedAt.Equal(first.CreatedAt) {
+			stored := put(t, store, changed)
+			if stored.Bio != "changed" || !stored.CreatedAt.Equal(first.CreatedAt) {
 				t.Errorf("stored %v", stored)
 			}
 		})

@@ -123,9 +123,8 @@ func (s *stores) count(t testing.TB, table, where string, args ...any) int {
 func (s *stores) atOnce(t *testing.T, n int, work func(s *stores, i int) error) {
 	t.Helper()
 	if s.server.Embedded() {
-		t.Log(
-			"sequential calls: the embedded engine has no locks; TEST_MYSQL_DSN names a server " +
-				"that has")
+		t.Log("sequential calls: the embedded engine has no locks; " +
+			"TEST_MYSQL_DSN names a server that has")
 		for i := range n {
 			if err := work(s, i); err != nil {
 				t.Error(err)
@@ -184,8 +183,8 @@ func (s *stores) content(t testing.TB, subject string) content {
 		}
 		ok(t, rows.Err())
 	}
-	scan("SELECT subject, display_name, bio, language, comment_notifications FROM profiles WHERE "+
-		"subject = ?",
+	scan("SELECT subject, display_name, bio, language, comment_notifications "+
+		"FROM profiles WHERE subject = ?",
 		func(row func(...any) error) error {
 			var p accounts.Profile
 			err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications)
