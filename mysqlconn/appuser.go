@@ -38,8 +38,8 @@ func EnsureAppUser(ctx context.Context, db *sql.DB, user Credentials) error {
 // withoutStatement removes MySQL's message from an error: it may quote the statement, which
 // contains the password.
 func withoutStatement(err error) error {
-	if answer, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		return fmt.Errorf("MySQL error %d", answer.Number)
+	if failure, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return fmt.Errorf("MySQL error %d", failure.Number)
 	}
 	return err
 }

@@ -114,6 +114,6 @@ func isTransient(err error) bool {
 }
 
 func isNumber(err error, numbers ...uint16) bool {
-	var answer *mysql.MySQLError
-	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
+	var failure *mysql.MySQLError
+	return errors.As(err, &failure) && slices.Contains(numbers, failure.Number)
 }

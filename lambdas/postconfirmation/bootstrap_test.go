@@ -55,12 +55,12 @@ func TestBootstrap(t *testing.T) {
 	// the user as a failed sign-up.
 	send := func(t *testing.T, fn *lambdatest.Function, timeout time.Duration, event []byte) {
 		t.Helper()
-		answer, err := fn.Invoke(t.Context(), event, timeout)
+		response, err := fn.Invoke(t.Context(), event, timeout)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, fn.Logs())
 		}
 		var sent, got map[string]any
-		err = errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(answer, &got))
+		err = errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(response, &got))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,7 +70,7 @@ func TestBootstrap(t *testing.T) {
 	// error.
 	sendWithin := func(t *testing.T, timeout time.Duration, event []byte, refusal string) {
 		t.Helper()
-		answer, err := fn.Invoke(t.Context(), event, timeout)
+		response, err := fn.Invoke(t.Context(), event, timeout)
 		if refusal != "" {
 			failure, ok := errors.AsType[*lambdatest.FunctionError](err)
 			if !ok || failure.Message != refusal {
@@ -82,7 +82,7 @@ func TestBootstrap(t *testing.T) {
 			t.Fatalf("%v\n%s", err, fn.Logs())
 		}
 		var sent, got events.CognitoEventUserPoolsPreSignup
-		err = errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(answer, &got))
+		err = errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(response, &got))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func (h *handler) Handle(
 	return event, h.link(ctx, event.UserPoolID, identity, email)
 }
 
-// link links identity to the user who has the address, if there is one. The user sees its error.
+// link links identity to the user with the address, if there is one. The user sees its error.
 func (h *handler) link(
 	ctx context.Context, pool string, identity signin.Identity, email string,
 ) error {

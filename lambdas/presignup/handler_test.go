@@ -98,9 +98,9 @@ func TestHandler_Handle_links_the_identity(t *testing.T) {
 		},
 	}}
 	event := byGoogle()
-	answer, err := h.Handle(t.Context(), event)
-	if diff := cmp.Diff(event, answer); diff != "" || err != nil {
-		t.Errorf("answer %v (-event +answer):\n%s", err, diff)
+	response, err := h.Handle(t.Context(), event)
+	if diff := cmp.Diff(event, response); diff != "" || err != nil {
+		t.Errorf("response %v (-event +response):\n%s", err, diff)
 	}
 	want := []*cognitoidentityprovider.AdminLinkProviderForUserInput{{
 		UserPoolId: aws.String(pool),

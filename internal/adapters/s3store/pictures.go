@@ -80,7 +80,7 @@ func (p *Pictures) Delete(ctx context.Context, ids []uuid.UUID) error {
 	for i, id := range ids {
 		objects[i].Key = aws.String(pictures.PermanentKey(id))
 	}
-	answer, err := p.API.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+	output, err := p.API.DeleteObjects(ctx, &s3.DeleteObjectsInput{
 		Bucket: &p.Settings.Bucket,
 		// With Quiet, the response lists only failures.
 		Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)},
@@ -88,11 +88,11 @@ func (p *Pictures) Delete(ctx context.Context, ids []uuid.UUID) error {
 	if err != nil {
 		return awsclient.Wrap("delete pictures", err)
 	}
-	if len(answer.Errors) == 0 {
+	if len(output.Errors) == 0 {
 		return nil
 	}
 	first := &smithy.GenericAPIError{
-		Code: aws.ToString(answer.Errors[0].Code), Message: aws.ToString(answer.Errors[0].Message),
+		Code: aws.ToString(output.Errors[0].Code), Message: aws.ToString(output.Errors[0].Message),
 	}
 	// The SDK detects this error by its status, but the status of the response is 200.
 	if first.Code == "InternalError" {

@@ -92,7 +92,7 @@ func TestOriginals_and_Thumbnails_errors_do_not_contain_the_key(t *testing.T) {
 // TestOriginals_Get_rejects_a_damaged_response has a server that returns a wrong checksum or no
 // length.
 func TestOriginals_Get_rejects_a_damaged_response(t *testing.T) {
-	for name, answer := range map[string]http.HandlerFunc{
+	for name, handler := range map[string]http.HandlerFunc{
 		"wrong checksum": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amz-Checksum-Crc32", "AAAAAA==")
 			_, _ = w.Write([]byte("stone"))
@@ -102,7 +102,7 @@ func TestOriginals_Get_rejects_a_damaged_response(t *testing.T) {
 			_, _ = w.Write([]byte("stone"))
 		},
 	} {
-		server := httptest.NewServer(answer)
+		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
 		originals := &s3store.Originals{API: clientOf(server.URL)}
 		if got, err := originals.Get(t.Context(), "pictures", "k", 5); err == nil {

@@ -87,8 +87,8 @@ func utf8(text string) *types.Content {
 // may apply to all mails. So the address is only rejected when SES names it: a mistake in a
 // template or a setting must not remove all subscribers from the list.
 func classify(err error, recipient email.Address) error {
-	failure, answered := errors.AsType[smithy.APIError](err)
-	if !answered {
+	failure, responded := errors.AsType[smithy.APIError](err)
+	if !responded {
 		return retry.ErrUnavailable // it is unknown whether the mail was sent
 	}
 	text := strings.ToLower(failure.ErrorMessage())
@@ -129,8 +129,8 @@ func mentions(text string, address email.Address) bool {
 // in the Amazon SES API v2 Reference. An exceeded daily quota is not retried: no backoff of ours
 // lasts a day.
 func retryable(err error) bool {
-	response, answered := errors.AsType[*awshttp.ResponseError](err)
-	if !answered {
+	response, responded := errors.AsType[*awshttp.ResponseError](err)
+	if !responded {
 		return false
 	}
 	failure, named := errors.AsType[smithy.APIError](err)
@@ -147,7 +147,7 @@ func retryable(err error) bool {
 // are not.
 func redact(recipient email.Address, err error) string {
 	text := err.Error()
-	if failure, answered := errors.AsType[smithy.APIError](err); answered {
+	if failure, responded := errors.AsType[smithy.APIError](err); responded {
 		text = failure.ErrorCode() + ": " + failure.ErrorMessage()
 	}
 	address := regexp.MustCompile("(?i)" + regexp.QuoteMeta(string(recipient)))

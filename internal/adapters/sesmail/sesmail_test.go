@@ -302,10 +302,11 @@ func TestNewClient_retries_until_the_deadline(t *testing.T) {
 }
 
 func TestParseFrom(t *testing.T) {
+	const encoded = "=?utf-8?q?=EC=95=A0=EC=8A=90=EB=9F=AC?="
 	for given, want := range map[string]string{
 		"Ashlar <hello@example.com>":         `"Ashlar" <hello@example.com>`,
 		"hello@example.com":                  "<hello@example.com>",
-		"애슐러 <hello@example.com>":            "=?utf-8?q?=EC=95=A0=EC=8A=90=EB=9F=AC?= <hello@example.com>",
+		"애슐러 <hello@example.com>":            encoded + " <hello@example.com>",
 		"":                                   "",
 		"Ashlar":                             "",
 		"hello@example.com, eve@example.org": "",

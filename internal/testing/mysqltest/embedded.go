@@ -44,7 +44,7 @@ type embedded struct {
 // An injected is a fault: an error in place of running a statement.
 type injected struct {
 	meets    func(user, statement string) bool
-	answer   *vitess.SQLError
+	response *vitess.SQLError
 	once     bool
 	happened func()
 }
@@ -139,7 +139,7 @@ func (e *embedded) meet(c *vitess.Conn, statement string) error {
 		e.disarm(met)
 	}
 	met.happened()
-	return met.answer
+	return met.response
 }
 
 // writes reports whether a statement locks rows of the table, or of any table when it is "".

@@ -76,7 +76,7 @@ func (s *Server) Failover(t testing.TB) {
 			meets: func(user, statement string) bool {
 				return user != "root" && writes(statement, "")
 			},
-			answer: mysql.NewSQLError(1290, "HY000",
+			response: mysql.NewSQLError(1290, "HY000",
 				"The MySQL server is running with the --read-only option so it cannot execute "+
 					"this statement"),
 			happened: func() { refused = true },
@@ -206,21 +206,21 @@ func (d *Database) LoseCommitResponse(t testing.TB, table string) {
 }
 
 // inject makes the user's next write to the table fail with an error.
-func (d *Database) inject(t testing.TB, table string, answer *mysql.SQLError) {
+func (d *Database) inject(t testing.TB, table string, response *mysql.SQLError) {
 	t.Helper()
 	happened := false
 	fault := &injected{
 		meets: func(user, statement string) bool {
 			return user == d.User && writes(statement, table)
 		},
-		answer:   answer,
+		response: response,
 		once:     true,
 		happened: func() { happened = true },
 	}
 	d.server.embedded.arm(fault)
 	t.Cleanup(func() {
 		if !happened {
-			t.Errorf("no write to %s, which would have failed with %d", table, answer.Num)
+			t.Errorf("no write to %s, which would have failed with %d", table, response.Num)
 		}
 	})
 }

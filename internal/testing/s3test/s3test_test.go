@@ -44,13 +44,13 @@ func TestServer_stores_objects_and_records_actions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := client.CopyObject(t.Context(), &s3.CopyObjectInput{
-		Bucket: aws.String("pictures"), Key: aws.String("kept"),
+		Bucket: aws.String("pictures"), Key: aws.String("copied"),
 		CopySource: aws.String("pictures/temp%2Fa%20b%2B%C3%BC.jpg"),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	found, err := client.GetObject(t.Context(),
-		&s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("kept")})
+		&s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("copied")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,15 +65,15 @@ func TestServer_stores_objects_and_records_actions(t *testing.T) {
 	want := []awstest.Call{
 		{Action: "s3:PutObject", Resource: "arn:aws:s3:::pictures/temp/a b+ü.jpg"},
 		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/temp/a b+ü.jpg"},
-		{Action: "s3:PutObject", Resource: "arn:aws:s3:::pictures/kept"},
-		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/kept"},
+		{Action: "s3:PutObject", Resource: "arn:aws:s3:::pictures/copied"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/copied"},
 		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/missing"},
 		{Action: "s3:ListBucket", Resource: "arn:aws:s3:::pictures"},
 	}
 	if diff := cmp.Diff(want, server.Calls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	diff := cmp.Diff([]string{"kept", "temp/a b+ü.jpg"}, server.Keys(t, "pictures"))
+	diff := cmp.Diff([]string{"copied", "temp/a b+ü.jpg"}, server.Keys(t, "pictures"))
 	if diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
