@@ -193,7 +193,7 @@ func addPictures(
 		args = append(args, postID[:], id)
 	}
 	_, err = tx.ExecContext(ctx, //nolint:gosec // only question marks
-		"INSERT INTO post_pictures (post_id, picture_id) VALUES "+rows, args...)
+		insertPostPictures+rows, args...)
 	if err != nil {
 		return err
 	}
@@ -267,6 +267,7 @@ const (
 	lockAvailable = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND " +
 		"state <> '" + statePendingDeletion + "' AND id IN "
 	lockReferenced      = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
+	insertPostPictures  = "INSERT INTO post_pictures (post_id, picture_id) VALUES "
 	deletePostPictures  = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
 	markPromoted        = "UPDATE pictures SET state = '" + statePromoted + "' WHERE id IN "
 	markPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE id IN "
