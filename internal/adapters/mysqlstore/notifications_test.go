@@ -346,7 +346,7 @@ func TestNotifications_Lease_waits_for_the_age(t *testing.T) {
 	s.age(t, "ada", 4*time.Minute)
 	_, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration)
 	if !errors.Is(err, email.ErrNothingToSend) {
-		t.Errorf("got %v, want ErrNothing", err)
+		t.Errorf("got %v, want ErrNothingToSend", err)
 	}
 	s.age(t, "ada", time.Minute)
 	s.comment(t, "bob", post.ID) // sent with the first
