@@ -41,12 +41,14 @@ func value(t *testing.T, db *sql.DB, query string) string {
 	return value
 }
 
-func TestASessionIsSetUp(t *testing.T) {
+func TestOpen_configures_the_session(t *testing.T) {
 	database := mysqltest.Start(t).NewDatabase(t)
 	plain, migration := database.Open(t).Writer, database.OpenForMigration(t).Writer
-	const settings = "SELECT CONCAT_WS(' ', @@time_zone, @@character_set_client, @@character_set_connection, @@character_set_results, DATABASE())"
+	const settings = "SELECT CONCAT_WS(' ', @@time_zone, @@character_set_client, " +
+		"@@character_set_connection, @@character_set_results, DATABASE())"
 	for _, db := range []*sql.DB{plain, migration} {
-		if got, want := value(t, db, settings), "+00:00 utf8mb4 utf8mb4 utf8mb4 "+database.Name; got != want {
+		got, want := value(t, db, settings), "+00:00 utf8mb4 utf8mb4 utf8mb4 "+database.Name
+		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
@@ -55,20 +57,24 @@ func TestASessionIsSetUp(t *testing.T) {
 		t.Errorf("a migration waits %s seconds for locks, want %s", got, want)
 	}
 	// A session that sets them is pinned by RDS Proxy.
-	server := value(t, database.OpenForMigration(t).Writer, "SELECT CONCAT_WS(' ', @@global.innodb_lock_wait_timeout, @@global.lock_wait_timeout)")
+	server := value(t, database.OpenForMigration(t).Writer,
+		"SELECT CONCAT_WS(' ', @@global.innodb_lock_wait_timeout, @@global.lock_wait_timeout)")
 	if got := value(t, plain, lockWaits); got != server {
 		t.Errorf("a function waits %s seconds for locks, want the server's %s", got, server)
 	}
 	var at time.Time
-	if err := plain.QueryRowContext(t.Context(), "SELECT CAST('2026-07-01 12:00:00.123456' AS DATETIME(6))").Scan(&at); err != nil {
+	err := plain.QueryRowContext(t.Context(),
+		"SELECT CAST('2026-07-01 12:00:00.123456' AS DATETIME(6))").Scan(&at)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if want := time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC); !at.Equal(want) || at.Location() != time.UTC {
+	want := time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC)
+	if !at.Equal(want) || at.Location() != time.UTC {
 		t.Errorf("got %s, want %s", at, want)
 	}
 }
 
-func TestTheReaderIsAReplicaWhenThereIsOne(t *testing.T) {
+func TestOpen_reader_is_a_replica_when_there_is_one(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
 	settings := database.Settings()
@@ -80,20 +86,21 @@ func TestTheReaderIsAReplicaWhenThereIsOne(t *testing.T) {
 	}
 	defer databases.Close()
 	for range 4 {
-		databases.Reader.SetMaxIdleConns(0) // connects anew, to either host
+		// The pool makes a new connection to either host.
+		databases.Reader.SetMaxIdleConns(0)
 		if err := databases.Reader.PingContext(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}
 	if err := databases.Writer.PingContext(t.Context()); err == nil {
-		t.Error("the writer is not the writer's host")
+		t.Error("the writer does not connect to the writer's host")
 	}
 	if alone := database.Open(t); alone.Reader != alone.Writer {
 		t.Error("without replicas, the reader is not the writer")
 	}
 }
 
-func TestTheSecretIsFetchedOnceAndOnceMoreWhenItWasRotated(t *testing.T) {
+func TestDatabases_fetch_the_secret_again_after_a_rotation(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
 	databases := database.Open(t)
@@ -129,14 +136,16 @@ func TestTheSecretIsFetchedOnceAndOnceMoreWhenItWasRotated(t *testing.T) {
 	}
 }
 
-// staleSecrets never learn of a rotation.
+// staleSecrets is a fake that never returns the rotated secret.
 type staleSecrets string
 
-func (s staleSecrets) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s staleSecrets) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	return &secretsmanager.GetSecretValueOutput{SecretString: (*string)(&s)}, nil
 }
 
-func TestASecretThatStaysWrongIsUnavailableAndNotQuoted(t *testing.T) {
+func TestDatabases_stale_secret_is_unavailable_and_not_in_the_error(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
 	secrets, password := staleSecrets(database.Secret()), database.Password()
@@ -146,40 +155,47 @@ func TestASecretThatStaysWrongIsUnavailableAndNotQuoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer databases.Close()
-	err = mysqlconn.Retry(t.Context(), func() error { return databases.Writer.PingContext(t.Context()) })
+	err = mysqlconn.Retry(t.Context(), func() error {
+		return databases.Writer.PingContext(t.Context())
+	})
 	if !errors.Is(err, mysqlconn.ErrUnavailable) {
 		t.Fatalf("got %v, want ErrUnavailable", err)
 	}
 	if n := server.Connections(); n != 2 {
-		t.Errorf("%d attempts, want 2: MySQL may lock out who guesses", n)
+		t.Errorf("%d attempts, want 2: MySQL may lock out clients after wrong passwords", n)
 	}
-	// The ARN, which the error names, is made of the user's name in this test.
-	if text := strings.ReplaceAll(err.Error(), database.Settings().SecretARN, ""); strings.Contains(text, password) || strings.Contains(text, database.User) {
-		t.Errorf("the error tells the credentials: %v", err)
+	// In this test, the ARN, which the error contains, is made of the user's name.
+	text := strings.ReplaceAll(err.Error(), database.Settings().SecretARN, "")
+	if strings.Contains(text, password) || strings.Contains(text, database.User) {
+		t.Errorf("the error contains the credentials: %v", err)
 	}
 }
 
-func TestTransactCommitsOrRollsBack(t *testing.T) {
+func TestTransact_commits_or_rolls_back(t *testing.T) {
 	db := mysqltest.Start(t).NewDatabase(t).Open(t).Writer
 	exec(t, db, "CREATE TABLE stones (id INT PRIMARY KEY)")
 	tries := 0
 	insert := func(id int, then func() error) func(*sql.Tx) error {
 		return func(tx *sql.Tx) error {
 			tries++
-			if _, err := tx.ExecContext(t.Context(), "INSERT INTO stones VALUES (?)", id); err != nil {
+			_, err := tx.ExecContext(t.Context(), "INSERT INTO stones VALUES (?)", id)
+			if err != nil {
 				return err
 			}
 			return then()
 		}
 	}
-	if err := mysqlconn.Transact(t.Context(), db, insert(1, func() error { return nil })); err != nil {
+	err := mysqlconn.Transact(t.Context(), db, insert(1, func() error { return nil }))
+	if err != nil {
 		t.Error(err)
 	}
 	mine := errors.New("mine")
-	if err := mysqlconn.Transact(t.Context(), db, insert(2, func() error { return mine })); err != mine {
-		t.Errorf("got %v, want the error as it is", err)
+	err = mysqlconn.Transact(t.Context(), db, insert(2, func() error { return mine }))
+	if err != mine {
+		t.Errorf("got %v, want the error unchanged", err)
 	}
-	if err := mysqlconn.Transact(t.Context(), db, insert(1, func() error { return nil })); !errors.Is(err, &mysql.MySQLError{Number: 1062}) {
+	err = mysqlconn.Transact(t.Context(), db, insert(1, func() error { return nil }))
+	if !errors.Is(err, &mysql.MySQLError{Number: 1062}) {
 		t.Errorf("got %v, want MySQL's 1062", err)
 	}
 	func() {
@@ -197,14 +213,25 @@ func TestTransactCommitsOrRollsBack(t *testing.T) {
 	}
 }
 
-// TestTransactRunsAgain has a first statement whose effect must be there once, and loses the transaction at the second.
-func TestTransactRunsAgain(t *testing.T) {
+// TestTransact_retries_after executes a first statement that must be applied once, and loses the
+// transaction at the second.
+func TestTransact_retries_after(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *mysqltest.Server, *mysqltest.Database){
-		"deadlock":          func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.Deadlock(t, "stones", "id", "1") },
-		"lock wait timeout": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.LockTimeout(t, "stones", "id", "1") },
-		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.KillConnections(t) },
-		"reset connection":  func(_ *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.ResetConnections() },
-		"failover":          func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.Failover(t) },
+		"deadlock": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
+			d.Deadlock(t, "stones", "id", "1")
+		},
+		"lock wait timeout": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
+			d.LockTimeout(t, "stones", "id", "1")
+		},
+		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
+			d.KillConnections(t)
+		},
+		"reset connection": func(_ *testing.T, s *mysqltest.Server, _ *mysqltest.Database) {
+			s.ResetConnections()
+		},
+		"failover": func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) {
+			s.Failover(t)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := mysqltest.Start(t)
@@ -227,31 +254,37 @@ func TestTransactRunsAgain(t *testing.T) {
 				if tries == 1 {
 					strike()
 				}
-				_, err := tx.ExecContext(t.Context(), "UPDATE stones SET weight = weight + 1 WHERE id = 1")
+				_, err := tx.ExecContext(t.Context(),
+					"UPDATE stones SET weight = weight + 1 WHERE id = 1")
 				return err
 			})
 			if err != nil || tries != 2 {
 				t.Errorf("got %v after %d tries, want 2", err, tries)
 			}
-			if got := value(t, db, "SELECT CONCAT((SELECT COUNT(*) FROM log), ' ', weight) FROM stones"); got != "1 2" {
+			got := value(t, db,
+				"SELECT CONCAT((SELECT COUNT(*) FROM log), ' ', weight) FROM stones")
+			if got != "1 2" {
 				t.Errorf("entries and weight are %s, want 1 2", got)
 			}
 		})
 	}
 }
 
-func TestRetryGivesUp(t *testing.T) {
+func TestRetry_is_limited(t *testing.T) {
 	tries := 0
-	err := mysqlconn.Retry(t.Context(), func() error { tries++; return &mysql.MySQLError{Number: 1213} })
-	if !errors.Is(err, mysqlconn.ErrUnavailable) || !errors.Is(err, &mysql.MySQLError{Number: 1213}) || tries != 4 {
+	err := mysqlconn.Retry(t.Context(),
+		func() error { tries++; return &mysql.MySQLError{Number: 1213} })
+	if !errors.Is(err, mysqlconn.ErrUnavailable) ||
+		!errors.Is(err, &mysql.MySQLError{Number: 1213}) || tries != 4 {
 		t.Errorf("got %v after %d tries", err, tries)
 	}
 
 	tries = 0
-	given := fmt.Errorf("%w: %w", mysqlconn.ErrUnavailable, io.EOF) // as by a connect that has tried all it can
+	// The error is as from a connect that has used up its tries.
+	given := fmt.Errorf("%w: %w", mysqlconn.ErrUnavailable, io.EOF)
 	err = mysqlconn.Retry(t.Context(), func() error { tries++; return given })
 	if err != given || tries != 1 {
-		t.Errorf("an error that is unavailable already: got %v after %d tries", err, tries)
+		t.Errorf("ErrUnavailable from work: got %v after %d tries", err, tries)
 	}
 
 	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // shorter than any pause
@@ -262,25 +295,26 @@ func TestRetryGivesUp(t *testing.T) {
 	}
 }
 
-func TestADeadlineInsideATransactionIsUnavailable(t *testing.T) {
+func TestTransact_deadline_is_unavailable(t *testing.T) {
 	db := mysqltest.Start(t).NewDatabase(t).Open(t).Writer
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	err := mysqlconn.Transact(ctx, db, func(tx *sql.Tx) error {
 		<-ctx.Done()
-		for range 1_000_000 { // until database/sql has noticed, too: before that, the commit may still succeed
+		// Until database/sql has noticed too: before that, the commit may still succeed.
+		for range 1_000_000 {
 			if _, err := tx.ExecContext(t.Context(), "SET @a = 1"); errors.Is(err, sql.ErrTxDone) {
 				return nil
 			}
 		}
-		return errors.New("database/sql does not notice that the transaction's time is up")
+		return errors.New("database/sql does not notice the transaction's deadline")
 	})
 	if !errors.Is(err, mysqlconn.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
 
-func TestASilentServerIsGivenUpBeforeTheDeadline(t *testing.T) {
+func TestOpen_times_out_on_a_silent_server(t *testing.T) {
 	server := mysqltest.Start(t)
 	db := server.NewDatabase(t).Open(t).Writer
 	value(t, db, "SELECT 1")
@@ -293,12 +327,13 @@ func TestASilentServerIsGivenUpBeforeTheDeadline(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if took := time.Since(began); took < 4*time.Second || took > 7*time.Second {
-		t.Errorf("gave up after %s, want 5s", took)
+		t.Errorf("failed after %s, want 5s", took)
 	}
 }
 
-// TestNoPasswordWithoutATrustedServer meets servers that anybody could put up.
-func TestNoPasswordWithoutATrustedServer(t *testing.T) {
+// TestOpen_sends_no_password_to_an_untrusted_server connects to servers without a trusted
+// certificate.
+func TestOpen_sends_no_password_to_an_untrusted_server(t *testing.T) {
 	database := mysqltest.Start(t).NewDatabase(t)
 	for name, test := range map[string]struct {
 		offersTLS bool
@@ -311,7 +346,7 @@ func TestNoPasswordWithoutATrustedServer(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			impostor, heard := startImpostor(t, test.offersTLS)
+			impostor, received := startImpostor(t, test.offersTLS)
 			settings := database.Settings()
 			settings.WriterHost, settings.Port = "127.0.0.1", impostor
 			databases, err := mysqlconn.Open(settings, database)
@@ -325,15 +360,16 @@ func TestNoPasswordWithoutATrustedServer(t *testing.T) {
 			if !test.want(err) || errors.Is(err, mysqlconn.ErrUnavailable) {
 				t.Errorf("got %v", err)
 			}
-			if text := <-heard; strings.Contains(text, database.User) {
-				t.Errorf("the server heard %q", text)
+			if text := <-received; strings.Contains(text, database.User) {
+				t.Errorf("the server received %q", text)
 			}
 		})
 	}
 }
 
-// startImpostor answers one connection as a MySQL server does whose certificate nobody signed, and sends what it heard.
-func startImpostor(t *testing.T, offersTLS bool) (port int, heard <-chan string) {
+// startImpostor accepts one connection like a MySQL server with an untrusted certificate, and sends
+// what it received to the channel.
+func startImpostor(t *testing.T, offersTLS bool) (port int, received <-chan string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -344,7 +380,10 @@ func startImpostor(t *testing.T, offersTLS bool) (port int, heard <-chan string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotAfter: time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -369,7 +408,8 @@ func startImpostor(t *testing.T, offersTLS bool) (port int, heard <-chan string)
 		if offersTLS {
 			request := make([]byte, 36)
 			_, _ = io.ReadFull(conn, request)
-			secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+			certificate := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+			secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}})
 			text, _ := io.ReadAll(secure)
 			channel <- string(request) + string(text)
 			return

@@ -17,48 +17,53 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// ErrUnavailable says that the database could not be reached, kept failing in a way that passes, or did not answer
-// before the context's deadline. The same work may succeed later.
+// ErrUnavailable is a temporary failure: the database could not be reached, retries were used up,
+// or it did not respond before the context's deadline. The same work may succeed later.
 var ErrUnavailable = errors.New("database unavailable")
 
 const (
-	// maxTries is enough for a deadlock or a lost connection. A failover takes longer than a request may.
+	// maxTries is enough for a deadlock or a lost connection. A failover takes longer than a
+	// request may.
 	maxTries = 4
 
-	// Between two tries: random by half, so that the transactions of a deadlock do not meet again.
+	// Between two tries: random by half, so that the transactions of a deadlock do not collide
+	// again.
 	firstInterval = 50 * time.Millisecond
 	maxInterval   = time.Second
 )
 
-// MySQL's and MariaDB's error numbers that say: not now. A read-only server's (1290, 1792, 1836) are not among them,
-// since the driver turns them into [driver.ErrBadConn].
+// Error numbers of MySQL and MariaDB for temporary failures. Those of a read-only server (1290,
+// 1792, 1836) are not among them, since the driver turns them into [driver.ErrBadConn].
 const (
 	tooManyConnections     = 1040
 	accessDenied           = 1045
-	serverShutdown         = 1053 // also MySQL's answer on a connection that is killed
+	serverShutdown         = 1053 // also MySQL's error on a killed connection
 	tooManyUserConnections = 1203
 	lockWaitTimeout        = 1205
 	deadlock               = 1213
-	connectionKilled       = 1927 // MariaDB's
+	connectionKilled       = 1927 // MariaDB only
 )
 
 // Transact runs work in a transaction on db and commits it when work returns nil.
 //
-// It does so again, from the start, when the transaction was lost to a deadlock (1213), a lock that was not released
-// in time (1205), a broken or killed connection or a server that became read-only: up to four times, with short random
-// pauses, within ctx. Whether a commit arrived is unknown when its connection breaks, so work must be idempotent: run
-// twice, it leaves the database as if run once. Any other error is returned as it is, at once.
+// It retries the transaction from the start when it failed with a deadlock (1213), a lock wait
+// timeout (1205), a broken or killed connection or a server that became read-only: up to four
+// tries, with short random intervals, within ctx. When the connection breaks during a commit, it is
+// unknown whether the commit was applied, so work must be idempotent: run twice, it leaves the
+// database as if run once. Any other error is returned unchanged, at once.
 //
-// work must use its transaction only, and pass on the errors it gets, wrapped or not. When it panics, the transaction
-// is rolled back.
+// work must use only its transaction, and return the errors that it gets, wrapped or not. When it
+// panics, the transaction is rolled back.
 func Transact(ctx context.Context, db *sql.DB, work func(*sql.Tx) error) error {
 	return Retry(ctx, func() error {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		// Error 1205 rolls back its statement only: without this the rest would hold its locks, and be there twice.
-		defer func() { _ = tx.Rollback() }() // fails after a commit and on a lost connection; there is nothing to undo then
+		// Error 1205 rolls back its statement only: without this, the rest would keep its locks and
+		// be applied twice. Rollback fails after a commit and on a lost connection, when there is
+		// nothing to roll back.
+		defer func() { _ = tx.Rollback() }()
 		if err := work(tx); err != nil {
 			return err
 		}
@@ -77,23 +82,28 @@ func Retry(ctx context.Context, work func() error) error {
 	case err == nil, errors.Is(last, ErrUnavailable):
 		return last
 	case isTransient(last), errors.Is(last, context.DeadlineExceeded),
-		errors.Is(last, sql.ErrTxDone) && errors.Is(ctx.Err(), context.DeadlineExceeded): // how database/sql puts it in Commit
+		// Commit of database/sql returns ErrTxDone after the deadline.
+		errors.Is(last, sql.ErrTxDone) && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrUnavailable, last)
 	default:
 		return last
 	}
 }
 
-// isRetryable reports whether Retry runs the same work again. What has been retried inside it is not
+// isRetryable reports whether Retry runs the same work again. Work that has already retried is not
 // retried once more.
 func isRetryable(err error) bool { return isTransient(err) && !errors.Is(err, ErrUnavailable) }
 
-// isTransient tells whether the same work may succeed in a moment.
+// isTransient reports whether the same work may succeed shortly.
 func isTransient(err error) bool {
-	if isNumber(err, tooManyConnections, serverShutdown, tooManyUserConnections, lockWaitTimeout, deadlock, connectionKilled) {
+	if isNumber(err, tooManyConnections, serverShutdown, tooManyUserConnections, lockWaitTimeout,
+		deadlock, connectionKilled) {
 		return true
 	}
-	for _, broken := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+	for _, broken := range []error{
+		driver.ErrBadConn, mysql.ErrInvalidConn, syscall.ECONNRESET, syscall.EPIPE, io.EOF,
+		io.ErrUnexpectedEOF,
+	} {
 		if errors.Is(err, broken) {
 			return true
 		}
@@ -104,6 +114,6 @@ func isTransient(err error) bool {
 }
 
 func isNumber(err error, numbers ...uint16) bool {
-	var answer *mysql.MySQLError
-	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
+	var failure *mysql.MySQLError
+	return errors.As(err, &failure) && slices.Contains(numbers, failure.Number)
 }

@@ -17,13 +17,15 @@ import (
 // secretsFunc is a fake of Secrets Manager.
 type secretsFunc func() (*string, error)
 
-func (f secretsFunc) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (f secretsFunc) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	secret, err := f()
 	return &secretsmanager.GetSecretValueOutput{SecretString: secret}, err
 }
 
-func TestManyWithTheSameStaleCredentialsFetchOnce(t *testing.T) {
-	fetches := 0 // the store lets one fetch at a time
+func TestCredentialStore_fetches_once_for_concurrent_callers(t *testing.T) {
+	fetches := 0 // the store makes one fetch at a time
 	store := newCredentialStore(secretsFunc(func() (*string, error) {
 		fetches++
 		secret := `{"username":"u","password":"p"}`
@@ -43,11 +45,11 @@ func TestManyWithTheSameStaleCredentialsFetchOnce(t *testing.T) {
 	}
 	waiting.Wait()
 	if fetches != 2 {
-		t.Errorf("%d fetches, want the first and one for all", fetches)
+		t.Errorf("%d fetches, want 2: the first and one for all callers", fetches)
 	}
 }
 
-func TestAWaitForAnothersFetchEndsWithTheContext(t *testing.T) {
+func TestCredentialStore_get_ends_with_the_context(t *testing.T) {
 	release := make(chan struct{})
 	entered := make(chan struct{})
 	store := newCredentialStore(secretsFunc(func() (*string, error) {
@@ -65,7 +67,7 @@ func TestAWaitForAnothersFetchEndsWithTheContext(t *testing.T) {
 	close(release)
 }
 
-func TestSecretsThatCannotBeUsed(t *testing.T) {
+func TestCredentialStore_rejects_unusable_secrets(t *testing.T) {
 	text := func(s string) *string { return &s }
 	for name, test := range map[string]struct {
 		secret      *string
@@ -73,21 +75,42 @@ func TestSecretsThatCannotBeUsed(t *testing.T) {
 		want        string
 		unavailable bool
 	}{
-		"not fetched":  {nil, errors.New("throttled"), "database unavailable: fetch the credentials: throttled", true},
-		"binary":       {nil, nil, "mysqlconn: secret arn is binary, want JSON text with username and password", false},
-		"not JSON":     {text("hunter2"), nil, "mysqlconn: secret arn: is not a JSON object with the strings username and password", false},
-		"not strings":  {text(`{"username":"u","password":1234567}`), nil, "mysqlconn: secret arn: is not a JSON object with the strings username and password", false},
-		"no password":  {text(`{"username":"hunter2"}`), nil, "mysqlconn: secret arn: has no password", false},
-		"empty object": {text(`{}`), nil, "mysqlconn: secret arn: has no username\nhas no password", false},
+		"not fetched": {
+			nil, errors.New("throttled"), "database unavailable: fetch the credentials: throttled",
+			true,
+		},
+		"binary": {
+			nil, nil, "mysqlconn: secret arn is binary, want JSON text with username and password",
+			false,
+		},
+		"not JSON": {
+			text("hunter2"), nil,
+			"mysqlconn: secret arn: is not a JSON object with the strings username and password",
+			false,
+		},
+		"not strings": {
+			text(`{"username":"u","password":1234567}`), nil,
+			"mysqlconn: secret arn: is not a JSON object with the strings username and password",
+			false,
+		},
+		"no password": {
+			text(`{"username":"hunter2"}`), nil, "mysqlconn: secret arn: has no password", false,
+		},
+		"empty object": {
+			text(`{}`), nil, "mysqlconn: secret arn: has no username\nhas no password", false,
+		},
 	} {
-		_, err := newCredentialStore(secretsFunc(func() (*string, error) { return test.secret, test.err }), "arn").get(t.Context(), nil)
-		if err == nil || err.Error() != test.want || errors.Is(err, ErrUnavailable) != test.unavailable {
+		secrets := secretsFunc(func() (*string, error) { return test.secret, test.err })
+		_, err := newCredentialStore(secrets, "arn").get(t.Context(), nil)
+		if err == nil || err.Error() != test.want ||
+			errors.Is(err, ErrUnavailable) != test.unavailable {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
 		}
 	}
 }
 
-// FuzzParseCredentials holds that any credentials survive, and that no error quotes the secret.
+// FuzzParseCredentials checks that valid credentials round-trip, and that no error contains the
+// secret.
 func FuzzParseCredentials(f *testing.F) {
 	f.Add(`{"username":"admin","password":"hunter2hunter2","host":"h","port":3306}`)
 	f.Add(`{"username":"admin","password":9876543210}`)
@@ -96,27 +119,31 @@ func FuzzParseCredentials(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret string) {
 		got, err := parseCredentials(secret)
 		if err != nil {
-			for _, known := range []string{"is not a JSON object with the strings username and password", "has no username", "has no password", "has no username\nhas no password"} {
+			for _, known := range []string{
+				"is not a JSON object with the strings username and password", "has no username",
+				"has no password", "has no username\nhas no password",
+			} {
 				if err.Error() == known {
 					return
 				}
 			}
-			t.Fatalf("an error that may quote the secret: %v", err)
+			t.Fatalf("the error may contain the secret: %v", err)
 		}
 		if got.Username == "" || got.Password == "" {
 			t.Fatal("credentials are missing without an error")
 		}
-		again, err := json.Marshal(map[string]string{"username": got.Username, "password": got.Password})
+		again, err := json.Marshal(
+			map[string]string{"username": got.Username, "password": got.Password})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if same, err := parseCredentials(string(again)); err != nil || same != got {
-			t.Fatalf("does not survive: %v", err)
+			t.Fatalf("does not round-trip: %v", err)
 		}
 	})
 }
 
-func TestTheBundleIsWhole(t *testing.T) {
+func TestBundle_is_valid(t *testing.T) {
 	blocks := strings.Count(string(bundle), "-----BEGIN")
 	seen := map[string]bool{}
 	var previous string
@@ -136,7 +163,7 @@ func TestTheBundleIsWhole(t *testing.T) {
 			t.Errorf("%s is not a root", name)
 		}
 		if name < previous || seen[string(block.Bytes)] {
-			t.Errorf("%s is out of order, or there twice", name)
+			t.Errorf("%s is out of order or duplicate", name)
 		}
 		seen[string(block.Bytes)], previous = true, name
 		if until := time.Now().AddDate(1, 0, 0); certificate.NotAfter.Before(until) {

@@ -1,17 +1,22 @@
 package mysqlconn
 
-// Settings tell a function where its database is. The mysql construct's GrantConnect and AddMigration fill them; the function's
-// own settings hold them as a field, so that a database nobody connected fails the synth.
+// Settings are the connection settings of a function. The mysql construct's GrantConnect and
+// AddMigration fill them; the function's own settings contain them as a field, so that a function
+// without a connected database fails the synth.
 type Settings struct {
-	SecretARN   string   `env:"DATABASE_SECRET_ARN"`            // Secrets Manager: {"username": …, "password": …}
-	WriterHost  string   `env:"DATABASE_WRITER_HOST"`           // the instance, or the proxy in front of it
-	ReaderHosts []string `env:"DATABASE_READER_HOSTS,optional"` // the replicas; without any, the writer is read from
+	// The secret of the user's credentials, as JSON: {"username": …, "password": …}.
+	SecretARN string `env:"DATABASE_SECRET_ARN"`
+	// The instance, or its RDS Proxy.
+	WriterHost string `env:"DATABASE_WRITER_HOST"`
+	// The replicas. Without any, reads go to the writer.
+	ReaderHosts []string `env:"DATABASE_READER_HOSTS,optional"`
 	Port        int      `env:"DATABASE_PORT"`
 	Name        string   `env:"DATABASE_NAME"` // the schema
 }
 
-// AppUser tells the function that migrates the schema which user the other functions sign in as. The mysql construct's
-// AddMigration fills it.
+// AppUser is the secret of the user as which the other functions connect, for the function that
+// migrates the schema. The mysql construct's AddMigration fills it.
 type AppUser struct {
-	SecretARN string `env:"DATABASE_APP_SECRET_ARN"` // Secrets Manager: {"username": …, "password": …}
+	// The secret of the user's credentials, as JSON: {"username": …, "password": …}.
+	SecretARN string `env:"DATABASE_APP_SECRET_ARN"`
 }

@@ -22,14 +22,15 @@ import (
 )
 
 const (
-	// timeout is the function's own, as it is deployed, and how long Cognito waits.
+	// timeout is the function's timeout when deployed, and how long Cognito waits.
 	timeout = 5 * time.Second
 
-	// shortTimeout is in its place where the test has to wait for it.
+	// shortTimeout replaces it where the test has to wait for it.
 	shortTimeout = 3 * time.Second
 )
 
-// TestBootstrap drives the built function with Cognito's events, against a MySQL server that has the platform's schema.
+// TestBootstrap invokes the built function with Cognito's events, against a MySQL server with the
+// platform's schema.
 func TestBootstrap(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
@@ -50,22 +51,24 @@ func TestBootstrap(t *testing.T) {
 	fn := lambdatest.New(t, bootstrap, environment)
 	profiles := mysqlstore.NewProfiles(databases)
 
-	// send checks that Cognito gets its event back: anything else would tell the user that sign-up failed.
+	// send checks that the function returns its event: Cognito would report any other response to
+	// the user as a failed sign-up.
 	send := func(t *testing.T, fn *lambdatest.Function, timeout time.Duration, event []byte) {
 		t.Helper()
-		answer, err := fn.Invoke(t.Context(), event, timeout)
+		response, err := fn.Invoke(t.Context(), event, timeout)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, fn.Logs())
 		}
 		var sent, got map[string]any
-		if err := errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(answer, &got)); err != nil {
+		err = errors.Join(json.Unmarshal(event, &sent), json.Unmarshal(response, &got))
+		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(sent["response"], got["response"]); diff != "" {
 			t.Errorf("response (-sent +got):\n%s", diff)
 		}
 	}
-	// named checks the profile of a subject by its display name; empty for none.
+	// named checks the display name in the profile of a subject; empty means no profile.
 	named := func(t *testing.T, subject, want string) accounts.Profile {
 		t.Helper()
 		p, err := profiles.Get(t.Context(), subject)
@@ -79,29 +82,31 @@ func TestBootstrap(t *testing.T) {
 	}
 	ofSubject := func(t *testing.T, subject string) []byte {
 		t.Helper()
-		return []byte(strings.ReplaceAll(string(read(t, "signup.json")), "00000000-0000-4000-8000-00000000aaaa", subject))
+		return []byte(strings.ReplaceAll(string(read(t, "signup.json")),
+			"00000000-0000-4000-8000-00000000aaaa", subject))
 	}
 
-	t.Run("a confirmed sign-up makes a profile that does not tell the address", func(t *testing.T) {
+	t.Run("a confirmed sign-up creates a profile without the address", func(t *testing.T) {
 		send(t, fn, timeout, read(t, "signup.json"))
 		named(t, "00000000-0000-4000-8000-00000000aaaa", defaultDisplayName)
 	})
-	t.Run("a first social sign-in makes a profile with the provider's name", func(t *testing.T) {
+	t.Run("a first social sign-in creates a profile with the provider's name", func(t *testing.T) {
 		send(t, fn, timeout, read(t, "google.json"))
 		named(t, "00000000-0000-4000-8000-00000000bbbb", "Grace Hopper")
 	})
-	t.Run("a new password makes none", func(t *testing.T) {
+	t.Run("a new password creates no profile", func(t *testing.T) {
 		send(t, fn, timeout, read(t, "newpassword.json"))
 		named(t, "00000000-0000-4000-8000-00000000cccc", "")
 	})
-	t.Run("an event that comes again changes nothing, whatever the user has changed since", func(t *testing.T) {
+	t.Run("a redelivered event changes nothing, even after the user's changes", func(t *testing.T) {
 		event, subject := read(t, "google.json"), "00000000-0000-4000-8000-00000000bbbb"
 		first := named(t, subject, "Grace Hopper")
 		send(t, fn, timeout, event)
 		if diff := cmp.Diff(first, named(t, subject, "Grace Hopper")); diff != "" {
 			t.Errorf("profile (-before +after):\n%s", diff)
 		}
-		changed, err := profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "Amazing Grace"}, nil)
+		changed, err := profiles.Put(t.Context(),
+			accounts.Profile{Subject: subject, DisplayName: "Amazing Grace"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +115,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("profile (-before +after):\n%s", diff)
 		}
 	})
-	t.Run("events that come at once make one profile", func(t *testing.T) {
+	t.Run("concurrent events create one profile", func(t *testing.T) {
 		event := ofSubject(t, "at-once")
 		done := make(chan error)
 		const copies = 3
@@ -128,22 +133,25 @@ func TestBootstrap(t *testing.T) {
 		}
 		named(t, "at-once", defaultDisplayName)
 		var rows int
-		if err := databases.Writer.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM changes WHERE subject = 'at-once'").Scan(&rows); err != nil || rows != 1 {
+		err := databases.Writer.QueryRowContext(t.Context(),
+			"SELECT COUNT(*) FROM changes WHERE subject = 'at-once'").Scan(&rows)
+		if err != nil || rows != 1 {
 			t.Errorf("%d changes, %v; want 1", rows, err)
 		}
 	})
-	t.Run("a user who is gone by now stays so", func(t *testing.T) {
+	t.Run("a deleted user stays deleted", func(t *testing.T) {
 		event := ofSubject(t, "gone")
 		send(t, fn, timeout, event)
 		if err := mysqlstore.NewAccounts(databases).Delete(t.Context(), "gone"); err != nil {
 			t.Fatal(err)
 		}
 		send(t, fn, timeout, event)
-		if _, err := profiles.Get(t.Context(), "gone"); !errors.Is(err, accounts.ErrProfileNotFound) && !errors.Is(err, accounts.ErrDeleted) {
+		_, err := profiles.Get(t.Context(), "gone")
+		if !errors.Is(err, accounts.ErrProfileNotFound) && !errors.Is(err, accounts.ErrDeleted) {
 			t.Errorf("error %v, want no profile", err)
 		}
 	})
-	t.Run("a sign-up goes on while the database is away", func(t *testing.T) {
+	t.Run("a sign-up succeeds while the database is down", func(t *testing.T) {
 		server.Down()
 		send(t, fn, shortTimeout, ofSubject(t, "down"))
 		server.Up(t)
@@ -155,7 +163,7 @@ func TestBootstrap(t *testing.T) {
 		send(t, fn, timeout, ofSubject(t, "hangs"))
 		named(t, "hangs", defaultDisplayName)
 		named(t, "up-again", defaultDisplayName)
-		if !strings.Contains(fn.Logs(), "a new user has no profile") {
+		if !strings.Contains(fn.Logs(), "profile creation failed") {
 			t.Errorf("the log does not say so:\n%s", fn.Logs())
 		}
 	})
@@ -170,7 +178,7 @@ func TestBootstrap(t *testing.T) {
 		"denies":    {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
 		"is silent": {Silent: true},
 	} {
-		t.Run("a sign-up goes on while Secrets Manager "+name, func(t *testing.T) {
+		t.Run("a sign-up succeeds while Secrets Manager "+name, func(t *testing.T) {
 			cold := lambdatest.New(t, bootstrap, environment)
 			secrets.SetFault(fault)
 			send(t, cold, shortTimeout, ofSubject(t, "secret"))
@@ -187,7 +195,9 @@ func TestBootstrap(t *testing.T) {
 	if processes := fn.Processes(); processes != 1 {
 		t.Errorf("%d processes, want 1\n%s", processes, fn.Logs())
 	}
-	for _, secret := range []string{"@example.com", "Grace", "Hopper", "0000aaaa", "0000bbbb", "INSERT", database.Password()} {
+	for _, secret := range []string{
+		"@example.com", "Grace", "Hopper", "0000aaaa", "0000bbbb", "INSERT", database.Password(),
+	} {
 		if strings.Contains(fn.Logs(), secret) {
 			t.Errorf("the log has %q:\n%s", secret, fn.Logs())
 		}
@@ -200,7 +210,7 @@ func TestBootstrap(t *testing.T) {
 	awstest.CheckActions(t, "calls.txt", secrets.Calls())
 }
 
-func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
+func TestBootstrap_requires_settings(t *testing.T) {
 	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil)
 	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
 	if err == nil || !strings.Contains(err.Error(), "DATABASE_SECRET_ARN") {

@@ -12,29 +12,32 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// confirmSignUp is the source of the event that comes once somebody has become a user. The trigger's other source is a
-// user who has set a new password.
+// confirmSignUp is the trigger source of the event after a user is confirmed. The trigger's other
+// source is a user who has set a new password.
 const confirmSignUp = "PostConfirmation_ConfirmSignUp"
 
-// defaultDisplayName is the display name of a user who has told nobody a name.
+// defaultDisplayName is the display name of a user whose name is unknown.
 const defaultDisplayName = "New user"
 
-// profiles is where profiles are kept.
+// profiles stores profiles.
 type profiles interface {
-	// Create makes p the profile of its subject, unless there is one.
+	// Create stores p as the profile of its subject, unless the subject has one.
 	Create(ctx context.Context, p accounts.Profile) error
 }
 
-// A handler gives new users a profile. Its log never names one.
+// A handler creates profiles for new users. Its log never contains a user's data.
 type handler struct {
 	profiles profiles
 	logger   *slog.Logger
 }
 
-// Handle creates the new user's profile, once, however often Cognito sends the event. Its error is always nil: the user
-// is confirmed already, Cognito would say that sign-up failed, and it would not send the event again. Who has no profile
-// for that reason, which the log says, creates it with PUT /profile.
-func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPoolsPostConfirmation) (events.CognitoEventUserPoolsPostConfirmation, error) {
+// Handle creates the new user's profile once, however often Cognito sends the event. Its error is
+// always nil: the user is confirmed already, but Cognito would report that sign-up failed, and it
+// would not send the event again. A failure is logged, and the user creates the missing profile
+// with PUT /profile.
+func (h *handler) Handle(
+	ctx context.Context, event events.CognitoEventUserPoolsPostConfirmation,
+) (events.CognitoEventUserPoolsPostConfirmation, error) {
 	if event.TriggerSource != confirmSignUp {
 		return event, nil
 	}
@@ -47,15 +50,18 @@ func (h *handler) Handle(ctx context.Context, event events.CognitoEventUserPools
 		err = h.profiles.Create(ctx, p)
 	}
 	if err != nil {
-		h.logger.ErrorContext(ctx, "a new user has no profile", "error", err.Error())
+		h.logger.ErrorContext(ctx, "profile creation failed", "error", err.Error())
 	}
 	return event, nil
 }
 
-// displayName is what others see of a new user at first: the name that the user or an identity provider has given, made
-// a valid one. An address is none, since it would be shown to everybody: Apple and some clients send it as the name.
+// displayName returns a new user's initial display name: the name from the user or an identity
+// provider, made valid. An address is never used, since every user would see it: Apple and some
+// clients send it as the name.
 func displayName(attributes map[string]string) string {
-	for _, name := range []string{attributes["name"], attributes["given_name"] + " " + attributes["family_name"]} {
+	for _, name := range []string{
+		attributes["name"], attributes["given_name"] + " " + attributes["family_name"],
+	} {
 		if name = oneLine(name); name != "" && !strings.Contains(name, "@") {
 			return name
 		}
@@ -63,7 +69,7 @@ func displayName(attributes map[string]string) string {
 	return defaultDisplayName
 }
 
-// oneLine makes text one line without control characters that a display name has room for.
+// oneLine makes text one line without control characters, cut to the length of a display name.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

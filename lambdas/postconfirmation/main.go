@@ -1,4 +1,5 @@
-// Command postconfirmation is the user pool's post-confirmation trigger: it gives each new user a profile.
+// Command postconfirmation is the user pool's post-confirmation trigger: it creates a profile for
+// each new user.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command presignup is a user pool's pre sign-up trigger: it links a social sign-in to the user who has the same e-mail
-// address, where both have verified it, so that one person is one user.
+// Command presignup is a user pool's pre sign-up trigger: it links a social sign-in to the user who
+// has the same e-mail address, where both have verified it, so that one person is one user.
 package main
 
 import (
@@ -23,17 +23,18 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	client := cognitoidentityprovider.NewFromConfig(awsConfig, func(options *cognitoidentityprovider.Options) {
-		options.Retryer = retry.NewStandard(func(standard *retry.StandardOptions) {
-			standard.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(limitIsNotRetryable)}, standard.Retryables...)
-		})
+	retryer := retry.NewStandard(func(standard *retry.StandardOptions) {
+		first := []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(limitIsNotRetryable)}
+		standard.Retryables = append(first, standard.Retryables...)
 	})
+	client := cognitoidentityprovider.NewFromConfig(awsConfig,
+		func(options *cognitoidentityprovider.Options) { options.Retryer = retryer })
 	h := &handler{users: client, logger: logger}
 	lambda.Start(h.Handle)
 }
 
-// limitIsNotRetryable keeps the SDK from trying again when a user has as many sign-ins linked as Cognito allows: by its name it
-// takes the error for throttling.
+// limitIsNotRetryable stops the SDK from retrying when a user already has as many linked sign-ins
+// as Cognito allows: the SDK takes the error for throttling because of its name.
 func limitIsNotRetryable(err error) aws.Ternary {
 	if isA[*types.LimitExceededException](err) {
 		return aws.FalseTernary

@@ -1,4 +1,4 @@
-// Package cognito keeps users in a Cognito user pool.
+// Package cognito looks up and deletes users of a Cognito user pool.
 package cognito
 
 import (
@@ -14,18 +14,22 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 )
 
-// Settings are those of a function that looks users up, or deletes them.
+// Settings configures a function that looks up or deletes users.
 type Settings struct {
 	UserPoolID string `env:"USER_POOL_ID"`
 }
 
-// API is what is called of Cognito. A [cognitoidentityprovider.Client] is one.
+// API is the part of Cognito's API that this package calls. [cognitoidentityprovider.Client]
+// implements it.
 type API interface {
 	cognitoidentityprovider.ListUsersAPIClient
-	AdminDeleteUser(context.Context, *cognitoidentityprovider.AdminDeleteUserInput, ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminDeleteUserOutput, error)
+	AdminDeleteUser(
+		context.Context, *cognitoidentityprovider.AdminDeleteUserInput,
+		...func(*cognitoidentityprovider.Options),
+	) (*cognitoidentityprovider.AdminDeleteUserOutput, error)
 }
 
-// Users are those of one user pool.
+// Users are the users of one user pool.
 type Users struct {
 	settings Settings
 	api      API
@@ -36,8 +40,8 @@ func NewUsers(settings Settings, api API) *Users {
 	return &Users{settings: settings, api: api}
 }
 
-// Delete removes the user of that name, for good. It is no error when there is none. It fails with [retry.ErrUnavailable] when
-// Cognito does not take the call for the moment.
+// Delete deletes the user with this name permanently. It is no error when there is none. It fails
+// with [retry.ErrUnavailable] when Cognito is unavailable or throttles the call.
 func (u *Users) Delete(ctx context.Context, username string) error {
 	_, err := u.api.AdminDeleteUser(ctx, &cognitoidentityprovider.AdminDeleteUserInput{
 		UserPoolId: &u.settings.UserPoolID,
@@ -49,27 +53,31 @@ func (u *Users) Delete(ctx context.Context, username string) error {
 	return awsclient.Wrap("delete user", err)
 }
 
-// Address is where mails to the user with this subject go. It fails with [email.ErrNoAddress] when there is no such user, or
-// a disabled one, or none whose address is verified, and with [retry.ErrUnavailable] when Cognito does not answer for the moment.
+// Address returns the address for mails to the user with this subject. It fails with
+// [email.ErrNoAddress] when the user does not exist, is disabled or has no verified address, and
+// with [retry.ErrUnavailable] when Cognito is unavailable.
 func (u *Users) Address(ctx context.Context, subject string) (email.Address, error) {
-	// Names are other than subjects where users have come by an identity provider. Cognito searches by the subject too:
-	// "Managing and searching for user accounts" in the Amazon Cognito Developer Guide, which says how to escape as well.
+	// Users of an identity provider have a name that is not their subject. Cognito can filter by
+	// the subject too: "Managing and searching for user accounts" in the Amazon Cognito Developer
+	// Guide, which also documents how to escape.
 	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(subject)
-	pages := cognitoidentityprovider.NewListUsersPaginator(u.api, &cognitoidentityprovider.ListUsersInput{
-		UserPoolId: &u.settings.UserPoolID,
-		Filter:     aws.String(`sub = "` + escaped + `"`),
-	})
-	for pages.HasMorePages() { // the first may be empty though there is a second
+	pages := cognitoidentityprovider.NewListUsersPaginator(u.api,
+		&cognitoidentityprovider.ListUsersInput{
+			UserPoolId: &u.settings.UserPoolID,
+			Filter:     aws.String(`sub = "` + escaped + `"`),
+		})
+	for pages.HasMorePages() { // a page may be empty although another follows
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", awsclient.Wrap("look a user up", err)
+			return "", awsclient.Wrap("look up a user", err)
 		}
 		for _, user := range page.Users {
 			attributes := map[string]string{}
 			for _, attribute := range user.Attributes {
 				attributes[aws.ToString(attribute.Name)] = aws.ToString(attribute.Value)
 			}
-			if user.Enabled && attributes["sub"] == subject && attributes["email_verified"] == "true" && attributes["email"] != "" {
+			if user.Enabled && attributes["sub"] == subject &&
+				attributes["email_verified"] == "true" && attributes["email"] != "" {
 				return email.Address(attributes["email"]), nil
 			}
 		}

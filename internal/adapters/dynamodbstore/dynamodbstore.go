@@ -1,8 +1,9 @@
-// Package dynamodbstore keeps the mailing list in DynamoDB.
+// Package dynamodbstore stores the mailing list in DynamoDB.
 //
-// The table's keys are Address (as [email.Address.Key] has it) and Kind. An item whose mail is not sent has the attribute
-// Unsent, by which the index of that name knows it. Every method may be repeated, by its caller or by the SDK, when the
-// answer was lost: it finds what it has done already, and has the same result.
+// The table's keys are Address, in the form of [email.Address.Key], and Kind. An item whose mail
+// has not been sent has the attribute Unsent, which is the key of the index of that name. Every
+// method is idempotent: when a response is lost, its caller or the SDK may repeat the call, which
+// detects what was already done and has the same result.
 package dynamodbstore
 
 import (
@@ -24,29 +25,41 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// API is what is called of DynamoDB. A [dynamodb.Client] is one.
+// API is the part of DynamoDB's API that this package calls. [dynamodb.Client] implements it.
 type API interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
-	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	GetItem(
+		context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.GetItemOutput, error)
+	PutItem(
+		context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.PutItemOutput, error)
+	UpdateItem(
+		context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(
+		context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.DeleteItemOutput, error)
+	TransactWriteItems(
+		context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options),
+	) (*dynamodb.TransactWriteItemsOutput, error)
+	Query(
+		context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options),
+	) (*dynamodb.QueryOutput, error)
 }
 
-// MailingList is the table of all that is kept of addresses. Its methods fail with [retry.ErrUnavailable] when DynamoDB does not
-// do it for the moment.
+// MailingList is the table of subscriptions and suppressions. Its methods fail with
+// [retry.ErrUnavailable] when DynamoDB is unavailable or throttles the call.
 type MailingList struct {
 	Table string
 	API   API
 }
 
-// unsent is the one value of the attribute Unsent. The index has one partition by that, which takes a thousand new
-// subscriptions a second, far more than SES takes mails.
+// unsent is the only value of the attribute Unsent. The index therefore has one partition, which
+// takes a thousand new subscriptions a second, far more than SES takes mails.
 const unsent = "yes"
 
-// An item is what the table has of a subscription, pending or not. A suppression has none of these but the keys and
-// CreatedAt.
+// An item is a subscription, pending or not, as the table stores it. A suppression has only the
+// keys and CreatedAt of these.
 type item struct {
 	Address   string
 	Kind      mailinglist.Kind
@@ -55,20 +68,23 @@ type item struct {
 	Language  string `dynamodbav:",omitempty"`
 	Link      string
 	CreatedAt string
-	ExpiresAt int64  `dynamodbav:",omitempty"` // of a pending one, in Unix seconds: the table's time to live
 	Unsent    string `dynamodbav:",omitempty"`
 
-	// Who sends the mail, and until when nobody else may, in Unix milliseconds.
+	// The expiry of a pending subscription, in Unix seconds: the table's TTL attribute.
+	ExpiresAt int64 `dynamodbav:",omitempty"`
+
+	// The holder of the lease that sends the mail, and its end in Unix milliseconds.
 	LeaseHolder string `dynamodbav:",omitempty"`
 	LeasedUntil int64  `dynamodbav:",omitempty"`
 }
 
-// timeLayout is RFC 3339 with as many digits always, so that the order of texts is that of times.
+// timeLayout is RFC 3339 with a fixed number of digits, so that texts sort as times do.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
 func newItem(s mailinglist.Subscription) item {
 	i := item{
-		Address: s.Address, Kind: s.Kind, ID: s.ID.String(), To: s.To, Language: s.Language, Link: s.Link,
+		Address: s.Address, Kind: s.Kind, ID: s.ID.String(),
+		To: s.To, Language: s.Language, Link: s.Link,
 		CreatedAt: s.CreatedAt.UTC().Format(timeLayout), Unsent: unsent,
 	}
 	if s.Kind == mailinglist.Pending {
@@ -77,29 +93,34 @@ func newItem(s mailinglist.Subscription) item {
 	return i
 }
 
-// expired tells whether there is nothing any more, though DynamoDB may take days to delete it.
+// expired reports whether the item has expired, though DynamoDB may take days to delete it.
 func (i item) expired(now time.Time) bool { return i.ExpiresAt != 0 && i.ExpiresAt <= now.Unix() }
 
-// subscription is i as the domain has it, to the millisecond.
+// subscription converts i. Its times are precise to the millisecond.
 func (i item) subscription() (mailinglist.Subscription, error) {
 	id, err := uuid.Parse(i.ID)
 	if err != nil {
-		return mailinglist.Subscription{}, fmt.Errorf("an ID in the table: %w", err)
+		return mailinglist.Subscription{}, fmt.Errorf("invalid ID in the table: %w", err)
 	}
 	created, err := time.Parse(timeLayout, i.CreatedAt)
 	if err != nil {
-		return mailinglist.Subscription{}, fmt.Errorf("a CreatedAt in the table: %w", err)
+		return mailinglist.Subscription{}, fmt.Errorf("invalid CreatedAt in the table: %w", err)
 	}
 	return mailinglist.Subscription{
-		Key: mailinglist.Key{Address: i.Address, Kind: i.Kind, ID: id}, To: i.To, Language: i.Language, Link: i.Link, CreatedAt: created,
+		Key: mailinglist.Key{Address: i.Address, Kind: i.Kind, ID: id},
+		To:  i.To, Language: i.Language, Link: i.Link, CreatedAt: created,
 	}, nil
 }
 
-// get returns an item as it is now, or nil when there is none.
-func (l *MailingList) get(ctx context.Context, address string, kind mailinglist.Kind) (*item, error) {
-	found, err := l.API.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: key(address, kind), ConsistentRead: aws.Bool(true)}, callOptions)
+// get returns an item by a consistent read, or nil when it does not exist.
+func (l *MailingList) get(
+	ctx context.Context, address string, kind mailinglist.Kind,
+) (*item, error) {
+	found, err := l.API.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &l.Table, Key: key(address, kind), ConsistentRead: aws.Bool(true),
+	}, callOptions)
 	if err != nil {
-		return nil, awsclient.Wrap("look an address up", err)
+		return nil, awsclient.Wrap("look up an address", err)
 	}
 	return decode(found.Item)
 }
@@ -111,7 +132,7 @@ func decode(attributes map[string]types.AttributeValue) (*item, error) {
 	}
 	i := new(item)
 	if err := attributevalue.UnmarshalMap(attributes, i); err != nil {
-		return nil, fmt.Errorf("an item in the table: %w", err)
+		return nil, fmt.Errorf("decode an item: %w", err)
 	}
 	return i, nil
 }
@@ -119,7 +140,7 @@ func decode(attributes map[string]types.AttributeValue) (*item, error) {
 func encode(i item) (map[string]types.AttributeValue, error) {
 	attributes, err := attributevalue.MarshalMap(i)
 	if err != nil {
-		return nil, fmt.Errorf("an item for the table: %w", err)
+		return nil, fmt.Errorf("encode an item: %w", err)
 	}
 	return attributes, nil
 }
@@ -134,16 +155,17 @@ func number(value int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(value)}
 }
 
-// failedCondition returns what stood in the way of a conditional write, and whether err is that.
-func failedCondition(err error) (there map[string]types.AttributeValue, refused bool) {
-	failure, refused := errors.AsType[*types.ConditionalCheckFailedException](err)
-	if !refused {
+// failedCondition reports whether err is a failed condition of a write, and returns the existing
+// item.
+func failedCondition(err error) (existing map[string]types.AttributeValue, failed bool) {
+	failure, failed := errors.AsType[*types.ConditionalCheckFailedException](err)
+	if !failed {
 		return nil, false
 	}
 	return failure.Item, true
 }
 
-// wrap is [awsclient.Wrap], which does not know transactions.
+// wrap is [awsclient.Wrap] that also knows conflicts of transactions.
 func wrap(action string, err error) error {
 	if isTransactionConflict(err) {
 		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
@@ -151,27 +173,33 @@ func wrap(action string, err error) error {
 	return awsclient.Wrap(action, err)
 }
 
-// isTransactionConflict tells whether err is that a transaction was under way at the same item, or was itself in the way of
-// somebody else or short of capacity: "TransactWriteItems" in the Amazon DynamoDB API Reference.
+// isTransactionConflict reports whether err is a conflict with a transaction on the same item, or a
+// transaction that was canceled for a conflict or for lack of capacity: "TransactWriteItems" in the
+// Amazon DynamoDB API Reference.
 func isTransactionConflict(err error) bool {
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
 		return true
 	}
 	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-	return ok && slices.ContainsFunc(canceled.CancellationReasons, func(reason types.CancellationReason) bool {
+	if !ok {
+		return false
+	}
+	temporary := func(reason types.CancellationReason) bool {
 		switch aws.ToString(reason.Code) {
 		case "TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError":
 			return true
 		}
 		return false
-	})
+	}
+	return slices.ContainsFunc(canceled.CancellationReasons, temporary)
 }
 
-// callOptions are those of every call.
+// callOptions are the options of every call.
 //
-// By itself, the SDK does not try again what has met a transaction, which is over at once; two clicks on one button are
-// enough for that. And it takes a missing checksum for a wrong one: errors have none, and it would log a line for each, which
-// is no JSON (aws-sdk-go-v2, issue 3545). TLS guards answers without it.
+// By default, the SDK does not retry a conflict with a transaction, which ends at once; two clicks
+// on one button are enough to cause one. And it takes a missing checksum for a wrong one:
+// DynamoDB's errors have none, so the SDK would log a line for each, which is not JSON
+// (aws-sdk-go-v2, issue 3545). TLS protects responses without it.
 func callOptions(options *dynamodb.Options) {
 	options.Retryer = transactionRetryer{options.Retryer}
 	options.DisableValidateResponseChecksum = true

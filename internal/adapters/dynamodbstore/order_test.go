@@ -18,15 +18,15 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 )
 
-// An operation is one of a reader, a sender or SES, on ada's address.
+// An operation is one of a subscriber, a sender or SES, on ada's address.
 type operation struct {
 	name string
 	do   func(l *dynamodbstore.MailingList) error
 }
 
-// TestWhoeverComesBetweenComesBeforeOrAfter has one operation done before each call to DynamoDB of another. What comes of
-// it, in the table and for both callers, is what would have come of one after the other.
-func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
+// TestMailingList_is_serializable executes one operation before each DynamoDB call of another. The
+// result, in the table and for both callers, must be the result of executing one after the other.
+func TestMailingList_is_serializable(t *testing.T) {
 	w := start(t)
 	ctx := t.Context()
 	pending, second := subscription(mailinglist.Pending), subscription(mailinglist.Pending)
@@ -35,11 +35,13 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 	tomorrow.CreatedAt = now.Add(24 * time.Hour)
 	var lease mailinglist.Lease
 	before := map[string]func() error{
-		"nothing":         func() error { return nil },
-		"a pending one":   func() error { return w.Subscribe(ctx, pending) },
-		"a subscription":  func() error { return w.Subscribe(ctx, subscribed) },
-		"a confirmed one": func() error { return errors.Join(w.Subscribe(ctx, pending), w.Confirm(ctx, confirmed)) },
-		"one that is leased": func() (err error) {
+		"no item":    func() error { return nil },
+		"pending":    func() error { return w.Subscribe(ctx, pending) },
+		"subscribed": func() error { return w.Subscribe(ctx, subscribed) },
+		"confirmed": func() error {
+			return errors.Join(w.Subscribe(ctx, pending), w.Confirm(ctx, confirmed))
+		},
+		"leased": func() (err error) {
 			if err := w.Subscribe(ctx, pending); err != nil {
 				return err
 			}
@@ -48,17 +50,29 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 		},
 	}
 	operations := []operation{
-		{"subscribe, pending", func(l *dynamodbstore.MailingList) error { return l.Subscribe(ctx, second) }},
-		{"subscribe, pending, tomorrow", func(l *dynamodbstore.MailingList) error { return l.Subscribe(ctx, tomorrow) }},
-		{"subscribe", func(l *dynamodbstore.MailingList) error { return l.Subscribe(ctx, subscribed) }},
+		{"subscribe, pending", func(l *dynamodbstore.MailingList) error {
+			return l.Subscribe(ctx, second)
+		}},
+		{"subscribe, pending, tomorrow", func(l *dynamodbstore.MailingList) error {
+			return l.Subscribe(ctx, tomorrow)
+		}},
+		{"subscribe", func(l *dynamodbstore.MailingList) error {
+			return l.Subscribe(ctx, subscribed)
+		}},
 		{"confirm", func(l *dynamodbstore.MailingList) error { return l.Confirm(ctx, confirmed) }},
-		{"leave", func(l *dynamodbstore.MailingList) error { return l.Unsubscribe(ctx, pending.Address) }},
-		{"suppress", func(l *dynamodbstore.MailingList) error { return l.Suppress(ctx, pending.Address, "bounced", now) }},
+		{"unsubscribe", func(l *dynamodbstore.MailingList) error {
+			return l.Unsubscribe(ctx, pending.Address)
+		}},
+		{"suppress", func(l *dynamodbstore.MailingList) error {
+			return l.Suppress(ctx, pending.Address, "bounced", now)
+		}},
 		{"lease", func(l *dynamodbstore.MailingList) error {
 			_, err := l.Lease(ctx, pending.Key, now, now.Add(leaseDuration))
 			return err
 		}},
-		{"mark sent", func(l *dynamodbstore.MailingList) error { return l.MarkSent(ctx, lease, "1", now) }},
+		{"mark sent", func(l *dynamodbstore.MailingList) error {
+			return l.MarkSent(ctx, lease, "1", now)
+		}},
 		{"release", func(l *dynamodbstore.MailingList) error { return l.Release(ctx, lease) }},
 	}
 	prepare := func(name string) {
@@ -66,17 +80,17 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 		lease = mailinglist.Lease{Subscription: pending}
 		ok(t, before[name]())
 	}
-	// outcome is what two callers got, and the table.
+	// outcome formats what two callers got, and the table.
 	outcome := func(first, second error) string {
-		return fmt.Sprint(told(first), " and ", told(second), ": ", w.rows(t))
+		return fmt.Sprint(outcomeOf(first), " and ", outcomeOf(second), ": ", w.rows(t))
 	}
 	direct := &dynamodbstore.MailingList{Table: w.Table, API: w.server.Client}
-	between := 0
+	interleavings := 0
 	for name := range before {
 		for _, a := range operations {
 			for _, b := range operations {
 				var possible []string
-				for at := int64(2); ; at++ { // before the first, it is b and then a
+				for at := int64(2); ; at++ { // before call 1, it would be b and then a
 					prepare(name)
 					var calls atomic.Int64
 					var second error
@@ -91,7 +105,7 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 					if calls.Load() < at {
 						break
 					}
-					between++
+					interleavings++
 					got := outcome(first, second)
 					if possible == nil {
 						prepare(name)
@@ -101,22 +115,25 @@ func TestWhoeverComesBetweenComesBeforeOrAfter(t *testing.T) {
 						second, first = b.do(direct), a.do(direct)
 						possible = append(possible, outcome(first, second))
 					}
-					// Subscribe says it: somebody may be subscribed between its look and its writing.
-					known := strings.HasPrefix(a.name, "subscribe, pending") && slices.Contains([]string{"subscribe", "confirm"}, b.name)
+					// Subscribe documents this: the address may become subscribed after it has
+					// looked and before it writes.
+					known := strings.HasPrefix(a.name, "subscribe, pending") &&
+						slices.Contains([]string{"subscribe", "confirm"}, b.name)
 					if !known && !slices.Contains(possible, got) {
-						t.Errorf("%s is there; before call %d of %s, somebody comes to %s:\n%s\nwant one of\n%s", name, at, a.name, b.name, got, strings.Join(possible, "\n"))
+						t.Errorf("%s; %s before call %d of %s:\n%s\nwant one of\n%s",
+							name, b.name, at, a.name, got, strings.Join(possible, "\n"))
 					}
 				}
 			}
 		}
 	}
-	if t.Logf("%d times between", between); between == 0 {
-		t.Error("nobody has come between")
+	if t.Logf("%d interleavings", interleavings); interleavings == 0 {
+		t.Error("no operation ran in between")
 	}
 }
 
-// told is what a caller is told by an error.
-func told(err error) string {
+// outcomeOf classifies an operation's error.
+func outcomeOf(err error) string {
 	_, leased := errors.AsType[*email.LeasedError](err)
 	switch {
 	case err == nil:
@@ -129,15 +146,18 @@ func told(err error) string {
 	return err.Error()
 }
 
-// clear empties the table.
+// clear deletes all items of the table.
 func (w *world) clear(t testing.TB) {
 	t.Helper()
-	found, err := w.server.Client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &w.Table, ProjectionExpression: aws.String("Address, Kind")})
+	found, err := w.server.Client.Scan(t.Context(),
+		&dynamodb.ScanInput{TableName: &w.Table, ProjectionExpression: aws.String("Address, Kind")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range found.Items {
-		if _, err := w.server.Client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &w.Table, Key: key}); err != nil {
+		_, err := w.server.Client.DeleteItem(t.Context(),
+			&dynamodb.DeleteItemInput{TableName: &w.Table, Key: key})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

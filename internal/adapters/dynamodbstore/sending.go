@@ -17,11 +17,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 )
 
-// Lease gives the caller the right to send the mail that key names until then, and nobody else. It fails with
-// [mailinglist.ErrNotFound] when no mail is to be sent: the item is gone, has expired or has another ID, or its mail is
-// sent or refused. It fails with a [*email.LeasedError] when somebody else has it at now. Times are kept to the
-// millisecond.
-func (l *MailingList) Lease(ctx context.Context, key mailinglist.Key, now, until time.Time) (mailinglist.Lease, error) {
+// Lease gives the caller the exclusive right to send the mail of key until the given time. It fails
+// with [mailinglist.ErrNotFound] when there is no mail to send: the item does not exist, has
+// expired or has another ID, or its mail was sent or rejected. It fails with a [*email.LeasedError]
+// when another caller has a lease at now. Times are precise to the millisecond.
+func (l *MailingList) Lease(
+	ctx context.Context, key mailinglist.Key, now, until time.Time,
+) (mailinglist.Lease, error) {
 	holder := uuid.New()
 	leased, err := l.lease(ctx, key, holder, now, until)
 	if err != nil {
@@ -34,16 +36,23 @@ func (l *MailingList) Lease(ctx context.Context, key mailinglist.Key, now, until
 	return mailinglist.Lease{Subscription: subscription, Holder: holder, Until: until}, nil
 }
 
-func (l *MailingList) lease(ctx context.Context, of mailinglist.Key, holder uuid.UUID, now, until time.Time) (*item, error) {
+func (l *MailingList) lease(
+	ctx context.Context, of mailinglist.Key, holder uuid.UUID, now, until time.Time,
+) (*item, error) {
 	updated, err := l.API.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:        &l.Table,
 		Key:              key(of.Address, of.Kind),
 		UpdateExpression: aws.String("SET LeaseHolder = :holder, LeasedUntil = :until"),
-		ConditionExpression: aws.String("ID = :id AND attribute_exists(Unsent) AND (attribute_not_exists(ExpiresAt) OR ExpiresAt > :seconds)" +
-			" AND (attribute_not_exists(LeasedUntil) OR LeasedUntil <= :now)"),
+		ConditionExpression: aws.String(
+			"ID = :id AND attribute_exists(Unsent)" +
+				" AND (attribute_not_exists(ExpiresAt) OR ExpiresAt > :seconds)" +
+				" AND (attribute_not_exists(LeasedUntil) OR LeasedUntil <= :now)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":id": text(of.ID.String()), ":holder": text(holder.String()), ":until": number(until.UnixMilli()),
-			":now": number(now.UnixMilli()), ":seconds": number(now.Unix()),
+			":id":      text(of.ID.String()),
+			":holder":  text(holder.String()),
+			":until":   number(until.UnixMilli()),
+			":now":     number(now.UnixMilli()),
+			":seconds": number(now.Unix()),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -51,11 +60,11 @@ func (l *MailingList) lease(ctx context.Context, of mailinglist.Key, holder uuid
 	if err == nil {
 		return decode(updated.Attributes)
 	}
-	there, refused := failedCondition(err)
-	if !refused {
+	existing, failed := failedCondition(err)
+	if !failed {
 		return nil, wrap("lease a mail", err)
 	}
-	old, err := decode(there)
+	old, err := decode(existing)
 	switch {
 	case err != nil:
 		return nil, err
@@ -64,32 +73,47 @@ func (l *MailingList) lease(ctx context.Context, of mailinglist.Key, holder uuid
 	case old.LeaseHolder != holder.String():
 		return nil, &email.LeasedError{Until: time.UnixMilli(old.LeasedUntil)}
 	}
-	return old, nil // the SDK has tried again what had worked
+	return old, nil // the SDK has retried a call that had succeeded
 }
 
-// MarkSent notes that the lease's mail is sent, under the service's name for it. It fails with [mailinglist.ErrNotFound]
-// when the lease is nobody's any more: the item is gone, or somebody else has leased it.
-func (l *MailingList) MarkSent(ctx context.Context, lease mailinglist.Lease, messageID string, now time.Time) error {
-	return l.endLease(ctx, lease, "SET MessageID = :message, SentAt = :now REMOVE Unsent, LeasedUntil", map[string]types.AttributeValue{
-		":message": text(messageID), ":now": text(now.UTC().Format(timeLayout)),
-	})
+// MarkSent records that the lease's mail was sent, and its SES message ID. It fails with
+// [mailinglist.ErrNotFound] when the caller has lost the lease: the item does not exist any more,
+// or another caller has leased it.
+func (l *MailingList) MarkSent(
+	ctx context.Context, lease mailinglist.Lease, messageID string, now time.Time,
+) error {
+	return l.endLease(ctx, lease,
+		"SET MessageID = :message, SentAt = :now REMOVE Unsent, LeasedUntil",
+		map[string]types.AttributeValue{
+			":message": text(messageID), ":now": text(now.UTC().Format(timeLayout)),
+		})
 }
 
-// MarkRejected notes that the lease's mail will never be sent, and why. It fails as [MailingList.MarkSent] does.
-func (l *MailingList) MarkRejected(ctx context.Context, lease mailinglist.Lease, reason string) error {
-	return l.endLease(ctx, lease, "SET RejectionReason = :reason REMOVE Unsent, LeasedUntil", map[string]types.AttributeValue{":reason": text(reason)})
+// MarkRejected records that the lease's mail will never be sent, and why. It fails as
+// [MailingList.MarkSent] does.
+func (l *MailingList) MarkRejected(
+	ctx context.Context, lease mailinglist.Lease, reason string,
+) error {
+	return l.endLease(ctx, lease, "SET RejectionReason = :reason REMOVE Unsent, LeasedUntil",
+		map[string]types.AttributeValue{":reason": text(reason)})
 }
 
-// Release lets others lease the mail at once. It is no error when the lease is nobody's any more.
+// Release ends a lease, so that other callers can lease the mail at once. It is no error when the
+// caller has lost the lease.
 func (l *MailingList) Release(ctx context.Context, lease mailinglist.Lease) error {
-	if err := l.endLease(ctx, lease, "REMOVE LeasedUntil", nil); !errors.Is(err, mailinglist.ErrNotFound) {
-		return err
+	err := l.endLease(ctx, lease, "REMOVE LeasedUntil", nil)
+	if errors.Is(err, mailinglist.ErrNotFound) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// endLease does the last thing that the holder of a lease may do. The item keeps the holder's name, so that it may be done again.
-func (l *MailingList) endLease(ctx context.Context, lease mailinglist.Lease, update string, values map[string]types.AttributeValue) error {
+// endLease applies the holder's last update. The item keeps the name of the holder, so that a retry
+// succeeds.
+func (l *MailingList) endLease(
+	ctx context.Context, lease mailinglist.Lease, update string,
+	values map[string]types.AttributeValue,
+) error {
 	all := map[string]types.AttributeValue{":holder": text(lease.Holder.String())}
 	maps.Copy(all, values)
 	_, err := l.API.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -99,16 +123,19 @@ func (l *MailingList) endLease(ctx context.Context, lease mailinglist.Lease, upd
 		ConditionExpression:       aws.String("LeaseHolder = :holder"),
 		ExpressionAttributeValues: all,
 	}, callOptions)
-	if _, refused := failedCondition(err); refused {
+	if _, failed := failedCondition(err); failed {
 		return mailinglist.ErrNotFound
 	}
 	return wrap("end a lease", err)
 }
 
-// Unsent goes through the items whose mail is not sent and which were there before a time, the oldest first: also those
-// that somebody has leased, but none that had expired at that time, which may stay in the table for days. It is at most
-// seconds behind. What is no subscription is an error, after which it goes on.
-func (l *MailingList) Unsent(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+// Unsent iterates over the items whose mail was not sent and that were created before a time,
+// oldest first. It includes leased items, but none that had expired at that time, which may stay in
+// the table for days. The index is at most seconds behind. An item that is not a subscription is an
+// error, after which the iteration continues.
+func (l *MailingList) Unsent(
+	ctx context.Context, before time.Time,
+) iter.Seq2[mailinglist.Key, error] {
 	return func(yield func(mailinglist.Key, error) bool) {
 		pages := dynamodb.NewQueryPaginator(l.API, &dynamodb.QueryInput{
 			TableName:              &l.Table,
@@ -121,13 +148,14 @@ func (l *MailingList) Unsent(ctx context.Context, before time.Time) iter.Seq2[ma
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx, callOptions)
 			if err != nil {
-				yield(mailinglist.Key{}, awsclient.Wrap("list what waits", err))
+				yield(mailinglist.Key{}, awsclient.Wrap("list unsent mails", err))
 				return
 			}
 			for _, attributes := range page.Items {
 				s, err := decodeIndexed(attributes)
 				// The index does not have ExpiresAt.
-				if err == nil && s.Kind == mailinglist.Pending && !s.CreatedAt.Add(mailinglist.ConfirmWithin).After(before) {
+				if err == nil && s.Kind == mailinglist.Pending &&
+					!s.CreatedAt.Add(mailinglist.ConfirmWithin).After(before) {
 					continue
 				}
 				if !yield(s.Key, err) {
@@ -138,7 +166,7 @@ func (l *MailingList) Unsent(ctx context.Context, before time.Time) iter.Seq2[ma
 	}
 }
 
-// decodeIndexed is what the index has of a subscription.
+// decodeIndexed returns a subscription from the attributes that the index has.
 func decodeIndexed(attributes map[string]types.AttributeValue) (mailinglist.Subscription, error) {
 	i, err := decode(attributes)
 	if err != nil {

@@ -11,14 +11,17 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
 
-// Subscribe puts s, pending or not, unless the address has one of its kind already, or is subscribed: then it changes
-// nothing and is no error either, so that nobody learns by it who is subscribed.
+// Subscribe stores s, pending or not. If the address already has an item of that kind or is
+// subscribed, it changes nothing and is no error either: the response must not reveal who is
+// subscribed.
 //
-// Somebody may confirm an earlier one between the look at the subscription and the writing of a pending one. Then there are
-// both, and one mail too many goes out; a transaction would save it, and fail as often as two meet.
+// If an earlier pending subscription is confirmed after Subscribe has looked for a subscription and
+// before it writes a pending one, the table has both, and one mail too many is sent. A transaction
+// would avoid that, but would fail whenever two of them conflict.
 func (l *MailingList) Subscribe(ctx context.Context, s mailinglist.Subscription) error {
 	if s.Kind == mailinglist.Pending {
-		if subscribed, err := l.get(ctx, s.Address, mailinglist.Subscribed); err != nil || subscribed != nil {
+		subscribed, err := l.get(ctx, s.Address, mailinglist.Subscribed)
+		if err != nil || subscribed != nil {
 			return err
 		}
 	}
@@ -33,28 +36,30 @@ func (l *MailingList) Subscribe(ctx context.Context, s mailinglist.Subscription)
 			ConditionExpression:                 aws.String("attribute_not_exists(Address)"),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}, callOptions)
-		there, refused := failedCondition(err)
-		if !refused {
+		existing, failed := failedCondition(err)
+		if !failed {
 			return wrap("subscribe", err)
 		}
-		old, err := decode(there)
+		old, err := decode(existing)
 		if err != nil {
 			return err
 		}
 		if old == nil || !old.expired(s.CreatedAt) {
-			return nil // maybe ours, of which we did not hear
+			return nil // possibly ours, whose response was lost
 		}
-		// Written over, it would be a change in the stream and nothing new, which gets no mail.
+		// Overwriting it would be a MODIFY in the stream instead of an INSERT, and only an INSERT
+		// gets a mail.
 		if err := l.remove(ctx, s.Address, s.Kind, old.ID); err != nil {
 			return err
 		}
 	}
 }
 
-// Confirm makes a subscription of the pending one that has the ID of s. It is that of the pending item, with its To and
-// Language, and the Link and CreatedAt of s. Confirming it again changes nothing. It fails with
-// [mailinglist.ErrNotFound] when nothing of that ID is pending or subscribed: it was left, has expired by s.CreatedAt, or
-// another one is in its place.
+// Confirm replaces the pending item that has the ID of s by a subscription. The subscription has
+// the To and Language of the pending item, and the Link and CreatedAt of s. Confirming it again
+// changes nothing. It fails with [mailinglist.ErrNotFound] when no item with that ID is pending or
+// subscribed: the address was unsubscribed, the item has expired by s.CreatedAt, or another item
+// has replaced it.
 func (l *MailingList) Confirm(ctx context.Context, s mailinglist.Subscription) error {
 	pending, err := l.get(ctx, s.Address, mailinglist.Pending)
 	if err != nil {
@@ -77,24 +82,29 @@ func (l *MailingList) Confirm(ctx context.Context, s mailinglist.Subscription) e
 	return nil
 }
 
-// replacePending puts the subscription s in the place of the pending one, in one transaction, so that whoever leaves
-// meanwhile is not subscribed after that. It tells whether the address is subscribed and nothing pending any more.
-func (l *MailingList) replacePending(ctx context.Context, s mailinglist.Subscription) (bool, error) {
+// replacePending replaces the pending item by the subscription s in one transaction, so that an
+// address that is unsubscribed meanwhile does not become subscribed again. It reports whether the
+// address is subscribed and the pending item is gone.
+func (l *MailingList) replacePending(
+	ctx context.Context, s mailinglist.Subscription,
+) (bool, error) {
 	attributes, err := encode(newItem(s))
 	if err != nil {
 		return false, err
 	}
-	_, err = l.API.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+	id := map[string]types.AttributeValue{":id": text(s.ID.String())}
+	writes := []types.TransactWriteItem{
 		{Put: &types.Put{
 			TableName: &l.Table, Item: attributes,
 			ConditionExpression: aws.String("attribute_not_exists(Address)"),
 		}},
 		{Delete: &types.Delete{
 			TableName: &l.Table, Key: key(s.Address, mailinglist.Pending),
-			ConditionExpression:       aws.String("ID = :id"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":id": text(s.ID.String())},
+			ConditionExpression: aws.String("ID = :id"), ExpressionAttributeValues: id,
 		}},
-	}}, callOptions)
+	}
+	_, err = l.API.TransactWriteItems(ctx,
+		&dynamodb.TransactWriteItemsInput{TransactItems: writes}, callOptions)
 	if err == nil {
 		return true, nil
 	}
@@ -102,36 +112,39 @@ func (l *MailingList) replacePending(ctx context.Context, s mailinglist.Subscrip
 	if !ok || isTransactionConflict(err) || len(canceled.CancellationReasons) != 2 {
 		return false, wrap("confirm", err)
 	}
-	const refused = "ConditionalCheckFailed"
+	const failed = "ConditionalCheckFailed"
 	switch {
-	case aws.ToString(canceled.CancellationReasons[1].Code) == refused:
-		return false, nil // left, replaced or confirmed meanwhile
-	case aws.ToString(canceled.CancellationReasons[0].Code) == refused: // subscribed in another way
+	case aws.ToString(canceled.CancellationReasons[1].Code) == failed:
+		return false, nil // unsubscribed, replaced or confirmed meanwhile
+	case aws.ToString(canceled.CancellationReasons[0].Code) == failed: // subscribed meanwhile
 		return true, l.remove(ctx, s.Address, mailinglist.Pending, s.ID.String())
 	}
 	return false, wrap("confirm", err)
 }
 
-// remove deletes an item, unless it is gone or another one is in its place.
-func (l *MailingList) remove(ctx context.Context, address string, kind mailinglist.Kind, id string) error {
+// remove deletes an item unless it does not exist any more or another item has replaced it.
+func (l *MailingList) remove(
+	ctx context.Context, address string, kind mailinglist.Kind, id string,
+) error {
 	_, err := l.API.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &l.Table, Key: key(address, kind),
 		ConditionExpression:       aws.String("ID = :id"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":id": text(id)},
 	}, callOptions)
-	if _, refused := failedCondition(err); refused {
+	if _, failed := failedCondition(err); failed {
 		return nil
 	}
-	return wrap("remove what is pending", err)
+	return wrap("delete a pending subscription", err)
 }
 
-// Unsubscribe ends the subscription of an address, and what is pending of it. A suppression stays. It is no error when there is
-// neither.
+// Unsubscribe deletes the subscription of an address and its pending item. A suppression remains.
+// It is no error when the address has neither.
 func (l *MailingList) Unsubscribe(ctx context.Context, address string) error {
-	// In this order: what is pending cannot become a subscription behind our back.
+	// In this order, so that the pending item cannot become a subscription in between.
 	for _, kind := range []mailinglist.Kind{mailinglist.Pending, mailinglist.Subscribed} {
-		if _, err := l.API.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(address, kind)}, callOptions); err != nil {
-			return wrap("leave", err)
+		input := &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(address, kind)}
+		if _, err := l.API.DeleteItem(ctx, input, callOptions); err != nil {
+			return wrap("unsubscribe", err)
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// Accounts ends accounts.
+// Accounts deletes accounts.
 type Accounts struct {
 	databases *mysqlconn.Databases
 }
@@ -21,14 +21,18 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 	return &Accounts{databases: databases}
 }
 
-// Delete removes all that a user has: posts with the comments on them and the notices of these, comments on posts of
-// others, the list of changes, and the profile. The pictures are pending deletion then. From its beginning the user can write
-// nothing any more, whatever becomes of the rest: it goes in many short transactions, and what does not fit into ctx's
-// time is done by the next call, as [retry.ErrUnavailable] asks for. What is left in the end is the subject and the time, so
-// that tokens which outlive the account open no new one.
+// Delete deletes all data of a user: posts with their comments and the notifications about these,
+// comments on other users' posts, the list of changes, and the profile. It marks the user's
+// pictures as pending deletion. As soon as it has begun, the user can write nothing any more, even
+// if later steps fail.
+//
+// It works in many short transactions. When ctx's time is not enough, it fails with
+// [retry.ErrUnavailable], and the next call continues. Only the subject and the time of the
+// deletion remain, so that a token that outlives the account does not create a new one.
 func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	for _, step := range []func(context.Context, string) error{
-		s.markDeleted, s.deletePosts, s.markPicturesPendingDeletion, s.deleteComments, s.deleteChanges, s.deleteLease, s.deleteProfile,
+		s.markDeleted, s.deletePosts, s.markPicturesPendingDeletion, s.deleteComments,
+		s.deleteChanges, s.deleteLease, s.deleteProfile,
 	} {
 		if err := step(ctx, subject); err != nil {
 			return failed("delete account", err)
@@ -37,13 +41,17 @@ func (s *Accounts) Delete(ctx context.Context, subject string) error {
 	return nil
 }
 
-// markDeleted waits for the user's transactions that have begun. Those after it find the account deleted.
+// markDeleted waits for the user's running transactions. Later transactions find the account
+// deleted.
 func (s *Accounts) markDeleted(ctx context.Context, subject string) error {
 	return mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		if _, err := lockAccounts(ctx, tx, subject); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE accounts SET deleted_at = COALESCE(deleted_at, UTC_TIMESTAMP(6)) WHERE subject = ?", subject)
+		_, err := tx.ExecContext(ctx,
+			"UPDATE accounts SET deleted_at = COALESCE(deleted_at, UTC_TIMESTAMP(6)) "+
+				"WHERE subject = ?",
+			subject)
 		return err
 	})
 }
@@ -55,8 +63,9 @@ func (s *Accounts) deletePosts(ctx context.Context, subject string) error {
 	})
 }
 
-// markPicturesPendingDeletion lets go of the user's pictures that no post shows, though they are not marked so: the functions of the
-// deployment before pictures delete posts without them.
+// markPicturesPendingDeletion marks those of the user's pictures that no post shows and that are
+// still marked as promoted: the functions of the deployment before pictures delete posts without
+// marking their pictures.
 func (s *Accounts) markPicturesPendingDeletion(ctx context.Context, subject string) error {
 	return mysqlconn.Retry(ctx, func() error {
 		_, err := s.databases.Writer.ExecContext(ctx, markAllPendingDeletion, subject)
@@ -70,8 +79,11 @@ func (s *Accounts) deleteComments(ctx context.Context, subject string) error {
 	})
 }
 
-// forEach calls work, in a transaction of its own, with what first finds, until it finds nothing.
-func (s *Accounts) forEach(ctx context.Context, first, subject string, work func(*sql.Tx, uuid.UUID) error) error {
+// forEach calls work, in a transaction of its own, with each id that the query first returns, until
+// it returns none.
+func (s *Accounts) forEach(
+	ctx context.Context, first, subject string, work func(*sql.Tx, uuid.UUID) error,
+) error {
 	for {
 		var id uuid.UUID
 		err := mysqlconn.Retry(ctx, func() error {
@@ -83,8 +95,11 @@ func (s *Accounts) forEach(ctx context.Context, first, subject string, work func
 		if err != nil {
 			return err
 		}
-		err = mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error { return work(tx, id) })
-		// The post may have gone meanwhile, by somebody else or by an earlier try whose commit nobody heard of.
+		err = mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
+			return work(tx, id)
+		})
+		// The post may have been deleted meanwhile, by its author or by an earlier try whose commit
+		// was not acknowledged.
 		if err != nil && !errors.Is(err, posts.ErrNotFound) {
 			return err
 		}
@@ -95,7 +110,8 @@ func (s *Accounts) deleteChanges(ctx context.Context, subject string) error {
 	for {
 		var deleted int64
 		err := mysqlconn.Retry(ctx, func() error {
-			result, err := s.databases.Writer.ExecContext(ctx, deleteSomeChanges, subject, changesPerStatement)
+			result, err := s.databases.Writer.ExecContext(ctx,
+				deleteSomeChanges, subject, changesPerStatement)
 			if err != nil {
 				return err
 			}
@@ -108,7 +124,7 @@ func (s *Accounts) deleteChanges(ctx context.Context, subject string) error {
 	}
 }
 
-// deleteLease is for an account without notifications, which gets no new lease.
+// deleteLease must run when the account's notifications are deleted: then it gets no new lease.
 func (s *Accounts) deleteLease(ctx context.Context, subject string) error {
 	return mysqlconn.Retry(ctx, func() error {
 		_, err := s.databases.Writer.ExecContext(ctx, deleteAnyLease, subject)
@@ -118,12 +134,14 @@ func (s *Accounts) deleteLease(ctx context.Context, subject string) error {
 
 func (s *Accounts) deleteProfile(ctx context.Context, subject string) error {
 	return mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, "DELETE FROM profiles WHERE subject = ?", subject)
+		_, err := s.databases.Writer.ExecContext(ctx,
+			"DELETE FROM profiles WHERE subject = ?", subject)
 		return err
 	})
 }
 
-// changesPerStatement is how many rows one statement deletes, so that it is over in much less than a second.
+// changesPerStatement is how many rows one statement deletes, so that it takes much less than a
+// second.
 const changesPerStatement = 1000
 
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// Changes tells what of a user's has changed.
+// Changes lists what a client has to sync.
 type Changes struct {
 	databases *mysqlconn.Databases
 }
@@ -21,11 +21,15 @@ func NewChanges(databases *mysqlconn.Databases) *Changes {
 	return &Changes{databases: databases}
 }
 
-// Since returns up to limit changes of the user's after a position, which the user has got from an earlier page. They
-// are the writer's. A deleted account has none: its user gets [accounts.ErrDeleted].
-func (s *Changes) Since(ctx context.Context, subject string, from accounts.Position, limit int) (accounts.Page, error) {
+// Since returns up to limit changes of the user's data after a position, which must be from an
+// earlier page. It reads from the writer. It fails with [accounts.ErrDeleted] for a deleted
+// account.
+func (s *Changes) Since(
+	ctx context.Context, subject string, from accounts.Position, limit int,
+) (accounts.Page, error) {
 	var page accounts.Page
-	// One transaction, for all its reads see the state of its first: an object is as the page's last version left it.
+	// One transaction: all its reads see the snapshot of the first, so an object has the state of
+	// the page's last version.
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) (err error) {
 		if err := requireActiveAccount(ctx, tx, subject); err != nil {
 			return err
@@ -43,7 +47,9 @@ func (s *Changes) Since(ctx context.Context, subject string, from accounts.Posit
 }
 
 // pageSince returns the page without the objects.
-func pageSince(ctx context.Context, tx *sql.Tx, subject string, from accounts.Position, limit int) (accounts.Page, error) {
+func pageSince(
+	ctx context.Context, tx *sql.Tx, subject string, from accounts.Position, limit int,
+) (accounts.Page, error) {
 	type positioned struct {
 		accounts.Change
 		version uint64
@@ -66,7 +72,7 @@ func pageSince(ctx context.Context, tx *sql.Tx, subject string, from accounts.Po
 	return page, nil
 }
 
-// loadObjects completes changes with the objects that there are. Those that there are not were deleted.
+// loadObjects adds the objects to changes. A change whose object does not exist is a deletion.
 func loadObjects(ctx context.Context, tx *sql.Tx, subject string, page []accounts.Change) error {
 	ids := map[accounts.Kind][]uuid.UUID{}
 	for _, change := range page {
@@ -106,15 +112,18 @@ func loadObjects(ctx context.Context, tx *sql.Tx, subject string, page []account
 	}
 	for i := range page {
 		change := &page[i]
-		change.Profile, change.Post, change.Comment = profiles[change.ID], written[change.ID], comments[change.ID]
+		change.Profile = profiles[change.ID]
+		change.Post = written[change.ID]
+		change.Comment = comments[change.ID]
 		change.Deleted = change.Profile == nil && change.Post == nil && change.Comment == nil
 	}
 	return nil
 }
 
 const (
-	// The condition on version and id is written out, since (version, id) > (?, ?) would not be a range of the index.
-	// The range begins with the version: what is before id in it, a [batchSize] at most, is read and passed over.
+	// The condition on version and id is written out, since (version, id) > (?, ?) would not be a
+	// range of the index. The range begins with the version: the rows of that version before id,
+	// [batchSize] at most, are read and skipped.
 	listChanges = `
 		SELECT version, id, kind FROM changes
 		WHERE subject = ? AND version >= ? AND (version > ? OR id > ?)

@@ -17,7 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-func TestAUserSyncsWhatIsTheUsersOwn(t *testing.T) {
+func TestChanges_Since_returns_only_the_users_data(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	byAda, byBob := s.post(t, "ada"), s.post(t, "bob")
@@ -28,16 +28,17 @@ func TestAUserSyncsWhatIsTheUsersOwn(t *testing.T) {
 	want := []accounts.Change{
 		{Kind: accounts.KindProfile, Profile: &stored},
 		{Kind: accounts.KindComment, ID: own.ID, Comment: &own},
-		{Kind: accounts.KindPost, ID: byAda.ID, Post: &byAda}, // the last to change
+		{Kind: accounts.KindPost, ID: byAda.ID, Post: &byAda}, // changed last
 	}
 	if diff := cmp.Diff(want, page.Changes); diff != "" {
 		t.Error(diff)
 	}
 	if page.More {
-		t.Error("there is no more")
+		t.Error("More is true on the last page")
 	}
-	if again := must(s.changes.Since(t.Context(), "ada", page.Next, 10))(t); len(again.Changes) != 0 || again.Next != page.Next || again.More {
-		t.Errorf("nothing has changed: %+v", again)
+	again := must(s.changes.Since(t.Context(), "ada", page.Next, 10))(t)
+	if len(again.Changes) != 0 || again.Next != page.Next || again.More {
+		t.Errorf("got %+v, want no changes", again)
 	}
 	ok(t, s.posts.DeleteComment(t.Context(), "bob", byAda.ID, others.ID))
 	ok(t, s.posts.DeleteComment(t.Context(), "ada", byBob.ID, own.ID))
@@ -52,15 +53,17 @@ func TestAUserSyncsWhatIsTheUsersOwn(t *testing.T) {
 	}
 }
 
-func TestAUserWhoHasNothingSyncsNothing(t *testing.T) {
+func TestChanges_Since_without_changes(t *testing.T) {
 	s := open(t)
 	from := accounts.Position{Version: 3, ID: uuid.Max}
-	if diff := cmp.Diff(accounts.Page{Next: from}, must(s.changes.Since(t.Context(), "nobody", from, 10))(t)); diff != "" {
+	diff := cmp.Diff(accounts.Page{Next: from},
+		must(s.changes.Since(t.Context(), "unknown", from, 10))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestWhatChangesNothingIsNotSynced(t *testing.T) {
+func TestChanges_Since_skips_calls_that_change_nothing(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := must(s.posts.Create(t.Context(), "ada", "key", draft))(t)
@@ -70,21 +73,22 @@ func TestWhatChangesNothingIsNotSynced(t *testing.T) {
 	must(s.posts.Create(t.Context(), "ada", "key", draft))(t)
 	ok(t, s.profiles.Create(t.Context(), accounts.Profile{Subject: "ada", DisplayName: "Another"}))
 	if err := s.posts.Delete(t.Context(), "bob", post.ID); err == nil {
-		t.Error("bob has deleted ada's post")
+		t.Error("bob could delete ada's post")
 	}
 	ok(t, ada.syncToTheEnd(t, s.changes, 10))
 	if ada.position != before {
-		t.Errorf("the position went from %v to %v", before, ada.position)
+		t.Errorf("the position changed from %v to %v", before, ada.position)
 	}
 	if got := must(s.profiles.Get(t.Context(), "ada"))(t); got.DisplayName != nameOf("ada") {
 		t.Errorf("Create has overwritten the profile: %+v", got)
 	}
 }
 
-func TestAProfileIsCreatedOnce(t *testing.T) {
+func TestProfiles_Create_creates_a_profile_once(t *testing.T) {
 	s := open(t)
 	s.atOnce(t, 6, func(s *stores, i int) error {
-		return s.profiles.Create(t.Context(), accounts.Profile{Subject: "ada", DisplayName: fmt.Sprint(i)})
+		return s.profiles.Create(t.Context(),
+			accounts.Profile{Subject: "ada", DisplayName: fmt.Sprint(i)})
 	})
 	first := must(s.profiles.Get(t.Context(), "ada"))(t)
 	ok(t, s.profiles.Create(t.Context(), accounts.Profile{Subject: "ada", DisplayName: "again"}))
@@ -98,17 +102,18 @@ func TestAProfileIsCreatedOnce(t *testing.T) {
 	}
 }
 
-func TestChangesOfADatabaseThatIsDownAreUnavailable(t *testing.T) {
+func TestChanges_unavailable_database(t *testing.T) {
 	s := open(t)
 	s.server.Down()
 	_, err := s.changes.Since(t.Context(), "ada", accounts.Position{}, 10)
 	deletion := s.accounts.Delete(t.Context(), "ada")
-	if !errors.Is(err, retry.ErrUnavailable) || !errors.Is(deletion, retry.ErrUnavailable) || !errors.Is(err, mysqlconn.ErrUnavailable) {
+	if !errors.Is(err, retry.ErrUnavailable) || !errors.Is(deletion, retry.ErrUnavailable) ||
+		!errors.Is(err, mysqlconn.ErrUnavailable) {
 		t.Errorf("got %v and %v, want ErrUnavailable", err, deletion)
 	}
 }
 
-// A world is some users and all that they have ever written.
+// A world is a set of users and all posts and comments that they have written.
 type world struct {
 	stores   *stores
 	users    []string
@@ -116,12 +121,13 @@ type world struct {
 	comments []posts.Comment
 }
 
-// refused tells whether err is what a user may meet whose post, profile or account is gone.
+// refused reports whether err is expected for a user whose post, profile or account is deleted.
 func refused(err error) bool {
-	return errors.Is(err, posts.ErrNotFound) || errors.Is(err, posts.ErrNoProfile) || errors.Is(err, accounts.ErrDeleted)
+	return errors.Is(err, posts.ErrNotFound) || errors.Is(err, posts.ErrNoProfile) ||
+		errors.Is(err, accounts.ErrDeleted)
 }
 
-// write lets a user do something, picked by draw, which returns a number below n.
+// write performs a random write of a user. draw returns a number below n.
 func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 	s, user := w.stores, w.users[draw("user", len(w.users))]
 	text := fmt.Sprint("text ", draw("text", 1000))
@@ -129,7 +135,7 @@ func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 	if n := draw("key", 8); n < 3 {
 		key = fmt.Sprint(n)
 	}
-	post := func() uuid.UUID { // perhaps of another, or deleted, or unknown
+	post := func() uuid.UUID { // may be another user's, deleted or unknown
 		if len(w.posts) == 0 {
 			return uuid.Max
 		}
@@ -144,12 +150,14 @@ func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 	var err error
 	switch draw("kind of write", 16) {
 	case 0, 1, 2:
-		_, err = s.profiles.Put(t.Context(), accounts.Profile{Subject: user, DisplayName: text}, nil)
+		_, err = s.profiles.Put(t.Context(), accounts.Profile{Subject: user, DisplayName: text},
+			nil)
 	case 3:
 		err = s.profiles.Create(t.Context(), accounts.Profile{Subject: user, DisplayName: text})
 	case 4, 5, 6:
 		var created posts.Post
-		if created, err = s.posts.Create(t.Context(), user, key, posts.Draft{Title: text, Body: text}); err == nil {
+		created, err = s.posts.Create(t.Context(), user, key, posts.Draft{Title: text, Body: text})
+		if err == nil {
 			w.posts = append(w.posts, created)
 		}
 	case 7:
@@ -178,9 +186,9 @@ func (w *world) write(t testing.TB, draw func(what string, n int) int) error {
 	return err
 }
 
-// TestAClientEndsWithWhatTheTablesHave lets users write and their clients sync at random, and in the end all clients
-// sync to the end.
-func TestAClientEndsWithWhatTheTablesHave(t *testing.T) {
+// TestChanges_Since_syncs_clients_to_the_tables performs random writes of users and random syncs of
+// their clients, and syncs all clients to the end afterwards.
+func TestChanges_Since_syncs_clients_to_the_tables(t *testing.T) {
 	s := open(t)
 	run := 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -200,7 +208,8 @@ func TestAClientEndsWithWhatTheTablesHave(t *testing.T) {
 				}
 				continue
 			}
-			if _, err := clients[draw("client", len(clients))].sync(t, s.changes, 1+draw("limit", 4)); err != nil && !refused(err) {
+			_, err := clients[draw("client", len(clients))].sync(t, s.changes, 1+draw("limit", 4))
+			if err != nil && !refused(err) {
 				r.Fatal(err)
 			}
 		}
@@ -220,9 +229,10 @@ func TestAClientEndsWithWhatTheTablesHave(t *testing.T) {
 	s.checkCounts(t)
 }
 
-// TestNoChangeIsLostBetweenThePagesOfABusyUser has a user write from several places at once, others comment on the
-// user's posts, and a client sync all the while. A version that could be seen before a smaller one would be lost.
-func TestNoChangeIsLostBetweenThePagesOfABusyUser(t *testing.T) {
+// TestChanges_Since_loses_no_change_of_concurrent_writers has a user write in concurrent
+// transactions while others comment on the user's posts and a client syncs. A version that became
+// visible before a smaller one would be lost.
+func TestChanges_Since_loses_no_change_of_concurrent_writers(t *testing.T) {
 	s := open(t)
 	users := []string{"ada", "bob", "cy"}
 	s.signUp(t, users...)
@@ -242,12 +252,12 @@ func TestNoChangeIsLostBetweenThePagesOfABusyUser(t *testing.T) {
 			return nil
 		}
 		defer running.Add(-1)
-		random := rand.New(rand.NewPCG(1, uint64(i))) // each writer's own, the same in every run
+		random := rand.New(rand.NewPCG(1, uint64(i))) // one per writer, the same in every run
 		w := &world{stores: s, users: []string{users[max(0, i-2)]}, posts: []posts.Post{post}}
 		for range rounds {
 			err := w.write(t, func(what string, n int) int {
 				if what == "delete the account" {
-					return 1 // no
+					return 1 // never
 				}
 				return random.IntN(n)
 			})
@@ -269,5 +279,5 @@ func TestNoChangeIsLostBetweenThePagesOfABusyUser(t *testing.T) {
 		}
 	}
 	s.checkCounts(t)
-	t.Logf("%d pages beside %d writes", pages, writers*rounds)
+	t.Logf("%d pages during %d writes", pages, writers*rounds)
 }

@@ -12,11 +12,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// CreateComment makes a comment on a post, unless there is one on it of this author and idempotency key, which is
-// returned as it is. An empty key is none. The author of the post has a notice of it, if that is somebody else. The
-// author of the comment must have a profile, or gets [posts.ErrNoProfile]. A post whose author has deleted the account is
-// not found any more.
-func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string) (posts.NewComment, error) {
+// CreateComment creates a comment on a post. If the author has already created a comment on it with
+// this idempotency key, it returns that comment unchanged. An empty key is no key. It adds a
+// notification for the author of the post, unless that is the author of the comment. It fails with
+// [posts.ErrNoProfile] when the author of the comment has no profile, and with [posts.ErrNotFound]
+// when the account of the post's author is deleted.
+func (s *Posts) CreateComment(
+	ctx context.Context, author, idempotencyKey string, postID uuid.UUID, body string,
+) (posts.NewComment, error) {
 	id := uuid.Must(uuid.NewV7()) // fails only without a source of random numbers
 	var created posts.NewComment
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -32,15 +35,17 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 			return err
 		}
 		if locked[owner].deleted {
-			return posts.ErrNotFound // in a moment, which must come
+			return posts.ErrNotFound // the deletion of the account will delete the post
 		}
 		if owner != author {
 			created.Recipient = owner
 		}
 		if idempotencyKey != "" { // as in Create
-			created.Comment, err = scanComment(tx.QueryRowContext(ctx, selectCommentByKey, author, postID[:], idempotencyKey))
+			created.Comment, err = scanComment(
+				tx.QueryRowContext(ctx, selectCommentByKey, author, postID[:], idempotencyKey))
 		} else {
-			created.Comment, err = scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
+			created.Comment, err = scanComment(
+				tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -49,7 +54,8 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO comments (post_id, id, author, idempotency_key, body, created_at, updated_at)
+			INSERT INTO comments
+				(post_id, id, author, idempotency_key, body, created_at, updated_at)
 			VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`,
 			postID[:], id[:], author, orNull(idempotencyKey), body)
 		if err != nil {
@@ -77,37 +83,46 @@ func (s *Posts) CreateComment(ctx context.Context, author, idempotencyKey string
 
 // GetComment returns a comment on the post.
 func (s *Posts) GetComment(ctx context.Context, postID, id uuid.UUID) (posts.Comment, error) {
-	found, err := read(ctx, s.databases, func(ctx context.Context, db *sql.DB) (posts.Comment, error) {
-		return scanComment(db.QueryRowContext(ctx, selectComment, postID[:], id[:]))
-	})
+	found, err := read(ctx, s.databases,
+		func(ctx context.Context, db *sql.DB) (posts.Comment, error) {
+			return scanComment(db.QueryRowContext(ctx, selectComment, postID[:], id[:]))
+		})
 	if err != nil {
 		return posts.Comment{}, failed("get comment", orNotFound(err, posts.ErrNotFound))
 	}
 	return found, nil
 }
 
-// ListComments returns up to limit comments on a post, oldest first: those newer than the comment after, which need
-// not exist any more, or the oldest of all when it is [uuid.Nil].
-func (s *Posts) ListComments(ctx context.Context, postID, after uuid.UUID, limit int) ([]posts.Comment, error) {
-	found, err := read(ctx, s.databases, func(ctx context.Context, db *sql.DB) ([]posts.Comment, error) {
-		found, err := list(ctx, db, scanComment, listComments, postID[:], after[:], limit)
-		if err != nil || len(found) > 0 {
-			return found, err
-		}
-		var one int
-		return nil, db.QueryRowContext(ctx, "SELECT 1 FROM posts WHERE id = ?", postID[:]).Scan(&one)
-	})
+// ListComments returns up to limit comments on a post, oldest first. It starts after the comment
+// whose id is after, which need not exist any more, or with the oldest when after is [uuid.Nil].
+func (s *Posts) ListComments(
+	ctx context.Context, postID, after uuid.UUID, limit int,
+) ([]posts.Comment, error) {
+	found, err := read(ctx, s.databases,
+		func(ctx context.Context, db *sql.DB) ([]posts.Comment, error) {
+			found, err := list(ctx, db, scanComment, listComments, postID[:], after[:], limit)
+			if err != nil || len(found) > 0 {
+				return found, err
+			}
+			var one int
+			post := db.QueryRowContext(ctx, "SELECT 1 FROM posts WHERE id = ?", postID[:])
+			return nil, post.Scan(&one)
+		})
 	if err != nil {
 		return nil, failed("list comments", orNotFound(err, posts.ErrNotFound))
 	}
 	return found, nil
 }
 
-// UpdateComment replaces the body of a comment of the author's. A comment of somebody else is not found.
-func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uuid.UUID, body string) (posts.Comment, error) {
+// UpdateComment replaces the body of the author's comment. It fails with [posts.ErrNotFound] for
+// another user's comment.
+func (s *Posts) UpdateComment(
+	ctx context.Context, author string, postID, id uuid.UUID, body string,
+) (posts.Comment, error) {
 	var updated posts.Comment
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
-		locked, err := lockAccounts(ctx, tx, author) // it changes nothing of the post's
+		// The post does not change, so it is not locked.
+		locked, err := lockAccounts(ctx, tx, author)
 		if err != nil {
 			return err
 		}
@@ -117,7 +132,9 @@ func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uui
 		if err := requireOwnComment(ctx, tx, author, postID, id); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE comments SET body = ?, updated_at = UTC_TIMESTAMP(6) WHERE post_id = ? AND id = ?",
+		_, err = tx.ExecContext(ctx,
+			"UPDATE comments SET body = ?, updated_at = UTC_TIMESTAMP(6) "+
+				"WHERE post_id = ? AND id = ?",
 			body, postID[:], id[:])
 		if err != nil {
 			return err
@@ -134,7 +151,8 @@ func (s *Posts) UpdateComment(ctx context.Context, author string, postID, id uui
 	return updated, nil
 }
 
-// DeleteComment removes a comment of the author's. A comment of somebody else is not found.
+// DeleteComment deletes the author's comment. It fails with [posts.ErrNotFound] for another user's
+// comment.
 func (s *Posts) DeleteComment(ctx context.Context, author string, postID, id uuid.UUID) error {
 	found := false
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
@@ -148,7 +166,8 @@ func (s *Posts) DeleteComment(ctx context.Context, author string, postID, id uui
 	return failed("delete comment", err)
 }
 
-// requireOwnComment is called while the author's account is locked, without which no comment of the author's changes.
+// requireOwnComment fails when the comment is another user's. The author's account must be locked,
+// which protects the author's comments from changes.
 func requireOwnComment(ctx context.Context, tx *sql.Tx, author string, postID, id uuid.UUID) error {
 	found, err := scanComment(tx.QueryRowContext(ctx, selectComment, postID[:], id[:]))
 	if err == nil && found.Author != author {
@@ -157,9 +176,14 @@ func requireOwnComment(ctx context.Context, tx *sql.Tx, author string, postID, i
 	return orNotFound(err, posts.ErrNotFound)
 }
 
-// addComments corrects the count of a post, which is locked as its author's account is.
-func addComments(ctx context.Context, tx *sql.Tx, locked lockedAccounts, author string, postID uuid.UUID, n int) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE posts SET comment_count = comment_count + ? WHERE id = ?", n, postID[:]); err != nil {
+// addComments adds n to the comment count of a post. The post and its author's account must be
+// locked.
+func addComments(
+	ctx context.Context, tx *sql.Tx, locked lockedAccounts, author string, postID uuid.UUID, n int,
+) error {
+	_, err := tx.ExecContext(ctx,
+		"UPDATE posts SET comment_count = comment_count + ? WHERE id = ?", n, postID[:])
+	if err != nil {
 		return err
 	}
 	return locked.recordChange(ctx, tx, author, accounts.KindPost, postID)
@@ -167,16 +191,19 @@ func addComments(ctx context.Context, tx *sql.Tx, locked lockedAccounts, author 
 
 const (
 	selectComments = `
-		SELECT c.post_id, c.id, c.author, COALESCE(a.display_name, ''), c.body, c.created_at, c.updated_at
+		SELECT c.post_id, c.id, c.author, COALESCE(a.display_name, ''), c.body,
+			c.created_at, c.updated_at
 		FROM comments c LEFT JOIN profiles a ON a.subject = c.author `
 
 	selectComment      = selectComments + "WHERE c.post_id = ? AND c.id = ?"
-	selectCommentByKey = selectComments + "WHERE c.author = ? AND c.post_id = ? AND c.idempotency_key = ?"
-	listComments       = selectComments + "WHERE c.post_id = ? AND c.id > ? ORDER BY c.id LIMIT ?"
+	selectCommentByKey = selectComments +
+		"WHERE c.author = ? AND c.post_id = ? AND c.idempotency_key = ?"
+	listComments = selectComments + "WHERE c.post_id = ? AND c.id > ? ORDER BY c.id LIMIT ?"
 )
 
 func scanComment(from row) (posts.Comment, error) {
 	var c posts.Comment
-	err := from.Scan(&c.PostID, &c.ID, &c.Author, &c.AuthorName, &c.Body, &c.CreatedAt, &c.UpdatedAt)
+	err := from.Scan(&c.PostID, &c.ID, &c.Author, &c.AuthorName, &c.Body, &c.CreatedAt,
+		&c.UpdatedAt)
 	return c, err
 }

@@ -11,12 +11,15 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 )
 
-// batchSize is how many comments one transaction deletes. Each may be another user's, whose account is locked meanwhile.
+// batchSize is how many comments one transaction deletes. Each may be another user's, whose account
+// is locked meanwhile.
 const batchSize = 50
 
-// deletePost deletes a batch of the comments on a post of the author's and, with the last of them, the post. It is the
-// same for a deleted account, whose post goes anyway.
-func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (gone bool, err error) {
+// deletePost deletes a batch of the comments on the author's post and, with the last batch, the
+// post. It also works for a deleted account, whose posts are deleted anyway.
+func deletePost(
+	ctx context.Context, tx *sql.Tx, author string, id uuid.UUID,
+) (gone bool, err error) {
 	owner, err := lockPost(ctx, tx, id)
 	if err != nil {
 		return false, err
@@ -24,7 +27,8 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 	if owner != author {
 		return false, posts.ErrNotFound
 	}
-	comments, err := list(ctx, tx, scanOwned, listCommentsOfPost, id[:], batchSize) // which the post's lock keeps as they are
+	// The post's lock protects its comments.
+	comments, err := list(ctx, tx, scanOwned, listCommentsOfPost, id[:], batchSize)
 	if err != nil {
 		return false, err
 	}
@@ -40,7 +44,8 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 		return false, err
 	}
 	for _, comment := range comments {
-		if err := locked.recordChange(ctx, tx, comment.author, accounts.KindComment, comment.id); err != nil {
+		err := locked.recordChange(ctx, tx, comment.author, accounts.KindComment, comment.id)
+		if err != nil {
 			return false, err
 		}
 	}
@@ -56,7 +61,7 @@ func deletePost(ctx context.Context, tx *sql.Tx, author string, id uuid.UUID) (g
 	return true, locked.recordChange(ctx, tx, author, accounts.KindPost, id)
 }
 
-// deleteComment deletes a comment of the author's, whose account must not be deleted.
+// deleteComment deletes the author's comment. It fails when the author's account is deleted.
 func deleteComment(ctx context.Context, tx *sql.Tx, author string, postID, id uuid.UUID) error {
 	owner, err := lockPost(ctx, tx, postID)
 	if err != nil {
@@ -81,13 +86,15 @@ func deleteComment(ctx context.Context, tx *sql.Tx, author string, postID, id uu
 	return addComments(ctx, tx, locked, owner, postID, -1)
 }
 
-// deleteCommentsOf deletes a batch of the author's comments on a post of another's, as part of the author's account.
+// deleteCommentsOf deletes a batch of the author's comments on another user's post, as part of the
+// deletion of the author's account.
 func deleteCommentsOf(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID) error {
 	owner, err := lockPost(ctx, tx, postID)
 	if err != nil {
 		return err
 	}
-	comments, err := list(ctx, tx, scanOwned, listCommentsOfAuthor, author, postID[:], batchSize) // as in deletePost
+	// The post's lock protects them, as in deletePost.
+	comments, err := list(ctx, tx, scanOwned, listCommentsOfAuthor, author, postID[:], batchSize)
 	if err != nil {
 		return err
 	}
@@ -105,21 +112,22 @@ func deleteCommentsOf(ctx context.Context, tx *sql.Tx, author string, postID uui
 	return addComments(ctx, tx, locked, owner, postID, -len(ids))
 }
 
-// deleteComments deletes comments on a post that is locked.
+// deleteComments deletes comments on a post, which must be locked.
 func deleteComments(ctx context.Context, tx *sql.Tx, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, deleteSomeComments+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+	_, err := tx.ExecContext(ctx, //nolint:gosec // only question marks
+		deleteSomeComments+in(ids), bytesOf(ids)...)
 	return err
 }
 
-// in is the list of as many parameters as there are ids.
+// in returns a SQL list with one parameter per id.
 func in(ids []uuid.UUID) string {
 	return "(?" + strings.Repeat(", ?", len(ids)-1) + ")"
 }
 
-// bytesOf are ids as the driver takes them: a [uuid.UUID] would go as text.
+// bytesOf returns ids as the driver needs them: it would send a [uuid.UUID] as text.
 func bytesOf(ids []uuid.UUID) []any {
 	args := make([]any, len(ids))
 	for i := range ids {
@@ -130,11 +138,12 @@ func bytesOf(ids []uuid.UUID) []any {
 
 const (
 	listCommentsOfPost   = "SELECT id, author FROM comments WHERE post_id = ? ORDER BY id LIMIT ?"
-	listCommentsOfAuthor = "SELECT id, author FROM comments WHERE author = ? AND post_id = ? LIMIT ?"
-	deleteSomeComments   = "DELETE FROM comments WHERE id IN "
+	listCommentsOfAuthor = "SELECT id, author FROM comments " +
+		"WHERE author = ? AND post_id = ? LIMIT ?"
+	deleteSomeComments = "DELETE FROM comments WHERE id IN "
 )
 
-// An owned object is a comment as far as its deletion needs it.
+// An owned object is the part of a comment that its deletion needs.
 type owned struct {
 	id     uuid.UUID
 	author string

@@ -18,11 +18,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// many is more comments than one transaction deletes, and not a multiple of it.
+// many is more than two batches of comments, and not a multiple of a batch.
 const many = 2*mysqlstore.BatchSize + 7
 
-func TestAPostGoesWithItsCommentsAndEachCommenterHearsOfIt(t *testing.T) {
-	for name, n := range map[string]int{"none": 0, "few": 3, "exactly a batch": mysqlstore.BatchSize, "many": many} {
+func TestPosts_Delete_deletes_comments_and_records_changes(t *testing.T) {
+	for name, n := range map[string]int{
+		"none": 0, "few": 3, "exactly a batch": mysqlstore.BatchSize, "many": many,
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
 			users := []string{"ada", "bob", "cy"}
@@ -39,8 +41,9 @@ func TestAPostGoesWithItsCommentsAndEachCommenterHearsOfIt(t *testing.T) {
 				clients = append(clients, c)
 			}
 			ok(t, s.posts.Delete(t.Context(), "ada", post.ID))
-			if err := s.posts.Delete(t.Context(), "ada", post.ID); !errors.Is(err, posts.ErrNotFound) {
-				t.Errorf("again: %v, want ErrNotFound", err)
+			err := s.posts.Delete(t.Context(), "ada", post.ID)
+			if !errors.Is(err, posts.ErrNotFound) {
+				t.Errorf("second deletion: %v, want ErrNotFound", err)
 			}
 			if n := s.count(t, "comments", "post_id = ?", post.ID[:]); n != 0 {
 				t.Errorf("%d comments are left", n)
@@ -56,7 +59,8 @@ func TestAPostGoesWithItsCommentsAndEachCommenterHearsOfIt(t *testing.T) {
 	}
 }
 
-// loadObjects gives ada, whose account is about to go, posts with comments on them, and comments on posts of bob's.
+// loadObjects creates posts of ada with comments, and comments of ada on posts of bob. The tests
+// delete ada's account.
 func loadObjects(t *testing.T, s *stores) {
 	t.Helper()
 	s.signUp(t, "ada", "bob", "cy")
@@ -73,11 +77,14 @@ func loadObjects(t *testing.T, s *stores) {
 	}
 }
 
-// checkGone wants nothing to be left of a user but the mark, and the others' content to be right.
-func checkGone(t *testing.T, s *stores, subject string, others ...*client) {
+// checkDeleted checks that no data of a user is left but the mark of the deleted account, and that
+// the others' data is right.
+func checkDeleted(t *testing.T, s *stores, subject string, others ...*client) {
 	t.Helper()
-	for table, column := range map[string]string{"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject",
-		"comment_notifications": "recipient", "notification_leases": "recipient"} {
+	for table, column := range map[string]string{
+		"profiles": "subject", "posts": "author", "comments": "author", "changes": "subject",
+		"comment_notifications": "recipient", "notification_leases": "recipient",
+	} {
 		if n := s.count(t, table, column+" = ?", subject); n != 0 {
 			t.Errorf("%d rows of the user are left in %s", n, table)
 		}
@@ -94,20 +101,25 @@ func checkGone(t *testing.T, s *stores, subject string, others ...*client) {
 	}
 }
 
-// checkRefused wants a user whose account is deleted to be refused everything. post and comment are the user's own,
-// perhaps deleted.
-func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment uuid.UUID) {
+// checkRejected checks that a user whose account is deleted can do nothing. post and comment are
+// the user's own, and may be deleted.
+func checkRejected(t *testing.T, s *stores, subject string, bobs, post, comment uuid.UUID) {
 	t.Helper()
 	_, get := s.profiles.Get(t.Context(), subject)
-	_, put := s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "Back"}, nil)
-	create := s.profiles.Create(t.Context(), accounts.Profile{Subject: subject, DisplayName: "Back"})
+	_, put := s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "Again"},
+		nil)
+	create := s.profiles.Create(t.Context(),
+		accounts.Profile{Subject: subject, DisplayName: "Again"})
 	_, since := newClient(subject).sync(t, s.changes, 1)
 	_, createPost := s.posts.Create(t.Context(), subject, "", draft)
 	_, createComment := s.posts.CreateComment(t.Context(), subject, "", bobs, "x")
 	_, created := s.posts.Created(t.Context(), subject, "key")
-	_, promote := s.pictures.StartPromotions(t.Context(), subject, []pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
+	_, promote := s.pictures.StartPromotions(t.Context(), subject,
+		[]pictures.Reference{{Owner: pictures.Owner(subject), ID: uuid.New()}})
 	mails := s.profiles.SetCommentNotifications(t.Context(), subject, true)
-	for i, err := range []error{get, put, create, since, createPost, createComment, created, promote, mails} {
+	for i, err := range []error{
+		get, put, create, since, createPost, createComment, created, promote, mails,
+	} {
 		if !errors.Is(err, accounts.ErrDeleted) {
 			t.Errorf("%d: got %v, want ErrDeleted", i, err)
 		}
@@ -122,7 +134,7 @@ func checkRefused(t *testing.T, s *stores, subject string, bobs, post, comment u
 	}
 }
 
-func TestADeletedAccountLeavesNothingAndComesNotBack(t *testing.T) {
+func TestAccounts_Delete_leaves_nothing_and_is_final(t *testing.T) {
 	s := open(t)
 	loadObjects(t, s)
 	bobs := s.post(t, "bob")
@@ -132,25 +144,25 @@ func TestADeletedAccountLeavesNothingAndComesNotBack(t *testing.T) {
 	ok(t, cy.syncToTheEnd(t, s.changes, 20))
 
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
-	checkGone(t, s, "ada", bob, cy)
-	checkRefused(t, s, "ada", bobs.ID, post.ID, comment.ID)
-	checkGone(t, s, "ada")
+	checkDeleted(t, s, "ada", bob, cy)
+	checkRejected(t, s, "ada", bobs.ID, post.ID, comment.ID)
+	checkDeleted(t, s, "ada")
 	if _, err := s.profiles.Get(t.Context(), "bob"); err != nil {
-		t.Errorf("another's profile: %v", err)
+		t.Errorf("another user's profile: %v", err)
 	}
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
 }
 
-func TestAnAccountThatHasNothingIsDeletedToo(t *testing.T) {
+func TestAccounts_Delete_account_without_data(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "bob")
 	bobs := s.post(t, "bob")
-	ok(t, s.accounts.Delete(t.Context(), "nobody"))
-	checkGone(t, s, "nobody")
-	checkRefused(t, s, "nobody", bobs.ID, bobs.ID, bobs.ID)
+	ok(t, s.accounts.Delete(t.Context(), "unknown"))
+	checkDeleted(t, s, "unknown")
+	checkRejected(t, s, "unknown", bobs.ID, bobs.ID, bobs.ID)
 }
 
-func TestADeletionThatWasCutGoesOn(t *testing.T) {
+func TestAccounts_Delete_continues_after_an_interruption(t *testing.T) {
 	s := open(t)
 	loadObjects(t, s)
 	bobs := s.post(t, "bob")
@@ -163,10 +175,11 @@ func TestADeletionThatWasCutGoesOn(t *testing.T) {
 			t.Fatalf("got %v, want ErrUnavailable", err)
 		}
 		if s.count(t, "accounts", "subject = 'ada' AND deleted_at IS NOT NULL") == 0 {
-			return err // it did not even begin
+			return err // the deletion has not begun
 		}
-		left[fmt.Sprint(s.count(t, "posts", "author = 'ada'"), s.count(t, "comments", "1 = 1"), s.count(t, "changes", "subject = 'ada'"))] = true
-		checkRefused(t, s, "ada", bobs.ID, post.ID, comment.ID)
+		left[fmt.Sprint(s.count(t, "posts", "author = 'ada'"), s.count(t, "comments", "1 = 1"),
+			s.count(t, "changes", "subject = 'ada'"))] = true
+		checkRejected(t, s, "ada", bobs.ID, post.ID, comment.ID)
 		s.checkCounts(t)
 		for _, c := range []*client{bob, cy} {
 			ok(t, c.syncToTheEnd(t, s.changes, 20))
@@ -177,16 +190,17 @@ func TestADeletionThatWasCutGoesOn(t *testing.T) {
 		return err
 	})
 	if len(left) < 3 {
-		t.Errorf("it left %v: want it to stop in between", left)
+		t.Errorf("states after interruptions: %v; want at least 3", left)
 	}
-	checkGone(t, s, "ada", bob, cy)
+	checkDeleted(t, s, "ada", bob, cy)
 }
 
-// cut calls work, which is given less time than it needs or meets a fault, until it succeeds.
+// cut calls work with too little time, or with a fault, until it succeeds.
 func cut(t *testing.T, s *stores, work func(context.Context) error) {
 	t.Helper()
 	if !s.server.Embedded() {
-		for timeout := 4 * time.Millisecond; ; timeout += timeout / 8 { // much less than it needs, and little more each time
+		// The timeout is much too short, and a little longer each time.
+		for timeout := 4 * time.Millisecond; ; timeout += timeout / 8 {
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			err := work(ctx)
 			cancel()
@@ -195,23 +209,29 @@ func cut(t *testing.T, s *stores, work func(context.Context) error) {
 			}
 		}
 	}
-	// The embedded engine rolls back rows but not their places in indexes, so it is cut where a transaction begins: this
-	// proves the steps, and a real server what is within them.
-	for _, statement := range []string{"FROM posts WHERE id", "DELETE FROM changes", "DELETE FROM profiles"} {
-		for range 4 { // as many as a transaction is tried
+	// The embedded engine rolls back rows but not index entries, so the fault hits where a
+	// transaction begins: this tests the steps, and a real server also tests what is within them.
+	for _, statement := range []string{
+		"FROM posts WHERE id", "DELETE FROM changes", "DELETE FROM profiles",
+	} {
+		for range 4 { // one per try of a transaction
 			s.database.Deadlock(t, statement, "", "")
 		}
 		if err := work(t.Context()); err == nil {
-			t.Errorf("it does not %s", statement)
+			t.Errorf("the deletion does not execute %s", statement)
 		}
 	}
 	ok(t, work(t.Context()))
 }
 
-func TestADeletionSurvives(t *testing.T) {
+func TestAccounts_Delete_retries_after(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *stores){
-		"deadlock":          func(t *testing.T, s *stores) { s.database.Deadlock(t, "accounts", "subject", "bob") },
-		"lock wait timeout": func(t *testing.T, s *stores) { s.database.LockTimeout(t, "accounts", "subject", "bob") },
+		"deadlock": func(t *testing.T, s *stores) {
+			s.database.Deadlock(t, "accounts", "subject", "bob")
+		},
+		"lock wait timeout": func(t *testing.T, s *stores) {
+			s.database.LockTimeout(t, "accounts", "subject", "bob")
+		},
 		"killed connection": func(t *testing.T, s *stores) { s.database.KillConnections(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -219,35 +239,41 @@ func TestADeletionSurvives(t *testing.T) {
 			loadObjects(t, s)
 			fault(t, s)
 			ok(t, s.accounts.Delete(t.Context(), "ada"))
-			checkGone(t, s, "ada", newClient("bob"), newClient("cy"))
+			checkDeleted(t, s, "ada", newClient("bob"), newClient("cy"))
 		})
 	}
 }
 
-func TestADeletionTakesAllThatIsMoreThanOneStatementDeletes(t *testing.T) {
+func TestAccounts_Delete_deletes_more_than_one_batch(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "bob")
-	insert := func(table, row string, n int) { // past the stores, which would take their time
+	insert := func(table, row string, n int) { // bypasses the stores, which would be slow
 		t.Helper()
 		var rows []string
 		for i := range n {
 			rows = append(rows, fmt.Sprintf(row, i))
 		}
-		if _, err := s.server.Admin.Exec("INSERT INTO " + s.database.Name + "." + table + " VALUES " + strings.Join(rows, ", ")); err != nil {
+		_, err := s.server.Admin.Exec(
+			"INSERT INTO " + s.database.Name + "." + table + " VALUES " + strings.Join(rows, ", "))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	insert("changes", "('ada', UNHEX('01%030x'), 'post', 1)", mysqlstore.ChangesPerStatement+1)
-	insert("comments", fmt.Sprintf("(UNHEX('%x'), UNHEX('02%%030x'), 'ada', NULL, 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", post.ID[:]), mysqlstore.BatchSize+1)
-	if _, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?", mysqlstore.BatchSize+1); err != nil {
+	insert("comments", fmt.Sprintf(
+		"(UNHEX('%x'), UNHEX('02%%030x'), 'ada', NULL, 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+		post.ID[:]), mysqlstore.BatchSize+1)
+	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".posts SET comment_count = ?",
+		mysqlstore.BatchSize+1)
+	if err != nil {
 		t.Fatal(err)
 	}
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
-	checkGone(t, s, "ada", newClient("bob"))
+	checkDeleted(t, s, "ada", newClient("bob"))
 }
 
-func TestADeletionPassesOverAPostThatItsAuthorDeletesMeanwhile(t *testing.T) {
+func TestAccounts_Delete_skips_a_post_that_is_deleted_concurrently(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -263,30 +289,34 @@ func TestADeletionPassesOverAPostThatItsAuthorDeletesMeanwhile(t *testing.T) {
 	}
 	deleted := make(chan error)
 	go func() { deleted <- s.accounts.Delete(t.Context(), "ada") }()
-	s.awaitWaiting(t, 1) // it has found the comment, and wants the post
+	s.awaitWaiting(t, 1) // it has found the comment, and waits for the post
 	ok(t, author.Commit())
 	if err := <-deleted; err != nil {
 		t.Error(err)
 	}
-	checkGone(t, s, "ada")
+	checkDeleted(t, s, "ada")
 }
 
-func TestNobodyCommentsOnAPostThatIsAboutToGo(t *testing.T) {
+func TestPosts_CreateComment_rejects_a_post_of_a_deleted_account(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
-	if _, err := s.server.Admin.Exec("INSERT INTO " + s.database.Name + ".accounts VALUES ('ada', 1, UTC_TIMESTAMP(6))" +
-		" ON DUPLICATE KEY UPDATE deleted_at = UTC_TIMESTAMP(6)"); err != nil {
+	_, err := s.server.Admin.Exec("INSERT INTO " + s.database.Name +
+		".accounts VALUES ('ada', 1, UTC_TIMESTAMP(6))" +
+		" ON DUPLICATE KEY UPDATE deleted_at = UTC_TIMESTAMP(6)")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x"); !errors.Is(err, posts.ErrNotFound) {
+	_, err = s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x")
+	if !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 }
 
-// TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused has writes begin while the account is being marked. One that had
-// looked whether the account is deleted before it held its row would be done after everything else was deleted.
-func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
+// TestAccounts_Delete_rejects_concurrent_writes starts writes while the account is being marked as
+// deleted. A write that read the mark before it locked the account's row would commit after all
+// other data was deleted.
+func TestAccounts_Delete_rejects_concurrent_writes(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -295,7 +325,9 @@ func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
 	post, bobs, others := s.post(t, "ada"), s.post(t, "bob"), s.post(t, "bob")
 	comment := s.comment(t, "ada", others.ID)
 	mark := must(s.server.Admin.Begin())(t)
-	if _, err := mark.Exec("UPDATE " + s.database.Name + ".accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = 'ada'"); err != nil {
+	_, err := mark.Exec("UPDATE " + s.database.Name +
+		".accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = 'ada'")
+	if err != nil {
 		t.Fatal(err)
 	}
 	writes := map[string]func(*stores) error{
@@ -303,9 +335,17 @@ func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
 			_, err := s.profiles.Put(t.Context(), accounts.Profile{Subject: "ada"}, nil)
 			return err
 		},
-		"create profile": func(s *stores) error { return s.profiles.Create(t.Context(), accounts.Profile{Subject: "ada"}) },
-		"create post":    func(s *stores) error { _, err := s.posts.Create(t.Context(), "ada", "", draft); return err },
-		"update post":    func(s *stores) error { _, err := s.posts.Update(t.Context(), "ada", post.ID, draft); return err },
+		"create profile": func(s *stores) error {
+			return s.profiles.Create(t.Context(), accounts.Profile{Subject: "ada"})
+		},
+		"create post": func(s *stores) error {
+			_, err := s.posts.Create(t.Context(), "ada", "", draft)
+			return err
+		},
+		"update post": func(s *stores) error {
+			_, err := s.posts.Update(t.Context(), "ada", post.ID, draft)
+			return err
+		},
 		"create comment": func(s *stores) error {
 			_, err := s.posts.CreateComment(t.Context(), "ada", "", bobs.ID, "x")
 			return err
@@ -314,7 +354,9 @@ func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
 			_, err := s.posts.UpdateComment(t.Context(), "ada", others.ID, comment.ID, "x")
 			return err
 		},
-		"delete comment": func(s *stores) error { return s.posts.DeleteComment(t.Context(), "ada", others.ID, comment.ID) },
+		"delete comment": func(s *stores) error {
+			return s.posts.DeleteComment(t.Context(), "ada", others.ID, comment.ID)
+		},
 	}
 	var running sync.WaitGroup
 	for name, write := range writes {
@@ -330,20 +372,23 @@ func TestAWriteThatMeetsTheDeletionWaitsForItAndIsRefused(t *testing.T) {
 	running.Wait()
 }
 
-// awaitWaiting returns when n transactions wait for rows.
+// awaitWaiting returns when n transactions wait for row locks.
 func (s *stores) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
 	waiting := 0
 	for deadline := time.Now().Add(10 * time.Second); waiting < n && time.Now().Before(deadline); {
-		ok(t, s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_row_lock_current_waits'").Scan(&waiting))
+		waits := s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics " +
+			"WHERE name = 'lock_row_lock_current_waits'")
+		ok(t, waits.Scan(&waiting))
 	}
 	if waiting < n {
 		t.Errorf("%d of %d transactions wait", waiting, n)
 	}
 }
 
-// TestNothingWrittenDuringTheDeletionSurvivesIt has the user and others write on and on until they are refused.
-func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
+// TestAccounts_Delete_deletes_concurrent_writes has the user and others write continuously until
+// they are rejected.
+func TestAccounts_Delete_deletes_concurrent_writes(t *testing.T) {
 	s := open(t)
 	loadObjects(t, s)
 	bobs := s.post(t, "bob")
@@ -353,7 +398,7 @@ func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
 		if i == writers {
 			return s.accounts.Delete(t.Context(), "ada")
 		}
-		rounds := 2_000 // refused long before
+		rounds := 2_000 // rejected long before
 		if s.server.Embedded() {
 			rounds = 3
 		}
@@ -365,13 +410,16 @@ func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
 			case 2, 3:
 				_, err = s.posts.CreateComment(t.Context(), "ada", "", bobs.ID, "x")
 			case 4:
-				_, err = s.profiles.Put(t.Context(), accounts.Profile{Subject: "ada", DisplayName: "Still here"}, nil)
-			case 5: // bob and cy on a post of ada's, while there is one
+				_, err = s.profiles.Put(t.Context(),
+					accounts.Profile{Subject: "ada", DisplayName: "Not deleted"}, nil)
+			case 5: // cy comments on a post of ada's, while there is one
 				var newest []posts.Post
-				if newest, err = s.posts.List(t.Context(), uuid.Nil, 1); err == nil && newest[0].Author == "ada" {
+				newest, err = s.posts.List(t.Context(), uuid.Nil, 1)
+				if err == nil && newest[0].Author == "ada" {
 					_, err = s.posts.CreateComment(t.Context(), "cy", "", newest[0].ID, "x")
 				}
-				if _, gone := s.profiles.Get(t.Context(), "ada"); errors.Is(gone, accounts.ErrDeleted) {
+				_, gone := s.profiles.Get(t.Context(), "ada")
+				if errors.Is(gone, accounts.ErrDeleted) {
 					return nil
 				}
 				if errors.Is(err, posts.ErrNotFound) {
@@ -386,9 +434,9 @@ func TestNothingWrittenDuringTheDeletionSurvivesIt(t *testing.T) {
 			}
 		}
 		if !s.server.Embedded() {
-			return fmt.Errorf("writer %d was never refused", i)
+			return fmt.Errorf("writer %d was never rejected", i)
 		}
 		return nil
 	})
-	checkGone(t, s, "ada", bob, cy)
+	checkDeleted(t, s, "ada", bob, cy)
 }

@@ -15,90 +15,150 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 )
 
-// Sizes of the tables that statements are explained on. They are large enough that a scan would not pay.
+// Sizes of the tables for the query plans. They are large enough that a full scan would not pay.
 const (
-	manyUsers         = 4 // so few that beginning with their profiles is tempting
+	manyUsers         = 4 // so few that the optimizer is tempted to begin with their profiles
 	manyPosts         = 20_000
-	manyComments      = 40_000 // half of them on one post, the others one a post
-	manyChanges       = 40_000 // half of them one user's
-	manyNotifications = 20_000 // one a post; one in five hundred is user-1's
-	manyPictures      = 20_000 // one a post; but one in a thousand is pending deletion, and one is being copied
+	manyComments      = 40_000 // half of them on one post, the others one per post
+	manyChanges       = 40_000 // half of them of one user
+	manyNotifications = 20_000 // one per post; one in five hundred is user-1's
+	manyPictures      = 20_000 // one per post; of a thousand, one is pending deletion, one copying
 
-	sharing = mysqlstore.BatchSize + 1 // the most changes that one transaction makes, which have one version
+	// sharing is the most changes that one transaction makes, all with one version.
+	sharing = mysqlstore.BatchSize + 1
 )
 
-// TestEveryListIsOneIndexRangeScan looks at how the server runs the store's statements: none scans a table or an index
-// as a whole, sorts, or makes a temporary table, and none reads many more rows than it returns.
-func TestEveryListIsOneIndexRangeScan(t *testing.T) {
+// TestStatements_use_one_index_range_scan checks the plans of the package's statements: none scans
+// a complete table or index, sorts, or creates a temporary table, and none reads many more rows
+// than it returns.
+func TestStatements_use_one_index_range_scan(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
-		t.Skip("the embedded engine has no optimiser worth the name; TEST_MYSQL_DSN names a server that has")
+		t.Skip("the embedded engine has no real optimizer; TEST_MYSQL_DSN names a server that has")
 	}
-	conn := must(s.database.Open(t).Writer.Conn(t.Context()))(t) // with what a function's connection has set
+	// The connection has a function's session settings.
+	conn := must(s.database.Open(t).Writer.Conn(t.Context()))(t)
 	t.Cleanup(func() { _ = conn.Close() })
 	fillTables(t, conn)
 
 	const limit = 50
 	user, hot := "user-0", numbered(1)
 	middlePost, middleComment := numbered(manyPosts/2), numbered(manyComments/4)
-	some := [][]byte{numbered(7), numbered(700), numbered(7000)}
+	const three = "(?, ?, ?)"
+	id, ids := numbered(7), []any{numbered(7), numbered(700), numbered(7000)}
 	for name, test := range map[string]struct {
 		statement string
 		args      []any
 		key       string
 	}{
-		"posts, first page":           {mysqlstore.ListPosts, []any{uuid.Max[:], limit}, "PRIMARY"},
-		"posts, deep page":            {mysqlstore.ListPosts, []any{middlePost, limit}, "PRIMARY"},
-		"posts, last page":            {mysqlstore.ListPosts, []any{numbered(2), limit}, "PRIMARY"},
-		"comments, first page":        {mysqlstore.ListComments, []any{hot, uuid.Nil[:], limit}, "PRIMARY"},
-		"comments, deep page":         {mysqlstore.ListComments, []any{hot, middleComment, limit}, "PRIMARY"},
-		"comments, of a quiet post":   {mysqlstore.ListComments, []any{middlePost, uuid.Nil[:], limit}, "PRIMARY"},
-		"changes, first page":         {mysqlstore.ListChanges, []any{user, 0, 0, uuid.Nil[:], limit}, "changes_by_version"},
-		"changes, deep page":          {mysqlstore.ListChanges, []any{user, 5000, 5000, numbered(10_000), limit}, "changes_by_version"},
-		"changes, within a version":   {mysqlstore.ListChanges, []any{"user-1", 441, 441, numbered(442*sharing - 2), limit}, "changes_by_version"},
-		"changed posts":               {mysqlstore.SelectPostsByID + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"changed comments":            {mysqlstore.SelectCommentsByID + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "comments_by_id"},
-		"post by idempotency key":     {mysqlstore.SelectPostByKey, []any{user, "key-20"}, "posts_by_author"},
-		"comment by idempotency key":  {mysqlstore.SelectCommentByKey, []any{user, hot, "key-20"}, "comments_by_author"},
-		"deletion of a post":          {mysqlstore.ListCommentsOfPost, []any{hot, limit}, "PRIMARY"},
-		"deletion of comments":        {mysqlstore.DeleteSomeComments + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "comments_by_id"},
-		"deletion of posts":           {mysqlstore.FirstPostOfAuthor, []any{user}, "posts_by_author"},
-		"deletion of a user's words":  {mysqlstore.FirstCommentedPost, []any{user}, "comments_by_author"},
-		"deletion of them on a post":  {mysqlstore.ListCommentsOfAuthor, []any{user, hot, limit}, "comments_by_author"},
-		"deletion of a user's log":    {mysqlstore.DeleteSomeChanges, []any{user, limit}, "PRIMARY"},
-		"deletion of posts, all gone": {mysqlstore.FirstPostOfAuthor, []any{"nobody"}, "posts_by_author"},
-		"picture by its key":          {mysqlstore.SelectPromoted, []any{some[0], "user-3"}, "PRIMARY"},
-		"picture by its upload":       {mysqlstore.SelectPromotedUpload, []any{"user-3", some[0]}, "pictures_by_upload"},
-		"pictures left behind":        {mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state"},
-		"pictures copied in vain":     {mysqlstore.AbandonPromotions + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures pending deletion":   {mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state"},
-		"any picture":                 {mysqlstore.SelectAnyPicture, []any{user}, ""},
-		"pictures that are gone":      {mysqlstore.PurgePictures + "(?, ?, ?)", []any{numbered(1000), numbered(2000), numbered(3000)}, "PRIMARY"},
-		"pictures of a post":          {mysqlstore.ListPicturesOfPost, []any{some[0]}, "PRIMARY"},
-		"pictures that stay":          {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{user, some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures that stay, of few":  {mysqlstore.LockAvailable + "(?, ?, ?) FOR UPDATE", []any{"nobody", some[0], some[1], some[2]}, "PRIMARY"},
-		"pictures of other posts":     {mysqlstore.LockReferenced + "(?, ?, ?) FOR UPDATE", []any{some[0], some[1], some[2]}, "post_pictures_by_picture"},
-		"pictures out of a post":      {mysqlstore.DeletePostPictures + "(?, ?, ?)", []any{some[0], some[0], some[1], some[2]}, ""},
-		"pictures become promoted":    {mysqlstore.MarkPromoted + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
-		"notifications, counted":      {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
-		"notifications, told":         {mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY"},
-		"notifications, told of many": {mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY"},
-		"notifications, taken out":    {mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY"},
-		"notifications, overdue":      {mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY"},
-		"pictures begin to leave":     {mysqlstore.MarkPendingDeletion + "(?, ?, ?)", []any{some[0], some[1], some[2]}, "PRIMARY"},
+		"posts, first page": {mysqlstore.ListPosts, []any{uuid.Max[:], limit}, "PRIMARY"},
+		"posts, deep page":  {mysqlstore.ListPosts, []any{middlePost, limit}, "PRIMARY"},
+		"posts, last page":  {mysqlstore.ListPosts, []any{numbered(2), limit}, "PRIMARY"},
+		"comments, first page": {
+			mysqlstore.ListComments, []any{hot, uuid.Nil[:], limit}, "PRIMARY",
+		},
+		"comments, deep page": {
+			mysqlstore.ListComments, []any{hot, middleComment, limit}, "PRIMARY",
+		},
+		"comments, of a quiet post": {
+			mysqlstore.ListComments, []any{middlePost, uuid.Nil[:], limit}, "PRIMARY",
+		},
+		"changes, first page": {
+			mysqlstore.ListChanges, []any{user, 0, 0, uuid.Nil[:], limit}, "changes_by_version",
+		},
+		"changes, deep page": {
+			mysqlstore.ListChanges, []any{user, 5000, 5000, numbered(10_000), limit},
+			"changes_by_version",
+		},
+		"changes, within a version": {
+			mysqlstore.ListChanges, []any{"user-1", 441, 441, numbered(442*sharing - 2), limit},
+			"changes_by_version",
+		},
+		"changed posts":    {mysqlstore.SelectPostsByID + three, ids, "PRIMARY"},
+		"changed comments": {mysqlstore.SelectCommentsByID + three, ids, "comments_by_id"},
+		"post by idempotency key": {
+			mysqlstore.SelectPostByKey, []any{user, "key-20"}, "posts_by_author",
+		},
+		"comment by idempotency key": {
+			mysqlstore.SelectCommentByKey, []any{user, hot, "key-20"}, "comments_by_author",
+		},
+		"deletion of a post":   {mysqlstore.ListCommentsOfPost, []any{hot, limit}, "PRIMARY"},
+		"deletion of comments": {mysqlstore.DeleteSomeComments + three, ids, "comments_by_id"},
+		"deletion of posts":    {mysqlstore.FirstPostOfAuthor, []any{user}, "posts_by_author"},
+		"deletion of a user's comments": {
+			mysqlstore.FirstCommentedPost, []any{user}, "comments_by_author",
+		},
+		"deletion of a user's comments on a post": {
+			mysqlstore.ListCommentsOfAuthor, []any{user, hot, limit}, "comments_by_author",
+		},
+		"deletion of a user's changes": {
+			mysqlstore.DeleteSomeChanges, []any{user, limit}, "PRIMARY",
+		},
+		"deletion of posts, none left": {
+			mysqlstore.FirstPostOfAuthor, []any{"unknown"}, "posts_by_author",
+		},
+		"picture by its key": {mysqlstore.SelectPromoted, []any{id, "user-3"}, "PRIMARY"},
+		"picture by its upload": {
+			mysqlstore.SelectPromotedUpload, []any{"user-3", id}, "pictures_by_upload",
+		},
+		"abandoned promotions": {
+			mysqlstore.ListAbandoned, []any{"user-1", 60, limit}, "pictures_by_state",
+		},
+		"abandon promotions": {mysqlstore.AbandonPromotions + three, ids, "PRIMARY"},
+		"pictures pending deletion": {
+			mysqlstore.ListPendingDeletion, []any{user, limit}, "pictures_by_state",
+		},
+		"any picture": {mysqlstore.SelectAnyPicture, []any{user}, ""},
+		"purge of pictures": {
+			mysqlstore.PurgePictures + three, []any{numbered(1000), numbered(2000), numbered(3000)},
+			"PRIMARY",
+		},
+		"pictures of a post": {mysqlstore.ListPicturesOfPost, []any{id}, "PRIMARY"},
+		"lock of available pictures": {
+			mysqlstore.LockAvailable + three + " FOR UPDATE", append([]any{user}, ids...),
+			"PRIMARY",
+		},
+		"lock of available pictures, few": {
+			mysqlstore.LockAvailable + three + " FOR UPDATE", append([]any{"unknown"}, ids...),
+			"PRIMARY",
+		},
+		"pictures of other posts": {
+			mysqlstore.LockReferenced + three + " FOR UPDATE", ids, "post_pictures_by_picture",
+		},
+		"removal of pictures from a post": {
+			mysqlstore.DeletePostPictures + three, append([]any{id}, ids...), "",
+		},
+		"promotion of pictures":  {mysqlstore.MarkPromoted + three, ids, "PRIMARY"},
+		"notifications, counted": {mysqlstore.CountNotifications, []any{0, "user-1"}, "PRIMARY"},
+		"notifications, listed": {
+			mysqlstore.ListNotifications, []any{"user-1", notifications.MaxComments}, "PRIMARY",
+		},
+		"notifications, listed of many": {
+			mysqlstore.ListNotifications, []any{"user-0", notifications.MaxComments}, "PRIMARY",
+		},
+		"notifications, acknowledged": {
+			mysqlstore.DeleteNotifications, []any{"user-1", 100}, "PRIMARY",
+		},
+		"notifications, overdue": {
+			mysqlstore.SelectOverdue, []any{"user-0", 10 * 60 * 1e6}, "PRIMARY",
+		},
+		"pictures become pending deletion": {
+			mysqlstore.MarkPendingDeletion + three, ids, "PRIMARY",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkPlan(t, conn, test.statement, test.args, test.key)
 			read := rowsRead(t, conn, test.statement, test.args)
 			t.Logf("reads %d rows", read)
-			if read > 2*limit+5 { // and the authors' names
-				t.Errorf("it reads %d rows for a page of %d", read, limit)
+			if read > 2*limit+5 { // plus the authors' names
+				t.Errorf("reads %d rows for a page of %d", read, limit)
 			}
 		})
 	}
 }
 
-// checkPlan wants one table to be read through a range of the index key, or of any when that is empty, and others by a primary key, row by row.
+// checkPlan checks that the first table is read through a range of the index key, or of any index
+// when key is empty, and further tables row by row through a primary key.
 func checkPlan(t *testing.T, conn *sql.Conn, statement string, args []any, key string) {
 	t.Helper()
 	plan := query(t, conn, "EXPLAIN "+statement, args...)
@@ -121,7 +181,8 @@ func checkPlan(t *testing.T, conn *sql.Conn, statement string, args []any, key s
 	}
 }
 
-// rowsRead runs a statement, undoes it, and returns how many rows or entries of indexes the server has looked at.
+// rowsRead runs a statement, rolls it back, and returns how many rows or index entries the server
+// has read.
 func rowsRead(t *testing.T, conn *sql.Conn, statement string, args []any) int {
 	t.Helper()
 	read := func() (rows int) {
@@ -140,13 +201,15 @@ func rowsRead(t *testing.T, conn *sql.Conn, statement string, args []any) int {
 	run("BEGIN")
 	defer run("ROLLBACK")
 	first := read()
-	second := read() // with what it takes to look at the counters
+	second := read() // includes the reads of reading the counters
 	run(statement, args...)
 	return read() - second - (second - first)
 }
 
-// query returns rows by the names of their columns.
-func query(t *testing.T, conn *sql.Conn, statement string, args ...any) (found []map[string]string) {
+// query returns rows as maps by column name.
+func query(
+	t *testing.T, conn *sql.Conn, statement string, args ...any,
+) (found []map[string]string) {
 	t.Helper()
 	rows := must(conn.QueryContext(t.Context(), statement, args...))(t)
 	defer rows.Close()
@@ -167,7 +230,7 @@ func query(t *testing.T, conn *sql.Conn, statement string, args ...any) (found [
 	return found
 }
 
-// numbered is an id that is greater than those of smaller numbers.
+// numbered returns an id that sorts by its number.
 func numbered(n int) []byte {
 	id := make([]byte, 16)
 	binary.BigEndian.PutUint64(id, uint64(n))
@@ -188,14 +251,17 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 				marks = append(marks, "(?"+strings.Repeat(", ?", len(one)-1)+")")
 				values = append(values, one...)
 			}
-			if _, err := conn.ExecContext(t.Context(), "INSERT INTO "+table+" VALUES "+strings.Join(marks, ", "), values...); err != nil {
+			statement := "INSERT INTO " + table + " VALUES " + strings.Join(marks, ", ")
+			if _, err := conn.ExecContext(t.Context(), statement, values...); err != nil {
 				t.Fatal(err)
 			}
 		}
 		query(t, conn, "ANALYZE TABLE "+table)
 	}
 	now, body := "2026-11-01", strings.Repeat("stone ", 20)
-	insert("profiles", manyUsers, func(i int) []any { return []any{author(i), "Name", "", "", now, now, true} })
+	insert("profiles", manyUsers, func(i int) []any {
+		return []any{author(i), "Name", "", "", now, now, true}
+	})
 	insert("posts", manyPosts, func(i int) []any {
 		return []any{numbered(i), author(i), fmt.Sprint("key-", i), "Title", body, 0, now, now}
 	})
@@ -216,7 +282,7 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 	insert("changes", manyChanges, func(i int) []any {
 		switch {
 		case i <= manyChanges/2:
-			return []any{"user-0", numbered(i), "post", i / 2} // two a version
+			return []any{"user-0", numbered(i), "post", i / 2} // two per version
 		case i <= manyChanges/2+5000:
 			return []any{"user-1", numbered(i), "post", i / sharing}
 		default:
@@ -233,5 +299,8 @@ func fillTables(t *testing.T, conn *sql.Conn) {
 		}
 		return []any{numbered(i), author(i), numbered(i), state, now}
 	})
-	insert("post_pictures", manyPictures/2, func(i int) []any { return []any{numbered(2*i - 1), numbered(2*i - 1)} }) // none that is pending deletion
+	// No post shows a picture that is pending deletion.
+	insert("post_pictures", manyPictures/2, func(i int) []any {
+		return []any{numbered(2*i - 1), numbered(2*i - 1)}
+	})
 }

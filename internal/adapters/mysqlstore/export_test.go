@@ -1,6 +1,6 @@
 package mysqlstore
 
-// How many comments one transaction deletes, and how many changes one statement.
+// How many comments one transaction deletes, and how many changes one statement deletes.
 const (
 	BatchSize           = batchSize
 	ChangesPerStatement = changesPerStatement

@@ -13,23 +13,25 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 )
 
-// A lockedAccount is one whose row the transaction holds.
+// A lockedAccount is an account whose row the transaction has locked.
 type lockedAccount struct {
-	version uint64 // new with this transaction, which is the only one to have it
+	version uint64 // incremented by this transaction; no other transaction has the same
 	deleted bool
 }
 
 // lockedAccounts are by subject.
 type lockedAccounts map[string]lockedAccount
 
-// lockAccounts counts the versions of accounts, which it makes if need be, and holds their rows until the end of the
-// transaction. So the transactions that change what a user syncs follow each other: whoever sees a version sees those
-// before it, and a client that has read up to it has missed nothing.
+// lockAccounts increments the versions of accounts, creates missing rows and locks the rows until
+// the end of the transaction. Transactions that change what a user syncs are therefore serialized:
+// a reader that sees a version sees all before it, and a client that has read up to it has missed
+// nothing.
 //
-// It also means that a transaction which finds the account not deleted is over before the account can be.
+// A transaction that finds the account not deleted also ends before the account can be deleted.
 //
-// The transaction must not have read without a lock anything that it relies on and that the accounts' rows protect: for
-// the rest of it, MySQL shows it the state of that first moment, and not what the transaction before it has left.
+// Before this call, the transaction must not read without a lock anything that it relies on and
+// that the accounts' rows protect: for the rest of the transaction, MySQL shows it the snapshot of
+// that first read, without the changes of the transaction that held the locks before.
 func lockAccounts(ctx context.Context, tx *sql.Tx, subjects ...string) (lockedAccounts, error) {
 	locked := lockedAccounts{}
 	for _, subject := range subjects {
@@ -40,7 +42,8 @@ func lockAccounts(ctx context.Context, tx *sql.Tx, subjects ...string) (lockedAc
 			return nil, err
 		}
 		var one lockedAccount
-		if err := tx.QueryRowContext(ctx, selectAccount+" FOR UPDATE", subject).Scan(&one.version, &one.deleted); err != nil {
+		found := tx.QueryRowContext(ctx, selectAccount+" FOR UPDATE", subject)
+		if err := found.Scan(&one.version, &one.deleted); err != nil {
 			return nil, err
 		}
 		locked[subject] = one
@@ -56,7 +59,7 @@ const (
 	selectAccount = "SELECT version, deleted_at IS NOT NULL FROM accounts WHERE subject = ?"
 )
 
-// requireActive fails when the account, which is locked, is deleted.
+// requireActive fails when the account, which must be locked, is deleted.
 func (l lockedAccounts) requireActive(subject string) error {
 	if l[subject].deleted {
 		return accounts.ErrDeleted
@@ -64,8 +67,11 @@ func (l lockedAccounts) requireActive(subject string) error {
 	return nil
 }
 
-// recordChange has the user of an account that is locked sync an object that this transaction has changed, made or deleted.
-func (l lockedAccounts) recordChange(ctx context.Context, tx *sql.Tx, subject string, kind accounts.Kind, id uuid.UUID) error {
+// recordChange records that this transaction has created, changed or deleted an object, so that the
+// user's clients sync it. The account must be locked.
+func (l lockedAccounts) recordChange(
+	ctx context.Context, tx *sql.Tx, subject string, kind accounts.Kind, id uuid.UUID,
+) error {
 	version := l[subject].version // passed twice, as in [Profiles.Put]
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO changes (subject, id, kind, version) VALUES (?, ?, ?, ?)
@@ -74,14 +80,16 @@ func (l lockedAccounts) recordChange(ctx context.Context, tx *sql.Tx, subject st
 	return err
 }
 
-// lockPost holds the row of a post, and with it the post's comments, of which none comes or goes without it. It must
-// be the transaction's first statement.
+// lockPost locks the row of a post. Comments are only added and deleted under this lock. It must be
+// the transaction's first statement.
 func lockPost(ctx context.Context, tx *sql.Tx, id uuid.UUID) (author string, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT author FROM posts WHERE id = ? FOR UPDATE", id[:]).Scan(&author)
+	found := tx.QueryRowContext(ctx, "SELECT author FROM posts WHERE id = ? FOR UPDATE", id[:])
+	err = found.Scan(&author)
 	return author, orNotFound(err, posts.ErrNotFound)
 }
 
-// requireActiveAccount fails when the account is deleted. What it does not lock may be deleted in the next moment.
+// requireActiveAccount fails when the account is deleted. It does not lock: the account may be
+// deleted immediately afterwards.
 func requireActiveAccount(ctx context.Context, from queryer, subject string) error {
 	var one lockedAccount
 	err := from.QueryRowContext(ctx, selectAccount, subject).Scan(&one.version, &one.deleted)

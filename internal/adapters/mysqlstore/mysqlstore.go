@@ -1,7 +1,8 @@
-// Package mysqlstore keeps the domain in MySQL. Its errors are the domain's, with MySQL's wrapped for the log.
+// Package mysqlstore implements the domain's stores in MySQL. Its errors are the domain's errors;
+// they wrap MySQL's for the log.
 //
-// Locks are taken in one order: the post's row, then the rows of accounts by ascending subject, then all else. What
-// follows from it is said at [lockAccounts].
+// Transactions take locks in one order: the post's row, then the rows of accounts by ascending
+// subject, then everything else. [lockAccounts] explains the consequences.
 package mysqlstore
 
 import (
@@ -15,10 +16,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// read asks a replica, so the answer may be some seconds old. The writer is asked for what the replica does not have
-// yet, and in its place while the replica is away, as it is when RDS patches it: the replica has half of ctx's time to
-// answer.
-func read[T any](ctx context.Context, databases *mysqlconn.Databases, query func(context.Context, *sql.DB) (T, error)) (T, error) {
+// read queries a replica, so the result may be some seconds old. It queries the writer for a row
+// that the replica does not have yet, and instead of the replica while that is unavailable, for
+// example while RDS patches it. The replica has half of ctx's time to respond.
+func read[T any](
+	ctx context.Context, databases *mysqlconn.Databases,
+	query func(context.Context, *sql.DB) (T, error),
+) (T, error) {
 	if databases.Reader != databases.Writer {
 		found, err := readReplica(ctx, databases.Reader, query)
 		if !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, mysqlconn.ErrUnavailable) {
@@ -28,7 +32,9 @@ func read[T any](ctx context.Context, databases *mysqlconn.Databases, query func
 	return retryQuery(ctx, databases.Writer, query)
 }
 
-func readReplica[T any](ctx context.Context, replica *sql.DB, query func(context.Context, *sql.DB) (T, error)) (T, error) {
+func readReplica[T any](
+	ctx context.Context, replica *sql.DB, query func(context.Context, *sql.DB) (T, error),
+) (T, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
@@ -37,7 +43,9 @@ func readReplica[T any](ctx context.Context, replica *sql.DB, query func(context
 	return retryQuery(ctx, replica, query)
 }
 
-func retryQuery[T any](ctx context.Context, db *sql.DB, query func(context.Context, *sql.DB) (T, error)) (found T, err error) {
+func retryQuery[T any](
+	ctx context.Context, db *sql.DB, query func(context.Context, *sql.DB) (T, error),
+) (found T, err error) {
 	err = mysqlconn.Retry(ctx, func() error {
 		found, err = query(ctx, db)
 		return err
@@ -51,13 +59,15 @@ type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// A row is one of a query's, or its only one.
+// A row is a [sql.Row] or the current row of [sql.Rows].
 type row interface {
 	Scan(columns ...any) error
 }
 
-// list returns what scan makes of each row.
-func list[T any](ctx context.Context, from queryer, scan func(row) (T, error), query string, args ...any) (found []T, err error) {
+// list runs the query and returns the result of scan for each row.
+func list[T any](
+	ctx context.Context, from queryer, scan func(row) (T, error), query string, args ...any,
+) (found []T, err error) {
 	rows, err := from.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -73,7 +83,7 @@ func list[T any](ctx context.Context, from queryer, scan func(row) (T, error), q
 	return found, rows.Err()
 }
 
-// orNotFound gives a missing row the domain's name for it.
+// orNotFound returns notFound for a missing row, and any other error unchanged.
 func orNotFound(err, notFound error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return notFound
@@ -81,7 +91,8 @@ func orNotFound(err, notFound error) error {
 	return err
 }
 
-// failed says what could not be done, and in the domain's words that it may be tried again.
+// failed wraps an error with the action that failed. [mysqlconn.ErrUnavailable] also becomes the
+// domain's [retry.ErrUnavailable].
 func failed(action string, err error) error {
 	switch {
 	case err == nil:

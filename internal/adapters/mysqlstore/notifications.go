@@ -13,10 +13,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// Notifications are what authors have not been told of. All is read from the writer, and all times are the database's.
+// Notifications stores which comments authors have not been notified of. It reads from the writer,
+// and all times are the database's.
 //
-// A recipient's notifications come and go while the account's row is held, by the recipient and by those who comment. So they are
-// committed in the order of their versions, and transactions that delete notifications do not meet.
+// Transactions that add or delete a recipient's notifications, those of the recipient and of
+// commenters, lock the row of the recipient's account. So notifications are committed in the order
+// of their versions, and transactions that delete notifications do not overlap.
 type Notifications struct {
 	databases *mysqlconn.Databases
 }
@@ -26,8 +28,12 @@ func NewNotifications(databases *mysqlconn.Databases) *Notifications {
 	return &Notifications{databases: databases}
 }
 
-// addNotification is called while the account of the recipient is locked, once in a transaction.
-func addNotification(ctx context.Context, tx *sql.Tx, locked lockedAccounts, recipient string, postID, commentID uuid.UUID) error {
+// addNotification adds a notification. The recipient's account must be locked. A transaction may
+// call it once.
+func addNotification(
+	ctx context.Context, tx *sql.Tx, locked lockedAccounts, recipient string,
+	postID, commentID uuid.UUID,
+) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO comment_notifications (recipient, version, post_id, comment_id, created_at)
 		VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6))`,
@@ -35,10 +41,13 @@ func addNotification(ctx context.Context, tx *sql.Tx, locked lockedAccounts, rec
 	return err
 }
 
-// Lease returns all that the recipient has not been told, if the oldest of it has that age. Nobody else gets it until the
-// lease is settled or released, or the lease has passed. It fails with [email.ErrNothingToSend], or with [notifications.ErrLeased]
-// while somebody else has it.
-func (s *Notifications) Lease(ctx context.Context, recipient string, age, leaseDuration time.Duration) (notifications.Lease, error) {
+// Lease returns all pending notifications of the recipient if the oldest one is at least age old.
+// No other caller gets them until the lease is acknowledged, released or expired. It fails with
+// [email.ErrNothingToSend] when none are due, or with [notifications.ErrLeased] while another
+// caller has the lease.
+func (s *Notifications) Lease(
+	ctx context.Context, recipient string, age, leaseDuration time.Duration,
+) (notifications.Lease, error) {
 	lease := notifications.Lease{Holder: uuid.New()}
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		deleted, err := lockRecipient(ctx, tx, recipient)
@@ -58,7 +67,8 @@ func (s *Notifications) Lease(ctx context.Context, recipient string, age, leaseD
 		case err != nil && !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
-		_, err = tx.ExecContext(ctx, putLease, recipient, lease.Holder[:], leaseDuration.Microseconds(), lease.Holder[:], leaseDuration.Microseconds())
+		_, err = tx.ExecContext(ctx, putLease, recipient, lease.Holder[:],
+			leaseDuration.Microseconds(), lease.Holder[:], leaseDuration.Microseconds())
 		return err
 	})
 	if err != nil {
@@ -67,19 +77,25 @@ func (s *Notifications) Lease(ctx context.Context, recipient string, age, leaseD
 	return lease, nil
 }
 
-// lockRecipient holds the row of an account until the end of the transaction, without a new version: there is nothing to sync.
-// It must be the transaction's first statement. Who has no account, has no post that somebody could comment on.
+// lockRecipient locks the row of an account until the end of the transaction, without a new
+// version: there is nothing to sync. It must be the transaction's first statement. A recipient
+// without an account has no posts to comment on, so there is nothing to send.
 func lockRecipient(ctx context.Context, tx *sql.Tx, subject string) (deleted bool, err error) {
 	var one lockedAccount
-	err = tx.QueryRowContext(ctx, selectAccount+" FOR UPDATE", subject).Scan(&one.version, &one.deleted)
+	found := tx.QueryRowContext(ctx, selectAccount+" FOR UPDATE", subject)
+	err = found.Scan(&one.version, &one.deleted)
 	return one.deleted, orNotFound(err, email.ErrNothingToSend)
 }
 
-// readDigest sees one state of the database, as its transaction has not read without a lock before.
-func readDigest(ctx context.Context, tx *sql.Tx, recipient string, age time.Duration) (notifications.Digest, error) {
+// readDigest reads one snapshot of the database: its transaction must not have read without a lock
+// before.
+func readDigest(
+	ctx context.Context, tx *sql.Tx, recipient string, age time.Duration,
+) (notifications.Digest, error) {
 	digest := notifications.Digest{Recipient: recipient}
 	var due bool
-	err := tx.QueryRowContext(ctx, countNotifications, age.Microseconds(), recipient).Scan(&digest.Count, &digest.OnePost, &digest.LastVersion, &due)
+	count := tx.QueryRowContext(ctx, countNotifications, age.Microseconds(), recipient)
+	err := count.Scan(&digest.Count, &digest.OnePost, &digest.LastVersion, &due)
 	if err != nil {
 		return digest, err
 	}
@@ -95,42 +111,49 @@ func readDigest(ctx context.Context, tx *sql.Tx, recipient string, age time.Dura
 	default:
 		digest.Language, digest.Unwanted = p.Language, !p.CommentNotifications
 	}
-	digest.Comments, err = list(ctx, tx, scanNotification, listNotifications, recipient, notifications.MaxComments)
+	digest.Comments, err = list(ctx, tx, scanNotification, listNotifications, recipient,
+		notifications.MaxComments)
 	return digest, err
 }
 
-// Acknowledge takes out the notifications of a lease, and the lease. It does so too when the lease has run out: the recipient has been
-// told. What has come since the lease stays.
+// Acknowledge deletes the notifications of a lease, and the lease, even when the lease has expired:
+// the mail has been sent. Notifications that were added after the lease remain.
 func (s *Notifications) Acknowledge(ctx context.Context, lease notifications.Lease) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		if _, err := lockRecipient(ctx, tx, lease.Digest.Recipient); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, deleteNotifications, lease.Digest.Recipient, lease.Digest.LastVersion); err != nil {
+		_, err := tx.ExecContext(ctx, deleteNotifications,
+			lease.Digest.Recipient, lease.Digest.LastVersion)
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, deleteLease, lease.Digest.Recipient, lease.Holder[:])
+		_, err = tx.ExecContext(ctx, deleteLease, lease.Digest.Recipient, lease.Holder[:])
 		return err
 	})
 	return failed("acknowledge notifications", err)
 }
 
-// Release ends a lease whose recipient has not been told. It is no error when the lease has run out.
+// Release ends a lease whose mail was not sent. It is no error when the lease has expired.
 func (s *Notifications) Release(ctx context.Context, lease notifications.Lease) error {
 	err := mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, deleteLease, lease.Digest.Recipient, lease.Holder[:])
+		_, err := s.databases.Writer.ExecContext(ctx,
+			deleteLease, lease.Digest.Recipient, lease.Holder[:])
 		return err
 	})
 	return failed("release notifications", err)
 }
 
-// NextOverdue returns the first recipient after another, by subject, who has a notification older than age. It fails with
-// [email.ErrNothingToSend] when there is none.
-func (s *Notifications) NextOverdue(ctx context.Context, after string, age time.Duration) (string, error) {
-	next, err := retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (next string, err error) {
-		err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
-		return next, err
-	})
+// NextOverdue returns the first recipient after the subject after who has a notification older than
+// age. It fails with [email.ErrNothingToSend] when there is none.
+func (s *Notifications) NextOverdue(
+	ctx context.Context, after string, age time.Duration,
+) (string, error) {
+	next, err := retryQuery(ctx, s.databases.Writer,
+		func(ctx context.Context, db *sql.DB) (next string, err error) {
+			err = db.QueryRowContext(ctx, selectOverdue, after, age.Microseconds()).Scan(&next)
+			return next, err
+		})
 	return next, failed("find overdue notifications", orNotFound(err, email.ErrNothingToSend))
 }
 
@@ -140,7 +163,7 @@ const (
 			COALESCE(MIN(created_at) + INTERVAL ? MICROSECOND <= UTC_TIMESTAMP(6), FALSE)
 		FROM comment_notifications WHERE recipient = ?`
 
-	// The joins are outer ones, as those of posts. A notification has its comment, and a comment its post.
+	// Outer joins, as for posts. Every notification has a comment, and every comment a post.
 	listNotifications = `
 		SELECT c.id, c.post_id, p.title, COALESCE(a.display_name, ''), c.body
 		FROM comment_notifications n
@@ -150,17 +173,21 @@ const (
 		WHERE n.recipient = ? ORDER BY n.version LIMIT ?`
 
 	deleteNotifications = "DELETE FROM comment_notifications WHERE recipient = ? AND version <= ?"
-	// selectOverdue reads those notifications in vain which are not overdue, so no more than came within that time.
+	// selectOverdue also scans notifications that are not overdue: at most those added within age.
 	selectOverdue = `
 		SELECT recipient FROM comment_notifications
-		WHERE recipient > ? AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND ORDER BY recipient, version LIMIT 1`
+		WHERE recipient > ? AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
+		ORDER BY recipient, version LIMIT 1`
 
-	// selectLease tells whether a lease that has not run out is another's than this one's.
-	selectLease = "SELECT holder <> ? AND leased_until > UTC_TIMESTAMP(6) FROM notification_leases WHERE recipient = ?"
-	// putLease passes its values twice, as [Profiles.Put].
+	// selectLease reports whether another holder has an unexpired lease.
+	selectLease = "SELECT holder <> ? AND leased_until > UTC_TIMESTAMP(6) " +
+		"FROM notification_leases WHERE recipient = ?"
+	// putLease passes its values twice, as [Profiles.Put] does.
 	putLease = `
-		INSERT INTO notification_leases (recipient, holder, leased_until) VALUES (?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)
-		ON DUPLICATE KEY UPDATE holder = ?, leased_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND`
+		INSERT INTO notification_leases (recipient, holder, leased_until)
+		VALUES (?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)
+		ON DUPLICATE KEY UPDATE
+			holder = ?, leased_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND`
 	deleteLease    = "DELETE FROM notification_leases WHERE recipient = ? AND holder = ?"
 	deleteAnyLease = "DELETE FROM notification_leases WHERE recipient = ?"
 )

@@ -25,42 +25,48 @@ import (
 
 const leaseDuration = time.Minute
 
-// lease returns what the recipient is to be told.
+// lease leases the recipient's notifications.
 func (s *stores) lease(t testing.TB, recipient string) notifications.Lease {
 	t.Helper()
 	return must(s.notifications.Lease(t.Context(), recipient, 0, leaseDuration))(t)
 }
 
-// checkNothing wants the recipient to have been told of all there is.
+// checkNothing checks that there is nothing to send to the recipient.
 func (s *stores) checkNothing(t testing.TB, recipient string) {
 	t.Helper()
-	if lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
-		t.Errorf("%s is to be told %+v, %v; want nothing", recipient, lease, err)
+	lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration)
+	if !errors.Is(err, email.ErrNothingToSend) {
+		t.Errorf("leased for %s: %+v, %v; want nothing", recipient, lease, err)
 	}
 	if n := s.count(t, "notification_leases", "recipient = ?", recipient); n != 0 {
 		t.Errorf("%s has a lease left", recipient)
 	}
 }
 
-// age has all notifications of a recipient be made so much earlier.
+// age makes all notifications of a recipient older.
 func (s *stores) age(t testing.TB, recipient string, by time.Duration) {
 	t.Helper()
-	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?",
+	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+
+		".comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = "+
+		"?",
 		int(by.Seconds()), recipient)
 	ok(t, err)
 }
 
-// runOut has the recipient's lease end now.
-func (s *stores) runOut(t testing.TB, recipient string) {
+// expire makes the recipient's lease expire now.
+func (s *stores) expire(t testing.TB, recipient string) {
 	t.Helper()
-	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".notification_leases SET leased_until = UTC_TIMESTAMP(6) WHERE recipient = ?", recipient)
+	_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+
+		".notification_leases SET leased_until = UTC_TIMESTAMP(6) WHERE recipient = ?", recipient)
 	ok(t, err)
 }
 
-// of lists all comments of a lease, those too that its mail does not show, unless they have gone since.
-func (s *stores) of(t testing.TB, lease notifications.Lease) (ids []uuid.UUID) {
+// commentsOf returns the ids of all comments of a lease, also of those that its mail does not show,
+// unless they have been deleted since.
+func (s *stores) commentsOf(t testing.TB, lease notifications.Lease) (ids []uuid.UUID) {
 	t.Helper()
-	rows := must(s.server.Admin.Query("SELECT comment_id FROM "+s.database.Name+".comment_notifications WHERE recipient = ? AND version <= ?",
+	rows := must(s.server.Admin.Query("SELECT comment_id FROM "+s.database.Name+
+		".comment_notifications WHERE recipient = ? AND version <= ?",
 		lease.Digest.Recipient, lease.Digest.LastVersion))(t)
 	defer rows.Close()
 	for rows.Next() {
@@ -72,58 +78,70 @@ func (s *stores) of(t testing.TB, lease notifications.Lease) (ids []uuid.UUID) {
 	return ids
 }
 
-func TestTheAuthorOfAPostHasANotificationOfEachCommentByAnother(t *testing.T) {
+func TestNotifications_Lease_returns_each_comment_of_another_user_once(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.checkNothing(t, "ada")
-	s.checkNothing(t, "nobody")
+	s.checkNothing(t, "unknown")
 
 	own := must(s.posts.CreateComment(t.Context(), "ada", "", post.ID, "My own."))(t)
 	if own.Recipient != "" {
-		t.Errorf("%s is to be told of an own comment", own.Recipient)
+		t.Errorf("%s gets a notification of an own comment", own.Recipient)
 	}
 	s.checkNothing(t, "ada")
 
-	first := must(s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "<p>True &amp; cut.</p>"))(t)
+	first := must(
+		s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "<p>True &amp; cut.</p>"))(t)
 	again := must(s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "Twice?"))(t)
 	if first.Recipient != "ada" || again != first {
-		t.Errorf("made %+v, and then %+v", first, again)
+		t.Errorf("created %+v, then %+v", first, again)
 	}
 	s.checkNothing(t, "bob")
-	want := notifications.Digest{Recipient: "ada", Count: 1, OnePost: true, Comments: []notifications.Comment{
-		{ID: first.ID, PostID: post.ID, PostTitle: draft.Title, AuthorName: nameOf("bob"), Body: "<p>True &amp; cut.</p>"},
-	}}
+	want := notifications.Digest{Recipient: "ada", Count: 1, OnePost: true}
+	want.Comments = []notifications.Comment{
+		{
+			ID: first.ID, PostID: post.ID, PostTitle: draft.Title, AuthorName: nameOf("bob"),
+			Body: "<p>True &amp; cut.</p>",
+		},
+	}
 	lease := s.lease(t, "ada")
-	if diff := cmp.Diff(want, lease.Digest, cmpopts.IgnoreFields(notifications.Digest{}, "LastVersion")); diff != "" {
+	diff := cmp.Diff(want, lease.Digest,
+		cmpopts.IgnoreFields(notifications.Digest{}, "LastVersion"))
+	if diff != "" {
 		t.Error(diff)
 	}
 	ok(t, s.notifications.Acknowledge(t.Context(), lease))
-	must(s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "After all?"))(t)
+	must(s.posts.CreateComment(t.Context(), "bob", "key", post.ID, "Again?"))(t)
 	s.checkNothing(t, "ada")
 }
 
-func TestADigestHasTheOldestCommentsAndCountsAll(t *testing.T) {
+func TestNotifications_Lease_digest_has_the_oldest_comments(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob", "cy")
-	wall, arch := s.post(t, "ada"), must(s.posts.Create(t.Context(), "ada", "", posts.Draft{Title: "An arch", Body: "<p>Up.</p>"}))(t)
+	wall, arch := s.post(t, "ada"), must(
+		s.posts.Create(t.Context(), "ada", "",
+			posts.Draft{Title: "An arch", Body: "<p>Up.</p>"}))(t)
 	var want []notifications.Comment
 	for i := range notifications.MaxComments + 3 {
 		author, post := []string{"bob", "cy"}[i%2], []posts.Post{wall, arch}[i%3/2]
 		made := must(s.posts.CreateComment(t.Context(), author, "", post.ID, fmt.Sprint(i)))(t)
-		want = append(want, notifications.Comment{ID: made.ID, PostID: post.ID, PostTitle: post.Title, AuthorName: nameOf(author), Body: made.Body})
+		want = append(want, notifications.Comment{
+			ID: made.ID, PostID: post.ID, PostTitle: post.Title, AuthorName: nameOf(author),
+			Body: made.Body,
+		})
 	}
-	s.comment(t, "ada", s.post(t, "bob").ID) // which is not ada's to be told
+	s.comment(t, "ada", s.post(t, "bob").ID) // not a notification for ada
 	got := s.lease(t, "ada").Digest
 	if got.Count != len(want) || got.OnePost {
-		t.Errorf("%d comments are counted, on one post: %t; want %d on two", got.Count, got.OnePost, len(want))
+		t.Errorf("count %d, one post %t; want %d on two posts", got.Count, got.OnePost, len(want))
 	}
 	if diff := cmp.Diff(want[:notifications.MaxComments], got.Comments); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestADigestSaysWhatTheRecipientWants(t *testing.T) {
+func TestNotifications_Lease_digest_has_the_recipients_settings(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "bob")
 	off := false
@@ -132,41 +150,49 @@ func TestADigestSaysWhatTheRecipientWants(t *testing.T) {
 		language string
 		unwanted bool
 	}{
-		"as in the profile": {func(string) error { return nil }, "ko-KR", false},
-		"turned off": {func(subject string) error {
-			_, err := s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "x", Language: "en"}, &off)
+		"from the profile": {func(string) error { return nil }, "ko-KR", false},
+		"disabled": {func(subject string) error {
+			_, err := s.profiles.Put(t.Context(),
+				accounts.Profile{Subject: subject, DisplayName: "x", Language: "en"}, &off)
 			return err
 		}, "en", true},
-		"by the link in a mail": {func(subject string) error { return s.profiles.SetCommentNotifications(t.Context(), subject, false) }, "ko-KR", true},
+		"disabled by the link in a mail": {func(subject string) error {
+			return s.profiles.SetCommentNotifications(t.Context(), subject, false)
+		}, "ko-KR", true},
 		"without a profile": {func(subject string) error {
-			_, err := s.server.Admin.Exec("DELETE FROM "+s.database.Name+".profiles WHERE subject = ?", subject)
+			_, err := s.server.Admin.Exec(
+				"DELETE FROM "+s.database.Name+".profiles WHERE subject = ?", subject)
 			return err
 		}, "", true},
 		"account deleted": {func(subject string) error {
-			_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+".accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = ?", subject)
+			_, err := s.server.Admin.Exec("UPDATE "+s.database.Name+
+				".accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = ?", subject)
 			return err
 		}, "ko-KR", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			subject := uuid.NewString()
-			must(s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: "x", Language: "ko-KR"}, nil))(t)
+			must(s.profiles.Put(t.Context(),
+				accounts.Profile{Subject: subject, DisplayName: "x", Language: "ko-KR"}, nil))(t)
 			s.comment(t, "bob", s.post(t, subject).ID)
 			ok(t, test.change(subject))
-			if got := s.lease(t, subject).Digest; got.Language != test.language || got.Unwanted != test.unwanted {
+			got := s.lease(t, subject).Digest
+			if got.Language != test.language || got.Unwanted != test.unwanted {
 				t.Errorf("language %q, unwanted %t", got.Language, got.Unwanted)
 			}
 		})
 	}
 }
 
-func TestARecipientHasOneLeaseAtATime(t *testing.T) {
+func TestNotifications_Lease_is_exclusive(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob", "cy")
 	s.comment(t, "cy", s.post(t, "ada").ID)
 	s.comment(t, "cy", s.post(t, "bob").ID)
 	refused := func() {
 		t.Helper()
-		if lease, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
+		lease, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
+		if !errors.Is(err, notifications.ErrLeased) || lease.Holder != uuid.Nil {
 			t.Errorf("leased %+v, %v; want ErrLeased", lease, err)
 		}
 	}
@@ -179,33 +205,37 @@ func TestARecipientHasOneLeaseAtATime(t *testing.T) {
 	if second.Holder == first.Holder {
 		t.Error("two leases have the same holder")
 	}
-	ok(t, s.notifications.Release(t.Context(), first)) // which is not its own any more
+	ok(t, s.notifications.Release(t.Context(), first)) // no longer the holder's lease
 	refused()
 
-	s.runOut(t, "ada")
+	s.expire(t, "ada")
 	third := s.lease(t, "ada")
 	if diff := cmp.Diff(first.Digest, third.Digest); diff != "" {
-		t.Errorf("another digest than at first:\n%s", diff)
+		t.Errorf("digest differs from the first:\n%s", diff)
 	}
 	refused()
 }
 
-func TestAClaimRunsOutByTheDatabasesClock(t *testing.T) {
+func TestNotifications_Lease_expires_by_the_databases_clock(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
 	lease := s.lease(t, "ada")
 	left := 0
-	ok(t, s.server.Admin.QueryRow("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), leased_until) FROM "+s.database.Name+".notification_leases").Scan(&left))
+	ok(t, s.server.Admin.QueryRow(
+		"SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), leased_until) FROM "+s.database.Name+
+			".notification_leases",
+	).Scan(&left))
 	if seconds := int(leaseDuration.Seconds()); left > seconds || left < seconds-10 {
-		t.Errorf("it is good for %d seconds, want %d", left, seconds)
+		t.Errorf("the lease is valid for %d seconds, want %d", left, seconds)
 	}
 	ok(t, s.notifications.Release(t.Context(), lease))
-	must(s.notifications.Lease(t.Context(), "ada", 0, time.Microsecond))(t) // over when it is answered
+	// This lease has expired when it is returned.
+	must(s.notifications.Lease(t.Context(), "ada", 0, time.Microsecond))(t)
 	s.lease(t, "ada")
 }
 
-func TestOfManyAtOnceOneHasTheLease(t *testing.T) {
+func TestNotifications_Lease_is_exclusive_for_concurrent_callers(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
@@ -222,57 +252,67 @@ func TestOfManyAtOnceOneHasTheLease(t *testing.T) {
 		return err
 	})
 	if leased != 1 {
-		t.Errorf("%d have the lease, want 1", leased)
+		t.Errorf("%d callers have the lease, want 1", leased)
 	}
 }
 
-func TestWhatCameSinceTheLeaseIsLeftToTheNextOne(t *testing.T) {
+func TestNotifications_Acknowledge_keeps_later_notifications(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	lease := s.lease(t, "ada")
 	later := s.comment(t, "bob", post.ID)
-	for range 2 { // the second has nothing left to do
+	for range 2 { // the second call has nothing to delete
 		ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	}
 	next := s.lease(t, "ada")
 	if next.Digest.Count != 1 || next.Digest.Comments[0].ID != later.ID {
-		t.Errorf("told next is %+v, want %s", next.Digest, later.ID)
+		t.Errorf("the next digest is %+v, want %s", next.Digest, later.ID)
 	}
 	ok(t, s.notifications.Acknowledge(t.Context(), next))
 	s.checkNothing(t, "ada")
 }
 
-func TestWhoWasToldIsSettledThoughTheLeaseHasRunOut(t *testing.T) {
+func TestNotifications_Acknowledge_accepts_an_expired_lease(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	late := s.lease(t, "ada")
-	s.runOut(t, "ada")
+	s.expire(t, "ada")
 	other := s.lease(t, "ada")
 	ok(t, s.notifications.Acknowledge(t.Context(), late))
 	s.comment(t, "bob", post.ID)
-	if _, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration); !errors.Is(err, notifications.ErrLeased) {
-		t.Errorf("got %v: the other's lease is gone", err)
+	_, err := s.notifications.Lease(t.Context(), "ada", 0, leaseDuration)
+	if !errors.Is(err, notifications.ErrLeased) {
+		t.Errorf("got %v: the other lease was deleted", err)
 	}
 	ok(t, s.notifications.Acknowledge(t.Context(), other))
 	if next := s.lease(t, "ada"); next.Digest.Count != 1 {
-		t.Errorf("%d comments are left to tell, want 1", next.Digest.Count)
+		t.Errorf("%d comments are left, want 1", next.Digest.Count)
 	}
 }
 
-func TestNotificationsGoWithWhatTheyAreAbout(t *testing.T) {
+func TestNotifications_are_deleted_with(t *testing.T) {
 	for name, remove := range map[string]func(s *stores, post, comment uuid.UUID) error{
 		"the comment": func(s *stores, post, comment uuid.UUID) error {
 			return s.posts.DeleteComment(t.Context(), "bob", post, comment)
 		},
-		"the post":      func(s *stores, post, _ uuid.UUID) error { return s.posts.Delete(t.Context(), "ada", post) },
-		"the commenter": func(s *stores, _, _ uuid.UUID) error { return s.accounts.Delete(t.Context(), "bob") },
-		"the recipient": func(s *stores, _, _ uuid.UUID) error { return s.accounts.Delete(t.Context(), "ada") },
-		"a comment that the function of the deployment before deletes": func(s *stores, _, comment uuid.UUID) error {
-			_, err := s.server.Admin.Exec("DELETE FROM "+s.database.Name+".comments WHERE id = ?", comment[:])
+		"the post": func(s *stores, post, _ uuid.UUID) error {
+			return s.posts.Delete(t.Context(), "ada", post)
+		},
+		"the commenter": func(s *stores, _, _ uuid.UUID) error {
+			return s.accounts.Delete(t.Context(), "bob")
+		},
+		"the recipient": func(s *stores, _, _ uuid.UUID) error {
+			return s.accounts.Delete(t.Context(), "ada")
+		},
+		"a comment deleted by the previous deployment": func(
+			s *stores, _, comment uuid.UUID,
+		) error {
+			_, err := s.server.Admin.Exec("DELETE FROM "+s.database.Name+".comments WHERE id = ?",
+				comment[:])
 			return err
 		},
 	} {
@@ -287,35 +327,39 @@ func TestNotificationsGoWithWhatTheyAreAbout(t *testing.T) {
 			if n := s.count(t, "comment_notifications", "recipient = 'ada'"); n != 0 {
 				t.Errorf("%d notifications are left", n)
 			}
-			if n := s.count(t, "comment_notifications", "recipient = 'cy'"); n != 1 && name != "the recipient" {
-				t.Errorf("another has %d notifications, want 1", n)
+			n := s.count(t, "comment_notifications", "recipient = 'cy'")
+			if n != 1 && name != "the recipient" {
+				t.Errorf("another recipient has %d notifications, want 1", n)
 			}
-			ok(t, s.notifications.Acknowledge(t.Context(), lease)) // by who has read it before
+			// The caller has leased them before.
+			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 			s.checkNothing(t, "ada")
 		})
 	}
 }
 
-func TestNothingIsToldBeforeTheOldestIsOldEnough(t *testing.T) {
+func TestNotifications_Lease_waits_for_the_age(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	s.age(t, "ada", 4*time.Minute)
-	if _, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration); !errors.Is(err, email.ErrNothingToSend) {
-		t.Errorf("got %v, want ErrNothing", err)
+	_, err := s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration)
+	if !errors.Is(err, email.ErrNothingToSend) {
+		t.Errorf("got %v, want ErrNothingToSend", err)
 	}
 	s.age(t, "ada", time.Minute)
-	s.comment(t, "bob", post.ID) // which is told along with it
+	s.comment(t, "bob", post.ID) // sent with the first
 	lease := must(s.notifications.Lease(t.Context(), "ada", 5*time.Minute, leaseDuration))(t)
 	if lease.Digest.Count != 2 || !lease.Digest.OnePost {
-		t.Errorf("%d comments are told, on one post: %t; want both", lease.Digest.Count, lease.Digest.OnePost)
+		t.Errorf("count %d, one post %t; want both comments", lease.Digest.Count,
+			lease.Digest.OnePost)
 	}
 	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 	s.checkNothing(t, "ada")
 }
 
-func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
+func TestNotifications_NextOverdue(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob", "cy", "dee")
 	for _, author := range []string{"ada", "bob", "cy"} {
@@ -328,7 +372,8 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 		var got []string
 		for next := ""; ; got = append(got, next) {
 			var err error
-			if next, err = s.notifications.NextOverdue(t.Context(), next, 10*time.Minute); errors.Is(err, email.ErrNothingToSend) {
+			next, err = s.notifications.NextOverdue(t.Context(), next, 10*time.Minute)
+			if errors.Is(err, email.ErrNothingToSend) {
 				break
 			}
 			ok(t, err)
@@ -346,20 +391,22 @@ func TestOverdueAreThoseWhomNobodyHasTold(t *testing.T) {
 	overdue("cy")
 }
 
-func TestNotificationsAreReadFromTheWriter(t *testing.T) {
+func TestNotifications_read_the_writer(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
 	s.age(t, "ada", time.Hour)
-	behind := s.server.NewDatabase(t).Open(t) // without so much as the tables
-	store := mysqlstore.NewNotifications(&mysqlconn.Databases{Writer: s.database.Open(t).Writer, Reader: behind.Writer})
+	behind := s.server.NewDatabase(t).Open(t) // without any tables
+	store := mysqlstore.NewNotifications(
+		&mysqlconn.Databases{Writer: s.database.Open(t).Writer, Reader: behind.Writer})
 	if overdue := must(store.NextOverdue(t.Context(), "", time.Minute))(t); overdue != "ada" {
 		t.Errorf("overdue is %q", overdue)
 	}
-	ok(t, store.Acknowledge(t.Context(), must(store.Lease(t.Context(), "ada", 0, leaseDuration))(t)))
+	ok(t,
+		store.Acknowledge(t.Context(), must(store.Lease(t.Context(), "ada", 0, leaseDuration))(t)))
 }
 
-func TestNotificationsSurvive(t *testing.T) {
+func TestNotifications_retry_after(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *mysqltest.Server, *mysqltest.Database){
 		"deadlock": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
 			d.Deadlock(t, "notification_leases", "recipient", "ada")
@@ -367,16 +414,22 @@ func TestNotificationsSurvive(t *testing.T) {
 		"lock wait timeout": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
 			d.LockTimeout(t, "notification_leases", "recipient", "ada")
 		},
-		"failover":          func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.Failover(t) },
-		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) { d.KillConnections(t) },
-		"reset connection":  func(_ *testing.T, s *mysqltest.Server, _ *mysqltest.Database) { s.ResetConnections() },
+		"failover": func(t *testing.T, s *mysqltest.Server, _ *mysqltest.Database) {
+			s.Failover(t)
+		},
+		"killed connection": func(t *testing.T, _ *mysqltest.Server, d *mysqltest.Database) {
+			d.KillConnections(t)
+		},
+		"reset connection": func(_ *testing.T, s *mysqltest.Server, _ *mysqltest.Database) {
+			s.ResetConnections()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
 			s.signUp(t, "ada", "bob")
 			s.comment(t, "bob", s.post(t, "ada").ID)
 			s.lease(t, "ada")
-			s.runOut(t, "ada")
+			s.expire(t, "ada")
 			fault(t, s.server, s.database)
 			lease := s.lease(t, "ada")
 			fault(t, s.server, s.database)
@@ -386,10 +439,13 @@ func TestNotificationsSurvive(t *testing.T) {
 	}
 }
 
-func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
+func TestNotifications_lost_commit_response(t *testing.T) {
 	for table, commit := range map[string]func(*stores){
-		"notification_leases":   func(s *stores) { s.lease(t, "ada") }, // finds its own, and is no other's
-		"comment_notifications": func(s *stores) { ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "ada"))) },
+		// The retry finds its own lease.
+		"notification_leases": func(s *stores) { s.lease(t, "ada") },
+		"comment_notifications": func(s *stores) {
+			ok(t, s.notifications.Acknowledge(t.Context(), s.lease(t, "ada")))
+		},
 	} {
 		t.Run(table, func(t *testing.T) {
 			s := open(t)
@@ -401,7 +457,7 @@ func TestWhatIsCommittedThoughNobodyHearsOfItIsFoundAgain(t *testing.T) {
 	}
 }
 
-func TestNotificationsWaitForADatabaseThatIsDown(t *testing.T) {
+func TestNotifications_unavailable_database(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
@@ -411,7 +467,10 @@ func TestNotificationsWaitForADatabaseThatIsDown(t *testing.T) {
 	defer cancel()
 	_, leaseErr := s.notifications.Lease(ctx, "ada", 0, leaseDuration)
 	_, overdueErr := s.notifications.NextOverdue(ctx, "", time.Minute)
-	for i, err := range []error{leaseErr, overdueErr, s.notifications.Acknowledge(ctx, lease), s.notifications.Release(ctx, lease)} {
+	for i, err := range []error{
+		leaseErr, overdueErr, s.notifications.Acknowledge(ctx, lease),
+		s.notifications.Release(ctx, lease),
+	} {
 		if !errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("%d: got %v, want ErrUnavailable", i, err)
 		}
@@ -420,21 +479,22 @@ func TestNotificationsWaitForADatabaseThatIsDown(t *testing.T) {
 	ok(t, s.notifications.Acknowledge(t.Context(), lease))
 }
 
-// TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce has users comment on each other's posts, and take comments and posts
-// back, while they are told. Transactions keep out of each other's way: nothing is tried again for a deadlock.
-func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
+// TestNotifications_deliver_each_comment_once_under_concurrency has users comment on each other's
+// posts, and delete comments and posts, while notifications are sent. The order of locks prevents
+// deadlocks: no transaction is retried for one.
+func TestNotifications_deliver_each_comment_once_under_concurrency(t *testing.T) {
 	s := open(t)
 	users := []string{"u-0", "u-1", "u-2", "u-3"}
-	s.signUp(t, append(users, "leaver")...)
-	var standing []posts.Post // of each user, one that stays
+	s.signUp(t, append(users, "leaving")...)
+	var permanent []posts.Post // one post per user that is not deleted
 	for _, user := range users {
-		standing = append(standing, s.post(t, user))
+		permanent = append(permanent, s.post(t, user))
 	}
 	deadlocks := s.deadlocks(t)
 	var mu sync.Mutex
-	told := map[uuid.UUID]int{}
-	kept := map[uuid.UUID]bool{}
-	tell := func(s *stores, recipient string) error {
+	delivered := map[uuid.UUID]int{}
+	remaining := map[uuid.UUID]bool{}
+	deliver := func(s *stores, recipient string) error {
 		lease, err := s.notifications.Lease(t.Context(), recipient, 0, leaseDuration)
 		if errors.Is(err, email.ErrNothingToSend) || errors.Is(err, notifications.ErrLeased) {
 			return nil
@@ -442,10 +502,10 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		of := s.of(t, lease)
+		of := s.commentsOf(t, lease)
 		mu.Lock()
 		for _, id := range of {
-			told[id]++
+			delivered[id]++
 		}
 		mu.Unlock()
 		return s.notifications.Acknowledge(t.Context(), lease)
@@ -455,29 +515,30 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 		rounds = 2
 	}
 	s.atOnce(t, 2*len(users)+1, func(s *stores, i int) error {
-		if i == 2*len(users) { // leaves in the middle of it
-			for _, post := range standing {
-				if _, err := s.posts.CreateComment(t.Context(), "leaver", "", post.ID, "Bye."); err != nil {
+		if i == 2*len(users) { // deletes the account concurrently
+			for _, post := range permanent {
+				_, err := s.posts.CreateComment(t.Context(), "leaving", "", post.ID, "Bye.")
+				if err != nil {
 					return err
 				}
 			}
-			return s.accounts.Delete(t.Context(), "leaver")
+			return s.accounts.Delete(t.Context(), "leaving")
 		}
-		user, own := users[i/2], standing[i/2]
+		user, own := users[i/2], permanent[i/2]
 		for round := range rounds {
 			if i%2 == 0 {
-				if err := tell(s, user); err != nil {
+				if err := deliver(s, user); err != nil {
 					return err
 				}
 				continue
 			}
-			other := standing[(i/2+1+round%3)%len(users)]
+			other := permanent[(i/2+1+round%3)%len(users)]
 			staying, err := s.posts.CreateComment(t.Context(), user, "", other.ID, "Stays.")
 			if err != nil {
 				return err
 			}
 			mu.Lock()
-			kept[staying.ID] = true
+			remaining[staying.ID] = true
 			mu.Unlock()
 			going, err := s.posts.CreateComment(t.Context(), user, "", other.ID, "Goes.")
 			if err != nil {
@@ -491,14 +552,17 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 				return err
 			}
 			for _, commenter := range users {
-				if _, err := s.posts.CreateComment(t.Context(), commenter, "", gone.ID, "Goes with the post."); err != nil {
+				_, err := s.posts.CreateComment(t.Context(), commenter, "", gone.ID,
+					"Goes with the post.")
+				if err != nil {
 					return err
 				}
 			}
 			if err := s.posts.Delete(t.Context(), user, gone.ID); err != nil {
 				return err
 			}
-			if _, err := s.posts.CreateComment(t.Context(), user, "", own.ID, "My own."); err != nil {
+			_, err = s.posts.CreateComment(t.Context(), user, "", own.ID, "My own.")
+			if err != nil {
 				return err
 			}
 		}
@@ -507,32 +571,35 @@ func TestNoCommentIsLostNorToldTwiceWhateverHappensAtOnce(t *testing.T) {
 	for _, user := range users {
 		for s.count(t, "comment_notifications", "recipient = ?", user) > 0 {
 			lease := s.lease(t, user)
-			of := s.of(t, lease)
-			if len(of) != lease.Digest.Count || len(lease.Digest.Comments) != min(lease.Digest.Count, notifications.MaxComments) {
-				t.Errorf("%d comments are counted, %d shown, and there are %d", lease.Digest.Count, len(lease.Digest.Comments), len(of))
+			of := s.commentsOf(t, lease)
+			if len(of) != lease.Digest.Count ||
+				len(lease.Digest.Comments) != min(lease.Digest.Count, notifications.MaxComments) {
+				t.Errorf("count %d, %d shown, %d in the table", lease.Digest.Count,
+					len(lease.Digest.Comments), len(of))
 			}
 			for _, id := range of {
-				told[id]++
+				delivered[id]++
 			}
 			ok(t, s.notifications.Acknowledge(t.Context(), lease))
 		}
 	}
-	for id := range kept {
-		if told[id] != 1 {
-			t.Errorf("comment %s was told %d times", id, told[id])
+	for id := range remaining {
+		if delivered[id] != 1 {
+			t.Errorf("comment %s was delivered %d times", id, delivered[id])
 		}
 	}
-	for id, times := range told {
+	for id, times := range delivered {
 		if times > 1 {
-			t.Errorf("comment %s was told %d times", id, times)
+			t.Errorf("comment %s was delivered %d times", id, times)
 		}
 	}
 	s.checkNoDeadlockSince(t, deadlocks)
 }
 
-// TestAClaimWaitsForACommentThatIsBeingWritten holds a comment back between its version and its commit: one that has a later
-// version cannot be told without it, since then both would be taken out.
-func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
+// TestNotifications_Lease_waits_for_uncommitted_comments delays a comment between its version and
+// its commit: a comment with a later version must not be sent without it, since acknowledging it
+// would delete both.
+func TestNotifications_Lease_waits_for_uncommitted_comments(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -540,7 +607,8 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	s.signUp(t, "ada", "bob")
 	s.comment(t, "bob", s.post(t, "ada").ID)
 	writing := must(s.server.Admin.Begin())(t)
-	_, err := writing.Exec("UPDATE " + s.database.Name + ".accounts SET version = version + 1 WHERE subject = 'ada'")
+	_, err := writing.Exec(
+		"UPDATE " + s.database.Name + ".accounts SET version = version + 1 WHERE subject = 'ada'")
 	ok(t, err)
 	leased := make(chan error)
 	go func() {
@@ -552,19 +620,21 @@ func TestAClaimWaitsForACommentThatIsBeingWritten(t *testing.T) {
 	ok(t, <-leased)
 }
 
-func TestADeletedAccountHasNoNotificationsAndIsNotLeased(t *testing.T) {
+func TestNotifications_Lease_rejects_a_deleted_account(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	s.comment(t, "bob", post.ID)
 	s.lease(t, "ada")
 	ok(t, s.accounts.Delete(t.Context(), "ada"))
-	checkGone(t, s, "ada")
+	checkDeleted(t, s, "ada")
 	s.checkNothing(t, "ada")
-	if _, err := s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x"); !errors.Is(err, posts.ErrNotFound) {
+	_, err := s.posts.CreateComment(t.Context(), "bob", "", post.ID, "x")
+	if !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.profiles.SetCommentNotifications(t.Context(), "ada", true); !errors.Is(err, accounts.ErrDeleted) {
+	err = s.profiles.SetCommentNotifications(t.Context(), "ada", true)
+	if !errors.Is(err, accounts.ErrDeleted) {
 		t.Errorf("got %v, want ErrDeleted", err)
 	}
 }

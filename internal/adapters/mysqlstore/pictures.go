@@ -13,27 +13,32 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// Pictures notes which pictures are kept, and by which posts. A user's are protected by the row of the account, as all
-// that the user has.
+// Pictures stores which pictures are promoted and which posts show them. The lock on the account's
+// row protects a user's pictures, like all data of the user.
 type Pictures struct {
 	databases *mysqlconn.Databases
 }
 
-// NewPictures returns the notes in databases.
+// NewPictures returns the pictures in databases.
 func NewPictures(databases *mysqlconn.Databases) *Pictures {
 	return &Pictures{databases: databases}
 }
 
 // The states of a picture, in their order.
 const (
-	stateCopying         = "copying"          // a save copies it, or was cut off; no post shows it
-	statePromoted        = "promoted"         // posts show it
-	statePendingDeletion = "pending_deletion" // no post shows it, nor ever will; it is deleted, and then its row
+	// The picture is being copied, or the copy was interrupted. No post shows it.
+	stateCopying = "copying"
+	// At least one post shows the picture.
+	statePromoted = "promoted"
+	// No post will ever show the picture again. Its object is deleted first, then its row.
+	statePendingDeletion = "pending_deletion"
 )
 
-// StartPromotions says what to do so that a post can show these pictures. A user whose account is deleted gets
-// [accounts.ErrDeleted].
-func (s *Pictures) StartPromotions(ctx context.Context, author string, shown []pictures.Reference) ([]pictures.Promotion, error) {
+// StartPromotions returns what is to be copied so that a post can show these pictures. It fails
+// with [accounts.ErrDeleted] for a deleted account.
+func (s *Pictures) StartPromotions(
+	ctx context.Context, author string, shown []pictures.Reference,
+) ([]pictures.Promotion, error) {
 	var promotions []pictures.Promotion
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		promotions = make([]pictures.Promotion, len(shown))
@@ -58,9 +63,12 @@ func (s *Pictures) StartPromotions(ctx context.Context, author string, shown []p
 	return promotions, nil
 }
 
-// startPromotion is called while the author's account is locked. What is being copied is another save's own: it is not known
-// whether it is there, and nobody else may wait for it.
-func startPromotion(ctx context.Context, tx *sql.Tx, author string, picture pictures.Reference) (pictures.Promotion, error) {
+// startPromotion returns the promotion of one picture. The author's account must be locked. A row
+// in the state copying does not count: that copy belongs to another request, it may not have
+// succeeded, and this request must not wait for it.
+func startPromotion(
+	ctx context.Context, tx *sql.Tx, author string, picture pictures.Reference,
+) (pictures.Promotion, error) {
 	var id uuid.UUID
 	if picture.Owner == "" {
 		err := tx.QueryRowContext(ctx, selectPromoted, picture.ID[:], author).Scan(&id)
@@ -77,29 +85,36 @@ func startPromotion(ctx context.Context, tx *sql.Tx, author string, picture pict
 		return pictures.Promotion{ID: id}, err
 	}
 	id = uuid.New()
-	_, err = tx.ExecContext(ctx, "INSERT INTO pictures (id, owner, upload, state, created_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6))",
+	_, err = tx.ExecContext(ctx,
+		"INSERT INTO pictures (id, owner, upload, state, created_at) "+
+			"VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6))",
 		id[:], author, picture.ID[:], stateCopying)
 	return pictures.Promotion{ID: id, CopyFrom: picture.Key()}, err
 }
 
-// AbandonPromotions marks those pictures as pending deletion that are still being copied. It waits for a post that is about
-// to be committed.
+// AbandonPromotions marks pictures that are still being copied as pending deletion. It waits for a
+// post that is about to be committed.
 func (s *Pictures) AbandonPromotions(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, abandonPromotions+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		_, err := s.databases.Writer.ExecContext(ctx, //nolint:gosec // only question marks
+			abandonPromotions+in(ids), bytesOf(ids)...)
 		return err
 	})
 	return failed("abandon promotions", err)
 }
 
-// PendingDeletion lists up to limit of the user's pictures that are to be deleted. It locks nothing where nothing has been given
-// up, which is nearly always: to change by the index of states would mean to lock entries next to those, of whatever save
-// has them, and to deadlock with it.
-func (s *Pictures) PendingDeletion(ctx context.Context, owner string, limit int) ([]uuid.UUID, error) {
+// PendingDeletion returns up to limit of the user's pictures that are pending deletion. It takes no
+// locks when there are no abandoned promotions, which is nearly always: an update by the index of
+// states would also lock neighboring entries, which other requests may be writing, and deadlock
+// with those.
+func (s *Pictures) PendingDeletion(
+	ctx context.Context, owner string, limit int,
+) ([]uuid.UUID, error) {
 	ids := func(query string, args ...any) ([]uuid.UUID, error) {
-		return retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) ([]uuid.UUID, error) {
-			return list(ctx, db, scanID, query, args...)
-		})
+		return retryQuery(ctx, s.databases.Writer,
+			func(ctx context.Context, db *sql.DB) ([]uuid.UUID, error) {
+				return list(ctx, db, scanID, query, args...)
+			})
 	}
 	abandoned, err := ids(listAbandoned, owner, int(pictures.CopyTime.Seconds()), limit)
 	if err != nil {
@@ -114,48 +129,58 @@ func (s *Pictures) PendingDeletion(ctx context.Context, owner string, limit int)
 	return found, failed("list pictures pending deletion", err)
 }
 
-// Purge removes the rows of pictures that are pending deletion.
+// Purge deletes the rows of pictures that are pending deletion.
 func (s *Pictures) Purge(ctx context.Context, ids []uuid.UUID) error {
 	err := mysqlconn.Retry(ctx, func() error {
-		_, err := s.databases.Writer.ExecContext(ctx, purgePictures+in(ids), bytesOf(ids)...) //nolint:gosec // only question marks
+		_, err := s.databases.Writer.ExecContext(ctx, //nolint:gosec // only question marks
+			purgePictures+in(ids), bytesOf(ids)...)
 		return err
 	})
 	return failed("purge pictures", err)
 }
 
-// HasAny tells whether the user has a row, in whatever state.
+// HasAny reports whether the user has a picture in any state.
 func (s *Pictures) HasAny(ctx context.Context, owner string) (bool, error) {
-	_, err := retryQuery(ctx, s.databases.Writer, func(ctx context.Context, db *sql.DB) (one int, err error) {
-		err = db.QueryRowContext(ctx, selectAnyPicture, owner).Scan(&one)
-		return one, err
-	})
+	_, err := retryQuery(ctx, s.databases.Writer,
+		func(ctx context.Context, db *sql.DB) (one int, err error) {
+			err = db.QueryRowContext(ctx, selectAnyPicture, owner).Scan(&one)
+			return one, err
+		})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, failed("look for pictures", err)
 }
 
-// setPictures has a post, which is locked with its author's account, show these pictures and no others. They are all in
-// their places. It fails with [pictures.ErrPendingDeletion] when one has become pending deletion since.
-func setPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, shown []uuid.UUID) error {
-	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:])
+// setPictures replaces the pictures that a post shows. The post and its author's account must be
+// locked, and the pictures' objects must exist. It fails with [pictures.ErrPendingDeletion] when a
+// picture is pending deletion by now.
+func setPictures(
+	ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, shown []uuid.UUID,
+) error {
+	current, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:])
 	if err != nil {
 		return err
 	}
 	without := func(ids, others []uuid.UUID) []uuid.UUID {
-		return slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return slices.Contains(others, id) })
+		return slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool {
+			return slices.Contains(others, id)
+		})
 	}
-	if err := addPictures(ctx, tx, author, postID, without(shown, had)); err != nil {
+	if err := addPictures(ctx, tx, author, postID, without(shown, current)); err != nil {
 		return err
 	}
-	return removePictures(ctx, tx, postID, without(had, shown))
+	return removePictures(ctx, tx, postID, without(current, shown))
 }
 
-func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, added []uuid.UUID) error {
+func addPictures(
+	ctx context.Context, tx *sql.Tx, author string, postID uuid.UUID, added []uuid.UUID,
+) error {
 	if len(added) == 0 {
 		return nil
 	}
-	available, err := list(ctx, tx, scanID, lockAvailable+in(added)+" FOR UPDATE", append([]any{author}, bytesOf(added)...)...)
+	available, err := list(ctx, tx, scanID, lockAvailable+in(added)+" FOR UPDATE",
+		append([]any{author}, bytesOf(added)...)...)
 	if err != nil {
 		return err
 	}
@@ -167,62 +192,82 @@ func addPictures(ctx context.Context, tx *sql.Tx, author string, postID uuid.UUI
 	for _, id := range bytesOf(added) {
 		args = append(args, postID[:], id)
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO post_pictures (post_id, picture_id) VALUES "+rows, args...); err != nil { //nolint:gosec // only question marks
+	_, err = tx.ExecContext(ctx, //nolint:gosec // only question marks
+		insertPostPictures+rows, args...)
+	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, markPromoted+in(added), bytesOf(added)...) //nolint:gosec // only question marks
+	_, err = tx.ExecContext(ctx, //nolint:gosec // only question marks
+		markPromoted+in(added), bytesOf(added)...)
 	return err
 }
 
-// removePictures takes pictures out of a post, which is locked with its author's account. Those that are in no other post
-// are pending deletion then. It asks for other posts by a locking read, which sees what is committed: a transaction that has read
-// without a lock before it had the account, as that of a deletion, would otherwise not see what came in between.
+// removePictures removes pictures from a post. The post and its author's account must be locked.
+// Pictures that no other post shows become pending deletion. The query for other posts is a locking
+// read, which sees what is committed: a transaction that has read without a lock before it locked
+// the account, as a deletion has, would otherwise miss later changes.
 func removePictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID, dropped []uuid.UUID) error {
 	if len(dropped) == 0 {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, deletePostPictures+in(dropped), append([]any{postID[:]}, bytesOf(dropped)...)...); err != nil { //nolint:gosec // only question marks
-		return err
-	}
-	referenced, err := list(ctx, tx, scanID, lockReferenced+in(dropped)+" FOR UPDATE", bytesOf(dropped)...)
+	_, err := tx.ExecContext(ctx, //nolint:gosec // only question marks
+		deletePostPictures+in(dropped), append([]any{postID[:]}, bytesOf(dropped)...)...)
 	if err != nil {
 		return err
 	}
-	unreferenced := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool { return slices.Contains(referenced, id) })
+	referenced, err := list(ctx, tx, scanID, lockReferenced+in(dropped)+" FOR UPDATE",
+		bytesOf(dropped)...)
+	if err != nil {
+		return err
+	}
+	unreferenced := slices.DeleteFunc(slices.Clone(dropped), func(id uuid.UUID) bool {
+		return slices.Contains(referenced, id)
+	})
 	if len(unreferenced) == 0 {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, markPendingDeletion+in(unreferenced), bytesOf(unreferenced)...) //nolint:gosec // only question marks
+	_, err = tx.ExecContext(ctx, //nolint:gosec // only question marks
+		markPendingDeletion+in(unreferenced), bytesOf(unreferenced)...)
 	return err
 }
 
-// removeAllPictures does so with all that the post has.
+// removeAllPictures is removePictures for all pictures of the post.
 func removeAllPictures(ctx context.Context, tx *sql.Tx, postID uuid.UUID) error {
-	had, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:]) // which the post's lock keeps as they are
+	// The post's lock protects them.
+	current, err := list(ctx, tx, scanID, listPicturesOfPost, postID[:])
 	if err != nil {
 		return err
 	}
-	return removePictures(ctx, tx, postID, had)
+	return removePictures(ctx, tx, postID, current)
 }
 
 const (
-	selectPromoted       = "SELECT id FROM pictures WHERE id = ? AND owner = ? AND state = '" + statePromoted + "'"
-	selectPromotedUpload = "SELECT id FROM pictures WHERE owner = ? AND upload = ? AND state = '" + statePromoted + "' LIMIT 1"
+	selectPromoted = "SELECT id FROM pictures WHERE id = ? AND owner = ? AND state = '" +
+		statePromoted + "'"
+	selectPromotedUpload = "SELECT id FROM pictures WHERE owner = ? AND upload = ? AND state = '" +
+		statePromoted + "' LIMIT 1"
 
 	listAbandoned = "SELECT id FROM pictures WHERE owner = ? AND state = '" + stateCopying + "'" +
 		" AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?"
-	abandonPromotions   = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE state = '" + stateCopying + "' AND id IN "
-	listPendingDeletion = "SELECT id FROM pictures WHERE owner = ? AND state = '" + statePendingDeletion + "' LIMIT ?"
+	abandonPromotions = "UPDATE pictures SET state = '" + statePendingDeletion +
+		"' WHERE state = '" + stateCopying + "' AND id IN "
+	listPendingDeletion = "SELECT id FROM pictures WHERE owner = ? AND state = '" +
+		statePendingDeletion + "' LIMIT ?"
 	// markAllPendingDeletion is for a user without posts.
-	markAllPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE owner = ? AND state = '" + statePromoted + "'"
+	markAllPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion +
+		"' WHERE owner = ? AND state = '" + statePromoted + "'"
 
 	selectAnyPicture = "SELECT 1 FROM pictures WHERE owner = ? LIMIT 1"
-	purgePictures    = "DELETE FROM pictures WHERE state = '" + statePendingDeletion + "' AND id IN "
+	purgePictures    = "DELETE FROM pictures WHERE state = '" + statePendingDeletion +
+		"' AND id IN "
 
 	listPicturesOfPost = "SELECT picture_id FROM post_pictures WHERE post_id = ?"
-	// lockAvailable would be done by an index of the owner's, if that has few pictures: which locks its neighbours' entries too.
-	lockAvailable       = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND state <> '" + statePendingDeletion + "' AND id IN "
+	// lockAvailable forces the primary key: for an owner with few pictures, MySQL would use an
+	// index of the owner and lock neighboring entries too.
+	lockAvailable = "SELECT id FROM pictures FORCE INDEX (`PRIMARY`) WHERE owner = ? AND " +
+		"state <> '" + statePendingDeletion + "' AND id IN "
 	lockReferenced      = "SELECT picture_id FROM post_pictures WHERE picture_id IN "
+	insertPostPictures  = "INSERT INTO post_pictures (post_id, picture_id) VALUES "
 	deletePostPictures  = "DELETE FROM post_pictures WHERE post_id = ? AND picture_id IN "
 	markPromoted        = "UPDATE pictures SET state = '" + statePromoted + "' WHERE id IN "
 	markPendingDeletion = "UPDATE pictures SET state = '" + statePendingDeletion + "' WHERE id IN "

@@ -12,16 +12,19 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 )
 
-// TestPictures_PendingDeletion_waits_for_no_save holds a save just before its commit. Every save looks for pictures pending deletion:
-// if it locked entries next to those of other saves, they would deadlock with each other, be they of one author or of two.
+// TestPictures_PendingDeletion_waits_for_no_save leaves a save open just before its commit. Every
+// save lists pictures pending deletion: if it locked entries next to those of other saves, they
+// would deadlock with each other, whether of one author or of two.
 func TestPictures_PendingDeletion_waits_for_no_save(t *testing.T) {
 	s := open(t)
 	save := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = save.Rollback() })
 	for _, author := range []string{"ada", "eve"} {
 		upload := pictures.Reference{Owner: pictures.Owner(author), ID: uuid.New()}
-		copied := must(s.pictures.StartPromotions(t.Context(), author, []pictures.Reference{upload}))(t)
-		if _, err := save.ExecContext(t.Context(), mysqlstore.MarkPromoted+"(?)", copied[0].ID[:]); err != nil {
+		copied := must(
+			s.pictures.StartPromotions(t.Context(), author, []pictures.Reference{upload}))(t)
+		_, err := save.ExecContext(t.Context(), mysqlstore.MarkPromoted+"(?)", copied[0].ID[:])
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,7 +33,7 @@ func TestPictures_PendingDeletion_waits_for_no_save(t *testing.T) {
 		pending, err := s.pictures.PendingDeletion(ctx, author, 10)
 		cancel()
 		if err != nil || len(pending) > 0 {
-			t.Errorf("%s: %v, %v; want nothing at once", author, pending, err)
+			t.Errorf("%s: %v, %v; want none without waiting", author, pending, err)
 		}
 	}
 }
@@ -38,12 +41,14 @@ func TestPictures_PendingDeletion_waits_for_no_save(t *testing.T) {
 func TestPictures_Purge_deletes_only_records_pending_deletion(t *testing.T) {
 	s := open(t)
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	copied := []uuid.UUID{must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID}
+	copied := []uuid.UUID{
+		must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID,
+	}
 	for _, step := range []struct {
 		do   func(context.Context, []uuid.UUID) error
 		left bool
 	}{
-		{s.pictures.Purge, true}, // it is being copied
+		{s.pictures.Purge, true}, // still being copied
 		{s.pictures.AbandonPromotions, true},
 		{s.pictures.Purge, false},
 		{s.pictures.Purge, false},
@@ -52,7 +57,7 @@ func TestPictures_Purge_deletes_only_records_pending_deletion(t *testing.T) {
 			t.Fatal(err)
 		}
 		if left := must(s.pictures.HasAny(t.Context(), "ada"))(t); left != step.left {
-			t.Errorf("a note is left: %t, want %t", left, step.left)
+			t.Errorf("a row is left: %t, want %t", left, step.left)
 		}
 	}
 }
@@ -61,15 +66,17 @@ func TestPosts_Create_rejects_a_picture_of_another_user(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "eve")
 	upload := pictures.Reference{Owner: pictures.Owner("eve"), ID: uuid.New()}
-	eves := must(s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
-	if _, err := s.posts.Create(t.Context(), "ada", "", draft, eves); !errors.Is(err, pictures.ErrPendingDeletion) {
+	eves := must(
+		s.pictures.StartPromotions(t.Context(), "eve", []pictures.Reference{upload}))(t)[0].ID
+	_, err := s.posts.Create(t.Context(), "ada", "", draft, eves)
+	if !errors.Is(err, pictures.ErrPendingDeletion) {
 		t.Errorf("Ada's post with Eve's picture: got %v, want ErrPendingDeletion", err)
 	}
 	must(s.posts.Create(t.Context(), "eve", "", draft, eves))(t)
 }
 
-// TestPosts_Create_waits_for_a_deletion_of_its_picture meets a save with a deletion that is about to be committed: what is pending deletion
-// is never promoted again.
+// TestPosts_Create_waits_for_a_deletion_of_its_picture creates a post during a deletion that is
+// about to be committed: a picture pending deletion is never promoted again.
 func TestPosts_Create_waits_for_a_deletion_of_its_picture(t *testing.T) {
 	s := open(t)
 	if s.server.Embedded() {
@@ -77,10 +84,12 @@ func TestPosts_Create_waits_for_a_deletion_of_its_picture(t *testing.T) {
 	}
 	s.signUp(t, "ada")
 	upload := pictures.Reference{Owner: pictures.Owner("ada"), ID: uuid.New()}
-	id := must(s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
+	id := must(
+		s.pictures.StartPromotions(t.Context(), "ada", []pictures.Reference{upload}))(t)[0].ID
 	deletion := must(s.database.Open(t).Writer.BeginTx(t.Context(), nil))(t)
 	t.Cleanup(func() { _ = deletion.Rollback() })
-	if _, err := deletion.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:]); err != nil {
+	_, err := deletion.ExecContext(t.Context(), mysqlstore.MarkPendingDeletion+"(?)", id[:])
+	if err != nil {
 		t.Fatal(err)
 	}
 	saved := make(chan error)

@@ -17,17 +17,23 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-func TestAPostIsReadAsItWasCreatedAndUpdated(t *testing.T) {
+func TestPosts_Get_returns_the_stored_post(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada")
 	before := time.Now().Add(-time.Minute) // the database's clock may be another machine's
 	created := s.post(t, "ada")
-	want := posts.Post{ID: created.ID, Author: "ada", AuthorName: nameOf("ada"), Title: draft.Title, Body: draft.Body}
-	if diff := cmp.Diff(want, created, cmpopts.IgnoreFields(posts.Post{}, "CreatedAt", "UpdatedAt")); diff != "" {
+	want := posts.Post{
+		ID: created.ID, Author: "ada", AuthorName: nameOf("ada"), Title: draft.Title,
+		Body: draft.Body,
+	}
+	diff := cmp.Diff(want, created, cmpopts.IgnoreFields(posts.Post{}, "CreatedAt", "UpdatedAt"))
+	if diff != "" {
 		t.Error(diff)
 	}
-	if created.ID.Version() != 7 || !created.CreatedAt.Equal(created.UpdatedAt) || created.CreatedAt.Before(before) || created.CreatedAt.After(before.Add(2*time.Minute)) {
-		t.Errorf("id %s, created %s, updated %s, want now", created.ID, created.CreatedAt, created.UpdatedAt)
+	if created.ID.Version() != 7 || !created.CreatedAt.Equal(created.UpdatedAt) ||
+		created.CreatedAt.Before(before) || created.CreatedAt.After(before.Add(2*time.Minute)) {
+		t.Errorf("id %s, created %s, updated %s, want now", created.ID, created.CreatedAt,
+			created.UpdatedAt)
 	}
 	if diff := cmp.Diff(created, must(s.posts.Get(t.Context(), created.ID))(t)); diff != "" {
 		t.Error(diff)
@@ -35,7 +41,8 @@ func TestAPostIsReadAsItWasCreatedAndUpdated(t *testing.T) {
 
 	changed := posts.Draft{Title: "Another", Body: "Other."}
 	updated := must(s.posts.Update(t.Context(), "ada", created.ID, changed))(t)
-	if updated.Title != "Another" || updated.Body != "Other." || !updated.CreatedAt.Equal(created.CreatedAt) || !updated.UpdatedAt.After(created.UpdatedAt) {
+	if updated.Title != "Another" || updated.Body != "Other." ||
+		!updated.CreatedAt.Equal(created.CreatedAt) || !updated.UpdatedAt.After(created.UpdatedAt) {
 		t.Errorf("updated to %+v", updated)
 	}
 	s.comment(t, "ada", created.ID)
@@ -51,51 +58,81 @@ func TestAPostIsReadAsItWasCreatedAndUpdated(t *testing.T) {
 	}
 }
 
-func TestTheLongestPostAndCommentFit(t *testing.T) {
+func TestPosts_Create_stores_the_longest_post_and_comment(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada")
-	longest := posts.Draft{Title: strings.Repeat("🪨", posts.MaxTitle), Body: strings.Repeat("🪨", posts.MaxBody)}
-	key := strings.Repeat("~", 64) // the longest that the API takes
+	longest := posts.Draft{
+		Title: strings.Repeat("🪨", posts.MaxTitle), Body: strings.Repeat("🪨", posts.MaxBody),
+	}
+	key := strings.Repeat("~", 64) // the longest key that the API accepts
 	post := must(s.posts.Create(t.Context(), "ada", key, longest))(t)
 	if post.Title != longest.Title || post.Body != longest.Body {
-		t.Error("the post is not as it was written")
+		t.Error("the stored post differs")
 	}
 	body := strings.Repeat("🪨", posts.MaxComment)
-	if comment := must(s.posts.CreateComment(t.Context(), "ada", key, post.ID, body))(t); comment.Body != body {
-		t.Error("the comment is not as it was written")
+	comment := must(s.posts.CreateComment(t.Context(), "ada", key, post.ID, body))(t)
+	if comment.Body != body {
+		t.Error("the stored comment differs")
 	}
 }
 
-func TestOnlyTheAuthorChangesAPostOrAComment(t *testing.T) {
+func TestPosts_reject_other_authors_and_unknown_ids(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	comment := s.comment(t, "ada", post.ID)
 	unknown := uuid.Must(uuid.NewV7())
 	for name, try := range map[string]func() error{
-		"update another's": func() error { _, err := s.posts.Update(t.Context(), "bob", post.ID, draft); return err },
+		"update another's": func() error {
+			_, err := s.posts.Update(t.Context(), "bob", post.ID, draft)
+			return err
+		},
 		"delete another's": func() error { return s.posts.Delete(t.Context(), "bob", post.ID) },
 		"case of subject":  func() error { return s.posts.Delete(t.Context(), "Ada", post.ID) },
-		"update unknown":   func() error { _, err := s.posts.Update(t.Context(), "ada", unknown, draft); return err },
-		"delete unknown":   func() error { return s.posts.Delete(t.Context(), "ada", unknown) },
-		"get unknown":      func() error { _, err := s.posts.Get(t.Context(), unknown); return err },
+		"update unknown": func() error {
+			_, err := s.posts.Update(t.Context(), "ada", unknown, draft)
+			return err
+		},
+		"delete unknown": func() error { return s.posts.Delete(t.Context(), "ada", unknown) },
+		"get unknown":    func() error { _, err := s.posts.Get(t.Context(), unknown); return err },
 
 		"update another's comment": func() error {
 			_, err := s.posts.UpdateComment(t.Context(), "bob", post.ID, comment.ID, "x")
 			return err
 		},
-		"delete another's comment": func() error { return s.posts.DeleteComment(t.Context(), "bob", post.ID, comment.ID) },
+		"delete another's comment": func() error {
+			return s.posts.DeleteComment(t.Context(), "bob", post.ID, comment.ID)
+		},
 		"update comment by another post": func() error {
 			_, err := s.posts.UpdateComment(t.Context(), "ada", unknown, comment.ID, "x")
 			return err
 		},
-		"delete comment by another post": func() error { return s.posts.DeleteComment(t.Context(), "ada", unknown, comment.ID) },
-		"get comment by another post":    func() error { _, err := s.posts.GetComment(t.Context(), unknown, comment.ID); return err },
-		"update unknown comment":         func() error { _, err := s.posts.UpdateComment(t.Context(), "ada", post.ID, unknown, "x"); return err },
-		"delete unknown comment":         func() error { return s.posts.DeleteComment(t.Context(), "ada", post.ID, unknown) },
-		"get unknown comment":            func() error { _, err := s.posts.GetComment(t.Context(), post.ID, unknown); return err },
-		"comment on unknown":             func() error { _, err := s.posts.CreateComment(t.Context(), "ada", "", unknown, "x"); return err },
-		"list comments of unknown":       func() error { _, err := s.posts.ListComments(t.Context(), unknown, uuid.Nil, 1); return err },
+		"delete comment by another post": func() error {
+			return s.posts.DeleteComment(t.Context(), "ada", unknown, comment.ID)
+		},
+		"get comment by another post": func() error {
+			_, err := s.posts.GetComment(t.Context(), unknown, comment.ID)
+			return err
+		},
+		"update unknown comment": func() error {
+			_, err := s.posts.UpdateComment(t.Context(), "ada", post.ID, unknown, "x")
+			return err
+		},
+		"delete unknown comment": func() error {
+			return s.posts.DeleteComment(t.Context(), "ada", post.ID, unknown)
+		},
+		"get unknown comment": func() error {
+			_, err := s.posts.GetComment(t.Context(), post.ID, unknown)
+			return err
+		},
+		"comment on unknown": func() error {
+			_, err := s.posts.CreateComment(t.Context(), "ada", "", unknown, "x")
+			return err
+		},
+		"list comments of unknown": func() error {
+			_, err := s.posts.ListComments(t.Context(), unknown, uuid.Nil, 1)
+			return err
+		},
 	} {
 		if err := try(); !errors.Is(err, posts.ErrNotFound) {
 			t.Errorf("%s: got %v, want ErrNotFound", name, err)
@@ -105,35 +142,43 @@ func TestOnlyTheAuthorChangesAPostOrAComment(t *testing.T) {
 	if diff := cmp.Diff(post, must(s.posts.Get(t.Context(), post.ID))(t)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(comment, must(s.posts.GetComment(t.Context(), post.ID, comment.ID))(t)); diff != "" {
+	diff := cmp.Diff(comment, must(s.posts.GetComment(t.Context(), post.ID, comment.ID))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestACommentIsReadAsItWasCreatedAndUpdated(t *testing.T) {
+func TestPosts_GetComment_returns_the_stored_comment(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "ada")
 	created := s.comment(t, "bob", post.ID)
-	want := posts.Comment{ID: created.ID, PostID: post.ID, Author: "bob", AuthorName: nameOf("bob"), Body: "A comment."}
-	if diff := cmp.Diff(want, created, cmpopts.IgnoreFields(posts.Comment{}, "CreatedAt", "UpdatedAt")); diff != "" {
+	want := posts.Comment{
+		ID: created.ID, PostID: post.ID, Author: "bob", AuthorName: nameOf("bob"),
+		Body: "A comment.",
+	}
+	diff := cmp.Diff(want, created, cmpopts.IgnoreFields(posts.Comment{}, "CreatedAt", "UpdatedAt"))
+	if diff != "" {
 		t.Error(diff)
 	}
 	updated := must(s.posts.UpdateComment(t.Context(), "bob", post.ID, created.ID, "Another."))(t)
-	if updated.Body != "Another." || !updated.CreatedAt.Equal(created.CreatedAt) || !updated.UpdatedAt.After(created.UpdatedAt) {
+	if updated.Body != "Another." || !updated.CreatedAt.Equal(created.CreatedAt) ||
+		!updated.UpdatedAt.After(created.UpdatedAt) {
 		t.Errorf("updated to %+v", updated)
 	}
-	if diff := cmp.Diff(updated, must(s.posts.GetComment(t.Context(), post.ID, created.ID))(t)); diff != "" {
+	diff = cmp.Diff(updated, must(s.posts.GetComment(t.Context(), post.ID, created.ID))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 	ok(t, s.posts.DeleteComment(t.Context(), "bob", post.ID, created.ID))
-	if _, err := s.posts.GetComment(t.Context(), post.ID, created.ID); !errors.Is(err, posts.ErrNotFound) {
+	_, err := s.posts.GetComment(t.Context(), post.ID, created.ID)
+	if !errors.Is(err, posts.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	s.checkCounts(t)
 }
 
-func TestWithoutAProfileNothingIsCreated(t *testing.T) {
+func TestPosts_Create_requires_a_profile(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada")
 	post := s.post(t, "ada")
@@ -143,11 +188,11 @@ func TestWithoutAProfileNothingIsCreated(t *testing.T) {
 		t.Errorf("got %v and %v, want ErrNoProfile", postErr, commentErr)
 	}
 	if n := s.count(t, "accounts", "subject = 'nameless'"); n != 0 {
-		t.Errorf("%d rows are left of one who was refused", n)
+		t.Errorf("%d rows are left after a rejected call", n)
 	}
 }
 
-func TestTheNameShownIsTheOneOfNow(t *testing.T) {
+func TestPosts_return_the_current_display_name(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada")
 	post := s.post(t, "ada")
@@ -168,7 +213,7 @@ func TestTheNameShownIsTheOneOfNow(t *testing.T) {
 	}
 }
 
-func TestPostsAreListedNewestFirst(t *testing.T) {
+func TestPosts_List_is_newest_first(t *testing.T) {
 	s := open(t)
 	if found := must(s.posts.List(t.Context(), uuid.Nil, 3))(t); len(found) != 0 {
 		t.Errorf("%v in an empty store", found)
@@ -187,7 +232,7 @@ func TestPostsAreListedNewestFirst(t *testing.T) {
 			break
 		}
 		got = append(got, page...)
-		if len(got) == 3 { // the post that the next page begins after need not be there
+		if len(got) == 3 { // the post before the next page need not exist
 			ok(t, s.posts.Delete(t.Context(), "ada", got[2].ID))
 		}
 	}
@@ -196,7 +241,7 @@ func TestPostsAreListedNewestFirst(t *testing.T) {
 	}
 }
 
-func TestCommentsAreListedOldestFirst(t *testing.T) {
+func TestPosts_ListComments_is_oldest_first(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post, other := s.post(t, "ada"), s.post(t, "ada")
@@ -224,23 +269,25 @@ func TestCommentsAreListedOldestFirst(t *testing.T) {
 	}
 }
 
-func TestPostsAreReadFromTheReplicaAndFromTheWriterInItsPlace(t *testing.T) {
+func TestPosts_read_the_replica_or_else_the_writer(t *testing.T) {
 	s := open(t)
 	replica := s.server.NewDatabase(t).Open(t)
 	migrate(t, replica)
 	writer := s.database.Open(t)
-	behind := mysqlstore.NewPosts(&mysqlconn.Databases{Writer: writer.Writer, Reader: replica.Writer})
+	behind := mysqlstore.NewPosts(
+		&mysqlconn.Databases{Writer: writer.Writer, Reader: replica.Writer})
 	s.signUp(t, "ada")
 	post := s.post(t, "ada")
 	comment := s.comment(t, "ada", post.ID)
 	if _, err := behind.Get(t.Context(), post.ID); err != nil {
-		t.Errorf("a post that the replica lacks: %v", err)
+		t.Errorf("post missing in the replica: %v", err)
 	}
 	if _, err := behind.GetComment(t.Context(), post.ID, comment.ID); err != nil {
-		t.Errorf("a comment that the replica lacks: %v", err)
+		t.Errorf("comment missing in the replica: %v", err)
 	}
-	if found, err := behind.ListComments(t.Context(), post.ID, uuid.Nil, 5); err != nil || len(found) != 1 {
-		t.Errorf("comments on a post that the replica lacks: %v, %v", found, err)
+	found, err := behind.ListComments(t.Context(), post.ID, uuid.Nil, 5)
+	if err != nil || len(found) != 1 {
+		t.Errorf("comments on a post missing in the replica: %v, %v", found, err)
 	}
 	if found, err := behind.List(t.Context(), uuid.Nil, 5); err != nil || len(found) != 0 {
 		t.Errorf("got %v, %v, want the replica's empty list", found, err)
@@ -248,23 +295,27 @@ func TestPostsAreReadFromTheReplicaAndFromTheWriterInItsPlace(t *testing.T) {
 	ok(t, replica.Writer.Close())
 	settings := s.database.Settings()
 	settings.ReaderHosts = []string{"replica.invalid"}
-	away := must(mysqlconn.Open(settings, s.database))(t)
-	t.Cleanup(func() { _ = away.Close() })
-	if found, err := mysqlstore.NewPosts(away).List(t.Context(), uuid.Nil, 5); err != nil || len(found) != 1 {
-		t.Errorf("while the replica is away: %v, %v, want the writer's", found, err)
+	unreachable := must(mysqlconn.Open(settings, s.database))(t)
+	t.Cleanup(func() { _ = unreachable.Close() })
+	fromWriter, err := mysqlstore.NewPosts(unreachable).List(t.Context(), uuid.Nil, 5)
+	if err != nil || len(fromWriter) != 1 {
+		t.Errorf("while the replica is unreachable: %v, %v, want the writer's", fromWriter, err)
 	}
 }
 
-func TestTheSameKeyMakesOnePostAndOneComment(t *testing.T) {
+func TestPosts_Create_is_idempotent_per_key(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	other := posts.Draft{Title: "Other", Body: "Other."}
 	first := must(s.posts.Create(t.Context(), "ada", "key", draft))(t)
-	if diff := cmp.Diff(first, must(s.posts.Create(t.Context(), "ada", "key", other))(t)); diff != "" {
+	diff := cmp.Diff(first, must(s.posts.Create(t.Context(), "ada", "key", other))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 	comment := must(s.posts.CreateComment(t.Context(), "ada", "key", first.ID, "x"))(t)
-	if diff := cmp.Diff(comment, must(s.posts.CreateComment(t.Context(), "ada", "key", first.ID, "y"))(t)); diff != "" {
+	diff = cmp.Diff(comment,
+		must(s.posts.CreateComment(t.Context(), "ada", "key", first.ID, "y"))(t))
+	if diff != "" {
 		t.Error(diff)
 	}
 	distinct := map[uuid.UUID]bool{first.ID: true, comment.ID: true}
@@ -287,7 +338,7 @@ func TestTheSameKeyMakesOnePostAndOneComment(t *testing.T) {
 	s.checkCounts(t)
 }
 
-func TestTheSameKeyAtOnceMakesOnePostAndOneComment(t *testing.T) {
+func TestPosts_Create_is_idempotent_for_concurrent_requests(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	post := s.post(t, "bob")
@@ -305,16 +356,18 @@ func TestTheSameKeyAtOnceMakesOnePostAndOneComment(t *testing.T) {
 	})
 	for i := range requests {
 		if made[i] != made[0] || commented[i] != commented[0] {
-			t.Errorf("request %d got another: %s, %s", i, made[i], commented[i])
+			t.Errorf("request %d got different ids: %s, %s", i, made[i], commented[i])
 		}
 	}
-	if posts, comments := s.count(t, "posts", "author = 'ada'"), s.count(t, "comments", "author = 'ada'"); posts != 1 || comments != 1 {
+	posts := s.count(t, "posts", "author = 'ada'")
+	comments := s.count(t, "comments", "author = 'ada'")
+	if posts != 1 || comments != 1 {
 		t.Errorf("%d posts and %d comments, want one each", posts, comments)
 	}
 	s.checkCounts(t)
 }
 
-func TestCountsAreRightWhenCommentsComeAndGoAtOnce(t *testing.T) {
+func TestPosts_CommentCount_is_right_after_concurrent_changes(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "u-0", "u-1", "u-2", "u-3", "u-4", "u-5")
 	post := s.post(t, "u-0")
@@ -331,7 +384,8 @@ func TestCountsAreRightWhenCommentsComeAndGoAtOnce(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if _, err := s.posts.UpdateComment(t.Context(), author, post.ID, kept.ID, "changed"); err != nil {
+			_, err = s.posts.UpdateComment(t.Context(), author, post.ID, kept.ID, "changed")
+			if err != nil {
 				return err
 			}
 			if err := s.posts.DeleteComment(t.Context(), author, post.ID, gone.ID); err != nil {
@@ -341,13 +395,13 @@ func TestCountsAreRightWhenCommentsComeAndGoAtOnce(t *testing.T) {
 		return nil
 	})
 	if got := must(s.posts.Get(t.Context(), post.ID))(t).CommentCount; got != workers*rounds {
-		t.Errorf("the post has %d comments by its count, want %d", got, workers*rounds)
+		t.Errorf("CommentCount is %d, want %d", got, workers*rounds)
 	}
 	s.checkCounts(t)
 	s.checkNoDeadlockSince(t, deadlocks)
 }
 
-func TestTwoWhoCommentOnEachOthersPostsDoNotStopEachOther(t *testing.T) {
+func TestPosts_CreateComment_on_each_others_posts_does_not_deadlock(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada", "bob")
 	byAda, byBob := s.post(t, "ada"), s.post(t, "bob")
@@ -373,16 +427,19 @@ func TestTwoWhoCommentOnEachOthersPostsDoNotStopEachOther(t *testing.T) {
 	s.checkNoDeadlockSince(t, deadlocks)
 }
 
-// deadlocks is how many the server has seen, 0 if it knows none.
+// deadlocks returns how many deadlocks the server has detected, 0 for the embedded engine.
 func (s *stores) deadlocks(t testing.TB) (n int) {
 	t.Helper()
 	if !s.server.Embedded() {
-		ok(t, s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'").Scan(&n))
+		count := s.server.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics " +
+			"WHERE name = 'lock_deadlocks'")
+		ok(t, count.Scan(&n))
 	}
 	return n
 }
 
-// checkNoDeadlockSince wants the order of locks to have kept transactions apart, and not the retries.
+// checkNoDeadlockSince checks that the order of locks has prevented deadlocks, so that no retry was
+// needed.
 func (s *stores) checkNoDeadlockSince(t testing.TB, before int) {
 	t.Helper()
 	if n := s.deadlocks(t); n != before {
@@ -390,10 +447,14 @@ func (s *stores) checkNoDeadlockSince(t testing.TB, before int) {
 	}
 }
 
-func TestPostsAreWrittenInSpiteOf(t *testing.T) {
+func TestPosts_CreateComment_retries_after(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *stores){
-		"deadlock":          func(t *testing.T, s *stores) { s.database.Deadlock(t, "accounts", "subject", "ada") },
-		"lock wait timeout": func(t *testing.T, s *stores) { s.database.LockTimeout(t, "accounts", "subject", "ada") },
+		"deadlock": func(t *testing.T, s *stores) {
+			s.database.Deadlock(t, "accounts", "subject", "ada")
+		},
+		"lock wait timeout": func(t *testing.T, s *stores) {
+			s.database.LockTimeout(t, "accounts", "subject", "ada")
+		},
 		"failover":          func(t *testing.T, s *stores) { s.server.Failover(t) },
 		"killed connection": func(t *testing.T, s *stores) { s.database.KillConnections(t) },
 	} {
@@ -411,14 +472,16 @@ func TestPostsAreWrittenInSpiteOf(t *testing.T) {
 	}
 }
 
-// TestWhatIsCommittedUnheardIsDoneOnce breaks the connection in place of the answer to the commit, so that all is done
-// again, from the start.
-func TestWhatIsCommittedUnheardIsDoneOnce(t *testing.T) {
+// TestPosts_apply_a_commit_with_a_lost_response_once breaks the connection instead of responding to
+// the commit, so that the work is retried from the start.
+func TestPosts_apply_a_commit_with_a_lost_response_once(t *testing.T) {
 	s := open(t)
 	for name, test := range map[string]struct {
-		table           string // whose number of rows the commit changes
-		work            func(author string, post, comment uuid.UUID) error
-		posts, comments int // there are afterwards, of one each
+		table string // whose number of rows the commit changes
+		work  func(author string, post, comment uuid.UUID) error
+
+		// How many exist afterwards; before, there is one of each.
+		posts, comments int
 	}{
 		"create post": {"posts", func(author string, _, _ uuid.UUID) error {
 			_, err := s.posts.Create(t.Context(), author, "", draft)
@@ -455,16 +518,18 @@ func TestWhatIsCommittedUnheardIsDoneOnce(t *testing.T) {
 			if err := test.work(author, post.ID, comment.ID); err != nil {
 				t.Error(err)
 			}
-			posts, comments := s.count(t, "posts", "author = ?", author), s.count(t, "comments", "author = ?", author)
+			posts := s.count(t, "posts", "author = ?", author)
+			comments := s.count(t, "comments", "author = ?", author)
 			if posts != test.posts || comments != test.comments {
-				t.Errorf("%d posts and %d comments, want %d and %d", posts, comments, test.posts, test.comments)
+				t.Errorf("%d posts and %d comments, want %d and %d", posts, comments, test.posts,
+					test.comments)
 			}
 			s.checkCounts(t)
 		})
 	}
 }
 
-func TestPostsOfADatabaseThatIsDownAreUnavailable(t *testing.T) {
+func TestPosts_unavailable_database(t *testing.T) {
 	s := open(t)
 	s.signUp(t, "ada")
 	post := s.post(t, "ada")
@@ -481,7 +546,10 @@ func TestPostsOfADatabaseThatIsDownAreUnavailable(t *testing.T) {
 	_, createComment := s.posts.CreateComment(ctx, "ada", "", post.ID, "x")
 	_, updateComment := s.posts.UpdateComment(ctx, "ada", post.ID, post.ID, "x")
 	deleteComment := s.posts.DeleteComment(ctx, "ada", post.ID, post.ID)
-	for i, err := range []error{get, list, create, update, remove, getComment, listComments, createComment, updateComment, deleteComment} {
+	for i, err := range []error{
+		get, list, create, update, remove, getComment, listComments, createComment, updateComment,
+		deleteComment,
+	} {
 		if !errors.Is(err, retry.ErrUnavailable) || !errors.Is(err, mysqlconn.ErrUnavailable) {
 			t.Errorf("%d: got %v, want ErrUnavailable", i, err)
 		}

@@ -11,8 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// Profiles keeps profiles in the table of that name. All its methods refuse a deleted account with
-// [accounts.ErrDeleted].
+// Profiles stores profiles. All its methods fail with [accounts.ErrDeleted] for a deleted account.
 type Profiles struct {
 	databases *mysqlconn.Databases
 }
@@ -22,24 +21,30 @@ func NewProfiles(databases *mysqlconn.Databases) *Profiles {
 	return &Profiles{databases: databases}
 }
 
-// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be some seconds old.
+// Get returns the profile of subject, which must be valid. It is read from a replica, so it may be
+// some seconds old.
 func (s *Profiles) Get(ctx context.Context, subject string) (accounts.Profile, error) {
-	found, err := read(ctx, s.databases, func(ctx context.Context, db *sql.DB) (accounts.Profile, error) {
-		if err := requireActiveAccount(ctx, db, subject); err != nil {
-			return accounts.Profile{}, err
-		}
-		return scanProfile(db.QueryRowContext(ctx, selectProfile, subject))
-	})
+	found, err := read(ctx, s.databases,
+		func(ctx context.Context, db *sql.DB) (accounts.Profile, error) {
+			if err := requireActiveAccount(ctx, db, subject); err != nil {
+				return accounts.Profile{}, err
+			}
+			return scanProfile(db.QueryRowContext(ctx, selectProfile, subject))
+		})
 	if err != nil {
-		return accounts.Profile{}, failed("get profile", orNotFound(err, accounts.ErrProfileNotFound))
+		return accounts.Profile{},
+			failed("get profile", orNotFound(err, accounts.ErrProfileNotFound))
 	}
 	return found, nil
 }
 
-// Put makes p the profile of its subject and returns it with its times, which are the database's: a new profile is
-// created now, one that there was keeps its creation. p must be valid. What is kept for p.CommentNotifications is commentNotifications; when that
-// is nil it stays as it is, and is true in a new profile.
-func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotifications *bool) (accounts.Profile, error) {
+// Put stores p as the profile of its subject and returns it with its times, which are the
+// database's: a new profile is created now, an existing profile keeps its CreatedAt. p must be
+// valid. Put stores commentNotifications instead of p.CommentNotifications; nil keeps the stored
+// value, and means true in a new profile.
+func (s *Profiles) Put(
+	ctx context.Context, p accounts.Profile, commentNotifications *bool,
+) (accounts.Profile, error) {
 	var stored accounts.Profile
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		locked, err := lockAccounts(ctx, tx, p.Subject)
@@ -49,15 +54,19 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotificat
 		if err := locked.requireActive(p.Subject); err != nil {
 			return err
 		}
-		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks the row alias in its place.
+		// The values are passed twice, since MySQL has deprecated VALUES() and MariaDB lacks its
+		// replacement, the row alias.
 		_, err = tx.ExecContext(ctx, insertProfile+`
-			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?, comment_notifications = COALESCE(?, comment_notifications),
+			ON DUPLICATE KEY UPDATE display_name = ?, bio = ?, language = ?,
+				comment_notifications = COALESCE(?, comment_notifications),
 				updated_at = UTC_TIMESTAMP(6)`,
-			p.Subject, p.DisplayName, p.Bio, p.Language, commentNotifications, p.DisplayName, p.Bio, p.Language, commentNotifications)
+			p.Subject, p.DisplayName, p.Bio, p.Language, commentNotifications,
+			p.DisplayName, p.Bio, p.Language, commentNotifications)
 		if err != nil {
 			return err
 		}
-		if err := locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil); err != nil {
+		err = locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
+		if err != nil {
 			return err
 		}
 		stored, err = scanProfile(tx.QueryRowContext(ctx, selectProfile, p.Subject))
@@ -69,8 +78,8 @@ func (s *Profiles) Put(ctx context.Context, p accounts.Profile, commentNotificat
 	return stored, nil
 }
 
-// Create makes p the profile of its subject, unless there is one, which stays as it is. p must be valid. Comments are told
-// by mail.
+// Create stores p as the profile of its subject. It leaves an existing profile unchanged. p must be
+// valid. Comment notifications are enabled.
 func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		locked, err := lockAccounts(ctx, tx, p.Subject)
@@ -84,7 +93,9 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, insertProfile, p.Subject, p.DisplayName, p.Bio, p.Language, nil); err != nil {
+		_, err = tx.ExecContext(ctx, insertProfile,
+			p.Subject, p.DisplayName, p.Bio, p.Language, nil)
+		if err != nil {
 			return err
 		}
 		return locked.recordChange(ctx, tx, p.Subject, accounts.KindProfile, uuid.Nil)
@@ -92,8 +103,8 @@ func (s *Profiles) Create(ctx context.Context, p accounts.Profile) error {
 	return failed("create profile", err)
 }
 
-// SetCommentNotifications says whether comments on the user's posts are told by mail. It fails with [accounts.ErrProfileNotFound] when the
-// user has no profile.
+// SetCommentNotifications enables or disables mails about comments on the user's posts. It fails
+// with [accounts.ErrProfileNotFound] when the user has no profile.
 func (s *Profiles) SetCommentNotifications(ctx context.Context, subject string, on bool) error {
 	err := mysqlconn.Transact(ctx, s.databases.Writer, func(tx *sql.Tx) error {
 		locked, err := lockAccounts(ctx, tx, subject)
@@ -107,13 +118,16 @@ func (s *Profiles) SetCommentNotifications(ctx context.Context, subject string, 
 		if err != nil || p.CommentNotifications == on {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE profiles SET comment_notifications = ?, updated_at = UTC_TIMESTAMP(6) WHERE subject = ?", on, subject)
+		_, err = tx.ExecContext(ctx,
+			"UPDATE profiles SET comment_notifications = ?, updated_at = UTC_TIMESTAMP(6) "+
+				"WHERE subject = ?",
+			on, subject)
 		if err != nil {
 			return err
 		}
 		return locked.recordChange(ctx, tx, subject, accounts.KindProfile, uuid.Nil)
 	})
-	return failed("set comment mails", orNotFound(err, accounts.ErrProfileNotFound))
+	return failed("set comment notifications", orNotFound(err, accounts.ErrProfileNotFound))
 }
 
 const (
@@ -122,12 +136,14 @@ const (
 		FROM profiles WHERE subject = ?`
 
 	insertProfile = `
-		INSERT INTO profiles (subject, display_name, bio, language, comment_notifications, created_at, updated_at)
+		INSERT INTO profiles
+			(subject, display_name, bio, language, comment_notifications, created_at, updated_at)
 		VALUES (?, ?, ?, ?, COALESCE(?, TRUE), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`
 )
 
 func scanProfile(from row) (accounts.Profile, error) {
 	var p accounts.Profile
-	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications, &p.CreatedAt, &p.UpdatedAt)
+	err := from.Scan(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications,
+		&p.CreatedAt, &p.UpdatedAt)
 	return p, err
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// stores are all stores of one database.
+// stores are the stores of one database.
 type stores struct {
 	server   *mysqltest.Server
 	database *mysqltest.Database
@@ -43,7 +43,7 @@ func open(t testing.TB) *stores {
 	return s
 }
 
-// another is the same stores in another process, so to speak: with connections of its own.
+// another returns the same stores with connections of their own, as in another process.
 func (s *stores) another(t testing.TB) *stores {
 	t.Helper()
 	other := &stores{server: s.server, database: s.database}
@@ -67,11 +67,12 @@ func migrate(t testing.TB, databases *mysqlconn.Databases) {
 	}
 }
 
-// signUp gives each subject a profile.
+// signUp creates a profile for each subject.
 func (s *stores) signUp(t testing.TB, subjects ...string) {
 	t.Helper()
 	for _, subject := range subjects {
-		must(s.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: nameOf(subject)}, nil))(t)
+		must(s.profiles.Put(t.Context(),
+			accounts.Profile{Subject: subject, DisplayName: nameOf(subject)}, nil))(t)
 	}
 }
 
@@ -89,7 +90,7 @@ func (s *stores) comment(t testing.TB, author string, postID uuid.UUID) posts.Co
 
 var draft = posts.Draft{Title: "A wall 🪨", Body: "<p>Stones &amp; mortar 🪨</p>"}
 
-// must fails the test with an error.
+// must returns a function that returns value, or fails the test on an error.
 func must[T any](value T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
@@ -107,21 +108,23 @@ func ok(t testing.TB, err error) {
 	}
 }
 
-// count is the number of rows of a table, read past the stores.
+// count returns the number of rows in a table, bypassing the stores.
 func (s *stores) count(t testing.TB, table, where string, args ...any) int {
 	t.Helper()
 	var n int
-	ok(t, s.server.Admin.QueryRow("SELECT COUNT(*) FROM "+s.database.Name+"."+table+" WHERE "+where, args...).Scan(&n))
+	ok(t, s.server.Admin.QueryRow("SELECT COUNT(*) FROM "+s.database.Name+"."+table+" WHERE "+where,
+		args...).Scan(&n))
 	return n
 }
 
-// atOnce calls work with 0 to n-1, each with stores of its own, all at once, and fails the test with their errors. The
-// embedded engine has no locks and loses what two transactions write at once: it gets one call after the other, and
-// proves only what comes of them.
+// atOnce calls work concurrently with 0 to n-1, each with stores of its own, and fails the test
+// with their errors. The embedded engine has no locks and loses concurrent writes: there, the calls
+// are sequential, and the test only proves their results.
 func (s *stores) atOnce(t *testing.T, n int, work func(s *stores, i int) error) {
 	t.Helper()
 	if s.server.Embedded() {
-		t.Log("one after the other: the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
+		t.Log("sequential calls: the embedded engine has no locks; " +
+			"TEST_MYSQL_DSN names a server that has")
 		for i := range n {
 			if err := work(s, i); err != nil {
 				t.Error(err)
@@ -147,29 +150,32 @@ func (s *stores) atOnce(t *testing.T, n int, work func(s *stores, i int) error) 
 	running.Wait()
 }
 
-// checkCounts holds the count of every post against its comments.
+// checkCounts compares the count of every post with its comments.
 func (s *stores) checkCounts(t testing.TB) {
 	t.Helper()
-	wrong := s.count(t, "posts p", "comment_count <> (SELECT COUNT(*) FROM "+s.database.Name+".comments c WHERE c.post_id = p.id)")
+	wrong := s.count(t, "posts p",
+		"comment_count <> (SELECT COUNT(*) FROM "+s.database.Name+
+			".comments c WHERE c.post_id = p.id)")
 	if wrong > 0 {
 		t.Errorf("%d posts have a wrong count", wrong)
 	}
 }
 
-// A content is what a user has, in an order of its own.
+// A content is a user's data, sorted.
 type content struct {
 	Profile  []accounts.Profile
 	Posts    []posts.Post
 	Comments []posts.Comment
 }
 
-// content reads what subject has, past the stores.
+// content reads the data of subject, bypassing the stores.
 func (s *stores) content(t testing.TB, subject string) content {
 	t.Helper()
 	var found content
 	scan := func(query string, scan func(row func(...any) error) error) {
 		t.Helper()
-		rows, err := s.server.Admin.Query(strings.ReplaceAll(query, "FROM ", "FROM "+s.database.Name+"."), subject)
+		rows, err := s.server.Admin.Query(
+			strings.ReplaceAll(query, "FROM ", "FROM "+s.database.Name+"."), subject)
 		ok(t, err)
 		defer rows.Close()
 		for rows.Next() {
@@ -177,34 +183,42 @@ func (s *stores) content(t testing.TB, subject string) content {
 		}
 		ok(t, rows.Err())
 	}
-	scan("SELECT subject, display_name, bio, language, comment_notifications FROM profiles WHERE subject = ?", func(row func(...any) error) error {
-		var p accounts.Profile
-		err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications)
-		found.Profile = append(found.Profile, p)
-		return err
-	})
-	scan("SELECT id, author, title, body, comment_count FROM posts WHERE author = ?", func(row func(...any) error) error {
-		var p posts.Post
-		err := row(&p.ID, &p.Author, &p.Title, &p.Body, &p.CommentCount)
-		found.Posts = append(found.Posts, p)
-		return err
-	})
-	scan("SELECT id, post_id, author, body FROM comments WHERE author = ?", func(row func(...any) error) error {
-		var c posts.Comment
-		err := row(&c.ID, &c.PostID, &c.Author, &c.Body)
-		found.Comments = append(found.Comments, c)
-		return err
-	})
+	scan("SELECT subject, display_name, bio, language, comment_notifications "+
+		"FROM profiles WHERE subject = ?",
+		func(row func(...any) error) error {
+			var p accounts.Profile
+			err := row(&p.Subject, &p.DisplayName, &p.Bio, &p.Language, &p.CommentNotifications)
+			found.Profile = append(found.Profile, p)
+			return err
+		})
+	scan("SELECT id, author, title, body, comment_count FROM posts WHERE author = ?",
+		func(row func(...any) error) error {
+			var p posts.Post
+			err := row(&p.ID, &p.Author, &p.Title, &p.Body, &p.CommentCount)
+			found.Posts = append(found.Posts, p)
+			return err
+		})
+	scan("SELECT id, post_id, author, body FROM comments WHERE author = ?",
+		func(row func(...any) error) error {
+			var c posts.Comment
+			err := row(&c.ID, &c.PostID, &c.Author, &c.Body)
+			found.Comments = append(found.Comments, c)
+			return err
+		})
 	return found.sorted()
 }
 
 func (c content) sorted() content {
-	slices.SortFunc(c.Posts, func(a, b posts.Post) int { return cmp.Compare(a.ID.String(), b.ID.String()) })
-	slices.SortFunc(c.Comments, func(a, b posts.Comment) int { return cmp.Compare(a.ID.String(), b.ID.String()) })
+	slices.SortFunc(c.Posts, func(a, b posts.Post) int {
+		return cmp.Compare(a.ID.String(), b.ID.String())
+	})
+	slices.SortFunc(c.Comments, func(a, b posts.Comment) int {
+		return cmp.Compare(a.ID.String(), b.ID.String())
+	})
 	return c
 }
 
-// A client keeps a copy of what is its user's.
+// A client has a copy of its user's data.
 type client struct {
 	subject  string
 	position accounts.Position
@@ -222,7 +236,8 @@ func (c *client) sync(t testing.TB, from *mysqlstore.Changes, limit int) (more b
 		return false, err
 	}
 	if len(page.Changes) > limit || page.More && len(page.Changes) < limit {
-		return false, fmt.Errorf("a page of %d changes with a limit of %d, more: %t", len(page.Changes), limit, page.More)
+		return false, fmt.Errorf("a page of %d changes with a limit of %d, more: %t",
+			len(page.Changes), limit, page.More)
 	}
 	for _, change := range page.Changes {
 		if change.Deleted {
@@ -244,27 +259,36 @@ func (c *client) syncToTheEnd(t testing.TB, from *mysqlstore.Changes, limit int)
 	}
 }
 
-// check holds the client's copy, which is synced to the end, against the tables.
+// check compares the client's copy, which must be synced to the end, with the tables.
 func (c *client) check(t testing.TB, s *stores) string {
 	t.Helper()
 	return gocmp.Diff(s.content(t, c.subject), c.content())
 }
 
-// content is the copy without times, which other tests look at.
+// content returns the copy without times, which other tests check.
 func (c *client) content() content {
-	var kept content
+	var copied content
 	for _, change := range c.copies {
 		switch change.Kind {
 		case accounts.KindProfile:
 			p := *change.Profile
-			kept.Profile = append(kept.Profile, accounts.Profile{Subject: p.Subject, DisplayName: p.DisplayName, Bio: p.Bio, Language: p.Language, CommentNotifications: p.CommentNotifications})
+			copied.Profile = append(copied.Profile, accounts.Profile{
+				Subject: p.Subject, DisplayName: p.DisplayName, Bio: p.Bio, Language: p.Language,
+				CommentNotifications: p.CommentNotifications,
+			})
 		case accounts.KindPost:
 			p := *change.Post
-			kept.Posts = append(kept.Posts, posts.Post{ID: p.ID, Author: p.Author, AuthorName: p.AuthorName, Title: p.Title, Body: p.Body, CommentCount: p.CommentCount})
+			copied.Posts = append(copied.Posts, posts.Post{
+				ID: p.ID, Author: p.Author, AuthorName: p.AuthorName, Title: p.Title, Body: p.Body,
+				CommentCount: p.CommentCount,
+			})
 		case accounts.KindComment:
 			p := *change.Comment
-			kept.Comments = append(kept.Comments, posts.Comment{ID: p.ID, PostID: p.PostID, Author: p.Author, AuthorName: p.AuthorName, Body: p.Body})
+			copied.Comments = append(copied.Comments, posts.Comment{
+				ID: p.ID, PostID: p.PostID, Author: p.Author, AuthorName: p.AuthorName,
+				Body: p.Body,
+			})
 		}
 	}
-	return kept.sorted()
+	return copied.sorted()
 }

@@ -31,15 +31,18 @@ func newReports(t *testing.T) (*s3test.Server, *s3store.Reports) {
 	server := s3test.Start(t)
 	server.Bucket(t, "reports")
 	return server, &s3store.Reports{Bucket: "reports", API: s3.New(s3.Options{
-		BaseEndpoint: &server.URL, Region: lambdatest.Region, Credentials: server.Client.Options().Credentials, UsePathStyle: true, RetryMaxAttempts: 1,
+		BaseEndpoint: &server.URL, Region: lambdatest.Region,
+		Credentials: server.Client.Options().Credentials, UsePathStyle: true, RetryMaxAttempts: 1,
 	})}
 }
 
 func reportFile(content string, asOf time.Time) reports.File {
-	return reports.File{Key: reportKey, ContentType: "text/csv", Content: []byte(content), AsOf: asOf}
+	return reports.File{
+		Key: reportKey, ContentType: "text/csv", Content: []byte(content), AsOf: asOf,
+	}
 }
 
-func TestAReportReplacesTheVersionThatWasLookedAtAlone(t *testing.T) {
+func TestReports_Replace_replaces_only_the_version_that_was_read(t *testing.T) {
 	server, files := newReports(t)
 	ctx := t.Context()
 	asOf := time.Date(2026, 11, 21, 12, 0, 0, 123_000_000, time.UTC)
@@ -54,35 +57,42 @@ func TestAReportReplacesTheVersionThatWasLookedAtAlone(t *testing.T) {
 	if err != nil || first.ETag == "" || !first.AsOf.Equal(asOf) {
 		t.Fatalf("found %+v, %v", first, err)
 	}
-	if err := files.Replace(ctx, missing, reportFile("two", asOf)); !errors.Is(err, reports.ErrConflict) {
-		t.Errorf("one that is there is written as though it were not: %v", err)
+	err = files.Replace(ctx, missing, reportFile("two", asOf))
+	if !errors.Is(err, reports.ErrConflict) {
+		t.Errorf("an existing file was created: %v", err)
 	}
 	if err := files.Replace(ctx, first, reportFile("three", asOf.Add(time.Second))); err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Replace(ctx, first, reportFile("four", asOf)); !errors.Is(err, reports.ErrConflict) {
-		t.Errorf("one that has changed is written: %v", err)
+	err = files.Replace(ctx, first, reportFile("four", asOf))
+	if !errors.Is(err, reports.ErrConflict) {
+		t.Errorf("a changed file was replaced: %v", err)
 	}
-	found, err := server.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)})
+	found, err := server.Client.GetObject(ctx,
+		&s3.GetObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content, err := io.ReadAll(found.Body); err != nil || string(content) != "three" || aws.ToString(found.ContentType) != "text/csv" {
+	content, err := io.ReadAll(found.Body)
+	if err != nil || string(content) != "three" || aws.ToString(found.ContentType) != "text/csv" {
 		t.Errorf("%s: %q, %v", aws.ToString(found.ContentType), content, err)
 	}
 	third, err := files.Version(ctx, reportKey)
 	if err != nil || !third.AsOf.Equal(asOf.Add(time.Second)) {
 		t.Errorf("found %+v, %v", third, err)
 	}
-	if _, err := server.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)}); err != nil {
+	_, err = server.Client.DeleteObject(ctx,
+		&s3.DeleteObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Replace(ctx, third, reportFile("five", asOf)); !errors.Is(err, reports.ErrConflict) {
-		t.Errorf("one that is gone is replaced: %v", err)
+	err = files.Replace(ctx, third, reportFile("five", asOf))
+	if !errors.Is(err, reports.ErrConflict) {
+		t.Errorf("a deleted file was replaced: %v", err)
 	}
 }
 
-func TestOfManyWhoWriteAReportAtATimeOneDoes(t *testing.T) {
+func TestReports_Replace_succeeds_for_one_concurrent_writer(t *testing.T) {
 	_, files := newReports(t)
 	for round := range 10 {
 		version, err := files.Version(t.Context(), reportKey)
@@ -93,25 +103,29 @@ func TestOfManyWhoWriteAReportAtATimeOneDoes(t *testing.T) {
 		var group errgroup.Group
 		for i := range failures {
 			group.Go(func() error {
-				failures[i] = files.Replace(t.Context(), version, reportFile(fmt.Sprint(round, i), time.Unix(int64(round), 0)))
+				failures[i] = files.Replace(t.Context(), version,
+					reportFile(fmt.Sprint(round, i), time.Unix(int64(round), 0)))
 				return nil
 			})
 		}
-		_ = group.Wait() // none fails
-		written := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return errors.Is(err, reports.ErrConflict) })
+		_ = group.Wait() // never fails
+		written := slices.DeleteFunc(slices.Clone(failures), func(err error) bool {
+			return errors.Is(err, reports.ErrConflict)
+		})
 		if len(written) != 1 || written[0] != nil {
-			t.Fatalf("round %d: %v, want one who writes, and that the file has changed for all others", round, failures)
+			t.Fatalf("round %d: %v, want one nil and ErrConflict for all others", round, failures)
 		}
 	}
 }
 
-func TestAReportThatSomebodyElseHasPutThereIsOlderThanAny(t *testing.T) {
+func TestReports_Version_without_metadata_is_older_than_any(t *testing.T) {
 	server, files := newReports(t)
 	put := &s3.PutObjectInput{Bucket: aws.String("reports"), Key: aws.String(reportKey)}
 	if _, err := server.Client.PutObject(t.Context(), put); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := files.Version(t.Context(), reportKey); err != nil || !found.AsOf.IsZero() || found.ETag == "" {
+	found, err := files.Version(t.Context(), reportKey)
+	if err != nil || !found.AsOf.IsZero() || found.ETag == "" {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	put.Metadata = map[string]string{"as-of": "yesterday"}
@@ -123,18 +137,29 @@ func TestAReportThatSomebodyElseHasPutThereIsOlderThanAny(t *testing.T) {
 	}
 }
 
-func TestFailuresOfReportsAreTold(t *testing.T) {
+func TestReports_failures(t *testing.T) {
 	server, files := newReports(t)
-	for code, status := range map[string]int{"ConditionalRequestConflict": http.StatusConflict, "SlowDown": http.StatusServiceUnavailable, "AccessDenied": http.StatusForbidden} {
+	for code, status := range map[string]int{
+		"ConditionalRequestConflict": http.StatusConflict,
+		"SlowDown":                   http.StatusServiceUnavailable,
+		"AccessDenied":               http.StatusForbidden,
+	} {
 		server.SetFault(awstest.Fault{Status: status, Code: code})
 		err := files.Replace(t.Context(), reports.Version{}, reportFile("", time.Now()))
-		got := []bool{errors.Is(err, reports.ErrConflict), errors.Is(err, retry.ErrUnavailable), awsclient.Is(err, "AccessDenied")}
-		want := []bool{code == "ConditionalRequestConflict", code == "SlowDown", code == "AccessDenied"}
+		got := []bool{
+			errors.Is(err, reports.ErrConflict), errors.Is(err, retry.ErrUnavailable),
+			awsclient.Is(err, "AccessDenied"),
+		}
+		want := []bool{
+			code == "ConditionalRequestConflict", code == "SlowDown", code == "AccessDenied",
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %v", code, err)
 		}
-		if _, err := files.Version(t.Context(), reportKey); err == nil || errors.As(err, new(*types.NotFound)) || errors.Is(err, retry.ErrUnavailable) != (code == "SlowDown") {
-			t.Errorf("%s: looking: %v", code, err)
+		_, err = files.Version(t.Context(), reportKey)
+		if err == nil || errors.As(err, new(*types.NotFound)) ||
+			errors.Is(err, retry.ErrUnavailable) != (code == "SlowDown") {
+			t.Errorf("%s: Version: %v", code, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package s3store keeps pictures and reports in S3.
+// Package s3store stores pictures and reports in S3.
 package s3store
 
 import (
@@ -16,31 +16,37 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
 )
 
-// Originals are those of any bucket.
+// Originals reads originals from any bucket.
 type Originals struct {
 	API interface {
-		GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
-		HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+		GetObject(
+			context.Context, *s3.GetObjectInput, ...func(*s3.Options),
+		) (*s3.GetObjectOutput, error)
+		HeadObject(
+			context.Context, *s3.HeadObjectInput, ...func(*s3.Options),
+		) (*s3.HeadObjectOutput, error)
 	}
 }
 
-// Get is that of [thumbnails.Originals]. The SDK tries again what fails before the first byte; an answer that breaks off
-// later is an error.
-func (o *Originals) Get(ctx context.Context, bucket, key string, maxBytes int64) (thumbnails.Original, error) {
+// Get implements [thumbnails.Originals]. The SDK retries what fails before the first byte; a
+// response that is cut off later is an error.
+func (o *Originals) Get(
+	ctx context.Context, bucket, key string, maxBytes int64,
+) (thumbnails.Original, error) {
 	object, err := o.API.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return thumbnails.Original{}, failure("read the original", err)
 	}
-	defer func() { _ = object.Body.Close() }() // what was read is whole, or the error says so
+	defer func() { _ = object.Body.Close() }() // ReadFrom reports incomplete content
 	if object.ContentLength == nil {
-		return thumbnails.Original{}, errors.New("read the original: S3 does not say how long it is")
+		return thumbnails.Original{}, errors.New("read the original: S3 returned no content length")
 	}
 	original := thumbnails.Original{ETag: plain(object.ETag), Size: *object.ContentLength}
 	if original.Size > maxBytes {
 		return original, nil
 	}
-	// The transport ends an answer at the length that it has said, and the SDK holds it against its checksum at the end. A
-	// buffer that need not grow keeps one copy.
+	// The transport ends the body at its content length, and the SDK verifies its checksum at the
+	// end. A buffer of the final size avoids a second copy.
 	content := bytes.NewBuffer(make([]byte, 0, original.Size+bytes.MinRead))
 	if _, err := content.ReadFrom(object.Body); err != nil {
 		return thumbnails.Original{}, fmt.Errorf("read the original: %w", err)
@@ -49,41 +55,47 @@ func (o *Originals) Get(ctx context.Context, bucket, key string, maxBytes int64)
 	return original, nil
 }
 
-// ETag is that of [thumbnails.Originals].
+// ETag implements [thumbnails.Originals].
 func (o *Originals) ETag(ctx context.Context, bucket, key string) (string, error) {
 	object, err := o.API.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		return "", failure("look at the original", err)
+		return "", failure("read the original's ETag", err)
 	}
 	return plain(object.ETag), nil
 }
 
-// plain is an ETag as S3's events have it, without the quotes of HTTP.
+// plain returns an ETag as in S3's events, without the quotes of HTTP.
 func plain(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
 
-// failure says what has failed, and does not tell the key: a URL has it, and users name their files as they like.
-func failure(what string, err error) error {
+// failure wraps an error with the action that failed. It removes the URL, which contains the key:
+// users name their files as they like.
+func failure(action string, err error) error {
 	_, noKey := errors.AsType[*types.NoSuchKey](err)
-	_, notFound := errors.AsType[*types.NotFound](err) // what HEAD has for it: an answer without a body
+	// The response to HEAD has no body with an error code.
+	_, notFound := errors.AsType[*types.NotFound](err)
 	if noKey || notFound {
-		return fmt.Errorf("%s: %w", what, thumbnails.ErrNotFound)
+		return fmt.Errorf("%s: %w", action, thumbnails.ErrNotFound)
 	}
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return fmt.Errorf("%s: %w", action, err)
 }
 
-// Thumbnails are those in one bucket.
+// Thumbnails writes thumbnails to one bucket.
 type Thumbnails struct {
 	Bucket string
 	API    interface {
-		PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-		DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+		PutObject(
+			context.Context, *s3.PutObjectInput, ...func(*s3.Options),
+		) (*s3.PutObjectOutput, error)
+		DeleteObject(
+			context.Context, *s3.DeleteObjectInput, ...func(*s3.Options),
+		) (*s3.DeleteObjectOutput, error)
 	}
 }
 
-// Put is that of [thumbnails.Thumbnails].
+// Put implements [thumbnails.Thumbnails].
 func (t *Thumbnails) Put(ctx context.Context, key string, jpeg []byte, cacheControl string) error {
 	_, err := t.API.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:       &t.Bucket,
@@ -98,9 +110,10 @@ func (t *Thumbnails) Put(ctx context.Context, key string, jpeg []byte, cacheCont
 	return nil
 }
 
-// Delete is that of [thumbnails.Thumbnails].
+// Delete implements [thumbnails.Thumbnails].
 func (t *Thumbnails) Delete(ctx context.Context, key string) error {
-	if _, err := t.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &t.Bucket, Key: &key}); err != nil {
+	input := &s3.DeleteObjectInput{Bucket: &t.Bucket, Key: &key}
+	if _, err := t.API.DeleteObject(ctx, input); err != nil {
 		return failure("delete a thumbnail", err)
 	}
 	return nil

@@ -11,11 +11,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 )
 
-// UploadSettings are those of a function that has browsers upload.
+// UploadSettings configures a function that presigns uploads of browsers.
 type UploadSettings struct {
-	Bucket     string        `env:"ORIGINALS_BUCKET"`
-	Lifetime   time.Duration `env:"UPLOAD_LIFETIME"`       // how long an upload may begin after it was asked for
-	Accelerate bool          `env:"TRANSFER_ACCELERATION"` // upload at the accelerated endpoint, which the bucket must have
+	Bucket string `env:"ORIGINALS_BUCKET"`
+	// How long after it was presigned an upload may begin.
+	Lifetime time.Duration `env:"UPLOAD_LIFETIME"`
+	// Use the accelerated endpoint, which must be enabled for the bucket.
+	Accelerate bool `env:"TRANSFER_ACCELERATION"`
 }
 
 // Uploads is the part of the bucket of originals that browsers upload to.
@@ -27,24 +29,26 @@ type Uploads struct {
 
 // NewUploads returns the uploads to the settings' bucket.
 func NewUploads(settings UploadSettings, client *s3.Client) *Uploads {
+	accelerate := func(o *s3.Options) { o.UseAccelerate = settings.Accelerate }
 	return &Uploads{
 		settings: settings,
 		client:   client,
-		presign: s3.NewPresignClient(client, s3.WithPresignClientFromClientOptions(func(o *s3.Options) {
-			o.UseAccelerate = settings.Accelerate
-		})),
+		presign:  s3.NewPresignClient(client, s3.WithPresignClientFromClientOptions(accelerate)),
 	}
 }
 
-// Presign returns a form with which whoever has it uploads one picture: to this key, of this content type, of 1 to
-// [pictures.MaxBytes] bytes. S3 refuses it with any field more, or another value. It may be used again while it is good,
-// for the same key.
+// Presign returns a form that uploads one picture: to this key, with this content type, of 1 to
+// [pictures.MaxBytes] bytes. S3 rejects the form with an additional field or another value. The
+// form may be reused until it expires, for the same key.
 //
-// It is good as long as the credentials are that it is signed with, at most. Those of a function are good for hours, and
-// Lambda replaces them in time for the function's own calls; it does not say how long before.
+// The form is valid at most as long as the credentials that sign it. A function's credentials are
+// valid for hours, and Lambda replaces them in time for the function's own calls; it does not
+// document how long before they expire.
 func (u *Uploads) Presign(ctx context.Context, key, contentType string) (pictures.Form, error) {
-	expires := time.Now().Add(u.settings.Lifetime).Truncate(time.Second) // as a policy has it
-	signed, err := u.presign.PresignPostObject(ctx, &s3.PutObjectInput{Bucket: &u.settings.Bucket, Key: &key},
+	// A policy's expiration has whole seconds.
+	expires := time.Now().Add(u.settings.Lifetime).Truncate(time.Second)
+	signed, err := u.presign.PresignPostObject(ctx,
+		&s3.PutObjectInput{Bucket: &u.settings.Bucket, Key: &key},
 		func(o *s3.PresignPostOptions) {
 			o.Expires = u.settings.Lifetime
 			o.Conditions = []any{
@@ -53,7 +57,7 @@ func (u *Uploads) Presign(ctx context.Context, key, contentType string) (picture
 			}
 		})
 	if err != nil {
-		return pictures.Form{}, awsclient.Wrap("sign an upload", err)
+		return pictures.Form{}, awsclient.Wrap("presign an upload", err)
 	}
 	signed.Values[contentTypeField] = contentType
 	return pictures.Form{URL: signed.URL, Fields: signed.Values, ExpiresAt: expires}, nil
@@ -61,8 +65,9 @@ func (u *Uploads) Presign(ctx context.Context, key, contentType string) (picture
 
 const contentTypeField = "Content-Type"
 
-// Delete deletes an upload, whether it is there or not.
+// Delete deletes an upload. It is no error when the upload does not exist.
 func (u *Uploads) Delete(ctx context.Context, key string) error {
-	_, err := u.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &u.settings.Bucket, Key: aws.String(key)})
+	_, err := u.client.DeleteObject(ctx,
+		&s3.DeleteObjectInput{Bucket: &u.settings.Bucket, Key: aws.String(key)})
 	return awsclient.Wrap("delete an upload", err)
 }

@@ -1,10 +1,12 @@
-// Package schema brings the platform's database to the schema that this build works with.
+// Package schema migrates the platform's database to the schema of this build.
 //
-// The schema is the files in migrations, applied in the order of their numbers and never changed once they have been
-// deployed. MySQL commits around every statement that changes a schema, so a file is one statement: it happens whole
-// or not at all. Where MySQL allows it, the statement may run twice (CREATE TABLE IF NOT EXISTS), for a process that
-// dies between a statement and the record of it. There is no way down: a mistake is mended by the next file, and a
-// file must leave the functions of the previous deployment working, which run on until they are replaced.
+// The schema is defined by the files in migrations, which are applied in the order of their numbers
+// and never changed once they have been deployed. MySQL commits implicitly around every statement
+// that changes a schema, so a file has one statement: it is applied completely or not at all. Where
+// MySQL allows it, the statement is idempotent (CREATE TABLE IF NOT EXISTS), for a process that
+// ends between a statement and the record of it. There are no down migrations: the next file fixes
+// a mistake. A file must not break the functions of the previous deployment, which run until they
+// are replaced.
 package schema
 
 import (
@@ -25,23 +27,26 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// A Result says what [Up] did.
+// A Result is the outcome of [Up].
 type Result struct {
-	Version int64    // the number of the last file that the database has seen
-	Applied []string // the files applied now, in order; none when the database was up to date
+	// The number of the last file that was applied to the database.
+	Version int64
+	// The files that this call applied, in order; none when the database was up to date.
+	Applied []string
 }
 
-// Up applies the migrations that db has not seen yet. It may be called by two at once: the second waits, within ctx,
-// and finds nothing left to do. A database that is ahead of this build, as after a deployment was rolled back, is
-// left as it is. When a migration fails, the error names its file, and those before it stay applied.
+// Up applies the migrations that db does not have yet. Concurrent calls are safe: the second waits,
+// within ctx, and finds nothing left to do. Up leaves a database that is ahead of this build, as
+// after a rollback of a deployment, unchanged. When a migration fails, the error names its file,
+// and the files before it stay applied.
 //
 // Up needs two connections of db at a time.
 func Up(ctx context.Context, db *sql.DB) (Result, error) {
 	return up(ctx, db, migrations())
 }
 
-// Checksum identifies the migrations of this build: it changes when, and only when, one of the files does. A custom
-// resource with the checksum as a property runs once for each change.
+// Checksum identifies the migrations of this build: it changes when, and only when, one of the
+// files does. A custom resource with the checksum as a property runs once for each change.
 func Checksum() string {
 	return checksum(migrations())
 }
@@ -55,7 +60,8 @@ func migrations() fs.FS {
 }
 
 func up(ctx context.Context, db *sql.DB, files fs.FS) (Result, error) {
-	provider, err := goose.NewProvider(goose.DialectMySQL, db, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectMySQL, db, files,
+		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return Result{}, fmt.Errorf("schema: %w", err)
 	}
@@ -68,7 +74,8 @@ func up(ctx context.Context, db *sql.DB, files fs.FS) (Result, error) {
 	if err != nil {
 		var partial *goose.PartialError
 		if errors.As(err, &partial) {
-			return Result{}, fmt.Errorf("schema: migration %s: %w", path.Base(partial.Failed.Source.Path), partial.Err)
+			return Result{}, fmt.Errorf("schema: migration %s: %w",
+				path.Base(partial.Failed.Source.Path), partial.Err)
 		}
 		return Result{}, fmt.Errorf("schema: %w", err)
 	}
@@ -99,24 +106,29 @@ func checksum(files fs.FS) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// lockName is in the server's one name space, hence the database; a name has at most 64 characters, hence the hash.
+// lockName contains the database's name, since all databases of a server share one namespace for
+// locks. The name is hashed, since a lock's name has at most 64 characters.
 const lockName = "CONCAT('ashlar-schema-', MD5(DATABASE()))"
 
-// lock waits until it is the only one in this database to hold the lock. The lock is a connection's, so that it ends
-// with a process that dies. goose's own locking will not do: it looks for pending migrations before it takes the
-// lock, and two who create its table at that point see it without its first row.
+// lock waits until it holds the lock of this database. The lock belongs to a connection, so it is
+// released when the process ends. goose's own locking does not suffice: it looks for pending
+// migrations before it takes the lock, and two processes that create its table at that point see it
+// without its first row.
 func lock(ctx context.Context, db *sql.DB) (unlock func(), err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("schema: lock: %w", err)
 	}
 	unlock = func() {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // ends the connection, and so the lock
+		// ErrBadConn closes the connection, which releases the lock.
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	for {
-		// One second at a time, lest a server that never hears of the end of ctx keeps waiting in line.
+		// It waits one second at a time: a server that does not notice the end of ctx would
+		// otherwise keep the connection in the queue.
 		var got sql.NullBool
-		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+lockName+", 1)").Scan(&got); err != nil {
+		wait := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+lockName+", 1)")
+		if err := wait.Scan(&got); err != nil {
 			unlock()
 			return nil, fmt.Errorf("schema: lock: %w", err)
 		}

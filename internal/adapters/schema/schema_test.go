@@ -23,11 +23,12 @@ func start(t *testing.T) (*mysqltest.Database, *sql.DB) {
 	return database, database.OpenForMigration(t).Writer
 }
 
-// files makes migrations of statements, numbered from 1.
+// files returns migrations with these statements, numbered from 1.
 func files(statements ...string) fstest.MapFS {
 	files := fstest.MapFS{}
 	for i, statement := range statements {
-		files["000"+string(rune('1'+i))+"_step.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + statement + ";\n")}
+		name := "000" + string(rune('1'+i)) + "_step.sql"
+		files[name] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + statement + ";\n")}
 	}
 	return files
 }
@@ -50,13 +51,14 @@ func count(t *testing.T, db *sql.DB, table string) int {
 	return n
 }
 
-func TestUpAppliesTheSchemaOnce(t *testing.T) {
+func TestUp_applies_the_schema_once(t *testing.T) {
 	_, db := start(t)
 	first, err := Up(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Version < 1 || len(first.Applied) != int(first.Version) || first.Applied[0] != "0001_profiles.sql" {
+	if first.Version < 1 || len(first.Applied) != int(first.Version) ||
+		first.Applied[0] != "0001_profiles.sql" {
 		t.Errorf("first: %+v", first)
 	}
 	if n := count(t, db, "profiles"); n != 0 {
@@ -71,9 +73,10 @@ func TestUpAppliesTheSchemaOnce(t *testing.T) {
 	}
 }
 
-func TestTwoAtOnceApplyEachMigrationOnce(t *testing.T) {
+func TestUp_applies_each_migration_once_for_concurrent_callers(t *testing.T) {
 	database, db := start(t)
-	steps := files("CREATE TABLE steps (step INT)", "INSERT INTO steps VALUES (2)", "INSERT INTO steps VALUES (3)")
+	steps := files("CREATE TABLE steps (step INT)", "INSERT INTO steps VALUES (2)",
+		"INSERT INTO steps VALUES (3)")
 	errs := make(chan error)
 	const callers = 4
 	for range callers {
@@ -96,14 +99,16 @@ func TestTwoAtOnceApplyEachMigrationOnce(t *testing.T) {
 	}
 }
 
-// TestTheSecondWaitsForTheFirst holds the lock that Up takes, and sees Up wait for it in vain, and not in vain.
-func TestTheSecondWaitsForTheFirst(t *testing.T) {
+// TestUp_waits_for_the_lock holds the lock that Up takes: Up first times out waiting for it, and
+// succeeds after its release.
+func TestUp_waits_for_the_lock(t *testing.T) {
 	database, db := start(t)
 	unlock, err := lock(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond) // past the first GET_LOCK
+	// The deadline is after the first GET_LOCK.
+	short, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	if _, err := Up(short, database.Open(t).Writer); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want Up to wait for the lock until the deadline", err)
@@ -114,9 +119,10 @@ func TestTheSecondWaitsForTheFirst(t *testing.T) {
 	}
 }
 
-func TestAnOlderBuildLeavesANewerSchema(t *testing.T) {
+func TestUp_of_an_older_build_keeps_a_newer_schema(t *testing.T) {
 	_, db := start(t)
-	newer := files("CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)", "CREATE TABLE three (id INT)")
+	newer := files("CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)",
+		"CREATE TABLE three (id INT)")
 	mustUp(t, db, newer)
 	older := files("CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)")
 	if diff := cmp.Diff(Result{Version: 3}, mustUp(t, db, older)); diff != "" {
@@ -127,20 +133,24 @@ func TestAnOlderBuildLeavesANewerSchema(t *testing.T) {
 	}
 }
 
-func TestAFailingMigrationIsNamedAndTriedAgain(t *testing.T) {
+func TestUp_names_a_failing_migration_and_retries_it(t *testing.T) {
 	_, db := start(t)
-	_, err := up(t.Context(), db, files("CREATE TABLE one (id INT)", "CREATE TABLE one (id INT)", "CREATE TABLE three (id INT)"))
-	if err == nil || !strings.Contains(err.Error(), "0002_step.sql") || !strings.Contains(err.Error(), "already exists") {
-		t.Errorf("got %v, want 0002_step.sql and MySQL's own words", err)
+	const one, two, three = "CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)",
+		"CREATE TABLE three (id INT)"
+	_, err := up(t.Context(), db, files(one, one, three))
+	if err == nil || !strings.Contains(err.Error(), "0002_step.sql") ||
+		!strings.Contains(err.Error(), "already exists") {
+		t.Errorf("got %v, want 0002_step.sql and MySQL's message", err)
 	}
-	mended := mustUp(t, db, files("CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)", "CREATE TABLE three (id INT)"))
-	if diff := cmp.Diff(Result{Version: 3, Applied: []string{"0002_step.sql", "0003_step.sql"}}, mended); diff != "" {
+	fixed := mustUp(t, db, files(one, two, three))
+	diff := cmp.Diff(Result{Version: 3, Applied: []string{"0002_step.sql", "0003_step.sql"}}, fixed)
+	if diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestProfilesOfBeforeAreSynced has a profile that was written when there were only profiles.
-func TestProfilesOfBeforeAreSynced(t *testing.T) {
+// TestUp_syncs_existing_profiles has a profile that was written when the schema had only profiles.
+func TestUp_syncs_existing_profiles(t *testing.T) {
 	_, db := start(t)
 	all := migrations()
 	first, err := fs.ReadFile(all, "0001_profiles.sql")
@@ -148,14 +158,16 @@ func TestProfilesOfBeforeAreSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustUp(t, db, fstest.MapFS{"0001_profiles.sql": &fstest.MapFile{Data: first}})
-	_, err = db.ExecContext(t.Context(), "INSERT INTO profiles VALUES ('ada', 'Ada', '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))")
+	_, err = db.ExecContext(t.Context(),
+		"INSERT INTO profiles VALUES ('ada', 'Ada', '', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))")
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustUp(t, db, all)
 	for _, rows := range []string{
 		"accounts WHERE subject = 'ada' AND version = 1 AND deleted_at IS NULL",
-		"changes WHERE subject = 'ada' AND version = 1 AND kind = 'profile' AND HEX(id) = REPEAT('0', 32)",
+		"changes WHERE subject = 'ada' AND version = 1 AND kind = 'profile' " +
+			"AND HEX(id) = REPEAT('0', 32)",
 	} {
 		if n := count(t, db, rows); n != 1 {
 			t.Errorf("%d rows in %s, want 1", n, rows)
@@ -163,7 +175,7 @@ func TestProfilesOfBeforeAreSynced(t *testing.T) {
 	}
 }
 
-func TestChecksumChangesExactlyWithTheFiles(t *testing.T) {
+func TestChecksum_changes_only_with_the_files(t *testing.T) {
 	original := files("CREATE TABLE one (id INT)")
 	if checksum(original) != checksum(files("CREATE TABLE one (id INT)")) {
 		t.Error("the same files have two checksums")
@@ -190,8 +202,8 @@ var (
 	quoted = regexp.MustCompile(`'[^']*'`)
 )
 
-// TestMigrationsAreOneStatementUp holds the rule of the package comment.
-func TestMigrationsAreOneStatementUp(t *testing.T) {
+// TestMigrations_have_one_statement checks the rule of the package comment.
+func TestMigrations_have_one_statement(t *testing.T) {
 	paths, err := fs.Glob(migrations(), "*")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("%d migrations, %v", len(paths), err)
@@ -210,13 +222,15 @@ func TestMigrationsAreOneStatementUp(t *testing.T) {
 	}
 }
 
-func TestTheRuleOfOneStatementIsHeld(t *testing.T) {
+func TestNotOneStatementUp(t *testing.T) {
+	const up, a, b = "-- +goose Up\n", "CREATE TABLE a (b INT);\n", "CREATE TABLE b (b INT);\n"
 	for content, want := range map[string]string{
-		"-- +goose Up\n-- Why; and how.\nCREATE TABLE a (b CHAR(1) DEFAULT ';');\n": "",
-		"CREATE TABLE a (b INT);\n":                                        "does not begin with -- +goose Up",
-		"-- +goose Up\nCREATE TABLE a (b INT);\nCREATE TABLE b (b INT);\n": "has 2 statements, want 1",
-		"-- +goose Up\n": "has 0 statements, want 1",
-		"-- +goose Up\nCREATE TABLE a (b INT);\n-- +goose Down\nDROP TABLE a;\n": "has another goose annotation than Up",
+		up + "-- Why; and how.\nCREATE TABLE a (b CHAR(1) DEFAULT ';');\n": "",
+
+		a:          "does not begin with -- +goose Up",
+		up + a + b: "has 2 statements, want 1",
+		up:         "has 0 statements, want 1",
+		up + a + "-- +goose Down\nDROP TABLE a;\n": "has another goose annotation than Up",
 	} {
 		if got := notOneStatementUp(content); got != want {
 			t.Errorf("%q: got %q, want %q", content, got, want)

@@ -1,5 +1,5 @@
-// Package sesmail sends mails by Amazon SES. SES writes the headers and the MIME parts; what is said here is only what is in
-// them.
+// Package sesmail sends mails with Amazon SES. SES writes the headers and the MIME parts; this
+// package passes only their content.
 package sesmail
 
 import (
@@ -23,39 +23,45 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// API is what is called of SES. The client of [NewClient] is one.
+// API is the part of SES's API that this package calls. The client of [NewClient] implements it.
 type API interface {
-	SendEmail(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
+	SendEmail(
+		context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options),
+	) (*sesv2.SendEmailOutput, error)
 }
 
-// A Mailer sends mails from one address. It is an [email.Mailer]: each error wraps [email.ErrAddressRejected], [email.ErrUndeliverable],
-// [email.ErrSendingPaused] or [retry.ErrUnavailable], and names nobody's address.
+// A Mailer sends mails from one address. It implements [email.Mailer]: each error wraps
+// [email.ErrAddressRejected], [email.ErrUndeliverable], [email.ErrSendingPaused] or
+// [retry.ErrUnavailable], and contains no recipient's address.
 type Mailer struct {
 	From             string // as [ParseFrom] returns it
 	ConfigurationSet string
 	API              API
 }
 
-// ParseFrom reads the address that mails come from, such as Ashlar <hello@example.com>, and returns it as SES takes it: a
-// name beyond ASCII has to be encoded.
+// ParseFrom parses the sender's address, such as Ashlar <hello@example.com>, and returns it in the
+// form that SES needs: a name beyond ASCII is encoded.
 func ParseFrom(from string) (string, error) {
 	address, err := mail.ParseAddress(from)
 	if err != nil {
-		return "", fmt.Errorf("sesmail: %q is no address to send from; say it like Ashlar <hello@example.com>: %w", from, err)
+		return "", fmt.Errorf(
+			"sesmail: invalid sender %q; want an address such as Ashlar <hello@example.com>: %w",
+			from, err)
 	}
 	return address.String(), nil
 }
 
-// Send sends message, and returns SES's name for it, which its bounces and complaints have.
+// Send sends message and returns its SES message ID, which its bounces and complaints contain.
 func (m *Mailer) Send(ctx context.Context, message email.Message) (string, error) {
 	content := &types.Message{
 		Subject: utf8(message.Subject),
 		Body:    &types.Body{Text: utf8(message.Text), Html: utf8(message.HTML)},
 	}
 	if message.Unsubscribe != "" {
+		url, oneClick := "<"+message.Unsubscribe+">", "List-Unsubscribe=One-Click" // RFC 8058
 		content.Headers = []types.MessageHeader{
-			{Name: aws.String("List-Unsubscribe"), Value: aws.String("<" + message.Unsubscribe + ">")},
-			{Name: aws.String("List-Unsubscribe-Post"), Value: aws.String("List-Unsubscribe=One-Click")}, // RFC 8058
+			{Name: aws.String("List-Unsubscribe"), Value: &url},
+			{Name: aws.String("List-Unsubscribe-Post"), Value: &oneClick},
 		}
 	}
 	output, err := m.API.SendEmail(ctx, &sesv2.SendEmailInput{
@@ -71,17 +77,19 @@ func (m *Mailer) Send(ctx context.Context, message email.Message) (string, error
 }
 
 func utf8(text string) *types.Content {
-	return &types.Content{Data: &text, Charset: aws.String("UTF-8")} // 7-bit ASCII, if nothing is said
+	// SES's default is 7-bit ASCII.
+	return &types.Content{Data: &text, Charset: aws.String("UTF-8")}
 }
 
-// classify is what an error of SES's is for who wants the mail sent.
+// classify returns the domain's error for an error of SES.
 //
-// SES has one code for what is wrong with an address and for what is wrong with a mail, which may be that of all mails. So
-// it is final only where SES names the address: no mistake in a template or in a setting takes all readers off the list.
+// SES has one code for a rejected address and for a rejected mail, and a reason to reject a mail
+// may apply to all mails. So the address is only rejected when SES names it: a mistake in a
+// template or a setting must not remove all subscribers from the list.
 func classify(err error, recipient email.Address) error {
-	failure, answered := errors.AsType[smithy.APIError](err)
-	if !answered {
-		return retry.ErrUnavailable // nobody knows what has become of the mail
+	failure, responded := errors.AsType[smithy.APIError](err)
+	if !responded {
+		return retry.ErrUnavailable // it is unknown whether the mail was sent
 	}
 	text := strings.ToLower(failure.ErrorMessage())
 	code, named := failure.ErrorCode(), mentions(text, recipient)
@@ -89,9 +97,11 @@ func classify(err error, recipient email.Address) error {
 	case retryable(err):
 		return retry.ErrUnavailable
 	case code != "MessageRejected" && code != "BadRequestException":
-		return email.ErrSendingPaused // the quota, a pause, a permission, what is not there: all wait for a person or for another day
-	// While the account may write only to addresses that it has verified, it may be the recipient's: "Request production
-	// access" in the Amazon SES Developer Guide.
+		// The sending quota, paused sending, a missing permission or resource: all need an operator
+		// or another day.
+		return email.ErrSendingPaused
+	// In the sandbox, where the account may send only to verified addresses, the unverified address
+	// may be the recipient's: "Request production access" in the Amazon SES Developer Guide.
 	case strings.Contains(text, "not verified") && !named:
 		return email.ErrSendingPaused
 	case strings.Contains(text, "not verified") || !named:
@@ -100,38 +110,46 @@ func classify(err error, recipient email.Address) error {
 	return email.ErrAddressRejected
 }
 
-// mentions tells whether text has an address as a word of its own: that of the sender may end as the recipient's does.
+// mentions reports whether text contains an address as a word of its own: the sender's address may
+// end with the recipient's.
 func mentions(text string, address email.Address) bool {
-	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`<>(),:;"`, r) })
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune(`<>(),:;"`, r)
+	})
 	return address != "" && slices.ContainsFunc(words, func(word string) bool {
 		return strings.EqualFold(strings.TrimRight(word, "."), string(address))
 	})
 }
 
-// retryable tells whether the same request may work in a moment, and whether SES has not taken the mail: it said so, or said
-// that it was out of order.
+// retryable reports whether a retry may succeed shortly and SES has certainly not accepted the
+// mail, since it throttled the request or reported a failure of its own.
 //
-// Too many mails a second and too many a day have the same codes, with a status of 429 or 400: "Errors related to the
-// sending quotas" in the Amazon SES Developer Guide, "SendEmail" and "Common Errors" in the Amazon SES API v2 Reference. No
-// pause of ours outlasts the day.
+// The rate limit and the daily quota have the same codes, with a status of 429 or 400: "Errors
+// related to the sending quotas" in the Amazon SES Developer Guide, "SendEmail" and "Common Errors"
+// in the Amazon SES API v2 Reference. An exceeded daily quota is not retried: no backoff of ours
+// lasts a day.
 func retryable(err error) bool {
-	response, answered := errors.AsType[*awshttp.ResponseError](err)
-	if !answered {
+	response, responded := errors.AsType[*awshttp.ResponseError](err)
+	if !responded {
 		return false
 	}
 	failure, named := errors.AsType[smithy.APIError](err)
 	status := response.HTTPStatusCode()
-	if throttled := status == http.StatusTooManyRequests || named && failure.ErrorCode() == "ThrottlingException"; !throttled {
+	throttled := status == http.StatusTooManyRequests ||
+		named && failure.ErrorCode() == "ThrottlingException"
+	if !throttled {
 		return status >= http.StatusInternalServerError
 	}
 	return !named || !strings.Contains(strings.ToLower(failure.ErrorMessage()), "quota")
 }
 
-// redact says what an error says, but for the address of the recipient: errors are logged, addresses are not.
+// redact returns an error's text without the address of the recipient: errors are logged, addresses
+// are not.
 func redact(recipient email.Address, err error) string {
 	text := err.Error()
-	if failure, answered := errors.AsType[smithy.APIError](err); answered {
+	if failure, responded := errors.AsType[smithy.APIError](err); responded {
 		text = failure.ErrorCode() + ": " + failure.ErrorMessage()
 	}
-	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(string(recipient))).ReplaceAllLiteralString(text, "the recipient")
+	address := regexp.MustCompile("(?i)" + regexp.QuoteMeta(string(recipient)))
+	return address.ReplaceAllLiteralString(text, "the recipient")
 }

@@ -25,29 +25,35 @@ const (
 	link = "https://api.example.com/v1/subscriptions/AbC-_123"
 )
 
-var hello = email.Message{To: to, Subject: "안녕하세요, Ada", Text: "Hello\n" + link + "\n", HTML: "<p>안녕하세요</p>", Unsubscribe: link}
+var hello = email.Message{
+	To: to, Subject: "안녕하세요, Ada", Text: "Hello\n" + link + "\n", HTML: "<p>안녕하세요</p>",
+	Unsubscribe: link,
+}
 
-// config is that of a function whose service is at url.
+// config returns the configuration of a function whose service is at url.
 func config(url string) aws.Config {
 	return aws.Config{
 		Region:           "eu-central-1",
 		BaseEndpoint:     &url,
-		RetryMaxAttempts: 1, // as AWS_MAX_ATTEMPTS has it for the other clients
+		RetryMaxAttempts: 1, // as AWS_MAX_ATTEMPTS sets it for the other clients
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example"}, nil
 		}),
 	}
 }
 
-// start returns a mailer, the service that it sends by, and the server where mails arrive.
+// start returns a mailer, its SES endpoint, and the server that receives its mails.
 func start(t *testing.T) (*sesmail.Mailer, *awstest.SES, *smtptest.Server) {
 	t.Helper()
 	inbox := smtptest.Start(t)
 	service := awstest.StartSES(t, "example.com", "Mails", inbox.Address)
-	return &sesmail.Mailer{From: from, ConfigurationSet: "Mails", API: sesmail.NewClient(config(service.URL))}, service, inbox
+	mailer := &sesmail.Mailer{
+		From: from, ConfigurationSet: "Mails", API: sesmail.NewClient(config(service.URL)),
+	}
+	return mailer, service, inbox
 }
 
-func TestAMailArrivesAsItWasMeant(t *testing.T) {
+func TestMailer_Send_delivers_the_mail(t *testing.T) {
 	mailer, service, inbox := start(t)
 	id, err := mailer.Send(t.Context(), hello)
 	if err != nil {
@@ -58,19 +64,24 @@ func TestAMailArrivesAsItWasMeant(t *testing.T) {
 		t.Fatalf("%d mails, want 1", len(mails))
 	}
 	got := mails[0]
-	want := smtptest.Mail{To: []string{to}, Header: got.Header, Subject: hello.Subject, Text: hello.Text, HTML: hello.HTML}
+	want := smtptest.Mail{
+		To: []string{to}, Header: got.Header, Subject: hello.Subject, Text: hello.Text,
+		HTML: hello.HTML,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mail (-want +got):\n%s", diff)
 	}
 	for name, value := range map[string]string{
-		"From": from, "To": to, "List-Unsubscribe": "<" + link + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-		"Message-Id": "<" + id + "@eu-central-1.amazonses.com>",
+		"From": from, "To": to, "List-Unsubscribe": "<" + link + ">",
+		"List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+		"Message-Id":            "<" + id + "@eu-central-1.amazonses.com>",
 	} {
 		if got.Header.Get(name) != value {
 			t.Errorf("%s: %q, want %q", name, got.Header.Get(name), value)
 		}
 	}
-	if calls := service.Calls(); len(calls) != 1 || calls[0] != (awstest.Call{Action: "ses:SendEmail", Resource: from}) {
+	if calls := service.Calls(); len(calls) != 1 ||
+		calls[0] != (awstest.Call{Action: "ses:SendEmail", Resource: from}) {
 		t.Errorf("calls %+v", calls)
 	}
 
@@ -81,47 +92,92 @@ func TestAMailArrivesAsItWasMeant(t *testing.T) {
 	}
 	for name := range inbox.Mails(t)[1].Header {
 		if strings.HasPrefix(name, "List-") {
-			t.Errorf("a mail that nobody can end has %s", name)
+			t.Errorf("a mail without an unsubscribe link has %s", name)
 		}
 	}
 }
 
-// TestErrorsSayWhatToDo gives each of SES's answers as SES words it. Those that may pass are given until the deadline.
-func TestErrorsSayWhatToDo(t *testing.T) {
+// TestMailer_Send_classifies_errors returns SES's errors in SES's words. Temporary failures last
+// until the deadline.
+func TestMailer_Send_classifies_errors(t *testing.T) {
 	mailer, service, inbox := start(t)
 	for name, test := range map[string]struct {
 		fault awstest.Fault
 		want  error
-		asked int // times; 0 for several
+		calls int // 0 for several
 	}{
-		"a second too full":         {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded."}, retry.ErrUnavailable, 0},
-		"a second too full, as 400": {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Maximum sending rate exceeded."}, retry.ErrUnavailable, 0},
-		"out of order":              {awstest.Fault{Status: 500, Code: "InternalServiceErrorException"}, retry.ErrUnavailable, 0},
-		"unavailable":               {awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrUnavailable, 0},
-		"broken off":                {awstest.Fault{Reset: true}, retry.ErrUnavailable, 1},
-		"silent":                    {awstest.Fault{Silent: true}, retry.ErrUnavailable, 1},
-		"a day too full":            {awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."}, email.ErrSendingPaused, 1},
-		"a day too full, as 400":    {awstest.Fault{Status: 400, Code: "ThrottlingException", Reason: "Daily sending quota exceeded."}, email.ErrSendingPaused, 1},
-		"a limit":                   {awstest.Fault{Status: 400, Code: "LimitExceededException"}, email.ErrSendingPaused, 1},
-		"paused":                    {awstest.Fault{Status: 400, Code: "SendingPausedException", Reason: "Email sending is disabled."}, email.ErrSendingPaused, 1},
-		"suspended":                 {awstest.Fault{Status: 400, Code: "AccountSuspendedException"}, email.ErrSendingPaused, 1},
-		"the MAIL FROM is not ours": {awstest.Fault{Status: 400, Code: "MailFromDomainNotVerifiedException"}, email.ErrSendingPaused, 1},
-		"no configuration set":      {awstest.Fault{Status: 404, Code: "NotFoundException", Reason: "Configuration set <Mails> does not exist."}, email.ErrSendingPaused, 1},
-		"not allowed":               {awstest.Fault{Status: 403, Code: "AccessDeniedException"}, email.ErrSendingPaused, 1},
-		"not signed well":           {awstest.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, email.ErrSendingPaused, 1},
-		"the sender is not verified": {awstest.Fault{
-			Status: 400, Code: "MessageRejected",
-			Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: hello@example.com",
+		"rate exceeded": {awstest.Fault{
+			Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded.",
+		}, retry.ErrUnavailable, 0},
+		"rate exceeded, as 400": {awstest.Fault{
+			Status: 400, Code: "ThrottlingException", Reason: "Maximum sending rate exceeded.",
+		}, retry.ErrUnavailable, 0},
+		"internal error": {
+			awstest.Fault{Status: 500, Code: "InternalServiceErrorException"}, retry.ErrUnavailable,
+			0,
+		},
+		"unavailable": {
+			awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrUnavailable, 0,
+		},
+		"connection reset": {awstest.Fault{Reset: true}, retry.ErrUnavailable, 1},
+		"silent":           {awstest.Fault{Silent: true}, retry.ErrUnavailable, 1},
+		"daily quota exceeded": {awstest.Fault{
+			Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded.",
 		}, email.ErrSendingPaused, 1},
-		"the recipient is not verified": {awstest.Fault{
+		"daily quota exceeded, as 400": {awstest.Fault{
+			Status: 400, Code: "ThrottlingException", Reason: "Daily sending quota exceeded.",
+		}, email.ErrSendingPaused, 1},
+		"limit exceeded": {
+			awstest.Fault{Status: 400, Code: "LimitExceededException"}, email.ErrSendingPaused, 1,
+		},
+		"paused": {awstest.Fault{
+			Status: 400, Code: "SendingPausedException", Reason: "Email sending is disabled.",
+		}, email.ErrSendingPaused, 1},
+		"suspended": {
+			awstest.Fault{Status: 400, Code: "AccountSuspendedException"}, email.ErrSendingPaused,
+			1,
+		},
+		"MAIL FROM not verified": {
+			awstest.Fault{Status: 400, Code: "MailFromDomainNotVerifiedException"},
+			email.ErrSendingPaused, 1,
+		},
+		"no configuration set": {awstest.Fault{
+			Status: 404, Code: "NotFoundException",
+			Reason: "Configuration set <Mails> does not exist.",
+		}, email.ErrSendingPaused, 1},
+		"access denied": {
+			awstest.Fault{Status: 403, Code: "AccessDeniedException"}, email.ErrSendingPaused, 1,
+		},
+		"wrong signature": {
+			awstest.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, email.ErrSendingPaused, 1,
+		},
+		"sender not verified": {awstest.Fault{
 			Status: 400, Code: "MessageRejected",
-			Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: " + strings.ToLower(to),
+			Reason: "Email address is not verified. The following identities failed the check in " +
+				"region EU-CENTRAL-1: hello@example.com",
+		}, email.ErrSendingPaused, 1},
+		"recipient not verified": {awstest.Fault{
+			Status: 400, Code: "MessageRejected",
+			Reason: "Email address is not verified. The following identities failed the check in " +
+				"region EU-CENTRAL-1: " + strings.ToLower(to),
 		}, email.ErrUndeliverable, 1},
-		"the address is rejected":    {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: " + to}, email.ErrAddressRejected, 1},
-		"the address is none":        {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Invalid email address<" + to + ">."}, email.ErrAddressRejected, 1},
-		"the mail is rejected":       {awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"}, email.ErrUndeliverable, 1},
-		"the request is a bad one":   {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Header value is too long"}, email.ErrUndeliverable, 1},
-		"an address, not said whose": {awstest.Fault{Status: 400, Code: "BadRequestException", Reason: "Local address contains control or whitespace"}, email.ErrUndeliverable, 1},
+		"address rejected": {awstest.Fault{
+			Status: 400, Code: "MessageRejected", Reason: "Address blacklisted: " + to,
+		}, email.ErrAddressRejected, 1},
+		"address invalid": {awstest.Fault{
+			Status: 400, Code: "BadRequestException", Reason: "Invalid email address<" + to + ">.",
+		}, email.ErrAddressRejected, 1},
+		"mail rejected": {
+			awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "Bad content"},
+			email.ErrUndeliverable, 1,
+		},
+		"bad request": {awstest.Fault{
+			Status: 400, Code: "BadRequestException", Reason: "Header value is too long",
+		}, email.ErrUndeliverable, 1},
+		"bad request for an unnamed address": {awstest.Fault{
+			Status: 400, Code: "BadRequestException",
+			Reason: "Local address contains control or whitespace",
+		}, email.ErrUndeliverable, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service.SetFault(test.fault)
@@ -130,16 +186,21 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 			defer cancel()
 			_, err := mailer.Send(ctx, hello)
-			for _, meaning := range []error{retry.ErrUnavailable, email.ErrSendingPaused, email.ErrUndeliverable, email.ErrAddressRejected} {
-				if errors.Is(err, meaning) != (meaning == test.want) {
+			for _, known := range []error{
+				retry.ErrUnavailable, email.ErrSendingPaused, email.ErrUndeliverable,
+				email.ErrAddressRejected,
+			} {
+				if errors.Is(err, known) != (known == test.want) {
 					t.Errorf("error %v, want %v", err, test.want)
 				}
 			}
-			if err != nil && (strings.Contains(strings.ToLower(err.Error()), strings.ToLower(to)) || !strings.Contains(err.Error(), test.fault.Code)) && test.asked == 1 {
-				t.Errorf("error %v, want it to say %q and nobody's address", err, test.fault.Code)
+			if err != nil && (strings.Contains(strings.ToLower(err.Error()), strings.ToLower(to)) ||
+				!strings.Contains(err.Error(), test.fault.Code)) && test.calls == 1 {
+				t.Errorf("error %v, want %q and no address", err, test.fault.Code)
 			}
-			if asked := len(service.Calls()) - before; asked != test.asked && (test.asked > 0 || asked < 2) {
-				t.Errorf("asked %d times, want %d", asked, test.asked)
+			calls := len(service.Calls()) - before
+			if calls != test.calls && (test.calls > 0 || calls < 2) {
+				t.Errorf("%d calls, want %d", calls, test.calls)
 			}
 		})
 	}
@@ -148,10 +209,13 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-func TestWhatSESDoesNotTakeAtFirstIsSentOnce(t *testing.T) {
+func TestMailer_Send_retries_until_SES_accepts(t *testing.T) {
 	for name, fault := range map[string]awstest.Fault{
-		"throttled":    {Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded.", Times: 2},
-		"out of order": {Status: http.StatusBadGateway, Code: "BadGateway", Times: 2},
+		"throttled": {
+			Status: http.StatusTooManyRequests, Code: "TooManyRequestsException",
+			Reason: "Maximum sending rate exceeded.", Times: 2,
+		},
+		"bad gateway": {Status: http.StatusBadGateway, Code: "BadGateway", Times: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mailer, service, inbox := start(t)
@@ -166,8 +230,8 @@ func TestWhatSESDoesNotTakeAtFirstIsSentOnce(t *testing.T) {
 	}
 }
 
-// TestAMailWhoseAnswerIsLostIsNotSentAgainByItself: it may have arrived.
-func TestAMailWhoseAnswerIsLostIsNotSentAgainByItself(t *testing.T) {
+// TestMailer_Send_does_not_retry_after_a_lost_response: the mail may have been sent.
+func TestMailer_Send_does_not_retry_after_a_lost_response(t *testing.T) {
 	mailer, service, inbox := start(t)
 	service.SetFault(awstest.Fault{Cut: true, Times: 1})
 	if _, err := mailer.Send(t.Context(), hello); !errors.Is(err, retry.ErrUnavailable) {
@@ -178,7 +242,7 @@ func TestAMailWhoseAnswerIsLostIsNotSentAgainByItself(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	service.BeforeAnswer(func(string) { cancel() }) // as a deadline does in the middle of it
+	service.BeforeAnswer(func(string) { cancel() }) // as a deadline during the call does
 	if _, err := mailer.Send(ctx, hello); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("error %v, want ErrUnavailable", err)
 	}
@@ -187,8 +251,8 @@ func TestAMailWhoseAnswerIsLostIsNotSentAgainByItself(t *testing.T) {
 	}
 }
 
-// TestAServiceThatDoesNotListenIsTriedAgain: what there is no connection for has not been sent.
-func TestAServiceThatDoesNotListenIsTriedAgain(t *testing.T) {
+// TestMailer_Send_retries_a_refused_connection: without a connection, the mail was not sent.
+func TestMailer_Send_retries_a_refused_connection(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -198,11 +262,14 @@ func TestAServiceThatDoesNotListenIsTriedAgain(t *testing.T) {
 	}
 	dialled := 0
 	settings := config("http://" + listener.Addr().String())
-	settings.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialled++
 		return new(net.Dialer).DialContext(ctx, network, address)
-	}}}
-	mailer := &sesmail.Mailer{From: from, ConfigurationSet: "Mails", API: sesmail.NewClient(settings)}
+	}
+	settings.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: dial}}
+	mailer := &sesmail.Mailer{
+		From: from, ConfigurationSet: "Mails", API: sesmail.NewClient(settings),
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
 	if _, err := mailer.Send(ctx, hello); !errors.Is(err, retry.ErrUnavailable) || dialled < 2 {
@@ -210,33 +277,36 @@ func TestAServiceThatDoesNotListenIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestOnlyTheDeadlineEndsTheAttempts: by itself, the SDK has a store of attempts that many throttled mails use up.
-func TestOnlyTheDeadlineEndsTheAttempts(t *testing.T) {
+// TestNewClient_retries_until_the_deadline: by default, the SDK has a token bucket for retries,
+// which many throttled mails drain.
+func TestNewClient_retries_until_the_deadline(t *testing.T) {
 	retryer := sesmail.NewClient(config("http://127.0.0.1")).Options().Retryer
 	if attempts := retryer.MaxAttempts(); attempts != 0 {
-		t.Errorf("%d attempts, want as many as there is time for", attempts)
+		t.Errorf("%d attempts, want no limit", attempts)
 	}
-	pauses := map[time.Duration]bool{}
+	delays := map[time.Duration]bool{}
 	for attempt := range 1000 {
 		if _, err := retryer.GetRetryToken(t.Context(), errors.New("throttled")); err != nil {
 			t.Fatalf("attempt %d: %v", attempt, err)
 		}
-		pause, err := retryer.RetryDelay(attempt, nil)
-		if err != nil || pause < 0 || pause >= 3*time.Second || attempt == 1 && pause >= 200*time.Millisecond {
-			t.Fatalf("attempt %d: a pause of %s, %v", attempt, pause, err)
+		delay, err := retryer.RetryDelay(attempt, nil)
+		if err != nil || delay < 0 || delay >= 3*time.Second ||
+			attempt == 1 && delay >= 200*time.Millisecond {
+			t.Fatalf("attempt %d: delay %s, %v", attempt, delay, err)
 		}
-		pauses[pause] = true
+		delays[delay] = true
 	}
-	if len(pauses) < 900 {
-		t.Errorf("%d different pauses of 1000, want them random", len(pauses))
+	if len(delays) < 900 {
+		t.Errorf("%d different delays of 1000, want random ones", len(delays))
 	}
 }
 
 func TestParseFrom(t *testing.T) {
+	const encoded = "=?utf-8?q?=EC=95=A0=EC=8A=90=EB=9F=AC?="
 	for given, want := range map[string]string{
 		"Ashlar <hello@example.com>":         `"Ashlar" <hello@example.com>`,
 		"hello@example.com":                  "<hello@example.com>",
-		"애슐러 <hello@example.com>":            "=?utf-8?q?=EC=95=A0=EC=8A=90=EB=9F=AC?= <hello@example.com>",
+		"애슐러 <hello@example.com>":            encoded + " <hello@example.com>",
 		"":                                   "",
 		"Ashlar":                             "",
 		"hello@example.com, eve@example.org": "",
@@ -249,14 +319,20 @@ func TestParseFrom(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotTheAddressIsNotFinal has recipients who are not the one that SES names.
-func TestWhatIsNotTheAddressIsNotFinal(t *testing.T) {
+// TestMailer_Send_rejects_only_the_recipients_address sends to recipients other than the address
+// that SES names.
+func TestMailer_Send_rejects_only_the_recipients_address(t *testing.T) {
 	mailer, service, _ := start(t)
 	for recipient, want := range map[email.Address]error{
-		"lo@example.com": email.ErrUndeliverable, "hello@example.co": email.ErrUndeliverable, "": email.ErrUndeliverable, "hello@example.com": email.ErrAddressRejected,
+		"lo@example.com": email.ErrUndeliverable, "hello@example.co": email.ErrUndeliverable,
+		"": email.ErrUndeliverable, "hello@example.com": email.ErrAddressRejected,
 	} {
-		for _, reason := range []string{"Invalid email address hello@example.com.", "Invalid email address <Hello@example.com>", ". hello@example.com"} {
-			service.SetFault(awstest.Fault{Status: 400, Code: "BadRequestException", Reason: reason})
+		for _, reason := range []string{
+			"Invalid email address hello@example.com.", "Invalid email address <Hello@example.com>",
+			". hello@example.com",
+		} {
+			service.SetFault(
+				awstest.Fault{Status: 400, Code: "BadRequestException", Reason: reason})
 			message := hello
 			message.To = recipient
 			if _, err := mailer.Send(t.Context(), message); !errors.Is(err, want) {
@@ -266,18 +342,24 @@ func TestWhatIsNotTheAddressIsNotFinal(t *testing.T) {
 	}
 }
 
-// TestHeadersCannotBeInjected sends what templates would refuse: SES refuses it as well, or takes it for text.
-func TestHeadersCannotBeInjected(t *testing.T) {
+// TestMailer_Send_rejects_header_injection sends what templates would reject: SES rejects it too,
+// or treats it as text.
+func TestMailer_Send_rejects_header_injection(t *testing.T) {
 	mailer, _, inbox := start(t)
 	for name, change := range map[string]func(*email.Message){
-		"by the subject":   func(m *email.Message) { m.Subject = "Hello\r\nBcc: eve@example.org" },
-		"by the address":   func(m *email.Message) { m.To = "ada@example.org\r\nBcc: eve@example.org" },
+		"by the subject": func(m *email.Message) { m.Subject = "Hello\r\nBcc: eve@example.org" },
+		"by the address": func(m *email.Message) {
+			m.To = "ada@example.org\r\nBcc: eve@example.org"
+		},
 		"by two addresses": func(m *email.Message) { m.To = "ada@example.org, eve@example.org" },
-		"by the link":      func(m *email.Message) { m.Unsubscribe = "https://example.com>\r\nBcc: eve@example.org" },
+		"by the link": func(m *email.Message) {
+			m.Unsubscribe = "https://example.com>\r\nBcc: eve@example.org"
+		},
 	} {
 		message := hello
 		change(&message)
-		if _, err := mailer.Send(t.Context(), message); !errors.Is(err, email.ErrAddressRejected) && !errors.Is(err, email.ErrUndeliverable) {
+		_, err := mailer.Send(t.Context(), message)
+		if !errors.Is(err, email.ErrAddressRejected) && !errors.Is(err, email.ErrUndeliverable) {
 			t.Errorf("%s: error %v, want ErrAddressRejected or ErrUndeliverable", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package snstopic tells the subscribers of SNS topics what has happened.
+// Package snstopic publishes messages to SNS topics.
 package snstopic
 
 import (
@@ -11,18 +11,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
-// API is what is called of SNS. A [sns.Client] is one.
+// API is the part of SNS's API that this package calls. [sns.Client] implements it.
 type API interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// A Message is what subscribers get as JSON.
+// A Message is what subscribers receive, as JSON.
 type Message interface {
-	// Attributes are what filter policies look at. None is empty.
+	// Attributes are the attributes for filter policies. No value is empty.
 	Attributes() map[string]string
 }
 
-// A Topic has messages of one type.
+// A Topic publishes messages of one type.
 type Topic[M Message] struct {
 	ARN string
 	API API
@@ -36,7 +36,9 @@ func (t *Topic[M]) Notify(ctx context.Context, message M) error {
 	}
 	attributes := map[string]types.MessageAttributeValue{}
 	for name, value := range message.Attributes() {
-		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+		attributes[name] = types.MessageAttributeValue{
+			DataType: aws.String("String"), StringValue: &value,
+		}
 	}
 	_, err = t.API.Publish(ctx, &sns.PublishInput{
 		TopicArn:          &t.ARN,

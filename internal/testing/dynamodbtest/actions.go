@@ -22,12 +22,13 @@ func (t target) String() string {
 	return t.TableName
 }
 
-// actions are what a policy has to allow for the request: "Actions, resources, and condition keys for Amazon DynamoDB" in
-// the Service Authorization Reference. A transaction needs those of what it holds.
+// actions returns the IAM actions that a policy must allow for the request: "Actions, resources,
+// and condition keys for Amazon DynamoDB" in the Service Authorization Reference. A transaction
+// needs those of its items.
 func actions(r *http.Request) []awstest.Call {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client is gone
+		panic(http.ErrAbortHandler) // the client has disconnected
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -35,30 +36,33 @@ func actions(r *http.Request) []awstest.Call {
 		target
 		TransactItems []map[string]target // Put, Update, Delete or ConditionCheck
 	}
-	_ = json.Unmarshal(body, &request) // what is no JSON, DynamoDB refuses
+	_ = json.Unmarshal(body, &request) // DynamoDB rejects a request that is not JSON
 	if len(request.TransactItems) == 0 {
 		return []awstest.Call{{Action: "dynamodb:" + operation, Resource: request.String()}}
 	}
 	var calls []awstest.Call
 	for _, item := range request.TransactItems {
 		for kind, target := range item {
-			calls = append(calls, awstest.Call{Action: "dynamodb:" + kind + "Item", Resource: target.String()})
+			action := "dynamodb:" + kind + "Item"
+			calls = append(calls, awstest.Call{Action: action, Resource: target.String()})
 		}
 	}
 	return calls
 }
 
-// writeError answers as DynamoDB does: "Error handling with DynamoDB" in the Amazon DynamoDB Developer Guide.
+// writeError writes an error as DynamoDB does: "Error handling with DynamoDB" in the Amazon
+// DynamoDB Developer Guide.
 func writeError(w http.ResponseWriter, fault awstest.Fault) {
-	body := []byte(`{"__type":"com.amazonaws.dynamodb.v20120810#` + fault.Code + `","message":"on purpose"}`)
+	kind := "com.amazonaws.dynamodb.v20120810#" + fault.Code
+	body := []byte(`{"__type":"` + kind + `","message":"on purpose"}`)
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	addChecksum(w.Header(), body)
 	w.WriteHeader(fault.Status)
-	_, _ = w.Write(body) // a client that is gone has its own say
+	_, _ = w.Write(body) // fails when the client has disconnected
 }
 
-// addChecksum adds the header that DynamoDB sends with every answer, errors too. DynamoDB Local leaves it out of errors,
-// and then the SDK writes to its log that the body is another one.
+// addChecksum adds the header that DynamoDB sends with every response, errors too. DynamoDB Local
+// leaves it out of errors, and the SDK would then log that the checksum does not match.
 func addChecksum(header http.Header, body []byte) {
 	header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 }

@@ -1,8 +1,8 @@
-// Package dynamodbtest gives a test Amazon's own DynamoDB Local over HTTP, streams included, behind a relay: the relay
-// records which IAM actions a request needs, and fails requests on purpose.
+// Package dynamodbtest provides DynamoDB over HTTP for tests, with streams: Amazon's DynamoDB Local
+// behind a relay. The relay records the IAM actions that each request needs, and injects faults.
 //
-// DynamoDB Local checks no signatures and no quotas, has one partition, and does one request after the other. So it has no
-// throttling but on purpose, and no conflicts of transactions.
+// DynamoDB Local checks no signatures and no quotas, has one partition, and processes requests one
+// by one. So it throttles only by an injected fault, and has no conflicts of transactions.
 package dynamodbtest
 
 import (
@@ -23,18 +23,18 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
-// A Server is DynamoDB: AWS_ENDPOINT_URL_DYNAMODB. A table is there for those only who have the region and the access key
-// of a function that lambdatest runs.
+// A Server is a DynamoDB endpoint: AWS_ENDPOINT_URL_DYNAMODB. A table is visible only to clients
+// with the region and the access key of a function that lambdatest runs.
 type Server struct {
 	awstest.Recorder
 	URL    string
-	Client *dynamodb.Client // goes past the relay: it is not recorded, and never fails
+	Client *dynamodb.Client // bypasses the relay: its requests are not recorded and never fail
 
 	streams *dynamodbstreams.Client
 }
 
-// Start gives t a relay of its own until it ends. The server behind it is that of the whole process, or the one that
-// TEST_DYNAMODB_ENDPOINT names. Tables are the test's own.
+// Start returns a relay that runs until t ends. The server behind it is shared by the process, or
+// is the one that TEST_DYNAMODB_ENDPOINT names. Tables belong to the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	endpoint, err := engine()
@@ -48,19 +48,24 @@ func Start(t testing.TB) *Server {
 	s := new(Server)
 	relay := httptest.NewServer(s.relay(target))
 	t.Cleanup(func() {
-		relay.CloseClientConnections() // Close would wait for silent answers
+		relay.CloseClientConnections() // Close would wait for responses of silent faults
 		relay.Close()
 	})
 	s.URL = relay.URL
-	nobodys := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken)
-	s.Client = dynamodb.New(dynamodb.Options{BaseEndpoint: &endpoint, Region: lambdatest.Region, Credentials: nobodys})
-	s.streams = dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &endpoint, Region: lambdatest.Region, Credentials: nobodys})
+	credential := credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+		lambdatest.SecretAccessKey, lambdatest.SessionToken)
+	s.Client = dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &endpoint, Region: lambdatest.Region, Credentials: credential,
+	})
+	s.streams = dynamodbstreams.New(dynamodbstreams.Options{
+		BaseEndpoint: &endpoint, Region: lambdatest.Region, Credentials: credential,
+	})
 	return s
 }
 
 func (s *Server) relay(target *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{
-		ErrorLog: log.New(io.Discard, "", 0), // clients that are gone
+		ErrorLog: log.New(io.Discard, "", 0), // clients that have disconnected
 		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ModifyResponse: func(r *http.Response) error {
 			body, err := io.ReadAll(r.Body)

@@ -26,47 +26,55 @@ func start(t *testing.T) (server *dynamodbtest.Server, client *dynamodb.Client, 
 	t.Helper()
 	server = dynamodbtest.Start(t)
 	client = dynamodb.New(dynamodb.Options{
-		BaseEndpoint:     &server.URL,
-		Region:           lambdatest.Region,
-		Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+		BaseEndpoint: &server.URL,
+		Region:       lambdatest.Region,
+		Credentials: credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+			lambdatest.SecretAccessKey, lambdatest.SessionToken),
 		RetryMaxAttempts: 1,
 	})
 	return server, client, server.NewMailingList(t)
 }
 
-// item is one of the mailing list.
+// item returns an item of the mailing list.
 func item(address string, more map[string]types.AttributeValue) map[string]types.AttributeValue {
-	whole := map[string]types.AttributeValue{"Address": text(address), "Kind": text("pending")}
+	complete := map[string]types.AttributeValue{"Address": text(address), "Kind": text("pending")}
 	for name, value := range more {
-		whole[name] = value
+		complete[name] = value
 	}
-	return whole
+	return complete
 }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
-func TestTheActionsThatRequestsNeedAreRecorded(t *testing.T) {
+func TestServer_records_actions(t *testing.T) {
 	server, client, table := start(t)
 	ctx := t.Context()
 	_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item("a", nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Delete: &types.Delete{TableName: &table, Key: item("a", nil)}},
-		{Put: &types.Put{TableName: &table, Item: item("b", map[string]types.AttributeValue{"Unsent": text("yes"), "CreatedAt": text("2026"), "ID": text("7")})}},
-	}}); err != nil {
+	added := item("b", map[string]types.AttributeValue{
+		"Unsent": text("yes"), "CreatedAt": text("2026"), "ID": text("7"),
+	})
+	_, err = client.TransactWriteItems(ctx,
+		&dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+			{Delete: &types.Delete{TableName: &table, Key: item("a", nil)}},
+			{Put: &types.Put{TableName: &table, Item: added}},
+		}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	found, err := client.Query(ctx, &dynamodb.QueryInput{
-		TableName: &table, IndexName: aws.String("Unsent"), KeyConditionExpression: aws.String("Unsent = :yes"),
+		TableName: &table, IndexName: aws.String("Unsent"),
+		KeyConditionExpression:    aws.String("Unsent = :yes"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":yes": text("yes")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []map[string]types.AttributeValue{item("b", map[string]types.AttributeValue{"Unsent": text("yes"), "CreatedAt": text("2026"), "ID": text("7")})}
-	if diff := cmp.Diff(want, found.Items, cmp.AllowUnexported(types.AttributeValueMemberS{})); diff != "" {
+	want := []map[string]types.AttributeValue{added}
+	diff := cmp.Diff(want, found.Items, cmp.AllowUnexported(types.AttributeValueMemberS{}))
+	if diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 	calls := []awstest.Call{
@@ -80,10 +88,11 @@ func TestTheActionsThatRequestsNeedAreRecorded(t *testing.T) {
 	}
 }
 
-func TestARequestFailsOnPurpose(t *testing.T) {
+func TestServer_SetFault(t *testing.T) {
 	server, client, table := start(t)
-	there := func() bool {
-		found, err := server.Client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: item("a", nil)})
+	exists := func() bool {
+		found, err := server.Client.GetItem(t.Context(),
+			&dynamodb.GetItemInput{TableName: &table, Key: item("a", nil)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,46 +101,58 @@ func TestARequestFailsOnPurpose(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault awstest.Fault
-		code  string // of the answer; empty for none
+		code  string // of the error response; empty for none
 		done  bool
 	}{
-		{"refused", awstest.Fault{Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException", Action: "dynamodb:PutItem"}, "ProvisionedThroughputExceededException", false},
+		{"rejected", awstest.Fault{
+			Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+			Action: "dynamodb:PutItem",
+		}, "ProvisionedThroughputExceededException", false},
 		{"reset", awstest.Fault{Reset: true}, "", false},
 		{"silent", awstest.Fault{Silent: true}, "", false},
 		{"lost", awstest.Fault{Cut: true}, "", true},
 	} {
 		server.SetFault(test.fault)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item("a", nil)})
+		_, err := client.PutItem(ctx,
+			&dynamodb.PutItemInput{TableName: &table, Item: item("a", nil)})
 		cancel()
 		if err == nil || !awsclient.Is(err, test.code) && test.code != "" {
 			t.Errorf("%s: got %v, want %s", test.name, err, test.code)
 		}
-		if done := there(); done != test.done {
+		if done := exists(); done != test.done {
 			t.Errorf("%s: done is %t, want %t", test.name, done, test.done)
 		}
 	}
-	server.SetFault(awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalServerError", Times: 1})
+	server.SetFault(awstest.Fault{
+		Status: http.StatusInternalServerError, Code: "InternalServerError", Times: 1,
+	})
 	for _, want := range []string{"InternalServerError", ""} {
-		_, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: item("a", nil)})
+		_, err := client.GetItem(t.Context(),
+			&dynamodb.GetItemInput{TableName: &table, Key: item("a", nil)})
 		if (err == nil) != (want == "") || err != nil && !awsclient.Is(err, want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
 }
 
-// TestTheStreamIsWhatAFunctionGets reads a table's records as Lambda's event, as it is documented in "Using AWS Lambda with
-// Amazon DynamoDB": names and numbers are JSON's.
-func TestTheStreamIsWhatAFunctionGets(t *testing.T) {
+// TestServer_StreamEvent_is_the_functions_event reads a table's records as Lambda's event, as
+// documented in "Using AWS Lambda with Amazon DynamoDB": names and numbers are JSON's.
+func TestServer_StreamEvent_is_the_functions_event(t *testing.T) {
 	server, client, table := start(t)
 	for _, id := range []string{"1", "2"} {
-		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item("a", map[string]types.AttributeValue{
+		changed := item("a", map[string]types.AttributeValue{
 			"ID": text(id), "ExpiresAt": &types.AttributeValueMemberN{Value: "4102444800"},
-		})}); err != nil {
+		})
+		_, err := client.PutItem(t.Context(),
+			&dynamodb.PutItemInput{TableName: &table, Item: changed})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: item("a", nil)}); err != nil {
+	_, err := client.DeleteItem(t.Context(),
+		&dynamodb.DeleteItemInput{TableName: &table, Key: item("a", nil)})
+	if err != nil {
 		t.Fatal(err)
 	}
 	var event struct{ Records []map[string]json.RawMessage }
@@ -139,8 +160,12 @@ func TestTheStreamIsWhatAFunctionGets(t *testing.T) {
 	if err := json.Unmarshal(content, &event); err != nil {
 		t.Fatal(err)
 	}
-	first, second := `{"Address":{"S":"a"},"ExpiresAt":{"N":"4102444800"},"ID":{"S":"1"},"Kind":{"S":"pending"}}`, `{"Address":{"S":"a"},"ExpiresAt":{"N":"4102444800"},"ID":{"S":"2"},"Kind":{"S":"pending"}}`
-	want := []struct{ name, before, after string }{{"INSERT", "", first}, {"MODIFY", first, second}, {"REMOVE", second, ""}}
+	const head, tail = `{"Address":{"S":"a"},"ExpiresAt":{"N":"4102444800"},"ID":{"S":"`,
+		`"},"Kind":{"S":"pending"}}`
+	first, second := head+"1"+tail, head+"2"+tail
+	want := []struct{ name, before, after string }{
+		{"INSERT", "", first}, {"MODIFY", first, second}, {"REMOVE", second, ""},
+	}
 	if len(event.Records) != len(want) {
 		t.Fatalf("%d records, want %d:\n%s", len(event.Records), len(want), content)
 	}
@@ -155,12 +180,16 @@ func TestTheStreamIsWhatAFunctionGets(t *testing.T) {
 		if err := json.Unmarshal(record["dynamodb"], &change); err != nil {
 			t.Fatal(err)
 		}
-		if created := time.Unix(int64(change.ApproximateCreationDateTime), 0); time.Since(created) > time.Hour || time.Until(created) > time.Hour {
+		created := time.Unix(int64(change.ApproximateCreationDateTime), 0)
+		if time.Since(created) > time.Hour || time.Until(created) > time.Hour {
 			t.Errorf("created %s", created)
 		}
-		if string(record["eventName"]) != `"`+want[i].name+`"` || string(change.OldImage) != want[i].before || string(change.NewImage) != want[i].after ||
-			string(change.Keys) != `{"Address":{"S":"a"},"Kind":{"S":"pending"}}` || change.StreamViewType != "NEW_AND_OLD_IMAGES" || change.SizeBytes == 0 ||
-			string(record["eventSource"]) != `"aws:dynamodb"` || !strings.Contains(string(record["eventSourceARN"]), ":table/"+table+"/stream/") {
+		if string(record["eventName"]) != `"`+want[i].name+`"` ||
+			string(change.OldImage) != want[i].before || string(change.NewImage) != want[i].after ||
+			string(change.Keys) != `{"Address":{"S":"a"},"Kind":{"S":"pending"}}` ||
+			change.StreamViewType != "NEW_AND_OLD_IMAGES" || change.SizeBytes == 0 ||
+			string(record["eventSource"]) != `"aws:dynamodb"` ||
+			!strings.Contains(string(record["eventSourceARN"]), ":table/"+table+"/stream/") {
 			t.Errorf("record %d is not the %s:\n%s", i, want[i].name, content)
 		}
 		if change.SequenceNumber <= last {
@@ -173,13 +202,13 @@ func TestTheStreamIsWhatAFunctionGets(t *testing.T) {
 	}
 }
 
-func TestATableIsSeenByItsOwnAccessKeyOnly(t *testing.T) {
+func TestServer_tables_belong_to_an_access_key(t *testing.T) {
 	server, _, table := start(t)
 	_, err := dynamodb.New(dynamodb.Options{
 		BaseEndpoint: &server.URL, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("another", "secret", ""),
 	}).GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: item("a", nil)})
 	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok {
-		t.Errorf("got %v, want that there is no such table", err)
+		t.Errorf("got %v, want ResourceNotFoundException", err)
 	}
 }

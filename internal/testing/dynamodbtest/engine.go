@@ -10,7 +10,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/enginetest"
 )
 
-// engine returns the endpoint of the process's server, which ends with the process.
+// engine returns the endpoint of the process's server, which runs until the process ends.
 var engine = sync.OnceValues(func() (string, error) {
 	if endpoint := os.Getenv("TEST_DYNAMODB_ENDPOINT"); endpoint != "" {
 		return endpoint, nil
@@ -22,11 +22,13 @@ var engine = sync.OnceValues(func() (string, error) {
 			lib := filepath.Join(folder, "lib")
 			_, port, _ := net.SplitHostPort(address)
 			return []string{
-				"-Djava.library.path=" + lib, "-cp", filepath.Join(lib, "*"), "com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
+				"-Djava.library.path=" + lib, "-cp", filepath.Join(lib, "*"),
+				"com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
 				"-inMemory", "-disableTelemetry", "-port", port,
 			}
 		},
-		Ready:  func(*http.Response) bool { return true },
-		Remedy: "where its native libraries do not run, let TEST_DYNAMODB_ENDPOINT name a DynamoDB Local that runs",
+		Ready: func(*http.Response) bool { return true },
+		Remedy: "where its native libraries do not run, set TEST_DYNAMODB_ENDPOINT to a running " +
+			"DynamoDB Local",
 	}.Start()
 })

@@ -33,7 +33,7 @@ import (
 
 const adminPassword = "admin"
 
-// An embedded is go-mysql-server with an ear for the faults that the test has armed.
+// An embedded is a go-mysql-server that injects the faults that the test has armed.
 type embedded struct {
 	address string
 
@@ -41,20 +41,21 @@ type embedded struct {
 	faults []*injected
 }
 
-// An injected answers statements with an error instead of running them.
+// An injected is a fault: an error in place of running a statement.
 type injected struct {
 	meets    func(user, statement string) bool
-	answer   *vitess.SQLError
+	response *vitess.SQLError
 	once     bool
 	happened func()
 }
 
 func startEmbedded(t testing.TB) *embedded {
 	t.Helper()
-	logrus.SetOutput(io.Discard) // the engine tells every failed statement to the whole process
+	logrus.SetOutput(io.Discard) // the engine logs every failed statement to the process's stderr
 	allowLockWaitTimeout()
 
-	provider := memory.NewDBProviderWithOpts(memory.NativeIndexProvider(true)).(*memory.DbProvider) // foreign keys need indexes
+	// Foreign keys need indexes.
+	provider := memory.NewDBProviderWithOpts(memory.NativeIndexProvider(true)).(*memory.DbProvider)
 	engine := sqle.NewDefault(provider)
 	accounts := engine.Analyzer.Catalog.MySQLDb
 	accounts.SetEnabled(true)
@@ -71,9 +72,12 @@ func startEmbedded(t testing.TB) *embedded {
 	var chain server.InterceptorChain
 	chain.WithInterceptor(e)
 	s, err := server.NewServer(server.Config{
-		Protocol:               "tcp",
-		Listener:               listener,
-		TLSConfig:              &tls.Config{Certificates: []tls.Certificate{testAuthority().certificate}, MinVersion: tls.VersionTLS12},
+		Protocol: "tcp",
+		Listener: listener,
+		TLSConfig: &tls.Config{
+			Certificates: []tls.Certificate{testAuthority().certificate},
+			MinVersion:   tls.VersionTLS12,
+		},
 		RequireSecureTransport: true,
 		Options:                []server.Option{chain.Option()},
 	}, engine, enginesql.NewContext, memory.NewSessionBuilder(provider), nil)
@@ -83,7 +87,7 @@ func startEmbedded(t testing.TB) *embedded {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		_ = s.Start() // ends with Close
+		_ = s.Start() // returns after Close
 	}()
 	t.Cleanup(func() {
 		_ = s.Close()
@@ -93,15 +97,17 @@ func startEmbedded(t testing.TB) *embedded {
 	return e
 }
 
-// allowLockWaitTimeout gives a variable its real range: the engine, which has no locks to wait for, takes only 1.
+// allowLockWaitTimeout declares a variable with its real range: the engine, which has no lock
+// waits, accepts only 1.
 var allowLockWaitTimeout = sync.OnceFunc(func() {
-	enginesql.SystemVariables.AddSystemVariables([]enginesql.SystemVariable{&enginesql.MysqlSystemVariable{
+	timeout := &enginesql.MysqlSystemVariable{
 		Name:    "innodb_lock_wait_timeout",
 		Scope:   enginesql.GetMysqlScope(enginesql.SystemVariableScope_Both),
 		Dynamic: true,
 		Type:    types.NewSystemIntType("innodb_lock_wait_timeout", 1, 1<<30, false),
 		Default: int64(50),
-	}})
+	}
+	enginesql.SystemVariables.AddSystemVariables([]enginesql.SystemVariable{timeout})
 })
 
 func (e *embedded) arm(fault *injected) {
@@ -133,10 +139,10 @@ func (e *embedded) meet(c *vitess.Conn, statement string) error {
 		e.disarm(met)
 	}
 	met.happened()
-	return met.answer
+	return met.response
 }
 
-// writes tells whether a statement takes locks on rows of the table, or of any when it is "".
+// writes reports whether a statement locks rows of the table, or of any table when it is "".
 func writes(statement, table string) bool {
 	fields := strings.Fields(strings.ToUpper(statement))
 	if len(fields) == 0 || !strings.Contains(statement, table) {
@@ -155,29 +161,44 @@ func writes(statement, table string) bool {
 // Priority and the methods below implement [server.Interceptor].
 func (e *embedded) Priority() int { return 0 }
 
-func (e *embedded) Query(ctx context.Context, chain server.Chain, c *vitess.Conn, query string, callback func(*sqltypes.Result, bool) error) error {
+func (e *embedded) Query(
+	ctx context.Context, chain server.Chain, c *vitess.Conn, query string,
+	callback func(*sqltypes.Result, bool) error,
+) error {
 	if err := e.meet(c, query); err != nil {
 		return err
 	}
 	return chain.ComQuery(ctx, c, query, callback)
 }
 
-func (e *embedded) ParsedQuery(chain server.Chain, c *vitess.Conn, query string, _ sqlparser.Statement, callback func(*sqltypes.Result, bool) error) error {
+func (e *embedded) ParsedQuery(
+	chain server.Chain, c *vitess.Conn, query string, _ sqlparser.Statement,
+	callback func(*sqltypes.Result, bool) error,
+) error {
 	return e.Query(context.Background(), chain, c, query, callback)
 }
 
-func (e *embedded) MultiQuery(ctx context.Context, chain server.Chain, c *vitess.Conn, query string, callback func(*sqltypes.Result, bool) error) (string, error) {
+func (e *embedded) MultiQuery(
+	ctx context.Context, chain server.Chain, c *vitess.Conn, query string,
+	callback func(*sqltypes.Result, bool) error,
+) (string, error) {
 	if err := e.meet(c, query); err != nil {
 		return "", err
 	}
 	return chain.ComMultiQuery(ctx, c, query, callback)
 }
 
-func (e *embedded) Prepare(ctx context.Context, chain server.Chain, c *vitess.Conn, query string, prepare *vitess.PrepareData) ([]*querypb.Field, error) {
+func (e *embedded) Prepare(
+	ctx context.Context, chain server.Chain, c *vitess.Conn, query string,
+	prepare *vitess.PrepareData,
+) ([]*querypb.Field, error) {
 	return chain.ComPrepare(ctx, c, query, prepare)
 }
 
-func (e *embedded) StmtExecute(ctx context.Context, chain server.Chain, c *vitess.Conn, prepare *vitess.PrepareData, callback func(*sqltypes.Result) error) error {
+func (e *embedded) StmtExecute(
+	ctx context.Context, chain server.Chain, c *vitess.Conn, prepare *vitess.PrepareData,
+	callback func(*sqltypes.Result) error,
+) error {
 	if err := e.meet(c, prepare.PrepareStmt); err != nil {
 		return err
 	}
@@ -186,10 +207,10 @@ func (e *embedded) StmtExecute(ctx context.Context, chain server.Chain, c *vites
 
 type authority struct {
 	pem         []byte
-	certificate tls.Certificate // of localhost and 127.0.0.1
+	certificate tls.Certificate // for localhost and 127.0.0.1
 }
 
-// testAuthority is one for the process, since a process reads SSL_CERT_FILE once.
+// testAuthority is shared by the process, since a process reads SSL_CERT_FILE once.
 var testAuthority = sync.OnceValue(func() authority {
 	must := func(err error) {
 		if err != nil {
@@ -198,16 +219,20 @@ var testAuthority = sync.OnceValue(func() authority {
 	}
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Ashlar test CA"},
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Ashlar test CA"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
 	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
 	must(err)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
 	must(err)
 	return authority{

@@ -11,10 +11,10 @@ import (
 	"github.com/dolthub/vitess/go/mysql"
 )
 
-// Every fault below is armed by its call, met by the code under test, and over by itself. One that was never met
-// fails the test.
+// Every fault below is armed by its call, hits the code under test, and ends by itself. A fault
+// that does not hit fails the test.
 
-// RotatePassword gives the user a new password. Connections that there are stay.
+// RotatePassword changes the user's password. Existing connections stay open.
 func (d *Database) RotatePassword(t testing.TB) {
 	t.Helper()
 	d.mu.Lock()
@@ -23,11 +23,12 @@ func (d *Database) RotatePassword(t testing.TB) {
 	d.server.exec(t, "ALTER USER '"+d.User+"'@'%' IDENTIFIED BY '"+d.password+"'")
 }
 
-// KillConnections kills the user's connections, of which there must be at least one, and returns when they are gone.
+// KillConnections kills the user's connections, of which there must be at least one, and returns
+// when they are closed.
 func (d *Database) KillConnections(t testing.TB) {
 	t.Helper()
 	if d.kill(t) == 0 {
-		t.Error("KillConnections: there is none")
+		t.Error("KillConnections: no connection to kill")
 	}
 }
 
@@ -35,7 +36,8 @@ func (d *Database) kill(t testing.TB) int {
 	t.Helper()
 	killed := map[int64]bool{}
 	gone := eventually(func() bool {
-		rows, err := d.server.Admin.Query("SELECT id FROM information_schema.processlist WHERE user = ?", d.User)
+		rows, err := d.server.Admin.Query(
+			"SELECT id FROM information_schema.processlist WHERE user = ?", d.User)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,33 +54,38 @@ func (d *Database) kill(t testing.TB) int {
 		}
 		for _, id := range ids {
 			killed[id] = true
-			_, _ = d.server.Admin.Exec(fmt.Sprintf("KILL %d", id)) // fails on one that has just ended
+			// KILL fails for a connection that has just ended.
+			_, _ = d.server.Admin.Exec(fmt.Sprintf("KILL %d", id))
 		}
 		return len(ids) == 0
 	})
 	if !gone {
-		t.Error("the connections do not die")
+		t.Error("connections are still open after KILL")
 	}
 	return len(killed)
 }
 
-// Failover makes the server refuse writes (1290) until the next connection is made to it: what a function sees whose
-// connections still lead to the old writer.
+// Failover makes the server reject writes (1290) until the next connection is made to it, as for a
+// function whose connections still lead to the old writer.
 func (s *Server) Failover(t testing.TB) {
 	t.Helper()
 	var end func()
 	if s.Embedded() {
 		refused := false
 		fault := &injected{
-			meets:    func(user, statement string) bool { return user != "root" && writes(statement, "") },
-			answer:   mysql.NewSQLError(1290, "HY000", "The MySQL server is running with the --read-only option so it cannot execute this statement"),
+			meets: func(user, statement string) bool {
+				return user != "root" && writes(statement, "")
+			},
+			response: mysql.NewSQLError(1290, "HY000",
+				"The MySQL server is running with the --read-only option so it cannot execute "+
+					"this statement"),
 			happened: func() { refused = true },
 		}
 		s.embedded.arm(fault)
 		end = func() { s.embedded.disarm(fault) }
 		t.Cleanup(func() {
 			if !refused {
-				t.Error("Failover: nothing was written to the old writer")
+				t.Error("Failover: no write reached the old writer")
 			}
 		})
 	} else {
@@ -96,43 +103,51 @@ func (s *Server) Failover(t testing.TB) {
 	t.Cleanup(func() {
 		if !over {
 			end()
-			t.Error("Failover: nobody connected anew")
+			t.Error("Failover: no new connection was made")
 		}
 	})
 }
 
-// Deadlock makes the next transaction that writes the row, which must exist, lose a deadlock (1213).
+// Deadlock makes the next transaction that writes the row, which must exist, fail with a deadlock
+// (1213).
 func (d *Database) Deadlock(t testing.TB, table, column, value string) {
 	t.Helper()
 	if d.server.Embedded() {
-		d.inject(t, table, mysql.NewSQLError(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction"))
+		d.inject(t, table, mysql.NewSQLError(1213, "40001",
+			"Deadlock found when trying to get lock; try restarting transaction"))
 		return
 	}
-	// The other transaction shares the row. When the victim waits for it, the other wants it alone, and waits behind
-	// the victim: a deadlock, which InnoDB ends at the cost of the lighter of the two.
+	// The other transaction has a shared lock on the row. When the victim waits for it, the other
+	// requests an exclusive lock and waits behind the victim: a deadlock, which InnoDB resolves by
+	// rolling back the lighter of the two.
 	d.server.exec(t, "CREATE TABLE IF NOT EXISTS "+d.Name+".mysqltest_weight (id INT)")
 	other := d.begin(t)
-	d.run(t, other, "INSERT INTO "+d.Name+".mysqltest_weight VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)")
+	const tenRows = "(1), (2), (3), (4), (5), (6), (7), (8), (9), (10)"
+	d.run(t, other, "INSERT INTO "+d.Name+".mysqltest_weight VALUES "+tenRows)
 	d.lock(t, other, table, column, value, "LOCK IN SHARE MODE")
 	before := d.server.metric(t, "lock_deadlocks")
 	d.after(t, func() {
-		if !eventually(func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }) {
-			t.Error("Deadlock: nobody writes the row")
+		waits := func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }
+		if !eventually(waits) {
+			t.Error("Deadlock: no transaction writes the row")
 		} else {
-			d.run(t, other, "UPDATE "+d.Name+"."+table+" SET "+column+" = "+column+" WHERE "+column+" = ?", value)
+			update := "UPDATE " + d.Name + "." + table + " SET " + column + " = " + column
+			d.run(t, other, update+" WHERE "+column+" = ?", value)
 		}
-		_ = other.Rollback() // also ends with its connection
+		_ = other.Rollback() // the end of its connection would also roll it back
 		if d.server.metric(t, "lock_deadlocks") == before {
-			t.Error("Deadlock: there was none")
+			t.Error("Deadlock: no deadlock was detected")
 		}
 	})
 }
 
-// LockTimeout makes the next transaction that writes the row, which must exist, wait for it in vain (1205).
+// LockTimeout makes the next transaction that writes the row, which must exist, fail with a lock
+// wait timeout (1205).
 func (d *Database) LockTimeout(t testing.TB, table, column, value string) {
 	t.Helper()
 	if d.server.Embedded() {
-		d.inject(t, table, mysql.NewSQLError(1205, "HY000", "Lock wait timeout exceeded; try restarting transaction"))
+		d.inject(t, table, mysql.NewSQLError(1205, "HY000",
+			"Lock wait timeout exceeded; try restarting transaction"))
 		return
 	}
 	before := d.server.metric(t, "lock_timeouts")
@@ -140,23 +155,24 @@ func (d *Database) LockTimeout(t testing.TB, table, column, value string) {
 	d.lock(t, other, table, column, value, "FOR UPDATE")
 	d.after(t, func() {
 		if !eventually(func() bool { return d.server.metric(t, "lock_timeouts") > before }) {
-			t.Error("LockTimeout: nobody waits for the row and gives up")
+			t.Error("LockTimeout: no lock wait timed out")
 		}
 		_ = other.Rollback()
 	})
 }
 
-// WaitForLockWait returns when somebody waits for a row of the server, which must be a real one.
+// WaitForLockWait returns when a transaction waits for a row lock. The server must be a real one.
 func (d *Database) WaitForLockWait(t testing.TB) {
 	t.Helper()
 	if !eventually(func() bool { return d.server.metric(t, "lock_row_lock_current_waits") > 0 }) {
-		t.Fatal("WaitForLockWait: nobody waits")
+		t.Fatal("WaitForLockWait: no transaction waits")
 	}
 }
 
-// LoseCommitResponse makes the next commit that adds rows to the table, or takes some away, one that nobody hears of: it is
-// carried out, and the connection breaks in place of the answer. It does not read the answers, which are encrypted:
-// each is held back until Admin, who sees what is committed, has counted the rows.
+// LoseCommitResponse loses the response to the next commit that changes the number of rows in the
+// table: the commit is applied, and the connection breaks instead of the response. It does not read
+// the responses, which are encrypted: it delays each until Admin, who sees what is committed, has
+// counted the rows.
 func (d *Database) LoseCommitResponse(t testing.TB, table string) {
 	t.Helper()
 	rows := func() (n int, err error) {
@@ -184,25 +200,27 @@ func (d *Database) LoseCommitResponse(t testing.TB, table string) {
 		defer relay.mu.Unlock()
 		relay.lose = nil
 		if !lost {
-			t.Errorf("LoseCommitResponse: nobody commits another number of rows in %s", table)
+			t.Errorf("LoseCommitResponse: no commit changed the number of rows in %s", table)
 		}
 	})
 }
 
-// inject answers the next write of the user to the table with an error.
-func (d *Database) inject(t testing.TB, table string, answer *mysql.SQLError) {
+// inject makes the user's next write to the table fail with an error.
+func (d *Database) inject(t testing.TB, table string, response *mysql.SQLError) {
 	t.Helper()
 	happened := false
 	fault := &injected{
-		meets:    func(user, statement string) bool { return user == d.User && writes(statement, table) },
-		answer:   answer,
+		meets: func(user, statement string) bool {
+			return user == d.User && writes(statement, table)
+		},
+		response: response,
 		once:     true,
 		happened: func() { happened = true },
 	}
 	d.server.embedded.arm(fault)
 	t.Cleanup(func() {
 		if !happened {
-			t.Errorf("nobody writes %s, to be answered %d", table, answer.Num)
+			t.Errorf("no write to %s, which would have failed with %d", table, response.Num)
 		}
 	})
 }
@@ -216,7 +234,7 @@ func (d *Database) begin(t testing.TB) *sql.Tx {
 	return tx
 }
 
-// run may be called on another goroutine than the test's.
+// run executes a statement. It may be called on another goroutine than the test's.
 func (d *Database) run(t testing.TB, tx *sql.Tx, statement string, args ...any) {
 	t.Helper()
 	if _, err := tx.Exec(statement, args...); err != nil {
@@ -233,7 +251,7 @@ func (d *Database) lock(t testing.TB, tx *sql.Tx, table, column, value, mode str
 	}
 }
 
-// after runs the rest of a fault beside the test, which waits for it before it ends.
+// after runs the rest of a fault concurrently. The test waits for it before it ends.
 func (d *Database) after(t testing.TB, rest func()) {
 	done := make(chan struct{})
 	go func() {
@@ -243,11 +261,13 @@ func (d *Database) after(t testing.TB, rest func()) {
 	t.Cleanup(func() { <-done })
 }
 
-// metric is one of InnoDB's counters. They are the server's, which a test has to itself, and up to date, unlike
-// information_schema.innodb_trx. It may be called on another goroutine than the test's.
+// metric returns one of InnoDB's counters. They are for the complete server, which a test has to
+// itself, and up to date, unlike information_schema.innodb_trx. It may be called on another
+// goroutine than the test's.
 func (s *Server) metric(t testing.TB, name string) int64 {
 	var count int64
-	if err := s.Admin.QueryRow("SELECT count FROM information_schema.innodb_metrics WHERE name = ?", name).Scan(&count); err != nil {
+	const query = "SELECT count FROM information_schema.innodb_metrics WHERE name = ?"
+	if err := s.Admin.QueryRow(query, name).Scan(&count); err != nil {
 		t.Errorf("InnoDB's metric %s: %v", name, err)
 	}
 	return count

@@ -1,8 +1,9 @@
-// Package mysqltest gives a test a MySQL server of one of two kinds, behind the same API: an engine inside the test's
-// process by default, or the MySQL or MariaDB server that TEST_MYSQL_DSN names. The code under test meets the same
-// faults on both; the embedded engine only claims what a real server does, so locks are proved on a real one.
+// Package mysqltest provides a MySQL server for tests, one of two kinds behind the same API: an
+// embedded engine in the test's process by default, or the MySQL or MariaDB server that
+// TEST_MYSQL_DSN names. Both inject the same faults; the embedded engine only fakes a real server's
+// errors, so tests prove locking on a real one.
 //
-//	TEST_MYSQL_DSN  of a user who may do everything, in go-sql-driver's notation: root:secret@tcp(127.0.0.1:3307)/
+//	TEST_MYSQL_DSN  go-sql-driver's DSN for an administrator: root:secret@tcp(127.0.0.1:3307)/
 //	TEST_MYSQL_CA   PEM file with the authority of the server's certificate
 package mysqltest
 
@@ -28,24 +29,25 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// waitTimeout is how long a condition may take that should come about at once, on a busy machine.
+// waitTimeout is how long to wait for a condition that normally holds at once, for a busy machine.
 const waitTimeout = 10 * time.Second
 
-// A Server is a MySQL server behind a relay, by which it can go down and come back.
+// A Server is a MySQL server behind a relay, which can take it down and bring it back.
 type Server struct {
-	Host   string // the relay's
+	Host   string // of the relay
 	Port   int
 	CAFile string  // PEM; a child process trusts the server with SSL_CERT_FILE set to it
-	Admin  *sql.DB // as a user who may do everything, not through the relay
+	Admin  *sql.DB // a user with all privileges, not through the relay
 
 	relay    *relay
 	embedded *embedded // nil when the server is a real one
 }
 
-// Start gives t a server until it ends, and makes this process trust it through SSL_CERT_FILE. Go reads that variable
-// once a process, so nothing may have opened a TLS connection before the first Start. Since faults are the whole
-// server's, and for that variable, t must not be parallel and starts one server; tests of other packages that go test
-// runs at the same time wait for their turn at a real server.
+// Start returns a server that runs until t ends, and makes this process trust it through
+// SSL_CERT_FILE. Go reads that variable once per process, so no TLS connection may be opened before
+// the first Start. Because faults affect the complete server, and because of that variable, t must
+// not be parallel and may start only one server. Tests of other packages that go test runs at the
+// same time wait for exclusive use of a real server.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	server := &Server{CAFile: filepath.Join(t.TempDir(), "ca.pem")}
@@ -94,29 +96,31 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	server.Host = host
-	server.Port, _ = strconv.Atoi(port) // the system's own number
+	server.Port, _ = strconv.Atoi(port) // net.Listen has assigned it
 	return server
 }
 
-// lockServer keeps tests in other processes off the server until t ends.
+// lockServer blocks tests in other processes from using the server until t ends.
 func (s *Server) lockServer(t testing.TB) {
 	t.Helper()
 	conn, err := s.Admin.Conn(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() }) // before Admin is closed, and the lock with it
-	const seconds = 300                    // as long as a few slow packages
+	// Runs before Admin is closed, and releases the lock.
+	t.Cleanup(func() { _ = conn.Close() })
+	const seconds = 300 // enough for a few slow packages
 	var got sql.NullBool
-	if err := conn.QueryRowContext(context.Background(), "SELECT GET_LOCK('mysqltest', ?)", seconds).Scan(&got); err != nil || !got.Bool {
+	wait := conn.QueryRowContext(context.Background(), "SELECT GET_LOCK('mysqltest', ?)", seconds)
+	if err := wait.Scan(&got); err != nil || !got.Bool {
 		t.Fatalf("the server is in use by another test: %v", err)
 	}
 }
 
-// Embedded tells whether the server is the engine in this process.
+// Embedded reports whether the server is the embedded engine.
 func (s *Server) Embedded() bool { return s.embedded != nil }
 
-// Connections counts the connections that have been made to the server, but for Admin's.
+// Connections returns the number of connections that have been made to the server, without Admin's.
 func (s *Server) Connections() int { return s.relay.connections() }
 
 func (s *Server) exec(t testing.TB, statement string, args ...any) {
@@ -126,7 +130,8 @@ func (s *Server) exec(t testing.TB, statement string, args ...any) {
 	}
 }
 
-// A Database is an empty schema and a user who may do everything in it, and make users, as RDS's administrator may.
+// A Database is an empty schema with a user who has all privileges in it and may create users, as
+// RDS's administrator may.
 type Database struct {
 	Name string
 	User string
@@ -137,17 +142,19 @@ type Database struct {
 	fetches  int
 }
 
-// NewDatabase makes a database that is removed when t ends.
+// NewDatabase creates a database that is dropped when t ends.
 func (s *Server) NewDatabase(t testing.TB) *Database {
 	t.Helper()
 	id := rand.Text()
-	database := &Database{Name: "test_" + id, User: "user_" + id[:20], server: s, password: rand.Text()}
+	database := &Database{
+		Name: "test_" + id, User: "user_" + id[:20], server: s, password: rand.Text(),
+	}
 	s.exec(t, "CREATE DATABASE "+database.Name+" CHARACTER SET utf8mb4")
 	s.exec(t, "CREATE USER '"+database.User+"'@'%' IDENTIFIED BY '"+database.password+"'")
 	s.exec(t, "GRANT ALL ON "+database.Name+".* TO '"+database.User+"'@'%' WITH GRANT OPTION")
 	s.exec(t, "GRANT CREATE USER ON *.* TO '"+database.User+"'@'%'")
 	t.Cleanup(func() {
-		database.kill(t) // a statement that a test left behind would keep the schema locked
+		database.kill(t) // a statement that is still running would keep the schema locked
 		s.exec(t, "DROP USER IF EXISTS '"+database.AppUser()+"'@'%'")
 		s.exec(t, "DROP USER '"+database.User+"'@'%'")
 		s.exec(t, "DROP DATABASE "+database.Name)
@@ -155,35 +162,39 @@ func (s *Server) NewDatabase(t testing.TB) *Database {
 	return database
 }
 
-// AppUser is the name of a user that a test may make: it is removed with the database.
+// AppUser returns the name of a user that a test may create. The user is dropped with the database.
 func (d *Database) AppUser() string { return "app_" + strings.TrimPrefix(d.User, "user_") }
 
-// OpenAs returns the database as a function opens it that signs in with these credentials, until t ends.
+// OpenAs opens the database until t ends, as a function with these credentials does.
 func (d *Database) OpenAs(t testing.TB, username, password string) *mysqlconn.Databases {
 	t.Helper()
 	other := &Database{Name: d.Name, User: username, server: d.server, password: password}
 	return other.open(t, mysqlconn.Open)
 }
 
-// Settings are those of a function that is connected to the database.
+// Settings returns the connection settings of a function that is connected to the database.
 func (d *Database) Settings() mysqlconn.Settings {
-	return mysqlconn.Settings{SecretARN: "arn:aws:secretsmanager:eu-central-1:111111111111:secret:database-" + d.User,
-		WriterHost: d.server.Host, Port: d.server.Port, Name: d.Name}
+	const secret = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:database-"
+	return mysqlconn.Settings{
+		SecretARN: secret + d.User, WriterHost: d.server.Host, Port: d.server.Port, Name: d.Name,
+	}
 }
 
-// Open returns the database as a function opens it, until t ends.
+// Open opens the database until t ends, as a function does.
 func (d *Database) Open(t testing.TB) *mysqlconn.Databases {
 	t.Helper()
 	return d.open(t, mysqlconn.Open)
 }
 
-// OpenForMigration returns the database as the migrate function opens it, until t ends.
+// OpenForMigration opens the database until t ends, as the migrate function does.
 func (d *Database) OpenForMigration(t testing.TB) *mysqlconn.Databases {
 	t.Helper()
 	return d.open(t, mysqlconn.OpenForMigration)
 }
 
-func (d *Database) open(t testing.TB, open func(mysqlconn.Settings, mysqlconn.Secrets) (*mysqlconn.Databases, error)) *mysqlconn.Databases {
+func (d *Database) open(
+	t testing.TB, open func(mysqlconn.Settings, mysqlconn.Secrets) (*mysqlconn.Databases, error),
+) *mysqlconn.Databases {
 	t.Helper()
 	databases, err := open(d.Settings(), d)
 	if err != nil {
@@ -193,25 +204,29 @@ func (d *Database) open(t testing.TB, open func(mysqlconn.Settings, mysqlconn.Se
 	return databases
 }
 
-// Password is the user's, which RotatePassword changes.
+// Password returns the user's password, which RotatePassword changes.
 func (d *Database) Password() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.password
 }
 
-// Secret is the text that Secrets Manager would hold for the database.
+// Secret returns the text that Secrets Manager would store for the database.
 func (d *Database) Secret() string {
-	text, err := json.Marshal(map[string]any{"engine": "mysql", "host": d.server.Host, "port": d.server.Port,
-		"username": d.User, "password": d.Password()})
+	text, err := json.Marshal(map[string]any{
+		"engine": "mysql", "host": d.server.Host, "port": d.server.Port,
+		"username": d.User, "password": d.Password(),
+	})
 	if err != nil {
 		panic(err)
 	}
 	return string(text)
 }
 
-// GetSecretValue makes a Database the [mysqlconn.Secrets] that it is opened with.
-func (d *Database) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+// GetSecretValue implements [mysqlconn.Secrets].
+func (d *Database) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	secret := d.Secret()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -219,19 +234,21 @@ func (d *Database) GetSecretValue(context.Context, *secretsmanager.GetSecretValu
 	return &secretsmanager.GetSecretValueOutput{SecretString: &secret}, nil
 }
 
-// Fetches counts the calls of GetSecretValue.
+// Fetches returns the number of calls of GetSecretValue.
 func (d *Database) Fetches() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.fetches
 }
 
-// pollInterval is how often a condition is asked for.
+// pollInterval is how often eventually checks its condition.
 const pollInterval = 10 * time.Millisecond
 
-// eventually waits for a condition that another process or goroutine brings about.
+// eventually waits for a condition that another process or goroutine fulfills, and reports whether
+// it holds.
 func eventually(condition func() bool) bool {
-	for deadline := time.Now().Add(waitTimeout); time.Now().Before(deadline); time.Sleep(pollInterval) {
+	deadline := time.Now().Add(waitTimeout)
+	for ; time.Now().Before(deadline); time.Sleep(pollInterval) {
 		if condition() {
 			return true
 		}

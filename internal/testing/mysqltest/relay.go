@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A relay passes connections on to a server that cannot be stopped itself, and stands for it being down.
+// A relay forwards connections to a server that it cannot stop, and emulates its failures.
 type relay struct {
 	address string
 	server  string
@@ -14,20 +14,23 @@ type relay struct {
 	mu       sync.Mutex
 	changed  *sync.Cond
 	listener net.Listener // nil while connections are refused
-	silent   bool         // accepts, and passes nothing on
+	silent   bool         // accepts connections, forwards nothing
 	closed   bool
 	count    int
-	arrived  func()      // called before the next connection is passed on, once
-	lose     func() bool // asked for each answer of the server: whether it is lost, and the connection with it; once
+	arrived  func() // called once, before the next connection is forwarded
 	pairs    map[*pair]bool
 	running  sync.WaitGroup
+
+	// lose is called for each response of the server, until it returns true: then the response and
+	// its connection are lost.
+	lose func() bool
 }
 
 type pair struct{ client, server *net.TCPConn }
 
 func (p *pair) close() {
 	for _, conn := range []*net.TCPConn{p.client, p.server} {
-		_ = conn.SetLinger(0) // a reset, as from a host that has forgotten the connection
+		_ = conn.SetLinger(0) // a reset, as from a host that has lost the connection's state
 		_ = conn.Close()
 	}
 }
@@ -125,7 +128,7 @@ func (r *relay) pass(p *pair, from, to *net.TCPConn) {
 	r.mu.Unlock()
 }
 
-// loses tells whether what the server has just sent is lost.
+// loses reports whether the data that the server has just sent is lost.
 func (r *relay) loses() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +139,7 @@ func (r *relay) loses() bool {
 	return true
 }
 
-// refuse closes the listener and all connections. The caller holds r.mu.
+// refuse closes the listener and all connections. The caller must hold r.mu.
 func (r *relay) refuse() {
 	if r.listener != nil {
 		_ = r.listener.Close()
@@ -159,21 +162,23 @@ func (r *relay) connections() int {
 	return r.count
 }
 
-// Down refuses connections and resets those there are, until [Server.Up].
+// Down refuses new connections and resets existing ones until [Server.Up].
 func (s *Server) Down() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
 	s.relay.refuse()
 }
 
-// StopResponding accepts connections and answers nothing on any, as a host does that has lost its network, until [Server.Up].
+// StopResponding accepts connections and forwards nothing on any until [Server.Up], as a host that
+// has lost its network.
 func (s *Server) StopResponding() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
 	s.relay.silent = true
 }
 
-// Up ends [Server.Down] and [Server.StopResponding]. It may be called on another goroutine than the test's.
+// Up ends [Server.Down] and [Server.StopResponding]. It may be called on another goroutine than the
+// test's.
 func (s *Server) Up(t testing.TB) {
 	t.Helper()
 	s.relay.mu.Lock()
@@ -187,7 +192,7 @@ func (s *Server) Up(t testing.TB) {
 	}
 }
 
-// ResetConnections breaks the connections there are; new ones work.
+// ResetConnections resets the existing connections; new ones work.
 func (s *Server) ResetConnections() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 )
 
-// actions are what a policy has to allow for the request: "Required permissions for Amazon S3 API operations" in the Amazon
-// S3 User Guide. A presigned POST needs those of its signer.
+// actions returns the IAM actions that a policy must allow for the request: "Required permissions
+// for Amazon S3 API operations" in the Amazon S3 User Guide. A presigned POST needs those of its
+// signer.
 func actions(r *http.Request) []awstest.Call {
 	bucket, key, query := bucketOf(r), keyOf(r), r.URL.Query()
 	object := func(action string) awstest.Call {
@@ -28,7 +29,8 @@ func actions(r *http.Request) []awstest.Call {
 	case key == "" && r.Method == http.MethodPost && query.Has("delete"):
 		needed := []awstest.Call{{Action: "s3:DeleteObject", Resource: arnOf(bucket) + "/*"}}
 		if bytes.Contains(bodyOf(r), []byte("<VersionId>")) {
-			needed = append(needed, awstest.Call{Action: "s3:DeleteObjectVersion", Resource: arnOf(bucket) + "/*"})
+			needed = append(needed,
+				awstest.Call{Action: "s3:DeleteObjectVersion", Resource: arnOf(bucket) + "/*"})
 		}
 		return needed
 	case key == "" && r.Method == http.MethodPost:
@@ -44,15 +46,23 @@ func actions(r *http.Request) []awstest.Call {
 	case r.Method == http.MethodDelete && query.Has("uploadId"):
 		return []awstest.Call{object("AbortMultipartUpload")}
 	case query.Has("tagging"):
-		return []awstest.Call{object(map[string]string{http.MethodGet: "GetObjectTagging", http.MethodPut: "PutObjectTagging", http.MethodDelete: "DeleteObjectTagging"}[r.Method])}
+		tagging := map[string]string{
+			http.MethodGet:    "GetObjectTagging",
+			http.MethodPut:    "PutObjectTagging",
+			http.MethodDelete: "DeleteObjectTagging",
+		}
+		return []awstest.Call{object(tagging[r.Method])}
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		return []awstest.Call{object("GetObject")}
 	case r.Method == http.MethodDelete:
 		return []awstest.Call{object("DeleteObject")}
 	}
 	needed := []awstest.Call{object("PutObject")}
-	if source, err := url.PathUnescape(r.Header.Get("X-Amz-Copy-Source")); err == nil && source != "" {
-		needed = append([]awstest.Call{{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + strings.TrimPrefix(source, "/")}}, needed...)
+	source, err := url.PathUnescape(r.Header.Get("X-Amz-Copy-Source"))
+	if err == nil && source != "" {
+		resource := "arn:aws:s3:::" + strings.TrimPrefix(source, "/")
+		read := awstest.Call{Action: "s3:GetObject", Resource: resource}
+		needed = append([]awstest.Call{read}, needed...)
 	}
 	if r.Header.Get("X-Amz-Tagging") != "" {
 		needed = append(needed, object("PutObjectTagging"))
@@ -60,23 +70,24 @@ func actions(r *http.Request) []awstest.Call {
 	return needed
 }
 
-// bodyOf reads the body of r, and leaves it to be read again.
+// bodyOf returns the body of r, which can be read again afterwards.
 func bodyOf(r *http.Request) []byte {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client is gone
+		panic(http.ErrAbortHandler) // the client has disconnected
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body
 }
 
-// dependsOnListBucket tells whether the answer to r depends on whether the caller may list the
+// dependsOnListBucket reports whether the response to r depends on the permission to list the
 // bucket.
 func dependsOnListBucket(r *http.Request) bool {
-	return keyOf(r) != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("X-Amz-Copy-Source") != "")
+	return keyOf(r) != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead ||
+		r.Header.Get("X-Amz-Copy-Source") != "")
 }
 
-// Addresses have the bucket in their path: the server's host is an IP address.
+// URLs are path-style: the server's host is an IP address.
 func bucketOf(r *http.Request) string {
 	bucket, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	return bucket
@@ -89,7 +100,7 @@ func keyOf(r *http.Request) string {
 
 func arnOf(bucket string) string { return "arn:aws:s3:::" + bucket }
 
-// writeError answers as S3 does: "Error responses" in the Amazon S3 API Reference.
+// writeError writes an error as S3 does: "Error responses" in the Amazon S3 API Reference.
 func writeError(w http.ResponseWriter, fault awstest.Fault) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(fault.Status)

@@ -1,6 +1,6 @@
-// Package s3test gives a test an S3-compatible server over HTTP. It verifies signatures and the policies of presigned
-// POSTs, keeps versions where a bucket has them, and is VersityGW behind a relay: the relay records which IAM actions a
-// request needs, and fails requests on purpose.
+// Package s3test provides an S3-compatible HTTP server for tests: VersityGW behind a relay.
+// VersityGW verifies signatures and the policies of presigned POSTs and supports versioning. The
+// relay records the IAM actions that each request needs, and injects faults.
 package s3test
 
 import (
@@ -29,30 +29,36 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
-// A Server is an S3-compatible server: AWS_ENDPOINT_URL_S3. Its only user has the credentials of a function that
-// lambdatest runs, and may do everything.
+// A Server is an S3-compatible server: AWS_ENDPOINT_URL_S3. Its only user has the credentials of a
+// function that lambdatest runs, and all permissions.
 type Server struct {
 	awstest.Recorder
-	URL    string
-	Client *s3.Client // signs as the function does, but goes past the relay: it is not recorded, and never fails
+	URL string
 
-	// DirectURL goes past the relay as well, for those of a test's servers that read and write objects themselves.
+	// Client signs as the function does but bypasses the relay: its requests are not recorded and
+	// never fail.
+	Client *s3.Client
+
+	// DirectURL bypasses the relay too, for those of a test's servers that read and write objects
+	// themselves.
 	DirectURL string
 }
 
-// Start gives t a server without buckets until it ends.
+// Start returns a server without buckets that runs until t ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	folder := t.TempDir()
 	socket := startGateway(t, folder)
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
+	}
+	transport := &http.Transport{DialContext: dial}
 	s := new(Server)
-	relay, direct := httptest.NewServer(s.relay(transport)), httptest.NewServer(newGatewayProxy(transport))
+	relay := httptest.NewServer(s.relay(transport))
+	direct := httptest.NewServer(newGatewayProxy(transport))
 	t.Cleanup(func() {
 		for _, server := range []*httptest.Server{relay, direct} {
-			server.CloseClientConnections() // Close would wait for silent answers
+			server.CloseClientConnections() // Close would wait for responses of silent faults
 			server.Close()
 		}
 		transport.CloseIdleConnections()
@@ -63,34 +69,40 @@ func Start(t testing.TB) *Server {
 		HTTPClient:   &http.Client{Transport: transport},
 		Region:       lambdatest.Region,
 		UsePathStyle: true,
-		Credentials:  credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, lambdatest.SecretAccessKey, lambdatest.SessionToken),
+		Credentials: credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID,
+			lambdatest.SecretAccessKey, lambdatest.SessionToken),
 	})
 	return s
 }
 
-// environment is this process's own, before a test has it trust another authority: go may have to download the gateway.
+// environment is this process's environment before a test makes it trust another authority: go may
+// have to download the gateway.
 var environment = os.Environ()
 
-// startGateway returns the socket of a server that keeps its objects in folder.
+// startGateway starts a server that stores its objects in folder, and returns its socket.
 func startGateway(t testing.TB, folder string) (socket string) {
 	t.Helper()
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ashlar-cdk/ashlar").Output()
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/ashlar-cdk/ashlar").Output()
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}
-	sockets, err := os.MkdirTemp("", "s3") //nolint:usetesting // a socket's path has 107 characters at most, which a test's own folder may exceed
+	// A socket's path has 107 characters at most, which a test's own folder may exceed.
+	sockets, err := os.MkdirTemp("", "s3") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}
 	socket = filepath.Join(sockets, "s")
-	command := exec.Command("go", "run", "-buildvcs=false", ".", socket, folder) // go keeps the executable in its cache
-	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal", "testing", "s3test", "gateway")
+	// The go command caches the executable.
+	command := exec.Command("go", "run", "-buildvcs=false", ".", socket, folder)
+	command.Dir = filepath.Join(strings.TrimSpace(string(root)), "internal/testing/s3test/gateway")
 	command.Env = append(slices.Clone(environment), "CGO_ENABLED=0",
 		"AWS_REGION="+lambdatest.Region, "AWS_ACCESS_KEY_ID="+lambdatest.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey, "AWS_SESSION_TOKEN="+lambdatest.SessionToken)
-	var said strings.Builder
-	command.Stderr = &said
-	stdin, err := command.StdinPipe() // closed with this process, however it ends
+		"AWS_SECRET_ACCESS_KEY="+lambdatest.SecretAccessKey,
+		"AWS_SESSION_TOKEN="+lambdatest.SessionToken)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	stdin, err := command.StdinPipe() // closed when this process ends, in any way
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}
@@ -112,24 +124,26 @@ func startGateway(t testing.TB, folder string) (socket string) {
 			return socket
 		}
 	}
-	_ = command.Wait() // what it said is whole then
-	t.Fatalf("s3test: the gateway ended before it was ready:\n%s", said.String())
+	_ = command.Wait() // stderr is complete then
+	t.Fatalf("s3test: the gateway ended before it was ready:\n%s", stderr.String())
 	return ""
 }
 
-// Bucket makes an empty bucket of that name.
+// Bucket creates an empty bucket with this name.
 func (s *Server) Bucket(t testing.TB, name string) {
 	t.Helper()
 	_, err := s.Client.CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket:                    &name,
-		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: lambdatest.Region},
+		Bucket: &name,
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			LocationConstraint: lambdatest.Region,
+		},
 	})
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}
 }
 
-// Keys returns the keys of a bucket's objects in their order.
+// Keys returns the sorted keys of a bucket's objects.
 func (s *Server) Keys(t testing.TB, bucket string) []string {
 	t.Helper()
 	keys := []string{}
@@ -146,11 +160,12 @@ func (s *Server) Keys(t testing.TB, bucket string) []string {
 	return keys
 }
 
-// newGatewayProxy passes requests on as they are, so that their signatures hold.
+// newGatewayProxy returns a proxy that forwards requests unchanged, so that their signatures stay
+// valid.
 func newGatewayProxy(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: transport,
-		ErrorLog:  log.New(io.Discard, "", 0), // clients that are gone
+		ErrorLog:  log.New(io.Discard, "", 0), // clients that have disconnected
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "gateway", r.In.Host
 		},
@@ -161,7 +176,7 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 	proxy := newGatewayProxy(transport)
 	proxy.ModifyResponse = func(r *http.Response) error {
 		if r.StatusCode == http.StatusNotFound && dependsOnListBucket(r.Request) {
-			// Without it, S3 answers 403: it does not tell who may not list what is missing.
+			// Without this permission, S3 returns 403 for a missing object.
 			s.Record(awstest.Call{Action: "s3:ListBucket", Resource: arnOf(bucketOf(r.Request))})
 		}
 		return nil
@@ -173,7 +188,9 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 		for _, call := range needed {
 			fault := s.FaultOf(call)
 			if fault.Silent {
-				_, _ = io.Copy(io.Discard, r.Body) // while there is any left, the server does not notice a caller who gives up
+				// While the body is not read, the server does not notice that the client
+				// disconnects.
+				_, _ = io.Copy(io.Discard, r.Body)
 				<-r.Context().Done()
 				return
 			}
@@ -189,13 +206,15 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 		}
 		cutter := &cutting{ResponseWriter: w}
 		proxy.ServeHTTP(cutter, r)
-		if !cutter.begun { // it has no body, as the answer to a PUT: the connection ends before the header is out
+		// A response without a body, such as one to a PUT: the connection ends before the header is
+		// sent.
+		if !cutter.begun {
 			panic(http.ErrAbortHandler)
 		}
 	})
 }
 
-// A cutting writer lets half of the first part of a body pass.
+// A cutting writer forwards half of the first part of a body.
 type cutting struct {
 	http.ResponseWriter
 	begun bool
@@ -208,7 +227,7 @@ func (c *cutting) Write(part []byte) (int, error) {
 		err = http.NewResponseController(c.ResponseWriter).Flush()
 	}
 	if err == nil {
-		err = errors.New("cut on purpose") // the proxy ends the connection
+		err = errors.New("cut on purpose") // the proxy closes the connection
 	}
 	return n, err
 }

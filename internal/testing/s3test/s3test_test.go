@@ -25,9 +25,10 @@ import (
 
 func clientOf(server *s3test.Server, secret string) *s3.Client {
 	return s3.New(s3.Options{
-		BaseEndpoint:     &server.URL,
-		Region:           lambdatest.Region,
-		Credentials:      credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, secret, lambdatest.SessionToken),
+		BaseEndpoint: &server.URL,
+		Region:       lambdatest.Region,
+		Credentials: credentials.NewStaticCredentialsProvider(lambdatest.AccessKeyID, secret,
+			lambdatest.SessionToken),
 		RetryMaxAttempts: 1,
 	})
 }
@@ -37,38 +38,43 @@ func TestServer_stores_objects_and_records_actions(t *testing.T) {
 	server.Bucket(t, "pictures")
 	client := clientOf(server, lambdatest.SecretAccessKey)
 	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String("pictures"), Key: aws.String("temp/a b+ü.jpg"), Body: strings.NewReader("stone"),
+		Bucket: aws.String("pictures"), Key: aws.String("temp/a b+ü.jpg"),
+		Body: strings.NewReader("stone"),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.CopyObject(t.Context(), &s3.CopyObjectInput{
-		Bucket: aws.String("pictures"), Key: aws.String("kept"), CopySource: aws.String("pictures/temp%2Fa%20b%2B%C3%BC.jpg"),
+		Bucket: aws.String("pictures"), Key: aws.String("copied"),
+		CopySource: aws.String("pictures/temp%2Fa%20b%2B%C3%BC.jpg"),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	found, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("kept")})
+	found, err := client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("copied")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if content, err := io.ReadAll(found.Body); err != nil || string(content) != "stone" {
 		t.Errorf("got %q, %v, want stone", content, err)
 	}
-	_, err = client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("pictures"), Key: aws.String("missing")})
+	_, err = client.HeadObject(t.Context(),
+		&s3.HeadObjectInput{Bucket: aws.String("pictures"), Key: aws.String("missing")})
 	if _, ok := errors.AsType[*types.NotFound](err); !ok {
 		t.Errorf("got %v, want not found", err)
 	}
 	want := []awstest.Call{
 		{Action: "s3:PutObject", Resource: "arn:aws:s3:::pictures/temp/a b+ü.jpg"},
 		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/temp/a b+ü.jpg"},
-		{Action: "s3:PutObject", Resource: "arn:aws:s3:::pictures/kept"},
-		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/kept"},
+		{Action: "s3:PutObject", Resource: "arn:aws:s3:::pictures/copied"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/copied"},
 		{Action: "s3:GetObject", Resource: "arn:aws:s3:::pictures/missing"},
 		{Action: "s3:ListBucket", Resource: "arn:aws:s3:::pictures"},
 	}
 	if diff := cmp.Diff(want, server.Calls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"kept", "temp/a b+ü.jpg"}, server.Keys(t, "pictures")); diff != "" {
+	diff := cmp.Diff([]string{"copied", "temp/a b+ü.jpg"}, server.Keys(t, "pictures"))
+	if diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 }
@@ -76,8 +82,10 @@ func TestServer_stores_objects_and_records_actions(t *testing.T) {
 func TestServer_rejects_a_wrong_secret(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
-	_, err := clientOf(server, "wrong").GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
-	if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != "SignatureDoesNotMatch" {
+	_, err := clientOf(server, "wrong").GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
+	failure, ok := errors.AsType[smithy.APIError](err)
+	if !ok || failure.ErrorCode() != "SignatureDoesNotMatch" {
 		t.Errorf("got %v, want SignatureDoesNotMatch", err)
 	}
 }
@@ -85,9 +93,13 @@ func TestServer_rejects_a_wrong_secret(t *testing.T) {
 func TestServer_SetFault_returns_S3_errors(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
-	server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Action: "s3:GetObject"})
-	_, err := clientOf(server, lambdatest.SecretAccessKey).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
-	if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != "SlowDown" {
+	server.SetFault(awstest.Fault{
+		Status: http.StatusServiceUnavailable, Code: "SlowDown", Action: "s3:GetObject",
+	})
+	_, err := clientOf(server, lambdatest.SecretAccessKey).GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
+	failure, ok := errors.AsType[smithy.APIError](err)
+	if !ok || failure.ErrorCode() != "SlowDown" {
 		t.Errorf("got %v, want SlowDown", err)
 	}
 	if keys := server.Keys(t, "pictures"); len(keys) > 0 {
@@ -98,9 +110,11 @@ func TestServer_SetFault_returns_S3_errors(t *testing.T) {
 func TestServer_SetFault_ends_after_Times(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
-	server.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Times: 2})
+	server.SetFault(
+		awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown", Times: 2})
 	for _, want := range []string{"SlowDown", "SlowDown", "NoSuchKey"} {
-		_, err := clientOf(server, lambdatest.SecretAccessKey).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
+		_, err := clientOf(server, lambdatest.SecretAccessKey).GetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k")})
 		if failure, ok := errors.AsType[smithy.APIError](err); !ok || failure.ErrorCode() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -111,16 +125,21 @@ func TestServer_SetFault_cuts_a_response(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	client := clientOf(server, lambdatest.SecretAccessKey)
-	put := &s3.PutObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k"), Body: strings.NewReader(strings.Repeat("stone", 10_000))}
+	put := &s3.PutObjectInput{
+		Bucket: aws.String("pictures"), Key: aws.String("k"),
+		Body: strings.NewReader(strings.Repeat("stone", 10_000)),
+	}
 	if _, err := client.PutObject(t.Context(), put); err != nil {
 		t.Fatal(err)
 	}
 	server.SetFault(awstest.Fault{Cut: true})
-	found, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: put.Bucket, Key: put.Key})
+	found, err := client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: put.Bucket, Key: put.Key})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content, err := io.ReadAll(found.Body); !errors.Is(err, io.ErrUnexpectedEOF) || len(content) == 0 || len(content) == 50_000 {
+	content, err := io.ReadAll(found.Body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || len(content) == 0 || len(content) == 50_000 {
 		t.Errorf("%d bytes, %v, want some and ErrUnexpectedEOF", len(content), err)
 	}
 }
@@ -130,7 +149,8 @@ func TestServer_SetFault_cuts_a_response(t *testing.T) {
 func TestServer_enforces_the_policy_of_a_presigned_POST(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
-	presigned, err := s3.NewPresignClient(clientOf(server, lambdatest.SecretAccessKey)).PresignPostObject(t.Context(),
+	client := s3.NewPresignClient(clientOf(server, lambdatest.SecretAccessKey))
+	presigned, err := client.PresignPostObject(t.Context(),
 		&s3.PutObjectInput{Bucket: aws.String("pictures"), Key: aws.String("temp/a")},
 		func(o *s3.PresignPostOptions) {
 			o.Expires = time.Minute
@@ -139,7 +159,9 @@ func TestServer_enforces_the_policy_of_a_presigned_POST(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for content, want := range map[string]int{"stone": http.StatusNoContent, "stones": http.StatusBadRequest} {
+	for content, want := range map[string]int{
+		"stone": http.StatusNoContent, "stones": http.StatusBadRequest,
+	} {
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
 		for name, value := range presigned.Values {
@@ -161,10 +183,10 @@ func TestServer_enforces_the_policy_of_a_presigned_POST(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said, _ := io.ReadAll(answer.Body)
+		response, _ := io.ReadAll(answer.Body)
 		answer.Body.Close()
 		if answer.StatusCode != want {
-			t.Errorf("%s: %s, want %d\n%s", content, answer.Status, want, said)
+			t.Errorf("%s: %s, want %d\n%s", content, answer.Status, want, response)
 		}
 	}
 	if !slices.Equal(server.Keys(t, "pictures"), []string{"temp/a"}) {
@@ -176,9 +198,12 @@ func TestServer_SetFault_applies_a_write_whose_response_is_cut(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
 	server.SetFault(awstest.Fault{Cut: true})
-	put := &s3.PutObjectInput{Bucket: aws.String("pictures"), Key: aws.String("k"), Body: strings.NewReader("stone")}
-	if _, err := clientOf(server, lambdatest.SecretAccessKey).PutObject(t.Context(), put); err == nil {
-		t.Error("it was answered")
+	put := &s3.PutObjectInput{
+		Bucket: aws.String("pictures"), Key: aws.String("k"), Body: strings.NewReader("stone"),
+	}
+	_, err := clientOf(server, lambdatest.SecretAccessKey).PutObject(t.Context(), put)
+	if err == nil {
+		t.Error("the cut response arrived")
 	}
 	if !slices.Equal(server.Keys(t, "pictures"), []string{"k"}) {
 		t.Errorf("keys %v, want k", server.Keys(t, "pictures"))

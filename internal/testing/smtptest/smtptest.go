@@ -1,4 +1,4 @@
-// Package smtptest receives mails by SMTP and reads them as a mail client does.
+// Package smtptest provides an SMTP server for tests, and parses its mails as a mail client does.
 package smtptest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// A Server takes every mail, for whomever it is.
+// A Server accepts every mail for any recipient.
 type Server struct {
 	Address string // host and port
 
@@ -32,9 +32,9 @@ type envelope struct {
 	content []byte
 }
 
-// A Mail is one that was received. Its text and its HTML say what their alternatives do.
+// A Mail is a received mail. Text and HTML are its two alternatives.
 type Mail struct {
-	To         []string // whom SMTP says that it is for; the header may say something else
+	To         []string // of the SMTP envelope; the header may differ
 	Header     mail.Header
 	Subject    string // decoded
 	Text, HTML string
@@ -48,12 +48,14 @@ func Start(t testing.TB) *Server {
 		t.Fatalf("smtptest: %v", err)
 	}
 	s := &Server{Address: listener.Addr().String()}
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
+	newSession := func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }
+	server := smtp.NewServer(smtp.BackendFunc(newSession))
 	server.Domain = "mail.example.com"
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		if err := errors.Join(server.Close(), <-ended); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
+		err := errors.Join(server.Close(), <-ended)
+		if err != nil && !errors.Is(err, smtp.ErrServerClosed) {
 			t.Errorf("smtptest: %v", err)
 		}
 	})
@@ -87,8 +89,8 @@ func (s *session) Data(content io.Reader) error {
 func (s *session) Reset()        { s.to = nil }
 func (s *session) Logout() error { return nil }
 
-// Mails returns those that were received so far, the oldest first. One that a mail client could not read is an error of the
-// test's.
+// Mails returns the mails received so far, oldest first. A mail that a mail client could not read
+// fails the test.
 func (s *Server) Mails(t testing.TB) []Mail {
 	t.Helper()
 	s.mu.Lock()
@@ -115,24 +117,27 @@ func read(envelope envelope) (Mail, error) {
 	}
 	kind, parameters, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/alternative" {
-		return Mail{}, fmt.Errorf("the mail is %q, want multipart/alternative: %w", kind, err)
+		return Mail{}, fmt.Errorf("the mail has type %q, want multipart/alternative: %w", kind, err)
 	}
 	got := Mail{To: envelope.to, Header: message.Header, Subject: subject}
 	parts := multipart.NewReader(message.Body, parameters["boundary"])
 	for _, want := range []struct {
 		kind string
 		text *string
-	}{{"text/plain", &got.Text}, {"text/html", &got.HTML}} { // the best is the last: RFC 2046, 5.1.4
+	}{{"text/plain", &got.Text}, {"text/html", &got.HTML}} {
+		// The preferred part is the last: RFC 2046, 5.1.4.
 		part, err := parts.NextRawPart()
 		if err != nil {
 			return Mail{}, err
 		}
 		kind, parameters, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
 		if err != nil || kind != want.kind || !strings.EqualFold(parameters["charset"], "UTF-8") {
-			return Mail{}, fmt.Errorf("a part is %q, want %s in UTF-8: %w", part.Header.Get("Content-Type"), want.kind, err)
+			return Mail{}, fmt.Errorf("a part has type %q, want %s in UTF-8: %w",
+				part.Header.Get("Content-Type"), want.kind, err)
 		}
-		if encoding := part.Header.Get("Content-Transfer-Encoding"); encoding != "quoted-printable" {
-			return Mail{}, fmt.Errorf("a part is encoded by %q, want quoted-printable", encoding)
+		encoding := part.Header.Get("Content-Transfer-Encoding")
+		if encoding != "quoted-printable" {
+			return Mail{}, fmt.Errorf("a part has encoding %q, want quoted-printable", encoding)
 		}
 		text, err := io.ReadAll(quotedprintable.NewReader(part))
 		if err != nil {
@@ -141,7 +146,7 @@ func read(envelope envelope) (Mail, error) {
 		*want.text = strings.ReplaceAll(string(text), "\r\n", "\n")
 	}
 	if _, err := parts.NextRawPart(); !errors.Is(err, io.EOF) {
-		return Mail{}, fmt.Errorf("there is a third part, or %w", err)
+		return Mail{}, fmt.Errorf("want no third part: %w", err)
 	}
 	return got, nil
 }

@@ -1,4 +1,4 @@
-// Package contract is what the post-confirmation function and the stack that declares it agree on.
+// Package contract defines the settings of the post-confirmation function; its stack fills them.
 package contract
 
 import "github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -6,7 +6,7 @@ import "github.com/ashlar-cdk/ashlar/mysqlconn"
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/postconfirmation"
 
-// Settings is what the post-confirmation function is told by its stack.
+// Settings configures the post-confirmation function; its stack fills it.
 type Settings struct {
 	Database mysqlconn.Settings
 }

@@ -1,5 +1,5 @@
 -- +goose Up
--- Subjects are compared byte by byte, as the sign-in compares them.
+-- Subjects are compared byte by byte, as Cognito compares them.
 CREATE TABLE IF NOT EXISTS profiles (
 	subject      VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
 	display_name VARCHAR(80) NOT NULL,

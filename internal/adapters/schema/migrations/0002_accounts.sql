@@ -1,5 +1,6 @@
 -- +goose Up
--- One row a user who has written something. Whoever changes what a user syncs holds the row, and counts its version.
+-- One row per user who has written data. A transaction that changes what a user syncs locks the row
+-- and increments its version.
 CREATE TABLE IF NOT EXISTS accounts (
 	subject    VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
 	version    BIGINT UNSIGNED NOT NULL,

@@ -1,5 +1,5 @@
 -- +goose Up
--- Users who had a profile before there were accounts.
+-- Accounts of users whose profile is older than the table accounts.
 INSERT INTO accounts (subject, version)
 SELECT subject, 1 FROM profiles
 ON DUPLICATE KEY UPDATE version = accounts.version;

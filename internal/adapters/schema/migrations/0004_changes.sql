@@ -1,6 +1,6 @@
 -- +goose Up
--- One row an object that a user syncs, with the version that changed it last. The object is deleted when it is not in
--- its table. A profile's id is all zeros, all others are UUIDs of version 7.
+-- One row per object that a user syncs, with the version of its last change. An object that is not
+-- in its table is deleted. A profile's id is all zeros, all others are UUIDs of version 7.
 CREATE TABLE IF NOT EXISTS changes (
 	subject VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	id      BINARY(16) NOT NULL,

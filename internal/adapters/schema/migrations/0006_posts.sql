@@ -1,5 +1,5 @@
 -- +goose Up
--- The ids of posts and comments are UUIDs of version 7: their order is the order of creation.
+-- The ids of posts and comments are UUIDs of version 7, which sort by their time of creation.
 CREATE TABLE IF NOT EXISTS posts (
 	id              BINARY(16) NOT NULL PRIMARY KEY,
 	author          VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

@@ -1,5 +1,5 @@
 -- +goose Up
--- A post's comments lie side by side, oldest first, as they are listed.
+-- A post's comments are stored together, oldest first, as they are listed.
 CREATE TABLE IF NOT EXISTS comments (
 	post_id         BINARY(16) NOT NULL,
 	id              BINARY(16) NOT NULL,

@@ -1,7 +1,7 @@
 -- +goose Up
--- What lies below permanent/ in the bucket of originals has its row here, from before it is copied until after it is
--- deleted. The id is the key's, and no other picture ever has it. States go one way: copying,
--- promoted, pending_deletion.
+-- Every object below permanent/ in the bucket of originals has a row here, from before it is copied
+-- until after it is deleted. The id is in the object's key and is never reused. States change in
+-- one direction: copying, promoted, pending_deletion.
 CREATE TABLE IF NOT EXISTS pictures (
 	id         BINARY(16) NOT NULL PRIMARY KEY,
 	owner      VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

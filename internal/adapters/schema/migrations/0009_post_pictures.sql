@@ -1,6 +1,7 @@
 -- +goose Up
--- Which post shows which picture: a kept one is in one post at least. Posts take their rows along, for the functions of the
--- deployment before, which delete posts and know of no pictures.
+-- Which post shows which picture. A promoted picture is in at least one post. Deleting a post
+-- deletes its rows, for the functions of the previous deployment, which delete posts and do not
+-- know pictures.
 CREATE TABLE IF NOT EXISTS post_pictures (
 	post_id    BINARY(16) NOT NULL,
 	picture_id BINARY(16) NOT NULL,

@@ -1,7 +1,9 @@
 -- +goose Up
--- The comments that nobody has told the posts' authors about. A notification has the version that the recipient's account got with
--- the comment: so they are numbered in the order in which they are committed, and whoever sees one sees all before it.
--- Comments take their notifications along, for the functions of the deployment before, which delete comments and know of none.
+-- The comments that the posts' authors have not been notified of. A notification has the version
+-- that the recipient's account got with the comment: notifications are numbered in the order in
+-- which they are committed, and a reader that sees one sees all before it. Deleting a comment
+-- deletes its notifications, for the functions of the previous deployment, which delete comments
+-- and do not know notifications.
 CREATE TABLE IF NOT EXISTS comment_notifications (
 	recipient  VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	version    BIGINT UNSIGNED NOT NULL,

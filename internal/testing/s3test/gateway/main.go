@@ -1,11 +1,12 @@
-// Command gateway is an S3-compatible server for tests: VersityGW on a folder. It is a process of its own, since VersityGW
-// works in its folder as the process's current one, and a module of its own, so that what it needs is nobody else's.
+// Command gateway is an S3-compatible server for tests: VersityGW on a folder. It is a separate
+// process, since VersityGW uses its folder as the process's working directory, and a separate
+// module, so that its dependencies are not those of the main module.
 //
 //	gateway SOCKET FOLDER
 //
-// It listens on the Unix socket, keeps objects below the folder, writes a line when it is ready, and ends with its
-// standard input. The one who may do everything is named by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
-// AWS_SESSION_TOKEN, in the region AWS_REGION.
+// It listens on the Unix socket, stores objects below the folder, writes a line when it is ready,
+// and ends when its standard input is closed. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+// AWS_SESSION_TOKEN are the credentials of the user with all permissions, in the region AWS_REGION.
 package main
 
 import (
@@ -38,11 +39,13 @@ func run(socket, folder string) error {
 			return err
 		}
 	}
-	// Not in files beside the objects, for file systems that have none: there, an object that is overwritten keeps its tags,
-	// and one that was deleted stays so.
+	// Metadata is stored in extended attributes, not in files beside the objects, which VersityGW
+	// supports for file systems without attributes: there, an overwritten object keeps its tags,
+	// and a deleted object stays deleted.
 	store := meta.XattrMeta{}
 	if err := store.Test(objects); err != nil {
-		return fmt.Errorf("%s needs a file system with extended attributes, which TMPDIR may name: %w", objects, err)
+		return fmt.Errorf("%s has no extended attributes; set TMPDIR to a file system that has: %w",
+			objects, err)
 	}
 	backend, err := posix.New(objects, store, posix.PosixOpts{
 		VersioningDir:       versions,
@@ -53,10 +56,13 @@ func run(socket, folder string) error {
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0) // what it holds is of no use any more
+		os.Exit(0) // its data is not needed any more
 	}()
-	// VersityGW's root user cannot have a session token, as a function's role has; so root is somebody whom nobody knows.
-	root := auth.Account{Access: "root", Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Role: auth.RoleAdmin}
+	// VersityGW's root user cannot have a session token, as a function's role has; so the root user
+	// is a separate one that no client uses.
+	root := auth.Account{
+		Access: "root", Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Role: auth.RoleAdmin,
+	}
 	return embedgw.RunVersityGW(context.Background(), backend, &embedgw.Config{
 		RootUserAccess:    root.Access,
 		RootUserSecret:    root.Secret,
@@ -77,13 +83,13 @@ func run(socket, folder string) error {
 	})
 }
 
-// A role has temporary credentials, which are no good without their token, in a presigned POST neither.
+// A role has temporary credentials, which are invalid without their token, in a presigned POST too.
 type role struct {
 	auth.IAMService
 	access, secret, token string
 }
 
-// GetUserAccount returns who the role is: somebody who may do everything.
+// GetUserAccount returns the role's account, which has all permissions.
 func (r *role) GetUserAccount(access string) (auth.Account, error) {
 	if access != r.access {
 		return r.IAMService.GetUserAccount(access)
@@ -91,8 +97,11 @@ func (r *role) GetUserAccount(access string) (auth.Account, error) {
 	return auth.Account{Access: r.access, Role: auth.RoleAdmin}, nil
 }
 
-// DeriveSigningKey is step 2 of "Create a signed AWS API request" in the AWS Identity and Access Management User Guide.
-func (r *role) DeriveSigningKey(access, sessionToken, date, region, service string) ([]byte, auth.Account, error) {
+// DeriveSigningKey implements step 2 of "Create a signed AWS API request" in the AWS Identity and
+// Access Management User Guide.
+func (r *role) DeriveSigningKey(
+	access, sessionToken, date, region, service string,
+) ([]byte, auth.Account, error) {
 	if access != r.access {
 		return nil, auth.Account{}, auth.ErrNoSuchUser
 	}
