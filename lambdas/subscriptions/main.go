@@ -31,7 +31,7 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	service := &subscriptionsapi.Service{
+	service := &subscriptionsapi.Handlers{
 		MailingList: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
 		Links: &links.Links{
 			Endpoint: settings.Endpoint,

@@ -18,13 +18,13 @@ import (
 )
 
 // Routes are those of subscriptions. The links of mails lead to their paths: package links makes them.
-var Routes = rest.Table[*Service]{
-	rest.Handle("POST", "/subscriptions", rest.Public, "Subscribe an address to our mails", (*Service).subscribe),
-	rest.HandlePage("GET", "/subscriptions/{token}", "Ask a mail's reader whether to unsubscribe", (*Service).askToUnsubscribe),
-	rest.HandlePage("POST", "/subscriptions/{token}", "Unsubscribe by the page's button, or by one click in a mail program (RFC 8058)", (*Service).unsubscribeByPage),
-	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public, "Unsubscribe by the token of a mail's link", (*Service).unsubscribe),
-	rest.HandlePage("GET", "/confirmations/{token}", "Ask a mail's reader to confirm the subscription", (*Service).askToConfirm),
-	rest.HandlePage("POST", "/confirmations/{token}", "Confirm the subscription by the page's button", (*Service).confirm),
+var Routes = rest.Table[*Handlers]{
+	rest.Handle("POST", "/subscriptions", rest.Public, "Subscribe an address to our mails", (*Handlers).subscribe),
+	rest.HandlePage("GET", "/subscriptions/{token}", "Ask a mail's reader whether to unsubscribe", (*Handlers).askToUnsubscribe),
+	rest.HandlePage("POST", "/subscriptions/{token}", "Unsubscribe by the page's button, or by one click in a mail program (RFC 8058)", (*Handlers).unsubscribeByPage),
+	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public, "Unsubscribe by the token of a mail's link", (*Handlers).unsubscribe),
+	rest.HandlePage("GET", "/confirmations/{token}", "Ask a mail's reader to confirm the subscription", (*Handlers).askToConfirm),
+	rest.HandlePage("POST", "/confirmations/{token}", "Confirm the subscription by the page's button", (*Handlers).confirm),
 }
 
 // MailingList is where subscriptions are kept.
@@ -39,8 +39,8 @@ type MailingList interface {
 	Unsubscribe(ctx context.Context, address string) error
 }
 
-// A Service answers the routes.
-type Service struct {
+// A Handlers answers the routes.
+type Handlers struct {
 	MailingList MailingList
 	Links       *links.Links
 	SingleOptIn bool // of subscriptions, by a mail
@@ -72,7 +72,7 @@ func (SubscriptionDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *
 	return schema
 }
 
-func (s *Service) subscribe(ctx context.Context, in *struct{ Body SubscriptionDraft }) (*struct{ Body SubscriptionReceipt }, error) {
+func (s *Handlers) subscribe(ctx context.Context, in *struct{ Body SubscriptionDraft }) (*struct{ Body SubscriptionReceipt }, error) {
 	var invalid validate.Error
 	invalid.Check("address", email.CheckAddress(in.Body.Address))
 	invalid.Check("language", validate.LanguageTag(in.Body.Language))
@@ -105,12 +105,12 @@ func (s *Service) subscribe(ctx context.Context, in *struct{ Body SubscriptionDr
 	return &struct{ Body SubscriptionReceipt }{SubscriptionReceipt{ConfirmationRequired: !s.SingleOptIn}}, nil
 }
 
-func (s *Service) askToUnsubscribe(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (s *Handlers) askToUnsubscribe(ctx context.Context, in *LinkPath) (rest.Page, error) {
 	opened, err := s.Links.OpenUnsubscribe(ctx, in.Token)
 	return unsubscribePage.In(opened.Language), err
 }
 
-func (s *Service) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (s *Handlers) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
 	opened, err := s.Links.OpenUnsubscribe(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
@@ -118,17 +118,17 @@ func (s *Service) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Pag
 	return unsubscribedPage.In(opened.Language), s.MailingList.Unsubscribe(ctx, opened.Address)
 }
 
-func (s *Service) unsubscribe(ctx context.Context, in *LinkPath) (*struct{}, error) {
+func (s *Handlers) unsubscribe(ctx context.Context, in *LinkPath) (*struct{}, error) {
 	_, err := s.unsubscribeByPage(ctx, in)
 	return nil, err
 }
 
-func (s *Service) askToConfirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (s *Handlers) askToConfirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
 	opened, err := s.Links.OpenConfirm(ctx, in.Token)
 	return confirmPage.In(opened.Language), err
 }
 
-func (s *Service) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (s *Handlers) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
 	opened, err := s.Links.OpenConfirm(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err

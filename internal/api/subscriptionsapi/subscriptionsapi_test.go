@@ -74,7 +74,7 @@ func newLinks(age time.Duration) *links.Links {
 	return &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, key{}, past)}
 }
 
-func handle(t testing.TB, service *subscriptionsapi.Service, request resttest.Request) events.APIGatewayProxyResponse {
+func handle(t testing.TB, service *subscriptionsapi.Handlers, request resttest.Request) events.APIGatewayProxyResponse {
 	t.Helper()
 	service.Links = newLinks(0)
 	var log bytes.Buffer
@@ -126,7 +126,7 @@ var id = uuid.MustParse("01890000-0000-7000-8000-000000000001")
 func TestWhoeverSubscribesIsKeptWithTheLinkThatTheMailShows(t *testing.T) {
 	for _, disabled := range []bool{false, true} {
 		var kept list
-		service := &subscriptionsapi.Service{MailingList: &kept, SingleOptIn: disabled}
+		service := &subscriptionsapi.Handlers{MailingList: &kept, SingleOptIn: disabled}
 		receipt := resttest.Body[subscriptionsapi.SubscriptionReceipt](t, handle(t, service, subscribe(`{"address":"Ada.L@Example.com","language":"ko-KR"}`)), 201)
 		if receipt.ConfirmationRequired == disabled {
 			t.Errorf("confirmation is disabled: %t, and the client is told %+v", disabled, receipt)
@@ -184,7 +184,7 @@ func TestWhatIsNoAddressAndNoLanguageIsRefusedBeforeAnythingIsKept(t *testing.T)
 		`{"address":["ada@example.com"]}`:                                                {"address"},
 	} {
 		var kept list
-		refused := resttest.ErrorOf(t, handle(t, &subscriptionsapi.Service{MailingList: &kept}, subscribe(body)), 400, "invalid_request")
+		refused := resttest.ErrorOf(t, handle(t, &subscriptionsapi.Handlers{MailingList: &kept}, subscribe(body)), 400, "invalid_request")
 		var got []string
 		for _, field := range refused.Fields {
 			got = append(got, field.Field)
@@ -210,7 +210,7 @@ func TestALinkIsFollowedInTwoSteps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked list
-			service := &subscriptionsapi.Service{MailingList: &asked}
+			service := &subscriptionsapi.Handlers{MailingList: &asked}
 			response := handle(t, service, follow(t, "GET", test.path, test.link))
 			if response.StatusCode != 200 || !strings.Contains(response.Body, "<h1>"+test.ask+"</h1>") || !strings.Contains(response.Body, `<form method="post">`) {
 				t.Errorf("GET: status %d: %s", response.StatusCode, response.Body)
@@ -242,7 +242,7 @@ func TestALinkIsFollowedInTwoSteps(t *testing.T) {
 func TestWhoeverConfirmsIsKeptWithALinkToLeave(t *testing.T) {
 	var kept list
 	_, confirm := linksOf(t, 0, id, "ada@example.com", "en")
-	handle(t, &subscriptionsapi.Service{MailingList: &kept}, follow(t, "POST", "/confirmations", confirm))
+	handle(t, &subscriptionsapi.Handlers{MailingList: &kept}, follow(t, "POST", "/confirmations", confirm))
 	if len(kept.confirmed) != 1 {
 		t.Fatalf("%+v", kept)
 	}
@@ -260,7 +260,7 @@ func TestAProgramLeavesByDELETE(t *testing.T) {
 	leave, _ := linksOf(t, 0, id, "ada@example.com", "ko")
 	var kept list
 	for range 2 {
-		response := handle(t, &subscriptionsapi.Service{MailingList: &kept}, follow(t, "DELETE", "/subscriptions", leave))
+		response := handle(t, &subscriptionsapi.Handlers{MailingList: &kept}, follow(t, "DELETE", "/subscriptions", leave))
 		if response.StatusCode != 204 || response.Body != "" {
 			t.Errorf("status %d: %s", response.StatusCode, response.Body)
 		}
@@ -295,7 +295,7 @@ func TestALinkThatIsNoneDoesNothing(t *testing.T) {
 					continue
 				}
 				var kept list
-				response := handle(t, &subscriptionsapi.Service{MailingList: &kept}, resttest.Request{
+				response := handle(t, &subscriptionsapi.Handlers{MailingList: &kept}, resttest.Request{
 					Route: method + " " + path + "/{token}", Path: map[string]string{"token": test.token},
 				})
 				if method == "DELETE" {
@@ -312,7 +312,7 @@ func TestALinkThatIsNoneDoesNothing(t *testing.T) {
 func TestWhatCannotBeConfirmedAnyMoreIsGone(t *testing.T) {
 	for language, title := range map[string]string{"ko": "확인할 구독 신청이 없습니다", "en": "There is nothing to confirm"} {
 		_, confirm := linksOf(t, 0, id, "ada@example.com", language)
-		response := handle(t, &subscriptionsapi.Service{MailingList: &list{err: mailinglist.ErrNotFound}}, follow(t, "POST", "/confirmations", confirm))
+		response := handle(t, &subscriptionsapi.Handlers{MailingList: &list{err: mailinglist.ErrNotFound}}, follow(t, "POST", "/confirmations", confirm))
 		if response.StatusCode != 404 || !strings.Contains(response.Body, "<h1>"+title+"</h1>") {
 			t.Errorf("status %d: %s", response.StatusCode, response.Body)
 		}
@@ -330,7 +330,7 @@ func TestWhenTheListIsAwayItIsForLater(t *testing.T) {
 		follow(t, "POST", "/confirmations", confirm),
 	} {
 		for failing, status := range map[*list]int{away: 503, broken: 500} {
-			response := handle(t, &subscriptionsapi.Service{MailingList: failing}, request)
+			response := handle(t, &subscriptionsapi.Handlers{MailingList: failing}, request)
 			if response.StatusCode != status || strings.Contains(response.Body, "throttled") || strings.Contains(response.Body, "denied") || strings.Contains(response.Body, "구독이") {
 				t.Errorf("%s: status %d, want %d: %s", request.Route, response.StatusCode, status, response.Body)
 			}
@@ -358,7 +358,7 @@ func FuzzLink(f *testing.F) {
 					Headers: map[string]string{"Accept-Language": acceptLanguage, "Content-Type": contentType},
 				}.Event(t)
 				request.IsBase64Encoded = encoded
-				service := &subscriptionsapi.Service{MailingList: &kept, Links: newLinks(0)}
+				service := &subscriptionsapi.Handlers{MailingList: &kept, Links: newLinks(0)}
 				response, err := rest.NewHandler(subscriptionsapi.Routes, service, rest.Settings{}, slog.New(slog.DiscardHandler)).Handle(t.Context(), request)
 				if err != nil {
 					t.Fatal(err)
