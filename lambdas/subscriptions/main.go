@@ -31,7 +31,7 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	service := &subscriptionsapi.Handlers{
+	handlers := &subscriptionsapi.Handlers{
 		MailingList: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
 		Links: &links.Links{
 			Endpoint: settings.Endpoint,
@@ -39,5 +39,5 @@ func main() {
 		},
 		SingleOptIn: settings.SingleOptIn,
 	}
-	lambda.Start(rest.NewHandler(subscriptionsapi.Routes, service, settings.API, logger).Handle)
+	lambda.Start(rest.NewHandler(subscriptionsapi.Routes, handlers, settings.API, logger).Handle)
 }

@@ -1,4 +1,3 @@
-// Package awsclient tells AWS's errors apart.
 package awsclient
 
 import (
@@ -8,25 +7,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
-	later "github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	runtimeretry "github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// Is tells whether err is an answer of AWS's with that code. It is for codes that the SDK has no type for, or not at every
-// operation.
+// Is reports whether err is an error response of AWS with that code. It is for codes for which the
+// SDK has no type, or not for every operation.
 func Is(err error, code string) bool {
 	failure, ok := errors.AsType[smithy.APIError](err)
 	return ok && failure.ErrorCode() == code
 }
 
-// Wrap says what could not be done, and in the domain's words that it may be tried again: that is what the SDK has tried
-// again in vain, what AWS did not answer, and what it cannot do for the moment. Nil stays nil.
+// Wrap returns err with the action that failed. Temporary failures wrap [runtimeretry.ErrUnavailable]:
+// errors for which the SDK's retries are exhausted, missing responses, and server faults. Wrap
+// returns nil if err is nil.
 func Wrap(action string, err error) error {
 	if err == nil {
 		return nil
 	}
 	failure, answered := errors.AsType[smithy.APIError](err)
-	if !answered || failure.ErrorFault() == smithy.FaultServer || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() {
-		return fmt.Errorf("%s: %w: %w", action, later.ErrUnavailable, err)
+	retryable := retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
+	if !answered || failure.ErrorFault() == smithy.FaultServer || retryable {
+		return fmt.Errorf("%s: %w: %w", action, runtimeretry.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", action, err)
 }
