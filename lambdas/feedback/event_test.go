@@ -61,7 +61,7 @@ func TestOfWhomSESTells(t *testing.T) {
 		"an address that no standard allows": {event(t, complaint, "ada@example.com", "ada.@example.com"), feedback{mailID, []email.Address{"ada.@example.com"}, true, "complaint: abuse"}},
 		"the topic is tried":                 {"Successfully validated SNS topic for Amazon SES event publishing.", feedback{}},
 	} {
-		got, err := readFeedback(test.body)
+		got, err := parseFeedback(test.body)
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(feedback{})); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
@@ -94,7 +94,7 @@ func poison(t testing.TB) map[string]string {
 
 func TestWhatIsNoFeedbackSaysWhy(t *testing.T) {
 	for body, want := range poison(t) {
-		if read, err := readFeedback(body); !errors.Is(err, errNotSES) || !strings.Contains(err.Error(), want) || len(read.suppress) > 0 {
+		if read, err := parseFeedback(body); !errors.Is(err, errInvalidEvent) || !strings.Contains(err.Error(), want) || len(read.suppress) > 0 {
 			t.Errorf("%s: %+v, %v, want %q", body, read, err, want)
 		}
 	}
@@ -115,8 +115,8 @@ func FuzzReadFeedback(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		read, err := readFeedback(body)
-		if (err != nil) && (len(read.suppress) > 0 || !errors.Is(err, errNotSES)) {
+		read, err := parseFeedback(body)
+		if (err != nil) && (len(read.suppress) > 0 || !errors.Is(err, errInvalidEvent)) {
 			t.Errorf("%+v, %v", read, err)
 		}
 		var sent struct {

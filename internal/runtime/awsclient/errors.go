@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
-	runtimeretry "github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
 // Is reports whether err is an error response of AWS with that code. It is for codes for which the
@@ -17,7 +17,7 @@ func Is(err error, code string) bool {
 	return ok && failure.ErrorCode() == code
 }
 
-// Wrap returns err with the action that failed. Temporary failures wrap [runtimeretry.ErrUnavailable]:
+// Wrap returns err with the action that failed. Temporary failures wrap [retry.ErrUnavailable]:
 // errors for which the SDK's retries are exhausted, missing responses, and server faults. Wrap
 // returns nil if err is nil.
 func Wrap(action string, err error) error {
@@ -25,9 +25,9 @@ func Wrap(action string, err error) error {
 		return nil
 	}
 	failure, answered := errors.AsType[smithy.APIError](err)
-	retryable := retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
+	retryable := awsretry.IsErrorRetryables(awsretry.DefaultRetryables).IsErrorRetryable(err).Bool()
 	if !answered || failure.ErrorFault() == smithy.FaultServer || retryable {
-		return fmt.Errorf("%s: %w: %w", action, runtimeretry.ErrUnavailable, err)
+		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", action, err)
 }
