@@ -25,8 +25,8 @@ const validation = "Successfully validated SNS topic for Amazon SES event publis
 // errInvalidEvent reports a message that is not a bounce or complaint event of SES.
 var errInvalidEvent = errors.New("not a bounce or complaint event of SES")
 
-// parseFeedback parses an event: "Contents of event data that Amazon SES publishes to Amazon SNS" in
-// the Amazon SES Developer Guide.
+// parseFeedback parses an event: "Contents of event data that Amazon SES publishes to Amazon SNS"
+// in the Amazon SES Developer Guide.
 //
 // Only a permanent bounce suppresses an address. Other bounces, such as a full mailbox or an
 // out-of-office reply, are temporary; SES itself has retried for hours. A complaint suppresses an
@@ -94,8 +94,8 @@ func parseFeedback(body string) (feedback, error) {
 // A recipient is a recipient in an event.
 type recipient struct{ EmailAddress string }
 
-// affected returns the destinations of the mail that the event names. If there is only one, the event
-// is about it, whatever it names.
+// affected returns the destinations of the mail that the event names. If there is only one, the
+// event is about it, whatever it names.
 func affected(destination []string, named []recipient) []email.Address {
 	if len(destination) == 1 {
 		if address := parseAddress(destination[0]); address != "" {
@@ -117,8 +117,8 @@ func affected(destination []string, named []recipient) []email.Address {
 }
 
 // parseAddress returns an address without its name and brackets. It returns an address that the
-// parser rejects unchanged: Cognito, whose users receive mails too, accepts addresses that no standard
-// allows.
+// parser rejects unchanged: Cognito, whose users receive mails too, accepts addresses that no
+// standard allows.
 func parseAddress(address string) email.Address {
 	if parsed, err := mail.ParseAddress(address); err == nil {
 		return email.Address(parsed.Address)

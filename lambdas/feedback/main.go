@@ -1,5 +1,5 @@
-// Command feedback is the function that processes bounces and complaints of SES: it suppresses their
-// addresses.
+// Command feedback is the function that processes bounces and complaints of SES: it suppresses
+// their addresses.
 package main
 
 import (
@@ -26,7 +26,8 @@ func main() {
 	slog.SetDefault(logger) // also for package log, which the Lambda runtime uses
 	settings := lambdaenv.MustLoad[contract.Settings]()
 	httpClient := awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(httpClient))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(),
+		config.WithHTTPClient(httpClient))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

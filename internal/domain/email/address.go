@@ -24,7 +24,8 @@ const (
 // to: one plain ASCII address, without a name, quotes or comments. SES does not support SMTPUTF8:
 // only the domain can have letters of other scripts, in Punycode.
 func CheckAddress(s string) string {
-	for _, problem := range []string{validate.Required(s), checkASCII(s), validate.AtMost(s, MaxAddress)} {
+	problems := []string{validate.Required(s), checkASCII(s), validate.AtMost(s, MaxAddress)}
+	for _, problem := range problems {
 		if problem != "" {
 			return problem
 		}
@@ -53,7 +54,8 @@ func checkASCII(s string) string {
 // checkLocal requires words with dots between them: dot-atom-text of RFC 5322, 3.2.3.
 func checkLocal(local string) string {
 	if len(local) > maxLocal {
-		return fmt.Sprintf("has %d characters before the @; at most %d are allowed", len(local), maxLocal)
+		return fmt.Sprintf("has %d characters before the @; at most %d are allowed",
+			len(local), maxLocal)
 	}
 	for word := range strings.SplitSeq(local, ".") {
 		if word == "" {

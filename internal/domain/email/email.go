@@ -34,8 +34,8 @@ var (
 	// is the cause.
 	ErrAddressRejected = errors.New("address rejected")
 
-	// ErrUndeliverable reports that this mail needs an operator, while others may be sent. The cause
-	// may be the address, or a mistake of ours that all mails share: so it is not final.
+	// ErrUndeliverable reports that this mail needs an operator, while others may be sent. The
+	// cause may be the address, or a mistake of ours that all mails share: so it is not final.
 	ErrUndeliverable = errors.New("mail undeliverable")
 
 	// ErrSendingPaused reports that no mail is sent until an operator acts or a day has passed: the

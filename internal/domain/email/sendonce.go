@@ -88,7 +88,8 @@ func lease(
 ) (until time.Time, err error) {
 	for {
 		if !deadline.HasTimeFor(ctx, MinLease) {
-			return time.Time{}, fmt.Errorf("%w: too little time to send the mail", retry.ErrUnavailable)
+			return time.Time{},
+				fmt.Errorf("%w: too little time to send the mail", retry.ErrUnavailable)
 		}
 		until := time.Now().Add(duration)
 		err := delivery.Lease(ctx, duration)

@@ -125,7 +125,8 @@ func readFile(files fs.FS, name string) (string, error) {
 func (t *Templates) Message(language, name string, to Address, data any) (Message, error) {
 	template, found := t.mails[language+"/"+name]
 	if !found {
-		return Message{}, fmt.Errorf("email: there is no template %s in the language %q", name, language)
+		return Message{},
+			fmt.Errorf("email: there is no template %s in the language %q", name, language)
 	}
 	subject, subjectErr := execute(template.subject, data)
 	text, textErr := execute(template.text, data)
@@ -137,15 +138,19 @@ func (t *Templates) Message(language, name string, to Address, data any) (Messag
 		return Message{}, fmt.Errorf("email: template %s: %w", name, err)
 	}
 	// SES writes and encodes the headers. This check protects mailers that do not.
-	if i := strings.IndexFunc(subject, breaksLine); i >= 0 || subject == "" || !utf8.ValidString(subject) {
-		return Message{}, fmt.Errorf("email: template %s: the subject %q is not one line of text", name, subject)
+	if i := strings.IndexFunc(subject, breaksLine); i >= 0 || subject == "" ||
+		!utf8.ValidString(subject) {
+		return Message{},
+			fmt.Errorf("email: template %s: the subject %q is not one line of text", name, subject)
 	}
 	return Message{To: to, Subject: subject, Text: text, HTML: html}, nil
 }
 
 // breaksLine reports whether r is a control character, such as a line feed, or one of Unicode's
 // separators of lines and paragraphs.
-func breaksLine(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
+func breaksLine(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp)
+}
 
 func execute(template interface {
 	Execute(w io.Writer, data any) error

@@ -25,8 +25,8 @@ const (
 // subscribe triggers another mail.
 const ConfirmWithin = 24 * time.Hour
 
-// A Key identifies a subscription. When an address subscribes, unsubscribes and subscribes again, it
-// has two subscriptions, with two ids.
+// A Key identifies a subscription. When an address subscribes, unsubscribes and subscribes again,
+// it has two subscriptions, with two ids.
 type Key struct {
 	Address string    // as returned by [email.Address.Key]
 	Kind    Kind      // Pending or Subscribed
@@ -42,5 +42,6 @@ type Subscription struct {
 	CreatedAt time.Time
 }
 
-// ErrNotFound reports that there is no such subscription: it was ended, was replaced or has expired.
+// ErrNotFound reports that there is no such subscription: it was ended, was replaced or has
+// expired.
 var ErrNotFound = errors.New("subscription not found")

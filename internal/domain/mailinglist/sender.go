@@ -23,7 +23,8 @@ type Subscriptions interface {
 	// the subscription was deleted, or another process has leased the mail meanwhile.
 	MarkSent(ctx context.Context, lease Lease, messageID string, now time.Time) error
 
-	// MarkRejected records that the mail will never be sent, and the reason. It fails like MarkSent.
+	// MarkRejected records that the mail will never be sent, and the reason. It fails like
+	// MarkSent.
 	MarkRejected(ctx context.Context, lease Lease, reason string) error
 
 	// Release ends a lease, unless another process holds one by now.
@@ -48,15 +49,15 @@ type Sender struct {
 	Messages      Messages // the mails confirm and welcome; their data is a [Subscription]
 	Mailer        email.Mailer
 
-	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its holder
-	// dies: no other process sends the mail until it ends.
+	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its
+	// holder dies: no other process sends the mail until it ends.
 	LeaseDuration time.Duration
 }
 
-// Send sends the mail of the subscription with that key, unless it was sent, or need not be sent any
-// more. It is idempotent and relies only on what is stored: it may be called repeatedly, late, by
-// several processes at a time, or for a subscription that does not exist any more. Each subscription
-// gets one mail, within the limits of [email.SendOnce].
+// Send sends the mail of the subscription with that key, unless it was sent, or need not be sent
+// any more. It is idempotent and relies only on what is stored: it may be called repeatedly, late,
+// by several processes at a time, or for a subscription that does not exist any more. Each
+// subscription gets one mail, within the limits of [email.SendOnce].
 //
 // An error that wraps [retry.ErrUnavailable] is temporary; any other needs a fix before a retry.
 func (s *Sender) Send(ctx context.Context, key Key) error {
@@ -64,8 +65,8 @@ func (s *Sender) Send(ctx context.Context, key Key) error {
 }
 
 // SendUnsent sends all unsent mails, the oldest subscription first. It stops where all others would
-// fail as well: when sending is paused, or after a temporary failure. Any other failure concerns one
-// mail and does not stop it; it returns the first of them.
+// fail as well: when sending is paused, or after a temporary failure. Any other failure concerns
+// one mail and does not stop it; it returns the first of them.
 func (s *Sender) SendUnsent(ctx context.Context) error {
 	var failure error
 	for key, err := range s.Subscriptions.Unsent(ctx, time.Now()) {

@@ -1,5 +1,5 @@
-// Package notifications provides mails to authors about new comments on their posts. Comments of the
-// same few minutes are in one mail.
+// Package notifications provides mails to authors about new comments on their posts. Comments of
+// the same few minutes are in one mail.
 //
 // A notification is stored in the transaction of its comment, and deleted when its mail was sent:
 // docs/adr/0020-notifications.md.

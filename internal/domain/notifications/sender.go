@@ -69,8 +69,8 @@ type Sender struct {
 	Website      string // URL without a trailing slash
 	Logger       *slog.Logger
 
-	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its holder
-	// dies: no other process sends the recipient's mail until it ends.
+	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its
+	// holder dies: no other process sends the recipient's mail until it ends.
 	LeaseDuration time.Duration
 
 	// Window is how long the oldest comment of a mail waits for others, which is how long its
@@ -86,15 +86,15 @@ type Sender struct {
 // are suppressed are deleted without a mail. Each comment is in one mail, within the limits of
 // [email.SendOnce].
 //
-// After an error the notifications remain stored, and Send must be retried: later if the error wraps
-// [retry.ErrUnavailable], otherwise after a fix.
+// After an error the notifications remain stored, and Send must be retried: later if the error
+// wraps [retry.ErrUnavailable], otherwise after a fix.
 func (s *Sender) Send(ctx context.Context, recipient string) error {
 	return email.SendOnce(ctx, &delivery{sender: s, recipient: recipient}, s.LeaseDuration)
 }
 
-// SendOverdue sends the mails of all recipients whose notifications are overdue: their messages were
-// lost, or are in the dead-letter queue. It stops when sending is paused, as most other mails would
-// fail too. Its error joins the errors of all failed mails.
+// SendOverdue sends the mails of all recipients whose notifications are overdue: their messages
+// were lost, or are in the dead-letter queue. It stops when sending is paused, as most other mails
+// would fail too. Its error joins the errors of all failed mails.
 //
 // It iterates over the recipients from a random start. Otherwise a recipient whose mail always
 // fails, and takes all the time or ends the run, could block all recipients after it.

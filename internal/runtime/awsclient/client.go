@@ -1,6 +1,6 @@
-// Package awsclient provides a response timeout for the clients of the AWS SDK, and classifies their
-// errors. With the timeout, the SDK retries on another connection when a server does not respond;
-// without it, one silent server takes all the time of the function.
+// Package awsclient provides a response timeout for the clients of the AWS SDK, and classifies
+// their errors. With the timeout, the SDK retries on another connection when a server does not
+// respond; without it, one silent server takes all the time of the function.
 package awsclient
 
 import (

@@ -1,5 +1,5 @@
-// Package deadletter sends messages that failed permanently to a function's dead-letter queue (DLQ),
-// with the reason.
+// Package deadletter sends messages that failed permanently to a function's dead-letter queue
+// (DLQ), with the reason.
 package deadletter
 
 import (
@@ -42,7 +42,9 @@ const (
 
 // Send sends message to the queue, with the attributes Reason and, unless it is empty, Key.
 func (q *Queue) Send(ctx context.Context, message Message) error {
-	attributes := map[string]types.MessageAttributeValue{"Reason": attribute(message.Reason, maxReason)}
+	attributes := map[string]types.MessageAttributeValue{
+		"Reason": attribute(message.Reason, maxReason),
+	}
 	if message.Key != "" { // SQS rejects empty attributes
 		attributes["Key"] = attribute(message.Key, maxKey)
 	}

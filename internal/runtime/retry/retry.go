@@ -1,4 +1,5 @@
-// Package retry provides the error for temporary failures and a retry loop with exponential backoff.
+// Package retry provides the error for temporary failures and a retry loop with exponential
+// backoff.
 package retry
 
 import (

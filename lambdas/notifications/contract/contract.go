@@ -35,7 +35,7 @@ type Settings struct {
 	// its message was lost.
 	Window time.Duration `env:"WINDOW"`
 
-	// LeaseDuration is how long one run may take for one mail. Other runs for the same recipient are
-	// retried after it.
+	// LeaseDuration is how long one run may take for one mail. Other runs for the same recipient
+	// are retried after it.
 	LeaseDuration time.Duration `env:"LEASE_DURATION"`
 }

@@ -66,8 +66,8 @@ func decode(payload []byte) (event, error) {
 	}
 	e.Records = make([]record, len(raw))
 	for i := range raw {
-		// encoding/json continues after a value of the wrong type, so that the record may still have
-		// its id.
+		// encoding/json continues after a value of the wrong type, so that the record may still
+		// have its id.
 		e.Records[i].decodeError = json.Unmarshal(raw[i], &e.Records[i])
 	}
 	return e, nil
@@ -113,8 +113,8 @@ func (m message) subscription() (key mailinglist.Key, reason string) {
 	return mailinglist.Key{Address: m.Address, Kind: m.Kind, ID: id}, ""
 }
 
-// maxBody is the longest part of a record in a message to the dead-letter queue, in bytes: well below
-// SQS's limit of 1 MiB.
+// maxBody is the longest part of a record in a message to the dead-letter queue, in bytes: well
+// below SQS's limit of 1 MiB.
 const maxBody = 128 << 10
 
 // sanitize returns a record for an operator to read, in characters that SQS accepts.

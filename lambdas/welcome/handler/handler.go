@@ -20,9 +20,9 @@ import (
 
 var errNoID = errors.New("record failed and has no id")
 
-// A Handler is a [lambda.Handler]. The stream of the mailing list's table reports new subscriptions.
-// The queue contains redriven messages: ours, and those of Lambda about batches of the stream whose
-// retries were exhausted. The log has the ids of subscriptions, but no addresses.
+// A Handler is a [lambda.Handler]. The stream of the mailing list's table reports new
+// subscriptions. The queue contains redriven messages: ours, and those of Lambda about batches of
+// the stream whose retries were exhausted. The log has the ids of subscriptions, but no addresses.
 //
 // [lambda.Handler]: https://pkg.go.dev/github.com/aws/aws-lambda-go/lambda#Handler
 type Handler struct {
@@ -73,16 +73,17 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(response)
 }
 
-// process sends the mail that a record reports. It returns the key of the record's subscription, if it
-// has one, and a reason if the record failed permanently, or an error if it is to be retried.
+// process sends the mail that a record reports. It returns the key of the record's subscription, if
+// it has one, and a reason if the record failed permanently, or an error if it is to be retried.
 func (h *Handler) process(
 	ctx context.Context, record *record,
 ) (key mailinglist.Key, reason string, err error) {
-	// Without recovery, a panic would end the process, and all records of the batch would be retried
-	// until they are in the dead-letter queue.
+	// Without recovery, a panic would end the process, and all records of the batch would be
+	// retried until they are in the dead-letter queue.
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.Logger.ErrorContext(ctx, "panic", "record", record.id(), "stack", string(debug.Stack()))
+			h.Logger.ErrorContext(ctx, "panic",
+				"record", record.id(), "stack", string(debug.Stack()))
 			reason, err = fmt.Sprintf("panic: %v", cause), nil
 		}
 	}()
@@ -121,8 +122,8 @@ func (h *Handler) process(
 	return key, reason, err
 }
 
-// classify returns the reason for the dead-letter queue, or err if it is temporary and the record is
-// retried.
+// classify returns the reason for the dead-letter queue, or err if it is temporary and the record
+// is retried.
 func classify(err error) (reason string, temporary error) {
 	if err == nil || errors.Is(err, retry.ErrUnavailable) {
 		return "", err
