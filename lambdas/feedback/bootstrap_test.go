@@ -24,13 +24,13 @@ import (
 
 const queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadFeedback"
 
-// timeout is the function's own, as it is deployed.
+// timeout is the timeout of the deployed function.
 const timeout = 30 * time.Second
 
-// A platform is the built function with all that it uses.
+// A platform is the built function with the services that it uses.
 type platform struct {
 	server      *dynamodbtest.Server
-	mailingList *dynamodbstore.MailingList // past the relay
+	mailingList *dynamodbstore.MailingList // bypasses the relay
 	queue       *awstest.SQS
 	bootstrap   string
 	environment map[string]string
@@ -40,13 +40,19 @@ type platform struct {
 func startPlatform(t *testing.T) *platform {
 	t.Helper()
 	p := &platform{server: dynamodbtest.Start(t), queue: awstest.StartSQS(t, queueURL)}
-	p.mailingList = &dynamodbstore.MailingList{Table: p.server.NewMailingList(t), API: p.server.Client}
+	p.mailingList = &dynamodbstore.MailingList{
+		Table: p.server.NewMailingList(t), API: p.server.Client,
+	}
 	var err error
-	p.environment, err = lambdaenv.Encode(contract.Settings{Table: p.mailingList.Table, DeadLetterQueueURL: queueURL})
+	p.environment, err = lambdaenv.Encode(contract.Settings{
+		Table: p.mailingList.Table, DeadLetterQueueURL: queueURL,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(p.environment, map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": p.server.URL, "AWS_ENDPOINT_URL_SQS": p.queue.URL})
+	maps.Copy(p.environment, map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": p.server.URL, "AWS_ENDPOINT_URL_SQS": p.queue.URL,
+	})
 	p.bootstrap = lambdatest.Build(t, contract.Package)
 	p.fn = lambdatest.New(t, p.bootstrap, p.environment)
 	return p
@@ -57,91 +63,98 @@ func (p *platform) subscribe(t *testing.T, name string) {
 	t.Helper()
 	address := email.Address(name + "@example.com")
 	if err := p.mailingList.Subscribe(t.Context(), mailinglist.Subscription{
-		Key: mailinglist.Key{Address: address.Key(), Kind: mailinglist.Subscribed, ID: uuid.Must(uuid.NewV7())},
-		To:  address, CreatedAt: time.Now().Add(-time.Hour),
+		Key: mailinglist.Key{
+			Address: address.Key(), Kind: mailinglist.Subscribed, ID: uuid.Must(uuid.NewV7()),
+		},
+		To:        address,
+		CreatedAt: time.Now().Add(-time.Hour),
 	}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// is checks what has become of name at example.com.
-func (p *platform) is(t *testing.T, name string, subscribed, suppressed bool) {
+// check compares the state of name at example.com.
+func (p *platform) check(t *testing.T, name string, subscribed, suppressed bool) {
 	t.Helper()
-	address, on := name+"@example.com", false
+	address, isSubscribed := name+"@example.com", false
 	for key, err := range p.mailingList.Unsent(t.Context(), time.Now()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		on = on || key.Address == address
+		isSubscribed = isSubscribed || key.Address == address
 	}
-	if on != subscribed {
-		t.Errorf("%s is subscribed: %t, want %t", name, on, subscribed)
+	if isSubscribed != subscribed {
+		t.Errorf("%s is subscribed: %t, want %t", name, isSubscribed, subscribed)
 	}
-	if off, err := p.mailingList.Suppressed(t.Context(), address); err != nil || off != suppressed {
-		t.Errorf("%s is suppressed: %t, %v, want %t", name, off, err, suppressed)
+	isSuppressed, err := p.mailingList.Suppressed(t.Context(), address)
+	if err != nil || isSuppressed != suppressed {
+		t.Errorf("%s is suppressed: %t, %v, want %t", name, isSuppressed, err, suppressed)
 	}
 }
 
-// send gives the function a batch, and returns which of its messages come again, by their place.
-func (p *platform) send(t *testing.T, fn *lambdatest.Function, timeout time.Duration, bodies ...string) []int {
+// send invokes the function with a batch, and returns the positions of the messages to be retried.
+func (p *platform) send(
+	t *testing.T, fn *lambdatest.Function, timeout time.Duration, bodies ...string,
+) []int {
 	t.Helper()
-	failed, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
+	retried, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}
-	return failed
+	return retried
 }
 
-// done is send for what has to be done at once.
-func (p *platform) done(t *testing.T, bodies ...string) {
+// succeed invokes the function with a batch, and fails the test if a message is to be retried.
+func (p *platform) succeed(t *testing.T, bodies ...string) {
 	t.Helper()
-	if failed := p.send(t, p.fn, timeout, bodies...); len(failed) > 0 {
-		t.Fatalf("messages %v of %d come again\n%s", failed, len(bodies), p.fn.Logs())
+	if retried := p.send(t, p.fn, timeout, bodies...); len(retried) > 0 {
+		t.Fatalf("messages %v of %d are retried\n%s", retried, len(bodies), p.fn.Logs())
 	}
 }
 
 func TestBootstrap(t *testing.T) {
 	p := startPlatform(t)
 
-	t.Run("who bounces gets no more mails", func(t *testing.T) {
+	t.Run("suppresses an address after a permanent bounce", func(t *testing.T) {
 		p.subscribe(t, "ada")
-		p.done(t, event(t, transient))
-		p.is(t, "ada", true, false)
-		p.done(t, event(t, bounce))
-		p.is(t, "ada", true, true)
+		p.succeed(t, event(t, transient))
+		p.check(t, "ada", true, false)
+		p.succeed(t, event(t, bounce))
+		p.check(t, "ada", true, true)
 	})
-	t.Run("who complains leaves", func(t *testing.T) {
+	t.Run("unsubscribes an address after a complaint", func(t *testing.T) {
 		p.subscribe(t, "grace")
-		p.done(t, from(t, "grace"))
-		p.is(t, "grace", false, true)
-		p.done(t, from(t, "grace"))
-		p.is(t, "grace", false, true)
+		p.succeed(t, from(t, "grace"))
+		p.check(t, "grace", false, true)
+		p.succeed(t, from(t, "grace"))
+		p.check(t, "grace", false, true)
 	})
-	t.Run("of a mail to several, those who bounce", func(t *testing.T) {
-		p.done(t, event(t, "several.json"))
-		p.is(t, "eve", false, true)
-		p.is(t, "bob", false, false)
+	t.Run("suppresses the bounced recipients of several", func(t *testing.T) {
+		p.succeed(t, event(t, "several.json"))
+		p.check(t, "eve", false, true)
+		p.check(t, "bob", false, false)
 	})
-	t.Run("poison is given up, and what is beside it is done", func(t *testing.T) {
-		for body, reason := range poison(t) {
-			letters := len(p.queue.Messages())
-			p.done(t, from(t, "beside1"), body, from(t, "beside2"))
-			given := p.queue.Messages()[letters:]
-			if len(given) != 1 || given[0].Body != body || !strings.Contains(given[0].Attributes["Reason"], reason) {
-				t.Errorf("%s: given up %+v, want the reason %q", body, given, reason)
+	t.Run("sends invalid messages to the dead-letter queue", func(t *testing.T) {
+		for body, reason := range invalidEvents(t) {
+			before := len(p.queue.Messages())
+			p.succeed(t, from(t, "other1"), body, from(t, "other2"))
+			deadLetters := p.queue.Messages()[before:]
+			if len(deadLetters) != 1 || deadLetters[0].Body != body ||
+				!strings.Contains(deadLetters[0].Attributes["Reason"], reason) {
+				t.Errorf("%s: dead letters %+v, want the reason %q", body, deadLetters, reason)
 			}
-			p.is(t, "beside1", false, true)
-			p.is(t, "beside2", false, true)
+			p.check(t, "other1", false, true)
+			p.check(t, "other2", false, true)
 		}
 	})
-	t.Run("SES's test of the topic is accepted", func(t *testing.T) {
+	t.Run("accepts the validation of the topic", func(t *testing.T) {
 		before := len(p.server.Calls()) + len(p.queue.Calls())
-		p.done(t, validation)
+		p.succeed(t, validation)
 		if after := len(p.server.Calls()) + len(p.queue.Calls()); after != before {
 			t.Errorf("%d calls, want none", after-before)
 		}
 	})
-	t.Run("faults", func(t *testing.T) { takeFaults(t, p) })
+	t.Run("faults", func(t *testing.T) { checkFaults(t, p) })
 
 	if processes := p.fn.Processes(); processes != 1 {
 		t.Errorf("%d processes, want 1\n%s", processes, p.fn.Logs())
@@ -152,77 +165,85 @@ func TestBootstrap(t *testing.T) {
 		}
 	}
 	if strings.Contains(p.fn.Logs(), "@") {
-		t.Errorf("the log has an address:\n%s", p.fn.Logs())
+		t.Errorf("the log contains an address:\n%s", p.fn.Logs())
 	}
 	awstest.CheckActions(t, "calls.txt", slices.Concat(p.server.Calls(), p.queue.Calls()))
 }
 
-func takeFaults(t *testing.T, p *platform) {
+func checkFaults(t *testing.T, p *platform) {
 	environment := maps.Clone(p.environment)
-	environment["AWS_MAX_ATTEMPTS"] = "1" // so that the test does not wait for the SDK's pauses
-	hasty := lambdatest.New(t, p.bootstrap, environment)
+	environment["AWS_MAX_ATTEMPTS"] = "1" // the test does not wait for the SDK's backoff
+	noRetries := lambdatest.New(t, p.bootstrap, environment)
 	n := 0
-	for name, fault := range map[string]awstest.Fault{
-		"fails":           {Status: http.StatusInternalServerError, Code: "InternalServerError"},
-		"throttles":       {Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException"},
-		"denies":          {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-		"breaks off":      {Reset: true},
-		"does not answer": {Silent: true},
-		"loses an answer": {Cut: true},
+	for faultName, fault := range map[string]awstest.Fault{
+		"fails": {Status: http.StatusInternalServerError, Code: "InternalServerError"},
+		"throttles": {
+			Status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException",
+		},
+		"denies":                  {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
+		"resets the connection":   {Reset: true},
+		"does not respond":        {Silent: true},
+		"succeeds, response lost": {Cut: true},
 	} {
 		for _, action := range []string{"dynamodb:PutItem", "dynamodb:DeleteItem"} {
-			t.Run(action+" "+name, func(t *testing.T) {
+			t.Run(action+" "+faultName, func(t *testing.T) {
 				n++
-				who := fmt.Sprint("fault", n)
-				p.subscribe(t, who)
-				ofAction := fault
-				ofAction.Action = action
-				p.server.SetFault(ofAction)
-				if failed := p.send(t, hasty, 2*time.Second, from(t, who)); !slices.Equal(failed, []int{0}) {
-					t.Errorf("messages %v come again, want the one\n%s", failed, hasty.Logs())
+				name := fmt.Sprint("fault", n)
+				p.subscribe(t, name)
+				actionFault := fault
+				actionFault.Action = action
+				p.server.SetFault(actionFault)
+				retried := p.send(t, noRetries, 2*time.Second, from(t, name))
+				if !slices.Equal(retried, []int{0}) {
+					t.Errorf("messages %v are retried, want the only one\n%s",
+						retried, noRetries.Logs())
 				}
 				p.server.SetFault(awstest.Fault{})
-				p.done(t, from(t, who))
-				p.is(t, who, false, true)
+				p.succeed(t, from(t, name))
+				p.check(t, name, false, true)
 			})
 		}
 		if fault.Cut || fault.Reset {
-			continue // SQS knows no such fault here
+			continue // the fake SQS does not support it
 		}
-		t.Run("the dead-letter queue "+name, func(t *testing.T) {
-			letters := len(p.queue.Messages())
+		t.Run("the dead-letter queue "+faultName, func(t *testing.T) {
+			before := len(p.queue.Messages())
 			p.queue.SetFault(fault)
-			if failed := p.send(t, hasty, 2*time.Second, from(t, "beside3"), "no JSON"); !slices.Equal(failed, []int{1}) {
-				t.Errorf("messages %v come again, want the second\n%s", failed, hasty.Logs())
+			retried := p.send(t, noRetries, 2*time.Second, from(t, "other3"), "no JSON")
+			if !slices.Equal(retried, []int{1}) {
+				t.Errorf("messages %v are retried, want the second\n%s",
+					retried, noRetries.Logs())
 			}
 			p.queue.SetFault(awstest.Fault{})
-			p.is(t, "beside3", false, true)
-			p.done(t, "no JSON")
-			if given := p.queue.Messages()[letters:]; len(given) != 1 {
-				t.Errorf("given up %+v, want one", given)
+			p.check(t, "other3", false, true)
+			p.succeed(t, "no JSON")
+			if deadLetters := p.queue.Messages()[before:]; len(deadLetters) != 1 {
+				t.Errorf("dead letters %+v, want one", deadLetters)
 			}
 		})
 	}
-	for name, fault := range map[string]awstest.Fault{
-		"fails once":           {Status: http.StatusInternalServerError, Code: "InternalServerError", Times: 1},
-		"is silent once":       {Silent: true, Times: 1},
-		"loses an answer once": {Cut: true, Times: 1},
+	for faultName, fault := range map[string]awstest.Fault{
+		"fails": {
+			Status: http.StatusInternalServerError, Code: "InternalServerError", Times: 1,
+		},
+		"does not respond":        {Silent: true, Times: 1},
+		"succeeds, response lost": {Cut: true, Times: 1},
 	} {
-		t.Run("a server that "+name+" is asked again", func(t *testing.T) {
+		t.Run("retries a server that once "+faultName, func(t *testing.T) {
 			n++
-			who := fmt.Sprint("fault", n)
-			p.subscribe(t, who)
+			name := fmt.Sprint("fault", n)
+			p.subscribe(t, name)
 			p.server.SetFault(fault)
-			p.done(t, from(t, who))
-			p.is(t, who, false, true)
+			p.succeed(t, from(t, name))
+			p.check(t, name, false, true)
 		})
 	}
-	if processes := hasty.Processes(); processes != 1 {
-		t.Errorf("%d processes, want that none was killed\n%s", processes, hasty.Logs())
+	if processes := noRetries.Processes(); processes != 1 {
+		t.Errorf("%d processes, want 1: none was killed\n%s", processes, noRetries.Logs())
 	}
 }
 
-func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
+func TestBootstrap_requires_settings(t *testing.T) {
 	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil)
 	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
 	for _, name := range []string{"MAILING_LIST_TABLE", "DEAD_LETTER_QUEUE_URL"} {

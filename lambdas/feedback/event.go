@@ -11,30 +11,32 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
-// A feedback is what SES tells of one mail.
+// A feedback is a bounce or complaint about one mail.
 type feedback struct {
-	messageID string          // of the mail, as SES has named it
-	suppress  []email.Address // nothing may be sent there any more; none, if there is nothing to be done
-	complaint bool            // they do not want our mails, where a bounce says nothing about that
-	reason    string          // for who lifts a suppression
+	messageID string          // of the mail, assigned by SES
+	suppress  []email.Address // addresses to suppress; empty if there is nothing to do
+	complaint bool            // the recipients do not want our mails; unknown after a bounce
+	reason    string          // for the operator who removes a suppression
 }
 
-// validation is what SES publishes when a topic becomes the destination of its events.
+// validation is the message of SES when a topic becomes the destination of its events.
 const validation = "Successfully validated SNS topic for Amazon SES event publishing."
 
-// errNotSES says that a message is not what SES publishes of bounces and complaints.
-var errNotSES = errors.New("not a bounce or complaint of SES")
+// errInvalidEvent reports a message that is not a bounce or complaint event of SES.
+var errInvalidEvent = errors.New("not a bounce or complaint event of SES")
 
-// readFeedback reads an event: "Contents of event data that Amazon SES publishes to Amazon SNS" in the Amazon SES Developer
-// Guide.
+// parseFeedback parses an event: "Contents of event data that Amazon SES publishes to Amazon SNS"
+// in the Amazon SES Developer Guide.
 //
-// A bounce suppresses when it is permanent. The others, a full mailbox or an absence, pass; SES itself has tried for hours.
-// A complaint suppresses unless it is none of the reader's: that the mail is no spam after all, or that its authentication
-// has failed, which is ours to mend.
+// Only a permanent bounce suppresses an address. Other bounces, such as a full mailbox or an
+// out-of-office reply, are temporary; SES itself has retried for hours. A complaint suppresses an
+// address unless it does not come from the recipient: reports that the mail is not spam after all,
+// or that its authentication failed, which is ours to fix.
 //
-// Whose address it is says the list of whom SES has sent the mail to. Whom it names as bounced, it has from the answer of a
-// stranger's server, which may name somebody else: where mails are forwarded, or on purpose, to take others off the list.
-func readFeedback(body string) (feedback, error) {
+// The suppressed addresses come from the list of the mail's destinations. The bounced recipients of
+// the event come from the response of a third party's server, which may name other addresses: where
+// mails are forwarded, or on purpose, to remove others from the list.
+func parseFeedback(body string) (feedback, error) {
 	if body == validation {
 		return feedback{}, nil
 	}
@@ -54,42 +56,47 @@ func readFeedback(body string) (feedback, error) {
 		}
 	}
 	if err := json.Unmarshal([]byte(body), &event); err != nil {
-		return feedback{}, fmt.Errorf("%w: %w", errNotSES, err)
+		return feedback{}, fmt.Errorf("%w: %w", errInvalidEvent, err)
 	}
-	read := feedback{messageID: event.Mail.MessageID}
+	parsed := feedback{messageID: event.Mail.MessageID}
 	var named []recipient
 	switch bounce, complaint := event.Bounce, event.Complaint; event.EventType {
 	case "Bounce":
 		switch bounce.BounceType {
 		case "Transient", "Undetermined":
-			return read, nil
+			return parsed, nil
 		case "Permanent":
 		default:
-			return read, fmt.Errorf("%w: bounceType is %q", errNotSES, bounce.BounceType)
+			return parsed, fmt.Errorf("%w: bounceType is %q", errInvalidEvent, bounce.BounceType)
 		}
-		named, read.reason = bounce.BouncedRecipients, formatReason("bounce", bounce.BounceSubType)
+		named = bounce.BouncedRecipients
+		parsed.reason = formatReason("bounce", bounce.BounceSubType)
 	case "Complaint":
 		switch complaint.ComplaintFeedbackType {
 		case "not-spam", "auth-failure":
-			return read, nil
+			return parsed, nil
 		}
-		read.complaint = true
-		named, read.reason = complaint.ComplainedRecipients, formatReason("complaint", complaint.ComplaintFeedbackType, complaint.ComplaintSubType)
+		parsed.complaint = true
+		named = complaint.ComplainedRecipients
+		parsed.reason = formatReason("complaint",
+			complaint.ComplaintFeedbackType, complaint.ComplaintSubType)
 	default:
-		return read, fmt.Errorf("%w: eventType is %q", errNotSES, event.EventType)
+		return parsed, fmt.Errorf("%w: eventType is %q", errInvalidEvent, event.EventType)
 	}
-	read.suppress = recipients(event.Mail.Destination, named)
-	if len(read.suppress) == 0 {
-		return read, fmt.Errorf("%w: it names none of %d whom the mail was sent to", errNotSES, len(event.Mail.Destination))
+	parsed.suppress = affected(event.Mail.Destination, named)
+	if len(parsed.suppress) == 0 {
+		return parsed, fmt.Errorf("%w: it names none of the mail's %d recipients",
+			errInvalidEvent, len(event.Mail.Destination))
 	}
-	return read, nil
+	return parsed, nil
 }
 
-// A recipient is somebody whom SES names.
+// A recipient is a recipient in an event.
 type recipient struct{ EmailAddress string }
 
-// recipients returns those of the mail's recipients who are named; a mail to one person is about that person.
-func recipients(destination []string, named []recipient) []email.Address {
+// affected returns the destinations of the mail that the event names. If there is only one, the
+// event is about it, whatever it names.
+func affected(destination []string, named []recipient) []email.Address {
 	if len(destination) == 1 {
 		if address := parseAddress(destination[0]); address != "" {
 			return []email.Address{address}
@@ -99,15 +106,19 @@ func recipients(destination []string, named []recipient) []email.Address {
 	var addresses []email.Address
 	for _, to := range destination {
 		address := parseAddress(to)
-		if address != "" && slices.ContainsFunc(named, func(r recipient) bool { return parseAddress(r.EmailAddress).Key() == address.Key() }) {
+		isNamed := slices.ContainsFunc(named, func(r recipient) bool {
+			return parseAddress(r.EmailAddress).Key() == address.Key()
+		})
+		if address != "" && isNamed {
 			addresses = append(addresses, address)
 		}
 	}
 	return addresses
 }
 
-// parseAddress is an address without a name and brackets. What the parser does not know is taken as it is: Cognito, whose users
-// get mails too, has addresses that no standard allows.
+// parseAddress returns an address without its name and brackets. It returns an address that the
+// parser rejects unchanged: Cognito, whose users receive mails too, accepts addresses that no
+// standard allows.
 func parseAddress(address string) email.Address {
 	if parsed, err := mail.ParseAddress(address); err == nil {
 		return email.Address(parsed.Address)
@@ -115,7 +126,7 @@ func parseAddress(address string) email.Address {
 	return email.Address(strings.TrimSpace(address))
 }
 
-// formatReason is "bounce: General".
+// formatReason returns a reason such as "bounce: General".
 func formatReason(kind string, details ...string) string {
 	for _, detail := range details {
 		if detail != "" {

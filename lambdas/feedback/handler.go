@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
-// A handler takes SES's events from a queue.
+// A handler processes SES's events from a queue.
 type handler struct {
 	mailingList interface {
 		Suppress(ctx context.Context, address, reason string, at time.Time) error
@@ -24,33 +24,43 @@ type handler struct {
 	now    func() time.Time
 }
 
-// Handle answers with the messages that have to come again. All others are done, or in the dead-letter queue.
-func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+// Handle returns the messages to be retried. All others succeeded, or are in the dead-letter queue.
+func (h *handler) Handle(
+	ctx context.Context, event events.SQSEvent,
+) (events.SQSEventResponse, error) {
 	return sqsbatch.Process(ctx, h.logger, event, h.process)
 }
 
-// process does what a message asks for. It may come twice, and late.
+// process suppresses the addresses of a message. It is idempotent: a message may arrive twice, and
+// late.
 func (h *handler) process(ctx context.Context, message events.SQSMessage) error {
-	read, err := readFeedback(message.Body)
+	parsed, err := parseFeedback(message.Body)
 	if err != nil {
-		h.logger.WarnContext(ctx, "given up", "messageId", message.MessageId, "mail", read.messageID, "reason", err.Error())
-		return h.deadLetterQueue.Send(ctx, deadletter.Message{Body: message.Body, Reason: err.Error(), Key: read.messageID})
+		h.logger.WarnContext(ctx, "message failed permanently, sending it to the dead-letter queue",
+			"messageId", message.MessageId, "mail", parsed.messageID, "reason", err.Error())
+		return h.deadLetterQueue.Send(ctx, deadletter.Message{
+			Body:   message.Body,
+			Reason: err.Error(),
+			Key:    parsed.messageID,
+		})
 	}
-	for _, address := range read.suppress {
-		if err := h.mailingList.Suppress(ctx, address.Key(), read.reason, h.now()); err != nil {
+	for _, address := range parsed.suppress {
+		if err := h.mailingList.Suppress(ctx, address.Key(), parsed.reason, h.now()); err != nil {
 			return err
 		}
-		if !read.complaint {
-			// Servers refuse for good by mistake as well. Whoever lifts the suppression finds the subscription as it was.
+		if !parsed.complaint {
+			// Servers also reject mails permanently by mistake. When an operator removes the
+			// suppression, the subscription is unchanged.
 			continue
 		}
-		// Who complains does not want to be subscribed, even if somebody lifts the suppression.
+		// After a complaint, the recipient stays unsubscribed even if the suppression is removed.
 		if err := h.mailingList.Unsubscribe(ctx, address.Key()); err != nil {
 			return err
 		}
 	}
-	if len(read.suppress) > 0 {
-		h.logger.InfoContext(ctx, "suppressed", "mail", read.messageID, "reason", read.reason)
+	if len(parsed.suppress) > 0 {
+		h.logger.InfoContext(ctx, "address suppressed",
+			"mail", parsed.messageID, "reason", parsed.reason)
 	}
 	return nil
 }

@@ -1,4 +1,5 @@
-// Command feedback takes what SES tells of mails that came back or were complained about: nothing is sent there any more.
+// Command feedback is the function that processes bounces and complaints of SES: it suppresses
+// their addresses.
 package main
 
 import (
@@ -22,17 +23,25 @@ import (
 
 func main() {
 	logger := lambdacontext.NewLogger()
-	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	slog.SetDefault(logger) // also for package log, which the Lambda runtime uses
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
+	httpClient := awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)
+	awsConfig, err := config.LoadDefaultConfig(context.Background(),
+		config.WithHTTPClient(httpClient))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	h := &handler{
-		mailingList:     &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
-		deadLetterQueue: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)},
-		logger:          logger,
-		now:             time.Now,
+		mailingList: &dynamodbstore.MailingList{
+			Table: settings.Table,
+			API:   dynamodb.NewFromConfig(awsConfig),
+		},
+		deadLetterQueue: &deadletter.Queue{
+			URL: settings.DeadLetterQueueURL,
+			API: sqs.NewFromConfig(awsConfig),
+		},
+		logger: logger,
+		now:    time.Now,
 	}
 	lambda.Start(h.Handle)
 }

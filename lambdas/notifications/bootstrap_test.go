@@ -30,6 +30,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/smtptest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/notifications/contract"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
 const (
@@ -37,14 +38,14 @@ const (
 	tokenKeyARN = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:token-key"
 	endpoint    = "https://api.example.com/v1/"
 
-	// timeout is the function's own, as it is deployed.
+	// timeout is the timeout of the deployed function.
 	timeout = time.Minute
 
-	// lease is no longer than it has to be, so that what hangs does not do so for long.
+	// leaseDuration is as short as possible: it limits how long a call can hang.
 	leaseDuration = email.MinLease
 )
 
-// A platform is the built function with all that it uses.
+// A platform is the built function with the services that it uses.
 type platform struct {
 	server      *mysqltest.Server
 	database    *mysqltest.Database
@@ -61,15 +62,20 @@ type platform struct {
 	fn          *lambdatest.Function
 
 	users []awstest.CognitoUser
-	read  int // how many mails a test has looked at
+	read  int // number of mails that tests have read
 }
 
 func startPlatform(t *testing.T) *platform {
 	t.Helper()
 	server := mysqltest.Start(t)
 	p := &platform{
-		server: server, database: server.NewDatabase(t), secrets: awstest.StartSecretsManager(t), cognito: awstest.StartCognito(t, pool),
-		dynamodb: dynamodbtest.Start(t), mailbox: smtptest.Start(t), bootstrap: lambdatest.Build(t, contract.Package),
+		server:    server,
+		database:  server.NewDatabase(t),
+		secrets:   awstest.StartSecretsManager(t),
+		cognito:   awstest.StartCognito(t, pool),
+		dynamodb:  dynamodbtest.Start(t),
+		mailbox:   smtptest.Start(t),
+		bootstrap: lambdatest.Build(t, contract.Package),
 	}
 	p.ses = awstest.StartSES(t, "example.com", "mails", p.mailbox.Address)
 	databases := p.database.Open(t)
@@ -78,9 +84,16 @@ func startPlatform(t *testing.T) *platform {
 	}
 	p.posts, p.profiles = mysqlstore.NewPosts(databases), mysqlstore.NewProfiles(databases)
 	settings := contract.Settings{
-		Users: cognito.Settings{UserPoolID: pool}, Tokens: token.Settings{KeyARN: tokenKeyARN}, Table: p.dynamodb.NewMailingList(t),
-		From: "Ashlar <hello@example.com>", ConfigurationSet: "mails", Endpoint: endpoint, Website: "https://app.example.com",
-		Window: window, LeaseDuration: leaseDuration, Database: p.database.Settings(),
+		Database:         p.database.Settings(),
+		Users:            cognito.Settings{UserPoolID: pool},
+		Tokens:           token.Settings{KeyARN: tokenKeyARN},
+		Table:            p.dynamodb.NewMailingList(t),
+		From:             "Ashlar <hello@example.com>",
+		ConfigurationSet: "mails",
+		Endpoint:         endpoint,
+		Website:          "https://app.example.com",
+		Window:           window,
+		LeaseDuration:    leaseDuration,
 	}
 	p.list = &dynamodbstore.MailingList{Table: settings.Table, API: p.dynamodb.Client}
 	p.secrets.PutSecret(settings.Database.SecretARN, p.database.Secret())
@@ -95,13 +108,22 @@ func startPlatform(t *testing.T) *platform {
 	return p
 }
 
-// apart is a platform with the same database, and all else of its own: what happens to it happens to nobody else.
-func (p *platform) apart(t *testing.T) *platform {
+// separate returns a platform with the same database and separate services: its faults do not
+// affect other tests.
+func (p *platform) separate(t *testing.T) *platform {
 	t.Helper()
 	other := &platform{
-		server: p.server, database: p.database, posts: p.posts, profiles: p.profiles, secrets: p.secrets,
-		cognito: awstest.StartCognito(t, pool), dynamodb: dynamodbtest.Start(t), mailbox: smtptest.Start(t),
-		list: p.list, bootstrap: p.bootstrap, environment: maps.Clone(p.environment),
+		server:      p.server,
+		database:    p.database,
+		posts:       p.posts,
+		profiles:    p.profiles,
+		secrets:     p.secrets,
+		cognito:     awstest.StartCognito(t, pool),
+		dynamodb:    dynamodbtest.Start(t),
+		mailbox:     smtptest.Start(t),
+		list:        p.list,
+		bootstrap:   p.bootstrap,
+		environment: maps.Clone(p.environment),
 	}
 	other.ses = awstest.StartSES(t, "example.com", "mails", other.mailbox.Address)
 	maps.Copy(other.environment, other.endpoints())
@@ -110,43 +132,54 @@ func (p *platform) apart(t *testing.T) *platform {
 	return other
 }
 
-// endpoints are where the function finds the services.
+// endpoints returns the settings of the SDK and the MySQL client.
 func (p *platform) endpoints() map[string]string {
 	return map[string]string{
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": p.secrets.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": p.cognito.URL,
-		"AWS_ENDPOINT_URL_DYNAMODB": p.dynamodb.URL, "AWS_ENDPOINT_URL_SESV2": p.ses.URL, "SSL_CERT_FILE": p.server.CAFile,
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER":           p.secrets.URL,
+		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": p.cognito.URL,
+		"AWS_ENDPOINT_URL_DYNAMODB":                  p.dynamodb.URL,
+		"AWS_ENDPOINT_URL_SESV2":                     p.ses.URL,
+		"SSL_CERT_FILE":                              p.server.CAFile,
 	}
 }
 
-// newFunction is another one, beside p.fn.
+// newFunction returns another process of the function.
 func (p *platform) newFunction(t *testing.T) *lambdatest.Function {
 	t.Helper()
 	return lambdatest.New(t, p.bootstrap, p.environment)
 }
 
-// signUp makes somebody with a profile and an address, who prefers a language.
+// signUp creates a user with a profile, an address and a preferred language.
 func (p *platform) signUp(t *testing.T, name, language string) (subject string) {
 	t.Helper()
 	subject = uuid.NewString()
-	if _, err := p.profiles.Put(t.Context(), accounts.Profile{Subject: subject, DisplayName: name, Language: language}, nil); err != nil {
+	profile := accounts.Profile{Subject: subject, DisplayName: name, Language: language}
+	if _, err := p.profiles.Put(t.Context(), profile, nil); err != nil {
 		t.Fatal(err)
 	}
-	p.users = append(p.users, awstest.CognitoUser{Username: "google_" + subject, Status: "EXTERNAL_PROVIDER", Attributes: map[string]string{
-		"sub": subject, "email": address(subject), "email_verified": "true",
-	}})
+	p.users = append(p.users, awstest.CognitoUser{
+		Username: "google_" + subject,
+		Status:   "EXTERNAL_PROVIDER",
+		Attributes: map[string]string{
+			"sub": subject, "email": address(subject), "email_verified": "true",
+		},
+	})
 	p.cognito.SetUsers(p.users...)
 	return subject
 }
 
 func address(subject string) string { return "Secret." + subject + "@example.org" }
 
-// window is the queue's delay, as it is deployed.
+// window is the delay of the deployed queue.
 const window = 5 * time.Minute
 
-// commented makes a post of an author's with comments of a commenter's, a window ago.
-func (p *platform) commented(t *testing.T, author, commenter string, bodies ...string) posts.Post {
+// comment creates a post of author with comments of commenter, a window ago.
+func (p *platform) comment(
+	t *testing.T, author, commenter string, bodies ...string,
+) posts.Post {
 	t.Helper()
-	post, err := p.posts.Create(t.Context(), author, "", posts.Draft{Title: "A confidential wall", Body: "<p>Stones.</p>"})
+	draft := posts.Draft{Title: "A confidential wall", Body: "<p>Stones.</p>"}
+	post, err := p.posts.Create(t.Context(), author, "", draft)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,41 +192,42 @@ func (p *platform) commented(t *testing.T, author, commenter string, bodies ...s
 	return post
 }
 
-// age has all notifications of a recipient be made so much earlier.
+// age makes all notifications of a recipient older.
 func (p *platform) age(t *testing.T, recipient string, by time.Duration) {
 	t.Helper()
-	p.admin(t, "UPDATE comment_notifications SET created_at = created_at - INTERVAL ? SECOND WHERE recipient = ?", int(by.Seconds()), recipient)
+	p.admin(t, "UPDATE comment_notifications SET created_at = created_at - INTERVAL ? SECOND "+
+		"WHERE recipient = ?", int(by.Seconds()), recipient)
 }
 
-func tell(recipient string) string { return `{"recipient":"` + recipient + `"}` }
+func messageFor(recipient string) string { return `{"recipient":"` + recipient + `"}` }
 
-// send gives the function a batch, and returns which of its messages come again, by their place.
+// send invokes the function with a batch, and returns the positions of the messages to be retried.
 func (p *platform) send(t *testing.T, fn *lambdatest.Function, bodies ...string) []int {
 	t.Helper()
-	failed, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
+	retried, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}
-	return failed
+	return retried
 }
 
-// done is send for what has to be done at once.
-func (p *platform) done(t *testing.T, bodies ...string) {
+// succeed invokes the function with a batch, and fails the test if a message is to be retried.
+func (p *platform) succeed(t *testing.T, bodies ...string) {
 	t.Helper()
-	if failed := p.send(t, p.fn, bodies...); len(failed) > 0 {
-		t.Fatalf("messages %v of %d come again\n%s", failed, len(bodies), p.fn.Logs())
+	if retried := p.send(t, p.fn, bodies...); len(retried) > 0 {
+		t.Fatalf("messages %v of %d are retried\n%s", retried, len(bodies), p.fn.Logs())
 	}
 }
 
-// again is send for one that has to come again.
-func (p *platform) again(t *testing.T, body string) {
+// fail invokes the function with a message, and fails the test unless it is to be retried.
+func (p *platform) fail(t *testing.T, body string) {
 	t.Helper()
-	if failed := p.send(t, p.fn, body); len(failed) != 1 {
-		t.Fatalf("the message is done\n%s", p.fn.Logs())
+	if retried := p.send(t, p.fn, body); len(retried) != 1 {
+		t.Fatalf("the message is not retried\n%s", p.fn.Logs())
 	}
 }
 
-// mails are those that have come since the last call.
+// mails returns the mails that arrived since the last call.
 func (p *platform) mails(t *testing.T) []smtptest.Mail {
 	t.Helper()
 	all := p.mailbox.Mails(t)
@@ -202,7 +236,7 @@ func (p *platform) mails(t *testing.T) []smtptest.Mail {
 	return since
 }
 
-// mail is the only one that has come since the last call.
+// mail returns the only mail that arrived since the last call.
 func (p *platform) mail(t *testing.T) smtptest.Mail {
 	t.Helper()
 	mails := p.mails(t)
@@ -212,31 +246,36 @@ func (p *platform) mail(t *testing.T) smtptest.Mail {
 	return mails[0]
 }
 
-// left is how many notifications a recipient has.
-func (p *platform) left(t *testing.T, recipient string) (n int) {
+// unsent returns the number of notifications of a recipient.
+func (p *platform) unsent(t *testing.T, recipient string) (n int) {
 	t.Helper()
-	if err := p.server.Admin.QueryRow("SELECT COUNT(*) FROM "+p.database.Name+".comment_notifications WHERE recipient = ?", recipient).Scan(&n); err != nil {
+	query := "SELECT COUNT(*) FROM " + p.database.Name +
+		".comment_notifications WHERE recipient = ?"
+	if err := p.server.Admin.QueryRow(query, recipient).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-// admin changes the database past the store.
+// admin changes the database directly, without the store.
 func (p *platform) admin(t *testing.T, statement string, args ...any) {
 	t.Helper()
-	for _, table := range []string{"comment_notifications", "notification_leases", "accounts", "profiles"} {
-		statement = strings.ReplaceAll(statement, " "+table+" ", " "+p.database.Name+"."+table+" ")
+	for _, table := range []string{
+		"comment_notifications", "notification_leases", "accounts", "profiles",
+	} {
+		qualified := p.database.Name + "." + table
+		statement = strings.ReplaceAll(statement, " "+table+" ", " "+qualified+" ")
 	}
 	if _, err := p.server.Admin.Exec(statement, args...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// logged wants the log to have said something since the test began.
-func (p *platform) logged(t *testing.T, before int, words string) {
+// checkLogged fails the test unless the log contains text after the position start.
+func (p *platform) checkLogged(t *testing.T, start int, text string) {
 	t.Helper()
-	if said := p.fn.Logs()[before:]; !strings.Contains(said, words) {
-		t.Errorf("the log does not say %q:\n%s", words, said)
+	if log := p.fn.Logs()[start:]; !strings.Contains(log, text) {
+		t.Errorf("the log lacks %q:\n%s", text, log)
 	}
 }
 
@@ -244,141 +283,160 @@ func TestBootstrap(t *testing.T) {
 	p := startPlatform(t)
 	eve := p.signUp(t, "Eve Incognito", "en")
 
-	t.Run("an author is told of a comment", func(t *testing.T) {
+	t.Run("sends a mail about a comment", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "en-GB")
-		post := p.commented(t, ada, eve, "<p>Cut &amp; true <script>.</p>")
-		p.done(t, tell(ada))
+		post := p.comment(t, ada, eve, "<p>Cut &amp; true <script>.</p>")
+		p.succeed(t, messageFor(ada))
 		mail := p.mail(t)
-		if len(mail.To) != 1 || mail.To[0] != address(ada) || mail.Header.Get("To") != address(ada) {
+		if len(mail.To) != 1 || mail.To[0] != address(ada) ||
+			mail.Header.Get("To") != address(ada) {
 			t.Errorf("the mail is to %s and %s", mail.To, mail.Header.Get("To"))
 		}
-		if mail.Header.Get("From") != `"Ashlar" <hello@example.com>` || mail.Subject != "New comment on “A confidential wall”" {
+		if mail.Header.Get("From") != `"Ashlar" <hello@example.com>` ||
+			mail.Subject != "New comment on “A confidential wall”" {
 			t.Errorf("from %s, %q", mail.Header.Get("From"), mail.Subject)
 		}
-		for form, said := range map[string]string{"text": mail.Text, "HTML": mail.HTML} {
-			for _, words := range []string{"A confidential wall", "https://app.example.com/posts/" + post.ID.String(), "Eve Incognito"} {
-				if !strings.Contains(said, words) {
-					t.Errorf("the %s does not say %q:\n%s", form, words, said)
+		for name, part := range map[string]string{"text": mail.Text, "HTML": mail.HTML} {
+			for _, want := range []string{
+				"A confidential wall", "https://app.example.com/posts/" + post.ID.String(),
+				"Eve Incognito",
+			} {
+				if !strings.Contains(part, want) {
+					t.Errorf("the %s lacks %q:\n%s", name, want, part)
 				}
 			}
 		}
-		if !strings.Contains(mail.Text, "Eve Incognito: Cut & true") || !strings.Contains(mail.HTML, "Cut &amp; true") {
+		if !strings.Contains(mail.Text, "Eve Incognito: Cut & true") ||
+			!strings.Contains(mail.HTML, "Cut &amp; true") {
 			t.Errorf("text\n%s\nHTML\n%s", mail.Text, mail.HTML)
 		}
-		end := strings.Trim(mail.Header.Get("List-Unsubscribe"), "<>")
-		if mail.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" || !strings.Contains(mail.Text, end) || !strings.Contains(mail.HTML, end) {
+		unsubscribe := strings.Trim(mail.Header.Get("List-Unsubscribe"), "<>")
+		if mail.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" ||
+			!strings.Contains(mail.Text, unsubscribe) ||
+			!strings.Contains(mail.HTML, unsubscribe) {
 			t.Errorf("headers %v", mail.Header)
 		}
-		sealed, ours := strings.CutPrefix(end, endpoint+"notification-settings/")
-		opened, err := (&links.Links{Tokens: token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key{}, time.Now)}).OpenNotificationSettings(t.Context(), sealed)
-		if !ours || err != nil || opened != (links.NotificationSettings{Subject: ada, Language: "en"}) {
-			t.Errorf("the link to end the mails, %s, is for %+v, %v", end, opened, err)
+		sealed, found := strings.CutPrefix(unsubscribe, endpoint+"notification-settings/")
+		sealer := token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key{}, time.Now)
+		opened, err := (&links.Links{Tokens: sealer}).OpenNotificationSettings(t.Context(), sealed)
+		want := links.NotificationSettings{Subject: ada, Language: "en"}
+		if !found || err != nil || opened != want {
+			t.Errorf("the link to unsubscribe, %s, is for %+v, %v", unsubscribe, opened, err)
 		}
-		if p.left(t, ada) != 0 {
-			t.Error("the notification is still there")
+		if p.unsent(t, ada) != 0 {
+			t.Error("the notification was not deleted")
 		}
-		p.done(t, tell(ada), tell(ada), tell(eve))
+		p.succeed(t, messageFor(ada), messageFor(ada), messageFor(eve))
 		if mails := p.mails(t); len(mails) > 0 {
-			t.Errorf("%d mails more", len(mails))
+			t.Errorf("%d more mails, want none", len(mails))
 		}
 	})
 
-	t.Run("a message of a comment that is told already brings no mail about one that is new", func(t *testing.T) {
+	t.Run("waits for the window of a new comment", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
+		p.comment(t, ada, eve, "x")
 		p.age(t, ada, -10*time.Second)
-		p.done(t, tell(ada))
-		if mails := p.mails(t); len(mails) > 0 || p.left(t, ada) != 1 {
-			t.Errorf("%d mails, %d notifications; want none yet", len(mails), p.left(t, ada))
+		p.succeed(t, messageFor(ada))
+		if mails := p.mails(t); len(mails) > 0 || p.unsent(t, ada) != 1 {
+			t.Errorf("%d mails, %d notifications; want no mail yet", len(mails), p.unsent(t, ada))
 		}
 		p.age(t, ada, 10*time.Second)
-		p.done(t, tell(ada))
+		p.succeed(t, messageFor(ada))
 		p.mail(t)
 	})
 
-	t.Run("of a burst, by one mail, in Korean", func(t *testing.T) {
+	t.Run("sends one mail about a burst, in Korean", func(t *testing.T) {
 		ada := p.signUp(t, "에이다", "ko-KR")
 		var bodies []string
 		for i := range notifications.MaxComments + 3 {
 			bodies = append(bodies, fmt.Sprintf("댓글 %d!", i))
 		}
-		p.commented(t, ada, eve, bodies...)
-		p.done(t, slices.Repeat([]string{tell(ada)}, 10)...)
+		p.comment(t, ada, eve, bodies...)
+		p.succeed(t, slices.Repeat([]string{messageFor(ada)}, 10)...)
 		mail := p.mail(t)
-		if mail.Subject != "“A confidential wall” 글에 새 댓글 23개" || strings.Count(mail.Text, "댓글 ") != notifications.MaxComments+2 || !strings.Contains(mail.HTML, "외 3개") {
+		if mail.Subject != "“A confidential wall” 글에 새 댓글 23개" ||
+			strings.Count(mail.Text, "댓글 ") != notifications.MaxComments+2 ||
+			!strings.Contains(mail.HTML, "외 3개") {
 			t.Errorf("%q\n%s", mail.Subject, mail.Text)
 		}
-		if p.left(t, ada) != 0 {
-			t.Error("there are notifications left")
+		if p.unsent(t, ada) != 0 {
+			t.Error("not all notifications were deleted")
 		}
 	})
 
-	t.Run("who is to get no mail gets none, and is not asked about again", func(t *testing.T) { followUnwilling(t, p, eve) })
+	t.Run("deletes notifications of users without mails", func(t *testing.T) {
+		checkUsersWithoutMails(t, p, eve)
+	})
 
-	t.Run("a message that says nothing comes again, and no other of its batch", func(t *testing.T) {
+	t.Run("retries only invalid messages of a batch", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
+		p.comment(t, ada, eve, "x")
 		before := len(p.fn.Logs())
-		poison := []string{"", "no JSON", "{}", `{"recipient":""}`, `{"recipient":7}`, `{"overdue":false}`, "null", `["ada"]`,
-			`{"Type":"Notification","Message":"{\"recipient\":\"` + ada + `\"}"}`}
-		for place := range 3 {
-			batch := slices.Insert(slices.Clone(poison), []int{0, 4, len(poison)}[place], tell(ada))
-			failed := p.send(t, p.fn, batch...)
-			if len(failed) != len(poison) || slices.Contains(failed, slices.Index(batch, tell(ada))) {
-				t.Errorf("messages %v come again", failed)
+		invalid := []string{
+			"", "no JSON", "{}", `{"recipient":""}`, `{"recipient":7}`, `{"overdue":false}`,
+			"null", `["ada"]`,
+			`{"Type":"Notification","Message":"{\"recipient\":\"` + ada + `\"}"}`,
+		}
+		for _, at := range []int{0, 4, len(invalid)} {
+			batch := slices.Insert(slices.Clone(invalid), at, messageFor(ada))
+			retried := p.send(t, p.fn, batch...)
+			if len(retried) != len(invalid) || slices.Contains(retried, at) {
+				t.Errorf("valid message at %d: messages %v are retried", at, retried)
 			}
 		}
 		p.mail(t)
-		p.logged(t, before, "neither recipient nor overdue")
-		unknown := []string{tell("nobody"), tell(strings.Repeat("x", 1000)), tell(`' OR 1=1 --`)}
-		p.done(t, unknown...) // there is nothing to tell them
+		p.checkLogged(t, before, "neither recipient nor overdue")
+		p.succeed(t, // recipients without notifications
+			messageFor("unknown"), messageFor(strings.Repeat("x", 1000)), messageFor(`' OR 1=1 --`))
 	})
 
-	t.Run("a sweep tells those whom nobody has told", func(t *testing.T) {
-		forgotten, new := p.signUp(t, "Ada", ""), p.signUp(t, "Bob", "")
-		for _, author := range []string{forgotten, new} {
-			p.commented(t, author, eve, "x", "y")
+	t.Run("sends overdue mails", func(t *testing.T) {
+		overdue, recent := p.signUp(t, "Ada", ""), p.signUp(t, "Bob", "")
+		for _, author := range []string{overdue, recent} {
+			p.comment(t, author, eve, "x", "y")
 		}
-		p.done(t, `{"overdue":true}`)
+		p.succeed(t, `{"overdue":true}`)
 		if mails := p.mails(t); len(mails) > 0 {
 			t.Errorf("%d mails, want none yet", len(mails))
 		}
-		p.age(t, forgotten, window+time.Second)
-		p.age(t, new, window-100*time.Second)
-		p.done(t, `{"overdue":true}`, `{"overdue":true}`)
-		if mail := p.mail(t); mail.To[0] != address(forgotten) {
+		p.age(t, overdue, window+time.Second)
+		p.age(t, recent, window-100*time.Second)
+		p.succeed(t, `{"overdue":true}`, `{"overdue":true}`)
+		if mail := p.mail(t); mail.To[0] != address(overdue) {
 			t.Errorf("the mail is to %s", mail.To)
 		}
-		p.done(t, tell(new))
+		p.succeed(t, messageFor(recent))
 		p.mail(t)
 	})
 
-	t.Run("two functions at once send one mail", func(t *testing.T) {
+	t.Run("sends one mail from two concurrent functions", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
+		p.comment(t, ada, eve, "x")
 		other := p.newFunction(t)
 		var waiting sync.WaitGroup
-		p.ses.BeforeAnswer(func(string) { // while the one waits for SES
+		p.ses.BeforeAnswer(func(string) { // while the first function waits for SES
 			p.ses.BeforeAnswer(nil)
-			if failed := p.send(t, other, tell(ada)); len(failed) != 1 {
-				t.Error("the other takes it for done, though the first may die yet")
+			if retried := p.send(t, other, messageFor(ada)); len(retried) != 1 {
+				t.Error("the second message is not retried, though the first function may die")
 			}
 		})
-		waiting.Go(func() { p.done(t, tell(ada)) })
+		waiting.Go(func() { p.succeed(t, messageFor(ada)) })
 		waiting.Wait()
 		p.mail(t)
-		if failed := p.send(t, other, tell(ada)); len(failed) > 0 || len(p.mails(t)) > 0 {
-			t.Errorf("messages %v come again, or there is a second mail", failed)
+		if retried := p.send(t, other, messageFor(ada)); len(retried) > 0 || len(p.mails(t)) > 0 {
+			t.Errorf("messages %v are retried, or there is a second mail", retried)
 		}
 	})
 
-	t.Run("faults", func(t *testing.T) { followFaults(t, p, eve) })
+	t.Run("faults", func(t *testing.T) { checkFaults(t, p, eve) })
 
 	p.checkLogs(t)
-	awstest.CheckActions(t, "calls.txt", slices.Concat(p.secrets.Calls(), p.cognito.Calls(), p.dynamodb.Calls(), p.ses.Calls()))
+	awstest.CheckActions(t, "calls.txt", slices.Concat(
+		p.secrets.Calls(), p.cognito.Calls(), p.dynamodb.Calls(), p.ses.Calls()))
 }
 
-// checkLogs wants one process to have answered all, and its log to be JSON that names nobody.
+// checkLogs fails the test unless one process handled all messages, and its log is JSON without
+// personal data and secrets.
 func (p *platform) checkLogs(t *testing.T) {
 	t.Helper()
 	if processes := p.fn.Processes(); processes != 1 {
@@ -392,17 +450,20 @@ func (p *platform) checkLogs(t *testing.T) {
 	}
 	for _, user := range p.users {
 		if subject := user.Attributes["sub"]; strings.Contains(logs, subject) {
-			t.Errorf("the log has the subject or the address of %s", subject)
+			t.Errorf("the log contains the subject or the address of %s", subject)
 		}
 	}
-	for _, secret := range []string{"example.org", "Incognito", "confidential", "notification-settings/", p.database.Password(), "the key of tokens"} {
+	for _, secret := range []string{
+		"example.org", "Incognito", "confidential", "notification-settings/",
+		p.database.Password(), "the key of tokens",
+	} {
 		if strings.Contains(logs, secret) {
-			t.Errorf("the log has %q:\n%s", secret, logs)
+			t.Errorf("the log contains %q:\n%s", secret, logs)
 		}
 	}
 }
 
-func followUnwilling(t *testing.T, p *platform, eve string) {
+func checkUsersWithoutMails(t *testing.T, p *platform, eve string) {
 	change := func(subject string, change func(*awstest.CognitoUser)) {
 		for i := range p.users {
 			if p.users[i].Attributes["sub"] == subject {
@@ -411,232 +472,263 @@ func followUnwilling(t *testing.T, p *platform, eve string) {
 		}
 		p.cognito.SetUsers(p.users...)
 	}
-	for name, unwilling := range map[string]func(subject string){
-		"has turned them off": func(subject string) {
+	for name, exclude := range map[string]func(subject string){
+		"has disabled these mails": func(subject string) {
 			if err := p.profiles.SetCommentNotifications(t.Context(), subject, false); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"has no profile": func(subject string) { p.admin(t, "DELETE FROM profiles WHERE subject = ?", subject) },
+		"has no profile": func(subject string) {
+			p.admin(t, "DELETE FROM profiles WHERE subject = ?", subject)
+		},
 		"is deleting the account": func(subject string) {
-			p.admin(t, "UPDATE accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = ?", subject)
+			p.admin(t, "UPDATE accounts SET deleted_at = UTC_TIMESTAMP(6) WHERE subject = ?",
+				subject)
 		},
 		"has no verified address": func(subject string) {
-			change(subject, func(user *awstest.CognitoUser) { user.Attributes["email_verified"] = "false" })
+			change(subject, func(user *awstest.CognitoUser) {
+				user.Attributes["email_verified"] = "false"
+			})
 		},
-		"is disabled": func(subject string) { change(subject, func(user *awstest.CognitoUser) { user.Disabled = true }) },
-		"is no user any more": func(subject string) {
+		"is disabled": func(subject string) {
+			change(subject, func(user *awstest.CognitoUser) { user.Disabled = true })
+		},
+		"was deleted": func(subject string) {
 			change(subject, func(user *awstest.CognitoUser) { user.Attributes["sub"] = "another" })
 		},
 		"has complained": func(subject string) {
-			if err := p.list.Suppress(t.Context(), strings.ToLower(address(subject)), "complaint", time.Now()); err != nil {
+			key := strings.ToLower(address(subject))
+			if err := p.list.Suppress(t.Context(), key, "complaint", time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ada := p.signUp(t, "Ada", "")
-			p.commented(t, ada, eve, "x")
-			unwilling(ada)
+			p.comment(t, ada, eve, "x")
+			exclude(ada)
 			sent := len(p.ses.Calls())
-			p.done(t, tell(ada))
+			p.succeed(t, messageFor(ada))
 			if mails := p.mails(t); len(mails) > 0 || len(p.ses.Calls()) != sent {
 				t.Errorf("%d mails, %d calls of SES", len(mails), len(p.ses.Calls())-sent)
 			}
-			if p.left(t, ada) != 0 {
-				t.Error("the notification is still there")
+			if p.unsent(t, ada) != 0 {
+				t.Error("the notification was not deleted")
 			}
 		})
 	}
 }
 
-func followFaults(t *testing.T, p *platform, eve string) {
-	// Most of these wait for who does not answer, and all packages with a database wait for this one.
+func checkFaults(t *testing.T, p *platform, eve string) {
+	// Most of these tests wait for timeouts, and all packages with a database wait for this one.
 	var waiting sync.WaitGroup
-	atOnce := func(name string, test func(*testing.T)) {
+	concurrently := func(name string, test func(*testing.T)) {
 		waiting.Go(func() { t.Run(name, test) })
 		if p.server.Embedded() {
-			waiting.Wait() // it has no locks
+			waiting.Wait() // the embedded server has no locks
 		}
 	}
-	// What SES says that lasts: the notifications stay, and a later message brings the mail, at once.
+	// After a lasting fault of SES, the notifications remain, and a later message sends the mail
+	// immediately.
 	for name, fault := range map[string]awstest.Fault{
-		"the day's quota is used up":  {Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded."},
-		"the account is paused":       {Status: 400, Code: "SendingPausedException", Reason: "Email sending is paused."},
-		"the account is suspended":    {Status: 400, Code: "AccountSuspendedException"},
-		"the sender is not verified":  {Status: 400, Code: "MessageRejected", Reason: "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: hello@example.com"},
-		"the role may not send":       {Status: 403, Code: "AccessDeniedException"},
-		"SES is out of order":         {Status: 500, Code: "InternalServiceErrorException"},
-		"SES ends the connection":     {Reset: true},
-		"too many mails a second":     {Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded."},
-		"SES does not answer":         {Silent: true},
-		"the configuration set is no": {Status: 404, Code: "NotFoundException"},
+		"daily quota exceeded": {
+			Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded.",
+		},
+		"sending is paused": {
+			Status: 400, Code: "SendingPausedException", Reason: "Email sending is paused.",
+		},
+		"account is suspended": {Status: 400, Code: "AccountSuspendedException"},
+		"sender is not verified": {
+			Status: 400, Code: "MessageRejected",
+			Reason: "Email address is not verified. The following identities failed the check " +
+				"in region EU-CENTRAL-1: hello@example.com",
+		},
+		"access denied":             {Status: 403, Code: "AccessDeniedException"},
+		"SES fails":                 {Status: 500, Code: "InternalServiceErrorException"},
+		"SES resets the connection": {Reset: true},
+		"sending rate exceeded": {
+			Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded.",
+		},
+		"SES does not respond":      {Silent: true},
+		"no such configuration set": {Status: 404, Code: "NotFoundException"},
 	} {
-		atOnce(name, func(t *testing.T) {
-			p := p.apart(t)
+		concurrently(name, func(t *testing.T) {
+			p := p.separate(t)
 			ada := p.signUp(t, "Ada", "")
-			p.commented(t, ada, eve, "x")
+			p.comment(t, ada, eve, "x")
 			p.ses.SetFault(fault)
 			began, before := time.Now(), len(p.fn.Logs())
-			p.again(t, tell(ada))
+			p.fail(t, messageFor(ada))
 			if took := time.Since(began); took > leaseDuration {
 				t.Errorf("it took %s, longer than its lease", took)
 			}
-			p.logged(t, before, "has to come again")
-			if fault.Code != "" && fault.Status < 500 && !strings.Contains(name, "a second") {
-				p.logged(t, before, "mails are held: "+fault.Code)
+			p.checkLogged(t, before, "message failed, will be retried")
+			if fault.Code != "" && fault.Status < 500 && name != "sending rate exceeded" {
+				p.checkLogged(t, before, "sending paused: "+fault.Code)
 			}
 			p.ses.SetFault(awstest.Fault{})
-			if len(p.mails(t)) > 0 || p.left(t, ada) != 1 {
-				t.Fatalf("there are mails, or %d notifications, want one", p.left(t, ada))
+			if len(p.mails(t)) > 0 || p.unsent(t, ada) != 1 {
+				t.Fatalf("a mail was sent, or %d notifications remain, want one", p.unsent(t, ada))
 			}
-			p.done(t, tell(ada))
+			p.succeed(t, messageFor(ada))
 			p.mail(t)
 		})
 	}
-	t.Run("too many mails a second, for a moment", func(t *testing.T) {
+	t.Run("sending rate exceeded for a moment", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
-		p.ses.SetFault(awstest.Fault{Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded.", Times: 3})
-		p.done(t, tell(ada))
+		p.comment(t, ada, eve, "x")
+		p.ses.SetFault(awstest.Fault{
+			Status: 429, Code: "TooManyRequestsException",
+			Reason: "Maximum sending rate exceeded.", Times: 3,
+		})
+		p.succeed(t, messageFor(ada))
 		p.mail(t)
 	})
-	t.Run("the mail is refused", func(t *testing.T) {
+	t.Run("address rejected", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
-		p.ses.SetFault(awstest.Fault{Status: 400, Code: "MessageRejected", Reason: "No mails to " + address(ada)})
+		p.comment(t, ada, eve, "x")
+		p.ses.SetFault(awstest.Fault{
+			Status: 400, Code: "MessageRejected", Reason: "No mails to " + address(ada),
+		})
 		defer p.ses.SetFault(awstest.Fault{})
 		before := len(p.fn.Logs())
-		p.done(t, tell(ada))
-		p.logged(t, before, "the mail is refused")
-		if p.left(t, ada) != 0 || len(p.mails(t)) > 0 {
-			t.Errorf("%d notifications are left, or there are mails", p.left(t, ada))
+		p.succeed(t, messageFor(ada))
+		p.checkLogged(t, before, "address rejected")
+		if p.unsent(t, ada) != 0 || len(p.mails(t)) > 0 {
+			t.Errorf("%d notifications remain, or a mail was sent", p.unsent(t, ada))
 		}
 	})
-	t.Run("SES's answer is lost: then, and only then, there are two mails", func(t *testing.T) {
+	t.Run("SES's response is lost: two mails", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
+		p.comment(t, ada, eve, "x")
 		p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
-		p.again(t, tell(ada))
+		p.fail(t, messageFor(ada))
 		p.mail(t)
-		p.done(t, tell(ada))
+		p.succeed(t, messageFor(ada))
 		p.mail(t)
-		p.done(t, tell(ada))
+		p.succeed(t, messageFor(ada))
 		if len(p.mails(t)) > 0 {
-			t.Error("and a third one")
+			t.Error("a third mail was sent")
 		}
 	})
-	t.Run("the process dies before it can note the mail: then, too", func(t *testing.T) {
+	t.Run("the process dies before the acknowledgement: two mails", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
-		p.commented(t, ada, eve, "x")
+		p.comment(t, ada, eve, "x")
 		fn := p.newFunction(t)
 		p.ses.BeforeAnswer(func(string) {
 			p.ses.BeforeAnswer(nil)
 			fn.Kill()
 		})
-		if _, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(tell(ada)), timeout); !isKilled(err) {
+		messages := lambdatest.Messages(messageFor(ada))
+		if _, err := fn.InvokeBatch(t.Context(), messages, timeout); !isKilled(err) {
 			t.Fatalf("the function was not killed: %v", err)
 		}
 		p.mail(t)
-		p.again(t, tell(ada)) // the lease is the dead one's
-		p.admin(t, "UPDATE notification_leases SET leased_until = UTC_TIMESTAMP(6) WHERE recipient = ?", ada)
-		p.done(t, tell(ada))
+		p.fail(t, messageFor(ada)) // the dead process still holds the lease
+		p.admin(t, "UPDATE notification_leases SET leased_until = UTC_TIMESTAMP(6) "+
+			"WHERE recipient = ?", ada)
+		p.succeed(t, messageFor(ada))
 		p.mail(t)
 	})
 
 	for name, fault := range map[string]awstest.Fault{
-		"throttles": {Status: 400, Code: "TooManyRequestsException"},
-		"fails":     {Status: 500, Code: "InternalErrorException"},
-		"denies":    {Status: 400, Code: "AccessDeniedException"},
-		"is silent": {Silent: true},
+		"throttles":        {Status: 400, Code: "TooManyRequestsException"},
+		"fails":            {Status: 500, Code: "InternalErrorException"},
+		"denies":           {Status: 400, Code: "AccessDeniedException"},
+		"does not respond": {Silent: true},
 	} {
 		for _, service := range []string{"Cognito", "DynamoDB"} {
-			atOnce(service+" "+name, func(t *testing.T) {
-				p := p.apart(t)
-				set := map[string]func(awstest.Fault){"Cognito": p.cognito.SetFault, "DynamoDB": p.dynamodb.SetFault}[service]
+			concurrently(service+" "+name, func(t *testing.T) {
+				p := p.separate(t)
+				set := map[string]func(awstest.Fault){
+					"Cognito": p.cognito.SetFault, "DynamoDB": p.dynamodb.SetFault,
+				}[service]
 				ada := p.signUp(t, "Ada", "")
-				p.commented(t, ada, eve, "x")
+				p.comment(t, ada, eve, "x")
 				set(fault)
 				began := time.Now()
-				p.again(t, tell(ada))
+				p.fail(t, messageFor(ada))
 				if took := time.Since(began); took > leaseDuration {
 					t.Errorf("it took %s, longer than its lease", took)
 				}
 				set(awstest.Fault{})
-				p.done(t, tell(ada))
+				p.succeed(t, messageFor(ada))
 				p.mail(t)
 			})
 		}
 	}
 	waiting.Wait()
 
-	t.Run("a sweep goes on after one who cannot be told, and ends when mails are held", func(t *testing.T) {
-		var overdue []string
-		for range 3 {
-			ada := p.signUp(t, "Ada", "")
-			p.commented(t, ada, eve, "x")
-			p.age(t, ada, time.Hour)
-			overdue = append(overdue, ada)
-		}
-		p.ses.SetFault(awstest.Fault{Status: 400, Code: "SendingPausedException"})
-		sent := len(p.ses.Calls())
-		p.done(t, `{"overdue":true}`)
-		if tried := len(p.ses.Calls()) - sent; tried != 1 {
-			t.Errorf("SES was asked %d times while it is paused", tried)
-		}
-		p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
-		p.done(t, `{"overdue":true}`)
-		if mails := p.mails(t); len(mails) != 3 {
-			t.Errorf("%d mails", len(mails))
-		}
-		p.done(t, `{"overdue":true}`)
-		p.mail(t)
-		for _, ada := range overdue {
-			if p.left(t, ada) != 0 {
-				t.Error("there is a notification left")
+	t.Run("overdue mails: continues after a failed one, stops when sending is paused",
+		func(t *testing.T) {
+			var overdue []string
+			for range 3 {
+				ada := p.signUp(t, "Ada", "")
+				p.comment(t, ada, eve, "x")
+				p.age(t, ada, time.Hour)
+				overdue = append(overdue, ada)
 			}
-		}
-	})
+			p.ses.SetFault(awstest.Fault{Status: 400, Code: "SendingPausedException"})
+			sent := len(p.ses.Calls())
+			p.succeed(t, `{"overdue":true}`)
+			if tried := len(p.ses.Calls()) - sent; tried != 1 {
+				t.Errorf("%d calls of SES while sending is paused, want 1", tried)
+			}
+			p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
+			p.succeed(t, `{"overdue":true}`)
+			if mails := p.mails(t); len(mails) != 3 {
+				t.Errorf("%d mails", len(mails))
+			}
+			p.succeed(t, `{"overdue":true}`)
+			p.mail(t)
+			for _, ada := range overdue {
+				if p.unsent(t, ada) != 0 {
+					t.Error("a notification was not deleted")
+				}
+			}
+		})
 
 	t.Run("the database", func(t *testing.T) {
-		tellAfter := func(fault func()) {
+		sendAfter := func(fault func()) {
 			t.Helper()
 			ada := p.signUp(t, "Ada", "")
-			p.commented(t, ada, eve, "x")
+			p.comment(t, ada, eve, "x")
 			fault()
-			p.done(t, tell(ada))
+			p.succeed(t, messageFor(ada))
 			p.mail(t)
 		}
-		t.Run("drops its connections", func(*testing.T) { tellAfter(func() { p.database.KillConnections(t) }) })
-		t.Run("fails over", func(*testing.T) { tellAfter(func() { p.server.Failover(t) }) })
-		t.Run("has another password", func(*testing.T) {
-			tellAfter(func() {
+		t.Run("drops its connections", func(*testing.T) {
+			sendAfter(func() { p.database.KillConnections(t) })
+		})
+		t.Run("fails over", func(*testing.T) { sendAfter(func() { p.server.Failover(t) }) })
+		t.Run("rotates its password", func(*testing.T) {
+			sendAfter(func() {
 				p.database.RotatePassword(t)
 				p.secrets.PutSecret(p.database.Settings().SecretARN, p.database.Secret())
 				p.server.ResetConnections()
 			})
 		})
-		t.Run("is down, and comes back", func(t *testing.T) {
+		t.Run("is down for a while", func(t *testing.T) {
 			ada := p.signUp(t, "Ada", "")
-			p.commented(t, ada, eve, "x")
+			p.comment(t, ada, eve, "x")
 			p.server.Down()
-			p.again(t, tell(ada))
-			p.done(t, `{"overdue":true}`)
+			p.fail(t, messageFor(ada))
+			p.succeed(t, `{"overdue":true}`)
 			p.server.Up(t)
-			p.done(t, tell(ada))
+			p.succeed(t, messageFor(ada))
 			p.mail(t)
 		})
-		t.Run("is down when the mail has gone, and back in time: one mail", func(t *testing.T) {
+		t.Run("is down after sending, and up before the deadline: one mail", func(t *testing.T) {
 			ada := p.signUp(t, "Ada", "")
-			p.commented(t, ada, eve, "x")
+			p.comment(t, ada, eve, "x")
 			p.ses.BeforeAnswer(func(string) {
 				p.ses.BeforeAnswer(nil)
 				p.server.Down()
 				time.AfterFunc(3*time.Second, func() { p.server.Up(t) })
 			})
-			p.done(t, tell(ada))
+			p.succeed(t, messageFor(ada))
 			p.mail(t)
-			p.done(t, tell(ada))
+			p.succeed(t, messageFor(ada))
 			if len(p.mails(t)) > 0 {
 				t.Error("there is a second mail")
 			}
@@ -649,12 +741,51 @@ func isKilled(err error) bool {
 	return killed
 }
 
-func TestBootstrapDoesNotStartWithoutItsSettings(t *testing.T) {
-	_, err := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil).Invoke(t.Context(), []byte("{}"), timeout)
-	for _, variable := range []string{"USER_POOL_ID", "TOKEN_KEY_ARN", "MAILING_LIST_TABLE", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "API_ENDPOINT",
-		"WEBSITE_URL", "WINDOW", "LEASE_DURATION", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME"} {
+func TestBootstrap_requires_settings(t *testing.T) {
+	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), nil)
+	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
+	for _, variable := range []string{
+		"USER_POOL_ID", "TOKEN_KEY_ARN", "MAILING_LIST_TABLE", "MAIL_FROM",
+		"MAIL_CONFIGURATION_SET", "API_ENDPOINT", "WEBSITE_URL", "WINDOW", "LEASE_DURATION",
+		"DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME",
+	} {
 		if err == nil || !strings.Contains(err.Error(), variable) {
 			t.Errorf("error %v, want it to name %s", err, variable)
+		}
+	}
+}
+
+func TestBootstrap_rejects_invalid_settings(t *testing.T) {
+	bootstrap := lambdatest.Build(t, contract.Package)
+	valid := contract.Settings{
+		Database: mysqlconn.Settings{
+			SecretARN: "arn", WriterHost: "writer", Port: 3306, Name: "app",
+		},
+		Users:            cognito.Settings{UserPoolID: pool},
+		Tokens:           token.Settings{KeyARN: tokenKeyARN},
+		Table:            "table",
+		From:             "hello@example.com",
+		ConfigurationSet: "mails",
+		Endpoint:         endpoint,
+		Website:          "https://app.example.com",
+		Window:           window,
+		LeaseDuration:    leaseDuration,
+	}
+	for want, change := range map[string]func(*contract.Settings){
+		"MAIL_FROM":            func(s *contract.Settings) { s.From = "Ashlar" },
+		"LEASE_DURATION is 9s": func(s *contract.Settings) { s.LeaseDuration = 9 * time.Second },
+		"at least 10s":         func(s *contract.Settings) { s.LeaseDuration = time.Millisecond },
+	} {
+		settings := valid
+		change(&settings)
+		environment, err := lambdaenv.Encode(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn := lambdatest.New(t, bootstrap, environment)
+		_, err = fn.Invoke(t.Context(), []byte("{}"), timeout)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want it to contain %s", err, want)
 		}
 	}
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
-var errNoMessage = errors.New("the message has neither recipient nor overdue")
+var errInvalidMessage = errors.New("the message has neither recipient nor overdue")
 
-// A handler takes messages from the queue, one after another.
+// A handler processes the messages of the queue, one after another.
 //
-// What cannot be told comes again, whatever the reason, and SQS moves it to the dead-letter queue after as many times as the
-// queue allows. The function does not put it there by itself: it is in the VPC, from where there is no way to SQS, and what
-// it would say is in the log.
+// A failed message is retried, whatever the reason, and SQS moves it to the dead-letter queue after
+// the queue's maximum receive count. The function does not send it there itself: it is in the VPC,
+// which has no route to SQS, and the reason is in the log.
 type handler struct {
 	sender interface {
 		Send(ctx context.Context, recipient string) error
@@ -28,26 +28,29 @@ type handler struct {
 	logger *slog.Logger
 }
 
-// Handle answers with the messages that have to come again. All others are done.
-func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+// Handle returns the messages to be retried. All others succeeded.
+func (h *handler) Handle(
+	ctx context.Context, event events.SQSEvent,
+) (events.SQSEventResponse, error) {
 	return sqsbatch.Process(ctx, h.logger, event, h.process)
 }
 
 func (h *handler) process(ctx context.Context, from events.SQSMessage) error {
 	var message notifications.Message
 	if err := json.Unmarshal([]byte(from.Body), &message); err != nil {
-		return fmt.Errorf("%w: %w", errNoMessage, err)
+		return fmt.Errorf("%w: %w", errInvalidMessage, err)
 	}
 	switch {
 	case message.Overdue:
-		// The next one follows in minutes. Were this one to come again, the dead letters would fill with sweeps while no
-		// mail goes out at all.
+		// The next message of the schedule follows in minutes. If this one was retried, the
+		// dead-letter queue would fill with them while no mail can be sent.
 		if err := h.sender.SendOverdue(ctx); err != nil {
-			h.logger.ErrorContext(ctx, "sending overdue mails failed", "messageId", from.MessageId, "error", err.Error())
+			h.logger.ErrorContext(ctx, "sending overdue mails failed",
+				"messageId", from.MessageId, "error", err.Error())
 		}
 		return nil
 	case message.Recipient != "":
 		return h.sender.Send(ctx, message.Recipient)
 	}
-	return errNoMessage
+	return errInvalidMessage
 }

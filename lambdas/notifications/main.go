@@ -1,4 +1,5 @@
-// Command notify tells authors of the comments on their posts, by mail. A queue says whom to look at.
+// Command notifications is the function that sends authors mails about new comments on their posts.
+// The messages of its queue name the recipients.
 package main
 
 import (
@@ -20,6 +21,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/sesmail"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
@@ -27,41 +29,55 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// patience is with each of the services that are asked before a mail is sent. SES has all the time that there is: a mail whose
-// answer nobody waited for would be sent again.
-const patience = time.Second
+// responseTimeout applies to each service that is called before a mail is sent. SES has no response
+// timeout: a retry after one may send a mail twice.
+const responseTimeout = time.Second
 
 func main() {
 	logger := lambdacontext.NewLogger()
-	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	slog.SetDefault(logger) // also for package log, which the Lambda runtime uses
 	settings := lambdaenv.MustLoad[contract.Settings]()
+	if settings.LeaseDuration < email.MinLease {
+		panic(fmt.Errorf("LEASE_DURATION is %s; set it to at least %s, the time to send a mail",
+			settings.LeaseDuration, email.MinLease))
+	}
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	from, err := sesmail.ParseFrom(settings.From)
 	if err != nil {
-		panic(err)
+		panic(fmt.Errorf("MAIL_FROM: %w", err))
 	}
 	messages, err := notifications.Templates()
 	if err != nil {
 		panic(err)
 	}
-	mails := sesmail.NewClient(awsConfig)
-	awsConfig.HTTPClient = awsclient.WithResponseTimeout(patience)
+	mailer := &sesmail.Mailer{
+		From:             from,
+		ConfigurationSet: settings.ConfigurationSet,
+		API:              sesmail.NewClient(awsConfig),
+	}
+	awsConfig.HTTPClient = awsclient.WithResponseTimeout(responseTimeout)
 	secrets := secretsmanager.NewFromConfig(awsConfig)
 	databases, err := mysqlconn.Open(settings.Database, secrets)
 	if err != nil {
 		panic(err)
 	}
+	suppressions := &dynamodbstore.MailingList{
+		Table: settings.Table,
+		API:   dynamodb.NewFromConfig(awsConfig),
+	}
+	userPool := cognitoidentityprovider.NewFromConfig(awsConfig)
+	sealer := token.NewSealer(settings.Tokens, secrets, time.Now)
 	h := &handler{
 		sender: &notifications.Sender{
 			Store:         mysqlstore.NewNotifications(databases),
-			Users:         cognito.NewUsers(settings.Users, cognitoidentityprovider.NewFromConfig(awsConfig)),
-			Suppressions:  &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
-			Links:         &links.Links{Endpoint: settings.Endpoint, Tokens: token.NewSealer(settings.Tokens, secrets, time.Now)},
+			Users:         cognito.NewUsers(settings.Users, userPool),
+			Suppressions:  suppressions,
+			Links:         &links.Links{Endpoint: settings.Endpoint, Tokens: sealer},
 			Messages:      messages,
-			Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: mails},
+			Mailer:        mailer,
 			Website:       settings.Website,
 			Logger:        logger,
 			LeaseDuration: settings.LeaseDuration,

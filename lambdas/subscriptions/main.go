@@ -1,5 +1,5 @@
-// Command subscriptions is the function of the mailing list's routes. It keeps who subscribes, and sends no mail: that is
-// done by the function that follows the table.
+// Command subscriptions is the function of the mailing list's routes. It stores subscriptions and
+// sends no mails: the welcome function, which reads the table's stream, sends them.
 package main
 
 import (
@@ -25,19 +25,21 @@ import (
 
 func main() {
 	logger := lambdacontext.NewLogger()
-	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	slog.SetDefault(logger) // also for package log, which the Lambda runtime uses
 	settings := lambdaenv.MustLoad[contract.Settings]()
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	service := &subscriptionsapi.Service{
-		MailingList: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(awsConfig)},
-		Links: &links.Links{
-			Endpoint: settings.Endpoint,
-			Tokens:   token.NewSealer(settings.Tokens, secretsmanager.NewFromConfig(awsConfig), time.Now),
+	sealer := token.NewSealer(
+		settings.Tokens, secretsmanager.NewFromConfig(awsConfig), time.Now)
+	handlers := &subscriptionsapi.Handlers{
+		MailingList: &dynamodbstore.MailingList{
+			Table: settings.Table,
+			API:   dynamodb.NewFromConfig(awsConfig),
 		},
+		Links:       &links.Links{Endpoint: settings.Endpoint, Tokens: sealer},
 		SingleOptIn: settings.SingleOptIn,
 	}
-	lambda.Start(rest.NewHandler(subscriptionsapi.Routes, service, settings.API, logger).Handle)
+	lambda.Start(rest.NewHandler(subscriptionsapi.Routes, handlers, settings.API, logger).Handle)
 }

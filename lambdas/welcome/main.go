@@ -1,4 +1,5 @@
-// Command welcome sends each new subscriber a mail, once, and each who has to confirm a subscription.
+// Command welcome is the function that sends the mails of the mailing list, each once: a welcome to
+// each new subscription, and a link to confirm each pending one.
 package main
 
 import (
@@ -25,10 +26,11 @@ import (
 
 func main() {
 	logger := lambdacontext.NewLogger()
-	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
+	slog.SetDefault(logger) // also for package log, which the Lambda runtime uses
 	settings := lambdaenv.MustLoad[contract.Settings]()
 	if settings.LeaseDuration < email.MinLease {
-		panic(fmt.Errorf("LEASE_DURATION is %s; no mail can be sent in less than %s", settings.LeaseDuration, email.MinLease))
+		panic(fmt.Errorf("LEASE_DURATION is %s; set it to at least %s, the time to send a mail",
+			settings.LeaseDuration, email.MinLease))
 	}
 	from, err := sesmail.ParseFrom(settings.From)
 	if err != nil {
@@ -42,17 +44,26 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	quick := awsConfig.Copy() // not for SES: to give up on it may send a mail twice
-	quick.HTTPClient = awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)
-	sender := &mailinglist.Sender{
-		Subscriptions: &dynamodbstore.MailingList{Table: settings.Table, API: dynamodb.NewFromConfig(quick)},
-		Messages:      templates,
-		Mailer:        &sesmail.Mailer{From: from, ConfigurationSet: settings.ConfigurationSet, API: sesmail.NewClient(awsConfig)},
-		LeaseDuration: settings.LeaseDuration,
+	// SES has no response timeout: a retry after one may send a mail twice.
+	mailer := &sesmail.Mailer{
+		From:             from,
+		ConfigurationSet: settings.ConfigurationSet,
+		API:              sesmail.NewClient(awsConfig),
 	}
+	awsConfig.HTTPClient = awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)
+	subscriptions := &dynamodbstore.MailingList{
+		Table: settings.Table,
+		API:   dynamodb.NewFromConfig(awsConfig),
+	}
+	dlq := &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)}
 	lambda.Start(&handler.Handler{
-		Sender:          sender,
-		DeadLetterQueue: &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(quick)},
+		Sender: &mailinglist.Sender{
+			Subscriptions: subscriptions,
+			Messages:      templates,
+			Mailer:        mailer,
+			LeaseDuration: settings.LeaseDuration,
+		},
+		DeadLetterQueue: dlq,
 		Logger:          logger,
 	})
 }

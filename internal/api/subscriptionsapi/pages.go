@@ -6,11 +6,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 )
 
-// unsubscribePage asks before anything is done.
+// unsubscribePage asks for confirmation and changes nothing.
 var unsubscribePage = rest.Translation{
 	"en": {
 		Title:  "Unsubscribe?",
-		Text:   "You will get no more mails of this list.",
+		Text:   "You will no longer receive e-mails from this mailing list.",
 		Button: "Unsubscribe",
 	},
 	"ko": {
@@ -20,23 +20,25 @@ var unsubscribePage = rest.Translation{
 	},
 }
 
-// unsubscribedPage is the same whether anybody was subscribed or not.
+// unsubscribedPage does not reveal whether the address was subscribed.
 var unsubscribedPage = rest.Translation{
 	"en": {
-		Title: "You are unsubscribed",
-		Text:  "You get no more mails of this list, but for one that may be on its way. You can subscribe again at any time.",
+		Title: "You have been unsubscribed",
+		Text: "You will no longer receive e-mails from this mailing list. " +
+			"A message already in transit may still arrive. You can subscribe again at any time.",
 	},
 	"ko": {
 		Title: "구독이 해지되었습니다",
-		Text:  "더 이상 구독 메일을 보내지 않습니다. 이미 발송된 메일은 도착할 수 있습니다. 언제든지 다시 구독하실 수 있습니다.",
+		Text: "더 이상 구독 메일을 보내지 않습니다. 이미 발송된 메일은 도착할 수 있습니다. " +
+			"언제든지 다시 구독하실 수 있습니다.",
 	},
 }
 
-// confirmPage asks before anything is done.
+// confirmPage asks for confirmation and changes nothing.
 var confirmPage = rest.Translation{
 	"en": {
 		Title:  "Confirm your subscription",
-		Text:   "If you did not ask for our mails yourself, close this page, and you will get none.",
+		Text:   "If you did not ask to subscribe, close this page; we will not send you e-mails.",
 		Button: "Subscribe",
 	},
 	"ko": {
@@ -48,8 +50,8 @@ var confirmPage = rest.Translation{
 
 var confirmedPage = rest.Translation{
 	"en": {
-		Title: "You are subscribed",
-		Text:  "A mail that welcomes you is on its way. It has a link to unsubscribe, as each of our mails has.",
+		Title: "Your subscription is confirmed",
+		Text:  "We will send you a welcome e-mail. All our e-mails contain a link to unsubscribe.",
 	},
 	"ko": {
 		Title: "구독이 확인되었습니다",
@@ -57,16 +59,18 @@ var confirmedPage = rest.Translation{
 	},
 }
 
-// nothingToConfirmPage is for whoever has left in the meantime, or has waited for too long.
+// nothingToConfirmPage answers when the pending subscription was removed, replaced or has expired.
 var nothingToConfirmPage = rest.Translation{
 	"en": {
 		Status: http.StatusNotFound,
-		Title:  "There is nothing to confirm",
-		Text:   "You have unsubscribed, or there is a newer mail with another link. Subscribe once more if you want our mails.",
+		Title:  "There is no subscription to confirm",
+		Text: "You have unsubscribed, or a newer e-mail contains another link. " +
+			"Please subscribe again if you would like to receive our e-mails.",
 	},
 	"ko": {
 		Status: http.StatusNotFound,
 		Title:  "확인할 구독 신청이 없습니다",
-		Text:   "이미 해지하셨거나 더 최근에 받은 확인 메일이 있습니다. 메일을 받으시려면 다시 구독을 신청해 주세요.",
+		Text: "이미 해지하셨거나 더 최근에 받은 확인 메일이 있습니다. " +
+			"메일을 받으시려면 다시 구독을 신청해 주세요.",
 	},
 }

@@ -1,5 +1,6 @@
-// Package subscriptionsapi is the API of the mailing list: its routes and what answers them. Nobody signs in here. What may
-// be done to a subscription that there is, may be done by whoever has a link of a mail that was sent to its address.
+// Package subscriptionsapi provides the API of the mailing list: its routes and their handlers. Its
+// routes are public. The token of a link in a mail authorizes changes to an existing subscription:
+// only the owner of the address receives it.
 package subscriptionsapi
 
 import (
@@ -17,62 +18,83 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 )
 
-// Routes are those of subscriptions. The links of mails lead to their paths: package links makes them.
-var Routes = rest.Table[*Service]{
-	rest.Handle("POST", "/subscriptions", rest.Public, "Subscribe an address to our mails", (*Service).subscribe),
-	rest.HandlePage("GET", "/subscriptions/{token}", "Ask a mail's reader whether to unsubscribe", (*Service).askToUnsubscribe),
-	rest.HandlePage("POST", "/subscriptions/{token}", "Unsubscribe by the page's button, or by one click in a mail program (RFC 8058)", (*Service).unsubscribeByPage),
-	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public, "Unsubscribe by the token of a mail's link", (*Service).unsubscribe),
-	rest.HandlePage("GET", "/confirmations/{token}", "Ask a mail's reader to confirm the subscription", (*Service).askToConfirm),
-	rest.HandlePage("POST", "/confirmations/{token}", "Confirm the subscription by the page's button", (*Service).confirm),
+// Routes are the routes of subscriptions. Links in mails point to their paths: package links
+// creates them.
+var Routes = rest.Table[*Handlers]{
+	rest.Handle("POST", "/subscriptions", rest.Public,
+		"Subscribe an address to the mailing list", (*Handlers).subscribe),
+	rest.HandlePage("GET", "/subscriptions/{token}",
+		"Show a page with a button to unsubscribe", (*Handlers).showUnsubscribePage),
+	rest.HandlePage("POST", "/subscriptions/{token}",
+		"Unsubscribe, by the page's button or by one click in a mail client (RFC 8058)",
+		(*Handlers).unsubscribeByPage),
+	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public,
+		"Unsubscribe, by the token of a link in an e-mail", (*Handlers).unsubscribe),
+	rest.HandlePage("GET", "/confirmations/{token}",
+		"Show a page with a button to confirm the subscription", (*Handlers).showConfirmPage),
+	rest.HandlePage("POST", "/confirmations/{token}",
+		"Confirm the subscription, by the page's button", (*Handlers).confirm),
 }
 
-// MailingList is where subscriptions are kept.
+// A MailingList stores subscriptions.
 type MailingList interface {
-	// Subscribe keeps a new subscription, or a pending one, which is followed by one mail. It does nothing when the address
-	// has one already.
+	// Subscribe stores a new subscription, confirmed or pending, which triggers one mail. It does
+	// nothing when the address already has one.
 	Subscribe(ctx context.Context, subscription mailinglist.Subscription) error
-	// Confirm puts the subscription in the place of the pending one that has its id, whose address and language it gets. It
-	// does nothing when that was done before, and fails with [mailinglist.ErrNotFound] when there is neither.
+	// Confirm replaces the pending subscription that has the same id by this one, which takes over
+	// its address and language. It is idempotent, and fails with [mailinglist.ErrNotFound] when
+	// there is neither a pending nor a confirmed one.
 	Confirm(ctx context.Context, subscription mailinglist.Subscription) error
-	// Unsubscribe removes whatever subscription the address has.
+	// Unsubscribe removes the address's subscription, confirmed or pending.
 	Unsubscribe(ctx context.Context, address string) error
 }
 
-// A Service answers the routes.
-type Service struct {
+// Handlers maps the routes to the mailing list.
+type Handlers struct {
 	MailingList MailingList
 	Links       *links.Links
-	SingleOptIn bool // of subscriptions, by a mail
+	SingleOptIn bool // subscribe without confirmation; default: double opt-in, by a mail
 }
 
 type (
-	// A SubscriptionDraft says who wants mails.
+	// A SubscriptionDraft is a request to subscribe.
 	SubscriptionDraft struct {
 		Address  string `json:"address" minLength:"1" doc:"An e-mail address"`
-		Language string `json:"language,omitempty" doc:"Of the mails: a BCP 47 tag such as ko or en-GB"`
+		Language string `json:"language,omitempty"`
 	}
 
-	// A SubscriptionReceipt says what comes next. It is the same for everybody: whether an address is subscribed already is
-	// nobody's business.
+	// A SubscriptionReceipt is the response to a request to subscribe. It does not reveal whether
+	// the address was already subscribed.
 	SubscriptionReceipt struct {
-		ConfirmationRequired bool `json:"confirmationRequired" doc:"Whether an address that is not subscribed yet gets a mail whose link has to be followed within a day. Without it, the subscription holds at once."`
+		ConfirmationRequired bool `json:"confirmationRequired"`
 	}
 
-	// LinkPath has what a link of a mail ends with.
+	// LinkPath is the path of a link in a mail.
 	LinkPath struct {
-		Token string `path:"token" doc:"What the link in the mail ends with"`
+		Token string `path:"token" doc:"Token at the end of the link in the e-mail"`
 	}
 )
 
-// TransformSchema says the domain's limits.
+// TransformSchema sets the domain's limits and a description that is too long for a tag.
 func (SubscriptionDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	rest.LimitLength(schema, "address", email.MaxAddress)
 	rest.LimitLength(schema, "language", validate.MaxLanguageTag)
+	schema.Properties["language"].Description =
+		"Language of the e-mails: a BCP 47 tag such as ko or en-GB"
 	return schema
 }
 
-func (s *Service) subscribe(ctx context.Context, in *struct{ Body SubscriptionDraft }) (*struct{ Body SubscriptionReceipt }, error) {
+// TransformSchema sets a description that is too long for a tag.
+func (SubscriptionReceipt) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
+	schema.Properties["confirmationRequired"].Description = "Whether an address that is not " +
+		"subscribed yet is sent an e-mail with a link to confirm within 24 hours. " +
+		"If false, the subscription is active immediately."
+	return schema
+}
+
+func (h *Handlers) subscribe(
+	ctx context.Context, in *struct{ Body SubscriptionDraft },
+) (*struct{ Body SubscriptionReceipt }, error) {
 	var invalid validate.Error
 	invalid.Check("address", email.CheckAddress(in.Body.Address))
 	invalid.Check("language", validate.LanguageTag(in.Body.Language))
@@ -83,62 +105,65 @@ func (s *Service) subscribe(ctx context.Context, in *struct{ Body SubscriptionDr
 	if err != nil {
 		return nil, err
 	}
-	to := email.Address(in.Body.Address)
+	to, language := email.Address(in.Body.Address), in.Body.Language
 	subscription := mailinglist.Subscription{
 		Key:       mailinglist.Key{Address: to.Key(), Kind: mailinglist.Pending, ID: id},
 		To:        to,
-		Language:  in.Body.Language,
+		Language:  language,
 		CreatedAt: time.Now(),
 	}
-	if s.SingleOptIn {
+	if h.SingleOptIn {
 		subscription.Kind = mailinglist.Subscribed
-		subscription.Link, err = s.Links.Unsubscribe(ctx, subscription.Address, subscription.Language)
+		subscription.Link, err = h.Links.Unsubscribe(ctx, to.Key(), language)
 	} else {
-		subscription.Link, err = s.Links.Confirm(ctx, id, subscription.Address, subscription.Language)
+		subscription.Link, err = h.Links.Confirm(ctx, id, to.Key(), language)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.MailingList.Subscribe(ctx, subscription); err != nil {
+	if err := h.MailingList.Subscribe(ctx, subscription); err != nil {
 		return nil, err
 	}
-	return &struct{ Body SubscriptionReceipt }{SubscriptionReceipt{ConfirmationRequired: !s.SingleOptIn}}, nil
+	receipt := SubscriptionReceipt{ConfirmationRequired: !h.SingleOptIn}
+	return &struct{ Body SubscriptionReceipt }{receipt}, nil
 }
 
-func (s *Service) askToUnsubscribe(ctx context.Context, in *LinkPath) (rest.Page, error) {
-	opened, err := s.Links.OpenUnsubscribe(ctx, in.Token)
+func (h *Handlers) showUnsubscribePage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+	opened, err := h.Links.OpenUnsubscribe(ctx, in.Token)
 	return unsubscribePage.In(opened.Language), err
 }
 
-func (s *Service) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
-	opened, err := s.Links.OpenUnsubscribe(ctx, in.Token)
+func (h *Handlers) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+	opened, err := h.Links.OpenUnsubscribe(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	return unsubscribedPage.In(opened.Language), s.MailingList.Unsubscribe(ctx, opened.Address)
+	return unsubscribedPage.In(opened.Language), h.MailingList.Unsubscribe(ctx, opened.Address)
 }
 
-func (s *Service) unsubscribe(ctx context.Context, in *LinkPath) (*struct{}, error) {
-	_, err := s.unsubscribeByPage(ctx, in)
+func (h *Handlers) unsubscribe(ctx context.Context, in *LinkPath) (*struct{}, error) {
+	_, err := h.unsubscribeByPage(ctx, in)
 	return nil, err
 }
 
-func (s *Service) askToConfirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
-	opened, err := s.Links.OpenConfirm(ctx, in.Token)
+func (h *Handlers) showConfirmPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+	opened, err := h.Links.OpenConfirm(ctx, in.Token)
 	return confirmPage.In(opened.Language), err
 }
 
-func (s *Service) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
-	opened, err := s.Links.OpenConfirm(ctx, in.Token)
+func (h *Handlers) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
+	opened, err := h.Links.OpenConfirm(ctx, in.Token)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	link, err := s.Links.Unsubscribe(ctx, opened.Address, opened.Language)
+	link, err := h.Links.Unsubscribe(ctx, opened.Address, opened.Language)
 	if err != nil {
 		return rest.Page{}, err
 	}
-	err = s.MailingList.Confirm(ctx, mailinglist.Subscription{
-		Key:       mailinglist.Key{Address: opened.Address, Kind: mailinglist.Subscribed, ID: opened.ID},
+	err = h.MailingList.Confirm(ctx, mailinglist.Subscription{
+		Key: mailinglist.Key{
+			Address: opened.Address, Kind: mailinglist.Subscribed, ID: opened.ID,
+		},
 		Link:      link,
 		CreatedAt: time.Now(),
 	})

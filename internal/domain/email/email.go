@@ -1,4 +1,5 @@
-// Package email is what a mail is before anybody sends it: whom it is for, what it says, and how its reader gets no more.
+// Package email provides mails, independent of the service that sends them: addresses, messages,
+// templates, and sending each mail once.
 package email
 
 import (
@@ -6,35 +7,38 @@ import (
 	"errors"
 )
 
-// A Message is one mail to one person, in the two forms that say the same.
+// A Message is one mail to one recipient. Text and HTML have the same content.
 type Message struct {
 	To         Address
 	Subject    string // one line
 	Text, HTML string
 
-	// Unsubscribe is an address that ends mails of this kind when something is posted to it (RFC 8058).
+	// Unsubscribe is the URL that unsubscribes the recipient from mails of this kind, by a POST
+	// (RFC 8058).
 	Unsubscribe string
 }
 
-// A Mailer sends mails. An error wraps [ErrAddressRejected], [ErrUndeliverable] or [ErrSendingPaused], or trying again later may help.
+// A Mailer sends mails. An error wraps [ErrAddressRejected], [ErrUndeliverable] or
+// [ErrSendingPaused]; any other error is temporary.
 type Mailer interface {
-	// Send returns the name that the service has given the mail. When it fails, the mail may have been sent nevertheless:
-	// an answer can be lost.
+	// Send returns the message id that the service has assigned. When it fails, the mail may have
+	// been sent nevertheless: a response can be lost.
 	Send(ctx context.Context, message Message) (id string, err error)
 }
 
 var (
-	// ErrNoAddress says that somebody has no address that mails may go to: none, or none that is proved to be his or hers.
-	ErrNoAddress = errors.New("there is no address to write to")
+	// ErrNoAddress reports that a user has no e-mail address, or none that is verified.
+	ErrNoAddress = errors.New("no verified e-mail address")
 
-	// ErrAddressRejected says that nothing will ever be sent to the address of this mail, and that the address itself is to blame.
-	ErrAddressRejected = errors.New("the mail is refused")
+	// ErrAddressRejected reports that no mail will ever be sent to this address: the address itself
+	// is the cause.
+	ErrAddressRejected = errors.New("address rejected")
 
-	// ErrUndeliverable says that this mail does not go out until a person has done something, and others may. It may be the address,
-	// or a mistake of ours that every mail has: so it is not final.
-	ErrUndeliverable = errors.New("the mail is stuck")
+	// ErrUndeliverable reports that this mail needs an operator, while others may be sent. The
+	// cause may be the address, or a mistake of ours that all mails share: so it is not final.
+	ErrUndeliverable = errors.New("mail undeliverable")
 
-	// ErrSendingPaused says that no mail goes out until a person has done something, or a day has passed: the daily quota is used
-	// up, sending is paused, or the sender is not verified.
-	ErrSendingPaused = errors.New("mails are held")
+	// ErrSendingPaused reports that no mail is sent until an operator acts or a day has passed: the
+	// daily quota is used up, sending is paused, or the sender is not verified.
+	ErrSendingPaused = errors.New("sending paused")
 )

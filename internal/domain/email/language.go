@@ -2,11 +2,11 @@ package email
 
 import "strings"
 
-// Languages are those that mails are written in. Templates have every mail in each of them.
+// Languages are the languages of mails. Templates have every mail in each of them.
 var Languages = []string{"en", "ko"}
 
-// Language is the one of [Languages] for whoever prefers the language of tag, a BCP 47 tag such as ko-KR: English for all
-// who do not prefer Korean.
+// Language returns the one of [Languages] that fits a user's preferred language, a BCP 47 tag such
+// as ko-KR: English for every language but Korean.
 func Language(tag string) string {
 	primary, _, _ := strings.Cut(tag, "-")
 	if strings.EqualFold(primary, "ko") {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// sendTime is how long a mail may take that others wait behind: look-ups and SES, on a slow day.
+	// sendTime is how long one mail may take while others wait: look-ups and SES, on a slow day.
 	sendTime = 5 * time.Second
 
 	// acknowledgeTime is reserved at the end to acknowledge a mail or to release its lease.
@@ -22,12 +22,12 @@ const (
 // starts with.
 const MinLease = sendTime + acknowledgeTime
 
-// ErrNothingToSend says that the mail was sent, or is not to be sent any more.
+// ErrNothingToSend reports that the mail was sent, or need not be sent any more.
 var ErrNothingToSend = errors.New("nothing to send")
 
-// A LeasedError says that another process holds the lease.
+// A LeasedError reports that another process holds the lease.
 type LeasedError struct {
-	Until time.Time // zero when it is not known
+	Until time.Time // zero when unknown
 }
 
 func (e *LeasedError) Error() string {
@@ -43,14 +43,14 @@ type Delivery interface {
 	// [ErrNothingToSend], or with a [*LeasedError] while another process holds the lease.
 	Lease(ctx context.Context, duration time.Duration) error
 
-	// Send sends the leased mail. It returns nil when nothing is left to be sent: the mail was
+	// Send sends the leased mail. It returns nil when nothing is left to send: the mail was
 	// accepted, or will never be sent.
 	Send(ctx context.Context) error
 
-	// Acknowledge records what Send has done. It may be repeated.
+	// Acknowledge records the result of Send. It may be repeated.
 	Acknowledge(ctx context.Context) error
 
-	// Release ends the lease of a mail that was not sent, unless another process holds it by now.
+	// Release ends the lease of a mail that was not sent, unless another process holds one by now.
 	Release(ctx context.Context) error
 }
 
@@ -58,8 +58,8 @@ type Delivery interface {
 // When another process holds the lease, it waits for the end of that lease if there is enough time
 // to send the mail after it.
 //
-// A mail is sent twice only if it was accepted and nobody could acknowledge it: the answer was lost,
-// the process died, or the store was unavailable until ctx ended. Nothing can rule that out, since
+// A mail is sent twice only if it was accepted but not acknowledged: the response was lost, the
+// process died, or the store was unavailable until ctx ended. Nothing can rule that out, since
 // acknowledging first would lose the mail instead.
 func SendOnce(ctx context.Context, delivery Delivery, leaseDuration time.Duration) error {
 	until, err := lease(ctx, delivery, leaseDuration)
@@ -71,7 +71,7 @@ func SendOnce(ctx context.Context, delivery Delivery, leaseDuration time.Duratio
 	}
 	if err := send(ctx, delivery, until); err != nil {
 		if failure := delivery.Release(ctx); failure != nil {
-			return errors.Join(err, failure) // the lease expires
+			return errors.Join(err, failure) // the lease expires by itself
 		}
 		return err
 	}
@@ -88,7 +88,8 @@ func lease(
 ) (until time.Time, err error) {
 	for {
 		if !deadline.HasTimeFor(ctx, MinLease) {
-			return time.Time{}, fmt.Errorf("%w: no time is left to send the mail", retry.ErrUnavailable)
+			return time.Time{},
+				fmt.Errorf("%w: too little time to send the mail", retry.ErrUnavailable)
 		}
 		until := time.Now().Add(duration)
 		err := delivery.Lease(ctx, duration)
@@ -106,7 +107,7 @@ func lease(
 	}
 }
 
-// send ends while there is time to acknowledge: before the lease does, and before ctx does.
+// send ends while there is time to acknowledge: before the lease ends, and before ctx ends.
 func send(ctx context.Context, delivery Delivery, until time.Time) error {
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end

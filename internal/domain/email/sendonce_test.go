@@ -14,8 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// A scripted delivery records its calls with the time since the beginning, in seconds. Each call
-// takes a second, and its errors are those of the script, in their order; nil when there is none.
+// A scripted delivery records its calls with the time since the start, in seconds. Each call takes
+// a second and returns the next error of the script, or nil when there is none.
 type scripted struct {
 	begun    time.Time
 	errors   map[string][]error
@@ -56,20 +56,20 @@ func (s *scripted) Release(ctx context.Context) error     { return s.call(ctx, "
 func TestSendOnce(t *testing.T) {
 	errFault := errors.New("on purpose")
 	type script = map[string][]error
-	leased := func(left time.Duration) error { // until a time after the beginning
+	leased := func(left time.Duration) error { // until a time after the start
 		return &email.LeasedError{Until: time.Now().Add(left)}
 	}
 	for name, test := range map[string]struct {
-		lease   time.Duration
-		timeout time.Duration // none when zero
-		script  func() script // in the bubble's time
-		hangs   bool
-		calls   []string
-		err     error // that the result wraps; nil for none
-		not     error // that it does not wrap
-		atOnce  bool  // it returns after the last call
+		lease       time.Duration
+		timeout     time.Duration // no timeout if zero
+		script      func() script // in the bubble's time
+		hangs       bool
+		calls       []string
+		err         error // that the result wraps; nil for none
+		not         error // that the result does not wrap
+		immediately bool  // the result is returned directly after the last call
 	}{
-		"nothing goes wrong": {
+		"success": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			calls: []string{"lease 0s", "send 1s", "acknowledge 2s"},
 		},
@@ -77,7 +77,7 @@ func TestSendOnce(t *testing.T) {
 			lease: 30 * time.Second,
 			calls: []string{"lease 0s", "send 1s", "acknowledge 2s"},
 		},
-		"there is nothing to send": {
+		"nothing to send": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			script: func() script {
 				return script{"lease": {fmt.Errorf("wrapped: %w", email.ErrNothingToSend)}}
@@ -89,38 +89,39 @@ func TestSendOnce(t *testing.T) {
 			script: func() script { return script{"lease": {errFault}} },
 			calls:  []string{"lease 0s"}, err: errFault, not: retry.ErrUnavailable,
 		},
-		"too little time to begin": {
+		"too little time to start": {
 			lease: 30 * time.Second, timeout: email.MinLease - time.Millisecond,
 			err: retry.ErrUnavailable,
 		},
-		"just enough time to begin": {
+		"just enough time to start": {
 			lease: 30 * time.Second, timeout: email.MinLease,
 			calls: []string{"lease 0s", "send 1s", "acknowledge 2s"},
 		},
-		"another process holds the lease, and ends in time": {
+		"another process's lease ends in time": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			script: func() script { return script{"lease": {leased(20 * time.Second)}} },
 			calls:  []string{"lease 0s", "lease 20.001s", "send 21.001s", "acknowledge 22.001s"},
 		},
-		"another process held the lease, and has ended": {
+		"another process's lease has ended": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			script: func() script { return script{"lease": {leased(0)}} },
 			calls:  []string{"lease 0s", "lease 1.001s", "send 2.001s", "acknowledge 3.001s"},
 		},
-		"another process holds the lease for too long": {
+		"another process's lease is too long": {
 			lease: 30 * time.Second, timeout: 30 * time.Second,
 			script: func() script { return script{"lease": {leased(20 * time.Second)}} },
-			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable, atOnce: true,
+			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable, immediately: true,
 		},
-		"another process holds the lease, until when is not known": {
+		"another process's lease has an unknown end": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			script: func() script { return script{"lease": {&email.LeasedError{}}} },
-			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable, atOnce: true,
+			calls:  []string{"lease 0s"}, err: retry.ErrUnavailable, immediately: true,
 		},
 		"sending fails": {
 			lease: 30 * time.Second, timeout: time.Minute,
 			script: func() script { return script{"send": {errFault}} },
-			calls:  []string{"lease 0s", "send 1s", "release 2s"}, err: errFault, not: retry.ErrUnavailable,
+			calls:  []string{"lease 0s", "send 1s", "release 2s"}, err: errFault,
+			not: retry.ErrUnavailable,
 		},
 		"sending and releasing fail": {
 			lease: 30 * time.Second, timeout: time.Minute,
@@ -131,17 +132,21 @@ func TestSendOnce(t *testing.T) {
 		},
 		"sending hangs until shortly before the lease ends": {
 			lease: 30 * time.Second, timeout: time.Minute, hangs: true,
-			calls: []string{"lease 0s", "send 1s", "send ends 25s", "release 25s"}, err: retry.ErrUnavailable,
+			calls: []string{"lease 0s", "send 1s", "send ends 25s", "release 25s"},
+			err:   retry.ErrUnavailable,
 		},
 		"sending hangs until shortly before the deadline": {
 			lease: time.Minute, timeout: 30 * time.Second, hangs: true,
-			calls: []string{"lease 0s", "send 1s", "send ends 25s", "release 25s"}, err: retry.ErrUnavailable,
+			calls: []string{"lease 0s", "send 1s", "send ends 25s", "release 25s"},
+			err:   retry.ErrUnavailable,
 		},
 		"sending hangs in a lease that was waited for": {
 			lease: 20 * time.Second, timeout: time.Minute, hangs: true,
 			script: func() script { return script{"lease": {leased(20 * time.Second)}} },
-			calls:  []string{"lease 0s", "lease 20.001s", "send 21.001s", "send ends 35.001s", "release 35.001s"},
-			err:    retry.ErrUnavailable,
+			calls: []string{
+				"lease 0s", "lease 20.001s", "send 21.001s", "send ends 35.001s", "release 35.001s",
+			},
+			err: retry.ErrUnavailable,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +166,7 @@ func TestSendOnce(t *testing.T) {
 					t.Errorf("error %v, which is not %v", err, test.not)
 				}
 				calls := time.Duration(len(delivery.calls)) * time.Second
-				if took := time.Since(delivery.begun); test.atOnce && took != calls {
+				if took := time.Since(delivery.begun); test.immediately && took != calls {
 					t.Errorf("it took %s, want %s", took, calls)
 				}
 				if len(test.calls) > 0 && delivery.duration != test.lease {
@@ -172,7 +177,8 @@ func TestSendOnce(t *testing.T) {
 	}
 }
 
-// TestSendOnce_acknowledges_until_the_deadline has the store fail twice, and for ever.
+// TestSendOnce_acknowledges_until_the_deadline covers a store that fails twice, and one that always
+// fails.
 func TestSendOnce_acknowledges_until_the_deadline(t *testing.T) {
 	errFault := errors.New("on purpose")
 	synctest.Test(t, func(t *testing.T) {
@@ -181,7 +187,7 @@ func TestSendOnce_acknowledges_until_the_deadline(t *testing.T) {
 		if err := email.SendOnce(within(t, time.Minute), delivery, 30*time.Second); err != nil {
 			t.Error(err)
 		}
-		if n := len(delivery.calls); n != 5 { // lease, send, three times acknowledge
+		if n := len(delivery.calls); n != 5 { // lease, send, and acknowledge three times
 			t.Errorf("calls %q", delivery.calls)
 		}
 	})

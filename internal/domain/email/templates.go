@@ -15,20 +15,20 @@ import (
 	"unicode/utf8"
 )
 
-// layout is what is around the HTML of every mail: no image, no script, nothing that is loaded from anywhere, and styles
-// where the elements are, since mail clients take style sheets away.
+// layout is the HTML document around the content of every mail. It has no images, no scripts and no
+// external resources, and its styles are inline, since mail clients remove style sheets.
 //
 //go:embed layout.html
 var layout string
 
-// A mail is made of three files, <language>/<name> with each of these endings.
+// The template of a mail consists of three files, <language>/<name> with each of these suffixes.
 const (
-	subjectEnding = ".subject.txt" // one line
-	textEnding    = ".txt"
-	htmlEnding    = ".html" // what comes into the layout's body
+	subjectSuffix = ".subject.txt" // one line
+	textSuffix    = ".txt"
+	htmlSuffix    = ".html" // content of the layout's body
 )
 
-// Templates are mails by their names, in all of [Languages].
+// Templates are the templates of mails by name, in all of [Languages].
 type Templates struct {
 	mails map[string]*mail // by language and name, as in the file system: ko/welcome
 }
@@ -38,30 +38,31 @@ type mail struct {
 	html          *htmltemplate.Template
 }
 
-// ParseTemplates reads the templates in files: each mail in every language, with a subject in <language>/<name>.subject.txt,
-// text in <name>.txt and HTML in <name>.html. The error joins all that is wrong.
+// ParseTemplates parses the templates in files: each mail in every language, with a subject in
+// <language>/<name>.subject.txt, text in <name>.txt and HTML in <name>.html. Its error joins all
+// problems.
 func ParseTemplates(files fs.FS) (*Templates, error) {
 	names, err := mailNames(files)
 	if err != nil {
 		return nil, err
 	}
 	templates := &Templates{mails: map[string]*mail{}}
-	var wrong []error
+	var problems []error
 	for _, language := range Languages {
 		for _, name := range names {
 			key := language + "/" + name
 			parsed, err := parseMail(files, key)
 			templates.mails[key] = parsed
-			wrong = append(wrong, err)
+			problems = append(problems, err)
 		}
 	}
-	if err := errors.Join(wrong...); err != nil {
+	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return templates, nil
 }
 
-// mailNames are those of all mails that any language has a part of.
+// mailNames returns the names of all mails that have a file in any language.
 func mailNames(files fs.FS) ([]string, error) {
 	var names []string
 	for _, language := range Languages {
@@ -79,21 +80,24 @@ func mailNames(files fs.FS) ([]string, error) {
 }
 
 func parseMail(files fs.FS, key string) (*mail, error) {
-	subject, subjectErr := read(files, key+subjectEnding)
-	text, textErr := read(files, key+textEnding)
-	html, htmlErr := read(files, key+htmlEnding)
+	subject, subjectErr := readFile(files, key+subjectSuffix)
+	text, textErr := readFile(files, key+textSuffix)
+	html, htmlErr := readFile(files, key+htmlSuffix)
 	if err := errors.Join(subjectErr, textErr, htmlErr); err != nil {
 		return nil, err
 	}
 	parsed := new(mail)
-	parsed.subject, subjectErr = texttemplate.New(key + subjectEnding).Option("missingkey=error").Parse(strings.TrimSpace(subject))
-	parsed.text, textErr = texttemplate.New(key + textEnding).Option("missingkey=error").Parse(text)
-	parsed.html, htmlErr = htmltemplate.New("layout").Option("missingkey=error").Parse(layout)
+	const option = "missingkey=error"
+	parsed.subject, subjectErr = texttemplate.New(key + subjectSuffix).Option(option).
+		Parse(strings.TrimSpace(subject))
+	parsed.text, textErr = texttemplate.New(key + textSuffix).Option(option).Parse(text)
+	parsed.html, htmlErr = htmltemplate.New("layout").Option(option).Parse(layout)
 	if htmlErr == nil {
 		_, htmlErr = parsed.html.New("content").Parse(html)
 	}
 	if htmlErr == nil {
-		// What cannot be escaped is found only when there is something to write. That there is no data does not matter yet.
+		// html/template reports escaping errors only on execution. Errors about missing data do not
+		// matter yet.
 		htmlErr = parsed.html.Execute(io.Discard, nil)
 		if _, escaping := errors.AsType[*htmltemplate.Error](htmlErr); !escaping {
 			htmlErr = nil
@@ -105,7 +109,7 @@ func parseMail(files fs.FS, key string) (*mail, error) {
 	return parsed, nil
 }
 
-func read(files fs.FS, name string) (string, error) {
+func readFile(files fs.FS, name string) (string, error) {
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
 		return "", fmt.Errorf("email: template: %w", err)
@@ -116,12 +120,13 @@ func read(files fs.FS, name string) (string, error) {
 	return string(content), nil
 }
 
-// Message makes the mail of a name in one of [Languages] of data. It fails when data lacks something that the mail says, and
-// when the subject would not be one line.
+// Message executes the named template in one of [Languages] with data. It fails when data lacks a
+// field that the template uses, and when the subject would not be one line.
 func (t *Templates) Message(language, name string, to Address, data any) (Message, error) {
 	template, found := t.mails[language+"/"+name]
 	if !found {
-		return Message{}, fmt.Errorf("email: there is no mail %s in the language %q", name, language)
+		return Message{},
+			fmt.Errorf("email: there is no template %s in the language %q", name, language)
 	}
 	subject, subjectErr := execute(template.subject, data)
 	text, textErr := execute(template.text, data)
@@ -130,22 +135,27 @@ func (t *Templates) Message(language, name string, to Address, data any) (Messag
 		Data              any
 	}{language, subject, data})
 	if err := cmp.Or(subjectErr, textErr, htmlErr); err != nil {
-		return Message{}, fmt.Errorf("email: mail %s: %w", name, err)
+		return Message{}, fmt.Errorf("email: template %s: %w", name, err)
 	}
-	// SES writes the headers and encodes what is in them. This is for the day when whoever writes them does not.
-	if i := strings.IndexFunc(subject, breaksLine); i >= 0 || subject == "" || !utf8.ValidString(subject) {
-		return Message{}, fmt.Errorf("email: mail %s: the subject %q is not one line of text", name, subject)
+	// SES writes and encodes the headers. This check protects mailers that do not.
+	if i := strings.IndexFunc(subject, breaksLine); i >= 0 || subject == "" ||
+		!utf8.ValidString(subject) {
+		return Message{},
+			fmt.Errorf("email: template %s: the subject %q is not one line of text", name, subject)
 	}
 	return Message{To: to, Subject: subject, Text: text, HTML: html}, nil
 }
 
-// breaksLine is true for control characters, line feeds among them, and for Unicode's separators of lines and paragraphs.
-func breaksLine(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
+// breaksLine reports whether r is a control character, such as a line feed, or one of Unicode's
+// separators of lines and paragraphs.
+func breaksLine(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp)
+}
 
 func execute(template interface {
 	Execute(w io.Writer, data any) error
 }, data any) (string, error) {
-	var said strings.Builder
-	err := template.Execute(&said, data)
-	return said.String(), err
+	var output strings.Builder
+	err := template.Execute(&output, data)
+	return output.String(), err
 }

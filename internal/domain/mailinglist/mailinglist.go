@@ -1,4 +1,5 @@
-// Package mailinglist is who gets our mails: who has subscribed, who was welcomed, and whom nothing may be sent to.
+// Package mailinglist provides the subscriptions of the mailing list and the sender of their mails:
+// the confirmation of a pending subscription and the welcome to a new one.
 package mailinglist
 
 import (
@@ -10,35 +11,37 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
-// A Kind says what is kept of an address.
+// A Kind is the kind of an item that is stored for an address.
 type Kind string
 
-// What is kept of an address. A new item of each of the first two is followed by one mail.
+// The kinds of items. Each new item of the first two triggers one mail.
 const (
-	Pending    Kind = "pending"      // has asked to subscribe, and has to confirm it by the link in a mail
-	Subscribed Kind = "subscription" // is welcomed by a mail
-	Suppressed Kind = "suppression"  // has bounced or complained: nothing is sent there
+	Pending    Kind = "pending"      // subscription to be confirmed by the link in a mail
+	Subscribed Kind = "subscription" // confirmed subscription, welcomed by a mail
+	Suppressed Kind = "suppression"  // address that bounced or complained: it is sent no mails
 )
 
-// ConfirmWithin is how long a pending subscription can be confirmed, and its link is good. Whoever asks again later gets
-// another mail.
+// ConfirmWithin is how long a pending subscription and its link are valid. A later request to
+// subscribe triggers another mail.
 const ConfirmWithin = 24 * time.Hour
 
-// A Key names what a mail is sent for. Whoever subscribes, leaves and subscribes again has two subscriptions, with two ids.
+// A Key identifies a subscription. When an address subscribes, unsubscribes and subscribes again,
+// it has two subscriptions, with two ids.
 type Key struct {
-	Address string    // as [email.Address.Key] has it
+	Address string    // as returned by [email.Address.Key]
 	Kind    Kind      // Pending or Subscribed
-	ID      uuid.UUID // of version 7
+	ID      uuid.UUID // version 7
 }
 
-// A Subscription is an address that has subscribed, or has asked to.
+// A Subscription is a confirmed or pending subscription of an address.
 type Subscription struct {
 	Key
 	To        email.Address
 	Language  string // a BCP 47 tag; empty when the subscriber has not chosen
-	Link      string // of a pending one, where it is confirmed; of a subscription, where it is left
+	Link      string // where a pending subscription is confirmed, or a confirmed one is ended
 	CreatedAt time.Time
 }
 
-// ErrNotFound says that there is no such subscription: it was left, was replaced, or has expired.
+// ErrNotFound reports that there is no such subscription: it was ended, was replaced or has
+// expired.
 var ErrNotFound = errors.New("subscription not found")

@@ -13,247 +13,312 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
 
-// TestEverySubscriberGetsOneMailWhateverHappens has addresses subscribe, confirm, leave and come back while functions send
-// their mails, up to three at a time, each call of theirs between any two others': calls that fail, whose answer is lost or
-// never comes, mails that are held and refused, functions that die, and news of subscriptions that comes twice, late and in
-// any order. When it is over and the dead letters were moved back, each of those who stay has the mail, and a second one only
-// where something happened between SES's acceptance and the note of it.
-func TestEverySubscriberGetsOneMailWhateverHappens(t *testing.T) {
+// TestSender_random_faults lets addresses subscribe, confirm, unsubscribe and subscribe again while
+// up to three functions send mails, interleaved at every call. It covers calls that fail or hang,
+// lost responses, paused sending, rejected mails, functions that die, and records that are
+// delivered twice, late and in any order. In the end, after all redrives, each remaining
+// subscription has its mail, and a second one only after a fault between SES's acceptance and the
+// acknowledgement.
+func TestSender_random_faults(t *testing.T) {
 	counts := map[string]int{}
 	synctest.Test(t, func(t *testing.T) {
-		for range 50 { // 5000 times in all
-			rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { checkWorld(t, counts) }) // a T that hides its deadline, as a bubble has to
+		for range 50 { // 5000 runs in total
+			// rapid must not see the deadline of T, which is not the bubble's.
+			rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { checkWorld(t, counts) })
 		}
 	})
 	t.Logf("%v", counts)
-	for _, what := range []string{"mails", "second mails", "refused", "suppressed", "left", "letters", "given up"} {
-		if counts[what] == 0 {
-			t.Errorf("%s: none, so the test has not tried them", what)
+	for _, event := range []string{
+		"mails", "second mails", "rejected", "suppressed", "unsubscribed", "dead letters",
+		"retries exhausted",
+	} {
+		if counts[event] == 0 {
+			t.Errorf("%s: none, so the test has not covered them", event)
 		}
 	}
 }
 
 func checkWorld(t *rapid.T, counts map[string]int) {
 	w := newWorld()
-	var told []mailinglist.Key // for replays
+	var delivered []mailinglist.Key // for redeliveries
 	defer func() {
 		for len(w.processes) > 0 {
-			w.settle(dies)
+			w.stepAll(diesBefore)
 		}
 	}()
-	addresses := []string{"ada@example.com", "eve@example.com"}
 	faults := rapid.IntRange(0, 6).Draw(t, "faults")
 	for range rapid.IntRange(1, 60).Draw(t, "steps") {
-		possible := []string{"people", "time"}
-		if len(w.hints) > 0 && len(w.processes) < 3 {
-			possible = append(possible, "tell", "tell", "tell")
-		}
-		if len(told) > 0 && len(w.processes) < 3 {
-			possible = append(possible, "replay")
-		}
-		if len(w.hints) > 0 {
-			possible = append(possible, "give up")
-		}
-		if len(w.letters) > 0 {
-			possible = append(possible, "redrive")
-		}
-		stopped := w.stopped()
-		for range stopped {
-			possible = append(possible, "call", "call", "call", "call")
-		}
-		switch rapid.SampledFrom(possible).Draw(t, "next") {
-		case "people":
-			address := rapid.SampledFrom(addresses).Draw(t, "address")
-			switch rapid.SampledFrom([]string{"subscribes", "subscribes", "asks to", "confirms", "leaves", "complains"}).Draw(t, "who") {
-			case "subscribes":
-				w.subscribe(address, mailinglist.Subscribed)
-			case "asks to":
-				w.subscribe(address, mailinglist.Pending)
-			case "confirms":
-				w.confirm(address)
-			case "leaves":
-				w.leave(address)
-				counts["left"]++
-			case "complains":
-				w.suppressed[address] = rapid.Bool().Draw(t, "suppressed")
-			}
+		waiting := w.waiting()
+		switch rapid.SampledFrom(w.possibleSteps(delivered, waiting)).Draw(t, "next") {
+		case "user":
+			w.act(t, counts)
 		case "time":
-			w.pass(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, leaseDuration, timeout}).Draw(t, "duration"))
-		case "tell":
-			i := rapid.IntRange(0, len(w.hints)-1).Draw(t, "hint")
-			key := w.hints[i]
-			w.hints = slices.Delete(w.hints, i, i+1)
-			told = append(told, key)
+			w.pass(rapid.SampledFrom([]time.Duration{
+				time.Second, 10 * time.Second, leaseDuration, timeout,
+			}).Draw(t, "duration"))
+		case "deliver":
+			i := rapid.IntRange(0, len(w.queue)-1).Draw(t, "record")
+			key := w.queue[i]
+			w.queue = slices.Delete(w.queue, i, i+1)
+			delivered = append(delivered, key)
 			w.start(key)
-		case "replay":
-			w.start(told[rapid.IntRange(0, len(told)-1).Draw(t, "again")])
-		case "give up": // as Lambda does in the end, without the record
-			w.hints = w.hints[1:]
-			w.letters = append(w.letters, mailinglist.Key{})
-			counts["given up"]++
+		case "redeliver":
+			w.start(delivered[rapid.IntRange(0, len(delivered)-1).Draw(t, "redelivered")])
+		case "exhaust retries": // Lambda's message does not contain the record
+			w.queue = w.queue[1:]
+			w.deadLetters = append(w.deadLetters, mailinglist.Key{})
+			counts["retries exhausted"]++
 		case "redrive":
-			w.hints, w.letters = append(w.hints, w.letters...), nil
+			w.queue, w.deadLetters = append(w.queue, w.deadLetters...), nil
 		case "call":
-			p := stopped[rapid.IntRange(0, len(stopped)-1).Draw(t, "process")]
-			call, _ := p.waits()
-			fates := []fate{works}
+			p := waiting[rapid.IntRange(0, len(waiting)-1).Draw(t, "process")]
+			call, _ := p.state()
+			outcomes := []outcome{succeeds}
 			if faults > 0 {
-				fates = []fate{works, works, works, works, fails, unheard, hangs, dies, died}
+				outcomes = []outcome{
+					succeeds, succeeds, succeeds, succeeds,
+					fails, responseLost, hangs, diesBefore, diesAfter,
+				}
 				if call == "Send" {
-					fates = append([]fate{refused, held, stuck}, fates...)
+					outcomes = append([]outcome{rejects, paused, undelivered}, outcomes...)
 				}
 			}
-			fate := rapid.SampledFrom(fates).Draw(t, "fate")
-			if fate != works {
+			outcome := rapid.SampledFrom(outcomes).Draw(t, "outcome")
+			if outcome != succeeds {
 				faults--
 			}
-			p.step(fate)
+			p.step(outcome)
 		}
-		counts["letters"] += len(w.letters)
+		counts["dead letters"] += len(w.deadLetters)
 	}
+	w.finish(t)
+	w.checkItems(t, counts)
+}
 
-	for rounds := 0; len(w.processes)+len(w.hints)+len(w.letters) > 0; rounds++ {
+// possibleSteps returns the possible next steps; steps that occur several times are more likely.
+func (w *world) possibleSteps(delivered []mailinglist.Key, waiting []*process) []string {
+	possible := []string{"user", "time"}
+	if len(w.queue) > 0 && len(w.processes) < 3 {
+		possible = append(possible, "deliver", "deliver", "deliver")
+	}
+	if len(delivered) > 0 && len(w.processes) < 3 {
+		possible = append(possible, "redeliver")
+	}
+	if len(w.queue) > 0 {
+		possible = append(possible, "exhaust retries")
+	}
+	if len(w.deadLetters) > 0 {
+		possible = append(possible, "redrive")
+	}
+	for range waiting {
+		possible = append(possible, "call", "call", "call", "call")
+	}
+	return possible
+}
+
+// act lets a random user do something.
+func (w *world) act(t *rapid.T, counts map[string]int) {
+	address := rapid.SampledFrom([]string{"ada@example.com", "eve@example.com"}).Draw(t, "address")
+	switch rapid.SampledFrom([]string{
+		"subscribes", "subscribes", "requests", "confirms", "unsubscribes", "complains",
+	}).Draw(t, "act") {
+	case "subscribes":
+		w.subscribe(address, mailinglist.Subscribed)
+	case "requests":
+		w.subscribe(address, mailinglist.Pending)
+	case "confirms":
+		w.confirm(address)
+	case "unsubscribes":
+		w.unsubscribe(address)
+		counts["unsubscribed"]++
+	case "complains":
+		w.suppressed[address] = rapid.Bool().Draw(t, "suppressed")
+	}
+}
+
+// finish delivers all records, without faults.
+func (w *world) finish(t *rapid.T) {
+	for rounds := 0; len(w.processes)+len(w.queue)+len(w.deadLetters) > 0; rounds++ {
 		if rounds == 1000 {
-			t.Fatalf("it does not end: %d functions, news of %v, letters about %v", len(w.processes), w.hints, w.letters)
+			t.Fatalf("not finished: %d functions, queue %v, dead letters %v",
+				len(w.processes), w.queue, w.deadLetters)
 		}
 		if len(w.processes) > 0 {
-			w.settle(works)
+			w.stepAll(succeeds)
 			continue
 		}
-		w.hints, w.letters = append(w.hints, w.letters...), nil
-		key := w.hints[0]
-		w.hints = w.hints[1:]
+		w.queue, w.deadLetters = append(w.queue, w.deadLetters...), nil
+		key := w.queue[0]
+		w.queue = w.queue[1:]
 		w.start(key)
 	}
+}
 
+// checkItems checks the state of all items, and counts their mails.
+func (w *world) checkItems(t *rapid.T, counts map[string]int) {
 	for _, item := range w.items {
 		key := item.subscription.Key
 		sent := w.sent(key)
 		if sent > 1+w.lost[key] {
-			t.Fatalf("%v: %d mails, and only %d times anything happened between one and its note", key, sent, w.lost[key])
+			t.Fatalf("%v: %d mails, but only %d faults between acceptance and acknowledgement",
+				key, sent, w.lost[key])
 		}
 		counts["mails"] += min(sent, 1)
 		counts["second mails"] += max(sent-1, 0)
 		switch {
-		case item.gone:
-		case item.waiting:
-			t.Fatalf("%v still waits after %d mails", key, sent)
-		case item.refused == "" && sent == 0:
+		case item.deleted:
+		case item.unsent:
+			t.Fatalf("%v is still unsent after %d mails", key, sent)
+		case item.rejection == "" && sent == 0:
 			t.Fatalf("%v has no mail", key)
-		case strings.Contains(item.refused, "bounced"):
+		case strings.Contains(item.rejection, "bounced"):
 			counts["suppressed"]++
-		case item.refused != "":
-			counts["refused"]++
+		case item.rejection != "":
+			counts["rejected"]++
 			if !w.rejected[key] {
-				t.Fatalf("%v is refused, which SES has not done: %s", key, item.refused)
+				t.Fatalf("%v is marked as rejected, but SES did not reject it: %s",
+					key, item.rejection)
 			}
 		}
 	}
 }
 
-// stopped are the functions that wait to be told the fate of a call, in their order.
-func (w *world) stopped() []*process {
-	var stopped []*process
+// waiting returns the functions that are waiting for the outcome of a call, in order of their
+// start.
+func (w *world) waiting() []*process {
+	var waiting []*process
 	for _, p := range w.processes {
-		if call, _ := p.waits(); call != "" {
-			stopped = append(stopped, p)
+		if call, _ := p.state(); call != "" {
+			waiting = append(waiting, p)
 		}
 	}
-	slices.SortFunc(stopped, func(a, b *process) int { return a.n - b.n })
-	return stopped
+	slices.SortFunc(waiting, func(a, b *process) int { return a.n - b.n })
+	return waiting
 }
 
-// settle does the next call of each function, or lets a second pass.
-func (w *world) settle(fate fate) {
-	stopped := w.stopped()
-	for _, p := range stopped {
-		if call, _ := p.waits(); call != "" {
-			p.step(fate)
+// stepAll continues each waiting function with the same outcome, or lets a second pass.
+func (w *world) stepAll(outcome outcome) {
+	waiting := w.waiting()
+	for _, p := range waiting {
+		if call, _ := p.state(); call != "" {
+			p.step(outcome)
 		}
 	}
-	if len(stopped) == 0 {
+	if len(waiting) == 0 {
 		w.pass(time.Second)
 	}
 }
 
-// TestMailsCounted is a table of what was tried, and the mails that it came to.
-func TestMailsCounted(t *testing.T) {
+// TestSender_number_of_mails counts the mails after each fault, and logs a table of them.
+func TestSender_number_of_mails(t *testing.T) {
 	type script struct {
-		call string
-		fate fate
+		call    string
+		outcome outcome
 	}
 	var table strings.Builder
 	for _, test := range []struct {
-		tried string
-		fates []script // in the order of the calls; all others work
-		mails int
-		end   string // of the subscription
+		name     string
+		outcomes []script // in the order of the calls; all others succeed
+		mails    int
+		end      string // state of the subscription
 	}{
-		{"nothing goes wrong", nil, 1, "sent"},
+		{"no fault", nil, 1, "sent"},
 		{"the lease fails", []script{{"Lease", fails}}, 1, "sent"},
-		{"the lease is granted, and its answer is lost", []script{{"Lease", unheard}}, 1, "sent"},
-		{"the process dies before the lease", []script{{"Lease", dies}}, 1, "sent"},
-		{"the process dies after the lease", []script{{"Lease", died}}, 1, "sent"},
-		{"the process dies before it sends", []script{{"Send", dies}}, 1, "sent"},
-		{"SES fails until the deadline", []script{{"Send", fails}, {"Send", fails}, {"Send", fails}}, 1, "sent"},
-		{"SES fails, and the lease is not given back", []script{{"Send", fails}, {"Release", fails}}, 1, "sent"},
-		{"SES fails, and the process dies", []script{{"Send", fails}, {"Release", dies}}, 1, "sent"},
-		{"mails are held", []script{{"Send", held}}, 1, "sent"},
-		{"mails are held, and the lease is not given back", []script{{"Send", held}, {"Release", unheard}}, 1, "sent"},
-		{"the mail is stuck", []script{{"Send", stuck}}, 1, "sent"},
-		{"the mail is refused", []script{{"Send", refused}}, 0, "refused"},
-		{"the mail is refused, and noting it fails", []script{{"Send", refused}, {"MarkRefused", fails}}, 0, "refused"},
-		{"noting the mail fails twice", []script{{"MarkSent", fails}, {"MarkSent", fails}}, 1, "sent"},
-		{"the mail is noted, and the answer is lost", []script{{"MarkSent", unheard}}, 1, "sent"},
-		{"the process dies after the note", []script{{"MarkSent", died}}, 1, "sent"},
-		{"SES accepts, and its answer is lost", []script{{"Send", unheard}}, 2, "sent"},
-		{"SES accepts, and does not answer", []script{{"Send", hangs}}, 2, "sent"},
-		{"SES accepts, and the process dies", []script{{"Send", died}}, 2, "sent"},
-		{"the process dies before the note", []script{{"MarkSent", dies}}, 2, "sent"},
-		{"the process dies before the note, twice", []script{{"MarkSent", dies}, {"MarkSent", dies}}, 3, "sent"},
+		{"the response to the lease is lost", []script{{"Lease", responseLost}}, 1, "sent"},
+		{"the process dies before the lease", []script{{"Lease", diesBefore}}, 1, "sent"},
+		{"the process dies after the lease", []script{{"Lease", diesAfter}}, 1, "sent"},
+		{"the process dies before it sends", []script{{"Send", diesBefore}}, 1, "sent"},
+		{
+			"SES fails until the deadline",
+			[]script{{"Send", fails}, {"Send", fails}, {"Send", fails}}, 1, "sent",
+		},
+		{
+			"SES fails, and releasing fails",
+			[]script{{"Send", fails}, {"Release", fails}}, 1, "sent",
+		},
+		{
+			"SES fails, and the process dies",
+			[]script{{"Send", fails}, {"Release", diesBefore}}, 1, "sent",
+		},
+		{"sending is paused", []script{{"Send", paused}}, 1, "sent"},
+		{
+			"sending is paused, and releasing fails",
+			[]script{{"Send", paused}, {"Release", responseLost}}, 1, "sent",
+		},
+		{"the mail is undeliverable", []script{{"Send", undelivered}}, 1, "sent"},
+		{"the mail is rejected", []script{{"Send", rejects}}, 0, "rejected"},
+		{
+			"the mail is rejected, and marking fails",
+			[]script{{"Send", rejects}, {"MarkRejected", fails}}, 0, "rejected",
+		},
+		{
+			"the acknowledgement fails twice",
+			[]script{{"MarkSent", fails}, {"MarkSent", fails}}, 1, "sent",
+		},
+		{
+			"the response to the acknowledgement is lost",
+			[]script{{"MarkSent", responseLost}}, 1, "sent",
+		},
+		{
+			"the process dies after the acknowledgement",
+			[]script{{"MarkSent", diesAfter}}, 1, "sent",
+		},
+		{"SES accepts, and its response is lost", []script{{"Send", responseLost}}, 2, "sent"},
+		{"SES accepts, and does not respond", []script{{"Send", hangs}}, 2, "sent"},
+		{"SES accepts, and the process dies", []script{{"Send", diesAfter}}, 2, "sent"},
+		{
+			"the process dies before the acknowledgement",
+			[]script{{"MarkSent", diesBefore}}, 2, "sent",
+		},
+		{
+			"the process dies before the acknowledgement, twice",
+			[]script{{"MarkSent", diesBefore}, {"MarkSent", diesBefore}}, 3, "sent",
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
 			w.subscribe("ada@example.com", mailinglist.Subscribed)
-			key := w.hints[0]
-			fates := test.fates
-			w.hints = append(w.hints, key) // and once more
-			for len(w.processes)+len(w.hints)+len(w.letters) > 0 {
-				if w.letters = append(w.letters, w.hints...); len(w.processes) == 0 {
-					w.hints = w.letters[1:]
-					first := w.letters[0]
-					w.letters = nil
+			key := w.queue[0]
+			outcomes := test.outcomes
+			w.queue = append(w.queue, key) // delivered twice
+			for len(w.processes)+len(w.queue)+len(w.deadLetters) > 0 {
+				w.deadLetters = append(w.deadLetters, w.queue...)
+				if len(w.processes) == 0 {
+					w.queue = w.deadLetters[1:]
+					first := w.deadLetters[0]
+					w.deadLetters = nil
 					w.start(first)
 				} else {
-					w.hints, w.letters = w.letters, nil
+					w.queue, w.deadLetters = w.deadLetters, nil
 				}
 				p := w.processes[0]
 				for {
-					call, ended := p.waits()
+					call, ended := p.state()
 					if ended {
 						break
 					}
 					switch {
 					case call == "":
 						w.pass(time.Second)
-					case len(fates) > 0 && fates[0].call == call:
-						next := fates[0].fate
-						fates = fates[1:]
+					case len(outcomes) > 0 && outcomes[0].call == call:
+						next := outcomes[0].outcome
+						outcomes = outcomes[1:]
 						p.step(next)
 					default:
-						p.step(works)
+						p.step(succeeds)
 					}
 				}
 			}
 			end := "sent"
-			if w.items[0].waiting {
-				end = "waiting"
-			} else if w.items[0].refused != "" {
-				end = "refused"
+			if w.items[0].unsent {
+				end = "unsent"
+			} else if w.items[0].rejection != "" {
+				end = "rejected"
 			}
-			fmt.Fprintf(&table, "\n%-50s %d, %s", test.tried, w.sent(key), end)
-			if w.sent(key) != test.mails || end != test.end || len(fates) > 0 {
-				t.Errorf("%s: %d mails, %s, want %d, %s; not tried: %v", test.tried, w.sent(key), end, test.mails, test.end, fates)
+			fmt.Fprintf(&table, "\n%-50s %d, %s", test.name, w.sent(key), end)
+			if w.sent(key) != test.mails || end != test.end || len(outcomes) > 0 {
+				t.Errorf("%s: %d mails, %s, want %d, %s; unused outcomes: %v",
+					test.name, w.sent(key), end, test.mails, test.end, outcomes)
 			}
 		})
 	}

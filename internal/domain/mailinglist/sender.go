@@ -12,60 +12,61 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// Subscriptions is where they are kept. Errors that may be gone later wrap [retry.ErrUnavailable].
+// Subscriptions stores subscriptions. Temporary failures wrap [retry.ErrUnavailable].
 type Subscriptions interface {
-	// Lease takes the right to send the mail of the subscription that key names. It fails with [ErrNotFound] when there is no
-	// such subscription, or none that waits for its mail, and with a [*email.LeasedError] when somebody else has the right.
+	// Lease leases the mail of the subscription with that key. It fails with [ErrNotFound] when
+	// there is no such subscription, or none whose mail is unsent, and with a [*email.LeasedError]
+	// while another process holds the lease.
 	Lease(ctx context.Context, key Key, now, until time.Time) (Lease, error)
 
-	// MarkSent notes that the mail was sent, however often it is told. It fails with [ErrNotFound] when the subscription has
-	// gone, or somebody else has leased the mail meanwhile.
+	// MarkSent records that the mail was sent. It may be repeated. It fails with [ErrNotFound] when
+	// the subscription was deleted, or another process has leased the mail meanwhile.
 	MarkSent(ctx context.Context, lease Lease, messageID string, now time.Time) error
 
-	// MarkRejected notes that the mail will never be sent, and why. It fails like MarkSent.
+	// MarkRejected records that the mail will never be sent, and the reason. It fails like
+	// MarkSent.
 	MarkRejected(ctx context.Context, lease Lease, reason string) error
 
-	// Release gives a lease back, unless somebody else has it by now.
+	// Release ends a lease, unless another process holds one by now.
 	Release(ctx context.Context, lease Lease) error
 
-	// Suppressed tells whether nothing may be sent to the address.
+	// Suppressed reports whether the address is suppressed: no mail may be sent to it.
 	Suppressed(ctx context.Context, address string) (bool, error)
 
-	// Unsent goes through the subscriptions that wait for their mails and were made before a time, the oldest first. After an
-	// error it may go on.
+	// Unsent iterates over the subscriptions with unsent mails that were created before a time, the
+	// oldest first. It may continue after an error.
 	Unsent(ctx context.Context, before time.Time) iter.Seq2[Key, error]
 }
 
-// Messages is what mails say. [email.Templates] are such.
+// Messages creates messages from templates, as [email.Templates] does.
 type Messages interface {
 	Message(language, name string, to email.Address, data any) (email.Message, error)
 }
 
-// A Sender sends each subscription the one mail that it waits for.
+// A Sender sends the one mail of each subscription.
 type Sender struct {
 	Subscriptions Subscriptions
-	Messages      Messages // has the mails confirm and welcome, of a [Subscription]
+	Messages      Messages // the mails confirm and welcome; their data is a [Subscription]
 	Mailer        email.Mailer
 
-	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It begins to matter when its holder dies: so long nobody
-	// else sends the mail.
+	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its
+	// holder dies: no other process sends the mail until it ends.
 	LeaseDuration time.Duration
 }
 
-// Send sends the mail of the subscription that key names, unless that was done, or is not to be done
-// any more. It believes only what is stored: it may be called often, late, by several processes at a
-// time, or for a subscription that does not exist any more. Each subscription gets one mail, within
-// the limits of [email.SendOnce].
+// Send sends the mail of the subscription with that key, unless it was sent, or need not be sent
+// any more. It is idempotent and relies only on what is stored: it may be called repeatedly, late,
+// by several processes at a time, or for a subscription that does not exist any more. Each
+// subscription gets one mail, within the limits of [email.SendOnce].
 //
-// An error that wraps [retry.ErrUnavailable] is temporary; after any other, somebody has to fix
-// something first.
+// An error that wraps [retry.ErrUnavailable] is temporary; any other needs a fix before a retry.
 func (s *Sender) Send(ctx context.Context, key Key) error {
 	return email.SendOnce(ctx, &delivery{sender: s, key: key}, s.LeaseDuration)
 }
 
-// SendUnsent sends the mails of all subscriptions that wait for theirs, the oldest first. It ends where all others would
-// fail as well: when mails are held, or something is away for the moment. What is wrong with one keeps no other from its
-// mail; the error is that of the first such.
+// SendUnsent sends all unsent mails, the oldest subscription first. It stops where all others would
+// fail as well: when sending is paused, or after a temporary failure. Any other failure concerns
+// one mail and does not stop it; it returns the first of them.
 func (s *Sender) SendUnsent(ctx context.Context) error {
 	var failure error
 	for key, err := range s.Subscriptions.Unsent(ctx, time.Now()) {
@@ -89,7 +90,7 @@ type delivery struct {
 	lease  Lease
 
 	messageID string // of the mail that was sent
-	rejection error  // why no mail will ever be sent; nil when one was
+	rejection error  // why the mail will never be sent; nil when it was sent
 }
 
 func (d *delivery) Lease(ctx context.Context, duration time.Duration) (err error) {
@@ -140,7 +141,7 @@ func (d *delivery) Acknowledge(ctx context.Context) (err error) {
 	} else {
 		err = d.sender.Subscriptions.MarkSent(ctx, d.lease, d.messageID, time.Now())
 	}
-	if errors.Is(err, ErrNotFound) { // the subscription is gone, or another process holds the lease
+	if errors.Is(err, ErrNotFound) { // the subscription was deleted or leased by another process
 		return nil
 	}
 	return err

@@ -15,54 +15,70 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// A calm sender's calls all work, unless a test has something else in their place.
-type calm struct {
+// A controlled process's calls succeed, unless a test replaces them.
+type controlled struct {
 	*process
 	send func(context.Context, email.Message) error
 	mark func() error
-	said []email.Message
+	sent []email.Message // passed to Send
 
-	waiting error // before all who wait
+	unsentErr error // yielded by Unsent before all keys
 }
 
-func (c *calm) Lease(ctx context.Context, key mailinglist.Key, now, until time.Time) (mailinglist.Lease, error) {
-	return call(c, func() (mailinglist.Lease, error) { return c.process.Lease(ctx, key, now, until) })
+func (c *controlled) Lease(
+	ctx context.Context, key mailinglist.Key, now, until time.Time,
+) (mailinglist.Lease, error) {
+	return call(c, func() (mailinglist.Lease, error) {
+		return c.process.Lease(ctx, key, now, until)
+	})
 }
 
-func (c *calm) Suppressed(ctx context.Context, address string) (bool, error) {
+func (c *controlled) Suppressed(ctx context.Context, address string) (bool, error) {
 	return call(c, func() (bool, error) { return c.process.Suppressed(ctx, address) })
 }
 
-func (c *calm) Unsent(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+func (c *controlled) Unsent(
+	ctx context.Context, before time.Time,
+) iter.Seq2[mailinglist.Key, error] {
 	return func(yield func(mailinglist.Key, error) bool) {
-		if c.waiting != nil && !yield(mailinglist.Key{}, c.waiting) {
+		if c.unsentErr != nil && !yield(mailinglist.Key{}, c.unsentErr) {
 			return
 		}
-		waiting, _ := call(c, func() (iter.Seq2[mailinglist.Key, error], error) { return c.process.Unsent(ctx, before), nil })
-		waiting(yield)
+		unsent, _ := call(c, func() (iter.Seq2[mailinglist.Key, error], error) {
+			return c.process.Unsent(ctx, before), nil
+		})
+		unsent(yield)
 	}
 }
 
-func (c *calm) MarkSent(ctx context.Context, lease mailinglist.Lease, id string, now time.Time) error {
-	_, err := call(c, func() (any, error) { return nil, c.process.MarkSent(ctx, lease, id, now) })
+func (c *controlled) MarkSent(
+	ctx context.Context, lease mailinglist.Lease, id string, now time.Time,
+) error {
+	_, err := call(c, func() (any, error) {
+		return nil, c.process.MarkSent(ctx, lease, id, now)
+	})
 	if err == nil && c.mark != nil {
 		return c.mark()
 	}
 	return err
 }
 
-func (c *calm) MarkRejected(ctx context.Context, lease mailinglist.Lease, reason string) error {
-	_, err := call(c, func() (any, error) { return nil, c.process.MarkRejected(ctx, lease, reason) })
+func (c *controlled) MarkRejected(
+	ctx context.Context, lease mailinglist.Lease, reason string,
+) error {
+	_, err := call(c, func() (any, error) {
+		return nil, c.process.MarkRejected(ctx, lease, reason)
+	})
 	return err
 }
 
-func (c *calm) Release(ctx context.Context, lease mailinglist.Lease) error {
+func (c *controlled) Release(ctx context.Context, lease mailinglist.Lease) error {
 	_, err := call(c, func() (any, error) { return nil, c.process.Release(ctx, lease) })
 	return err
 }
 
-func (c *calm) Send(ctx context.Context, message email.Message) (string, error) {
-	c.said = append(c.said, message)
+func (c *controlled) Send(ctx context.Context, message email.Message) (string, error) {
+	c.sent = append(c.sent, message)
 	if c.send != nil {
 		if err := c.send(ctx, message); err != nil {
 			return "", err
@@ -71,19 +87,24 @@ func (c *calm) Send(ctx context.Context, message email.Message) (string, error) 
 	return call(c, func() (string, error) { return c.process.Send(ctx, message) })
 }
 
-// call lets a call work at once.
-func call[T any](c *calm, do func() (T, error)) (T, error) {
-	go func() { c.fates <- works }()
+// call lets a call of the process succeed immediately.
+func call[T any](c *controlled, do func() (T, error)) (T, error) {
+	go func() { c.outcomes <- succeeds }()
 	return do()
 }
 
-// calmly gives a test a world in a bubble with one sender.
-func calmly(t *testing.T, leaseDuration time.Duration, test func(t *testing.T, w *world, c *calm, s *mailinglist.Sender)) {
+// testSender runs a test in a bubble with a world and one sender.
+func testSender(
+	t *testing.T, leaseDuration time.Duration,
+	test func(t *testing.T, w *world, c *controlled, s *mailinglist.Sender),
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		c := &calm{process: &process{world: w, fates: make(chan fate)}}
-		test(t, w, c, &mailinglist.Sender{Subscriptions: c, Messages: messages{}, Mailer: c, LeaseDuration: leaseDuration})
+		c := &controlled{process: &process{world: w, outcomes: make(chan outcome)}}
+		test(t, w, c, &mailinglist.Sender{
+			Subscriptions: c, Messages: messages{}, Mailer: c, LeaseDuration: leaseDuration,
+		})
 	})
 }
 
@@ -93,73 +114,92 @@ func within(t *testing.T, duration time.Duration) context.Context {
 	return ctx
 }
 
-func TestEachKindHasItsMail(t *testing.T) {
+func TestSender_Send_mail_of_each_kind(t *testing.T) {
 	for kind, want := range map[mailinglist.Kind]email.Message{
-		mailinglist.Pending:    {Subject: "ko/confirm"}, // whose link must not be followed by a mail client
-		mailinglist.Subscribed: {Subject: "ko/welcome", Unsubscribe: "https://example.com/00000000-0000-0000-0000-000000000001"},
+		mailinglist.Pending: {Subject: "ko/confirm"}, // no link that mail clients may follow
+		mailinglist.Subscribed: {
+			Subject:     "ko/welcome",
+			Unsubscribe: "https://example.com/00000000-0000-0000-0000-000000000001",
+		},
 	} {
-		calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		testSender(t, leaseDuration, func(
+			t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+		) {
 			w.subscribe("ada@example.com", kind)
 			want.To = "ada@example.com"
-			if err := s.Send(within(t, timeout), w.hints[0]); err != nil || !slices.Equal(c.said, []email.Message{want}) {
-				t.Errorf("%s: mails %+v, %v; want %+v", kind, c.said, err, want)
+			err := s.Send(within(t, timeout), w.queue[0])
+			if err != nil || !slices.Equal(c.sent, []email.Message{want}) {
+				t.Errorf("%s: mails %+v, %v; want %+v", kind, c.sent, err, want)
 			}
 		})
 	}
 }
 
-// TestAMailEndsWhileThereIsTimeToNoteIt has SES be silent. The lease is given back before it ends, and before the function.
-func TestAMailEndsWhileThereIsTimeToNoteIt(t *testing.T) {
+// TestSender_Send_releases_the_lease_in_time covers an SES that does not respond: the lease is
+// released before it ends, and before the function ends.
+func TestSender_Send_releases_the_lease_in_time(t *testing.T) {
 	for _, test := range []struct{ leaseDuration, timeout, want time.Duration }{
 		{20 * time.Second, time.Minute, 15 * time.Second},
 		{time.Minute, 20 * time.Second, 15 * time.Second},
 	} {
-		calmly(t, test.leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		testSender(t, test.leaseDuration, func(
+			t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+		) {
 			w.subscribe("ada@example.com", mailinglist.Subscribed)
 			c.send = func(ctx context.Context, _ email.Message) error {
 				<-ctx.Done()
 				return errFault
 			}
-			began := time.Now()
-			err := s.Send(within(t, test.timeout), w.hints[0])
-			if took := time.Since(began); !errors.Is(err, retry.ErrUnavailable) || took != test.want || !w.items[0].until.IsZero() {
-				t.Errorf("error %v after %s, leased until %s; want ErrUnavailable after %s, and no lease", err, took, w.items[0].until, test.want)
+			start := time.Now()
+			err := s.Send(within(t, test.timeout), w.queue[0])
+			took, until := time.Since(start), w.items[0].until
+			if !errors.Is(err, retry.ErrUnavailable) || took != test.want || !until.IsZero() {
+				t.Errorf("error %v after %s, leased until %s; want ErrUnavailable after %s, no "+
+					"lease",
+					err, took, until, test.want)
 			}
 		})
 	}
 }
 
-func TestWhoeverLeavesBeforeTheNoteIsNotLookedForAnyLonger(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+func TestSender_Send_ignores_an_unsubscription_before_the_acknowledgement(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		c.send = func(context.Context, email.Message) error {
-			w.leave("ada@example.com")
+			w.unsubscribe("ada@example.com")
 			return nil
 		}
-		began := time.Now()
-		if err := s.Send(within(t, timeout), w.hints[0]); err != nil || time.Since(began) > 0 {
-			t.Errorf("error %v after %s, want none at once", err, time.Since(began))
+		start := time.Now()
+		err := s.Send(within(t, timeout), w.queue[0])
+		if err != nil || time.Since(start) > 0 {
+			t.Errorf("error %v after %s, want none immediately", err, time.Since(start))
 		}
 	})
 }
 
-func TestANoteIsTriedUntilTheDeadline(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+func TestSender_Send_acknowledges_until_the_deadline(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
-		tried := 0
+		tries := 0
 		c.mark = func() error {
-			tried++
+			tries++
 			return errors.New("on purpose")
 		}
-		began := time.Now()
-		err := s.Send(within(t, timeout), w.hints[0])
-		if took := time.Since(began); !errors.Is(err, retry.ErrUnavailable) || took != timeout || tried < 50 || len(c.said) != 1 {
-			t.Errorf("error %v after %s and %d attempts, %d mails", err, took, tried, len(c.said))
+		start := time.Now()
+		err := s.Send(within(t, timeout), w.queue[0])
+		took := time.Since(start)
+		if !errors.Is(err, retry.ErrUnavailable) || took != timeout || tries < 50 ||
+			len(c.sent) != 1 {
+			t.Errorf("error %v after %s and %d tries, %d mails", err, took, tries, len(c.sent))
 		}
 	})
 }
 
-func TestAClaimIsWaitedFor(t *testing.T) {
+func TestSender_Send_waits_for_the_end_of_a_lease(t *testing.T) {
 	for _, test := range []struct {
 		left, timeout time.Duration
 		sent          bool
@@ -169,29 +209,38 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 		{15 * time.Second, 25 * time.Second, false}, // too late to send a mail
 		{0, 9 * time.Second, false},
 	} {
-		calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+		testSender(t, leaseDuration, func(
+			t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+		) {
 			w.subscribe("ada@example.com", mailinglist.Subscribed)
-			began := time.Now()
-			w.items[0].until = began.Add(test.left)
-			err := s.Send(within(t, test.timeout), w.hints[0])
-			took := time.Since(began)
-			if test.sent && (err != nil || took < test.left || took > test.left+time.Second || w.items[0].waiting) {
+			start := time.Now()
+			w.items[0].until = start.Add(test.left)
+			err := s.Send(within(t, test.timeout), w.queue[0])
+			took := time.Since(start)
+			if test.sent && (err != nil || took < test.left || took > test.left+time.Second ||
+				w.items[0].unsent) {
 				t.Errorf("%+v: error %v after %s", test, err, took)
 			}
-			if !test.sent && (!errors.Is(err, retry.ErrUnavailable) || took > 0 || len(c.said) > 0) {
-				t.Errorf("%+v: error %v after %s, %d mails; want ErrUnavailable at once", test, err, took, len(c.said))
+			if !test.sent && (!errors.Is(err, retry.ErrUnavailable) || took > 0 ||
+				len(c.sent) > 0) {
+				t.Errorf("%+v: error %v after %s, %d mails; want ErrUnavailable immediately",
+					test, err, took, len(c.sent))
 			}
 		})
 	}
 }
 
-func TestAMailThatCannotBeWrittenIsForAPerson(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+func TestSender_Send_fails_permanently_without_a_template(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		s.Messages = broken{}
-		err := s.Send(within(t, timeout), w.hints[0])
-		if !errors.Is(err, errBroken) || errors.Is(err, retry.ErrUnavailable) || len(c.said) > 0 || !w.items[0].until.IsZero() || !w.items[0].waiting {
-			t.Errorf("error %v, mails %+v, item %+v", err, c.said, w.items[0])
+		err := s.Send(within(t, timeout), w.queue[0])
+		item := w.items[0]
+		if !errors.Is(err, errBroken) || errors.Is(err, retry.ErrUnavailable) ||
+			len(c.sent) > 0 || !item.until.IsZero() || !item.unsent {
+			t.Errorf("error %v, mails %+v, item %+v", err, c.sent, item)
 		}
 	})
 }
@@ -204,8 +253,10 @@ func (broken) Message(string, string, email.Address, any) (email.Message, error)
 	return email.Message{}, errBroken
 }
 
-func TestAllThatWaitGetTheirMailsTheOldestFirst(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+func TestSender_SendUnsent_oldest_first(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
 		const many = 250
 		for range many {
 			w.subscribe(string(rune('a'+len(w.items)))+"@example.com", mailinglist.Subscribed)
@@ -213,67 +264,78 @@ func TestAllThatWaitGetTheirMailsTheOldestFirst(t *testing.T) {
 		if err := s.SendUnsent(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for i, message := range c.said {
+		for i, message := range c.sent {
 			if message.To != w.items[i].subscription.To {
 				t.Fatalf("mail %d is to %s, want %s", i, message.To, w.items[i].subscription.To)
 			}
 		}
-		if len(c.said) != many {
-			t.Errorf("%d mails, want %d", len(c.said), many)
+		if len(c.sent) != many {
+			t.Errorf("%d mails, want %d", len(c.sent), many)
 		}
 	})
 }
 
-// TestOneThatIsStuckKeepsNobodyElseWaiting has the oldest be one whose mail is not taken, and after what is no subscription.
-func TestOneThatIsStuckKeepsNobodyElseWaiting(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
-		for _, name := range []string{"stuck", "ada", "stuck2", "eve"} {
+// TestSender_SendUnsent_continues_after_a_failed_mail covers an oldest mail that is undeliverable,
+// after an item that is not a subscription.
+func TestSender_SendUnsent_continues_after_a_failed_mail(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
+		for _, name := range []string{"undeliverable", "ada", "undeliverable2", "eve"} {
 			w.subscribe(name+"@example.com", mailinglist.Subscribed)
 		}
-		c.waiting = errors.New("no subscription")
+		c.unsentErr = errors.New("not a subscription")
 		c.send = func(_ context.Context, message email.Message) error {
-			if strings.HasPrefix(string(message.To), "stuck") {
+			if strings.HasPrefix(string(message.To), "undeliverable") {
 				return email.ErrUndeliverable
 			}
 			return nil
 		}
 		err := s.SendUnsent(within(t, timeout))
-		if !errors.Is(err, c.waiting) || errors.Is(err, retry.ErrUnavailable) || len(w.mails) != 2 || !w.items[0].waiting || !w.items[2].waiting {
+		if !errors.Is(err, c.unsentErr) || errors.Is(err, retry.ErrUnavailable) ||
+			len(w.mails) != 2 || !w.items[0].unsent || !w.items[2].unsent {
 			t.Errorf("error %v, mails %v", err, w.mails)
 		}
-		c.waiting = nil
-		if err := s.SendUnsent(within(t, timeout)); !errors.Is(err, email.ErrUndeliverable) || !strings.Contains(err.Error(), w.items[0].subscription.ID.String()) {
-			t.Errorf("error %v, want it to be of the first that is stuck", err)
+		c.unsentErr = nil
+		err = s.SendUnsent(within(t, timeout))
+		first := w.items[0].subscription.ID.String()
+		if !errors.Is(err, email.ErrUndeliverable) || !strings.Contains(err.Error(), first) {
+			t.Errorf("error %v, want that of the first undeliverable mail", err)
 		}
 	})
 }
 
-// TestWhoWaitsIsLeftAloneWhenNothingWorks, and all of them are looked for again.
-func TestWhoWaitsIsLeftAloneWhenNothingWorks(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
-		for _, name := range []string{"stuck", "ada", "eve"} {
+// TestSender_SendUnsent_stops_after_a_temporary_failure: a retry sends all unsent mails.
+func TestSender_SendUnsent_stops_after_a_temporary_failure(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
+		for _, name := range []string{"undeliverable", "ada", "eve"} {
 			w.subscribe(name+"@example.com", mailinglist.Subscribed)
 		}
 		c.send = func(_ context.Context, message email.Message) error {
-			if strings.HasPrefix(string(message.To), "stuck") {
+			if strings.HasPrefix(string(message.To), "undeliverable") {
 				return email.ErrUndeliverable
 			}
 			return errFault
 		}
-		if err := s.SendUnsent(within(t, timeout)); !errors.Is(err, retry.ErrUnavailable) || len(c.said) != 2 {
-			t.Errorf("error %v after %d mails", err, len(c.said))
+		err := s.SendUnsent(within(t, timeout))
+		if !errors.Is(err, retry.ErrUnavailable) || len(c.sent) != 2 {
+			t.Errorf("error %v after %d mails", err, len(c.sent))
 		}
 	})
 }
 
-// TestWhoWaitsIsLeftAloneWhenMailsAreHeld: each would be held.
-func TestWhoWaitsIsLeftAloneWhenMailsAreHeld(t *testing.T) {
-	calmly(t, leaseDuration, func(t *testing.T, w *world, c *calm, s *mailinglist.Sender) {
+func TestSender_SendUnsent_stops_when_sending_is_paused(t *testing.T) {
+	testSender(t, leaseDuration, func(
+		t *testing.T, w *world, c *controlled, s *mailinglist.Sender,
+	) {
 		w.subscribe("ada@example.com", mailinglist.Subscribed)
 		w.subscribe("eve@example.com", mailinglist.Subscribed)
 		c.send = func(context.Context, email.Message) error { return email.ErrSendingPaused }
-		if err := s.SendUnsent(within(t, timeout)); !errors.Is(err, email.ErrSendingPaused) || len(c.said) != 1 {
-			t.Errorf("error %v after %d mails", err, len(c.said))
+		err := s.SendUnsent(within(t, timeout))
+		if !errors.Is(err, email.ErrSendingPaused) || len(c.sent) != 1 {
+			t.Errorf("error %v after %d mails", err, len(c.sent))
 		}
 	})
 }

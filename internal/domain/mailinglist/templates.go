@@ -11,7 +11,7 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// Templates are the mails confirm and welcome, of a [Subscription].
+// Templates returns the templates of the mails confirm and welcome. Their data is a [Subscription].
 func Templates() (*email.Templates, error) {
 	files, err := fs.Sub(templates, "templates")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
 
-func TestEachMailIsThereInEachLanguage(t *testing.T) {
+func TestTemplates(t *testing.T) {
 	templates, err := mailinglist.Templates()
 	if err != nil {
 		t.Fatal(err)
@@ -23,19 +23,26 @@ func TestEachMailIsThereInEachLanguage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for form, said := range map[string]string{"text": message.Text, "HTML": message.HTML} {
-				if !strings.Contains(said, link) || strings.Contains(said, "ada@") || strings.ContainsAny(said, "{}") {
-					t.Errorf("%s in %s, as %s:\n%s", name, language, form, said)
+			for form, part := range map[string]string{"text": message.Text, "HTML": message.HTML} {
+				if !strings.Contains(part, link) || strings.Contains(part, "ada@") ||
+					strings.ContainsAny(part, "{}") {
+					t.Errorf("%s in %s, as %s:\n%s", name, language, form, part)
 				}
-				if within := fmt.Sprint(mailinglist.ConfirmWithin.Hours()); name == "confirm" && !strings.Contains(said, within) {
-					t.Errorf("%s in %s, as %s does not say that the link is good for %s hours:\n%s", name, language, form, within, said)
+				hours := fmt.Sprint(mailinglist.ConfirmWithin.Hours())
+				if name == "confirm" && !strings.Contains(part, hours) {
+					t.Errorf("%s in %s, as %s lacks the link's lifetime of %s hours:\n%s",
+						name, language, form, hours, part)
 				}
 			}
-			// Not all mail clients show links that have another text.
-			if strings.Count(message.HTML, ">"+link+"</a>") != 1 || !strings.Contains(message.HTML, `<html lang="`+language+`">`) {
+			// Some mail clients do not show links with another text than their URL.
+			if strings.Count(message.HTML, ">"+link+"</a>") != 1 ||
+				!strings.Contains(message.HTML, `<html lang="`+language+`">`) {
 				t.Errorf("%s in %s:\n%s", name, language, message.HTML)
 			}
-			if korean := strings.ContainsFunc(message.Subject, func(r rune) bool { return '가' <= r && r <= '힣' }); korean != (language == "ko") {
+			korean := strings.ContainsFunc(message.Subject, func(r rune) bool {
+				return '가' <= r && r <= '힣'
+			})
+			if korean != (language == "ko") {
 				t.Errorf("%s in %s: %s", name, language, message.Subject)
 			}
 			if seen[message.Subject] {

@@ -23,47 +23,52 @@ const (
 	timeout       = time.Minute // of a function
 )
 
-// A world is what is around the functions that send mails: the table, its stream and the queue, which tell of subscriptions
-// at least once and in no order, SES, and the dead letters. Its time is that of a synctest bubble.
+// A world emulates the environment of the functions that send mails: the table, its stream and the
+// queue, which deliver records at least once and in no order, SES, and the dead-letter queue. Its
+// time is the time of a synctest bubble.
 type world struct {
-	items      []*item // those that were ever there
-	suppressed map[string]bool
-	hints      []mailinglist.Key // what the stream and the queue have yet to tell; the zero Key is to look for who waits
-	letters    []mailinglist.Key
-	mails      []mailinglist.Key        // what SES accepted
-	lost       map[mailinglist.Key]int  // how often something happened between a mail and the note of it
-	rejected   map[mailinglist.Key]bool // SES has refused it at least once
-	processes  []*process               // those that run
-	started    int
+	items       []*item // all items that ever existed
+	suppressed  map[string]bool
+	queue       []mailinglist.Key // records to be delivered; the zero Key calls SendUnsent
+	deadLetters []mailinglist.Key
+	mails       []mailinglist.Key        // accepted by SES
+	lost        map[mailinglist.Key]int  // number of faults between acceptance and acknowledgement
+	rejected    map[mailinglist.Key]bool // whether SES has rejected the mail
+	processes   []*process               // running functions
+	started     int
 
-	mu sync.Mutex // held by whoever looks at a process, or is one: time wakes several at once
+	mu sync.Mutex // guards processes' state: several may wake at the same time
 }
 
-// An item is a subscription as it is kept.
+// An item is a stored subscription.
 type item struct {
 	subscription mailinglist.Subscription
-	gone         bool
-	waiting      bool
+	deleted      bool
+	unsent       bool
 	holder       uuid.UUID
 	until        time.Time
-	refused      string
+	rejection    string
 }
 
 func newWorld() *world {
-	return &world{suppressed: map[string]bool{}, lost: map[mailinglist.Key]int{}, rejected: map[mailinglist.Key]bool{}}
+	return &world{
+		suppressed: map[string]bool{},
+		lost:       map[mailinglist.Key]int{},
+		rejected:   map[mailinglist.Key]bool{},
+	}
 }
 
-// find returns what is kept of an address, or nil.
+// find returns the item of an address, or nil.
 func (w *world) find(address string, kind mailinglist.Kind) *item {
 	for _, item := range w.items {
-		if !item.gone && item.subscription.Address == address && item.subscription.Kind == kind {
+		if !item.deleted && item.subscription.Address == address && item.subscription.Kind == kind {
 			return item
 		}
 	}
 	return nil
 }
 
-// subscribe is what the API does, and the stream tells of it. Whoever is there already stays.
+// subscribe stores a subscription as the API does, unless there is one, and delivers its record.
 func (w *world) subscribe(address string, kind mailinglist.Kind) {
 	if w.find(address, mailinglist.Subscribed) != nil || w.find(address, kind) != nil {
 		return
@@ -71,32 +76,39 @@ func (w *world) subscribe(address string, kind mailinglist.Kind) {
 	w.put(mailinglist.Key{Address: address, Kind: kind, ID: uuid.UUID{15: byte(len(w.items) + 1)}})
 }
 
-// confirm makes a subscription of one that is pending, with its id, unless there is one.
+// confirm replaces a pending subscription by a confirmed one with its id, unless there is one.
 func (w *world) confirm(address string) {
 	pending := w.find(address, mailinglist.Pending)
 	if pending == nil {
 		return
 	}
-	pending.gone = true
+	pending.deleted = true
 	if w.find(address, mailinglist.Subscribed) == nil {
-		w.put(mailinglist.Key{Address: address, Kind: mailinglist.Subscribed, ID: pending.subscription.ID})
+		w.put(
+			mailinglist.Key{
+				Address: address, Kind: mailinglist.Subscribed, ID: pending.subscription.ID,
+			})
 	}
 }
 
 func (w *world) put(key mailinglist.Key) {
-	w.items = append(w.items, &item{waiting: true, subscription: mailinglist.Subscription{
-		Key: key, To: email.Address(key.Address), Language: "ko-KR", Link: "https://example.com/" + key.ID.String(), CreatedAt: time.Now(),
+	w.items = append(w.items, &item{unsent: true, subscription: mailinglist.Subscription{
+		Key:       key,
+		To:        email.Address(key.Address),
+		Language:  "ko-KR",
+		Link:      "https://example.com/" + key.ID.String(),
+		CreatedAt: time.Now(),
 	}})
-	w.hints = append(w.hints, key)
+	w.queue = append(w.queue, key)
 }
 
-func (w *world) leave(address string) {
+func (w *world) unsubscribe(address string) {
 	for _, item := range w.items {
-		item.gone = item.gone || item.subscription.Address == address
+		item.deleted = item.deleted || item.subscription.Address == address
 	}
 }
 
-// sent counts the mails of one subscription.
+// sent returns the number of mails of one subscription.
 func (w *world) sent(key mailinglist.Key) int {
 	n := 0
 	for _, mail := range w.mails {
@@ -107,39 +119,41 @@ func (w *world) sent(key mailinglist.Key) int {
 	return n
 }
 
-// What happens to a call of the table or of SES.
-type fate string
+// An outcome is the result of a call of the table or of SES.
+type outcome string
 
 const (
-	works   fate = "works"
-	fails   fate = "fails before it is done"
-	unheard fate = "is done, and its answer is lost"
-	hangs   fate = "is done, and its answer comes never"
-	dies    fate = "the process dies before it"
-	died    fate = "the process dies after it"
-	refused fate = "is refused" // and the rest by SES only
-	held    fate = "is held"
-	stuck   fate = "is stuck"
+	succeeds     outcome = "succeeds"
+	fails        outcome = "fails"
+	responseLost outcome = "succeeds, response lost"
+	hangs        outcome = "succeeds, no response"
+	diesBefore   outcome = "process dies before the call"
+	diesAfter    outcome = "process dies after the call"
+
+	// Only of SES.
+	rejects     outcome = "rejects the address"
+	undelivered outcome = "cannot deliver the mail"
+	paused      outcome = "sending is paused"
 )
 
 var errFault = fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
 
-// A process is a function at what it was told. It stops before every call, until it is told the call's fate or its time is
-// over.
+// A process is a running function. It stops before each call, until it receives the call's outcome
+// or its context ends.
 type process struct {
-	world *world
-	n     int
-	told  mailinglist.Key
-	call  string // what it waits to do; empty while it does not
-	fates chan fate
-	ended bool
-	err   error
+	world    *world
+	n        int
+	key      mailinglist.Key // of its record
+	call     string          // the call that it is waiting for; empty if it is running
+	outcomes chan outcome
+	ended    bool
+	err      error
 
-	leased   mailinglist.Key // the last that it has
-	accepted bool            // the mail of that, and nothing has happened since
+	leased   mailinglist.Key // its last lease
+	accepted bool            // SES has accepted the mail of the lease, without a fault since
 }
 
-// lose is what happens when something keeps a process from noting a mail.
+// lose records a fault that prevents a process from acknowledging a mail.
 func (p *process) lose() {
 	if p.accepted {
 		p.accepted = false
@@ -147,21 +161,23 @@ func (p *process) lose() {
 	}
 }
 
-// start has a function told of a subscription, or of none in particular.
+// start starts a function with a record, or with the zero Key to call SendUnsent.
 func (w *world) start(key mailinglist.Key) *process {
 	w.started++
-	p := &process{world: w, n: w.started, told: key, fates: make(chan fate)}
+	p := &process{world: w, n: w.started, key: key, outcomes: make(chan outcome)}
 	w.processes = append(w.processes, p)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		p.err = errors.New("the process has died") // unless it says something else
+		p.err = errors.New("the process has died") // replaced when it returns
 		defer func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			p.ended = true
 		}()
-		sender := mailinglist.Sender{Subscriptions: p, Messages: messages{}, Mailer: p, LeaseDuration: leaseDuration}
+		sender := mailinglist.Sender{
+			Subscriptions: p, Messages: messages{}, Mailer: p, LeaseDuration: leaseDuration,
+		}
 		if key == (mailinglist.Key{}) {
 			p.err = sender.SendUnsent(ctx)
 		} else {
@@ -172,8 +188,8 @@ func (w *world) start(key mailinglist.Key) *process {
 	return p
 }
 
-// pass lets time pass, and all functions come to their next calls. Of those that have ended, it does what the handler does
-// about the outcome.
+// pass lets time pass until all functions are waiting for their next calls. It handles the results
+// of ended functions as the handler does.
 func (w *world) pass(duration time.Duration) {
 	time.Sleep(duration)
 	synctest.Wait()
@@ -183,86 +199,90 @@ func (w *world) pass(duration time.Duration) {
 		if !p.ended {
 			return false
 		}
+		permanent := errors.Is(p.err, email.ErrSendingPaused) ||
+			errors.Is(p.err, email.ErrUndeliverable)
 		switch {
 		case p.err == nil:
-		case (errors.Is(p.err, email.ErrSendingPaused) || errors.Is(p.err, email.ErrUndeliverable)) && !errors.Is(p.err, retry.ErrUnavailable):
-			w.letters = append(w.letters, p.told)
+		case permanent && !errors.Is(p.err, retry.ErrUnavailable):
+			w.deadLetters = append(w.deadLetters, p.key)
 		default:
-			w.hints = append(w.hints, p.told)
+			w.queue = append(w.queue, p.key)
 		}
 		return true
 	})
 }
 
-// waits returns the call that a process waits to do, and whether it has ended.
-func (p *process) waits() (call string, ended bool) {
+// state returns the call that a process is waiting for, and whether the process has ended.
+func (p *process) state() (call string, ended bool) {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	return p.call, p.ended
 }
 
-// step does the call that a process waits for.
-func (p *process) step(fate fate) {
-	p.fates <- fate
+// step continues a process with the outcome of its call.
+func (p *process) step(outcome outcome) {
+	p.outcomes <- outcome
 	p.world.pass(0)
 }
 
-// wait does work when its turn has come, as its fate has it.
-func (p *process) wait(ctx context.Context, call string, work func() error) error {
+// do waits for the outcome of a call, and does work according to it.
+func (p *process) do(ctx context.Context, call string, work func() error) error {
 	p.world.mu.Lock()
 	p.call = call
 	p.world.mu.Unlock()
-	var fate fate
+	var outcome outcome
 	select {
-	case fate = <-p.fates:
-	case <-ctx.Done(): // it takes too long
-		fate = fails
+	case outcome = <-p.outcomes:
+	case <-ctx.Done(): // the call takes too long
+		outcome = fails
 	}
-	if err, hanging := p.meet(fate, call, work); !hanging {
+	if err, hanging := p.apply(outcome, call, work); !hanging {
 		return err
 	}
 	<-ctx.Done()
 	return errFault
 }
 
-// meet does work as its fate has it, but for the waiting.
-func (p *process) meet(fate fate, call string, work func() error) (err error, hanging bool) {
+// apply does work according to outcome. It does not wait if the call hangs.
+func (p *process) apply(outcome outcome, call string, work func() error) (err error, hanging bool) {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	p.call = ""
-	if fate != works && fate != unheard {
+	if outcome != succeeds && outcome != responseLost {
 		p.lose()
 	}
-	switch fate {
-	case dies:
+	switch outcome {
+	case diesBefore:
 		runtime.Goexit()
 	case fails:
 		return errFault, false
-	case refused:
+	case rejects:
 		p.world.rejected[p.leased] = true
 		return fmt.Errorf("%w: on purpose", email.ErrAddressRejected), false
-	case held:
+	case paused:
 		return fmt.Errorf("%w: on purpose", email.ErrSendingPaused), false
-	case stuck:
+	case undelivered:
 		return fmt.Errorf("%w: on purpose", email.ErrUndeliverable), false
 	}
 	err = work()
-	if fate != works && call == "Send" {
+	if outcome != succeeds && call == "Send" {
 		p.lose()
 	}
-	switch fate {
-	case died:
+	switch outcome {
+	case diesAfter:
 		runtime.Goexit()
-	case unheard:
+	case responseLost:
 		return errFault, false
 	}
-	return err, fate == hangs
+	return err, outcome == hangs
 }
 
-func (p *process) Lease(ctx context.Context, key mailinglist.Key, now, until time.Time) (lease mailinglist.Lease, err error) {
-	err = p.wait(ctx, "Lease", func() error {
+func (p *process) Lease(
+	ctx context.Context, key mailinglist.Key, now, until time.Time,
+) (lease mailinglist.Lease, err error) {
+	err = p.do(ctx, "Lease", func() error {
 		item := p.world.find(key.Address, key.Kind)
-		if item == nil || item.subscription.ID != key.ID || !item.waiting {
+		if item == nil || item.subscription.ID != key.ID || !item.unsent {
 			return mailinglist.ErrNotFound
 		}
 		if item.until.After(now) {
@@ -270,15 +290,19 @@ func (p *process) Lease(ctx context.Context, key mailinglist.Key, now, until tim
 		}
 		item.holder, item.until = uuid.New(), until
 		p.leased, p.accepted = key, false
-		lease = mailinglist.Lease{Subscription: item.subscription, Holder: item.holder, Until: until}
+		lease = mailinglist.Lease{
+			Subscription: item.subscription, Holder: item.holder, Until: until,
+		}
 		return nil
 	})
 	return lease, err
 }
 
-// mine has change change the item if the lease is its latest.
-func (p *process) mine(ctx context.Context, call string, lease mailinglist.Lease, change func(*item)) error {
-	return p.wait(ctx, call, func() error {
+// update changes the leased item if the lease is its latest.
+func (p *process) update(
+	ctx context.Context, call string, lease mailinglist.Lease, change func(*item),
+) error {
+	return p.do(ctx, call, func() error {
 		item := p.world.find(lease.Address, lease.Kind)
 		if item == nil || item.subscription.ID != lease.ID || item.holder != lease.Holder {
 			return mailinglist.ErrNotFound
@@ -288,42 +312,53 @@ func (p *process) mine(ctx context.Context, call string, lease mailinglist.Lease
 	})
 }
 
-func (p *process) MarkSent(ctx context.Context, lease mailinglist.Lease, _ string, _ time.Time) error {
-	err := p.mine(ctx, "MarkSent", lease, func(item *item) { item.waiting = false })
+func (p *process) MarkSent(
+	ctx context.Context, lease mailinglist.Lease, _ string, _ time.Time,
+) error {
+	err := p.update(ctx, "MarkSent", lease, func(item *item) { item.unsent = false })
 	if !time.Now().Before(lease.Until) {
 		p.world.mu.Lock()
 		defer p.world.mu.Unlock()
-		p.lose() // it has taken so long that somebody else may have leased the mail
+		p.lose() // the lease has ended: another process may have leased the mail
 	}
 	return err
 }
 
-func (p *process) MarkRejected(ctx context.Context, lease mailinglist.Lease, reason string) error {
-	return p.mine(ctx, "MarkRefused", lease, func(item *item) { item.waiting, item.refused = false, reason })
+func (p *process) MarkRejected(
+	ctx context.Context, lease mailinglist.Lease, reason string,
+) error {
+	return p.update(ctx, "MarkRejected", lease, func(item *item) {
+		item.unsent, item.rejection = false, reason
+	})
 }
 
 func (p *process) Release(ctx context.Context, lease mailinglist.Lease) error {
-	err := p.mine(ctx, "Release", lease, func(item *item) { item.until = time.Time{} })
+	err := p.update(ctx, "Release", lease, func(item *item) { item.until = time.Time{} })
 	if errors.Is(err, mailinglist.ErrNotFound) {
 		return nil
 	}
 	return err
 }
 
-func (p *process) Suppressed(ctx context.Context, address string) (suppressed bool, err error) {
-	err = p.wait(ctx, "Suppressed", func() error {
+func (p *process) Suppressed(
+	ctx context.Context, address string,
+) (suppressed bool, err error) {
+	err = p.do(ctx, "Suppressed", func() error {
 		suppressed = p.world.suppressed[address]
 		return nil
 	})
 	return suppressed, err
 }
 
-func (p *process) Unsent(ctx context.Context, before time.Time) iter.Seq2[mailinglist.Key, error] {
+func (p *process) Unsent(
+	ctx context.Context, before time.Time,
+) iter.Seq2[mailinglist.Key, error] {
 	return func(yield func(mailinglist.Key, error) bool) {
 		var keys []mailinglist.Key
-		err := p.wait(ctx, "Waiting", func() error {
+		err := p.do(ctx, "Unsent", func() error {
 			for _, item := range p.world.items {
-				if !item.gone && item.waiting && !item.subscription.CreatedAt.After(before) {
+				isNew := item.subscription.CreatedAt.After(before)
+				if !item.deleted && item.unsent && !isNew {
 					keys = append(keys, item.subscription.Key)
 				}
 			}
@@ -342,7 +377,7 @@ func (p *process) Unsent(ctx context.Context, before time.Time) iter.Seq2[mailin
 }
 
 func (p *process) Send(ctx context.Context, message email.Message) (string, error) {
-	err := p.wait(ctx, "Send", func() error {
+	err := p.do(ctx, "Send", func() error {
 		p.world.mails = append(p.world.mails, p.leased)
 		p.accepted = true
 		return nil
@@ -350,7 +385,7 @@ func (p *process) Send(ctx context.Context, message email.Message) (string, erro
 	return "id of " + message.Subject, err
 }
 
-// messages have a language and a name for their subject.
+// messages creates messages whose subject is the language and the name.
 type messages struct{}
 
 func (messages) Message(language, name string, to email.Address, _ any) (email.Message, error) {

@@ -16,7 +16,7 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// Templates are the mail comments, of a [Mail].
+// Templates returns the template of the mail comments. Its data is a [Mail].
 func Templates() (*email.Templates, error) {
 	files, err := fs.Sub(templates, "templates")
 	if err != nil {
@@ -25,84 +25,94 @@ func Templates() (*email.Templates, error) {
 	return email.ParseTemplates(files)
 }
 
-// Limits of what is shown, in characters (Unicode code points).
+// Limits of excerpts and titles, in characters (Unicode code points).
 const (
 	maxExcerpt = 200
 	maxTitle   = 80
 )
 
-// A Mail is what the templates get. All text in it is plain, of one line.
+// A Mail is the data of the template. All its texts are plain text, in one line.
 type Mail struct {
-	Count       int        // of all comments
-	More        int        // of those that are not shown
-	Title       string     // of the post, if they are all on one; empty otherwise
+	Count       int        // number of all comments
+	More        int        // number of comments that are not shown
+	Title       string     // title of the post if all comments are on one; otherwise empty
 	Posts       []MailPost // in the order of their first comments
-	Unsubscribe string     // the address where mails about comments are ended
+	Unsubscribe string     // URL to unsubscribe from mails about comments
 }
 
-// A MailPost is one of the recipient's that has comments.
+// A MailPost is a post of the recipient with new comments.
 type MailPost struct {
 	Title    string
 	Link     string
 	Comments []MailComment
 }
 
-// A MailComment is somebody's.
+// A MailComment is a new comment.
 type MailComment struct {
-	Name    string // empty when there is none any more
+	Name    string // the author's name; empty when the author's account was deleted
 	Excerpt string
 }
 
-func (s *Sender) message(ctx context.Context, to email.Address, digest Digest) (email.Message, error) {
+func (s *Sender) message(
+	ctx context.Context, to email.Address, digest Digest,
+) (email.Message, error) {
 	language := email.Language(digest.Language)
-	end, err := s.Links.NotificationSettings(ctx, digest.Recipient, language)
+	unsubscribe, err := s.Links.NotificationSettings(ctx, digest.Recipient, language)
 	if err != nil {
 		return email.Message{}, err
 	}
-	mail := Mail{Count: digest.Count, More: digest.Count - len(digest.Comments), Unsubscribe: end}
+	more := digest.Count - len(digest.Comments)
+	mail := Mail{Count: digest.Count, More: more, Unsubscribe: unsubscribe}
 	if digest.OnePost {
-		mail.Title = line(digest.Comments[0].PostTitle, maxTitle)
+		mail.Title = truncate(digest.Comments[0].PostTitle, maxTitle)
 	}
-	at := map[string]int{}
+	indexes := map[string]int{}
 	for _, comment := range digest.Comments {
 		link := s.Website + "/posts/" + comment.PostID.String()
-		i, there := at[link]
-		if !there {
+		i, found := indexes[link]
+		if !found {
 			i = len(mail.Posts)
-			at[link] = i
-			mail.Posts = append(mail.Posts, MailPost{Title: line(comment.PostTitle, maxTitle), Link: link})
+			indexes[link] = i
+			title := truncate(comment.PostTitle, maxTitle)
+			mail.Posts = append(mail.Posts, MailPost{Title: title, Link: link})
 		}
 		post := &mail.Posts[i]
-		post.Comments = append(post.Comments, MailComment{Name: line(comment.AuthorName, maxTitle), Excerpt: excerpt(comment.Body)})
+		post.Comments = append(post.Comments, MailComment{
+			Name:    truncate(comment.AuthorName, maxTitle),
+			Excerpt: excerpt(comment.Body),
+		})
 	}
 	message, err := s.Messages.Message(language, "comments", to, mail)
-	message.Unsubscribe = end
+	message.Unsubscribe = unsubscribe
 	return message, err
 }
 
-// excerpt is the beginning of what HTML says, as plain text.
+// excerpt returns the beginning of an HTML body's text, as plain text.
 func excerpt(body string) string {
-	var said strings.Builder
+	var text strings.Builder
 	tokens := html.NewTokenizer(strings.NewReader(body))
-	for tokens.Next() != html.ErrorToken { // which a string has at its end only
+	for tokens.Next() != html.ErrorToken { // only at the end of a string
 		switch token := tokens.Token(); {
 		case token.Type == html.TextToken:
-			said.WriteString(token.Data)
+			text.WriteString(token.Data)
 		case !inline[token.Data]:
-			said.WriteByte(' ')
+			text.WriteByte(' ')
 		}
 	}
-	return line(said.String(), maxExcerpt)
+	return truncate(text.String(), maxExcerpt)
 }
 
 // inline are the elements that do not end a word.
-var inline = map[string]bool{"a": true, "b": true, "code": true, "em": true, "i": true, "s": true, "strong": true, "u": true}
+var inline = map[string]bool{
+	"a": true, "b": true, "code": true, "em": true, "i": true, "s": true, "strong": true, "u": true,
+}
 
-// line is the beginning of text, in one line, without characters that turn the direction of what is around it.
-func line(text string, limit int) string {
+// truncate returns the beginning of text, in one line, without bidirectional control characters,
+// which would change the direction of the text around it.
+func truncate(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r): // a line feed is one, and whatever else may not be in a subject
+		case unicode.IsControl(r): // such as a line feed, which must not be in a subject
 			return ' '
 		case unicode.Is(unicode.Bidi_Control, r):
 			return -1

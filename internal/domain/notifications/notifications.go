@@ -1,6 +1,7 @@
-// Package notifications tells authors of the comments on their posts: many that come within minutes by one mail.
+// Package notifications provides mails to authors about new comments on their posts. Comments of
+// the same few minutes are in one mail.
 //
-// A notification is stored in the transaction of its comment, and is deleted when its mail was sent:
+// A notification is stored in the transaction of its comment, and deleted when its mail was sent:
 // docs/adr/0020-notifications.md.
 package notifications
 
@@ -10,10 +11,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
-// MaxComments is how many comments a mail shows. Of the others it says how many there are.
+// MaxComments is how many comments a mail shows. It shows only the number of the others.
 const MaxComments = 20
 
-// ErrLeased says that another process sends the recipient's mail right now.
+// ErrLeased reports that another process holds the lease of the recipient's mail.
 var ErrLeased error = &email.LeasedError{}
 
 // A Lease is the right to send one recipient's digest, which one process has at a time.
@@ -22,22 +23,22 @@ type Lease struct {
 	Digest Digest
 }
 
-// A Digest is all comments of a recipient that no mail was sent about.
+// A Digest holds all comments for a recipient that were not in a mail yet.
 type Digest struct {
-	Recipient   string // the subject, never shown
-	Language    string // as in the recipient's profile: a BCP 47 tag, or empty
-	Unwanted    bool   // the recipient has turned these mails off, or has no profile, or no account any more
-	Count       int    // how many comments there are: one at least
-	OnePost     bool   // whether they are all on the same
-	Comments    []Comment
-	LastVersion uint64 // the greatest version of a notification of these comments
+	Recipient   string    // the user's subject, never shown
+	Language    string    // from the recipient's profile: a BCP 47 tag, or empty
+	Unwanted    bool      // the recipient has disabled these mails, or has no profile or account
+	Count       int       // number of comments, at least one
+	OnePost     bool      // whether all comments are on the same post
+	Comments    []Comment // the oldest first, at most [MaxComments]
+	LastVersion uint64    // the greatest version of these comments' notifications
 }
 
-// A Comment is one that is told of, the oldest first.
+// A Comment is a new comment on a post of the recipient.
 type Comment struct {
 	ID         uuid.UUID
 	PostID     uuid.UUID
 	PostTitle  string // plain text
-	AuthorName string // plain text; empty when the author is about to go
+	AuthorName string // plain text; empty when the author's account is being deleted
 	Body       string // HTML that is safe to show
 }

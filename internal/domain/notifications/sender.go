@@ -14,62 +14,63 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// clockSkew is how much a message may come before the end of its window, by the database's clock.
+// clockSkew is how much earlier than the end of its window a message may arrive, by the database's
+// clock.
 const clockSkew = 5 * time.Second
 
-// A Store is where notifications are kept. Temporary failures wrap [retry.ErrUnavailable].
+// A Store stores notifications. Temporary failures wrap [retry.ErrUnavailable].
 type Store interface {
-	// Lease returns all notifications of the recipient that were not sent, if the oldest has that
-	// age. No other process gets them until the lease is acknowledged or released, or duration has
+	// Lease returns all unsent notifications of the recipient, if the oldest has at least that age.
+	// No other process gets them until the lease is acknowledged or released, or duration has
 	// passed. It fails with [email.ErrNothingToSend], or with [ErrLeased] while another process
 	// holds the lease.
 	Lease(ctx context.Context, recipient string, age, duration time.Duration) (Lease, error)
 
-	// Acknowledge deletes the notifications of a lease, and the lease. It may be repeated.
+	// Acknowledge deletes a lease and its notifications. It may be repeated.
 	Acknowledge(ctx context.Context, lease Lease) error
 
-	// Release ends a lease, unless another process holds it by now.
+	// Release ends a lease, unless another process holds one by now.
 	Release(ctx context.Context, lease Lease) error
 
-	// NextOverdue returns the first recipient after another, by subject, who has a notification
-	// older than age. It fails with [email.ErrNothingToSend] when there is none.
+	// NextOverdue returns the first recipient after another, by subject, with a notification older
+	// than age. It fails with [email.ErrNothingToSend] when there is none.
 	NextOverdue(ctx context.Context, after string, age time.Duration) (string, error)
 }
 
-// Users are those who sign in.
+// Users looks up users' addresses.
 type Users interface {
-	// Address is where mails to a user go. It fails with [email.ErrNoAddress].
+	// Address returns the verified address of a user. It fails with [email.ErrNoAddress].
 	Address(ctx context.Context, subject string) (email.Address, error)
 }
 
-// Suppressions are the addresses that have bounced or complained.
+// Suppressions looks up addresses that have bounced or complained.
 type Suppressions interface {
 	Suppressed(ctx context.Context, address string) (bool, error)
 }
 
-// Links are those by which mails are ended.
+// Links creates the links to unsubscribe.
 type Links interface {
 	NotificationSettings(ctx context.Context, subject, language string) (string, error)
 }
 
-// Messages is what mails say. [email.Templates] are such.
+// Messages creates messages from templates, as [email.Templates] does.
 type Messages interface {
 	Message(language, name string, to email.Address, data any) (email.Message, error)
 }
 
-// A Sender sends recipients the mails about their notifications.
+// A Sender sends mails about comments.
 type Sender struct {
 	Store        Store
 	Users        Users
 	Suppressions Suppressions
 	Links        Links
-	Messages     Messages // has the mail comments, of a [Mail]
+	Messages     Messages // the mail comments; its data is a [Mail]
 	Mailer       email.Mailer
-	Website      string // without a slash at the end
+	Website      string // URL without a trailing slash
 	Logger       *slog.Logger
 
-	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its holder
-	// dies: no other process sends the recipient's mail until it ends.
+	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its
+	// holder dies: no other process sends the recipient's mail until it ends.
 	LeaseDuration time.Duration
 
 	// Window is how long the oldest comment of a mail waits for others, which is how long its
@@ -77,28 +78,29 @@ type Sender struct {
 	Window time.Duration
 }
 
-// Send sends the recipient one mail about all comments that no mail was sent about, once the oldest
-// has waited for the window. Each comment has a message that arrives then: without the wait, the
-// messages of comments that are in a mail already would send a mail for each new one. It believes
-// only what is stored: it may be called often, late, by several processes at a time, or when there
-// is nothing to send. Notifications of recipients who get no mail are deleted without one. Each
-// comment is in one mail, within the limits of [email.SendOnce].
+// Send sends the recipient one mail about all unsent comments, once the oldest has waited for the
+// window. Each comment has a message that arrives then: without the wait, the messages of comments
+// that are in a mail already would send a mail for each new one. Send is idempotent and relies only
+// on what is stored: it may be called repeatedly, late, by several processes at a time, or when
+// there is nothing to send. Notifications of recipients who do not want mails, have no address or
+// are suppressed are deleted without a mail. Each comment is in one mail, within the limits of
+// [email.SendOnce].
 //
-// After an error the notifications are still there, and Send has to be called again: in a while if
-// the error wraps [retry.ErrUnavailable], otherwise when somebody has fixed something.
+// After an error the notifications remain stored, and Send must be retried: later if the error
+// wraps [retry.ErrUnavailable], otherwise after a fix.
 func (s *Sender) Send(ctx context.Context, recipient string) error {
 	return email.SendOnce(ctx, &delivery{sender: s, recipient: recipient}, s.LeaseDuration)
 }
 
-// SendOverdue sends the mails of all recipients whose notifications are overdue: their messages were
-// lost, or are in the dead-letter queue. It stops when sending is paused, as most other mails would
-// fail too. Its error joins those of all recipients whose mails failed.
+// SendOverdue sends the mails of all recipients whose notifications are overdue: their messages
+// were lost, or are in the dead-letter queue. It stops when sending is paused, as most other mails
+// would fail too. Its error joins the errors of all failed mails.
 //
-// It goes through the recipients from a random place, so that a recipient whose mail always fails,
-// and who takes all the time or ends the run, is not always before the others.
+// It iterates over the recipients from a random start. Otherwise a recipient whose mail always
+// fails, and takes all the time or ends the run, could block all recipients after it.
 func (s *Sender) SendOverdue(ctx context.Context) error {
 	var failures []error
-	begin := uuid.NewString() // as subjects are
+	begin := uuid.NewString() // subjects are UUIDs
 	for at, second := begin, false; ; {
 		recipient, err := s.Store.NextOverdue(ctx, at, 2*s.Window)
 		ended := errors.Is(err, email.ErrNothingToSend)
@@ -111,7 +113,8 @@ func (s *Sender) SendOverdue(ctx context.Context) error {
 		case err != nil:
 			return errors.Join(append(failures, err)...)
 		case !deadline.HasTimeFor(ctx, email.MinLease):
-			return errors.Join(append(failures, fmt.Errorf("%w: no time is left to send all overdue mails", retry.ErrUnavailable))...)
+			err := fmt.Errorf("%w: too little time to send all overdue mails", retry.ErrUnavailable)
+			return errors.Join(append(failures, err)...)
 		}
 		at = recipient
 		err = s.Send(ctx, recipient)
@@ -157,12 +160,12 @@ func (d *delivery) Send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// No address or subject is logged, but the first comment's id: by it, the recipient is found in
-	// the database.
+	// The log contains no address or subject, but the first comment's id: it identifies the
+	// recipient in the database.
 	logger := s.Logger.With("comment", digest.Comments[0].ID.String(), "comments", digest.Count)
 	id, err := s.Mailer.Send(ctx, message)
 	if errors.Is(err, email.ErrAddressRejected) {
-		logger.WarnContext(ctx, "notification not sent: the address is rejected", "error", err.Error())
+		logger.WarnContext(ctx, "notification not sent: address rejected", "error", err.Error())
 		return nil
 	}
 	if err != nil {

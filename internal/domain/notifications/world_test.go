@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,47 +25,48 @@ import (
 
 const (
 	window        = 5 * time.Minute
-	sweeps        = 15 * time.Minute
+	sweepInterval = 15 * time.Minute // between messages to send overdue mails
 	leaseDuration = 30 * time.Second
 	timeout       = time.Minute     // of a function
-	visibility    = 6 * time.Minute // how long a message is hidden that a function has got
-	receives      = 5               // after so many it is a dead letter
+	visibility    = 6 * time.Minute // the queue's visibility timeout
+	maxReceives   = 5               // the queue's maximum receive count
 )
 
 var errFault = fmt.Errorf("%w: on purpose", retry.ErrUnavailable)
 
-// A world is what is around the functions that tell recipients: the database, the queue, which delivers at least once and in
-// no order, Cognito, SES, and the dead letters. Its time is that of a synctest bubble.
+// A world emulates the environment of the functions that send mails: the database, the queue, which
+// delivers messages at least once and in no order, Cognito, SES, and the dead-letter queue. Its
+// time is the time of a synctest bubble.
 type world struct {
-	mu         sync.Mutex
-	comments   []*comment // those that were ever written
-	version    uint64
-	leases     map[string]lease
-	unwilling  map[string]string    // why a recipient is to get no mail
-	since      map[string]time.Time // when that began or ended
-	wrong      string
-	mails      []*told
-	letters    []notifications.Message
-	faults     float64 // the part of calls that something happens to
-	script     []fate  // what happens to calls in their order; all others work
-	runs       int
-	deliveries sync.WaitGroup
-	random     *rand.Rand // of the queue; held by mu
-	counts     map[string]int
+	mu          sync.Mutex
+	comments    []*comment // all comments that were ever written
+	version     uint64
+	leases      map[string]lease
+	excluded    map[string]string    // reasons why recipients must get no mail
+	since       map[string]time.Time // when the reason was set or removed
+	problem     string
+	mails       []*mailing
+	deadLetters []notifications.Message
+	faults      float64 // probability that a call has a fault
+	script      []fault // of calls in their order; all others succeed
+	runs        int
+	deliveries  sync.WaitGroup
+	random      *rand.Rand // of the queue; guarded by mu
+	counts      map[string]int
 }
 
-// A fate is what happens to a call.
-type fate struct{ call, fate string }
+// A fault is the outcome of a call.
+type fault struct{ call, outcome string }
 
-// A comment is one by somebody else than the recipient.
+// A comment is a comment of another user than the recipient.
 type comment struct {
 	recipient string
 	version   uint64
 	written   time.Time
-	gone      bool // with its notification
-	unsent    bool // there is a notification
-	excused   bool // its recipient was not to get a mail at some time
-	told      []*told
+	deleted   bool // with its notification
+	unsent    bool // its notification exists
+	excused   bool // its recipient was excluded from mails at some time
+	mails     []*mailing
 }
 
 type lease struct {
@@ -72,31 +74,36 @@ type lease struct {
 	until  time.Time
 }
 
-// A told is a mail that SES accepted.
-type told struct {
-	comments []*comment
-	at       time.Time
-	noted    bool // while the lease was good
-	fault    bool // something happened to its process from then on
+// A mailing is a mail that SES accepted.
+type mailing struct {
+	comments     []*comment
+	at           time.Time
+	acknowledged bool // before the lease ended
+	fault        bool // its process has had a fault since
 }
 
-// write is a comment's transaction, and the message that follows it.
-func (w *world) write(recipient string, announced bool) {
+// write stores a comment and its notification, and sends its message unless the message is lost.
+func (w *world) write(recipient string, messageSent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.version++
-	w.comments = append(w.comments, &comment{recipient: recipient, version: w.version, written: time.Now(), unsent: true,
-		excused: w.unwilling[recipient] != ""})
-	if announced {
+	w.comments = append(w.comments, &comment{
+		recipient: recipient,
+		version:   w.version,
+		written:   time.Now(),
+		unsent:    true,
+		excused:   w.excluded[recipient] != "",
+	})
+	if messageSent {
 		w.deliver(notifications.Message{Recipient: recipient}, window, 1)
 	}
 }
 
-// turn has a recipient be unwilling for a reason, or willing again when that is empty.
-func (w *world) turn(recipient, reason string) {
+// exclude sets the reason why a recipient must get no mail, or removes it if it is empty.
+func (w *world) exclude(recipient, reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.unwilling[recipient], w.since[recipient] = reason, time.Now()
+	w.excluded[recipient], w.since[recipient] = reason, time.Now()
 	for _, comment := range w.comments {
 		if comment.recipient == recipient && reason != "" {
 			comment.excused = true
@@ -104,16 +111,17 @@ func (w *world) turn(recipient, reason string) {
 	}
 }
 
-// remove takes back the comment of a number, if there is one.
+// remove deletes a comment by its index, if it exists.
 func (w *world) remove(i int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if i < len(w.comments) {
-		w.comments[i].gone, w.comments[i].unsent = true, false
+		w.comments[i].deleted, w.comments[i].unsent = true, false
 	}
 }
 
-// deliver has a function get a message after a while, and now and then a second time. It is called while mu is held.
+// deliver starts a function with a message after a delay, and sometimes delivers the message twice.
+// The caller holds mu.
 func (w *world) deliver(message notifications.Message, after time.Duration, received int) {
 	times := 1
 	if w.faults > 0 && w.random.IntN(4) == 0 {
@@ -122,7 +130,7 @@ func (w *world) deliver(message notifications.Message, after time.Duration, rece
 	for copied := range times {
 		seed, received := w.random.Uint64(), received
 		if copied > 0 {
-			received = receives // of the copy, nothing is left but that it was there
+			received = maxReceives // the copy is not retried
 		}
 		w.deliveries.Go(func() {
 			time.Sleep(after + time.Duration(seed%uint64(2*time.Second)))
@@ -131,8 +139,8 @@ func (w *world) deliver(message notifications.Message, after time.Duration, rece
 			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if received == receives {
-				w.letters = append(w.letters, message)
+			if received == maxReceives {
+				w.deadLetters = append(w.deadLetters, message)
 				return
 			}
 			w.deliver(message, visibility, received+1)
@@ -140,18 +148,25 @@ func (w *world) deliver(message notifications.Message, after time.Duration, rece
 	}
 }
 
-// run is one invocation.
+// run is one invocation of the function.
 func (w *world) run(message notifications.Message, seed uint64) error {
 	w.mu.Lock()
 	w.runs++
 	w.mu.Unlock()
 	ended := make(chan error, 1)
 	go func() {
-		err := errors.New("the process has died") // unless it says something else
+		err := errors.New("the process has died") // replaced when it returns
 		defer func() { ended <- err }()
-		p := &process{world: w, random: rand.New(rand.NewPCG(seed, 0)), recipient: message.Recipient}
-		sender := &notifications.Sender{Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p, Website: "https://app.example.com",
-			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
+		p := &process{
+			world: w, random: rand.New(rand.NewPCG(seed, 0)), recipient: message.Recipient,
+		}
+		sender := &notifications.Sender{
+			Store: p, Users: p, Suppressions: p, Links: p, Messages: p, Mailer: p,
+			Website:       "https://app.example.com",
+			Logger:        slog.New(slog.DiscardHandler),
+			LeaseDuration: leaseDuration,
+			Window:        window,
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		if message.Overdue {
@@ -163,64 +178,36 @@ func (w *world) run(message notifications.Message, seed uint64) error {
 	return <-ended
 }
 
-// A process is a function at what it was told. Its calls take their time.
+// A process is a running function. Its calls take time.
 type process struct {
 	world     *world
 	random    *rand.Rand
 	recipient string
 	leased    []*comment
-	since     time.Time // when the lease was made
+	since     time.Time // start of the lease
 	until     time.Time
-	accepted  *told // the last mail
+	accepted  *mailing // the last mail
 }
 
-// call does work after a while, if its fate lets it, and answers after another.
+// call does work after a delay, according to its outcome.
 func (p *process) call(ctx context.Context, name string, work func() error) error {
-	fates := []string{"fails", "is not heard", "hangs", "dies before", "dies after", "is slow"}
-	if name == "Send" {
-		fates = append(fates, "is held", "is held", "is refused")
-	}
-	fate := "works"
-	p.world.mu.Lock()
-	if script := p.world.script; len(script) > 0 && script[0].call == name {
-		fate, p.world.script = script[0].fate, script[1:]
-		if p.accepted != nil {
-			p.accepted.fault = true
-		}
-	}
-	if p.random.Float64() < p.world.faults {
-		fate = fates[p.random.IntN(len(fates))]
-		p.world.counts[name+" "+fate]++
-		if p.accepted != nil {
-			p.accepted.fault = true
-		}
-	}
-	p.world.mu.Unlock()
-	pause := func(longest time.Duration) bool {
-		timer := time.NewTimer(time.Duration(p.random.Int64N(int64(longest))))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
+	outcome := p.outcome(name)
 	longest := 300 * time.Millisecond
-	if fate == "is slow" {
+	if outcome == "is slow" {
 		longest = 40 * time.Second
 	}
-	if !pause(longest) {
+	delay := time.Duration(p.random.Int64N(int64(longest)))
+	if retry.Wait(ctx, delay) != nil {
 		return errFault
 	}
-	switch fate {
+	switch outcome {
 	case "dies before":
 		runtime.Goexit()
 	case "fails":
 		return errFault
-	case "is held":
+	case "is paused":
 		return fmt.Errorf("%w: on purpose", email.ErrSendingPaused)
-	case "is refused":
+	case "is rejected":
 		p.world.mu.Lock()
 		defer p.world.mu.Unlock()
 		for _, comment := range p.leased {
@@ -230,14 +217,14 @@ func (p *process) call(ctx context.Context, name string, work func() error) erro
 	}
 	p.world.mu.Lock()
 	err := work()
-	if fate != "works" && name == "Send" && p.accepted != nil {
+	if outcome != "succeeds" && name == "Send" && p.accepted != nil {
 		p.accepted.fault = true
 	}
 	p.world.mu.Unlock()
-	switch fate {
+	switch outcome {
 	case "dies after":
 		runtime.Goexit()
-	case "is not heard":
+	case "response lost":
 		return errFault
 	case "hangs":
 		<-ctx.Done()
@@ -246,7 +233,36 @@ func (p *process) call(ctx context.Context, name string, work func() error) erro
 	return err
 }
 
-func (p *process) Lease(ctx context.Context, recipient string, age, leaseDuration time.Duration) (made notifications.Lease, err error) {
+// outcome returns the outcome of a call: that of the script, or a random one.
+func (p *process) outcome(call string) string {
+	outcomes := []string{
+		"fails", "response lost", "hangs", "dies before", "dies after", "is slow",
+	}
+	if call == "Send" {
+		outcomes = append(outcomes, "is paused", "is paused", "is rejected")
+	}
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	outcome := "succeeds"
+	if script := p.world.script; len(script) > 0 && script[0].call == call {
+		outcome, p.world.script = script[0].outcome, script[1:]
+		if p.accepted != nil {
+			p.accepted.fault = true
+		}
+	}
+	if p.random.Float64() < p.world.faults {
+		outcome = outcomes[p.random.IntN(len(outcomes))]
+		p.world.counts[call+" "+outcome]++
+		if p.accepted != nil {
+			p.accepted.fault = true
+		}
+	}
+	return outcome
+}
+
+func (p *process) Lease(
+	ctx context.Context, recipient string, age, leaseDuration time.Duration,
+) (leased notifications.Lease, err error) {
 	err = p.call(ctx, "Lease", func() error {
 		p.leased = nil
 		digest := notifications.Digest{Recipient: recipient}
@@ -262,27 +278,30 @@ func (p *process) Lease(ctx context.Context, recipient string, age, leaseDuratio
 		if p.world.leases[recipient].until.After(time.Now()) {
 			return notifications.ErrLeased
 		}
-		p.recipient, p.since, p.until, p.accepted = recipient, time.Now(), time.Now().Add(leaseDuration), nil
-		made = notifications.Lease{Holder: uuid.New(), Digest: digest}
-		made.Digest.Count, made.Digest.OnePost, made.Digest.Unwanted = len(p.leased), true, p.world.unwilling[recipient] == "unwanted"
+		p.recipient, p.accepted = recipient, nil
+		p.since, p.until = time.Now(), time.Now().Add(leaseDuration)
 		id := uuid.UUID{}
 		binary.BigEndian.PutUint64(id[:], p.leased[0].version)
-		made.Digest.Comments = []notifications.Comment{{ID: id}}
-		p.world.leases[recipient] = lease{made.Holder, p.until}
+		digest.Count, digest.OnePost = len(p.leased), true
+		digest.Unwanted = p.world.excluded[recipient] == "unwanted"
+		digest.Comments = []notifications.Comment{{ID: id}}
+		leased = notifications.Lease{Holder: uuid.New(), Digest: digest}
+		p.world.leases[recipient] = lease{leased.Holder, p.until}
 		return nil
 	})
-	return made, err
+	return leased, err
 }
 
 func (p *process) Acknowledge(ctx context.Context, of notifications.Lease) error {
 	return p.call(ctx, "Acknowledge", func() error {
 		for _, comment := range p.world.comments {
-			if comment.recipient == of.Digest.Recipient && comment.version <= of.Digest.LastVersion {
+			if comment.recipient == of.Digest.Recipient &&
+				comment.version <= of.Digest.LastVersion {
 				comment.unsent = false
 			}
 		}
 		if p.accepted != nil && time.Now().Before(p.until) {
-			p.accepted.noted = true
+			p.accepted.acknowledged = true
 		}
 		return p.end(of)
 	})
@@ -299,10 +318,14 @@ func (p *process) end(of notifications.Lease) error {
 	return nil
 }
 
-func (p *process) NextOverdue(ctx context.Context, after string, age time.Duration) (next string, err error) {
+func (p *process) NextOverdue(
+	ctx context.Context, after string, age time.Duration,
+) (next string, err error) {
 	err = p.call(ctx, "NextOverdue", func() error {
 		for _, comment := range p.world.comments {
-			if comment.unsent && time.Since(comment.written) > age && comment.recipient > after && (next == "" || comment.recipient < next) {
+			overdue := comment.unsent && time.Since(comment.written) > age
+			isNext := comment.recipient > after && (next == "" || comment.recipient < next)
+			if overdue && isNext {
 				next = comment.recipient
 			}
 		}
@@ -314,9 +337,11 @@ func (p *process) NextOverdue(ctx context.Context, after string, age time.Durati
 	return next, err
 }
 
-func (p *process) Address(ctx context.Context, subject string) (address email.Address, err error) {
+func (p *process) Address(
+	ctx context.Context, subject string,
+) (address email.Address, err error) {
 	err = p.call(ctx, "Address", func() error {
-		if p.world.unwilling[subject] == "without address" {
+		if p.world.excluded[subject] == "without address" {
 			return email.ErrNoAddress
 		}
 		address = email.Address(subject)
@@ -325,16 +350,18 @@ func (p *process) Address(ctx context.Context, subject string) (address email.Ad
 	return address, err
 }
 
-func (p *process) Suppressed(ctx context.Context, address string) (suppressed bool, err error) {
+func (p *process) Suppressed(
+	ctx context.Context, address string,
+) (suppressed bool, err error) {
 	err = p.call(ctx, "Suppressed", func() error {
-		suppressed = p.world.unwilling[address] == "suppressed"
+		suppressed = p.world.excluded[address] == "suppressed"
 		return nil
 	})
 	return suppressed, err
 }
 
 func (p *process) NotificationSettings(_ context.Context, _, _ string) (string, error) {
-	return "end", nil
+	return "https://api.example.com/unsubscribe", nil
 }
 
 func (p *process) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
@@ -343,15 +370,16 @@ func (p *process) Message(_, _ string, to email.Address, _ any) (email.Message, 
 
 func (p *process) Send(ctx context.Context, message email.Message) (string, error) {
 	err := p.call(ctx, "Send", func() error {
-		mail := &told{comments: p.leased, at: time.Now()}
+		mail := &mailing{comments: p.leased, at: time.Now()}
 		for _, comment := range p.leased {
 			if comment.recipient != string(message.To) {
-				return errors.New("the mail is another's")
+				return errors.New("the mail is to another recipient")
 			}
-			comment.told = append(comment.told, mail)
+			comment.mails = append(comment.mails, mail)
 		}
-		if reason := p.world.unwilling[p.recipient]; reason != "" && p.world.since[p.recipient].Before(p.since) {
-			p.world.wrong = p.recipient + " got a mail, though " + reason
+		reason := p.world.excluded[p.recipient]
+		if reason != "" && p.world.since[p.recipient].Before(p.since) {
+			p.world.problem = p.recipient + " got a mail, though " + reason
 		}
 		p.world.mails = append(p.world.mails, mail)
 		p.accepted = mail
@@ -361,46 +389,58 @@ func (p *process) Send(ctx context.Context, message email.Message) (string, erro
 }
 
 func newWorld(seed uint64, counts map[string]int) *world {
-	return &world{leases: map[string]lease{}, unwilling: map[string]string{}, since: map[string]time.Time{}, random: rand.New(rand.NewPCG(seed, 1)), counts: counts}
+	return &world{
+		leases:   map[string]lease{},
+		excluded: map[string]string{},
+		since:    map[string]time.Time{},
+		random:   rand.New(rand.NewPCG(seed, 1)),
+		counts:   counts,
+	}
 }
 
-// sweep sends the schedule's messages for so long.
+// sweep sends the schedule's messages for duration.
 func (w *world) sweep(duration time.Duration) {
-	for end := time.Now().Add(duration); time.Now().Before(end); time.Sleep(sweeps) {
+	for end := time.Now().Add(duration); time.Now().Before(end); time.Sleep(sweepInterval) {
 		w.mu.Lock()
 		w.deliver(notifications.Message{Overdue: true}, 0, 1)
 		w.mu.Unlock()
 	}
 }
 
-// A step is what people do, and how long nobody does anything after it.
+// A step is an act of a user, and the pause after it.
 type step struct {
 	recipient, act string
-	announced      bool   // of a comment: the message is not lost
-	comment        int    // that is removed
-	reason         string // why the recipient is to get no mail from now on
+	messageSent    bool   // whether a new comment's message is sent, and not lost
+	comment        int    // index of the removed comment
+	reason         string // why the recipient is excluded from mails from now on
 	pause          time.Duration
 }
 
-var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
-	return step{
-		recipient: rapid.SampledFrom([]string{"ada", "eve"}).Draw(t, "recipient"),
-		act:       rapid.SampledFrom([]string{"writes", "writes", "writes", "writes", "removes", "turns"}).Draw(t, "act"),
-		announced: rapid.IntRange(0, 4).Draw(t, "announced") > 0,
-		comment:   rapid.IntRange(0, 20).Draw(t, "comment"),
-		reason:    rapid.SampledFrom([]string{"", "", "unwanted", "without address", "suppressed"}).Draw(t, "reason"),
-		pause:     time.Duration(rapid.Int64Range(0, int64(2*window)).Draw(t, "pause")),
-	}
-}), 1, 30)
+var (
+	acts    = []string{"writes", "writes", "writes", "writes", "removes", "excludes"}
+	reasons = []string{"", "", "unwanted", "without address", "suppressed"}
 
-// TestEveryCommentIsToldWhateverHappens has people comment, take comments back, and turn their mails off and on, while
-// functions tell recipients, several at a time: messages that are lost, come twice, late and in any order, calls that fail,
-// whose answer is lost or never comes, mails that are held and refused, functions that die. When it is over, each comment was
-// told, unless it has gone or its recipient was to get no mail; and twice only where something happened between SES's acceptance
-// and the note of it.
-func TestEveryCommentIsToldWhateverHappens(t *testing.T) {
+	steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		return step{
+			recipient:   rapid.SampledFrom([]string{"ada", "eve"}).Draw(t, "recipient"),
+			act:         rapid.SampledFrom(acts).Draw(t, "act"),
+			messageSent: rapid.IntRange(0, 4).Draw(t, "messageSent") > 0,
+			comment:     rapid.IntRange(0, 20).Draw(t, "comment"),
+			reason:      rapid.SampledFrom(reasons).Draw(t, "reason"),
+			pause:       time.Duration(rapid.Int64Range(0, int64(2*window)).Draw(t, "pause")),
+		}
+	}), 1, 30)
+)
+
+// TestSender_random_faults lets users write and remove comments, and disable and enable their
+// mails, while several functions send mails at a time. It covers messages that are lost, or
+// delivered twice, late and in any order, calls that fail or hang, lost responses, paused sending,
+// rejected mails and functions that die. In the end, each comment was in a mail, unless it was
+// removed or its recipient was excluded from mails; and in two mails only after a fault between
+// SES's acceptance and the acknowledgement.
+func TestSender_random_faults(t *testing.T) {
 	counts := map[string]int{}
-	for range 10 { // 1000 times in all
+	for range 10 { // 1000 runs in total
 		rapid.Check(t, func(r *rapid.T) {
 			seed, script := rapid.Uint64().Draw(r, "seed"), steps.Draw(r, "steps")
 			faults := rapid.SampledFrom([]float64{0, 0.02, 0.1, 0.3}).Draw(r, "faults")
@@ -417,74 +457,80 @@ func TestEveryCommentIsToldWhateverHappens(t *testing.T) {
 		})
 	}
 	t.Logf("%v", counts)
-	for _, what := range []string{"told", "twice", "excused", "gone", "letters", "Send dies after", "Acknowledge dies before", "Acknowledge hangs", "Lease is not heard"} {
-		if counts[what] == 0 {
-			t.Errorf("%s: none, so the test has not tried it", what)
+	for _, event := range []string{
+		"sent", "sent twice", "excused", "deleted", "dead letters", "Send dies after",
+		"Acknowledge dies before", "Acknowledge hangs", "Lease response lost",
+	} {
+		if counts[event] == 0 {
+			t.Errorf("%s: none, so the test has not covered it", event)
 		}
 	}
 }
 
-// play does the steps, and then lets all that is left be done.
+// play executes the steps, then finishes all deliveries without faults.
 func (w *world) play(script []step) {
 	for _, step := range script {
 		switch step.act {
 		case "writes":
-			w.write(step.recipient, step.announced)
+			w.write(step.recipient, step.messageSent)
 		case "removes":
 			w.remove(step.comment)
-		case "turns":
-			w.turn(step.recipient, step.reason)
+		case "excludes":
+			w.exclude(step.recipient, step.reason)
 		}
 		time.Sleep(step.pause)
 	}
 	w.sweep(2 * time.Hour)
 	w.mu.Lock()
 	w.faults = 0
-	for _, letter := range w.letters { // which are redriven
-		w.deliver(letter, 0, 1)
+	for _, message := range w.deadLetters { // redrive
+		w.deliver(message, 0, 1)
 	}
-	w.counts["letters"] += len(w.letters)
+	w.counts["dead letters"] += len(w.deadLetters)
 	w.mu.Unlock()
 	w.sweep(time.Hour)
 	w.deliveries.Wait()
 }
 
-// check returns what is wrong in the end.
+// check returns a problem of the final state, or "".
 func (w *world) check() string {
 	for _, comment := range w.comments {
-		times, unnoted := len(comment.told), 0
-		for _, mail := range comment.told {
-			if !mail.noted {
-				unnoted++
+		times, unacknowledged := len(comment.mails), 0
+		for _, mail := range comment.mails {
+			if !mail.acknowledged {
+				unacknowledged++
 			}
 		}
 		switch {
 		case comment.unsent:
 			return fmt.Sprintf("comment %d still has its notification", comment.version)
-		case times == 0 && comment.gone:
-			w.counts["gone"]++
+		case times == 0 && comment.deleted:
+			w.counts["deleted"]++
 		case times == 0 && comment.excused:
 			w.counts["excused"]++
 		case times == 0:
-			return fmt.Sprintf("comment %d was told to nobody", comment.version)
-		case times > unnoted+1:
-			return fmt.Sprintf("comment %d was told %d times, and %d times anything happened", comment.version, times, unnoted)
+			return fmt.Sprintf("comment %d was in no mail", comment.version)
+		case times > unacknowledged+1:
+			return fmt.Sprintf("comment %d was in %d mails, %d of them not acknowledged",
+				comment.version, times, unacknowledged)
 		}
-		w.counts["told"] += min(times, 1)
-		w.counts["twice"] += max(times-1, 0)
+		w.counts["sent"] += min(times, 1)
+		w.counts["sent twice"] += max(times-1, 0)
 	}
 	for _, mail := range w.mails {
-		if !mail.noted && !mail.fault {
-			return fmt.Sprintf("the mail of %s was not noted, though nothing happened", mail.at)
+		if !mail.acknowledged && !mail.fault {
+			return fmt.Sprintf("the mail of %s was not acknowledged, without a fault", mail.at)
 		}
 	}
-	return w.wrong
+	return w.problem
 }
 
-// TestABurstIsOneMail has many comments be written within the window, and all their messages come, some of them twice.
-func TestABurstIsOneMail(t *testing.T) {
+// TestSender_Send_one_mail_for_a_burst covers many comments within the window whose messages are
+// all delivered, some of them twice.
+func TestSender_Send_one_mail_for_a_burst(t *testing.T) {
+	randomPauses := rapid.SliceOfN(rapid.Int64Range(0, int64(time.Minute)), 0, 50)
 	rapid.Check(t, func(r *rapid.T) {
-		seed, pauses := rapid.Uint64().Draw(r, "seed"), rapid.SliceOfN(rapid.Int64Range(0, int64(time.Minute)), 0, 50).Draw(r, "pauses")
+		seed, pauses := rapid.Uint64().Draw(r, "seed"), randomPauses.Draw(r, "pauses")
 		var problem string
 		synctest.Test(t, func(*testing.T) {
 			w := newWorld(seed, map[string]int{})
@@ -499,13 +545,16 @@ func TestABurstIsOneMail(t *testing.T) {
 				w.write("ada", true)
 				written++
 				w.mu.Lock()
-				w.deliver(notifications.Message{Recipient: "ada"}, window, receives) // once more
+				w.deliver(notifications.Message{Recipient: "ada"}, window, maxReceives) // twice
 				w.mu.Unlock()
 			}
 			w.deliveries.Wait()
 			if len(w.mails) != 1 || len(w.mails[0].comments) != written {
-				problem = fmt.Sprintf("%d comments were told in %d mails", written, len(w.mails))
-			} else if waited := w.mails[0].at.Sub(begun); waited < window || waited > window+5*time.Second {
+				problem = fmt.Sprintf("%d comments were in %d mails", written, len(w.mails))
+				return
+			}
+			waited := w.mails[0].at.Sub(begun)
+			if waited < window || waited > window+5*time.Second {
 				problem = fmt.Sprintf("the first comment waited %s", waited)
 			}
 		})
@@ -515,8 +564,8 @@ func TestABurstIsOneMail(t *testing.T) {
 	})
 }
 
-// TestAStreamIsOneMailAWindow has comments go on for much longer than the window.
-func TestAStreamIsOneMailAWindow(t *testing.T) {
+// TestSender_Send_one_mail_a_window covers comments over a much longer time than the window.
+func TestSender_Send_one_mail_a_window(t *testing.T) {
 	for _, every := range []time.Duration{time.Second, 10 * time.Second, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(1, map[string]int{})
@@ -525,13 +574,14 @@ func TestAStreamIsOneMailAWindow(t *testing.T) {
 			}
 			w.deliveries.Wait()
 			if len(w.mails) > int(time.Hour/window)+1 {
-				t.Errorf("a comment every %s for an hour is told in %d mails", every, len(w.mails))
+				t.Errorf("a comment every %s for an hour: %d mails", every, len(w.mails))
 			}
 			for _, comment := range w.comments {
-				if len(comment.told) != 1 {
-					t.Fatalf("a comment is told in %d mails", len(comment.told))
+				if len(comment.mails) != 1 {
+					t.Fatalf("a comment is in %d mails", len(comment.mails))
 				}
-				if waited := comment.told[0].at.Sub(comment.written); waited > window+5*time.Second {
+				waited := comment.mails[0].at.Sub(comment.written)
+				if waited > window+5*time.Second {
 					t.Errorf("a comment waited %s", waited)
 				}
 			}
@@ -539,46 +589,76 @@ func TestAStreamIsOneMailAWindow(t *testing.T) {
 	}
 }
 
-// TestMailsCounted is a table of what was tried, of the mails that it came to, and of how often the message came.
-func TestMailsCounted(t *testing.T) {
+// TestSender_number_of_mails counts the mails and invocations after each fault, and logs a table of
+// them.
+func TestSender_number_of_mails(t *testing.T) {
 	var table strings.Builder
 	for _, test := range []struct {
-		tried       string
-		script      []fate
+		name        string
+		script      []fault
 		mails, runs int
 	}{
-		{"nothing goes wrong", nil, 1, 1},
-		{"the lease fails", []fate{{"Lease", "fails"}}, 1, 2},
-		{"the lease is granted, and its answer is lost", []fate{{"Lease", "is not heard"}}, 1, 2},
-		{"the process dies before the lease", []fate{{"Lease", "dies before"}}, 1, 2},
-		{"the process dies after the lease", []fate{{"Lease", "dies after"}}, 1, 2},
-		{"Cognito fails", []fate{{"Address", "fails"}}, 1, 2},
-		{"Cognito does not answer", []fate{{"Address", "hangs"}}, 1, 2},
-		{"DynamoDB fails", []fate{{"Suppressed", "fails"}}, 1, 2},
-		{"SES fails", []fate{{"Send", "fails"}}, 1, 2},
-		{"SES fails, and the lease is not given back", []fate{{"Send", "fails"}, {"Release", "fails"}}, 1, 2},
-		{"SES fails, and the process dies", []fate{{"Send", "fails"}, {"Release", "dies before"}}, 1, 2},
-		{"mails are held", []fate{{"Send", "is held"}}, 1, 2},
-		{"mails are held four times", []fate{{"Send", "is held"}, {"Send", "is held"}, {"Send", "is held"}, {"Send", "is held"}}, 1, 5},
-		{"the mail is refused", []fate{{"Send", "is refused"}}, 0, 1},
-		{"the mail is refused, and noting it fails", []fate{{"Send", "is refused"}, {"Acknowledge", "fails"}}, 0, 1},
-		{"noting the mail fails twice", []fate{{"Acknowledge", "fails"}, {"Acknowledge", "fails"}}, 1, 1},
-		{"the mail is noted, and the answer is lost", []fate{{"Acknowledge", "is not heard"}}, 1, 1},
-		{"the process dies after the note", []fate{{"Acknowledge", "dies after"}}, 1, 2},
-		{"SES accepts, and its answer is lost", []fate{{"Send", "is not heard"}}, 2, 2},
-		{"SES accepts, and does not answer", []fate{{"Send", "hangs"}}, 2, 2},
-		{"SES accepts, and the process dies", []fate{{"Send", "dies after"}}, 2, 2},
-		{"the process dies before the note", []fate{{"Acknowledge", "dies before"}}, 2, 2},
-		{"the process dies before the note, twice", []fate{{"Acknowledge", "dies before"}, {"Acknowledge", "dies before"}}, 3, 3},
+		{"no fault", nil, 1, 1},
+		{"the lease fails", []fault{{"Lease", "fails"}}, 1, 2},
+		{"the response to the lease is lost", []fault{{"Lease", "response lost"}}, 1, 2},
+		{"the process dies before the lease", []fault{{"Lease", "dies before"}}, 1, 2},
+		{"the process dies after the lease", []fault{{"Lease", "dies after"}}, 1, 2},
+		{"Cognito fails", []fault{{"Address", "fails"}}, 1, 2},
+		{"Cognito does not respond", []fault{{"Address", "hangs"}}, 1, 2},
+		{"DynamoDB fails", []fault{{"Suppressed", "fails"}}, 1, 2},
+		{"SES fails", []fault{{"Send", "fails"}}, 1, 2},
+		{
+			"SES fails, and releasing fails",
+			[]fault{{"Send", "fails"}, {"Release", "fails"}}, 1, 2,
+		},
+		{
+			"SES fails, and the process dies",
+			[]fault{{"Send", "fails"}, {"Release", "dies before"}}, 1, 2,
+		},
+		{"sending is paused", []fault{{"Send", "is paused"}}, 1, 2},
+		{
+			"sending is paused four times",
+			slices.Repeat([]fault{{"Send", "is paused"}}, 4), 1, 5,
+		},
+		{"the mail is rejected", []fault{{"Send", "is rejected"}}, 0, 1},
+		{
+			"the mail is rejected, acknowledging fails",
+			[]fault{{"Send", "is rejected"}, {"Acknowledge", "fails"}}, 0, 1,
+		},
+		{
+			"the acknowledgement fails twice",
+			[]fault{{"Acknowledge", "fails"}, {"Acknowledge", "fails"}}, 1, 1,
+		},
+		{
+			"the response to the acknowledgement is lost",
+			[]fault{{"Acknowledge", "response lost"}}, 1, 1,
+		},
+		{
+			"the process dies after the acknowledgement",
+			[]fault{{"Acknowledge", "dies after"}}, 1, 2,
+		},
+		{"SES accepts, and its response is lost", []fault{{"Send", "response lost"}}, 2, 2},
+		{"SES accepts, and does not respond", []fault{{"Send", "hangs"}}, 2, 2},
+		{"SES accepts, and the process dies", []fault{{"Send", "dies after"}}, 2, 2},
+		{
+			"the process dies before acknowledging",
+			[]fault{{"Acknowledge", "dies before"}}, 2, 2,
+		},
+		{
+			"the process dies before acknowledging, twice",
+			[]fault{{"Acknowledge", "dies before"}, {"Acknowledge", "dies before"}}, 3, 3,
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(1, map[string]int{})
 			w.script = test.script
 			w.write("ada", true)
 			w.deliveries.Wait()
-			fmt.Fprintf(&table, "\n%-45s %d, %d", test.tried, len(w.mails), w.runs)
-			if len(w.mails) != test.mails || w.runs != test.runs || len(w.script) > 0 || w.comments[0].unsent {
-				t.Errorf("%s: %d mails, %d times, want %d, %d; not tried: %v; left: %t", test.tried, len(w.mails), w.runs, test.mails, test.runs,
+			fmt.Fprintf(&table, "\n%-45s %d, %d", test.name, len(w.mails), w.runs)
+			if len(w.mails) != test.mails || w.runs != test.runs || len(w.script) > 0 ||
+				w.comments[0].unsent {
+				t.Errorf("%s: %d mails, %d runs, want %d, %d; unused faults: %v; unsent: %t",
+					test.name, len(w.mails), w.runs, test.mails, test.runs,
 					w.script, w.comments[0].unsent)
 			}
 		})
@@ -586,19 +666,19 @@ func TestMailsCounted(t *testing.T) {
 	t.Log(table.String())
 }
 
-// TestASweepTellsThoseWhomItCan has one of three recipients be one whom nobody can tell.
-func TestASweepTellsThoseWhomItCan(t *testing.T) {
+// TestSender_SendOverdue covers faults of the mail to one of three recipients.
+func TestSender_SendOverdue(t *testing.T) {
 	for name, test := range map[string]struct {
-		script      []fate
-		mails, left int
-		wrong       bool
+		script        []fault
+		mails, unsent int
+		fails         bool
 	}{
-		"all":                      {nil, 3, 0, false},
-		"one fails":                {[]fate{{"Address", "fails"}}, 2, 1, true},
-		"one is refused":           {[]fate{{"Send", "is refused"}}, 2, 0, false},
-		"mails are held":           {[]fate{{"Send", "is held"}}, 0, 3, true},
-		"nobody can be looked for": {[]fate{{"NextOverdue", "fails"}}, 0, 3, true},
-		"there is no time":         {[]fate{{"Send", "hangs"}, {"Send", "hangs"}, {"Send", "hangs"}}, 2, 3, true},
+		"no fault":              {nil, 3, 0, false},
+		"one fails":             {[]fault{{"Address", "fails"}}, 2, 1, true},
+		"one is rejected":       {[]fault{{"Send", "is rejected"}}, 2, 0, false},
+		"sending is paused":     {[]fault{{"Send", "is paused"}}, 0, 3, true},
+		"the look-up fails":     {[]fault{{"NextOverdue", "fails"}}, 0, 3, true},
+		"there is no time left": {slices.Repeat([]fault{{"Send", "hangs"}}, 3), 2, 3, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -608,19 +688,21 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 					w.write(recipient, false)
 				}
 				time.Sleep(window)
-				w.write("dee", false) // whose message may come yet
+				w.write("dee", false) // not overdue: its message may still arrive
 				time.Sleep(window + time.Second)
 				err := w.run(notifications.Message{Overdue: true}, 1)
-				left := 0
+				unsent := 0
 				for _, comment := range w.comments[:3] {
 					if comment.unsent {
-						left++
+						unsent++
 					}
 				}
-				if len(w.mails) != test.mails || left != test.left || (err != nil) != test.wrong || !w.comments[3].unsent {
-					t.Errorf("%d mails, %d left, %v", len(w.mails), left, err)
+				if len(w.mails) != test.mails || unsent != test.unsent ||
+					(err != nil) != test.fails || !w.comments[3].unsent {
+					t.Errorf("%d mails, %d unsent, %v", len(w.mails), unsent, err)
 				}
-				if held := errors.Is(err, email.ErrSendingPaused); held != (name == "mails are held") {
+				paused := errors.Is(err, email.ErrSendingPaused)
+				if paused != (name == "sending is paused") {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -628,90 +710,104 @@ func TestASweepTellsThoseWhomItCan(t *testing.T) {
 	}
 }
 
-// TestWhoIsBeingToldIsLookedAtAgain has a message come while another function is at it, which may die.
-func TestWhoIsBeingToldIsLookedAtAgain(t *testing.T) {
+// TestSender_Send_fails_while_leased: the message is retried, since the other function may die.
+func TestSender_Send_fails_while_leased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1, map[string]int{})
 		w.write("ada", false)
 		time.Sleep(window)
 		w.leases["ada"] = lease{uuid.New(), time.Now().Add(leaseDuration)}
-		if err := w.run(notifications.Message{Recipient: "ada"}, 1); !errors.Is(err, retry.ErrUnavailable) || len(w.mails) > 0 {
+		err := w.run(notifications.Message{Recipient: "ada"}, 1)
+		if !errors.Is(err, retry.ErrUnavailable) || len(w.mails) > 0 {
 			t.Errorf("%d mails, %v; want ErrUnavailable", len(w.mails), err)
 		}
 		time.Sleep(leaseDuration)
-		if err := w.run(notifications.Message{Recipient: "ada"}, 2); err != nil || len(w.mails) != 1 {
+		err = w.run(notifications.Message{Recipient: "ada"}, 2)
+		if err != nil || len(w.mails) != 1 {
 			t.Errorf("%d mails, %v", len(w.mails), err)
 		}
 	})
 }
 
-// A standing crowd of recipients has one whose mail is always held.
-type standing struct {
-	reader
+// An overdueStore has overdue recipients. Mails to one of them always fail.
+type overdueStore struct {
+	singleDigest
 	recipients []string // sorted
-	held       string
-	told       map[string]bool
+	failing    string
+	sent       map[string]bool
 	lookups    int
 }
 
-func (s *standing) NextOverdue(_ context.Context, after string, _ time.Duration) (string, error) {
+func (s *overdueStore) NextOverdue(
+	_ context.Context, after string, _ time.Duration,
+) (string, error) {
 	s.lookups++
 	for _, recipient := range s.recipients {
-		if recipient > after && !s.told[recipient] {
+		if recipient > after && !s.sent[recipient] {
 			return recipient, nil
 		}
 	}
 	return "", email.ErrNothingToSend
 }
 
-func (s *standing) Lease(_ context.Context, recipient string, _, _ time.Duration) (notifications.Lease, error) {
-	return notifications.Lease{Digest: notifications.Digest{Recipient: recipient, Count: 1, Comments: []notifications.Comment{{}}}}, nil
+func (s *overdueStore) Lease(
+	_ context.Context, recipient string, _, _ time.Duration,
+) (notifications.Lease, error) {
+	return notifications.Lease{Digest: notifications.Digest{
+		Recipient: recipient, Count: 1, Comments: []notifications.Comment{{}},
+	}}, nil
 }
 
-func (s *standing) Address(_ context.Context, subject string) (email.Address, error) {
+func (s *overdueStore) Address(_ context.Context, subject string) (email.Address, error) {
 	return email.Address(subject), nil
 }
 
-func (s *standing) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
+func (s *overdueStore) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
 }
 
-func (s *standing) Send(_ context.Context, message email.Message) (string, error) {
-	if string(message.To) == s.held {
+func (s *overdueStore) Send(_ context.Context, message email.Message) (string, error) {
+	if string(message.To) == s.failing {
 		return "", email.ErrSendingPaused
 	}
-	s.told[string(message.To)] = true
+	s.sent[string(message.To)] = true
 	return "id", nil
 }
 
-// TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers has a mail be held that ends each sweep, as that to an address which is not
-// verified does in SES's sandbox.
-func TestWhoCannotBeToldIsNotAlwaysBeforeTheOthers(t *testing.T) {
-	for _, held := range []string{"0-ada", "8-bob"} {
-		s := &standing{recipients: []string{"0-ada", "8-bob"}, held: held, told: map[string]bool{}}
-		sender := &notifications.Sender{Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
-			Logger: slog.New(slog.DiscardHandler), LeaseDuration: leaseDuration, Window: window}
-		for range 100 { // each has an even chance
+// TestSender_SendOverdue_starts_at_a_random_recipient covers a mail that always ends the run, such
+// as a mail to an address that is not verified in SES's sandbox: it must not always block other
+// mails.
+func TestSender_SendOverdue_starts_at_a_random_recipient(t *testing.T) {
+	recipients := []string{"0-ada", "8-bob"}
+	for _, failing := range recipients {
+		s := &overdueStore{recipients: recipients, failing: failing, sent: map[string]bool{}}
+		sender := &notifications.Sender{
+			Store: s, Users: s, Suppressions: s, Links: s, Messages: s, Mailer: s,
+			Logger:        slog.New(slog.DiscardHandler),
+			LeaseDuration: leaseDuration,
+			Window:        window,
+		}
+		for range 100 { // the other mail is sent with a probability of one half
 			if err := sender.SendOverdue(t.Context()); !errors.Is(err, email.ErrSendingPaused) {
 				t.Fatalf("got %v, want ErrSendingPaused", err)
 			}
 		}
-		if len(s.told) != 1 {
-			t.Errorf("while %s cannot be told, nobody is", held)
+		if len(s.sent) != 1 {
+			t.Errorf("while mails to %s fail, no other mail is sent", failing)
 		}
 	}
 }
 
-// TestSender_SendOverdue_ends_without_time has the function be about to end.
+// TestSender_SendOverdue_ends_without_time covers a function that is about to end.
 func TestSender_SendOverdue_ends_without_time(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &standing{recipients: []string{"0-ada", "8-bob"}, told: map[string]bool{}}
+		s := &overdueStore{recipients: []string{"0-ada", "8-bob"}, sent: map[string]bool{}}
 		sender := &notifications.Sender{Store: s, LeaseDuration: leaseDuration, Window: window}
 		ctx, cancel := context.WithTimeout(t.Context(), email.MinLease-time.Millisecond)
 		defer cancel()
-		// A second look-up is one from the beginning, when the random place is after all recipients.
+		// If the random start is after all recipients, a second look-up starts at the first one.
 		err := sender.SendOverdue(ctx)
-		if !errors.Is(err, retry.ErrUnavailable) || len(s.told) > 0 || s.lookups > 2 ||
+		if !errors.Is(err, retry.ErrUnavailable) || len(s.sent) > 0 || s.lookups > 2 ||
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v after %d look-ups, want ErrUnavailable once", err, s.lookups)
 		}

@@ -1,4 +1,5 @@
-// Package deadletter puts what a function gives up on into its dead-message queue, with the reason.
+// Package deadletter sends messages that failed permanently to a function's dead-letter queue
+// (DLQ), with the reason.
 package deadletter
 
 import (
@@ -13,34 +14,38 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// API is what is called of SQS. A [sqs.Client] is one.
+// API is the part of SQS that a [Queue] calls. A [sqs.Client] implements it.
 type API interface {
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessage(
+		context.Context, *sqs.SendMessageInput, ...func(*sqs.Options),
+	) (*sqs.SendMessageOutput, error)
 }
 
-// A Queue takes what nobody tries again.
+// A Queue is a dead-letter queue.
 type Queue struct {
 	URL string
 	API API
 }
 
-// A Message is a message that is given up.
+// A Message is a message that failed permanently.
 type Message struct {
-	Body   string // as it came, so that it can be moved back
-	Reason string // for who looks after the queue
-	Key    string // of the object that it is about, if it is about one
+	Body   string // unchanged, so that the message can be redriven
+	Reason string // for the operator
+	Key    string // of the object that the message is about; may be empty
 }
 
-// What an attribute may have, in bytes. A key has 1024 at most.
+// The longest attributes, in bytes. An object's key has at most 1024.
 const (
 	maxReason = 512
 	maxKey    = 1024
 )
 
-// Send puts message into the queue, with the attributes Reason and, if it has one, Key.
+// Send sends message to the queue, with the attributes Reason and, unless it is empty, Key.
 func (q *Queue) Send(ctx context.Context, message Message) error {
-	attributes := map[string]types.MessageAttributeValue{"Reason": attribute(message.Reason, maxReason)}
-	if message.Key != "" { // SQS takes no empty attribute
+	attributes := map[string]types.MessageAttributeValue{
+		"Reason": attribute(message.Reason, maxReason),
+	}
+	if message.Key != "" { // SQS rejects empty attributes
 		attributes["Key"] = attribute(message.Key, maxKey)
 	}
 	_, err := q.API.SendMessage(ctx, &sqs.SendMessageInput{
@@ -49,13 +54,13 @@ func (q *Queue) Send(ctx context.Context, message Message) error {
 		MessageAttributes: attributes,
 	})
 	if err != nil {
-		return fmt.Errorf("send to the dead-message queue: %w", err)
+		return fmt.Errorf("send to the dead-letter queue: %w", err)
 	}
 	return nil
 }
 
-// attribute is text as SQS takes it, "SendMessage" in the Amazon SQS API Reference: not all characters of a key are
-// allowed there. The body has the key as it is.
+// attribute returns text as SQS accepts it, "SendMessage" in the Amazon SQS API Reference: not all
+// characters of a key are allowed in an attribute. The body has the unchanged key.
 func attribute(text string, limit int) types.MessageAttributeValue {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\uFFFE' || r == '\uFFFF' {

@@ -15,8 +15,9 @@ import (
 
 const queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadLetters"
 
-// TestLettersAreWhatSQSTakes sends what is not allowed in an attribute: SQS would refuse the message, time after time.
-func TestLettersAreWhatSQSTakes(t *testing.T) {
+// TestQueue_Send covers characters and lengths that SQS does not accept in attributes: it would
+// reject the message on every retry.
+func TestQueue_Send(t *testing.T) {
 	sqsServer := awstest.StartSQS(t, queueURL)
 	queue := &deadletter.Queue{URL: queueURL, API: sqs.New(sqs.Options{
 		Region:       "eu-central-1",
@@ -30,12 +31,30 @@ func TestLettersAreWhatSQSTakes(t *testing.T) {
 		message deadletter.Message
 		want    map[string]string
 	}{
-		"as it is":           {deadletter.Message{Reason: "it is cut off", Key: "private/ü +.jpg"}, map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"}},
-		"without a key":      {deadletter.Message{Reason: "no JSON"}, map[string]string{"Reason": "no JSON"}},
-		"control characters": {deadletter.Message{Reason: "a\x00b\nc\x7f\u0085d", Key: "\x01"}, map[string]string{"Reason": "a�b�c��d", "Key": "�"}},
-		"no characters":      {deadletter.Message{Reason: "a\uFFFEb\uFFFFc", Key: "\xff"}, map[string]string{"Reason": "a�b�c", "Key": "�"}},
-		"long":               {deadletter.Message{Reason: strings.Repeat("x", 513), Key: strings.Repeat("y", 1024)}, map[string]string{"Reason": strings.Repeat("x", 512), "Key": strings.Repeat("y", 1024)}},
-		"half a character":   {deadletter.Message{Reason: strings.Repeat("x", 511) + "ü"}, map[string]string{"Reason": strings.Repeat("x", 511)}},
+		"unchanged": {
+			deadletter.Message{Reason: "it is cut off", Key: "private/ü +.jpg"},
+			map[string]string{"Reason": "it is cut off", "Key": "private/ü +.jpg"},
+		},
+		"without a key": {
+			deadletter.Message{Reason: "no JSON"},
+			map[string]string{"Reason": "no JSON"},
+		},
+		"control characters": {
+			deadletter.Message{Reason: "a\x00b\nc\x7f\u0085d", Key: "\x01"},
+			map[string]string{"Reason": "a�b�c��d", "Key": "�"},
+		},
+		"invalid characters": {
+			deadletter.Message{Reason: "a\uFFFEb\uFFFFc", Key: "\xff"},
+			map[string]string{"Reason": "a�b�c", "Key": "�"},
+		},
+		"long": {
+			deadletter.Message{Reason: strings.Repeat("x", 513), Key: strings.Repeat("y", 1024)},
+			map[string]string{"Reason": strings.Repeat("x", 512), "Key": strings.Repeat("y", 1024)},
+		},
+		"half a character": {
+			deadletter.Message{Reason: strings.Repeat("x", 511) + "ü"},
+			map[string]string{"Reason": strings.Repeat("x", 511)},
+		},
 	} {
 		test.message.Body = `{"Records":[]}`
 		if err := queue.Send(t.Context(), test.message); err != nil {
@@ -43,7 +62,8 @@ func TestLettersAreWhatSQSTakes(t *testing.T) {
 			continue
 		}
 		sent := sqsServer.Messages()
-		if diff := cmp.Diff(awstest.SQSMessage{Body: test.message.Body, Attributes: test.want}, sent[len(sent)-1]); diff != "" {
+		want := awstest.SQSMessage{Body: test.message.Body, Attributes: test.want}
+		if diff := cmp.Diff(want, sent[len(sent)-1]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

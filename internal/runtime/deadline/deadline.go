@@ -1,4 +1,4 @@
-// Package deadline ends a function's work before Lambda ends the function.
+// Package deadline provides contexts that end before Lambda's timeout.
 package deadline
 
 import (
@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// margin is enough to roll back, log and answer on a share of a CPU.
+// margin is enough to roll back, log and respond on a share of a CPU.
 const margin = time.Second
 
-// WithMargin returns ctx with a deadline a second before its own, which is Lambda's. Whoever asked is then told to try
-// again, where a function that hits its own deadline is killed and leaves the service to say that something went wrong.
+// WithMargin returns ctx with a deadline one second before its own, which is Lambda's timeout. The
+// function can then respond that the caller should retry. A function that reaches its timeout is
+// killed, and the calling service reports only an error.
 func WithMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	if end, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, end.Add(-margin))
@@ -18,7 +19,7 @@ func WithMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// HasTimeFor tells whether something that takes so long may be begun before ctx ends.
+// HasTimeFor reports whether at least duration is left before ctx ends.
 func HasTimeFor(ctx context.Context, duration time.Duration) bool {
 	end, ok := ctx.Deadline()
 	return !ok || time.Until(end) >= duration

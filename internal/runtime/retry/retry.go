@@ -1,4 +1,5 @@
-// Package retry provides the error for temporary failures and a retry loop with exponential backoff.
+// Package retry provides the error for temporary failures and a retry loop with exponential
+// backoff.
 package retry
 
 import (
@@ -14,8 +15,8 @@ import (
 // later. It is never the caller's mistake.
 var ErrUnavailable = errors.New("temporarily unavailable")
 
-// The default intervals between two calls. Each is twice as long as the one before and random by
-// half, so that callers that failed together do not come back together.
+// The default intervals between two calls. Each is twice as long as the previous one and random by
+// half, so that callers that failed together do not retry together.
 const (
 	DefaultFirstInterval = 100 * time.Millisecond
 	DefaultMaxInterval   = time.Second
@@ -49,9 +50,9 @@ func If(retryable func(error) bool) Option {
 // Unavailable reports whether err is a temporary failure. It is for [If].
 func Unavailable(err error) bool { return errors.Is(err, ErrUnavailable) }
 
-// Do calls operation until it succeeds, fails with an error that is not retried, or has been
-// called as often as allowed; it then returns the last error as it is. When ctx ends first, the
-// error wraps [ErrUnavailable] and the last error.
+// Do calls operation until it succeeds, fails with an error that is not retried, or has been called
+// as often as allowed; it then returns the last error unchanged. When ctx ends first, the error
+// wraps [ErrUnavailable] and the last error.
 func Do(ctx context.Context, operation func() error, opts ...Option) error {
 	o := options{
 		first:     DefaultFirstInterval,
@@ -67,7 +68,7 @@ func Do(ctx context.Context, operation func() error, opts ...Option) error {
 	intervals.Multiplier = 2
 	var last error
 	tries := uint(0)
-	_, _ = backoff.Retry(ctx, func() (struct{}, error) { // its error is last, or that of ctx
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) { // its error is last, or ctx's
 		tries++
 		if last = operation(); last != nil && !o.retryable(last) {
 			return struct{}{}, backoff.Permanent(last)

@@ -23,15 +23,16 @@ func TestDo(t *testing.T) {
 		"success":                {results: []error{nil}, calls: 1},
 		"success after failures": {results: []error{busy, busy, nil}, calls: 3},
 		"an error that is not retried": {
-			results: []error{busy, fatal}, options: []retry.Option{unlessFatal}, calls: 2,
-			want: fatal,
+			results: []error{busy, fatal}, options: []retry.Option{unlessFatal},
+			calls: 2, want: fatal,
 		},
 		"no tries left": {
-			results: []error{busy}, options: []retry.Option{retry.MaxTries(4)}, calls: 4,
-			want: busy,
+			results: []error{busy}, options: []retry.Option{retry.MaxTries(4)},
+			calls: 4, want: busy,
 		},
 		"the last try succeeds": {
-			results: []error{busy, nil}, options: []retry.Option{retry.MaxTries(2)}, calls: 2,
+			results: []error{busy, nil}, options: []retry.Option{retry.MaxTries(2)},
+			calls: 2,
 		},
 		"the context ends": {
 			results: []error{busy}, options: []retry.Option{retry.Intervals(time.Hour, time.Hour)},
@@ -47,17 +48,18 @@ func TestDo(t *testing.T) {
 					calls++
 					return test.results[min(calls, len(test.results))-1]
 				}, test.options...)
+				unavailable := errors.Is(err, retry.ErrUnavailable)
 				if calls != test.calls || !errors.Is(err, test.want) ||
-					errors.Is(err, retry.ErrUnavailable) != test.unavailable {
-					t.Errorf("%d calls and the error %v, want %d and %v (unavailable: %t)", calls,
-						err, test.calls, test.want, test.unavailable)
+					unavailable != test.unavailable {
+					t.Errorf("%d calls and the error %v, want %d and %v (unavailable: %t)",
+						calls, err, test.calls, test.want, test.unavailable)
 				}
 			})
 		})
 	}
 }
 
-func TestDo_NoLimitButTheContext(t *testing.T) {
+func TestDo_retries_until_the_context_ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		err := retry.Do(t.Context(), func() error {
@@ -72,7 +74,7 @@ func TestDo_NoLimitButTheContext(t *testing.T) {
 	})
 }
 
-func TestDo_Intervals(t *testing.T) {
+func TestIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		longest, n := time.Duration(0), 0
@@ -83,8 +85,8 @@ func TestDo_Intervals(t *testing.T) {
 			last = time.Now()
 			return errors.New("busy")
 		}, retry.Intervals(10*time.Millisecond, 80*time.Millisecond), retry.MaxTries(40))
-		if longest < 40*time.Millisecond ||
-			longest > 120*time.Millisecond { // 80 ms, random by half
+		// 80 ms, random by half
+		if longest < 40*time.Millisecond || longest > 120*time.Millisecond {
 			t.Errorf("the longest interval is %s, want about 80 ms", longest)
 		}
 	})
@@ -99,8 +101,8 @@ func TestWait(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := retry.Wait(ctx, time.Minute); !errors.Is(err, retry.ErrUnavailable) ||
-			time.Since(begun) != time.Minute+time.Second {
+		err := retry.Wait(ctx, time.Minute)
+		if !errors.Is(err, retry.ErrUnavailable) || time.Since(begun) != time.Minute+time.Second {
 			t.Errorf("returned %v after %s", err, time.Since(begun))
 		}
 	})

@@ -1,4 +1,5 @@
-// Package sqsbatch has a function take the messages of a queue one by one, and come again for those that it failed at.
+// Package sqsbatch processes the messages of an SQS batch one by one, and reports those to be
+// retried.
 package sqsbatch
 
 import (
@@ -13,15 +14,19 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// errNoID would be the answer to a message that SQS did not send.
-var errNoID = errors.New("a message that has to come again has no id")
+// errNoID is returned for a message that SQS did not send.
+var errNoID = errors.New("message failed and has no id")
 
-// Process calls handle with the messages of event, one after another, and answers which have to come again: those that it failed
-// at, whose errors are logged, or panicked at. A panic that is passed on would end the process and bring the whole batch
-// again, time after time, until all of it is given up. The context of handle ends while there is time to answer.
+// Process calls handle with the messages of event, one after another, and returns the failed ones,
+// which SQS redelivers: handle returned an error, which is logged, or panicked. Without recovery, a
+// panic would end the process, and SQS would redeliver all messages of the batch until they are in
+// the dead-letter queue. The context of handle ends while there is time to respond.
 //
-// The queue's event source mapping has to ask for partial batch responses (ReportBatchItemFailures).
-func Process(ctx context.Context, logger *slog.Logger, event events.SQSEvent, handle func(context.Context, events.SQSMessage) error) (events.SQSEventResponse, error) {
+// The queue's event source mapping must enable partial batch responses (ReportBatchItemFailures).
+func Process(
+	ctx context.Context, logger *slog.Logger, event events.SQSEvent,
+	handle func(context.Context, events.SQSMessage) error,
+) (events.SQSEventResponse, error) {
 	ctx, cancel := deadline.WithMargin(ctx)
 	defer cancel()
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
@@ -30,17 +35,23 @@ func Process(ctx context.Context, logger *slog.Logger, event events.SQSEvent, ha
 		if err == nil {
 			continue
 		}
-		logger.ErrorContext(ctx, "has to come again", "messageId", message.MessageId, "error", err.Error())
+		logger.ErrorContext(ctx, "message failed, will be retried",
+			"messageId", message.MessageId, "error", err.Error())
 		if message.MessageId == "" {
-			return events.SQSEventResponse{}, errNoID // in the answer, it would fail the whole batch without a word
+			// With an empty id in the response, Lambda would retry the complete batch silently.
+			return events.SQSEventResponse{}, errNoID
 		}
-		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		failure := events.SQSBatchItemFailure{ItemIdentifier: message.MessageId}
+		response.BatchItemFailures = append(response.BatchItemFailures, failure)
 	}
 	return response, nil
 }
 
 // recoverPanic returns what handle returns, or its panic as an error.
-func recoverPanic(ctx context.Context, message events.SQSMessage, handle func(context.Context, events.SQSMessage) error) (err error) {
+func recoverPanic(
+	ctx context.Context, message events.SQSMessage,
+	handle func(context.Context, events.SQSMessage) error,
+) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,76 +16,89 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/sqsbatch"
 )
 
-// batch has a message for each body, whose id is its place.
+// batch returns an event with a message for each body. Its id contains its position.
 func batch(bodies ...string) events.SQSEvent {
 	var event events.SQSEvent
 	for i, body := range bodies {
-		event.Records = append(event.Records, events.SQSMessage{MessageId: "m" + string(rune('0'+i)), Body: body})
+		id := "m" + string(rune('0'+i))
+		event.Records = append(event.Records, events.SQSMessage{MessageId: id, Body: body})
 	}
 	return event
 }
 
-// do fails or panics, as the message says.
-func do(_ context.Context, message events.SQSMessage) error {
+// handle succeeds, fails or panics, according to the message's body.
+func handle(_ context.Context, message events.SQSMessage) error {
 	switch message.Body {
 	case "fails":
-		return errors.New("no luck")
+		return errors.New("on purpose")
 	case "panics":
 		panic("out of range")
 	}
 	return nil
 }
 
-func TestEachMessageThatFailsComesAgainAndNoOther(t *testing.T) {
+func TestProcess_returns_failed_messages(t *testing.T) {
 	for want, bodies := range map[string][]string{
-		`{"batchItemFailures":[]}`:                                                {"done", "done"},
-		`{"batchItemFailures":[{"itemIdentifier":"m0"}]}`:                         {"fails", "done", "done"},
-		`{"batchItemFailures":[{"itemIdentifier":"m1"},{"itemIdentifier":"m2"}]}`: {"done", "panics", "fails", "done"},
-		`{"batchItemFailures":[{"itemIdentifier":"m0"},{"itemIdentifier":"m1"}]}`: {"panics", "panics"},
+		`{"batchItemFailures":[]}`: {"done", "done"},
+		`{"batchItemFailures":[{"itemIdentifier":"m0"}]}`: {
+			"fails", "done", "done",
+		},
+		`{"batchItemFailures":[{"itemIdentifier":"m1"},{"itemIdentifier":"m2"}]}`: {
+			"done", "panics", "fails", "done",
+		},
+		`{"batchItemFailures":[{"itemIdentifier":"m0"},{"itemIdentifier":"m1"}]}`: {
+			"panics", "panics",
+		},
 	} {
 		var log strings.Builder
-		response, err := sqsbatch.Process(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), batch(bodies...), do)
+		logger := slog.New(slog.NewJSONHandler(&log, nil))
+		response, err := sqsbatch.Process(t.Context(), logger, batch(bodies...), handle)
 		if err != nil {
 			t.Fatal(err)
 		}
-		answered, err := json.Marshal(response)
+		encoded, err := json.Marshal(response)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, string(answered)); diff != "" {
+		if diff := cmp.Diff(want, string(encoded)); diff != "" {
 			t.Errorf("%q: %s", bodies, diff)
 		}
-		if failed := strings.Count(want, "itemIdentifier"); strings.Count(log.String(), "has to come again") != failed {
-			t.Errorf("%q: the log has not %d failures: %s", bodies, failed, log.String())
+		failed := strings.Count(want, "itemIdentifier")
+		if strings.Count(log.String(), "message failed, will be retried") != failed {
+			t.Errorf("%q: the log does not have %d failures: %s", bodies, failed, log.String())
 		}
-		if strings.Contains(strings.Join(bodies, " "), "panics") && !strings.Contains(log.String(), "sqsbatch_test.go") {
-			t.Errorf("%q: the log does not say where the panic was: %s", bodies, log.String())
+		panicked := slices.Contains(bodies, "panics")
+		if panicked && !strings.Contains(log.String(), "sqsbatch_test.go") {
+			t.Errorf("%q: the log lacks the stack of the panic: %s", bodies, log.String())
 		}
 	}
 }
 
-// Lambda takes an answer with an empty id for a failure of the whole batch, and says so nowhere.
-func TestAMessageWithoutAnIDIsNotAnsweredWith(t *testing.T) {
+// TestProcess_fails_without_an_id: Lambda silently treats a response with an empty id as a failure
+// of the complete batch.
+func TestProcess_fails_without_an_id(t *testing.T) {
 	event := batch("done", "fails")
 	event.Records[1].MessageId = ""
-	if response, err := sqsbatch.Process(t.Context(), slog.New(slog.DiscardHandler), event, do); err == nil {
-		t.Errorf("the answer is %v, want an error", response)
+	logger := slog.New(slog.DiscardHandler)
+	if response, err := sqsbatch.Process(t.Context(), logger, event, handle); err == nil {
+		t.Errorf("the response is %v, want an error", response)
 	}
 }
 
-func TestThereIsTimeLeftToAnswer(t *testing.T) {
+func TestProcess_leaves_time_to_respond(t *testing.T) {
 	end := time.Now().Add(time.Minute)
 	ctx, cancel := context.WithDeadline(t.Context(), end)
 	defer cancel()
-	taken := false
-	_, err := sqsbatch.Process(ctx, slog.New(slog.DiscardHandler), batch("done"), func(ctx context.Context, _ events.SQSMessage) error {
-		taken = true
+	handled := false
+	handle := func(ctx context.Context, _ events.SQSMessage) error {
+		handled = true
 		if deadline, ok := ctx.Deadline(); !ok || !deadline.Before(end) {
 			t.Errorf("the deadline is %v, want one before %v", deadline, end)
 		}
 		return nil
-	})
-	if err != nil || !taken {
-		t.Errorf("taken: %t, error: %v", taken, err)
+	}
+	_, err := sqsbatch.Process(ctx, slog.New(slog.DiscardHandler), batch("done"), handle)
+	if err != nil || !handled {
+		t.Errorf("handled: %t, error: %v", handled, err)
 	}
 }

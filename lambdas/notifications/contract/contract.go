@@ -1,4 +1,5 @@
-// Package contract is what the notify function and the stack that declares it agree on.
+// Package contract provides the settings of the notifications function. The stack that declares the
+// function fills them.
 package contract
 
 import (
@@ -12,16 +13,29 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/notifications"
 
-// Settings is what the notify function is told by its stack.
+// Settings configures the notifications function.
 type Settings struct {
-	Users            cognito.Settings
-	Tokens           token.Settings
-	Table            string        `env:"MAILING_LIST_TABLE"` // whose suppressions are honoured
-	From             string        `env:"MAIL_FROM"`          // Ashlar <hello@example.com>
-	ConfigurationSet string        `env:"MAIL_CONFIGURATION_SET"`
-	Endpoint         string        `env:"API_ENDPOINT"`   // where links to end these mails point: the API's, with a slash at the end
-	Website          string        `env:"WEBSITE_URL"`    // where links to posts point; without a slash at the end
-	Window           time.Duration `env:"WINDOW"`         // how long the oldest comment of a mail waits: the queue's delay; after two, its message was lost
-	LeaseDuration    time.Duration `env:"LEASE_DURATION"` // how long one run has for one mail; others come again after it
-	Database         mysqlconn.Settings
+	Database mysqlconn.Settings
+	Users    cognito.Settings
+	Tokens   token.Settings
+
+	// Table is the mailing list's table. Its suppressions apply.
+	Table string `env:"MAILING_LIST_TABLE"`
+
+	From             string `env:"MAIL_FROM"` // Ashlar <hello@example.com>
+	ConfigurationSet string `env:"MAIL_CONFIGURATION_SET"`
+
+	// Endpoint is the API's URL, with a trailing slash. Links to unsubscribe point there.
+	Endpoint string `env:"API_ENDPOINT"`
+
+	// Website is the website's URL, without a trailing slash. Links to posts point there.
+	Website string `env:"WEBSITE_URL"`
+
+	// Window is how long the oldest comment of a mail waits: the queue's delay. After two windows,
+	// its message was lost.
+	Window time.Duration `env:"WINDOW"`
+
+	// LeaseDuration is how long one run may take for one mail. Other runs for the same recipient
+	// are retried after it.
+	LeaseDuration time.Duration `env:"LEASE_DURATION"`
 }

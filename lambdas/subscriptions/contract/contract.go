@@ -1,5 +1,5 @@
-// Package contract is what the subscriptions function and the stack that declares it agree on. The routes that it answers
-// are subscriptionsapi.Routes.
+// Package contract provides the settings of the subscriptions function. The stack that declares the
+// function fills them. Its routes are subscriptionsapi.Routes.
 package contract
 
 import (
@@ -10,11 +10,15 @@ import (
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/subscriptions"
 
-// Settings is what the subscriptions function is told by its stack.
+// Settings configures the subscriptions function.
 type Settings struct {
-	API         rest.Settings
-	Tokens      token.Settings
-	Table       string `env:"MAILING_LIST_TABLE"`
-	Endpoint    string `env:"API_ENDPOINT"`  // where links in mails point: the API's, with a slash at the end
-	SingleOptIn bool   `env:"SINGLE_OPT_IN"` // whoever is subscribed by anybody gets mails at once
+	API    rest.Settings
+	Tokens token.Settings
+	Table  string `env:"MAILING_LIST_TABLE"`
+
+	// Endpoint is the API's URL, with a trailing slash. Links in mails point there.
+	Endpoint string `env:"API_ENDPOINT"`
+
+	// SingleOptIn subscribes addresses without confirmation: anybody can subscribe any address.
+	SingleOptIn bool `env:"SINGLE_OPT_IN"`
 }

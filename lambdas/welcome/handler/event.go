@@ -13,8 +13,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
 
-// An event is what Lambda calls the function with, a batch of a DynamoDB stream or of an SQS queue, in what the function
-// reads of it. The structs of aws-lambda-go have the rest too, which is most of it.
+// An event is a batch of a DynamoDB stream or of an SQS queue. It has only the fields that the
+// function reads; the structs of aws-lambda-go have all others too, which is most of them.
 type event struct {
 	Records []record
 }
@@ -22,7 +22,7 @@ type event struct {
 type record struct {
 	EventSource string `json:"eventSource"`
 
-	// Of a stream.
+	// Fields of a stream's record.
 	EventName string `json:"eventName"`
 	DynamoDB  struct {
 		SequenceNumber string
@@ -30,19 +30,20 @@ type record struct {
 		NewImage       struct{ ID attribute }
 	} `json:"dynamodb"`
 
-	// Of a queue.
+	// Fields of a queue's message.
 	MessageID string `json:"messageId"`
 	Body      string `json:"body"`
 
-	undecodable error // nil when the record is one
+	decodeError error
 }
 
 type attribute struct{ S string }
 
-// fromQueue tells whether a record is of a queue: only that one comes again, and not all after it.
+// fromQueue reports whether the record is a queue's message. A queue redelivers only the failed
+// messages, a stream also all records after the first failed one.
 func (r *record) fromQueue() bool { return r.EventSource == "aws:sqs" }
 
-// id is what Lambda wants to be told of a record that has to come again.
+// id returns the record's identifier in a partial batch response.
 func (r *record) id() string {
 	if r.fromQueue() {
 		return r.MessageID
@@ -50,11 +51,11 @@ func (r *record) id() string {
 	return r.DynamoDB.SequenceNumber
 }
 
-// decode reads an event. One record that cannot be read is its own matter.
+// decode decodes an event. An invalid record does not affect the others.
 func decode(payload []byte) (event, error) {
 	var e event
-	// A fifth of the time that encoding/json takes, or less; most of a batch is this. It does not look for names in another
-	// case, which Lambda does not send.
+	// fastjson takes a fifth of the time of encoding/json, or less; decoding is most of a batch's
+	// time. It does not match names in another case, which Lambda does not send.
 	rest, err := fastjson.Parse(payload, &e, fastjson.DontMatchCaseInsensitiveStructFields)
 	if err == nil && len(bytes.TrimSpace(rest)) == 0 {
 		return e, nil
@@ -65,23 +66,24 @@ func decode(payload []byte) (event, error) {
 	}
 	e.Records = make([]record, len(raw))
 	for i := range raw {
-		// It reads on after what has the wrong type, so that the record may have its id at least.
-		e.Records[i].undecodable = json.Unmarshal(raw[i], &e.Records[i])
+		// encoding/json continues after a value of the wrong type, so that the record may still
+		// have its id.
+		e.Records[i].decodeError = json.Unmarshal(raw[i], &e.Records[i])
 	}
 	return e, nil
 }
 
-// rawRecords are an event's records as they came.
+// rawRecords returns the records of an event unchanged.
 func rawRecords(payload []byte) ([]json.RawMessage, error) {
 	var e struct{ Records []json.RawMessage }
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, fmt.Errorf("the event is no batch: %w", err)
+		return nil, fmt.Errorf("the event is not a batch: %w", err)
 	}
 	return e.Records, nil
 }
 
-// A message is the body of a message in the dead-letter queue: a subscription whose mail needs a person. Redriven, it is
-// sent again.
+// A message is the body of a message in the dead-letter queue: a subscription whose mail needs an
+// operator. After a redrive, the function sends the mail.
 type message struct {
 	Address string           `json:"address"`
 	Kind    mailinglist.Kind `json:"kind"`
@@ -89,34 +91,36 @@ type message struct {
 }
 
 func encodeMessage(key mailinglist.Key) string {
-	written, err := json.Marshal(message{key.Address, key.Kind, key.ID.String()})
+	body, err := json.Marshal(message{key.Address, key.Kind, key.ID.String()})
 	if err != nil {
-		panic(err) // strings have an encoding
+		panic(err) // unreachable: all fields are strings
 	}
-	return string(written)
+	return string(body)
 }
 
-// subscription returns the subscription that a message is about, or what keeps it from being one.
-func (m message) subscription() (mailinglist.Key, string) {
+// subscription returns the key of the message's subscription, or the reason why it is invalid.
+func (m message) subscription() (key mailinglist.Key, reason string) {
 	if m.Address == "" {
 		return mailinglist.Key{}, "not a subscription: no address"
 	}
 	if m.Kind != mailinglist.Pending && m.Kind != mailinglist.Subscribed {
-		return mailinglist.Key{}, fmt.Sprintf("not a subscription: the kind %q", m.Kind)
+		return mailinglist.Key{}, fmt.Sprintf("not a subscription: unknown kind %q", m.Kind)
 	}
 	id, err := uuid.Parse(m.ID)
 	if err != nil {
-		return mailinglist.Key{}, "not a subscription: the id: " + err.Error()
+		return mailinglist.Key{}, "not a subscription: invalid id: " + err.Error()
 	}
 	return mailinglist.Key{Address: m.Address, Kind: m.Kind, ID: id}, ""
 }
 
-// maxBody is how much of a record goes into a dead letter, in bytes: some way below what a message may have, 1 MiB.
+// maxBody is the longest part of a record in a message to the dead-letter queue, in bytes: well
+// below SQS's limit of 1 MiB.
 const maxBody = 128 << 10
 
-// sanitize is a record for a person to look at, in characters that SQS takes.
+// sanitize returns a record for an operator to read, in characters that SQS accepts.
 func sanitize(raw []byte) string {
-	text := strings.ToValidUTF8(string(raw[:min(len(raw), maxBody)]), "") // nor half a character
+	cut := raw[:min(len(raw), maxBody)]
+	text := strings.ToValidUTF8(string(cut), "") // may end within a character
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && !unicode.IsSpace(r) || r == '\uFFFE' || r == '\uFFFF' {
 			return '?'

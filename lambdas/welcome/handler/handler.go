@@ -1,4 +1,5 @@
-// Package handler has mails sent to whom a stream and a queue tell of: the function lambdas/welcome.
+// Package handler provides the handler of the welcome function. It sends the mails of subscriptions
+// that a stream and a queue report.
 package handler
 
 import (
@@ -17,11 +18,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-var errNoID = errors.New("a record that has to come again has no id")
+var errNoID = errors.New("record failed and has no id")
 
-// A Handler is a [lambda.Handler]. The stream of the mailing list tells it of new subscriptions; the queue of letters that
-// were moved back, ours and those that Lambda writes when it gives a batch of the stream up. Its log names subscriptions by
-// their ids, and no addresses.
+// A Handler is a [lambda.Handler]. The stream of the mailing list's table reports new
+// subscriptions. The queue contains redriven messages: ours, and those of Lambda about batches of
+// the stream whose retries were exhausted. The log has the ids of subscriptions, but no addresses.
 //
 // [lambda.Handler]: https://pkg.go.dev/github.com/aws/aws-lambda-go/lambda#Handler
 type Handler struct {
@@ -35,10 +36,10 @@ type Handler struct {
 	Logger *slog.Logger
 }
 
-// Invoke answers with the records that have to come again. All others are done, or in the dead-letter queue.
+// Invoke returns the records to be retried. All others succeeded, or are in the dead-letter queue.
 //
-// A stream brings all records after the first of those again. So it is the last that is looked at: those after it keep
-// their order, and whatever keeps it back, such as too many mails a second, would keep them back too.
+// A stream redelivers all records after the first failed one. So Invoke stops there: later records
+// keep their order, and the cause, such as too many mails a second, would affect them too.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := deadline.WithMargin(ctx)
 	defer cancel()
@@ -46,7 +47,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // a stream's is the same
+	// The response to a stream has the same fields.
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i := range event.Records {
 		record := &event.Records[i]
 		key, reason, err := h.process(ctx, record)
@@ -56,11 +58,14 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		if err == nil {
 			continue
 		}
-		h.Logger.ErrorContext(ctx, "has to come again", "record", record.id(), "error", err.Error())
+		h.Logger.ErrorContext(ctx, "record failed, will be retried",
+			"record", record.id(), "error", err.Error())
 		if record.id() == "" {
-			return nil, errNoID // in the answer, it would fail the whole batch without a word
+			// With an empty id in the response, Lambda would retry the complete batch silently.
+			return nil, errNoID
 		}
-		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.id()})
+		failure := events.SQSBatchItemFailure{ItemIdentifier: record.id()}
+		response.BatchItemFailures = append(response.BatchItemFailures, failure)
 		if !record.fromQueue() {
 			break
 		}
@@ -68,57 +73,69 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(response)
 }
 
-// process does what a record asks for. It returns the subscription that the record is about, if it is about one, the reason
-// when it is to be given up, or else an error when it has to come again.
-func (h *Handler) process(ctx context.Context, record *record) (key mailinglist.Key, reason string, err error) {
-	// A panic would end the process and bring the whole batch again, time after time, until all of it is given up.
+// process sends the mail that a record reports. It returns the key of the record's subscription, if
+// it has one, and a reason if the record failed permanently, or an error if it is to be retried.
+func (h *Handler) process(
+	ctx context.Context, record *record,
+) (key mailinglist.Key, reason string, err error) {
+	// Without recovery, a panic would end the process, and all records of the batch would be
+	// retried until they are in the dead-letter queue.
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.Logger.ErrorContext(ctx, "panic", "record", record.id(), "stack", string(debug.Stack()))
+			h.Logger.ErrorContext(ctx, "panic",
+				"record", record.id(), "stack", string(debug.Stack()))
 			reason, err = fmt.Sprintf("panic: %v", cause), nil
 		}
 	}()
-	if record.undecodable != nil {
-		return key, "not a record: " + record.undecodable.Error(), nil
+	if record.decodeError != nil {
+		return key, "not a record: " + record.decodeError.Error(), nil
 	}
-	about := message{record.DynamoDB.Keys.Address.S, mailinglist.Kind(record.DynamoDB.Keys.Kind.S), record.DynamoDB.NewImage.ID.S}
+	keys := record.DynamoDB.Keys
+	source := message{keys.Address.S, mailinglist.Kind(keys.Kind.S), record.DynamoDB.NewImage.ID.S}
 	switch record.EventSource {
 	case "aws:dynamodb":
-		if record.EventName != "INSERT" || about.Kind == mailinglist.Suppressed {
-			return key, "", nil // the source's filter leaves none through
+		if record.EventName != "INSERT" || source.Kind == mailinglist.Suppressed {
+			return key, "", nil // the event source mapping's filter passes none
 		}
 	case "aws:sqs":
 		var body struct {
 			message
-			DDBStreamBatchInfo json.RawMessage // "Configure destinations for failed invocations" in the Lambda Developer Guide
+			// "Configure destinations for failed invocations" in the Lambda Developer Guide
+			DDBStreamBatchInfo json.RawMessage
 		}
 		if err := json.Unmarshal([]byte(record.Body), &body); err != nil {
-			return key, "not a message: " + err.Error(), nil //nolint:nilerr // the reason says it
+			return key, "not a message: " + err.Error(), nil //nolint:nilerr // it is in the reason
 		}
-		if body.DDBStreamBatchInfo != nil { // whose records the stream may have forgotten
+		if body.DDBStreamBatchInfo != nil { // the batch's records may have expired in the stream
 			reason, err = classify(h.Sender.SendUnsent(ctx))
 			return key, reason, err
 		}
-		about = body.message
+		source = body.message
 	default:
-		return key, fmt.Sprintf("a record of %q, not of a DynamoDB stream or an SQS queue", record.EventSource), nil
+		reason := fmt.Sprintf("event source %q is neither a DynamoDB stream nor an SQS queue",
+			record.EventSource)
+		return key, reason, nil
 	}
-	if key, reason = about.subscription(); reason == "" {
+	if key, reason = source.subscription(); reason == "" {
 		reason, err = classify(h.Sender.Send(ctx, key))
 	}
 	return key, reason, err
 }
 
-// classify returns the reason for the dead-letter queue, or err when it is temporary and the record is retried.
-func classify(err error) (reason string, again error) {
+// classify returns the reason for the dead-letter queue, or err if it is temporary and the record
+// is retried.
+func classify(err error) (reason string, temporary error) {
 	if err == nil || errors.Is(err, retry.ErrUnavailable) {
 		return "", err
 	}
 	return err.Error(), nil
 }
 
-// sendToDLQ puts a message into the dead-letter queue: about the subscription, or else what the queue or the stream had.
-func (h *Handler) sendToDLQ(ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string) error {
+// sendToDLQ sends a message to the dead-letter queue: with the record's subscription, or else with
+// the original message or record.
+func (h *Handler) sendToDLQ(
+	ctx context.Context, payload []byte, i int, record *record, key mailinglist.Key, reason string,
+) error {
 	dead := deadletter.Message{Body: record.Body, Reason: reason}
 	switch {
 	case key != mailinglist.Key{}:
@@ -130,6 +147,7 @@ func (h *Handler) sendToDLQ(ctx context.Context, payload []byte, i int, record *
 		}
 		dead.Body = sanitize(raw[i])
 	}
-	h.Logger.WarnContext(ctx, "given up", "record", record.id(), "subscription", dead.Key, "reason", reason)
+	h.Logger.WarnContext(ctx, "record failed permanently, sending it to the dead-letter queue",
+		"record", record.id(), "subscription", dead.Key, "reason", reason)
 	return h.DeadLetterQueue.Send(ctx, dead)
 }
