@@ -114,7 +114,7 @@ func (h *handler) invalidate(
 	if err := h.waitFor(ctx, distribution, created.Invalidation); err != nil {
 		// The content is deployed. An error would make CloudFormation roll it back.
 		slog.WarnContext(ctx,
-			"invalidation not completed yet; CloudFront may still deliver previous content",
+			"invalidation not confirmed; CloudFront may still deliver previous content",
 			"invalidation", *created.Invalidation.Id, "error", err)
 	}
 	return nil

@@ -12,8 +12,8 @@ const HashedPrefix = "assets/"
 const Index = "index.html"
 
 // Superseded is the tag of hashed files that are no longer part of the website. Pages that were
-// loaded earlier still request them, so the bucket's lifecycle rule deletes them only some days
-// after they were tagged.
+// loaded earlier still request them, so the bucket's lifecycle rule deletes them later. It counts
+// from when they were tagged.
 const Superseded = "superseded"
 
 // Properties are the properties of the custom resource. Its physical id is the BucketName.
