@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// TestThePlaceholdersHashedFilesAreNamedByTheirContent: browsers keep them for a year.
-func TestThePlaceholdersHashedFilesAreNamedByTheirContent(t *testing.T) {
+// Browsers cache hashed files for a year.
+func TestPlaceholder_names_hashed_files_by_content(t *testing.T) {
 	files, err := fs.Glob(Placeholder(), "assets/*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files below assets/ (%v)", len(files), err)
@@ -23,14 +23,16 @@ func TestThePlaceholdersHashedFilesAreNamedByTheirContent(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := sha256.Sum256(content)
-		if hash := hex.EncodeToString(sum[:4]); !strings.HasSuffix(strings.TrimSuffix(name, path.Ext(name)), "-"+hash) {
-			t.Errorf("%s has changed; name it …-%s%s here and in index.html", name, hash, path.Ext(name))
+		extension, hash := path.Ext(name), hex.EncodeToString(sum[:4])
+		if !strings.HasSuffix(strings.TrimSuffix(name, extension), "-"+hash) {
+			t.Errorf("%s has changed; rename it to …-%s%s, in index.html too",
+				name, hash, extension)
 		}
 	}
 }
 
-// TestThePlaceholderHoldsItsOwnContentSecurityPolicy: no scripts and no styles but in files of the website's own.
-func TestThePlaceholderHoldsItsOwnContentSecurityPolicy(t *testing.T) {
+// Scripts and styles are allowed only in the website's own files.
+func TestPlaceholder_complies_with_the_Content_Security_Policy(t *testing.T) {
 	file, err := Placeholder().Open("index.html")
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +44,17 @@ func TestThePlaceholderHoldsItsOwnContentSecurityPolicy(t *testing.T) {
 	}
 	for node := range page.Descendants() {
 		if node.Data == "script" && node.FirstChild != nil || node.Data == "style" {
-			t.Errorf("<%s> has its content in the page", node.Data)
+			t.Errorf("<%s> is inline", node.Data)
 		}
 		for _, attribute := range node.Attr {
 			switch key := attribute.Key; {
 			case key == "style" || strings.HasPrefix(key, "on"):
 				t.Errorf("<%s> has the attribute %s", node.Data, key)
 			case key == "src" || key == "href":
-				if _, err := fs.Stat(Placeholder(), strings.TrimPrefix(attribute.Val, "/")); err != nil || !strings.HasPrefix(attribute.Val, "/") {
-					t.Errorf("<%s> asks for %s, which is no file of the website (%v)", node.Data, attribute.Val, err)
+				_, err := fs.Stat(Placeholder(), strings.TrimPrefix(attribute.Val, "/"))
+				if err != nil || !strings.HasPrefix(attribute.Val, "/") {
+					t.Errorf("<%s> requests %s, which is not a file of the website (%v)",
+						node.Data, attribute.Val, err)
 				}
 			}
 		}

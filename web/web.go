@@ -1,4 +1,5 @@
-// Package web is the web client. It is TypeScript; its Go is what is deployed of it, and a test that runs its own.
+// Package web contains the web client. The client is written in TypeScript. The Go package embeds
+// the content to deploy, and its tests run the client's tests.
 package web
 
 import (
@@ -9,11 +10,11 @@ import (
 //go:embed all:placeholder
 var placeholder embed.FS
 
-// Placeholder is the website until the client is there: one page that says so.
+// Placeholder returns the content of the website until the client is available: one page.
 func Placeholder() fs.FS {
 	content, err := fs.Sub(placeholder, "placeholder")
 	if err != nil {
-		panic(err) // the compiler has put it there
+		panic(err) // cannot happen: the folder is embedded
 	}
 	return content
 }

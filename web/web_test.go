@@ -19,38 +19,50 @@ import (
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 )
 
-func TestTheClientsTypesAreThoseOfTheDocument(t *testing.T) {
-	npm(t, "run", "generate", "--", "--check") // make golden makes them
+func TestClient_types_match_the_API_document(t *testing.T) {
+	npm(t, "run", "generate", "--", "--check") // make golden generates them
 }
 
-func TestTheClientCompiles(t *testing.T) {
+func TestClient_compiles(t *testing.T) {
 	npm(t, "run", "check")
 }
 
-func TestTheClientCallsTheAPI(t *testing.T) {
+func TestClient_calls_the_API(t *testing.T) {
 	npm(t, "test")
 }
 
-// TestTheClientAndTheFunctionsUnderstandEachOther has the client call the built functions over HTTP.
-func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
+// TestClient_calls_the_functions runs the client against the built functions over HTTP.
+func TestClient_calls_the_functions(t *testing.T) {
 	account := apitest.NewAccount(t, mysqltest.Start(t))
 	account.AddMailingList(t)
 	gateway := apitest.NewGateway()
-	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package), func(of apitest.Settings) any {
-		return accountsfn.Settings{API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media, Database: of.Database}
-	})
+	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package),
+		func(of apitest.Settings) any {
+			return accountsfn.Settings{
+				API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures,
+				Media: of.Media, Database: of.Database,
+			}
+		})
 	gateway.Handle(t, accounts, accountsapi.Routes.Operations())
-	posts := account.Start(t, lambdatest.Build(t, postsfn.Package), func(of apitest.Settings) any {
-		return postsfn.Settings{API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media, TopicARN: of.TopicARN, Database: of.Database}
-	})
+	posts := account.Start(t, lambdatest.Build(t, postsfn.Package),
+		func(of apitest.Settings) any {
+			return postsfn.Settings{
+				API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media,
+				TopicARN: of.TopicARN, Database: of.Database,
+			}
+		})
 	gateway.Handle(t, posts, postsapi.Routes.Operations())
-	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package), func(of apitest.Settings) any {
-		return uploadsfn.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
-	})
+	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package),
+		func(of apitest.Settings) any {
+			return uploadsfn.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
+		})
 	gateway.Handle(t, uploads, uploadsapi.Routes.Operations())
-	subscriptions := account.Start(t, lambdatest.Build(t, subscriptionsfn.Package), func(of apitest.Settings) any {
-		return subscriptionsfn.Settings{API: of.API, Tokens: of.Tokens, Table: of.Table, Endpoint: apitest.Endpoint}
-	})
+	subscriptions := account.Start(t, lambdatest.Build(t, subscriptionsfn.Package),
+		func(of apitest.Settings) any {
+			return subscriptionsfn.Settings{
+				API: of.API, Tokens: of.Tokens, Table: of.Table, Endpoint: apitest.Endpoint,
+			}
+		})
 	gateway.Handle(t, subscriptions, subscriptionsapi.Routes.Operations())
 	t.Setenv("ENDPOINT", gateway.Serve(t))
 	npm(t, "run", "e2e")
@@ -59,9 +71,10 @@ func TestTheClientAndTheFunctionsUnderstandEachOther(t *testing.T) {
 func npm(t *testing.T, arguments ...string) {
 	t.Helper()
 	if _, err := os.Stat("node_modules"); err != nil {
-		t.Fatalf("%v; make web/node_modules installs what the web client needs", err)
+		t.Fatalf("%v; run make web/node_modules to install the web client's packages", err)
 	}
-	// go test remembers a result until a file that the test itself has read changes. npm's it does not see.
+	// go test caches a result until a file that the test itself reads changes. It does not see the
+	// files that npm reads.
 	for _, pattern := range []string{"*.json", "src/*/*.ts", "../docs/openapi.json"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
@@ -73,7 +86,7 @@ func npm(t *testing.T, arguments ...string) {
 			}
 		}
 	}
-	if said, err := exec.Command("npm", arguments...).CombinedOutput(); err != nil {
-		t.Errorf("npm %q: %v\n%s", arguments, err, said)
+	if output, err := exec.Command("npm", arguments...).CombinedOutput(); err != nil {
+		t.Errorf("npm %q: %v\n%s", arguments, err, output)
 	}
 }

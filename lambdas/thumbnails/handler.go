@@ -17,8 +17,8 @@ import (
 
 var errNoTime = errors.New("not enough time left")
 
-// A handler decodes S3's event notifications from a queue. It works on one after another: one
-// picture in memory is enough.
+// A handler processes S3 event notifications from a queue, one after another: one picture in memory
+// is enough.
 type handler struct {
 	reconciler interface {
 		Reconcile(context.Context, thumbnails.Change) error
@@ -30,28 +30,32 @@ type handler struct {
 	logger          *slog.Logger
 }
 
-// Handle returns the messages to retry. All others are done, or in the dead-letter queue.
-func (h *handler) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+// Handle returns the messages to retry. All others are processed or sent to the dead-letter queue.
+func (h *handler) Handle(
+	ctx context.Context, event events.SQSEvent,
+) (events.SQSEventResponse, error) {
 	first := true
-	return sqsbatch.Process(ctx, h.logger, event, func(ctx context.Context, message events.SQSMessage) error {
+	handle := func(ctx context.Context, message events.SQSMessage) error {
 		if !first && !thumbnails.HasTime(ctx) {
 			return errNoTime
 		}
 		first = false
-		defer runtime.GC() // the next picture is not to come on top of this one
+		defer runtime.GC() // frees this picture's memory before the next picture is decoded
 		return h.handle(ctx, message)
-	})
+	}
+	return sqsbatch.Process(ctx, h.logger, event, handle)
 }
 
-// handle reconciles all records of a message. Those that fail permanently go to the dead-letter
-// queue only when no record has to be retried: the message would bring them a second time.
+// handle reconciles all records of a message. Records that fail permanently go to the dead-letter
+// queue only if no record has to be retried: a redelivered message contains them again.
 func (h *handler) handle(ctx context.Context, message events.SQSMessage) error {
 	letters, err := h.reconcile(ctx, message)
 	if err != nil {
 		return err
 	}
 	for _, letter := range letters {
-		h.logger.WarnContext(ctx, "failed permanently, sent to the dead-letter queue", "messageId", message.MessageId, "reason", letter.Reason)
+		h.logger.WarnContext(ctx, "failed permanently, sent to the dead-letter queue",
+			"messageId", message.MessageId, "reason", letter.Reason)
 		if err := h.deadLetters.Send(ctx, letter); err != nil {
 			return err
 		}
@@ -59,20 +63,26 @@ func (h *handler) handle(ctx context.Context, message events.SQSMessage) error {
 	return nil
 }
 
-// reconcile returns the records that failed permanently. The error joins those of all records that have to be retried.
-func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]deadletter.Message, error) {
+// reconcile returns the records that failed permanently. The error joins the errors of all records
+// that have to be retried.
+func (h *handler) reconcile(
+	ctx context.Context, message events.SQSMessage,
+) ([]deadletter.Message, error) {
 	var notification struct {
 		Event   string
-		Records []json.RawMessage // S3 sends one, and does not promise to
+		Records []json.RawMessage // S3 sends one, but does not guarantee that
 	}
 	if err := json.Unmarshal([]byte(message.Body), &notification); err != nil {
-		return []deadletter.Message{{Body: message.Body, Reason: "not an event notification of S3: " + err.Error()}}, nil //nolint:nilerr // the letter says it
+		reason := "not an S3 event notification: " + err.Error()
+		//nolint:nilerr // the dead letter has the reason
+		return []deadletter.Message{{Body: message.Body, Reason: reason}}, nil
 	}
 	if notification.Event == "s3:TestEvent" {
-		return nil, nil // S3 sends it when the bucket's notifications are set up
+		return nil, nil // S3 sends it when the bucket's notifications are configured
 	}
 	if len(notification.Records) == 0 {
-		return []deadletter.Message{{Body: message.Body, Reason: "not an event notification of S3: no Records"}}, nil
+		const reason = "not an S3 event notification: no Records"
+		return []deadletter.Message{{Body: message.Body, Reason: reason}}, nil
 	}
 	var letters []deadletter.Message
 	var failures []error
@@ -86,7 +96,9 @@ func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]d
 			}
 		}
 		if reason != "" {
-			letters = append(letters, deadletter.Message{Body: `{"Records":[` + string(record) + `]}`, Reason: reason, Key: change.Key})
+			letters = append(letters, deadletter.Message{
+				Body: `{"Records":[` + string(record) + `]}`, Reason: reason, Key: change.Key,
+			})
 		}
 	}
 	return letters, errors.Join(failures...)
@@ -96,19 +108,21 @@ func (h *handler) reconcile(ctx context.Context, message events.SQSMessage) ([]d
 func (h *handler) decode(raw json.RawMessage) (thumbnails.Change, string) {
 	var record events.S3EventRecord
 	if err := json.Unmarshal(raw, &record); err != nil {
-		return thumbnails.Change{}, "not an event of S3: " + err.Error()
+		return thumbnails.Change{}, "not an S3 event: " + err.Error()
 	}
 	object := record.S3.Object
-	change := thumbnails.Change{Bucket: record.S3.Bucket.Name, Key: object.URLDecodedKey, Sequencer: object.Sequencer}
+	change := thumbnails.Change{
+		Bucket: record.S3.Bucket.Name, Key: object.URLDecodedKey, Sequencer: object.Sequencer,
+	}
 	switch change.Bucket {
 	case "":
-		return change, "not an event of S3: no bucket"
+		return change, "not an S3 event: no bucket"
 	case h.thumbnailBucket:
-		// Thumbnails of thumbnails would never end.
-		return change, "it is a thumbnail: take the notifications from the bucket of the thumbnails"
+		// Thumbnails of thumbnails would be an endless loop.
+		return change, "it is a thumbnail; remove the event notifications of the thumbnail bucket"
 	}
 	if change.Key == "" {
-		return change, "not an event of S3: no key"
+		return change, "not an S3 event: no key"
 	}
 	return change, ""
 }

@@ -1,5 +1,5 @@
-// Command thumbnails makes the thumbnails of what is uploaded, and takes those away whose original has gone. S3 says by a
-// queue which originals have changed.
+// Command thumbnails generates the thumbnails of uploaded pictures, and deletes those of deleted
+// originals. S3 sends event notifications about changed originals to the function's queue.
 package main
 
 import (
@@ -26,9 +26,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 
-// memoryLimitPercent is the part of its memory, in hundredths, that the function may fill before it
-// collects what is not used any more. Go does not know Lambda's limit: by itself, it lets the
-// memory double first, and the largest pictures need more than half.
+// memoryLimitPercent is Go's soft memory limit, in percent of the function's memory. The garbage
+// collector does not know Lambda's limit: by default it lets the heap double before it runs, and
+// the largest pictures need more than half of the memory.
 const memoryLimitPercent = 75
 
 func main() {
@@ -36,22 +36,29 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
-	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
+	awsConfig, err := config.LoadDefaultConfig(context.Background(),
+		config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	objects := s3.NewFromConfig(awsConfig)
+	topic := &snstopic.Topic[pictures.ThumbnailEvent]{
+		ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig),
+	}
 	reconciler := &thumbnails.Reconciler{
 		Originals:  &s3store.Originals{API: objects},
 		Thumbnails: &s3store.Thumbnails{Bucket: settings.ThumbnailBucket, API: objects},
-		Notifier:   &snstopic.Topic[pictures.ThumbnailEvent]{ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig)},
+		Notifier:   topic,
 		Widths:     settings.Widths,
 		Limits:     imaging.Limits{Bytes: settings.MaxBytes, Pixels: settings.MaxPixels},
 		Generate:   imaging.Thumbnails,
 	}
+	deadLetters := &deadletter.Queue{
+		URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig),
+	}
 	h := &handler{
 		reconciler:      reconciler,
-		deadLetters:     &deadletter.Queue{URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig)},
+		deadLetters:     deadLetters,
 		thumbnailBucket: settings.ThumbnailBucket,
 		logger:          logger,
 	}

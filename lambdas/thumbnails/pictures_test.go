@@ -24,7 +24,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 )
 
-// fixtures are the pictures that imaging is tested with.
+// fixtures is the folder with the test pictures of package imaging.
 const fixtures = "../../internal/domain/imaging/testdata"
 
 func fixture(t *testing.T, name string) []byte {
@@ -36,7 +36,7 @@ func fixture(t *testing.T, name string) []byte {
 	return content
 }
 
-// realPictures are the fixtures, by name, and some that an encoder is at hand for.
+// realPictures returns the fixtures, and some generated pictures, by name.
 func realPictures(t *testing.T) map[string][]byte {
 	t.Helper()
 	found := map[string][]byte{"animated.gif": animation(t), "a+b/no name/.jpg": plain(t, red)}
@@ -49,15 +49,18 @@ func realPictures(t *testing.T) map[string][]byte {
 			found[file.Name()] = fixture(t, file.Name())
 		}
 	}
-	for _, want := range []string{"progressive.jpg", "cmyk.jpg", "16-bit.png", "1x1.jpg", "wrong-extension.png", "orientation-8.jpg", "lossy.webp"} {
+	for _, want := range []string{
+		"progressive.jpg", "cmyk.jpg", "16-bit.png", "1x1.jpg", "wrong-extension.png",
+		"orientation-8.jpg", "lossy.webp",
+	} {
 		if found[want] == nil {
-			t.Errorf("there is no %s to test with", want)
+			t.Errorf("the fixture %s is missing", want)
 		}
 	}
 	return found
 }
 
-// animation is red in its first frame, and blue in its second.
+// animation returns a GIF with a red first frame and a blue second one.
 func animation(t *testing.T) []byte {
 	t.Helper()
 	var frames gif.GIF
@@ -72,7 +75,7 @@ func animation(t *testing.T) []byte {
 	return encoded.Bytes()
 }
 
-// testPictures gives the function real pictures, five at a time, and says what came out.
+// testPictures sends real pictures to the function, five at a time, and logs the results.
 func testPictures(t *testing.T, p *platform) {
 	all := realPictures(t)
 	letters := len(p.queue.Messages())
@@ -82,129 +85,144 @@ func testPictures(t *testing.T, p *platform) {
 			p.put(t, "temp/real/"+name, all[name])
 			bodies = append(bodies, changed(t, "temp/real/"+name))
 		}
-		p.done(t, bodies...)
+		p.succeeds(t, bodies...)
 	}
-	if given := p.queue.Messages()[letters:]; len(given) > 0 {
-		t.Errorf("given up %+v, want none", given)
+	if sent := p.queue.Messages()[letters:]; len(sent) > 0 {
+		t.Errorf("dead letters %+v, want none", sent)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		said := ""
+		sizes := ""
 		for _, width := range pictures.Widths {
 			got := p.thumbnail(t, "temp/real/"+name, width)
 			if size := got.image.Bounds().Size(); size.X > width {
-				t.Errorf("%s at %d has %v", name, width, size)
+				t.Errorf("%s at %d: size %v", name, width, size)
 			}
-			for _, metadata := range []string{"Exif", "secret", "ICC_PROFILE", "http://ns.adobe.com"} {
+			for _, metadata := range []string{
+				"Exif", "secret", "ICC_PROFILE", "http://ns.adobe.com",
+			} {
 				if bytes.Contains(got.content, []byte(metadata)) {
-					t.Errorf("%s at %d has %s in it", name, width, metadata)
+					t.Errorf("%s at %d contains %s", name, width, metadata)
 				}
 			}
-			said += fmt.Sprintf("  %d: %v, %d bytes", width, got.image.Bounds().Size(), len(got.content))
+			sizes += fmt.Sprintf("  %d: %v, %d bytes",
+				width, got.image.Bounds().Size(), len(got.content))
 		}
-		t.Logf("%-22s %s", name, said)
+		t.Logf("%-22s %s", name, sizes)
 	}
 	for orientation := 1; orientation <= 8; orientation++ {
 		name := fmt.Sprintf("temp/real/orientation-%d.jpg", orientation)
 		upright := p.thumbnail(t, name, 320).image
-		if !near(upright, 0.25, 0.25, color.RGBA{220, 30, 40, 255}) || !near(upright, 0.75, 0.25, color.RGBA{30, 170, 60, 255}) ||
-			!near(upright, 0.25, 0.75, color.RGBA{30, 60, 200, 255}) || !near(upright, 0.75, 0.75, color.RGBA{200, 200, 200, 255}) {
+		if !near(upright, 0.25, 0.25, color.RGBA{220, 30, 40, 255}) ||
+			!near(upright, 0.75, 0.25, color.RGBA{30, 170, 60, 255}) ||
+			!near(upright, 0.25, 0.75, color.RGBA{30, 60, 200, 255}) ||
+			!near(upright, 0.75, 0.75, color.RGBA{200, 200, 200, 255}) {
 			t.Errorf("%s is not upright", name)
 		}
 	}
 	p.has(t, "temp/real/animated.gif", &red)
-	if size := p.thumbnail(t, "temp/real/1x1.jpg", 1920).image.Bounds().Size(); size != image.Pt(1, 1) {
-		t.Errorf("1x1.jpg has become %v", size)
+	size := p.thumbnail(t, "temp/real/1x1.jpg", 1920).image.Bounds().Size()
+	if size != image.Pt(1, 1) {
+		t.Errorf("1x1.jpg: size %v", size)
 	}
 }
 
-// hostile are pictures that nobody can use, by their reason.
-func hostile(t *testing.T) map[string]struct {
+// A poisonPicture is a picture that the function rejects for the reason.
+type poisonPicture struct {
 	content []byte
 	reason  string
-} {
+}
+
+// poison returns pictures that the function rejects, by name.
+func poison(t *testing.T) map[string]poisonPicture {
 	t.Helper()
+	const svg = `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`
+	const otherFormat = "it is not a JPEG, PNG, GIF or WebP file"
 	baseline, photo := fixture(t, "baseline.jpg"), fixture(t, "16-bit.png")
-	return map[string]struct {
-		content []byte
-		reason  string
-	}{
-		"truncated.jpg":        {baseline[:len(baseline)/2], "it is cut off"},
-		"truncated.png":        {photo[:len(photo)/2], "it cannot be decoded"},
-		"empty.jpg":            {nil, "it is no JPEG, PNG, GIF or WebP"},
-		"text.jpg":             {[]byte("no picture"), "it is no JPEG, PNG, GIF or WebP"},
-		"script.svg":           {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), "it is no JPEG, PNG, GIF or WebP"},
-		"100-megapixels.jpg":   {announcing(t, baseline, 10_000, 10_000), "10000 × 10000 pixels, more than 50000000"},
-		"bomb.png":             {bomb(t, 20_000, 20_000, 8), "20000 × 20000 pixels, more than 50000000"},
-		"too-large.jpg":        {append(slices.Clone(baseline), make([]byte, pictures.MaxBytes)...), "bytes, and may have 20971520"},
+	tooLarge := append(slices.Clone(baseline), make([]byte, pictures.MaxBytes)...)
+	return map[string]poisonPicture{
+		"truncated.jpg": {baseline[:len(baseline)/2], "it is truncated"},
+		"truncated.png": {photo[:len(photo)/2], "it cannot be decoded"},
+		"empty.jpg":     {nil, otherFormat},
+		"text.jpg":      {[]byte("no picture"), otherFormat},
+		"script.svg":    {[]byte(svg), otherFormat},
+		"100-megapixels.jpg": {
+			resized(t, baseline, 10_000, 10_000), "10000 × 10000 pixels, more than 50000000",
+		},
+		"bomb.png": {
+			bomb(t, 20_000, 20_000, 8), "20000 × 20000 pixels, more than 50000000",
+		},
+		"too-large.jpg":        {tooLarge, "bytes, more than 20971520"},
 		"header-only.png":      {photo[:40], "it cannot be decoded"},
-		"nearly-no-header.jpg": {[]byte("\xff\xd8\xff"), "it is cut off"},
+		"nearly-no-header.jpg": {[]byte("\xff\xd8\xff"), "it is truncated"},
 	}
 }
 
-// testPoison gives the function batches of five, of which one is poison, in every place.
+// testPoison sends batches of five messages with one poison message, at every position.
 func testPoison(t *testing.T, p *platform) {
-	all := hostile(t)
+	all := poison(t)
 	for i, name := range slices.Sorted(maps.Keys(all)) {
-		key, before, at := "temp/hostile/"+name, p.queue.Messages(), i%5
+		key, before, at := "temp/rejected/"+name, p.queue.Messages(), i%5
 		p.put(t, key, plain(t, green))
-		p.done(t, changed(t, key)) // so that there are thumbnails to be taken away
+		p.succeeds(t, changed(t, key)) // creates thumbnails, which have to be deleted
 		p.put(t, key, all[name].content)
 		var bodies []string
-		for place := range 5 {
-			beside := fmt.Sprintf("temp/beside/%s/%d", name, place)
-			p.put(t, beside, plain(t, blue))
-			bodies = append(bodies, changed(t, beside))
+		for position := range 5 {
+			other := fmt.Sprintf("temp/beside/%s/%d", name, position)
+			p.put(t, other, plain(t, blue))
+			bodies = append(bodies, changed(t, other))
 		}
 		bodies[at] = changed(t, key)
-		p.done(t, bodies...)
-		if given := len(p.queue.Messages()) - len(before); given != 1 {
-			t.Errorf("%s: given up %d times, want once", name, given)
+		p.succeeds(t, bodies...)
+		if sent := len(p.queue.Messages()) - len(before); sent != 1 {
+			t.Errorf("%s: %d dead letters, want 1", name, sent)
 		}
 		p.deadLettered(t, key, all[name].reason)
-		for place := range 5 {
-			if place != at {
-				p.has(t, fmt.Sprintf("temp/beside/%s/%d", name, place), &blue)
+		for position := range 5 {
+			if position != at {
+				p.has(t, fmt.Sprintf("temp/beside/%s/%d", name, position), &blue)
 			}
 		}
 		letter := p.queue.Messages()[len(before)]
 		t.Logf("%-22s dead letter: %s", name, letter.Attributes["Reason"])
 
-		// Moved back when the picture has been mended, the letter is as good as the message that it was.
+		// Redriven after the picture was fixed, the dead letter works like the original message.
 		p.put(t, key, plain(t, red))
-		p.done(t, letter.Body)
+		p.succeeds(t, letter.Body)
 		p.has(t, key, &red)
 	}
 	for name, body := range map[string]string{
-		"no JSON": "{", "no event": "{}", "no object": `{"Records":[{"eventVersion":"2.1"}]}`, "no text": "\t",
+		"no JSON": "{", "no event": "{}", "no object": `{"Records":[{"eventVersion":"2.1"}]}`,
+		"no text": "\t",
 	} {
 		before := p.queue.Messages()
 		p.put(t, "temp/beside body", plain(t, blue))
-		p.done(t, body, changed(t, "temp/beside body"))
+		p.succeeds(t, body, changed(t, "temp/beside body"))
 		p.has(t, "temp/beside body", &blue)
-		given := p.queue.Messages()[len(before):]
-		if len(given) != 1 || !strings.HasPrefix(given[0].Attributes["Reason"], "not an event") || given[0].Attributes["Key"] != "" {
-			t.Fatalf("%s: given up %+v", name, given)
+		sent := p.queue.Messages()[len(before):]
+		if len(sent) != 1 || sent[0].Attributes["Key"] != "" ||
+			!strings.HasPrefix(sent[0].Attributes["Reason"], "not an S3 event") {
+			t.Fatalf("%s: dead letters %+v", name, sent)
 		}
-		if json.Valid([]byte(given[0].Body)) != json.Valid([]byte(body)) {
-			t.Errorf("%s: given up as %q", name, given[0].Body)
+		if json.Valid([]byte(sent[0].Body)) != json.Valid([]byte(body)) {
+			t.Errorf("%s: dead letter %q", name, sent[0].Body)
 		}
 	}
 }
 
-// announcing says another size in the header of a baseline JPEG than it has.
-func announcing(t *testing.T, picture []byte, width, height uint16) []byte {
+// resized returns the baseline JPEG with a false size in its header.
+func resized(t *testing.T, picture []byte, width, height uint16) []byte {
 	t.Helper()
 	picture = slices.Clone(picture)
 	at := bytes.Index(picture, []byte{0xff, 0xc0})
 	if at < 0 {
-		t.Fatal("there is no frame in the JPEG")
+		t.Fatal("the JPEG has no frame")
 	}
 	binary.BigEndian.PutUint16(picture[at+5:], height)
 	binary.BigEndian.PutUint16(picture[at+7:], width)
 	return picture
 }
 
-// bomb is a small file of a large PNG: RGBA, all zeros, so many bits a sample.
+// bomb returns a small file of a large PNG: RGBA, all zeros, with bits per sample.
 func bomb(t *testing.T, width, height int, bits byte) []byte {
 	t.Helper()
 	var pixels bytes.Buffer
@@ -228,33 +246,40 @@ func bomb(t *testing.T, width, height int, bits byte) []byte {
 		file = append(append(file, name...), data...)
 		file = binary.BigEndian.AppendUint32(file, crc32.ChecksumIEEE(file[start:]))
 	}
-	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(width)), uint32(height))
+	header := binary.BigEndian.AppendUint32(nil, uint32(width))
+	header = binary.BigEndian.AppendUint32(header, uint32(height))
 	chunk("IHDR", append(header, bits, 6, 0, 0, 0))
 	chunk("IDAT", pixels.Bytes())
 	chunk("IEND", nil)
 	return file
 }
 
-// fourColours is a small file of a large progressive JPEG in CMYK, one scan of zeros: white.
+// fourColours returns a small file of a large progressive JPEG in CMYK: one scan of zeros, white.
 func fourColours(t *testing.T, width, height int) []byte {
 	t.Helper()
 	file := []byte("\xff\xd8")
 	segment := func(marker byte, parts ...[]byte) {
 		data := slices.Concat(parts...)
-		file = append(binary.BigEndian.AppendUint16(append(file, 0xff, marker), uint16(2+len(data))), data...)
+		file = binary.BigEndian.AppendUint16(append(file, 0xff, marker), uint16(2+len(data)))
+		file = append(file, data...)
 	}
-	segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00"))                   // CMYK as it is
-	segment(0xdb, make([]byte, 1), bytes.Repeat([]byte{1}, 64))                  // quantisation
-	segment(0xc4, make([]byte, 1), []byte{1}, make([]byte, 15), make([]byte, 1)) // one code of one bit: no difference
-	size := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{8}, uint16(height)), uint16(width))
+	// CMYK without a transform.
+	segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00"))
+	// A quantisation table.
+	segment(0xdb, make([]byte, 1), bytes.Repeat([]byte{1}, 64))
+	// A Huffman table with one code of one bit: no difference.
+	segment(0xc4, make([]byte, 1), []byte{1}, make([]byte, 15), make([]byte, 1))
+	size := binary.BigEndian.AppendUint16([]byte{8}, uint16(height))
+	size = binary.BigEndian.AppendUint16(size, uint16(width))
 	segment(0xc2, size, []byte{4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0})
 	segment(0xda, []byte{4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0})
 	blocks := ((width + 7) / 8) * ((height + 7) / 8)
-	file = append(file, make([]byte, blocks*4/8)...) // a bit for each colour of each
+	file = append(file, make([]byte, blocks*4/8)...) // a bit for each colour of each block
 	return append(file, 0xff, 0xd9)
 }
 
-// photo is a baseline JPEG of 12 megapixels with as much in it as a telephone's: noise does not compress.
+// photo returns a baseline JPEG of 12 megapixels with as much data as a phone's photo: noise does
+// not compress.
 func photo(t *testing.T) []byte {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -271,47 +296,49 @@ func photo(t *testing.T) []byte {
 	return encoded.Bytes()
 }
 
-// testMemory measures the process that makes thumbnails: the most that it has had when it was done.
-// 256 MiB is what a photo may need. The largest picture may need more, but five of them not much
-// more than one.
+// testMemory measures the peak memory of the function's process. A photo may need 256 MiB. The
+// largest picture may need more, but five pictures not much more than one.
 func testMemory(t *testing.T, p *platform) {
-	progressive, err := os.ReadFile("testdata/12-megapixels-progressive.jpg") // sharp's, of a little noise at 126 times its size
+	// Written by sharp, from a little noise that was enlarged 126 times.
+	progressive, err := os.ReadFile("testdata/12-megapixels-progressive.jpg")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
 		name    string
 		content []byte
-		several int
+		count   int
 		limit   int64 // in MiB
 	}{
 		{"photos of 12 megapixels", photo(t), 5, 256},
-		{"progressive ones", progressive, 5, 256},
-		{"PNGs as large as they may be", bomb(t, 7_000, 7_000, 16), 2, 700},
-		// Its coefficients alone take 800 MB, and what is not collected on the way as much again.
-		{"progressive JPEGs of four colours as large as they may be", fourColours(t, 760, 65_535), 1, 1450},
+		{"progressive photos of 12 megapixels", progressive, 5, 256},
+		{"PNGs of maximum size", bomb(t, 7_000, 7_000, 16), 2, 700},
+		// Its coefficients alone take 800 MB, and garbage that is not collected yet as much again.
+		{"CMYK progressive JPEGs of maximum size", fourColours(t, 760, 65_535), 1, 1450},
 	} {
 		environment := maps.Clone(p.environment)
-		environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "1769" // as it is deployed
+		environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "1769" // as deployed
 		fn := lambdatest.New(t, p.bootstrap, environment)
 		var bodies []string
-		for i := range test.several {
+		for i := range test.count {
 			key := fmt.Sprintf("temp/%s %d", test.name, i)
 			p.put(t, key, test.content)
 			bodies = append(bodies, changed(t, key))
 		}
 		begun := time.Now()
 		if failed := p.send(t, fn, timeout, bodies...); len(failed) > 0 {
-			t.Fatalf("%s: messages %v come again\n%s", test.name, failed, fn.Logs())
+			t.Fatalf("%s: retry of messages %v, want none\n%s", test.name, failed, fn.Logs())
 		}
 		took := time.Since(begun)
-		for i := range test.several {
-			if keys := p.keys(t, fmt.Sprintf("temp/%s %d", test.name, i)); len(keys) != len(pictures.Widths) {
+		for i := range test.count {
+			keys := p.keys(t, fmt.Sprintf("temp/%s %d", test.name, i))
+			if len(keys) != len(pictures.Widths) {
 				t.Errorf("%s: %q", test.name, keys)
 			}
 		}
 		peak := fn.PeakMemory(t) >> 20
-		t.Logf("%d %s of %d KiB: %d MiB at most, %s", test.several, test.name, len(test.content)>>10, peak, took.Round(time.Millisecond))
+		t.Logf("%d %s of %d KiB: peak %d MiB, %s",
+			test.count, test.name, len(test.content)>>10, peak, took.Round(time.Millisecond))
 		if peak >= test.limit {
 			t.Errorf("%s: %d MiB, want less than %d", test.name, peak, test.limit)
 		}

@@ -1,7 +1,9 @@
-// Package imaging makes JPEG thumbnails of the pictures that people upload: of JPEG, PNG, GIF and WebP, known by their
-// first bytes and never by a name. Pictures are hostile until they are decoded, so limits are checked by their headers.
+// Package imaging generates JPEG thumbnails of uploaded pictures: JPEG, PNG, GIF and WebP, detected
+// by their first bytes and never by a file name. Uploads are untrusted, so limits are checked
+// against the header before a picture is decoded.
 //
-// What comes out holds pixels and nothing else: upright, in sRGB, on white where the picture was transparent.
+// A thumbnail contains only pixels, no metadata. It is upright, in sRGB, and white where the
+// picture was transparent.
 package imaging
 
 import (
@@ -14,8 +16,8 @@ import (
 	"slices"
 )
 
-// ErrRejected is wrapped by the errors that the picture causes, which no retry fixes. Their text
-// names the problem, for the operator.
+// ErrRejected is wrapped by errors that the picture causes. They are permanent: a retry does not
+// help. Their text names the problem, for the operator.
 var ErrRejected = errors.New("picture rejected")
 
 // Limits are checked before anything is decoded.
@@ -26,31 +28,32 @@ type Limits struct {
 
 // A Thumbnail is a JPEG.
 type Thumbnail struct {
-	Width int // what was asked for
+	Width int // the requested width
 	JPEG  []byte
-	Size  image.Point // what it has: at most what was asked for, as nothing is enlarged
+	Size  image.Point // the actual size; at most Width wide, because pictures are not enlarged
 }
 
 const (
-	// quality is a little above sharp's 80: image/jpeg always writes a quarter of the colour samples.
+	// quality is a little above sharp's default of 80, because image/jpeg always writes a quarter
+	// of the colour samples.
 	quality = 85
 
-	// maxAspectRatio limits a thumbnail's height, in requested widths. A picture of 760 × 65,535
-	// pixels, which is narrower than most widths, would otherwise be delivered whole under most of
-	// them.
+	// maxAspectRatio limits a thumbnail's height to a multiple of the requested width. A picture of
+	// 760 × 65,535 pixels is narrower than most widths; without this limit, most of its thumbnails
+	// would have its full size.
 	maxAspectRatio = 4
 
-	// maxSide is a JPEG's limit.
+	// maxSide is the JPEG format's limit.
 	maxSide = 1<<16 - 1
 )
 
-// Thumbnails decodes the picture once and returns a thumbnail of each width, in that order. Heights
-// follow from the picture's proportions, unless it is more than four times as tall as it is wide:
-// then its thumbnails are four times as tall as the width that was asked for, and narrower. Errors
-// that are the picture's own fault wrap ErrRejected; anything else is ours.
+// Thumbnails decodes the picture once and returns a thumbnail for each width, in the same order.
+// Thumbnails keep the picture's proportions. If a picture is more than four times as tall as wide,
+// they are at most four times as tall as the requested width, and narrower than it. Errors that the
+// picture causes wrap ErrRejected; all others are internal.
 //
-// Each thumbnail is made from the decoded picture, or from one that is already made and at least twice as wide, which
-// looks the same and is less work.
+// Each thumbnail is scaled from the decoded picture, or from a thumbnail that is at least twice as
+// wide. The result looks the same and takes less time.
 func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error) {
 	for _, width := range widths {
 		if width < 1 {
@@ -60,31 +63,32 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 	if len(widths) == 0 {
 		return nil, nil
 	}
-	widest := slices.Max(widths)
-	decoded, err := decode(picture, widest, limits)
+	decoded, err := decode(picture, slices.Max(widths), limits)
 	if err != nil {
 		return nil, err
 	}
 
-	made := map[int]*planes{} // by width
+	scaled := map[int]*planes{} // by width
 	thumbnails := make([]Thumbnail, len(widths))
 	for _, i := range widestFirst(widths) {
 		size := fit(decoded.upright(), widths[i])
 		thumbnails[i] = Thumbnail{Width: widths[i], Size: size}
-		if j := slices.IndexFunc(thumbnails, func(t Thumbnail) bool { return t.Size == size && t.JPEG != nil }); j >= 0 {
-			thumbnails[i].JPEG = thumbnails[j].JPEG // the picture is smaller than both
+		sameSize := func(t Thumbnail) bool { return t.Size == size && t.JPEG != nil }
+		if j := slices.IndexFunc(thumbnails, sameSize); j >= 0 {
+			thumbnails[i].JPEG = thumbnails[j].JPEG // the picture is smaller than both widths
 			continue
 		}
 		var small *planes
-		if larger := smallestAtLeast(made, 2*size.X); larger != nil {
+		if larger := smallestAtLeast(scaled, 2*size.X); larger != nil {
 			small = larger.resize(size, upright)
 		} else {
 			small = decoded.resize(size, decoded.orientation)
 			decoded.profile.toSRGB(small)
 		}
-		made[size.X] = small
+		scaled[size.X] = small
 		var encoded bytes.Buffer
-		if err := jpeg.Encode(&encoded, small.image(), &jpeg.Options{Quality: quality}); err != nil {
+		options := &jpeg.Options{Quality: quality}
+		if err := jpeg.Encode(&encoded, small.image(), options); err != nil {
 			return nil, fmt.Errorf("imaging: %w", err)
 		}
 		thumbnails[i].JPEG = encoded.Bytes()
@@ -92,8 +96,8 @@ func Thumbnails(picture []byte, widths []int, limits Limits) ([]Thumbnail, error
 	return thumbnails, nil
 }
 
-// fit is the size that a picture has when it is at most so wide, and at most maxAspectRatio times
-// as tall as that.
+// fit returns the size of a picture's thumbnail: at most width wide, and at most maxAspectRatio
+// times that tall.
 func fit(size image.Point, width int) image.Point {
 	height := maxAspectRatio * width
 	switch {
@@ -111,7 +115,7 @@ func scale(n, numerator, denominator int) int {
 	return int(math.Round(float64(n) * float64(numerator) / float64(denominator)))
 }
 
-// widestFirst returns the indexes of widths, those of the widest first.
+// widestFirst returns the indexes of widths in descending order of width.
 func widestFirst(widths []int) []int {
 	order := make([]int, len(widths))
 	for i := range order {
@@ -121,10 +125,10 @@ func widestFirst(widths []int) []int {
 	return order
 }
 
-// smallestAtLeast returns the smallest picture that is at least as wide as width, or nil.
-func smallestAtLeast(made map[int]*planes, width int) *planes {
+// smallestAtLeast returns the smallest picture that is at least width wide, or nil.
+func smallestAtLeast(scaled map[int]*planes, width int) *planes {
 	var found *planes
-	for _, candidate := range made {
+	for _, candidate := range scaled {
 		if candidate.size.X >= width && (found == nil || candidate.size.X < found.size.X) {
 			found = candidate
 		}

@@ -10,16 +10,17 @@ import (
 	"github.com/gen2brain/jpegn"
 )
 
-// maxScans bounds what a progressive JPEG can cost: each scan is a walk over all its pixels, and
-// takes a dozen bytes. Real ones have about ten.
+// maxScans limits the cost of a progressive JPEG: each scan takes a dozen bytes in the file and a
+// pass over all pixels. Real files have about ten scans.
 const maxScans = 50
 
-// decodeJPEG decodes no more detail than thumbnails of the width need: at a half, a quarter or an eighth of the size,
-// which is a by-product of how a JPEG is stored.
+// decodeJPEG decodes only as much detail as thumbnails of maxWidth need: at a half, a quarter or an
+// eighth of the size, which the JPEG format makes cheap.
 //
-// jpegn is the fast decoder and does it. It cannot do all that image/jpeg can (baseline in several scans, say), and
-// it misreads four colours; those are left to image/jpeg.
-func decodeJPEG(picture []byte, widest int, limits Limits) (*source, error) {
+// The decoder is jpegn, which is fast. It does not support everything that image/jpeg supports (a
+// baseline JPEG in several scans, for example), and decodes pictures of four colours incorrectly.
+// Those are decoded with image/jpeg.
+func decodeJPEG(picture []byte, maxWidth int, limits Limits) (*source, error) {
 	header, err := readJPEG(picture)
 	if err != nil {
 		return nil, err
@@ -27,7 +28,7 @@ func decodeJPEG(picture []byte, widest int, limits Limits) (*source, error) {
 	orientation := orientationOf(picture, jpegFormat)
 	var decoded *planes
 	if header.components != 4 {
-		decoded, err = decodeScaled(picture, widest, orientation, limits)
+		decoded, err = decodeScaled(picture, maxWidth, orientation, limits)
 	}
 	if decoded == nil {
 		decoded, err = decodeFull(picture, limits)
@@ -42,7 +43,9 @@ func decodeJPEG(picture []byte, widest int, limits Limits) (*source, error) {
 	return result, nil
 }
 
-func decodeScaled(picture []byte, widest int, orientation orientation, limits Limits) (*planes, error) {
+func decodeScaled(
+	picture []byte, maxWidth int, orientation orientation, limits Limits,
+) (*planes, error) {
 	header, err := jpegn.DecodeConfig(bytes.NewReader(picture))
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func decodeScaled(picture []byte, widest int, orientation orientation, limits Li
 	if orientation.transposes() {
 		shown = image.Pt(shown.Y, shown.X)
 	}
-	need := fit(shown, widest)
+	need := fit(shown, maxWidth)
 	shrink := 8
 	for shrink > 1 && (shown.X/shrink < need.X || shown.Y/shrink < need.Y) {
 		shrink /= 2
@@ -64,15 +67,15 @@ func decodeScaled(picture []byte, widest int, orientation orientation, limits Li
 		return nil, err
 	}
 	if _, ok := decoded.(*image.RGBA); ok && header.ColorModel == color.YCbCrModel && shrink > 1 {
-		// Its pixels share colours in a way that image.YCbCr does not know, as those of 4:1:1 do that is turned by 90°. Of
-		// what is shrunk, jpegn puts those colours into wrong places.
+		// image.YCbCr does not support the subsampling of this picture, such as 4:1:1 turned by
+		// 90°. When jpegn scales such a picture, it puts the colours into wrong places.
 		if decoded, err = jpegn.Decode(bytes.NewReader(picture), nil); err != nil {
 			return nil, err
 		}
 		shrink = 1
 	}
 	result := fromImage(decoded, decoded.Bounds())
-	result.shrunk(image.Pt(header.Width, header.Height), shrink)
+	result.setShrunk(image.Pt(header.Width, header.Height), shrink)
 	return result, nil
 }
 
@@ -91,7 +94,7 @@ func decodeFull(picture []byte, limits Limits) (*planes, error) {
 	return fromImage(decoded, decoded.Bounds()), nil
 }
 
-// A jpegHeader is what the decoders do not tell.
+// A jpegHeader holds what the decoders do not return.
 type jpegHeader struct {
 	components int
 	profile    []byte // ICC
@@ -100,11 +103,11 @@ type jpegHeader struct {
 // Markers of a JPEG: ITU-T T.81, table B.1.
 const (
 	markerSOF0 = 0xc0 // baseline
-	markerSOF2 = 0xc2 // progressive; SOF1, extended, is as baseline where samples have 8 bits
+	markerSOF2 = 0xc2 // progressive; SOF1, extended, equals baseline if samples have 8 bits
 	markerDHT  = 0xc4
 	markerJPG  = 0xc8
 	markerDAC  = 0xcc
-	markerSOF  = 0xcf // the last of the frames
+	markerSOF  = 0xcf // the last frame marker
 	markerRST0 = 0xd0
 	markerRST7 = 0xd7
 	markerEOI  = 0xd9
@@ -113,19 +116,19 @@ const (
 	markerTEM  = 0x01
 )
 
-// readJPEG walks the segments up to the end of the picture. Decoders take what is there and leave the rest grey, so
-// that it is here that a picture without an end is refused.
+// readJPEG reads all segments. It rejects a picture without an end marker: decoders decode what is
+// there and leave the rest grey.
 func readJPEG(picture []byte) (jpegHeader, error) {
 	var header jpegHeader
 	var profile [256][]byte // its parts, by number
 	scans := 0
-	truncated := reject("it is cut off")
+	truncated := reject("it is truncated")
 	for at := 2; ; {
 		skipped := bytes.IndexByte(picture[at:], 0xff)
 		if skipped < 0 {
 			return header, truncated
 		}
-		for at += skipped; at < len(picture) && picture[at] == 0xff; at++ { // any number of them fill
+		for at += skipped; at < len(picture) && picture[at] == 0xff; at++ { // fill bytes
 		}
 		if at == len(picture) {
 			return header, truncated
@@ -134,7 +137,7 @@ func readJPEG(picture []byte) (jpegHeader, error) {
 		at++
 		switch {
 		case marker == 0, marker == markerTEM, marker >= markerRST0 && marker <= markerRST7:
-			continue // 0 is a byte of a scan
+			continue // 0 is a byte of a scan's data
 		case marker == markerEOI:
 			if header.components == 0 || scans == 0 {
 				return header, truncated
@@ -155,7 +158,7 @@ func readJPEG(picture []byte) (jpegHeader, error) {
 		case marker == markerDHT, marker == markerDAC, marker == markerJPG:
 		case marker >= markerSOF0 && marker <= markerSOF:
 			if marker > markerSOF2 {
-				return header, reject("it is a JPEG of a kind that is not shown anywhere (SOF%d)", marker-markerSOF0)
+				return header, reject("its JPEG process SOF%d is not supported", marker-markerSOF0)
 			}
 			if len(segment) < 6 {
 				return header, truncated
@@ -166,8 +169,9 @@ func readJPEG(picture []byte) (jpegHeader, error) {
 				return header, reject("it has more than %d scans", maxScans)
 			}
 		case marker == markerAPP2:
-			if part, ok := bytes.CutPrefix(segment, []byte("ICC_PROFILE\x00")); ok && len(part) > 2 {
-				profile[part[0]] = part[2:] // after its number comes how many there are
+			part, ok := bytes.CutPrefix(segment, []byte("ICC_PROFILE\x00"))
+			if ok && len(part) > 2 {
+				profile[part[0]] = part[2:] // part[0] is its number, part[1] the number of parts
 			}
 		}
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/bep/imagemeta"
 )
 
-// An orientation is EXIF's: how the stored picture has to be turned. Its zero value is none.
+// An orientation is the value of the EXIF tag Orientation: how to turn the stored picture. Its zero
+// value is not an orientation.
 type orientation int
 
 const (
@@ -14,13 +15,13 @@ const (
 	last    orientation = 8
 )
 
-// mirrorsX says whether columns are stored right to left. Mirroring comes before transposing.
+// mirrorsX reports whether columns are stored right to left. Mirroring comes before transposing.
 func (o orientation) mirrorsX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
 
-// mirrorsY says whether rows are stored bottom to top.
+// mirrorsY reports whether rows are stored bottom to top.
 func (o orientation) mirrorsY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
 
-// transposes says whether rows are stored as columns.
+// transposes reports whether rows are stored as columns.
 func (o orientation) transposes() bool { return o >= 5 }
 
 const (
@@ -29,8 +30,8 @@ const (
 	webpFormat = imagemeta.WebP
 )
 
-// orientationOf reads the EXIF tag Orientation. A picture whose EXIF cannot be read is shown as it is stored, as
-// browsers do.
+// orientationOf returns the EXIF tag Orientation. A picture with unreadable EXIF data stays as it
+// is stored, as in browsers.
 func orientationOf(picture []byte, format imagemeta.ImageFormat) orientation {
 	found := upright
 	_, _ = imagemeta.Decode(imagemeta.Options{
@@ -41,8 +42,9 @@ func orientationOf(picture []byte, format imagemeta.ImageFormat) orientation {
 			return tag.Tag == "Orientation" && tag.Namespace == "IFD0"
 		},
 		HandleTag: func(tag imagemeta.TagInfo) error {
-			if value, ok := tag.Value.(uint16); ok && orientation(value) >= upright && orientation(value) <= last {
-				found = orientation(value)
+			value, ok := tag.Value.(uint16)
+			if o := orientation(value); ok && o >= upright && o <= last {
+				found = o
 			}
 			return imagemeta.ErrStopWalking
 		},

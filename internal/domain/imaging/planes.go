@@ -5,21 +5,21 @@ import (
 	"image/color"
 )
 
-// planes are a picture in JPEG's own terms, in which it is scaled without a detour over RGB: brightness, and unless
-// it is grey two colours, of which there may be fewer samples.
+// planes are a picture in JPEG's representation: brightness, and unless it is grey two colours,
+// which may have fewer samples. Pictures are scaled in it, without a conversion to RGB.
 type planes struct {
 	size   image.Point // in pixels
 	planes []plane     // Y, or Y, Cb, Cr
 }
 
-// A plane is samples in rows.
+// A plane holds samples in rows.
 type plane struct {
 	samples       []uint8
 	stride        int // from a row to the next
-	width, height int // how many samples there are
+	width, height int // in samples
 
-	// spanX and spanY are how many of them the picture covers. It ends within the last sample where its size is not a
-	// multiple of what a sample stands for.
+	// spanX and spanY are how many samples the picture covers. The picture ends within the last
+	// sample if its size is not a multiple of the pixels that share a sample.
 	spanX, spanY float64
 }
 
@@ -30,10 +30,10 @@ func newPlane(width, height int) plane {
 	}
 }
 
-// half is how many samples there are of a colour where two pixels share one.
+// half returns the number of colour samples of a row or column in which two pixels share one.
 func half(pixels int) int { return (pixels + 1) / 2 }
 
-// newPlanes makes room for a picture whose pixels share colours two by two.
+// newPlanes allocates a picture with 4:2:0 subsampling: two by two pixels share a colour.
 func newPlanes(size image.Point, grey bool) *planes {
 	p := &planes{size: size, planes: []plane{newPlane(size.X, size.Y)}}
 	if grey {
@@ -47,18 +47,19 @@ func newPlanes(size image.Point, grey bool) *planes {
 	return p
 }
 
-// shrunk says that the samples stand for a picture of the size, each for a square of so many pixels.
-func (p *planes) shrunk(size image.Point, shrink int) {
+// setShrunk records that the samples represent a picture of the size, and that each represents a
+// square of shrink by shrink pixels.
+func (p *planes) setShrunk(size image.Point, shrink int) {
 	for i := range p.planes {
 		c := &p.planes[i]
-		// Of Y the span was the decoded size; the others' are in proportion to it.
+		// The span of Y was the decoded size; the other spans are proportional to it.
 		c.spanX *= float64(size.X) / float64(shrink) / float64(p.size.X)
 		c.spanY *= float64(size.Y) / float64(shrink) / float64(p.size.Y)
 	}
 	p.size = size
 }
 
-// image is what the encoder takes.
+// image returns the picture for the encoder.
 func (p *planes) image() image.Image {
 	bounds := image.Rectangle{Max: p.size}
 	y := p.planes[0]
@@ -72,10 +73,11 @@ func (p *planes) image() image.Image {
 	}
 }
 
-// fromImage takes what decoders return. The canvas is white where the image is transparent, or is not at all.
+// fromImage converts a decoder's result. The canvas is white where the image is transparent or does
+// not cover it.
 //
-// Laying it on white before it is scaled is the same as scaling colours that are multiplied by their alpha, and
-// laying them on white then: no colour of a transparent pixel bleeds into its neighbours.
+// Flattening on white before scaling gives the same result as scaling colours multiplied by alpha
+// and flattening afterwards: no colour of a transparent pixel bleeds into its neighbours.
 func fromImage(img image.Image, canvas image.Rectangle) *planes {
 	switch img := img.(type) {
 	case *image.Gray:
@@ -116,7 +118,8 @@ func fromImage(img image.Image, canvas image.Rectangle) *planes {
 				}
 			}
 			at := top/2*cb.stride + x
-			_, cb.samples[at], cr.samples[at] = color.RGBToYCbCr(uint8((r+n/2)/n), uint8((g+n/2)/n), uint8((b+n/2)/n))
+			mean := func(sum int) uint8 { return uint8((sum + n/2) / n) }
+			_, cb.samples[at], cr.samples[at] = color.RGBToYCbCr(mean(r), mean(g), mean(b))
 		}
 	}
 	return p
@@ -124,7 +127,7 @@ func fromImage(img image.Image, canvas image.Rectangle) *planes {
 
 func fromYCbCr(img *image.YCbCr) *planes {
 	width, height := img.Rect.Dx(), img.Rect.Dy()
-	shareX, shareY := 1, 1 // how many pixels share a colour
+	shareX, shareY := 1, 1 // pixels that share a colour sample
 	switch img.SubsampleRatio {
 	case image.YCbCrSubsampleRatio422:
 		shareX = 2
@@ -139,7 +142,8 @@ func fromYCbCr(img *image.YCbCr) *planes {
 	}
 	colour := func(samples []uint8) plane {
 		return plane{
-			samples: samples, stride: img.CStride, width: (width + shareX - 1) / shareX, height: (height + shareY - 1) / shareY,
+			samples: samples, stride: img.CStride,
+			width: (width + shareX - 1) / shareX, height: (height + shareY - 1) / shareY,
 			spanX: float64(width) / float64(shareX), spanY: float64(height) / float64(shareY),
 		}
 	}
@@ -147,7 +151,10 @@ func fromYCbCr(img *image.YCbCr) *planes {
 		samples: img.Y, stride: img.YStride, width: width, height: height,
 		spanX: float64(width), spanY: float64(height),
 	}
-	return &planes{size: image.Pt(width, height), planes: []plane{y, colour(img.Cb), colour(img.Cr)}}
+	return &planes{
+		size:   image.Pt(width, height),
+		planes: []plane{y, colour(img.Cb), colour(img.Cr)},
+	}
 }
 
 // readRow writes a row of the canvas as RGB on white.
@@ -170,7 +177,7 @@ func readRow(img image.Image, canvas image.Rectangle, y int, rgb []uint8) {
 			}
 			rgb = rgb[3:]
 		}
-	case *image.RGBA: // of decoders, which have no transparent ones of it
+	case *image.RGBA: // decoders return it only for opaque pictures
 		for x := covered.Min.X; x < covered.Max.X; x++ {
 			rgb = rgb[copy(rgb[:3], img.Pix[img.PixOffset(x, y):]):]
 		}

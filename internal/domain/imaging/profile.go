@@ -8,32 +8,32 @@ import (
 	"math"
 )
 
-// A profile says what a picture's colours are, by an ICC profile of a matrix and three curves, as cameras and
-// telephones write (Display P3, Adobe RGB). Profiles of tables, which printers have, are not read: their pictures are
-// shown as if they had none.
+// A profile is an ICC profile that consists of a matrix and three curves, as written by cameras and
+// phones (Display P3, Adobe RGB). Profiles with tables, as printers have, are not supported:
+// pictures with such a profile are treated as if they had none.
 type profile struct {
-	linear [3][256]int32 // of each colour's value, from 0 to unit
-	matrix [3][3]int32   // from there to sRGB's, in units of 1<<matrixBits
+	linear [3][256]int32 // linear value by colour and encoded value, from 0 to unit
+	matrix [3][3]int32   // from linear values to linear sRGB, in units of 1<<matrixBits
 }
 
 const (
 	unit       = 1<<14 - 1
 	matrixBits = 12
 
-	// longestProfile is far more than a matrix and curves take. A longer one is not read: its tags alone could fill the
-	// memory, and what is compressed may say that it is any length.
-	longestProfile = 1 << 20
+	// maxProfileBytes is far more than a matrix and curves need. Longer profiles are ignored: their
+	// tags alone could fill the memory, and compressed data can expand to any length.
+	maxProfileBytes = 1 << 20
 )
 
-// fromXYZ are the linear values of sRGB for the XYZ of the profile connection space, whose white is D50: the inverse
-// of the primaries of IEC 61966-2-1, adapted from D65 by Bradford's method.
+// fromXYZ converts XYZ of the profile connection space, whose white point is D50, to linear sRGB.
+// It is the inverse of the primaries of IEC 61966-2-1, adapted from D65 with the Bradford method.
 var fromXYZ = [3][3]float64{
 	{3.1338561, -1.6168667, -0.4906146},
 	{-0.9787684, 1.9161415, 0.0334540},
 	{0.0719453, -0.2289914, 1.4052427},
 }
 
-// encoded are the values of sRGB for linear ones from 0 to unit.
+// encoded maps linear values, from 0 to unit, to sRGB values.
 var encoded = func() (table [unit + 1]uint8) {
 	for i := range table {
 		v := float64(i) / unit
@@ -47,17 +47,20 @@ var encoded = func() (table [unit + 1]uint8) {
 	return table
 }()
 
-// parseProfile returns nil if there is no profile, if it cannot be read, and if it is as good as sRGB.
+// parseProfile returns nil if there is no profile, if it cannot be read, or if it is practically
+// sRGB.
 func parseProfile(icc []byte) *profile {
 	// https://www.color.org/specification/ICC.1-2022-05.pdf, 7.2 and 7.3
 	const header = 128
-	if len(icc) < header+4 || len(icc) > longestProfile || string(icc[16:24]) != "RGB XYZ " || string(icc[36:40]) != "acsp" {
+	if len(icc) < header+4 || len(icc) > maxProfileBytes ||
+		string(icc[16:24]) != "RGB XYZ " || string(icc[36:40]) != "acsp" {
 		return nil
 	}
 	tags := map[string][]byte{}
 	table := icc[header+4:]
 	for range min(binary.BigEndian.Uint32(icc[header:]), uint32(len(table)/12)) {
-		from, size := uint64(binary.BigEndian.Uint32(table[4:])), uint64(binary.BigEndian.Uint32(table[8:]))
+		from := uint64(binary.BigEndian.Uint32(table[4:]))
+		size := uint64(binary.BigEndian.Uint32(table[8:]))
 		if from+size <= uint64(len(icc)) {
 			tags[string(table[:4])] = icc[from : from+size]
 		}
@@ -88,7 +91,7 @@ func parseProfile(icc []byte) *profile {
 			for k := range 3 {
 				sum += fromXYZ[i][k] * toXYZ[k][j]
 			}
-			if math.Abs(sum) > 8 { // of real ones, about 2; more would not fit into an int32
+			if math.Abs(sum) > 8 { // about 2 in real profiles; more would overflow an int32
 				return nil
 			}
 			p.matrix[i][j] = int32(math.Round(sum * (1 << matrixBits)))
@@ -100,14 +103,14 @@ func parseProfile(icc []byte) *profile {
 	return p
 }
 
-// isSRGB says whether no colour of a coarse grid changes by more than eyes see.
+// isSRGB reports whether the conversion changes no colour of a coarse grid visibly.
 func (p *profile) isSRGB() bool {
-	const step, most = 51, 2
+	const step, tolerance = 51, 2
 	for r := 0; r < 256; r += step {
 		for g := 0; g < 256; g += step {
 			for b := 0; b < 256; b += step {
 				r2, g2, b2 := p.convert(int32(r), int32(g), int32(b))
-				if max(abs(r2-int32(r)), abs(g2-int32(g)), abs(b2-int32(b))) > most {
+				if max(abs(r2-int32(r)), abs(g2-int32(g)), abs(b2-int32(b))) > tolerance {
 					return false
 				}
 			}
@@ -118,7 +121,7 @@ func (p *profile) isSRGB() bool {
 
 func abs(v int32) int32 { return max(v, -v) }
 
-// convert returns a colour as sRGB has it. What sRGB cannot show becomes the nearest on its edge.
+// convert converts a colour to sRGB. Values outside sRGB's gamut are clamped.
 func (p *profile) convert(r, g, b int32) (int32, int32, int32) {
 	lr, lg, lb := p.linear[0][r], p.linear[1][g], p.linear[2][b]
 	channel := func(m *[3]int32) int32 {
@@ -128,7 +131,7 @@ func (p *profile) convert(r, g, b int32) (int32, int32, int32) {
 	return channel(&p.matrix[0]), channel(&p.matrix[1]), channel(&p.matrix[2])
 }
 
-// toSRGB changes the colours of a picture whose pixels share colours two by two.
+// toSRGB converts a picture with 4:2:0 subsampling to sRGB.
 func (p *profile) toSRGB(picture *planes) {
 	if p == nil || len(picture.planes) != 3 {
 		return
@@ -139,7 +142,9 @@ func (p *profile) toSRGB(picture *planes) {
 			at := row*cb.stride + column
 			blue, red := int32(cb.samples[at])-128, int32(cr.samples[at])-128
 			// ITU-T T.871, 7: from YCbCr and back, in units of 1<<16
-			dr, dg, db := (91881*red+1<<15)>>16, (-22554*blue-46802*red+1<<15)>>16, (116130*blue+1<<15)>>16
+			dr := (91881*red + 1<<15) >> 16
+			dg := (-22554*blue - 46802*red + 1<<15) >> 16
+			db := (116130*blue + 1<<15) >> 16
 			var sumR, sumG, sumB, n int32
 			for i := 2 * row; i < min(2*row+2, y.height); i++ {
 				for j := 2 * column; j < min(2*column+2, y.width); j++ {
@@ -159,11 +164,11 @@ func (p *profile) toSRGB(picture *planes) {
 
 func within(v int32) int32 { return min(max(v, 0), 255) }
 
-// fixed reads an s15Fixed16Number.
+// fixed decodes an s15Fixed16Number.
 func fixed(b []byte) float64 { return float64(int32(binary.BigEndian.Uint32(b))) / (1 << 16) }
 
-// parseCurve reads a curveType or a parametricCurveType: 10.6 and 10.18 of the specification. It returns nil for
-// others.
+// parseCurve decodes a curveType or a parametricCurveType: 10.6 and 10.18 of the specification. It
+// returns nil for other types.
 func parseCurve(tag []byte) func(float64) float64 {
 	if len(tag) < 12 {
 		return nil
@@ -193,8 +198,8 @@ func parseCurve(tag []byte) func(float64) float64 {
 	return nil
 }
 
-// parametric is a power, moved and scaled, with a straight line below d. Each kind has more parameters than the one
-// before.
+// parametric returns a power function, shifted and scaled, with a straight line below d. Each kind
+// has more parameters than the previous one.
 func parametric(kind uint16, data []byte) func(float64) float64 {
 	counts := []int{1, 3, 4, 5, 7}
 	if int(kind) >= len(counts) || len(data) < 4*counts[kind] {
@@ -208,9 +213,9 @@ func parametric(kind uint16, data []byte) func(float64) float64 {
 	switch kind {
 	case 0:
 		a, d = 1, 0
-	case 1: // nothing below where the power begins
+	case 1: // 0 below the start of the power function
 		c, d = 0, -b/a
-	case 2: // the same, but both are raised
+	case 2: // the same, but with an offset
 		c, d, e, f = 0, -b/a, c, c
 	}
 	return func(x float64) float64 {
@@ -221,7 +226,7 @@ func parametric(kind uint16, data []byte) func(float64) float64 {
 	}
 }
 
-// profileOfPNG returns what the chunk iCCP holds, or nil.
+// profileOfPNG returns the decompressed profile of the chunk iCCP, or nil.
 func profileOfPNG(picture []byte) []byte {
 	const header, checksum = 8, 4
 	for chunks := picture[8:]; len(chunks) >= header; {
@@ -232,17 +237,18 @@ func profileOfPNG(picture []byte) []byte {
 		name, data := string(chunks[4:8]), chunks[header:header+size]
 		switch name {
 		case "IDAT":
-			return nil // it comes before
+			return nil // iCCP comes before IDAT
 		case "iCCP":
-			_, compressed, found := bytes.Cut(data, []byte{0}) // its name
+			_, compressed, found := bytes.Cut(data, []byte{0}) // after the profile's name
 			if !found || len(compressed) < 1 {
 				return nil
 			}
-			reader, err := zlib.NewReader(bytes.NewReader(compressed[1:])) // after the method, of which there is one
+			// The first byte is the compression method; there is only one.
+			reader, err := zlib.NewReader(bytes.NewReader(compressed[1:]))
 			if err != nil {
 				return nil
 			}
-			icc, err := io.ReadAll(io.LimitReader(reader, longestProfile))
+			icc, err := io.ReadAll(io.LimitReader(reader, maxProfileBytes))
 			if err != nil {
 				return nil
 			}

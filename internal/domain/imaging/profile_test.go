@@ -19,15 +19,15 @@ func displayP3(tb testing.TB) []byte {
 	return profileOfPNG(picture)
 }
 
-// What littleCMS makes of them.
-func TestProfile_converts_Display_P3(t *testing.T) {
+// The expected values are the results of littleCMS.
+func TestProfile_convert_Display_P3(t *testing.T) {
 	t.Parallel()
 	p := parseProfile(displayP3(t))
 	if p == nil {
-		t.Fatal("the profile was not read")
+		t.Fatal("the profile was ignored")
 	}
 	for from, want := range map[[3]int32][3]int32{
-		{255, 0, 0}:     {255, 0, 0}, // sRGB has no such red
+		{255, 0, 0}:     {255, 0, 0}, // outside sRGB's gamut
 		{234, 51, 35}:   {255, 0, 3},
 		{0, 255, 0}:     {0, 255, 0},
 		{128, 128, 128}: {128, 128, 128},
@@ -56,13 +56,14 @@ func TestParseProfile_skips_sRGB(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(header.profile) == 0 || parseProfile(header.profile) != nil {
-		t.Errorf("of %d bytes a conversion was made", len(header.profile))
+		t.Errorf("the profile of %d bytes was not skipped", len(header.profile))
 	}
 }
 
 func TestParseProfile_ignores_unusable_profiles(t *testing.T) {
 	t.Parallel()
-	// tagged has another entry for a tag, at the end of the profile or beyond it.
+	// tagged returns a profile with another entry for a tag, at the end of the profile or beyond
+	// it.
 	tagged := func(name string, data []byte, beyond uint32) []byte {
 		icc := displayP3(t)
 		entry := 132 + bytes.Index(icc[132:], []byte(name))
@@ -79,30 +80,30 @@ func TestParseProfile_ignores_unusable_profiles(t *testing.T) {
 	}
 	const xyz, power = "XYZ \x00\x00\x00\x00", "para\x00\x00\x00\x00\x00\x04\x00\x00"
 	if parseProfile(tagged("rXYZ", fixeds(xyz, 1, 1, 1), 0)) == nil {
-		t.Error("a profile with another red was not read")
+		t.Error("a profile with another red was ignored")
 	}
 	for name, icc := range map[string][]byte{
-		"a tag beyond its end":    tagged("rXYZ", fixeds(xyz, 1, 1, 1), 1),
-		"a tag far beyond":        tagged("rXYZ", fixeds(xyz, 1, 1, 1), 1<<32-100),
-		"a red of twenty whites":  tagged("rXYZ", fixeds(xyz, 20, 1, 1), 0),
-		"the root of less than 0": tagged("rTRC", fixeds(power, 0.5, -1, -1, 0, 0, 0, 0), 0),
+		"tag beyond the end":          tagged("rXYZ", fixeds(xyz, 1, 1, 1), 1),
+		"tag far beyond the end":      tagged("rXYZ", fixeds(xyz, 1, 1, 1), 1<<32-100),
+		"red 20 times white":          tagged("rXYZ", fixeds(xyz, 20, 1, 1), 0),
+		"root of a number below zero": tagged("rTRC", fixeds(power, 0.5, -1, -1, 0, 0, 0, 0), 0),
 	} {
 		if parseProfile(icc) != nil {
-			t.Errorf("%s: was read", name)
+			t.Errorf("%s: was not ignored", name)
 		}
 	}
 }
 
-// A JPEG's profile comes in parts of up to 64 KiB, and a WebP's in one of any length.
+// A JPEG's profile has parts of up to 64 KiB, and a WebP's has one part of any length.
 func TestParseProfile_ignores_large_profiles(t *testing.T) {
 	t.Parallel()
-	longest := make([]byte, longestProfile)
+	longest := make([]byte, maxProfileBytes)
 	copy(longest, displayP3(t))
 	if parseProfile(longest) == nil {
-		t.Errorf("one of %d bytes was not read", len(longest))
+		t.Errorf("a profile of %d bytes was ignored", len(longest))
 	}
 	if parseProfile(append(longest, 0)) != nil {
-		t.Errorf("one of %d bytes was read", len(longest)+1)
+		t.Errorf("a profile of %d bytes was not ignored", len(longest)+1)
 	}
 }
 
@@ -123,43 +124,44 @@ func TestParseCurve(t *testing.T) {
 		}
 		return tag
 	}
+	sRGB := para(3, 2.4, 1/1.055, 0.055/1.055, 1/12.92, 0.04045)
 	for name, c := range map[string]struct {
 		tag     []byte
 		x, want float64
 	}{
-		"straight":                      {curv(), 0.3, 0.3},
-		"a gamma":                       {curv(0x0200), 0.3, 0.09},
-		"a table, between":              {curv(0, 0x1000, 0xffff), 0.25, 0x0800 / 65535.0},
-		"a table's end":                 {curv(0, 0x1000, 0xffff), 1, 1},
-		"a power":                       {para(0, 2), 0.3, 0.09},
-		"a moved power":                 {para(1, 2, 0.5, 0.25), 0.5, 0.25},
-		"a moved power, below":          {para(1, 2, 0.5, -0.25), 0.2, 0},
-		"a raised power":                {para(2, 2, 1, 0, 0.5), 0.5, 0.75},
-		"a raised power, below":         {para(2, 2, 1, -0.5, 0.5), 0.2, 0.5},
-		"a power with a line":           {para(3, 2, 1, 0, 0.5, 0.1), 0.5, 0.25},
-		"a power with a line, below":    {para(3, 2, 1, 0, 0.5, 0.1), 0.05, 0.025},
-		"everything, above":             {para(4, 2, 1, 0, 0.5, 0.1, 0.2, 0.3), 0.5, 0.45},
-		"everything, below":             {para(4, 2, 1, 0, 0.5, 0.1, 0.2, 0.3), 0.05, 0.325},
-		"sRGB's":                        {para(3, 2.4, 1/1.055, 0.055/1.055, 1/12.92, 0.04045), 0.5, 0.21404},
-		"a table that is not all there": {curv(0, 1, 2, 3)[:14], 0, -1},
-		"a kind that is not known":      {para(5, 1, 1, 1, 1, 1, 1, 1), 0, -1},
-		"too few parameters":            {para(4, 2, 1), 0, -1},
-		"something else":                {[]byte("mAB \x00\x00\x00\x00\x00\x00\x00\x00"), 0, -1},
-		"nothing":                       {nil, 0, -1},
+		"identity":                   {curv(), 0.3, 0.3},
+		"gamma":                      {curv(0x0200), 0.3, 0.09},
+		"between table entries":      {curv(0, 0x1000, 0xffff), 0.25, 0x0800 / 65535.0},
+		"end of a table":             {curv(0, 0x1000, 0xffff), 1, 1},
+		"power":                      {para(0, 2), 0.3, 0.09},
+		"shifted power":              {para(1, 2, 0.5, 0.25), 0.5, 0.25},
+		"below a shifted power":      {para(1, 2, 0.5, -0.25), 0.2, 0},
+		"power with offset":          {para(2, 2, 1, 0, 0.5), 0.5, 0.75},
+		"below a power with offset":  {para(2, 2, 1, -0.5, 0.5), 0.2, 0.5},
+		"power with a line":          {para(3, 2, 1, 0, 0.5, 0.1), 0.5, 0.25},
+		"line below a power":         {para(3, 2, 1, 0, 0.5, 0.1), 0.05, 0.025},
+		"power with line and offset": {para(4, 2, 1, 0, 0.5, 0.1, 0.2, 0.3), 0.5, 0.45},
+		"line with offset":           {para(4, 2, 1, 0, 0.5, 0.1, 0.2, 0.3), 0.05, 0.325},
+		"sRGB":                       {sRGB, 0.5, 0.21404},
+		"truncated table":            {curv(0, 1, 2, 3)[:14], 0, -1},
+		"unknown kind":               {para(5, 1, 1, 1, 1, 1, 1, 1), 0, -1},
+		"too few parameters":         {para(4, 2, 1), 0, -1},
+		"other type":                 {[]byte("mAB \x00\x00\x00\x00\x00\x00\x00\x00"), 0, -1},
+		"empty":                      {nil, 0, -1},
 	} {
 		curve := parseCurve(c.tag)
 		switch {
 		case c.want < 0 && curve != nil:
-			t.Errorf("%s: was read, want nothing", name)
+			t.Errorf("%s: a curve, want nil", name)
 		case c.want >= 0 && curve == nil:
-			t.Errorf("%s: was not read", name)
+			t.Errorf("%s: nil, want a curve", name)
 		case c.want >= 0 && math.Abs(curve(c.x)-c.want) > 1e-3:
 			t.Errorf("%s at %v: %v, want %v", name, c.x, curve(c.x), c.want)
 		}
 	}
 }
 
-// FuzzProfile holds that any profile is either left aside, or gives colours.
+// FuzzProfile checks that any profile is either ignored or converts to valid colours.
 func FuzzProfile(f *testing.F) {
 	f.Add(displayP3(f))
 	f.Fuzz(func(t *testing.T, icc []byte) {
@@ -176,13 +178,13 @@ func FuzzProfile(f *testing.F) {
 	})
 }
 
-func TestRecovered_turns_a_panic_into_a_rejection(t *testing.T) {
+func TestRecoverPanic_turns_a_panic_into_a_rejection(t *testing.T) {
 	t.Parallel()
-	decoded, err := recovered(func() (*source, error) {
+	decoded, err := recoverPanic(func() (*source, error) {
 		var none []int
 		return nil, errors.New("unreached" + string(rune(none[3])))
 	})
 	if decoded != nil || !errors.Is(err, ErrRejected) {
-		t.Errorf("%v, %v, want a refusal", decoded, err)
+		t.Errorf("%v, %v, want a rejection", decoded, err)
 	}
 }

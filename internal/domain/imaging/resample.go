@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// resize scales a picture down, and turns it the right way up.
+// resize scales a picture down and turns it upright.
 func (p *planes) resize(size image.Point, turn orientation) *planes {
 	result := newPlanes(size, len(p.planes) == 1)
 	for i := range p.planes {
@@ -15,8 +15,8 @@ func (p *planes) resize(size image.Point, turn orientation) *planes {
 	return result
 }
 
-// resize fills to, which covers the same picture. It is scaled along its columns first, and what that gives, of which
-// the rows are columns now, along those.
+// resize scales p into to, which covers the same picture. It scales along the columns first, and
+// transposes. Then it scales the transposed result along its columns.
 func (p plane) resize(to *plane, turn orientation) {
 	width, height, spanX, spanY := to.width, to.height, to.spanX, to.spanY
 	if turn.transposes() {
@@ -29,21 +29,22 @@ func (p plane) resize(to *plane, turn orientation) {
 	rows.apply(between, to, !turn.transposes())
 }
 
-// one is the sum of a kernel's weights. A sample times a weight, added up, stays below 1<<24.
+// one is the sum of a kernel's weights. The sum of samples times weights stays below 1<<24.
 const (
 	bits = 14
 	one  = 1 << bits
 )
 
-// A kernel says of which samples each of a line's new samples is made.
+// A kernel holds the weights by which each new sample of a line is computed from the old ones.
 type kernel struct {
-	taps    int // how many samples make one
-	first   []int
-	weights []int32 // taps of them for each new sample
+	taps    int     // old samples per new sample
+	first   []int   // index of the first old sample, by new sample
+	weights []int32 // taps weights per new sample
 }
 
-// newKernel is Lanczos' with three lobes, widened so that it takes each of the samples that a new one stands for, as
-// libvips does. have samples cover the picture along span of them, want samples along wantSpan.
+// newKernel returns a Lanczos kernel with three lobes, widened to cover all samples that a new one
+// represents, as in libvips. The picture covers span of the have old samples, and wantSpan of the
+// want new ones.
 func newKernel(have int, span float64, want int, wantSpan float64, mirrored bool) *kernel {
 	const lobes = 3
 	scale := span / wantSpan
@@ -56,20 +57,21 @@ func newKernel(have int, span float64, want int, wantSpan float64, mirrored bool
 		if mirrored {
 			centre = span - centre
 		}
-		centre -= 0.5 // samples are where their middles are
+		centre -= 0.5 // a sample's position is its middle
 		first := int(math.Ceil(centre - lobes*widen))
 		start := min(max(first, 0), have-k.taps)
 		clear(exact)
 		var sum float64
 		for j := first; j <= int(math.Floor(centre+lobes*widen)); j++ {
 			w := lanczos((float64(j)-centre)/widen, lobes)
-			inside := min(max(j, start), start+k.taps-1) // beyond the edge is what is at the edge
+			inside := min(max(j, start), start+k.taps-1) // samples at the edge repeat beyond it
 			exact[inside-start] += w
 			sum += w
 		}
 		k.first[i] = start
 		weights := k.weights[i*k.taps:][:k.taps]
-		// What rounding takes from a weight goes to the next: together they are one, or plain areas would change.
+		// The rounding error of a weight is added to the next one, so that the sum of all weights
+		// is one and plain areas keep their colour.
 		var due float64
 		var given int32
 		for j, w := range exact {
@@ -92,15 +94,16 @@ func lanczos(x, lobes float64) float64 {
 	return lobes * math.Sin(x) * math.Sin(x/lobes) / (x * x)
 }
 
-// apply scales along columns. If it transposes, rows of the result are columns of to.
+// apply scales along columns. With transpose, rows of the result are columns of to.
 //
-// Two samples share a machine word, so that one multiplication does for both: (a + b<<32) * weight. The sums of both
-// are made positive by a bias, so that neither borrows from the other in the end; between, they may.
+// Two samples share a machine word, so one multiplication computes both: (a + b<<32) * weight. A
+// bias makes both final sums positive, so that neither borrows from the other; intermediate sums
+// may borrow.
 func (k *kernel) apply(from plane, to *plane, transpose bool) {
 	const low = 0x000000ff_000000ff
 	const bias = offset<<bits + one/2
 	const biases = uint64(bias | bias<<32)
-	step, next := 1, to.stride // from a sample to the next, and from a row to the next
+	step, next := 1, to.stride // distance to the next sample, and to the next row
 	if transpose {
 		step, next = to.stride, 1
 	}
@@ -136,15 +139,15 @@ func (k *kernel) apply(from plane, to *plane, transpose bool) {
 	}
 }
 
-// offset is what keeps sums positive: what negative weights take away is less than a third of it.
+// offset keeps sums positive: negative weights subtract less than a third of it.
 const offset = 256
 
-// clamped returns the samples of the lower and of the upper sum.
+// clamped returns the samples of the lower and the upper sum.
 func clamped(sums uint64) (uint8, uint8) {
 	return clamp[sums>>bits&(4*offset-1)], clamp[sums>>(32+bits)&(4*offset-1)]
 }
 
-// clamp takes the offset away, and what overshoots.
+// clamp subtracts the offset and clamps the result to a sample's range.
 var clamp = func() (table [4 * offset]uint8) {
 	for i := range table {
 		table[i] = uint8(min(max(i-offset, 0), 255))

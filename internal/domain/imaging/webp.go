@@ -10,9 +10,9 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// decodeWebP reads a still picture or the first frame of an animated one, which the decoder does not know. The frame
-// is taken out of its container and given to the decoder in one of our own, so that what the container says about
-// sizes cannot differ from what is decoded.
+// decodeWebP decodes a still picture, or the first frame of an animation, which the decoder does
+// not support. It extracts the frame from the container and passes it to the decoder in a container
+// of its own, so that the sizes in the original container cannot differ from the decoded ones.
 func decodeWebP(picture []byte, limits Limits) (*source, error) {
 	container, err := readWebP(picture)
 	if err != nil {
@@ -33,12 +33,13 @@ func decodeWebP(picture []byte, limits Limits) (*source, error) {
 			return nil, err
 		}
 		if !frame.In(canvas) {
-			return nil, reject("its first frame is not within its canvas")
+			return nil, reject("its first frame is outside its canvas")
 		}
 	}
 	chunks := [][]byte{container.bitstream}
 	if container.alpha != nil {
-		chunks = [][]byte{extended(header.Width, header.Height), container.alpha, container.bitstream}
+		vp8x := extended(header.Width, header.Height)
+		chunks = [][]byte{vp8x, container.alpha, container.bitstream}
 	}
 	decoded, err := webp.Decode(riff(chunks...))
 	if err != nil {
@@ -57,8 +58,8 @@ func decodeWebP(picture []byte, limits Limits) (*source, error) {
 	}, nil
 }
 
-// fullRange stretches brightness and colours from television's range, which WebP has (RFC 6386, 9.2), to that of JPEG,
-// which the type has. The decoder leaves that to its caller.
+// fullRange expands brightness and colours from the limited (TV) range of WebP (RFC 6386, 9.2) to
+// the full range of JPEG, which image.YCbCr uses. The decoder leaves that to its caller.
 func fullRange(img *image.YCbCr) {
 	var brightness, colour [256]uint8
 	for i := range 256 {
@@ -75,15 +76,15 @@ func fullRange(img *image.YCbCr) {
 	}
 }
 
-// A webpContainer is what is used of a WebP file. Chunks have their headers.
+// A webpContainer holds the parts of a WebP file that are used.
 type webpContainer struct {
-	bitstream, alpha []byte
+	bitstream, alpha []byte // chunks with their headers
 	animated         bool
-	canvas, offset   image.Point // of an animated one
+	canvas, offset   image.Point // of an animation
 	profile          []byte      // ICC
 }
 
-// The layout is that of https://developers.google.com/speed/webp/docs/riff_container.
+// Sizes of headers: https://developers.google.com/speed/webp/docs/riff_container.
 const (
 	riffHeader  = 12
 	chunkHeader = 8
@@ -91,11 +92,11 @@ const (
 	flagAlpha   = 1 << 4
 )
 
-// readWebP walks the chunks, and those of the first frame.
+// readWebP reads the chunks of the file and of its first frame.
 func readWebP(picture []byte) (webpContainer, error) {
 	var found webpContainer
 	if int64(binary.LittleEndian.Uint32(picture[4:]))+chunkHeader > int64(len(picture)) {
-		return found, reject("it is cut off")
+		return found, reject("it is truncated")
 	}
 	err := eachChunk(picture[riffHeader:], func(name string, chunk []byte) (more bool) {
 		data := chunk[chunkHeader:]
@@ -125,19 +126,19 @@ func readWebP(picture []byte) (webpContainer, error) {
 	})
 	if found.bitstream == nil {
 		if err == nil {
-			err = reject("there is no picture in it")
+			err = reject("it contains no picture")
 		}
 		return found, err
 	}
 	return found, nil
 }
 
-// eachChunk calls visit with each chunk of RIFF, until it has seen enough.
+// eachChunk calls visit with each RIFF chunk until visit returns false.
 func eachChunk(chunks []byte, visit func(name string, chunk []byte) (more bool)) error {
 	for len(chunks) >= chunkHeader {
 		size := int64(binary.LittleEndian.Uint32(chunks[4:])) + chunkHeader
 		if size > int64(len(chunks)) {
-			return reject("it is cut off")
+			return reject("it is truncated")
 		}
 		if !visit(string(chunks[:4]), chunks[:size]) {
 			return nil
@@ -147,7 +148,7 @@ func eachChunk(chunks []byte, visit func(name string, chunk []byte) (more bool))
 	return nil
 }
 
-// riff is a file with these chunks.
+// riff returns a WebP file with the chunks.
 func riff(chunks ...[]byte) io.Reader {
 	var length int
 	var parts []io.Reader
@@ -160,10 +161,11 @@ func riff(chunks ...[]byte) io.Reader {
 		}
 	}
 	header := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(4+length))
-	return io.MultiReader(append([]io.Reader{bytes.NewReader(append(header, "WEBP"...))}, parts...)...)
+	header = append(header, "WEBP"...)
+	return io.MultiReader(append([]io.Reader{bytes.NewReader(header)}, parts...)...)
 }
 
-// extended is the chunk that announces alpha.
+// extended returns the VP8X chunk of a picture with alpha.
 func extended(width, height int) []byte {
 	chunk := append([]byte("VP8X\x0a\x00\x00\x00"), flagAlpha, 0, 0, 0)
 	for _, side := range []int{width - 1, height - 1} {

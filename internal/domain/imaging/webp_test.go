@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// RFC 6386, 9.2: from 16 to 235, and from 16 to 240 around 128.
+// RFC 6386, 9.2: brightness is from 16 to 235, colours are from 16 to 240 around 128.
 func TestFullRange(t *testing.T) {
 	t.Parallel()
 	img := image.NewYCbCr(image.Rect(0, 0, 4, 1), image.YCbCrSubsampleRatio444)

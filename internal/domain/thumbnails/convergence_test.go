@@ -25,66 +25,75 @@ var (
 	limits = imaging.Limits{Bytes: 10, Pixels: 1}
 )
 
-// generate is a picture's content at each width. What begins with "bad" is no picture.
+// generate returns fake thumbnails with the picture's content. It rejects content that begins with
+// "bad".
 func generate(picture []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
 	if strings.HasPrefix(string(picture), "bad") {
 		return nil, fmt.Errorf("%w: bad", imaging.ErrRejected)
 	}
-	var made []imaging.Thumbnail
+	var generated []imaging.Thumbnail
 	for _, width := range widths {
-		made = append(made, imaging.Thumbnail{Width: width, JPEG: fmt.Appendf(nil, "%s at %d", picture, width), Size: image.Pt(width, 1)})
+		generated = append(generated, imaging.Thumbnail{
+			Width: width,
+			JPEG:  fmt.Appendf(nil, "%s at %d", picture, width),
+			Size:  image.Pt(width, 1),
+		})
 	}
-	return made, nil
+	return generated, nil
 }
 
-// thumbnailsOf are those that the original should have, by key; empty for none.
+// thumbnailsOf returns the thumbnails that the original should have, by key; empty for none.
 func thumbnailsOf(original string) map[string]string {
 	want := map[string]string{}
 	if original != "" && int64(len(original)) <= limits.Bytes {
-		made, _ := generate([]byte(original), widths, limits)
-		for _, thumbnail := range made {
+		generated, _ := generate([]byte(original), widths, limits)
+		for _, thumbnail := range generated {
 			want[pictures.ThumbnailKey(key, thumbnail.Width)] = string(thumbnail.JPEG)
 		}
 	}
 	return want
 }
 
-// A world is S3, the queue and the topic. S3 may tell of a change twice. The queue has no order, gives a message to one
-// function at a time, and again to another one unless that has done it.
+// A world is a fake of S3, the queue and the topic. S3 may send an event notification twice. The
+// queue is unordered, delivers a message to one function at a time, and redelivers it after a
+// failure.
 type world struct {
-	original   string              // its content; empty when there is none
+	original   string              // its content; empty if it does not exist
 	thumbnails map[string]string   // content by key
-	messages   []thumbnails.Change // those that no function has
+	messages   []thumbnails.Change // not being processed
 	changes    int
 	events     []pictures.ThumbnailEvent
 }
 
-// change sets the original or, when empty, deletes it; a message tells of it once or twice.
+// change sets the original, or deletes it if empty, and queues one or two messages about it.
 func (w *world) change(original string, messages int) {
 	w.original = original
-	w.changes++ // to 9 at most, so that sequencers are in the order of their texts
+	w.changes++ // at most 9, so that sequencers sort as strings
 	for range messages {
-		w.messages = append(w.messages, thumbnails.Change{Bucket: "originals", Key: key, Sequencer: fmt.Sprint(w.changes)})
+		w.messages = append(w.messages, thumbnails.Change{
+			Bucket: "originals", Key: key, Sequencer: fmt.Sprint(w.changes),
+		})
 	}
 }
 
-// What happens to a call.
-type fate string
+// An outcome is the result of a call.
+type outcome string
 
 const (
-	works fate = "works"
-	fails fate = "fails"
-	lost  fate = "works, and its answer is lost"
-	hangs fate = "the function is killed before it"
+	succeeds     outcome = "succeeds"
+	fails        outcome = "fails"
+	lostResponse outcome = "succeeds, but the response is lost"
+	killed       outcome = "the function is killed before the call"
 )
 
-var errFault = errors.New("on purpose")
+var errFault = errors.New("injected fault")
 
-// A function follows one message. It stops before every call to the world, until it is told the call's fate.
+// A function processes one message. It pauses before every call to the world until the test
+// determines the call's outcome.
 type function struct {
 	world   *world
 	message thumbnails.Change
-	fate    fate
+	outcome outcome
 	pause   func(struct{}) bool
 	resume  func() (struct{}, bool)
 	kill    func()
@@ -95,17 +104,20 @@ func (w *world) start(message thumbnails.Change) *function {
 	f := &function{world: w, message: message}
 	f.resume, f.kill = iter.Pull(func(yield func(struct{}) bool) {
 		f.pause = yield
-		reconciler := thumbnails.Reconciler{Originals: f, Thumbnails: f, Notifier: f, Widths: widths, Limits: limits, Generate: generate}
+		reconciler := thumbnails.Reconciler{
+			Originals: f, Thumbnails: f, Notifier: f,
+			Widths: widths, Limits: limits, Generate: generate,
+		}
 		f.err = reconciler.Reconcile(context.Background(), message)
 	})
 	f.resume() // to its first call
 	return f
 }
 
-// call does the function's next call, and tells whether the function has ended.
-func (f *function) call(fate fate) (ended bool) {
-	f.fate = fate
-	if fate == hangs {
+// call executes the function's next call, and reports whether the function has ended.
+func (f *function) call(outcome outcome) (ended bool) {
+	f.outcome = outcome
+	if outcome == killed {
 		f.kill()
 		f.world.messages = append(f.world.messages, f.message)
 		return true
@@ -119,19 +131,22 @@ func (f *function) call(fate fate) (ended bool) {
 	return true
 }
 
-// wait does work when its time has come, as its fate has it. After a kill, nothing is done any more.
+// wait pauses until the call's outcome is determined, and then calls work or fails. After a kill it
+// does not call work any more.
 func (f *function) wait(work func()) error {
-	if !f.pause(struct{}{}) || f.fate == fails {
+	if !f.pause(struct{}{}) || f.outcome == fails {
 		return errFault
 	}
 	work()
-	if f.fate == lost {
+	if f.outcome == lostResponse {
 		return errFault
 	}
 	return nil
 }
 
-func (f *function) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnails.Original, error) {
+func (f *function) Get(
+	_ context.Context, _, _ string, maxBytes int64,
+) (thumbnails.Original, error) {
 	var original thumbnails.Original
 	missing := false
 	err := f.wait(func() {
@@ -165,12 +180,12 @@ func (f *function) Notify(_ context.Context, event pictures.ThumbnailEvent) erro
 	return f.wait(func() { f.world.events = append(f.world.events, event) })
 }
 
-// TestReconciler_Reconcile_converges has functions follow changes at the same time, in any order,
-// each call of theirs between any two others', with calls that fail and functions that are killed.
-// When all messages are done, the original has its own thumbnails and no others are there, and the
-// notification with the highest sequencer says so.
+// TestReconciler_Reconcile_converges runs functions that process changes concurrently, in any order
+// and with any interleaving of their calls. Calls fail and functions are killed. When all messages
+// are processed, exactly the thumbnails of the current original exist, and the event with the
+// highest sequencer matches them.
 func TestReconciler_Reconcile_converges(t *testing.T) {
-	for range 20 { // a few thousand times in all: a broken Follow shows in one of a hundred
+	for range 20 { // a few thousand runs: a broken Reconcile fails in one of a hundred
 		rapid.Check(t, checkWorld)
 	}
 }
@@ -193,11 +208,13 @@ func checkWorld(t *rapid.T) {
 			possible = append(possible, "deliver", "deliver")
 		}
 		if len(running) > 0 {
-			possible = append(possible, "call", "call", "call", "call", "call", "call", "call", "call")
+			calls := []string{"call", "call", "call", "call", "call", "call", "call", "call"}
+			possible = append(possible, calls...)
 		}
 		switch pick(t, "next", possible...) {
 		case "change":
-			w.change(pick(t, "content", "one", "two", "", "bad", "too large for us"), pick(t, "messages", 1, 1, 2))
+			content := pick(t, "content", "one", "two", "", "bad", "exceeds the limit")
+			w.change(content, pick(t, "messages", 1, 1, 2))
 			changes--
 		case "deliver":
 			message := pick(t, "message", w.messages...)
@@ -205,17 +222,19 @@ func checkWorld(t *rapid.T) {
 			i := slices.Index(w.messages, message)
 			w.messages = slices.Delete(w.messages, i, i+1)
 		case "call":
-			fates := []fate{works}
+			outcomes := []outcome{succeeds}
 			if faults > 0 {
-				fates = []fate{works, works, works, fails, lost, hangs}
+				outcomes = []outcome{succeeds, succeeds, succeeds, fails, lostResponse, killed}
 			}
-			newest := running[len(running)-1] // mostly its turn, so that the others are slow
-			fate := pick(t, "fate", fates...)
-			if fate != works {
+			newest := running[len(running)-1] // picked most often, so that the others are slow
+			outcome := pick(t, "outcome", outcomes...)
+			if outcome != succeeds {
 				faults--
 			}
-			if f := pick(t, "function", append(running, newest, newest, newest)...); f.call(fate) {
-				running = slices.DeleteFunc(running, func(other *function) bool { return other == f })
+			f := pick(t, "function", append(running, newest, newest, newest)...)
+			if f.call(outcome) {
+				i := slices.Index(running, f)
+				running = slices.Delete(running, i, i+1)
 			}
 		}
 	}
@@ -224,18 +243,22 @@ func checkWorld(t *rapid.T) {
 	if diff := cmp.Diff(want, w.thumbnails); diff != "" {
 		t.Fatalf("thumbnails (-want +got):\n%s", diff)
 	}
-	last := slices.MaxFunc(w.events, func(a, b pictures.ThumbnailEvent) int { return strings.Compare(a.Sequencer, b.Sequencer) })
-	if last.Sequencer != fmt.Sprint(w.changes) || last.Removed != (len(want) == 0) || len(last.Thumbnails) != len(want) {
-		t.Fatalf("after change %d, subscribers know of %+v, want %v", w.changes, last, want)
+	last := slices.MaxFunc(w.events, func(a, b pictures.ThumbnailEvent) int {
+		return strings.Compare(a.Sequencer, b.Sequencer)
+	})
+	if last.Sequencer != fmt.Sprint(w.changes) || last.Removed != (len(want) == 0) ||
+		len(last.Thumbnails) != len(want) {
+		t.Fatalf("after change %d, the last event is %+v, want %v", w.changes, last, want)
 	}
 	for _, thumbnail := range last.Thumbnails {
 		if want[thumbnail.Key] == "" {
-			t.Fatalf("subscribers know of %s, which is not there", thumbnail.Key)
+			t.Fatalf("the last event contains %s, which does not exist", thumbnail.Key)
 		}
 	}
 }
 
-// pick chooses evenly; what rapid has for it prefers the first, so that functions would follow each other.
+// pick chooses uniformly. rapid's generators prefer the first value, so that functions would run
+// one after another.
 func pick[T any](t *rapid.T, label string, from ...T) T {
 	n := 0
 	for range 4 {

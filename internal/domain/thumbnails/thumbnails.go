@@ -18,19 +18,18 @@ import (
 // ErrNotFound reports that there is no original at a key.
 var ErrNotFound = errors.New("original not found")
 
-// ErrConcurrentModification reports that an original changed at every read, as often as there was
-// time for. A retry succeeds once the changes end.
-var ErrConcurrentModification = errors.New("the original keeps changing")
+// ErrConcurrentModification reports that an original changed after every read. Reconcile reads
+// maxReads times, or less often if time is short. A retry succeeds once the changes end.
+var ErrConcurrentModification = errors.New("the original changed during every attempt")
 
-// maxReads limits how often Reconcile reads an original until it stays the same.
+// maxReads limits how often Reconcile reads an original that changes meanwhile.
 const maxReads = 3
 
-// ProcessingTime is twice what the worst picture takes that is not rejected, on a whole CPU.
-// Decoding does not stop at a deadline, so a picture is only started when there is this much time
-// left.
+// ProcessingTime is twice the time that the slowest accepted picture takes on one full CPU.
+// Decoding does not stop at a deadline, so a picture is only started when this much time is left.
 const ProcessingTime = 20 * time.Second
 
-// HasTime reports whether another picture may be started.
+// HasTime reports whether the time left is enough for another picture.
 func HasTime(ctx context.Context) bool {
 	return deadline.HasTimeFor(ctx, ProcessingTime)
 }
@@ -38,7 +37,7 @@ func HasTime(ctx context.Context) bool {
 // maxKeyBytes is S3's limit: "Naming Amazon S3 objects" in the Amazon S3 User Guide.
 const maxKeyBytes = 1024
 
-// A Change happened to an original. Which kind of change it was does not matter.
+// A Change is a change to an original. Its kind does not matter.
 type Change struct {
 	Bucket    string
 	Key       string
@@ -49,23 +48,24 @@ type Change struct {
 type Original struct {
 	ETag    string // never empty
 	Size    int64  // in bytes
-	Content []byte // nil when Size is above the maxBytes of Get
+	Content []byte // nil if Size exceeds the maxBytes of Get
 }
 
 // Originals reads the bucket of originals.
 type Originals interface {
-	// Get reads an original, or no more of it than its size when that is above maxBytes. It fails
-	// with ErrNotFound when there is none.
+	// Get returns an original, without its content if it is larger than maxBytes. It fails with
+	// ErrNotFound if the original does not exist.
 	Get(ctx context.Context, bucket, key string, maxBytes int64) (Original, error)
 
-	// ETag returns the current ETag of an original. It fails with ErrNotFound when there is none.
+	// ETag returns the current ETag of an original. It fails with ErrNotFound if the original does
+	// not exist.
 	ETag(ctx context.Context, bucket, key string) (string, error)
 }
 
 // Thumbnails writes the bucket of thumbnails.
 type Thumbnails interface {
 	Put(ctx context.Context, key string, jpeg []byte, cacheControl string) error
-	Delete(ctx context.Context, key string) error // no error when there is none
+	Delete(ctx context.Context, key string) error // no error if the key does not exist
 }
 
 // A Notifier publishes events.
@@ -73,14 +73,14 @@ type Notifier interface {
 	Notify(ctx context.Context, event pictures.ThumbnailEvent) error
 }
 
-// A Reconciler makes the thumbnails of each original match it.
+// A Reconciler updates the thumbnails of changed originals.
 type Reconciler struct {
 	Originals  Originals
 	Thumbnails Thumbnails
 	Notifier   Notifier
 
-	// Widths are those of the thumbnails. Removing one leaves the thumbnails that were generated
-	// for it.
+	// Widths are the thumbnails' widths in pixels. Removing one leaves the thumbnails that were
+	// generated for it.
 	Widths []int
 	Limits imaging.Limits
 
@@ -90,9 +90,9 @@ type Reconciler struct {
 
 // Reconcile makes the thumbnails match the current original, and publishes an event.
 //
-// The error wraps [imaging.ErrRejected] when the original is the cause: its thumbnails are deleted
-// then, the event is published, and a retry would end the same. After any other error the same
-// change has to be retried, or the thumbnails may stay those of an earlier original.
+// The error wraps [imaging.ErrRejected] if the original is the cause: its thumbnails are then
+// deleted, the event is published, and a retry would fail again. After any other error the caller
+// has to retry the same change, or the thumbnails may stay those of an earlier original.
 func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
 	for read := range maxReads {
 		if read > 0 && !HasTime(ctx) {
@@ -106,7 +106,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
 		var generated []imaging.Thumbnail
 		var rejection error
 		if !deleted {
-			if generated, err = r.generate(change.Key, original); errors.Is(err, imaging.ErrRejected) {
+			generated, err = r.generate(change.Key, original)
+			if errors.Is(err, imaging.ErrRejected) {
 				rejection = err
 			} else if err != nil {
 				return err
@@ -116,14 +117,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
 		if err != nil {
 			return err
 		}
-		// Another function may have written thumbnails of a later original meanwhile, and this one
-		// have overwritten them. The last one to write is the last one to compare ETags, and sees
-		// it.
+		// Meanwhile another instance may have written thumbnails of a later original, and this one
+		// may have overwritten them. The last instance to write is the last to compare ETags, so it
+		// detects the change.
 		etag, err := r.Originals.ETag(ctx, change.Bucket, change.Key)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if etag != original.ETag { // both are empty when it was and is deleted
+		if etag != original.ETag { // both are empty if the original was and is deleted
 			continue
 		}
 		event.ETag = etag
@@ -135,24 +136,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, change Change) error {
 	return ErrConcurrentModification
 }
 
-// longestKey returns the length of the longest key of an original's thumbnails, in bytes.
-func (r *Reconciler) longestKey(key string) int {
+// maxKeyLength returns the length of the longest thumbnail key of an original, in bytes.
+func (r *Reconciler) maxKeyLength(key string) int {
 	return len(pictures.ThumbnailKey(key, slices.Max(r.Widths)))
 }
 
 func (r *Reconciler) generate(key string, original Original) ([]imaging.Thumbnail, error) {
-	if length := r.longestKey(key); length > maxKeyBytes {
-		return nil, fmt.Errorf("%w: the keys of its thumbnails would have %d bytes, and may have %d",
+	if length := r.maxKeyLength(key); length > maxKeyBytes {
+		return nil, fmt.Errorf("%w: a thumbnail's key would have %d bytes, more than %d",
 			imaging.ErrRejected, length, maxKeyBytes)
 	}
 	if original.Size > r.Limits.Bytes {
-		return nil, fmt.Errorf("%w: it has %d bytes, and may have %d",
+		return nil, fmt.Errorf("%w: it has %d bytes, more than %d",
 			imaging.ErrRejected, original.Size, r.Limits.Bytes)
 	}
 	return r.Generate(original.Content, r.Widths, r.Limits)
 }
 
-// write replaces the thumbnails by those that were generated, or deletes them when there are none.
+// write replaces the thumbnails with the generated ones, or deletes them if none were generated.
 func (r *Reconciler) write(
 	ctx context.Context, change Change, generated []imaging.Thumbnail,
 ) (pictures.ThumbnailEvent, error) {
@@ -163,11 +164,12 @@ func (r *Reconciler) write(
 		Thumbnails: []pictures.Thumbnail{},
 	}
 	if event.Removed {
-		if r.longestKey(change.Key) > maxKeyBytes { // there are none, and S3 would reject the keys
+		if r.maxKeyLength(change.Key) > maxKeyBytes { // none exist, and S3 would reject the keys
 			return event, nil
 		}
 		for _, width := range r.Widths {
-			if err := r.Thumbnails.Delete(ctx, pictures.ThumbnailKey(change.Key, width)); err != nil {
+			key := pictures.ThumbnailKey(change.Key, width)
+			if err := r.Thumbnails.Delete(ctx, key); err != nil {
 				return pictures.ThumbnailEvent{}, err
 			}
 		}
@@ -185,9 +187,9 @@ func (r *Reconciler) write(
 	return event, nil
 }
 
-// cacheControl is how long browsers and CloudFront may cache a thumbnail: for so long a deleted
-// picture is still shown. The picture of a post changes only by being deleted; the others may be
-// overwritten.
+// cacheControl returns the Cache-Control header of an original's thumbnails, for browsers and
+// CloudFront. A deleted picture is shown until the cached copies expire. The picture of a post is
+// deleted but never overwritten; the others may be overwritten.
 func cacheControl(key string) string {
 	switch {
 	case strings.HasPrefix(key, pictures.PermanentPrefix):

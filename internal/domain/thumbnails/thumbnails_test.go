@@ -3,6 +3,7 @@ package thumbnails_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"slices"
 	"strings"
@@ -16,16 +17,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
 )
 
-// A store has one original, and says what was done.
+// A store is a fake of the buckets and the topic, with one original. It records the calls.
 type store struct {
-	original string // its content; empty when there is none
+	original string // its content; empty if it does not exist
 	calls    []string
-	written  func() // after each Put and Delete
+	written  func() // called after each Put and Delete
 	failing  string // the call that fails
 	events   []pictures.ThumbnailEvent
 }
 
-func (s *store) do(call string) error {
+func (s *store) record(call string) error {
 	s.calls = append(s.calls, call)
 	if call == s.failing {
 		return errFault
@@ -34,7 +35,7 @@ func (s *store) do(call string) error {
 }
 
 func (s *store) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnails.Original, error) {
-	if err := s.do("get"); err != nil {
+	if err := s.record("get"); err != nil {
 		return thumbnails.Original{}, err
 	}
 	if s.original == "" {
@@ -48,7 +49,7 @@ func (s *store) Get(_ context.Context, _, _ string, maxBytes int64) (thumbnails.
 }
 
 func (s *store) ETag(context.Context, string, string) (string, error) {
-	if err := s.do("look"); err != nil {
+	if err := s.record("etag"); err != nil {
 		return "", err
 	}
 	if s.original == "" {
@@ -59,12 +60,12 @@ func (s *store) ETag(context.Context, string, string) (string, error) {
 
 func (s *store) Put(_ context.Context, key string, jpeg []byte, cacheControl string) error {
 	defer s.changed()
-	return s.do("put " + key + ": " + string(jpeg) + ", " + cacheControl)
+	return s.record("put " + key + ": " + string(jpeg) + ", " + cacheControl)
 }
 
 func (s *store) Delete(_ context.Context, key string) error {
 	defer s.changed()
-	return s.do("delete " + key)
+	return s.record("delete " + key)
 }
 
 func (s *store) changed() {
@@ -75,13 +76,25 @@ func (s *store) changed() {
 
 func (s *store) Notify(_ context.Context, event pictures.ThumbnailEvent) error {
 	s.events = append(s.events, event)
-	return s.do("notify")
+	return s.record("notify")
 }
 
 func (s *store) reconcile(t *testing.T, key string) error {
 	t.Helper()
-	reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Generate: generate}
-	return reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"})
+	change := thumbnails.Change{Bucket: "originals", Key: key, Sequencer: "00A1"}
+	return s.reconciler().Reconcile(t.Context(), change)
+}
+
+func (s *store) reconciler() *thumbnails.Reconciler {
+	return &thumbnails.Reconciler{
+		Originals: s, Thumbnails: s, Notifier: s,
+		Widths: widths, Limits: limits, Generate: generate,
+	}
+}
+
+// put returns the record of a Put call for a thumbnail of the key temp/a.
+func put(content string, width int) string {
+	return fmt.Sprintf("put temp/a/%d.jpg: %s at %d, public, max-age=300", width, content, width)
 }
 
 func TestReconciler_Reconcile(t *testing.T) {
@@ -93,19 +106,20 @@ func TestReconciler_Reconcile(t *testing.T) {
 		"get",
 		"put permanent/a b/320.jpg: one at 320, public, max-age=86400",
 		"put permanent/a b/640.jpg: one at 640, public, max-age=86400",
-		"look", "notify",
+		"etag", "notify",
 	}
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	told := []pictures.ThumbnailEvent{{
+	events := []pictures.ThumbnailEvent{{
 		Key: "permanent/a b", ETag: "etag-one", Sequencer: "00A1",
 		Thumbnails: []pictures.Thumbnail{
-			{Key: "permanent/a b/320.jpg", Width: 320, Height: 1}, {Key: "permanent/a b/640.jpg", Width: 640, Height: 1},
+			{Key: "permanent/a b/320.jpg", Width: 320, Height: 1},
+			{Key: "permanent/a b/640.jpg", Width: 640, Height: 1},
 		},
 	}}
-	if diff := cmp.Diff(told, s.events); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+	if diff := cmp.Diff(events, s.events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 
@@ -122,34 +136,40 @@ func TestReconciler_Reconcile_caches_permanent_thumbnails_for_a_day(t *testing.T
 		if err := s.reconcile(t, key); err != nil {
 			t.Fatal(err)
 		}
-		if put := "put " + key + "/320.jpg: one at 320, " + want; !slices.Contains(s.calls, put) {
-			t.Errorf("calls %q, want %q", s.calls, put)
+		if call := "put " + key + "/320.jpg: one at 320, " + want; !slices.Contains(s.calls, call) {
+			t.Errorf("calls %q, want %q", s.calls, call)
 		}
 	}
 }
 
-// TestReconciler_Reconcile_deletes_thumbnails is about originals that have gone, or that are no
-// pictures any more.
 func TestReconciler_Reconcile_deletes_thumbnails(t *testing.T) {
 	for name, test := range map[string]struct {
 		original, etag string
-		refused        bool
+		rejected       bool
 	}{
-		"gone":      {"", "", false},
-		"refused":   {"bad", "etag-bad", true},
-		"too large": {"too large for us", "etag-too large for us", true},
+		"of a deleted original":         {"", "", false},
+		"of a rejected original":        {"bad", "etag-bad", true},
+		"of an original over the limit": {"exceeds the limit", "etag-exceeds the limit", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &store{original: test.original}
-			if err := s.reconcile(t, key); errors.Is(err, imaging.ErrRejected) != test.refused || !test.refused && err != nil {
-				t.Errorf("error %v, want a rejection: %t", err, test.refused)
+			err := s.reconcile(t, key)
+			rejected := errors.Is(err, imaging.ErrRejected)
+			if rejected != test.rejected || !test.rejected && err != nil {
+				t.Errorf("error %v, want a rejection: %t", err, test.rejected)
 			}
-			if diff := cmp.Diff([]string{"get", "delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"}, s.calls); diff != "" {
+			calls := []string{
+				"get", "delete temp/a/320.jpg", "delete temp/a/640.jpg", "etag", "notify",
+			}
+			if diff := cmp.Diff(calls, s.calls); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			told := []pictures.ThumbnailEvent{{Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1", Thumbnails: []pictures.Thumbnail{}}}
-			if diff := cmp.Diff(told, s.events); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+			events := []pictures.ThumbnailEvent{{
+				Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1",
+				Thumbnails: []pictures.Thumbnail{},
+			}}
+			if diff := cmp.Diff(events, s.events); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -162,13 +182,13 @@ func TestReconciler_Reconcile_reads_a_changed_original_again(t *testing.T) {
 		if err := s.reconcile(t, key); errors.Is(err, imaging.ErrRejected) != (next == "bad") {
 			t.Errorf("error %v", err)
 		}
-		want := []string{"get", "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300", "look", "get"}
+		want := []string{"get", put("one", 320), put("one", 640), "etag", "get"}
 		if next == "two" {
-			want = append(want, "put temp/a/320.jpg: two at 320, public, max-age=300", "put temp/a/640.jpg: two at 640, public, max-age=300")
+			want = append(want, put("two", 320), put("two", 640))
 		} else {
 			want = append(want, "delete temp/a/320.jpg", "delete temp/a/640.jpg")
 		}
-		if diff := cmp.Diff(append(want, "look", "notify"), s.calls); diff != "" {
+		if diff := cmp.Diff(append(want, "etag", "notify"), s.calls); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 	}
@@ -177,65 +197,69 @@ func TestReconciler_Reconcile_reads_a_changed_original_again(t *testing.T) {
 func TestReconciler_Reconcile_fails_when_the_original_keeps_changing(t *testing.T) {
 	s := &store{original: "0"}
 	s.written = func() { s.original += "." }
-	if err := s.reconcile(t, key); !errors.Is(err, thumbnails.ErrConcurrentModification) || errors.Is(err, imaging.ErrRejected) {
-		t.Errorf("error %v, want ErrConcurrentModification", err)
+	err, want := s.reconcile(t, key), thumbnails.ErrConcurrentModification
+	if !errors.Is(err, want) || errors.Is(err, imaging.ErrRejected) {
+		t.Errorf("error %v, want %v alone", err, want)
 	}
 	if len(s.events) > 0 {
-		t.Errorf("told %+v, want nothing", s.events)
+		t.Errorf("events %+v, want none", s.events)
 	}
 	if read := strings.Count(strings.Join(s.calls, "\n"), "get"); read != 3 {
 		t.Errorf("read %d times, want 3", read)
 	}
 }
 
-// TestReconciler_Reconcile_starts_no_picture_without_time: decoding would go on after the deadline,
-// and the service would end the function.
+// Decoding would continue after the deadline, and Lambda would kill the function.
 func TestReconciler_Reconcile_starts_no_picture_without_time(t *testing.T) {
-	for left, again := range map[time.Duration]bool{thumbnails.ProcessingTime - time.Second: false, thumbnails.ProcessingTime + time.Minute: true} {
+	for left, again := range map[time.Duration]bool{
+		thumbnails.ProcessingTime - time.Second: false,
+		thumbnails.ProcessingTime + time.Minute: true,
+	} {
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		defer cancel()
 		s := &store{original: "one"}
 		s.written = func() { s.original = "two" }
-		reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits, Generate: generate}
-		err := reconciler.Reconcile(ctx, thumbnails.Change{Bucket: "originals", Key: key})
-		if errors.Is(err, thumbnails.ErrConcurrentModification) == again || slices.Contains(s.calls, "put temp/a/320.jpg: two at 320, public, max-age=300") != again {
-			t.Errorf("%s before the end: error %v after %q; want it read again: %t", left, err, s.calls, again)
+		err := s.reconciler().Reconcile(ctx, thumbnails.Change{Bucket: "originals", Key: key})
+		if errors.Is(err, thumbnails.ErrConcurrentModification) == again ||
+			slices.Contains(s.calls, put("two", 320)) != again {
+			t.Errorf("%s left: error %v after %q; want another read: %t", left, err, s.calls, again)
 		}
-		if !slices.Contains(s.calls, "put temp/a/640.jpg: one at 640, public, max-age=300") {
-			t.Errorf("%s before the end: calls %q, want the first reading to be followed whatever the time", left, s.calls)
+		if !slices.Contains(s.calls, put("one", 640)) {
+			t.Errorf("%s left: calls %q, want thumbnails of the first read", left, s.calls)
 		}
 	}
 }
 
-// TestReconciler_Reconcile_rejects_long_keys: signed-in clients choose theirs, and S3 refuses what
-// is longer, each time.
+// Signed-in clients choose their keys, and S3 rejects longer keys, at every retry.
 func TestReconciler_Reconcile_rejects_long_keys(t *testing.T) {
 	fits := "private/" + strings.Repeat("x", 1024-len("private/")-len("/1280.jpg"))
-	follow := func(s *store, key string) error {
-		reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: []int{1280, 320}, Limits: limits, Generate: generate}
+	reconcile := func(s *store, key string) error {
+		reconciler := s.reconciler()
+		reconciler.Widths = []int{1280, 320}
 		return reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
 	}
 	s := &store{original: "one"}
-	if err := follow(s, fits); err != nil || !slices.Contains(s.calls, "put "+fits+"/1280.jpg: one at 1280, private, max-age=300") {
+	want := "put " + fits + "/1280.jpg: one at 1280, private, max-age=300"
+	if err := reconcile(s, fits); err != nil || !slices.Contains(s.calls, want) {
 		t.Errorf("error %v after %d calls, want thumbnails", err, len(s.calls))
 	}
-	for original, refused := range map[string]bool{"one": true, "": false} {
+	for original, rejected := range map[string]bool{"one": true, "": false} {
 		s := &store{original: original}
-		if err := follow(s, fits+"x"); errors.Is(err, imaging.ErrRejected) != refused || !refused && err != nil {
-			t.Errorf("error %v, want a rejection: %t", err, refused)
+		err := reconcile(s, fits+"x")
+		if errors.Is(err, imaging.ErrRejected) != rejected || !rejected && err != nil {
+			t.Errorf("error %v, want a rejection: %t", err, rejected)
 		}
-		if want := []string{"get", "look", "notify"}; !slices.Equal(s.calls, want) {
+		if want := []string{"get", "etag", "notify"}; !slices.Equal(s.calls, want) {
 			t.Errorf("%d calls, want %q", len(s.calls), want)
 		}
 		if len(s.events) != 1 || !s.events[0].Removed {
-			t.Errorf("told %+v, want that there are none", s.events)
+			t.Errorf("events %+v, want one with Removed", s.events)
 		}
 	}
 }
 
 func TestReconciler_Reconcile_returns_errors(t *testing.T) {
-	const first, second = "put temp/a/320.jpg: one at 320, public, max-age=300", "put temp/a/640.jpg: one at 640, public, max-age=300"
-	for _, failing := range []string{"get", first, second, "look", "notify"} {
+	for _, failing := range []string{"get", put("one", 320), put("one", 640), "etag", "notify"} {
 		s := &store{original: "one", failing: failing}
 		if err := s.reconcile(t, key); !errors.Is(err, errFault) {
 			t.Errorf("%s: error %v, want the fault", failing, err)
@@ -245,10 +269,14 @@ func TestReconciler_Reconcile_returns_errors(t *testing.T) {
 		}
 	}
 	for _, original := range []string{"", "bad"} {
-		for _, failing := range []string{"delete temp/a/320.jpg", "delete temp/a/640.jpg", "look", "notify"} {
+		for _, failing := range []string{
+			"delete temp/a/320.jpg", "delete temp/a/640.jpg", "etag", "notify",
+		} {
 			s := &store{original: original, failing: failing}
-			if err := s.reconcile(t, key); !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRejected) {
-				t.Errorf("%s of %q: error %v, want the fault and no refusal", failing, original, err)
+			err := s.reconcile(t, key)
+			if !errors.Is(err, errFault) || errors.Is(err, imaging.ErrRejected) {
+				t.Errorf("%s of %q: error %v, want the fault and no rejection",
+					failing, original, err)
 			}
 		}
 	}
@@ -257,31 +285,36 @@ func TestReconciler_Reconcile_returns_errors(t *testing.T) {
 func TestReconciler_Reconcile_accepts_the_maximum_size(t *testing.T) {
 	s := &store{original: "10 bytes.."} // limits.Bytes
 	if err := s.reconcile(t, key); err != nil || len(s.events) != 1 || s.events[0].Removed {
-		t.Errorf("error %v, told %+v, want thumbnails", err, s.events)
+		t.Errorf("error %v, events %+v, want thumbnails", err, s.events)
 	}
 }
 
 func TestReconciler_Reconcile_keeps_thumbnails_after_an_internal_error(t *testing.T) {
 	s := &store{original: "one"}
-	reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
-		Generate: func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) { return nil, errFault }}
+	reconciler := s.reconciler()
+	reconciler.Generate = func([]byte, []int, imaging.Limits) ([]imaging.Thumbnail, error) {
+		return nil, errFault
+	}
 	err := reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
 	if !errors.Is(err, errFault) || !slices.Equal(s.calls, []string{"get"}) {
-		t.Errorf("error %v after %q, want the fault, and the thumbnails left as they are", err, s.calls)
+		t.Errorf("error %v after %q, want the fault and no change of thumbnails", err, s.calls)
 	}
 }
 
 func TestReconciler_Reconcile_publishes_actual_sizes(t *testing.T) {
 	s := &store{original: "one"}
-	reconciler := &thumbnails.Reconciler{Originals: s, Thumbnails: s, Notifier: s, Widths: widths, Limits: limits,
-		Generate: func(_ []byte, widths []int, _ imaging.Limits) ([]imaging.Thumbnail, error) {
-			return []imaging.Thumbnail{{Width: widths[1], Size: image.Pt(7, 9)}}, nil
-		}}
-	if err := reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key}); err != nil {
+	reconciler := s.reconciler()
+	reconciler.Generate = func(
+		_ []byte, widths []int, _ imaging.Limits,
+	) ([]imaging.Thumbnail, error) {
+		return []imaging.Thumbnail{{Width: widths[1], Size: image.Pt(7, 9)}}, nil
+	}
+	err := reconciler.Reconcile(t.Context(), thumbnails.Change{Bucket: "originals", Key: key})
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := []pictures.Thumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
 	if diff := cmp.Diff(want, s.events[0].Thumbnails); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+		t.Errorf("thumbnails (-want +got):\n%s", diff)
 	}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// Limits of a website. Its archive, twice, has to fit into the 512 MiB of a function's /tmp, and a
-// few of its files into the function's memory.
+// Limits of a website. Two versions of the archive have to fit into the 512 MiB of a function's
+// /tmp, and a few files into the function's memory.
 const (
 	maxArchive = 200 << 20 // bytes
 	maxFile    = 50 << 20
 	maxTotal   = 1 << 30
 	maxFiles   = 20_000
-	maxName    = 1024 // bytes; S3's own: "Naming Amazon S3 objects" in the Amazon S3 User Guide
+	maxName    = 1024 // bytes; S3's limit: "Naming Amazon S3 objects" in the Amazon S3 User Guide
 )
 
 // An archive is the content of a website, zipped by the CDK.
@@ -39,7 +39,7 @@ const maxDownloads = 5
 // errInterrupted marks a download whose body ended early.
 var errInterrupted = errors.New("download interrupted")
 
-// download copies the archive that the properties name to a temporary file. It retries interrupted
+// download copies the archive in the asset bucket to a temporary file. It retries interrupted
 // downloads: the SDK retries requests, but does not read a body twice.
 func (h *handler) download(ctx context.Context, p contract.Properties) (*os.File, error) {
 	file, err := os.CreateTemp("", "website-*.zip")
@@ -56,9 +56,10 @@ func (h *handler) download(ctx context.Context, p contract.Properties) (*os.File
 	return file, nil
 }
 
-// downloadOnce replaces the content of file by the archive.
+// downloadOnce replaces the content of file with the archive.
 func (h *handler) downloadOnce(ctx context.Context, p contract.Properties, file *os.File) error {
-	object, err := h.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.AssetBucket, Key: &p.AssetKey})
+	input := &s3.GetObjectInput{Bucket: &p.AssetBucket, Key: &p.AssetKey}
+	object, err := h.objects.GetObject(ctx, input)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func removeTemp(ctx context.Context, file *os.File) {
 	}
 }
 
-// newArchive reads the directory of the archive in file, which has to stay open.
+// newArchive reads the directory of the archive in file. file has to stay open.
 func newArchive(file *os.File) (*archive, error) {
 	about, err := file.Stat()
 	if err != nil {
@@ -91,7 +92,7 @@ func newArchive(file *os.File) (*archive, error) {
 		return nil, err
 	}
 	if len(reader.File) > maxFiles {
-		return nil, fmt.Errorf("%d files, want %d at most", len(reader.File), maxFiles)
+		return nil, fmt.Errorf("%d files, more than %d", len(reader.File), maxFiles)
 	}
 	a, total := &archive{files: map[string]*zip.File{}}, uint64(0)
 	for _, file := range reader.File {
@@ -102,36 +103,38 @@ func newArchive(file *os.File) (*archive, error) {
 			return nil, err
 		}
 		if a.files[file.Name] != nil {
-			return nil, fmt.Errorf("%q is there twice", file.Name)
+			return nil, fmt.Errorf("duplicate file %q", file.Name)
 		}
 		if file.UncompressedSize64 > maxFile {
-			return nil, fmt.Errorf("%q: %d bytes, want %d at most", file.Name, file.UncompressedSize64, maxFile)
+			return nil, fmt.Errorf("%q has %d bytes, more than %d",
+				file.Name, file.UncompressedSize64, maxFile)
 		}
 		if total += file.UncompressedSize64; total > maxTotal {
-			return nil, fmt.Errorf("more than %d bytes", maxTotal)
+			return nil, fmt.Errorf("more than %d bytes in total", maxTotal)
 		}
 		a.files[file.Name] = file
 	}
 	if a.files[contract.Index] == nil {
-		return nil, fmt.Errorf("there is no %s", contract.Index)
+		return nil, fmt.Errorf("%s is missing", contract.Index)
 	}
 	return a, nil
 }
 
-// checkName rejects names that lead out of a folder, though S3 has none, and those that mean
-// something else in an address or an invalidation.
+// checkName rejects paths that lead out of a folder, although S3 has no folders, and names with a
+// special meaning in a URL or an invalidation.
 func checkName(file *zip.File) error {
 	if !file.Mode().IsRegular() {
-		return fmt.Errorf("%q is no regular file", file.Name)
+		return fmt.Errorf("%q is not a regular file", file.Name)
 	}
 	forbidden := func(r rune) bool { return unicode.IsControl(r) || r == '\\' || r == '*' }
-	if !fs.ValidPath(file.Name) || len(file.Name) > maxName || strings.ContainsFunc(file.Name, forbidden) {
-		return fmt.Errorf("%q is no path of a website", file.Name)
+	if !fs.ValidPath(file.Name) || len(file.Name) > maxName ||
+		strings.ContainsFunc(file.Name, forbidden) {
+		return fmt.Errorf("%q is not a valid path of a website", file.Name)
 	}
 	return nil
 }
 
-// check reads all files, so that a damaged one is found before anything is deployed.
+// check reads all files, so that a corrupt file fails the deployment before anything is uploaded.
 func (a *archive) check() error {
 	for name := range a.files {
 		if _, err := a.read(name); err != nil {
@@ -141,7 +144,7 @@ func (a *archive) check() error {
 	return nil
 }
 
-// read returns a file's content, whose checksum it verifies. It is safe for concurrent use.
+// read returns a file's content and verifies its checksum. It is safe for concurrent use.
 func (a *archive) read(name string) (_ []byte, err error) {
 	reader, err := a.files[name].Open()
 	if err != nil {
@@ -152,10 +155,10 @@ func (a *archive) read(name string) (_ []byte, err error) {
 	if _, err := io.ReadFull(reader, content); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	// The checksum is looked at behind the last byte, where there must be no more of them.
+	// The reader verifies the checksum at the end of the file. More bytes there are an error.
 	switch _, err := io.CopyN(io.Discard, reader, 1); {
 	case err == nil:
-		return nil, fmt.Errorf("%s: longer than its archive says", name)
+		return nil, fmt.Errorf("%s: larger than its header says", name)
 	case !errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

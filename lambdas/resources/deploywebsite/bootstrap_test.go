@@ -28,7 +28,7 @@ const (
 	distribution  = "E1EXAMPLE"
 )
 
-// zipped is a website as the CDK zips it.
+// zipped returns a website, zipped like by the CDK.
 func zipped(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -48,17 +48,18 @@ func zipped(t testing.TB, files map[string]string) []byte {
 	return buffer.Bytes()
 }
 
-// Two versions of a website. What begins with "assets/" has a new name where it has a new content.
+// Two versions of a website. Files with the prefix assets/ have a new name if their content
+// changed.
 var (
 	first = map[string]string{
 		"index.html":               `<script src="/assets/app-1.js"></script>`,
 		"assets/app-1.js":          "first()",
-		"assets/kept.css":          "body{}",
+		"assets/unchanged.css":     "body{}",
 		"robots.txt":               "User-agent: *",
 		"favicon.svg":              "<svg/>",
 		"images/a b+(ü).png":       "png",
 		".well-known/assetlinks":   "[]",
-		"gone/for good.txt":        "gone",
+		"old/removed file.txt":     "removed",
 		"docs/index.html":          "docs",
 		"site.webmanifest":         "{}",
 		"assets/Font.WOFF2":        "font",
@@ -67,7 +68,7 @@ var (
 	second = func() map[string]string {
 		files := maps.Clone(first)
 		delete(files, "assets/app-1.js")
-		delete(files, "gone/for good.txt")
+		delete(files, "old/removed file.txt")
 		files["index.html"] = `<script src="/assets/app-2.js"></script>`
 		files["assets/app-2.js"] = "second()"
 		files["images/a b+(ü).png"] = "another png"
@@ -76,7 +77,7 @@ var (
 	}()
 )
 
-// A deployment is the built function with the services that it calls.
+// A deployment is the built function with fakes of the services that it calls.
 type deployment struct {
 	fn             *lambdatest.Function
 	server         *s3test.Server
@@ -86,9 +87,15 @@ type deployment struct {
 }
 
 func start(t *testing.T, bootstrap string) *deployment {
-	d := &deployment{server: s3test.Start(t), cloudFront: awstest.StartCloudFront(t, distribution), cloudFormation: awstest.StartCloudFormation(t)}
+	d := &deployment{
+		server:         s3test.Start(t),
+		cloudFront:     awstest.StartCloudFront(t, distribution),
+		cloudFormation: awstest.StartCloudFormation(t),
+	}
 	d.fn = lambdatest.New(t, bootstrap, map[string]string{
-		"AWS_ENDPOINT_URL_S3": d.server.URL, "AWS_ENDPOINT_URL_CLOUDFRONT": d.cloudFront.URL, "TMPDIR": t.TempDir(),
+		"AWS_ENDPOINT_URL_S3":         d.server.URL,
+		"AWS_ENDPOINT_URL_CLOUDFRONT": d.cloudFront.URL,
+		"TMPDIR":                      t.TempDir(),
 	})
 	d.server.Bucket(t, assets)
 	d.bucket(t, websiteBucket)
@@ -97,12 +104,15 @@ func start(t *testing.T, bootstrap string) *deployment {
 	return d
 }
 
-// bucket makes a bucket as the construct declares it.
+// bucket creates a bucket with the settings of the construct.
 func (d *deployment) bucket(t *testing.T, name string) {
 	t.Helper()
 	d.server.Bucket(t, name)
 	if _, err := d.server.Client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: &name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+		Bucket: &name,
+		VersioningConfiguration: &types.VersioningConfiguration{
+			Status: types.BucketVersioningStatusEnabled,
+		},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -110,16 +120,20 @@ func (d *deployment) bucket(t *testing.T, name string) {
 
 func (d *deployment) asset(t *testing.T, key string, content []byte) {
 	t.Helper()
-	if _, err := d.server.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(assets), Key: &key, Body: bytes.NewReader(content)}); err != nil {
+	input := &s3.PutObjectInput{
+		Bucket: aws.String(assets), Key: &key, Body: bytes.NewReader(content),
+	}
+	if _, err := d.server.Client.PutObject(t.Context(), input); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// An event is what differs between CloudFormation's.
+// An event holds the fields in which CloudFormation's events differ.
 type event struct {
-	requestType, from, to string // the keys of the assets
-	bucket                string // default: websiteBucket
-	again                 bool   // it is the one before, which comes twice
+	requestType string
+	from, to    string // keys of the assets
+	bucket      string // default: websiteBucket
+	redelivered bool   // has the request id of the previous event
 }
 
 func (d *deployment) send(t *testing.T, e event) awstest.CustomResourceResponse {
@@ -127,7 +141,7 @@ func (d *deployment) send(t *testing.T, e event) awstest.CustomResourceResponse 
 	if e.bucket == "" {
 		e.bucket = websiteBucket
 	}
-	if !e.again {
+	if !e.redelivered {
 		d.requests++
 	}
 	body := d.cloudFormation.Event(t, "testdata/"+strings.ToLower(e.requestType)+".json")
@@ -151,7 +165,7 @@ func (d *deployment) send(t *testing.T, e event) awstest.CustomResourceResponse 
 	return d.cloudFormation.Response(t)
 }
 
-// succeeds sends the event, and wants an answer for the bucket.
+// succeeds sends the event and requires a successful response for the bucket.
 func (d *deployment) succeeds(t *testing.T, e event) {
 	t.Helper()
 	want := websiteBucket
@@ -163,20 +177,23 @@ func (d *deployment) succeeds(t *testing.T, e event) {
 	}
 }
 
-// fails sends the event, and wants an answer that says why.
-func (d *deployment) fails(t *testing.T, e event, why string) {
+// fails sends the event and requires a failure with the reason.
+func (d *deployment) fails(t *testing.T, e event, reason string) {
 	t.Helper()
-	if got := d.send(t, e); got.Status != "FAILED" || !strings.Contains(got.Reason, why) || got.PhysicalResourceID != websiteBucket {
-		t.Fatalf("response %+v, want FAILED for %s", got, why)
+	got := d.send(t, e)
+	if got.Status != "FAILED" || !strings.Contains(got.Reason, reason) ||
+		got.PhysicalResourceID != websiteBucket {
+		t.Fatalf("response %+v, want FAILED with %s", got, reason)
 	}
 }
 
-// An object is a file of the deployed website as a browser and a rule of the bucket see it.
+// An object is a file of the deployed website, with the metadata for browsers and lifecycle rules.
 type object struct{ Content, ContentType, CacheControl, Tags string }
 
 func (d *deployment) object(t *testing.T, bucket, key string) object {
 	t.Helper()
-	found, err := d.server.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	input := &s3.GetObjectInput{Bucket: &bucket, Key: &key}
+	found, err := d.server.Client.GetObject(t.Context(), input)
 	if err != nil {
 		t.Fatalf("%s: %v", key, err)
 	}
@@ -187,7 +204,8 @@ func (d *deployment) object(t *testing.T, bucket, key string) object {
 	}
 	tags := ""
 	if aws.ToInt32(found.TagCount) > 0 {
-		tagging, err := d.server.Client.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key})
+		input := &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key}
+		tagging, err := d.server.Client.GetObjectTagging(t.Context(), input)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,13 +213,18 @@ func (d *deployment) object(t *testing.T, bucket, key string) object {
 			tags += *tag.Key + "=" + *tag.Value
 		}
 	}
-	return object{content.String(), aws.ToString(found.ContentType), aws.ToString(found.CacheControl), tags}
+	return object{
+		content.String(), aws.ToString(found.ContentType), aws.ToString(found.CacheControl), tags,
+	}
 }
 
-// holds wants the bucket to have just these files, and hashed ones that were superseded.
-func (d *deployment) holds(t *testing.T, bucket string, files map[string]string, superseded ...string) {
+// contains checks that the bucket contains exactly the files and the superseded hashed files.
+func (d *deployment) contains(
+	t *testing.T, bucket string, files map[string]string, superseded ...string,
+) {
 	t.Helper()
-	want := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(files)), superseded)))
+	want := slices.Concat(slices.Collect(maps.Keys(files)), superseded)
+	slices.Sort(want)
 	if diff := cmp.Diff(want, d.server.Keys(t, bucket)); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
@@ -211,13 +234,15 @@ func (d *deployment) holds(t *testing.T, bucket string, files map[string]string,
 		}
 	}
 	for _, name := range superseded {
-		if got := d.object(t, bucket, name); got.Tags != "superseded=true" || got.CacheControl != "public, max-age=31536000, immutable" || got.ContentType != contentType(name) {
-			t.Errorf("%s: %+v, want it tagged and otherwise the same", name, got)
+		got := d.object(t, bucket, name)
+		if got.Tags != "superseded=true" || got.ContentType != contentType(name) ||
+			got.CacheControl != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: %+v, want it tagged and otherwise unchanged", name, got)
 		}
 	}
 }
 
-// invalidated wants the last invalidation to be of these paths, and the number of all.
+// invalidated checks the number of all invalidations and the paths of the last one.
 func (d *deployment) invalidated(t *testing.T, number int, paths ...string) {
 	t.Helper()
 	all := d.cloudFront.Invalidations(distribution)
@@ -231,54 +256,63 @@ func (d *deployment) invalidated(t *testing.T, number int, paths ...string) {
 
 func TestBootstrap(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
-	t.Run("life", func(t *testing.T) { testLife(t, bootstrap) })
+	t.Run("lifecycle", func(t *testing.T) { testLifecycle(t, bootstrap) })
 	t.Run("faults", func(t *testing.T) { testFaults(t, bootstrap) })
 }
 
-// testLife drives the built function through the life of a website.
-func testLife(t *testing.T, bootstrap string) {
+// testLifecycle creates, updates, rolls back and deletes a website with the built function.
+func testLifecycle(t *testing.T, bootstrap string) {
 	d := start(t, bootstrap)
-	changed := []string{"/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html"}
+	changed := []string{"/", "/images/a%20b+(%C3%BC).png", "/index.html", "/old/removed%20file.txt"}
 
-	t.Run("create puts everything", func(t *testing.T) {
+	t.Run("create uploads all files", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Create", to: "first.zip"})
-		d.holds(t, websiteBucket, first)
+		d.contains(t, websiteBucket, first)
 		d.invalidated(t, 1, "/*")
-		want := object{first["index.html"], "text/html; charset=utf-8", "public, max-age=0, s-maxage=60, must-revalidate", ""}
-		if diff := cmp.Diff(want, d.object(t, websiteBucket, "index.html")); diff != "" {
-			t.Errorf("index.html (-want +got):\n%s", diff)
-		}
-		want = object{"font", "font/woff2", "public, max-age=31536000, immutable", ""}
-		if diff := cmp.Diff(want, d.object(t, websiteBucket, "assets/Font.WOFF2")); diff != "" {
-			t.Errorf("a hashed file (-want +got):\n%s", diff)
-		}
-		want = object{"[]", "application/json", "public, max-age=0, s-maxage=31536000, must-revalidate", ""}
-		if diff := cmp.Diff(want, d.object(t, websiteBucket, ".well-known/assetlinks")); diff != "" {
-			t.Errorf("any other file (-want +got):\n%s", diff)
-		}
-	})
-	t.Run("the page comes after all that it needs", func(t *testing.T) {
-		var turns []string
-		for _, call := range d.server.Calls() {
-			if key, ok := strings.CutPrefix(call.Resource, "arn:aws:s3:::"+websiteBucket+"/"); ok && call.Action == "s3:PutObject" {
-				turn := "other"
-				if strings.HasPrefix(key, "assets/") {
-					turn = "hashed"
-				} else if key == "index.html" {
-					turn = "page"
-				}
-				turns = append(turns, turn)
+		for name, want := range map[string]object{
+			"index.html": {
+				first["index.html"], "text/html; charset=utf-8",
+				"public, max-age=0, s-maxage=60, must-revalidate", "",
+			},
+			"assets/Font.WOFF2": {
+				"font", "font/woff2", "public, max-age=31536000, immutable", "",
+			},
+			".well-known/assetlinks": {
+				"[]", "application/json",
+				"public, max-age=0, s-maxage=31536000, must-revalidate", "",
+			},
+		} {
+			if diff := cmp.Diff(want, d.object(t, websiteBucket, name)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
 		}
-		if diff := cmp.Diff([]string{"hashed", "other", "page"}, slices.Compact(turns)); diff != "" {
+	})
+	t.Run("the page is uploaded after all other files", func(t *testing.T) {
+		var order []string
+		for _, call := range d.server.Calls() {
+			key, ok := strings.CutPrefix(call.Resource, "arn:aws:s3:::"+websiteBucket+"/")
+			if !ok || call.Action != "s3:PutObject" {
+				continue
+			}
+			switch {
+			case strings.HasPrefix(key, "assets/"):
+				order = append(order, "hashed")
+			case key == "index.html":
+				order = append(order, "page")
+			default:
+				order = append(order, "other")
+			}
+		}
+		want := []string{"hashed", "other", "page"}
+		if diff := cmp.Diff(want, slices.Compact(order)); diff != "" {
 			t.Errorf("order (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("an update invalidates changed files, and waits for the invalidation", func(t *testing.T) {
+	t.Run("an update invalidates changed files and waits", func(t *testing.T) {
 		d.cloudFront.SetPollsUntilCompleted(3)
 		defer d.cloudFront.SetPollsUntilCompleted(0)
 		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip"})
-		d.holds(t, websiteBucket, second, "assets/app-1.js")
+		d.contains(t, websiteBucket, second, "assets/app-1.js")
 		d.invalidated(t, 2, changed...)
 		polls := 0
 		for _, call := range d.cloudFront.Calls() {
@@ -290,19 +324,23 @@ func testLife(t *testing.T, bootstrap string) {
 			t.Errorf("%d polls of the invalidation, want 3", polls)
 		}
 	})
-	t.Run("a redelivered event changes nothing more", func(t *testing.T) {
-		before := d.object(t, websiteBucket, "assets/app-1.js")
-		copies := copiesOf(d.server.Calls(), "assets/app-1.js")
-		d.succeeds(t, event{requestType: "Update", from: "first.zip", to: "second.zip", again: true})
-		d.holds(t, websiteBucket, second, "assets/app-1.js")
+	t.Run("a redelivered event changes nothing", func(t *testing.T) {
+		const superseded = "assets/app-1.js"
+		before := d.object(t, websiteBucket, superseded)
+		copies := copiesOf(d.server.Calls(), superseded)
+		d.succeeds(t, event{
+			requestType: "Update", from: "first.zip", to: "second.zip", redelivered: true,
+		})
+		d.contains(t, websiteBucket, second, superseded)
 		d.invalidated(t, 2, changed...)
-		if now := copiesOf(d.server.Calls(), "assets/app-1.js"); now != copies || d.object(t, websiteBucket, "assets/app-1.js") != before {
-			t.Errorf("what is superseded was copied %d times more: its time begins again", now-copies)
+		now := copiesOf(d.server.Calls(), superseded)
+		if now != copies || d.object(t, websiteBucket, superseded) != before {
+			t.Errorf("%d more copies of the superseded file, so it expires later", now-copies)
 		}
 	})
 	t.Run("a rollback restores superseded files", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "first.zip"})
-		d.holds(t, websiteBucket, first, "assets/app-2.js")
+		d.contains(t, websiteBucket, first, "assets/app-2.js")
 		d.invalidated(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
 	})
 	t.Run("an update without changes invalidates nothing", func(t *testing.T) {
@@ -311,19 +349,23 @@ func testLife(t *testing.T, bootstrap string) {
 		d.invalidated(t, 3, "/", "/images/a%20b+(%C3%BC).png", "/index.html", "/new.txt")
 	})
 	t.Run("without the previous content, all paths are invalidated", func(t *testing.T) {
-		d.succeeds(t, event{requestType: "Update", from: "collected.zip", to: "second.zip"})
-		d.holds(t, websiteBucket, second, "assets/app-1.js")
+		d.succeeds(t, event{requestType: "Update", from: "deleted.zip", to: "second.zip"})
+		d.contains(t, websiteBucket, second, "assets/app-1.js")
 		d.invalidated(t, 4, "/*")
 	})
 	t.Run("without previous properties, all paths are invalidated", func(t *testing.T) {
 		d.succeeds(t, event{requestType: "Update", from: "", to: "second.zip"})
 		d.invalidated(t, 5, "/*")
 	})
-	t.Run("a new bucket gets everything, and the deletion of the old one's resource changes nothing", func(t *testing.T) {
-		const replaced = "dev-website-websitebucket-ba9876543210"
-		d.bucket(t, replaced)
-		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "second.zip", bucket: replaced})
-		d.holds(t, replaced, second)
+	t.Run("a new bucket gets all files", func(t *testing.T) {
+		const replacement = "dev-website-websitebucket-ba9876543210"
+		d.bucket(t, replacement)
+		d.succeeds(t, event{
+			requestType: "Update", from: "second.zip", to: "second.zip", bucket: replacement,
+		})
+		d.contains(t, replacement, second)
+	})
+	t.Run("a deletion changes nothing", func(t *testing.T) {
 		calls := len(d.server.Calls()) + len(d.cloudFront.Calls())
 		d.succeeds(t, event{requestType: "Delete", to: "second.zip"})
 		if now := len(d.server.Calls()) + len(d.cloudFront.Calls()); now != calls {
@@ -337,14 +379,15 @@ func testLife(t *testing.T, bootstrap string) {
 // copiesOf counts how often an object was copied onto itself.
 func copiesOf(calls []awstest.Call, key string) (copies int) {
 	for i, call := range calls {
-		if i > 0 && call.Action == "s3:PutObject" && strings.HasSuffix(call.Resource, "/"+key) && calls[i-1].Resource == call.Resource {
+		if i > 0 && call.Action == "s3:PutObject" && strings.HasSuffix(call.Resource, "/"+key) &&
+			calls[i-1].Resource == call.Resource {
 			copies++
 		}
 	}
 	return copies
 }
 
-// testFaults breaks S3, CloudFront and the content in the middle of a deployment.
+// testFaults injects faults of S3 and CloudFront during a deployment, and deploys invalid content.
 func testFaults(t *testing.T, bootstrap string) {
 	update := event{requestType: "Update", from: "first.zip", to: "second.zip"}
 	deployed := func(t *testing.T) *deployment {
@@ -355,15 +398,18 @@ func testFaults(t *testing.T, bootstrap string) {
 
 	t.Run("temporary failures of S3 are retried", func(t *testing.T) {
 		d := deployed(t)
+		reset := func() awstest.Fault { panic(http.ErrAbortHandler) } // resets the connection
 		failures := map[string]func() awstest.Fault{
 			"s3:GetObject": func() awstest.Fault {
 				return awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"}
 			},
-			"s3:PutObject":    func() awstest.Fault { return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"} },
-			"s3:ListBucket":   func() awstest.Fault { panic(http.ErrAbortHandler) }, // the connection is reset
-			"s3:DeleteObject": func() awstest.Fault { panic(http.ErrAbortHandler) },
+			"s3:PutObject": func() awstest.Fault {
+				return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
+			},
+			"s3:ListBucket":   reset,
+			"s3:DeleteObject": reset,
 		}
-		gate := make(chan struct{}, 1) // calls come at the same time
+		gate := make(chan struct{}, 1) // calls are concurrent
 		gate <- struct{}{}
 		d.server.Intercept(func(call awstest.Call) awstest.Fault {
 			<-gate
@@ -376,12 +422,12 @@ func testFaults(t *testing.T, bootstrap string) {
 			return fail()
 		})
 		d.succeeds(t, update)
-		d.holds(t, websiteBucket, second, "assets/app-1.js")
+		d.contains(t, websiteBucket, second, "assets/app-1.js")
 		if len(failures) > 0 {
 			t.Errorf("not called: %v", slices.Collect(maps.Keys(failures)))
 		}
 	})
-	t.Run("an error of S3 leaves the former page, and the rollback the former website", func(t *testing.T) {
+	t.Run("after an error of S3, the rollback restores the previous website", func(t *testing.T) {
 		d := deployed(t)
 		d.server.Intercept(func(call awstest.Call) awstest.Fault {
 			if call.Action == "s3:PutObject" && strings.HasSuffix(call.Resource, "/new.txt") {
@@ -391,18 +437,19 @@ func testFaults(t *testing.T, bootstrap string) {
 		})
 		d.fails(t, update, "put new.txt: operation error S3: PutObject")
 		if page := d.object(t, websiteBucket, "index.html").Content; page != first["index.html"] {
-			t.Errorf("the page is %q, want the former one", page)
+			t.Errorf("the page is %q, want the previous one", page)
 		}
-		d.object(t, websiteBucket, "assets/app-1.js") // which the page asks for
+		d.object(t, websiteBucket, "assets/app-1.js") // the page requests it
 		d.server.Intercept(nil)
 		d.succeeds(t, event{requestType: "Update", from: "second.zip", to: "first.zip"})
-		d.holds(t, websiteBucket, first, "assets/app-2.js")
+		d.contains(t, websiteBucket, first, "assets/app-2.js")
 	})
 	t.Run("too many invalidations in progress are retried", func(t *testing.T) {
 		d := deployed(t)
 		d.cloudFront.SetThrottledRequests(1)
 		d.succeeds(t, update)
-		d.invalidated(t, 2, "/", "/gone/for%20good.txt", "/images/a%20b+(%C3%BC).png", "/index.html")
+		d.invalidated(t, 2,
+			"/", "/images/a%20b+(%C3%BC).png", "/index.html", "/old/removed%20file.txt")
 	})
 	t.Run("an error of CloudFront fails the deployment and is reported", func(t *testing.T) {
 		d := deployed(t)
@@ -410,26 +457,29 @@ func testFaults(t *testing.T, bootstrap string) {
 		d.fails(t, update, "invalidate 4 paths of "+distribution)
 	})
 
-	damaged := zipped(t, second)
-	damaged[bytes.Index(damaged, []byte("index.html"))+len("index.html")+2] ^= 0xff
-	nothing := zipped(t, map[string]string{"readme.txt": "no page"})
+	corrupt := zipped(t, second)
+	corrupt[bytes.Index(corrupt, []byte("index.html"))+len("index.html")+2] ^= 0xff
+	withoutPage := zipped(t, map[string]string{"readme.txt": "no page"})
+	traversal := zipped(t, map[string]string{"index.html": "", "../other/index.html": ""})
 	for name, test := range map[string]struct {
 		content []byte
-		why     string
+		reason  string
 	}{
-		"content that is missing": {nil, "NoSuchKey"},
-		"content that is damaged": {damaged, "index.html: "},
-		"content that is cut off": {zipped(t, second)[:200], "zip: not a valid zip file"},
-		"content without a page":  {nothing, "there is no index.html"},
-		"content that leads out":  {zipped(t, map[string]string{"index.html": "", "../other/index.html": ""}), `"../other/index.html" is no path of a website`},
+		"missing content":        {nil, "NoSuchKey"},
+		"corrupt content":        {corrupt, "index.html: "},
+		"truncated content":      {zipped(t, second)[:200], "zip: not a valid zip file"},
+		"content without a page": {withoutPage, "index.html is missing"},
+		"content with path traversal": {
+			traversal, `"../other/index.html" is not a valid path of a website`,
+		},
 	} {
 		t.Run(name+" changes nothing", func(t *testing.T) {
 			d := deployed(t)
 			if test.content != nil {
 				d.asset(t, "bad.zip", test.content)
 			}
-			d.fails(t, event{requestType: "Update", from: "first.zip", to: "bad.zip"}, test.why)
-			d.holds(t, websiteBucket, first)
+			d.fails(t, event{requestType: "Update", from: "first.zip", to: "bad.zip"}, test.reason)
+			d.contains(t, websiteBucket, first)
 			d.invalidated(t, 1, "/*")
 		})
 	}

@@ -25,12 +25,24 @@ import (
 
 // objects is the part of Amazon S3 that stores the website.
 type objects interface {
-	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
-	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
-	GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error)
-	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
-	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+	GetObject(
+		context.Context, *s3.GetObjectInput, ...func(*s3.Options),
+	) (*s3.GetObjectOutput, error)
+	PutObject(
+		context.Context, *s3.PutObjectInput, ...func(*s3.Options),
+	) (*s3.PutObjectOutput, error)
+	ListObjectsV2(
+		context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options),
+	) (*s3.ListObjectsV2Output, error)
+	GetObjectTagging(
+		context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options),
+	) (*s3.GetObjectTaggingOutput, error)
+	CopyObject(
+		context.Context, *s3.CopyObjectInput, ...func(*s3.Options),
+	) (*s3.CopyObjectOutput, error)
+	DeleteObject(
+		context.Context, *s3.DeleteObjectInput, ...func(*s3.Options),
+	) (*s3.DeleteObjectOutput, error)
 }
 
 // A handler deploys websites.
@@ -39,14 +51,15 @@ type handler struct {
 	invalidations invalidations
 }
 
-// uploadConcurrency is how many files are uploaded at a time: each is in memory meanwhile.
+// uploadConcurrency limits concurrent uploads, because each file is in memory meanwhile.
 const uploadConcurrency = 8
 
-// Handle makes the bucket hold the new content, whatever it held before, and returns when
-// CloudFront delivers it. Deleting the resource leaves the content where it is: the bucket is
-// retained, or is emptied by its own resource, or it is the old bucket of a resource that has a new
-// one.
-func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
+// Handle replaces the content of the bucket and returns when CloudFront delivers the new content.
+// Deleting the resource does not delete the content: the bucket is retained, or its own resource
+// empties it, or it is the old bucket of a resource that has a new one.
+func (h *handler) Handle(
+	ctx context.Context, event cfn.Event,
+) (physicalResourceID string, data map[string]any, err error) {
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil, nil
 	}
@@ -90,7 +103,7 @@ func (h *handler) deploy(ctx context.Context, event cfn.Event, to contract.Prope
 	return h.invalidate(ctx, to.DistributionID, event.RequestID, paths)
 }
 
-// properties reads a resource's properties, of which CloudFormation makes a map.
+// properties decodes a resource's properties from CloudFormation's map.
 func properties(from map[string]any) (contract.Properties, error) {
 	var p contract.Properties
 	encoded, err := json.Marshal(from)
@@ -100,7 +113,11 @@ func properties(from map[string]any) (contract.Properties, error) {
 	if err := json.Unmarshal(encoded, &p); err != nil {
 		return p, fmt.Errorf("properties: %w", err)
 	}
-	for name, value := range map[string]string{"BucketName": p.BucketName, "DistributionID": p.DistributionID, "AssetBucket": p.AssetBucket, "AssetKey": p.AssetKey} {
+	required := map[string]string{
+		"BucketName": p.BucketName, "DistributionID": p.DistributionID,
+		"AssetBucket": p.AssetBucket, "AssetKey": p.AssetKey,
+	}
+	for name, value := range required {
 		if value == "" {
 			return p, fmt.Errorf("%s is required", name)
 		}
@@ -108,22 +125,25 @@ func properties(from map[string]any) (contract.Properties, error) {
 	return p, nil
 }
 
-// pathsToInvalidate lists the paths that CloudFront has to invalidate. They follow from the event
-// alone, so that a redelivered event has the same ones.
-func (h *handler) pathsToInvalidate(ctx context.Context, event cfn.Event, to contract.Properties, content *archive) ([]string, error) {
+// pathsToInvalidate returns the paths that CloudFront has to invalidate. They depend only on the
+// event, so a redelivered event has the same paths.
+func (h *handler) pathsToInvalidate(
+	ctx context.Context, event cfn.Event, to contract.Properties, content *archive,
+) ([]string, error) {
 	if event.RequestType != cfn.RequestUpdate {
 		return allPaths, nil
 	}
 	from, err := properties(event.OldResourceProperties)
-	if err != nil { // another version of the construct has written them, or they are why this is a rollback
+	// Another version of the construct wrote the properties, or they caused this rollback.
+	if err != nil {
 		slog.WarnContext(ctx, "previous properties not readable", "error", err)
 		return allPaths, nil
 	}
 	if from.AssetBucket != to.AssetBucket {
-		return allPaths, nil // the function may read one bucket of assets only
+		return allPaths, nil // the function has read access to one asset bucket only
 	}
 	file, err := h.download(ctx, from)
-	if awsclient.Is(err, "NoSuchKey") { // cdk gc deletes what no template names any more
+	if awsclient.Is(err, "NoSuchKey") { // cdk gc deletes assets that no template uses any more
 		return allPaths, nil
 	}
 	if err != nil {
@@ -138,9 +158,9 @@ func (h *handler) pathsToInvalidate(ctx context.Context, event cfn.Event, to con
 	return changedPaths(previous, content), nil
 }
 
-// upload puts all files into the bucket, unchanged ones too: a superseded file that is part of the
-// website again loses its tag. The page comes last: a browser that loads it meanwhile gets the old
-// one or the new one, with all files that it needs.
+// upload puts all files into the bucket, including unchanged ones: a superseded file that is part
+// of the website again loses its tag. The page comes last: a browser that loads it meanwhile gets
+// the old page or the new one, and all files that it needs.
 func (h *handler) upload(ctx context.Context, bucket string, content *archive) error {
 	for _, inBatch := range []func(name string) bool{
 		isHashed,
@@ -166,11 +186,12 @@ func (h *handler) put(ctx context.Context, bucket string, content *archive, name
 	if err != nil {
 		return err
 	}
+	checksum := binary.BigEndian.AppendUint32(nil, content.files[name].CRC32)
 	_, err = h.objects.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &bucket, Key: &name, Body: bytes.NewReader(body),
 		ContentType: aws.String(contentType(name)), CacheControl: aws.String(cacheControl(name)),
-		// Of what the CDK has zipped: S3 refuses anything else.
-		ChecksumCRC32: aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, content.files[name].CRC32))),
+		// The checksum of the file that the CDK zipped: S3 rejects any other content.
+		ChecksumCRC32: aws.String(base64.StdEncoding.EncodeToString(checksum)),
 	})
 	if err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
@@ -178,8 +199,8 @@ func (h *handler) put(ctx context.Context, bucket string, content *archive, name
 	return nil
 }
 
-// prune deletes files that are no longer part of the website, and has the bucket expire hashed ones
-// later.
+// prune deletes files that are no longer part of the website. It tags hashed files instead, so that
+// the bucket's lifecycle rule expires them later.
 func (h *handler) prune(ctx context.Context, bucket string, content *archive) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(uploadConcurrency)
@@ -197,7 +218,8 @@ func (h *handler) prune(ctx context.Context, bucket string, content *archive) er
 				group.Go(func() error { return h.supersede(ctx, bucket, name) })
 			default:
 				group.Go(func() error {
-					if _, err := h.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &name}); err != nil {
+					input := &s3.DeleteObjectInput{Bucket: &bucket, Key: &name}
+					if _, err := h.objects.DeleteObject(ctx, input); err != nil {
 						return fmt.Errorf("delete %s: %w", name, err)
 					}
 					return nil
@@ -208,11 +230,12 @@ func (h *handler) prune(ctx context.Context, bucket string, content *archive) er
 	return group.Wait()
 }
 
-// supersede tags a file, once, and by a copy onto itself: the bucket's lifecycle rule counts from
-// an object's creation.
+// supersede tags a file, once. It copies the file onto itself, because the bucket's lifecycle rule
+// counts from an object's creation.
 func (h *handler) supersede(ctx context.Context, bucket, name string) error {
-	tagging, err := h.objects.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &name})
-	if awsclient.Is(err, "NoSuchKey") { // the rule was quicker
+	input := &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &name}
+	tagging, err := h.objects.GetObjectTagging(ctx, input)
+	if awsclient.Is(err, "NoSuchKey") { // the lifecycle rule has deleted it meanwhile
 		return nil
 	}
 	if err != nil {
@@ -225,10 +248,12 @@ func (h *handler) supersede(ctx context.Context, bucket, name string) error {
 	}
 	_, err = h.objects.CopyObject(ctx, &s3.CopyObjectInput{
 		Bucket: &bucket, Key: &name, CopySource: aws.String(url.PathEscape(bucket + "/" + name)),
-		TaggingDirective: types.TaggingDirectiveReplace, Tagging: aws.String(contract.Superseded + "=true"),
-		// S3 refuses a copy onto itself that changes nothing but tags.
+		TaggingDirective: types.TaggingDirectiveReplace,
+		Tagging:          aws.String(contract.Superseded + "=true"),
+		// S3 rejects a copy onto itself that changes only tags.
 		MetadataDirective: types.MetadataDirectiveReplace,
-		ContentType:       aws.String(contentType(name)), CacheControl: aws.String(cacheControl(name)),
+		ContentType:       aws.String(contentType(name)),
+		CacheControl:      aws.String(cacheControl(name)),
 	})
 	if err != nil && !awsclient.Is(err, "NoSuchKey") {
 		return fmt.Errorf("supersede %s: %w", name, err)

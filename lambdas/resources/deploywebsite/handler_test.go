@@ -27,8 +27,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// writeArchive returns an archive whose files have what spoil makes of their headers.
-func writeArchive(t *testing.T, names []string, spoil func(*zip.FileHeader)) *os.File {
+// writeArchive returns an archive whose file headers were changed by modify.
+func writeArchive(t *testing.T, names []string, modify func(*zip.FileHeader)) *os.File {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "website.zip"))
 	if err != nil {
@@ -39,7 +39,7 @@ func writeArchive(t *testing.T, names []string, spoil func(*zip.FileHeader)) *os
 	for _, name := range names {
 		header := &zip.FileHeader{Name: name}
 		header.SetMode(0o644)
-		spoil(header)
+		modify(header)
 		if _, err := writer.CreateRaw(header); err != nil {
 			t.Fatal(err)
 		}
@@ -56,37 +56,48 @@ func TestNewArchive_rejects(t *testing.T) {
 	for i := range maxFiles {
 		many = append(many, fmt.Sprint(i))
 	}
+	const invalid = "is not a valid path of a website"
+	withSize := func(size uint64) func(*zip.FileHeader) {
+		return func(h *zip.FileHeader) { h.UncompressedSize64 = size }
+	}
+	symlink := func(h *zip.FileHeader) { h.SetMode(fs.ModeSymlink | 0o777) }
 	for name, test := range map[string]struct {
-		names []string
-		spoil func(*zip.FileHeader)
-		want  string
+		names  []string
+		modify func(*zip.FileHeader)
+		want   string
 	}{
-		"a path that leads up":        {[]string{"../index.html"}, nil, `"../index.html" is no path of a website`},
-		"a path that leads up inside": {[]string{"a/../../b"}, nil, `"a/../../b" is no path of a website`},
-		"a path from the root":        {[]string{"/etc/passwd"}, nil, `"/etc/passwd" is no path of a website`},
-		"a path of Windows":           {[]string{`a\b`}, nil, `"a\\b" is no path of a website`},
-		"a path with nothing in it":   {[]string{"a//b"}, nil, `"a//b" is no path of a website`},
-		"a path that a * ends":        {[]string{"assets/*"}, nil, `"assets/*" is no path of a website`},
-		"a path with a line's end":    {[]string{"a\nb"}, nil, `"a\nb" is no path of a website`},
-		"a path that is no UTF-8":     {[]string{"a\xffb"}, nil, `"a\xffb" is no path of a website`},
-		"a path that is too long":     {[]string{long}, nil, `is no path of a website`},
-		"the same file twice":         {[]string{"index.html", "a", "a"}, nil, `"a" is there twice`},
-		"no page":                     {[]string{"a"}, nil, "there is no index.html"},
-		"too many files":              {many, nil, "20001 files, want 20000 at most"},
-		"a link": {[]string{"index.html"}, func(h *zip.FileHeader) { h.SetMode(fs.ModeSymlink | 0o777) },
-			`"index.html" is no regular file`},
-		"a file that is too large": {[]string{"index.html"}, func(h *zip.FileHeader) { h.UncompressedSize64 = maxFile + 1 },
-			`"index.html": 52428801 bytes, want 52428800 at most`},
-		"too much": {many[:30], func(h *zip.FileHeader) { h.UncompressedSize64 = maxFile },
-			"more than 1073741824 bytes"},
-		"a size that wraps around": {many[:3], func(h *zip.FileHeader) { h.UncompressedSize64 = 1<<64 - 1 },
-			"bytes, want 52428800 at most"},
+		"path above the root": {[]string{"../index.html"}, nil, `"../index.html" ` + invalid},
+		"path with ..":        {[]string{"a/../../b"}, nil, `"a/../../b" ` + invalid},
+		"absolute path":       {[]string{"/etc/passwd"}, nil, `"/etc/passwd" ` + invalid},
+		"Windows path":        {[]string{`a\b`}, nil, `"a\\b" ` + invalid},
+		"empty folder name":   {[]string{"a//b"}, nil, `"a//b" ` + invalid},
+		"wildcard":            {[]string{"assets/*"}, nil, `"assets/*" ` + invalid},
+		"line feed":           {[]string{"a\nb"}, nil, `"a\nb" ` + invalid},
+		"invalid UTF-8":       {[]string{"a\xffb"}, nil, `"a\xffb" ` + invalid},
+		"long path":           {[]string{long}, nil, invalid},
+		"duplicate file":      {[]string{"index.html", "a", "a"}, nil, `duplicate file "a"`},
+		"no page":             {[]string{"a"}, nil, "index.html is missing"},
+		"too many files":      {many, nil, "20001 files, more than 20000"},
+		"symbolic link": {
+			[]string{"index.html"}, symlink, `"index.html" is not a regular file`,
+		},
+		"large file": {
+			[]string{"index.html"}, withSize(maxFile + 1),
+			`"index.html" has 52428801 bytes, more than 52428800`,
+		},
+		"large website": {
+			many[:30], withSize(maxFile), "more than 1073741824 bytes in total",
+		},
+		"sizes that overflow": {
+			many[:3], withSize(1<<64 - 1), "bytes, more than 52428800",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if test.spoil == nil {
-				test.spoil = func(*zip.FileHeader) {}
+			if test.modify == nil {
+				test.modify = func(*zip.FileHeader) {}
 			}
-			if _, err := newArchive(writeArchive(t, test.names, test.spoil)); err == nil || !strings.Contains(err.Error(), test.want) {
+			_, err := newArchive(writeArchive(t, test.names, test.modify))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
@@ -94,21 +105,22 @@ func TestNewArchive_rejects(t *testing.T) {
 }
 
 func TestNewArchive_skips_folders(t *testing.T) {
-	a, err := newArchive(writeArchive(t, []string{"assets/", "index.html"}, func(h *zip.FileHeader) {
+	setMode := func(h *zip.FileHeader) {
 		if strings.HasSuffix(h.Name, "/") {
 			h.SetMode(fs.ModeDir | 0o755)
 		}
-	}))
+	}
+	a, err := newArchive(writeArchive(t, []string{"assets/", "index.html"}, setMode))
 	if err != nil || len(a.files) != 1 {
-		t.Errorf("%v, %v, want index.html alone", a, err)
+		t.Errorf("%v, %v, want only index.html", a, err)
 	}
 }
 
-// TestArchive_check_rejects_a_file_larger_than_its_header_says: a bomb says that it is small.
+// A decompression bomb has a small size in its header.
 func TestArchive_check_rejects_a_file_larger_than_its_header_says(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "website.zip")
 	content := zipped(t, map[string]string{"index.html": strings.Repeat("a", 1<<20)})
-	// The size is at 24 of the header in the directory, which comes last.
+	// The size is at offset 24 of the header in the directory, which comes last.
 	at := strings.LastIndex(string(content), "PK\x01\x02") + 24
 	copy(content[at:], []byte{1, 0, 0, 0})
 	if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -124,7 +136,7 @@ func TestArchive_check_rejects_a_file_larger_than_its_header_says(t *testing.T) 
 		t.Fatal(err)
 	}
 	if err := a.check(); err == nil || !strings.Contains(err.Error(), "index.html") {
-		t.Errorf("error %v, want index.html refused", err)
+		t.Errorf("error %v, want index.html rejected", err)
 	}
 }
 
@@ -138,41 +150,50 @@ func archiveOf(checksums map[string]uint32) *archive {
 }
 
 func TestChangedPaths(t *testing.T) {
+	type files = map[string]uint32 // checksums by name
 	for name, test := range map[string]struct {
-		former, content map[string]uint32
-		want            []string
+		previous, content files
+		want              []string
 	}{
-		"nothing":                        {map[string]uint32{"a": 1}, map[string]uint32{"a": 1}, nil},
-		"a file that is new":             {map[string]uint32{}, map[string]uint32{"a": 1, "assets/a": 1}, nil},
-		"a file that has changed":        {map[string]uint32{"a": 1, "b": 1}, map[string]uint32{"a": 2, "b": 1}, []string{"/a"}},
-		"a file that is gone":            {map[string]uint32{"a": 1, "b": 1}, map[string]uint32{"b": 1}, []string{"/a"}},
-		"the page, at both addresses":    {map[string]uint32{"index.html": 1}, map[string]uint32{"index.html": 2}, []string{"/", "/index.html"}},
-		"another page, at one":           {map[string]uint32{"docs/index.html": 1}, map[string]uint32{"docs/index.html": 2}, []string{"/docs/index.html"}},
-		"a hashed file that is gone":     {map[string]uint32{"assets/a": 1}, map[string]uint32{}, nil},
-		"a hashed file that has changed": {map[string]uint32{"assets/a": 1}, map[string]uint32{"assets/a": 2}, []string{"/assets/a"}},
+		"no change":      {files{"a": 1}, files{"a": 1}, nil},
+		"a new file":     {files{}, files{"a": 1, "assets/a": 1}, nil},
+		"a changed file": {files{"a": 1, "b": 1}, files{"a": 2, "b": 1}, []string{"/a"}},
+		"a removed file": {files{"a": 1, "b": 1}, files{"b": 1}, []string{"/a"}},
+		"the page, at both paths": {
+			files{"index.html": 1}, files{"index.html": 2}, []string{"/", "/index.html"},
+		},
+		"another page, at one path": {
+			files{"docs/index.html": 1}, files{"docs/index.html": 2}, []string{"/docs/index.html"},
+		},
+		"a removed hashed file": {files{"assets/a": 1}, files{}, nil},
+		"a changed hashed file": {
+			files{"assets/a": 1}, files{"assets/a": 2}, []string{"/assets/a"},
+		},
 	} {
-		if diff := cmp.Diff(test.want, changedPaths(archiveOf(test.former), archiveOf(test.content))); diff != "" {
+		got := changedPaths(archiveOf(test.previous), archiveOf(test.content))
+		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	grown := archiveOf(map[string]uint32{"a": 1})
-	grown.files["a"].UncompressedSize64 = 1
-	if got := changedPaths(archiveOf(map[string]uint32{"a": 1}), grown); !slices.Equal(got, []string{"/a"}) {
+	larger := archiveOf(files{"a": 1})
+	larger.files["a"].UncompressedSize64 = 1
+	if got := changedPaths(archiveOf(files{"a": 1}), larger); !slices.Equal(got, []string{"/a"}) {
 		t.Errorf("a file of another size: %q, want /a", got)
 	}
 }
 
 func TestChangedPaths_above_a_hundred_is_all_paths(t *testing.T) {
-	former := map[string]uint32{}
+	previous := map[string]uint32{}
 	for i := range 100 {
-		former[fmt.Sprint(i)] = 1
+		previous[fmt.Sprint(i)] = 1
 	}
-	if got := changedPaths(archiveOf(former), archiveOf(nil)); len(got) != 100 {
+	if got := changedPaths(archiveOf(previous), archiveOf(nil)); len(got) != 100 {
 		t.Errorf("%d paths, want 100", len(got))
 	}
-	former["100"] = 1
-	if got := changedPaths(archiveOf(former), archiveOf(nil)); !slices.Equal(got, []string{"/*"}) {
-		t.Errorf("%d paths, want /* alone", len(got))
+	previous["100"] = 1
+	got := changedPaths(archiveOf(previous), archiveOf(nil))
+	if !slices.Equal(got, []string{"/*"}) {
+		t.Errorf("%d paths, want only /*", len(got))
 	}
 }
 
@@ -214,20 +235,22 @@ func TestContentType(t *testing.T) {
 	}
 }
 
-// cutOff is a fake of S3 that cuts the bodies of its first answers off.
-type cutOff struct {
+// interrupted is a fake of S3 that interrupts the bodies of its first responses.
+type interrupted struct {
 	objects
 	times   int
 	content string
 	gets    int
 }
 
-func (c *cutOff) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	c.gets++
-	var body io.Reader = strings.NewReader(c.content)
-	if c.times > 0 {
-		c.times--
-		body = io.MultiReader(strings.NewReader("something else, and longer"), brokenReader{})
+func (i *interrupted) GetObject(
+	context.Context, *s3.GetObjectInput, ...func(*s3.Options),
+) (*s3.GetObjectOutput, error) {
+	i.gets++
+	var body io.Reader = strings.NewReader(i.content)
+	if i.times > 0 {
+		i.times--
+		body = io.MultiReader(strings.NewReader("other, longer content"), brokenReader{})
 	}
 	return &s3.GetObjectOutput{Body: io.NopCloser(body)}, nil
 }
@@ -236,16 +259,18 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+var asset = contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"}
+
 func TestHandler_download_retries_an_interrupted_download(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	h := &handler{objects: &cutOff{times: 2, content: "whole"}}
-	file, err := h.download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
+	h := &handler{objects: &interrupted{times: 2, content: "complete"}}
+	file, err := h.download(t.Context(), asset)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer removeTemp(t.Context(), file)
-	if got, err := os.ReadFile(file.Name()); err != nil || string(got) != "whole" {
-		t.Errorf("got %q, %v, want whole", got, err)
+	if got, err := os.ReadFile(file.Name()); err != nil || string(got) != "complete" {
+		t.Errorf("got %q, %v, want complete", got, err)
 	}
 }
 
@@ -253,9 +278,10 @@ func TestHandler_download_fails_after_five_interrupted_downloads(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	synctest.Test(t, func(t *testing.T) {
-		objects := &cutOff{times: 6}
-		_, err := (&handler{objects: objects}).download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
-		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(err.Error(), "get assets/website.zip: ") || objects.gets != 5 {
+		objects := &interrupted{times: 6}
+		_, err := (&handler{objects: objects}).download(t.Context(), asset)
+		if !errors.Is(err, io.ErrUnexpectedEOF) ||
+			!strings.HasPrefix(err.Error(), "get assets/website.zip: ") || objects.gets != 5 {
 			t.Errorf("error %v after %d downloads, want unexpected EOF after 5", err, objects.gets)
 		}
 	})
@@ -270,23 +296,24 @@ type denied struct {
 	gets int
 }
 
-func (d *denied) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+func (d *denied) GetObject(
+	context.Context, *s3.GetObjectInput, ...func(*s3.Options),
+) (*s3.GetObjectOutput, error) {
 	d.gets++
 	return nil, &smithy.GenericAPIError{Code: "AccessDenied"}
 }
 
-// The SDK has retried what can be retried.
+// The SDK has already retried retryable errors.
 func TestHandler_download_does_not_retry_an_error_of_S3(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	objects := &denied{}
-	_, err := (&handler{objects: objects}).download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
+	_, err := (&handler{objects: objects}).download(t.Context(), asset)
 	if !awsclient.Is(err, "AccessDenied") || objects.gets != 1 {
 		t.Errorf("error %v after %d requests, want AccessDenied after 1", err, objects.gets)
 	}
 }
 
-// TestHandler_pathsToInvalidate_is_all_paths_without_previous_content: its bucket is another, which
-// is not read, or no archive is in it.
+// The previous content is in another bucket, which is not read, or it is not an archive.
 func TestHandler_pathsToInvalidate_is_all_paths_without_previous_content(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for name, test := range map[string]struct {
@@ -294,25 +321,30 @@ func TestHandler_pathsToInvalidate_is_all_paths_without_previous_content(t *test
 		objects     objects // a call to none would panic
 	}{
 		"another bucket": {"others", nil},
-		"no archive":     {"assets", &cutOff{content: "no archive"}},
+		"no archive":     {"assets", &interrupted{content: "no archive"}},
 	} {
 		h := &handler{objects: test.objects}
-		paths, err := h.pathsToInvalidate(t.Context(), cfn.Event{RequestType: cfn.RequestUpdate, OldResourceProperties: map[string]any{
-			"BucketName": "website", "DistributionID": "E1", "AssetBucket": test.assetBucket, "AssetKey": "former.zip",
-		}}, contract.Properties{AssetBucket: "assets"}, archiveOf(nil))
+		event := cfn.Event{RequestType: cfn.RequestUpdate, OldResourceProperties: map[string]any{
+			"BucketName": "website", "DistributionID": "E1",
+			"AssetBucket": test.assetBucket, "AssetKey": "previous.zip",
+		}}
+		to := contract.Properties{AssetBucket: "assets"}
+		paths, err := h.pathsToInvalidate(t.Context(), event, to, archiveOf(nil))
 		if err != nil || !slices.Equal(paths, []string{"/*"}) {
 			t.Errorf("%s: %q, %v, want /*", name, paths, err)
 		}
 	}
 }
 
-// endless is S3 with an object of zeros without end.
+// endless is a fake of S3 with an endless object of zeros.
 type endless struct {
 	objects
 	gets int
 }
 
-func (e *endless) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+func (e *endless) GetObject(
+	context.Context, *s3.GetObjectInput, ...func(*s3.Options),
+) (*s3.GetObjectOutput, error) {
 	e.gets++
 	return &s3.GetObjectOutput{Body: io.NopCloser(zeros{})}, nil
 }
@@ -325,8 +357,9 @@ func TestHandler_download_rejects_a_large_archive_without_retry(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	objects := &endless{}
-	_, err := (&handler{objects: objects}).download(t.Context(), contract.Properties{AssetBucket: "assets", AssetKey: "website.zip"})
-	if err == nil || !strings.HasSuffix(err.Error(), "larger than 209715200 bytes") || objects.gets != 1 {
+	_, err := (&handler{objects: objects}).download(t.Context(), asset)
+	if err == nil || !strings.HasSuffix(err.Error(), "larger than 209715200 bytes") ||
+		objects.gets != 1 {
 		t.Errorf("error %v after %d attempts", err, objects.gets)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -334,15 +367,18 @@ func TestHandler_download_rejects_a_large_archive_without_retry(t *testing.T) {
 	}
 }
 
-// expired is S3 that has deleted an object since it was listed.
+// expired is a fake of S3 that deleted an object after it was listed.
 type expired struct{ objects }
 
-func (expired) GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error) {
+func (expired) GetObjectTagging(
+	context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options),
+) (*s3.GetObjectTaggingOutput, error) {
 	return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
 }
 
 func TestHandler_supersede_ignores_an_expired_file(t *testing.T) {
-	if err := (&handler{objects: expired{}}).supersede(t.Context(), "website", "assets/a.js"); err != nil {
+	h := &handler{objects: expired{}}
+	if err := h.supersede(t.Context(), "website", "assets/a.js"); err != nil {
 		t.Error(err)
 	}
 }
@@ -350,12 +386,15 @@ func TestHandler_supersede_ignores_an_expired_file(t *testing.T) {
 func TestHandler_Handle_deletes_temporary_files(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	h := &handler{objects: &cutOff{content: "no archive"}}
-	_, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: map[string]any{
-		"BucketName": "website", "DistributionID": "E1", "AssetBucket": "assets", "AssetKey": "website.zip",
-	}})
-	if err == nil || !strings.Contains(err.Error(), "content of the website: zip: not a valid zip file") {
-		t.Errorf("error %v", err)
+	h := &handler{objects: &interrupted{content: "no archive"}}
+	event := cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: map[string]any{
+		"BucketName": "website", "DistributionID": "E1",
+		"AssetBucket": "assets", "AssetKey": "website.zip",
+	}}
+	_, _, err := h.Handle(t.Context(), event)
+	const want = "content of the website: zip: not a valid zip file"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
@@ -369,77 +408,99 @@ type failingInvalidation struct {
 	creates int
 }
 
-func (f *failingInvalidation) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
+func (f *failingInvalidation) CreateInvalidation(
+	context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options),
+) (*cloudfront.CreateInvalidationOutput, error) {
 	f.creates++
 	return nil, f.err
 }
 
-func TestHandler_invalidate_retries_only_while_too_many_invalidations_are_in_progress(t *testing.T) {
-	for code, retried := range map[string]bool{"TooManyInvalidationsInProgress": true, "AccessDenied": false} {
+func TestHandler_invalidate_retries_only_too_many_invalidations_in_progress(t *testing.T) {
+	for code, retried := range map[string]bool{
+		"TooManyInvalidationsInProgress": true, "AccessDenied": false,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 14*time.Minute)
 			defer cancel()
 			fake := &failingInvalidation{err: &smithy.GenericAPIError{Code: code}}
 			began := time.Now()
-			err := (&handler{invalidations: fake}).invalidate(ctx, "E1", "request", []string{"/a", "/b"})
-			if !awsclient.Is(err, code) || !strings.HasPrefix(err.Error(), "invalidate 2 paths of E1: ") {
+			h := &handler{invalidations: fake}
+			err := h.invalidate(ctx, "E1", "request", []string{"/a", "/b"})
+			if !awsclient.Is(err, code) ||
+				!strings.HasPrefix(err.Error(), "invalidate 2 paths of E1: ") {
 				t.Errorf("error %v, want %s", err, code)
 			}
-			// Intervals of 10 s, random by half, until the deadline.
-			if took := time.Since(began); retried && (fake.creates < 50 || took < 13*time.Minute) || !retried && fake.creates != 1 {
-				t.Errorf("%s: %d requests in %s, want retries: %t", code, fake.creates, took, retried)
+			// Intervals of 10 s, randomized by half, until the deadline.
+			took := time.Since(began)
+			if retried && (fake.creates < 50 || took < 13*time.Minute) ||
+				!retried && fake.creates != 1 {
+				t.Errorf("%s: %d requests in %s, want retries: %t",
+					code, fake.creates, took, retried)
 			}
 		})
 	}
 }
 
-// slowInvalidation is CloudFront with an invalidation that never ends.
+// slowInvalidation is a fake of CloudFront with an invalidation that is never completed.
 type slowInvalidation struct {
 	polls   int
 	pollErr error
 }
 
-func (e *slowInvalidation) CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error) {
-	return &cloudfront.CreateInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, nil
+func inProgress() *types.Invalidation {
+	return &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}
 }
 
-func (e *slowInvalidation) GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error) {
-	e.polls++
-	return &cloudfront.GetInvalidationOutput{Invalidation: &types.Invalidation{Id: aws.String("I1"), Status: aws.String("InProgress")}}, e.pollErr
+func (s *slowInvalidation) CreateInvalidation(
+	context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options),
+) (*cloudfront.CreateInvalidationOutput, error) {
+	return &cloudfront.CreateInvalidationOutput{Invalidation: inProgress()}, nil
 }
 
-// TestHandler_invalidate_succeeds_when_the_invalidation_is_slow: to fail would have CloudFormation
-// roll back, for which CloudFront would have to forget once more.
+func (s *slowInvalidation) GetInvalidation(
+	context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options),
+) (*cloudfront.GetInvalidationOutput, error) {
+	s.polls++
+	return &cloudfront.GetInvalidationOutput{Invalidation: inProgress()}, s.pollErr
+}
+
+// An error would make CloudFormation roll back, which would need another invalidation.
 func TestHandler_invalidate_succeeds_when_the_invalidation_is_slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		if err := (&handler{invalidations: &slowInvalidation{}}).invalidate(t.Context(), "E1", "request", allPaths); err != nil {
+		h := &handler{invalidations: &slowInvalidation{}}
+		if err := h.invalidate(t.Context(), "E1", "request", allPaths); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(began); took != 10*time.Minute {
-			t.Errorf("it was waited for %s, want 10m0s", took)
+			t.Errorf("waited %s, want 10m0s", took)
 		}
 	})
 }
 
 func TestHandler_invalidate_succeeds_when_polling_fails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		invalidation := &slowInvalidation{pollErr: &smithy.GenericAPIError{Code: "Throttling"}}
-		if err := (&handler{invalidations: invalidation}).invalidate(t.Context(), "E1", "request", allPaths); err != nil {
+		fake := &slowInvalidation{pollErr: &smithy.GenericAPIError{Code: "Throttling"}}
+		h := &handler{invalidations: fake}
+		if err := h.invalidate(t.Context(), "E1", "request", allPaths); err != nil {
 			t.Error(err)
 		}
-		if invalidation.polls != 1 {
-			t.Errorf("%d polls, want 1: the SDK retries", invalidation.polls)
+		if fake.polls != 1 {
+			t.Errorf("%d polls, want 1: the SDK retries", fake.polls)
 		}
 	})
 }
 
 func TestHandler_Handle_requires_all_properties(t *testing.T) {
 	for _, missing := range []string{"BucketName", "DistributionID", "AssetBucket", "AssetKey"} {
-		from := map[string]any{"BucketName": "a", "DistributionID": "b", "AssetBucket": "c", "AssetKey": "d", "ServiceTimeout": "960"}
+		from := map[string]any{
+			"BucketName": "a", "DistributionID": "b", "AssetBucket": "c", "AssetKey": "d",
+			"ServiceTimeout": "960",
+		}
 		delete(from, missing)
 		h := &handler{} // a call would panic
-		_, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: from})
+		event := cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: from}
+		_, _, err := h.Handle(t.Context(), event)
 		if want := missing + " is required"; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}

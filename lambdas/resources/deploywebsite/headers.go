@@ -7,8 +7,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// contentTypes are those that are right everywhere. The mime package asks the machine's own tables first, which a function
-// does not have.
+// contentTypes maps extensions to content types. The mime package reads the system's tables first,
+// which a function does not have.
 var contentTypes = map[string]string{
 	".avif":        "image/avif",
 	".css":         "text/css; charset=utf-8",
@@ -33,8 +33,9 @@ var contentTypes = map[string]string{
 	".xml":         "application/xml",
 }
 
-// contentType follows from a file's extension. Browsers are told not to guess, so one that is not known is offered for
-// download. Apple's and Google's files that join a site with its app have no extension and are JSON.
+// contentType returns the content type for a file's extension. Files with an unknown extension are
+// downloaded, because the headers forbid browsers to guess. The files by which Apple and Google
+// associate a website with an app have no extension and are JSON.
 func contentType(name string) string {
 	if known, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
 		return known
@@ -45,17 +46,19 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// cacheControl tells browsers and CloudFront how long they may show a file without asking.
+// cacheControl returns the Cache-Control header of a file, for browsers and CloudFront.
 func cacheControl(name string) string {
 	switch {
 	case isHashed(name):
 		return "public, max-age=31536000, immutable"
 	case name == contract.Index:
-		// CloudFront keeps it for a minute only: it is shown at addresses that no invalidation can list, and AWS advises to
-		// invalidate the address that the viewer has asked for as well as what a function has made of it ("What you need to
-		// know when invalidating files" in the Amazon CloudFront Developer Guide).
+		// CloudFront caches it for only a minute: it is shown at paths that no invalidation can
+		// list. AWS advises to invalidate the path that the viewer requested as well as the path to
+		// which a function rewrote it ("What you need to know when invalidating files" in the
+		// Amazon CloudFront Developer Guide).
 		return "public, max-age=0, s-maxage=60, must-revalidate"
 	default:
-		return "public, max-age=0, s-maxage=31536000, must-revalidate" // until a deployment changes it
+		// CloudFront caches other files until a deployment invalidates them.
+		return "public, max-age=0, s-maxage=31536000, must-revalidate"
 	}
 }

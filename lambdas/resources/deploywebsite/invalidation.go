@@ -17,35 +17,41 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
 
-// invalidations is the part of Amazon CloudFront that invalidates its caches.
+// invalidations is the part of Amazon CloudFront that invalidates cached files.
 type invalidations interface {
-	CreateInvalidation(context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.CreateInvalidationOutput, error)
-	GetInvalidation(context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options)) (*cloudfront.GetInvalidationOutput, error)
+	CreateInvalidation(
+		context.Context, *cloudfront.CreateInvalidationInput, ...func(*cloudfront.Options),
+	) (*cloudfront.CreateInvalidationOutput, error)
+	GetInvalidation(
+		context.Context, *cloudfront.GetInvalidationInput, ...func(*cloudfront.Options),
+	) (*cloudfront.GetInvalidationOutput, error)
 }
 
 const (
-	// maxPaths is how many paths an invalidation names one by one. Beyond, one for all is cheaper
-	// than what would be kept is worth: an account's first 1,000 paths a month are free, and the
+	// maxPaths is the maximum number of paths in an invalidation. Above it, one wildcard is cheaper
+	// than the cached files are worth: an account's first 1,000 paths a month are free, and the
 	// wildcard counts as one ("Pay for file invalidation" in the Amazon CloudFront Developer
 	// Guide).
 	maxPaths = 100
 	// invalidationTimeout is how long a deployment waits for an invalidation, which takes a minute
-	// or two. A slower one does not fail the deployment: the rollback would be one more.
+	// or two. A slower one does not fail the deployment: the rollback would need another one.
 	invalidationTimeout = 10 * time.Minute
 	pollInterval        = 2 * time.Second
 	maxRetryInterval    = 10 * time.Second // while too many other invalidations are in progress
 )
 
-// allPaths is invalidated where the changed files are not known.
+// allPaths is the wildcard, for when the changed files are not known.
 var allPaths = []string{"/*"}
 
-// changedPaths lists the paths at which CloudFront may have cached a previous file that differs, in
-// their order. New files have not been delivered yet, and removed hashed files still are.
+// changedPaths returns the paths, sorted, at which CloudFront may have cached a file that differs
+// now. New files have not been delivered yet, and removed hashed files are still delivered.
 func changedPaths(previous, content *archive) []string {
 	var paths []string
 	for name, was := range previous.files {
 		is := content.files[name]
-		if is == nil && isHashed(name) || is != nil && is.CRC32 == was.CRC32 && is.UncompressedSize64 == was.UncompressedSize64 {
+		same := is != nil && is.CRC32 == was.CRC32 &&
+			is.UncompressedSize64 == was.UncompressedSize64
+		if same || is == nil && isHashed(name) {
 			continue
 		}
 		paths = append(paths, invalidationPath(name))
@@ -60,11 +66,11 @@ func changedPaths(previous, content *archive) []string {
 	return paths
 }
 
-// invalidationPath is the path of a file in an invalidation: only what RFC 1738 calls unsafe is
-// encoded, or CloudFront takes it for another path ("Invalidation paths" in the Amazon CloudFront
-// Developer Guide).
+// invalidationPath returns the path of a file in an invalidation. It encodes only characters that
+// RFC 1738 calls unsafe; otherwise CloudFront would invalidate another path ("Invalidation paths"
+// in the Amazon CloudFront Developer Guide).
 func invalidationPath(name string) string {
-	const unsafe = " <>\"#%{}|\\^~[]`" + "?" // the last would end the path
+	const unsafe = " <>\"#%{}|\\^~[]`" + "?" // a question mark would end the path
 	var encoded strings.Builder
 	encoded.WriteByte('/')
 	for _, b := range []byte(name) {
@@ -77,9 +83,11 @@ func invalidationPath(name string) string {
 	return encoded.String()
 }
 
-// invalidate has CloudFront invalidate the paths, and waits until it has. reference is the same
-// when the event is redelivered, and CloudFront then returns the existing invalidation.
-func (h *handler) invalidate(ctx context.Context, distribution, reference string, paths []string) error {
+// invalidate creates an invalidation of the paths and waits until it is completed. A redelivered
+// event has the same reference, for which CloudFront returns the existing invalidation.
+func (h *handler) invalidate(
+	ctx context.Context, distribution, reference string, paths []string,
+) error {
 	if len(paths) == 0 {
 		return nil
 	}
@@ -98,25 +106,30 @@ func (h *handler) invalidate(ctx context.Context, distribution, reference string
 		return err
 	}, retry.If(tooManyInProgress), retry.Intervals(pollInterval, maxRetryInterval))
 	if err != nil {
-		// Not the paths, which are logged: CloudFormation takes no answer of more than 4,096 bytes
-		// ("Custom resource response objects" in the AWS CloudFormation User Guide).
+		// The error omits the paths, which are logged: CloudFormation accepts no response of more
+		// than 4,096 bytes ("Custom resource response objects" in the AWS CloudFormation User
+		// Guide).
 		return fmt.Errorf("invalidate %d paths of %s: %w", len(paths), distribution, err)
 	}
 	if err := h.waitFor(ctx, distribution, created.Invalidation); err != nil {
-		// The content is deployed. To fail would have CloudFormation roll it back.
+		// The content is deployed. An error would make CloudFormation roll it back.
 		slog.WarnContext(ctx,
-			"invalidation not known to be completed; CloudFront may still deliver previous content",
+			"invalidation not confirmed; CloudFront may still deliver previous content",
 			"invalidation", *created.Invalidation.Id, "error", err)
 	}
 	return nil
 }
 
-// tooManyInProgress reports whether CloudFront's quota of concurrent invalidations is used up,
-// which ends by itself.
-func tooManyInProgress(err error) bool { return awsclient.Is(err, "TooManyInvalidationsInProgress") }
+// tooManyInProgress reports whether CloudFront's quota of concurrent invalidations is exceeded,
+// which is temporary.
+func tooManyInProgress(err error) bool {
+	return awsclient.Is(err, "TooManyInvalidationsInProgress")
+}
 
 // waitFor polls the invalidation until it is completed, for [invalidationTimeout] at most.
-func (h *handler) waitFor(ctx context.Context, distribution string, invalidation *types.Invalidation) error {
+func (h *handler) waitFor(
+	ctx context.Context, distribution string, invalidation *types.Invalidation,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, invalidationTimeout)
 	defer cancel()
 	for aws.ToString(invalidation.Status) != "Completed" {

@@ -1,5 +1,5 @@
-// Command deploywebsite is a CloudFormation custom resource that puts the content of a website into
-// its bucket, and invalidates changed files in CloudFront.
+// Command deploywebsite is a CloudFormation custom resource that uploads the content of a website
+// to its bucket and invalidates changed files in CloudFront.
 package main
 
 import (
@@ -16,12 +16,15 @@ import (
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
-	// What fails is rolled back by CloudFormation, which takes longer than patience with S3.
+	slog.SetDefault(lambdacontext.NewLogger()) // for the log and cfn packages too
+	// More attempts than the default: a rollback takes longer than retries of S3 calls.
 	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithRetryMaxAttempts(6))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
-	h := &handler{objects: s3.NewFromConfig(awsConfig), invalidations: cloudfront.NewFromConfig(awsConfig)}
+	h := &handler{
+		objects:       s3.NewFromConfig(awsConfig),
+		invalidations: cloudfront.NewFromConfig(awsConfig),
+	}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

@@ -18,14 +18,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/emptybucket/contract"
 )
 
-// TestBootstrap drives the built function with CloudFormation's events and a bucket that has versions.
+// TestBootstrap sends CloudFormation's events to the built function, for a versioned bucket.
 func TestBootstrap(t *testing.T) {
 	server := s3test.Start(t)
-	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), map[string]string{"AWS_ENDPOINT_URL_S3": server.URL})
+	environment := map[string]string{"AWS_ENDPOINT_URL_S3": server.URL}
+	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), environment)
 	cloudFormation := awstest.StartCloudFormation(t)
 	send := func(t *testing.T, file string) awstest.CustomResourceResponse {
 		t.Helper()
-		if _, err := fn.Invoke(t.Context(), cloudFormation.Event(t, "testdata/"+file), time.Minute); err != nil {
+		event := cloudFormation.Event(t, "testdata/"+file)
+		if _, err := fn.Invoke(t.Context(), event, time.Minute); err != nil {
 			t.Fatalf("%v\n%s", err, fn.Logs())
 		}
 		return cloudFormation.Response(t)
@@ -33,30 +35,35 @@ func TestBootstrap(t *testing.T) {
 	success := awstest.CustomResourceResponse{
 		Status:             "SUCCESS",
 		PhysicalResourceID: bucketName,
-		StackID:            "arn:aws:cloudformation:eu-central-1:111111111111:stack/Dev-Media/00000000-0000-4000-8000-0000000000aa",
-		RequestID:          "00000000-0000-4000-8000-0000000000bb",
-		LogicalResourceID:  "MediaOriginalsEmptyOnDelete",
+		StackID: "arn:aws:cloudformation:eu-central-1:111111111111:" +
+			"stack/Dev-Media/00000000-0000-4000-8000-0000000000aa",
+		RequestID:         "00000000-0000-4000-8000-0000000000bb",
+		LogicalResourceID: "MediaOriginalsEmptyOnDelete",
 	}
 	put := func(t *testing.T, key string) {
 		t.Helper()
-		if _, err := server.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucketName), Key: &key, Body: strings.NewReader(key)}); err != nil {
+		if _, err := server.Client.PutObject(t.Context(), &s3.PutObjectInput{
+			Bucket: aws.String(bucketName), Key: &key, Body: strings.NewReader(key),
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	left := func(t *testing.T) int {
 		t.Helper()
-		found, err := server.Client.ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: aws.String(bucketName)})
+		listVersions := &s3.ListObjectVersionsInput{Bucket: aws.String(bucketName)}
+		found, err := server.Client.ListObjectVersions(t.Context(), listVersions)
 		if err != nil {
 			t.Fatal(err)
 		}
-		uploads, err := server.Client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(bucketName)})
+		listUploads := &s3.ListMultipartUploadsInput{Bucket: aws.String(bucketName)}
+		uploads, err := server.Client.ListMultipartUploads(t.Context(), listUploads)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(found.Versions) + len(found.DeleteMarkers) + len(uploads.Uploads)
 	}
 
-	t.Run("delete of a bucket that is gone succeeds", func(t *testing.T) {
+	t.Run("delete of a missing bucket succeeds", func(t *testing.T) {
 		if diff := cmp.Diff(success, send(t, "delete.json")); diff != "" {
 			t.Errorf("response (-want +got):\n%s", diff)
 		}
@@ -64,26 +71,33 @@ func TestBootstrap(t *testing.T) {
 
 	server.Bucket(t, bucketName)
 	if _, err := server.Client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: aws.String(bucketName), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+		Bucket: aws.String(bucketName),
+		VersioningConfiguration: &types.VersioningConfiguration{
+			Status: types.BucketVersioningStatusEnabled,
+		},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 1003 { // S3 has a thousand to a page
+	for i := range 1003 { // a page of S3 has a thousand versions
 		put(t, fmt.Sprintf("temp/%04d", i))
 	}
-	for _, key := range []string{"a b+ü.jpg", "a b+ü.jpg", "gone.jpg"} {
+	for _, key := range []string{"a b+ü.jpg", "a b+ü.jpg", "deleted.jpg"} {
 		put(t, key)
 	}
-	if _, err := server.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(bucketName), Key: aws.String("gone.jpg")}); err != nil {
+	if _, err := server.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{
+		Bucket: aws.String(bucketName), Key: aws.String("deleted.jpg"),
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: aws.String(bucketName), Key: aws.String("unfinished.jpg")}); err != nil {
+	if _, err := server.Client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{
+		Bucket: aws.String(bucketName), Key: aws.String("unfinished.jpg"),
+	}); err != nil {
 		t.Fatal(err)
 	}
 
-	t.Run("what is not deleted keeps all", func(t *testing.T) {
+	t.Run("a bucket without the tag keeps all objects", func(t *testing.T) {
 		before := left(t)
-		for _, file := range []string{"create.json", "update.json", "delete.json"} { // the bucket has no tag yet
+		for _, file := range []string{"create.json", "update.json", "delete.json"} {
 			if diff := cmp.Diff(success, send(t, file)); diff != "" {
 				t.Errorf("%s: response (-want +got):\n%s", file, diff)
 			}
@@ -93,18 +107,23 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 
-	if _, err := server.Client.PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: aws.String(bucketName), Tagging: &types.Tagging{TagSet: tagged()}}); err != nil {
+	if _, err := server.Client.PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{
+		Bucket: aws.String(bucketName), Tagging: &types.Tagging{TagSet: tagged()},
+	}); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("S3's refusal fails the deletion and says why", func(t *testing.T) {
-		server.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied", Action: "s3:DeleteObject"})
+	t.Run("an error of S3 fails the deletion and is reported", func(t *testing.T) {
+		server.SetFault(awstest.Fault{
+			Status: http.StatusForbidden, Code: "AccessDenied", Action: "s3:DeleteObject",
+		})
 		defer server.SetFault(awstest.Fault{})
 		got := send(t, "delete.json")
-		if got.Status != "FAILED" || !strings.Contains(got.Reason, "AccessDenied") || got.PhysicalResourceID != bucketName {
+		if got.Status != "FAILED" || !strings.Contains(got.Reason, "AccessDenied") ||
+			got.PhysicalResourceID != bucketName {
 			t.Errorf("response %+v, want FAILED for AccessDenied", got)
 		}
 	})
-	t.Run("S3 that asks for patience gets it", func(t *testing.T) {
+	t.Run("throttled deletions are retried", func(t *testing.T) {
 		busy := 2
 		server.Intercept(func(call awstest.Call) awstest.Fault {
 			if call.Action == "s3:DeleteObject" && busy > 0 {
@@ -121,7 +140,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%d versions, markers and uploads left", n)
 		}
 	})
-	t.Run("delete of what is empty succeeds", func(t *testing.T) {
+	t.Run("delete of an empty bucket succeeds", func(t *testing.T) {
 		if diff := cmp.Diff(success, send(t, "delete.json")); diff != "" {
 			t.Errorf("response (-want +got):\n%s", diff)
 		}

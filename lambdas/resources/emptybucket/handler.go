@@ -17,11 +17,21 @@ import (
 
 // objects is the part of Amazon S3 that empties a bucket.
 type objects interface {
-	GetBucketTagging(context.Context, *s3.GetBucketTaggingInput, ...func(*s3.Options)) (*s3.GetBucketTaggingOutput, error)
-	ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
-	DeleteObjects(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
-	ListMultipartUploads(context.Context, *s3.ListMultipartUploadsInput, ...func(*s3.Options)) (*s3.ListMultipartUploadsOutput, error)
-	AbortMultipartUpload(context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error)
+	GetBucketTagging(
+		context.Context, *s3.GetBucketTaggingInput, ...func(*s3.Options),
+	) (*s3.GetBucketTaggingOutput, error)
+	ListObjectVersions(
+		context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options),
+	) (*s3.ListObjectVersionsOutput, error)
+	DeleteObjects(
+		context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options),
+	) (*s3.DeleteObjectsOutput, error)
+	ListMultipartUploads(
+		context.Context, *s3.ListMultipartUploadsInput, ...func(*s3.Options),
+	) (*s3.ListMultipartUploadsOutput, error)
+	AbortMultipartUpload(
+		context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options),
+	) (*s3.AbortMultipartUploadOutput, error)
 }
 
 // A handler empties buckets.
@@ -29,12 +39,15 @@ type handler struct {
 	objects objects
 }
 
-// Handle empties the bucket that the resource names, which identifies it too, when the resource is deleted and the bucket
-// goes with its stack. Otherwise it does nothing.
-func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
+// Handle empties the resource's bucket if the resource is deleted and the bucket is deleted with
+// its stack. Otherwise it does nothing. The bucket's name is the physical id.
+func (h *handler) Handle(
+	ctx context.Context, event cfn.Event,
+) (physicalResourceID string, data map[string]any, err error) {
 	bucket, _ := event.ResourceProperties[contract.BucketName].(string)
 	if bucket == "" {
-		return event.PhysicalResourceID, nil, fmt.Errorf("%s is required; pass the name of the bucket", contract.BucketName)
+		err := fmt.Errorf("%s is required; pass the name of the bucket", contract.BucketName)
+		return event.PhysicalResourceID, nil, err
 	}
 	if event.RequestType != cfn.RequestDelete {
 		return bucket, nil, nil
@@ -46,7 +59,8 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 	case awsclient.Is(err, "NoSuchBucket"):
 		err = nil
 	case err != nil && ctx.Err() != nil:
-		err = fmt.Errorf("the bucket %s holds more than could be deleted in the function's time; delete the stack again, which goes on from here: %w", bucket, err)
+		err = fmt.Errorf("function timed out before bucket %s was empty; "+
+			"delete the stack again to delete the remaining objects: %w", bucket, err)
 	}
 	return event.PhysicalResourceID, nil, err
 }
@@ -58,7 +72,7 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 		return fmt.Errorf("tags of %s: %w", bucket, err)
 	}
 	if !deleted {
-		slog.InfoContext(ctx, "bucket is retained, its objects are not deleted", "bucket", bucket)
+		slog.InfoContext(ctx, "bucket retained, objects not deleted", "bucket", bucket)
 		return nil
 	}
 	if err := h.abortUploads(ctx, bucket); err != nil {
@@ -67,19 +81,22 @@ func (h *handler) empty(ctx context.Context, bucket string) error {
 	return h.deleteVersions(ctx, bucket)
 }
 
-// abortUploads lists the first page until it is empty, so that uploads which begin meanwhile are
-// aborted too.
+// abortUploads aborts all unfinished uploads. It lists the first page until it is empty, so that
+// uploads which begin meanwhile are aborted too.
 func (h *handler) abortUploads(ctx context.Context, bucket string) error {
 	for {
-		page, err := h.objects.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
+		input := &s3.ListMultipartUploadsInput{Bucket: &bucket}
+		page, err := h.objects.ListMultipartUploads(ctx, input)
 		if err != nil {
-			return fmt.Errorf("unfinished uploads to %s: %w", bucket, err)
+			return fmt.Errorf("list uploads to %s: %w", bucket, err)
 		}
 		if len(page.Uploads) == 0 {
 			return nil
 		}
 		for _, upload := range page.Uploads {
-			_, err := h.objects.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId})
+			_, err := h.objects.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+				Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId,
+			})
 			if err != nil && !awsclient.Is(err, "NoSuchUpload") {
 				return fmt.Errorf("abort the upload of %s: %w", *upload.Key, err)
 			}
@@ -87,23 +104,27 @@ func (h *handler) abortUploads(ctx context.Context, bucket string) error {
 	}
 }
 
-// deleteVersions lists the first page until it is empty, so that objects which are written
-// meanwhile are deleted too.
+// deleteVersions deletes all versions and delete markers. It lists the first page until it is
+// empty, so that objects which are written meanwhile are deleted too.
 func (h *handler) deleteVersions(ctx context.Context, bucket string) error {
 	for deleted := 0; ; {
 		page, err := h.objects.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket})
 		if err != nil {
-			return fmt.Errorf("objects in %s: %w", bucket, err)
+			return fmt.Errorf("list objects in %s: %w", bucket, err)
 		}
 		var found []types.ObjectIdentifier
 		for _, version := range page.Versions {
-			found = append(found, types.ObjectIdentifier{Key: version.Key, VersionId: version.VersionId})
+			found = append(found, types.ObjectIdentifier{
+				Key: version.Key, VersionId: version.VersionId,
+			})
 		}
 		for _, marker := range page.DeleteMarkers {
-			found = append(found, types.ObjectIdentifier{Key: marker.Key, VersionId: marker.VersionId})
+			found = append(found, types.ObjectIdentifier{
+				Key: marker.Key, VersionId: marker.VersionId,
+			})
 		}
 		if len(found) == 0 {
-			slog.InfoContext(ctx, "bucket is empty", "bucket", bucket, "deleted", deleted)
+			slog.InfoContext(ctx, "bucket emptied", "bucket", bucket, "deleted", deleted)
 			return nil
 		}
 		result, err := h.objects.DeleteObjects(ctx, &s3.DeleteObjectsInput{
@@ -113,9 +134,10 @@ func (h *handler) deleteVersions(ctx context.Context, bucket string) error {
 		if err != nil {
 			return fmt.Errorf("delete objects in %s: %w", bucket, err)
 		}
-		if failed := len(result.Errors); failed == len(found) { // the next page has what failed among others again
+		// The next page lists failed objects again, so only a page of failures is an error.
+		if failed := len(result.Errors); failed == len(found) {
 			first := result.Errors[0]
-			return fmt.Errorf("delete objects in %s: %d failed, %s the first: %s: %s", bucket, failed,
+			return fmt.Errorf("delete objects in %s: %d failed, first %s: %s: %s", bucket, failed,
 				aws.ToString(first.Key), aws.ToString(first.Code), aws.ToString(first.Message))
 		}
 		deleted += len(found) - len(result.Errors)

@@ -1,5 +1,5 @@
-// Command emptybucket is a CloudFormation custom resource that empties a bucket before CloudFormation deletes it, which it
-// does only to empty ones.
+// Command emptybucket is a CloudFormation custom resource that empties a bucket before
+// CloudFormation deletes it. CloudFormation deletes only empty buckets.
 package main
 
 import (
@@ -15,8 +15,9 @@ import (
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
-	// S3 counts each key of a page towards its limit of 3,500 deletions a second, so a full bucket meets "SlowDown".
+	slog.SetDefault(lambdacontext.NewLogger()) // for the log and cfn packages too
+	// S3 counts each key of a page towards its limit of 3,500 deletions a second, so it throttles
+	// the deletion of many objects with "SlowDown".
 	awsConfig, err := config.LoadDefaultConfig(context.Background(), config.WithRetryMaxAttempts(8))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))

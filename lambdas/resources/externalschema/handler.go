@@ -21,23 +21,29 @@ import (
 
 // warehouse is the part of the Amazon Redshift Data API that runs statements.
 type warehouse interface {
-	ExecuteStatement(context.Context, *redshiftdata.ExecuteStatementInput, ...func(*redshiftdata.Options)) (*redshiftdata.ExecuteStatementOutput, error)
-	DescribeStatement(context.Context, *redshiftdata.DescribeStatementInput, ...func(*redshiftdata.Options)) (*redshiftdata.DescribeStatementOutput, error)
+	ExecuteStatement(
+		context.Context, *redshiftdata.ExecuteStatementInput, ...func(*redshiftdata.Options),
+	) (*redshiftdata.ExecuteStatementOutput, error)
+	DescribeStatement(
+		context.Context, *redshiftdata.DescribeStatementInput, ...func(*redshiftdata.Options),
+	) (*redshiftdata.DescribeStatementOutput, error)
 }
 
-// A handler makes external schemas.
+// A handler creates external schemas.
 type handler struct {
 	warehouse warehouse
 }
 
-// pollInterval is how long the function waits between two looks at a statement.
+// pollInterval is the time between two polls of a statement's status.
 const pollInterval = time.Second
 
-// Handle makes the schema be what the properties say, whatever it was before. A deleted resource leaves its schema: it
-// holds nothing, and it would have to go before the warehouse does, which costs a minute of the warehouse at least and
-// could keep the stack from being deleted. The same schema may also have another resource by then, under a new logical
-// id.
-func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResourceID string, data map[string]any, err error) {
+// Handle creates or changes the schema to match the properties. Deleting the resource does not drop
+// the schema: it contains no data. It would have to be dropped before the warehouse is deleted,
+// which costs at least a minute of the warehouse and could block the deletion of the stack. By then
+// the same schema may also belong to another resource with a new logical id.
+func (h *handler) Handle(
+	ctx context.Context, event cfn.Event,
+) (physicalResourceID string, data map[string]any, err error) {
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil, nil
 	}
@@ -48,7 +54,7 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 		return event.PhysicalResourceID, nil, err
 	}
 	if err := h.apply(ctx, event, to); err != nil {
-		slog.ErrorContext(ctx, "the schema is not as it should be", "schema", to.SchemaName, "error", err)
+		slog.ErrorContext(ctx, "external schema failed", "schema", to.SchemaName, "error", err)
 		return to.SchemaName, nil, fmt.Errorf("schema %s: %w", to.SchemaName, err)
 	}
 	return to.SchemaName, nil, nil
@@ -58,16 +64,17 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (physicalResource
 func (h *handler) apply(ctx context.Context, event cfn.Event, to contract.Properties) error {
 	var from *contract.Properties
 	if event.RequestType == cfn.RequestUpdate {
-		former, err := properties(event.OldResourceProperties)
-		if err != nil { // another version of the construct has written them, or they are why this is a rollback
-			slog.WarnContext(ctx, "the former properties are not readable", "error", err)
+		previous, err := properties(event.OldResourceProperties)
+		// Another version of the construct wrote the properties, or they caused this rollback.
+		if err != nil {
+			slog.WarnContext(ctx, "previous properties not readable", "error", err)
 		} else {
-			from = &former
+			from = &previous
 		}
 	}
 	for i, sql := range statements(from, to) {
-		// The same event has the same tokens, by which the Data API knows what it runs or has run already. A token has 64
-		// characters at most, and CloudFormation's ids have 36.
+		// A redelivered event has the same client tokens, so the Data API does not run its
+		// statements again. A token has at most 64 characters; CloudFormation's ids have 36.
 		if err := h.run(ctx, to, sql, fmt.Sprintf("%s-%d", event.RequestID, i)); err != nil {
 			return err
 		}
@@ -75,11 +82,12 @@ func (h *handler) apply(ctx context.Context, event cfn.Event, to contract.Proper
 	return nil
 }
 
-// run waits until the statement is finished.
+// run runs a statement and waits until it has finished.
 func (h *handler) run(ctx context.Context, on contract.Properties, sql, token string) error {
 	input := &redshiftdata.ExecuteStatementInput{
-		WorkgroupName: &on.WorkgroupName, Database: &on.DatabaseName, SecretArn: &on.SecretName, // which takes a name as well
-		Sql: &sql, ClientToken: &token,
+		WorkgroupName: &on.WorkgroupName, Database: &on.DatabaseName,
+		SecretArn: &on.SecretName, // a name is valid too
+		Sql:       &sql, ClientToken: &token,
 	}
 	var started *redshiftdata.ExecuteStatementOutput
 	err := retry.Do(ctx, func() (err error) {
@@ -92,32 +100,36 @@ func (h *handler) run(ctx context.Context, on contract.Properties, sql, token st
 	return h.await(ctx, sql, started.Id)
 }
 
-// tooManyStatements reports whether other statements have to end before the warehouse takes one.
+// tooManyStatements reports whether the warehouse has reached its limit of active statements.
 func tooManyStatements(err error) bool {
 	return awsclient.Is(err, "ActiveStatementsExceededException")
 }
 
 // await polls a statement until it has finished.
 func (h *handler) await(ctx context.Context, sql string, id *string) error {
+	input := &redshiftdata.DescribeStatementInput{Id: id}
 	for {
-		found, err := h.warehouse.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
+		found, err := h.warehouse.DescribeStatement(ctx, input)
 		if err != nil {
 			return fmt.Errorf("%s: statement %s: %w", sql, aws.ToString(id), err)
 		}
 		switch found.Status {
 		case types.StatusStringFinished:
-			slog.InfoContext(ctx, "done", "sql", sql)
+			slog.InfoContext(ctx, "statement finished", "sql", sql)
 			return nil
 		case types.StatusStringFailed, types.StatusStringAborted:
-			return &StatementError{SQL: sql, Status: string(found.Status), Reason: aws.ToString(found.Error)}
+			return &StatementError{
+				SQL: sql, Status: string(found.Status), Reason: aws.ToString(found.Error),
+			}
 		}
 		if err := retry.Wait(ctx, pollInterval); err != nil {
-			return fmt.Errorf("%s: statement %s is %s still: %w", sql, aws.ToString(id), found.Status, err)
+			return fmt.Errorf("%s: statement %s is still %s: %w",
+				sql, aws.ToString(id), found.Status, err)
 		}
 	}
 }
 
-// A StatementError is a statement that the warehouse did not run to its end.
+// A StatementError is the error of a statement that failed or was aborted.
 type StatementError struct {
 	SQL, Status, Reason string
 }
@@ -126,7 +138,7 @@ func (e *StatementError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.SQL, e.Status, e.Reason)
 }
 
-// properties reads a resource's properties, of which CloudFormation makes a map.
+// properties decodes a resource's properties from CloudFormation's map.
 func properties(from map[string]any) (contract.Properties, error) {
 	var p contract.Properties
 	encoded, err := json.Marshal(from)
@@ -138,15 +150,16 @@ func properties(from map[string]any) (contract.Properties, error) {
 	}
 	var problems []error
 	for _, required := range []struct{ name, value, remedy string }{
-		{"WorkgroupName", p.WorkgroupName, "pass the work group's"},
-		{"DatabaseName", p.DatabaseName, "pass the database's in the namespace"},
-		{"SecretName", p.SecretName, "pass that of the administrator's secret"},
-		{"SchemaName", p.SchemaName, "pass what the schema will be called"},
+		{"WorkgroupName", p.WorkgroupName, "pass the name of the work group"},
+		{"DatabaseName", p.DatabaseName, "pass the name of the namespace's database"},
+		{"SecretName", p.SecretName, "pass the name of the administrator's secret"},
+		{"SchemaName", p.SchemaName, "pass a name for the schema"},
 		{"Catalog", p.Catalog, "pass the name of a database of the Glue Data Catalog"},
-		{"RoleARN", p.RoleARN, "pass that of a role which the namespace has"},
+		{"RoleARN", p.RoleARN, "pass the ARN of one of the namespace's roles"},
 	} {
 		if required.value == "" {
-			problems = append(problems, fmt.Errorf("%s is required; %s", required.name, required.remedy))
+			problems = append(problems,
+				fmt.Errorf("%s is required; %s", required.name, required.remedy))
 		}
 	}
 	return p, errors.Join(problems...)

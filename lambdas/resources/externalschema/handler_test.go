@@ -18,20 +18,24 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
-// fakeWarehouse is the Data API as functions.
+// fakeWarehouse is a fake of the Data API with functions as fields.
 type fakeWarehouse struct {
 	execute  func(*redshiftdata.ExecuteStatementInput) error
 	describe func(id string) (*redshiftdata.DescribeStatementOutput, error)
 }
 
-func (f *fakeWarehouse) ExecuteStatement(_ context.Context, input *redshiftdata.ExecuteStatementInput, _ ...func(*redshiftdata.Options)) (*redshiftdata.ExecuteStatementOutput, error) {
+func (f *fakeWarehouse) ExecuteStatement(
+	_ context.Context, input *redshiftdata.ExecuteStatementInput, _ ...func(*redshiftdata.Options),
+) (*redshiftdata.ExecuteStatementOutput, error) {
 	if err := f.execute(input); err != nil {
 		return nil, err
 	}
 	return &redshiftdata.ExecuteStatementOutput{Id: input.ClientToken}, nil
 }
 
-func (f *fakeWarehouse) DescribeStatement(_ context.Context, input *redshiftdata.DescribeStatementInput, _ ...func(*redshiftdata.Options)) (*redshiftdata.DescribeStatementOutput, error) {
+func (f *fakeWarehouse) DescribeStatement(
+	_ context.Context, input *redshiftdata.DescribeStatementInput, _ ...func(*redshiftdata.Options),
+) (*redshiftdata.DescribeStatementOutput, error) {
 	return f.describe(*input.Id)
 }
 
@@ -39,36 +43,54 @@ func finished(string) (*redshiftdata.DescribeStatementOutput, error) {
 	return &redshiftdata.DescribeStatementOutput{Status: types.StatusStringFinished}, nil
 }
 
-// wanted are the properties of a schema, as CloudFormation has them.
-func wanted() map[string]any {
+// validProperties returns the properties of a schema as CloudFormation's map.
+func validProperties() map[string]any {
 	return map[string]any{
-		"WorkgroupName": "prod-warehouse", "DatabaseName": "warehouse", "SecretName": "redshift!prod-warehouse-admin",
-		"SchemaName": "reports", "Catalog": "prod_telemetry", "RoleARN": "arn:aws:iam::222222222222:role/spectrum",
+		"WorkgroupName": "prod-warehouse",
+		"DatabaseName":  "warehouse",
+		"SecretName":    "redshift!prod-warehouse-admin",
+		"SchemaName":    "reports",
+		"Catalog":       "prod_telemetry",
+		"RoleARN":       role,
 	}
 }
 
-func TestASchemaIsMadeAndGivenItsRole(t *testing.T) {
+const role = "arn:aws:iam::222222222222:role/spectrum"
+
+// createEvent returns a Create event with valid properties.
+func createEvent() cfn.Event {
+	return cfn.Event{
+		RequestType: cfn.RequestCreate, RequestID: "request", ResourceProperties: validProperties(),
+	}
+}
+
+func TestHandler_Handle_creates_a_schema_and_sets_its_role(t *testing.T) {
 	type statement struct{ Workgroup, Database, Secret, Token, SQL string }
 	var sent []statement
 	h := &handler{warehouse: &fakeWarehouse{
 		execute: func(input *redshiftdata.ExecuteStatementInput) error {
-			sent = append(sent, statement{*input.WorkgroupName, *input.Database, *input.SecretArn, *input.ClientToken, *input.Sql})
+			sent = append(sent, statement{
+				*input.WorkgroupName, *input.Database, *input.SecretArn,
+				*input.ClientToken, *input.Sql,
+			})
 			return nil
 		},
 		describe: finished,
 	}}
-	const request = "00000000-0000-4000-8000-0000000000bb"
-	id, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, RequestID: request, ResourceProperties: wanted()})
+	event := createEvent()
+	event.RequestID = "00000000-0000-4000-8000-0000000000bb"
+	id, _, err := h.Handle(t.Context(), event)
 	if err != nil || id != "reports" {
 		t.Errorf("id %q, error %v; want reports", id, err)
 	}
 	want := []statement{
 		{
-			"prod-warehouse", "warehouse", "redshift!prod-warehouse-admin", request + "-0",
-			`CREATE EXTERNAL SCHEMA IF NOT EXISTS "reports" FROM DATA CATALOG DATABASE 'prod_telemetry' IAM_ROLE 'arn:aws:iam::222222222222:role/spectrum'`,
+			"prod-warehouse", "warehouse", "redshift!prod-warehouse-admin", event.RequestID + "-0",
+			`CREATE EXTERNAL SCHEMA IF NOT EXISTS "reports" FROM DATA CATALOG ` +
+				`DATABASE 'prod_telemetry' IAM_ROLE 'arn:aws:iam::222222222222:role/spectrum'`,
 		},
 		{
-			"prod-warehouse", "warehouse", "redshift!prod-warehouse-admin", request + "-1",
+			"prod-warehouse", "warehouse", "redshift!prod-warehouse-admin", event.RequestID + "-1",
 			`ALTER EXTERNAL SCHEMA "reports" IAM_ROLE 'arn:aws:iam::222222222222:role/spectrum'`,
 		},
 	}
@@ -77,43 +99,50 @@ func TestASchemaIsMadeAndGivenItsRole(t *testing.T) {
 	}
 }
 
-func TestOnlyAnotherCatalogTakesTheSchemaAway(t *testing.T) {
-	from := contract.Properties{SchemaName: "reports", Catalog: "telemetry", RoleARN: "arn:aws:iam::222222222222:role/first"}
+func TestStatements_drop_the_schema_only_for_another_catalog(t *testing.T) {
+	from := contract.Properties{SchemaName: "reports", Catalog: "telemetry", RoleARN: "first"}
+	otherRole, otherCatalog := from, from
+	otherRole.RoleARN = "second"
+	otherCatalog.Catalog = "other"
+	otherSchema := contract.Properties{SchemaName: "telemetry", Catalog: "other"}
 	for name, test := range map[string]struct {
 		from  *contract.Properties
 		to    contract.Properties
 		drops bool
 	}{
-		"nobody knows what was": {nil, contract.Properties{SchemaName: "reports", Catalog: "other"}, false},
-		"the same":              {&from, from, false},
-		"another role":          {&from, contract.Properties{SchemaName: "reports", Catalog: "telemetry", RoleARN: "second"}, false},
-		"another catalog":       {&from, contract.Properties{SchemaName: "reports", Catalog: "other"}, true},
-		"another schema":        {&from, contract.Properties{SchemaName: "telemetry", Catalog: "other"}, false},
+		"previous properties unknown": {nil, otherCatalog, false},
+		"no change":                   {&from, from, false},
+		"another role":                {&from, otherRole, false},
+		"another catalog":             {&from, otherCatalog, true},
+		"another schema":              {&from, otherSchema, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sql := statements(test.from, test.to)
-			if drops := sql[0] == `DROP SCHEMA IF EXISTS "reports"`; drops != test.drops || len(sql) != 2 && !drops || strings.Contains(strings.Join(sql, ";"), "CASCADE") {
+			drops := sql[0] == `DROP SCHEMA IF EXISTS "reports"`
+			if drops != test.drops || len(sql) != 2 && !drops {
 				t.Errorf("statements %q; dropped first %t, want %t", sql, drops, test.drops)
+			}
+			if strings.Contains(strings.Join(sql, ";"), "CASCADE") {
+				t.Errorf("statements %q, want no CASCADE", sql)
 			}
 		})
 	}
 }
 
-// TestNamesStayNames: whatever a name or a text is, the statement has it in one piece.
-func TestNamesStayNames(t *testing.T) {
+func TestIdentifier_and_literal_quote_any_text(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hostile := rapid.StringOfN(rapid.SampledFrom([]rune(`"'\ ;-ä`+"\n")), 1, 12, -1)
 		name, text := hostile.Draw(t, "name"), hostile.Draw(t, "text")
 		if got, rest := scan(identifier(name), '"', false); got != name || rest != "" {
-			t.Errorf("%q is the name %q and then %q", identifier(name), got, rest)
+			t.Errorf("%q is the name %q followed by %q", identifier(name), got, rest)
 		}
 		if got, rest := scan(literal(text), '\'', true); got != text || rest != "" {
-			t.Errorf("%q is the text %q and then %q", literal(text), got, rest)
+			t.Errorf("%q is the text %q followed by %q", literal(text), got, rest)
 		}
 	})
 }
 
-// scan reads one quoted piece as Redshift does, and returns what it stands for and what is left.
+// scan parses a quoted string like Redshift, and returns its value and the rest of the statement.
 func scan(sql string, quote byte, escapes bool) (value, rest string) {
 	var read strings.Builder
 	for i := 1; i < len(sql); i++ {
@@ -127,74 +156,90 @@ func scan(sql string, quote byte, escapes bool) (value, rest string) {
 		}
 		read.WriteByte(sql[i])
 	}
-	return read.String(), "no end"
+	return read.String(), "missing quote"
 }
 
-func TestAStatementThatFailsIsTheLast(t *testing.T) {
-	for _, status := range []types.StatusString{types.StatusStringFailed, types.StatusStringAborted} {
+func TestHandler_Handle_stops_at_a_failed_statement(t *testing.T) {
+	for _, status := range []types.StatusString{
+		types.StatusStringFailed, types.StatusStringAborted,
+	} {
 		sent := 0
 		h := &handler{warehouse: &fakeWarehouse{
 			execute: func(*redshiftdata.ExecuteStatementInput) error { sent++; return nil },
 			describe: func(string) (*redshiftdata.DescribeStatementOutput, error) {
-				return &redshiftdata.DescribeStatementOutput{Status: status, Error: aws.String("ERROR: permission denied")}, nil
+				return &redshiftdata.DescribeStatementOutput{
+					Status: status, Error: aws.String("ERROR: permission denied"),
+				}, nil
 			},
 		}}
-		id, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: wanted()})
+		id, _, err := h.Handle(t.Context(), createEvent())
 		failure, ok := errors.AsType[*StatementError](err)
-		if !ok || failure.Status != string(status) || failure.Reason != "ERROR: permission denied" || id != "reports" || sent != 1 {
-			t.Errorf("%s: id %q and error %v after %d statements, want a StatementError after 1", status, id, err, sent)
+		if !ok || failure.Status != string(status) ||
+			failure.Reason != "ERROR: permission denied" || id != "reports" || sent != 1 {
+			t.Errorf("%s: id %q and error %v after %d statements, want a StatementError after 1",
+				status, id, err, sent)
 		}
 	}
 }
 
-func TestAStatementThatTakesTooLongIsSaidToGoOn(t *testing.T) {
+func TestHandler_Handle_reports_a_statement_that_is_still_running(t *testing.T) {
 	h := &handler{warehouse: &fakeWarehouse{
 		execute: func(*redshiftdata.ExecuteStatementInput) error { return nil },
 		describe: func(string) (*redshiftdata.DescribeStatementOutput, error) {
 			return &redshiftdata.DescribeStatementOutput{Status: types.StatusStringStarted}, nil
 		},
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond) // a second of which is the margin
+	ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond) // the margin is a second
 	defer cancel()
-	_, _, err := h.Handle(ctx, cfn.Event{RequestType: cfn.RequestCreate, RequestID: "request", ResourceProperties: wanted()})
-	if !errors.Is(err, retry.ErrUnavailable) || !strings.Contains(err.Error(), "statement request-0 is STARTED still") {
+	_, _, err := h.Handle(ctx, createEvent())
+	if !errors.Is(err, retry.ErrUnavailable) ||
+		!strings.Contains(err.Error(), "statement request-0 is still STARTED") {
 		t.Errorf("error %v, want one that names the statement", err)
 	}
 }
 
-func TestDeleteCallsNothing(t *testing.T) {
+func TestHandler_Handle_does_nothing_on_delete(t *testing.T) {
 	h := &handler{} // a call would panic
-	id, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestDelete, PhysicalResourceID: "whatever was made"})
-	if err != nil || id != "whatever was made" {
-		t.Errorf("id %q, error %v; want the id as it was", id, err)
+	event := cfn.Event{RequestType: cfn.RequestDelete, PhysicalResourceID: "the schema"}
+	id, _, err := h.Handle(t.Context(), event)
+	if err != nil || id != "the schema" {
+		t.Errorf("id %q, error %v; want the same id", id, err)
 	}
 }
 
-func TestAllThatIsMissingIsSaidAtOnceBeforeAnyCall(t *testing.T) {
+func TestHandler_Handle_reports_all_missing_properties_before_any_call(t *testing.T) {
 	h := &handler{} // a call would panic
-	_, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: map[string]any{"SchemaName": "reports"}})
-	for _, name := range []string{"WorkgroupName", "DatabaseName", "SecretName", "Catalog", "RoleARN"} {
+	event := createEvent()
+	event.ResourceProperties = map[string]any{"SchemaName": "reports"}
+	_, _, err := h.Handle(t.Context(), event)
+	for _, name := range []string{
+		"WorkgroupName", "DatabaseName", "SecretName", "Catalog", "RoleARN",
+	} {
 		if err == nil || !strings.Contains(err.Error(), name+" is required; pass ") {
 			t.Errorf("error %v, want it to name %s", err, name)
 		}
 	}
 	if err != nil && strings.Contains(err.Error(), "SchemaName") {
-		t.Errorf("error %v, though there is a SchemaName", err)
+		t.Errorf("error %v, want no SchemaName in it", err)
 	}
-	properties := wanted()
-	properties["Catalog"] = 7.0
-	if _, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: properties}); err == nil || !strings.Contains(err.Error(), "properties: ") {
+	event = createEvent()
+	event.ResourceProperties["Catalog"] = 7.0
+	_, _, err = h.Handle(t.Context(), event)
+	if err == nil || !strings.Contains(err.Error(), "properties: ") {
 		t.Errorf("error %v, want one about the properties", err)
 	}
 }
 
-func TestFormerPropertiesThatNobodyCanReadDoNotStopAnUpdate(t *testing.T) {
+func TestHandler_Handle_ignores_unreadable_previous_properties(t *testing.T) {
 	sent := 0
 	h := &handler{warehouse: &fakeWarehouse{
 		execute:  func(*redshiftdata.ExecuteStatementInput) error { sent++; return nil },
 		describe: finished,
 	}}
-	_, _, err := h.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestUpdate, ResourceProperties: wanted(), OldResourceProperties: map[string]any{"Name": "reports"}})
+	event := createEvent()
+	event.RequestType = cfn.RequestUpdate
+	event.OldResourceProperties = map[string]any{"Name": "reports"}
+	_, _, err := h.Handle(t.Context(), event)
 	if err != nil || sent != 2 {
 		t.Errorf("error %v after %d statements, want none after 2", err, sent)
 	}

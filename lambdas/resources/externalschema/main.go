@@ -1,5 +1,6 @@
-// Command externalschema is a CloudFormation custom resource that makes a schema in a data warehouse, through which it
-// shows the tables of a database of the Glue Data Catalog. CloudFormation has no resource for what only SQL can make.
+// Command externalschema is a CloudFormation custom resource that creates an external schema in a
+// data warehouse for the tables of a Glue Data Catalog database. CloudFormation has no resource for
+// it, because only SQL can create it.
 package main
 
 import (
@@ -17,11 +18,12 @@ import (
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
-	// A rollback takes longer than patience with the Data API. No call of it waits for the warehouse, which may have to
-	// wake up.
+	slog.SetDefault(lambdacontext.NewLogger()) // for the log and cfn packages too
+	// More attempts than the default: a rollback takes longer than retries of Data API calls. The
+	// default response timeout is enough, because no call waits for the warehouse to resume.
 	awsConfig, err := config.LoadDefaultConfig(context.Background(),
-		config.WithRetryMaxAttempts(6), config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
+		config.WithRetryMaxAttempts(6),
+		config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}

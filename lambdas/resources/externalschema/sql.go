@@ -6,31 +6,35 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
-// statements lists what makes the schema be what to says. from is what it was, or nil if nobody knows.
+// statements returns the statements that change the schema from the previous properties to the new
+// ones. from is nil if the previous properties are not known.
 //
-// Each is a transaction of its own, and does no harm when it is run again.
+// Each statement is a separate transaction and idempotent.
 func statements(from *contract.Properties, to contract.Properties) []string {
 	schema := identifier(to.SchemaName)
 	var sql []string
 	if from != nil && from.Catalog != to.Catalog && from.SchemaName == to.SchemaName {
-		// No statement changes the catalog of a schema. Who may use the schema has to be granted it again. Not CASCADE: what
-		// stands in the schema and is no table of the catalog is nobody's to delete here, and fails the deployment.
+		// No statement changes the catalog of a schema. Permissions on the schema are lost and have
+		// to be granted again. CASCADE is omitted: objects in the schema that are not tables of the
+		// catalog must not be deleted here; they fail the deployment.
 		sql = append(sql, "DROP SCHEMA IF EXISTS "+schema)
 	}
 	return append(sql,
-		"CREATE EXTERNAL SCHEMA IF NOT EXISTS "+schema+" FROM DATA CATALOG DATABASE "+literal(to.Catalog)+" IAM_ROLE "+literal(to.RoleARN),
-		// One that was there already has its former role.
+		"CREATE EXTERNAL SCHEMA IF NOT EXISTS "+schema+
+			" FROM DATA CATALOG DATABASE "+literal(to.Catalog)+" IAM_ROLE "+literal(to.RoleARN),
+		// A schema that already existed has its previous role.
 		"ALTER EXTERNAL SCHEMA "+schema+" IAM_ROLE "+literal(to.RoleARN),
 	)
 }
 
-// identifier quotes a name, whatever is in it: "Names and identifiers" in the Amazon Redshift Database Developer Guide.
+// identifier quotes any name: "Names and identifiers" in the Amazon Redshift Database Developer
+// Guide.
 func identifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// literal quotes a text, whatever is in it. Redshift takes a backslash for the beginning of an escape sequence, unlike
-// standard SQL.
+// literal quotes any text. In Redshift, unlike in standard SQL, a backslash begins an escape
+// sequence.
 func literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'"
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
-// A deployment is what the built function runs in: CloudFormation, Secrets Manager, and an empty database.
+// A deployment is the built function with an empty database and fakes of CloudFormation and Secrets
+// Manager.
 type deployment struct {
 	database       *mysqltest.Database
 	secrets        *awstest.SecretsManager
@@ -24,91 +25,103 @@ type deployment struct {
 
 func newDeployment(t *testing.T, server *mysqltest.Server, bootstrap string) *deployment {
 	t.Helper()
-	return (&deployment{database: server.NewDatabase(t)}).again(t, server, bootstrap)
+	return newFunction(t, server, server.NewDatabase(t), bootstrap)
 }
 
-// again is a second function on the same database.
-func (d *deployment) again(t *testing.T, server *mysqltest.Server, bootstrap string) *deployment {
+// newFunction returns a deployment with another instance of the function for the database.
+func newFunction(
+	t *testing.T, server *mysqltest.Server, database *mysqltest.Database, bootstrap string,
+) *deployment {
 	t.Helper()
+	const secretARN = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app-"
 	settings := contract.Settings{
-		Database: d.database.Settings(),
-		App:      mysqlconn.AppUser{SecretARN: "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app-" + d.database.AppUser()},
+		Database: database.Settings(),
+		App:      mysqlconn.AppUser{SecretARN: secretARN + database.AppUser()},
 	}
 	environment, err := lambdaenv.Encode(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	secrets := awstest.StartSecretsManager(t)
-	secrets.PutSecret(settings.Database.SecretARN, d.database.Secret())
-	secrets.PutSecret(settings.App.SecretARN, fmt.Sprintf(`{"username":%q,"password":%q}`, d.database.AppUser(), appPassword))
+	secrets.PutSecret(settings.Database.SecretARN, database.Secret())
+	appSecret := fmt.Sprintf(`{"username":%q,"password":%q}`, database.AppUser(), appPassword)
+	secrets.PutSecret(settings.App.SecretARN, appSecret)
 	environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = secrets.URL
 	environment["SSL_CERT_FILE"] = server.CAFile
 	return &deployment{
-		database:       d.database,
+		database:       database,
 		secrets:        secrets,
 		cloudFormation: awstest.StartCloudFormation(t),
 		function:       lambdatest.New(t, bootstrap, environment),
 	}
 }
 
-// send has the function handle the event in file and returns what CloudFormation was told.
-func (d *deployment) send(t *testing.T, file string, timeout time.Duration) awstest.CustomResourceResponse {
+// send invokes the function with the event in file and returns the response to CloudFormation.
+func (d *deployment) send(
+	t *testing.T, file string, timeout time.Duration,
+) awstest.CustomResourceResponse {
 	t.Helper()
-	if _, err := d.function.Invoke(t.Context(), d.cloudFormation.Event(t, "testdata/"+file), timeout); err != nil {
+	event := d.cloudFormation.Event(t, "testdata/"+file)
+	if _, err := d.function.Invoke(t.Context(), event, timeout); err != nil {
 		t.Errorf("%v\n%s", err, d.function.Logs())
 	}
 	for _, password := range []string{d.database.Password(), "app's"} {
 		if strings.Contains(d.function.Logs(), password) {
-			t.Error("a password is in the logs")
+			t.Error("the logs contain a password")
 		}
 	}
 	return d.cloudFormation.Response(t)
 }
 
-// tables counts the database's tables, goose's own not among them.
+// tables returns the number of the database's tables, without those of goose.
 func tables(t *testing.T, server *mysqltest.Server, database *mysqltest.Database) int {
 	t.Helper()
+	const query = "SELECT COUNT(*) FROM information_schema.tables " +
+		"WHERE table_schema = ? AND table_name NOT LIKE 'goose%'"
 	var count int
-	err := server.Admin.QueryRowContext(t.Context(),
-		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name NOT LIKE 'goose%'", database.Name).Scan(&count)
+	err := server.Admin.QueryRowContext(t.Context(), query, database.Name).Scan(&count)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return count
 }
 
-// TestBootstrap drives the built function with CloudFormation's events, against a MySQL server.
+// TestBootstrap sends CloudFormation's events to the built function, with a MySQL server.
 func TestBootstrap(t *testing.T) {
 	server := mysqltest.Start(t)
 	bootstrap := lambdatest.Build(t, contract.Package)
 	const timeout = 30 * time.Second
 	upToDate, want := latest(t, server)
 	all := tables(t, server, upToDate)
-	version, applied := float64(want.Version), fmt.Sprintf(`"applied":["%s"]`, strings.Join(want.Applied, `","`))
+	version := float64(want.Version)
+	applied := fmt.Sprintf(`"applied":["%s"]`, strings.Join(want.Applied, `","`))
 
-	t.Run("migrates once, and finds nothing to do after that", func(t *testing.T) {
+	t.Run("migrates once", func(t *testing.T) {
 		d := newDeployment(t, server, bootstrap)
 		for _, file := range []string{"create.json", "update.json"} {
-			answer := d.send(t, file, timeout)
-			if answer.Status != "SUCCESS" || answer.Data["Version"] != version || answer.PhysicalResourceID != "database-schema" {
-				t.Errorf("%s: answer %+v, want success at version %v", file, answer, version)
+			got := d.send(t, file, timeout)
+			if got.Status != "SUCCESS" || got.Data["Version"] != version ||
+				got.PhysicalResourceID != "database-schema" {
+				t.Errorf("%s: response %+v, want SUCCESS at version %v", file, got, version)
 			}
 			if count := tables(t, server, d.database); count != all {
 				t.Errorf("%s: the schema has %d tables, want %d", file, count, all)
 			}
 		}
-		if first, second := strings.Count(d.function.Logs(), applied), strings.Count(d.function.Logs(), `"applied":null`); first != 1 || second != 1 {
-			t.Errorf("want one run that applied the files and one that had none to apply:\n%s", d.function.Logs())
+		logs := d.function.Logs()
+		if strings.Count(logs, applied) != 1 || strings.Count(logs, `"applied":null`) != 1 {
+			t.Errorf("want one run that applied all files and one that applied none:\n%s", logs)
 		}
 		awstest.CheckActions(t, "calls.txt", d.secrets.Calls())
-		if err := d.database.OpenAs(t, d.database.AppUser(), appPassword).Writer.PingContext(t.Context()); err != nil {
+		app := d.database.OpenAs(t, d.database.AppUser(), appPassword).Writer
+		if err := app.PingContext(t.Context()); err != nil {
 			t.Errorf("the functions' user cannot sign in: %v", err)
 		}
 	})
 
-	t.Run("two at once migrate once", func(t *testing.T) {
+	t.Run("two concurrent functions migrate once", func(t *testing.T) {
 		d := newDeployment(t, server, bootstrap)
-		other := d.again(t, server, bootstrap)
+		other := newFunction(t, server, d.database, bootstrap)
 		event, done := other.cloudFormation.Event(t, "testdata/create.json"), make(chan error)
 		go func() {
 			_, err := other.function.Invoke(t.Context(), event, timeout)
@@ -118,52 +131,57 @@ func TestBootstrap(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatalf("%v\n%s", err, other.function.Logs())
 		}
-		for _, answer := range []awstest.CustomResourceResponse{first, other.cloudFormation.Response(t)} {
-			if answer.Status != "SUCCESS" || answer.Data["Version"] != version {
-				t.Errorf("answer %+v, want success at version %v", answer, version)
+		second := other.cloudFormation.Response(t)
+		for _, got := range []awstest.CustomResourceResponse{first, second} {
+			if got.Status != "SUCCESS" || got.Data["Version"] != version {
+				t.Errorf("response %+v, want SUCCESS at version %v", got, version)
 			}
 		}
-		if times := strings.Count(d.function.Logs()+other.function.Logs(), applied); times != 1 {
+		logs := d.function.Logs() + other.function.Logs()
+		if times := strings.Count(logs, applied); times != 1 {
 			t.Errorf("the files were applied %d times, want once", times)
 		}
 	})
 
-	t.Run("a migration that fails fails the deployment and says which", func(t *testing.T) {
+	t.Run("a failed migration fails the deployment and is reported", func(t *testing.T) {
 		d := newDeployment(t, server, bootstrap)
-		// What records the migrations is not what it should be.
-		if _, err := server.Admin.ExecContext(t.Context(), "CREATE TABLE "+d.database.Name+".goose_db_version (nonsense INT)"); err != nil {
+		// The table that records the migrations has invalid columns.
+		create := "CREATE TABLE " + d.database.Name + ".goose_db_version (invalid INT)"
+		if _, err := server.Admin.ExecContext(t.Context(), create); err != nil {
 			t.Fatal(err)
 		}
-		answer := d.send(t, "create.json", timeout)
-		if answer.Status != "FAILED" || !strings.Contains(answer.Reason, "schema: ") || answer.PhysicalResourceID != "database-schema" {
-			t.Errorf("answer %+v, want a failure with its reason", answer)
+		got := d.send(t, "create.json", timeout)
+		if got.Status != "FAILED" || !strings.Contains(got.Reason, "schema: ") ||
+			got.PhysicalResourceID != "database-schema" {
+			t.Errorf("response %+v, want FAILED with the reason", got)
 		}
 		if count := tables(t, server, d.database); count != 0 {
 			t.Errorf("the schema has %d tables, want none", count)
 		}
 	})
 
-	t.Run("a database that is away fails the deployment before the function's time is up", func(t *testing.T) {
+	t.Run("an unavailable database fails the deployment before the timeout", func(t *testing.T) {
 		d := newDeployment(t, server, bootstrap)
 		server.Down()
-		answer := d.send(t, "create.json", responseTime+2*time.Second)
+		got := d.send(t, "create.json", responseTime+2*time.Second)
 		server.Up(t)
-		if answer.Status != "FAILED" || !strings.Contains(answer.Reason, "connect: temporarily unavailable: database unavailable") {
-			t.Errorf("answer %+v, want a failure to connect", answer)
+		const reason = "connect: temporarily unavailable: database unavailable"
+		if got.Status != "FAILED" || !strings.Contains(got.Reason, reason) {
+			t.Errorf("response %+v, want FAILED with %s", got, reason)
 		}
 		if again := d.send(t, "create.json", timeout); again.Status != "SUCCESS" {
-			t.Errorf("answer %+v once the database is back, want success", again)
+			t.Errorf("response %+v after the database is available again, want SUCCESS", again)
 		}
 	})
 
-	t.Run("the schema outlives the resource", func(t *testing.T) {
+	t.Run("a deletion retains the schema", func(t *testing.T) {
 		d := newDeployment(t, server, bootstrap)
 		d.send(t, "create.json", timeout)
-		if answer := d.send(t, "delete.json", timeout); answer.Status != "SUCCESS" {
-			t.Errorf("answer %+v, want success", answer)
+		if got := d.send(t, "delete.json", timeout); got.Status != "SUCCESS" {
+			t.Errorf("response %+v, want SUCCESS", got)
 		}
 		if count := tables(t, server, d.database); count != all {
-			t.Errorf("the schema has %d tables, want the %d that it had", count, all)
+			t.Errorf("the schema has %d tables, want all %d", count, all)
 		}
 	})
 }

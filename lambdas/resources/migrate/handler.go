@@ -17,13 +17,14 @@ import (
 )
 
 const (
-	// physicalID never changes: CloudFormation deletes what a changed id stood for.
+	// physicalID never changes: CloudFormation deletes the old resource when the id changes.
 	physicalID = "database-schema"
 
-	// responseTime is kept of the function's own time to tell CloudFormation how it went, and why.
+	// responseTime is reserved at the end of the function's timeout for the response to
+	// CloudFormation.
 	responseTime = 10 * time.Second
 
-	// maxReason keeps the whole response well below the 4096 bytes that CloudFormation takes.
+	// maxReason keeps the response well below the 4096 bytes that CloudFormation accepts.
 	maxReason = 1024
 
 	// Between two attempts to connect: a database that is being created needs minutes, not seconds.
@@ -35,15 +36,15 @@ const (
 type handler struct {
 	database     *sql.DB
 	secrets      mysqlconn.Secrets
-	appSecretARN string // of the user that the other functions sign in as
+	appSecretARN string // of the database user of the other functions
 	migrate      func(context.Context, *sql.DB) (schema.Result, error)
 }
 
-// Handle is a [cfn.CustomResourceFunction]. Its data is Version, the number of the schema's last migration. The error
-// becomes the reason by which the deployment fails.
+// Handle is a [cfn.CustomResourceFunction]. It returns Version, the number of the schema's last
+// migration, as data. An error fails the deployment and becomes its reason.
 func (h *handler) Handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	if event.RequestType == cfn.RequestDelete {
-		return physicalID, nil, nil // the data outlives the resource
+		return physicalID, nil, nil // the data is retained
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -55,7 +56,7 @@ func (h *handler) Handle(ctx context.Context, event cfn.Event) (string, map[stri
 		slog.ErrorContext(ctx, "migration failed", "error", err)
 		return physicalID, nil, errors.New(truncate(err.Error(), maxReason))
 	}
-	slog.InfoContext(ctx, "schema is up to date", "version", result.Version, "applied", result.Applied)
+	slog.InfoContext(ctx, "schema migrated", "version", result.Version, "applied", result.Applied)
 	return physicalID, map[string]any{"Version": result.Version}, nil
 }
 
@@ -74,7 +75,7 @@ func (h *handler) up(ctx context.Context) (schema.Result, error) {
 	return result, mysqlconn.EnsureAppUser(ctx, h.database, app)
 }
 
-// connect waits for a database that is only just being created, or whose secret is.
+// connect retries until the database is available: it or its secret may still be being created.
 func (h *handler) connect(ctx context.Context) error {
 	ping := func() error {
 		return mysqlconn.Retry(ctx, func() error { return h.database.PingContext(ctx) })
@@ -83,7 +84,7 @@ func (h *handler) connect(ctx context.Context) error {
 	return retry.Do(ctx, ping, retry.If(unavailable), retry.Intervals(firstInterval, maxInterval))
 }
 
-// truncate shortens text to at most limit bytes of whole characters.
+// truncate shortens text to at most limit bytes, without splitting characters.
 func truncate(text string, limit int) string {
 	if len(text) <= limit {
 		return text

@@ -1,5 +1,6 @@
-// Command migrate is the function behind a CloudFormation custom resource: it brings the database's schema up to date
-// during a deployment, before the functions that need it are replaced, and fails the deployment when it cannot.
+// Command migrate is a CloudFormation custom resource that applies the schema migrations during a
+// deployment, before the functions that need them are updated. A failed migration fails the
+// deployment.
 package main
 
 import (
@@ -20,7 +21,7 @@ import (
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger()) // the cfn package's own lines go through it too
+	slog.SetDefault(lambdacontext.NewLogger()) // for the log and cfn packages too
 	settings := lambdaenv.MustLoad[contract.Settings]()
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
@@ -31,6 +32,11 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	h := &handler{database: databases.Writer, secrets: secrets, appSecretARN: settings.App.SecretARN, migrate: schema.Up}
+	h := &handler{
+		database:     databases.Writer,
+		secrets:      secrets,
+		appSecretARN: settings.App.SecretARN,
+		migrate:      schema.Up,
+	}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

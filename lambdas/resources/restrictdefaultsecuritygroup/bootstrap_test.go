@@ -14,21 +14,23 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
 )
 
-// defaultRules are what AWS gives the default security group of a VPC that has an IPv6 block.
+// defaultRules are the rules of the default security group of a VPC with an IPv6 block.
 var defaultRules = []awstest.Rule{
 	{Peer: group},
 	{Egress: true, Peer: "0.0.0.0/0"},
 	{Egress: true, Peer: "::/0"},
 }
 
-// TestBootstrap drives the built function with CloudFormation's events.
+// TestBootstrap sends CloudFormation's events to the built function.
 func TestBootstrap(t *testing.T) {
 	ec2 := awstest.StartEC2(t, account)
-	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), map[string]string{"EC2_ENDPOINT": ec2.URL})
+	environment := map[string]string{"EC2_ENDPOINT": ec2.URL}
+	fn := lambdatest.New(t, lambdatest.Build(t, contract.Package), environment)
 	cloudFormation := awstest.StartCloudFormation(t)
 	send := func(t *testing.T, file string) awstest.CustomResourceResponse {
 		t.Helper()
-		if _, err := fn.Invoke(t.Context(), cloudFormation.Event(t, "testdata/"+file), time.Minute); err != nil {
+		event := cloudFormation.Event(t, "testdata/"+file)
+		if _, err := fn.Invoke(t.Context(), event, time.Minute); err != nil {
 			t.Fatalf("%v\n%s", err, fn.Logs())
 		}
 		return cloudFormation.Response(t)
@@ -42,7 +44,7 @@ func TestBootstrap(t *testing.T) {
 	}
 	kept := awstest.Rule{Peer: "10.0.0.0/16"}
 
-	t.Run("create closes the group and keeps other rules", func(t *testing.T) {
+	t.Run("create revokes the default rules and keeps others", func(t *testing.T) {
 		ec2.PutSecurityGroup(group, append(slices.Clone(defaultRules), kept)...)
 		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
 			t.Errorf("response (-want +got):\n%s", diff)
@@ -51,7 +53,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("rules (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("create of what is closed succeeds", func(t *testing.T) {
+	t.Run("create for a group without default rules succeeds", func(t *testing.T) {
 		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
 			t.Errorf("response (-want +got):\n%s", diff)
 		}
@@ -65,7 +67,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("rules %v, want none", rules)
 		}
 	})
-	t.Run("update closes the new group", func(t *testing.T) {
+	t.Run("update restricts the new group", func(t *testing.T) {
 		ec2.PutSecurityGroup(group, defaultRules...)
 		if diff := cmp.Diff(success, send(t, "update.json")); diff != "" {
 			t.Errorf("response (-want +got):\n%s", diff)
@@ -84,9 +86,11 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%d calls, want none", now-calls)
 		}
 	})
-	t.Run("a failure of EC2 that passes is tried again", func(t *testing.T) {
+	t.Run("a temporary failure of EC2 is retried", func(t *testing.T) {
 		ec2.PutSecurityGroup(group, defaultRules...)
-		ec2.SetFault(awstest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded", Times: 2})
+		ec2.SetFault(awstest.Fault{
+			Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded", Times: 2,
+		})
 		if diff := cmp.Diff(success, send(t, "create.json")); diff != "" {
 			t.Errorf("response (-want +got):\n%s", diff)
 		}
@@ -94,11 +98,12 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("rules %v, want none", rules)
 		}
 	})
-	t.Run("EC2's refusal fails the deployment and says why", func(t *testing.T) {
+	t.Run("an error of EC2 fails the deployment and is reported", func(t *testing.T) {
 		ec2.SetFault(awstest.Fault{Status: http.StatusForbidden, Code: "UnauthorizedOperation"})
 		defer ec2.SetFault(awstest.Fault{})
 		got := send(t, "create.json")
-		if got.Status != "FAILED" || !strings.Contains(got.Reason, "UnauthorizedOperation") || got.PhysicalResourceID != group {
+		if got.Status != "FAILED" || !strings.Contains(got.Reason, "UnauthorizedOperation") ||
+			got.PhysicalResourceID != group {
 			t.Errorf("response %+v, want FAILED for UnauthorizedOperation", got)
 		}
 	})

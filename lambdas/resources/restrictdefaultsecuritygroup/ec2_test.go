@@ -13,10 +13,12 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// TestACallIsWhatTheSDKWouldSend: the body was sent by service/ec2 v1.344.0 of the SDK for the same call.
-func TestACallIsWhatTheSDKWouldSend(t *testing.T) {
-	const want = "Action=RevokeSecurityGroupIngress&GroupId=sg-0123456789abcdef0&IpPermissions.1.Groups.1.GroupId=sg-0123456789abcdef0" +
-		"&IpPermissions.1.Groups.1.UserId=111111111111&IpPermissions.1.IpProtocol=-1&Version=2016-11-15"
+// The body was sent by service/ec2 v1.344.0 of the SDK for the same call.
+func TestQueryAPI_Revoke_sends_the_same_request_as_the_SDK(t *testing.T) {
+	const want = "Action=RevokeSecurityGroupIngress&GroupId=sg-0123456789abcdef0" +
+		"&IpPermissions.1.Groups.1.GroupId=sg-0123456789abcdef0" +
+		"&IpPermissions.1.Groups.1.UserId=111111111111" +
+		"&IpPermissions.1.IpProtocol=-1&Version=2016-11-15"
 	var got string
 	api := start(t, func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -25,24 +27,33 @@ func TestACallIsWhatTheSDKWouldSend(t *testing.T) {
 			t.Errorf("headers %v, want a signature and the token", r.Header)
 		}
 	})
-	err := api.Revoke(t.Context(), "RevokeSecurityGroupIngress", group, map[string]string{"Groups.1.GroupId": group, "Groups.1.UserId": account})
+	peer := map[string]string{"Groups.1.GroupId": group, "Groups.1.UserId": account}
+	err := api.Revoke(t.Context(), "RevokeSecurityGroupIngress", group, peer)
 	if err != nil || got != want {
 		t.Errorf("sent %s, error %v; want %s", got, err, want)
 	}
 }
 
-func TestWhatMayPassIsTriedAgainAndARefusalIsNot(t *testing.T) {
+func TestQueryAPI_Revoke_retries_only_temporary_failures(t *testing.T) {
+	const (
+		unauthorized  = "UnauthorizedOperation"
+		limitExceeded = "RequestLimitExceeded"
+		unavailable   = http.StatusServiceUnavailable
+	)
+	body := func(code string) string {
+		return "<Response><Errors><Error><Code>" + code + "</Code></Error></Errors></Response>"
+	}
 	for name, test := range map[string]struct {
 		status int
 		body   string
 		tries  int
 		code   string
 	}{
-		"refused":             {http.StatusForbidden, "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>", 1, "UnauthorizedOperation"},
-		"refused in no words": {http.StatusBadRequest, "", 1, "Unknown"},
-		"throttled":           {http.StatusServiceUnavailable, "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>", maxTries, "RequestLimitExceeded"},
-		"throttled, by 400":   {http.StatusBadRequest, "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>", maxTries, "RequestLimitExceeded"},
-		"a proxy's page":      {http.StatusBadGateway, "<html>", maxTries, "Unknown"},
+		"denied":             {http.StatusForbidden, body(unauthorized), 1, unauthorized},
+		"error without body": {http.StatusBadRequest, "", 1, "Unknown"},
+		"throttled":          {unavailable, body(limitExceeded), maxTries, limitExceeded},
+		"throttled by 400":   {http.StatusBadRequest, body(limitExceeded), maxTries, limitExceeded},
+		"HTML of a proxy":    {http.StatusBadGateway, "<html>", maxTries, "Unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tries := 0
@@ -54,20 +65,22 @@ func TestWhatMayPassIsTriedAgainAndARefusalIsNot(t *testing.T) {
 			err := api.Revoke(t.Context(), "RevokeSecurityGroupEgress", group, nil)
 			failure, ok := errors.AsType[smithy.APIError](err)
 			if !ok || failure.ErrorCode() != test.code || tries != test.tries {
-				t.Errorf("error %v after %d tries, want %s after %d", err, tries, test.code, test.tries)
+				t.Errorf("error %v after %d tries, want %s after %d",
+					err, tries, test.code, test.tries)
 			}
 		})
 	}
 }
 
-func TestALostConnectionIsTriedAgain(t *testing.T) {
+func TestQueryAPI_Revoke_retries_a_lost_connection(t *testing.T) {
 	tries := 0
 	api := start(t, func(http.ResponseWriter, *http.Request) {
 		if tries++; tries == 1 {
 			panic(http.ErrAbortHandler)
 		}
 	})
-	if err := api.Revoke(t.Context(), "RevokeSecurityGroupEgress", group, nil); err != nil || tries != 2 {
+	err := api.Revoke(t.Context(), "RevokeSecurityGroupEgress", group, nil)
+	if err != nil || tries != 2 {
 		t.Errorf("error %v after %d tries, want none after 2", err, tries)
 	}
 }
@@ -81,7 +94,9 @@ func start(t *testing.T, serve http.HandlerFunc) *queryAPI {
 		client:        server.Client(),
 		firstInterval: time.Millisecond,
 		credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example", SessionToken: "token"}, nil
+			return aws.Credentials{
+				AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "example", SessionToken: "token",
+			}, nil
 		}),
 	}
 }

@@ -1,8 +1,10 @@
-// Command restrictdefaultsecuritygroup is a CloudFormation custom resource that takes the rules out of a VPC's default
-// security group, so that whatever is launched without a group of its own reaches nothing and is reached by nothing.
+// Command restrictdefaultsecuritygroup is a CloudFormation custom resource that revokes the rules
+// of a VPC's default security group. Resources that are launched without their own security group
+// then have no network access.
 //
-// The CDK's restrictDefaultSecurityGroup does the same with a function in Node.js. This one is in Go so that all
-// functions of the platform have one runtime, one architecture and one toolchain to keep up to date.
+// The CDK's restrictDefaultSecurityGroup does the same with a function in Node.js. This one is in
+// Go so that all functions of the platform have one runtime, one architecture and one toolchain to
+// update.
 package main
 
 import (
@@ -22,7 +24,7 @@ import (
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger()) // the log package writes to it too, and so does cfn
+	slog.SetDefault(lambdacontext.NewLogger()) // for the log and cfn packages too
 	settings := lambdaenv.MustLoad[contract.Settings]()
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
@@ -32,7 +34,7 @@ func main() {
 		endpoint:      settings.Endpoint,
 		region:        awsConfig.Region,
 		credentials:   awsConfig.Credentials,
-		client:        &http.Client{Timeout: 10 * time.Second}, // of the minute that the function has
+		client:        &http.Client{Timeout: 10 * time.Second}, // the function has a minute
 		firstInterval: 500 * time.Millisecond,
 	}}
 	lambda.Start(cfn.LambdaWrap(h.Handle))

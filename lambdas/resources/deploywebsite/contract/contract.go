@@ -1,26 +1,25 @@
-// Package contract is what the function that deploys a website's content and the construct that
-// declares it agree on.
+// Package contract defines the properties of the custom resource that deploys a website's content.
 package contract
 
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite"
 
-// HashedPrefix is where a bundler puts the files whose names have a hash of what is in them: whatever is below it never
-// changes. It is Vite's.
+// HashedPrefix is the prefix of files with a hash of their content in the name, which never change.
+// It is the default of the bundler Vite.
 const HashedPrefix = "assets/"
 
-// Index is the page that every website has, and that every address of a single-page app shows.
+// Index is the page that every website has. A single-page app shows it at every path.
 const Index = "index.html"
 
 // Superseded is the tag of hashed files that are no longer part of the website. Pages that were
-// loaded before still ask for them, so a rule of the bucket deletes them only later, counted from
-// when they got the tag.
+// loaded earlier still request them, so the bucket's lifecycle rule deletes them later. It counts
+// from when they were tagged.
 const Superseded = "superseded"
 
-// Properties are those of the custom resource, whose physical id is the BucketName.
+// Properties are the properties of the custom resource. Its physical id is the BucketName.
 type Properties struct {
-	BucketName     string // holds the website, and nothing else
-	DistributionID string // delivers it
-	AssetBucket    string // where the CDK has put the content,
-	AssetKey       string // a zip
+	BucketName     string // contains only the website
+	DistributionID string // the CloudFront distribution of the website
+	AssetBucket    string // the CDK's bucket of assets
+	AssetKey       string // the content in it, a zip file
 }

@@ -1,13 +1,13 @@
-// Package contract is what the function that empties a bucket and the construct that declares it agree on.
+// Package contract defines the property and the tag of the custom resource that empties a bucket.
 package contract
 
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/resources/emptybucket"
 
-// BucketName is the one property of the custom resource, and its physical id.
+// BucketName is the only property of the custom resource. Its value is the physical id.
 const BucketName = "BucketName"
 
-// Tag is on every bucket that goes with its stack, and on no other. CloudFormation tells the function of a deletion as
-// well when only the custom resource leaves the template, as it does where an environment stops being disposable; the
-// bucket has lost its tag by then, and keeps what is in it.
+// Tag marks every bucket that is deleted with its stack, and no other. CloudFormation also deletes
+// the custom resource when only the resource is removed from the template, as when an environment
+// stops being disposable. By then the bucket has lost its tag, so it keeps its objects.
 const Tag = "ashlar:DeletedWithStack"

@@ -1,4 +1,4 @@
-// Package contract is what the migrate function and the stack that declares it agree on.
+// Package contract defines the settings of the migrate function.
 package contract
 
 import "github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -6,7 +6,7 @@ import "github.com/ashlar-cdk/ashlar/mysqlconn"
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/resources/migrate"
 
-// Settings is what the migrate function is told by its stack.
+// Settings configures the migrate function; its stack fills it.
 type Settings struct {
 	Database mysqlconn.Settings // as the administrator
 	App      mysqlconn.AppUser

@@ -1,11 +1,12 @@
-// Package contract is what the function that closes a VPC's default security group and the construct that declares it
-// agree on.
+// Package contract defines the settings of the function that restricts a VPC's default security
+// group.
 package contract
 
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup"
 
-// Settings is what the function is told by its stack.
+// Settings configures the function; its construct fills it.
 type Settings struct {
-	Endpoint string `env:"EC2_ENDPOINT"` // of Amazon EC2 in the function's region, without a slash at the end
+	// Endpoint is the URL of Amazon EC2 in the function's region, without a trailing slash.
+	Endpoint string `env:"EC2_ENDPOINT"`
 }
