@@ -32,7 +32,7 @@ test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/no
 
 .PHONY: golden
 golden: node_modules web/node_modules ## Regenerate the golden templates, docs/openapi.json, the web client's types and the README's diagram; review the diff
-	go test ./test -run 'Golden|Picture' -update
+	go test ./test -run 'Golden|Readme' -update
 	go test ./internal/api/openapi -update
 	npm --prefix web run generate
 

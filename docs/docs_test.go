@@ -68,8 +68,8 @@ func each(t *testing.T, pattern *regexp.Regexp, check func(page string, match []
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
-	path    = regexp.MustCompile(
-		"`((?:bench|cmd|constructs|docs|environments|internal|lambdaenv|lambdas|mysqlconn|stacks|test|web|\\.ci)/[\\w./-]*)`")
+	path    = regexp.MustCompile("`((?:bench|cmd|constructs|docs|environments|internal|lambdaenv|" +
+		"lambdas|mysqlconn|stacks|test|web|\\.ci)/[\\w./-]*)`")
 	target = regexp.MustCompile("(?m)(?:^|`|\\s{3}|&& )make ([a-z][a-z_-]*)((?: [A-Z]+=\\S+)*)")
 	goTool = regexp.MustCompile(`\bgo (?:run|test|build|vet|generate) (?:-\S+ )*(\./[\w./-]*)`)
 	grant  = regexp.MustCompile(`\.(Grant\w+)\(`)

@@ -181,13 +181,14 @@ func TestTopicPropsAreValidated(t *testing.T) {
 		topic.New(stack, "Topic", topic.Props{Publisher: "ses"})
 	},
 		"topic: Topic: Publisher: ses, want a service such as ses.amazonaws.com",
-		"topic: Topic: Source: , want the ARN of the resource that Publisher publishes for, or neither",
+		"topic: Topic: Source: , want the ARN of the resource that Publisher publishes for, or "+
+			"neither",
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		topic.New(stack, "Topic", topic.Props{Source: "arn:aws:s3:::bucket"})
 	},
-		"topic: Topic: Source: arn:aws:s3:::bucket, want the ARN of what Publisher publishes for, "+
-			"or none of both",
+		"topic: Topic: Source: arn:aws:s3:::bucket, want the ARN of the resource that Publisher "+
+			"publishes for, or neither",
 	)
 }
 
@@ -199,8 +200,8 @@ func TestAFunctionCannotPublishToTheTopicOfAService(t *testing.T) {
 			topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
 		message = panicMessage(func() { service.GrantPublish(fn) })
 	})
-	want := "topic: Test/Stack/Function could not use the key of Test/Stack/Theirs, where a " +
-		"service publishes; declare a topic without Publisher"
+	want := "topic: Test/Stack/Function cannot use the key of Test/Stack/Theirs, which is for a " +
+		"service; declare a topic without Publisher"
 	if message != want {
 		t.Errorf("%q, want %q", message, want)
 	}

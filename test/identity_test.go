@@ -396,12 +396,13 @@ func TestIdentityPropsAreValidated(t *testing.T) {
 		})
 	},
 		"identity: Identity: DomainPrefix: cognito_, want at most 63 lower-case letters, digits "+
-			"and hyphens inside, without aws, amazon and cognito",
-		"identity: Identity: GoogleClientID is required; pass the id of the OAuth client, or no "+
-			"GoogleSecretName",
-		"identity: Identity: AppleServicesID is required; pass the Services ID, or nothing of "+
-			"Apple's",
-		"identity: Identity: AppleTeamID is required; pass the team's id, or leave all Apple props empty",
+			"and inner hyphens, without aws, amazon or cognito",
+		"identity: Identity: GoogleClientID is required; pass the id of the OAuth client, or "+
+			"leave GoogleSecretName empty",
+		"identity: Identity: AppleServicesID is required; pass the Services ID, or leave all "+
+			"Apple props empty",
+		"identity: Identity: AppleTeamID is required; pass the team's id, or leave all Apple "+
+			"props empty",
 		"identity: Identity: AppleSecretName is required; pass the name of the secret with the "+
 			"private key, or leave all Apple props empty",
 	)
@@ -412,19 +413,16 @@ func TestIdentityPropsAreValidated(t *testing.T) {
 			AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second,
 		})
 	},
-		"identity: Identity: DomainPrefix is required; pass the first label of the sign-in pages' "+
+		"identity: Identity: DomainPrefix is required; pass the first label of the managed login "+
 			"domain, such as example-dev",
-		"identity: Identity: WebCallbackURLs is required; pass where sign-in may send the web "+
-			"client's user back to",
-		"identity: Identity: WebLogoutURLs is required; pass where sign-out may send the web "+
-			"client's user to",
-		"identity: Identity: MobileCallbackURLs is required; pass where sign-in may send the "+
-			"mobile app's user back to",
-		"identity: Identity: MobileLogoutURLs is required; pass where sign-out may send the "+
-			"mobile app's user to",
+		"identity: Identity: WebCallbackURLs is required; pass the web client's callback URLs",
+		"identity: Identity: WebLogoutURLs is required; pass the web client's sign-out URLs",
+		"identity: Identity: MobileCallbackURLs is required; pass the mobile app's callback URLs",
+		"identity: Identity: MobileLogoutURLs is required; pass the mobile app's sign-out URLs",
 		"identity: Identity: GoogleSecretName is required; pass the name of the secret with the "+
-			"client secret, or no GoogleClientID",
-		"identity: Identity: AppleKeyID is required; pass the key's id, or leave all Apple props empty",
+			"client secret, or leave GoogleClientID empty",
+		"identity: Identity: AppleKeyID is required; pass the key's id, or leave all Apple props "+
+			"empty",
 		"identity: Identity: AccessTokenValidity: 1m0s, want 5m0s to 24h0m0s",
 		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity, at "+
 			"most 87600h0m0s",

@@ -556,7 +556,7 @@ func TestMailingListPropsAreValidated(t *testing.T) {
 		}},
 		{mailinglist.Props{Identity: "example", From: "Ashlar"}, []string{
 			"mailinglist: List: Identity: example, want a domain such as example.com, or an " +
-				"address",
+				"e-mail address",
 			"mailinglist: List: From: Ashlar, want an address, optionally with a name: Ashlar " +
 				"<hello@example.com>",
 		}},
@@ -564,7 +564,7 @@ func TestMailingListPropsAreValidated(t *testing.T) {
 			Identity: "Ashlar <hello@example.com>", From: "hello@example.com",
 		}, []string{
 			"mailinglist: List: Identity: Ashlar <hello@example.com>, want a domain such as " +
-				"example.com, or an address",
+				"example.com, or an e-mail address",
 			"mailinglist: List: From: hello@example.com, want an address of Ashlar " +
 				"<hello@example.com>",
 		}},

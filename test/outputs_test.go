@@ -335,7 +335,7 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{
 				"there are no parameters /ashlar/Dev/* in your account in eu-central-1: Dev is " +
-					"not deployed there; make deploy ENV=Dev",
+					"not deployed there; run make deploy ENV=Dev",
 			},
 		},
 		"not deployed in its account": {
@@ -347,7 +347,7 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			arguments: []string{"Staging"}, code: 1,
 			says: []string{
 				"eu-central-1, which should be account 111111111111: Staging is not deployed " +
-					"there; make deploy ENV=Staging",
+					"there; run make deploy ENV=Staging",
 			},
 		},
 		"missing parameters": {
@@ -357,10 +357,10 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			},
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{
-				"there is no parameter /ashlar/Dev/UserPoolId: what is deployed is older than " +
-					"this code; make deploy ENV=Dev\n",
-				"there is no parameter /ashlar/Dev/MediaBucket: what is deployed is older than " +
-					"this code; make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/UserPoolId: the deployment is older than this " +
+					"code; run make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/MediaBucket: the deployment is older than this " +
+					"code; run make deploy ENV=Dev\n",
 			},
 		},
 		"no region": {

@@ -486,8 +486,8 @@ func TestAPIPropsAreValidated(t *testing.T) {
 		"restapi: POST /events: Service.Name is required; pass a service such as kinesis",
 		"restapi: POST /events: Service.Action is required; pass an action such as PutRecords",
 		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may assume",
-		"restapi: POST /events: Service.ContentType is required; pass application/x-amz-json-1.1, "+
-			"say",
+		"restapi: POST /events: Service.ContentType is required; pass a content type such as "+
+			"application/x-amz-json-1.1",
 		"restapi: POST /events: Service.Request is required; pass a mapping template",
 		"restapi: POST /events: Service.Response is required; pass a mapping template",
 	)

@@ -947,8 +947,8 @@ func TestShortRetentionHasNoStorageTransition(t *testing.T) {
 
 func TestTelemetryPropsAreValidated(t *testing.T) {
 	wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{}) },
-		"telemetry: Telemetry: Topic is required; pass what the topics of devices begin with, "+
-			"such as ashlar/dev",
+		"telemetry: Telemetry: Topic is required; pass the prefix of the devices' topics, such as "+
+			"ashlar/dev",
 	)
 	for _, topic := range []string{
 		"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar",

@@ -632,8 +632,9 @@ func TestWebsitePropsAreValidated(t *testing.T) {
 	},
 		`website: Website: CertificateARN: "", want a certificate for the DomainNames, or neither`,
 		"website: Website: Content: open index.html: file does not exist, want an index.html",
-		"website: Website: DomainNames[1]: *.example.com, want a domain name such as app.example.com",
-		"website: Website: DomainNames[2]: https://example.com, want a name such as "+
+		"website: Website: DomainNames[1]: *.example.com, want a domain name such as "+
+			"app.example.com",
+		"website: Website: DomainNames[2]: https://example.com, want a domain name such as "+
 			"app.example.com")
 	const (
 		id          = "00000000-0000-4000-8000-000000000001"
@@ -652,14 +653,14 @@ func TestWebsitePropsAreValidated(t *testing.T) {
 	},
 		`website: Website: CertificateARN: "`+certificate+`", want the ARN of a certificate of `+
 			"ACM in us-east-1, where CloudFront looks for it",
-		`website: Website: WebACLARN: "`+acl+`", want the ARN of a web ACL of the scope `+
+		`website: Website: WebACLARN: "`+acl+`", want the ARN of a web ACL with scope `+
 			"CLOUDFRONT, which is in us-east-1",
-		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with its "+
-			"sources one by one",
-		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with its "+
-			"sources one by one",
+		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with at "+
+			"least one source, one per item",
+		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with at "+
+			"least one source, one per item",
 		"website: Website: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a "+
-			"directive with its sources one by one",
-		"website: Website: ContentSecurityPolicy[style-src]: [], want a directive with its "+
-			"sources one by one")
+			"directive with at least one source, one per item",
+		"website: Website: ContentSecurityPolicy[style-src]: [], want a directive with at least "+
+			"one source, one per item")
 }

@@ -104,7 +104,7 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs,
 		providers, props)
 	if len(providers) > 0 {
-		i.linkSignIns(construct, props)
+		i.linkSignIns(construct)
 	}
 	i.IdentityPool = i.newIdentityPool(construct, props)
 	i.SignedInRole = i.newSignedInRole(construct)
@@ -379,7 +379,7 @@ func (i *Identity) newClient(
 }
 
 // linkSignIns makes Cognito call a function before it creates a user for a first social sign-in.
-func (i *Identity) linkSignIns(scope constructs.Construct, props Props) {
+func (i *Identity) linkSignIns(scope constructs.Construct) {
 	fn := gofunction.New(scope, "PreSignUp", gofunction.Props{
 		Package:     presignupfn.Package,
 		Description: "Links social sign-ins to existing users with the same address",

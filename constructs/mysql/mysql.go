@@ -41,7 +41,7 @@ const Port = 3306
 
 // passwordExclusions are the characters that generated passwords do not contain: a connection
 // string or a shell would require them to be quoted.
-const passwordExclusions = " %+~`#$&*()|[]{}:;<>?!'/@\"\\"
+const passwordExclusions = " %+~`#$&*()|[]{}:;<>?!'/@\"\\" //nolint:gosec // G101: no password
 
 const day = 24 * time.Hour
 
@@ -120,7 +120,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		})
 
 	writer := constructs.NewConstruct(construct, jsii.String("Writer"))
-	identifier, logs := newLogs(writer, props)
+	identifier, logs := newLogs(writer)
 	d.Instance = awsrds.NewDatabaseInstance(writer, jsii.String("Instance"),
 		&awsrds.DatabaseInstanceProps{
 			Engine:                 engine,
@@ -175,7 +175,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 
 	for i := range props.Replicas {
 		reader := constructs.NewConstruct(construct, jsii.Sprintf("Reader%d", i+1))
-		identifier, logs := newLogs(reader, props)
+		identifier, logs := newLogs(reader)
 		replica := awsrds.NewDatabaseInstanceReadReplica(reader, jsii.String("Instance"),
 			&awsrds.DatabaseInstanceReadReplicaProps{
 				SourceDatabaseInstance:    d.Instance,
@@ -343,7 +343,7 @@ type logs []awslogs.LogGroup
 // newLogs declares the log groups of an instance, which RDS would otherwise create itself without
 // expiry. RDS derives their names from the instance's identifier, which must therefore be a
 // physical name, the only one here.
-func newLogs(instance constructs.Construct, props Props) (identifier string, groups logs) {
+func newLogs(instance constructs.Construct) (identifier string, groups logs) {
 	// RDS: at most 63 letters, digits and single hyphens.
 	name := *awscdk.Names_UniqueResourceName(instance, &awscdk.UniqueResourceNameOptions{
 		MaxLength: jsii.Number(63), Separator: jsii.String("-"),

@@ -100,14 +100,14 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
 		Destination: awsec2.FlowLogDestination_ToCloudWatchLogs(logs, nil),
 	})
-	n.restrictDefaultSecurityGroup(construct, props)
+	n.restrictDefaultSecurityGroup(construct)
 	return n
 }
 
 // restrictDefaultSecurityGroup removes the rules of the VPC's default security group, so that a
 // resource without an explicit group has no network access ([EC2.2] in the AWS Security Hub User
 // Guide). CloudFormation cannot do it, so a function does.
-func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct, props Props) {
+func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct) {
 	stack, group := awscdk.Stack_Of(scope), n.VPC.VpcDefaultSecurityGroup()
 	fn := gofunction.New(scope, "RestrictDefaultSecurityGroup", gofunction.Props{
 		Package: restrictdefaultsecuritygroupfn.Package,

@@ -74,7 +74,7 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 }
 
 // declareReports declares the function that makes the reports, and its triggers.
-func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
+func (t *Telemetry) declareReports(scope constructs.Construct) {
 	fn := gofunction.New(scope, "Report", gofunction.Props{
 		Package: reportfn.Package,
 		Settings: reportfn.Settings{

@@ -133,7 +133,7 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	t.declareDelivery(construct, props)
 	t.declareDevices(construct)
 	t.declareQueries(construct, props)
-	t.declareReports(construct, props)
+	t.declareReports(construct)
 	t.declareAlarms(construct, props)
 	return t
 }

@@ -146,9 +146,7 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 
 // newSchemaFunction declares the function that creates schemas, as the admin user. It is not in the
 // VPC, because it calls the Data API.
-func (w *Warehouse) newSchemaFunction(
-	scope constructs.Construct, props Props,
-) *gofunction.Function {
+func (w *Warehouse) newSchemaFunction(scope constructs.Construct) *gofunction.Function {
 	stack := awscdk.Stack_Of(scope)
 	fn := gofunction.New(scope, "ExternalSchema", gofunction.Props{
 		Package:     externalschemafn.Package,

@@ -97,7 +97,7 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	w.Role = w.newRole(construct)
 	w.newNamespace(construct, props)
 	w.newWorkgroup(construct, props)
-	w.schemaFunction = w.newSchemaFunction(construct, props)
+	w.schemaFunction = w.newSchemaFunction(construct)
 	return w
 }
 

@@ -73,8 +73,7 @@ func (s *Sealer) Seal(ctx context.Context, purpose string, content []byte) (stri
 	issued := uint64(s.now().Unix()) //nolint:gosec // G115: no clock is before 1970
 	plain := binary.BigEndian.AppendUint64(nil, issued)
 	plain = append(plain, content...)
-	sealed := aead.Seal(
-		nil, nil, plain, []byte(purpose)) //nolint:gosec // G407: the nonce is random
+	sealed := aead.Seal(nil, nil, plain, []byte(purpose)) //nolint:gosec // G407: a random nonce
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 

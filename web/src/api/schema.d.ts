@@ -11,10 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask a mail's reader to confirm the subscription */
+        /** Show a page with a button to confirm the subscription */
         get: operations["get-confirmations-by-token"];
         put?: never;
-        /** Confirm the subscription by the page's button */
+        /** Confirm the subscription, by the page's button */
         post: operations["post-confirmations-by-token"];
         delete?: never;
         options?: never;
@@ -31,7 +31,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tell what has happened */
+        /** Send events */
         post: operations["post-events"];
         delete?: never;
         options?: never;
@@ -46,10 +46,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask a mail's reader whether to get no more mails about comments */
+        /** Show a page that asks whether to turn off comment notifications */
         get: operations["get-notification-settings-by-token"];
         put?: never;
-        /** Get no more mails about comments, by the page's button or by one click in a mail program (RFC 8058) */
+        /** Turn off comment notifications, from the page or by one-click unsubscribe (RFC 8058) */
         post: operations["post-notification-settings-by-token"];
         delete?: never;
         options?: never;
@@ -67,7 +67,7 @@ export interface paths {
         /** List posts, newest first */
         get: operations["get-posts"];
         put?: never;
-        /** Write a post */
+        /** Create a post */
         post: operations["post-posts"];
         delete?: never;
         options?: never;
@@ -82,12 +82,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a post */
+        /** Get a post */
         get: operations["get-posts-by-post-id"];
-        /** Rewrite a post of one's own */
+        /** Update your post */
         put: operations["put-posts-by-post-id"];
         post?: never;
-        /** Delete a post of one's own and its comments, for good */
+        /** Delete your post and its comments permanently */
         delete: operations["delete-posts-by-post-id"];
         options?: never;
         head?: never;
@@ -101,10 +101,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List a post's comments, oldest first */
+        /** List the comments on a post, oldest first */
         get: operations["get-posts-by-post-id-comments"];
         put?: never;
-        /** Comment on a post */
+        /** Create a comment on a post */
         post: operations["post-posts-by-post-id-comments"];
         delete?: never;
         options?: never;
@@ -119,12 +119,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a comment */
+        /** Get a comment */
         get: operations["get-posts-by-post-id-comments-by-comment-id"];
-        /** Rewrite a comment of one's own */
+        /** Update your comment */
         put: operations["put-posts-by-post-id-comments-by-comment-id"];
         post?: never;
-        /** Delete a comment of one's own, for good */
+        /** Delete your comment permanently */
         delete: operations["delete-posts-by-post-id-comments-by-comment-id"];
         options?: never;
         head?: never;
@@ -138,9 +138,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read one's profile */
+        /** Get your profile */
         get: operations["get-profile"];
-        /** Create or replace one's profile */
+        /** Create or replace your profile */
         put: operations["put-profile"];
         post?: never;
         delete?: never;
@@ -158,7 +158,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Subscribe an address to our mails */
+        /** Subscribe an address to the mailing list */
         post: operations["post-subscriptions"];
         delete?: never;
         options?: never;
@@ -173,12 +173,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask a mail's reader whether to unsubscribe */
+        /** Show a page with a button to unsubscribe */
         get: operations["get-subscriptions-by-token"];
         put?: never;
-        /** Unsubscribe by the page's button, or by one click in a mail program (RFC 8058) */
+        /** Unsubscribe, by the page's button or by one click in a mail client (RFC 8058) */
         post: operations["post-subscriptions-by-token"];
-        /** Unsubscribe by the token of a mail's link */
+        /** Unsubscribe, by the token of a link in an e-mail */
         delete: operations["delete-subscriptions-by-token"];
         options?: never;
         head?: never;
@@ -194,7 +194,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for a form to upload a picture with */
+        /** Create a form to upload a picture */
         post: operations["post-uploads"];
         delete?: never;
         options?: never;
@@ -212,7 +212,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete an upload that no post is going to keep */
+        /** Delete an upload that is not in a post */
         delete: operations["delete-uploads-by-upload-id"];
         options?: never;
         head?: never;
@@ -229,7 +229,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one's account and all that one has written, for good */
+        /** Delete your account, posts and comments permanently */
         delete: operations["delete-user"];
         options?: never;
         head?: never;
@@ -243,7 +243,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask what has changed of one's own */
+        /** List changes to your profile, posts and comments since the last sync */
         get: operations["get-user-sync"];
         put?: never;
         post?: never;
@@ -260,7 +260,7 @@ export interface components {
         AcceptedEvents: {
             /**
              * Format: int64
-             * @description How many events there were
+             * @description Number of events in the batch
              */
             accepted: number;
         };
@@ -269,11 +269,11 @@ export interface components {
         };
         Change: {
             comment?: components["schemas"]["SyncedComment"];
-            /** @description Forget the object; it has no state */
+            /** @description Delete your copy; the object has no state */
             deleted: boolean;
             /**
              * Format: uuid
-             * @description The post's or the comment's; of zeros for the profile
+             * @description ID of the post or the comment; all zeros for the profile
              */
             id: string;
             /** @enum {string} */
@@ -283,7 +283,7 @@ export interface components {
         };
         Comment: {
             author: components["schemas"]["Author"];
-            /** @description HTML that is safe to show */
+            /** @description Sanitized HTML, safe to render */
             body: string;
             /** Format: date-time */
             createdAt: string;
@@ -295,25 +295,25 @@ export interface components {
             updatedAt: string;
         };
         CommentDraft: {
-            /** @description HTML; what a comment may not have is taken out of it */
+            /** @description HTML; elements and attributes that are not allowed are removed */
             body: string;
         };
         CommentPage: {
             comments: components["schemas"]["Comment"][];
-            /** @description Asks for the next page; missing on the last */
+            /** @description Pass it as cursor to get the next page; valid for 24 hours. Missing on the last page. */
             nextCursor?: string;
         };
         Error: {
             /**
-             * @description What is wrong, for programs
+             * @description Error code, for programs
              * @example invalid_request
              */
             code: string;
-            /** @description What is wrong, by field */
+            /** @description The problems by field */
             fields?: components["schemas"]["Field"][];
-            /** @description What is wrong and what would be right, for people */
+            /** @description The problem and its remedy, for developers */
             message: string;
-            /** @description Names the request in our logs */
+            /** @description ID of the request in our logs */
             requestId: string;
         };
         ErrorBody: {
@@ -322,19 +322,19 @@ export interface components {
         Event: {
             /**
              * Format: date-time
-             * @description When, by the client's clock: 2026-11-21T17:43:55.123Z
+             * @description Time by the client's clock: 2026-11-21T17:43:55.123Z
              */
             at: string;
-            /** @description Names the installation of the web client or the app: a UUID that it made for itself */
+            /** @description Installation of the web client or app: a UUID that it generates for itself */
             client: string;
-            /** @description The same whenever the event is sent again, and no other's: a UUID, say */
+            /** @description Unique, such as a UUID; the same in each retry */
             id: string;
-            /** @description Names the post that it is about */
+            /** @description Post that the event is about */
             post?: string;
-            /** @description Names the client's session */
+            /** @description Session of the client */
             session?: string;
             /**
-             * @description What has happened
+             * @description Type of the event
              * @enum {string}
              */
             type: "app_open" | "post_view" | "sign_up" | "comment" | "scroll";
@@ -345,22 +345,22 @@ export interface components {
             events: components["schemas"]["Event"][];
         };
         Field: {
-            /** @description The field's or parameter's name; body for the whole */
+            /** @description Name of the field or parameter; body for the entire body */
             field: string;
-            /** @description has 81 characters; at most 80 are allowed */
+            /** @description For example: has 81 characters; at most 80 are allowed */
             problem: string;
         };
         Form: {
-            /** @description The form's fields, all of them and no others, followed by the picture as the field file, of 1 byte to 20 MiB */
+            /** @description All fields of the form; send no others. Append the picture, 1 byte to 20 MiB, as the last field, named file. */
             fields: {
                 [key: string]: string;
             };
-            /** @description Where to POST the form, as multipart/form-data. The storage answers 204. */
+            /** @description POST the form to this URL as multipart/form-data. The storage responds with 204. */
             url: string;
         };
         Post: {
             author: components["schemas"]["Author"];
-            /** @description HTML that is safe to show. A picture that the post has got by this request is seen a second or two later. */
+            /** @description Sanitized HTML, safe to render. A picture that this request added is available a second or two later. */
             body: string;
             /** Format: int64 */
             commentCount: number;
@@ -368,22 +368,22 @@ export interface components {
             createdAt: string;
             /** Format: uuid */
             id: string;
-            /** @description Plain text, to be escaped in HTML */
+            /** @description Plain text; escape it in HTML */
             title: string;
             /**
              * Format: date-time
-             * @description When the title or the body changed last
+             * @description Last change of the title or the body
              */
             updatedAt: string;
         };
         PostDraft: {
-            /** @description HTML; what a post may not have is taken out of it. It has 20,000 characters at most, in which a picture's address counts as 74, and 50 pictures. A picture's src is the key or the address that POST /uploads answered, or the address that it has in a post of one's own. */
+            /** @description HTML; elements and attributes that are not allowed are removed. At most 20,000 characters, in which a picture's URL counts as 74, and 50 pictures. The src of a picture is the key or a URL in the response of POST /uploads, or the picture's URL in one of your posts. */
             body: string;
             /** @description Plain text of one line */
             title: string;
         };
         PostPage: {
-            /** @description Asks for the next page; missing on the last */
+            /** @description Pass it as cursor to get the next page; valid for 24 hours. Missing on the last page. */
             nextCursor?: string;
             posts: components["schemas"]["PostSummary"][];
         };
@@ -395,17 +395,17 @@ export interface components {
             createdAt: string;
             /** Format: uuid */
             id: string;
-            /** @description Plain text, to be escaped in HTML */
+            /** @description Plain text; escape it in HTML */
             title: string;
             /**
              * Format: date-time
-             * @description When the title or the body changed last
+             * @description Last change of the title or the body
              */
             updatedAt: string;
         };
         Profile: {
             bio: string;
-            /** @description Whether comments on one's posts are told by mail */
+            /** @description Whether to send you an e-mail about new comments on your posts */
             commentNotifications: boolean;
             /** Format: date-time */
             createdAt: string;
@@ -416,32 +416,32 @@ export interface components {
         };
         ProfileDraft: {
             bio?: string;
-            /** @description Whether comments on one's posts are told by mail. When it is missing, it stays as it is; in a new profile it is true. */
+            /** @description Whether to send you an e-mail about new comments on your posts. Omit it to keep the present value; in a new profile the default is true. */
             commentNotifications?: boolean;
-            /** @description One line, shown with all that the user writes */
+            /** @description One line, shown with your posts and comments */
             displayName: string;
-            /** @description A BCP 47 tag such as de or pt-BR */
+            /** @description BCP 47 tag such as de or pt-BR */
             language?: string;
         };
         SubscriptionDraft: {
             /** @description An e-mail address */
             address: string;
-            /** @description Of the mails: a BCP 47 tag such as ko or en-GB */
+            /** @description Language of the e-mails: a BCP 47 tag such as ko or en-GB */
             language?: string;
         };
         SubscriptionReceipt: {
-            /** @description Whether an address that is not subscribed yet gets a mail whose link has to be followed within a day. Without it, the subscription holds at once. */
+            /** @description Whether an address that is not subscribed yet is sent an e-mail with a link to confirm within 24 hours. If false, the subscription is active immediately. */
             confirmationRequired: boolean;
         };
         SyncPage: {
             changes: components["schemas"]["Change"][];
-            /** @description Whether there is more already; ask for it at once */
+            /** @description Whether there is another page; request it immediately */
             more: boolean;
-            /** @description Asks for what comes after */
+            /** @description Pass it to the next request; valid for 90 days */
             token: string;
         };
         SyncedComment: {
-            /** @description HTML that is safe to show */
+            /** @description Sanitized HTML, safe to render */
             body: string;
             /** Format: date-time */
             createdAt: string;
@@ -451,13 +451,13 @@ export interface components {
             updatedAt: string;
         };
         SyncedPost: {
-            /** @description HTML that is safe to show */
+            /** @description Sanitized HTML, safe to render */
             body: string;
             /** Format: int64 */
             commentCount: number;
             /** Format: date-time */
             createdAt: string;
-            /** @description Plain text, to be escaped in HTML */
+            /** @description Plain text; escape it in HTML */
             title: string;
             /** Format: date-time */
             updatedAt: string;
@@ -465,27 +465,27 @@ export interface components {
         Upload: {
             /**
              * Format: date-time
-             * @description Begin the upload before. If the storage refuses it nevertheless, ask for another form.
+             * @description Start the upload before this time. If the storage rejects it nevertheless, create another form.
              */
             expiresAt: string;
             /**
              * Format: uuid
-             * @description Names the upload, for DELETE /uploads/{uploadId}
+             * @description For DELETE /uploads/{uploadId}
              */
             id: string;
-            /** @description What a post may have as the picture's src. It keeps the picture when it is saved; what no post has kept after a day is deleted. */
+            /** @description Use it as the picture's src in a post; saving the post keeps the picture. An upload that no post shows is deleted after a day. */
             key: string;
             upload: components["schemas"]["Form"];
-            /** @description Where the picture is seen, in the width that posts have: a second or two after it was uploaded. A post may have it as the picture's src, too. */
+            /** @description URL of the picture in the default width, available a second or two after the upload. You can also use it as the picture's src in a post. */
             url: string;
-            /** @description Where it is seen, by width in pixels, and by default; as an upload adapter of CKEditor resolves it */
+            /** @description URLs of the picture by width in pixels, and default; the format of a CKEditor upload adapter */
             urls: {
                 [key: string]: string;
             };
         };
         UploadRequest: {
             /**
-             * @description That of the picture, as the form has to say it
+             * @description Content type of the picture
              * @enum {string}
              */
             contentType: "image/jpeg" | "image/png" | "image/gif" | "image/webp";
@@ -504,14 +504,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Token at the end of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description HTML page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -520,7 +520,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says what is wrong */
+            /** @description HTML page that describes the error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -536,14 +536,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Token at the end of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description HTML page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -552,7 +552,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says what is wrong */
+            /** @description HTML page that describes the error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -601,14 +601,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Last segment of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description HTML page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -617,7 +617,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says what is wrong */
+            /** @description HTML page that describes the error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -633,14 +633,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Last segment of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description HTML page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -649,7 +649,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says what is wrong */
+            /** @description HTML page that describes the error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -663,9 +663,9 @@ export interface operations {
     "get-posts": {
         parameters: {
             query?: {
-                /** @description nextCursor of the page before, good for a day; none for the first page */
+                /** @description nextCursor of the previous page; omit it for the first page */
                 cursor?: string;
-                /** @description How many at most */
+                /** @description Maximum page size */
                 limit?: number;
             };
             header?: never;
@@ -698,7 +698,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same for each try of one request: a UUID, say */
+                /** @description Unique key of the request, such as a UUID; send the same one with each retry */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -828,9 +828,9 @@ export interface operations {
     "get-posts-by-post-id-comments": {
         parameters: {
             query?: {
-                /** @description nextCursor of the page before, good for a day; none for the first page */
+                /** @description nextCursor of the previous page; omit it for the first page */
                 cursor?: string;
-                /** @description How many at most */
+                /** @description Maximum page size */
                 limit?: number;
             };
             header?: never;
@@ -865,7 +865,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same for each try of one request: a UUID, say */
+                /** @description Unique key of the request, such as a UUID; send the same one with each retry */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -1097,14 +1097,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Token at the end of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description HTML page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1113,7 +1113,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says what is wrong */
+            /** @description HTML page that describes the error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1129,14 +1129,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Token at the end of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description HTML page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1145,7 +1145,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says what is wrong */
+            /** @description HTML page that describes the error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1161,7 +1161,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description What the link in the mail ends with */
+                /** @description Token at the end of the link in the e-mail */
                 token: string;
             };
             cookie?: never;
@@ -1278,9 +1278,9 @@ export interface operations {
     "get-user-sync": {
         parameters: {
             query?: {
-                /** @description token of the answer before, good for 90 days; none to begin with nothing */
+                /** @description token of the previous response; omit it for a full sync */
                 token?: string;
-                /** @description How many changes at most */
+                /** @description Maximum page size */
                 limit?: number;
             };
             header?: never;
