@@ -599,7 +599,7 @@ func TestEveryRecordEndsInOnePlaceDespiteFaults(t *testing.T) {
 		case 1:
 			return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
 		case 3:
-			return awstest.Fault{Cut: true} // written, but the response is lost
+			return awstest.Fault{TruncateResponse: true} // written, but the response is lost
 		}
 		return awstest.Fault{}
 	})

@@ -651,8 +651,8 @@ func TestWebsitePropsAreValidated(t *testing.T) {
 			},
 		})
 	},
-		`website: Website: CertificateARN: "`+certificate+`", want the ARN of a certificate of `+
-			"ACM in us-east-1, where CloudFront looks for it",
+		`website: Website: CertificateARN: "`+certificate+`", want the ARN of an ACM `+
+			"certificate in us-east-1, which CloudFront requires",
 		`website: Website: WebACLARN: "`+acl+`", want the ARN of a web ACL with scope `+
 			"CLOUDFRONT, which is in us-east-1",
 		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with at "+

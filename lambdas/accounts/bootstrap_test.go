@@ -391,7 +391,7 @@ func checkDeletion(t *testing.T, f *apitest.Function) {
 	}
 
 	// While S3 fails or does not respond, pictures remain. The next request deletes them.
-	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {Silent: true}} {
+	for _, fault := range []awstest.Fault{{Status: 503, Code: "SlowDown"}, {NoResponse: true}} {
 		f.S3.SetFault(fault)
 		f.CheckUnavailable(t, deleteUser(ada))
 	}

@@ -182,8 +182,8 @@ func checkFaults(t *testing.T, p *platform) {
 		},
 		"denies":                  {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
 		"resets the connection":   {Reset: true},
-		"does not respond":        {Silent: true},
-		"succeeds, response lost": {Cut: true},
+		"does not respond":        {NoResponse: true},
+		"succeeds, response lost": {TruncateResponse: true},
 	} {
 		for _, action := range []string{"dynamodb:PutItem", "dynamodb:DeleteItem"} {
 			t.Run(action+" "+faultName, func(t *testing.T) {
@@ -203,7 +203,7 @@ func checkFaults(t *testing.T, p *platform) {
 				p.check(t, name, false, true)
 			})
 		}
-		if fault.Cut || fault.Reset {
+		if fault.TruncateResponse || fault.Reset {
 			continue // the fake SQS does not support it
 		}
 		t.Run("the dead-letter queue "+faultName, func(t *testing.T) {
@@ -226,8 +226,8 @@ func checkFaults(t *testing.T, p *platform) {
 		"fails": {
 			Status: http.StatusInternalServerError, Code: "InternalServerError", Times: 1,
 		},
-		"does not respond":        {Silent: true, Times: 1},
-		"succeeds, response lost": {Cut: true, Times: 1},
+		"does not respond":        {NoResponse: true, Times: 1},
+		"succeeds, response lost": {TruncateResponse: true, Times: 1},
 	} {
 		t.Run("retries a server that once "+faultName, func(t *testing.T) {
 			n++

@@ -549,7 +549,7 @@ func checkFaults(t *testing.T, p *platform, eve string) {
 		"sending rate exceeded": {
 			Status: 429, Code: "TooManyRequestsException", Reason: "Maximum sending rate exceeded.",
 		},
-		"SES does not respond":      {Silent: true},
+		"SES does not respond":      {NoResponse: true},
 		"no such configuration set": {Status: 404, Code: "NotFoundException"},
 	} {
 		concurrently(name, func(t *testing.T) {
@@ -601,7 +601,7 @@ func checkFaults(t *testing.T, p *platform, eve string) {
 	t.Run("SES's response is lost: two mails", func(t *testing.T) {
 		ada := p.signUp(t, "Ada", "")
 		p.comment(t, ada, eve, "x")
-		p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
+		p.ses.SetFault(awstest.Fault{TruncateResponse: true, Times: 1})
 		p.fail(t, messageFor(ada))
 		p.mail(t)
 		p.succeed(t, messageFor(ada))
@@ -635,7 +635,7 @@ func checkFaults(t *testing.T, p *platform, eve string) {
 		"throttles":        {Status: 400, Code: "TooManyRequestsException"},
 		"fails":            {Status: 500, Code: "InternalErrorException"},
 		"denies":           {Status: 400, Code: "AccessDeniedException"},
-		"does not respond": {Silent: true},
+		"does not respond": {NoResponse: true},
 	} {
 		for _, service := range []string{"Cognito", "DynamoDB"} {
 			concurrently(service+" "+name, func(t *testing.T) {
@@ -674,7 +674,7 @@ func checkFaults(t *testing.T, p *platform, eve string) {
 			if tried := len(p.ses.Calls()) - sent; tried != 1 {
 				t.Errorf("%d calls of SES while sending is paused, want 1", tried)
 			}
-			p.ses.SetFault(awstest.Fault{Cut: true, Times: 1})
+			p.ses.SetFault(awstest.Fault{TruncateResponse: true, Times: 1})
 			p.succeed(t, `{"overdue":true}`)
 			if mails := p.mails(t); len(mails) != 3 {
 				t.Errorf("%d mails", len(mails))

@@ -176,7 +176,7 @@ func TestBootstrap(t *testing.T) {
 		"fails":     {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
 		"throttles": {Status: http.StatusBadRequest, Code: "ThrottlingException"},
 		"denies":    {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-		"is silent": {Silent: true},
+		"is silent": {NoResponse: true},
 	} {
 		t.Run("a sign-up succeeds while Secrets Manager "+name, func(t *testing.T) {
 			cold := lambdatest.New(t, bootstrap, environment)

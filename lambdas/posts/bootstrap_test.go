@@ -489,7 +489,7 @@ func checkPictures(t *testing.T, f *apitest.Function) {
 			show(upload(t, f, resttest.Subject), upload(t, f, resttest.Subject)))
 		request.Headers = map[string]string{"Idempotency-Key": "while-s3-is-down"}
 		for _, fault := range []awstest.Fault{
-			{Status: 503, Code: "SlowDown"}, {Silent: true},
+			{Status: 503, Code: "SlowDown"}, {NoResponse: true},
 			{Status: 500, Code: "InternalError", Action: "s3:PutObject"},
 		} {
 			f.S3.SetFault(fault)
@@ -584,7 +584,7 @@ func checkPublication(t *testing.T, f *apitest.Function, eves, own map[string]st
 		"throttles":      {Status: 400, Code: "Throttled"},
 		"denies":         {Status: 403, Code: "AuthorizationError"},
 		"does not exist": {Status: 404, Code: "NotFound"},
-		"is silent":      {Silent: true},
+		"is silent":      {NoResponse: true},
 	} {
 		t.Run("it is created while the topic "+name, func(t *testing.T) {
 			f.CommentEvents.SetFault(fault)
@@ -641,7 +641,7 @@ func TestBootstrap_killed(t *testing.T) {
 					return awstest.Fault{}
 				}
 				kill()
-				return awstest.Fault{Silent: true}
+				return awstest.Fault{NoResponse: true}
 			})
 		}
 	}

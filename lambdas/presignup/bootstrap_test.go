@@ -366,7 +366,7 @@ func TestBootstrap(t *testing.T) {
 			"throttles":   {Status: http.StatusBadRequest, Code: "TooManyRequestsException"},
 			"fails":       {Status: http.StatusInternalServerError, Code: "InternalErrorException"},
 			"denies":      {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-			"is silent":   {Silent: true},
+			"is silent":   {NoResponse: true},
 			"has no user": {Status: http.StatusBadRequest, Code: "UserNotFoundException"},
 			"has no pool": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
 			"rejects":     {Status: http.StatusBadRequest, Code: "InvalidParameterException"},

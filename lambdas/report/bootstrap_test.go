@@ -564,7 +564,8 @@ func testFaults(t *testing.T, p *platform) {
 			Action: "athena:GetQueryResults", Times: 2,
 		}, false},
 		"response to start lost": {
-			p.athena, awstest.Fault{Cut: true, Action: "athena:StartQueryExecution", Times: 4},
+			p.athena,
+			awstest.Fault{TruncateResponse: true, Action: "athena:StartQueryExecution", Times: 4},
 			false,
 		},
 		"start denied": {p.athena, awstest.Fault{

@@ -373,12 +373,14 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("sends no second mail after a lost response", func(t *testing.T) {
 		address := uuid.NewString() + "@example.com"
-		f.DynamoDB.SetFault(awstest.Fault{Cut: true, Action: "dynamodb:PutItem", Times: 1})
+		f.DynamoDB.SetFault(
+			awstest.Fault{TruncateResponse: true, Action: "dynamodb:PutItem", Times: 1})
 		f.Check(t, subscribe(address, "ko"), 201)
 		if count := mails(t, f, address); count != 1 {
 			t.Errorf("%d mails, want 1", count)
 		}
-		f.DynamoDB.SetFault(awstest.Fault{Cut: true, Action: "dynamodb:DeleteItem", Times: 1})
+		f.DynamoDB.SetFault(
+			awstest.Fault{TruncateResponse: true, Action: "dynamodb:DeleteItem", Times: 1})
 		link := items(t, f, address)[mailinglist.Pending].Link
 		resttest.Page(t, f.Do(t, apitest.FollowLink(t, "POST", link)), 200, confirmedTitle)
 		f.DynamoDB.SetFault(awstest.Fault{})
@@ -421,8 +423,8 @@ func TestBootstrap_DynamoDB_unavailable(t *testing.T) {
 		"fails": {
 			Status: http.StatusInternalServerError, Code: "InternalServerError",
 		},
-		"does not respond":        {Silent: true},
-		"succeeds, response lost": {Cut: true},
+		"does not respond":        {NoResponse: true},
+		"succeeds, response lost": {TruncateResponse: true},
 	}, func(t *testing.T, f *apitest.Function, fault awstest.Fault) {
 		const ada, eve, cy = "ada@example.com", "eve@example.com", "cy@example.com"
 		confirm, unsubscribe := pending(t, f, ada), unsubscribeLink(t, f, cy)
@@ -455,7 +457,7 @@ func TestBootstrap_key_unavailable(t *testing.T) {
 		"fails":            {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
 		"throttles":        {Status: http.StatusBadRequest, Code: "ThrottlingException"},
 		"denies":           {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-		"does not respond": {Silent: true},
+		"does not respond": {NoResponse: true},
 	}, func(t *testing.T, f *apitest.Function, fault awstest.Fault) {
 		link := unsubscribeLink(t, f, "ada@example.com")
 		f.Secrets.SetFault(fault)

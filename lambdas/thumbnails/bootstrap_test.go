@@ -531,16 +531,18 @@ func testFaults(t *testing.T, p *platform) {
 			awstest.Fault{Status: forbidden, Code: "AccessDenied", Action: "s3:GetObject"},
 			timeout,
 		},
-		"GetObject is interrupted": {awstest.Fault{Cut: true, Action: "s3:GetObject"}, timeout},
+		"GetObject is interrupted": {
+			awstest.Fault{TruncateResponse: true, Action: "s3:GetObject"}, timeout,
+		},
 		"PutObject fails": {
 			awstest.Fault{Status: internalError, Code: "InternalError", Action: "s3:PutObject"},
 			timeout,
 		},
 		"GetObject has no response": {
-			awstest.Fault{Silent: true, Action: "s3:GetObject"}, 2 * time.Second,
+			awstest.Fault{NoResponse: true, Action: "s3:GetObject"}, 2 * time.Second,
 		},
 		"PutObject has no response": {
-			awstest.Fault{Silent: true, Action: "s3:PutObject"}, 2 * time.Second,
+			awstest.Fault{NoResponse: true, Action: "s3:PutObject"}, 2 * time.Second,
 		},
 		"S3 is unavailable": {
 			awstest.Fault{Status: unavailable, Code: "ServiceUnavailable"}, timeout,
@@ -593,14 +595,14 @@ func testFaults(t *testing.T, p *platform) {
 	})
 	t.Run("a request without a response is retried", func(t *testing.T) {
 		p.put(t, "temp/silent", plain(t, red))
-		p.server.SetFault(awstest.Fault{Silent: true, Times: 1})
+		p.server.SetFault(awstest.Fault{NoResponse: true, Times: 1})
 		p.succeeds(t, changed(t, "temp/silent"))
 		p.has(t, "temp/silent", &red)
 	})
 	for name, fault := range map[string]awstest.Fault{
 		"fails":            {Status: internalError, Code: "InternalError"},
 		"denies access":    {Status: forbidden, Code: "AuthorizationError"},
-		"does not respond": {Silent: true},
+		"does not respond": {NoResponse: true},
 	} {
 		t.Run("SNS "+name, func(t *testing.T) {
 			for key, content := range map[string][]byte{
@@ -625,7 +627,7 @@ func testFaults(t *testing.T, p *platform) {
 			p.put(t, "temp/poison", []byte("no picture"))
 			letters, calls := len(p.queue.Messages()), len(p.queue.Calls())
 			p.queue.SetFault(fault)
-			if fault.Silent {
+			if fault.NoResponse {
 				wantRetry(t, 3*time.Second, []int{0}, changed(t, "temp/poison"))
 			} else {
 				p.put(t, "temp/beside poison", plain(t, green))

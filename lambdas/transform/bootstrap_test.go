@@ -350,9 +350,9 @@ func testStreamFaults(t *testing.T, p *platform) {
 		"throttled, twice": {
 			fault: awstest.Fault{Status: http.StatusBadRequest, Code: throttled, Times: 2},
 		},
-		"no response, once":        {fault: awstest.Fault{Silent: true, Times: 1}},
+		"no response, once":        {fault: awstest.Fault{NoResponse: true, Times: 1}},
 		"connection reset, twice":  {fault: awstest.Fault{Reset: true, Times: 2}},
-		"response lost, once":      {fault: awstest.Fault{Cut: true, Times: 1}},
+		"response lost, once":      {fault: awstest.Fault{TruncateResponse: true, Times: 1}},
 		"single records throttled": {reject: true},
 		"5xx, permanent": {
 			fault: awstest.Fault{
@@ -361,7 +361,7 @@ func testStreamFaults(t *testing.T, p *platform) {
 			timeout: 3 * time.Second, fails: true,
 		},
 		"no response, permanent": {
-			fault: awstest.Fault{Silent: true}, timeout: 3 * time.Second, fails: true,
+			fault: awstest.Fault{NoResponse: true}, timeout: 3 * time.Second, fails: true,
 		},
 		"access denied": {
 			fault: awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"},
@@ -395,7 +395,8 @@ func testStreamFaults(t *testing.T, p *platform) {
 		}
 		had := len(p.stream.Records()) - before
 		switch {
-		case trial.fault.Cut && had != 2*put, !trial.fault.Cut && !trial.fails && had != put,
+		case trial.fault.TruncateResponse && had != 2*put,
+			!trial.fault.TruncateResponse && !trial.fails && had != put,
 			trial.fails && had != 0:
 			t.Errorf("%s: %d records put, usually %d", name, had, put)
 		}

@@ -258,7 +258,7 @@ func TestBootstrap(t *testing.T) {
 		for name, fault := range map[string]awstest.Fault{
 			"it throttles":        {Status: http.StatusServiceUnavailable, Code: "SlowDown"},
 			"it fails":            {Status: http.StatusInternalServerError, Code: "InternalError"},
-			"it does not respond": {Silent: true},
+			"it does not respond": {NoResponse: true},
 		} {
 			f.S3.SetFault(fault)
 			upload := newUpload(t, f, ada)

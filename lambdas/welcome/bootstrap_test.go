@@ -432,12 +432,12 @@ var trials = []trial{
 	},
 	{
 		name:   "SES: connection reset after acceptance",
-		before: sesFault(awstest.Fault{Cut: true}),
+		before: sesFault(awstest.Fault{TruncateResponse: true}),
 		rounds: 2, mails: 2,
 	},
 	{
 		name:   "SES: no response until the deadline",
-		before: sesFault(awstest.Fault{Silent: true}),
+		before: sesFault(awstest.Fault{NoResponse: true}),
 		rounds: 2, mails: 1,
 	},
 	{
@@ -553,7 +553,7 @@ var trials = []trial{
 	},
 	{
 		name:   "DynamoDB: the response to the lease is lost",
-		before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true}),
+		before: tableFault(0, awstest.Fault{Action: "dynamodb:UpdateItem", TruncateResponse: true}),
 		rounds: 2, mails: 1,
 	},
 	{
@@ -570,14 +570,16 @@ var trials = []trial{
 		mails: 1,
 	},
 	{
-		name:   "DynamoDB: the acknowledgement has no response, once",
-		before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Silent: true, Times: 1}),
-		mails:  1,
+		name: "DynamoDB: the acknowledgement has no response, once",
+		before: tableFault(1,
+			awstest.Fault{Action: "dynamodb:UpdateItem", NoResponse: true, Times: 1}),
+		mails: 1,
 	},
 	{
-		name:   "DynamoDB: the response to the acknowledgement is lost, twice",
-		before: tableFault(1, awstest.Fault{Action: "dynamodb:UpdateItem", Cut: true, Times: 2}),
-		mails:  1,
+		name: "DynamoDB: the response to the acknowledgement is lost, twice",
+		before: tableFault(1,
+			awstest.Fault{Action: "dynamodb:UpdateItem", TruncateResponse: true, Times: 2}),
+		mails: 1,
 	},
 	{
 		name: "DynamoDB: access denied, redriven",

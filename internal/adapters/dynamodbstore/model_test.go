@@ -253,7 +253,7 @@ func TestMailingList_matches_the_model(t *testing.T) {
 				at := rapid.Int64Range(0, 3).Draw(rt, "call that fails")
 				var calls atomic.Int64
 				fault := rapid.SampledFrom([]awstest.Fault{
-					{Cut: true}, {Reset: true},
+					{TruncateResponse: true}, {Reset: true},
 					{Status: http.StatusBadRequest, Code: "ThrottlingException"},
 				}).Draw(rt, "fault")
 				w.server.Intercept(func(awstest.Call) awstest.Fault {

@@ -688,7 +688,7 @@ func TestMailingList_temporary_failures(t *testing.T) {
 			}
 		}
 	}
-	w.server.SetFault(awstest.Fault{Silent: true})
+	w.server.SetFault(awstest.Fault{NoResponse: true})
 	for action, do := range operations {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		err := do(ctx)
@@ -720,7 +720,7 @@ func TestMailingList_retries_after_a_lost_response(t *testing.T) {
 			do := w.operations(t)[name]
 			var seen atomic.Int64
 			w.server.Intercept(func(awstest.Call) awstest.Fault {
-				return awstest.Fault{Cut: seen.Add(1) == int64(i)+1}
+				return awstest.Fault{TruncateResponse: seen.Add(1) == int64(i)+1}
 			})
 			if err := do(t.Context()); err != nil {
 				t.Errorf("%s: %s: %v", name, call.Action, err)

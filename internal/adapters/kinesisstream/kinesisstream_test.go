@@ -134,11 +134,11 @@ func TestStream_Put_retries_temporary_failures(t *testing.T) {
 		"throttled":    {Status: http.StatusBadRequest, Code: throttled, Times: 2},
 		"limited":      {Status: http.StatusBadRequest, Code: "LimitExceededException", Times: 2},
 		"KMS throttle": {Status: http.StatusBadRequest, Code: "KMSThrottlingException", Times: 2},
-		"silent":       {Silent: true, Times: 2},
+		"silent":       {NoResponse: true, Times: 2},
 		"reset":        {Reset: true, Times: 2},
 	} {
 		timeout := responseTimeout
-		if fault.Silent {
+		if fault.NoResponse {
 			timeout = time.Second
 		}
 		server, stream := start(t, timeout)
@@ -154,7 +154,7 @@ func TestStream_Put_retries_temporary_failures(t *testing.T) {
 
 func TestStream_Put_repeats_records_after_a_lost_response(t *testing.T) {
 	server, stream := start(t, responseTimeout)
-	server.SetFault(awstest.Fault{Cut: true, Times: 1})
+	server.SetFault(awstest.Fault{TruncateResponse: true, Times: 1})
 	records := numbered(3, 0)
 	rejected, err := stream.Put(t.Context(), records)
 	if rejected != nil || err != nil || !slices.Equal(times(server, records), []int{2, 2, 2}) {

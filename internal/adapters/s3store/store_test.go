@@ -194,7 +194,7 @@ func TestPictures_and_Uploads_temporary_failures(t *testing.T) {
 		"InternalError": {
 			awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"}, true,
 		},
-		"silence":      {awstest.Fault{Silent: true}, true},
+		"silence":      {awstest.Fault{NoResponse: true}, true},
 		"AccessDenied": {awstest.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}, false},
 		"NoSuchBucket": {awstest.Fault{Status: http.StatusNotFound, Code: "NoSuchBucket"}, false},
 	} {

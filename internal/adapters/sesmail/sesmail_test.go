@@ -120,7 +120,7 @@ func TestMailer_Send_classifies_errors(t *testing.T) {
 			awstest.Fault{Status: 503, Code: "ServiceUnavailable"}, retry.ErrUnavailable, 0,
 		},
 		"connection reset": {awstest.Fault{Reset: true}, retry.ErrUnavailable, 1},
-		"silent":           {awstest.Fault{Silent: true}, retry.ErrUnavailable, 1},
+		"silent":           {awstest.Fault{NoResponse: true}, retry.ErrUnavailable, 1},
 		"daily quota exceeded": {awstest.Fault{
 			Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded.",
 		}, email.ErrSendingPaused, 1},
@@ -233,7 +233,7 @@ func TestMailer_Send_retries_until_SES_accepts(t *testing.T) {
 // TestMailer_Send_does_not_retry_after_a_lost_response: the mail may have been sent.
 func TestMailer_Send_does_not_retry_after_a_lost_response(t *testing.T) {
 	mailer, service, inbox := start(t)
-	service.SetFault(awstest.Fault{Cut: true, Times: 1})
+	service.SetFault(awstest.Fault{TruncateResponse: true, Times: 1})
 	if _, err := mailer.Send(t.Context(), hello); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("error %v, want ErrUnavailable", err)
 	}

@@ -690,7 +690,7 @@ func TestService_Update_deletes_what_an_earlier_save_could_not(t *testing.T) {
 	key := w.upload(t, "ada")
 	post, promoted := w.mustCreate(t, "ada", key)
 	for _, fault := range []awstest.Fault{
-		{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {Silent: true},
+		{Status: 503, Code: "SlowDown"}, {Status: 403, Code: "AccessDenied"}, {NoResponse: true},
 	} {
 		w.s3.SetFault(fault)
 		edited, err := w.update(t.Context(), "ada", post.ID, body())

@@ -79,7 +79,7 @@ func CheckStart(
 		"fails":           {Status: http.StatusInternalServerError, Code: "InternalServiceError"},
 		"throttles":       {Status: http.StatusBadRequest, Code: "ThrottlingException"},
 		"denies":          {Status: http.StatusBadRequest, Code: "AccessDeniedException"},
-		"is silent":       {Silent: true},
+		"is silent":       {NoResponse: true},
 		"finds no secret": {Status: http.StatusBadRequest, Code: "ResourceNotFoundException"},
 	}
 	for name, fault := range tests {

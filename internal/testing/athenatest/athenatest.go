@@ -206,7 +206,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch {
-	case fault.Silent:
+	case fault.NoResponse:
 		<-r.Context().Done()
 		return
 	case fault.Reset:
@@ -216,7 +216,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	response, err := do(body)
-	if fault.Cut {
+	if fault.TruncateResponse {
 		panic(http.ErrAbortHandler)
 	}
 	if failure, ok := errors.AsType[*apiError](err); ok {

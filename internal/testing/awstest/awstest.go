@@ -30,11 +30,11 @@ type Fault struct {
 	Code string
 	// Reason is the error message. SES and Kinesis support it.
 	Reason string
-	// Silent sends no response, so that the client times out.
-	Silent bool
-	// Cut executes the operation and closes the connection before the response is complete. s3test,
-	// dynamodbtest, SES and Kinesis support it.
-	Cut bool
+	// NoResponse sends no response, so that the client times out.
+	NoResponse bool
+	// TruncateResponse executes the operation and closes the connection before the response is
+	// complete. s3test, dynamodbtest, SES and Kinesis support it.
+	TruncateResponse bool
 	// Reset closes the connection without executing the operation. dynamodbtest, SES and Kinesis
 	// support it.
 	Reset bool
@@ -89,7 +89,7 @@ func (s *service) record(r *http.Request, call Call) Fault {
 		s.fault = Fault{}
 	}
 	s.mu.Unlock()
-	if fault.Silent {
+	if fault.NoResponse {
 		<-r.Context().Done()
 	}
 	return fault

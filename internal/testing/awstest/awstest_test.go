@@ -70,7 +70,7 @@ func TestSecretsManager(t *testing.T) {
 	if code(err) != "InternalServiceError" {
 		t.Errorf("fault: error %v, want InternalServiceError", err)
 	}
-	manager.SetFault(awstest.Fault{Silent: true})
+	manager.SetFault(awstest.Fault{NoResponse: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := get(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -360,7 +360,7 @@ func TestSQS(t *testing.T) {
 	if err := send(t.Context(), queueURL, "four", "reason"); code(err) != "ServiceUnavailable" {
 		t.Errorf("fault: error %v, want ServiceUnavailable", err)
 	}
-	queue.SetFault(awstest.Fault{Silent: true})
+	queue.SetFault(awstest.Fault{NoResponse: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := send(ctx, queueURL, "four", "reason"); !errors.Is(err, context.DeadlineExceeded) {
@@ -491,7 +491,7 @@ func TestSNS(t *testing.T) {
 	if err := publish(t.Context(), topicARN, "three", "temp"); code(err) != "InternalError" {
 		t.Errorf("fault: error %v, want InternalError", err)
 	}
-	topic.SetFault(awstest.Fault{Silent: true})
+	topic.SetFault(awstest.Fault{NoResponse: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := publish(ctx, topicARN, "three", "temp"); !errors.Is(err, context.DeadlineExceeded) {

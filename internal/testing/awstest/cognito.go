@@ -102,7 +102,7 @@ func (c *Cognito) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	fault := c.record(r, Call{Action: "cognito-idp:" + name, Resource: c.userPoolID})
 	switch {
-	case fault.Silent:
+	case fault.NoResponse:
 		return // the operation is not executed either
 	case fault.Status != 0:
 		jsonError(w, fault.Status, fault.Code, "")

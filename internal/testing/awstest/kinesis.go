@@ -131,7 +131,7 @@ func (k *Kinesis) serve(w http.ResponseWriter, r *http.Request) {
 	k.mu.Unlock()
 	failure, _ := err.(*kinesisError)
 	switch {
-	case fault.Cut:
+	case fault.TruncateResponse:
 		reset(w)
 	case failure != nil:
 		jsonError(w, http.StatusBadRequest, failure.code, failure.message)

@@ -200,9 +200,9 @@ func TestKinesis_faults(t *testing.T) {
 			awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalFailure"}, 0,
 			"InternalFailure",
 		},
-		"silent": {awstest.Fault{Silent: true}, 0, "deadline exceeded"},
+		"silent": {awstest.Fault{NoResponse: true}, 0, "deadline exceeded"},
 		"reset":  {awstest.Fault{Reset: true}, 0, "connection reset"},
-		"cut":    {awstest.Fault{Cut: true}, 1, "connection reset"},
+		"cut":    {awstest.Fault{TruncateResponse: true}, 1, "connection reset"},
 		"another action": {
 			awstest.Fault{Status: http.StatusForbidden, Action: "kinesis:GetRecords"}, 1, "",
 		},

@@ -72,7 +72,7 @@ func (r *Recorder) fail(
 ) (fault Fault, done bool) {
 	r.Record(call)
 	switch fault = r.FaultOf(call); {
-	case fault.Silent:
+	case fault.NoResponse:
 		<-request.Context().Done() // the operation is not executed either
 	case fault.Reset:
 		reset(w)

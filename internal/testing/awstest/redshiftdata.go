@@ -132,7 +132,7 @@ func (r *RedshiftData) serve(w http.ResponseWriter, request *http.Request) {
 		response, problem = r.describe(in.Id)
 	}
 	switch {
-	case fault.Cut:
+	case fault.TruncateResponse:
 		reset(w)
 	case problem != "":
 		jsonError(w, http.StatusBadRequest, "ValidationException", problem)

@@ -112,7 +112,7 @@ func (s *SES) serve(w http.ResponseWriter, r *http.Request) {
 	if f := s.beforeAnswer.Load(); f != nil {
 		(*f)(id)
 	}
-	if fault.Cut {
+	if fault.TruncateResponse {
 		reset(w)
 		return
 	}

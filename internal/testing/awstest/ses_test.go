@@ -131,8 +131,8 @@ func TestSES(t *testing.T) {
 			Status: 429, Code: "TooManyRequestsException", Reason: "Daily message quota exceeded.",
 		}, 0, "Daily message quota exceeded."},
 		"reset":  {awstest.Fault{Reset: true}, 0, "connection reset"},
-		"cut":    {awstest.Fault{Cut: true}, 1, "connection reset"},
-		"silent": {awstest.Fault{Silent: true}, 0, "deadline"},
+		"cut":    {awstest.Fault{TruncateResponse: true}, 1, "connection reset"},
+		"silent": {awstest.Fault{NoResponse: true}, 0, "deadline"},
 	} {
 		before := service.Accepted()
 		service.SetFault(test.fault)

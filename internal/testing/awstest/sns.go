@@ -52,7 +52,7 @@ func (s *SNS) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	fault := s.record(r, Call{Action: "sns:Publish", Resource: r.PostForm.Get("TopicArn")})
 	switch {
-	case fault.Silent:
+	case fault.NoResponse:
 		return // the operation is not executed either
 	case fault.Status != 0:
 		snsError(w, fault.Status, fault.Code, "")

@@ -132,7 +132,7 @@ func (s *SQS) serve(w http.ResponseWriter, r *http.Request) {
 	named := cmp.Or(request.QueueUrl, request.SourceArn)
 	fault := s.record(r, Call{Action: "sqs:" + operation, Resource: named})
 	switch {
-	case fault.Silent:
+	case fault.NoResponse:
 		return // the operation is not executed either
 	case fault.Status != 0:
 		jsonError(w, fault.Status, "com.amazonaws.sqs#"+fault.Code, "")

@@ -82,12 +82,12 @@ func (s *Server) relay(target *url.URL) http.Handler {
 		s.Record(needed...)
 		for _, call := range needed {
 			switch fault := s.FaultOf(call); {
-			case fault.Silent:
+			case fault.NoResponse:
 				<-r.Context().Done()
 				return
 			case fault.Reset:
 				panic(http.ErrAbortHandler)
-			case fault.Cut:
+			case fault.TruncateResponse:
 				proxy.ServeHTTP(httptest.NewRecorder(), r)
 				panic(http.ErrAbortHandler)
 			case fault.Status != 0:

@@ -109,8 +109,8 @@ func TestServer_SetFault(t *testing.T) {
 			Action: "dynamodb:PutItem",
 		}, "ProvisionedThroughputExceededException", false},
 		{"reset", awstest.Fault{Reset: true}, "", false},
-		{"silent", awstest.Fault{Silent: true}, "", false},
-		{"lost", awstest.Fault{Cut: true}, "", true},
+		{"silent", awstest.Fault{NoResponse: true}, "", false},
+		{"lost", awstest.Fault{TruncateResponse: true}, "", true},
 	} {
 		server.SetFault(test.fault)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -344,7 +344,7 @@ func TestDelivery_Deliver_retries_stream_and_bucket(t *testing.T) {
 		case 1:
 			return awstest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
 		case 3:
-			return awstest.Fault{Cut: true}
+			return awstest.Fault{TruncateResponse: true}
 		}
 		return awstest.Fault{}
 	})

@@ -187,7 +187,7 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 		cut := false
 		for _, call := range needed {
 			fault := s.FaultOf(call)
-			if fault.Silent {
+			if fault.NoResponse {
 				// While the body is not read, the server does not notice that the client
 				// disconnects.
 				_, _ = io.Copy(io.Discard, r.Body)
@@ -198,7 +198,7 @@ func (s *Server) relay(transport http.RoundTripper) http.Handler {
 				writeError(w, fault)
 				return
 			}
-			cut = cut || fault.Cut
+			cut = cut || fault.TruncateResponse
 		}
 		if !cut {
 			proxy.ServeHTTP(w, r)

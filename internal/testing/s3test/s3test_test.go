@@ -132,7 +132,7 @@ func TestServer_SetFault_cuts_a_response(t *testing.T) {
 	if _, err := client.PutObject(t.Context(), put); err != nil {
 		t.Fatal(err)
 	}
-	server.SetFault(awstest.Fault{Cut: true})
+	server.SetFault(awstest.Fault{TruncateResponse: true})
 	found, err := client.GetObject(t.Context(),
 		&s3.GetObjectInput{Bucket: put.Bucket, Key: put.Key})
 	if err != nil {
@@ -197,7 +197,7 @@ func TestServer_enforces_the_policy_of_a_presigned_POST(t *testing.T) {
 func TestServer_SetFault_applies_a_write_whose_response_is_cut(t *testing.T) {
 	server := s3test.Start(t)
 	server.Bucket(t, "pictures")
-	server.SetFault(awstest.Fault{Cut: true})
+	server.SetFault(awstest.Fault{TruncateResponse: true})
 	put := &s3.PutObjectInput{
 		Bucket: aws.String("pictures"), Key: aws.String("k"), Body: strings.NewReader("stone"),
 	}

@@ -159,10 +159,12 @@ func testFaults(t *testing.T, bootstrap string) {
 			Status: http.StatusBadRequest, Code: "ActiveStatementsExceededException",
 			Action: execute, Times: 1,
 		},
-		"a connection reset":                   {Reset: true, Times: 1},
-		"a missing response":                   {Silent: true, Times: 1},
-		"a lost response to ExecuteStatement":  {Cut: true, Action: execute, Times: 1},
-		"a lost response to DescribeStatement": {Cut: true, Action: describe, Times: 1},
+		"a connection reset":                  {Reset: true, Times: 1},
+		"a missing response":                  {NoResponse: true, Times: 1},
+		"a lost response to ExecuteStatement": {TruncateResponse: true, Action: execute, Times: 1},
+		"a lost response to DescribeStatement": {
+			TruncateResponse: true, Action: describe, Times: 1,
+		},
 	} {
 		t.Run(name+" is retried", func(t *testing.T) {
 			d := start(t, bootstrap)
