@@ -357,10 +357,10 @@ func TestAFailureLeavesTheOldConfiguration(t *testing.T) {
 			},
 			arguments: []string{"Dev"}, code: 1,
 			says: []string{
-				"there is no parameter /ashlar/Dev/UserPoolId: the deployment is older than this " +
-					"code; run make deploy ENV=Dev\n",
-				"there is no parameter /ashlar/Dev/MediaBucket: the deployment is older than this " +
-					"code; run make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/UserPoolId: the deployment is older than " +
+					"this code; run make deploy ENV=Dev\n",
+				"there is no parameter /ashlar/Dev/MediaBucket: the deployment is older than " +
+					"this code; run make deploy ENV=Dev\n",
 			},
 		},
 		"no region": {

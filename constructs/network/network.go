@@ -18,7 +18,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
-	restrictfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
+	groupfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
 )
 
 // maxZones is the number of zones that the addresses are laid out for: a VPC can grow to it without
@@ -110,8 +110,8 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 func (n *Network) restrictDefaultSecurityGroup(scope constructs.Construct) {
 	stack, group := awscdk.Stack_Of(scope), n.VPC.VpcDefaultSecurityGroup()
 	fn := gofunction.New(scope, "RestrictDefaultSecurityGroup", gofunction.Props{
-		Package: restrictfn.Package,
-		Settings: restrictfn.Settings{
+		Package: groupfn.Package,
+		Settings: groupfn.Settings{
 			// "Amazon EC2 endpoints" in the AWS General Reference.
 			Endpoint: "https://ec2." + *stack.Region() + "." + *stack.UrlSuffix(),
 		},
