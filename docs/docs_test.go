@@ -70,10 +70,12 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 	path    = regexp.MustCompile("`((?:bench|cmd|constructs|docs|environments|internal|lambdaenv|" +
 		"lambdas|mysqlconn|stacks|test|web|\\.ci)/[\\w./-]*)`")
-	target = regexp.MustCompile("(?m)(?:^|`|\\s{3}|&& )make ([a-z][a-z_-]*)((?: [A-Z]+=\\S+)*)")
-	goTool = regexp.MustCompile(`\bgo (?:run|test|build|vet|generate) (?:-\S+ )*(\./[\w./-]*)`)
-	grant  = regexp.MustCompile(`\.(Grant\w+)\(`)
-	script = regexp.MustCompile(`\bnpm (?:--prefix|-C) (\S+) run ([\w:-]+)`)
+	target    = regexp.MustCompile("(?m)(?:^|`|\\s{3}|&& )make ([a-z][a-z_-]*)((?: [A-Z]+=\\S+)*)")
+	goTool    = regexp.MustCompile(`\bgo (?:run|test|build|vet|generate) (?:-\S+ )*(\./[\w./-]*)`)
+	namedTest = regexp.MustCompile("`(Test\\w+)(?:/[\\w/ ]+)?`")
+	function  = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	grant     = regexp.MustCompile(`\.(Grant\w+)\(`)
+	script    = regexp.MustCompile(`\bnpm (?:--prefix|-C) (\S+) run ([\w:-]+)`)
 )
 
 func TestLinks(t *testing.T) {
@@ -162,6 +164,29 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNamedTests checks that the tests a page names exist.
+func TestNamedTests(t *testing.T) {
+	functions := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		for _, match := range function.FindAllStringSubmatch(string(content), -1) {
+			functions[match[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, namedTest, func(page string, match []string) {
+		if !functions[match[1]] {
+			t.Errorf("%s names the test %s, which does not exist", page, match[1])
+		}
+	})
 }
 
 // TestPermissions holds the page against the grants that the stacks call.
