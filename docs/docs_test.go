@@ -74,7 +74,7 @@ var (
 	goTool    = regexp.MustCompile(`\bgo (?:run|test|build|vet|generate) (?:-\S+ )*(\./[\w./-]*)`)
 	namedTest = regexp.MustCompile("`(Test\\w+)(?:/[\\w/ ]+)?`")
 	function  = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	grant     = regexp.MustCompile(`\.(Grant\w+)\(`)
+	grant     = regexp.MustCompile(`\.(Grant\w+|AddToRolePolicy)\(`)
 	script    = regexp.MustCompile(`\bnpm (?:--prefix|-C) (\S+) run ([\w:-]+)`)
 )
 

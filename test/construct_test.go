@@ -10,7 +10,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// synthStack synthesises the stack that declare fills. The stack is in a stage, as in the app.
+// synthStack synthesizes the stack that declare fills. The stack is in a stage, as in the app.
 func synthStack(declare func(stack awscdk.Stack)) assembly.Stack {
 	app := newApp()
 	stage := awscdk.NewStage(app, jsii.String("Test"), nil)

@@ -120,7 +120,7 @@ func TestFunctionPropsAreValidated(t *testing.T) {
 	)
 }
 
-// failure returns the error of synthesising an app with one stack. Functions are built only if
+// failure returns the error of synthesizing an app with one stack. Functions are built only if
 // build is true.
 func failure(t *testing.T, build bool, declare func(stack awscdk.Stack)) string {
 	t.Helper()

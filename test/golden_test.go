@@ -63,7 +63,7 @@ func compareGolden(t *testing.T, name, got string) {
 		t.Fatalf("%v; make golden writes it", err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s is out of date (-file +synthesised); "+
+		t.Errorf("%s is out of date (-file +synthesized); "+
 			"if the change is intended, run make golden:\n%s", name, diff)
 	}
 }

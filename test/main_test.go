@@ -1,6 +1,6 @@
-// Package test tests the templates that the CDK synthesises. All tests that start the jsii kernel
+// Package test tests the templates that the CDK synthesizes. All tests that start the jsii kernel
 // are here: each test binary that starts it runs a Node.js of its own, and all platforms are
-// synthesised once for all tests.
+// synthesized once for all tests.
 package test
 
 import (
@@ -71,7 +71,7 @@ func TestMain(m *testing.M) {
 // outdirs is the folder of all cloud assemblies.
 var outdirs string
 
-// synth synthesises app and returns the stacks of its stages.
+// synth synthesizes app and returns the stacks of its stages.
 func synth(app awscdk.App) []assembly.Stack {
 	found, err := assembly.Read(*app.Synth(nil).Directory())
 	if err != nil {

@@ -141,7 +141,7 @@ const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 // pool's.
 func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
 	folders := i.ownObjects(bucket)
-	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInUploads"), &awsiam.PolicyProps{
+	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInReadWrite"+*bucket.Node().Id()), &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -174,7 +174,7 @@ func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) {
 		Resources: i.ownObjects(bucket),
 	})
 	stack := awscdk.Stack_Of(bucket)
-	awsiam.NewPolicy(stack, jsii.String("SignedInThumbnails"), &awsiam.PolicyProps{
+	awsiam.NewPolicy(stack, jsii.String("SignedInRead"+*bucket.Node().Id()), &awsiam.PolicyProps{
 		Roles:      &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{statement},
 	})

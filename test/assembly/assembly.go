@@ -196,7 +196,7 @@ func Findings(dir string) ([]Finding, error) {
 	_, err := readJSON(filepath.Join(dir, "validation-report.json"), &report)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil,
-			fmt.Errorf("%s was synthesised without validators (CDK_VALIDATION=false): %w", dir, err)
+			fmt.Errorf("%s was synthesized without validators (CDK_VALIDATION=false): %w", dir, err)
 	}
 	if err != nil {
 		return nil, err

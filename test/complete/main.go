@@ -1,4 +1,4 @@
-// Command complete synthesises the environment that enables all optional features, so that make
+// Command complete synthesizes the environment that enables all optional features, so that make
 // synth checks it with the others. No command deploys it: the CDK CLI's app is in the root folder.
 package main
 

@@ -1,7 +1,5 @@
 package pictures
 
-import "strings"
-
 // A ThumbnailEvent is the message, as JSON, that is published to the topic after every change of an
 // original. It lists the present thumbnails, whatever the change was. The message has the attribute
 // prefix ([Prefix]), for filter policies.
@@ -37,21 +35,4 @@ type Thumbnail struct {
 	Key    string `json:"key"`    // in the bucket of thumbnails
 	Width  int    `json:"width"`  // in pixels; less than in the key if the original is narrower
 	Height int    `json:"height"` // in pixels
-}
-
-// The prefixes that signed-in clients upload to with their own credentials.
-const (
-	ProtectedPrefix = "protected/" // everyone may read the thumbnails
-	PrivatePrefix   = "private/"   // only the client itself may read the thumbnails
-)
-
-// Prefix returns the first folder of an original's key if it is temp, permanent, protected or
-// private, and otherwise other.
-func Prefix(key string) string {
-	folder, _, _ := strings.Cut(key, "/")
-	switch folder + "/" {
-	case TempPrefix, PermanentPrefix, ProtectedPrefix, PrivatePrefix:
-		return folder
-	}
-	return "other"
 }

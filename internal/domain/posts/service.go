@@ -90,7 +90,8 @@ func (s *Service) Create(
 		if err != nil {
 			return err
 		}
-		draft := Draft{Title: draft.Title, Body: promoted.HTML}
+		draft := draft
+		draft.Body = promoted.HTML
 		post, err = s.Store.Create(ctx, author, idempotencyKey, draft, promoted.IDs...)
 		s.cleanUp(ctx, author, promoted, err)
 		return err
@@ -111,7 +112,8 @@ func (s *Service) Update(
 		if err != nil {
 			return err
 		}
-		draft := Draft{Title: draft.Title, Body: promoted.HTML}
+		draft := draft
+		draft.Body = promoted.HTML
 		post, err = s.Store.Update(ctx, author, id, draft, promoted.IDs...)
 		s.cleanUp(ctx, author, promoted, err)
 		return err

@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 			"bootstrap", executable(elf.EM_AARCH64), "error E1: wrong",
 		},
 		"not validated": {
-			"", "bootstrap", executable(elf.EM_AARCH64), "synthesised without validators",
+			"", "bootstrap", executable(elf.EM_AARCH64), "synthesized without validators",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

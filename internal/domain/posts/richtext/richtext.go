@@ -68,7 +68,8 @@ func (s Sanitizer) SanitizePost(draft posts.Draft) (posts.Draft, error) {
 	if err := invalid.OrNil(); err != nil {
 		return posts.Draft{}, err
 	}
-	return posts.Draft{Title: draft.Title, Body: body}, nil
+	draft.Body = body
+	return draft, nil
 }
 
 // SanitizeComment returns the HTML that is allowed in a comment, which has no headings and no
