@@ -11,9 +11,9 @@ import (
 )
 
 // EnsureAppUser creates a user with these credentials if it does not exist, and allows it to read
-// and write the rows of all tables of the database, and no more. The password of an existing user
-// stays unchanged. The function that migrates the schema calls it for the user of [AppUser], as
-// which all other functions connect. db must be opened by this package, as the administrator:
+// and write the rows of all tables of the database, and nothing else. The password of an existing
+// user stays unchanged. The function that migrates the schema calls it for the user of [AppUser],
+// as which all other functions connect. db must be opened by this package, as the administrator:
 // another driver configuration might not interpolate parameters, and MySQL takes none in these
 // statements.
 func EnsureAppUser(ctx context.Context, db *sql.DB, user Credentials) error {

@@ -91,7 +91,7 @@ func Retry(ctx context.Context, work func() error) error {
 }
 
 // isRetryable reports whether Retry runs the same work again. Work that has already retried is not
-// retried once more.
+// retried again.
 func isRetryable(err error) bool { return isTransient(err) && !errors.Is(err, ErrUnavailable) }
 
 // isTransient reports whether the same work may succeed shortly.

@@ -176,7 +176,7 @@ var throttles = map[string]struct{ rate, burst int }{
 	"POST /subscriptions": {rate: 5, burst: 10},
 }
 
-// handle adds methods for routes, which fn answers.
+// handle adds methods for routes, with fn as their integration.
 func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {
 	for _, route := range routes {
 		m := method(route)

@@ -344,8 +344,8 @@ func receivesCloudFrontLogs(stack assembly.Stack, bucket string) bool {
 		})
 }
 
-// allowsOwnSource reports whether a statement allows an AWS service to send, and no more, on behalf
-// of the environment's own account or of a resource of its stacks.
+// allowsOwnSource reports whether a statement allows an AWS service to send, and nothing else, on
+// behalf of the environment's own account or of a resource of its stacks.
 func allowsOwnSource(stack assembly.Stack, statement any) bool {
 	service, _ := assembly.At(statement, "Principal", "Service").(string)
 	action := assembly.At(statement, "Action")
@@ -418,7 +418,7 @@ func TestBucketPoliciesAllowTheirOwnServicesAndRequireTLS(t *testing.T) {
 }
 
 // allowsDistribution reports whether the statement allows the identity of a distribution, whose
-// origin is the bucket, to read or list objects, and no more.
+// origin is the bucket, to read or list objects, and nothing else.
 func allowsDistribution(stack assembly.Stack, bucket string, statement any) bool {
 	for _, action := range oneOrMore(assembly.At(statement, "Action")) {
 		if action != "s3:GetObject" && action != "s3:ListBucket" {

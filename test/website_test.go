@@ -325,21 +325,21 @@ func contentSecurityPolicy(t *testing.T, stack assembly.Stack) map[string]string
 	t.Helper()
 	value := responseHeadersPolicy(t, stack).At("ResponseHeadersPolicyConfig",
 		"SecurityHeadersConfig", "ContentSecurityPolicy", "ContentSecurityPolicy")
-	said, ok := value.(string)
+	policy, ok := value.(string)
 	if !ok {
 		for _, part := range oneOrMore(assembly.At(value, "Fn::Join", 1)) {
 			switch literal := part.(type) {
 			case string:
-				said += literal
+				policy += literal
 			default:
-				said += map[string]string{
+				policy += map[string]string{
 					"AWS::Region": "REGION", "AWS::AccountId": "ACCOUNT",
 				}[assembly.Refers(part)]
 			}
 		}
 	}
 	directives := map[string]string{}
-	for _, directive := range strings.Split(said, "; ") {
+	for _, directive := range strings.Split(policy, "; ") {
 		name, sources, _ := strings.Cut(directive, " ")
 		directives[name] = sources
 	}

@@ -67,7 +67,7 @@ func decodeMessage(record []byte) (telemetry.Message, bool) {
 type state int
 
 const (
-	invalid    state = iota // no message begins here, whatever follows
+	invalid    state = iota // no message begins here, regardless of later data
 	incomplete              // a message may begin here; more data is needed
 	complete
 )

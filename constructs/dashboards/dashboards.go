@@ -34,7 +34,7 @@ type Props struct {
 // by the next deployment that changes the same resource.
 type Dashboards struct {
 	// Role is the role of QuickSight's queries in Athena. It replaces QuickSight's service role,
-	// which serves the entire account. It allows nothing by itself.
+	// which serves the entire account. It has no permissions by default.
 	Role       awsiam.Role
 	DataSource awsquicksight.CfnDataSource
 	DataSets   map[string]awsquicksight.CfnDataSet // by the report's name

@@ -32,7 +32,7 @@ type Props struct {
 	// change fails until the old domain is deleted by hand. Required.
 	DomainPrefix string
 
-	// Allowed callback URLs of sign-in and of sign-out. Required. The web client has none of the
+	// Allowed callback URLs of sign-in and of sign-out. Required. The web client does not allow the
 	// mobile app's URLs: on a phone, any app can register another app's scheme.
 	WebCallbackURLs, WebLogoutURLs       []string
 	MobileCallbackURLs, MobileLogoutURLs []string
@@ -425,7 +425,7 @@ func (i *Identity) newIdentityPool(
 	return pool
 }
 
-// newSignedInRole declares the role of signed-in clients in AWS. It allows nothing by itself.
+// newSignedInRole declares the role of signed-in clients in AWS. It has no permissions by default.
 func (i *Identity) newSignedInRole(scope constructs.Construct) awsiam.Role {
 	role := awsiam.NewRole(scope, jsii.String("SignedInRole"), &awsiam.RoleProps{
 		Description: jsii.String("Signed-in clients of the identity pool"),

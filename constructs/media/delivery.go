@@ -78,8 +78,8 @@ func (m *Media) addDistribution(scope constructs.Construct, props Props) {
 }
 
 // newCachePolicy makes edge locations cache a thumbnail as long as its Cache-Control allows, and at
-// most for a day: for so long the thumbnails of a deleted picture may remain visible. The cache key
-// is the path.
+// most for a day: until then, thumbnails of a deleted picture may remain visible. The cache key is
+// the path.
 func newCachePolicy(scope constructs.Construct) awscloudfront.CachePolicy {
 	return awscloudfront.NewCachePolicy(scope, jsii.String("CachePolicy"),
 		&awscloudfront.CachePolicyProps{

@@ -146,8 +146,8 @@ func (m *Media) GrantUpload(fn *gofunction.Function) {
 }
 
 // GrantPromoteUploads lets fn copy uploads from TempPrefix to PermanentPrefix, and delete promoted
-// ones. It includes listing the bucket, without which S3 answers 403 instead of 404 for a missing
-// upload.
+// ones. It includes listing the bucket, without which S3 responds with 403 instead of 404 for a
+// missing upload.
 func (m *Media) GrantPromoteUploads(fn *gofunction.Function) {
 	fn.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(m.tempPrefix))
 	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.permanentPrefix))
@@ -218,8 +218,8 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 		Timeout:   time.Minute, // for a batch
 	})
 	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(""))
-	// With this permission, S3 answers 404 for a missing original instead of 403. The function does
-	// not list.
+	// With this permission, S3 responds with 404 for a missing original instead of 403. The
+	// function does not list.
 	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
 	m.Function.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"},
 		*m.Thumbnails.ArnForObjects(jsii.String("*")))

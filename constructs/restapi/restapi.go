@@ -151,7 +151,7 @@ func (a *API) URL() string {
 	return "https://" + host + "/" + a.version + "/"
 }
 
-// A Method is an HTTP method of a path, answered by a function or an AWS service.
+// A Method is an HTTP method of a path, integrated with a function or an AWS service.
 type Method struct {
 	HTTPMethod string // GET; required
 	Path       string // /posts/{postId}; required
@@ -172,7 +172,7 @@ type Method struct {
 	Body map[string]any
 }
 
-// Handle adds a method that a function or a service answers. A request whose body does not match
+// Handle adds a method that a function or a service handles. A request whose body does not match
 // the schema is rejected before it reaches either.
 //
 // The gateway validates only bodies with the content type application/json. It passes other content

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// A Service is an action of an AWS service that answers a method, without a function. Requests and
+// A Service is an action of an AWS service that handles a method, without a function. Requests and
 // responses are JSON.
 //
 // Request and Response are mapping templates: "Mapping templates for REST APIs" in the API Gateway

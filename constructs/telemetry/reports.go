@@ -91,7 +91,7 @@ func (t *Telemetry) declareReports(scope constructs.Construct) {
 	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"},
 		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")),
 		*t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
-	// Otherwise S3 answers 403 for a missing object.
+	// Otherwise S3 responds with 403 for a missing object.
 	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn())
 
 	t.ReportRequests = consumer.New(scope, "ReportRequests", consumer.Props{

@@ -41,8 +41,8 @@ type Props struct {
 	Topic string
 
 	// Shards is the number of shards, each for 1 MiB or 1,000 records a second. Kinesis at most
-	// doubles or halves it in one change. Default: 0, on-demand mode: the stream scales by itself,
-	// and is billed by throughput.
+	// doubles or halves it in one change. Default: 0, on-demand mode: the stream scales
+	// automatically, and is billed by throughput.
 	Shards int
 	// Retention is how long the stream keeps records, for when the delivery fails; whole hours.
 	// Default: 24 h, the minimum; at most 365 days.

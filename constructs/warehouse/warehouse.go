@@ -47,8 +47,8 @@ type Props struct {
 	// has; some have 4. Multiples of 8 are possible up to 512.
 	BaseCapacity int
 	// MaxCapacity limits how far the capacity scales when queries wait or are large. Default:
-	// BaseCapacity, so that the hourly price is fixed whatever the load. CloudFormation does not
-	// support usage limits, by which Redshift stops for the rest of a day.
+	// BaseCapacity, so that the hourly price is fixed regardless of the load. CloudFormation does
+	// not support usage limits, by which Redshift stops for the rest of a day.
 	MaxCapacity int
 	// QueryTimeout is the time after which a query is aborted. Default: 10 min; whole seconds, at
 	// most 24 h less a second.
@@ -72,8 +72,8 @@ type Warehouse struct {
 	Workgroup awsredshiftserverless.CfnWorkgroup
 	// SecurityGroup is the workgroup's.
 	SecurityGroup awsec2.SecurityGroup
-	// Role is the role with which the warehouse reads catalogs and buckets. It allows nothing by
-	// itself.
+	// Role is the role with which the warehouse reads catalogs and buckets. It has no permissions
+	// by default.
 	Role awsiam.Role
 
 	scope          constructs.Construct

@@ -44,8 +44,8 @@ type Props struct {
 	// DomainNames are the website's own. Each needs a DNS record that points to the Distribution's.
 	// Default: none, only CloudFront's domain name.
 	DomainNames []string
-	// CertificateARN is the ARN of an ACM certificate for all DomainNames, in us-east-1 whatever
-	// the stack's region is. Required with DomainNames. Without them, CloudFront's certificate is
+	// CertificateARN is the ARN of an ACM certificate for all DomainNames, in us-east-1 regardless
+	// of the stack's region. Required with DomainNames. Without them, CloudFront's certificate is
 	// used, with which it accepts TLS 1.0 too.
 	CertificateARN string
 	WebACLARN      string // a web ACL of AWS WAF with scope CLOUDFRONT; default: none
@@ -123,9 +123,9 @@ func New(scope constructs.Construct, id string, props Props) *Website {
 				},
 			})
 	}
-	// With s3:ListBucket, S3 answers 404 for a missing file; without it, 403. Listings are not
-	// exposed: a URL that could request one shows index.html, and query strings do not reach the
-	// bucket.
+	// With s3:ListBucket, S3 responds with 404 for a missing file; without it, 403. Listings are
+	// not exposed: a URL that could request one shows index.html, and query strings do not reach
+	// the bucket.
 	w.Bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("s3:ListBucket"),
 		Resources:  jsii.Strings(*w.Bucket.BucketArn()),

@@ -165,7 +165,7 @@ func TestBootstrap(t *testing.T) {
 				},
 				Want: map[string][]string{
 					"200 page": {"valid", "twice", "another's"},
-					"400 page": {"SQL in token", "nobody's token"},
+					"400 page": {"SQL in token", "unknown token"},
 				},
 			},
 			"POST /notification-settings/{token}": {
@@ -174,7 +174,7 @@ func TestBootstrap(t *testing.T) {
 				},
 				Want: map[string][]string{
 					"200 page": {"valid", "twice"},
-					"400 page": {"SQL in token", "nobody's token"},
+					"400 page": {"SQL in token", "unknown token"},
 				},
 			},
 			"DELETE /user": {

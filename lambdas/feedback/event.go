@@ -31,7 +31,7 @@ var errInvalidEvent = errors.New("not a bounce or complaint event of SES")
 // Only a permanent bounce suppresses an address. Other bounces, such as a full mailbox or an
 // out-of-office reply, are temporary; SES itself has retried for hours. A complaint suppresses an
 // address unless it does not come from the recipient: reports that the mail is not spam after all,
-// or that its authentication failed, which is ours to fix.
+// or that its authentication failed, which the sender has to fix.
 //
 // The suppressed addresses come from the list of the mail's destinations. The bounced recipients of
 // the event come from the response of a third party's server, which may name other addresses: where
@@ -95,7 +95,7 @@ func parseFeedback(body string) (feedback, error) {
 type recipient struct{ EmailAddress string }
 
 // affected returns the destinations of the mail that the event names. If there is only one, the
-// event is about it, whatever it names.
+// event is about it, regardless of the names in it.
 func affected(destination []string, named []recipient) []email.Address {
 	if len(destination) == 1 {
 		if address := parseAddress(destination[0]); address != "" {

@@ -17,9 +17,9 @@ var errInvalidMessage = errors.New("the message has neither recipient nor overdu
 
 // A handler processes the messages of the queue, one after another.
 //
-// A failed message is retried, whatever the reason, and SQS moves it to the dead-letter queue after
-// the queue's maximum receive count. The function does not send it there itself: it is in the VPC,
-// which has no route to SQS, and the reason is in the log.
+// A failed message is retried, regardless of the reason, and SQS moves it to the dead-letter queue
+// after the queue's maximum receive count. The function does not send it there itself: it is in the
+// VPC, which has no route to SQS, and the reason is in the log.
 type handler struct {
 	sender interface {
 		Send(ctx context.Context, recipient string) error

@@ -164,7 +164,7 @@ func TestBootstrap(t *testing.T) {
 		named(t, "hangs", defaultDisplayName)
 		named(t, "up-again", defaultDisplayName)
 		if !strings.Contains(fn.Logs(), "profile creation failed") {
-			t.Errorf("the log does not say so:\n%s", fn.Logs())
+			t.Errorf("the failure is not logged:\n%s", fn.Logs())
 		}
 	})
 	t.Run("a lost connection is replaced", func(t *testing.T) {

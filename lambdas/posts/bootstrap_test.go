@@ -123,7 +123,7 @@ func TestBootstrap(t *testing.T) {
 				Want: map[string][]string{
 					"200":                 {"valid", "twice", "another's"},
 					"400 invalid_request": {"SQL in postId"},
-					"404 not_found":       {"nobody's postId"},
+					"404 not_found":       {"unknown postId"},
 				},
 			},
 			"PUT /posts/{postId}": {
@@ -134,7 +134,7 @@ func TestBootstrap(t *testing.T) {
 						"wrong type in body", "too long title", "too long body",
 						"SQL in postId"},
 					"401 unauthenticated": {"not signed in"},
-					"404 not_found":       {"nobody's postId", "another's"},
+					"404 not_found":       {"unknown postId", "another's"},
 				},
 			},
 			"DELETE /posts/{postId}": {
@@ -143,7 +143,7 @@ func TestBootstrap(t *testing.T) {
 					"204":                 {"valid"},
 					"400 invalid_request": {"SQL in postId"},
 					"401 unauthenticated": {"not signed in"},
-					"404 not_found":       {"nobody's postId", "another's", "twice"},
+					"404 not_found":       {"unknown postId", "another's", "twice"},
 				},
 			},
 			"GET /posts/{postId}/comments": {
@@ -164,7 +164,7 @@ func TestBootstrap(t *testing.T) {
 					"400 invalid_request": {
 						"SQL in limit", "limit of zero", "limit of a million", "SQL in postId",
 					},
-					"404 not_found": {"nobody's postId"},
+					"404 not_found": {"unknown postId"},
 				},
 			},
 			"POST /posts/{postId}/comments": {
@@ -175,7 +175,7 @@ func TestBootstrap(t *testing.T) {
 						"too long body", "SQL in postId",
 						"SQL in Idempotency-Key", "too long Idempotency-Key"},
 					"401 unauthenticated": {"not signed in"},
-					"404 not_found":       {"nobody's postId"},
+					"404 not_found":       {"unknown postId"},
 				},
 			},
 			"GET /posts/{postId}/comments/{commentId}": {
@@ -183,7 +183,7 @@ func TestBootstrap(t *testing.T) {
 				Want: map[string][]string{
 					"200":                 {"valid", "twice", "another's"},
 					"400 invalid_request": {"SQL in postId", "SQL in commentId"},
-					"404 not_found":       {"nobody's postId", "nobody's commentId"},
+					"404 not_found":       {"unknown postId", "unknown commentId"},
 				},
 			},
 			"PUT /posts/{postId}/comments/{commentId}": {
@@ -196,7 +196,7 @@ func TestBootstrap(t *testing.T) {
 						"SQL in postId", "SQL in commentId",
 					},
 					"401 unauthenticated": {"not signed in"},
-					"404 not_found":       {"nobody's postId", "nobody's commentId", "another's"},
+					"404 not_found":       {"unknown postId", "unknown commentId", "another's"},
 				},
 			},
 			"DELETE /posts/{postId}/comments/{commentId}": {
@@ -206,7 +206,7 @@ func TestBootstrap(t *testing.T) {
 					"400 invalid_request": {"SQL in postId", "SQL in commentId"},
 					"401 unauthenticated": {"not signed in"},
 					"404 not_found": {
-						"nobody's postId", "nobody's commentId", "another's", "twice",
+						"unknown postId", "unknown commentId", "another's", "twice",
 					},
 				},
 			},

@@ -68,12 +68,13 @@ func (h *handler) Handle(
 	email := event.Request.UserAttributes["email"]
 	if !trusted || event.Request.UserAttributes["email_verified"] != "true" ||
 		!signin.LinkableEmail(email) {
-		h.logger.InfoContext(ctx, "separate user: address is not verified or not comparable",
+		h.logger.InfoContext(ctx, "sign-in not linked: address is not verified or not comparable",
 			"provider", identity.Provider)
 		return event, nil
 	}
 	if !identity.Authoritative(email, event.Request.UserAttributes[contract.HostedDomain]) {
-		h.logger.InfoContext(ctx, "separate user: provider is not authoritative for the address",
+		h.logger.InfoContext(ctx,
+			"sign-in not linked: provider is not authoritative for the address",
 			"provider", identity.Provider)
 		return event, nil
 	}
@@ -98,7 +99,7 @@ func (h *handler) link(
 		return err
 	}
 	if !known {
-		logger.InfoContext(ctx, "new user")
+		logger.InfoContext(ctx, "sign-in not linked: no user has the address")
 		return nil
 	}
 	secondFactor, err := h.hasSecondFactor(ctx, pool, destination)
@@ -129,7 +130,7 @@ func (h *handler) link(
 		logger.WarnContext(ctx, "sign-in refused", "error", err.Error())
 		return errLinkLimit
 	default:
-		logger.ErrorContext(ctx, "link failed", "error", err.Error())
+		logger.ErrorContext(ctx, "linking the sign-in failed", "error", err.Error())
 		return errUnavailable
 	}
 }

@@ -261,8 +261,8 @@ func (p *simulation) run(h *handler, batch []events.SQSMessage) {
 	}
 }
 
-// The files contain the newest data whatever happens: data that arrives late, calls that fail or
-// whose response is lost, queries that fail or hang, functions that die, messages that are
+// The files contain the newest data in every case: data that arrives late, calls that
+// fail or whose response is lost, queries that fail or hang, functions that die, messages that are
 // delivered twice, and two concurrent functions.
 func TestHandler_Handle_converges_to_the_newest_data(t *testing.T) {
 	days := []string{"2026-11-20", "2026-11-21"}

@@ -168,27 +168,27 @@ func TestBootstrap(t *testing.T) {
 			"GET /subscriptions/{token}": {Request: request("GET",
 				unsubscribe), Want: map[string][]string{
 				"200 page": {"valid", "twice", "another's"},
-				"400 page": {"SQL in token", "nobody's token"},
+				"400 page": {"SQL in token", "unknown token"},
 			}},
 			"POST /subscriptions/{token}": {Request: request("POST",
 				unsubscribe), Want: map[string][]string{
 				"200 page": {"valid", "twice"},
-				"400 page": {"SQL in token", "nobody's token"},
+				"400 page": {"SQL in token", "unknown token"},
 			}},
 			"DELETE /subscriptions/{token}": {Request: request("DELETE",
 				unsubscribe), Want: map[string][]string{
 				"204":              {"valid", "twice", "another's"},
-				"400 invalid_link": {"SQL in token", "nobody's token"},
+				"400 invalid_link": {"SQL in token", "unknown token"},
 			}},
 			"GET /confirmations/{token}": {Request: request(
 				"GET", confirm), Want: map[string][]string{
 				"200 page": {"valid", "twice", "another's"},
-				"400 page": {"SQL in token", "nobody's token"},
+				"400 page": {"SQL in token", "unknown token"},
 			}},
 			"POST /confirmations/{token}": {Request: request(
 				"POST", confirm), Want: map[string][]string{
 				"200 page": {"valid", "twice"},
-				"400 page": {"SQL in token", "nobody's token"},
+				"400 page": {"SQL in token", "unknown token"},
 			}},
 		})
 	})

@@ -54,7 +54,7 @@ func (h *handler) handle(ctx context.Context, message events.SQSMessage) error {
 		return err
 	}
 	for _, letter := range letters {
-		h.logger.WarnContext(ctx, "failed permanently, sent to the dead-letter queue",
+		h.logger.WarnContext(ctx, "record failed permanently, sending it to the dead-letter queue",
 			"messageId", message.MessageId, "reason", letter.Reason)
 		if err := h.deadLetters.Send(ctx, letter); err != nil {
 			return err

@@ -44,7 +44,7 @@ func startPlatform(t *testing.T, bootstrap string) *platform {
 	}
 	maps.Copy(environment, map[string]string{
 		"AWS_ENDPOINT_URL_KINESIS": p.stream.URL,
-		// No pauses of the SDK's retries; the function retries by itself.
+		// No pauses of the SDK's retries; the function has its own retries.
 		"AWS_MAX_ATTEMPTS": "1",
 	})
 	p.fn = lambdatest.New(t, bootstrap, environment)

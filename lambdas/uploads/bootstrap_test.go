@@ -119,7 +119,7 @@ func TestBootstrap(t *testing.T) {
 				},
 				Want: map[string][]string{
 					// another's is not deleted: see below
-					"204":                 {"valid", "twice", "nobody's uploadId", "another's"},
+					"204":                 {"valid", "twice", "unknown uploadId", "another's"},
 					"400 invalid_request": {"SQL in uploadId"},
 					"401 unauthenticated": {"not signed in"},
 				},

@@ -77,8 +77,8 @@ func (l *MailingList) lease(
 }
 
 // MarkSent records that the lease's mail was sent, and its SES message ID. It fails with
-// [mailinglist.ErrNotFound] when the caller has lost the lease: the item does not exist any more,
-// or another caller has leased it.
+// [mailinglist.ErrNotFound] when the caller has lost the lease: the item no longer exists, or
+// another caller has leased it.
 func (l *MailingList) MarkSent(
 	ctx context.Context, lease mailinglist.Lease, messageID string, now time.Time,
 ) error {

@@ -45,7 +45,7 @@ func (l *MailingList) Subscribe(ctx context.Context, s mailinglist.Subscription)
 			return err
 		}
 		if old == nil || !old.expired(s.CreatedAt) {
-			return nil // possibly ours, whose response was lost
+			return nil // possibly from this caller, whose response was lost
 		}
 		// Overwriting it would be a MODIFY in the stream instead of an INSERT, and only an INSERT
 		// gets a mail.
@@ -122,7 +122,7 @@ func (l *MailingList) replacePending(
 	return false, wrap("confirm", err)
 }
 
-// remove deletes an item unless it does not exist any more or another item has replaced it.
+// remove deletes an item unless it no longer exists or another item has replaced it.
 func (l *MailingList) remove(
 	ctx context.Context, address string, kind mailinglist.Kind, id string,
 ) error {

@@ -10,7 +10,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
 
-// Suppress suppresses an address: nothing is sent to it any more. It stores the reason for the
+// Suppress suppresses an address: no mail is sent to it afterwards. It stores the reason for the
 // operator who lifts the suppression by hand. The first reason is kept.
 func (l *MailingList) Suppress(ctx context.Context, address, reason string, at time.Time) error {
 	suppression := key(address, mailinglist.Suppressed)

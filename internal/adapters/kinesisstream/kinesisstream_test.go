@@ -262,7 +262,7 @@ func (a *api) PutRecords(
 	return output, nil
 }
 
-// Whatever fails and when, each record is in the stream or rejected.
+// After any failure, each record is in the stream or rejected.
 func TestStream_Put_loses_no_record(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		service := &api{has: map[string]bool{}, lost: rapid.Bool().Draw(rt, "lost")}

@@ -23,8 +23,8 @@ func NewAccounts(databases *mysqlconn.Databases) *Accounts {
 
 // Delete deletes all data of a user: posts with their comments and the notifications about these,
 // comments on other users' posts, the list of changes, and the profile. It marks the user's
-// pictures as pending deletion. As soon as it has begun, the user can write nothing any more, even
-// if later steps fail.
+// pictures as pending deletion. As soon as it has begun, the user can no longer write, even if
+// later steps fail.
 //
 // It works in many short transactions. When ctx's time is not enough, it fails with
 // [retry.ErrUnavailable], and the next call continues. Only the subject and the time of the

@@ -229,7 +229,7 @@ func TestChanges_Since_syncs_clients_to_the_tables(t *testing.T) {
 	s.checkCounts(t)
 }
 
-// TestChanges_Since_loses_no_change_of_concurrent_writers has a user write in concurrent
+// TestChanges_Since_loses_no_change_of_concurrent_writers writes for a user in concurrent
 // transactions while others comment on the user's posts and a client syncs. A version that became
 // visible before a smaller one would be lost.
 func TestChanges_Since_loses_no_change_of_concurrent_writers(t *testing.T) {

@@ -142,8 +142,8 @@ func init() {
 	}
 }
 
-// convertError converts the problems that huma found in a request to an [Error]. Any other error,
-// as of a response, it returns as it is.
+// convertError converts the problems that huma found in a request to an [Error]. It returns any
+// other error, such as one of a response, unchanged.
 func convertError(status int, message string, problems []error) error {
 	if status == http.StatusUnsupportedMediaType {
 		return NewError(status, "unsupported_media_type", "Send the body as "+contentType+".")

@@ -721,7 +721,7 @@ type (
 
 func take[T any](quarry, context.Context, *T) (*struct{}, error) { return nil, nil }
 
-func TestTable_Operations_panics_on_what_the_gateway_does_not_support(t *testing.T) {
+func TestTable_Operations_panics_on_unsupported_routes(t *testing.T) {
 	for want, mistake := range map[string]func(){
 		"type #/components/schemas/Branch is recursive": func() {
 			operations(rest.Handle("PUT", "/a", rest.Public, "", take[tree]))

@@ -92,10 +92,10 @@ func Handle[S, In, Out any](
 }
 
 // HandlePage declares a public route that a link in an e-mail leads to. Its GET only shows a page,
-// since malware scanners open links too; its POST acts. handle takes a struct as that of [Handle],
-// but without a Body: any body is ignored. So a POST may come from the page's button, or from a
-// mail program, which sends List-Unsubscribe=One-Click and neither cookies nor its origin (RFC
-// 8058).
+// since malware scanners open links too; its POST acts. The input of handle is a struct as for
+// [Handle], but without a Body: any body is ignored. So a POST may come from the page's button, or
+// from a mail program, which sends List-Unsubscribe=One-Click and neither cookies nor its origin
+// (RFC 8058).
 //
 // An error's response is a page, too.
 func HandlePage[S, In any](

@@ -59,7 +59,7 @@ var confirmedPage = rest.Translation{
 	},
 }
 
-// nothingToConfirmPage answers when the pending subscription was removed, replaced or has expired.
+// nothingToConfirmPage is shown when the pending subscription was removed, replaced or has expired.
 var nothingToConfirmPage = rest.Translation{
 	"en": {
 		Status: http.StatusNotFound,

@@ -22,7 +22,7 @@ const (
 // starts with.
 const MinLease = sendTime + acknowledgeTime
 
-// ErrNothingToSend reports that the mail was sent, or need not be sent any more.
+// ErrNothingToSend reports that the mail was sent or is no longer needed.
 var ErrNothingToSend = errors.New("nothing to send")
 
 // A LeasedError reports that another process holds the lease.

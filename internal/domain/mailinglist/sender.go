@@ -54,10 +54,10 @@ type Sender struct {
 	LeaseDuration time.Duration
 }
 
-// Send sends the mail of the subscription with that key, unless it was sent, or need not be sent
-// any more. It is idempotent and relies only on what is stored: it may be called repeatedly, late,
-// by several processes at a time, or for a subscription that does not exist any more. Each
-// subscription gets one mail, within the limits of [email.SendOnce].
+// Send sends the mail of the subscription with that key, unless it was sent or is no longer needed.
+// It is idempotent and relies only on what is stored: it may be called repeatedly, late, by several
+// processes at a time, or for a subscription that no longer exists. Each subscription gets one
+// mail, within the limits of [email.SendOnce].
 //
 // An error that wraps [retry.ErrUnavailable] is temporary; any other needs a fix before a retry.
 func (s *Sender) Send(ctx context.Context, key Key) error {

@@ -1,8 +1,8 @@
 package pictures
 
 // A ThumbnailEvent is the message, as JSON, that is published to the topic after every change of an
-// original. It lists the present thumbnails, whatever the change was. The message has the attribute
-// prefix ([Prefix]), for filter policies.
+// original. It lists all present thumbnails, after any kind of change. The message has the
+// attribute prefix ([Prefix]), for filter policies.
 //
 // A message may be delivered twice, and messages of one key in any order. The message with the
 // highest sequencer is the valid one: it has the thumbnails after the key's last change.

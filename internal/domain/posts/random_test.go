@@ -117,7 +117,7 @@ func (m mortalPosts) Update(
 
 // TestService_no_picture_is_lost_or_left_behind saves, edits and deletes posts of two authors with
 // pictures of both, in processes that may be killed at every step. At any time, each post has its
-// pictures; and after every author has saved once more, there are no others.
+// pictures; and after every author has saved again, there are no others.
 func TestService_no_picture_is_lost_or_left_behind(t *testing.T) {
 	w := newWorld(t)
 	users := []string{"ada", "eve"}

@@ -176,7 +176,7 @@ func (s *Service) CreateComment(
 	return created.Comment, nil
 }
 
-// publishTimeout is how long a client waits for the topic, retries included. It answers within
+// publishTimeout is how long a client waits for the topic, retries included. It responds within
 // some tens of milliseconds.
 const publishTimeout = 2 * time.Second
 

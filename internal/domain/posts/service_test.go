@@ -554,9 +554,9 @@ func TestService_concurrent_saves_of_one_picture(t *testing.T) {
 	})
 }
 
-// TestService_many_saves_at_once runs every kind of save of two authors concurrently on few
+// TestService_concurrent_saves runs every kind of save of two authors concurrently on few
 // pictures.
-func TestService_many_saves_at_once(t *testing.T) {
+func TestService_concurrent_saves(t *testing.T) {
 	w := newWorld(t)
 	if w.server.Embedded() {
 		t.Skip("the embedded engine has no locks; TEST_MYSQL_DSN names a server that has")
@@ -664,7 +664,7 @@ func TestService_Create_copies_all_pictures_or_stores_nothing(t *testing.T) {
 	}
 }
 
-func TestService_lost_commit_is_done_once(t *testing.T) {
+func TestService_applies_a_lost_commit_once(t *testing.T) {
 	for _, table := range []string{"pictures", "post_pictures", "posts"} {
 		t.Run(table, func(t *testing.T) {
 			w := newWorld(t)
@@ -685,7 +685,7 @@ func TestService_lost_commit_is_done_once(t *testing.T) {
 	}
 }
 
-func TestService_Update_deletes_what_an_earlier_save_could_not(t *testing.T) {
+func TestService_Update_retries_deletions_that_failed_earlier(t *testing.T) {
 	w := newWorld(t)
 	key := w.upload(t, "ada")
 	post, promoted := w.mustCreate(t, "ada", key)

@@ -33,9 +33,9 @@ type Route struct {
 }
 
 const (
-	sql    = `'; DROP TABLE posts; --`
-	nobody = "00000000-0000-7000-8000-000000000000"
-	other  = "00000000-0000-4000-8000-0000000000bb"
+	sql     = `'; DROP TABLE posts; --`
+	unknown = "00000000-0000-7000-8000-000000000000"
+	other   = "00000000-0000-4000-8000-0000000000bb"
 )
 
 // parameter finds the parameters of a path.
@@ -212,7 +212,7 @@ func casesOf(
 			}
 		}
 		change("SQL in "+name, set(sql))
-		change("nobody's "+name, set(nobody))
+		change("unknown "+name, set(unknown))
 	}
 	if strings.Contains(operation.Path, "{") && operation.Method != "POST" {
 		cases["another's"] = func(t testing.TB) resttest.Request {

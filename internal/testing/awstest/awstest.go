@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// A Call is a request that a fake received, whatever its response, in terms of an IAM policy.
+// A Call is a request that a fake received, regardless of its response, in terms of an IAM policy.
 type Call struct {
 	Action   string // secretsmanager:GetSecretValue
 	Resource string // the ARN, or the request's own identifier

@@ -38,7 +38,8 @@ func (s *SSM) DeleteParameter(name string) {
 	delete(s.parameters, name)
 }
 
-// parametersPerPage is the size of a page, whatever MaxResults is: the service guarantees no size.
+// parametersPerPage is the size of a page, regardless of MaxResults: the service guarantees no
+// size.
 const parametersPerPage = 2
 
 func (s *SSM) serve(w http.ResponseWriter, r *http.Request) {

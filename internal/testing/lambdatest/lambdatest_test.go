@@ -53,7 +53,7 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
-	t.Run("has the service's variables and its own, and none of the test's", func(t *testing.T) {
+	t.Run("has the service's variables and its own, but not the test's", func(t *testing.T) {
 		fn := start(t, map[string]string{"SENDER": "hello@example.com"})
 		environment := strings.Join(mustEcho(t, fn, "").Environment, "\n")
 		for _, want := range []string{

@@ -19,6 +19,6 @@ type Settings struct {
 	// Endpoint is the API's URL, with a trailing slash. Links in mails point there.
 	Endpoint string `env:"API_ENDPOINT"`
 
-	// SingleOptIn subscribes addresses without confirmation: anybody can subscribe any address.
+	// SingleOptIn subscribes addresses without confirmation: anyone can subscribe any address.
 	SingleOptIn bool `env:"SINGLE_OPT_IN"`
 }

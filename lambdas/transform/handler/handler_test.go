@@ -184,7 +184,7 @@ func draw(rt *rapid.T) (records []drawn, event []events.KinesisFirehoseEventReco
 	return records, event, repeated
 }
 
-// Whatever the event, the room and the stream: each record has one result, in order, and is in one
+// For any event, response limit and stream: each record has one result, in order, and is in one
 // place.
 func TestHandler_Invoke_loses_no_record(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

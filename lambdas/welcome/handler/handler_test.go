@@ -315,7 +315,7 @@ func (f *fake) sentToAda() []mailinglist.Key {
 	})
 }
 
-// TestHandler_Invoke_redriven_message: a message names its subscription, whatever the record was.
+// TestHandler_Invoke_redriven_message: a message names its subscription, for every kind of record.
 func TestHandler_Invoke_redriven_message(t *testing.T) {
 	f := new(fake)
 	f.handle(t, t.Context(), batch(inserted(1, "paused@example.com")))

@@ -2,34 +2,42 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
-import { answer, APIError, newClient } from "./client.ts";
+import { APIError, newClient, unwrap } from "./client.ts";
 
 type Received = Pick<IncomingMessage, "method" | "url" | "headers"> & { body: string };
 
-/** Answers every request with status and body, and keeps the requests. */
-async function serve(t: TestContext, status: number, body: string): Promise<{ endpoint: string; requests: Received[] }> {
+/** Starts a server that responds to every request with status and body, and records requests. */
+async function serve(
+  t: TestContext,
+  status: number,
+  body: string,
+): Promise<{ endpoint: string; requests: Received[] }> {
   const requests: Received[] = [];
   const server = createServer(async (request, response) => {
     let sent = "";
     for await (const chunk of request.setEncoding("utf8")) sent += chunk;
-    requests.push({ method: request.method, url: request.url, headers: request.headers, body: sent });
-    response.writeHead(status, { "Content-Type": "application/json", Connection: "close" }).end(body);
+    const { method, url, headers } = request;
+    requests.push({ method, url, headers, body: sent });
+    response.writeHead(status, { "Content-Type": "application/json", Connection: "close" });
+    response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
-  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
+  const { port } = server.address() as AddressInfo;
+  return { endpoint: `http://127.0.0.1:${port}/v1`, requests };
 }
 
 const token = async () => "id-token";
-const nobody = async () => undefined;
+const signedOut = async () => undefined;
 const post = { id: "0197", author: { displayName: "Ada" }, title: "Engines" };
 
-test("a call has the ID token, its parameters and its body, and returns what it was answered with", async (t) => {
+test("newClient: a request has the ID token, parameters and body", async (t) => {
   const { endpoint, requests } = await serve(t, 200, JSON.stringify(post));
   const client = newClient(endpoint, token);
-  const { title } = await answer(
-    client.PUT("/posts/{postId}", { params: { path: { postId: "a/b" } }, body: { title: "Engines", body: "<p>x</p>" } }),
-  );
+  const { title } = await unwrap(client.PUT("/posts/{postId}", {
+    params: { path: { postId: "a/b" } },
+    body: { title: "Engines", body: "<p>x</p>" },
+  }));
   assert.equal(title, "Engines");
   assert.equal(requests.length, 1);
   const [request] = requests;
@@ -40,37 +48,41 @@ test("a call has the ID token, its parameters and its body, and returns what it 
   assert.deepEqual(JSON.parse(request?.body ?? ""), { title: "Engines", body: "<p>x</p>" });
 });
 
-test("a call has an idempotency key and a cursor where the API takes them", async (t) => {
+test("newClient: a request has its idempotency key and its cursor", async (t) => {
   const { endpoint, requests } = await serve(t, 201, JSON.stringify(post));
   const client = newClient(endpoint, token);
-  await answer(client.POST("/posts", { params: { header: { "Idempotency-Key": "k" } }, body: { title: "t", body: "b" } }));
-  await answer(client.GET("/posts", { params: { query: { cursor: "a+b", limit: 2 } } }));
+  await unwrap(client.POST("/posts", {
+    params: { header: { "Idempotency-Key": "k" } },
+    body: { title: "t", body: "b" },
+  }));
+  await unwrap(client.GET("/posts", { params: { query: { cursor: "a+b", limit: 2 } } }));
   assert.equal(requests[0]?.headers["idempotency-key"], "k");
   assert.equal(requests[1]?.url, "/v1/posts?cursor=a%2Bb&limit=2");
 });
 
-test("a call by nobody has no token", async (t) => {
+test("newClient: a request without a signed-in user has no token", async (t) => {
   const { endpoint, requests } = await serve(t, 200, JSON.stringify({ posts: [] }));
-  await answer(newClient(endpoint, nobody).GET("/posts"));
+  await unwrap(newClient(endpoint, signedOut).GET("/posts"));
   assert.equal(requests[0]?.headers.authorization, undefined);
 });
 
-test("each call asks for the token again", async (t) => {
+test("newClient: each request gets a fresh ID token", async (t) => {
   const { endpoint, requests } = await serve(t, 204, "");
   const tokens = ["first", "refreshed"];
   const client = newClient(endpoint, async () => tokens.shift());
-  await answer(client.DELETE("/user"));
-  await answer(client.DELETE("/user"));
-  assert.deepEqual(requests.map((request) => request.headers.authorization), ["first", "refreshed"]);
+  await unwrap(client.DELETE("/user"));
+  await unwrap(client.DELETE("/user"));
+  const sent = requests.map((request) => request.headers.authorization);
+  assert.deepEqual(sent, ["first", "refreshed"]);
 });
 
-test("an answer without a body is undefined", async (t) => {
+test("unwrap: a response without a body is undefined", async (t) => {
   const { endpoint } = await serve(t, 204, "");
-  const nothing: undefined = await answer(newClient(endpoint, token).DELETE("/user"));
+  const nothing: undefined = await unwrap(newClient(endpoint, token).DELETE("/user"));
   assert.equal(nothing, undefined);
 });
 
-test("a refusal is thrown with all that the API says", async (t) => {
+test("unwrap: an error response is thrown as an APIError with all fields", async (t) => {
   const error = {
     code: "invalid_request",
     message: "title is missing.",
@@ -79,22 +91,26 @@ test("a refusal is thrown with all that the API says", async (t) => {
   };
   const { endpoint } = await serve(t, 400, JSON.stringify({ error }));
   await assert.rejects(
-    answer(newClient(endpoint, token).POST("/posts", { body: { title: "", body: "" } })),
-    (thrown) => thrown instanceof APIError && thrown.status === 400 && thrown.message === error.message
-      && thrown.code === error.code && thrown.requestId === "r-1" && thrown.fields[0]?.problem === "is missing",
+    unwrap(newClient(endpoint, token).POST("/posts", { body: { title: "", body: "" } })),
+    (thrown) => thrown instanceof APIError && thrown.status === 400
+      && thrown.message === error.message && thrown.code === error.code
+      && thrown.requestId === "r-1" && thrown.fields[0]?.problem === "is missing",
   );
 });
 
 for (const body of ["", "<html>Bad Gateway</html>", "null", "{}", '"error"']) {
-  test(`an answer that is not the API's is thrown too: ${body || "nothing"}`, async (t) => {
+  test(`unwrap: an intermediary's error is an APIError: ${body || "empty"}`, async (t) => {
     const { endpoint } = await serve(t, 502, body);
-    await assert.rejects(answer(newClient(endpoint, token).GET("/profile")), { name: "APIError", status: 502, code: "no_answer", fields: [] });
+    await assert.rejects(
+      unwrap(newClient(endpoint, token).GET("/profile")),
+      { name: "APIError", status: 502, code: "invalid_response", fields: [] },
+    );
   });
 }
 
-/** Never called: what the compiler has to refuse. */
-export function refused(): void {
-  const client = newClient("", nobody);
+/** Calls that the compiler must reject. It is compiled, not executed. */
+export function invalidCalls(): void {
+  const client = newClient("", signedOut);
   // @ts-expect-error there is no such path
   void client.GET("/profiles");
   // @ts-expect-error there is no such method
@@ -104,5 +120,5 @@ export function refused(): void {
   // @ts-expect-error the post has no id
   void client.GET("/posts/{postId}");
   // @ts-expect-error a summary has no body
-  void answer(client.GET("/posts")).then(({ posts }) => posts[0]?.body);
+  void unwrap(client.GET("/posts")).then(({ posts }) => posts[0]?.body);
 }
