@@ -42,11 +42,11 @@ lint: .bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters, including the rule
 	cd internal/testing/s3test/gateway && '$(CURDIR)/$<' run --config '$(CURDIR)/.golangci.yml' ./... # a separate module
 
 .PHONY: diff
-diff: node_modules environment ## Show the changes that a deployment of ENV would make
+diff: environment node_modules ## Show the changes that a deployment of ENV would make
 	cdk diff '$(ENV)/*'
 
 .PHONY: deploy
-deploy: node_modules environment ## Deploy environment ENV; Dev to the account and region of your AWS credentials
+deploy: environment node_modules ## Deploy environment ENV; Dev to the account and region of your AWS credentials
 	cdk deploy '$(ENV)/*'
 
 .PHONY: outputs
@@ -62,7 +62,7 @@ replay: environment ## Replay the telemetry that arrived in ENV on a day: DAY=20
 	go run ./cmd/replay -day '$(DAY)' '$(ENV)'
 
 .PHONY: destroy
-destroy: node_modules environment ## Delete environment ENV and its data, if it is disposable
+destroy: environment node_modules ## Delete environment ENV and its data, if it is disposable
 	cdk destroy '$(ENV)/*'
 
 .PHONY: environment

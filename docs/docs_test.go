@@ -169,7 +169,7 @@ func TestCommands(t *testing.T) {
 // TestNamedTests checks that the tests a page names exist.
 func TestNamedTests(t *testing.T) {
 	functions := map[string]bool{}
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -495,13 +495,14 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	forEachEnvironment(t, "Media",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-			want(t, only(t, stack, "AWS::IAM::Policy", "SignedInReadThumbnails"), []any{map[string]any{
-				"Effect": "Allow", "Action": "s3:GetObject",
-				"Resource": []any{
-					objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
-					objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
-				},
-			}}, "PolicyDocument", "Statement")
+			want(t, only(t, stack, "AWS::IAM::Policy", "SignedInReadThumbnails"),
+				[]any{map[string]any{
+					"Effect": "Allow", "Action": "s3:GetObject",
+					"Resource": []any{
+						objects(thumbnails, "private/${cognito-identity.amazonaws.com:sub}/*"),
+						objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
+					},
+				}}, "PolicyDocument", "Statement")
 			uploads := only(t, stack, "AWS::IAM::Policy", "SignedInReadWriteOriginals")
 			statements := text(uploads.At("PolicyDocument"))
 			if strings.Contains(statements, thumbnails.ID) ||

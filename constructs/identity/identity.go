@@ -141,7 +141,8 @@ const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
 // pool's.
 func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
 	folders := i.ownObjects(bucket)
-	awsiam.NewPolicy(awscdk.Stack_Of(bucket), jsii.String("SignedInReadWrite"+*bucket.Node().Id()), &awsiam.PolicyProps{
+	id := jsii.String("SignedInReadWrite" + *bucket.Node().Id())
+	awsiam.NewPolicy(awscdk.Stack_Of(bucket), id, &awsiam.PolicyProps{
 		Roles: &[]awsiam.IRole{i.SignedInRole},
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -843,7 +843,7 @@ func TestBootstrap_settings(t *testing.T) {
 	for want, change := range map[string]func(*contract.Settings){
 		"MAIL_FROM":            func(s *contract.Settings) { s.From = "Ashlar" },
 		"LEASE_DURATION is 9s": func(s *contract.Settings) { s.LeaseDuration = 9 * time.Second },
-		"to send from; say": func(s *contract.Settings) {
+		"invalid sender": func(s *contract.Settings) {
 			s.From = "hello@example.com\nBcc: eve@example.com"
 		},
 		"at least 10s": func(s *contract.Settings) { s.LeaseDuration = time.Millisecond },
