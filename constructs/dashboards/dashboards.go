@@ -16,6 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 )
 
@@ -147,12 +148,8 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 func (d *Dashboards) newDataSet(
 	scope constructs.Construct, props Props, report string, columns []any,
 ) awsquicksight.CfnDataSet {
-	constructID := "" // DailyActives for daily_actives
-	for word := range strings.SplitSeq(report, "_") {
-		constructID += strings.ToUpper(word[:1]) + word[1:]
-	}
 	id := strings.ReplaceAll(report, "_", "-") // a table's id has letters, digits and hyphens
-	return awsquicksight.NewCfnDataSet(scope, jsii.String(constructID),
+	return awsquicksight.NewCfnDataSet(scope, jsii.String(convert.ConstructID(report)),
 		&awsquicksight.CfnDataSetProps{
 			AwsAccountId: d.DataSource.AwsAccountId(),
 			DataSetId:    jsii.String(*d.DataSource.DataSourceId() + "-" + id),

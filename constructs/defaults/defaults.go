@@ -58,12 +58,13 @@ func Of(scope constructs.IConstruct) Values {
 	return values
 }
 
-// Override returns the values of a construct whose props are logRetention and disposable, and sets
-// them as the defaults below it. A prop that is zero takes the default, so a construct can be
-// disposable in a stage that is not, but not the reverse: for that, call Set on a scope around it.
+// Override sets the defaults below a construct whose props are logRetention and disposable, and
+// returns whether the construct is disposable. A prop that is zero takes the default, so a
+// construct can be disposable in a stage that is not, but not the reverse: for that, call Set on a
+// scope around it.
 func Override(
 	construct constructs.Construct, logRetention time.Duration, disposable bool,
-) (time.Duration, bool) {
+) (isDisposable bool) {
 	inherited := Of(construct)
 	values := Values{
 		LogRetention: cmp.Or(logRetention, inherited.LogRetention),
@@ -72,5 +73,5 @@ func Override(
 	if values != inherited {
 		Set(construct, values)
 	}
-	return values.LogRetention, values.Disposable
+	return values.Disposable
 }

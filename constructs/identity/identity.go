@@ -86,8 +86,7 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	i := &Identity{
 		UserPool:        newUserPool(construct, props),
 		protectedPrefix: props.ProtectedPrefix,

@@ -78,8 +78,7 @@ type MailingList struct {
 func New(scope constructs.Construct, id string, props Props) *MailingList {
 	from := props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	l := &MailingList{Table: newTable(construct, props), props: props, from: from}
 	l.ConfigurationSet = awsses.NewConfigurationSet(construct, jsii.String("ConfigurationSet"),
 		&awsses.ConfigurationSetProps{

@@ -107,8 +107,7 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	defaults.Override(construct, props.LogRetention, props.Disposable)
 	m := &Media{
 		TransferAcceleration: !props.DisableTransferAcceleration,
 		tempPrefix:           props.TempPrefix,

@@ -98,8 +98,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	d := &Database{name: props.DatabaseName}
 	d.SecurityGroup = awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
 		&awsec2.SecurityGroupProps{

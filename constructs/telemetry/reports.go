@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
@@ -61,7 +62,7 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 	}
 	t.WorkGroup.ApplyRemovalPolicy(policy, nil)
 	for _, report := range reportfn.Reports() {
-		awsathena.NewCfnNamedQuery(scope, jsii.String(pascalCase(report.Name)+"Query"),
+		awsathena.NewCfnNamedQuery(scope, jsii.String(convert.ConstructID(report.Name)+"Query"),
 			&awsathena.CfnNamedQueryProps{
 				Name: jsii.String(report.Name),
 				Description: jsii.String(

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
@@ -75,25 +76,17 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 	}
 }
 
-// pascalCase converts a table's name to a construct id: daily_actives to DailyActives.
-func pascalCase(name string) string {
-	id := ""
-	for word := range strings.SplitSeq(name, "_") {
-		id += strings.ToUpper(word[:1]) + word[1:]
-	}
-	return id
-}
-
 func (t *Telemetry) newTable(
 	scope constructs.Construct, name string, input *awsglue.CfnTable_TableInputProperty,
 ) awsglue.CfnTable {
 	input.Name = jsii.String(name)
 	input.TableType = jsii.String("EXTERNAL_TABLE")
-	return awsglue.NewCfnTable(scope, jsii.String(pascalCase(name)+"Table"), &awsglue.CfnTableProps{
-		CatalogId:    awscdk.Stack_Of(scope).Account(),
-		DatabaseName: t.Database.Ref(),
-		TableInput:   input,
-	})
+	return awsglue.NewCfnTable(scope, jsii.String(convert.ConstructID(name)+"Table"),
+		&awsglue.CfnTableProps{
+			CatalogId:    awscdk.Stack_Of(scope).Account(),
+			DatabaseName: t.Database.Ref(),
+			TableInput:   input,
+		})
 }
 
 // parquetStorage describes a table's Parquet objects: their location and columns.

@@ -124,8 +124,7 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	t := &Telemetry{Topic: props.Topic, Key: newKey(construct, props)}
 	t.declareBuckets(construct, props)
 	t.Stream = newStream(construct, t.Key, props)

@@ -39,7 +39,7 @@ type Topic struct {
 func New(scope constructs.Construct, id string, props Props) *Topic {
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	_, props.Disposable = defaults.Override(construct, 0, props.Disposable)
+	props.Disposable = defaults.Override(construct, 0, props.Disposable)
 	topicProps := &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}
 	t := &Topic{}
 	if props.Publisher != "" {

@@ -87,8 +87,7 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	props = props.withDefaults()
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	// Redshift: 3 to 64 lower-case letters, digits and hyphens.
 	name := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
 		MaxLength: jsii.Number(64), Separator: jsii.String("-"),

@@ -89,8 +89,7 @@ const day = bucket.Day
 func New(scope constructs.Construct, id string, props Props) *Website {
 	props.check(id)
 	construct := constructs.NewConstruct(scope, jsii.String(id))
-	props.LogRetention, props.Disposable = defaults.Override(
-		construct, props.LogRetention, props.Disposable)
+	defaults.Override(construct, props.LogRetention, props.Disposable)
 	w := &Website{AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
 		bucket.AccessLogsProps{CloudFront: true})}
 	w.Bucket = bucket.New(construct, "Bucket", bucket.Props{

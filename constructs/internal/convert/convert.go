@@ -4,6 +4,7 @@ package convert
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -35,4 +36,13 @@ func Properties(contract any) *map[string]any {
 		panic(fmt.Errorf("convert: %w", err))
 	}
 	return &decoded
+}
+
+// ConstructID converts a table's name to a construct id: daily_actives to DailyActives.
+func ConstructID(name string) string {
+	id := ""
+	for word := range strings.SplitSeq(name, "_") {
+		id += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return id
 }
