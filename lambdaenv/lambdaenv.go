@@ -9,6 +9,7 @@
 //		Timeout  time.Duration  `env:"TIMEOUT"`
 //		Origins  []string       `env:"ORIGINS,optional"`
 //		Database mysqlconn.Settings // a struct without a tag is part of this one
+//		Archive  mysqlconn.Settings `envPrefix:"ARCHIVE_"` // its variables have this prefix
 //	}
 //
 // Strings, booleans, integers, [time.Duration], []string and []int can be settings. A setting is
@@ -26,6 +27,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,6 +135,21 @@ func (f field) error(problem string) *FieldError {
 	return &FieldError{Variable: f.variable, Field: f.path, Problem: problem}
 }
 
+// Lambda rejects other names, and sets these variables itself: Environment of CreateFunction in the
+// AWS Lambda API Reference, and "Defined runtime environment variables" in the AWS Lambda Developer
+// Guide.
+var (
+	variablePattern   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]+$`)
+	reservedVariables = []string{
+		"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME",
+		"AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
+		"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API",
+		"AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR",
+		"LAMBDA_TASK_ROOT",
+	}
+)
+
 var durationType = reflect.TypeFor[time.Duration]()
 
 // fieldsOf returns the settings of a struct type. The error joins a [*FieldError] for every field
@@ -144,22 +161,28 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 	var fields []field
 	var problems []error
 	seen := map[string]string{}
-	var walk func(structType reflect.Type, path string, index []int)
-	walk = func(structType reflect.Type, path string, index []int) {
+	var walk func(structType reflect.Type, path, prefix string, index []int)
+	walk = func(structType reflect.Type, path, prefix string, index []int) {
 		for i := range structType.NumField() {
 			structField := structType.Field(i)
 			f := field{path: path + "." + structField.Name, index: append(slices.Clone(index), i)}
 			tag, tagged := structField.Tag.Lookup("env")
 			if !tagged && structField.Type.Kind() == reflect.Struct {
-				walk(structField.Type, f.path, f.index)
+				walk(structField.Type, f.path, prefix+structField.Tag.Get("envPrefix"), f.index)
 				continue
 			}
 			name, option, _ := strings.Cut(tag, ",")
+			if name != "" {
+				name = prefix + name
+			}
 			f.variable, f.optional = name, option == "optional" ||
 				structField.Type.Kind() == reflect.Bool
 			switch {
 			case name == "":
 				problems = append(problems, f.error("has no env tag"))
+			case !variablePattern.MatchString(name) || slices.Contains(reservedVariables, name):
+				problems = append(problems, f.error(
+					"is a variable that Lambda rejects; use letters, digits and _, no name of its own"))
 			case !structField.IsExported():
 				problems = append(problems, f.error("is not exported"))
 			case option != "" && option != "optional":
@@ -176,7 +199,7 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 			fields = append(fields, f)
 		}
 	}
-	walk(settingsType, settingsType.Name(), nil)
+	walk(settingsType, settingsType.Name(), "", nil)
 	return fields, errors.Join(problems...)
 }
 

@@ -2,10 +2,13 @@ package lambdaenv_test
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -212,27 +215,77 @@ func TestEncode_values_without_lossless_encoding(t *testing.T) {
 func TestEncode_invalid_types(t *testing.T) {
 	for want, settings := range map[string]any{
 		"settings are int, want a struct": 1,
-		"A (.A): is a float64; want string, bool": struct {
-			A float64 `env:"A"`
+		"AA (.A): is a float64; want string, bool": struct {
+			A float64 `env:"AA"`
 		}{},
-		"A (.A): is a []bool; want string, bool": struct {
-			A []bool `env:"A"`
+		"AA (.A): is a []bool; want string, bool": struct {
+			A []bool `env:"AA"`
 		}{},
 		" (.A): has no env tag": struct{ A string }{},
-		"A (.a): is not exported": struct {
-			a string `env:"A"`
+		"AA (.a): is not exported": struct {
+			a string `env:"AA"`
 		}{},
-		`A (.A): has the unknown option "required"`: struct {
-			A string `env:"A,required"`
+		`AA (.A): has the unknown option "required"`: struct {
+			A string `env:"AA,required"`
 		}{},
-		"A (.B): has the same variable as .A": struct {
-			A, B string `env:"A"`
+		"AA (.B): has the same variable as .A": struct {
+			A, B string `env:"AA"`
+		}{},
+		"A-1 (.A): is a variable that Lambda rejects": struct {
+			A string `env:"A-1"`
+		}{},
+		"AWS_REGION (.A): is a variable that Lambda rejects": struct {
+			A string `env:"AWS_REGION"`
 		}{},
 	} {
 		if _, err := lambdaenv.Encode(settings); err == nil ||
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%T: error %v, want one that says %q", settings, err, want)
 		}
+	}
+}
+
+func TestEncode_adds_prefixes_to_variables(t *testing.T) {
+	type database struct {
+		Host string `env:"HOST"`
+	}
+	type nested struct {
+		Orders database `envPrefix:"ORDERS_"`
+	}
+	type settings struct {
+		Main    database
+		Archive nested `envPrefix:"ARCHIVE_"`
+	}
+	want := settings{Main: database{"a"}, Archive: nested{database{"b"}}}
+	variables, err := lambdaenv.Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantVariables := map[string]string{"HOST": "a", "ARCHIVE_ORDERS_HOST": "b"}
+	if diff := cmp.Diff(wantVariables, variables); diff != "" {
+		t.Error(diff)
+	}
+	for name, value := range variables {
+		t.Setenv(name, value)
+	}
+	got, err := lambdaenv.Load[settings]()
+	if err != nil || got != want {
+		t.Errorf("loaded %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestFiles_are_beside_the_executable(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("LAMBDA_TASK_ROOT", root)
+	if _, err := fs.ReadFile(lambdaenv.Files(), "a.txt"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v without files, want fs.ErrNotExist", err)
+	}
+	files := fstest.MapFS{"a.txt": {Data: []byte("a")}}
+	if err := os.CopyFS(filepath.Join(root, lambdaenv.FilesFolder), files); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := fs.ReadFile(lambdaenv.Files(), "a.txt"); err != nil || string(text) != "a" {
+		t.Errorf("a.txt is %q, %v, want a", text, err)
 	}
 }
 

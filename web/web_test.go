@@ -11,7 +11,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
 	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"

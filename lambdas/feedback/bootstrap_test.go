@@ -17,9 +17,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/sqstest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/feedback/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const queueURL = "https://sqs.eu-central-1.amazonaws.com/111111111111/DeadFeedback"
@@ -97,7 +98,7 @@ func (p *platform) send(
 	t *testing.T, fn *lambdatest.Function, timeout time.Duration, bodies ...string,
 ) []int {
 	t.Helper()
-	retried, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
+	retried, err := sqstest.Invoke(t.Context(), fn, sqstest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}

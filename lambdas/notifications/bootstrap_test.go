@@ -25,11 +25,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/smtptest"
+	"github.com/ashlar-cdk/ashlar/internal/testing/sqstest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/notifications/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -204,7 +205,7 @@ func messageFor(recipient string) string { return `{"recipient":"` + recipient +
 // send invokes the function with a batch, and returns the positions of the messages to be retried.
 func (p *platform) send(t *testing.T, fn *lambdatest.Function, bodies ...string) []int {
 	t.Helper()
-	retried, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
+	retried, err := sqstest.Invoke(t.Context(), fn, sqstest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}
@@ -619,8 +620,8 @@ func checkFaults(t *testing.T, p *platform, eve string) {
 			p.ses.BeforeAnswer(nil)
 			fn.Kill()
 		})
-		messages := lambdatest.Messages(messageFor(ada))
-		if _, err := fn.InvokeBatch(t.Context(), messages, timeout); !isKilled(err) {
+		messages := sqstest.Messages(messageFor(ada))
+		if _, err := sqstest.Invoke(t.Context(), fn, messages, timeout); !isKilled(err) {
 			t.Fatalf("the function was not killed: %v", err)
 		}
 		p.mail(t)

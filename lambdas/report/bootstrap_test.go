@@ -26,10 +26,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/internal/testing/sqstest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const (
@@ -183,7 +184,7 @@ func (p *platform) send(
 }
 
 func batch(bodies ...string) []events.SQSMessage {
-	messages := lambdatest.Messages(bodies...)
+	messages := sqstest.Messages(bodies...)
 	for i := range messages {
 		messages[i].MessageId = uuid.NewString()
 	}
@@ -194,7 +195,7 @@ func (p *platform) deliver(
 	t *testing.T, fn *lambdatest.Function, timeout time.Duration, messages []events.SQSMessage,
 ) []int {
 	t.Helper()
-	failed, err := fn.InvokeBatch(t.Context(), messages, timeout)
+	failed, err := sqstest.Invoke(t.Context(), fn, messages, timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}

@@ -27,10 +27,11 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/internal/testing/sqstest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const (
@@ -170,7 +171,7 @@ func (p *platform) send(
 	t *testing.T, fn *lambdatest.Function, timeout time.Duration, bodies ...string,
 ) []int {
 	t.Helper()
-	failed, err := fn.InvokeBatch(t.Context(), lambdatest.Messages(bodies...), timeout)
+	failed, err := sqstest.Invoke(t.Context(), fn, sqstest.Messages(bodies...), timeout)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, fn.Logs())
 	}

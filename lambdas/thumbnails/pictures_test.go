@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // fixtures is the folder with the test pictures of package imaging.

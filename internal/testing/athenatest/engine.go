@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/ashlar-cdk/ashlar/internal/testing/enginetest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // engine returns the URL of the process's Trino. Trino reads S3 with the credentials of a function

@@ -19,7 +19,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 func start(t *testing.T) (server *dynamodbtest.Server, client *dynamodb.Client, table string) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // An event is the function's input: "Data transformation" in the Amazon Data Firehose Developer

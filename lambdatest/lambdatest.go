@@ -1,11 +1,18 @@
-// Package lambdatest runs a built function like the Lambda service: as a process in a function's
-// environment that requests its next event from the Runtime API. The first invocation starts the
-// process, later ones reuse it, and a timeout kills it.
+// Package lambdatest provides tests of built functions: it runs a function like the Lambda service,
+// as a process in a function's environment that requests its next event from the Runtime API. The
+// first invocation starts the process, later ones reuse it, and a timeout kills it.
+//
+//	bootstrap := lambdatest.Build(t, "example.com/app/lambdas/welcome")
+//	fn := lambdatest.New(t, bootstrap, map[string]string{"SENDER": "hello@example.com"})
+//	response, err := fn.Invoke(t.Context(), event, 10*time.Second)
+//
+// It needs the go command, and nothing but the standard library.
 package lambdatest
 
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -13,25 +20,56 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
 
 // initTimeout limits the time until a process requests its first event, as on the service.
 const initTimeout = 10 * time.Second
 
 // Build compiles the main package at importPath for this machine, without cgo like a deployed
-// function, and returns the executable. The executable is deleted when the test ends. A test that
-// starts several functions builds once.
+// function, and returns the executable, in a folder of its own. It is deleted when the test ends. A
+// test that starts several functions builds once.
+//
+// The package is in the test's module, or in a module that its go.mod requires. It is built with the
+// go.mod of its own module, like the deployed function.
 func Build(t testing.TB, importPath string) string {
 	t.Helper()
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	command := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", bootstrap,
-		importPath)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	command := exec.Command("go", "build", "-C", moduleOf(t, importPath), "-buildvcs=false",
+		"-tags=lambda.norpc", "-o", bootstrap, importPath)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("lambdatest: cannot build %s: %v\n%s", importPath, err, output)
 	}
 	recordSources(t, importPath)
 	return bootstrap
+}
+
+// moduleOf returns the folder of the module that provides importPath.
+func moduleOf(t testing.TB, importPath string) string {
+	t.Helper()
+	command := exec.Command("go", "list", "-find", "-f", "{{with .Module}}{{.Dir}}{{end}}", importPath)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	dir, err := command.Output()
+	if err != nil {
+		t.Fatalf("lambdatest: cannot find %s: %v\n%s", importPath, err, stderr.String())
+	}
+	if len(strings.TrimSpace(string(dir))) == 0 {
+		t.Fatalf("lambdatest: the source of %s is not on this machine; run go mod download",
+			importPath)
+	}
+	return strings.TrimSpace(string(dir))
+}
+
+// AddFiles puts files beside the executable bootstrap, where a function whose
+// gofunction.Props.Files has them finds them with lambdaenv.Files.
+func AddFiles(t testing.TB, bootstrap string, files fs.FS) {
+	t.Helper()
+	if err := os.CopyFS(filepath.Join(filepath.Dir(bootstrap), lambdaenv.FilesFolder), files); err != nil {
+		t.Fatalf("lambdatest: %v", err)
+	}
 }
 
 // recordSources stats the source files of the package and of its imports in this module. go test

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 type response struct {
@@ -23,7 +23,7 @@ type response struct {
 func TestFunction(t *testing.T) {
 	t.Setenv("ASHLAR_OF_THE_TEST", "must not reach the function")
 	bootstrap := lambdatest.Build(t,
-		"github.com/ashlar-cdk/ashlar/internal/testing/lambdatest/testdata/function")
+		"github.com/ashlar-cdk/ashlar/lambdatest/testdata/function")
 	start := func(t *testing.T, environment map[string]string) *lambdatest.Function {
 		return lambdatest.New(t, bootstrap, environment)
 	}

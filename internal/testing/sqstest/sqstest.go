@@ -1,4 +1,5 @@
-package lambdatest
+// Package sqstest provides batches of SQS messages, as Lambda delivers them to a built function.
+package sqstest
 
 import (
 	"context"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // Messages returns a queue's messages with these bodies, as at their first delivery.
@@ -21,8 +24,8 @@ func Messages(bodies ...string) []events.SQSMessage {
 			Body:           body,
 			Md5OfBody:      "0123456789abcdef0123456789abcdef",
 			EventSource:    "aws:sqs",
-			EventSourceARN: "arn:aws:sqs:" + Region + ":111111111111:Queue",
-			AWSRegion:      Region,
+			EventSourceARN: "arn:aws:sqs:" + lambdatest.Region + ":111111111111:Queue",
+			AWSRegion:      lambdatest.Region,
 			Attributes: map[string]string{
 				"ApproximateReceiveCount": "1",
 				"SentTimestamp":           strconv.FormatInt(time.Now().UnixMilli(), 10),
@@ -32,16 +35,17 @@ func Messages(bodies ...string) []events.SQSMessage {
 	return messages
 }
 
-// InvokeBatch invokes the function with a batch of a queue's messages, and returns the indexes of
-// the messages that the function reports as failed. In all else it is like [Function.Invoke].
-func (f *Function) InvokeBatch(
-	ctx context.Context, messages []events.SQSMessage, timeout time.Duration,
+// Invoke invokes fn with a batch of a queue's messages, and returns the indexes of the messages that
+// fn reports as failed. In all else it is like [lambdatest.Function.Invoke].
+func Invoke(
+	ctx context.Context, fn *lambdatest.Function, messages []events.SQSMessage,
+	timeout time.Duration,
 ) ([]int, error) {
 	event, err := json.Marshal(events.SQSEvent{Records: messages})
 	if err != nil {
 		return nil, err
 	}
-	payload, err := f.Invoke(ctx, event, timeout)
+	payload, err := fn.Invoke(ctx, event, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +59,7 @@ func (f *Function) InvokeBatch(
 			return m.MessageId == failure.ItemIdentifier
 		})
 		if at < 0 {
-			return nil, fmt.Errorf("lambdatest: the batch has no message with the reported id %q",
+			return nil, fmt.Errorf("sqstest: the batch has no message with the reported id %q",
 				failure.ItemIdentifier)
 		}
 		failed = append(failed, at)
