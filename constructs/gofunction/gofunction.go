@@ -25,11 +25,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
 
