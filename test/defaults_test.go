@@ -113,3 +113,11 @@ func TestDefaults_set_too_late(t *testing.T) {
 		t.Errorf("panics with %q, want %q", message, want)
 	}
 }
+
+func TestDefaults_of_an_app(t *testing.T) {
+	app := awscdk.NewApp(nil)
+	defaults.Set(app, defaults.Values{Disposable: true})
+	if values := defaults.Of(awscdk.NewStack(app, jsii.String("Stack"), nil)); !values.Disposable {
+		t.Errorf("a stack of the app has %+v", values)
+	}
+}

@@ -15,10 +15,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/postconfirmation/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const (
