@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		},
 		"a prop overrides retention": {
 			stage: &defaults.Values{LogRetention: week, Disposable: true},
-			props: gofunction.Props{LogRetention: 3 * week}, days: 21, policy: "Delete",
+			props: gofunction.Props{LogRetention: 2 * week}, days: 14, policy: "Delete",
 		},
 		"a prop makes disposable": {
 			stage: &defaults.Values{LogRetention: week}, props: gofunction.Props{Disposable: true},
