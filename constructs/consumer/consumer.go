@@ -1,5 +1,3 @@
-// Package consumer provisions queues that a function consumes: the queue, the topic or schedule
-// that sends to it, and its dead-letter queue.
 package consumer
 
 import (
