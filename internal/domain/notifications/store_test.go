@@ -78,6 +78,8 @@ func (r *run) Suppressed(context.Context, string) (bool, error) { return false, 
 func (r *run) NotificationSettings(context.Context, string, string) (string, error) {
 	return "https://api.example.com/unsubscribe", nil
 }
+func (*run) Language(tag string) string { return tag }
+
 func (r *run) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
 }
