@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -253,6 +254,16 @@ func TestExplicitZonesAreNotLookedUp(t *testing.T) {
 	})
 	if missing := app.Synth(nil).Manifest().Missing; missing != nil && len(*missing) > 0 {
 		t.Errorf("the synth lacks %s", *(*missing)[0].Key)
+	}
+}
+
+func TestUnknownZonesAreReported(t *testing.T) {
+	stack := newRegionalStack(newApp(), "Stack")
+	network.New(stack, "Network", network.Props{})
+	found := assertions.Annotations_FromStack(stack).FindWarning(jsii.String("/Stack/Network"),
+		assertions.Match_StringLikeRegexp(jsii.String("or pass AvailabilityZones")))
+	if len(*found) != 1 {
+		t.Errorf("there are %d warnings, want 1", len(*found))
 	}
 }
 

@@ -27,6 +27,9 @@ import (
 // moving a subnet.
 const maxZones = 3
 
+// dummyZone is the first zone that the CDK uses until its CLI has looked up the zones.
+const dummyZone = "dummy1a"
+
 // Props describes the network. Zero values take the stated default.
 type Props struct {
 	// AvailabilityZones are two or three zones of the stack's region. Default: the region's first
@@ -99,6 +102,13 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	n := &Network{
 		Construct: construct,
 		VPC:       awsec2.NewVpc(construct, jsii.String("VPC"), vpcProps),
+	}
+
+	if *(*n.VPC.AvailabilityZones())[0] == dummyZone {
+		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String("ashlar:network:zones"), jsii.Sprintf(
+			"network: %s: the zones of %s are not known, and the template has dummies: run the CDK "+
+				"CLI with credentials of the account, or pass AvailabilityZones", id,
+			*awscdk.Stack_Of(scope).Region()))
 	}
 
 	endpoints := constructs.NewConstruct(construct, jsii.String("Endpoints"))
