@@ -68,8 +68,8 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *props.API.TokenKey.SecretArn())
 
 	commentNotifications := consumer.New(stack, "CommentNotifications", consumer.Props{
-		Function: fn,
-		Topic:    props.API.CommentEvents,
+		Function: fn.Function,
+		Topic:    props.API.CommentEvents.Topic,
 		Filter:   map[string][]string{notifications.EventAttribute: {notifications.CommentCreated}},
 		Delay:    notificationWindow,
 		// The minimum: mails are not urgent, and the API has priority for database connections.

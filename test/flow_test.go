@@ -32,9 +32,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/firehosetest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/iottest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 

@@ -11,12 +11,12 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
 	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	subscriptionsfn "github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 func TestClient_types_match_the_API_document(t *testing.T) {

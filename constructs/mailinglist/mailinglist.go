@@ -226,9 +226,9 @@ func (l *MailingList) addWelcome(scope constructs.Construct) {
 	l.Welcome.AddSettings(l.tableSettings())
 	l.GrantSendEmail(l.Welcome)
 	l.WelcomeRetryQueue = consumer.New(scope, "WelcomeRetry", consumer.Props{
-		Function: l.Welcome, MaxConcurrency: 2, // the minimum
+		Function: l.Welcome.Function, MaxConcurrency: 2, // the minimum
 	})
-	l.WelcomeRetryQueue.GrantSendToDLQ()
+	l.WelcomeRetryQueue.GrantSendToDLQ(l.Welcome)
 
 	// Lambda reads the stream with the function's role. The CDK's grant would let it list all
 	// streams of the account: "IAM policy to allow a Lambda function to access DynamoDB stream
@@ -284,9 +284,9 @@ func (l *MailingList) addFeedback(scope constructs.Construct) {
 		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),
 	})
 	l.FeedbackQueue = consumer.New(scope, "FeedbackEvents", consumer.Props{
-		Function: fn, Topic: l.FeedbackTopic,
+		Function: fn.Function, Topic: l.FeedbackTopic.Topic,
 	})
-	l.FeedbackQueue.GrantSendToDLQ()
+	l.FeedbackQueue.GrantSendToDLQ(fn)
 	destination := awsses.NewCfnConfigurationSetEventDestination(scope,
 		jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
 			ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),

@@ -234,12 +234,12 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 // set, so the queue's policy must exist first; it admits S3 for any bucket of the account.
 func (m *Media) addOriginalEvents(scope constructs.Construct) {
 	m.OriginalEvents = consumer.New(scope, "OriginalEvents", consumer.Props{
-		Function:  m.Function,
+		Function:  m.Function.Function,
 		BatchSize: 5, // the function processes one picture after the other
 		// A flood of uploads waits in the queue, and leaves the account's concurrency to the API.
 		MaxConcurrency: 5,
 	})
-	m.OriginalEvents.GrantSendToDLQ()
+	m.OriginalEvents.GrantSendToDLQ(m.Function)
 	events := m.OriginalEvents.Queue
 	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{

@@ -96,7 +96,7 @@ func (t *Telemetry) declareReports(scope constructs.Construct) {
 	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn())
 
 	t.ReportRequests = consumer.New(scope, "ReportRequests", consumer.Props{
-		Function: fn,
+		Function: fn.Function,
 		// A delivery writes some objects of a few days, with one notification each. Batched, they
 		// cause one run of each day's queries.
 		BatchSize:      1000,

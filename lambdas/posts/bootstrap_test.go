@@ -21,10 +21,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 func settings(of apitest.Settings) any {

@@ -18,9 +18,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/testing/apitest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 	"github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 func settings(of apitest.Settings) any {

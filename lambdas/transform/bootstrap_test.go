@@ -17,9 +17,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const (

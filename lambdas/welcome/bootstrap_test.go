@@ -23,10 +23,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/smtptest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/welcome/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const (

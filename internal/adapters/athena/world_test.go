@@ -20,8 +20,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // A world is the table telemetry and an Athena that reads it.

@@ -21,8 +21,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const originals = "originals"

@@ -24,11 +24,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
