@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
@@ -317,6 +321,51 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 				policy.ID)
 		}
 	})
+}
+
+// TestOthersConsumeEventsOfOriginalsWithEventBridge: the CDK's own methods would replace the
+// notifications that the thumbnails need.
+func TestOthersConsumeEventsOfOriginalsWithEventBridge(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		props := pictureProps
+		props.EventBridge = true
+		media.New(stack, "Media", props)
+	})
+	originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+	want(t, originals, map[string]any{"EventBridgeEnabled": true}, "NotificationConfiguration",
+		"EventBridgeConfiguration")
+	want(t, originals, "s3:ObjectCreated:*", "NotificationConfiguration", "QueueConfigurations", 0,
+		"Event")
+	other := func(stack awscdk.Stack) awss3.IBucketNotificationDestination {
+		return awss3notifications.NewSqsDestination(
+			awssqs.NewQueue(stack, jsii.String("Other"), nil))
+	}
+	for name, notify := range map[string]func(awscdk.Stack, awss3.Bucket){
+		"AddEventNotification": func(stack awscdk.Stack, originals awss3.Bucket) {
+			originals.AddEventNotification(awss3.EventType_OBJECT_CREATED, other(stack))
+		},
+		"AddObjectRemovedNotification": func(stack awscdk.Stack, originals awss3.Bucket) {
+			originals.AddObjectRemovedNotification(other(stack))
+		},
+		"EnableEventBridgeNotification": func(_ awscdk.Stack, originals awss3.Bucket) {
+			originals.EnableEventBridgeNotification()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			message := panicMessage(func() {
+				synthStack(func(stack awscdk.Stack) {
+					notify(stack, media.New(stack, "Media", pictureProps).Originals)
+				})
+			})
+			const want = "[Test/Stack/Media/Originals] a method of the bucket that adds event " +
+				"notifications (AddEventNotification, EnableEventBridgeNotification) would " +
+				"replace those of its construct; set EventBridge of media.Props, and consume " +
+				"the events with a rule of EventBridge"
+			if !strings.Contains(message, want) {
+				t.Errorf("panics with\n%s\nwant\n%s", message, want)
+			}
+		})
+	}
 }
 
 // TestNoThumbnailIsMadeOfAThumbnail: the function would invoke itself for ever.

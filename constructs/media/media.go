@@ -10,9 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -46,6 +44,12 @@ type Props struct {
 
 	// TempRetention is how long uploads below TempPrefix are kept; whole days. Default: 1 day.
 	TempRetention time.Duration
+
+	// EventBridge sends S3's events of Originals to the account's default event bus, for rules that
+	// match the bucket's name. Methods of Originals that add notifications fail the synthesis,
+	// because CloudFormation would replace those that the thumbnails need. Default: no events
+	// there; S3 then bills none.
+	EventBridge bool
 
 	// DisableTransferAcceleration is for regions where S3 does not offer it: "Configuring fast,
 	// secure file transfers using Amazon S3 Transfer Acceleration" in the Amazon S3 User Guide
@@ -131,7 +135,7 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 	}
 	m.addThumbnailEvents(construct)
 	m.addFunction(construct, props)
-	m.addOriginalEvents(construct)
+	m.addOriginalEvents(construct, props)
 	m.addDistribution(construct, props)
 	return m
 }
@@ -228,11 +232,7 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 // addOriginalEvents makes S3 notify the function of every object that is created in Originals or
 // deleted from it. Objects that a lifecycle rule expires are not included: the thumbnails have the
 // same rule.
-//
-// The notification is a property of the bucket. The CDK would set it with a function in Python (ADR
-// 4), so that the queue's policy can name the bucket. S3 checks the queue when the notification is
-// set, so the queue's policy must exist first; it admits S3 for any bucket of the account.
-func (m *Media) addOriginalEvents(scope constructs.Construct) {
+func (m *Media) addOriginalEvents(scope constructs.Construct, props Props) {
 	m.OriginalEvents = consumer.New(scope, "OriginalEvents", consumer.Props{
 		Function:  m.Function,
 		BatchSize: 5, // the function processes one picture after the other
@@ -240,28 +240,13 @@ func (m *Media) addOriginalEvents(scope constructs.Construct) {
 		MaxConcurrency: 5,
 	})
 	m.OriginalEvents.GrantSendToDLQ()
-	events := m.OriginalEvents.Queue
-	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{
-			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
-		},
-		Actions:   jsii.Strings("sqs:SendMessage"),
-		Resources: &[]*string{events.QueueArn()},
-		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-		},
-	}))
-	var configurations []any
-	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
-		configurations = append(configurations,
-			&awss3.CfnBucket_QueueConfigurationProperty{
-				Event: jsii.String(event), Queue: events.QueueArn(),
-			})
-	}
-	resource := cfnBucket(m.Originals)
-	resource.SetNotificationConfiguration(
-		&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
-	resource.Node().AddDependency(allowed.PolicyDependable)
+	bucket.Notify(m.Originals, bucket.Notifications{
+		Queue:       m.OriginalEvents.Queue,
+		Events:      []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"},
+		EventBridge: props.EventBridge,
+		Remedy: "set EventBridge of media.Props, and consume the events with a rule of " +
+			"EventBridge",
+	})
 	bucket.EmptyAfter(m.Thumbnails, m.OriginalEvents.Mapping)
 }
 
