@@ -214,6 +214,10 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 			Widths:          props.Widths,
 			MaxBytes:        props.MaxBytes,
 			MaxPixels:       props.MaxPixels,
+			TempPrefix:      props.TempPrefix,
+			PermanentPrefix: props.PermanentPrefix,
+			ProtectedPrefix: props.ProtectedPrefix,
+			PrivatePrefix:   props.PrivatePrefix,
 		},
 		Description: "Generates thumbnails of pictures",
 		// One vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide.
