@@ -2,6 +2,7 @@ package identity
 
 import (
 	"cmp"
+	"errors"
 	"strings"
 	"time"
 
@@ -417,7 +418,7 @@ func (p Props) withDefaults() Props {
 // The bounds are the service's: "Quotas in Amazon Cognito" in the Amazon Cognito Developer Guide.
 func (p Props) check(id string) {
 	const day = 24 * time.Hour
-	problems := []error{
+	check.Props("identity", id,
 		check.Required("DomainPrefix", p.DomainPrefix != "",
 			"pass the first label of the managed login domain, such as example-dev"),
 		check.IfSet("DomainPrefix", p.DomainPrefix, func(prop, value string) error {
@@ -444,10 +445,26 @@ func (p Props) check(id string) {
 			time.Second),
 		check.That("RefreshTokenValidity", p.RefreshTokenValidity,
 			p.RefreshTokenValidity > p.AccessTokenValidity, "more than AccessTokenValidity"),
-	}
-	problems = append(problems,
 		checkClient("Web", p.WebCallbackURLs, p.WebLogoutURLs, check.CallbackURL),
 		checkClient("Mobile", p.MobileCallbackURLs, p.MobileLogoutURLs, check.AppCallbackURL),
-		checkPrefixes(p))
-	check.Props("identity", id, problems...)
+		check.KeyPrefix("ProtectedPrefix", p.ProtectedPrefix),
+		check.KeyPrefix("PrivatePrefix", p.PrivatePrefix),
+	)
+}
+
+// checkClient checks the URLs of a client, which has both kinds or is left out.
+func checkClient(
+	client string, callbackURLs, logoutURLs []string, rule func(prop, value string) error,
+) error {
+	callback, logout := client+"CallbackURLs", client+"LogoutURLs"
+	return errors.Join(
+		check.Required(callback, len(callbackURLs) > 0 || len(logoutURLs) == 0,
+			"pass the callback URLs of sign-in, or leave "+logout+" empty"),
+		check.Required(logout, len(logoutURLs) > 0 || len(callbackURLs) == 0,
+			"pass the callback URLs of sign-out, or leave "+callback+" empty"),
+		check.Each(callback, callbackURLs, rule),
+		check.NoDuplicates(callback, callbackURLs),
+		check.Each(logout, logoutURLs, rule),
+		check.NoDuplicates(logout, logoutURLs),
+	)
 }
