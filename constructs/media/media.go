@@ -1,6 +1,3 @@
-// Package media provisions users' pictures: the bucket that they upload to, the function that makes
-// thumbnails in a second bucket, a topic with an event for each finished picture, and the delivery
-// of the thumbnails through CloudFront.
 package media
 
 import (
@@ -201,7 +198,6 @@ func (m *Media) newOriginals(scope constructs.Construct, props Props) awss3.Buck
 		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT,
 		awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
 	if m.TransferAcceleration {
-		// The L2 construct's prop cannot be set by this library's bucket.New.
 		originals.Node().DefaultChild().(awss3.CfnBucket).SetAccelerateConfiguration(
 			&awss3.CfnBucket_AccelerateConfigurationProperty{
 				AccelerationStatus: jsii.String("Enabled"),
