@@ -27,14 +27,14 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/firehosetest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/iottest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -348,7 +348,7 @@ var idPattern = regexp.MustCompile(`[rx]-\d{6}`)
 
 // idsIn returns the ids in a record of the stream.
 func idsIn(t *testing.T, record []byte) []string {
-	var message telemetry.Message
+	var message telemetryschema.Message
 	if err := json.Unmarshal(record, &message); err != nil {
 		t.Errorf("%v: %s", err, record)
 		return nil

@@ -16,11 +16,10 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
 	domain "github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -429,7 +428,7 @@ func TestRowsAreConvertedToParquetWithTheTelemetryTable(t *testing.T) {
 }
 
 // glueColumns returns columns as in templates.
-func glueColumns(columns []columns.Column) []any {
+func glueColumns(columns []telemetryschema.Column) []any {
 	list := []any{}
 	for _, column := range columns {
 		list = append(list,
@@ -518,7 +517,7 @@ func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 			want(t, query, database, "Database")
 			want(t, query, ref(only(t, stack, "AWS::Athena::WorkGroup", "")), "WorkGroup")
 		}
-		all := reports.All()
+		all := queries.Reports()
 		if len(tables) != len(all)+1 || len(queries) != len(all) {
 			t.Errorf(
 				"there are %d tables and %d queries, want one for each of the %d reports, and the "+

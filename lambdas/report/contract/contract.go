@@ -2,14 +2,14 @@
 // construct that declares it.
 package contract
 
-import (
-	"time"
-
-	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-)
+import "time"
 
 // Package is the function's import path, for gofunction.Props.
 const Package = "github.com/ashlar-cdk/ashlar/lambdas/report"
+
+// ReportsFile is the name of the function's file, for gofunction.Props.Files: a list of
+// telemetryschema.Report as JSON.
+const ReportsFile = "reports.json"
 
 // Settings configures the report function; its construct fills it.
 type Settings struct {
@@ -24,6 +24,3 @@ type Settings struct {
 // Scheduled is the message that triggers the reports of the UTC day on which it is sent and of the
 // day before, whether there are new records or not.
 const Scheduled = `{"Scheduled":true}`
-
-// Reports returns the reports that the function generates, each with its table and its query.
-func Reports() []reports.Report { return reports.All() }
