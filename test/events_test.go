@@ -275,6 +275,10 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 			"no content type": of(""), "another JSON media type": of("application/vnd.api+json"),
 		},
 	}
+	layout, err := telemetry.NewLayout(records.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, kind := range records.Schema().Types {
 		status := 202
 		if kind.Source != telemetryschema.Client {
@@ -292,7 +296,7 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 					t.Errorf("%d records are in the stream after the status %d", len(put), status)
 				}
 				for _, record := range put {
-					var converter telemetry.Converter
+					converter := telemetry.NewConverter(layout)
 					_, _, err := converter.Append(nil, record.Data, record.ArrivedAt)
 					if err != nil && !errors.Is(err, telemetry.ErrDiscarded) {
 						t.Errorf("the converter rejects an accepted event: %v", err)
