@@ -17,20 +17,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	subscriptionsfn "github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // API is the stack of the REST API.
@@ -82,9 +78,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 			*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId(),
 		},
 	}
-	tokens := token.Settings{KeyARN: *tokenKey.SecretArn()}
 	originals := *media.Originals.BucketName()
-	mediaURL := pictures.Delivery(media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
 		fn := gofunction.New(stack, id, gofunction.Props{
 			Package:     path,
@@ -99,21 +93,21 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 
 	accounts := newFunction("Accounts", "Profiles, sync and account deletion", accountsfn.Package,
 		accountsfn.Settings{
-			API:      settings,
-			Tokens:   tokens,
-			Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
-			Pictures: s3store.PictureSettings{Bucket: originals},
-			Media:    mediaURL,
+			API:             settings,
+			TokenKeyARN:     *tokenKey.SecretArn(),
+			UserPoolID:      *users.UserPool.UserPoolId(),
+			OriginalsBucket: originals,
+			MediaURL:        media.URL(),
 		})
 	users.GrantDeleteUsers(accounts)
 	media.GrantDeletePictures(accounts)
 	handle(api, accounts, accountsapi.Routes.Operations())
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
-		API:      settings,
-		Tokens:   tokens,
-		Pictures: s3store.PictureSettings{Bucket: originals},
-		Media:    mediaURL,
+		API:             settings,
+		TokenKeyARN:     *tokenKey.SecretArn(),
+		OriginalsBucket: originals,
+		MediaURL:        media.URL(),
 	})
 	media.GrantPromoteUploads(posts)
 	commentEvents := topic.New(stack, "CommentEvents", topic.Props{})
@@ -125,13 +119,11 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	uploads := gofunction.New(stack, "Uploads", gofunction.Props{
 		Package: uploadsfn.Package,
 		Settings: uploadsfn.Settings{
-			API: settings,
-			Uploads: s3store.UploadSettings{
-				Bucket:     originals,
-				Lifetime:   uploadLifetime,
-				Accelerate: media.TransferAcceleration,
-			},
-			Media: mediaURL,
+			API:                  settings,
+			OriginalsBucket:      originals,
+			MediaURL:             media.URL(),
+			UploadLifetime:       uploadLifetime,
+			TransferAcceleration: media.TransferAcceleration,
 		},
 		Description: "Signs upload forms for pictures",
 	})
@@ -143,7 +135,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		Package: subscriptionsfn.Package,
 		Settings: subscriptionsfn.Settings{
 			API:         settings,
-			Tokens:      tokens,
+			TokenKeyARN: *tokenKey.SecretArn(),
 			Endpoint:    api.URL(),
 			SingleOptIn: env.SingleOptIn,
 		},

@@ -21,9 +21,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/openapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
+	"github.com/ashlar-cdk/ashlar/rest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 

@@ -6,9 +6,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of the profile, of sync, of the account's deletion, and of the links in

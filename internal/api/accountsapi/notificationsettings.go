@@ -3,7 +3,7 @@ package accountsapi
 import (
 	"context"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // A NotificationSettingsPath holds the path parameter of the link in a comment notification.

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // tokenLifetime is how long a client may stay offline and still get only the changes. After that it

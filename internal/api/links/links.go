@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // The purposes that links are sealed for. A new, incompatible format of the content needs a new

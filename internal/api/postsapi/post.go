@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // listOfPosts is the list of all posts.

@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of posts and comments. The responses of public routes are the same for

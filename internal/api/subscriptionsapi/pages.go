@@ -3,7 +3,7 @@ package subscriptionsapi
 import (
 	"net/http"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // unsubscribePage asks for confirmation and changes nothing.

@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of subscriptions. Links in mails point to their paths: package links

@@ -9,8 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of uploads. A post that shows an upload promotes it; see postsapi.

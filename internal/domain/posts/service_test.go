@@ -26,9 +26,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const originals = "originals"
@@ -75,7 +75,7 @@ func (w *world) newAuthor(t testing.TB) *author {
 	a.pictures = &pictures.Store{
 		Records: mysqlstore.NewPictures(databases),
 		Bucket: &s3store.Pictures{
-			Settings: s3store.PictureSettings{Bucket: originals},
+			Bucket: originals,
 			API: s3.New(s3.Options{
 				BaseEndpoint: &w.s3.URL,
 				Region:       lambdatest.Region,

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // The data of every request of a signed-in user.

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // elements are the texts and the attributes of a page's elements, by name.

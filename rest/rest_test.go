@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 const maxBody = 256 << 10 // the documented limit, in bytes
