@@ -475,8 +475,7 @@ func TestBootstrap_without_the_secret(t *testing.T) {
 }
 
 func TestBootstrap_without_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
-		"TOKEN_KEY_ARN",
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "TOKEN_KEY_ARN",
 		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN",
 		"DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

@@ -443,6 +443,6 @@ func TestBootstrap_transfer_acceleration(t *testing.T) {
 }
 
 func TestBootstrap_without_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package),
 		"ORIGINALS_BUCKET", "UPLOAD_LIFETIME", "MEDIA_URL")
 }
