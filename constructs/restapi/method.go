@@ -62,13 +62,14 @@ func (a *API) AddRoutes(function *gofunction.Function, routes []rest.Operation) 
 		check.NotNil("function", function, "pass the function that handles the routes"),
 		check.Required("routes", len(routes) > 0, "pass the Operations of a table of routes"),
 	}
-	methods := make([]Method, len(routes))
-	for i, route := range routes {
-		methods[i] = NewMethod(route)
-		problems = append(problems, named(methods[i], a.check(methods[i], methods[:i]))...)
-		if !methods[i].Public && len(a.props.Clients) == 0 {
-			problems = append(problems, named(methods[i], []error{check.Required("Props.Clients",
-				false, "pass the app clients of UserPool, or make the route public")})...)
+	var methods []Method
+	for _, route := range routes {
+		method := NewMethod(route)
+		found := named(method, append(a.check(method, methods),
+			check.Required("Props.Clients", method.Public || len(a.props.Clients) > 0,
+				"pass the app clients of UserPool, or make the route public")))
+		if problems = append(problems, found...); len(found) == 0 {
+			methods = append(methods, method)
 		}
 	}
 	check.Call("restapi", a.path(), "AddRoutes", problems...)
@@ -303,13 +304,16 @@ func checkSchema(prop string, value any) []error {
 
 // named returns problems with the method that has them: GET /posts: RateLimit.
 func named(m Method, problems []error) []error {
+	name := strings.TrimSpace(m.HTTPMethod + " " + m.Path)
+	if name == "" {
+		return problems
+	}
 	var all []error
 	for _, problem := range problems {
 		if joined, ok := problem.(interface{ Unwrap() []error }); ok {
 			all = append(all, named(m, joined.Unwrap())...)
 		} else if problem != nil {
-			all = append(all,
-				fmt.Errorf("%s: %w", strings.TrimSpace(m.HTTPMethod+" "+m.Path), problem))
+			all = append(all, fmt.Errorf("%s: %w", name, problem))
 		}
 	}
 	return all
