@@ -166,13 +166,11 @@ func (a *API) setMethod(httpMethod, path string, rate, burst int) {
 
 // newModel declares the model of a method's body. The CDK's Model construct wants each keyword as a
 // property.
-func (a *API) newModel(
-	resource awsapigateway.Resource, method Method,
-) awsapigateway.IModel {
+func (a *API) newModel(resource awsapigateway.Resource, method Method) awsapigateway.IModel {
 	schema := maps.Clone(method.Body)
 	schema["$schema"] = "http://json-schema.org/draft-04/schema#"
-	id := jsii.String(method.HTTPMethod + "Body")
-	model := awsapigateway.NewCfnModel(resource, id, &awsapigateway.CfnModelProps{
+	id := method.HTTPMethod[:1] + strings.ToLower(method.HTTPMethod[1:]) + "Body" // PostBody
+	model := awsapigateway.NewCfnModel(resource, jsii.String(id), &awsapigateway.CfnModelProps{
 		RestApiId:   a.RestAPI.RestApiId(),
 		ContentType: jsii.String("application/json"),
 		Schema:      schema,
