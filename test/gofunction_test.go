@@ -264,7 +264,7 @@ func TestVariablesAboveTheLimitOfLambdaFailTheSynth(t *testing.T) {
 			},
 		})
 	})
-	want := "[Stack/Mail] Settings: the variables have 4108 bytes; Lambda allows 4096: " +
+	want := "[Stack/Mail] gofunction: Settings: the variables have 4108 bytes; Lambda allows 4096: " +
 		"pass long values as Props.Files"
 	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
