@@ -396,7 +396,8 @@ func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 			"mysql: Test/Stack/Database: GrantConnect: grantee is required; pass the function or " +
 				"the role that gets the permissions": nil,
 			"mysql: Test/Stack/Database.GrantConnect: client: Test/Stack/Outside is not in a VPC " +
-				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack, "Outside", nil),
+				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack,
+				"Outside", nil),
 			"mysql: Test/Stack/Database.GrantConnect: client: Test/Stack/Elsewhere is in the VPC " +
 				"Test/Stack/Other/VPC and cannot reach the database in Test/Stack/Network/VPC; " +
 				"pass the same VPC to both": newClient(stack, "Elsewhere", other),
@@ -504,12 +505,15 @@ func TestMigrationsAreValidated(t *testing.T) {
 			want  []string
 		}{
 			{nil, []string{"files is required; pass SQL files, for example an embed.FS"}},
-			{fstest.MapFS{"sql/1_a.sql": {Data: up}}, []string{"files: no *.sql at the root; pass " +
+			{fstest.MapFS{
+				"sql/1_a.sql": {Data: up},
+			}, []string{"files: no *.sql at the root; pass " +
 				`the folder that has them, for example with fs.Sub(files, "sql")`}},
 			{
 				fstest.MapFS{
 					"1_a.sql": {Data: up}, "01_b.sql": {Data: up}, "0_c.sql": {Data: up},
-					"d.sql": {Data: up}, "2-e.sql": {Data: up}, "3_f.sql": {Data: []byte("SELECT 1;")},
+					"d.sql": {Data: up}, "2-e.sql": {Data: up},
+					"3_f.sql": {Data: []byte("SELECT 1;")},
 				},
 				[]string{
 					"files: 0_c.sql, want a name with a number above 0, such as 0001_orders.sql",
@@ -521,7 +525,9 @@ func TestMigrationsAreValidated(t *testing.T) {
 			},
 		} {
 			want := prefix + strings.Join(refused.want, "\n"+prefix)
-			got := panicMessage(func() { database.AddMigrations(stack, "Migrations", refused.files) })
+			got := panicMessage(func() {
+				database.AddMigrations(stack, "Migrations", refused.files)
+			})
 			if got != want {
 				t.Errorf("panics with\n%s\nwant\n%s", got, want)
 			}
@@ -552,10 +558,12 @@ func TestAMigrateFunctionOfOnesOwn(t *testing.T) {
 		vpc := network.New(stack, "Network", network.Props{}).VPC
 		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc})
 		const prefix = "mysql: Test/Stack/Database.AddMigration: "
-		const noVersion = prefix + "version is required; pass a text that changes with the schema, " +
+		const noVersion = prefix +
+			"version is required; pass a text that changes with the schema, " +
 			"such as a checksum of its files"
 		got := panicMessage(func() { database.AddMigration(stack, "Migration", nil, "") })
-		want := prefix + "fn is required; pass the function that migrates, or call AddMigrations\n" +
+		want := prefix +
+			"fn is required; pass the function that migrates, or call AddMigrations\n" +
 			noVersion
 		if got != want {
 			t.Errorf("panics with %q, want %q", got, want)
@@ -624,7 +632,8 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 		mysql.FromAttributes(stack, "Database", mysql.Attributes{Port: 1 << 16})
 	},
 		"mysql: Database: VPC is required; pass the VPC of the database",
-		"mysql: Database: SecurityGroups is required; pass those of the database, for example with "+
+		"mysql: Database: SecurityGroups is required; pass those of the database, for example "+
+			"with "+
 			"awsec2.SecurityGroup_FromSecurityGroupId",
 		"mysql: Database: WriterHost is required; pass the endpoint of the instance",
 		"mysql: Database: Port: 65536, want 1 to 65535",
@@ -672,7 +681,8 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 	}
 	ingress := stack.Template.OfType("AWS::EC2::SecurityGroupIngress")
 	if len(ingress) != 2 {
-		t.Errorf("%d rules allow access, want those of the function and the migrations", len(ingress))
+		t.Errorf("%d rules allow access, want those of the function and the migrations",
+			len(ingress))
 	}
 	for _, rule := range ingress {
 		want(t, rule, groupID, "GroupId")
@@ -712,7 +722,8 @@ func TestDatabaseIsTheSameUnderAllFeatureFlags(t *testing.T) {
 	if diff := cmp.Diff(with.Template.Resources, without.Template.Resources); diff != "" {
 		t.Errorf("with the flags (-) and without (+):\n%s", diff)
 	}
-	if name, _ := only(t, without, "AWS::RDS::DBProxy", "").At("DBProxyName").(string); name == "Proxy" {
+	if name, _ := only(
+		t, without, "AWS::RDS::DBProxy", "").At("DBProxyName").(string); name == "Proxy" {
 		t.Error("two databases with a proxy would have the same name in an account")
 	}
 }

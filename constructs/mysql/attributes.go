@@ -66,7 +66,8 @@ func (a Attributes) check(id string) {
 	check.Props("mysql", id,
 		check.NotNil("VPC", a.VPC, "pass the VPC of the database"),
 		check.Required("SecurityGroups", len(a.SecurityGroups) > 0,
-			"pass those of the database, for example with awsec2.SecurityGroup_FromSecurityGroupId"),
+			"pass those of the database, for example with "+
+				"awsec2.SecurityGroup_FromSecurityGroupId"),
 		noNil("SecurityGroups", a.SecurityGroups),
 		check.Required("WriterHost", a.WriterHost != "", "pass the endpoint of the instance"),
 		check.Range("Port", a.Port, 1, 65535),

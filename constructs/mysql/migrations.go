@@ -136,8 +136,9 @@ func (d *Database) checkMigrations(scope constructs.Construct, id string) []erro
 			"all files into one set", d.migrations))
 	}
 	if d.AdminSecret == nil {
-		problems = append(problems, errors.New("Attributes.AdminSecret is required; pass the secret "+
-			"of a user who may change the schema and create users"))
+		problems = append(problems,
+			errors.New("Attributes.AdminSecret is required; pass the secret "+
+				"of a user who may change the schema and create users"))
 	}
 	return problems
 }
@@ -156,7 +157,8 @@ func checkFiles(files fs.FS) []error {
 		if below, _ := fs.Glob(files, "*/*.sql"); len(below) > 0 {
 			folder = path.Dir(below[0])
 		}
-		return []error{fmt.Errorf("files: no *.sql at the root; pass the folder that has them, for "+
+		return []error{fmt.Errorf("files: no *.sql at the root; pass the folder that has them, "+
+			"for "+
 			"example with fs.Sub(files, %q)", folder)}
 	}
 	var problems []error

@@ -115,8 +115,9 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 		props.SecurityGroups = []awsec2.ISecurityGroup{
 			awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
 				&awsec2.SecurityGroupProps{
-					Vpc:              props.VPC,
-					Description:      jsii.String("Access to the RDS instance and its read replicas"),
+					Vpc: props.VPC,
+					Description: jsii.String(
+						"Access to the RDS instance and its read replicas"),
 					AllowAllOutbound: jsii.Bool(false),
 				}),
 		}
@@ -337,7 +338,8 @@ type appUserCheck struct{ database *Database }
 func (c *appUserCheck) Validate() *[]*string {
 	problems := []*string{}
 	if d := c.database; len(d.connected) > 0 && d.migrations == "" {
-		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would not "+
+		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would "+
+			"not "+
 			"exist; call AddMigrations with the SQL files of the schema, or AddMigration with a "+
 			"function of your own", strings.Join(d.connected, ", ")))
 	}
@@ -525,7 +527,8 @@ func checkSubnets(
 	found := vpc.SelectSubnets(selection)
 	in := len(slices.Compact(slices.Sorted(values(found.AvailabilityZones))))
 	if in < zones && !*found.IsPendingLookup {
-		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has", prop,
+		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has",
+			prop,
 			in, zones)
 	}
 	return nil

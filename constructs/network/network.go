@@ -101,19 +101,22 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	}
 
 	if *(*n.VPC.AvailabilityZones())[0] == dummyZone {
-		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String("ashlar:network:zones"), jsii.Sprintf(
-			"network: %s: the zones of %s are not known, and the template has dummies: run the CDK "+
+		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String(
+			"ashlar:network:zones"), jsii.Sprintf(
+			"network: %s: the zones of %s are not known, and the template has dummies: run the "+
+				"CDK "+
 				"CLI with credentials of the account, or pass AvailabilityZones", id,
 			*awscdk.Stack_Of(scope).Region()))
 	}
 
 	endpoints := constructs.NewConstruct(construct, jsii.String("Endpoints"))
 	for _, name := range slices.Sorted(maps.Keys(props.InterfaceEndpoints)) {
-		awsec2.NewInterfaceVpcEndpoint(endpoints, jsii.String(name), &awsec2.InterfaceVpcEndpointProps{
-			Vpc:     n.VPC,
-			Service: props.InterfaceEndpoints[name],
-			Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
-		})
+		awsec2.NewInterfaceVpcEndpoint(endpoints, jsii.String(name),
+			&awsec2.InterfaceVpcEndpointProps{
+				Vpc:     n.VPC,
+				Service: props.InterfaceEndpoints[name],
+				Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
+			})
 	}
 	logs := loggroup.New(construct, "FlowLogs", "")
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
@@ -218,16 +221,19 @@ func (p Props) checkZones(stack awscdk.Stack) (problems []error) {
 	if isSet {
 		for _, name := range p.AvailabilityZones {
 			if !slices.Contains(known, any(name)) {
-				problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want one of %v: the "+
-					"context %s of %s has those; correct it, or declare the network in another stack",
+				problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want one of %v: "+
+					"the "+
+					"context %s of %s has those; correct it, or declare the network in another "+
+					"stack",
 					name, known, key, path))
 			}
 		}
 	} else if children := len(*stack.Node().Children()); children > 0 {
-		problems = append(problems, fmt.Errorf("AvailabilityZones: %v: %s has %d constructs already, "+
-			"and the CDK would look the zones up for them; declare the network as the first "+
-			"construct directly in its stack, or set the context %s in cdk.json to the zones",
-			p.AvailabilityZones, path, children, key))
+		problems = append(problems,
+			fmt.Errorf("AvailabilityZones: %v: %s has %d constructs already, "+
+				"and the CDK would look the zones up for them; declare the network as the first "+
+				"construct directly in its stack, or set the context %s in cdk.json to the zones",
+				p.AvailabilityZones, path, children, key))
 	}
 	return problems
 }
@@ -241,12 +247,14 @@ func (p Props) checkEndpoints() (problems []error) {
 			problems = append(problems, errors.New("InterfaceEndpoints: an id is empty, want one "+
 				"that names the service, such as SecretsManager"))
 		case service == nil:
-			problems = append(problems, fmt.Errorf("InterfaceEndpoints: %s is nil; pass a service such "+
-				"as awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()", id))
+			problems = append(problems,
+				fmt.Errorf("InterfaceEndpoints: %s is nil; pass a service such "+
+					"as awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()", id))
 		case ids[*service.ShortName()] != "":
 			// The private DNS name of a service is unique in a VPC.
-			problems = append(problems, fmt.Errorf("InterfaceEndpoints: %s is the same service as %s; "+
-				"remove one", id, ids[*service.ShortName()]))
+			problems = append(problems,
+				fmt.Errorf("InterfaceEndpoints: %s is the same service as %s; "+
+					"remove one", id, ids[*service.ShortName()]))
 		default:
 			ids[*service.ShortName()] = id
 		}
