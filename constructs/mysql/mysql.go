@@ -3,7 +3,6 @@ package mysql
 import (
 	"fmt"
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -46,10 +45,6 @@ const Port = 3306
 const passwordExclusions = " %+~`#$&*()|[]{}:;<>?!'/@\"\\" //nolint:gosec // G101: no password
 
 const day = 24 * time.Hour
-
-var databaseName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{0,63}$`)
-
-var instanceClass = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
 
 // Props describes the database. Zero values take the stated default.
 type Props struct {
@@ -116,12 +111,13 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	props.check(id)
 	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	if props.SecurityGroups == nil {
+	if len(props.SecurityGroups) == 0 {
 		props.SecurityGroups = []awsec2.ISecurityGroup{
 			awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
 				&awsec2.SecurityGroupProps{
-					Vpc:              props.VPC,
-					Description:      jsii.String("Access to the RDS instance and its read replicas"),
+					Vpc: props.VPC,
+					Description: jsii.String(
+						"Access to the RDS instance and its read replicas"),
 					AllowAllOutbound: jsii.Bool(false),
 				}),
 		}
@@ -255,7 +251,7 @@ type Client interface {
 func (d *Database) GrantConnect(client Client) awsiam.Grant {
 	const method = "GrantConnect"
 	grant.Require("mysql", d.Construct, method, client)
-	check.Props("mysql", d.path(method), d.sameVPC("client", client))
+	check.Call("mysql", *d.Construct.Node().Path(), method, d.sameVPC("client", client))
 	settings := d.connection
 	settings.SecretARN = *d.AppSecret.SecretArn()
 	for _, replica := range d.Replicas {
@@ -311,11 +307,6 @@ func (d *Database) port() awsec2.Port {
 	return awsec2.Port_Tcp(jsii.Number(d.connection.Port))
 }
 
-// path returns the path of the database and a method, for messages.
-func (d *Database) path(method string) string {
-	return *d.Construct.Node().Path() + ": " + method
-}
-
 // sameVPC returns a problem unless client is in the database's VPC.
 func (d *Database) sameVPC(argument string, client Client) error {
 	vpc := client.VPC()
@@ -347,7 +338,8 @@ type appUserCheck struct{ database *Database }
 func (c *appUserCheck) Validate() *[]*string {
 	problems := []*string{}
 	if d := c.database; len(d.connected) > 0 && d.migrations == "" {
-		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would not "+
+		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would "+
+			"not "+
 			"exist; call AddMigrations with the SQL files of the schema, or AddMigration with a "+
 			"function of your own", strings.Join(d.connected, ", ")))
 	}
@@ -535,7 +527,8 @@ func checkSubnets(
 	found := vpc.SelectSubnets(selection)
 	in := len(slices.Compact(slices.Sorted(values(found.AvailabilityZones))))
 	if in < zones && !*found.IsPendingLookup {
-		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has", prop,
+		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has",
+			prop,
 			in, zones)
 	}
 	return nil
@@ -553,32 +546,29 @@ func values(list *[]*string) iter.Seq[string] {
 }
 
 func (p Props) check(id string) {
-	small := strings.HasSuffix(p.InstanceClass, ".micro") ||
-		strings.HasSuffix(p.InstanceClass, ".small")
 	check.Props("mysql", id,
-		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS wants two zones
+		check.NotNil("VPC", p.VPC, "pass network.VPC"),
+		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
 		checkSubnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
+		noNil("SecurityGroups", p.SecurityGroups),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
 			"8.4 or 8.0"),
-		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass),
-			"a class without the prefix db., such as t4g.micro"),
-		check.That("DatabaseName", p.DatabaseName, databaseName.MatchString(p.DatabaseName),
-			"a letter, then letters, digits and underscores; at most 64"),
-		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536,
-			"20 to 65536"),
-		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB,
-			p.MaxAllocatedStorageGiB*10 >= p.StorageGiB*11 && p.MaxAllocatedStorageGiB <= 65536,
-			"at least 10 % above StorageGiB, at most 65536"),
-		check.That("Replicas", p.Replicas, p.Replicas >= 0 && p.Replicas <= 15, "0 to 15"),
-		check.That("DatabaseInsights", p.DatabaseInsights, !p.DatabaseInsights || !small,
-			"false with "+p.InstanceClass+", or a class from medium up"),
-		check.That("BackupRetention", p.BackupRetention,
-			p.BackupRetention >= day && p.BackupRetention <= 35*day && p.BackupRetention%day == 0,
-			"whole days, 24h0m0s to 840h0m0s"),
-		check.That("RotationInterval", p.RotationInterval,
-			p.RotationInterval >= day && p.RotationInterval <= 1000*day &&
-				p.RotationInterval%day == 0,
-			"whole days, 24h0m0s to 24000h0m0s"),
+		check.InstanceClass("InstanceClass", p.InstanceClass),
+		check.Storage("StorageGiB", p.StorageGiB),
+		check.MaxAllocatedStorage(
+			"MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB, "StorageGiB", p.StorageGiB),
+		check.DatabaseName("DatabaseName", p.DatabaseName),
+		check.Replicas("Replicas", p.Replicas),
+		check.DatabaseInsights("DatabaseInsights", p.DatabaseInsights, p.InstanceClass),
+		check.BackupRetention("BackupRetention", p.BackupRetention),
+		// RotationRules in the AWS Secrets Manager API Reference.
+		check.Duration("RotationInterval", p.RotationInterval, day, 1000*day, day),
 	)
+}
+
+// noNil returns a problem unless groups, if there are any, are set.
+func noNil(prop string, groups []awsec2.ISecurityGroup) error {
+	return check.Each(prop, groups, func(prop string, group awsec2.ISecurityGroup) error {
+		return check.NotNil(prop, group, "pass a security group of the VPC")
+	})
 }

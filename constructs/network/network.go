@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"time"
 
@@ -22,10 +21,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	groupfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
 )
-
-// maxZones is the number of zones that the addresses are laid out for: a VPC can grow to it without
-// moving a subnet.
-const maxZones = 3
 
 // dummyZone is the first zone that the CDK uses until its CLI has looked up the zones.
 const dummyZone = "dummy1a"
@@ -98,26 +93,30 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		zones = len(props.AvailabilityZones)
 		vpcProps.AvailabilityZones = jsii.Strings(props.AvailabilityZones...)
 	}
-	vpcProps.ReservedAzs = jsii.Number(maxZones - zones)
+	// The addresses are laid out for it: a VPC can grow to it without moving a subnet.
+	vpcProps.ReservedAzs = jsii.Number(check.MaxZones - zones)
 	n := &Network{
 		Construct: construct,
 		VPC:       awsec2.NewVpc(construct, jsii.String("VPC"), vpcProps),
 	}
 
 	if *(*n.VPC.AvailabilityZones())[0] == dummyZone {
-		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String("ashlar:network:zones"), jsii.Sprintf(
-			"network: %s: the zones of %s are not known, and the template has dummies: run the CDK "+
+		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String(
+			"ashlar:network:zones"), jsii.Sprintf(
+			"network: %s: the zones of %s are not known, and the template has dummies: run the "+
+				"CDK "+
 				"CLI with credentials of the account, or pass AvailabilityZones", id,
 			*awscdk.Stack_Of(scope).Region()))
 	}
 
 	endpoints := constructs.NewConstruct(construct, jsii.String("Endpoints"))
 	for _, name := range slices.Sorted(maps.Keys(props.InterfaceEndpoints)) {
-		awsec2.NewInterfaceVpcEndpoint(endpoints, jsii.String(name), &awsec2.InterfaceVpcEndpointProps{
-			Vpc:     n.VPC,
-			Service: props.InterfaceEndpoints[name],
-			Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
-		})
+		awsec2.NewInterfaceVpcEndpoint(endpoints, jsii.String(name),
+			&awsec2.InterfaceVpcEndpointProps{
+				Vpc:     n.VPC,
+				Service: props.InterfaceEndpoints[name],
+				Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
+			})
 	}
 	logs := loggroup.New(construct, "FlowLogs", "")
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
@@ -189,8 +188,6 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-var zone = regexp.MustCompile(`^([a-z]+(?:-[a-z]+)+-[0-9]+)(?:-[a-z]+-[0-9]+)?[a-z]$`)
-
 func (p Props) check(scope constructs.Construct, id string) {
 	zones := len(p.AvailabilityZones)
 	if p.AvailabilityZones == nil {
@@ -200,8 +197,6 @@ func (p Props) check(scope constructs.Construct, id string) {
 	problems := []error{
 		check.That("CIDR", p.CIDR, err == nil && prefix.Bits() == 16 && prefix.Masked() == prefix &&
 			prefix.Addr().IsPrivate(), "a private /16 such as 10.0.0.0/16"),
-		check.That("AvailabilityZones", p.AvailabilityZones, zones >= 2 && zones <= maxZones,
-			fmt.Sprintf("2 to %d", maxZones)),
 		check.That("NATGateways", p.NATGateways, p.NATGateways >= 0 && p.NATGateways <= zones,
 			"0 to one per zone"),
 	}
@@ -211,43 +206,34 @@ func (p Props) check(scope constructs.Construct, id string) {
 	check.Props("network", id, append(problems, p.checkEndpoints()...)...)
 }
 
+// checkZones returns the problems of explicit zones.
 func (p Props) checkZones(stack awscdk.Stack) (problems []error) {
-	region := *stack.Region()
-	for i, name := range p.AvailabilityZones {
-		match := zone.FindStringSubmatch(name)
-		if match != nil && *awscdk.Token_IsUnresolved(region) {
-			region = match[1] // of all of them
-		}
-		switch {
-		case slices.Contains(p.AvailabilityZones[:i], name):
-			problems = append(problems, fmt.Errorf("AvailabilityZones: %q twice, want it once", name))
-		case match == nil:
-			problems = append(problems, fmt.Errorf(
-				"AvailabilityZones: %q, want the name of a zone such as eu-central-1a", name))
-		case match[1] != region:
-			problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want a zone of the "+
-				"stack's region %s", name, region))
-		}
+	if p.AvailabilityZones == nil {
+		return nil
 	}
+	problem := check.Zones("AvailabilityZones", p.AvailabilityZones, *stack.Region())
 	key, lookedUp := zonesKey(stack)
-	if len(p.AvailabilityZones) == 0 || len(problems) > 0 || !lookedUp {
-		return problems
+	if problem != nil || !lookedUp {
+		return []error{problem}
 	}
 	path := *stack.Node().Path()
 	known, isSet := stack.Node().TryGetContext(jsii.String(key)).([]any)
 	if isSet {
 		for _, name := range p.AvailabilityZones {
 			if !slices.Contains(known, any(name)) {
-				problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want one of %v: the "+
-					"context %s of %s has those; correct it, or declare the network in another stack",
+				problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want one of %v: "+
+					"the "+
+					"context %s of %s has those; correct it, or declare the network in another "+
+					"stack",
 					name, known, key, path))
 			}
 		}
 	} else if children := len(*stack.Node().Children()); children > 0 {
-		problems = append(problems, fmt.Errorf("AvailabilityZones: %v: %s has %d constructs already, "+
-			"and the CDK would look the zones up for them; declare the network as the first "+
-			"construct directly in its stack, or set the context %s in cdk.json to the zones",
-			p.AvailabilityZones, path, children, key))
+		problems = append(problems,
+			fmt.Errorf("AvailabilityZones: %v: %s has %d constructs already, "+
+				"and the CDK would look the zones up for them; declare the network as the first "+
+				"construct directly in its stack, or set the context %s in cdk.json to the zones",
+				p.AvailabilityZones, path, children, key))
 	}
 	return problems
 }
@@ -261,12 +247,14 @@ func (p Props) checkEndpoints() (problems []error) {
 			problems = append(problems, errors.New("InterfaceEndpoints: an id is empty, want one "+
 				"that names the service, such as SecretsManager"))
 		case service == nil:
-			problems = append(problems, fmt.Errorf("InterfaceEndpoints: %s is nil; pass a service such "+
-				"as awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()", id))
+			problems = append(problems,
+				fmt.Errorf("InterfaceEndpoints: %s is nil; pass a service such "+
+					"as awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()", id))
 		case ids[*service.ShortName()] != "":
 			// The private DNS name of a service is unique in a VPC.
-			problems = append(problems, fmt.Errorf("InterfaceEndpoints: %s is the same service as %s; "+
-				"remove one", id, ids[*service.ShortName()]))
+			problems = append(problems,
+				fmt.Errorf("InterfaceEndpoints: %s is the same service as %s; "+
+					"remove one", id, ids[*service.ShortName()]))
 		default:
 			ids[*service.ShortName()] = id
 		}
