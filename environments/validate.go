@@ -3,61 +3,28 @@ package environments
 import (
 	"errors"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
-	"time"
+
+	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // A FieldError is an invalid field of an environment.
 type FieldError struct {
 	Environment string
 	Field       string
-	Got         any
+	Got         string
 	Want        string
 }
 
 func (e *FieldError) Error() string {
-	return fmt.Sprintf("%s: %s: %v, want %s", e.Environment, e.Field, e.Got, e.Want)
+	return fmt.Sprintf("%s: %s: %s, want %s", e.Environment, e.Field, e.Got, e.Want)
 }
 
-var (
-	namePattern        = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	accountPattern     = regexp.MustCompile(`^[0-9]{12}$`)
-	regionPattern      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	classPattern       = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
-	certificatePattern = regexp.MustCompile(
-		`^arn:aws[a-z-]*:acm:us-east-1:([0-9]{12}):certificate/[0-9a-f-]+$`)
-	domainPattern     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	mailDomainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
-	// The formats of Google, Apple and Secrets Manager: "Setting up OAuth 2.0" in Google's help,
-	// "Register a services ID" in Apple's, and CreateSecret in the AWS Secrets Manager API
-	// Reference.
-	googleClientPattern = regexp.MustCompile(`^[0-9]+-[a-z0-9]+\.apps\.googleusercontent\.com$`)
-	servicesIDPattern   = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-	appleIDPattern      = regexp.MustCompile(`^[A-Z0-9]{10}$`)
-	secretNamePattern   = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
-	// Performance data needs more memory than these classes have: "Performance Insights" in the
-	// Amazon RDS User Guide, table of supported instance classes for MySQL.
-	noInsightsPattern = regexp.MustCompile(`^t[34]g?\.(micro|small)$`)
-	// Users and groups: "Resource types defined by Amazon QuickSight" in the Service Authorization
-	// Reference. Their region is that of the account's QuickSight identities, not the
-	// environment's.
-	quickSightPattern = regexp.MustCompile(
-		`^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:([0-9]{12}):(user|group)/[^/*]+/[^*]+$`)
-
-	// logRetentionDays are the only values that CloudWatch Logs accepts: PutRetentionPolicy in its
-	// API Reference.
-	logRetentionDays = []int{
-		1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,
-		365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-	}
-)
-
 // Validate returns all problems of the environments at once, as joined [*FieldError] values, or
-// nil.
+// nil. The rules are those of the constructs (package check): here, they are reported by the
+// environment's fields.
 func Validate(environments []Environment) error {
 	var problems []error
 	seen, domains, identities := map[string]bool{}, map[string]bool{}, map[string]bool{}
@@ -90,10 +57,24 @@ type validator struct {
 	problems    []error
 }
 
+// addError adds a problem of a field, whose value is got.
 func (v *validator) addError(field string, got any, want string) {
-	v.problems = append(v.problems,
-		&FieldError{Environment: v.environment.Name, Field: field, Got: got, Want: want})
+	v.add(check.That(field, got, false, want))
 }
+
+// add adds the problems that rules return. It reports whether there are any.
+func (v *validator) add(rules ...error) bool {
+	found := check.Problems(rules...)
+	for _, problem := range found {
+		v.problems = append(v.problems, &FieldError{
+			Environment: v.environment.Name,
+			Field:       problem.Prop, Got: problem.Got, Want: problem.Want,
+		})
+	}
+	return len(found) > 0
+}
+
+var namePattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
 func (v *validator) validate() {
 	e := v.environment
@@ -103,32 +84,23 @@ func (v *validator) validate() {
 	}
 	v.validateLocation()
 	v.validateDatabase()
-	if days, whole := wholeDays(e.LogRetention); !whole ||
-		!slices.Contains(logRetentionDays, days) {
-		v.addError("LogRetention", e.LogRetention,
-			fmt.Sprintf("one of CloudWatch's steps, in days: %v", logRetentionDays))
-	}
-	v.validateURLs("WebOrigins", e.WebOrigins,
-		"an https origin without a path (http for localhost only)",
-		func(u *url.URL) bool { return isWeb(u) && u.Path == "" })
+	v.add(check.LogRetention("LogRetention", e.LogRetention))
+	v.validateURLs("WebOrigins", e.WebOrigins, check.Origin)
 	v.validateCertificate()
-	const wantWeb = "an https URL (http for localhost only)"
-	v.validateURLs("WebCallbackURLs", e.WebCallbackURLs, wantWeb, isWeb)
-	v.validateURLs("WebLogoutURLs", e.WebLogoutURLs, wantWeb, isWeb)
-	const wantApp = "an https URL or one with the app's own scheme"
-	v.validateURLs("MobileCallbackURLs", e.MobileCallbackURLs, wantApp, isApp)
-	v.validateURLs("MobileLogoutURLs", e.MobileLogoutURLs, wantApp, isApp)
+	v.validateURLs("WebCallbackURLs", e.WebCallbackURLs, check.CallbackURL)
+	v.validateURLs("WebLogoutURLs", e.WebLogoutURLs, check.CallbackURL)
+	v.validateURLs("MobileCallbackURLs", e.MobileCallbackURLs, check.AppCallbackURL)
+	v.validateURLs("MobileLogoutURLs", e.MobileLogoutURLs, check.AppCallbackURL)
 	v.validateSignIn()
-	v.validateMail()
+	if !v.add(check.MailIdentity("MailIdentity", e.MailIdentity)) {
+		v.add(check.MailSender("MailFrom", e.MailFrom, e.MailIdentity))
+	}
 	if e.TelemetryShards < 0 {
 		v.addError("TelemetryShards", e.TelemetryShards,
 			"0 for on-demand mode, or the number of shards")
 	}
 	v.validateAnalytics()
-	if !isAddress(e.AlarmAddress) {
-		v.addError("AlarmAddress", fmt.Sprintf("%q", e.AlarmAddress),
-			"an e-mail address for alarms")
-	}
+	v.add(check.MailAddress("AlarmAddress", e.AlarmAddress))
 	if e.Name == "Prod" && e.Disposable {
 		v.addError("Disposable", true,
 			"false: cdk destroy would delete production data without a snapshot")
@@ -155,24 +127,15 @@ func (v *validator) validateLocation() {
 				"false without a Region: not every region has it")
 		}
 	} else {
-		if !accountPattern.MatchString(e.Account) {
+		if check.Account("Account", e.Account) != nil {
 			v.addError("Account", fmt.Sprintf("%q", e.Account),
 				"12 digits, or empty together with Region")
 		}
-		if !regionPattern.MatchString(e.Region) {
+		if check.Region("Region", e.Region) != nil {
 			v.addError("Region", fmt.Sprintf("%q", e.Region),
 				"a region such as eu-central-1, or empty together with Account")
-		}
-		// RDS asks for subnets in two zones, and the network's addresses are laid out for three.
-		if len(e.Zones) < 2 || len(e.Zones) > 3 {
-			v.addError("Zones", e.Zones, "2 or 3")
-		}
-		for i, zone := range e.Zones {
-			if !strings.HasPrefix(zone, e.Region) || len(zone) <= len(e.Region) ||
-				slices.Contains(e.Zones[:i], zone) {
-				v.addError(fmt.Sprintf("Zones[%d]", i), fmt.Sprintf("%q", zone),
-					"a zone of the Region, without duplicates")
-			}
+		} else {
+			v.add(check.Zones("Zones", e.Zones, e.Region))
 		}
 	}
 	if !slices.Contains([]NAT{NATNone, NATOne, NATPerZone}, e.NAT) {
@@ -181,55 +144,27 @@ func (v *validator) validateLocation() {
 	}
 }
 
-// validateDatabase repeats checks of the mysql construct, to report them by the environment's
-// fields.
 func (v *validator) validateDatabase() {
 	e := v.environment
-	if !classPattern.MatchString(e.DatabaseClass) {
-		v.addError("DatabaseClass", fmt.Sprintf("%q", e.DatabaseClass),
-			"an instance class such as t4g.micro")
-	}
-	// The limits of gp3 storage: "DB instance storage" in the Amazon RDS User Guide.
-	if e.DatabaseStorageGiB < 20 || e.DatabaseStorageGiB > 65536 {
-		v.addError("DatabaseStorageGiB", e.DatabaseStorageGiB, "20 to 65536")
-	}
-	// RDS rejects a limit less than 10 % above the allocated storage: "Managing capacity
-	// automatically".
-	if e.DatabaseMaxAllocatedStorageGiB*10 < e.DatabaseStorageGiB*11 ||
-		e.DatabaseMaxAllocatedStorageGiB > 65536 {
-		v.addError("DatabaseMaxAllocatedStorageGiB", e.DatabaseMaxAllocatedStorageGiB,
-			"at least 10 % above DatabaseStorageGiB, at most 65536")
-	}
-	// RDS for MySQL supports up to 15 replicas of a source: "Working with MySQL read replicas".
-	if e.DatabaseReplicas < 0 || e.DatabaseReplicas > 15 {
-		v.addError("DatabaseReplicas", e.DatabaseReplicas, "0 to 15")
-	}
-	if e.DatabaseInsights && noInsightsPattern.MatchString(e.DatabaseClass) {
-		v.addError("DatabaseInsights", true,
-			"false with "+e.DatabaseClass+", or a class from medium up")
-	}
-	days, whole := wholeDays(e.BackupRetention)
-	switch {
-	case e.BackupRetention < 24*time.Hour:
-		// Without backups, point-in-time recovery and read replicas are not possible.
-		v.addError("BackupRetention", e.BackupRetention, "at least 24h")
-	case !whole || days > 35:
-		v.addError("BackupRetention", e.BackupRetention, "whole days, 35 at most")
-	}
+	v.add(
+		check.InstanceClass("DatabaseClass", e.DatabaseClass),
+		check.Storage("DatabaseStorageGiB", e.DatabaseStorageGiB),
+		check.MaxAllocatedStorage(
+			"DatabaseMaxAllocatedStorageGiB", e.DatabaseMaxAllocatedStorageGiB,
+			"DatabaseStorageGiB", e.DatabaseStorageGiB),
+		check.Replicas("DatabaseReplicas", e.DatabaseReplicas),
+		check.DatabaseInsights("DatabaseInsights", e.DatabaseInsights, e.DatabaseClass),
+		check.BackupRetention("BackupRetention", e.BackupRetention),
+	)
 }
 
-// validateCertificate repeats checks of the website construct, to report them by the environment's
-// fields.
 func (v *validator) validateCertificate() {
 	e := v.environment
 	if e.WebsiteCertificateARN == "" {
 		return
 	}
-	const want = "an ACM certificate of the Account, in us-east-1"
-	match := certificatePattern.FindStringSubmatch(e.WebsiteCertificateARN)
-	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
-		v.addError("WebsiteCertificateARN", fmt.Sprintf("%q", e.WebsiteCertificateARN), want)
-	}
+	v.add(check.CertificateARN(
+		"WebsiteCertificateARN", e.WebsiteCertificateARN, "us-east-1", v.account()))
 	for i, origin := range e.WebOrigins {
 		if u, err := url.Parse(origin); err == nil && u.Host != "" &&
 			(u.Scheme != "https" || u.Port() != "") {
@@ -239,67 +174,34 @@ func (v *validator) validateCertificate() {
 	}
 }
 
-// validateSignIn repeats checks of the identity construct, to report them by the environment's
-// fields.
+// account returns the environment's account if it is valid, or nothing, which is any account.
+func (v *validator) account() string {
+	if check.Account("Account", v.environment.Account) != nil {
+		return ""
+	}
+	return v.environment.Account
+}
+
 func (v *validator) validateSignIn() {
 	e := v.environment
-	// A label has at most 63 characters ("Configuring a user pool domain" in the Amazon Cognito
-	// Developer Guide); a hyphen and the account's number take 13 of them.
-	reserved := slices.ContainsFunc([]string{"aws", "amazon", "cognito"}, func(word string) bool {
-		return strings.Contains(e.SignInDomain, word)
-	})
-	if !domainPattern.MatchString(e.SignInDomain) || len(e.SignInDomain) > 50 || reserved {
-		v.addError("SignInDomain", fmt.Sprintf("%q", e.SignInDomain),
-			"1 to 50 lower-case letters, digits and inner hyphens, without aws, amazon or cognito")
-	}
-	v.validateTogether(
-		setting{
-			"GoogleClientID", e.GoogleClientID, googleClientPattern,
-			"the OAuth client's id, which ends with .apps.googleusercontent.com",
-		},
-		setting{
-			"GoogleSecretName", e.GoogleSecretName, secretNamePattern,
-			"the name, not the ARN, of a secret",
-		},
-	)
-	v.validateTogether(
-		setting{
-			"AppleServicesID", e.AppleServicesID, servicesIDPattern,
-			"a Services ID such as com.example.signin",
-		},
-		setting{"AppleTeamID", e.AppleTeamID, appleIDPattern, "10 capitals and digits"},
-		setting{"AppleKeyID", e.AppleKeyID, appleIDPattern, "10 capitals and digits"},
-		setting{
-			"AppleSecretName", e.AppleSecretName, secretNamePattern,
-			"the name, not the ARN, of a secret",
-		},
+	// A label has at most 63 characters; a hyphen and the account's number take 13 of them.
+	v.add(
+		check.DomainPrefix("SignInDomain", e.SignInDomain, 50),
+		check.Together(
+			check.Text{Prop: "GoogleClientID", Value: e.GoogleClientID, Rule: check.GoogleClientID},
+			check.Text{Prop: "GoogleSecretName", Value: e.GoogleSecretName, Rule: check.SecretName},
+		),
+		check.Together(
+			check.Text{
+				Prop: "AppleServicesID", Value: e.AppleServicesID, Rule: check.AppleServicesID,
+			},
+			check.Text{Prop: "AppleTeamID", Value: e.AppleTeamID, Rule: check.AppleID},
+			check.Text{Prop: "AppleKeyID", Value: e.AppleKeyID, Rule: check.AppleID},
+			check.Text{Prop: "AppleSecretName", Value: e.AppleSecretName, Rule: check.SecretName},
+		),
 	)
 }
 
-// validateMail repeats checks of the mailinglist construct, to report them by the environment's
-// fields.
-func (v *validator) validateMail() {
-	e := v.environment
-	if !mailDomainPattern.MatchString(e.MailIdentity) && !isAddress(e.MailIdentity) {
-		v.addError("MailIdentity", fmt.Sprintf("%q", e.MailIdentity),
-			"a domain such as example.com, or an e-mail address")
-		return
-	}
-	from, err := mail.ParseAddress(e.MailFrom)
-	if err != nil {
-		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom),
-			"an address, optionally with a name: Ashlar <hello@example.com>")
-		return
-	}
-	_, host, _ := strings.Cut(from.Address, "@")
-	if from.Address != e.MailIdentity && host != e.MailIdentity &&
-		!strings.HasSuffix(host, "."+e.MailIdentity) {
-		v.addError("MailFrom", fmt.Sprintf("%q", e.MailFrom), "an address of "+e.MailIdentity)
-	}
-}
-
-// validateAnalytics repeats checks of the constructs warehouse and dashboards, to report them by
-// the environment's fields.
 func (v *validator) validateAnalytics() {
 	e := v.environment
 	if e.Warehouse && len(e.Zones) != 3 {
@@ -307,70 +209,16 @@ func (v *validator) validateAnalytics() {
 			"false with %d Zones: Redshift Serverless needs three for routing in the VPC",
 			len(e.Zones)))
 	}
-	if e.DashboardsOwner == "" {
-		return
-	}
-	match := quickSightPattern.FindStringSubmatch(e.DashboardsOwner)
-	if match == nil || accountPattern.MatchString(e.Account) && match[1] != e.Account {
-		v.addError("DashboardsOwner", fmt.Sprintf("%q", e.DashboardsOwner),
-			"the ARN of a QuickSight user or group of the Account")
-	}
-}
-
-// isAddress reports whether text is an e-mail address and nothing else.
-func isAddress(text string) bool {
-	address, err := mail.ParseAddress(text)
-	return err == nil && address.Address == text
-}
-
-type setting struct {
-	field, value string
-	pattern      *regexp.Regexp
-	want         string
-}
-
-// validateTogether requires all of the settings or none.
-func (v *validator) validateTogether(settings ...setting) {
-	if !slices.ContainsFunc(settings, func(s setting) bool { return s.value != "" }) {
-		return
-	}
-	var fields []string
-	for _, s := range settings {
-		fields = append(fields, s.field)
-	}
-	orNone := "; or leave " + strings.Join(fields, ", ") + " empty"
-	for _, s := range settings {
-		if !s.pattern.MatchString(s.value) {
-			v.addError(s.field, fmt.Sprintf("%q", s.value), s.want+orNone)
-		}
+	if e.DashboardsOwner != "" {
+		v.add(check.QuickSightPrincipal("DashboardsOwner", e.DashboardsOwner, v.account()))
 	}
 }
 
 func (v *validator) validateURLs(
-	field string, urls []string, want string, allowed func(*url.URL) bool,
+	field string, urls []string, rule func(prop, value string) error,
 ) {
 	if len(urls) == 0 {
 		v.addError(field, "none", "at least one")
 	}
-	for i, text := range urls {
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil ||
-			!allowed(u) {
-			v.addError(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", text), want)
-		}
-	}
-}
-
-// isWeb reports whether a browser may be redirected to u: TLS is required except on localhost.
-func isWeb(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && u.Hostname() == "localhost"
-}
-
-// isApp reports whether u opens a mobile app, by its custom scheme or by an https URL that it owns.
-func isApp(u *url.URL) bool {
-	return u.Scheme != "http"
-}
-
-func wholeDays(d time.Duration) (days int, whole bool) {
-	return int(d / day), d%day == 0
+	v.add(check.Each(field, urls, rule))
 }

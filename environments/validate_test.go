@@ -64,13 +64,16 @@ func TestValidate_fields(t *testing.T) {
 		want   string // the start of the error, after the environment's name
 		change func(*environment)
 	}{
-		{`BackupRetention: 0s, want at least 24h`, func(e *environment) { e.BackupRetention = 0 }},
 		{
-			`BackupRetention: 864h0m0s, want whole days, 35 at most`,
+			`BackupRetention: 0s, want whole days, 24h0m0s to 840h0m0s`,
+			func(e *environment) { e.BackupRetention = 0 },
+		},
+		{
+			`BackupRetention: 864h0m0s, want whole days, 24h0m0s to 840h0m0s`,
 			func(e *environment) { e.BackupRetention = 36 * 24 * time.Hour },
 		},
 		{
-			`BackupRetention: 36h0m0s, want whole days, 35 at most`,
+			`BackupRetention: 36h0m0s, want whole days, 24h0m0s to 840h0m0s`,
 			func(e *environment) { e.BackupRetention = 36 * time.Hour },
 		},
 		{`Disposable: true, want false`, func(e *environment) { e.Disposable = true }},
@@ -94,16 +97,16 @@ func TestValidate_fields(t *testing.T) {
 		},
 		{`Zones: [eu-central-1a], want 2 or 3`, func(e *environment) { e.Zones = e.Zones[:1] }},
 		{
-			`Zones[1]: "eu-west-1b", want a zone of the Region, without duplicates`,
+			`Zones[1]: "eu-west-1b", want a zone of the region eu-central-1, without duplicates`,
 			func(e *environment) { e.Zones = []string{"eu-central-1a", "eu-west-1b"} },
 		},
 		{
-			`Zones[1]: "eu-central-1a", want a zone of the Region, without duplicates`,
+			`Zones[1]: "eu-central-1a", want a zone of the region eu-central-1, without duplicates`,
 			func(e *environment) { e.Zones = []string{"eu-central-1a", "eu-central-1a"} },
 		},
 		{`NAT: "two", want none, one or per-zone`, func(e *environment) { e.NAT = "two" }},
 		{
-			`DatabaseClass: "db.m7g.large", want an instance class such as`,
+			`DatabaseClass: "db.m7g.large", want an instance class without the prefix db.`,
 			func(e *environment) { e.DatabaseClass = "db.m7g.large" },
 		},
 		{
@@ -142,14 +145,16 @@ func TestValidate_fields(t *testing.T) {
 		},
 		{
 			`WebsiteCertificateARN: "arn:aws:acm:eu-central-1:222222222222:certificate/0", ` +
-				`want an ACM certificate of the`,
+				`want the ARN of an ACM certificate in us-east-1 of the account ` +
+				`222222222222`,
 			func(e *environment) {
 				e.WebsiteCertificateARN = "arn:aws:acm:eu-central-1:222222222222:certificate/0"
 			},
 		},
 		{
 			`WebsiteCertificateARN: "arn:aws:acm:us-east-1:111111111111:certificate/0", ` +
-				`want an ACM certificate of the`,
+				`want the ARN of an ACM certificate in us-east-1 of the account ` +
+				`222222222222`,
 			func(e *environment) {
 				e.WebsiteCertificateARN = "arn:aws:acm:us-east-1:111111111111:certificate/0"
 			},
@@ -281,7 +286,7 @@ func TestValidate_fields(t *testing.T) {
 			func(e *environment) { e.MailIdentity = "Ashlar <hello@example.com>" },
 		},
 		{
-			`MailFrom: "", want an address, optionally with a name: Ashlar <hello@example.com>`,
+			`MailFrom: "", want an address, optionally with a name: Example <hello@example.com>`,
 			func(e *environment) { e.MailFrom = "" },
 		},
 		{
@@ -310,7 +315,7 @@ func TestValidate_fields(t *testing.T) {
 		},
 		{
 			`DashboardsOwner: "analysts", want the ARN of a QuickSight user or group of the ` +
-				`Account`,
+				`account 222222222222`,
 			func(e *environment) { e.DashboardsOwner = "analysts" },
 		},
 		{
@@ -438,7 +443,7 @@ func TestValidate_reports_all_environments(t *testing.T) {
 	all[2].Name = all[1].Name
 	err := environments.Validate(all)
 	want := []string{
-		`Dev: BackupRetention: 0s, want at least 24h`,
+		`Dev: BackupRetention: 0s, want whole days, 24h0m0s to 840h0m0s`,
 		`Staging: Name: "Staging", want a name that no other environment has`,
 	}
 	if err == nil || !cmp.Equal(strings.Split(err.Error(), "\n"), want) {

@@ -2,11 +2,14 @@ package test
 
 import (
 	"path"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
@@ -89,7 +92,8 @@ func TestConsumerDefaults(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Function",
 			gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
-		consumer.New(stack, "Consumer", consumer.Props{Function: fn}).GrantSendToDLQ()
+		c := consumer.New(stack, "Consumer", consumer.Props{Function: fn.Function})
+		c.GrantSendToDLQ(fn)
 	})
 	queue := only(t, stack, "AWS::SQS::Queue", "ConsumerQueue")
 	dlq := only(t, stack, "AWS::SQS::Queue", "ConsumerDeadLetterQueue")
@@ -119,7 +123,7 @@ func TestConsumerProps(t *testing.T) {
 		fn := gofunction.New(stack, "Function",
 			gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
 		c := consumer.New(stack, "Consumer", consumer.Props{
-			Function: fn, Topic: topic.New(stack, "Topic", topic.Props{}),
+			Function: fn.Function, Topic: topic.New(stack, "Topic", topic.Props{}).Topic,
 			Filter: map[string][]string{"event": {"a", "b"}},
 			Delay:  15 * time.Minute, BatchSize: 1, MaxConcurrency: 1000,
 		})
@@ -143,7 +147,7 @@ func TestConsumerAcceptsLargeBatchesWithABatchingWindow(t *testing.T) {
 		fn := gofunction.New(stack, "Function",
 			gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
 		consumer.New(stack, "Consumer",
-			consumer.Props{Function: fn, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
+			consumer.Props{Function: fn.Function, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
 	})
 	want(t, only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), 6*60+300, "VisibilityTimeout")
 	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
@@ -160,23 +164,95 @@ func TestConsumerPropsAreValidated(t *testing.T) {
 	},
 		"consumer: Consumer: Function is required; pass the function that consumes the messages",
 		"consumer: Consumer: Filter: map[event:[a]], want none without a Topic",
-		"consumer: Consumer: Delay: 16m0s, want whole seconds, at most 15m0s",
+		"consumer: Consumer: Delay: 16m0s, want whole seconds, at most 15m0s, and none "+
+			"with Queue, which has its own",
 		"consumer: Consumer: BatchSize: 11, want 1 to 10, or to 10000 with a BatchingWindow",
 		"consumer: Consumer: MaxConcurrency: 1, want 2 to 1000",
 	)
-	wantPanic(t, func(stack awscdk.Stack) {
-		consumer.New(stack, "Consumer", consumer.Props{
-			Function: new(gofunction.Function), BatchSize: 10001, BatchingWindow: 301 * time.Second,
+	for want, props := range map[string]consumer.Props{
+		"consumer: Consumer: BatchSize: 10001, want 1 to 10000\n" +
+			"consumer: Consumer: BatchingWindow: 5m1s, want whole seconds, at most 5m0s": {
+			BatchSize: 10001, BatchingWindow: 301 * time.Second, VisibilityTimeout: time.Minute,
+		},
+		"consumer: Consumer: VisibilityTimeout is required; pass six times the timeout of the " +
+			"imported Function": {},
+	} {
+		message := failure(t, false, func(stack awscdk.Stack) {
+			props.Function = imported(stack)
+			consumer.New(stack, "Consumer", props)
 		})
-	},
-		"consumer: Consumer: BatchSize: 10001, want 1 to 10000",
-		"consumer: Consumer: BatchingWindow: 5m1s, want whole seconds, at most 5m0s",
-	)
-	wantPanic(t, func(awscdk.Stack) {
-		new(consumer.Consumer).AddSchedule("Often", time.Minute, "{}")
-	},
-		"consumer: Often: every: 1m0s, want whole minutes, at least 2m0s",
-	)
+		if message != want {
+			t.Errorf("panics with\n%s\nwant\n%s", message, want)
+		}
+	}
+	message := failure(t, false, func(stack awscdk.Stack) {
+		c := consumer.New(stack, "Consumer",
+			consumer.Props{Function: imported(stack), VisibilityTimeout: time.Minute})
+		c.AddSchedule("Often", time.Minute, "every minute")
+	})
+	want := "consumer: Stack/Consumer: AddSchedule: Often: every: 1m0s, want whole minutes, at " +
+		"least 2m0s\n" +
+		"consumer: Stack/Consumer: AddSchedule: Often: message: \"every minute\", want JSON"
+	if message != want {
+		t.Errorf("panics with\n%s\nwant\n%s", message, want)
+	}
+}
+
+// imported returns a function that another app has declared.
+func imported(stack awscdk.Stack) awslambda.IFunction {
+	const arn = "arn:aws:lambda:eu-central-1:111111111111:function:theirs"
+	if found := stack.Node().TryFindChild(jsii.String("Theirs")); found != nil {
+		return found.(awslambda.IFunction)
+	}
+	return awslambda.Function_FromFunctionArn(stack, jsii.String("Theirs"), jsii.String(arn))
+}
+
+func TestAConsumerOfAnExistingQueue(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
+		key := awskms.NewKey(stack, jsii.String("Key"), nil)
+		queue := awssqs.NewQueue(stack, jsii.String("Theirs"),
+			&awssqs.QueueProps{EncryptionMasterKey: key})
+		c := consumer.New(stack, "Consumer", consumer.Props{
+			Function: fn.Function, Queue: queue,
+			DeadLetterQueue: awssqs.Queue_FromQueueArn(stack, jsii.String("DLQ"),
+				jsii.String("arn:aws:sqs:eu-central-1:111111111111:dlq")),
+		})
+		c.GrantSendToDLQ(fn)
+	})
+	queue := only(t, stack, "AWS::SQS::Queue", "") // and no other
+	want(t, only(t, stack, "AWS::Lambda::EventSourceMapping", ""), arn(queue), "EventSourceArn")
+	policy := text(only(t, stack, "AWS::IAM::Policy", "").Properties)
+	for _, action := range []string{"sqs:ReceiveMessage", "kms:Decrypt", "sqs:SendMessage"} {
+		if !strings.Contains(policy, action) {
+			t.Errorf("the function's policy lacks %s: %s", action, policy)
+		}
+	}
+}
+
+// TestAConsumersFunctionMayBeInAnotherStack: only the function's stack depends on the queue's.
+func TestAConsumersFunctionMayBeInAnotherStack(t *testing.T) {
+	app := newApp()
+	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+	code := awscdk.NewStack(stage, jsii.String("Code"), nil)
+	fn := gofunction.New(code, "Function",
+		gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
+	data := awscdk.NewStack(stage, jsii.String("Data"), nil)
+	for _, id := range []string{"One", "Two"} {
+		c := consumer.New(data, id, consumer.Props{Function: fn.Function})
+		if id == "One" {
+			c.GrantSendToDLQ(fn)
+		}
+	}
+	for _, stack := range synth(app) {
+		mappings := len(stack.Template.OfType("AWS::Lambda::EventSourceMapping"))
+		queues := len(stack.Template.OfType("AWS::SQS::Queue"))
+		if stack.Name == "Code" && (mappings != 2 || queues != 0) ||
+			stack.Name == "Data" && (mappings != 0 || queues != 4) {
+			t.Errorf("%s has %d mappings and %d queues", stack.Name, mappings, queues)
+		}
+	}
 }
 
 func TestTopicPropsAreValidated(t *testing.T) {

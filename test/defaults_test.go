@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		},
 		"a prop overrides retention": {
 			stage: &defaults.Values{LogRetention: week, Disposable: true},
-			props: gofunction.Props{LogRetention: 3 * week}, days: 21, policy: "Delete",
+			props: gofunction.Props{LogRetention: 2 * week}, days: 14, policy: "Delete",
 		},
 		"a prop makes disposable": {
 			stage: &defaults.Values{LogRetention: week}, props: gofunction.Props{Disposable: true},
@@ -111,5 +111,13 @@ func TestDefaults_set_too_late(t *testing.T) {
 	message := panicMessage(func() { defaults.Set(stage, defaults.Values{}) })
 	if want := "defaults: Test has 1 children; call defaults.Set first"; message != want {
 		t.Errorf("panics with %q, want %q", message, want)
+	}
+}
+
+func TestDefaults_of_an_app(t *testing.T) {
+	app := awscdk.NewApp(nil)
+	defaults.Set(app, defaults.Values{Disposable: true})
+	if values := defaults.Of(awscdk.NewStack(app, jsii.String("Stack"), nil)); !values.Disposable {
+		t.Errorf("a stack of the app has %+v", values)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/warehouse"
-	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -221,7 +221,7 @@ func reportPermissions(t *testing.T) []string {
 
 func reportNames() []string {
 	var names []string
-	for _, report := range reportfn.Reports() {
+	for _, report := range queries.Reports() {
 		names = append(names, report.Name)
 	}
 	return names
@@ -380,6 +380,10 @@ func warehouseProps(stack awscdk.Stack) warehouse.Props {
 
 // existingVPC returns an existing VPC with private and isolated subnets in count zones.
 func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
+	return awsec2.Vpc_FromVpcAttributes(stack, jsii.String(id), vpcAttributes(count))
+}
+
+func vpcAttributes(count int) *awsec2.VpcAttributes {
 	letters := []string{"a", "b", "c"}[:count]
 	each := func(prefix string) *[]*string {
 		var values []*string
@@ -388,13 +392,13 @@ func existingVPC(stack awscdk.Stack, id string, count int) awsec2.IVpc {
 		}
 		return &values
 	}
-	return awsec2.Vpc_FromVpcAttributes(stack, jsii.String(id), &awsec2.VpcAttributes{
+	return &awsec2.VpcAttributes{
 		VpcId: jsii.String("vpc-0123456789abcdef0"), AvailabilityZones: each("eu-central-1"),
 		PrivateSubnetIds: each(
 			"subnet-0123456789abcde0"), PrivateSubnetRouteTableIds: each("rtb-0123456789abcdef0"),
 		IsolatedSubnetIds:           each("subnet-0123456789abcde1"),
 		IsolatedSubnetRouteTableIds: each("rtb-0123456789abcdef1"),
-	})
+	}
 }
 
 func TestWarehousePropsAreValidated(t *testing.T) {

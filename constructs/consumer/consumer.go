@@ -4,38 +4,49 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/queue"
-	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Props describes a consumer. Zero values take the stated default.
 type Props struct {
-	// Function consumes the messages and returns those that failed (partial batch responses).
-	// Required.
-	Function *gofunction.Function
+	// Function consumes the messages and returns those that failed (partial batch responses). It
+	// may be in another stack, which then depends on the consumer's. Required.
+	Function awslambda.IFunction
+
+	// Queue is an existing queue to consume, and DeadLetterQueue its dead-letter queue. Default: a
+	// new queue with a dead-letter queue.
+	Queue, DeadLetterQueue awssqs.IQueue
 
 	// Topic publishes to the queue. Filter limits this to messages whose attributes have, for each
 	// name in Filter, one of its values. Default: no topic; and no filter.
-	Topic  *topic.Topic
+	Topic  awssns.ITopic
 	Filter map[string][]string
 
-	// Delay is the delivery delay of each message; whole seconds. Default: 0; at most 15 min.
+	// VisibilityTimeout of the new queue; whole seconds, at most 12 h. Default: six times the
+	// Function's timeout, plus BatchingWindow. Required for a Function that is imported, because its
+	// timeout is not known.
+	VisibilityTimeout time.Duration
+	// Delay is the delivery delay of each message in the new queue; whole seconds. Default: 0; at
+	// most 15 min.
 	Delay time.Duration
 	// BatchSize is the maximum number of messages in an invocation. Default: 10; at most 10, or
 	// 10,000 with a BatchingWindow.
 	BatchSize int
 	// BatchingWindow is how long Lambda waits for a full batch; whole seconds. Default: 0; at most
-	// 5 min.
+	// 5 min. FIFO queues have none.
 	BatchingWindow time.Duration
 	// MaxConcurrency is the maximum number of concurrent invocations. Default: 5; at least 2.
 	MaxConcurrency int
@@ -43,47 +54,49 @@ type Props struct {
 
 // A Consumer is a queue and the function that consumes it.
 type Consumer struct {
-	Queue awssqs.Queue
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
+	// Queue is Props.Queue or the new queue.
+	Queue awssqs.IQueue
 	// DeadLetterQueue receives messages that failed five times, messages that a topic could not
 	// deliver, and messages that the function sends there itself (GrantSendToDLQ). It is the
-	// dead-letter queue of Queue, so SQS can redrive its messages (StartMessageMoveTask).
-	DeadLetterQueue awssqs.Queue
+	// dead-letter queue of Queue, so SQS can redrive its messages (StartMessageMoveTask). With
+	// Props.Queue, it is Props.DeadLetterQueue.
+	DeadLetterQueue awssqs.IQueue
 	Mapping         awslambda.EventSourceMapping
-
-	scope    constructs.Construct
-	function *gofunction.Function
 }
 
 // New declares the queue under scope, and its event source mapping to the function.
 func New(scope constructs.Construct, id string, props Props) *Consumer {
-	props = props.withDefaults()
-	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	timeout, known := timeoutOf(props.Function)
+	props = props.withDefaults(timeout)
+	props.check(id, timeout, known)
+	construct := node.New(scope, id)
 	c := &Consumer{
-		DeadLetterQueue: queue.NewDeadLetterQueue(construct, "DeadLetterQueue"),
-		scope:           construct,
-		function:        props.Function,
+		Construct: construct, Queue: props.Queue, DeadLetterQueue: props.DeadLetterQueue,
 	}
-	timeout := time.Duration(*props.Function.Function.Timeout().ToSeconds(nil)) * time.Second
-	c.Queue = queue.New(construct, "Queue", queue.Props{
-		DeadLetterQueue: c.DeadLetterQueue,
-		// Lambda recommends six times the function's timeout, for retries when the function is
-		// throttled, plus the batching window, during which it holds messages: "Creating and
-		// configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
-		VisibilityTimeout: 6*timeout + props.BatchingWindow,
-		Delay:             props.Delay,
-	})
+	if c.Queue == nil {
+		c.DeadLetterQueue = queue.NewDeadLetterQueue(construct, "DeadLetterQueue")
+		c.Queue = queue.New(construct, "Queue", queue.Props{
+			DeadLetterQueue:   c.DeadLetterQueue,
+			VisibilityTimeout: props.VisibilityTimeout,
+			Delay:             props.Delay,
+		})
+	}
 	if props.Topic != nil {
-		props.Topic.AddQueueSubscription(c.Queue, c.DeadLetterQueue, props.Filter)
+		queue.Subscribe(props.Topic, c.Queue, c.DeadLetterQueue, props.Filter)
 	}
 	// Lambda receives the messages with the function's role. The CDK's event source would grant
 	// more than it needs: "Lambda execution role permissions" for Amazon SQS in the AWS Lambda
 	// Developer Guide.
-	props.Function.AddToRolePolicy(
+	grant.To(props.Function,
 		[]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 		*c.Queue.QueueArn())
+	if key := c.Queue.EncryptionMasterKey(); key != nil {
+		key.GrantDecrypt(props.Function)
+	}
 	mapping := &awslambda.EventSourceMappingProps{
-		Target:                  props.Function.Function,
+		Target:                  props.Function,
 		EventSourceArn:          c.Queue.QueueArn(),
 		BatchSize:               jsii.Number(props.BatchSize),
 		ReportBatchItemFailures: jsii.Bool(true),
@@ -92,27 +105,55 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	if props.BatchingWindow > 0 {
 		mapping.MaxBatchingWindow = convert.Duration(props.BatchingWindow)
 	}
-	c.Mapping = awslambda.NewEventSourceMapping(construct, jsii.String("Mapping"), mapping)
+	// The function's role refers to the queue. The mapping refers to both, so it must be in the
+	// function's stack: in the queue's, the stacks would depend on each other.
+	mappingScope := construct
+	stack := awscdk.Stack_Of(props.Function)
+	if *stack.Node().Path() != *awscdk.Stack_Of(construct).Node().Path() {
+		mappingScope = node.New(stack, id+*construct.Node().Addr())
+	}
+	c.Mapping = awslambda.NewEventSourceMapping(mappingScope, jsii.String("Mapping"), mapping)
 	return c
 }
 
-// GrantSendToDLQ lets the function, which must have the setting DEAD_LETTER_QUEUE_URL, send
-// messages that must not be retried to DeadLetterQueue, and fills the setting.
-func (c *Consumer) GrantSendToDLQ() {
-	c.function.AddToRolePolicy([]string{"sqs:SendMessage"}, *c.DeadLetterQueue.QueueArn())
-	c.function.AddSettings(struct {
-		URL string `env:"DEAD_LETTER_QUEUE_URL"`
-	}{*c.DeadLetterQueue.QueueUrl()})
+// timeoutOf returns the timeout of a function that the app declares.
+func timeoutOf(function awslambda.IFunction) (timeout time.Duration, known bool) {
+	declared, ok := function.(awslambda.Function)
+	if !ok {
+		return 0, false
+	}
+	if declared.Timeout() == nil {
+		return 3 * time.Second, true // the service's default
+	}
+	return time.Duration(*declared.Timeout().ToSeconds(nil)) * time.Second, true
 }
 
-// AddSchedule sends message, which is JSON, to the queue at the interval every.
-func (c *Consumer) AddSchedule(id string, every time.Duration, message string) {
-	check.Props("consumer", id,
+// GrantSendToDLQ lets grantee send messages that must not be retried to DeadLetterQueue, and fills
+// its setting DEAD_LETTER_QUEUE_URL. grantee is usually the function.
+func (c *Consumer) GrantSendToDLQ(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("consumer", c.Construct, "GrantSendToDLQ", grantee)
+	if c.DeadLetterQueue == nil {
+		panic(fmt.Errorf("consumer: %s: GrantSendToDLQ: DeadLetterQueue is required; pass it in "+
+			"Props with Queue", *c.Construct.Node().Path()))
+	}
+	grant.Settings(grantee, struct {
+		URL string `env:"DEAD_LETTER_QUEUE_URL"`
+	}{*c.DeadLetterQueue.QueueUrl()})
+	return grant.To(grantee, []string{"sqs:SendMessage"}, *c.DeadLetterQueue.QueueArn())
+}
+
+// AddSchedule sends message, which is JSON, to the queue at the interval every. id is unique in the
+// consumer. The policy of an imported queue cannot be extended: its owner allows
+// events.amazonaws.com to send to it.
+func (c *Consumer) AddSchedule(id string, every time.Duration, message string) awsevents.CfnRule {
+	check.Props("consumer", *c.Construct.Node().Path()+": AddSchedule: "+id,
+		check.Required("id", id != "", "pass an id that is unique in the consumer"),
 		// EventBridge requires the singular for one minute.
 		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0,
 			"whole minutes, at least 2m0s"),
+		check.JSON("message", message),
 	)
-	rule := awsevents.NewCfnRule(c.scope, jsii.String(id), &awsevents.CfnRuleProps{
+	rule := awsevents.NewCfnRule(c.Construct, jsii.String(id), &awsevents.CfnRuleProps{
 		ScheduleExpression: jsii.String(fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))),
 		Targets: &[]any{&awsevents.CfnRule_TargetProperty{
 			Id: jsii.String("Queue"), Arn: c.Queue.QueueArn(), Input: jsii.String(message),
@@ -127,9 +168,16 @@ func (c *Consumer) AddSchedule(id string, every time.Duration, message string) {
 		Resources:  &[]*string{c.Queue.QueueArn()},
 		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},
 	}))
+	return rule
 }
 
-func (p Props) withDefaults() Props {
+func (p Props) withDefaults(timeout time.Duration) Props {
+	if p.Queue == nil && p.VisibilityTimeout == 0 && timeout > 0 {
+		// Lambda recommends six times the function's timeout, for retries when the function is
+		// throttled, plus the batching window, during which it holds messages: "Creating and
+		// configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide.
+		p.VisibilityTimeout = 6*timeout + p.BatchingWindow
+	}
 	if p.BatchSize == 0 {
 		p.BatchSize = 10
 	}
@@ -141,23 +189,40 @@ func (p Props) withDefaults() Props {
 
 // The limits are the services': "Amazon SQS delay queues" in the Amazon SQS Developer Guide, and
 // CreateEventSourceMapping in the AWS Lambda API Reference.
-func (p Props) check(id string) {
+func (p Props) check(id string, timeout time.Duration, timeoutKnown bool) {
 	size, sizes := 10, "1 to 10, or to 10000 with a BatchingWindow"
 	if p.BatchingWindow > 0 {
 		size, sizes = 10000, "1 to 10000"
 	}
+	isNew := p.Queue == nil
 	check.Props("consumer", id,
 		check.Required("Function", p.Function != nil,
 			"pass the function that consumes the messages"),
+		check.That("DeadLetterQueue", "a queue", !isNew || p.DeadLetterQueue == nil,
+			"none without Queue: the new queue has one"),
 		check.That("Filter", p.Filter, p.Filter == nil || p.Topic != nil, "none without a Topic"),
+		check.FilterPolicy("Filter", p.Filter),
+		check.Required("VisibilityTimeout",
+			!isNew || p.Function == nil || timeoutKnown || p.VisibilityTimeout != 0,
+			"pass six times the timeout of the imported Function"),
+		check.That("VisibilityTimeout", p.VisibilityTimeout,
+			p.VisibilityTimeout == 0 || isNew && p.VisibilityTimeout > 0 &&
+				p.VisibilityTimeout <= 12*time.Hour && p.VisibilityTimeout%time.Second == 0,
+			"whole seconds, at most 12h0m0s, and none with Queue, which has its own"),
+		check.That("VisibilityTimeout", p.VisibilityTimeout,
+			p.VisibilityTimeout <= 0 || p.VisibilityTimeout >= timeout,
+			fmt.Sprintf("at least the Function's timeout, %s", timeout)),
 		check.That("Delay", p.Delay,
-			p.Delay >= 0 && p.Delay <= 15*time.Minute && p.Delay%time.Second == 0,
-			"whole seconds, at most 15m0s"),
+			p.Delay == 0 || isNew && p.Delay > 0 && p.Delay <= 15*time.Minute &&
+				p.Delay%time.Second == 0,
+			"whole seconds, at most 15m0s, and none with Queue, which has its own"),
 		check.That("BatchSize", p.BatchSize, p.BatchSize >= 1 && p.BatchSize <= size, sizes),
 		check.That("BatchingWindow", p.BatchingWindow,
 			p.BatchingWindow >= 0 && p.BatchingWindow <= 5*time.Minute &&
 				p.BatchingWindow%time.Second == 0,
 			"whole seconds, at most 5m0s"),
+		check.That("BatchingWindow", p.BatchingWindow,
+			p.BatchingWindow == 0 || isNew || !*p.Queue.Fifo(), "none for a FIFO queue"),
 		check.That("MaxConcurrency", p.MaxConcurrency,
 			p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
 	)

@@ -25,8 +25,8 @@ func Example() {
 	})
 
 	paid := consumer.New(stack, "PaidOrders", consumer.Props{
-		Function: invoices,
-		Topic:    orders,
+		Function: invoices.Function,
+		Topic:    orders.Topic,
 		Filter:   map[string][]string{"event": {"order.paid"}},
 	})
 	paid.AddSchedule("Overdue", time.Hour, `{"overdue":true}`)

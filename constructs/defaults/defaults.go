@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // LogRetention applies where no scope sets another. CloudWatch's own default is to never expire.
@@ -29,6 +31,8 @@ func Set(scope constructs.Construct, values Values) {
 		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", path, n))
 	}
 	values.LogRetention = cmp.Or(values.LogRetention, Of(scope).LogRetention)
+	check.Props("defaults", *scope.Node().Path(),
+		check.LogRetention("LogRetention", values.LogRetention))
 	scope.Node().SetContext(jsii.String(contextKey), map[string]any{
 		"logRetention": values.LogRetention.String(),
 		"disposable":   values.Disposable,

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -225,6 +226,9 @@ func (p *Prefixed) Connections() awsec2.Connections { return p.function.Connecti
 
 // AddToRolePolicy lets the function call actions on resources, which are ARNs.
 func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
+	check.Call("gofunction", f.Path(), "AddToRolePolicy",
+		check.Required("actions", len(actions) > 0, "pass actions such as s3:GetObject"),
+		check.Required("resources", len(resources) > 0, "pass their ARNs"))
 	f.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),
 		Resources: jsii.Strings(resources...),
@@ -307,12 +311,14 @@ type settingsCheck struct{ function *Function }
 func (c *settingsCheck) Validate() *[]*string {
 	problems := []*string{}
 	if err := c.function.buildErr; err != nil {
-		problems = append(problems, jsii.String(err.Error()))
+		problems = append(problems, jsii.Sprintf("gofunction: %v", err))
 	}
 	variables, err := c.function.environment()
 	err = errors.Join(err, lambdaenv.Check(c.function.settings, variables))
 	if err != nil {
-		problems = append(problems, jsii.String(err.Error()))
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			problems = append(problems, jsii.String("gofunction: "+line))
+		}
 	}
 	return &problems
 }
@@ -435,12 +441,13 @@ func (p Props) check(id string) {
 	check.Props("gofunction", id,
 		check.Required("Package", p.Package != "",
 			"pass the import path of the function's package main"),
-		check.That("MemoryMiB", p.MemoryMiB, p.MemoryMiB >= 128 && p.MemoryMiB <= 10240,
-			"128 to 10240"),
-		check.That("Timeout", p.Timeout,
-			p.Timeout >= time.Second && p.Timeout <= 15*time.Minute && p.Timeout%time.Second == 0,
-			"whole seconds, 1s to 15m0s"),
+		// "Lambda quotas" in the AWS Lambda Developer Guide.
+		check.Range("MemoryMiB", p.MemoryMiB, 128, 10240),
+		check.Duration("Timeout", p.Timeout, time.Second, 15*time.Minute, time.Second),
 		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0,
 			"0 for no reservation, or more"),
+		check.That("VPCSubnets", "set", p.VPC != nil || p.VPCSubnets == nil, "none without a VPC"),
+		check.That("SecurityGroups", "set", p.VPC != nil || p.SecurityGroups == nil,
+			"none without a VPC"),
 	)
 }

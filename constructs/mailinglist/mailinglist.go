@@ -256,9 +256,9 @@ func (l *MailingList) addWelcome() {
 	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Unsent")
 	l.GrantSendEmail(l.Welcome)
 	l.WelcomeRetryQueue = consumer.New(l.Construct, "WelcomeRetry", consumer.Props{
-		Function: l.Welcome, MaxConcurrency: 2, // the minimum
+		Function: l.Welcome.Function, MaxConcurrency: 2, // the minimum
 	})
-	l.WelcomeRetryQueue.GrantSendToDLQ()
+	l.WelcomeRetryQueue.GrantSendToDLQ(l.Welcome)
 
 	// Lambda reads the stream with the function's role. The CDK's grant would let it list all
 	// streams of the account: "IAM policy to allow a Lambda function to access DynamoDB stream
@@ -313,9 +313,9 @@ func (l *MailingList) addFeedback() {
 		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),
 	})
 	l.FeedbackQueue = consumer.New(l.Construct, "FeedbackEvents", consumer.Props{
-		Function: l.Feedback, Topic: l.FeedbackTopic,
+		Function: l.Feedback.Function, Topic: l.FeedbackTopic.Topic,
 	})
-	l.FeedbackQueue.GrantSendToDLQ()
+	l.FeedbackQueue.GrantSendToDLQ(l.Feedback)
 	destination := awsses.NewCfnConfigurationSetEventDestination(l.Construct,
 		jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
 			ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),

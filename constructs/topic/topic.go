@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -16,6 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	queues "github.com/ashlar-cdk/ashlar/constructs/internal/queue"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
@@ -99,19 +99,7 @@ func (t *Topic) AddQueueSubscription(
 		check.NotNil("deadLetterQueue", deadLetterQueue, remedy),
 		check.FilterPolicy("filter", filter),
 	)
-	props := &awssnssubscriptions.SqsSubscriptionProps{
-		RawMessageDelivery: jsii.Bool(true),
-		DeadLetterQueue:    deadLetterQueue,
-	}
-	if len(filter) > 0 {
-		policy := map[string]awssns.SubscriptionFilter{}
-		for name, values := range filter {
-			conditions := &awssns.StringConditions{Allowlist: jsii.Strings(values...)}
-			policy[name] = awssns.SubscriptionFilter_StringFilter(conditions)
-		}
-		props.FilterPolicy = &policy
-	}
-	t.Topic.AddSubscription(awssnssubscriptions.NewSqsSubscription(queue, props))
+	queues.Subscribe(t.Topic, queue, deadLetterQueue, filter)
 }
 
 // newKey declares a key that the publisher may use for the account's topics: a service may not use

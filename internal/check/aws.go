@@ -39,10 +39,10 @@ func Region(prop, region string) error {
 // MaxZones is the number of Availability Zones that the network's addresses are laid out for.
 const MaxZones = 3
 
-// Zones accepts the names of two or three Availability Zones of the region, without duplicates. RDS
-// requires subnets in two zones: "Working with a DB instance in a VPC" in the Amazon RDS User Guide.
-// An empty region, or a CDK token, is not known: the zones must have the same one. "Regions and
-// Zones" in the Amazon EC2 User Guide.
+// Zones accepts the names of two or three Availability Zones of the region, without duplicates
+// ("Regions and Zones" in the Amazon EC2 User Guide). RDS requires subnets in two: "Working with a
+// DB instance in a VPC" in the Amazon RDS User Guide. If the region is empty or a CDK token, it is
+// not known: then all zones must be of the same one.
 func Zones(prop string, zones []string, region string) error {
 	problems := []error{
 		That(prop, zones, len(zones) >= 2 && len(zones) <= MaxZones,

@@ -44,6 +44,18 @@ func Call(construct, id, method string, problems ...error) {
 	Props(construct, id+"."+method, problems...)
 }
 
+// Problems returns the problems of values among the errors of rules, those of joined errors one by
+// one.
+func Problems(rules ...error) []*Problem {
+	var all []*Problem
+	for _, err := range flatten(rules) {
+		if problem := (*Problem)(nil); errors.As(err, &problem) {
+			all = append(all, problem)
+		}
+	}
+	return all
+}
+
 // flatten returns the problems that are not nil, those of joined errors one by one.
 func flatten(problems []error) []error {
 	var all []error

@@ -44,8 +44,8 @@ func Origin(prop, origin string) error {
 	}
 	scheme, port := match[1], match[3]
 	u, err := url.Parse(known)
-	ok := err == nil && (scheme == "https" || isLoopback(u.Hostname())) &&
-		!(scheme == "https" && port == ":443" || scheme == "http" && port == ":80")
+	defaultPort := map[string]string{"https": ":443", "http": ":80"}[scheme]
+	ok := err == nil && (scheme == "https" || isLoopback(u.Hostname())) && port != defaultPort
 	return text(prop, origin, ok, want)
 }
 
@@ -65,7 +65,7 @@ func CallbackURL(prop, callback string) error {
 	return text(prop, callback, ok, want)
 }
 
-// AppCallbackURL accepts a URL that opens a mobile app after sign-in or sign-out: one with the app's
+// AppCallbackURL accepts a URL that opens a mobile app after sign-in or sign-out: with the app's
 // own scheme, or an https URL that the app has claimed. RFC 8252, section 7.
 func AppCallbackURL(prop, callback string) error {
 	const want = "an https URL or one with the app's own scheme, without a fragment or *"

@@ -20,8 +20,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const reportKey = "csv/funnel/day=2026-11-20/funnel.csv"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
@@ -125,7 +126,7 @@ func TestSender_with_MySQL(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
 	databases := database.Open(t)
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+	if _, err := schema.Up(t.Context(), databases.Writer, migrations.Files); err != nil {
 		t.Fatal(err)
 	}
 	profiles, store := mysqlstore.NewProfiles(databases), mysqlstore.NewPosts(databases)

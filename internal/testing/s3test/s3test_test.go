@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 func clientOf(server *s3test.Server, secret string) *s3.Client {

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/emptybucket/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // TestBootstrap sends CloudFormation's events to the built function, for a versioned bucket.

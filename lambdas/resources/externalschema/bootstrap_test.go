@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 const roles = "arn:aws:iam::222222222222:role/Prod-Warehouse-WarehouseSpectrum-"
