@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 )
 
@@ -40,7 +41,7 @@ func BenchmarkList(b *testing.B) {
 		b.Fatal("the embedded engine's times mean nothing: set TEST_MYSQL_DSN, see BenchmarkList")
 	}
 	databases := server.NewDatabase(b).Open(b)
-	if _, err := schema.Up(b.Context(), databases.Writer); err != nil {
+	if _, err := schema.Up(b.Context(), databases.Writer, migrations.Files); err != nil {
 		b.Fatal(err)
 	}
 	fill(b, databases.Writer)

@@ -18,7 +18,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	declared "github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // BenchmarkTransform measures the transform's handler with an event of 1000 records, from its bytes
@@ -30,7 +32,7 @@ import (
 func BenchmarkTransform(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	blueprint := startNode(b, "blueprint")
-	var messages []telemetry.Message
+	var messages []telemetryschema.Message
 	for i := range records {
 		messages = append(messages, message(i, usual[i%len(usual)]))
 	}
@@ -62,7 +64,7 @@ func BenchmarkTransform(b *testing.B) {
 func TestTransform_equals_blueprint(t *testing.T) {
 	t.Parallel()
 	blueprint := startNode(t, "blueprint")
-	var messages []telemetry.Message
+	var messages []telemetryschema.Message
 	for i, payload := range slices.Concat(usual, unusual) {
 		messages = append(messages, message(i, payload))
 	}
@@ -129,9 +131,18 @@ func askBlueprint(
 	return response
 }
 
+// layout is made at the function's start, not for each event.
+var layout = func() *telemetry.Layout {
+	layout, err := telemetry.NewLayout(declared.Schema())
+	if err != nil {
+		panic(err)
+	}
+	return layout
+}()
+
 func newTransform() *handler.Handler {
 	// no stream: no record is requeued
-	return &handler.Handler{Logger: slog.New(slog.DiscardHandler)}
+	return &handler.Handler{Layout: layout, Logger: slog.New(slog.DiscardHandler)}
 }
 
 func writeEvent(tb testing.TB, payload []byte) string {
@@ -196,9 +207,9 @@ var unusual = []string{
 
 // message returns the message of a payload: from a client if the payload names one, else from a
 // device.
-func message(i int, payload string) telemetry.Message {
+func message(i int, payload string) telemetryschema.Message {
 	id := uuid.NewSHA1(uuid.Nil, []byte{byte(i), byte(i >> 8)}).String()
-	m := telemetry.Message{
+	m := telemetryschema.Message{
 		ReceivedAt: received.UnixMilli(),
 		Data:       []byte(strings.ReplaceAll(payload, `"ID"`, `"`+id+`"`)),
 	}
@@ -209,7 +220,7 @@ func message(i int, payload string) telemetry.Message {
 }
 
 // firehoseEvent returns an event of a Firehose stream that reads a Kinesis stream.
-func firehoseEvent(tb testing.TB, messages []telemetry.Message) []byte {
+func firehoseEvent(tb testing.TB, messages []telemetryschema.Message) []byte {
 	tb.Helper()
 	const account = "eu-central-1:111111111111"
 	event := events.KinesisFirehoseEvent{

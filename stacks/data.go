@@ -26,6 +26,6 @@ func NewData(stage awscdk.Stage, env environments.Environment, vpc awsec2.IVpc) 
 	// deployed before them: without the explicit exports, CloudFormation would reject the change
 	// that adds the first proxy. See ADR 5.
 	stack.ExportValue(database.Instance.DbInstanceEndpointAddress(), nil)
-	stack.ExportValue(database.SecurityGroup.SecurityGroupId(), nil)
+	stack.ExportValue(database.SecurityGroups[0].SecurityGroupId(), nil)
 	return database
 }

@@ -8,15 +8,17 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist/templates"
 )
 
 // NewMailingList declares the stack of the mailing list, and of the SES identity of all mails.
 func NewMailingList(stage awscdk.Stage, env environments.Environment) *mailinglist.MailingList {
 	stack := newStack(stage, "MailingList", "Mailing list, its mails, bounces and complaints")
 	list := mailinglist.New(stack, "MailingList", mailinglist.Props{
-		Identity: env.MailIdentity,
-		From:     env.MailFrom,
-		Sandbox:  env.MailSandbox,
+		Identity:  env.MailIdentity,
+		From:      env.MailFrom,
+		Templates: templates.Files,
+		Sandbox:   env.MailSandbox,
 	})
 	for i, record := range list.DKIMRecords() {
 		output(stack, fmt.Sprintf("MailDNSRecord%d", i+1), "DKIM record for "+env.MailIdentity,

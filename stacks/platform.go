@@ -15,12 +15,6 @@ import (
 // NewPlatform declares one environment. A stack uses only the stacks above it.
 func NewPlatform(app awscdk.App, env environments.Environment) {
 	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{Env: location(env)})
-	if env.Region != "" {
-		// Without it, the CDK would look up the region's zones in the account; the environment
-		// names them.
-		key := jsii.Sprintf("availability-zones:account=%s:region=%s", env.Account, env.Region)
-		stage.Node().SetContext(key, env.Zones)
-	}
 	defaults.Set(stage, defaults.Values{LogRetention: env.LogRetention, Disposable: env.Disposable})
 	awscdk.Tags_Of(stage).Add(jsii.String("Product"), jsii.String("Ashlar"), nil)
 	awscdk.Tags_Of(stage).Add(jsii.String("Environment"), jsii.String(env.Name), nil)
@@ -28,7 +22,7 @@ func NewPlatform(app awscdk.App, env environments.Environment) {
 	website := NewWebsite(stage, env)
 	vpc := NewNetwork(stage, env).VPC
 	database := NewData(stage, env, vpc)
-	schema := NewSchema(stage, vpc, database)
+	schema := NewSchema(stage, database)
 	users := NewIdentity(stage, env, vpc, database, schema)
 	media := NewMedia(stage, env, users, website)
 	mailingList := NewMailingList(stage, env)

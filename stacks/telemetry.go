@@ -9,14 +9,20 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 )
 
 // NewTelemetry declares the stack of telemetry, from devices and clients to reports.
 func NewTelemetry(stage awscdk.Stage, env environments.Environment) *telemetry.Telemetry {
 	stack := newStack(stage, "Telemetry", "Telemetry of devices and clients, and daily reports")
+	schema := records.Schema()
 	props := telemetry.Props{
-		Topic:  "ashlar/" + strings.ToLower(env.Name),
-		Shards: env.TelemetryShards,
+		Topic:   "ashlar/" + strings.ToLower(env.Name),
+		Columns: schema.Columns,
+		Types:   schema.Types,
+		Reports: queries.Reports(),
+		Shards:  env.TelemetryShards,
 	}
 	if !env.Disposable {
 		props.Retention = 7 * 24 * time.Hour // leaves time to fix the delivery after a weekend

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -191,7 +192,7 @@ func TestConsumerPropsAreValidated(t *testing.T) {
 	})
 	want := "consumer: Stack/Consumer: AddSchedule: Often: every: 1m0s, want whole minutes, at " +
 		"least 2m0s\n" +
-		"consumer: Stack/Consumer: AddSchedule: Often: message: every minute, want JSON"
+		"consumer: Stack/Consumer: AddSchedule: Often: message: \"every minute\", want JSON"
 	if message != want {
 		t.Errorf("panics with\n%s\nwant\n%s", message, want)
 	}
@@ -278,9 +279,63 @@ func TestAFunctionCannotPublishToTheTopicOfAService(t *testing.T) {
 			topic.Props{Publisher: "s3.amazonaws.com", Source: "arn:aws:s3:::bucket"})
 		message = panicMessage(func() { service.GrantPublish(fn) })
 	})
-	want := "topic: Test/Stack/Function cannot use the key of Test/Stack/Theirs, which is for a " +
-		"service; declare a topic without Publisher"
+	want := "topic: Test/Stack/Theirs.GrantPublish: the topic's key is for its Publisher; " +
+		"declare a topic without Publisher"
 	if message != want {
 		t.Errorf("%q, want %q", message, want)
 	}
+}
+
+func TestTopicArgumentsAreValidated(t *testing.T) {
+	synthStack(func(stack awscdk.Stack) {
+		messages := topic.New(stack, "Topic", topic.Props{})
+		queue := awssqs.NewQueue(stack, jsii.String("Queue"), nil)
+		for want, call := range map[string]func(){
+			"topic: Test/Stack/Topic: GrantPublish: grantee is required; pass the function or " +
+				"the role that gets the permissions": func() { messages.GrantPublish(nil) },
+			"topic: Test/Stack/Topic.AddQueueSubscription: queue is required; pass a queue, of " +
+				"this app or imported\n" +
+				"topic: Test/Stack/Topic.AddQueueSubscription: deadLetterQueue is required; pass " +
+				"a queue, of this app or imported": func() {
+				messages.AddQueueSubscription(nil, nil, nil)
+			},
+			"topic: Test/Stack/Topic.AddQueueSubscription: filter[event]: [], want at least " +
+				"one value": func() {
+				messages.AddQueueSubscription(queue, queue, map[string][]string{"event": nil})
+			},
+		} {
+			if got := panicMessage(call); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+	})
+}
+
+// TestTopicOfRolesAndImportedQueues: topics work with constructs that are not of this library.
+func TestTopicOfRolesAndImportedQueues(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		messages := topic.New(stack, "Topic", topic.Props{})
+		role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
+			AssumedBy: awsiam.NewServicePrincipal(jsii.String("ecs-tasks.amazonaws.com"), nil),
+		})
+		if grant := messages.GrantPublish(role); !*grant.Success() {
+			t.Error("GrantPublish has not added a statement")
+		}
+		imported := func(name string) awssqs.IQueue {
+			return awssqs.Queue_FromQueueArn(stack, jsii.String(name),
+				jsii.String("arn:aws:sqs:eu-central-1:111111111111:"+name))
+		}
+		messages.AddQueueSubscription(imported("Jobs"), imported("Failed"), map[string][]string{})
+	})
+	published := only(t, stack, "AWS::SNS::Topic", "")
+	comparePermissions(t, "Role",
+		rolePermissions(t, stack, only(t, stack, "AWS::IAM::Role", "").ID),
+		map[string]any{"sns:Publish": ref(published)})
+	wantProperties(t, only(t, stack, "AWS::SNS::Subscription", ""), map[string]any{
+		"TopicArn": ref(published), "Protocol": "sqs", "RawMessageDelivery": true,
+		"Endpoint": "arn:aws:sqs:eu-central-1:111111111111:Jobs",
+		"RedrivePolicy": map[string]any{
+			"deadLetterTargetArn": "arn:aws:sqs:eu-central-1:111111111111:Failed",
+		},
+	})
 }

@@ -2,6 +2,7 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,8 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/dashboards"
 	"github.com/ashlar-cdk/ashlar/environments"
-	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -55,7 +57,7 @@ func TestOnlyTheOwnerHasPermissionsInQuickSight(t *testing.T) {
 			want(t, resource, nil, "LinkSharingConfiguration")
 		}
 	}
-	if wanted := 2 + len(reportfn.Reports()); shared != wanted {
+	if wanted := 2 + len(queries.Reports()); shared != wanted {
 		t.Errorf("%d resources have permissions, want %d", shared, wanted)
 	}
 }
@@ -66,10 +68,10 @@ func TestEveryReportIsADataSetWithDirectQuery(t *testing.T) {
 	telemetry := platforms["Complete"]["Telemetry"]
 	database := importOfComplete(t, "Telemetry",
 		map[string]any{"Ref": only(t, telemetry, "AWS::Glue::Database", "").ID})
-	types := map[string]string{
+	types := map[telemetryschema.ColumnType]string{
 		"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER",
 	}
-	for _, report := range reportfn.Reports() {
+	for _, report := range queries.Reports() {
 		id := strings.ReplaceAll(report.Name, "_", "-")
 		sets := slices.DeleteFunc(stack.Template.OfType("AWS::QuickSight::DataSet"),
 			func(r assembly.Resource) bool { return r.At("PhysicalTableMap", id) == nil })
@@ -96,9 +98,9 @@ func TestTheDashboardRefersToExistingDataSetsAndFields(t *testing.T) {
 	definition := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition")
 	kinds := map[string]string{} // kinds of fields, by data set and name: daily_actives/day
 	var sets []any
-	for _, report := range reportfn.Reports() {
+	for _, report := range queries.Reports() {
 		for _, column := range report.Columns {
-			kinds[report.Name+"/"+column.Name] = map[string]string{
+			kinds[report.Name+"/"+column.Name] = map[telemetryschema.ColumnType]string{
 				"string": "text", "timestamp": "date", "double": "number", "bigint": "number",
 			}[column.Type]
 		}
@@ -168,7 +170,7 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 		for _, kind := range visual.(map[string]any) {
 			ids = append(ids, assembly.At(kind, "VisualId").(string))
 		}
-		for _, report := range reportfn.Reports() {
+		for _, report := range queries.Reports() {
 			if strings.Contains(text(visual), `"DataSetIdentifier":"`+report.Name+`"`) {
 				shown[report.Name] = true
 			}
@@ -189,7 +191,7 @@ func TestTheDashboardShowsEveryReportOfTheLastDays(t *testing.T) {
 			filtered[assembly.At(filter, "Column", "DataSetIdentifier").(string)] = true
 		}
 	}
-	for _, report := range reportfn.Reports() {
+	for _, report := range queries.Reports() {
 		if !shown[report.Name] || !filtered[report.Name] {
 			t.Errorf("%s: shown %t, filtered by the last 28 days %t, want true for both",
 				report.Name, shown[report.Name], filtered[report.Name])
@@ -266,10 +268,94 @@ func TestDashboardPropsAreValidated(t *testing.T) {
 		"dashboards: D: Owner is required; pass the ARN of a QuickSight user or group",
 		"dashboards: D: Name is required; pass the display name",
 		"dashboards: D: WorkGroup is required; pass the name of the Athena workgroup",
-		"dashboards: D: Database is required; pass the name of the reports' database")
-	wantPanic(t, func(stack awscdk.Stack) {
-		dashboards.New(stack, "D", dashboards.Props{
-			Owner: "analysts", Name: "Reports", WorkGroup: "reports", Database: "reports",
+		"dashboards: D: Database is required; pass the name of the reports' database",
+		"dashboards: D: Reports is required; pass the reports of the telemetry construct")
+	valid := dashboards.Props{
+		Owner: environments.Complete().DashboardsOwner, Name: "Reports", WorkGroup: "reports",
+		Database: "reports", Reports: queries.Reports(),
+	}
+	const noDefinition = "the value of Definition in the output of describe-dashboard-definition"
+	for problem, spoil := range map[string]func(*dashboards.Props){
+		"Owner: analysts, want the ARN of a QuickSight user or group": func(p *dashboards.Props) {
+			p.Owner = "analysts"
+		},
+		"Reports[0].Columns[2].Type: boolean, want a type of QuickSight's data sets; cast it in " +
+			"the report's SQL, to bigint for example": func(p *dashboards.Props) {
+			p.Reports = queries.Reports()
+			p.Reports[0].Columns[2].Type = telemetryschema.Boolean
+		},
+		`Reports[1].Name: "daily__actives", want at most 64 lower-case letters and digits with ` +
+			"single underscores between, a letter first": func(p *dashboards.Props) {
+			p.Reports = queries.Reports()
+			p.Reports[1].Name = "daily__actives"
+		},
+		"Reports: 51, want at most 50 without Definition": func(p *dashboards.Props) {
+			p.Reports = nil
+			for i := range 51 {
+				report := queries.Reports()[0]
+				report.Name = fmt.Sprint("report", i)
+				p.Reports = append(p.Reports, report)
+			}
+		},
+		"Reports[0].Columns: 201, want at most 200 without Definition": func(p *dashboards.Props) {
+			p.Reports = queries.Reports()
+			for i := range 198 {
+				p.Reports[0].Columns = append(p.Reports[0].Columns, telemetryschema.Column{
+					Name: fmt.Sprint("column", i), Type: telemetryschema.String,
+				})
+			}
+		},
+		"Definition: unexpected end of JSON input, want a JSON object": func(p *dashboards.Props) {
+			p.Definition = "{"
+		},
+		"Definition: no Sheets, want " + noDefinition: func(p *dashboards.Props) {
+			p.Definition = `{"Definition":{}}`
+		},
+		`Definition: data set "sales", want names of Reports`: func(p *dashboards.Props) {
+			p.Definition = `{"Sheets":[{"DataSetIdentifier":"sales"}]}`
+		},
+	} {
+		wantPanic(t, func(stack awscdk.Stack) {
+			props := valid
+			spoil(&props)
+			dashboards.New(stack, "D", props)
+		}, "dashboards: D: "+problem)
+	}
+}
+
+func TestTheDefaultDashboardShowsATableOfEachReport(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		dashboards.New(stack, "Dashboards", dashboards.Props{
+			Owner: environments.Complete().DashboardsOwner, Name: "Acme", WorkGroup: "acme",
+			Database: "acme", Reports: queries.Reports(),
 		})
-	}, "dashboards: D: Owner: analysts, want the ARN of a QuickSight user or group")
+	})
+	sheet := only(t, stack, "AWS::QuickSight::Dashboard", "").At("Definition", "Sheets", 0)
+	visuals := oneOrMore(assembly.At(sheet, "Visuals"))
+	elements := oneOrMore(
+		assembly.At(sheet, "Layouts", 0, "Configuration", "GridLayout", "Elements"))
+	for i, report := range queries.Reports() {
+		table := assembly.At(visuals[i], "TableVisual")
+		var columns []any
+		for _, field := range oneOrMore(assembly.At(table, "ChartConfiguration", "FieldWells",
+			"TableUnaggregatedFieldWells", "Values")) {
+			if set := assembly.At(field, "Column", "DataSetIdentifier"); set != report.Name {
+				t.Errorf("%s: a field of the data set %v", report.Name, set)
+			}
+			columns = append(columns, assembly.At(field, "Column", "ColumnName"))
+		}
+		var wanted []any
+		for _, column := range report.Columns {
+			wanted = append(wanted, column.Name)
+		}
+		if diff := cmp.Diff(wanted, columns); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", report.Name, diff)
+		}
+		if assembly.At(table, "VisualId") != assembly.At(elements[i], "ElementId") {
+			t.Errorf("%s has no place", report.Name)
+		}
+	}
+	if strings.Contains(text(stack.Template), "Ashlar ") {
+		t.Error("the template names this platform")
+	}
 }

@@ -76,8 +76,8 @@ func TestDefaults(t *testing.T) {
 func TestDefaults_override_reaches_nested_constructs(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		mailinglist.New(stack, "List", mailinglist.Props{
-			Identity: "example.com", From: "hello@example.com", LogRetention: week,
-			Disposable: true,
+			Identity: "example.com", From: "hello@example.com", Templates: mails(),
+			LogRetention: week, Disposable: true,
 		})
 		gofunction.New(stack, "Other", gofunction.Props{Package: "example.com/other"})
 	})

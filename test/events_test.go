@@ -16,9 +16,11 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -89,11 +91,11 @@ func batch(events ...any) gatewaytest.Request {
 }
 
 // messages returns the messages in the stream, in the order of the request that put them there.
-func messages(t testing.TB, kinesis *awstest.Kinesis) []telemetry.Message {
+func messages(t testing.TB, kinesis *awstest.Kinesis) []telemetryschema.Message {
 	t.Helper()
-	var found []telemetry.Message
+	var found []telemetryschema.Message
 	for _, record := range kinesis.Records() {
-		var message telemetry.Message
+		var message telemetryschema.Message
 		decoder := json.NewDecoder(strings.NewReader(string(record.Data)))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&message); err != nil {
@@ -273,9 +275,13 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 			"no content type": of(""), "another JSON media type": of("application/vnd.api+json"),
 		},
 	}
-	for _, kind := range telemetry.Types {
+	layout, err := telemetry.NewLayout(records.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range records.Schema().Types {
 		status := 202
-		if kind.Source != telemetry.Client {
+		if kind.Source != telemetryschema.Client {
 			status = 400
 		}
 		cases[status]["an event of the type "+kind.Name] = with("type", kind.Name)
@@ -290,7 +296,7 @@ func TestTheGatewayAcceptsValidEventsOnly(t *testing.T) {
 					t.Errorf("%d records are in the stream after the status %d", len(put), status)
 				}
 				for _, record := range put {
-					var converter telemetry.Converter
+					converter := telemetry.NewConverter(layout)
 					_, _, err := converter.Append(nil, record.Data, record.ArrivedAt)
 					if err != nil && !errors.Is(err, telemetry.ErrDiscarded) {
 						t.Errorf("the converter rejects an accepted event: %v", err)

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,7 +28,7 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	declared "github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/firehosetest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/gatewaytest"
@@ -35,6 +36,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -96,6 +98,11 @@ func newFlow(t *testing.T) *flow {
 	f.objects.Bucket(t, ingestionBucket)
 	f.events = postEvents(t, "Dev", f.stream.URL)
 	f.bootstrap = lambdatest.Build(t, transformfn.Package)
+	schema, err := json.Marshal(declared.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lambdatest.AddFiles(t, f.bootstrap, fstest.MapFS{transformfn.SchemaFile: {Data: schema}})
 	f.function = lambdatest.New(t, f.bootstrap, map[string]string{
 		"STREAM_NAME": stream, "AWS_ENDPOINT_URL_KINESIS": f.stream.URL,
 	})
@@ -348,7 +355,7 @@ var idPattern = regexp.MustCompile(`[rx]-\d{6}`)
 
 // idsIn returns the ids in a record of the stream.
 func idsIn(t *testing.T, record []byte) []string {
-	var message telemetry.Message
+	var message telemetryschema.Message
 	if err := json.Unmarshal(record, &message); err != nil {
 		t.Errorf("%v: %s", err, record)
 		return nil
@@ -389,7 +396,7 @@ func (f *flow) rows(t *testing.T) map[string]int {
 	partition := regexp.MustCompile(`^telemetry/type=([a-z_]+)/day=(\d{4}-\d\d-\d\d)/`)
 	f.forEachObject(t, "telemetry/", func(key string, content []byte) {
 		where := partition.FindStringSubmatch(key)
-		if where == nil || !slices.Contains(transformfn.Types(), where[1]) {
+		if where == nil || !slices.Contains(declared.Schema().PartitionTypes(), where[1]) {
 			t.Fatalf("%s is in no partition of the table", key)
 		}
 		type row struct {

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/identity"
+	"github.com/ashlar-cdk/ashlar/constructs/media"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -328,9 +330,6 @@ func TestSignedInClientsUploadToTheirOwnFolders(t *testing.T) {
 	}
 	want(t, policy, []any{
 		map[string]any{
-			"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects("/public/*"),
-		},
-		map[string]any{
 			"Effect": "Allow", "Action": []string{"s3:DeleteObject", "s3:GetObject"},
 			"Resource": own,
 		},
@@ -351,18 +350,84 @@ func TestSignedInClientsUploadToTheirOwnFolders(t *testing.T) {
 	}
 }
 
-func TestAFunctionCanBeGrantedDeleteUsers(t *testing.T) {
+// TestSignedInClientsHaveOnePolicyForEachBucket: the buckets of two media constructs have the same
+// ids, and a role has one policy of a name.
+func TestSignedInClientsHaveOnePolicyForEachBucket(t *testing.T) {
+	app := newApp()
+	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+	users := newIdentity(awscdk.NewStack(stage, jsii.String("Identity"), nil))
+	for _, id := range []string{"Media", "Archive"} {
+		stack := awscdk.NewStack(stage, jsii.String(id), nil)
+		for _, id := range []string{"One", "Other"} {
+			m := media.New(stack, id, media.Props{})
+			users.GrantSignedInReadWrite(m.Originals).AssertSuccess()
+			users.GrantSignedInRead(m.Thumbnails).AssertSuccess()
+		}
+	}
+	names := map[string]bool{}
+	for _, stack := range synth(app) {
+		for _, policy := range stack.Template.OfType("AWS::IAM::Policy") {
+			if strings.Contains(policy.ID, "SignedIn") {
+				names[policy.At("PolicyName").(string)] = true
+			}
+		}
+	}
+	if len(names) != 8 {
+		t.Errorf("the policies have %d names, want 8: %v", len(names), names)
+	}
+}
+
+func TestAFunctionOrARoleCanBeGrantedUsers(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
-		newIdentity(stack).GrantDeleteUsers(
+		users := newIdentity(stack)
+		users.GrantDeleteUsers(
 			gofunction.New(stack, "Accounts", gofunction.Props{Package: "example.com/accounts"}))
+		users.GrantListUsers(awsiam.NewRole(stack, jsii.String("Support"), &awsiam.RoleProps{
+			AssumedBy: awsiam.NewAccountRootPrincipal(),
+		}))
 	})
-	policy := only(t, stack, "AWS::IAM::Policy", "AccountsRole")
 	pool := only(t, stack, "AWS::Cognito::UserPool", "")
-	statements := text(policy.At("PolicyDocument", "Statement"))
-	statement := `"Action":"cognito-idp:AdminDeleteUser","Effect":"Allow",` +
-		`"Resource":{"Fn::GetAtt":["` + pool.ID + `","Arn"]}`
-	if !strings.Contains(statements, statement) {
-		t.Errorf("the function may %s, want cognito-idp:AdminDeleteUser", statements)
+	for grantee, action := range map[string]string{
+		"AccountsRole": "cognito-idp:AdminDeleteUser", "Support": "cognito-idp:ListUsers",
+	} {
+		policy := only(t, stack, "AWS::IAM::Policy", grantee)
+		statements := text(policy.At("PolicyDocument", "Statement"))
+		statement := `"Action":"` + action + `","Effect":"Allow",` +
+			`"Resource":{"Fn::GetAtt":["` + pool.ID + `","Arn"]}`
+		if !strings.Contains(statements, statement) {
+			t.Errorf("%s may %s, want %s", grantee, statements, action)
+		}
+	}
+}
+
+func TestAUserPoolMayHaveOneClient(t *testing.T) {
+	for id, props := range map[string]identity.Props{
+		"Web": {
+			WebCallbackURLs: []string{"http://localhost:5173/in"},
+			WebLogoutURLs:   []string{"https://example.com/out"},
+		},
+		"Mobile": {
+			MobileCallbackURLs: []string{"example://in"},
+			MobileLogoutURLs:   []string{"com.example:/out"},
+		},
+	} {
+		t.Run(id, func(t *testing.T) {
+			props.DomainPrefix = "example"
+			var users *identity.Identity
+			stack := synthStack(func(stack awscdk.Stack) {
+				users = identity.New(stack, "Identity", props)
+			})
+			if (users.WebClient != nil) != (id == "Web") ||
+				(users.MobileClient != nil) != (id == "Mobile") {
+				t.Errorf("web client %v, mobile client %v", users.WebClient, users.MobileClient)
+			}
+			client := only(t, stack, "AWS::Cognito::UserPoolClient", "IdentityUserPool"+id)
+			pool := only(t, stack, "AWS::Cognito::IdentityPool", "")
+			if clients := oneOrMore(pool.At("CognitoIdentityProviders")); len(clients) != 1 ||
+				assembly.Refers(assembly.At(clients[0], "ClientId")) != client.ID {
+				t.Errorf("the identity pool trusts %s, want %s", text(clients), client.ID)
+			}
+		})
 	}
 }
 
@@ -386,6 +451,10 @@ func TestIdentityDefaults(t *testing.T) {
 }
 
 func TestIdentityPropsAreValidated(t *testing.T) {
+	const (
+		google = "; or leave GoogleClientID, GoogleSecretName empty"
+		apple  = "; or leave AppleServicesID, AppleTeamID, AppleKeyID, AppleSecretName empty"
+	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{
 			DomainPrefix: "cognito_", GoogleSecretName: "google", AppleKeyID: "EXAMPLE123",
@@ -393,38 +462,96 @@ func TestIdentityPropsAreValidated(t *testing.T) {
 			WebLogoutURLs:      []string{"https://example.com"},
 			MobileCallbackURLs: []string{"example://in"},
 			MobileLogoutURLs:   []string{"example://out"},
+			ProtectedPrefix:    "${aws:username}/", PrivatePrefix: "*",
 		})
 	},
-		"identity: Identity: DomainPrefix: cognito_, want at most 63 lower-case letters, digits "+
+		`identity: Identity: DomainPrefix: "cognito_", want 1 to 63 lower-case letters, digits `+
 			"and inner hyphens, without aws, amazon or cognito",
-		"identity: Identity: GoogleClientID is required; pass the id of the OAuth client, or "+
-			"leave GoogleSecretName empty",
-		"identity: Identity: AppleServicesID is required; pass the Services ID, or leave all "+
-			"Apple props empty",
-		"identity: Identity: AppleTeamID is required; pass the team's id, or leave all Apple "+
-			"props empty",
-		"identity: Identity: AppleSecretName is required; pass the name of the secret with the "+
-			"private key, or leave all Apple props empty",
+		`identity: Identity: GoogleClientID: "", want the OAuth client's id, which ends with `+
+			".apps.googleusercontent.com"+google,
+		`identity: Identity: AppleServicesID: "", want a Services ID such as com.example.signin`+
+			apple,
+		`identity: Identity: AppleTeamID: "", want 10 capitals and digits`+apple,
+		`identity: Identity: AppleSecretName: "", want the name, not the ARN, of a secret`+apple,
+		`identity: Identity: ProtectedPrefix: "${aws:username}/", want letters, digits, - and _, `+
+			"then a slash",
+		`identity: Identity: PrivatePrefix: "*", want letters, digits, - and _, then a slash`,
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		identity.New(stack, "Identity", identity.Props{
-			GoogleClientID: "google", AppleServicesID: "com.example", AppleTeamID: "EXAMPLE123",
-			AppleSecretName:     "apple",
+			GoogleClientID:  "1-a.apps.googleusercontent.com",
+			AppleServicesID: "com.example.app", AppleTeamID: "EXAMPLE123", AppleSecretName: "apple",
 			AccessTokenValidity: time.Minute, RefreshTokenValidity: time.Second,
 		})
 	},
 		"identity: Identity: DomainPrefix is required; pass the first label of the managed login "+
 			"domain, such as example-dev",
-		"identity: Identity: WebCallbackURLs is required; pass the web client's callback URLs",
-		"identity: Identity: WebLogoutURLs is required; pass the web client's sign-out URLs",
-		"identity: Identity: MobileCallbackURLs is required; pass the mobile app's callback URLs",
-		"identity: Identity: MobileLogoutURLs is required; pass the mobile app's sign-out URLs",
-		"identity: Identity: GoogleSecretName is required; pass the name of the secret with the "+
-			"client secret, or leave GoogleClientID empty",
-		"identity: Identity: AppleKeyID is required; pass the key's id, or leave all Apple props "+
-			"empty",
-		"identity: Identity: AccessTokenValidity: 1m0s, want 5m0s to 24h0m0s",
-		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity, at "+
-			"most 87600h0m0s",
+		"identity: Identity: WebCallbackURLs is required; pass the callback URLs of the web "+
+			"client, or MobileCallbackURLs",
+		`identity: Identity: GoogleSecretName: "", want the name, not the ARN, of a secret`+google,
+		`identity: Identity: AppleKeyID: "", want 10 capitals and digits`+apple,
+		"identity: Identity: AccessTokenValidity: 1m0s, want whole minutes, 5m0s to 24h0m0s",
+		"identity: Identity: RefreshTokenValidity: 1s, want whole minutes, 1h0m0s to 87600h0m0s",
+		"identity: Identity: RefreshTokenValidity: 1s, want more than AccessTokenValidity",
 	)
+	const (
+		web    = ", want an https URL (http for localhost only) without a fragment or *"
+		mobile = ", want an https URL or one with the app's own scheme, without a fragment or *"
+	)
+	wantPanic(t, func(stack awscdk.Stack) {
+		identity.New(stack, "Identity", identity.Props{
+			DomainPrefix: "example",
+			WebCallbackURLs: []string{
+				"http://example.com/in", "https://example.com/in#", "https://*.example.com/in",
+				"example://in", "https://example.com/", "https://example.com/",
+			},
+			MobileLogoutURLs: []string{"http://example.com/out"},
+		})
+	},
+		"identity: Identity: WebLogoutURLs is required; pass the callback URLs of sign-out, or "+
+			"leave WebCallbackURLs empty",
+		`identity: Identity: WebCallbackURLs[0]: "http://example.com/in"`+web,
+		`identity: Identity: WebCallbackURLs[1]: "https://example.com/in#"`+web,
+		`identity: Identity: WebCallbackURLs[2]: "https://*.example.com/in"`+web,
+		`identity: Identity: WebCallbackURLs[3]: "example://in"`+web,
+		`identity: Identity: WebCallbackURLs[5]: "https://example.com/", want no duplicates`,
+		"identity: Identity: MobileCallbackURLs is required; pass the callback URLs of sign-in, "+
+			"or leave MobileLogoutURLs empty",
+		`identity: Identity: MobileLogoutURLs[0]: "http://example.com/out"`+mobile,
+	)
+}
+
+func TestIdentityArgumentsAreValidated(t *testing.T) {
+	app := newApp()
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	users := newIdentity(stack)
+	bucket := awss3.NewBucket(stack, jsii.String("Uploads"), nil)
+	users.GrantSignedInRead(bucket)
+	encrypted := awss3.NewBucket(stack, jsii.String("Encrypted"), &awss3.BucketProps{
+		Encryption: awss3.BucketEncryption_KMS,
+	})
+	for wanted, call := range map[string]func(){
+		"GrantDeleteUsers: grantee is required; pass the function or the role that gets the " +
+			"permissions": func() { users.GrantDeleteUsers(nil) },
+		"GrantListUsers: grantee is required; pass the function or the role that gets the " +
+			"permissions": func() { users.GrantListUsers(nil) },
+		"GrantSignedInRead: bucket is required; pass an S3 bucket": func() {
+			users.GrantSignedInRead(nil)
+		},
+		"GrantSignedInReadWrite: bucket is required; pass an S3 bucket": func() {
+			users.GrantSignedInReadWrite(nil)
+		},
+		"GrantSignedInRead: bucket: Stack/Uploads, want one call for each bucket": func() {
+			users.GrantSignedInRead(bucket)
+		},
+		"GrantSignedInReadWrite: bucket: Stack/Encrypted, want a bucket without a KMS key, which " +
+			"signed-in clients could not use; encrypt it with S3's key": func() {
+			users.GrantSignedInReadWrite(encrypted)
+		},
+	} {
+		got := panicMessage(call)
+		if !strings.HasPrefix(got, "identity: Stack/Identity") || !strings.HasSuffix(got, wanted) {
+			t.Errorf("panics with %q, want identity: Stack/Identity… %q", got, wanted)
+		}
+	}
 }

@@ -6,11 +6,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
@@ -514,27 +518,65 @@ func TestSubscriptionsAreConfirmedUnlessSingleOptIn(t *testing.T) {
 		})
 }
 
+// mails are the templates of mails in one language.
+func mails() fstest.MapFS {
+	files := fstest.MapFS{}
+	for _, mail := range []string{"en/confirm", "en/welcome"} {
+		files[mail+".subject.txt"] = &fstest.MapFile{Data: []byte("Hello")}
+		files[mail+".txt"] = &fstest.MapFile{Data: []byte("{{.Link}}")}
+		files[mail+".html"] = &fstest.MapFile{Data: []byte("<p>{{.Link}}</p>")}
+	}
+	return files
+}
+
 func TestMailingListProps(t *testing.T) {
 	records := map[string]int{}
+	french := fstest.MapFS{}
+	for name, file := range mails() {
+		french["fr"+strings.TrimPrefix(name, "en")] = file
+	}
 	stack := synthStack(func(stack awscdk.Stack) {
-		records["domain"] = len(mailinglist.New(
-			stack, "Domain",
-			mailinglist.Props{Identity: "example.com", From: "석공 <hello@news.example.com>"},
-		).DKIMRecords())
-		records["address"] = len(mailinglist.New(stack, "Address", mailinglist.Props{
-			Identity: "hello@example.com", From: "hello@example.com", Disposable: true,
-		}).DKIMRecords())
+		for id, props := range map[string]mailinglist.Props{
+			"Domain": {Identity: "example.com", From: "석공 <hello@news.example.com>"},
+			"Address": {
+				Identity: "hello@example.com", From: "hello@example.com", Disposable: true,
+			},
+			"Existing": {
+				Identity: "example.com", ExistingIdentity: true, From: "bye@example.com",
+				Templates: french, DefaultLanguage: "fr",
+			},
+		} {
+			if props.Templates == nil {
+				props.Templates = mails()
+			}
+			records[id] = len(mailinglist.New(stack, id, props).DKIMRecords())
+		}
 	})
-	if want := map[string]int{"domain": 3, "address": 0}; !cmp.Equal(records, want) {
+	if want := map[string]int{"Domain": 3, "Address": 0, "Existing": 0}; !cmp.Equal(records, want) {
 		t.Errorf("DNS records: %v, want %v", records, want)
 	}
 	// SES accepts names in ASCII only: RFC 2047.
-	want(t, only(t, stack, "AWS::Lambda::Function", "DomainWelcome"),
-		"=?utf-8?q?=EC=84=9D=EA=B3=B5?= <hello@news.example.com>", "Environment", "Variables",
-		"MAIL_FROM")
-	want(t, only(t, stack, "AWS::Lambda::Function", "AddressWelcome"), "<hello@example.com>",
-		"Environment", "Variables", "MAIL_FROM")
-	for name, policy := range map[string]string{"Domain": "Retain", "Address": "Delete"} {
+	for id, from := range map[string]string{
+		"Domain":   "=?utf-8?q?=EC=84=9D=EA=B3=B5?= <hello@news.example.com>",
+		"Address":  "<hello@example.com>",
+		"Existing": "<bye@example.com>",
+	} {
+		function := only(t, stack, "AWS::Lambda::Function", id+"Welcome")
+		want(t, function, from, "Environment", "Variables", "MAIL_FROM")
+		language := map[bool]string{true: "fr", false: "en"}[id == "Existing"]
+		want(t, function, language, "Environment", "Variables", "DEFAULT_LANGUAGE")
+	}
+	identities := []string{}
+	for _, identity := range stack.Template.OfType("AWS::SES::EmailIdentity") {
+		identities = append(identities, fmt.Sprint(identity.At("EmailIdentity")))
+	}
+	slices.Sort(identities)
+	if want := []string{"example.com", "hello@example.com"}; !cmp.Equal(identities, want) {
+		t.Errorf("the identities %v are declared, want %v", identities, want)
+	}
+	for name, policy := range map[string]string{
+		"Domain": "Retain", "Existing": "Retain", "Address": "Delete",
+	} {
 		if table := only(t, stack, "AWS::DynamoDB::Table", name); table.DeletionPolicy != policy ||
 			table.UpdateReplacePolicy != policy {
 			t.Errorf("%s: on deletion %s, on replacement %s, want %s", table.ID,
@@ -544,42 +586,173 @@ func TestMailingListProps(t *testing.T) {
 	want(t, only(t, stack, "AWS::DynamoDB::Table", "Domain"), true, "DeletionProtectionEnabled")
 }
 
+// TestMailingListGrantsToRoles: a grantee without settings gets the permissions.
+func TestMailingListGrantsToRoles(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		role := func(id string) awsiam.Role {
+			return awsiam.NewRole(stack, jsii.String(id), &awsiam.RoleProps{
+				AssumedBy: awsiam.NewServicePrincipal(jsii.String("ecs-tasks.amazonaws.com"), nil),
+			})
+		}
+		list := mailinglist.New(stack, "List", mailinglist.Props{
+			Identity: "example.com", From: "hello@example.com", Templates: mails(),
+		})
+		for name, grant := range map[string]awsiam.Grant{
+			"GrantSubscribe":        list.GrantSubscribe(role("Subscriber")),
+			"GrantReadSuppressions": list.GrantReadSuppressions(role("Reader")),
+			"GrantSendEmail":        list.GrantSendEmail(role("Sender")),
+		} {
+			if !*grant.Success() {
+				t.Errorf("%s has not added a statement", name)
+			}
+		}
+	})
+	table := arn(only(t, stack, "AWS::DynamoDB::Table", ""))
+	for role, want := range map[string]map[string]any{
+		"Subscriber": {
+			"dynamodb:GetItem": table, "dynamodb:PutItem": table, "dynamodb:DeleteItem": table,
+		},
+		"Reader": {"dynamodb:GetItem": table},
+		"Sender": {"ses:SendEmail": sendEmailPermission(
+			environments.Environment{MailIdentity: "example.com", MailFrom: "hello@example.com"},
+			stack, ref(only(t, stack, "AWS::SES::ConfigurationSet", "")),
+		)},
+	} {
+		comparePermissions(t, role,
+			rolePermissions(t, stack, only(t, stack, "AWS::IAM::Role", role).ID), want)
+	}
+}
+
 func TestMailingListPropsAreValidated(t *testing.T) {
+	const noTemplates = `mailinglist: List: Templates is required; pass the texts of the mails, ` +
+		`such as os.DirFS("mails") or an embed.FS: lambdas/welcome/contract.CheckTemplates`
 	for _, test := range []struct {
 		props mailinglist.Props
 		lines []string
 	}{
 		{mailinglist.Props{}, []string{
 			"mailinglist: List: Identity is required; pass the sender's domain or e-mail address",
-			"mailinglist: List: From is required; pass the sender of mails, such as Ashlar " +
+			"mailinglist: List: From is required; pass the sender of mails, such as Example " +
 				"<hello@example.com>",
+			noTemplates,
 		}},
-		{mailinglist.Props{Identity: "example", From: "Ashlar"}, []string{
-			"mailinglist: List: Identity: example, want a domain such as example.com, or an " +
+		{mailinglist.Props{Identity: "example", From: "Example", Templates: mails()}, []string{
+			`mailinglist: List: Identity: "example", want a domain such as example.com, or an ` +
 				"e-mail address",
-			"mailinglist: List: From: Ashlar, want an address, optionally with a name: Ashlar " +
-				"<hello@example.com>",
+			`mailinglist: List: From: "Example", want an address, optionally with a name: ` +
+				"Example <hello@example.com>",
 		}},
 		{mailinglist.Props{
-			Identity: "Ashlar <hello@example.com>", From: "hello@example.com",
+			Identity: "Example <hello@example.com>", From: "hello@example.com",
+			Templates: mails(),
 		}, []string{
-			"mailinglist: List: Identity: Ashlar <hello@example.com>, want a domain such as " +
+			`mailinglist: List: Identity: "Example <hello@example.com>", want a domain such as ` +
 				"example.com, or an e-mail address",
-			"mailinglist: List: From: hello@example.com, want an address of Ashlar " +
+			`mailinglist: List: From: "hello@example.com", want an address of Example ` +
 				"<hello@example.com>",
 		}},
-		{mailinglist.Props{Identity: "example.com", From: "hello@badexample.com"}, []string{
-			"mailinglist: List: From: hello@badexample.com, want an address of example.com",
+		{mailinglist.Props{
+			Identity: "example.com", From: "hello@badexample.com", Templates: mails(),
+		}, []string{
+			`mailinglist: List: From: "hello@badexample.com", want an address of example.com`,
 		}},
 		{mailinglist.Props{
-			Identity: "hello@example.com", From: "Ashlar <bye@example.com>",
+			Identity: "hello@example.com", From: "Example <bye@example.com>", Templates: mails(),
 		}, []string{
-			"mailinglist: List: From: Ashlar <bye@example.com>, want an address of " +
+			`mailinglist: List: From: "Example <bye@example.com>", want an address of ` +
 				"hello@example.com",
+		}},
+		{mailinglist.Props{
+			Identity: "${Token[Domain.1]}", From: "hello@${Token[Domain.1]}", Templates: mails(),
+		}, []string{
+			"mailinglist: List: Identity: has the CDK token ${Token[Domain.1]}, which stays as " +
+				"it is; pass a value that is known at synthesis",
+			"mailinglist: List: From: has the CDK token ${Token[Domain.1]}, which stays as " +
+				"it is; pass a value that is known at synthesis",
 		}},
 	} {
 		wantPanic(t, func(stack awscdk.Stack) {
 			mailinglist.New(stack, "List", test.props)
 		}, test.lines...)
 	}
+}
+
+// TestMailTemplatesAreValidated: whatever would fail in the function fails the synth.
+func TestMailTemplatesAreValidated(t *testing.T) {
+	for _, test := range []struct {
+		change map[string]string // contents; empty removes a file
+		lines  []string
+	}{
+		{map[string]string{"en/confirm.html": "", "en/welcome.txt": ""}, []string{
+			"open en/confirm.html: file does not exist", "open en/welcome.txt: file does not exist",
+		}},
+		{map[string]string{"de/welcome.txt": "{{.Link}}"}, []string{
+			"open de/confirm.subject.txt: file does not exist",
+			"open de/confirm.txt: file does not exist",
+			"open de/confirm.html: file does not exist",
+			"open de/welcome.subject.txt: file does not exist",
+			"open de/welcome.html: file does not exist",
+		}},
+		{map[string]string{"en/confirm.txt": "{{.Link"}, []string{"unclosed action"}},
+		{
+			map[string]string{"en/confirm.txt": "{{.URL}}"},
+			[]string{"can't evaluate field URL in type mailinglist.TemplateData"},
+		},
+		{map[string]string{"en/welcome.html": "<p>Hello</p>"}, []string{
+			"template en/welcome: the text or the HTML lacks the link; add {{.Link}}",
+		}},
+		{map[string]string{"layout.html": "<a href='{{.Subject}}>"}, []string{
+			"template en/confirm: html/template:", "template en/welcome: html/template:",
+		}},
+		{map[string]string{"images/logo.txt": "logo"}, []string{
+			`the folder "images" is not a language; want its tag, such as en`,
+		}},
+	} {
+		files := mails()
+		for name, content := range test.change {
+			if files[name] = (&fstest.MapFile{Data: []byte(content)}); content == "" {
+				delete(files, name)
+			}
+		}
+		message := ""
+		synthStack(func(stack awscdk.Stack) {
+			message = panicMessage(func() {
+				mailinglist.New(stack, "List", mailinglist.Props{
+					Identity: "example.com", From: "hello@example.com", Templates: files,
+				})
+			})
+		})
+		lines := strings.Split(message, "\n")
+		if len(lines) != len(test.lines) {
+			t.Errorf("%v: panics with\n%s\nwant %d lines", test.change, message, len(test.lines))
+			continue
+		}
+		for i, want := range test.lines {
+			if !strings.HasPrefix(lines[i], "mailinglist: List: Templates: ") ||
+				!strings.Contains(lines[i], want) {
+				t.Errorf("%v: panics with %s, want %s", test.change, lines[i], want)
+			}
+		}
+	}
+}
+
+func TestMailingListGrantsRequireAGrantee(t *testing.T) {
+	synthStack(func(stack awscdk.Stack) {
+		list := mailinglist.New(stack, "List", mailinglist.Props{
+			Identity: "example.com", From: "hello@example.com", Templates: mails(),
+		})
+		for method, call := range map[string]func(awsiam.IGrantable) awsiam.Grant{
+			"GrantSubscribe":        list.GrantSubscribe,
+			"GrantReadSuppressions": list.GrantReadSuppressions,
+			"GrantSendEmail":        list.GrantSendEmail,
+		} {
+			want := "mailinglist: Test/Stack/List: " + method + ": grantee is required; " +
+				"pass the function or the role that gets the permissions"
+			for _, nothing := range []awsiam.IGrantable{nil, (*gofunction.Function)(nil)} {
+				if got := panicMessage(func() { call(nothing) }); got != want {
+					t.Errorf("%q, want %q", got, want)
+				}
+			}
+		}
+	})
 }

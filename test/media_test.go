@@ -7,6 +7,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
@@ -319,6 +325,144 @@ func TestS3SendsEventsOfOriginalsToTheQueue(t *testing.T) {
 	})
 }
 
+// TestOthersConsumeEventsOfOriginalsWithEventBridge: the CDK's own methods would replace the
+// notifications that the thumbnails need.
+func TestOthersConsumeEventsOfOriginalsWithEventBridge(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		props := pictureProps
+		props.EventBridge = true
+		media.New(stack, "Media", props)
+	})
+	originals := only(t, stack, "AWS::S3::Bucket", "MediaOriginals")
+	want(t, originals, map[string]any{"EventBridgeEnabled": true}, "NotificationConfiguration",
+		"EventBridgeConfiguration")
+	want(t, originals, "s3:ObjectCreated:*", "NotificationConfiguration", "QueueConfigurations", 0,
+		"Event")
+	for name, notify := range map[string]func(awss3.IBucket, awss3.IBucketNotificationDestination){
+		"AddEventNotification": func(
+			originals awss3.IBucket, other awss3.IBucketNotificationDestination,
+		) {
+			originals.AddEventNotification(awss3.EventType_OBJECT_CREATED, other)
+		},
+		"AddObjectRemovedNotification": func(
+			originals awss3.IBucket, other awss3.IBucketNotificationDestination,
+		) {
+			originals.AddObjectRemovedNotification(other)
+		},
+		"EnableEventBridgeNotification": func(
+			originals awss3.IBucket, _ awss3.IBucketNotificationDestination,
+		) {
+			originals.EnableEventBridgeNotification()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			message := failure(t, false, func(stack awscdk.Stack) {
+				other := awssqs.NewQueue(stack, jsii.String("Other"), nil)
+				notify(media.New(stack, "Media", media.Props{}).Originals,
+					awss3notifications.NewSqsDestination(other))
+			})
+			const want = "[Stack/Media/Originals] a method of the bucket that adds event " +
+				"notifications (AddEventNotification, EnableEventBridgeNotification) would " +
+				"replace those of its construct; set EventBridge of media.Props, and consume " +
+				"the events with a rule of EventBridge"
+			if !strings.Contains(message, want) {
+				t.Errorf("failed with %q, want it to say %q", message, want)
+			}
+		})
+	}
+}
+
+// TestOriginalsCanBeInAnExistingBucket: the CDK's resource adds the notifications to the bucket's
+// others.
+func TestOriginalsCanBeInAnExistingBucket(t *testing.T) {
+	var m *media.Media
+	stack := synthStack(func(stack awscdk.Stack) {
+		m = media.New(stack, "Media", media.Props{
+			Originals: awss3.Bucket_FromBucketAttributes(stack, jsii.String("Existing"),
+				&awss3.BucketAttributes{
+					BucketName: jsii.String("existing"),
+					EncryptionKey: awskms.Key_FromKeyArn(stack, jsii.String("Key"),
+						jsii.String("arn:aws:kms:eu-central-1:111111111111:key/k")),
+				}),
+		})
+		for id, grantUse := range map[string]func(awsiam.IGrantable) awsiam.Grant{
+			"Upload": m.GrantUpload, "Promote": m.GrantPromoteUploads,
+			"Delete": m.GrantDeletePictures,
+		} {
+			grantUse(awsiam.NewRole(stack, jsii.String(id), &awsiam.RoleProps{
+				AssumedBy: awsiam.NewAccountRootPrincipal(),
+			}))
+		}
+	})
+	if m.TransferAcceleration {
+		t.Error("TransferAcceleration is true, want false: the bucket is its owner's")
+	}
+	for _, bucket := range stack.Template.OfType("AWS::S3::Bucket") {
+		if strings.Contains(bucket.ID, "Originals") {
+			t.Errorf("%s is declared, want the existing bucket only", bucket.ID)
+		}
+	}
+	events := only(t, stack, "AWS::SQS::Queue", "MediaOriginalEventsQueue")
+	notifications := only(t, stack, "Custom::S3BucketNotifications", "Existing")
+	want(t, notifications, "existing", "BucketName")
+	want(t, notifications, false, "Managed")
+	want(t, notifications, []any{
+		map[string]any{"Events": []string{"s3:ObjectCreated:*"}, "QueueArn": arn(events)},
+		map[string]any{"Events": []string{"s3:ObjectRemoved:*"}, "QueueArn": arn(events)},
+	}, "NotificationConfiguration", "QueueConfigurations")
+	objects := func(pattern string) string { return ":s3:::existing/" + pattern }
+	for role, on := range map[string]map[string]string{ // action → end of the resource
+		"MediaGenerateThumbnailsRole": {
+			"s3:GetObject": objects("*"), "s3:ListBucket": ":s3:::existing",
+			"kms:Decrypt": "key/k",
+		},
+		"Upload": {
+			"s3:PutObject": objects("temp/*"), "s3:DeleteObject": objects("temp/*"),
+			"kms:GenerateDataKey*": "key/k",
+		},
+		"Promote": {
+			"s3:GetObject": objects("temp/*"), "s3:PutObject": objects("permanent/*"),
+			"s3:DeleteObject": objects("permanent/*"), "s3:ListBucket": ":s3:::existing",
+			"kms:Decrypt": "key/k", "kms:GenerateDataKey*": "key/k",
+		},
+		"Delete": {"s3:DeleteObject": objects("permanent/*")},
+	} {
+		policy := only(t, stack, "AWS::IAM::Policy", role)
+		allowed := map[string]string{}
+		for _, statement := range oneOrMore(policy.At("PolicyDocument", "Statement")) {
+			for _, action := range oneOrMore(assembly.At(statement, "Action")) {
+				allowed[action.(string)] = text(assembly.At(statement, "Resource"))
+			}
+		}
+		for action, resource := range on {
+			if !strings.Contains(allowed[action], resource+`"`) {
+				t.Errorf("%s may %s on %s, want on …%s", role, action, allowed[action], resource)
+			}
+		}
+		if role == "Delete" && len(allowed) != 1 {
+			t.Errorf("%s may %v, want to delete only", role, allowed)
+		}
+	}
+}
+
+// TestMediaDefaults: a team that passes no props gets no rule for web pages.
+func TestMediaDefaults(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) })
+	function := only(t, stack, "AWS::Lambda::Function", "MediaGenerateThumbnails")
+	for name, value := range map[string]string{
+		"WIDTHS": "320,640,1280", "MAX_BYTES": "20971520", "MAX_PIXELS": "50000000",
+		"TEMP_PREFIX": "temp/", "PERMANENT_PREFIX": "permanent/",
+		"PROTECTED_PREFIX": "protected/", "PRIVATE_PREFIX": "private/",
+	} {
+		want(t, function, value, "Environment", "Variables", name)
+	}
+	for _, name := range []string{"MediaOriginals", "MediaThumbnails"} {
+		want(t, only(t, stack, "AWS::S3::Bucket", name), nil, "CorsConfiguration")
+	}
+	want(t, only(t, stack, "AWS::CloudFront::ResponseHeadersPolicy", ""), nil,
+		"ResponseHeadersPolicyConfig", "CorsConfig")
+}
+
 // TestNoThumbnailIsMadeOfAThumbnail: the function would invoke itself for ever.
 func TestNoThumbnailIsMadeOfAThumbnail(t *testing.T) {
 	forEachEnvironment(t, "Media", func(
@@ -495,7 +639,7 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	forEachEnvironment(t, "Media",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-			want(t, only(t, stack, "AWS::IAM::Policy", "SignedInReadThumbnails"),
+			want(t, only(t, stack, "AWS::IAM::Policy", "IdentitySignedInReadMediaThumbnails"),
 				[]any{map[string]any{
 					"Effect": "Allow", "Action": "s3:GetObject",
 					"Resource": []any{
@@ -503,7 +647,7 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 						objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
 					},
 				}}, "PolicyDocument", "Statement")
-			uploads := only(t, stack, "AWS::IAM::Policy", "SignedInReadWriteOriginals")
+			uploads := only(t, stack, "AWS::IAM::Policy", "IdentitySignedInReadWriteMediaOriginals")
 			statements := text(uploads.At("PolicyDocument"))
 			if strings.Contains(statements, thumbnails.ID) ||
 				!strings.Contains(statements,
@@ -547,7 +691,7 @@ func TestTheMediaURLIsTheDistributions(t *testing.T) {
 		})
 }
 
-// pictureProps are the required props of media.
+// pictureProps are the props of a platform with a web client.
 var pictureProps = media.Props{
 	AllowedOrigins: []string{"https://app.example.com"},
 	Widths:         pictures.Widths,
@@ -619,24 +763,35 @@ func TestMediaPrefixesAreProps(t *testing.T) {
 }
 
 func TestMediaPropsAreValidated(t *testing.T) {
-	wantPanic(t, func(stack awscdk.Stack) { media.New(stack, "Media", media.Props{}) },
-		"media: Media: AllowedOrigins is required; pass the web client's origins",
-		"media: Media: Widths is required; pass the widths of the thumbnails, in pixels",
-		"media: Media: MaxBytes is required; pass the maximum size of an original",
-		"media: Media: MaxPixels is required; pass the maximum number of pixels of an original",
+	const origin = "want an https origin without a path (http for localhost only): " +
+		"https://app.example.com"
+	wantPanic(t, func(stack awscdk.Stack) {
+		media.New(stack, "Media", media.Props{
+			AllowedOrigins: []string{"https://app.example.com", "*", "https://app.example.com"},
+			Widths:         []int{320, 0, 65536, 320},
+			MaxBytes:       -1, MaxPixels: 1_000_000_000, TempRetention: 36 * time.Hour,
+		})
+	},
+		`media: Media: AllowedOrigins[1]: "*", `+origin,
+		`media: Media: AllowedOrigins[2]: "https://app.example.com", want no duplicates`,
+		"media: Media: Widths[1]: 0, want 1 to 65535",
+		"media: Media: Widths[2]: 65536, want 1 to 65535",
+		"media: Media: Widths[3]: 320, want no duplicates",
+		"media: Media: MaxBytes: -1, want 1 to 104857600",
+		"media: Media: MaxPixels: 1000000000, want 1 to 50000000",
+		"media: Media: TempRetention: 36h0m0s, want whole days, at least 24h0m0s",
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		media.New(stack, "Media", media.Props{
-			AllowedOrigins: []string{"https://app.example.com", "*"}, Widths: []int{320, 0, 65536},
-			MaxBytes: -1, MaxPixels: -1, TempRetention: 36 * time.Hour,
+			AllowedOrigins: []string{"http://app.example.com", "https://app.example.com/"},
+			Widths:         []int{}, MaxBytes: 1 << 30, MaxPixels: -1,
 		})
 	},
-		"media: Media: MaxBytes: -1, want more than 0",
-		"media: Media: MaxPixels: -1, want more than 0",
-		"media: Media: TempRetention: 36h0m0s, want whole days, at least 24h0m0s",
-		"media: Media: AllowedOrigins[1]: *, want an origin without *",
-		"media: Media: Widths[1]: 0, want 1 to 65535",
-		"media: Media: Widths[2]: 65536, want 1 to 65535",
+		`media: Media: AllowedOrigins[0]: "http://app.example.com", `+origin,
+		`media: Media: AllowedOrigins[1]: "https://app.example.com/", `+origin,
+		"media: Media: Widths is required; pass nil for the default",
+		"media: Media: MaxBytes: 1073741824, want 1 to 104857600",
+		"media: Media: MaxPixels: -1, want 1 to 50000000",
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
@@ -649,9 +804,9 @@ func TestMediaPropsAreValidated(t *testing.T) {
 		props.ProtectedPrefix, props.PrivatePrefix = "a/b/", "permanent/"
 		media.New(stack, "Media", props)
 	},
-		"media: Media: TempPrefix: temp, want letters, digits, - and _, then a slash",
-		"media: Media: PermanentPrefix: */, want letters, digits, - and _, then a slash",
-		"media: Media: ProtectedPrefix: a/b/, want letters, digits, - and _, then a slash",
+		`media: Media: TempPrefix: "temp", want letters, digits, - and _, then a slash`,
+		`media: Media: PermanentPrefix: "*/", want letters, digits, - and _, then a slash`,
+		`media: Media: ProtectedPrefix: "a/b/", want letters, digits, - and _, then a slash`,
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		props := pictureProps
@@ -661,4 +816,33 @@ func TestMediaPropsAreValidated(t *testing.T) {
 		"media: Media: PermanentPrefix: temp/, want a prefix different from TempPrefix",
 		"media: Media: PrivatePrefix: protected/, want a prefix different from ProtectedPrefix",
 	)
+}
+
+func TestMediaArgumentsAreValidated(t *testing.T) {
+	app := newApp()
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	existing := awss3.Bucket_FromBucketName(stack, jsii.String("Existing"), jsii.String("existing"))
+	got := panicMessage(func() {
+		media.New(stack, "Media", media.Props{Originals: existing, EventBridge: true})
+	})
+	wanted := "media: Media: EventBridge: true, want false with Originals; call " +
+		"EnableEventBridgeNotification of the bucket"
+	if got != wanted {
+		t.Errorf("panics with %q, want %q", got, wanted)
+	}
+	m := media.New(stack, "Media", media.Props{})
+	var function *gofunction.Function // a nil pointer in an interface
+	for method, grantUse := range map[string]func(awsiam.IGrantable) awsiam.Grant{
+		"GrantUpload": m.GrantUpload, "GrantPromoteUploads": m.GrantPromoteUploads,
+		"GrantDeletePictures": m.GrantDeletePictures,
+	} {
+		for _, grantee := range []awsiam.IGrantable{nil, function} {
+			wanted := "media: Stack/Media: " + method +
+				": grantee is required; pass the function " +
+				"or the role that gets the permissions"
+			if got := panicMessage(func() { grantUse(grantee) }); got != wanted {
+				t.Errorf("panics with %q, want %q", got, wanted)
+			}
+		}
+	}
 }

@@ -1,18 +1,24 @@
 package test
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/mysql"
 	"github.com/ashlar-cdk/ashlar/constructs/network"
 	"github.com/ashlar-cdk/ashlar/environments"
+	"github.com/ashlar-cdk/ashlar/mysqlconn"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -183,10 +189,10 @@ func TestThePasswordsAreGeneratedAndRotated(t *testing.T) {
 			if !strings.Contains(secret, app) {
 				t.Errorf("%s is rotated after the migration, want %s", secret, app)
 			}
-			if !slices.Contains(oneOrMore(appSchedule.DependsOn), any("Migration")) {
-				t.Errorf("app's password is rotated after %s, want Migration, which creates that "+
-					"user",
-					text(appSchedule.DependsOn))
+			migration := only(t, schema, "Custom::Migration", "")
+			if !slices.Contains(oneOrMore(appSchedule.DependsOn), any(migration.ID)) {
+				t.Errorf("app's password is rotated after %s, want %s, which creates that user",
+					text(appSchedule.DependsOn), migration.ID)
 			}
 			for _, schedule := range []assembly.Resource{adminSchedule, appSchedule} {
 				want(t, schedule, "rate(30 days)", "RotationRules", "ScheduleExpression")
@@ -203,7 +209,7 @@ func TestOnlyMigrationsConnectAsTheAdministrator(t *testing.T) {
 			for _, s := range statements(t, stack) {
 				for _, on := range s.resources {
 					migrates := stack.Name == "Schema" &&
-						strings.HasPrefix(s.resource, "MigrateRole")
+						strings.HasPrefix(s.resource, "MigrationsFunctionRole")
 					if strings.Contains(assembly.Refers(on), admin) && s.effect == "Allow" &&
 						!migrates {
 						t.Errorf("%s/%s may read the administrator's password", stack.Name,
@@ -280,7 +286,7 @@ func TestTheAPIIsUpdatedAfterTheMigrations(t *testing.T) {
 			}
 			schema := platforms[environment.Name]["Schema"]
 			migration := only(t, schema, "Custom::Migration", "")
-			function := only(t, schema, "AWS::Lambda::Function", "Migrate")
+			function := only(t, schema, "AWS::Lambda::Function", "MigrationsFunction")
 			want(t, migration, []string{function.ID, "Arn"}, "ServiceToken", "Fn::GetAtt")
 			if version, _ := migration.At("Version").(string); len(version) != 64 {
 				t.Errorf("the migration's version is %q, want the checksum of the files", version)
@@ -359,20 +365,350 @@ func TestDatabasePropsAreValidated(t *testing.T) {
 	)
 }
 
-func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
-	message := panicMessage(func() {
-		synthStack(func(stack awscdk.Stack) {
-			database := mysql.New(stack, "Database",
-				mysql.Props{VPC: network.New(stack, "Network", network.Props{}).VPC})
-			database.GrantConnect(
-				gofunction.New(stack, "Function",
-					gofunction.Props{Package: "example.com/function"}))
-		})
+type clientSettings struct {
+	Database mysqlconn.Settings
+}
+
+// newClient declares a function that can be connected to a database.
+func newClient(stack awscdk.Stack, id string, vpc awsec2.IVpc) *gofunction.Function {
+	return gofunction.New(stack, id, gofunction.Props{
+		Package: "example.com/function", Settings: clientSettings{}, VPC: vpc,
 	})
-	want := "mysql: Test/Stack/Function is not in a VPC and cannot reach the database; pass " +
-		"gofunction.Props.VPC"
-	if message != want {
-		t.Errorf("panics with %q, want %q", message, want)
+}
+
+// migrationFiles are migrations with one file.
+var migrationFiles = fstest.MapFS{"1_orders.sql": {Data: []byte(
+	"-- +goose Up\nCREATE TABLE orders (id INT PRIMARY KEY);\n")}}
+
+func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
+	var stack awscdk.Stack
+	var database *mysql.Database
+	var other awsec2.IVpc
+	synthStack(func(s awscdk.Stack) {
+		stack = s
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		other = network.New(stack, "Other", network.Props{}).VPC
+		database = mysql.New(stack, "Database", mysql.Props{VPC: vpc})
+		for want, client := range map[string]mysql.Client{
+			"mysql: Test/Stack/Database: GrantConnect: grantee is required; pass the function or " +
+				"the role that gets the permissions": nil,
+			"mysql: Test/Stack/Database: GrantConnect: client: Test/Stack/Outside is not in a VPC " +
+				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack, "Outside", nil),
+			"mysql: Test/Stack/Database: GrantConnect: client: Test/Stack/Elsewhere is in the VPC " +
+				"Test/Stack/Other/VPC and cannot reach the database in Test/Stack/Network/VPC; " +
+				"pass the same VPC to both": newClient(stack, "Elsewhere", other),
+		} {
+			got := panicMessage(func() { database.GrantConnect(client) })
+			if got != want {
+				t.Errorf("panics with %q, want %q", got, want)
+			}
+		}
+		// The stack must synthesize.
+		for _, id := range []string{"Outside", "Elsewhere"} {
+			stack.Node().TryRemoveChild(jsii.String(id))
+		}
+	})
+}
+
+func TestAGrantWithoutMigrationsFailsTheSynth(t *testing.T) {
+	message := failure(t, false, func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc})
+		database.GrantConnect(newClient(stack, "Orders", vpc))
+	})
+	want := "[Stack/Database] mysql: GrantConnect of Stack/Orders: the user app would not exist; " +
+		"call AddMigrations with the SQL files of the schema, or AddMigration with a function of " +
+		"your own"
+	if !strings.Contains(message, want) {
+		t.Errorf("failed with %q, want it to say %q", message, want)
+	}
+}
+
+// TestOneFunctionUsesTwoDatabases has both databases, their migrations and the function in one
+// stack, which CloudFormation must be able to order.
+func TestOneFunctionUsesTwoDatabases(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		fn := gofunction.New(stack, "Orders", gofunction.Props{
+			Package: "example.com/orders", VPC: vpc,
+			Settings: struct {
+				Database mysqlconn.Settings
+				Archive  mysqlconn.Settings `envPrefix:"ARCHIVE_"`
+			}{},
+		})
+		main := mysql.New(stack, "Database", mysql.Props{VPC: vpc, DatabaseName: "orders"})
+		main.GrantConnect(fn)
+		fn.Construct.Node().AddDependency(
+			main.AddMigrations(stack, "Migrations", migrationFiles))
+		archive := mysql.New(stack, "Archive", mysql.Props{VPC: vpc, DatabaseName: "archive"})
+		fn.Construct.Node().AddDependency(
+			archive.AddMigrations(stack, "ArchiveMigrations", migrationFiles))
+		archive.GrantConnect(fn.WithPrefix("ARCHIVE_"))
+	})
+	function := only(t, stack, "AWS::Lambda::Function", "OrdersFunction")
+	want(t, function, "orders", "Environment", "Variables", "DATABASE_NAME")
+	want(t, function, "archive", "Environment", "Variables", "ARCHIVE_DATABASE_NAME")
+	for prefix, database := range map[string]string{"": "Database", "ARCHIVE_": "Archive"} {
+		host := assembly.Refers(function.At("Environment", "Variables",
+			prefix+"DATABASE_WRITER_HOST"))
+		if writer := only(t, stack, "AWS::RDS::DBInstance", database+"Writer").ID; host != writer {
+			t.Errorf("%sDATABASE_WRITER_HOST is that of %s, want %s", prefix, host, writer)
+		}
+	}
+	if n := len(stack.Template.OfType("Custom::Migration")); n != 2 {
+		t.Errorf("there are %d migrations, want 2", n)
+	}
+	checkOrder(t, stack)
+}
+
+// checkOrder fails the test if the stack's resources depend on each other in a circle.
+func checkOrder(t *testing.T, stack assembly.Stack) {
+	t.Helper()
+	const inProgress, done = 1, 2
+	state := map[string]int{}
+	var visit func(id string, path []string)
+	visit = func(id string, path []string) {
+		path = append(path, id)
+		if state[id] == inProgress {
+			t.Fatalf("circular dependency: %s", strings.Join(path, " -> "))
+		}
+		if state[id] == done {
+			return
+		}
+		state[id] = inProgress
+		resource := stack.Template.Resources[id]
+		depends := text(resource.Properties) + text(resource.DependsOn)
+		for other := range stack.Template.Resources {
+			if other != id && strings.Contains(depends, `"`+other+`"`) {
+				visit(other, path)
+			}
+		}
+		state[id] = done
+	}
+	for id := range stack.Template.Resources {
+		visit(id, nil)
+	}
+}
+
+func TestMigrationsAreValidated(t *testing.T) {
+	up := []byte("-- +goose Up\nSELECT 1;\n")
+	synthStack(func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc})
+		const prefix = "mysql: Test/Stack/Database: AddMigrations: "
+		for _, refused := range []struct {
+			files fs.FS
+			want  []string
+		}{
+			{nil, []string{"files is required; pass SQL files, for example an embed.FS"}},
+			{fstest.MapFS{"sql/1_a.sql": {Data: up}}, []string{"files: no *.sql at the root; pass " +
+				`the folder that has them, for example with fs.Sub(files, "sql")`}},
+			{
+				fstest.MapFS{
+					"1_a.sql": {Data: up}, "01_b.sql": {Data: up}, "0_c.sql": {Data: up},
+					"d.sql": {Data: up}, "2-e.sql": {Data: up}, "3_f.sql": {Data: []byte("SELECT 1;")},
+				},
+				[]string{
+					"files: 0_c.sql, want a name with a number above 0, such as 0001_orders.sql",
+					"files: 1_a.sql has the same number as 01_b.sql; want the next number",
+					"files: 2-e.sql, want a name with a number above 0, such as 0001_orders.sql",
+					`files: 3_f.sql has no line "-- +goose Up"; write it above the statement`,
+					"files: d.sql, want a name with a number above 0, such as 0001_orders.sql",
+				},
+			},
+		} {
+			want := prefix + strings.Join(refused.want, "\n"+prefix)
+			got := panicMessage(func() { database.AddMigrations(stack, "Migrations", refused.files) })
+			if got != want {
+				t.Errorf("panics with\n%s\nwant\n%s", got, want)
+			}
+		}
+		got := panicMessage(func() { database.AddMigrations(nil, "", migrationFiles) })
+		want := prefix + "scope is required; pass a stack, or a construct in a stack\n" + prefix +
+			"id is required; pass an id that is unique in its scope"
+		if got != want {
+			t.Errorf("panics with\n%s\nwant\n%s", got, want)
+		}
+
+		database.AddMigrations(stack, "Migrations", migrationFiles)
+		got = panicMessage(func() { database.AddMigrations(stack, "Second", migrationFiles) })
+		want = prefix + "the database has the migrations Test/Stack/Migrations already; put all " +
+			"files into one set"
+		if got != want {
+			t.Errorf("panics with %q, want %q", got, want)
+		}
+	})
+}
+
+func TestAMigrateFunctionOfOnesOwn(t *testing.T) {
+	type settings struct {
+		Database mysqlconn.Settings
+		App      mysqlconn.AppUser
+	}
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc})
+		const prefix = "mysql: Test/Stack/Database: AddMigration: "
+		got := panicMessage(func() { database.AddMigration(stack, "Migration", nil, "1") })
+		if !strings.HasPrefix(got, prefix) {
+			t.Errorf("panics with %q, want %s…", got, prefix)
+		}
+		fn := gofunction.New(stack, "Migrate",
+			gofunction.Props{Package: "example.com/migrate", Settings: settings{}, VPC: vpc})
+		got = panicMessage(func() { database.AddMigration(stack, "Migration", fn, "") })
+		want := prefix + "version is required; pass a text that changes with the schema, such as a " +
+			"checksum of its files"
+		if got != want {
+			t.Errorf("panics with %q, want %q", got, want)
+		}
+		database.AddMigration(stack, "Migration", fn, "1")
+	})
+	migration := only(t, stack, "Custom::Migration", "")
+	want(t, migration, "1", "Version")
+	want(t, migration, "70", "ServiceTimeout") // a minute longer than the function's
+	checkOrder(t, stack)
+}
+
+// TestDatabaseInAForeignVPC has a VPC whose subnets have other names and kinds than network's.
+func TestDatabaseInAForeignVPC(t *testing.T) {
+	newVPC := func(stack awscdk.Stack) awsec2.Vpc {
+		return awsec2.NewVpc(stack, jsii.String("VPC"), &awsec2.VpcProps{
+			SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
+				{Name: jsii.String("Edge"), SubnetType: awsec2.SubnetType_PUBLIC},
+				{Name: jsii.String("Work"), SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
+			},
+		})
+	}
+	message := failure(t, false, func(stack awscdk.Stack) {
+		mysql.New(stack, "Database", mysql.Props{VPC: newVPC(stack)})
+	})
+	const begin, end = "mysql: Database: VPCSubnets: ", "; pass subnets that the VPC has"
+	if !strings.HasPrefix(message, begin) || !strings.HasSuffix(message, end) ||
+		!strings.Contains(message, "no 'Isolated' subnet groups in this VPC") {
+		t.Errorf("failed with %q, want %s…%s", message, begin, end)
+	}
+
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := newVPC(stack)
+		work := &awsec2.SubnetSelection{SubnetGroupName: jsii.String("Work")}
+		group := awsec2.NewSecurityGroup(stack, jsii.String("Group"),
+			&awsec2.SecurityGroupProps{Vpc: vpc, AllowAllOutbound: jsii.Bool(false)})
+		database := mysql.New(stack, "Database", mysql.Props{
+			VPC: vpc, VPCSubnets: work, FunctionSubnets: work,
+			SecurityGroups: []awsec2.ISecurityGroup{group},
+		})
+		database.AddMigrations(stack, "Migrations", migrationFiles)
+	})
+	subnets := only(t, stack, "AWS::RDS::DBSubnetGroup", "")
+	function := only(t, stack, "AWS::Lambda::Function", "Migrations")
+	for _, subnet := range append(oneOrMore(subnets.At("SubnetIds")),
+		oneOrMore(function.At("VpcConfig", "SubnetIds"))...) {
+		if !strings.HasPrefix(assembly.Refers(subnet), "VPCWorkSubnet") {
+			t.Errorf("a subnet is %s, want those of Work", text(subnet))
+		}
+	}
+	group := only(t, stack, "AWS::EC2::SecurityGroup", "Group").ID
+	want(t, only(t, stack, "AWS::RDS::DBInstance", ""), []any{
+		map[string]any{"Fn::GetAtt": []string{group, "GroupId"}},
+	}, "VPCSecurityGroups")
+	checkOrder(t, stack)
+}
+
+func TestADatabaseThatExistsAlready(t *testing.T) {
+	wantPanic(t, func(stack awscdk.Stack) {
+		mysql.FromAttributes(stack, "Database", mysql.Attributes{Port: 1 << 16})
+	},
+		"mysql: Database: VPC is required; pass the VPC of the database",
+		"mysql: Database: SecurityGroups is required; pass those of the database, for example with "+
+			"awsec2.SecurityGroup_FromSecurityGroupId",
+		"mysql: Database: WriterHost is required; pass the endpoint of the instance",
+		"mysql: Database: Port: 65536, want 1 to 65535",
+		"mysql: Database: DatabaseName is required; pass the name of the schema",
+		"mysql: Database: AppSecret is required; pass the secret of the functions' user, for "+
+			"example with awssecretsmanager.Secret_FromSecretCompleteArn",
+	)
+	const groupID = "sg-0123456789abcdef0"
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := awsec2.Vpc_FromVpcAttributes(stack, jsii.String("VPC"), &awsec2.VpcAttributes{
+			VpcId:             jsii.String("vpc-0123456789abcdef0"),
+			AvailabilityZones: jsii.Strings("eu-central-1a", "eu-central-1b"),
+			PrivateSubnetIds:  jsii.Strings("subnet-1", "subnet-2"),
+		})
+		attributes := mysql.Attributes{
+			VPC: vpc,
+			SecurityGroups: []awsec2.ISecurityGroup{awsec2.SecurityGroup_FromSecurityGroupId(
+				stack, jsii.String("Group"), jsii.String(groupID), nil)},
+			WriterHost: "db.example.com", ReaderHosts: []string{"replica.example.com"},
+			Port: 3307, DatabaseName: "legacy-orders",
+			AppSecret: awssecretsmanager.Secret_FromSecretNameV2(
+				stack, jsii.String("AppSecret"), jsii.String("legacy/app")),
+		}
+		database := mysql.FromAttributes(stack, "Database", attributes)
+		database.GrantConnect(newClient(stack, "Orders", vpc))
+		got := panicMessage(func() { database.AddMigrations(stack, "Migrations", migrationFiles) })
+		if want := "mysql: Test/Stack/Database: AddMigrations: Attributes.AdminSecret is required; " +
+			"pass the secret of a user who may change the schema and create users"; got != want {
+			t.Errorf("panics with %q, want %q", got, want)
+		}
+		attributes.AdminSecret = awssecretsmanager.Secret_FromSecretNameV2(
+			stack, jsii.String("AdminSecret"), jsii.String("legacy/admin"))
+		mysql.FromAttributes(stack, "Migrated", attributes).AddMigrations(stack, "Migrations",
+			migrationFiles)
+	})
+	function := only(t, stack, "AWS::Lambda::Function", "Orders")
+	for name, value := range map[string]string{
+		"DATABASE_WRITER_HOST": "db.example.com", "DATABASE_READER_HOSTS": "replica.example.com",
+		"DATABASE_PORT": "3307", "DATABASE_NAME": "legacy-orders",
+	} {
+		want(t, function, value, "Environment", "Variables", name)
+	}
+	if n := len(stack.Template.OfType("AWS::SecretsManager::RotationSchedule")); n != 0 {
+		t.Errorf("there are %d rotations, want none", n)
+	}
+	ingress := stack.Template.OfType("AWS::EC2::SecurityGroupIngress")
+	if len(ingress) != 2 {
+		t.Errorf("%d rules allow access, want those of the function and the migrations", len(ingress))
+	}
+	for _, rule := range ingress {
+		want(t, rule, groupID, "GroupId")
+		want(t, rule, 3307, "ToPort")
+	}
+	for _, role := range []string{"Orders", "Migrations"} {
+		policy := text(only(t, stack, "AWS::IAM::Policy", role).Properties)
+		if !strings.Contains(policy, ":secret:legacy/app-??????") {
+			t.Errorf("%s may not read the secret: %s", role, policy)
+		}
+	}
+	checkOrder(t, stack)
+}
+
+// TestDatabaseIsTheSameUnderAllFeatureFlags compares the template in an app without any flag with
+// that in an app with the flags of cdk.json.
+func TestDatabaseIsTheSameUnderAllFeatureFlags(t *testing.T) {
+	declare := func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{NATGateways: 1}).VPC
+		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc, Replicas: 1, Proxy: true})
+		database.AddMigrations(stack, "Migrations", migrationFiles)
+		database.GrantConnect(newClient(stack, "Orders", vpc))
+	}
+	with := synthStack(declare)
+	app := awscdk.NewApp(&awscdk.AppProps{
+		Context: &map[string]any{
+			"aws:cdk:bundling-stacks": []string{},
+			// It merges and sorts statements without changing what they allow. The CDK reads it from
+			// the stack, so a construct cannot set it.
+			"@aws-cdk/aws-iam:minimizePolicies": true,
+		},
+		Outdir: jsii.String(t.TempDir()),
+	})
+	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+	declare(awscdk.NewStack(stage, jsii.String("Stack"), nil))
+	without := synth(app)[0]
+	if diff := cmp.Diff(with.Template.Resources, without.Template.Resources); diff != "" {
+		t.Errorf("with the flags (-) and without (+):\n%s", diff)
+	}
+	if name, _ := only(t, without, "AWS::RDS::DBProxy", "").At("DBProxyName").(string); name == "Proxy" {
+		t.Error("two databases with a proxy would have the same name in an account")
 	}
 }
 

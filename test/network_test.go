@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/network"
@@ -198,4 +201,106 @@ func TestNetworkPropsAreValidated(t *testing.T) {
 		"network: Network: AvailabilityZones: [eu-central-1a], want 2 to 3",
 		"network: Network: NATGateways: 2, want 0 to one per zone",
 	)
+	wantPanic(t, func(stack awscdk.Stack) {
+		network.New(stack, "Network", network.Props{
+			AvailabilityZones: []string{"eu-central-1a", "", "eu-central-1a"},
+			InterfaceEndpoints: map[string]awsec2.InterfaceVpcEndpointAwsService{
+				"":        awsec2.InterfaceVpcEndpointAwsService_SNS(),
+				"Secrets": nil,
+				"SQS":     awsec2.InterfaceVpcEndpointAwsService_SQS(),
+				"Queues":  awsec2.InterfaceVpcEndpointAwsService_SQS(),
+			},
+		})
+	},
+		`network: Network: AvailabilityZones: "", want the name of a zone such as eu-central-1a`,
+		`network: Network: AvailabilityZones: "eu-central-1a" twice, want it once`,
+		"network: Network: InterfaceEndpoints: an id is empty, want one that names the service, "+
+			"such as SecretsManager",
+		"network: Network: InterfaceEndpoints: SQS is the same service as Queues; remove one",
+		"network: Network: InterfaceEndpoints: Secrets is nil; pass a service such as "+
+			"awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()",
+	)
+	got := panicMessage(func() {
+		network.New(newRegionalStack(newApp(), "Stack"), "Network", network.Props{
+			AvailabilityZones: []string{"eu-central-1a", "eu-west-1a"},
+		})
+	})
+	want := `network: Network: AvailabilityZones: "eu-west-1a", want a zone of the stack's region ` +
+		"eu-central-1"
+	if got != want {
+		t.Errorf("panics with %q, want %q", got, want)
+	}
+}
+
+// newRegionalStack declares a stack in a region, whose zones the CDK looks up.
+func newRegionalStack(app awscdk.App, id string) awscdk.Stack {
+	return awscdk.NewStack(app, jsii.String(id), &awscdk.StackProps{
+		Env: &awscdk.Environment{
+			Account: jsii.String("111111111111"), Region: jsii.String("eu-central-1"),
+		},
+	})
+}
+
+// TestExplicitZonesAreNotLookedUp: without the zones in the context, the CDK CLI would need the
+// account's credentials to synthesize.
+func TestExplicitZonesAreNotLookedUp(t *testing.T) {
+	app := newApp()
+	stack := newRegionalStack(app, "Stack")
+	network.New(stack, "Network", network.Props{
+		AvailabilityZones: []string{"eu-central-1b", "eu-central-1c"},
+	})
+	network.New(stack, "Second", network.Props{ // in another order
+		AvailabilityZones: []string{"eu-central-1c", "eu-central-1b"},
+	})
+	if missing := app.Synth(nil).Manifest().Missing; missing != nil && len(*missing) > 0 {
+		t.Errorf("the synth lacks %s", *(*missing)[0].Key)
+	}
+}
+
+func TestUnknownZonesAreReported(t *testing.T) {
+	stack := newRegionalStack(newApp(), "Stack")
+	network.New(stack, "Network", network.Props{})
+	found := assertions.Annotations_FromStack(stack).FindWarning(jsii.String("/Stack/Network"),
+		assertions.Match_StringLikeRegexp(jsii.String("or pass AvailabilityZones")))
+	if len(*found) != 1 {
+		t.Errorf("there are %d warnings, want 1", len(*found))
+	}
+}
+
+func TestZonesThatWouldBeLookedUpAreRefused(t *testing.T) {
+	zones := []string{"eu-central-1b", "eu-central-1c"}
+	const key = "availability-zones:account=111111111111:region=eu-central-1"
+	declare := func(scope constructs.Construct, id string, zones []string) string {
+		return panicMessage(func() {
+			network.New(scope, id, network.Props{AvailabilityZones: zones})
+		})
+	}
+	app := newApp()
+	late := newRegionalStack(app, "Late")
+	awscdk.NewCfnOutput(late, jsii.String("Output"),
+		&awscdk.CfnOutputProps{Value: jsii.String("1")})
+	want := "network: Network: AvailabilityZones: [eu-central-1b eu-central-1c]: Late has 1 " +
+		"constructs already, and the CDK would look the zones up for them; declare the network as " +
+		"the first construct directly in its stack, or set the context " + key +
+		" in cdk.json to the zones"
+	if got := declare(late, "Network", zones); got != want {
+		t.Errorf("panics with %q, want %q", got, want)
+	}
+
+	first := newRegionalStack(app, "First")
+	network.New(first, "Network", network.Props{AvailabilityZones: zones})
+	want = `network: Second: AvailabilityZones: "eu-central-1a", want one of [eu-central-1b ` +
+		"eu-central-1c]: the context " + key + " of First has those; correct it, or declare the " +
+		"network in another stack"
+	got := declare(first, "Second", []string{"eu-central-1a", "eu-central-1b"})
+	if got != want {
+		t.Errorf("panics with %q, want %q", got, want)
+	}
+
+	configured := newRegionalStack(app, "Configured")
+	configured.Node().SetContext(jsii.String(key), zones)
+	within := constructs.NewConstruct(configured, jsii.String("Platform"))
+	if got := declare(within, "Network", zones); got != "" {
+		t.Errorf("panics with %q although the context has the zones", got)
+	}
 }

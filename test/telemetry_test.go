@@ -16,11 +16,11 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-	domain "github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -429,7 +429,7 @@ func TestRowsAreConvertedToParquetWithTheTelemetryTable(t *testing.T) {
 }
 
 // glueColumns returns columns as in templates.
-func glueColumns(columns []columns.Column) []any {
+func glueColumns(columns []telemetryschema.Column) []any {
 	list := []any{}
 	for _, column := range columns {
 		list = append(list,
@@ -448,7 +448,7 @@ func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 		ingestion := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
-		want(t, table, glueColumns(domain.Columns()), "TableInput", "StorageDescriptor", "Columns")
+		want(t, table, glueColumns(records.Schema().TableColumns()), "TableInput", "StorageDescriptor", "Columns")
 		want(t, table, fnJoin("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor",
 			"Location")
 		var names []string
@@ -462,7 +462,7 @@ func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 			t.Errorf("partitioned by %q, want %q", names, want)
 		}
 		var kept []string
-		for _, kind := range domain.Types {
+		for _, kind := range records.Schema().Types {
 			if !kind.Discard {
 				kept = append(kept, kind.Name)
 			}
@@ -490,7 +490,7 @@ func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 func TestOpenPartitionsStayBelowTheLimitOfFirehose(t *testing.T) {
 	const days = 2 * (30 + 1 + 1)
 	kept := 0
-	for _, each := range domain.Types {
+	for _, each := range records.Schema().Types {
 		if !each.Discard {
 			kept++
 		}
@@ -508,22 +508,22 @@ func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 	) {
 		bucket := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryReports"))
 		database := ref(only(t, stack, "AWS::Glue::Database", ""))
-		tables, queries := map[string]assembly.Resource{}, map[string]assembly.Resource{}
+		tables, named := map[string]assembly.Resource{}, map[string]assembly.Resource{}
 		for _, table := range stack.Template.OfType("AWS::Glue::Table") {
 			tables[fmt.Sprint(table.At("TableInput", "Name"))] = table
 			want(t, table, database, "DatabaseName")
 		}
 		for _, query := range stack.Template.OfType("AWS::Athena::NamedQuery") {
-			queries[fmt.Sprint(query.At("Name"))] = query
+			named[fmt.Sprint(query.At("Name"))] = query
 			want(t, query, database, "Database")
 			want(t, query, ref(only(t, stack, "AWS::Athena::WorkGroup", "")), "WorkGroup")
 		}
-		all := reports.All()
-		if len(tables) != len(all)+1 || len(queries) != len(all) {
+		all := queries.Reports()
+		if len(tables) != len(all)+1 || len(named) != len(all) {
 			t.Errorf(
 				"there are %d tables and %d queries, want one for each of the %d reports, and the "+
 					"table telemetry",
-				len(tables), len(queries), len(all))
+				len(tables), len(named), len(all))
 		}
 		for _, report := range all {
 			table := tables[report.Name]
@@ -534,7 +534,7 @@ func TestEveryReportHasATableAndANamedQuery(t *testing.T) {
 			want(t, table, map[string]any{"EXTERNAL": "TRUE", "classification": "parquet"},
 				"TableInput", "Parameters")
 			want(t, table, nil, "TableInput", "PartitionKeys")
-			want(t, queries[report.Name], report.SQL, "QueryString")
+			want(t, named[report.Name], report.SQL, "QueryString")
 			if parameters := strings.Count(report.SQL, "?"); parameters != 1 {
 				t.Errorf("the query of %s has %d parameters, want 1, the day", report.Name,
 					parameters)

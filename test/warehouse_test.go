@@ -15,7 +15,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/warehouse"
-	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
@@ -221,7 +221,7 @@ func reportPermissions(t *testing.T) []string {
 
 func reportNames() []string {
 	var names []string
-	for _, report := range reportfn.Reports() {
+	for _, report := range queries.Reports() {
 		names = append(names, report.Name)
 	}
 	return names

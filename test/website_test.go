@@ -626,20 +626,33 @@ func TestWebsitePropsAreValidated(t *testing.T) {
 		"website: Website: Content is required; pass an embed.FS, or os.DirFS of the folder")
 	wantPanic(t, func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{
-			Content:     fstest.MapFS{"readme.txt": {}},
-			DomainNames: []string{"app.example.com", "*.example.com", "https://example.com"},
+			Content: fstest.MapFS{"readme.txt": {}},
+			DomainNames: []string{
+				"app.example.com", "*.example.com", "https://example.com", "app.example.com",
+			},
 		})
 	},
-		`website: Website: CertificateARN: "", want a certificate for the DomainNames, or neither`,
 		"website: Website: Content: open index.html: file does not exist, want an index.html",
-		"website: Website: DomainNames[1]: *.example.com, want a domain name such as "+
+		`website: Website: DomainNames[1]: "*.example.com", want a domain name such as `+
 			"app.example.com",
-		"website: Website: DomainNames[2]: https://example.com, want a domain name such as "+
-			"app.example.com")
+		`website: Website: DomainNames[2]: "https://example.com", want a domain name such as `+
+			"app.example.com",
+		`website: Website: DomainNames[3]: "app.example.com", want no duplicates`,
+		`website: Website: CertificateARN: "", want a certificate for the DomainNames, or neither`)
+	wantPanic(t, func(stack awscdk.Stack) {
+		website.New(stack, "Website", website.Props{Content: fstest.MapFS{
+			"index.html": {},
+			"config.js":  {Data: []byte("const suffix = '${Token[AWS.URLSuffix.7]}'")},
+		}})
+	},
+		"website: Website: Content[config.js]: has the CDK token ${Token[AWS.URLSuffix.7]}, which "+
+			"stays as it is; write a value that is known at synthesis, or let the app request it")
 	const (
 		id          = "00000000-0000-4000-8000-000000000001"
 		certificate = "arn:aws:acm:eu-central-1:111111111111:certificate/" + id
 		acl         = "arn:aws:wafv2:us-east-1:111111111111:regional/webacl/Website/" + id
+		source      = ", want one source: an origin, a scheme with its colon, or a keyword in " +
+			"quotes"
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		website.New(stack, "Website", website.Props{
@@ -647,20 +660,20 @@ func TestWebsitePropsAreValidated(t *testing.T) {
 			CertificateARN: certificate, WebACLARN: acl,
 			ContentSecurityPolicy: map[string][]string{
 				"script-src": {"'self' 'unsafe-inline'"}, "img-src": {"'self';"}, "style-src": {},
-				"Font-Src": {"'self'"}, "connect-src": {"'self'"},
+				"Font-Src": {"'self'"}, "connect-src": {"'self'"}, "worker-src": {"self"},
 			},
 		})
 	},
 		`website: Website: CertificateARN: "`+certificate+`", want the ARN of an ACM `+
-			"certificate in us-east-1, which CloudFront requires",
+			"certificate in us-east-1",
 		`website: Website: WebACLARN: "`+acl+`", want the ARN of a web ACL with scope `+
 			"CLOUDFRONT, which is in us-east-1",
-		"website: Website: ContentSecurityPolicy[Font-Src]: ['self'], want a directive with at "+
-			"least one source, one per item",
-		"website: Website: ContentSecurityPolicy[img-src]: ['self';], want a directive with at "+
-			"least one source, one per item",
-		"website: Website: ContentSecurityPolicy[script-src]: ['self' 'unsafe-inline'], want a "+
-			"directive with at least one source, one per item",
-		"website: Website: ContentSecurityPolicy[style-src]: [], want a directive with at least "+
-			"one source, one per item")
+		`website: Website: ContentSecurityPolicy[Font-Src]: "Font-Src", want a directive such as `+
+			"connect-src",
+		`website: Website: ContentSecurityPolicy[img-src][0]: "'self';"`+source,
+		`website: Website: ContentSecurityPolicy[script-src][0]: "'self' 'unsafe-inline'", want a `+
+			"keyword, a nonce or a hash in quotes, such as 'self'",
+		"website: Website: ContentSecurityPolicy[style-src]: no sources, want at least one, such "+
+			"as 'self'",
+		`website: Website: ContentSecurityPolicy[worker-src][0]: "self", want it in quotes: 'self'`)
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 const (
@@ -93,17 +93,17 @@ func (d *deployed) putRaw(t *testing.T, key string, records ...any) {
 }
 
 // inStream returns the messages in the stream, ordered by their data.
-func (d *deployed) inStream(t *testing.T) []telemetry.Message {
+func (d *deployed) inStream(t *testing.T) []telemetryschema.Message {
 	t.Helper()
-	messages := []telemetry.Message{}
+	messages := []telemetryschema.Message{}
 	for _, record := range d.stream.Records() {
-		var message telemetry.Message
+		var message telemetryschema.Message
 		if err := json.Unmarshal(record.Data, &message); err != nil {
 			t.Fatal(err)
 		}
 		messages = append(messages, message)
 	}
-	slices.SortFunc(messages, func(a, b telemetry.Message) int {
+	slices.SortFunc(messages, func(a, b telemetryschema.Message) int {
 		return bytes.Compare(a.Data, b.Data)
 	})
 	return messages
@@ -119,15 +119,15 @@ func replayed(ctx context.Context, arguments ...string) (stdout, stderr string, 
 // seed stores the messages of a day in every form, and messages that must not be replayed.
 func seed(t *testing.T, d *deployed) {
 	d.putRaw(t, "raw/day="+day+"/delivery-1-a.gz",
-		telemetry.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")},
+		telemetryschema.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")},
 		[]byte("no message"),
-		telemetry.Message{ReceivedAt: 2, Data: []byte("b")},
-		telemetry.Message{ReceivedAt: 2, Data: []byte("b again"), Requeued: 1},
-		telemetry.Message{ReceivedAt: 2, Data: []byte("b once more"), Replayed: true})
+		telemetryschema.Message{ReceivedAt: 2, Data: []byte("b")},
+		telemetryschema.Message{ReceivedAt: 2, Data: []byte("b again"), Requeued: 1},
+		telemetryschema.Message{ReceivedAt: 2, Data: []byte("b once more"), Replayed: true})
 	d.putRaw(t, "raw/day="+day+"/delivery-1-b.gz",
-		telemetry.Message{ReceivedAt: 3, Data: []byte("c")})
+		telemetryschema.Message{ReceivedAt: 3, Data: []byte("c")})
 	d.putRaw(t, "raw/day=2026-11-19/delivery-1-c.gz",
-		telemetry.Message{ReceivedAt: 3, Data: []byte("of another day")})
+		telemetryschema.Message{ReceivedAt: 3, Data: []byte("of another day")})
 	d.put(t, "errors/rule/day="+day+"/1", []byte(`{
 		"ruleName": "readings", "topic": "ashlar/dev/kettle-2/readings",
 		"clientId": "kettle-2", "base64OriginalPayload": "ZA==",
@@ -164,7 +164,7 @@ func TestRun(t *testing.T) {
 	if age := before.Sub(time.UnixMilli(written)).Abs(); age > time.Minute {
 		t.Errorf("the rule's message was received %s ago, want when its document was written", age)
 	}
-	want := []telemetry.Message{
+	want := []telemetryschema.Message{
 		{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a"), Replayed: true},
 		{ReceivedAt: 2, Data: []byte("b"), Replayed: true},
 		{ReceivedAt: 3, Data: []byte("c"), Replayed: true},
@@ -200,7 +200,7 @@ func TestRun_prints_progress(t *testing.T) {
 	d := deploy(t)
 	var records []any
 	for i := range 2*batchMessages + 1 {
-		records = append(records, telemetry.Message{ReceivedAt: 1, Data: fmt.Append(nil, i)})
+		records = append(records, telemetryschema.Message{ReceivedAt: 1, Data: fmt.Append(nil, i)})
 	}
 	d.putRaw(t, "raw/day="+day+"/delivery-1-a.gz", records...)
 	puts := 0

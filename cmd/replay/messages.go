@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // maxMessage is the largest size of a record of the stream in bytes: "PutRecords" in the Kinesis
@@ -17,9 +17,9 @@ const maxMessage = 1 << 20
 // separators. A record may be any bytes, so readMessages skips bytes that are no message, one at a
 // time if needed, and returns their number.
 func readMessages(
-	raw io.Reader, take func(telemetry.Message) error,
+	raw io.Reader, take func(telemetryschema.Message) error,
 ) (invalidBytes int64, err error) {
-	var message telemetry.Message
+	var message telemetryschema.Message
 	scanner := bufio.NewScanner(raw)
 	scanner.Buffer(make([]byte, 64<<10), 2*maxMessage) // never filled by one message
 	scanner.Split(func(data []byte, atEOF bool) (advance int, token []byte, err error) {
@@ -55,10 +55,10 @@ func readMessages(
 }
 
 // decodeMessage decodes a record.
-func decodeMessage(record []byte) (telemetry.Message, bool) {
-	var message telemetry.Message
+func decodeMessage(record []byte) (telemetryschema.Message, bool) {
+	var message telemetryschema.Message
 	if err := json.Unmarshal(record, &message); err != nil || message.ReceivedAt == 0 {
-		return telemetry.Message{}, false // the rule and the API set received_at
+		return telemetryschema.Message{}, false // the rule and the API set received_at
 	}
 	return message, true
 }

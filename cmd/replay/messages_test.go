@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // split returns the messages in raw and the number of bytes that are no message.
-func split(t rapid.TB, raw io.Reader) (messages []telemetry.Message, invalid int64) {
+func split(t rapid.TB, raw io.Reader) (messages []telemetryschema.Message, invalid int64) {
 	t.Helper()
-	invalid, err := readMessages(raw, func(message telemetry.Message) error {
+	invalid, err := readMessages(raw, func(message telemetryschema.Message) error {
 		messages = append(messages, message)
 		return nil
 	})
@@ -28,7 +28,7 @@ func split(t rapid.TB, raw io.Reader) (messages []telemetry.Message, invalid int
 	return messages, invalid
 }
 
-func encode(t rapid.TB, message telemetry.Message) []byte {
+func encode(t rapid.TB, message telemetryschema.Message) []byte {
 	t.Helper()
 	encoded, err := json.Marshal(message)
 	if err != nil {
@@ -37,8 +37,8 @@ func encode(t rapid.TB, message telemetry.Message) []byte {
 	return encoded
 }
 
-var messages = rapid.Custom(func(t *rapid.T) telemetry.Message {
-	return telemetry.Message{
+var messages = rapid.Custom(func(t *rapid.T) telemetryschema.Message {
+	return telemetryschema.Message{
 		Topic: rapid.SampledFrom([]string{
 			"", "ashlar/dev/kettle-1/readings", `ashlar/dev/{"/readings`, "ashlar/dev/\\/readings",
 		}).Draw(t, "topic"),
@@ -64,7 +64,7 @@ var garbage = rapid.OneOf(
 func TestReadMessages(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var raw []byte
-		var want []telemetry.Message
+		var want []telemetryschema.Message
 		var between int64
 		for range rapid.IntRange(0, 5).Draw(t, "messages") {
 			noise := garbage.Draw(t, "garbage")
@@ -87,9 +87,9 @@ func TestReadMessages(t *testing.T) {
 
 func TestReadMessages_largest_message(t *testing.T) {
 	const record = 1 << 20 // of Kinesis
-	envelope := len(encode(t, telemetry.Message{ReceivedAt: 1, Data: []byte{}}))
+	envelope := len(encode(t, telemetryschema.Message{ReceivedAt: 1, Data: []byte{}}))
 	longest := encode(t,
-		telemetry.Message{ReceivedAt: 1, Data: make([]byte, (record-envelope)/4*3)})
+		telemetryschema.Message{ReceivedAt: 1, Data: make([]byte, (record-envelope)/4*3)})
 	if len(longest) < record-4 || len(longest) > record {
 		t.Fatalf("%d bytes", len(longest))
 	}
@@ -102,10 +102,10 @@ func TestReadMessages_largest_message(t *testing.T) {
 }
 
 func TestReadMessages_truncated_copy(t *testing.T) {
-	raw := io.MultiReader(bytes.NewReader(encode(t, telemetry.Message{ReceivedAt: 1})),
+	raw := io.MultiReader(bytes.NewReader(encode(t, telemetryschema.Message{ReceivedAt: 1})),
 		iotest.ErrReader(io.ErrUnexpectedEOF))
 	count := 0
-	_, err := readMessages(raw, func(telemetry.Message) error { count++; return nil })
+	_, err := readMessages(raw, func(telemetryschema.Message) error { count++; return nil })
 	if !errors.Is(err, io.ErrUnexpectedEOF) || count != 1 {
 		t.Errorf("%d messages, %v", count, err)
 	}
@@ -127,7 +127,7 @@ func FuzzReadMessages(f *testing.F) {
 			t.Errorf("%d messages and %d invalid bytes of %d", len(got), invalid, len(raw))
 		}
 		// One more message at the end is found, wherever the copy ends.
-		message := telemetry.Message{
+		message := telemetryschema.Message{
 			Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a"),
 		}
 		more, _ := split(t, bytes.NewReader(append(raw, encode(t, message)...)))

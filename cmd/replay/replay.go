@@ -17,6 +17,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/kinesisstream"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // Prefixes of the objects in the ingestion bucket, followed by the day of arrival.
@@ -45,7 +46,7 @@ type replay struct {
 
 // An entry is what a reader sends: a message, or the end of an object.
 type entry struct {
-	message telemetry.Message
+	message telemetryschema.Message
 	object  *object // instead of a message: this object was read
 }
 
@@ -76,7 +77,7 @@ func (r *replay) run(ctx context.Context) error {
 	go func() {
 		for _, o := range found {
 			group.Go(func() error {
-				o.err = r.read(ctx, o, func(message telemetry.Message) error {
+				o.err = r.read(ctx, o, func(message telemetryschema.Message) error {
 					return send(ctx, entries, entry{message: message})
 				})
 				return send(ctx, entries, entry{object: o})
@@ -118,7 +119,7 @@ func (r *replay) list(ctx context.Context) ([]*object, error) {
 }
 
 // read calls take with each message of an object.
-func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Message) error) error {
+func (r *replay) read(ctx context.Context, o *object, take func(telemetryschema.Message) error) error {
 	output, err := r.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: &o.key})
 	if archived, ok := errors.AsType[*types.InvalidObjectState](err); ok {
 		return fmt.Errorf("the object is archived (%s): restore it first with "+
@@ -145,19 +146,19 @@ func (r *replay) read(ctx context.Context, o *object, take func(telemetry.Messag
 // ruleErrorMessage returns the message that the rule would have made from the payload that it could
 // not put into the stream: "Error action message format" in the AWS IoT Core Developer Guide. The
 // document has no time; it was written at once, so its time of writing is used.
-func ruleErrorMessage(document io.Reader, written time.Time) (telemetry.Message, error) {
+func ruleErrorMessage(document io.Reader, written time.Time) (telemetryschema.Message, error) {
 	var failure struct {
 		Topic                 string
 		Base64OriginalPayload []byte
 	}
 	if err := json.NewDecoder(document).Decode(&failure); err != nil {
-		return telemetry.Message{}, fmt.Errorf("not a document of the rule's error action: %w", err)
+		return telemetryschema.Message{}, fmt.Errorf("not a document of the rule's error action: %w", err)
 	}
 	if failure.Topic == "" { // a client's event has no topic; it does not pass the rule
 		err := errors.New("not a document of the rule's error action: no topic")
-		return telemetry.Message{}, err
+		return telemetryschema.Message{}, err
 	}
-	return telemetry.Message{
+	return telemetryschema.Message{
 		Topic: failure.Topic, ReceivedAt: written.UnixMilli(), Data: failure.Base64OriginalPayload,
 	}, nil
 }

@@ -1,12 +1,7 @@
-// Package consumer provisions queues that a function consumes: the queue, the topic or schedule
-// that sends to it, and its dead-letter queue.
 package consumer
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -156,7 +151,7 @@ func (c *Consumer) AddSchedule(id string, every time.Duration, message string) a
 		// EventBridge requires the singular for one minute.
 		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0,
 			"whole minutes, at least 2m0s"),
-		check.That("message", message, json.Valid([]byte(message)), "JSON"),
+		check.JSON("message", message),
 	)
 	rule := awsevents.NewCfnRule(c.Construct, jsii.String(id), &awsevents.CfnRuleProps{
 		ScheduleExpression: jsii.String(fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))),
@@ -200,12 +195,13 @@ func (p Props) check(id string, timeout time.Duration, timeoutKnown bool) {
 		size, sizes = 10000, "1 to 10000"
 	}
 	isNew := p.Queue == nil
-	problems := []error{
+	check.Props("consumer", id,
 		check.Required("Function", p.Function != nil,
 			"pass the function that consumes the messages"),
 		check.That("DeadLetterQueue", "a queue", !isNew || p.DeadLetterQueue == nil,
 			"none without Queue: the new queue has one"),
 		check.That("Filter", p.Filter, p.Filter == nil || p.Topic != nil, "none without a Topic"),
+		check.FilterPolicy("Filter", p.Filter),
 		check.Required("VisibilityTimeout",
 			!isNew || p.Function == nil || timeoutKnown || p.VisibilityTimeout != 0,
 			"pass six times the timeout of the imported Function"),
@@ -229,11 +225,5 @@ func (p Props) check(id string, timeout time.Duration, timeoutKnown bool) {
 			p.BatchingWindow == 0 || isNew || !*p.Queue.Fifo(), "none for a FIFO queue"),
 		check.That("MaxConcurrency", p.MaxConcurrency,
 			p.MaxConcurrency >= 2 && p.MaxConcurrency <= 1000, "2 to 1000"),
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Filter)) {
-		problems = append(problems,
-			check.That(fmt.Sprintf("Filter[%s]", name), p.Filter[name],
-				name != "" && len(p.Filter[name]) > 0, "an attribute's name with its values"))
-	}
-	check.Props("consumer", id, problems...)
+	)
 }

@@ -1,10 +1,6 @@
-// Package dashboards provisions an Amazon QuickSight dashboard of the reports, which queries
-// Athena.
 package dashboards
 
 import (
-	_ "embed" // definition.json
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -16,11 +12,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
-	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
-// Props describes the dashboard.
+// Props describes the dashboard. Zero values take the stated default.
 type Props struct {
 	// Owner is the ARN of the QuickSight user or group that owns the dashboard and may view, share
 	// and analyze it. Other users see nothing unless the owner shares it. Required.
@@ -28,12 +25,23 @@ type Props struct {
 	Name      string // display name in QuickSight; required
 	WorkGroup string // of Athena, which sets the location of query results; required
 	Database  string // of the Glue Data Catalog, with a table for each report; required
+
+	// Reports are the reports that the dashboard may show, each as a data set with the report's
+	// name. Required.
+	Reports []telemetryschema.Report
+	// Definition is the dashboard's definition as JSON: the value of Definition in the output of
+	// aws quicksight describe-dashboard-definition, without DataSetIdentifierDeclarations. The
+	// identifiers of its data sets are the reports' names. A dashboard that was edited in
+	// QuickSight can be copied here. Default: one sheet with a table of each report.
+	Definition string
 }
 
 // Dashboards are the data source, the data sets and the dashboard. The account must have a
 // QuickSight subscription, which no template can create. Changes made in QuickSight are overwritten
 // by the next deployment that changes the same resource.
 type Dashboards struct {
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
 	// Role is the role of QuickSight's queries in Athena. It replaces QuickSight's service role,
 	// which serves the entire account. It has no permissions by default.
 	Role       awsiam.Role
@@ -41,13 +49,6 @@ type Dashboards struct {
 	DataSets   map[string]awsquicksight.CfnDataSet // by the report's name
 	Dashboard  awsquicksight.CfnDashboard
 }
-
-// definition is the output of DescribeDashboardDefinition, without the data sets behind its
-// identifiers, which are the reports' names. A dashboard that was edited in QuickSight can be
-// copied here.
-//
-//go:embed definition.json
-var definition []byte
 
 // The actions of an owner. QuickSight accepts only these complete lists: "Permissions" of the types
 // in the AWS CloudFormation Template Reference, and "Resource permissions" in the Amazon QuickSight
@@ -78,8 +79,9 @@ var (
 // New declares the dashboard under scope.
 func New(scope constructs.Construct, id string, props Props) *Dashboards {
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	d := &Dashboards{
+		Construct: construct,
 		// QuickSight's documentation has no condition for the trust policy: "Run queries as an IAM
 		// role in Amazon QuickSight" in its User Guide. Passing the role to a data source needs
 		// iam:PassRole on it.
@@ -113,11 +115,11 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 	// QuickSight tests the connection when the data source is created.
 	d.DataSource.Node().AddDependency(d.Role)
 	var identifiers []any
-	for _, report := range reportfn.Reports() {
+	for _, report := range props.Reports {
 		var columns []any
 		for _, column := range report.Columns {
 			columns = append(columns, &awsquicksight.CfnDataSet_InputColumnProperty{
-				Name: jsii.String(column.Name), Type: jsii.String(columnType(column.Type)),
+				Name: jsii.String(column.Name), Type: jsii.String(columnTypes[column.Type]),
 			})
 		}
 		set := d.newDataSet(construct, props, report.Name, columns)
@@ -134,12 +136,9 @@ func New(scope constructs.Construct, id string, props Props) *Dashboards {
 				Principal: jsii.String(props.Owner), Actions: jsii.Strings(dashboardActions...),
 			}},
 		})
-	var parsed map[string]any
-	if err := json.Unmarshal(definition, &parsed); err != nil {
-		panic(fmt.Errorf("dashboards: definition.json: %w", err))
-	}
-	parsed["DataSetIdentifierDeclarations"] = identifiers
-	d.Dashboard.AddPropertyOverride(jsii.String("Definition"), parsed)
+	definition := props.definition()
+	definition["DataSetIdentifierDeclarations"] = identifiers
+	d.Dashboard.AddPropertyOverride(jsii.String("Definition"), definition)
 	return d
 }
 
@@ -170,30 +169,36 @@ func (d *Dashboards) newDataSet(
 		})
 }
 
-// columnType converts a type of the Glue Data Catalog to QuickSight's: "Supported data types" in
-// the Amazon QuickSight User Guide.
-func columnType(glue string) string {
-	types := map[string]string{
-		"string": "STRING", "timestamp": "DATETIME", "double": "DECIMAL", "bigint": "INTEGER",
-	}
-	quickSight, ok := types[glue]
-	if !ok {
-		panic(fmt.Errorf(
-			"dashboards: unsupported type %s of a report's column; add it to columnType", glue))
-	}
-	return quickSight
+// columnTypes maps types of the Glue Data Catalog to QuickSight's: "Supported data types" in the
+// Amazon QuickSight User Guide.
+var columnTypes = map[telemetryschema.ColumnType]string{
+	telemetryschema.String: "STRING", telemetryschema.Timestamp: "DATETIME",
+	telemetryschema.Double: "DECIMAL", telemetryschema.Bigint: "INTEGER",
 }
 
 var ownerPattern = regexp.MustCompile(
 	`^arn:[^:]+:quicksight:[^:]+:[^:]+:(user|group)/[^/*]+/[^*]+$`)
 
 func (p Props) check(id string) {
-	check.Props("dashboards", id,
+	problems := []error{
 		check.Required("Owner", p.Owner != "", "pass the ARN of a QuickSight user or group"),
 		check.That("Owner", p.Owner, p.Owner == "" || *awscdk.Token_IsUnresolved(p.Owner) ||
 			ownerPattern.MatchString(p.Owner), "the ARN of a QuickSight user or group"),
 		check.Required("Name", p.Name != "", "pass the display name"),
 		check.Required("WorkGroup", p.WorkGroup != "", "pass the name of the Athena workgroup"),
 		check.Required("Database", p.Database != "", "pass the name of the reports' database"),
-	)
+		check.Required("Reports", len(p.Reports) > 0, "pass the reports of the telemetry construct"),
+	}
+	if joined, ok := telemetryschema.ValidateReports(p.Reports).(interface{ Unwrap() []error }); ok {
+		problems = append(problems, joined.Unwrap()...)
+	}
+	for i, report := range p.Reports {
+		for j, column := range report.Columns {
+			problems = append(problems, check.That(
+				fmt.Sprintf("Reports[%d].Columns[%d].Type", i, j), column.Type,
+				column.Type != telemetryschema.Boolean,
+				"a type of QuickSight's data sets; cast it in the report's SQL, to bigint for example"))
+		}
+	}
+	check.Props("dashboards", id, append(problems, p.checkDefinition()...)...)
 }

@@ -1,5 +1,3 @@
-// Package defaults provides the two settings that a stage configures once for all constructs of
-// this library below it: how long logs are kept, and whether data is destroyed with its stack.
 package defaults
 
 import (

@@ -1,24 +1,22 @@
-// Package identity provisions sign-up and sign-in: a Cognito user pool with a web client and a
-// mobile client, Google and Apple as identity providers, managed login pages, and an identity pool
-// that gives clients AWS credentials.
 package identity
 
 import (
 	"cmp"
-	"regexp"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	presignupfn "github.com/ashlar-cdk/ashlar/lambdas/presignup/contract"
 )
@@ -32,8 +30,10 @@ type Props struct {
 	// change fails until the old domain is deleted by hand. Required.
 	DomainPrefix string
 
-	// Allowed callback URLs of sign-in and of sign-out. Required. The web client does not allow the
-	// mobile app's URLs: on a phone, any app can register another app's scheme.
+	// Allowed callback URLs of sign-in and of sign-out: https, or http for localhost. A client with
+	// neither is not declared; at least one client is required. The web client does not allow the
+	// mobile app's URLs, which may have the app's own scheme: on a phone, any app can register
+	// another app's scheme.
 	WebCallbackURLs, WebLogoutURLs       []string
 	MobileCallbackURLs, MobileLogoutURLs []string
 
@@ -69,10 +69,12 @@ type Props struct {
 // the same e-mail address, if the provider is authoritative for the address, and the existing user
 // has verified it and has no second factor.
 type Identity struct {
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
 	UserPool     awscognito.UserPool
 	Domain       awscognito.UserPoolDomain
-	WebClient    awscognito.UserPoolClient
-	MobileClient awscognito.UserPoolClient
+	WebClient    awscognito.UserPoolClient // nil without WebCallbackURLs
+	MobileClient awscognito.UserPoolClient // nil without MobileCallbackURLs
 
 	// IdentityPool gives signed-in clients the credentials of SignedInRole; guests get none.
 	IdentityPool awscognito.CfnIdentityPool
@@ -85,9 +87,10 @@ type Identity struct {
 func New(scope constructs.Construct, id string, props Props) *Identity {
 	props = props.withDefaults()
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	i := &Identity{
+		Construct:       construct,
 		UserPool:        newUserPool(construct, props),
 		protectedPrefix: props.ProtectedPrefix,
 		privatePrefix:   props.PrivatePrefix,
@@ -99,9 +102,14 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 		ManagedLoginVersion: awscognito.ManagedLoginVersion_NEWER_MANAGED_LOGIN,
 	})
 	providers := i.addProviders(construct, props)
-	i.WebClient = i.newClient("Web", props.WebCallbackURLs, props.WebLogoutURLs, providers, props)
-	i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs,
-		providers, props)
+	if len(props.WebCallbackURLs) > 0 {
+		i.WebClient = i.newClient("Web", props.WebCallbackURLs, props.WebLogoutURLs,
+			providers, props)
+	}
+	if len(props.MobileCallbackURLs) > 0 {
+		i.MobileClient = i.newClient("Mobile", props.MobileCallbackURLs, props.MobileLogoutURLs,
+			providers, props)
+	}
 	if len(providers) > 0 {
 		i.linkSignIns(construct)
 	}
@@ -110,82 +118,19 @@ func New(scope constructs.Construct, id string, props Props) *Identity {
 	return i
 }
 
-// GrantDeleteUsers lets fn delete users permanently. The Cognito user name of a user who signed up
-// with an identity provider is not the sub: pass the token's cognito:username. In a VPC without
-// NAT, fn needs the interface endpoint of cognito-idp.
-func (i *Identity) GrantDeleteUsers(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
+// GrantDeleteUsers lets grantee delete users permanently. The Cognito user name of a user who
+// signed up with an identity provider is not the sub: pass the token's cognito:username. In a VPC
+// without NAT, a function needs the interface endpoint of cognito-idp.
+func (i *Identity) GrantDeleteUsers(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("identity", i.Construct, "GrantDeleteUsers", grantee)
+	return grant.To(grantee, []string{"cognito-idp:AdminDeleteUser"}, *i.UserPool.UserPoolArn())
 }
 
-// GrantListUsers lets fn look up users, including their addresses. In a VPC without NAT, fn needs
-// the interface endpoint of cognito-idp.
-func (i *Identity) GrantListUsers(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
-}
-
-// identityFolder is the key pattern of a client's own objects below a prefix. IAM replaces the
-// variable with the client's identity id in the identity pool.
-const identityFolder = "${cognito-identity.amazonaws.com:sub}/*"
-
-// GrantSignedInReadWrite lets signed-in clients read objects of the bucket below public/, and read,
-// write and delete their own objects below ProtectedPrefix and PrivatePrefix, in a folder named by
-// the client's identity id in the identity pool. The amount of data is not limited. The storage
-// class must be Standard: the other classes cost more for objects that are small or soon deleted,
-// and archived objects cannot be read. The bucket must not need a KMS key.
-//
-// Amplify's default policy also lets every client write below public/, read all of protected/, and
-// list objects. This policy does not: anyone can sign up, and could delete what others have
-// written; objects for other users are delivered by a distribution; and the API hands out the names
-// of objects. The policy is declared in the bucket's stack, which therefore depends on the user
-// pool's.
-func (i *Identity) GrantSignedInReadWrite(bucket awss3.IBucket) {
-	folders := i.ownObjects(bucket)
-	id := jsii.String("SignedInReadWrite" + *bucket.Node().Id())
-	awsiam.NewPolicy(awscdk.Stack_Of(bucket), id, &awsiam.PolicyProps{
-		Roles: &[]awsiam.IRole{i.SignedInRole},
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("s3:GetObject"),
-				Resources: &[]*string{bucket.ArnForObjects(jsii.String("public/*"))},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("s3:GetObject", "s3:DeleteObject"),
-				Resources: folders,
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("s3:PutObject"),
-				Resources: folders,
-				// IfExists, because most requests name no storage class: the parts of a multipart
-				// upload cannot.
-				Conditions: &map[string]any{
-					"StringEqualsIfExists": map[string]any{"s3:x-amz-storage-class": "STANDARD"},
-				},
-			}),
-		},
-	})
-}
-
-// GrantSignedInRead lets signed-in clients read the objects of the bucket below their own folders
-// of ProtectedPrefix and PrivatePrefix: thumbnails have the folders of the uploads they are made
-// from. The policy is declared in the bucket's stack.
-func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) {
-	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("s3:GetObject"),
-		Resources: i.ownObjects(bucket),
-	})
-	stack := awscdk.Stack_Of(bucket)
-	awsiam.NewPolicy(stack, jsii.String("SignedInRead"+*bucket.Node().Id()), &awsiam.PolicyProps{
-		Roles:      &[]awsiam.IRole{i.SignedInRole},
-		Statements: &[]awsiam.PolicyStatement{statement},
-	})
-}
-
-// ownObjects returns the ARN patterns of the objects below a client's own folders.
-func (i *Identity) ownObjects(bucket awss3.IBucket) *[]*string {
-	return &[]*string{
-		bucket.ArnForObjects(jsii.String(i.protectedPrefix + identityFolder)),
-		bucket.ArnForObjects(jsii.String(i.privatePrefix + identityFolder)),
-	}
+// GrantListUsers lets grantee look up users, including their addresses. In a VPC without NAT, a
+// function needs the interface endpoint of cognito-idp.
+func (i *Identity) GrantListUsers(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("identity", i.Construct, "GrantListUsers", grantee)
+	return grant.To(grantee, []string{"cognito-idp:ListUsers"}, *i.UserPool.UserPoolArn())
 }
 
 func newUserPool(scope constructs.Construct, props Props) awscognito.UserPool {
@@ -407,6 +352,9 @@ func (i *Identity) newIdentityPool(
 ) awscognito.CfnIdentityPool {
 	var clients []any
 	for _, client := range []awscognito.UserPoolClient{i.WebClient, i.MobileClient} {
+		if client == nil {
+			continue
+		}
 		clients = append(clients, &awscognito.CfnIdentityPool_CognitoIdentityProviderProperty{
 			ClientId:     client.UserPoolClientId(),
 			ProviderName: i.UserPool.UserPoolProviderName(),
@@ -467,61 +415,56 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-var domainPrefix = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// isDomainPrefix reports whether Cognito accepts the prefix, as far as it is known at synthesis:
-// CreateUserPoolDomain in the Amazon Cognito API Reference and "Configuring a user pool domain" in
-// its Developer Guide.
-func isDomainPrefix(prefix string) bool {
-	if *awscdk.Token_IsUnresolved(prefix) {
-		return true
-	}
-	for _, reserved := range []string{"aws", "amazon", "cognito"} {
-		if strings.Contains(prefix, reserved) {
-			return false
-		}
-	}
-	return domainPrefix.MatchString(prefix)
-}
-
 // The bounds are the service's: "Quotas in Amazon Cognito" in the Amazon Cognito Developer Guide.
 func (p Props) check(id string) {
 	const day = 24 * time.Hour
-	google := p.GoogleClientID != "" || p.GoogleSecretName != ""
-	apple := p.AppleServicesID != "" || p.AppleTeamID != "" || p.AppleKeyID != "" ||
-		p.AppleSecretName != ""
 	check.Props("identity", id,
 		check.Required("DomainPrefix", p.DomainPrefix != "",
 			"pass the first label of the managed login domain, such as example-dev"),
-		check.That("DomainPrefix", p.DomainPrefix,
-			p.DomainPrefix == "" || isDomainPrefix(p.DomainPrefix),
-			"at most 63 lower-case letters, digits and inner hyphens, without aws, amazon or "+
-				"cognito"),
-		check.Required("WebCallbackURLs", len(p.WebCallbackURLs) > 0,
-			"pass the web client's callback URLs"),
-		check.Required("WebLogoutURLs", len(p.WebLogoutURLs) > 0,
-			"pass the web client's sign-out URLs"),
-		check.Required("MobileCallbackURLs", len(p.MobileCallbackURLs) > 0,
-			"pass the mobile app's callback URLs"),
-		check.Required("MobileLogoutURLs", len(p.MobileLogoutURLs) > 0,
-			"pass the mobile app's sign-out URLs"),
-		check.Required("GoogleClientID", !google || p.GoogleClientID != "",
-			"pass the id of the OAuth client, or leave GoogleSecretName empty"),
-		check.Required("GoogleSecretName", !google || p.GoogleSecretName != "",
-			"pass the name of the secret with the client secret, or leave GoogleClientID empty"),
-		check.Required("AppleServicesID", !apple || p.AppleServicesID != "",
-			"pass the Services ID, or leave all Apple props empty"),
-		check.Required("AppleTeamID", !apple || p.AppleTeamID != "",
-			"pass the team's id, or leave all Apple props empty"),
-		check.Required("AppleKeyID", !apple || p.AppleKeyID != "",
-			"pass the key's id, or leave all Apple props empty"),
-		check.Required("AppleSecretName", !apple || p.AppleSecretName != "",
-			"pass the name of the secret with the private key, or leave all Apple props empty"),
-		check.That("AccessTokenValidity", p.AccessTokenValidity,
-			p.AccessTokenValidity >= 5*time.Minute && p.AccessTokenValidity <= day,
-			"5m0s to 24h0m0s"),
+		check.IfSet("DomainPrefix", p.DomainPrefix, func(prop, value string) error {
+			return check.DomainPrefix(prop, value, 63)
+		}),
+		check.Required("WebCallbackURLs",
+			len(p.WebCallbackURLs) > 0 || len(p.MobileCallbackURLs) > 0,
+			"pass the callback URLs of the web client, or MobileCallbackURLs"),
+		check.Together(
+			check.Text{Prop: "GoogleClientID", Value: p.GoogleClientID, Rule: check.GoogleClientID},
+			check.Text{Prop: "GoogleSecretName", Value: p.GoogleSecretName, Rule: check.SecretName},
+		),
+		check.Together(
+			check.Text{
+				Prop: "AppleServicesID", Value: p.AppleServicesID, Rule: check.AppleServicesID,
+			},
+			check.Text{Prop: "AppleTeamID", Value: p.AppleTeamID, Rule: check.AppleID},
+			check.Text{Prop: "AppleKeyID", Value: p.AppleKeyID, Rule: check.AppleID},
+			check.Text{Prop: "AppleSecretName", Value: p.AppleSecretName, Rule: check.SecretName},
+		),
+		check.Duration("AccessTokenValidity", p.AccessTokenValidity, 5*time.Minute, day,
+			time.Minute),
+		check.Duration("RefreshTokenValidity", p.RefreshTokenValidity, time.Hour, 3650*day,
+			time.Minute),
 		check.That("RefreshTokenValidity", p.RefreshTokenValidity,
-			p.RefreshTokenValidity > p.AccessTokenValidity && p.RefreshTokenValidity <= 3650*day,
-			"more than AccessTokenValidity, at most 87600h0m0s"),
+			p.RefreshTokenValidity > p.AccessTokenValidity, "more than AccessTokenValidity"),
+		checkClient("Web", p.WebCallbackURLs, p.WebLogoutURLs, check.CallbackURL),
+		checkClient("Mobile", p.MobileCallbackURLs, p.MobileLogoutURLs, check.AppCallbackURL),
+		check.KeyPrefix("ProtectedPrefix", p.ProtectedPrefix),
+		check.KeyPrefix("PrivatePrefix", p.PrivatePrefix),
+	)
+}
+
+// checkClient checks the URLs of a client, which has both kinds or is left out.
+func checkClient(
+	client string, callbackURLs, logoutURLs []string, rule func(prop, value string) error,
+) error {
+	callback, logout := client+"CallbackURLs", client+"LogoutURLs"
+	return errors.Join(
+		check.Required(callback, len(callbackURLs) > 0 || len(logoutURLs) == 0,
+			"pass the callback URLs of sign-in, or leave "+logout+" empty"),
+		check.Required(logout, len(logoutURLs) > 0 || len(callbackURLs) == 0,
+			"pass the callback URLs of sign-out, or leave "+callback+" empty"),
+		check.Each(callback, callbackURLs, rule),
+		check.NoDuplicates(callback, callbackURLs),
+		check.Each(logout, logoutURLs, rule),
+		check.NoDuplicates(logout, logoutURLs),
 	)
 }

@@ -1,10 +1,10 @@
-// Package mailinglist provisions a mailing list: the table of subscriptions, the welcome mail, the
-// SES identity that mails are sent from, and the processing of bounces and complaints.
 package mailinglist
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/mail"
-	"regexp"
 	"strings"
 	"time"
 
@@ -19,6 +19,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	feedbackfn "github.com/ashlar-cdk/ashlar/lambdas/feedback/contract"
@@ -29,11 +31,20 @@ import (
 type Props struct {
 	// Identity is the SES identity of the sender: a domain, which its owner verifies with DNS
 	// records (DKIMRecords), or an e-mail address, which its owner verifies with a link from SES.
-	// Mails are not sent before the verification. An identity exists once per account and region.
-	// Required.
+	// Mails are not sent before the verification. Required.
 	Identity string
-	// From is the sender of mails, an address of Identity: Ashlar <hello@example.com>. Required.
+	// ExistingIdentity is for an identity that another stack or mailing list has: it exists once per
+	// account and region. The construct does not declare it then.
+	ExistingIdentity bool
+	// From is the sender of mails, an address of Identity: Example <hello@example.com>. Required.
 	From string
+
+	// Templates are the texts of the mails in each language, as
+	// lambdas/welcome/contract.CheckTemplates describes: en/confirm.subject.txt and so on. Required.
+	Templates fs.FS
+	// DefaultLanguage is the language of mails to subscribers whose language Templates do not have.
+	// Default: en.
+	DefaultLanguage string
 
 	// Sandbox is for accounts in SES's sandbox ("Request production access" in the Amazon SES
 	// Developer Guide). There, mails can only be sent to identities of the account, and SES
@@ -48,13 +59,14 @@ type Props struct {
 // A MailingList is the table of subscriptions, and the resources that send its mails and process
 // feedback.
 type MailingList struct {
-	// Table holds the items of an address, by Address and Kind, and has a stream. Its index Unsent
-	// holds items whose mail has not been sent, by CreatedAt. It is encrypted with the AWS managed
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
+	// Table holds the items of an address (package mailinglisttable), and has a stream. It is encrypted with the AWS managed
 	// key for DynamoDB: unlike an AWS owned key, its use is logged in CloudTrail, and unlike a
 	// customer managed key, it needs no grants to functions.
 	Table awsdynamodb.Table
 
-	Identity awsses.EmailIdentity
+	Identity awsses.IEmailIdentity
 	// ConfigurationSet makes SES require TLS, suppress addresses that have bounced or complained,
 	// and publish bounce and complaint events.
 	ConfigurationSet awsses.ConfigurationSet
@@ -65,21 +77,29 @@ type MailingList struct {
 	Welcome           *gofunction.Function
 	WelcomeRetryQueue *consumer.Consumer
 
-	// FeedbackTopic receives SES's bounce and complaint events. FeedbackQueue delivers them to the
-	// function that suppresses their addresses.
+	// FeedbackTopic receives SES's bounce and complaint events. FeedbackQueue delivers them to
+	// Feedback, which suppresses their addresses.
 	FeedbackTopic *topic.Topic
 	FeedbackQueue *consumer.Consumer
+	Feedback      *gofunction.Function
 
-	props Props
-	from  *mail.Address
+	props       Props
+	from        *mail.Address
+	dkimRecords []*awsses.DkimRecord
 }
 
 // New declares the mailing list under scope.
 func New(scope constructs.Construct, id string, props Props) *MailingList {
+	props = props.withDefaults()
 	from := props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	l := &MailingList{Table: newTable(construct, props), props: props, from: from}
+	l := &MailingList{
+		Construct: construct,
+		Table:     newTable(construct, props),
+		props:     props,
+		from:      from,
+	}
 	l.ConfigurationSet = awsses.NewConfigurationSet(construct, jsii.String("ConfigurationSet"),
 		&awsses.ConfigurationSetProps{
 			ReputationMetrics:  jsii.Bool(true),
@@ -87,73 +107,60 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 			SuppressionReasons: awsses.SuppressionReasons_BOUNCES_AND_COMPLAINTS,
 			TlsPolicy:          awsses.ConfigurationSetTlsPolicy_REQUIRE,
 		})
-	identity := awsses.Identity_Domain(jsii.String(props.Identity))
-	if isAddress(props.Identity) {
-		identity = awsses.Identity_Email(jsii.String(props.Identity))
-	}
-	l.Identity = awsses.NewEmailIdentity(construct, jsii.String("Identity"),
-		&awsses.EmailIdentityProps{
-			Identity:           identity,
-			ConfigurationSet:   l.ConfigurationSet, // also for mails that name none
-			FeedbackForwarding: jsii.Bool(false),   // the topic replaces feedback by e-mail
-		})
-	l.addWelcome(construct)
-	l.addFeedback(construct)
+	l.addIdentity()
+	l.addWelcome()
+	l.addFeedback()
 	return l
 }
 
 // DKIMRecords returns the DNS records (CNAME) with which the owner of a domain authorizes SES to
-// send from it, each with a name and a value. An identity that is an address has none.
-func (l *MailingList) DKIMRecords() []*awsses.DkimRecord {
-	if isAddress(l.props.Identity) {
-		return nil
-	}
-	return *l.Identity.DkimRecords()
+// send from it, each with a name and a value. An identity that is an address, or that is declared
+// elsewhere, has none.
+func (l *MailingList) DKIMRecords() []*awsses.DkimRecord { return l.dkimRecords }
+
+// GrantSubscribe lets grantee read, add and delete subscriptions, and fills the setting
+// MAILING_LIST_TABLE of a gofunction.Function, which must have it. A new item triggers its mail:
+// package mailinglisttable.
+func (l *MailingList) GrantSubscribe(grantee awsiam.IGrantable) awsiam.Grant {
+	return l.grantTable("GrantSubscribe", grantee,
+		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 }
 
-// GrantSubscribe lets fn, which must have the setting MAILING_LIST_TABLE, read, add and delete
-// subscriptions, and fills the setting.
-func (l *MailingList) GrantSubscribe(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"},
-		*l.Table.TableArn())
-	fn.AddSettings(l.tableSettings())
+// GrantReadSuppressions lets grantee check whether an address is suppressed, and fills the setting
+// MAILING_LIST_TABLE of a gofunction.Function, which must have it. In a VPC, a function needs the
+// gateway endpoint of dynamodb, or NAT.
+func (l *MailingList) GrantReadSuppressions(grantee awsiam.IGrantable) awsiam.Grant {
+	return l.grantTable("GrantReadSuppressions", grantee, "dynamodb:GetItem")
 }
 
-// GrantReadSuppressions lets fn, which must have the setting MAILING_LIST_TABLE, check whether an
-// address is suppressed, and fills the setting. In a VPC, fn needs the gateway endpoint of
-// dynamodb, or NAT.
-func (l *MailingList) GrantReadSuppressions(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"dynamodb:GetItem"}, *l.Table.TableArn())
-	fn.AddSettings(l.tableSettings())
-}
-
-// GrantSendEmail lets fn, which must have the settings MAIL_FROM and MAIL_CONFIGURATION_SET, send
-// mails from Props.From, and fills both. In a VPC without NAT, fn needs the interface endpoint of
-// email.
-func (l *MailingList) GrantSendEmail(fn *gofunction.Function) {
-	// By name: a reference to the identity in fn's stack, which is deployed later, would prevent
-	// CloudFormation from changing Identity or Sandbox.
+// GrantSendEmail lets grantee send mails from Props.From, and fills the settings MAIL_FROM and
+// MAIL_CONFIGURATION_SET of a gofunction.Function, which must have both. In a VPC without NAT, a
+// function needs the interface endpoint of email.
+func (l *MailingList) GrantSendEmail(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("mailinglist", l.Construct, "GrantSendEmail", grantee)
+	grant.Settings(grantee, struct {
+		From             string `env:"MAIL_FROM"`
+		ConfigurationSet string `env:"MAIL_CONFIGURATION_SET"`
+	}{l.from.String(), *l.ConfigurationSet.ConfigurationSetName()})
+	// By name: a reference to the identity in grantee's stack, which is deployed later, would
+	// prevent CloudFormation from changing Identity or Sandbox.
 	identities := l.arn("identity", l.props.Identity)
 	if l.props.Sandbox {
 		identities = l.arn("identity", "*")
 	}
-	fn.Role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("ses:SendEmail"),
-		Resources: jsii.Strings(identities, l.configurationSetARN()),
-		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"ses:FromAddress": l.from.Address},
-		},
-	}))
-	fn.AddSettings(struct {
-		From             string `env:"MAIL_FROM"`
-		ConfigurationSet string `env:"MAIL_CONFIGURATION_SET"`
-	}{l.from.String(), *l.ConfigurationSet.ConfigurationSetName()})
+	conditions := grant.Conditions{"StringEquals": {"ses:FromAddress": l.from.Address}}
+	return grant.Where(grantee, conditions, []string{"ses:SendEmail"},
+		identities, l.configurationSetARN())
 }
 
-func (l *MailingList) tableSettings() any {
-	return struct {
+func (l *MailingList) grantTable(
+	method string, grantee awsiam.IGrantable, actions ...string,
+) awsiam.Grant {
+	grant.Require("mailinglist", l.Construct, method, grantee)
+	grant.Settings(grantee, struct {
 		Table string `env:"MAILING_LIST_TABLE"`
-	}{*l.Table.TableName()}
+	}{*l.Table.TableName()})
+	return grant.To(grantee, actions, *l.Table.TableArn())
 }
 
 func (l *MailingList) configurationSetARN() string {
@@ -161,10 +168,32 @@ func (l *MailingList) configurationSetARN() string {
 }
 
 func (l *MailingList) arn(resource, name string) string {
-	return *awscdk.Stack_Of(l.Identity).FormatArn(&awscdk.ArnComponents{
+	return *awscdk.Stack_Of(l.Construct).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("ses"), Resource: jsii.String(resource),
 		ResourceName: jsii.String(name),
 	})
+}
+
+func (l *MailingList) addIdentity() {
+	name, id := jsii.String(l.props.Identity), jsii.String("Identity")
+	if l.props.ExistingIdentity {
+		l.Identity = awsses.EmailIdentity_FromEmailIdentityName(l.Construct, id, name)
+		return
+	}
+	isDomain := !strings.Contains(l.props.Identity, "@")
+	identity := awsses.Identity_Email(name)
+	if isDomain {
+		identity = awsses.Identity_Domain(name)
+	}
+	declared := awsses.NewEmailIdentity(l.Construct, id, &awsses.EmailIdentityProps{
+		Identity:           identity,
+		ConfigurationSet:   l.ConfigurationSet, // also for mails that name none
+		FeedbackForwarding: jsii.Bool(false),   // the topic replaces feedback by e-mail
+	})
+	l.Identity = declared
+	if isDomain {
+		l.dkimRecords = *declared.DkimRecords()
+	}
 }
 
 // newTable declares the table. A change of its keys replaces the table.
@@ -213,19 +242,20 @@ const (
 
 // addWelcome declares the function that sends welcome mails, and its event sources: the table's
 // stream, and the queue for messages that are redriven.
-func (l *MailingList) addWelcome(scope constructs.Construct) {
-	l.Welcome = gofunction.New(scope, "Welcome", gofunction.Props{
-		Package:     welcomefn.Package,
-		Settings:    welcomefn.Settings{LeaseDuration: leaseDuration},
+func (l *MailingList) addWelcome() {
+	l.Welcome = gofunction.New(l.Construct, "Welcome", gofunction.Props{
+		Package: welcomefn.Package,
+		Settings: welcomefn.Settings{
+			DefaultLanguage: l.props.DefaultLanguage, LeaseDuration: leaseDuration,
+		},
+		Files:       l.props.Templates,
 		Description: "Sends confirmation and welcome mails of the mailing list",
 		Timeout:     timeout,
 	})
-	l.Welcome.AddToRolePolicy([]string{"dynamodb:GetItem", "dynamodb:UpdateItem"},
-		*l.Table.TableArn())
+	l.grantTable("New", l.Welcome, "dynamodb:GetItem", "dynamodb:UpdateItem")
 	l.Welcome.AddToRolePolicy([]string{"dynamodb:Query"}, *l.Table.TableArn()+"/index/Unsent")
-	l.Welcome.AddSettings(l.tableSettings())
 	l.GrantSendEmail(l.Welcome)
-	l.WelcomeRetryQueue = consumer.New(scope, "WelcomeRetry", consumer.Props{
+	l.WelcomeRetryQueue = consumer.New(l.Construct, "WelcomeRetry", consumer.Props{
 		Function: l.Welcome.Function, MaxConcurrency: 2, // the minimum
 	})
 	l.WelcomeRetryQueue.GrantSendToDLQ(l.Welcome)
@@ -241,7 +271,7 @@ func (l *MailingList) addWelcome(scope constructs.Construct) {
 	const newItems = `{"eventName":["INSERT"],` +
 		`"dynamodb":{"Keys":{"Kind":{"S":["pending","subscription"]}}}}`
 	// The CDK's event source would let the function read the queue's attributes.
-	awslambda.NewCfnEventSourceMapping(scope, jsii.String("WelcomeStreamMapping"),
+	awslambda.NewCfnEventSourceMapping(l.Construct, jsii.String("WelcomeStreamMapping"),
 		&awslambda.CfnEventSourceMappingProps{
 			FunctionName:     l.Welcome.Function.FunctionName(),
 			EventSourceArn:   l.Table.TableStreamArn(),
@@ -272,22 +302,21 @@ func (l *MailingList) addWelcome(scope constructs.Construct) {
 
 // addFeedback declares the bounce and complaint events of SES, and the function that suppresses
 // their addresses.
-func (l *MailingList) addFeedback(scope constructs.Construct) {
-	fn := gofunction.New(scope, "Feedback", gofunction.Props{
+func (l *MailingList) addFeedback() {
+	l.Feedback = gofunction.New(l.Construct, "Feedback", gofunction.Props{
 		Package:     feedbackfn.Package,
 		Settings:    feedbackfn.Settings{},
 		Description: "Suppresses addresses that bounce or complain",
 	})
-	fn.AddToRolePolicy([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, *l.Table.TableArn())
-	fn.AddSettings(l.tableSettings())
-	l.FeedbackTopic = topic.New(scope, "FeedbackTopic", topic.Props{
+	l.grantTable("New", l.Feedback, "dynamodb:PutItem", "dynamodb:DeleteItem")
+	l.FeedbackTopic = topic.New(l.Construct, "FeedbackTopic", topic.Props{
 		Publisher: "ses.amazonaws.com", Source: l.configurationSetARN(),
 	})
-	l.FeedbackQueue = consumer.New(scope, "FeedbackEvents", consumer.Props{
-		Function: fn.Function, Topic: l.FeedbackTopic.Topic,
+	l.FeedbackQueue = consumer.New(l.Construct, "FeedbackEvents", consumer.Props{
+		Function: l.Feedback.Function, Topic: l.FeedbackTopic.Topic,
 	})
-	l.FeedbackQueue.GrantSendToDLQ(fn)
-	destination := awsses.NewCfnConfigurationSetEventDestination(scope,
+	l.FeedbackQueue.GrantSendToDLQ(l.Feedback)
+	destination := awsses.NewCfnConfigurationSetEventDestination(l.Construct,
 		jsii.String("FeedbackDestination"), &awsses.CfnConfigurationSetEventDestinationProps{
 			ConfigurationSetName: l.ConfigurationSet.ConfigurationSetName(),
 			EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
@@ -302,34 +331,57 @@ func (l *MailingList) addFeedback(scope constructs.Construct) {
 	destination.Node().AddDependency(l.FeedbackTopic.Topic)
 }
 
-var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
-
-// isAddress reports whether text is an e-mail address and nothing else.
-func isAddress(text string) bool {
-	address, err := mail.ParseAddress(text)
-	return err == nil && address.Address == text
+func (p Props) withDefaults() Props {
+	if p.DefaultLanguage == "" {
+		p.DefaultLanguage = "en"
+	}
+	return p
 }
 
 // check validates the props and returns From, parsed.
 func (p Props) check(id string) *mail.Address {
-	from, err := mail.ParseAddress(p.From)
-	covered := false
-	if err == nil {
-		_, host, _ := strings.Cut(from.Address, "@")
-		covered = from.Address == p.Identity || host == p.Identity ||
-			strings.HasSuffix(host, "."+p.Identity)
-	}
+	const known = "pass a value that is known at synthesis"
 	check.Props("mailinglist", id,
 		check.Required("Identity", p.Identity != "", "pass the sender's domain or e-mail address"),
 		check.Required("From", p.From != "",
-			"pass the sender of mails, such as Ashlar <hello@example.com>"),
-		check.That("Identity", p.Identity,
-			p.Identity == "" || domainPattern.MatchString(p.Identity) || isAddress(p.Identity),
-			"a domain such as example.com, or an e-mail address"),
-		check.That("From", p.From, p.From == "" || err == nil,
-			"an address, optionally with a name: Ashlar <hello@example.com>"),
-		check.That("From", p.From, err != nil || covered || p.Identity == "",
-			"an address of "+p.Identity),
+			"pass the sender of mails, such as Example <hello@example.com>"),
+		check.NoToken("Identity", p.Identity, known),
+		check.NoToken("From", p.From, known),
+		check.IfSet("Identity", p.Identity, check.MailIdentity),
+		check.IfSet("From", p.From, func(prop, from string) error {
+			return check.MailSender(prop, from, p.Identity)
+		}),
+		p.checkTemplates(),
 	)
+	from, err := mail.ParseAddress(p.From)
+	if err != nil {
+		panic(err) // unreachable: it was checked
+	}
 	return from
+}
+
+// checkTemplates returns one error for each problem of the templates.
+func (p Props) checkTemplates() error {
+	err := check.NotNil("Templates", p.Templates, "pass the texts of the mails, such as "+
+		"os.DirFS(\"mails\") or an embed.FS: lambdas/welcome/contract.CheckTemplates")
+	if err != nil {
+		return err
+	}
+	return named("Templates", welcomefn.CheckTemplates(p.Templates, p.DefaultLanguage))
+}
+
+// named adds the name of the prop to an error, and to each of joined errors.
+func named(prop string, err error) error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // wrapped ones stay so
+	if !ok {
+		return fmt.Errorf("%s: %w", prop, err)
+	}
+	var problems []error
+	for _, problem := range joined.Unwrap() {
+		problems = append(problems, named(prop, problem))
+	}
+	return errors.Join(problems...)
 }

@@ -97,18 +97,22 @@ func newResponseHeaders(
 ) awscloudfront.ResponseHeadersPolicy {
 	const year = 365 * bucket.Day
 	override := jsii.Bool(true)
+	var cors *awscloudfront.ResponseHeadersCorsBehavior
+	if len(origins) > 0 {
+		cors = &awscloudfront.ResponseHeadersCorsBehavior{
+			AccessControlAllowOrigins: jsii.Strings(origins...),
+			AccessControlAllowMethods: jsii.Strings("GET", "HEAD"),
+			// Unused: no preflight request gets as far.
+			AccessControlAllowHeaders:     jsii.Strings("*"),
+			AccessControlAllowCredentials: jsii.Bool(false),
+			OriginOverride:                override,
+		}
+	}
 	return awscloudfront.NewResponseHeadersPolicy(scope, jsii.String("ResponseHeaders"),
 		&awscloudfront.ResponseHeadersPolicyProps{
 			ResponseHeadersPolicyName: convert.GlobalName(scope, "ResponseHeaders"),
 			Comment:                   jsii.String("Headers of pictures for the web client"),
-			CorsBehavior: &awscloudfront.ResponseHeadersCorsBehavior{
-				AccessControlAllowOrigins: jsii.Strings(origins...),
-				AccessControlAllowMethods: jsii.Strings("GET", "HEAD"),
-				// Unused: no preflight request gets as far.
-				AccessControlAllowHeaders:     jsii.Strings("*"),
-				AccessControlAllowCredentials: jsii.Bool(false),
-				OriginOverride:                override,
-			},
+			CorsBehavior:              cors,
 			SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 				ContentTypeOptions: &awscloudfront.ResponseHeadersContentTypeOptions{
 					Override: override,

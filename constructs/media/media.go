@@ -1,19 +1,14 @@
-// Package media provisions users' pictures: the bucket that they upload to, the function that makes
-// thumbnails in a second bucket, a topic with an event for each finished picture, and the delivery
-// of the thumbnails through CloudFront.
 package media
 
 import (
 	"cmp"
-	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -23,6 +18,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/queue"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/internal/check"
@@ -32,11 +29,20 @@ import (
 // Props describes the buckets, the function and the distribution. Zero values take the stated
 // default.
 type Props struct {
-	AllowedOrigins []string // the web origins whose pages may upload and read pictures; required
+	// AllowedOrigins are the web origins whose pages may upload and read pictures: https, or http
+	// for localhost. Default: none; back ends and mobile apps need none.
+	AllowedOrigins []string
 
-	Widths    []int // of the thumbnails of every picture, in pixels; required
-	MaxBytes  int64 // larger originals get no thumbnails; required
-	MaxPixels int   // larger originals get no thumbnails; for at most 50 million; required
+	// Widths are those of the thumbnails of every picture, in pixels. Default: 320, 640, 1280.
+	Widths    []int
+	MaxBytes  int64 // larger originals get no thumbnails; default: 20 MiB; at most 100 MiB
+	MaxPixels int   // larger originals get no thumbnails; default and at most: 50 million
+
+	// Originals is an existing bucket for the originals. Its lifecycle, access logs, acceleration
+	// and, for AllowedOrigins, its CORS rules are its owner's; only those of the thumbnails follow
+	// the other props. The CDK's AddEventNotification adds the event notifications, with a function
+	// of its own, and the owner may add others. Default: a new bucket.
+	Originals awss3.IBucket
 
 	// Key prefixes, the same in both buckets: one folder each, with a slash at the end.
 	TempPrefix      string // uploads that no post shows; they expire; default: temp/
@@ -46,6 +52,12 @@ type Props struct {
 
 	// TempRetention is how long uploads below TempPrefix are kept; whole days. Default: 1 day.
 	TempRetention time.Duration
+
+	// EventBridge sends S3's events of Originals to the account's default event bus, for rules that
+	// match the bucket's name. Methods of Originals that add notifications fail the synthesis,
+	// because CloudFormation would replace those that the thumbnails need. Default: no events
+	// there; S3 then bills none.
+	EventBridge bool
 
 	// DisableTransferAcceleration is for regions where S3 does not offer it: "Configuring fast,
 	// secure file transfers using Amazon S3 Transfer Acceleration" in the Amazon S3 User Guide
@@ -67,11 +79,14 @@ type Props struct {
 // Only thumbnails are delivered, which the function has decoded and encoded again. An original is
 // never delivered: it may reveal where it was taken, and may be no picture at all.
 type Media struct {
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
 	// Originals holds pictures as they were uploaded. Uploads below TempPrefix expire after
 	// TempRetention; promoting one copies it to PermanentPrefix. Signed-in clients with credentials
 	// of their own write below ProtectedPrefix and PrivatePrefix.
-	Originals awss3.Bucket
-	// TransferAcceleration reports whether Originals accepts uploads at S3's accelerated endpoint.
+	Originals awss3.IBucket
+	// TransferAcceleration reports whether Originals accepts uploads at S3's accelerated endpoint:
+	// not if it is Props.Originals.
 	TransferAcceleration bool
 	// Thumbnails holds K/<width>.jpg for the original K, as long as the original exists. Those
 	// below TempPrefix expire by the same rule.
@@ -106,32 +121,28 @@ type Media struct {
 func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	defaults.Override(construct, props.LogRetention, props.Disposable)
 	m := &Media{
-		TransferAcceleration: !props.DisableTransferAcceleration,
+		Construct:            construct,
+		Originals:            props.Originals,
+		TransferAcceleration: props.Originals == nil && !props.DisableTransferAcceleration,
 		tempPrefix:           props.TempPrefix,
 		permanentPrefix:      props.PermanentPrefix,
 		AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
 			bucket.AccessLogsProps{CloudFront: true}),
 	}
-	m.Originals = m.newBucket(construct, "Originals", props,
-		// A browser uploads with a form that the API has signed (POST), or with its user's
-		// credentials (the other methods; a multipart upload begins and ends with POST).
-		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT,
-		awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
+	var own awss3.Bucket
+	if props.Originals == nil {
+		own = m.newOriginals(construct, props)
+		m.Originals = own
+	}
 	m.Thumbnails = m.newBucket(construct, "Thumbnails", props,
 		// A browser reads private thumbnails with its user's credentials.
 		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD)
-	if m.TransferAcceleration {
-		cfnBucket(m.Originals).SetAccelerateConfiguration(
-			&awss3.CfnBucket_AccelerateConfigurationProperty{
-				AccelerationStatus: jsii.String("Enabled"),
-			})
-	}
 	m.addThumbnailEvents(construct)
 	m.addFunction(construct, props)
-	m.addOriginalEvents(construct)
+	m.addOriginalEvents(construct, props, own)
 	m.addDistribution(construct, props)
 	return m
 }
@@ -139,23 +150,39 @@ func New(scope constructs.Construct, id string, props Props) *Media {
 // URL returns the base URL of the thumbnails, without a slash at the end.
 func (m *Media) URL() string { return "https://" + *m.Distribution.DistributionDomainName() }
 
-// GrantUpload lets fn sign uploads below TempPrefix, and delete them.
-func (m *Media) GrantUpload(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.tempPrefix))
+// GrantUpload lets grantee sign uploads below TempPrefix, and delete them.
+func (m *Media) GrantUpload(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("media", m.Construct, "GrantUpload", grantee)
+	granted := grant.To(grantee, []string{"s3:PutObject", "s3:DeleteObject"},
+		m.originals(m.tempPrefix))
+	return m.withKey(grantee, granted)
 }
 
-// GrantPromoteUploads lets fn copy uploads from TempPrefix to PermanentPrefix, and delete promoted
-// ones. It includes listing the bucket, without which S3 responds with 403 instead of 404 for a
-// missing upload.
-func (m *Media) GrantPromoteUploads(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(m.tempPrefix))
-	fn.AddToRolePolicy([]string{"s3:PutObject", "s3:DeleteObject"}, m.originals(m.permanentPrefix))
-	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
+// GrantPromoteUploads lets grantee copy uploads from TempPrefix to PermanentPrefix, and delete
+// promoted ones. It includes listing the bucket, without which S3 responds with 403 instead of 404
+// for a missing upload.
+func (m *Media) GrantPromoteUploads(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("media", m.Construct, "GrantPromoteUploads", grantee)
+	granted := grant.To(grantee, []string{"s3:GetObject"}, m.originals(m.tempPrefix)).Combine(
+		grant.To(grantee, []string{"s3:PutObject", "s3:DeleteObject"},
+			m.originals(m.permanentPrefix))).Combine(
+		grant.To(grantee, []string{"s3:ListBucket"}, *m.Originals.BucketArn()))
+	return m.withKey(grantee, granted)
 }
 
-// GrantDeletePictures lets fn delete promoted uploads.
-func (m *Media) GrantDeletePictures(fn *gofunction.Function) {
-	fn.AddToRolePolicy([]string{"s3:DeleteObject"}, m.originals(m.permanentPrefix))
+// GrantDeletePictures lets grantee delete promoted uploads.
+func (m *Media) GrantDeletePictures(grantee awsiam.IGrantable) awsiam.Grant {
+	grant.Require("media", m.Construct, "GrantDeletePictures", grantee)
+	return grant.To(grantee, []string{"s3:DeleteObject"}, m.originals(m.permanentPrefix))
+}
+
+// withKey adds the use of the originals' KMS key to granted. Only a bucket from Props has one.
+func (m *Media) withKey(grantee awsiam.IGrantable, granted awsiam.Grant) awsiam.Grant {
+	key := m.Originals.EncryptionKey()
+	if key == nil {
+		return granted
+	}
+	return granted.Combine(key.GrantEncryptDecrypt(grantee))
 }
 
 // originals returns the ARN pattern of the originals below prefix.
@@ -163,33 +190,48 @@ func (m *Media) originals(prefix string) string {
 	return *m.Originals.ArnForObjects(jsii.String(prefix + "*"))
 }
 
+// newOriginals declares the bucket of originals.
+func (m *Media) newOriginals(scope constructs.Construct, props Props) awss3.Bucket {
+	originals := m.newBucket(scope, "Originals", props,
+		// A browser uploads with a form that the API has signed (POST), or with its user's
+		// credentials (the other methods; a multipart upload begins and ends with POST).
+		awss3.HttpMethods_GET, awss3.HttpMethods_HEAD, awss3.HttpMethods_PUT,
+		awss3.HttpMethods_POST, awss3.HttpMethods_DELETE)
+	if m.TransferAcceleration {
+		originals.Node().DefaultChild().(awss3.CfnBucket).SetAccelerateConfiguration(
+			&awss3.CfnBucket_AccelerateConfigurationProperty{
+				AccelerationStatus: jsii.String("Enabled"),
+			})
+	}
+	return originals
+}
+
 // newBucket declares a bucket whose objects below TempPrefix expire.
 func (m *Media) newBucket(
 	scope constructs.Construct, id string, props Props, methods ...awss3.HttpMethods,
 ) awss3.Bucket {
-	return bucket.New(scope, id, bucket.Props{
+	bucketProps := bucket.Props{
 		LifecycleRules: []*awss3.LifecycleRule{
 			{
 				Id: jsii.String("ExpireTempUploads"), Prefix: jsii.String(props.TempPrefix),
 				Expiration: convert.Duration(props.TempRetention),
 			},
 		},
-		CORS: []*awss3.CorsRule{{
+		AccessLogs: m.AccessLogs,
+		LogPrefix:  strings.ToLower(id) + "/",
+	}
+	if len(props.AllowedOrigins) > 0 {
+		bucketProps.CORS = []*awss3.CorsRule{{
 			AllowedOrigins: jsii.Strings(props.AllowedOrigins...),
 			AllowedMethods: &methods,
 			// Signed requests have many, which need no protection.
 			AllowedHeaders: jsii.Strings("*"),
 			ExposedHeaders: jsii.Strings("ETag"), // needed to complete a multipart upload
 			MaxAge:         jsii.Number(time.Hour.Seconds()),
-		}},
-		AccessLogs: m.AccessLogs,
-		LogPrefix:  strings.ToLower(id) + "/",
-	})
+		}}
+	}
+	return bucket.New(scope, id, bucketProps)
 }
-
-// cfnBucket returns the L1 resource of a bucket, for properties that the L2 construct does not
-// offer.
-func cfnBucket(b awss3.Bucket) awss3.CfnBucket { return b.Node().DefaultChild().(awss3.CfnBucket) }
 
 // addThumbnailEvents declares the topic, its queue and their dead-letter queue.
 func (m *Media) addThumbnailEvents(scope constructs.Construct) {
@@ -210,13 +252,17 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 			Widths:          props.Widths,
 			MaxBytes:        props.MaxBytes,
 			MaxPixels:       props.MaxPixels,
+			TempPrefix:      props.TempPrefix,
+			PermanentPrefix: props.PermanentPrefix,
+			ProtectedPrefix: props.ProtectedPrefix,
+			PrivatePrefix:   props.PrivatePrefix,
 		},
 		Description: "Generates thumbnails of pictures",
 		// One vCPU: "Configure Lambda function memory" in the AWS Lambda Developer Guide.
 		MemoryMiB: 1769,
 		Timeout:   time.Minute, // for a batch
 	})
-	m.Function.AddToRolePolicy([]string{"s3:GetObject"}, m.originals(""))
+	m.withKey(m.Function, grant.To(m.Function, []string{"s3:GetObject"}, m.originals("")))
 	// With this permission, S3 responds with 404 for a missing original instead of 403. The
 	// function does not list.
 	m.Function.AddToRolePolicy([]string{"s3:ListBucket"}, *m.Originals.BucketArn())
@@ -229,10 +275,8 @@ func (m *Media) addFunction(scope constructs.Construct, props Props) {
 // deleted from it. Objects that a lifecycle rule expires are not included: the thumbnails have the
 // same rule.
 //
-// The notification is a property of the bucket. The CDK would set it with a function in Python (ADR
-// 4), so that the queue's policy can name the bucket. S3 checks the queue when the notification is
-// set, so the queue's policy must exist first; it admits S3 for any bucket of the account.
-func (m *Media) addOriginalEvents(scope constructs.Construct) {
+// own is the new bucket, or nil if the originals are in an existing one.
+func (m *Media) addOriginalEvents(scope constructs.Construct, props Props, own awss3.Bucket) {
 	m.OriginalEvents = consumer.New(scope, "OriginalEvents", consumer.Props{
 		Function:  m.Function.Function,
 		BatchSize: 5, // the function processes one picture after the other
@@ -240,57 +284,57 @@ func (m *Media) addOriginalEvents(scope constructs.Construct) {
 		MaxConcurrency: 5,
 	})
 	m.OriginalEvents.GrantSendToDLQ(m.Function)
-	events := m.OriginalEvents.Queue
-	allowed := events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{
-			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
-		},
-		Actions:   jsii.Strings("sqs:SendMessage"),
-		Resources: &[]*string{events.QueueArn()},
-		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-		},
-	}))
-	var configurations []any
-	for _, event := range []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"} {
-		configurations = append(configurations,
-			&awss3.CfnBucket_QueueConfigurationProperty{
-				Event: jsii.String(event), Queue: events.QueueArn(),
-			})
+	if own != nil {
+		bucket.Notify(own, bucket.Notifications{
+			Queue:       m.OriginalEvents.Queue,
+			Events:      []string{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"},
+			EventBridge: props.EventBridge,
+			Remedy: "set EventBridge of media.Props, and consume the events with a rule of " +
+				"EventBridge",
+		})
+	} else {
+		to := awss3notifications.NewSqsDestination(m.OriginalEvents.Queue)
+		m.Originals.AddEventNotification(awss3.EventType_OBJECT_CREATED, to)
+		m.Originals.AddEventNotification(awss3.EventType_OBJECT_REMOVED, to)
 	}
-	resource := cfnBucket(m.Originals)
-	resource.SetNotificationConfiguration(
-		&awss3.CfnBucket_NotificationConfigurationProperty{QueueConfigurations: configurations})
-	resource.Node().AddDependency(allowed.PolicyDependable)
 	bucket.EmptyAfter(m.Thumbnails, m.OriginalEvents.Mapping)
 }
 
 func (p Props) withDefaults() Props {
+	if p.Widths == nil {
+		p.Widths = []int{320, 640, 1280}
+	}
+	p.MaxBytes = cmp.Or(p.MaxBytes, 20<<20)
+	p.MaxPixels = cmp.Or(p.MaxPixels, maxPixels)
 	p.TempPrefix = cmp.Or(p.TempPrefix, "temp/")
 	p.PermanentPrefix = cmp.Or(p.PermanentPrefix, "permanent/")
 	p.ProtectedPrefix = cmp.Or(p.ProtectedPrefix, "protected/")
 	p.PrivatePrefix = cmp.Or(p.PrivatePrefix, "private/")
-	if p.TempRetention == 0 {
-		p.TempRetention = bucket.Day
-	}
+	p.TempRetention = cmp.Or(p.TempRetention, bucket.Day)
 	return p
 }
 
-var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+/$`)
+const (
+	// maxPixels is what the function's memory holds: decoded, a pixel has 4 bytes, and twice that
+	// while it is scaled.
+	maxPixels = 50_000_000
+	maxBytes  = 100 << 20 // besides the pixels
+)
 
 func (p Props) check(id string) {
 	problems := []error{
-		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0,
-			"pass the web client's origins"),
-		check.Required("Widths", len(p.Widths) > 0, "pass the widths of the thumbnails, in pixels"),
-		check.Required("MaxBytes", p.MaxBytes != 0, "pass the maximum size of an original"),
-		check.Required("MaxPixels", p.MaxPixels != 0,
-			"pass the maximum number of pixels of an original"),
-		check.That("MaxBytes", p.MaxBytes, p.MaxBytes >= 0, "more than 0"),
-		check.That("MaxPixels", p.MaxPixels, p.MaxPixels >= 0, "more than 0"),
-		check.That("TempRetention", p.TempRetention,
-			p.TempRetention >= bucket.Day && p.TempRetention%bucket.Day == 0,
-			"whole days, at least 24h0m0s"),
+		check.Each("AllowedOrigins", p.AllowedOrigins, check.Origin),
+		check.NoDuplicates("AllowedOrigins", p.AllowedOrigins),
+		check.Required("Widths", len(p.Widths) > 0, "pass nil for the default"),
+		check.Each("Widths", p.Widths, func(prop string, width int) error {
+			return check.Range(prop, width, 1, 65535) // JPEG has 16 bits for a dimension
+		}),
+		check.NoDuplicates("Widths", p.Widths),
+		check.Range("MaxBytes", p.MaxBytes, 1, maxBytes),
+		check.Range("MaxPixels", p.MaxPixels, 1, maxPixels),
+		check.Duration("TempRetention", p.TempRetention, bucket.Day, 0, bucket.Day),
+		check.That("EventBridge", p.EventBridge, !p.EventBridge || p.Originals == nil,
+			"false with Originals; call EnableEventBridgeNotification of the bucket"),
 	}
 	prefixes := []struct{ name, value string }{
 		{"TempPrefix", p.TempPrefix},
@@ -299,24 +343,12 @@ func (p Props) check(id string) {
 		{"PrivatePrefix", p.PrivatePrefix},
 	}
 	for i, prefix := range prefixes {
-		// Wildcards would widen the grants, and a prefix within another one would make private
-		// thumbnails public.
-		problems = append(problems, check.That(prefix.name, prefix.value,
-			prefixPattern.MatchString(prefix.value), "letters, digits, - and _, then a slash"))
+		// A prefix within another one would make private thumbnails public.
+		problems = append(problems, check.KeyPrefix(prefix.name, prefix.value))
 		for _, other := range prefixes[:i] {
 			problems = append(problems, check.That(prefix.name, prefix.value,
 				prefix.value != other.value, "a prefix different from "+other.name))
 		}
-	}
-	for i, origin := range p.AllowedOrigins {
-		problems = append(problems, check.That(fmt.Sprintf("AllowedOrigins[%d]", i), origin,
-			!strings.Contains(origin, "*"), "an origin without *"))
-	}
-	for i, width := range p.Widths {
-		// JPEG has 16 bits for a dimension.
-		problems = append(problems,
-			check.That(fmt.Sprintf("Widths[%d]", i), width, width >= 1 && width <= 65535,
-				"1 to 65535"))
 	}
 	check.Props("media", id, problems...)
 }

@@ -1,15 +1,16 @@
-// Package mysql provisions a private, encrypted Amazon RDS for MySQL database with read replicas
-// and a rotated password.
 package mysql
 
 import (
 	"fmt"
+	"iter"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
@@ -17,9 +18,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
-	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -45,14 +47,23 @@ const passwordExclusions = " %+~`#$&*()|[]{}:;<>?!'/@\"\\" //nolint:gosec // G10
 
 const day = 24 * time.Hour
 
+var databaseName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{0,63}$`)
+
 var instanceClass = regexp.MustCompile(`^[a-z][a-z0-9]+\.[a-z0-9]+$`)
 
 // Props describes the database. Zero values take the stated default.
 type Props struct {
-	// VPC is required. The database runs in its isolated subnets. The private subnets need access
-	// to Secrets Manager, by NAT or an interface endpoint, for the functions that connect and for
-	// the rotation.
-	VPC awsec2.IVpc
+	VPC awsec2.IVpc // required
+
+	// VPCSubnets are the subnets of the database and its proxy, in two zones or more. Default: the
+	// VPC's isolated subnets.
+	VPCSubnets *awsec2.SubnetSelection
+	// FunctionSubnets are the subnets of the functions that rotate the passwords and migrate the
+	// schema. They need access to Secrets Manager, by NAT or an interface endpoint. Default: the
+	// VPC's private subnets with egress.
+	FunctionSubnets *awsec2.SubnetSelection
+	// SecurityGroups are those of the instance and its replicas. Default: one of its own.
+	SecurityGroups []awsec2.ISecurityGroup
 
 	Version                Version // default: 8.4; a downgrade is not possible
 	InstanceClass          string  // without "db."; default: t4g.micro
@@ -79,33 +90,48 @@ type Props struct {
 }
 
 // A Database is a MySQL instance, its replicas, and the secrets of its two users: admin, who
-// changes the schema, and app, the user of the functions. The user app exists in the instance only
-// after AddMigration.
+// changes the schema, and app, the user of the functions. Migrations create the user app.
 type Database struct {
-	Instance      awsrds.DatabaseInstance
-	Replicas      []awsrds.DatabaseInstanceReadReplica
-	Proxy         awsrds.DatabaseProxy // nil unless Props.Proxy
-	AdminSecret   awssecretsmanager.ISecret
-	AppSecret     awssecretsmanager.ISecret
-	SecurityGroup awsec2.SecurityGroup // of the instance and its replicas
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
 
-	name     string
-	rotation *awssecretsmanager.SecretRotationProps // settings that both rotations share
+	Instance       awsrds.DatabaseInstance // nil for FromAttributes
+	Replicas       []awsrds.DatabaseInstanceReadReplica
+	Proxy          awsrds.DatabaseProxy // nil unless Props.Proxy
+	AdminSecret    awssecretsmanager.ISecret
+	AppSecret      awssecretsmanager.ISecret
+	SecurityGroups []awsec2.ISecurityGroup // of the instance and its replicas
+
+	vpc             awsec2.IVpc
+	functionSubnets *awsec2.SubnetSelection
+	connection      mysqlconn.Settings                     // to the instance, without a secret
+	rotation        *awssecretsmanager.SecretRotationProps // that both rotations share; nil: none
+
+	connected  []string // paths of the clients
+	migrations string   // path of the migrations; empty: none
 }
 
 // New declares the database under scope.
 func New(scope constructs.Construct, id string, props Props) *Database {
 	props = props.withDefaults()
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	d := &Database{name: props.DatabaseName}
-	d.SecurityGroup = awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
-		&awsec2.SecurityGroupProps{
-			Vpc:              props.VPC,
-			Description:      jsii.String("Access to the RDS instance and its read replicas"),
-			AllowAllOutbound: jsii.Bool(false),
-		})
+	if props.SecurityGroups == nil {
+		props.SecurityGroups = []awsec2.ISecurityGroup{
+			awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
+				&awsec2.SecurityGroupProps{
+					Vpc:              props.VPC,
+					Description:      jsii.String("Access to the RDS instance and its read replicas"),
+					AllowAllOutbound: jsii.Bool(false),
+				}),
+		}
+	}
+	d := &Database{
+		Construct:       construct,
+		SecurityGroups:  props.SecurityGroups,
+		vpc:             props.VPC,
+		functionSubnets: props.FunctionSubnets,
+	}
 	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{
 		Version: awsrds.MysqlEngineVersion_Of(jsii.String(string(props.Version)),
 			jsii.String(string(props.Version))),
@@ -114,8 +140,8 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	subnets := awsrds.NewSubnetGroup(construct, jsii.String("SubnetGroup"),
 		&awsrds.SubnetGroupProps{
 			Vpc:         props.VPC,
-			VpcSubnets:  isolated(),
-			Description: jsii.String("Isolated subnets of the RDS instances"),
+			VpcSubnets:  props.VPCSubnets,
+			Description: jsii.String("Subnets of the RDS instances"),
 		})
 
 	writer := constructs.NewConstruct(construct, jsii.String("Writer"))
@@ -135,7 +161,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 				nil),
 			Vpc:                       props.VPC,
 			SubnetGroup:               subnets,
-			SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
+			SecurityGroups:            &props.SecurityGroups,
 			PubliclyAccessible:        jsii.Bool(false),
 			MultiAz:                   jsii.Bool(props.MultiAZ),
 			ParameterGroup:            parameters,
@@ -155,6 +181,11 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 			"the rule accepts full versions only"),
 	})
 	logs.createBefore(d.Instance)
+	d.connection = mysqlconn.Settings{
+		WriterHost: *d.Instance.DbInstanceEndpointAddress(),
+		Port:       Port,
+		Name:       props.DatabaseName,
+	}
 	d.AdminSecret = d.Instance.Secret()
 	app := awsrds.NewDatabaseSecret(construct, jsii.String("AppSecret"),
 		&awsrds.DatabaseSecretProps{
@@ -184,7 +215,7 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 				StorageType:               awsrds.StorageType_GP3, // encrypted like its source
 				Vpc:                       props.VPC,
 				SubnetGroup:               subnets,
-				SecurityGroups:            &[]awsec2.ISecurityGroup{d.SecurityGroup},
+				SecurityGroups:            &props.SecurityGroups,
 				PubliclyAccessible:        jsii.Bool(false),
 				ParameterGroup:            parameters,
 				AutoMinorVersionUpgrade:   jsii.Bool(true),
@@ -200,95 +231,131 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	if props.Proxy {
 		d.Proxy = d.newProxy(construct, props)
 	}
+	construct.Node().AddValidation(&appUserCheck{d})
 	return d
 }
 
-// GrantConnect lets fn, which must be in the VPC and have [mysqlconn.Settings] among its settings,
-// use the database as the user app, who reads and writes rows. It opens the network path, lets fn
-// read the secret, and fills the settings.
-func (d *Database) GrantConnect(fn *gofunction.Function) {
-	checkVPC(fn)
-	settings := d.settings(d.AppSecret)
+// A Client connects to a database: a [gofunction.Function], or another team's construct, such as a
+// service on Fargate.
+type Client interface {
+	awsiam.IGrantable
+	awsec2.IConnectable
+	AddSettings(settings any) // gets mysqlconn.Settings
+	VPC() awsec2.IVpc         // nil outside a VPC
+}
+
+// GrantConnect lets client, which must be in the VPC of the database and have
+// [mysqlconn.Settings] among its settings, use the database as the user app, who reads and writes
+// rows. It opens the network path, allows client to read the secret, and fills the settings. The
+// user is created by migrations: see AddMigrations. A function with two databases gets one of them
+// with a prefix:
+//
+//	database.GrantConnect(fn)
+//	archive.GrantConnect(fn.WithPrefix("ARCHIVE_"))
+func (d *Database) GrantConnect(client Client) awsiam.Grant {
+	const method = "GrantConnect"
+	grant.Require("mysql", d.Construct, method, client)
+	check.Props("mysql", d.path(method), d.sameVPC("client", client))
+	settings := d.connection
+	settings.SecretARN = *d.AppSecret.SecretArn()
 	for _, replica := range d.Replicas {
 		settings.ReaderHosts = append(settings.ReaderHosts, *replica.DbInstanceEndpointAddress())
 	}
-	// Declared on the function's side, the rules are in its stack, which depends on the database's.
 	if d.Proxy != nil {
 		settings.WriterHost = *d.Proxy.Endpoint()
-		fn.Connections().AllowTo(d.Proxy, port(),
-			jsii.String("MySQL through the proxy"))
+		client.Connections().AllowTo(d.Proxy, d.port(), jsii.String("MySQL through the proxy"))
 	}
 	if d.Proxy == nil || len(d.Replicas) > 0 {
-		fn.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
+		d.allow(client)
 	}
-	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AppSecret.SecretArn())
-	fn.AddSettings(settings)
+	client.AddSettings(settings)
+	d.connected = append(d.connected, name(client))
+	return grantRead(client, d.AppSecret)
 }
 
-func (d *Database) settings(secret awssecretsmanager.ISecret) mysqlconn.Settings {
-	return mysqlconn.Settings{
-		SecretARN:  *secret.SecretArn(),
-		WriterHost: *d.Instance.DbInstanceEndpointAddress(),
-		Port:       Port,
-		Name:       d.name,
+// allow opens the network path from client to the instance and its replicas, and returns the
+// resources that it declared for it. Declared on the client's side, they are in its stack, which
+// depends on the database's.
+func (d *Database) allow(client awsec2.IConnectable) []constructs.IDependable {
+	groups := slices.Concat(*client.Connections().SecurityGroups(), d.SecurityGroups)
+	declared := make([]int, len(groups))
+	for i, group := range groups {
+		declared[i] = len(*group.Node().Children())
 	}
+	for _, group := range d.SecurityGroups {
+		client.Connections().AllowTo(group, d.port(), jsii.String("MySQL"))
+	}
+	var rules []constructs.IDependable
+	for i, group := range groups {
+		for _, rule := range (*group.Node().Children())[declared[i]:] {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
 }
 
-func port() awsec2.Port { return awsec2.Port_Tcp(jsii.Number(Port)) }
-
-// AddMigration runs fn when the stack of scope is deployed: once for every new version, before
-// anything that depends on the returned resource. When fn returns an error, the deployment fails
-// and is rolled back.
-//
-// fn must be in the VPC and have [mysqlconn.Settings] and [mysqlconn.AppUser] among its settings.
-// It connects as admin, directly to the instance, changes the schema, and creates the user app,
-// whose password is rotated from then on. It handles CloudFormation's custom resource events. A
-// rollback calls fn with the previous version; fn must treat that as success, because migrations
-// only move forward.
-func (d *Database) AddMigration(
-	scope constructs.Construct, fn *gofunction.Function, version string,
-) awscdk.CustomResource {
-	checkVPC(fn)
-	fn.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
-	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(),
-		*d.AppSecret.SecretArn())
-	fn.AddSettings(d.settings(d.AdminSecret))
-	fn.AddSettings(mysqlconn.AppUser{SecretARN: *d.AppSecret.SecretArn()})
-
-	migration := awscdk.NewCustomResource(scope, jsii.String("Migration"),
-		&awscdk.CustomResourceProps{
-			ResourceType: jsii.String("Custom::Migration"),
-			ServiceToken: fn.Function.FunctionArn(),
-			Properties:   &map[string]any{"Version": version},
-			// CloudFormation's default is an hour, which it would wait for a function that can no
-			// longer respond.
-			ServiceTimeout: awscdk.Duration_Seconds(
-				jsii.Number(*fn.Function.Timeout().ToSeconds(nil) + 60)),
-		})
-	// The permission and the network path are separate resources, which must exist first.
-	migration.Node().AddDependency(fn.Construct)
-
-	// Secrets Manager rotates the secret immediately after the rotation is declared, and the user
-	// does not exist before the migration. Therefore the rotation is declared here, on a reference
-	// to the secret, and not next to admin's.
-	rotateApp := *d.rotation
-	rotateApp.Secret = awssecretsmanager.Secret_FromSecretCompleteArn(
-		scope, jsii.String("AppSecret"), d.AppSecret.SecretArn())
-	awssecretsmanager.NewSecretRotation(scope, jsii.String("AppRotation"), &rotateApp)
-	rotateApp.Secret.Node().AddDependency(migration)
-	return migration
+// grantRead allows grantee to read a secret, which may be one that another team made: with a key of
+// theirs, or known by its name only.
+func grantRead(grantee awsiam.IGrantable, secret awssecretsmanager.ISecret) awsiam.Grant {
+	if key := secret.EncryptionKey(); key != nil {
+		key.GrantDecrypt(grantee)
+	}
+	arn := *secret.SecretArn()
+	if secret.SecretFullArn() == nil {
+		arn += "-??????" // Secrets Manager adds six random characters to a name
+	}
+	return grant.To(grantee, []string{"secretsmanager:GetSecretValue"}, arn)
 }
 
-func checkVPC(fn *gofunction.Function) {
-	if fn.VPC() == nil {
-		panic(fmt.Errorf(
-			"mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC",
-			fn.Path()))
+func (d *Database) port() awsec2.Port {
+	return awsec2.Port_Tcp(jsii.Number(d.connection.Port))
+}
+
+// path returns the path of the database and a method, for messages.
+func (d *Database) path(method string) string {
+	return *d.Construct.Node().Path() + ": " + method
+}
+
+// sameVPC returns a problem unless client is in the database's VPC.
+func (d *Database) sameVPC(argument string, client Client) error {
+	vpc := client.VPC()
+	if vpc == nil {
+		return fmt.Errorf("%s: %s is not in a VPC and cannot reach the database; pass "+
+			"gofunction.Props.VPC", argument, name(client))
 	}
+	if *vpc.VpcId() != *d.vpc.VpcId() {
+		return fmt.Errorf("%s: %s is in the VPC %s and cannot reach the database in %s; pass the "+
+			"same VPC to both", argument, name(client), *vpc.Node().Path(), *d.vpc.Node().Path())
+	}
+	return nil
+}
+
+// name returns the path of a client, for messages.
+func name(client Client) string {
+	if function, ok := client.(interface{ Path() string }); ok {
+		return function.Path()
+	}
+	return fmt.Sprintf("%T", client)
+}
+
+// appUserCheck is a validation that the CDK runs at the end of the synth, when all grants have been
+// made.
+type appUserCheck struct{ database *Database }
+
+// Validate returns a problem if clients would connect as a user that does not exist, in the form
+// that the CDK requires.
+func (c *appUserCheck) Validate() *[]*string {
+	problems := []*string{}
+	if d := c.database; len(d.connected) > 0 && d.migrations == "" {
+		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would not "+
+			"exist; call AddMigrations with the SQL files of the schema, or AddMigration with a "+
+			"function of your own", strings.Join(d.connected, ", ")))
+	}
+	return &problems
 }
 
 // newRotation returns the settings of both rotations: AWS's rotation function, from the Serverless
-// Application Repository, in the private subnets, because it calls Secrets Manager as well as the
+// Application Repository, in the functions' subnets, because it calls Secrets Manager as well as the
 // database.
 func newRotation(
 	scope constructs.Construct, instance awsrds.DatabaseInstance, props Props,
@@ -308,10 +375,8 @@ func newRotation(
 		AutomaticallyAfter: convert.Duration(props.RotationInterval),
 		ExcludeCharacters:  jsii.String(passwordExclusions),
 		Vpc:                props.VPC,
-		VpcSubnets: &awsec2.SubnetSelection{
-			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
-		},
-		SecurityGroup: group,
+		VpcSubnets:         props.FunctionSubnets,
+		SecurityGroup:      group,
 	}
 }
 
@@ -326,7 +391,7 @@ func (d *Database) newProxy(scope constructs.Construct, props Props) awsrds.Data
 		ProxyTarget:    awsrds.ProxyTarget_FromInstance(d.Instance),
 		Secrets:        &[]awssecretsmanager.ISecret{d.AppSecret},
 		Vpc:            props.VPC,
-		VpcSubnets:     isolated(),
+		VpcSubnets:     props.VPCSubnets,
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},
 		RequireTLS:     jsii.Bool(true),
 	})
@@ -405,10 +470,6 @@ func lifecycleSupport(version Version) awsrds.EngineLifecycleSupport {
 	return awsrds.EngineLifecycleSupport_OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED
 }
 
-func isolated() *awsec2.SubnetSelection {
-	return &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
-}
-
 func databaseInsights(props Props) *bool {
 	if !props.DatabaseInsights {
 		return nil // classes without the feature reject false
@@ -424,6 +485,12 @@ func removalPolicy(props Props) awscdk.RemovalPolicy {
 }
 
 func (p Props) withDefaults() Props {
+	if p.VPCSubnets == nil {
+		p.VPCSubnets = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
+	}
+	if p.FunctionSubnets == nil {
+		p.FunctionSubnets = functionSubnets()
+	}
 	if p.Version == "" {
 		p.Version = Version84
 	}
@@ -448,15 +515,56 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
+func functionSubnets() *awsec2.SubnetSelection {
+	return &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
+}
+
+// checkSubnets returns a problem unless vpc has the subnets of a selection, in some zones.
+func checkSubnets(
+	prop string, vpc awsec2.IVpc, selection *awsec2.SubnetSelection, zones int,
+) (problem error) {
+	if vpc == nil {
+		return nil // reported as such
+	}
+	// The CDK panics if the VPC has none.
+	defer func() {
+		if message := recover(); message != nil {
+			problem = fmt.Errorf("%s: %v; pass subnets that the VPC has", prop, message)
+		}
+	}()
+	found := vpc.SelectSubnets(selection)
+	in := len(slices.Compact(slices.Sorted(values(found.AvailabilityZones))))
+	if in < zones && !*found.IsPendingLookup {
+		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has", prop,
+			in, zones)
+	}
+	return nil
+}
+
+// values returns an iterator over the strings that jsii returned.
+func values(list *[]*string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range *list {
+			if !yield(*value) {
+				return
+			}
+		}
+	}
+}
+
 func (p Props) check(id string) {
 	small := strings.HasSuffix(p.InstanceClass, ".micro") ||
 		strings.HasSuffix(p.InstanceClass, ".small")
 	check.Props("mysql", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
+		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS wants two zones
+		checkSubnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
 			"8.4 or 8.0"),
 		check.That("InstanceClass", p.InstanceClass, instanceClass.MatchString(p.InstanceClass),
 			"a class without the prefix db., such as t4g.micro"),
+		check.That("DatabaseName", p.DatabaseName, databaseName.MatchString(p.DatabaseName),
+			"a letter, then letters, digits and underscores; at most 64"),
 		check.That("StorageGiB", p.StorageGiB, p.StorageGiB >= 20 && p.StorageGiB <= 65536,
 			"20 to 65536"),
 		check.That("MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB,

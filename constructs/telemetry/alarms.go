@@ -5,15 +5,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 )
-
-// alarmPeriod is the period of the alarms' metrics.
-const alarmPeriod = 5 * time.Minute
 
 // declareAlarms declares the alarms without actions; the caller adds them. Missing data does not
 // breach, because idle services publish none.
@@ -31,44 +25,43 @@ func (t *Telemetry) declareAlarms(scope constructs.Construct, props Props) {
 				TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 			}))
 	}
-	// The metrics: "Monitor Amazon Data Firehose with CloudWatch metrics" in the Amazon Data
-	// Firehose Developer Guide. Dynamic partitioning may buffer for one and a half times the
-	// interval, and data for the function is buffered as well: "Buffer data for dynamic
-	// partitioning" there.
+	// Dynamic partitioning may buffer for one and a half times the interval, and data for the
+	// function is buffered as well: "Buffer data for dynamic partitioning" in the Amazon Data
+	// Firehose Developer Guide.
 	late := props.BufferingInterval + 15*time.Minute
-	alarm("DeliveryDataFreshness", t.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"),
+	alarm("DeliveryDataFreshness", t.MetricDeliveryDataFreshness(nil),
 		late.Seconds(), 3,
 		fmt.Sprintf("Records take longer than %v to reach the telemetry table. "+
 			"Firehose retries the delivery of an object for two hours; the stream keeps records "+
 			"that Firehose has not read. "+
 			"Check first the log group DeliveryErrors, then the alarm TransformErrors.", late))
-	alarm("DeliveryMillisBehindLatest", t.deliveryMetric("KinesisMillisBehindLatest", "Maximum"),
+	alarm("DeliveryMillisBehindLatest", t.MetricDeliveryMillisBehindLatest(nil),
 		float64((15 * time.Minute).Milliseconds()), 3,
 		"Firehose reads the stream with a delay of more than 15 minutes. Records that it has not "+
 			"read within the stream's retention are lost. "+
 			"Check first whether its role may read the stream and use the KMS key, then whether "+
 			"other consumers read the stream.")
 	alarm("DeliveryFormatConversionFailed",
-		t.deliveryMetric("FailedConversion.Records", "Sum"), 0, 1,
+		t.MetricDeliveryFormatConversionFailed(nil), 0, 1,
 		"Firehose could not convert records to Parquet: the transform's output does not match the "+
 			"Glue table. "+
 			"The records are below errors/format-conversion-failed/ in the ingestion bucket. "+
 			"Check first whether the table has the columns of the current deployment. Fix the "+
 			"cause, then replay the day.")
 	alarm("DeliveryPartitionCountExceeded",
-		t.deliveryMetric("PartitionCountExceeded", "Maximum"), 0, 1,
+		t.MetricDeliveryPartitionCountExceeded(nil), 0, 1,
 		"Records have more types and days at a time than Firehose has active partitions (500). "+
 			"The records above this limit are below errors/activePartitionExceeded/ in the "+
 			"ingestion bucket. "+
 			"Check first whether several days are being replayed at once, then which devices or "+
 			"clients send late. Replay one day at a time.")
 
-	alarm("RuleActionFailure", t.ruleMetric("Failure"), 0, 1,
+	alarm("RuleActionFailure", t.MetricRuleFailure(nil), 0, 1,
 		"The IoT rule could not put messages of devices into the stream. The messages are below "+
 			"errors/rule/ in the ingestion bucket. "+
 			"Check first the errorMessage in an object there, then the alarm "+
 			"StreamWriteThroughputExceeded. Fix the cause, then replay the day.")
-	alarm("RuleErrorActionFailure", t.ruleMetric("ErrorActionFailure"), 0, 1,
+	alarm("RuleErrorActionFailure", t.MetricRuleErrorActionFailure(nil), 0, 1,
 		"The IoT rule could put messages neither into the stream nor below errors/rule/: these "+
 			"readings are lost unless their devices send them again. "+
 			"Check first whether the rule's role may write below errors/rule/ in the ingestion "+
@@ -84,70 +77,18 @@ func (t *Telemetry) declareAlarms(scope constructs.Construct, props Props) {
 		"The transform function fails with an error. A batch that fails four times is below "+
 			"errors/processing-failed/ in the ingestion bucket. "+
 			"Check first the function's log. Fix the cause, then replay the day.")
-	alarm("TransformFailedRecords", t.failedPercentage(), 5, 3,
+	alarm("TransformFailedRecords", t.MetricTransformFailedPercentage(nil), 5, 3,
 		"More than 5 % of the records fail validation in the transform. They are below "+
 			"errors/processing-failed/ in the ingestion bucket. "+
 			"Check first the reasons in the transform's log: new firmware or a new client may "+
 			"send a type that is not declared yet. Declare it, then replay the day.")
+	if t.ReportRequests == nil {
+		return
+	}
 	alarm("ReportsDLQMessages",
 		t.ReportRequests.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(
 			metricOptions("Maximum")), 0, 1,
 		"Reports could not be made in five attempts; their messages are in the dead-letter queue. "+
-			"Check first the report function's log for Athena's error. Fix the cause, then run "+
-			"make redrive QUEUE=Reports.")
-}
-
-// metricOptions returns the options of a metric with the alarms' period.
-func metricOptions(statistic string) *awscloudwatch.MetricOptions {
-	return &awscloudwatch.MetricOptions{
-		Statistic: jsii.String(statistic), Period: convert.Duration(alarmPeriod),
-	}
-}
-
-func (t *Telemetry) deliveryMetric(name, statistic string) awscloudwatch.IMetric {
-	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-		Namespace:     jsii.String("AWS/Firehose"),
-		MetricName:    jsii.String(name),
-		DimensionsMap: &map[string]*string{"DeliveryStreamName": t.Delivery.Ref()},
-		Statistic:     jsii.String(statistic),
-		Period:        convert.Duration(alarmPeriod),
-	})
-}
-
-// ruleMetric returns a metric that counts the rule's actions. It is a Metrics Insights query,
-// because the metrics have the dimension ActionType besides RuleName, and its values are not
-// documented: "AWS IoT metrics and dimensions" in the AWS IoT Core Developer Guide.
-func (t *Telemetry) ruleMetric(name string) awscloudwatch.IMetric {
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String(fmt.Sprintf(`SELECT SUM(%s) FROM "AWS/IoT" WHERE RuleName = '%s'`,
-			name, *t.Rule.RuleName())),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{},
-		Label:        jsii.String(name),
-		Period:       convert.Duration(alarmPeriod),
-	})
-}
-
-// failedPercentage returns the percentage of records that fail in the transform, from its log line
-// of each batch.
-func (t *Telemetry) failedPercentage() awscloudwatch.IMetric {
-	count := func(name, field string) awscloudwatch.IMetric {
-		filter := t.Transform.LogGroup.AddMetricFilter(jsii.String(name),
-			&awslogs.MetricFilterOptions{
-				FilterPattern: awslogs.FilterPattern_Literal(
-					jsii.String(`{ $.message = "transformed" }`)),
-				MetricNamespace: jsii.String(t.Topic),
-				MetricName:      jsii.String(name),
-				MetricValue:     jsii.String("$." + field),
-			})
-		return filter.Metric(metricOptions("Sum"))
-	}
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String("100 * failed / records"),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"failed":  count("FailedRecords", "failed"),
-			"records": count("TransformedRecords", "records"),
-		},
-		Label:  jsii.String("Failed records, per cent"),
-		Period: convert.Duration(alarmPeriod),
-	})
+			"Check first the report function's log for Athena's error. Fix the cause, then "+
+			"redrive the dead-letter queue.")
 }

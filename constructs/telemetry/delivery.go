@@ -1,6 +1,10 @@
 package telemetry
 
 import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -12,8 +16,10 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // transformTimeout is for a batch of one megabyte, including the time to put records that do not
@@ -29,10 +35,11 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	t.Transform = gofunction.New(scope, "Transform", gofunction.Props{
 		Package:     transformfn.Package,
 		Settings:    transformfn.Settings{Stream: *t.Stream.StreamName()},
+		Files:       jsonFile(transformfn.SchemaFile, t.schema),
 		Description: "Transforms telemetry records into rows",
 		Timeout:     transformTimeout,
 	})
-	t.grantPutRecords(t.Transform.Role, "kinesis:PutRecords")
+	t.grantPut(t.Transform, "kinesis:PutRecords")
 
 	t.DeliveryErrors = loggroup.New(scope, "DeliveryErrors", "")
 	rows, raw := t.newLogStream("Delivery", props), t.newLogStream("RawCopies", props)
@@ -100,6 +107,15 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 	bucket.EmptyAfter(t.Ingestion, t.Delivery)
 }
 
+// jsonFile returns a file system with one file, for gofunction.Props.Files.
+func jsonFile(name string, content any) fs.FS {
+	encoded, err := json.Marshal(content)
+	if err != nil {
+		panic(fmt.Errorf("telemetry: %s: %w", name, err)) // strings and booleans always encode
+	}
+	return fstest.MapFS{name: {Data: encoded}}
+}
+
 // processing makes Firehose call the function with batches of a megabyte: in base64, the response
 // stays far below Lambda's limit of six.
 func (t *Telemetry) processing(role awsiam.IRole) any {
@@ -147,10 +163,10 @@ func (t *Telemetry) conversion(role awsiam.IRole) any {
 	return &awskinesisfirehose.CfnDeliveryStream_DataFormatConversionConfigurationProperty{
 		Enabled: jsii.Bool(true),
 		SchemaConfiguration: &awskinesisfirehose.CfnDeliveryStream_SchemaConfigurationProperty{
-			CatalogId:    awscdk.Stack_Of(t.Key).Account(),
-			Region:       awscdk.Stack_Of(t.Key).Region(),
+			CatalogId:    awscdk.Stack_Of(t.Construct).Account(),
+			Region:       awscdk.Stack_Of(t.Construct).Region(),
 			DatabaseName: t.Database.Ref(),
-			TableName:    t.Tables[transformfn.Table].Ref(),
+			TableName:    t.Tables[telemetryschema.Table].Ref(),
 			VersionId:    jsii.String("LATEST"),
 			RoleArn:      role.RoleArn(),
 		},
@@ -190,32 +206,30 @@ func (t *Telemetry) newDeliveryRole(
 				"StringEquals": map[string]any{"sts:ExternalId": awscdk.Stack_Of(scope).Account()},
 			}}),
 	})
-	grant(role, []string{
+	grant.To(role, []string{
 		"kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords",
 		"kinesis:ListShards",
 	}, *t.Stream.StreamArn())
-	t.grantKey(role, "kinesis",
-		map[string][]string{"kms:EncryptionContext:aws:kinesis:arn": {*t.Stream.StreamArn()}},
-		"kms:Decrypt")
+	t.grantKeyForStream(role, "kms:Decrypt")
 
 	// Firehose calls the function with the qualifier $LATEST.
 	function := *t.Transform.Function.FunctionArn()
-	grant(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function,
+	grant.To(role, []string{"lambda:InvokeFunction", "lambda:GetFunctionConfiguration"}, function,
 		function+":$LATEST")
 
-	grant(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"},
-		t.tableARNs(transformfn.Table)...)
+	grant.To(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"},
+		t.tableARNs(telemetryschema.Table)...)
 
-	grant(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+	grant.To(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
 		*t.Ingestion.BucketArn())
-	grant(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
+	grant.To(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")),
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.RawPrefix + "*")),
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.ErrorsPrefix + "*")))
 	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt", "kms:GenerateDataKey")
 
 	for _, log := range logs {
-		grant(role, []string{
+		grant.To(role, []string{
 			"logs:PutLogEvents",
 		}, *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("logs"), Resource: jsii.String("log-group"),

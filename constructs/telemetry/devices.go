@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 )
 
@@ -56,8 +57,8 @@ func (t *Telemetry) declareRule(scope constructs.Construct) {
 				"ArnEquals": map[string]any{"aws:SourceArn": t.arn("iot", "rule", name)},
 			}}),
 	})
-	t.grantPutRecords(role, "kinesis:PutRecord")
-	grant(role, []string{"s3:PutObject"},
+	t.grantPut(role, "kinesis:PutRecord")
+	grant.To(role, []string{"s3:PutObject"},
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.RuleErrorsPrefix + "*")))
 	t.grantKeyForObjects(role, t.Ingestion, "kms:GenerateDataKey")
 	t.Rule = awsiot.NewCfnTopicRule(scope, jsii.String("Rule"), &awsiot.CfnTopicRuleProps{

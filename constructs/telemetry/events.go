@@ -1,12 +1,17 @@
 package telemetry
 
 import (
-	_ "embed"
+	_ "embed" // mapping templates
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/restapi"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Mapping templates between clients and the stream.
@@ -18,8 +23,8 @@ var (
 )
 
 // AddEventsMethod adds a method to the API that puts clients' events into the stream, without a
-// function. method sets the path and the schema of bodies: a list named events, whose length must
-// not exceed the stream's limit for a call (500) or the template's for a loop (1000).
+// function. method is a POST of a path, with the schema of bodies: a list named events, whose length
+// must not exceed the stream's limit for a call (500) or the template's for a loop (1000).
 //
 // An event becomes a record unchanged, as JSON, except that names may be reordered, numbers may be
 // formatted differently, and invalid characters (half a surrogate pair) become question marks. The
@@ -42,11 +47,12 @@ var (
 // The records contain neither the address nor the user agent of the sender. The API's access log
 // does, as for every request.
 func (t *Telemetry) AddEventsMethod(api *restapi.API, method restapi.Method) {
-	role := awsiam.NewRole(api.RestAPI, jsii.String("PutEventsRole"), &awsiam.RoleProps{
+	t.checkEventsMethod(api, method)
+	role := awsiam.NewRole(api.RestAPI, jsii.String(t.eventsRoleID(method.Path)), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("apigateway.amazonaws.com"), nil),
 		Description: jsii.String("Lets the API put events of clients into the telemetry stream"),
 	})
-	t.grantPutRecords(role, "kinesis:PutRecords")
+	t.grantPut(role, "kinesis:PutRecords")
 	method.Service = &restapi.Service{
 		Name:        "kinesis",
 		Action:      "PutRecords",
@@ -56,4 +62,65 @@ func (t *Telemetry) AddEventsMethod(api *restapi.API, method restapi.Method) {
 		Response:    eventsResponse,
 	}
 	api.Handle(method)
+}
+
+// eventsRoleID returns the id of the role of a method: PutEventsRole for /events.
+func (t *Telemetry) eventsRoleID(path string) string {
+	id := "Put"
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment = strings.Trim(segment, "{}+"); segment != "" {
+			id += strings.ToUpper(segment[:1]) + segment[1:]
+		}
+	}
+	return id + "Role"
+}
+
+// maxEvents is the maximum number of events in a request: PutRecords in the Amazon Kinesis Data
+// Streams API Reference.
+const maxEvents = 500
+
+func (t *Telemetry) checkEventsMethod(api *restapi.API, method restapi.Method) {
+	id := *t.Construct.Node().Path() + ": AddEventsMethod"
+	if api == nil {
+		check.Props("telemetry", id, check.Required("api", false, "pass an API of package restapi"))
+	}
+	taken := method.Path != "" && api.RestAPI.Node().TryFindChild(
+		jsii.String(t.eventsRoleID(method.Path))) != nil
+	check.Props("telemetry", id,
+		check.Required("Path", method.Path != "", "pass the path of the method, such as /events"),
+		check.That("Path", method.Path, !taken, "a path that has no method for events yet"),
+		check.That("HTTPMethod", fmt.Sprintf("%q", method.HTTPMethod), method.HTTPMethod == "POST",
+			"POST"),
+		check.That("Function", "set", method.Function == nil,
+			"none: API Gateway puts the events into the stream"),
+		check.That("Service", "set", method.Service == nil,
+			"none: API Gateway puts the events into the stream"),
+		checkEventsBody(method.Body),
+	)
+}
+
+// checkEventsBody returns a problem unless the schema accepts only bodies that the mapping template
+// can convert and the stream accepts in a call.
+func checkEventsBody(body map[string]any) error {
+	if body == nil {
+		return check.Required("Body", false, "pass the JSON schema of bodies with a list events")
+	}
+	var schema struct {
+		Required   []string
+		Properties struct {
+			Events struct {
+				Type               string
+				MinItems, MaxItems int
+			}
+		}
+	}
+	encoded, err := json.Marshal(body)
+	if err == nil {
+		err = json.Unmarshal(encoded, &schema)
+	}
+	events := schema.Properties.Events
+	valid := err == nil && slices.Contains(schema.Required, "events") && events.Type == "array" &&
+		events.MinItems >= 1 && events.MaxItems >= 1 && events.MaxItems <= maxEvents
+	return check.That("Body", string(encoded), valid, fmt.Sprintf("a JSON schema that requires "+
+		"events, an array with minItems of at least 1 and maxItems of at most %d", maxEvents))
 }

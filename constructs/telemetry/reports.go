@@ -1,12 +1,12 @@
 package telemetry
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsathena"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -14,8 +14,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 const (
@@ -61,12 +63,12 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 		policy = awscdk.RemovalPolicy_DESTROY
 	}
 	t.WorkGroup.ApplyRemovalPolicy(policy, nil)
-	for _, report := range reportfn.Reports() {
+	for _, report := range t.reports {
 		awsathena.NewCfnNamedQuery(scope, jsii.String(convert.ConstructID(report.Name)+"Query"),
 			&awsathena.CfnNamedQueryProps{
 				Name: jsii.String(report.Name),
-				Description: jsii.String(
-					report.Comment + "; its parameter is the day, such as '2026-11-21'"),
+				Description: jsii.String(cmp.Or(report.Comment, "Daily report") +
+					"; its parameter is the day, such as '2026-11-21'"),
 				Database:    t.Database.Ref(),
 				WorkGroup:   t.WorkGroup.Ref(),
 				QueryString: jsii.String(report.SQL),
@@ -75,28 +77,30 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 }
 
 // declareReports declares the function that makes the reports, and its triggers.
-func (t *Telemetry) declareReports(scope constructs.Construct) {
-	fn := gofunction.New(scope, "Report", gofunction.Props{
+func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
+	t.Report = gofunction.New(scope, "Report", gofunction.Props{
 		Package: reportfn.Package,
 		Settings: reportfn.Settings{
-			WorkGroup:    *t.WorkGroup.Ref(),
-			Database:     *t.Database.Ref(),
+			QuerySettings: reportfn.QuerySettings{
+				WorkGroup: *t.WorkGroup.Ref(), Database: *t.Database.Ref(),
+			},
 			Bucket:       *t.Reports.BucketName(),
 			QueryTimeout: queryTimeout,
 		},
+		Files:       jsonFile(reportfn.ReportsFile, t.reports),
 		Description: "Makes the daily reports of the telemetry",
 		Timeout:     reportTimeout,
 	})
-	t.grantTelemetryQueries(fn.Role)
+	t.grantTelemetryQueries(t.Report)
 	// GetObject, to see which version exists.
-	fn.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"},
+	t.Report.AddToRolePolicy([]string{"s3:GetObject", "s3:PutObject"},
 		*t.Reports.ArnForObjects(jsii.String(parquetPrefix + "*")),
 		*t.Reports.ArnForObjects(jsii.String(csvPrefix + "*")))
 	// Otherwise S3 responds with 403 for a missing object.
-	fn.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn())
+	t.Report.AddToRolePolicy([]string{"s3:ListBucket"}, *t.Reports.BucketArn())
 
 	t.ReportRequests = consumer.New(scope, "ReportRequests", consumer.Props{
-		Function: fn.Function,
+		Function: t.Report.Function,
 		// A delivery writes some objects of a few days, with one notification each. Batched, they
 		// cause one run of each day's queries.
 		BatchSize:      1000,
@@ -104,82 +108,52 @@ func (t *Telemetry) declareReports(scope constructs.Construct) {
 		MaxConcurrency: 2, // the minimum: reports are not urgent, and queries cost money
 	})
 	t.ReportRequests.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
-	t.notifyReportRequests()
+	// A delivery may be in another day's folder than today's, so S3 says which days have changed.
+	bucket.Notify(t.Ingestion, bucket.Notifications{
+		Queue: t.ReportRequests.Queue, Events: []string{"s3:ObjectCreated:*"},
+		Prefix: transformfn.TablePrefix, EventBridge: props.EventBridge,
+		Remedy: "set EventBridge of telemetry.Props, and consume the events with a rule of " +
+			"EventBridge",
+	})
 	bucket.EmptyAfter(t.Reports, t.ReportRequests.Mapping)
 }
 
-// notifyReportRequests makes S3 notify the function's queue of new objects below telemetry/.
-//
-// The notification is a property of the bucket, as in the media construct (ADR 4). S3 checks the
-// queue when the notification is set, so the queue's policy must exist first; it admits S3 for any
-// bucket of the account.
-func (t *Telemetry) notifyReportRequests() {
-	queue := t.ReportRequests.Queue
-	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{
-			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
-		},
-		Actions:   jsii.Strings("sqs:SendMessage"),
-		Resources: &[]*string{queue.QueueArn()},
-		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()},
-		},
-	}))
-	resource := t.Ingestion.Node().DefaultChild().(awss3.CfnBucket)
-	resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
-		QueueConfigurations: []any{&awss3.CfnBucket_QueueConfigurationProperty{
-			Event: jsii.String("s3:ObjectCreated:*"),
-			Queue: queue.QueueArn(),
-			Filter: &awss3.CfnBucket_NotificationFilterProperty{
-				S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
-					Rules: []any{&awss3.CfnBucket_FilterRuleProperty{
-						Name: jsii.String("prefix"), Value: jsii.String(transformfn.TablePrefix),
-					}},
-				},
-			},
-		}},
-	})
-	resource.Node().AddDependency(allowed.PolicyDependable)
-}
-
-// grantTelemetryQueries lets role query the telemetry table in the workgroup, and nothing else:
-// role may access S3 and Glue only through Athena ("Use CalledVia context keys for Athena" in the
+// grantTelemetryQueries lets grantee query the telemetry table in the workgroup, and nothing else:
+// grantee may access S3 and Glue only through Athena ("Use CalledVia context keys for Athena" in the
 // Amazon Athena User Guide).
-func (t *Telemetry) grantTelemetryQueries(role awsiam.IRole) {
-	grant(role, []string{
+func (t *Telemetry) grantTelemetryQueries(grantee awsiam.IGrantable) {
+	grant.To(grantee, []string{
 		"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",
 		"athena:StopQueryExecution",
 	},
 		t.arn("athena", "workgroup", *t.WorkGroup.Ref()))
 
-	grantThroughAthena(role, []string{"glue:GetDatabase", "glue:GetTable"},
-		t.tableARNs(transformfn.Table)...)
+	grantThroughAthena(grantee, []string{"glue:GetDatabase", "glue:GetTable"},
+		t.tableARNs(telemetryschema.Table)...)
 	// Athena requires this one for every query: "Configure access to databases and tables in the
 	// AWS Glue Data Catalog".
-	grantThroughAthena(role, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
-	grantThroughAthena(role, []string{"s3:GetBucketLocation", "s3:ListBucket"},
+	grantThroughAthena(grantee, []string{"glue:GetDatabase"}, t.arn("glue", "database", "default"))
+	grantThroughAthena(grantee, []string{"s3:GetBucketLocation", "s3:ListBucket"},
 		*t.Ingestion.BucketArn())
-	grantThroughAthena(role, []string{"s3:GetObject"},
+	grantThroughAthena(grantee, []string{"s3:GetObject"},
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")))
-	grantThroughAthena(role,
+	grantThroughAthena(grantee,
 		[]string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
 		*t.Reports.BucketArn())
-	grantThroughAthena(role,
+	grantThroughAthena(grantee,
 		[]string{
 			"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts",
 			"s3:PutObject",
 		},
 		*t.Reports.ArnForObjects(jsii.String(resultsPrefix + "*")))
-	t.grantKeyForObjects(role, t.Ingestion, "kms:Decrypt")
-	t.grantKeyForObjects(role, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
+	t.grantKeyForObjects(grantee, t.Ingestion, "kms:Decrypt")
+	t.grantKeyForObjects(grantee, t.Reports, "kms:Decrypt", "kms:GenerateDataKey")
 }
 
-// grantThroughAthena allows role to call actions on resources only through Athena.
-func grantThroughAthena(role awsiam.IRole, actions []string, resources ...string) {
-	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
-		Conditions: &map[string]any{
-			"ForAnyValue:StringEquals": map[string]any{"aws:CalledVia": "athena.amazonaws.com"},
-		},
-	}))
+// grantThroughAthena allows grantee to call actions on resources only through Athena.
+func grantThroughAthena(grantee awsiam.IGrantable, actions []string, resources ...string) {
+	throughAthena := grant.Conditions{
+		"ForAnyValue:StringEquals": {"aws:CalledVia": "athena.amazonaws.com"},
+	}
+	grant.Where(grantee, throughAthena, actions, resources...)
 }

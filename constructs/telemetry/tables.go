@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -10,13 +11,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
-	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
-
-// firstDay is the start of the partition projection, before the first record: the platform is
-// younger, and records with a time long before their arrival fail.
-const firstDay = "2026-01-01"
 
 // Prefixes in the bucket Reports: the reports, and the results of Athena's queries, which are not
 // read after the query.
@@ -28,7 +25,7 @@ const (
 )
 
 // declareTables declares the telemetry table and the tables of the reports.
-func (t *Telemetry) declareTables(scope constructs.Construct) {
+func (t *Telemetry) declareTables(scope constructs.Construct, props Props) {
 	t.Database = awsglue.NewCfnDatabase(scope, jsii.String("Database"), &awsglue.CfnDatabaseProps{
 		CatalogId: awscdk.Stack_Of(scope).Account(),
 		DatabaseInput: &awsglue.CfnDatabase_DatabaseInputProperty{
@@ -37,19 +34,12 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 		},
 	})
 	location := "s3://" + *t.Ingestion.BucketName() + "/" + transformfn.TablePrefix
-	partition := func(name, comment string) any {
-		return &awsglue.CfnTable_ColumnProperty{
-			Name: jsii.String(name), Type: jsii.String("string"), Comment: jsii.String(comment),
-		}
-	}
-	t.Tables = map[string]awsglue.CfnTable{transformfn.Table: t.newTable(scope, transformfn.Table,
+	const name = telemetryschema.Table
+	t.Tables = map[string]awsglue.CfnTable{name: t.newTable(scope, name,
 		&awsglue.CfnTable_TableInputProperty{
 			Description:       jsii.String("Readings of devices and events of clients"),
-			StorageDescriptor: parquetStorage(location, transformfn.Columns()),
-			PartitionKeys: []any{
-				partition("type", "Type of the record"),
-				partition("day", "Day of the column at in UTC: 2026-11-21"),
-			},
+			StorageDescriptor: parquetStorage(location, t.schema.TableColumns()),
+			PartitionKeys:     columnsOf(telemetryschema.PartitionKeys()),
 			// Athena computes the partitions: "Set up partition projection" in the Amazon Athena
 			// User Guide. The time of a record is at most a day ahead of our clock.
 			Parameters: map[string]string{
@@ -57,18 +47,18 @@ func (t *Telemetry) declareTables(scope constructs.Construct) {
 				"classification":            "parquet",
 				"projection.enabled":        "true",
 				"projection.type.type":      "enum",
-				"projection.type.values":    strings.Join(transformfn.Types(), ","),
+				"projection.type.values":    strings.Join(t.schema.PartitionTypes(), ","),
 				"projection.day.type":       "date",
 				"projection.day.format":     "yyyy-MM-dd",
-				"projection.day.range":      firstDay + ",NOW+1DAYS",
+				"projection.day.range":      props.FirstDay + ",NOW+1DAYS",
 				"storage.location.template": location + "type=${type}/day=${day}/",
 			},
 		})}
-	for _, report := range reportfn.Reports() {
+	for _, report := range t.reports {
 		// Not partitioned in the catalog: Redshift does not support projected partitions, and a
 		// report has one small object a day.
 		t.Tables[report.Name] = t.newTable(scope, report.Name, &awsglue.CfnTable_TableInputProperty{
-			Description: jsii.String(report.Comment),
+			Description: jsii.String(cmp.Or(report.Comment, "Daily report")),
 			StorageDescriptor: parquetStorage(
 				"s3://"+*t.Reports.BucketName()+"/"+parquetPrefix+report.Name+"/", report.Columns),
 			Parameters: map[string]string{"EXTERNAL": "TRUE", "classification": "parquet"},
@@ -91,17 +81,10 @@ func (t *Telemetry) newTable(
 
 // parquetStorage describes a table's Parquet objects: their location and columns.
 func parquetStorage(
-	location string, columns []transformfn.Column,
+	location string, columns []telemetryschema.Column,
 ) *awsglue.CfnTable_StorageDescriptorProperty {
-	var described []any
-	for _, column := range columns {
-		described = append(described, &awsglue.CfnTable_ColumnProperty{
-			Name: jsii.String(column.Name), Type: jsii.String(column.Type),
-			Comment: jsii.String(column.Comment),
-		})
-	}
 	return &awsglue.CfnTable_StorageDescriptorProperty{
-		Columns:      described,
+		Columns:      columnsOf(columns),
 		Location:     jsii.String(location),
 		InputFormat:  jsii.String("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"),
 		OutputFormat: jsii.String("org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"),
@@ -113,12 +96,26 @@ func parquetStorage(
 	}
 }
 
+func columnsOf(columns []telemetryschema.Column) []any {
+	var described []any
+	for _, column := range columns {
+		property := &awsglue.CfnTable_ColumnProperty{
+			Name: jsii.String(column.Name), Type: jsii.String(string(column.Type)),
+		}
+		if column.Comment != "" {
+			property.Comment = jsii.String(column.Comment)
+		}
+		described = append(described, property)
+	}
+	return described
+}
+
 // tableARNs returns the ARNs of tables, and of their database and catalog, to which Glue requires
 // access too: "Specifying AWS Glue resource ARNs" in the AWS Glue Developer Guide. A table is named
 // literally. A reference would become an export of this stack when another stack's role reads the
 // table, and a report could not be removed while the other stack exists.
 func (t *Telemetry) tableARNs(names ...string) []string {
-	catalog := *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
+	catalog := *awscdk.Stack_Of(t.Construct).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("glue"), Resource: jsii.String("catalog"),
 		ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
 	})

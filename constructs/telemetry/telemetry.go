@@ -1,9 +1,7 @@
-// Package telemetry provisions the pipeline from readings of devices and events of clients to daily
-// reports: the MQTT topic that devices publish to, the stream of records, the delivery into a
-// table, and the queries of the reports.
 package telemetry
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"strings"
@@ -27,8 +25,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // Props describes the pipeline. Zero values take the stated default.
@@ -36,9 +36,22 @@ type Props struct {
 	// Topic is the prefix of the devices' MQTT topics: lower-case letters and digits with slashes
 	// between. A thing publishes to <Topic>/<its name>/readings. It must be unique among the
 	// Telemetry constructs of the account and region, because physical names are derived from it:
-	// ashlar/dev gives the rule ashlar_dev_readings, the database ashlar_dev and the workgroup
-	// ashlar-dev. Changing it loses no data, but all devices have to be reconfigured. Required.
+	// acme/dev gives the rule acme_dev_readings, the database acme_dev and the workgroup acme-dev.
+	// Changing it loses no data, but all devices have to be reconfigured. Required.
 	Topic string
+
+	// Columns are the columns of the table telemetry besides those that every table has; Columns of
+	// package telemetryschema makes them from a struct. A column may be added later, but not
+	// renamed or given another type. Default: none; all fields go into the column extra.
+	Columns []telemetryschema.Column
+	// Types are the types of records. Records of another type fail. Required.
+	Types []telemetryschema.Type
+	// Reports are made for each day from its records. Default: none, and neither the function that
+	// makes them nor its queue.
+	Reports []telemetryschema.Report
+	// FirstDay is the first day of the table, such as 2026-01-31, in UTC: a query without a day
+	// reads the partitions of all days since. Default: 2026-01-01.
+	FirstDay string
 
 	// Shards is the number of shards, each for 1 MiB or 1,000 records a second. Kinesis at most
 	// doubles or halves it in one change. Default: 0, on-demand mode: the stream scales
@@ -62,19 +75,24 @@ type Props struct {
 	// workgroup; Athena bills by data scanned. Default: 10 GiB; at least 10 MB.
 	BytesScannedCutoffPerQuery int64
 
+	// EventBridge sends S3's events of the bucket Ingestion to the account's default event bus, for
+	// rules that consume them. EventBridge bills them as custom events. It needs Reports; without,
+	// call EnableEventBridgeNotification of the bucket.
+	EventBridge bool
+
+	// Key encrypts the records, in the stream and in the bucket, and the reports. Its policy must
+	// let IAM policies of the account grant its use. Default: a key of its own.
+	Key awskms.IKey
+
 	LogRetention time.Duration // of access logs too; default: the scope's (package defaults)
 	Disposable   bool          // delete the records and the reports with the stack
 }
 
 // Telemetry is the pipeline from readings and events to reports.
-//
-// Some changes cannot be undone. A delivery stream reads only records that arrive after its
-// creation, so a replacement would miss the records that the old one had not read yet. Dynamic
-// partitioning cannot be switched off. A thing type cannot be renamed, and CloudFormation cannot
-// delete the thing type or the policy while things use them.
 type Telemetry struct {
-	// Key encrypts the records, in the stream and in the bucket, and the reports.
-	Key awskms.Key
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
+	Key awskms.IKey // encrypts the records and the reports
 
 	// Topic is Props.Topic.
 	Topic string
@@ -106,10 +124,12 @@ type Telemetry struct {
 	// WorkGroup runs all queries. It sets the location of results, their encryption key, and the
 	// data limit of a query.
 	WorkGroup awsathena.CfnWorkGroup
-	// Reports holds the reports below parquet/ and csv/. The function of ReportRequests makes each
-	// day's reports whenever new records of that day arrive, and those of yesterday and today every
-	// six hours.
-	Reports        awss3.Bucket
+	// Reports holds the reports below parquet/ and csv/, and the results of queries below athena/.
+	Reports awss3.Bucket
+	// Report makes each day's reports whenever new records of that day arrive, and those of
+	// yesterday and today every six hours; the requests arrive in ReportRequests. Both are nil
+	// without Props.Reports.
+	Report         *gofunction.Function
 	ReportRequests *consumer.Consumer
 	// AccessLogs holds the access logs of both buckets.
 	AccessLogs awss3.Bucket
@@ -117,22 +137,39 @@ type Telemetry struct {
 	// Alarms are all alarms of the pipeline. The description of each states what it means, and what
 	// to check first. They have no actions.
 	Alarms []awscloudwatch.Alarm
+
+	schema  telemetryschema.Schema
+	reports []telemetryschema.Report
+	// Metrics of the transform's log.
+	transformed, failed awscloudwatch.Metric
 }
 
 // New declares the pipeline under scope.
 func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	t := &Telemetry{Topic: props.Topic, Key: newKey(construct, props)}
+	t := &Telemetry{
+		Construct: construct,
+		Topic:     props.Topic,
+		Key:       props.Key,
+		schema:    props.schema(),
+		reports:   props.Reports,
+	}
+	if t.Key == nil {
+		t.Key = newKey(construct, props)
+	}
 	t.declareBuckets(construct, props)
 	t.Stream = newStream(construct, t.Key, props)
-	t.declareTables(construct)
+	t.declareTables(construct, props)
 	t.declareDelivery(construct, props)
 	t.declareDevices(construct)
 	t.declareQueries(construct, props)
-	t.declareReports(construct)
+	if len(t.reports) > 0 {
+		t.declareReports(construct, props)
+	}
+	t.declareTransformMetrics()
 	t.declareAlarms(construct, props)
 	return t
 }
@@ -144,7 +181,7 @@ func (t *Telemetry) name(separator string) string {
 
 // arn returns the ARN of a resource of the account in the stack's region.
 func (t *Telemetry) arn(service, resource, name string) string {
-	return *awscdk.Stack_Of(t.Key).FormatArn(&awscdk.ArnComponents{
+	return *awscdk.Stack_Of(t.Construct).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String(service), Resource: jsii.String(resource),
 		ResourceName: jsii.String(name),
 	})
@@ -164,7 +201,7 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 	})
 }
 
-func newStream(scope constructs.Construct, key awskms.Key, props Props) awskinesis.Stream {
+func newStream(scope constructs.Construct, key awskms.IKey, props Props) awskinesis.Stream {
 	streamProps := &awskinesis.StreamProps{
 		StreamMode:      awskinesis.StreamMode_ON_DEMAND,
 		RetentionPeriod: convert.Duration(props.Retention),
@@ -244,7 +281,14 @@ func transitions(retention time.Duration) *[]*awss3.Transition {
 
 var topicPattern = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+)*$`)
 
+func (p Props) schema() telemetryschema.Schema {
+	return telemetryschema.Schema{Columns: p.Columns, Types: p.Types}
+}
+
 func (p Props) withDefaults() Props {
+	if p.FirstDay == "" {
+		p.FirstDay = "2026-01-01" // no deployment of this construct is older
+	}
 	if p.Retention == 0 {
 		p.Retention = 24 * time.Hour
 	}
@@ -269,9 +313,9 @@ func (p Props) withDefaults() Props {
 // Amazon Athena API Reference. IoT Core accepts topics of up to 256 bytes, of which a thing's name
 // may take 128.
 func (p Props) check(id string) {
-	check.Props("telemetry", id,
+	problems := []error{
 		check.Required("Topic", p.Topic != "",
-			"pass the prefix of the devices' topics, such as ashlar/dev"),
+			"pass the prefix of the devices' topics, such as acme/dev"),
 		check.That("Topic", p.Topic,
 			p.Topic == "" || topicPattern.MatchString(p.Topic) && len(p.Topic) <= 100,
 			"lower-case letters and digits with slashes between, at most 100 characters"),
@@ -292,5 +336,29 @@ func (p Props) check(id string) {
 			"whole days, at least 24h0m0s"),
 		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery,
 			p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
-	)
+		check.Required("Types", len(p.Types) > 0,
+			"pass the types of records, such as {Name: \"reading\", Source: telemetryschema.Device}"),
+		p.checkFirstDay(),
+		check.That("EventBridge", p.EventBridge, !p.EventBridge || len(p.Reports) > 0,
+			"false without Reports; call Ingestion.EnableEventBridgeNotification"),
+	}
+	if len(p.Types) > 0 {
+		problems = append(problems, each(p.schema().Validate())...)
+	}
+	problems = append(problems, each(telemetryschema.ValidateReports(p.Reports))...)
+	check.Props("telemetry", id, problems...)
+}
+
+func (p Props) checkFirstDay() error {
+	_, err := time.Parse(time.DateOnly, p.FirstDay)
+	return check.That("FirstDay", fmt.Sprintf("%q", p.FirstDay), err == nil,
+		"a day such as 2026-01-31")
+}
+
+// each returns the errors that err joins.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return nil
 }

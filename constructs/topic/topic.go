@@ -1,28 +1,29 @@
-// Package topic provisions SNS topics with encryption at rest that require TLS.
 package topic
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
-	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	queues "github.com/ashlar-cdk/ashlar/constructs/internal/queue"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Props describes a topic. Zero values take the stated default.
 type Props struct {
 	// Publisher is the AWS service that publishes, such as ses.amazonaws.com. Source is the ARN of
-	// the resource that it may publish for. Default: functions publish, with GrantPublish.
+	// the resource that it may publish for. Default: principals of the account publish, with
+	// GrantPublish.
 	Publisher, Source string
 	// Disposable deletes the key of a topic with a Publisher with the stack, after KMS's waiting
 	// period of a week. Without the topic, the key is not needed.
@@ -31,17 +32,18 @@ type Props struct {
 
 // A Topic is an SNS topic and the key that encrypts its messages.
 type Topic struct {
-	Topic awssns.Topic
-	Key   awskms.Key // nil without Props.Publisher: the key is AWS managed
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+	Topic     awssns.Topic
+	Key       awskms.Key // nil without Props.Publisher: the key is AWS managed
 }
 
 // New declares a topic under scope.
 func New(scope constructs.Construct, id string, props Props) *Topic {
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, 0, props.Disposable)
 	topicProps := &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}
-	t := &Topic{}
+	t := &Topic{Construct: construct}
 	if props.Publisher != "" {
 		t.Key = newKey(construct, props)
 		topicProps.MasterKey = t.Key
@@ -68,40 +70,36 @@ func New(scope constructs.Construct, id string, props Props) *Topic {
 	return t
 }
 
-// GrantPublish lets fn, which must have the setting TOPIC_ARN, publish to a topic without
-// Props.Publisher, and fills the setting. In a VPC without NAT, fn needs the interface endpoint of
-// sns.
-func (t *Topic) GrantPublish(fn *gofunction.Function) {
+// GrantPublish lets grantee publish to a topic without Props.Publisher, and fills the setting
+// TOPIC_ARN of a gofunction.Function, which must have it. In a VPC without NAT, a function needs the
+// interface endpoint of sns.
+func (t *Topic) GrantPublish(grantee awsiam.IGrantable) awsiam.Grant {
+	const method = "GrantPublish"
+	grant.Require("topic", t.Construct, method, grantee)
 	if t.Key != nil {
-		path := *t.Topic.Node().Scope().Node().Path()
-		panic(fmt.Errorf("topic: %s cannot use the key of %s, which is for a service; "+
-			"declare a topic without Publisher", fn.Path(), path))
+		t.check(method, errors.New("the topic's key is for its Publisher; "+
+			"declare a topic without Publisher"))
 	}
-	fn.AddToRolePolicy([]string{"sns:Publish"}, *t.Topic.TopicArn())
-	fn.AddSettings(struct {
+	grant.Settings(grantee, struct {
 		ARN string `env:"TOPIC_ARN"`
 	}{*t.Topic.TopicArn()})
+	return grant.To(grantee, []string{"sns:Publish"}, *t.Topic.TopicArn())
 }
 
 // AddQueueSubscription subscribes queue to the topic. It receives the messages as they were
 // published (raw delivery). filter limits them to those whose attributes have, for each name, one
-// of its values; nil lets all through. Messages that SNS cannot deliver go to deadLetterQueue.
+// of its values; nil lets all through. Messages that SNS cannot deliver go to deadLetterQueue. The
+// policies of both queues let SNS send; the owner of an imported queue adds that.
 func (t *Topic) AddQueueSubscription(
-	queue, deadLetterQueue awssqs.Queue, filter map[string][]string,
+	queue, deadLetterQueue awssqs.IQueue, filter map[string][]string,
 ) {
-	props := &awssnssubscriptions.SqsSubscriptionProps{
-		RawMessageDelivery: jsii.Bool(true),
-		DeadLetterQueue:    deadLetterQueue,
-	}
-	if filter != nil {
-		policy := map[string]awssns.SubscriptionFilter{}
-		for name, values := range filter {
-			conditions := &awssns.StringConditions{Allowlist: jsii.Strings(values...)}
-			policy[name] = awssns.SubscriptionFilter_StringFilter(conditions)
-		}
-		props.FilterPolicy = &policy
-	}
-	t.Topic.AddSubscription(awssnssubscriptions.NewSqsSubscription(queue, props))
+	const remedy = "pass a queue, of this app or imported"
+	t.check("AddQueueSubscription",
+		check.NotNil("queue", queue, remedy),
+		check.NotNil("deadLetterQueue", deadLetterQueue, remedy),
+		check.FilterPolicy("filter", filter),
+	)
+	queues.Subscribe(t.Topic, queue, deadLetterQueue, filter)
 }
 
 // newKey declares a key that the publisher may use for the account's topics: a service may not use
@@ -140,6 +138,10 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 
 func servicePrincipal(service string) *[]awsiam.IPrincipal {
 	return &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String(service), nil)}
+}
+
+func (t *Topic) check(method string, problems ...error) {
+	check.Call("topic", *t.Construct.Node().Path(), method, problems...)
 }
 
 func (p Props) check(id string) {

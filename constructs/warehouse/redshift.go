@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsredshiftserverless"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -60,7 +61,7 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 		&awsredshiftserverless.CfnNamespaceProps{
 			NamespaceName: jsii.String(w.name),
 			DbName:        jsii.String(Database),
-			KmsKeyId:      props.Key.KeyArn(),
+			KmsKeyId:      w.Key.KeyArn(),
 			// Redshift generates the password and rotates it every 30 days. The secret is encrypted
 			// with the key that Secrets Manager manages, to which no role needs access.
 			AdminUsername:       jsii.String(administrator),
@@ -81,42 +82,49 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 	}
 }
 
-// newWorkgroup declares the workgroup and its network paths from the isolated subnets, which carry
-// all its traffic: an interface endpoint of its own for the catalog, the VPC's gateway endpoint for
-// buckets. Queries of a catalog's tables need both: "Amazon Redshift Spectrum limitations" in the
-// Amazon Redshift Database Developer Guide.
+// newKey declares the key that encrypts the data.
+func newKey(scope constructs.Construct, props Props) awskms.Key {
+	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // with the namespace
+	if props.Disposable {
+		removal = awscdk.RemovalPolicy_DESTROY
+	}
+	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Encrypts the data warehouse"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     removal,
+		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)), // the minimum; the default is 30
+	})
+}
+
+// newWorkgroup declares the workgroup and its network paths from its subnets, which carry all its
+// traffic: an interface endpoint for the catalog, the VPC's gateway endpoint for buckets. Queries of
+// a catalog's tables need both: "Amazon Redshift Spectrum limitations" in the Amazon Redshift
+// Database Developer Guide.
 func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
-	isolated := &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
-	w.SecurityGroup = awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"),
-		&awsec2.SecurityGroupProps{
-			Vpc:              props.VPC,
-			Description:      jsii.String("Access to the Redshift Serverless workgroup"),
-			AllowAllOutbound: jsii.Bool(false),
-		})
-	// S3 has public addresses. The isolated subnets have a route to them only through the gateway
-	// endpoint.
-	w.SecurityGroup.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)),
-		jsii.String("AWS services over TLS"), nil)
-	group := awsec2.NewSecurityGroup(scope, jsii.String("GlueEndpointSecurityGroup"),
-		&awsec2.SecurityGroupProps{
-			Vpc: props.VPC,
-			Description: jsii.String(
-				"Access to the Glue interface endpoint of the data warehouse"),
-			AllowAllOutbound: jsii.Bool(false),
-		})
-	group.AddIngressRule(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(443)),
-		jsii.String("Redshift Serverless workgroup"), nil)
-	w.glueEndpoint = awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"),
-		&awsec2.InterfaceVpcEndpointProps{
-			Vpc:            props.VPC,
-			Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
-			Subnets:        isolated,
-			SecurityGroups: &[]awsec2.ISecurityGroup{group},
-			Open:           jsii.Bool(false),
-		})
-	w.glueEndpoint.Node().AddDependency(group) // dependents of the endpoint wait for the rule too
-	var subnets []any
-	for _, subnet := range *props.VPC.SelectSubnets(isolated).SubnetIds {
+	selection := props.VPCSubnets
+	if selection == nil {
+		selection = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
+	}
+	if props.SecurityGroups == nil {
+		props.SecurityGroups = []awsec2.ISecurityGroup{newSecurityGroup(scope, props.VPC)}
+	}
+	w.connections = awsec2.NewConnections(&awsec2.ConnectionsProps{
+		SecurityGroups: &props.SecurityGroups,
+		DefaultPort:    awsec2.Port_Tcp(jsii.Number(Port)),
+	})
+	if props.GlueEndpoint == nil {
+		props.GlueEndpoint = w.newGlueEndpoint(scope, props.VPC, selection)
+	} else {
+		props.GlueEndpoint.Connections().AllowFrom(w, awsec2.Port_Tcp(jsii.Number(443)),
+			jsii.String("Redshift Serverless workgroup"))
+	}
+	var groups, subnets []any
+	for _, group := range props.SecurityGroups {
+		groups = append(groups, group.SecurityGroupId())
+		w.network = append(w.network, group)
+	}
+	w.network = append(w.network, props.GlueEndpoint)
+	for _, subnet := range *props.VPC.SelectSubnets(selection).SubnetIds {
 		subnets = append(subnets, subnet)
 	}
 	var parameters []any
@@ -137,11 +145,53 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 			MaxCapacity:        jsii.Number(props.MaxCapacity),
 			ConfigParameters:   parameters,
 			SubnetIds:          &subnets,
-			SecurityGroupIds:   &[]any{w.SecurityGroup.SecurityGroupId()},
+			SecurityGroupIds:   &groups,
 			EnhancedVpcRouting: jsii.Bool(true),
 			PubliclyAccessible: jsii.Bool(false),
 			Port:               jsii.Number(Port),
 		})
+}
+
+// newSecurityGroup declares the workgroup's security group.
+func newSecurityGroup(scope constructs.Construct, vpc awsec2.IVpc) awsec2.SecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              vpc,
+			Description:      jsii.String("Access to the Redshift Serverless workgroup"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	// S3 has public addresses. Isolated subnets have a route to them only through the gateway
+	// endpoint.
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)),
+		jsii.String("AWS services over TLS"), nil)
+	return group
+}
+
+// newGlueEndpoint declares the interface endpoint of the catalog, which only the warehouse reaches.
+func (w *Warehouse) newGlueEndpoint(
+	scope constructs.Construct, vpc awsec2.IVpc, subnets *awsec2.SubnetSelection,
+) awsec2.InterfaceVpcEndpoint {
+	group := awsec2.NewSecurityGroup(scope, jsii.String("GlueEndpointSecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc: vpc,
+			Description: jsii.String(
+				"Access to the Glue interface endpoint of the data warehouse"),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	for _, peer := range *w.connections.SecurityGroups() {
+		group.AddIngressRule(peer, awsec2.Port_Tcp(jsii.Number(443)),
+			jsii.String("Redshift Serverless workgroup"), nil)
+	}
+	endpoint := awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"),
+		&awsec2.InterfaceVpcEndpointProps{
+			Vpc:            vpc,
+			Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
+			Subnets:        subnets,
+			SecurityGroups: &[]awsec2.ISecurityGroup{group},
+			Open:           jsii.Bool(false),
+		})
+	endpoint.Node().AddDependency(group) // dependents of the endpoint wait for the rule too
+	return endpoint
 }
 
 // newSchemaFunction declares the function that creates schemas, as the admin user. It is not in the

@@ -1,9 +1,8 @@
-// Package warehouse provisions a data warehouse: Amazon Redshift Serverless, reachable only within
-// the VPC, over the tables of a Glue Data Catalog.
 package warehouse
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
@@ -35,12 +35,22 @@ const administrator = "administrator"
 
 // Props describes the warehouse. Zero values take the stated default.
 type Props struct {
-	// VPC is required. The warehouse runs in its isolated subnets, and needs three in three zones:
-	// "Considerations when using Amazon Redshift Serverless" in the Amazon Redshift Management
-	// Guide. They need a gateway endpoint of S3. The VPC must not have an interface endpoint of
-	// Glue, because this construct declares one.
+	// VPC is the network of the warehouse. Its subnets need a gateway endpoint of S3. Required.
 	VPC awsec2.IVpc
-	Key awskms.IKey // encrypts the data; required
+	// VPCSubnets are at least three subnets in three zones: "Considerations when using Amazon
+	// Redshift Serverless" in the Amazon Redshift Management Guide. Default: the VPC's isolated
+	// subnets.
+	VPCSubnets *awsec2.SubnetSelection
+	// SecurityGroups are those of the workgroup. They must allow TLS to any address, through the
+	// endpoints of S3 and Glue. Default: one of its own, which allows only that.
+	SecurityGroups []awsec2.ISecurityGroup
+	// GlueEndpoint is the VPC's interface endpoint of Glue; a VPC has at most one with private DNS.
+	// Default: one of its own.
+	GlueEndpoint awsec2.IInterfaceVpcEndpoint
+
+	// Key encrypts the data. Its policy must let IAM policies of the account grant its use.
+	// Default: a key of its own.
+	Key awskms.IKey
 
 	// BaseCapacity is the compute capacity for queries, in RPU of 16 GiB of memory, billed by the
 	// second while queries run, for at least a minute. Default: 8, the minimum that every region
@@ -68,45 +78,58 @@ type Props struct {
 // API need no network access: IAM controls who may use them, and SQL grants control what they may
 // do.
 type Warehouse struct {
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
 	Namespace awsredshiftserverless.CfnNamespace
 	Workgroup awsredshiftserverless.CfnWorkgroup
-	// SecurityGroup is the workgroup's.
-	SecurityGroup awsec2.SecurityGroup
+	Key       awskms.IKey
 	// Role is the role with which the warehouse reads catalogs and buckets. It has no permissions
 	// by default.
 	Role awsiam.Role
 
-	scope          constructs.Construct
 	name           string // of the namespace and the workgroup
+	connections    awsec2.Connections
 	schemaFunction *gofunction.Function
-	glueEndpoint   awsec2.InterfaceVpcEndpoint
+	schemas        constructs.Construct
+	network        []constructs.IDependable // what queries of a catalog need
 }
 
 // New declares the warehouse under scope.
 func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	props = props.withDefaults()
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	// Redshift: 3 to 64 lower-case letters, digits and hyphens.
 	name := *awscdk.Names_UniqueResourceName(construct, &awscdk.UniqueResourceNameOptions{
 		MaxLength: jsii.Number(64), Separator: jsii.String("-"),
 	})
-	w := &Warehouse{scope: construct, name: strings.ToLower(name)}
+	w := &Warehouse{Construct: construct, Key: props.Key, name: strings.ToLower(name)}
+	if w.Key == nil {
+		w.Key = newKey(construct, props)
+	}
 	w.Role = w.newRole(construct)
 	w.newNamespace(construct, props)
 	w.newWorkgroup(construct, props)
 	w.schemaFunction = w.newSchemaFunction(construct)
+	w.schemas = constructs.NewConstruct(construct, jsii.String("Schemas"))
 	return w
 }
 
 // GrantConnect opens the network path from peer to the warehouse in the VPC. It grants no database
 // credentials.
 func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
+	if value := reflect.ValueOf(peer); !value.IsValid() ||
+		value.Kind() == reflect.Pointer && value.IsNil() {
+		panic(fmt.Errorf("warehouse: %s: GrantConnect: peer is required; pass the function or the "+
+			"service that connects", *w.Construct.Node().Path()))
+	}
 	// Declared on the peer's side, the rules are in its stack, which depends on the warehouse's.
-	peer.Connections().AllowTo(w.SecurityGroup, awsec2.Port_Tcp(jsii.Number(Port)),
-		jsii.String("Redshift"))
+	peer.Connections().AllowTo(w, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
 }
+
+// Connections makes the warehouse an [awsec2.IConnectable].
+func (w *Warehouse) Connections() awsec2.Connections { return w.connections }
 
 // schemaPattern matches identifiers that need no quotes: "Names and identifiers" in the Amazon
 // Redshift Database Developer Guide.
@@ -116,15 +139,17 @@ var schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,126}$`)
 // Data Catalog, after all permissions have been granted to Role. Users see it after GRANT USAGE ON
 // SCHEMA. The schema stays when the resource is deleted.
 func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResource {
-	check.Props("warehouse", w.name,
+	check.Props("warehouse", *w.Construct.Node().Path()+": AddExternalSchema",
 		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema),
 			"a lower-case letter, then up to 126 lower-case letters, digits and underscores"),
 		check.Required("catalog", catalog != "",
 			"pass the name of a database of the Glue Data Catalog"),
+		check.That("schema", fmt.Sprintf("%q", schema),
+			w.schemas.Node().TryFindChild(jsii.String(schema)) == nil,
+			"a schema that has not been added yet"),
 	)
-	id := strings.ToUpper(schema[:1]) + schema[1:]
 	timeout := *w.schemaFunction.Function.Timeout().ToSeconds(nil)
-	resource := awscdk.NewCustomResource(w.scope, jsii.String(id), &awscdk.CustomResourceProps{
+	resource := awscdk.NewCustomResource(w.schemas, jsii.String(schema), &awscdk.CustomResourceProps{
 		ResourceType: jsii.String("Custom::ExternalSchema"),
 		ServiceToken: w.schemaFunction.Function.FunctionArn(),
 		// CloudFormation's default is an hour.
@@ -139,7 +164,8 @@ func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResou
 		}),
 	})
 	// Redshift checks its access to the role, and needs the network path to the catalog for that.
-	resource.Node().AddDependency(w.schemaFunction.Role, w.Role, w.SecurityGroup, w.glueEndpoint)
+	resource.Node().AddDependency(w.schemaFunction.Role, w.Role)
+	resource.Node().AddDependency(w.network...)
 	return resource
 }
 
@@ -160,15 +186,18 @@ func (p Props) withDefaults() Props {
 // Redshift Management Guide, and "Query monitoring metrics for Amazon Redshift Serverless" in the
 // Amazon Redshift Database Developer Guide.
 func (p Props) check(id string) {
-	subnets := 0
-	if p.VPC != nil {
+	subnets, kind := 0, "isolated subnets"
+	switch {
+	case p.VPC == nil:
+	case p.VPCSubnets == nil:
 		subnets = len(*p.VPC.IsolatedSubnets())
+	default:
+		subnets, kind = len(*p.VPC.SelectSubnets(p.VPCSubnets).SubnetIds), "subnets in VPCSubnets"
 	}
 	check.Props("warehouse", id,
 		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		check.That("VPC", fmt.Sprintf("%d isolated subnets", subnets), p.VPC == nil || subnets >= 3,
+		check.That("VPC", fmt.Sprintf("%d %s", subnets, kind), p.VPC == nil || subnets >= 3,
 			"3 or more, in three zones"),
-		check.Required("Key", p.Key != nil, "pass the KMS key that encrypts the data"),
 		check.That("BaseCapacity", p.BaseCapacity,
 			p.BaseCapacity == 4 ||
 				p.BaseCapacity >= 8 && p.BaseCapacity <= 512 && p.BaseCapacity%8 == 0,

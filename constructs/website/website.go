@@ -1,5 +1,3 @@
-// Package website provisions a single-page app: its files in a private bucket, delivered by
-// CloudFront.
 package website
 
 import (
@@ -9,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +25,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	deploywebsitefn "github.com/ashlar-cdk/ashlar/lambdas/resources/deploywebsite/contract"
 )
@@ -38,7 +36,8 @@ type Props struct {
 	// bundler's output. Files below assets/ have a hash of their content in their names and are
 	// cached without revalidation; all others are revalidated on each request. URLs without an
 	// extension show index.html, so files without an extension are delivered only from .well-known/
-	// and assets/. Required.
+	// and assets/. CloudFormation does not replace CDK tokens in files, so files with tokens are
+	// refused. Required.
 	Content fs.FS
 
 	// DomainNames are the website's own. Each needs a DNS record that points to the Distribution's.
@@ -67,6 +66,8 @@ type Props struct {
 
 // A Website is a bucket of files and the distribution that delivers them.
 type Website struct {
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+
 	// Bucket holds the delivered files. A deployment deletes files that are not in Props.Content.
 	Bucket awss3.Bucket
 	// AccessLogs holds the access logs of the distribution, below cloudfront/, and of the bucket,
@@ -88,10 +89,13 @@ const day = bucket.Day
 // New declares a website under scope.
 func New(scope constructs.Construct, id string, props Props) *Website {
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	defaults.Override(construct, props.LogRetention, props.Disposable)
-	w := &Website{AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
-		bucket.AccessLogsProps{CloudFront: true})}
+	w := &Website{
+		Construct: construct,
+		AccessLogs: bucket.NewAccessLogs(construct, "AccessLogs",
+			bucket.AccessLogsProps{CloudFront: true}),
+	}
 	w.Bucket = bucket.New(construct, "Bucket", bucket.Props{
 		Versioned: true,
 		LifecycleRules: []*awss3.LifecycleRule{
@@ -341,52 +345,40 @@ func contentSecurityPolicy(directives map[string][]string) string {
 	return strings.Join(parts, "; ")
 }
 
-var (
-	certificatePattern = regexp.MustCompile(
-		`^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]+$`)
-	webACLPattern = regexp.MustCompile(
-		`^arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[^/]+/[0-9a-f-]+$`)
-	domainPattern = regexp.MustCompile(
-		`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
-	directivePattern = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
-)
-
 func (p Props) check(id string) {
-	// The value of a token is not known at synthesis.
-	malformedARN := func(arn string, pattern *regexp.Regexp) bool {
-		return arn != "" && !*awscdk.Token_IsUnresolved(arn) && !pattern.MatchString(arn)
-	}
-	problems := []error{
-		check.Required("Content", p.Content != nil, "pass an embed.FS, or os.DirFS of the folder"),
-		check.That("CertificateARN", fmt.Sprintf("%q", p.CertificateARN),
-			!malformedARN(p.CertificateARN, certificatePattern),
-			"the ARN of an ACM certificate in us-east-1, which CloudFront requires"),
+	check.Props("website", id,
+		checkContent(p.Content),
+		check.Each("DomainNames", p.DomainNames, check.DomainName),
+		check.NoDuplicates("DomainNames", p.DomainNames),
+		check.IfSet("CertificateARN", p.CertificateARN, func(prop, arn string) error {
+			return check.CertificateARN(prop, arn, "us-east-1", "") // CloudFront requires it
+		}),
 		check.That("CertificateARN", fmt.Sprintf("%q", p.CertificateARN),
 			(p.CertificateARN == "") == (len(p.DomainNames) == 0),
 			"a certificate for the DomainNames, or neither"),
-		check.That("WebACLARN", fmt.Sprintf("%q", p.WebACLARN),
-			!malformedARN(p.WebACLARN, webACLPattern),
-			"the ARN of a web ACL with scope CLOUDFRONT, which is in us-east-1"),
+		check.IfSet("WebACLARN", p.WebACLARN, check.WebACLARN),
+		check.ContentSecurityPolicy("ContentSecurityPolicy", p.ContentSecurityPolicy),
+	)
+}
+
+// checkContent accepts files with an index.html and without CDK tokens.
+func checkContent(content fs.FS) error {
+	err := check.NotNil("Content", content, "pass an embed.FS, or os.DirFS of the folder")
+	if err != nil {
+		return err
 	}
-	if p.Content != nil {
-		_, err := fs.Stat(p.Content, deploywebsitefn.Index)
-		problems = append(problems,
-			check.That("Content", err, !errors.Is(err, fs.ErrNotExist),
-				"an "+deploywebsitefn.Index))
+	if _, err := fs.Stat(content, deploywebsitefn.Index); err != nil {
+		return check.That("Content", err, false, "an "+deploywebsitefn.Index)
 	}
-	for i, name := range p.DomainNames {
-		problems = append(problems, check.That(fmt.Sprintf("DomainNames[%d]", i), name,
-			domainPattern.MatchString(name), "a domain name such as app.example.com"))
-	}
-	for _, directive := range slices.Sorted(maps.Keys(p.ContentSecurityPolicy)) {
-		sources := p.ContentSecurityPolicy[directive]
-		malformed := func(source string) bool {
-			return source == "" || strings.ContainsAny(source, " \t\r\n;,")
+	var problems []error
+	err = fs.WalkDir(content, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
-		valid := directivePattern.MatchString(directive) &&
-			len(sources) > 0 && !slices.ContainsFunc(sources, malformed)
-		problems = append(problems, check.That(fmt.Sprintf("ContentSecurityPolicy[%s]", directive),
-			sources, valid, "a directive with at least one source, one per item"))
-	}
-	check.Props("website", id, problems...)
+		file, err := fs.ReadFile(content, path)
+		problems = append(problems, check.NoToken(fmt.Sprintf("Content[%s]", path), string(file),
+			"write a value that is known at synthesis, or let the app request it"))
+		return err
+	})
+	return errors.Join(append(problems, err)...)
 }

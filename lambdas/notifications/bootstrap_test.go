@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
@@ -80,7 +81,7 @@ func startPlatform(t *testing.T) *platform {
 	}
 	p.ses = awstest.StartSES(t, "example.com", "mails", p.mailbox.Address)
 	databases := p.database.Open(t)
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+	if _, err := schema.Up(t.Context(), databases.Writer, migrations.Files); err != nil {
 		t.Fatal(err)
 	}
 	p.posts, p.profiles = mysqlstore.NewPosts(databases), mysqlstore.NewProfiles(databases)

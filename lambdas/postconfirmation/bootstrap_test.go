@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
@@ -35,7 +36,7 @@ func TestBootstrap(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
 	databases := database.Open(t)
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+	if _, err := schema.Up(t.Context(), databases.Writer, migrations.Files); err != nil {
 		t.Fatal(err)
 	}
 	settings := contract.Settings{Database: database.Settings()}

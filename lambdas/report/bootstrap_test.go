@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -22,8 +23,8 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
@@ -31,6 +32,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 const (
@@ -57,7 +59,7 @@ func startPlatform(t *testing.T) *platform {
 	p.athena = athenatest.Start(t, p.objects)
 	telemetryTable := athenatest.Table{
 		Name: "telemetry",
-		PartitionKeys: []columns.Column{
+		PartitionKeys: []telemetryschema.Column{
 			{Name: "type", Type: "string"}, {Name: "day", Type: "string"},
 		},
 		Parameters: map[string]string{
@@ -70,10 +72,10 @@ func startPlatform(t *testing.T) *platform {
 			"storage.location.template": "s3://ingestion/telemetry/type=${type}/day=${day}/",
 		},
 	}
-	telemetryTable.StorageDescriptor.Columns = telemetry.Columns()
+	telemetryTable.StorageDescriptor.Columns = records.Schema().TableColumns()
 	telemetryTable.StorageDescriptor.Location = "s3://ingestion/telemetry/"
 	p.athena.CreateTable(t, telemetryTable)
-	for _, report := range reports.All() {
+	for _, report := range queries.Reports() {
 		table := athenatest.Table{Name: report.Name}
 		table.StorageDescriptor.Columns = report.Columns
 		table.StorageDescriptor.Location = "s3://reports/parquet/" + report.Name + "/"
@@ -81,8 +83,10 @@ func startPlatform(t *testing.T) *platform {
 	}
 	var err error
 	p.environment, err = lambdaenv.Encode(contract.Settings{
-		WorkGroup: athenatest.WorkGroup, Database: athenatest.Database, Bucket: "reports",
-		QueryTimeout: time.Minute,
+		QuerySettings: contract.QuerySettings{
+			WorkGroup: athenatest.WorkGroup, Database: athenatest.Database,
+		},
+		Bucket: "reports", QueryTimeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -91,13 +95,24 @@ func startPlatform(t *testing.T) *platform {
 		"AWS_ENDPOINT_URL_S3": p.objects.URL, "AWS_ENDPOINT_URL_ATHENA": p.athena.URL,
 	})
 	p.bootstrap = lambdatest.Build(t, contract.Package)
+	addReports(t, p.bootstrap, queries.Reports())
 	p.fn = lambdatest.New(t, p.bootstrap, p.environment)
 	return p
 }
 
+// addReports puts the reports beside the executable, as the deployment does.
+func addReports(t *testing.T, bootstrap string, declared []telemetryschema.Report) {
+	t.Helper()
+	encoded, err := json.Marshal(declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lambdatest.AddFiles(t, bootstrap, fstest.MapFS{contract.ReportsFile: {Data: encoded}})
+}
+
 // put writes records of a type and a day as Firehose does, and returns the message that S3 sends to
 // the queue.
-func (p *platform) put(t *testing.T, kind, day string, rows ...telemetry.Record) string {
+func (p *platform) put(t *testing.T, kind, day string, rows ...records.Record) string {
 	t.Helper()
 	var values [][]any
 	for _, r := range rows {
@@ -108,7 +123,7 @@ func (p *platform) put(t *testing.T, kind, day string, rows ...telemetry.Record)
 		})
 	}
 	var file bytes.Buffer
-	if err := parquetfile.Write(&file, telemetry.Columns(), values); err != nil {
+	if err := parquetfile.Write(&file, records.Schema().TableColumns(), values); err != nil {
 		t.Fatal(err)
 	}
 	key := fmt.Sprintf("telemetry/type=%s/day=%s/delivery-%s.parquet", kind, day, uuid.NewString())
@@ -162,13 +177,13 @@ func newRecords(t *testing.T, day string) string {
 }
 
 // device returns a measurement of a thing.
-func device(id, name string, temperature float64) telemetry.Record {
+func device(id, name string, temperature float64) records.Record {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		panic(err)
 	}
 	at = at.Add(12*time.Hour + 345*time.Millisecond)
-	return telemetry.Record{
+	return records.Record{
 		ID: id, At: at, ReceivedAt: at, IngestedAt: at.Add(time.Minute), Device: name,
 		Temperature: temperature,
 	}
@@ -244,7 +259,7 @@ func (p *platform) devices(t *testing.T, day string) map[string]string {
 func (p *platform) made(t *testing.T, day string) (names []string) {
 	t.Helper()
 	keys := p.objects.Keys(t, "reports")
-	for _, report := range reports.All() {
+	for _, report := range queries.Reports() {
 		if slices.Contains(keys, reports.Key("csv", report.Name, day)) &&
 			slices.Contains(keys, reports.Key("parquet", report.Name, day)) {
 			names = append(names, report.Name)
@@ -258,13 +273,13 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("new records generate their day's reports and the reports' tables", func(t *testing.T) {
 		at := device("", "", 0).At
-		view := telemetry.Record{
+		view := records.Record{
 			ID: "v", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-1", Post: "=post",
 		}
-		open := telemetry.Record{
+		open := records.Record{
 			ID: "o", At: at.Add(-time.Hour), ReceivedAt: at, IngestedAt: at, Client: "client-1",
 		}
-		unseen := telemetry.Record{
+		unseen := records.Record{
 			ID: "c", At: at, ReceivedAt: at, IngestedAt: at, Client: "client-2", Post: "unseen",
 		}
 		p.done(t,
@@ -358,7 +373,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%v failed\n%s", failed, p.fn.Logs())
 		}
 		for _, day := range []string{"2026-09-05", "2026-09-06"} {
-			for _, report := range reports.All() {
+			for _, report := range queries.Reports() {
 				if lines := p.report(t, report.Name, day); len(lines) != 0 {
 					t.Errorf("%s of %s: %q, want no rows", report.Name, day, lines)
 				}
@@ -400,7 +415,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	t.Run("results of many pages are complete", func(t *testing.T) {
-		var rows []telemetry.Record
+		var rows []records.Record
 		for i := range 2500 {
 			rows = append(rows, device(fmt.Sprint(i), fmt.Sprintf("thing-%04d", i), 1))
 		}
@@ -442,7 +457,7 @@ func (p *platform) withoutEngine(t *testing.T) {
 
 func withoutRows(q athenatest.Query) athenatest.Outcome {
 	outcome := athenatest.Outcome{State: "SUCCEEDED"}
-	for _, report := range reports.All() {
+	for _, report := range queries.Reports() {
 		if report.SQL == q.SQL {
 			for _, column := range report.Columns {
 				outcome.Columns = append(outcome.Columns, column.Name)
@@ -601,7 +616,7 @@ func testFaults(t *testing.T, p *platform) {
 			if test.failed {
 				p.done(t, message)
 			}
-			for _, report := range reports.All() {
+			for _, report := range queries.Reports() {
 				p.report(t, report.Name, day)
 			}
 		})

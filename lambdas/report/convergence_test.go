@@ -18,8 +18,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // A simulation is a queue with up to two concurrent functions, the services that they use, and
@@ -277,15 +277,15 @@ func TestHandler_Handle_converges_to_the_newest_data(t *testing.T) {
 			files:      map[string]storedFile{},
 		}
 		synctest.Test(t, func(t *testing.T) {
-			column := []columns.Column{{Name: "n", Type: "bigint"}}
+			column := []telemetryschema.Column{{Name: "n", Type: "bigint"}}
 			h := &handler{
 				generator: &reports.Generator{
-					Reports: []reports.Report{
+					Reports: []telemetryschema.Report{
 						{Name: "a", SQL: "a", Columns: column},
 						{Name: "b", SQL: "b", Columns: column},
 					},
 					Queries: p, Files: p, Timeout: 30 * time.Second,
-					WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
+					WriteParquet: func(w io.Writer, _ []telemetryschema.Column, rows [][]any) error {
 						_, err := fmt.Fprint(w, rows[0]...)
 						return err
 					},

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // minTimePerDay is more than a day usually takes. A day whose queries take longer is stopped and
@@ -32,6 +34,10 @@ func main() {
 	logger := lambdacontext.NewLogger()
 	slog.SetDefault(logger) // for the log package too, which the Lambda runtime writes to
 	settings := lambdaenv.MustLoad[contract.Settings]()
+	daily, err := loadReports()
+	if err != nil {
+		panic(err)
+	}
 	awsConfig, err := config.LoadDefaultConfig(context.Background(),
 		config.WithHTTPClient(awsclient.WithResponseTimeout(awsclient.DefaultResponseTimeout)))
 	if err != nil {
@@ -39,7 +45,7 @@ func main() {
 	}
 	h := &handler{
 		generator: &reports.Generator{
-			Reports: contract.Reports(),
+			Reports: daily,
 			Queries: &athena.Queries{
 				WorkGroup: settings.WorkGroup,
 				Database:  settings.Database,
@@ -56,4 +62,17 @@ func main() {
 		logger:        logger,
 	}
 	lambda.Start(h.Handle)
+}
+
+// loadReports reads the reports beside the executable.
+func loadReports() ([]telemetryschema.Report, error) {
+	encoded, err := fs.ReadFile(lambdaenv.Files(), contract.ReportsFile)
+	if err != nil {
+		return nil, fmt.Errorf("load the reports: %w", err)
+	}
+	daily, err := telemetryschema.ParseReports(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("load the reports: %w", err)
+	}
+	return daily, nil
 }

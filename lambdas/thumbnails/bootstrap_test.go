@@ -70,6 +70,8 @@ func startPlatform(t *testing.T) *platform {
 	p.environment, err = lambdaenv.Encode(contract.Settings{
 		ThumbnailBucket: "thumbnails", TopicARN: topicARN, DeadLetterQueueURL: queueURL,
 		Widths: pictures.Widths, MaxBytes: pictures.MaxBytes, MaxPixels: pictures.MaxPixels,
+		TempPrefix: "temp/", PermanentPrefix: "permanent/",
+		ProtectedPrefix: "protected/", PrivatePrefix: "private/",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,14 +210,14 @@ func readEvent(t *testing.T, file string) events.SQSEvent {
 }
 
 // lastEvent returns the last event that was published, with the message attributes.
-func (p *platform) lastEvent(t *testing.T) (pictures.ThumbnailEvent, map[string]string) {
+func (p *platform) lastEvent(t *testing.T) (contract.ThumbnailEvent, map[string]string) {
 	t.Helper()
 	messages := p.topic.Messages()
 	if len(messages) == 0 {
 		t.Fatal("no event was published")
 	}
 	last := messages[len(messages)-1]
-	var event pictures.ThumbnailEvent
+	var event contract.ThumbnailEvent
 	if err := json.Unmarshal([]byte(last.Message), &event); err != nil {
 		t.Fatal(err)
 	}
@@ -272,9 +274,9 @@ func TestBootstrap(t *testing.T) {
 			}
 		}
 		event, attributes := p.lastEvent(t)
-		want := pictures.ThumbnailEvent{
+		want := contract.ThumbnailEvent{
 			Key: keyOfUpload, ETag: event.ETag, Sequencer: "0055AED6DCD90281E5",
-			Thumbnails: []pictures.Thumbnail{
+			Thumbnails: []contract.Thumbnail{
 				{Key: keyOfUpload + "/320.jpg", Width: 320, Height: 213},
 				{Key: keyOfUpload + "/640.jpg", Width: 480, Height: 320},
 				{Key: keyOfUpload + "/1280.jpg", Width: 480, Height: 320},
@@ -300,12 +302,26 @@ func TestBootstrap(t *testing.T) {
 		p.succeeds(t, readEvent(t, "removed.json").Records[0].Body)
 		p.has(t, keyOfPermanent, nil)
 		event, attributes := p.lastEvent(t)
-		want := pictures.ThumbnailEvent{
+		want := contract.ThumbnailEvent{
 			Key: keyOfPermanent, Removed: true, Sequencer: "0055AED6DCD90281E6",
-			Thumbnails: []pictures.Thumbnail{},
+			Thumbnails: []contract.Thumbnail{},
 		}
 		if diff := cmp.Diff(want, event); diff != "" || attributes["prefix"] != "permanent" {
 			t.Errorf("attributes %v, event (-want +got):\n%s", attributes, diff)
+		}
+		text := `{"key":"` + keyOfPermanent + `","removed":true,"sequencer":"0055AED6DCD90281E6",` +
+			`"thumbnails":[]}`
+		if got := p.topic.Messages()[len(p.topic.Messages())-1].Message; got != text {
+			t.Errorf("message %s, want %s", got, text)
+		}
+	})
+	t.Run("an original without one of the prefixes has other in its event", func(t *testing.T) {
+		for _, key := range []string{"elsewhere/a", "template"} {
+			p.put(t, key, plain(t, red))
+			p.succeeds(t, changed(t, key))
+			if event, attributes := p.lastEvent(t); attributes["prefix"] != "other" {
+				t.Errorf("event %+v with %v, want other", event, attributes)
+			}
 		}
 	})
 	t.Run("uploads of signed-in clients get thumbnails", func(t *testing.T) {
@@ -670,6 +686,7 @@ func TestBootstrap_requires_its_settings(t *testing.T) {
 	for _, name := range []string{
 		"THUMBNAIL_BUCKET", "TOPIC_ARN", "DEAD_LETTER_QUEUE_URL",
 		"WIDTHS", "MAX_BYTES", "MAX_PIXELS",
+		"TEMP_PREFIX", "PERMANENT_PREFIX", "PROTECTED_PREFIX", "PRIVATE_PREFIX",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want it to name %s", err, name)

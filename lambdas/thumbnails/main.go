@@ -18,7 +18,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/snstopic"
 	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadletter"
@@ -42,16 +41,23 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	objects := s3.NewFromConfig(awsConfig)
-	topic := &snstopic.Topic[pictures.ThumbnailEvent]{
-		ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig),
-	}
 	reconciler := &thumbnails.Reconciler{
 		Originals:  &s3store.Originals{API: objects},
 		Thumbnails: &s3store.Thumbnails{Bucket: settings.ThumbnailBucket, API: objects},
-		Notifier:   topic,
-		Widths:     settings.Widths,
-		Limits:     imaging.Limits{Bytes: settings.MaxBytes, Pixels: settings.MaxPixels},
-		Generate:   imaging.Thumbnails,
+		Notifier: &notifier{
+			topic: &snstopic.Topic[message]{
+				ARN: settings.TopicARN, API: sns.NewFromConfig(awsConfig),
+			},
+			prefixes: []string{
+				settings.TempPrefix, settings.PermanentPrefix,
+				settings.ProtectedPrefix, settings.PrivatePrefix,
+			},
+		},
+		Widths:          settings.Widths,
+		Limits:          imaging.Limits{Bytes: settings.MaxBytes, Pixels: settings.MaxPixels},
+		PermanentPrefix: settings.PermanentPrefix,
+		PrivatePrefix:   settings.PrivatePrefix,
+		Generate:        imaging.Thumbnails,
 	}
 	deadLetters := &deadletter.Queue{
 		URL: settings.DeadLetterQueueURL, API: sqs.NewFromConfig(awsConfig),

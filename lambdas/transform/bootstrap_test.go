@@ -10,16 +10,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 const (
@@ -82,7 +84,7 @@ func recordID(i int) string { return fmt.Sprintf("49671%051d000000", i) }
 
 func messageOf(t *testing.T, topic, payload string, requeued int) []byte {
 	t.Helper()
-	encoded, err := json.Marshal(telemetry.Message{
+	encoded, err := json.Marshal(telemetryschema.Message{
 		Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload), Requeued: requeued,
 	})
 	if err != nil {
@@ -162,8 +164,19 @@ func (p *platform) transform(
 	return response, logged
 }
 
+// addSchema puts the schema beside the executable, as the deployment does.
+func addSchema(t *testing.T, bootstrap string, schema telemetryschema.Schema) {
+	t.Helper()
+	encoded, err := json.Marshal(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lambdatest.AddFiles(t, bootstrap, fstest.MapFS{contract.SchemaFile: {Data: encoded}})
+}
+
 func TestBootstrap(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
+	addSchema(t, bootstrap, records.Schema())
 	var mu sync.Mutex
 	var calls []awstest.Call
 	t.Run("each", func(t *testing.T) {
@@ -305,7 +318,7 @@ func testFullResponses(t *testing.T, p *platform) {
 		}
 		records = nil
 		for _, put := range p.stream.Records()[before:] {
-			var message telemetry.Message
+			var message telemetryschema.Message
 			err := json.Unmarshal(put.Data, &message)
 			if err != nil || message.Requeued != round+1 {
 				t.Fatalf("requeued %d times, %v; want %d", message.Requeued, err, round+1)
@@ -426,5 +439,45 @@ func TestBootstrap_without_settings(t *testing.T) {
 	_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
 	if err == nil || !strings.Contains(err.Error(), "STREAM_NAME") {
 		t.Errorf("error %v, want it to name STREAM_NAME", err)
+	}
+}
+
+func TestBootstrap_without_schema(t *testing.T) {
+	bootstrap := lambdatest.Build(t, contract.Package)
+	start := func(want string) {
+		fn := lambdatest.New(t, bootstrap, map[string]string{"STREAM_NAME": "Readings"})
+		_, err := fn.Invoke(t.Context(), []byte("{}"), timeout)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want it to name %s", err, want)
+		}
+	}
+	start(contract.SchemaFile)
+	addSchema(t, bootstrap, telemetryschema.Schema{})
+	start("Types: 0")
+}
+
+// The function knows no record types of its own.
+func TestBootstrap_other_schema(t *testing.T) {
+	bootstrap := lambdatest.Build(t, contract.Package)
+	addSchema(t, bootstrap, telemetryschema.Schema{
+		Columns: []telemetryschema.Column{
+			{Name: "opened_at", Type: telemetryschema.Timestamp},
+			{Name: "amount", Type: telemetryschema.Bigint},
+		},
+		Types: []telemetryschema.Type{
+			{Name: "Valve.open", Source: telemetryschema.Device, Required: []string{"amount"}},
+		},
+	})
+	response, _ := startPlatform(t, bootstrap).transform(t, timeout, eventOf(t,
+		device(t, `{"id":"a","type":"Valve.open","opened_at":0,"amount":7,"battery":87}`),
+		device(t, `{"id":"b","type":"measurement","temperature":21.5}`)))
+	const want = `"opened_at":"1970-01-01 00:00:00.000","amount":7,"extra":"{\"battery\":87}"}`
+	first, second := response.Records[0], response.Records[1]
+	if !strings.HasSuffix(string(first.Data), want) ||
+		first.Metadata.PartitionKeys["type"] != "Valve.open" {
+		t.Errorf("%s, %v, want %s", first.Data, first.Metadata.PartitionKeys, want)
+	}
+	if second.Result != "ProcessingFailed" {
+		t.Errorf("a type of another schema is %s", second.Result)
 	}
 }

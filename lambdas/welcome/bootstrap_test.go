@@ -10,16 +10,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist/templates"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
@@ -48,7 +51,8 @@ type platform struct {
 	redriven int // number of dead letters redriven
 }
 
-func startPlatform(t *testing.T, bootstrap string) *platform {
+// startPlatform starts the function with the files beside bootstrap, and their default language.
+func startPlatform(t *testing.T, bootstrap, language string) *platform {
 	t.Helper()
 	p := &platform{
 		table: dynamodbtest.Start(t), inbox: smtptest.Start(t),
@@ -62,6 +66,7 @@ func startPlatform(t *testing.T, bootstrap string) *platform {
 		Table:              p.mailingList.Table,
 		From:               "애슐러 <hello@example.com>",
 		ConfigurationSet:   "Mails",
+		DefaultLanguage:    language,
 		DeadLetterQueueURL: queueURL,
 		LeaseDuration:      leaseDuration,
 	})
@@ -257,12 +262,13 @@ func (p *platform) state(t *testing.T, key mailinglist.Key) string {
 
 func TestBootstrap(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
+	lambdatest.AddFiles(t, bootstrap, templates.Files)
 	var mu sync.Mutex
 	var calls []awstest.Call
 	var table []string
 	run := func(t *testing.T, test func(t *testing.T, p *platform)) {
 		t.Parallel()
-		p := startPlatform(t, bootstrap)
+		p := startPlatform(t, bootstrap, "en")
 		test(t, p)
 		for line := range strings.Lines(p.fn.Logs()) {
 			if !json.Valid([]byte(line)) || strings.Count(line, `"message":`) != 1 {
@@ -831,23 +837,90 @@ func checkManyMails(t *testing.T, p *platform) {
 	}
 }
 
+// TestBootstrap_mails_of_another_product covers files of another brand, layout and language: the
+// mails have no word that is not theirs.
+func TestBootstrap_mails_of_another_product(t *testing.T) {
+	bootstrap := lambdatest.Build(t, contract.Package)
+	lambdatest.AddFiles(t, bootstrap, fstest.MapFS{
+		"layout.html": {Data: []byte(
+			`<html lang="{{.Language}}"><h1>Moulin</h1>{{template "content" .Data}}</html>`,
+		)},
+		"fr/confirm.subject.txt": {Data: []byte("Moulin : confirmez\n")},
+		"fr/confirm.txt":         {Data: []byte("{{.To}} : {{.Link}}\n")},
+		"fr/confirm.html":        {Data: []byte("<p>{{.To}} : {{.Link}}</p>")},
+		"fr/welcome.subject.txt": {Data: []byte("Bienvenue au Moulin\n")},
+		"fr/welcome.txt":         {Data: []byte("Bienvenue : {{.Link}}\n")},
+		"fr/welcome.html":        {Data: []byte("<p>Bienvenue : {{.Link}}</p>")},
+	})
+	p := startPlatform(t, bootstrap, "fr")
+	for kind, want := range map[mailinglist.Kind]struct{ subject, text, html string }{
+		mailinglist.Pending: {
+			"Moulin : confirmez", "ADDRESS : LINK\n",
+			`<html lang="fr"><h1>Moulin</h1><p>ADDRESS : LINK</p></html>`,
+		},
+		mailinglist.Subscribed: {
+			"Bienvenue au Moulin", "Bienvenue : LINK\n",
+			`<html lang="fr"><h1>Moulin</h1><p>Bienvenue : LINK</p></html>`,
+		},
+	} {
+		s := p.subscribe(t, "ada."+string(kind), kind, "ko-KR")
+		p.succeed(t, p.records(t)...)
+		mails := p.inbox.Mails(t)
+		mail := mails[len(mails)-1]
+		fill := strings.NewReplacer("ADDRESS", string(s.To), "LINK", s.Link).Replace
+		got := []string{mail.Subject, mail.Text, mail.HTML}
+		wanted := []string{want.subject, fill(want.text), fill(want.html)}
+		if diff := cmp.Diff(wanted, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+	}
+}
+
+func TestBootstrap_without_templates(t *testing.T) {
+	bootstrap := lambdatest.Build(t, contract.Package)
+	environment, err := lambdaenv.Encode(contract.Settings{
+		Table: "table", From: "hello@example.com", ConfigurationSet: "Mails",
+		DefaultLanguage: "en", DeadLetterQueueURL: queueURL, LeaseDuration: leaseDuration,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fn := lambdatest.New(t, bootstrap, environment)
+	_, err = fn.Invoke(t.Context(), []byte("{}"), timeout)
+	if err == nil || !strings.Contains(err.Error(), "the function's files: ") {
+		t.Errorf("error %v, want one about the function's files", err)
+	}
+	lambdatest.AddFiles(t, bootstrap, fstest.MapFS{"en/welcome.txt": {Data: []byte("Welcome")}})
+	_, err = lambdatest.New(t, bootstrap, environment).Invoke(t.Context(), []byte("{}"), timeout)
+	for _, name := range []string{"en/confirm.txt", "en/welcome.html", "en/welcome.subject.txt"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v, want it to name %s", err, name)
+		}
+	}
+}
+
 func TestBootstrap_settings(t *testing.T) {
 	bootstrap := lambdatest.Build(t, contract.Package)
+	lambdatest.AddFiles(t, bootstrap, templates.Files)
 	valid := contract.Settings{
 		Table:              "table",
 		From:               "hello@example.com",
 		ConfigurationSet:   "Mails",
+		DefaultLanguage:    "en",
 		DeadLetterQueueURL: queueURL,
 		LeaseDuration:      leaseDuration,
 	}
 	for want, change := range map[string]func(*contract.Settings){
+		`no folder of the default language "fr"`: func(s *contract.Settings) {
+			s.DefaultLanguage = "fr"
+		},
 		"MAIL_FROM":            func(s *contract.Settings) { s.From = "Ashlar" },
 		"LEASE_DURATION is 9s": func(s *contract.Settings) { s.LeaseDuration = 9 * time.Second },
 		"invalid sender": func(s *contract.Settings) {
 			s.From = "hello@example.com\nBcc: eve@example.com"
 		},
 		"at least 10s": func(s *contract.Settings) { s.LeaseDuration = time.Millisecond },
-		"Ashlar <hello@examp": func(s *contract.Settings) {
+		"Example <hello@examp": func(s *contract.Settings) {
 			s.From = "a@example.com, b@example.com"
 		},
 	} {
@@ -866,7 +939,7 @@ func TestBootstrap_settings(t *testing.T) {
 	_, err := lambdatest.New(t, bootstrap, nil).Invoke(t.Context(), []byte("{}"), timeout)
 	for _, name := range []string{
 		"MAILING_LIST_TABLE", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "DEAD_LETTER_QUEUE_URL",
-		"LEASE_DURATION",
+		"DEFAULT_LANGUAGE", "LEASE_DURATION",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want it to name %s", err, name)

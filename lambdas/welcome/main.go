@@ -36,9 +36,9 @@ func main() {
 	if err != nil {
 		panic(fmt.Errorf("MAIL_FROM: %w", err))
 	}
-	templates, err := mailinglist.Templates()
+	templates, err := mailinglist.ParseTemplates(lambdaenv.Files(), settings.DefaultLanguage)
 	if err != nil {
-		panic(err)
+		panic(fmt.Errorf("the function's files: %w", err))
 	}
 	awsConfig, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -43,15 +44,38 @@ func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 		Versioned:       jsii.Bool(props.Versioned),
 		Cors:            convert.List(props.CORS),
 	}
-	if props.AccessLogs != nil {
-		bucketProps.ServerAccessLogsBucket = props.AccessLogs
-		bucketProps.ServerAccessLogsPrefix = jsii.String(props.LogPrefix)
-	}
 	bucket := newBucket(scope, id, bucketProps, props)
 	if props.AccessLogs != nil {
+		logTo(bucket, props.AccessLogs, props.LogPrefix)
 		EmptyAfter(props.AccessLogs, bucket)
 	}
 	return bucket
+}
+
+// logTo makes S3 log the bucket's requests in logs below prefix. Without the feature flag
+// @aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy, the CDK's own prop sets an ACL, which buckets
+// without ACLs reject.
+func logTo(bucket awss3.Bucket, logs awss3.IBucket, prefix string) {
+	resource(bucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
+		DestinationBucketName: logs.BucketName(), LogFilePrefix: jsii.String(prefix),
+	})
+	logs.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{
+			awsiam.NewServicePrincipal(jsii.String("logging.s3.amazonaws.com"), nil),
+		},
+		Actions:   jsii.Strings("s3:PutObject"),
+		Resources: &[]*string{logs.ArnForObjects(jsii.String(prefix + "*"))},
+		Conditions: &map[string]any{
+			"ArnLike":      map[string]any{"aws:SourceArn": bucket.BucketArn()},
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(bucket).Account()},
+		},
+	}))
+}
+
+// resource returns the L1 resource of a bucket, for properties that the L2 construct does not
+// offer.
+func resource(bucket awss3.Bucket) awss3.CfnBucket {
+	return bucket.Node().DefaultChild().(awss3.CfnBucket)
 }
 
 // AccessLogsProps describes a bucket for access logs. Zero values take the stated default.
@@ -113,7 +137,7 @@ func newBucket(
 // because the permissions are for the new bucket by then.
 func addEmptyOnDelete(bucket awss3.Bucket) {
 	// Not with awscdk.Tags, which would also tag the resources below the bucket.
-	tags := bucket.Node().DefaultChild().(awss3.CfnBucket).Tags()
+	tags := resource(bucket).Tags()
 	tags.SetTag(jsii.String(emptybucketfn.Tag), jsii.String("true"), nil, nil)
 	const timeout = 15 * time.Minute // Lambda's maximum; enough for a million objects
 	fn := gofunction.New(bucket, "EmptyBucket", gofunction.Props{
@@ -127,7 +151,7 @@ func addEmptyOnDelete(bucket awss3.Bucket) {
 	fn.AddToRolePolicy(
 		[]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
 		*bucket.ArnForObjects(jsii.String("*")))
-	resource := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID),
+	emptyOnDelete := awscdk.NewCustomResource(bucket, jsii.String(emptyOnDeleteID),
 		&awscdk.CustomResourceProps{
 			ResourceType: jsii.String("Custom::EmptyBucket"),
 			ServiceToken: fn.Function.FunctionArn(),
@@ -136,7 +160,7 @@ func addEmptyOnDelete(bucket awss3.Bucket) {
 			Properties:     &map[string]any{emptybucketfn.BucketName: bucket.BucketName()},
 		})
 	// The permissions must be deleted after the bucket is emptied.
-	resource.Node().AddDependency(fn.Role)
+	emptyOnDelete.Node().AddDependency(fn.Role)
 }
 
 const emptyOnDeleteID = "EmptyOnDelete" // of the custom resource below its bucket
@@ -144,11 +168,11 @@ const emptyOnDeleteID = "EmptyOnDelete" // of the custom resource below its buck
 // EmptyAfter makes CloudFormation delete writers before a disposable bucket is emptied. Objects
 // written in between would make the bucket's deletion fail.
 func EmptyAfter(bucket awss3.IBucket, writers ...constructs.IConstruct) {
-	resource := bucket.Node().TryFindChild(jsii.String(emptyOnDeleteID))
-	if resource == nil {
+	emptyOnDelete := bucket.Node().TryFindChild(jsii.String(emptyOnDeleteID))
+	if emptyOnDelete == nil {
 		return
 	}
 	for _, writer := range writers {
-		writer.Node().AddDependency(resource)
+		writer.Node().AddDependency(emptyOnDelete)
 	}
 }

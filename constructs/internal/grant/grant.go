@@ -3,21 +3,17 @@
 package grant
 
 import (
-	"fmt"
-	"reflect"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Require panics if grantee, the argument of method, is nil. kind is the construct's package.
 func Require(kind string, construct constructs.Construct, method string, grantee awsiam.IGrantable) {
-	value := reflect.ValueOf(grantee)
-	if !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
-		panic(fmt.Errorf("%s: %s: %s: grantee is required; pass the function or the role that gets "+
-			"the permissions", kind, *construct.Node().Path(), method))
-	}
+	check.Props(kind, *construct.Node().Path()+": "+method, check.NotNil("grantee", grantee,
+		"pass the function or the role that gets the permissions"))
 }
 
 // To allows grantee to call actions on resources, which are ARNs.

@@ -12,6 +12,8 @@ import (
 // them on its node, so its template and its logical ids are the same in every app.
 var flags = []string{
 	"@aws-cdk/aws-apigateway:authorizerChangeDeploymentLogicalId",
+	"@aws-cdk/aws-rds:databaseProxyUniqueResourceName",
+	"@aws-cdk/aws-secretsmanager:useAttachedSecretResourcePolicyForSecretTargetAttachments",
 }
 
 // New declares the node of a construct under scope, and pins the feature flags for all nodes below

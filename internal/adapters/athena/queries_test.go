@@ -13,7 +13,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 const day = "2026-11-20"
@@ -25,8 +27,8 @@ func generate(random *rand.Rand, day string) []row {
 	if err != nil {
 		panic(err)
 	}
-	var kinds []telemetry.Type
-	for _, kind := range telemetry.Types {
+	var kinds []telemetryschema.Type
+	for _, kind := range records.Schema().Types {
 		if !kind.Discard {
 			kinds = append(kinds, kind)
 		}
@@ -43,7 +45,7 @@ func generate(random *rand.Rand, day string) []row {
 		for version := range 1 + random.IntN(3) {
 			ofDay := time.Duration(random.Int64N(int64(24 * time.Hour)))
 			at := midnight.Add(ofDay).Truncate(time.Hour) // some are equal
-			r := row{Type: kind.Name, Day: day, Record: telemetry.Record{
+			r := row{Type: kind.Name, Day: day, Record: records.Record{
 				ID: fmt.Sprint("id-", i), At: at, ReceivedAt: at.Add(time.Second),
 				IngestedAt: at.Add(time.Duration(version) * 25 * time.Hour),
 			}}
@@ -51,7 +53,7 @@ func generate(random *rand.Rand, day string) []row {
 				r.At = at.Add(time.Duration(version) * time.Second)
 				r.IngestedAt = midnight.Add(25 * time.Hour)
 			}
-			if kind.Source == telemetry.Device {
+			if kind.Source == telemetryschema.Device {
 				r.Device = fmt.Sprint("device-", i%30)
 				r.Firmware = []string{"", "1.0", "1.1", "2.0"}[random.IntN(4)]
 				// Quarters, so that sums are exact.
@@ -206,7 +208,7 @@ var computed = map[string]func(rows []row) [][]any{
 }
 
 // values returns the values of a result, in the types of the report's columns.
-func values(t *testing.T, report reports.Report, names []string, rows [][]*string) [][]any {
+func values(t *testing.T, report telemetryschema.Report, names []string, rows [][]*string) [][]any {
 	t.Helper()
 	for i, column := range report.Columns {
 		if len(names) != len(report.Columns) || names[i] != column.Name {
@@ -242,7 +244,7 @@ func TestQueries_reports(t *testing.T) {
 	w := startWorld(t)
 
 	t.Run("a day without records has no rows", func(t *testing.T) {
-		for _, report := range reports.All() {
+		for _, report := range queries.Reports() {
 			names, rows := w.result(t, report, day)
 			if got := values(t, report, names, rows); len(got) > 0 {
 				t.Errorf("%s: %v", report.Name, got)
@@ -260,7 +262,7 @@ func TestQueries_reports(t *testing.T) {
 	w.putObject(t, "telemetry/type=measurement/day=2026-11-21/a.parquet", []byte("not Parquet"))
 
 	t.Run("rows equal a plain computation, and only the day is read", func(t *testing.T) {
-		for _, report := range reports.All() {
+		for _, report := range queries.Reports() {
 			begun := time.Now()
 			names, found := w.result(t, report, day)
 			took := time.Since(begun)
@@ -285,7 +287,7 @@ func TestQueries_reports(t *testing.T) {
 			w.putObject(t, "telemetry/type="+broken+"/day="+elsewhere+"/a.parquet",
 				[]byte("not Parquet"))
 			var failed []string
-			for _, report := range reports.All() {
+			for _, report := range queries.Reports() {
 				id, err := w.queries.Start(t.Context(),
 					"token of "+report.Name+" without "+broken+"……", report.SQL, elsewhere)
 				if err != nil {

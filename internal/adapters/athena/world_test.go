@@ -17,11 +17,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/athena"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	"github.com/ashlar-cdk/ashlar/internal/testing/athenatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // A world is the table telemetry and an Athena that reads it.
@@ -54,14 +54,14 @@ func startWorld(t *testing.T) *world {
 // telemetryTable returns the table as constructs/telemetry declares it.
 func telemetryTable() athenatest.Table {
 	var names []string
-	for _, kind := range telemetry.Types {
+	for _, kind := range records.Schema().Types {
 		if !kind.Discard {
 			names = append(names, kind.Name)
 		}
 	}
 	table := athenatest.Table{
 		Name: "telemetry",
-		PartitionKeys: []columns.Column{
+		PartitionKeys: []telemetryschema.Column{
 			{Name: "type", Type: "string"}, {Name: "day", Type: "string"},
 		},
 		Parameters: map[string]string{
@@ -74,14 +74,14 @@ func telemetryTable() athenatest.Table {
 			"storage.location.template": "s3://ingestion/telemetry/type=${type}/day=${day}/",
 		},
 	}
-	table.StorageDescriptor.Columns = telemetry.Columns()
+	table.StorageDescriptor.Columns = records.Schema().TableColumns()
 	table.StorageDescriptor.Location = "s3://ingestion/telemetry/"
 	return table
 }
 
 // A row is a record with its partition.
 type row struct {
-	telemetry.Record
+	records.Record
 	Type string
 	Day  string
 }
@@ -100,7 +100,7 @@ func (w *world) put(t testing.TB, rows ...row) {
 	}
 	for prefix, values := range partitions {
 		var file bytes.Buffer
-		if err := parquetfile.Write(&file, telemetry.Columns(), values); err != nil {
+		if err := parquetfile.Write(&file, records.Schema().TableColumns(), values); err != nil {
 			t.Fatal(err)
 		}
 		w.putObject(t, prefix+uuid.NewString()+".parquet", file.Bytes())
@@ -125,7 +125,7 @@ func orNull[T comparable](value T) any {
 
 // result runs a report's query for a day and returns its result.
 func (w *world) result(
-	t *testing.T, report reports.Report, day string,
+	t *testing.T, report telemetryschema.Report, day string,
 ) (names []string, rows [][]*string) {
 	t.Helper()
 	token := strings.ReplaceAll(uuid.NewString(), "-", "")

@@ -1,9 +1,8 @@
 // Package dynamodbstore stores the mailing list in DynamoDB.
 //
-// The table's keys are Address, in the form of [email.Address.Key], and Kind. An item whose mail
-// has not been sent has the attribute Unsent, which is the key of the index of that name. Every
-// method is idempotent: when a response is lost, its caller or the SDK may repeat the call, which
-// detects what was already done and has the same result.
+// Its items are [mailinglisttable.Item]. Every method is idempotent: when a response is lost, its
+// caller or the SDK may repeat the call, which detects what was already done and has the same
+// result.
 package dynamodbstore
 
 import (
@@ -23,6 +22,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/mailinglisttable"
 )
 
 // API is the part of DynamoDB's API that this package calls. [dynamodb.Client] implements it.
@@ -54,68 +54,41 @@ type MailingList struct {
 	API   API
 }
 
-// unsent is the only value of the attribute Unsent. The index therefore has one partition, which
-// takes a thousand new subscriptions a second, far more than SES takes mails.
-const unsent = "yes"
-
-// An item is a subscription, pending or not, as the table stores it. A suppression has only the
-// keys and CreatedAt of these.
-type item struct {
-	Address   string
-	Kind      mailinglist.Kind
-	ID        string
-	To        email.Address
-	Language  string `dynamodbav:",omitempty"`
-	Link      string
-	CreatedAt string
-	Unsent    string `dynamodbav:",omitempty"`
-
-	// The expiry of a pending subscription, in Unix seconds: the table's TTL attribute.
-	ExpiresAt int64 `dynamodbav:",omitempty"`
-
-	// The holder of the lease that sends the mail, and its end in Unix milliseconds.
-	LeaseHolder string `dynamodbav:",omitempty"`
-	LeasedUntil int64  `dynamodbav:",omitempty"`
-}
-
-// timeLayout is RFC 3339 with a fixed number of digits, so that texts sort as times do.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func newItem(s mailinglist.Subscription) item {
-	i := item{
-		Address: s.Address, Kind: s.Kind, ID: s.ID.String(),
-		To: s.To, Language: s.Language, Link: s.Link,
-		CreatedAt: s.CreatedAt.UTC().Format(timeLayout), Unsent: unsent,
-	}
-	if s.Kind == mailinglist.Pending {
-		i.ExpiresAt = s.CreatedAt.Add(mailinglist.ConfirmWithin).Unix()
-	}
-	return i
+// newItem returns the item of a new subscription.
+func newItem(s mailinglist.Subscription) mailinglisttable.Item {
+	item := mailinglisttable.NewItem(
+		mailinglisttable.Kind(s.Kind), s.ID.String(), string(s.To), s.CreatedAt)
+	item.Address, item.Language, item.Link = s.Address, s.Language, s.Link
+	return item
 }
 
 // expired reports whether the item has expired, though DynamoDB may take days to delete it.
-func (i item) expired(now time.Time) bool { return i.ExpiresAt != 0 && i.ExpiresAt <= now.Unix() }
+func expired(item *mailinglisttable.Item, now time.Time) bool {
+	return item.ExpiresAt != 0 && item.ExpiresAt <= now.Unix()
+}
 
-// subscription converts i. Its times are precise to the millisecond.
-func (i item) subscription() (mailinglist.Subscription, error) {
-	id, err := uuid.Parse(i.ID)
+// subscription converts an item. Its times are precise to the millisecond.
+func subscription(item *mailinglisttable.Item) (mailinglist.Subscription, error) {
+	id, err := uuid.Parse(item.ID)
 	if err != nil {
 		return mailinglist.Subscription{}, fmt.Errorf("invalid ID in the table: %w", err)
 	}
-	created, err := time.Parse(timeLayout, i.CreatedAt)
+	created, err := time.Parse(mailinglisttable.TimeLayout, item.CreatedAt)
 	if err != nil {
 		return mailinglist.Subscription{}, fmt.Errorf("invalid CreatedAt in the table: %w", err)
 	}
 	return mailinglist.Subscription{
-		Key: mailinglist.Key{Address: i.Address, Kind: i.Kind, ID: id},
-		To:  i.To, Language: i.Language, Link: i.Link, CreatedAt: created,
+		Key: mailinglist.Key{
+			Address: item.Address, Kind: mailinglist.Kind(item.Kind), ID: id,
+		},
+		To: email.Address(item.To), Language: item.Language, Link: item.Link, CreatedAt: created,
 	}, nil
 }
 
 // get returns an item by a consistent read, or nil when it does not exist.
 func (l *MailingList) get(
 	ctx context.Context, address string, kind mailinglist.Kind,
-) (*item, error) {
+) (*mailinglisttable.Item, error) {
 	found, err := l.API.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &l.Table, Key: key(address, kind), ConsistentRead: aws.Bool(true),
 	}, callOptions)
@@ -126,19 +99,19 @@ func (l *MailingList) get(
 }
 
 // decode returns nil for no item.
-func decode(attributes map[string]types.AttributeValue) (*item, error) {
+func decode(attributes map[string]types.AttributeValue) (*mailinglisttable.Item, error) {
 	if len(attributes) == 0 {
 		return nil, nil
 	}
-	i := new(item)
-	if err := attributevalue.UnmarshalMap(attributes, i); err != nil {
+	item := new(mailinglisttable.Item)
+	if err := attributevalue.UnmarshalMap(attributes, item); err != nil {
 		return nil, fmt.Errorf("decode an item: %w", err)
 	}
-	return i, nil
+	return item, nil
 }
 
-func encode(i item) (map[string]types.AttributeValue, error) {
-	attributes, err := attributevalue.MarshalMap(i)
+func encode(item mailinglisttable.Item) (map[string]types.AttributeValue, error) {
+	attributes, err := attributevalue.MarshalMap(item)
 	if err != nil {
 		return nil, fmt.Errorf("encode an item: %w", err)
 	}

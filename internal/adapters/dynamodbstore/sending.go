@@ -15,6 +15,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
+	"github.com/ashlar-cdk/ashlar/mailinglisttable"
 )
 
 // Lease gives the caller the exclusive right to send the mail of key until the given time. It fails
@@ -29,16 +30,16 @@ func (l *MailingList) Lease(
 	if err != nil {
 		return mailinglist.Lease{}, err
 	}
-	subscription, err := leased.subscription()
+	leasedSubscription, err := subscription(leased)
 	if err != nil {
 		return mailinglist.Lease{}, err
 	}
-	return mailinglist.Lease{Subscription: subscription, Holder: holder, Until: until}, nil
+	return mailinglist.Lease{Subscription: leasedSubscription, Holder: holder, Until: until}, nil
 }
 
 func (l *MailingList) lease(
 	ctx context.Context, of mailinglist.Key, holder uuid.UUID, now, until time.Time,
-) (*item, error) {
+) (*mailinglisttable.Item, error) {
 	updated, err := l.API.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:        &l.Table,
 		Key:              key(of.Address, of.Kind),
@@ -68,7 +69,7 @@ func (l *MailingList) lease(
 	switch {
 	case err != nil:
 		return nil, err
-	case old == nil || old.ID != of.ID.String() || old.Unsent == "" || old.expired(now):
+	case old == nil || old.ID != of.ID.String() || old.Unsent == "" || expired(old, now):
 		return nil, mailinglist.ErrNotFound
 	case old.LeaseHolder != holder.String():
 		return nil, &email.LeasedError{Until: time.UnixMilli(old.LeasedUntil)}
@@ -85,7 +86,7 @@ func (l *MailingList) MarkSent(
 	return l.endLease(ctx, lease,
 		"SET MessageID = :message, SentAt = :now REMOVE Unsent, LeasedUntil",
 		map[string]types.AttributeValue{
-			":message": text(messageID), ":now": text(now.UTC().Format(timeLayout)),
+			":message": text(messageID), ":now": text(now.UTC().Format(mailinglisttable.TimeLayout)),
 		})
 }
 
@@ -142,7 +143,8 @@ func (l *MailingList) Unsent(
 			IndexName:              aws.String("Unsent"),
 			KeyConditionExpression: aws.String("Unsent = :unsent AND CreatedAt < :before"),
 			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":unsent": text(unsent), ":before": text(before.UTC().Format(timeLayout)),
+				":unsent": text(mailinglisttable.Unsent),
+				":before": text(before.UTC().Format(mailinglisttable.TimeLayout)),
 			},
 		})
 		for pages.HasMorePages() {
@@ -168,9 +170,9 @@ func (l *MailingList) Unsent(
 
 // decodeIndexed returns a subscription from the attributes that the index has.
 func decodeIndexed(attributes map[string]types.AttributeValue) (mailinglist.Subscription, error) {
-	i, err := decode(attributes)
+	item, err := decode(attributes)
 	if err != nil {
 		return mailinglist.Subscription{}, err
 	}
-	return i.subscription()
+	return subscription(item)
 }

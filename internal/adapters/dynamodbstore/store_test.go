@@ -30,6 +30,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/mailinglisttable"
 )
 
 // now is in the future, so that the table's TTL does not delete items that expire during a test.
@@ -121,6 +122,24 @@ func unsentRow(s mailinglist.Subscription) row {
 		r["ExpiresAt"] = float64(s.CreatedAt.Add(24 * time.Hour).Unix())
 	}
 	return r
+}
+
+// TestItem_has_the_kinds_and_the_lifetime_of_subscriptions holds the table's public format and the
+// domain together.
+func TestItem_has_the_kinds_and_the_lifetime_of_subscriptions(t *testing.T) {
+	for kind, want := range map[mailinglist.Kind]mailinglisttable.Kind{
+		mailinglist.Pending:    mailinglisttable.Pending,
+		mailinglist.Subscribed: mailinglisttable.Subscribed,
+		mailinglist.Suppressed: mailinglisttable.Suppressed,
+	} {
+		if string(kind) != string(want) {
+			t.Errorf("the kind is %q in the domain, %q in the table", kind, want)
+		}
+	}
+	if mailinglist.ConfirmWithin != mailinglisttable.PendingLifetime {
+		t.Errorf("a pending subscription is valid for %s in the domain, %s in the table",
+			mailinglist.ConfirmWithin, mailinglisttable.PendingLifetime)
+	}
 }
 
 func ok(t testing.TB, err error) {

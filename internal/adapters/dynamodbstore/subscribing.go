@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 )
 
@@ -44,7 +45,7 @@ func (l *MailingList) Subscribe(ctx context.Context, s mailinglist.Subscription)
 		if err != nil {
 			return err
 		}
-		if old == nil || !old.expired(s.CreatedAt) {
+		if old == nil || !expired(old, s.CreatedAt) {
 			return nil // possibly from this caller, whose response was lost
 		}
 		// Overwriting it would be a MODIFY in the stream instead of an INSERT, and only an INSERT
@@ -65,8 +66,9 @@ func (l *MailingList) Confirm(ctx context.Context, s mailinglist.Subscription) e
 	if err != nil {
 		return err
 	}
-	if pending != nil && pending.ID == s.ID.String() && !pending.expired(s.CreatedAt) {
-		s.Kind, s.To, s.Language = mailinglist.Subscribed, pending.To, pending.Language
+	if pending != nil && pending.ID == s.ID.String() && !expired(pending, s.CreatedAt) {
+		s.Kind, s.To, s.Language =
+			mailinglist.Subscribed, email.Address(pending.To), pending.Language
 		confirmed, err := l.replacePending(ctx, s)
 		if err != nil || confirmed {
 			return err

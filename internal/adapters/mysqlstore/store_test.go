@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
@@ -62,7 +63,7 @@ func (s *stores) use(databases *mysqlconn.Databases) {
 
 func migrate(t testing.TB, databases *mysqlconn.Databases) {
 	t.Helper()
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+	if _, err := schema.Up(t.Context(), databases.Writer, migrations.Files); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/parquet-go/parquet-go/compress/snappy"
 	"github.com/parquet-go/parquet-go/deprecated"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // types maps Glue's types to Parquet's. Parquet deprecates timestamps of 96 bits, but Amazon Data
 // Firehose writes them, and Athena, Redshift Spectrum and Hive all read them.
-var types = map[string]reflect.Type{
-	"string":    reflect.TypeFor[string](),
-	"timestamp": reflect.TypeFor[deprecated.Int96](),
-	"double":    reflect.TypeFor[float64](),
-	"bigint":    reflect.TypeFor[int64](),
-	"boolean":   reflect.TypeFor[bool](),
+var types = map[telemetryschema.ColumnType]reflect.Type{
+	telemetryschema.String:    reflect.TypeFor[string](),
+	telemetryschema.Timestamp: reflect.TypeFor[deprecated.Int96](),
+	telemetryschema.Double:    reflect.TypeFor[float64](),
+	telemetryschema.Bigint:    reflect.TypeFor[int64](),
+	telemetryschema.Boolean:   reflect.TypeFor[bool](),
 }
 
 // Write writes a file with the columns, in their order and compressed with Snappy, to w. A row has
@@ -30,7 +30,7 @@ var types = map[string]reflect.Type{
 // type, or nil for null. A file may have no rows.
 //
 // Write returns an error if a row has another length or a value another type.
-func Write(w io.Writer, columns []columns.Column, rows [][]any) error {
+func Write(w io.Writer, columns []telemetryschema.Column, rows [][]any) error {
 	schema, err := schemaOf(columns)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func Write(w io.Writer, columns []columns.Column, rows [][]any) error {
 
 // schemaOf returns the schema of the columns, which are all nullable. It is derived from a struct,
 // because a [parquet.Group] sorts its columns by name.
-func schemaOf(columns []columns.Column) (*parquet.Schema, error) {
+func schemaOf(columns []telemetryschema.Column) (*parquet.Schema, error) {
 	fields := make([]reflect.StructField, len(columns))
 	for i, column := range columns {
 		kind, ok := types[column.Type]
@@ -86,29 +86,29 @@ func schemaOf(columns []columns.Column) (*parquet.Schema, error) {
 	return parquet.SchemaOf(reflect.Zero(reflect.StructOf(fields)).Interface()), nil
 }
 
-func valueOf(kind string, value any) (parquet.Value, error) {
+func valueOf(kind telemetryschema.ColumnType, value any) (parquet.Value, error) {
 	if value == nil {
 		return parquet.NullValue(), nil
 	}
 	switch value := value.(type) {
 	case string:
-		if kind == "string" {
+		if kind == telemetryschema.String {
 			return parquet.ByteArrayValue([]byte(value)), nil
 		}
 	case time.Time:
-		if kind == "timestamp" {
+		if kind == telemetryschema.Timestamp {
 			return parquet.Int96Value(int96(value)), nil
 		}
 	case float64:
-		if kind == "double" {
+		if kind == telemetryschema.Double {
 			return parquet.DoubleValue(value), nil
 		}
 	case int64:
-		if kind == "bigint" {
+		if kind == telemetryschema.Bigint {
 			return parquet.Int64Value(value), nil
 		}
 	case bool:
-		if kind == "boolean" {
+		if kind == telemetryschema.Boolean {
 			return parquet.BooleanValue(value), nil
 		}
 	}

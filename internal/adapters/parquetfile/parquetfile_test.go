@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 type sample struct {
@@ -94,7 +94,7 @@ func TestWrite(t *testing.T) {
 			want = append(want, row)
 		}
 		var file bytes.Buffer
-		if err := parquetfile.Write(&file, columns.Of[sample](), rows); err != nil {
+		if err := parquetfile.Write(&file, telemetryschema.Columns[sample](), rows); err != nil {
 			t.Fatal(err)
 		}
 		names, got := read(t, file.Bytes())
@@ -110,7 +110,7 @@ func TestWrite(t *testing.T) {
 func TestWrite_NaN(t *testing.T) {
 	var file bytes.Buffer
 	row := []any{"", time.Unix(0, 0), math.NaN(), false, int64(0)}
-	if err := parquetfile.Write(&file, columns.Of[sample](), [][]any{row}); err != nil {
+	if err := parquetfile.Write(&file, telemetryschema.Columns[sample](), [][]any{row}); err != nil {
 		t.Fatal(err)
 	}
 	_, got := read(t, file.Bytes())
@@ -124,7 +124,7 @@ func TestWrite_NaN(t *testing.T) {
 // all, may not.
 func TestWrite_pages_of_version_1(t *testing.T) {
 	var file bytes.Buffer
-	err := parquetfile.Write(&file, columns.Of[sample](),
+	err := parquetfile.Write(&file, telemetryschema.Columns[sample](),
 		[][]any{{"a", time.Unix(1, 0), 1.5, true, int64(7)}})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestWrite_is_deterministic(t *testing.T) {
 	rows := [][]any{{"a", time.Unix(1, 0), 1.5, true, int64(7)}, {nil, nil, nil, nil, nil}}
 	var first, second bytes.Buffer
 	for _, file := range []*bytes.Buffer{&first, &second} {
-		if err := parquetfile.Write(file, columns.Of[sample](), rows); err != nil {
+		if err := parquetfile.Write(file, telemetryschema.Columns[sample](), rows); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,13 +169,13 @@ func TestWrite_rejects_rows_of_other_types(t *testing.T) {
 		"an int":    {"a", time.Unix(1, 0), 1.5, true, 7},
 		"swapped":   {"a", "2026-11-21", 1.5, true, int64(7)},
 	} {
-		err := parquetfile.Write(new(bytes.Buffer), columns.Of[sample](), [][]any{valid, row})
+		err := parquetfile.Write(new(bytes.Buffer), telemetryschema.Columns[sample](), [][]any{valid, row})
 		if err == nil {
 			t.Errorf("%s: written", name)
 		}
 	}
 	err := parquetfile.Write(new(bytes.Buffer),
-		[]columns.Column{{Name: "a", Type: "map<string,string>"}}, nil)
+		[]telemetryschema.Column{{Name: "a", Type: "map<string,string>"}}, nil)
 	if err == nil {
 		t.Error("written as a map")
 	}

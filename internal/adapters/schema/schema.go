@@ -1,12 +1,10 @@
-// Package schema migrates the platform's database to the schema of this build.
+// Package schema applies schema migrations to a MySQL database: SQL files in goose's format, in the
+// order of the numbers that their names begin with.
 //
-// The schema is defined by the files in migrations, which are applied in the order of their numbers
-// and never changed once they have been deployed. MySQL commits implicitly around every statement
-// that changes a schema, so a file has one statement: it is applied completely or not at all. Where
-// MySQL allows it, the statement is idempotent (CREATE TABLE IF NOT EXISTS), for a process that
-// ends between a statement and the record of it. There are no down migrations: the next file fixes
-// a mistake. A file must not break the functions of the previous deployment, which run until they
-// are replaced.
+// MySQL commits implicitly around every statement that changes a schema, so a file should have one
+// statement: it is then applied completely or not at all. Where MySQL allows it, the statement is
+// idempotent (CREATE TABLE IF NOT EXISTS), for a process that ends between a statement and the
+// record of it. Migrations only move forward: the next file fixes a mistake.
 package schema
 
 import (
@@ -14,7 +12,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,9 +21,6 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql
-var embedded embed.FS
-
 // A Result is the outcome of [Up].
 type Result struct {
 	// The number of the last file that was applied to the database.
@@ -35,33 +29,20 @@ type Result struct {
 	Applied []string
 }
 
-// Up applies the migrations that db does not have yet. Concurrent calls are safe: the second waits,
-// within ctx, and finds nothing left to do. Up leaves a database that is ahead of this build, as
-// after a rollback of a deployment, unchanged. When a migration fails, the error names its file,
-// and the files before it stay applied.
+// Up applies the migrations that db does not have yet: the SQL files at the root of files.
+// Concurrent calls are safe: the second waits, within ctx, and finds nothing left to do. Up leaves
+// a database that is ahead of files, as after a rollback of a deployment, unchanged. When a
+// migration fails, the error names its file, and the files before it stay applied. A file that was
+// changed after it was applied is an error, before anything is applied.
 //
 // Up needs two connections of db at a time.
-func Up(ctx context.Context, db *sql.DB) (Result, error) {
-	return up(ctx, db, migrations())
-}
-
-// Checksum identifies the migrations of this build: it changes when, and only when, one of the
-// files does. A custom resource with the checksum as a property runs once for each change.
-func Checksum() string {
-	return checksum(migrations())
-}
-
-func migrations() fs.FS {
-	files, err := fs.Sub(embedded, "migrations")
-	if err != nil {
-		panic(err) // only for a malformed path
-	}
-	return files
-}
-
-func up(ctx context.Context, db *sql.DB, files fs.FS) (Result, error) {
+func Up(ctx context.Context, db *sql.DB, files fs.FS) (Result, error) {
 	provider, err := goose.NewProvider(goose.DialectMySQL, db, files,
 		goose.WithDisableGlobalRegistry(true))
+	if errors.Is(err, goose.ErrNoMigrations) {
+		return Result{}, errors.New(
+			"schema: there are no migrations, want files with names such as 0001_users.sql")
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("schema: %w", err)
 	}
@@ -70,6 +51,9 @@ func up(ctx context.Context, db *sql.DB, files fs.FS) (Result, error) {
 		return Result{}, err
 	}
 	defer unlock()
+	if err := recordChecksums(ctx, db, provider, files); err != nil {
+		return Result{}, err
+	}
 	applied, err := provider.Up(ctx)
 	if err != nil {
 		var partial *goose.PartialError
@@ -90,20 +74,50 @@ func up(ctx context.Context, db *sql.DB, files fs.FS) (Result, error) {
 	return result, nil
 }
 
-func checksum(files fs.FS) string {
-	names, err := fs.Glob(files, "*.sql") // sorted
+// recordChecksums records the checksums of the files that are about to be applied, and fails if a
+// file that is applied has another checksum than the recorded one. goose records only the number of
+// a file, and would ignore the change. A file that failed may change.
+func recordChecksums(
+	ctx context.Context, db *sql.DB, provider *goose.Provider, files fs.FS,
+) error {
+	_, err := db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS goose_db_checksum "+
+		"(version_id BIGINT NOT NULL PRIMARY KEY, sha256 CHAR(64) NOT NULL)")
 	if err != nil {
-		panic(err) // only for a malformed pattern
+		return fmt.Errorf("schema: create the table goose_db_checksum: %w", err)
 	}
-	hash := sha256.New()
-	for _, name := range names {
-		content, err := fs.ReadFile(files, name)
+	status, err := provider.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	var changed []error
+	for _, migration := range status {
+		version, name := migration.Source.Version, path.Base(migration.Source.Path)
+		content, err := fs.ReadFile(files, migration.Source.Path)
 		if err != nil {
-			panic(err) // cannot happen to an embedded file
+			return fmt.Errorf("schema: %w", err)
 		}
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(content), content)
+		sum := sha256.Sum256(content)
+		checksum, recorded := hex.EncodeToString(sum[:]), ""
+		err = db.QueryRowContext(ctx,
+			"SELECT sha256 FROM goose_db_checksum WHERE version_id = ?", version).Scan(&recorded)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("schema: read the checksum of %s: %w", name, err)
+		}
+		if recorded == checksum {
+			continue
+		}
+		if recorded != "" && migration.State == goose.StateApplied {
+			changed = append(changed, fmt.Errorf("schema: %s was changed after it was applied; "+
+				"restore it and make the change in a new file", name))
+			continue
+		}
+		_, err = db.ExecContext(ctx,
+			"REPLACE INTO goose_db_checksum (version_id, sha256) VALUES (?, ?)", version, checksum)
+		if err != nil {
+			return fmt.Errorf("schema: record the checksum of %s: %w", name, err)
+		}
 	}
-	return hex.EncodeToString(hash.Sum(nil))
+	return errors.Join(changed...)
 }
 
 // lockName contains the database's name, since all databases of a server share one namespace for

@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 )
 
@@ -35,7 +34,7 @@ func files(statements ...string) fstest.MapFS {
 
 func mustUp(t *testing.T, db *sql.DB, files fs.FS) Result {
 	t.Helper()
-	result, err := up(t.Context(), db, files)
+	result, err := Up(t.Context(), db, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +52,7 @@ func count(t *testing.T, db *sql.DB, table string) int {
 
 func TestUp_applies_the_schema_once(t *testing.T) {
 	_, db := start(t)
-	first, err := Up(t.Context(), db)
+	first, err := Up(t.Context(), db, migrations.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func TestUp_applies_the_schema_once(t *testing.T) {
 	if n := count(t, db, "profiles"); n != 0 {
 		t.Errorf("a new schema has %d profiles", n)
 	}
-	second, err := Up(t.Context(), db)
+	second, err := Up(t.Context(), db, migrations.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +81,7 @@ func TestUp_applies_each_migration_once_for_concurrent_callers(t *testing.T) {
 	for range callers {
 		other := database.OpenForMigration(t).Writer
 		go func() {
-			_, err := up(t.Context(), other, steps)
+			_, err := Up(t.Context(), other, steps)
 			errs <- err
 		}()
 	}
@@ -110,11 +109,11 @@ func TestUp_waits_for_the_lock(t *testing.T) {
 	// The deadline is after the first GET_LOCK.
 	short, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
-	if _, err := Up(short, database.Open(t).Writer); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Up(short, database.Open(t).Writer, migrations.Files); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want Up to wait for the lock until the deadline", err)
 	}
 	unlock()
-	if _, err := Up(t.Context(), db); err != nil {
+	if _, err := Up(t.Context(), db, migrations.Files); err != nil {
 		t.Error(err)
 	}
 }
@@ -137,7 +136,7 @@ func TestUp_names_a_failing_migration_and_retries_it(t *testing.T) {
 	_, db := start(t)
 	const one, two, three = "CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)",
 		"CREATE TABLE three (id INT)"
-	_, err := up(t.Context(), db, files(one, one, three))
+	_, err := Up(t.Context(), db, files(one, one, three))
 	if err == nil || !strings.Contains(err.Error(), "0002_step.sql") ||
 		!strings.Contains(err.Error(), "already exists") {
 		t.Errorf("got %v, want 0002_step.sql and MySQL's message", err)
@@ -152,7 +151,7 @@ func TestUp_names_a_failing_migration_and_retries_it(t *testing.T) {
 // TestUp_syncs_existing_profiles has a profile that was written when the schema had only profiles.
 func TestUp_syncs_existing_profiles(t *testing.T) {
 	_, db := start(t)
-	all := migrations()
+	all := migrations.Files
 	first, err := fs.ReadFile(all, "0001_profiles.sql")
 	if err != nil {
 		t.Fatal(err)
@@ -175,85 +174,53 @@ func TestUp_syncs_existing_profiles(t *testing.T) {
 	}
 }
 
-func TestChecksum_changes_only_with_the_files(t *testing.T) {
-	original := files("CREATE TABLE one (id INT)")
-	if checksum(original) != checksum(files("CREATE TABLE one (id INT)")) {
-		t.Error("the same files have two checksums")
+func TestUp_refuses_a_file_that_was_changed_after_it_was_applied(t *testing.T) {
+	_, db := start(t)
+	const one, two, three = "CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)",
+		"CREATE TABLE three (id INT)"
+	mustUp(t, db, files(one, two))
+	_, err := Up(t.Context(), db, files(one, "CREATE TABLE two (id BIGINT)", three))
+	const want = "schema: 0002_step.sql was changed after it was applied; restore it and make " +
+		"the change in a new file"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
-	renamed := fstest.MapFS{"0002_step.sql": original["0001_step.sql"]}
-	seen := map[string]string{checksum(original): "original"}
-	for name, other := range map[string]fs.FS{
-		"changed": files("CREATE TABLE one (id BIGINT)"),
-		"added":   files("CREATE TABLE one (id INT)", "CREATE TABLE two (id INT)"),
-		"renamed": renamed,
+	// Nothing was applied.
+	restored := mustUp(t, db, files(one, two, three))
+	if diff := cmp.Diff(Result{Version: 3, Applied: []string{"0003_step.sql"}}, restored); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestUp_accepts_a_database_without_checksums has a database that goose alone has migrated.
+func TestUp_accepts_a_database_without_checksums(t *testing.T) {
+	_, db := start(t)
+	const one = "CREATE TABLE one (id INT)"
+	mustUp(t, db, files(one))
+	if _, err := db.ExecContext(t.Context(), "DROP TABLE goose_db_checksum"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Result{Version: 1}, mustUp(t, db, files(one))); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := Up(t.Context(), db, files("CREATE TABLE one (id BIGINT)")); err == nil {
+		t.Error("a change after that was accepted")
+	}
+}
+
+func TestUp_refuses_unusable_files(t *testing.T) {
+	_, db := start(t)
+	for want, files := range map[string]fs.FS{
+		"there are no migrations": fstest.MapFS{"sql/0001_a.sql": {Data: []byte("-- +goose Up\n")}},
+		"duplicate migration version 1": fstest.MapFS{
+			"0001_a.sql": {Data: []byte("-- +goose Up\n")},
+			"1_b.sql":    {Data: []byte("-- +goose Up\n")},
+		},
+		"failed to parse 0001_a.sql": fstest.MapFS{"0001_a.sql": {Data: []byte("CREATE TABLE a (b INT);\n")}},
 	} {
-		if same := seen[checksum(other)]; same != "" {
-			t.Errorf("%s has the checksum of %s", name, same)
-		}
-		seen[checksum(other)] = name
-	}
-	if Checksum() != checksum(migrations()) || len(Checksum()) != 64 {
-		t.Errorf("Checksum is %q", Checksum())
-	}
-}
-
-var (
-	name   = regexp.MustCompile(`^\d{4}_[a-z0-9_]+\.sql$`)
-	quoted = regexp.MustCompile(`'[^']*'`)
-)
-
-// TestMigrations_have_one_statement checks the rule of the package comment.
-func TestMigrations_have_one_statement(t *testing.T) {
-	paths, err := fs.Glob(migrations(), "*")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("%d migrations, %v", len(paths), err)
-	}
-	for i, path := range paths {
-		if !name.MatchString(path) || path[:4] != fmt.Sprintf("%04d", i+1) {
-			t.Errorf("%s: want a name such as 0001_profiles.sql, numbered without a gap", path)
-		}
-		content, err := fs.ReadFile(migrations(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if problem := notOneStatementUp(string(content)); problem != "" {
-			t.Errorf("%s: %s", path, problem)
+		if _, err := Up(t.Context(), db, files); err == nil ||
+			!strings.HasPrefix(err.Error(), "schema: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error that says %s", err, want)
 		}
 	}
-}
-
-func TestNotOneStatementUp(t *testing.T) {
-	const up, a, b = "-- +goose Up\n", "CREATE TABLE a (b INT);\n", "CREATE TABLE b (b INT);\n"
-	for content, want := range map[string]string{
-		up + "-- Why; and how.\nCREATE TABLE a (b CHAR(1) DEFAULT ';');\n": "",
-
-		a:          "does not begin with -- +goose Up",
-		up + a + b: "has 2 statements, want 1",
-		up:         "has 0 statements, want 1",
-		up + a + "-- +goose Down\nDROP TABLE a;\n": "has another goose annotation than Up",
-	} {
-		if got := notOneStatementUp(content); got != want {
-			t.Errorf("%q: got %q, want %q", content, got, want)
-		}
-	}
-}
-
-func notOneStatementUp(content string) string {
-	body, ok := strings.CutPrefix(content, "-- +goose Up\n")
-	if !ok {
-		return "does not begin with -- +goose Up"
-	}
-	if strings.Contains(body, "+goose") {
-		return "has another goose annotation than Up"
-	}
-	var code strings.Builder
-	for line := range strings.Lines(body) {
-		if !strings.HasPrefix(line, "--") {
-			code.WriteString(line)
-		}
-	}
-	if n := strings.Count(quoted.ReplaceAllString(code.String(), ""), ";"); n != 1 {
-		return fmt.Sprintf("has %d statements, want 1", n)
-	}
-	return ""
 }

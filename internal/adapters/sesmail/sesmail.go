@@ -39,13 +39,13 @@ type Mailer struct {
 	API              API
 }
 
-// ParseFrom parses the sender's address, such as Ashlar <hello@example.com>, and returns it in the
+// ParseFrom parses the sender's address, such as Example <hello@example.com>, and returns it in the
 // form that SES needs: a name beyond ASCII is encoded.
 func ParseFrom(from string) (string, error) {
 	address, err := mail.ParseAddress(from)
 	if err != nil {
 		return "", fmt.Errorf(
-			"sesmail: invalid sender %q; want an address such as Ashlar <hello@example.com>: %w",
+			"sesmail: invalid sender %q; want an address such as Example <hello@example.com>: %w",
 			from, err)
 	}
 	return address.String(), nil

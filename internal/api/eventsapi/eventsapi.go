@@ -9,6 +9,8 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // Routes are the routes of the service.
@@ -57,8 +59,8 @@ const rfc3339 = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]
 // TransformSchema restricts type to the types that clients may send, and takes the limits from the
 // domain.
 func (Event) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	for _, kind := range telemetry.Types {
-		if kind.Source == telemetry.Client {
+	for _, kind := range records.Schema().Types {
+		if kind.Source == telemetryschema.Client {
 			schema.Properties["type"].Enum = append(schema.Properties["type"].Enum, kind.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,12 +11,26 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 )
 
-func TestLanguage(t *testing.T) {
+func TestTemplates_Language(t *testing.T) {
+	templates, err := email.ParseTemplates(fstest.MapFS{
+		"en": {Mode: fs.ModeDir}, "ko": {Mode: fs.ModeDir}, "pt-BR": {Mode: fs.ModeDir},
+		"zh-Hant": {Mode: fs.ModeDir}, "README.md": {},
+	}, "ko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"en", "ko", "pt-BR", "zh-Hant"},
+		templates.Languages()); diff != "" {
+		t.Errorf("languages (-want +got):\n%s", diff)
+	}
 	for tag, want := range map[string]string{
-		"ko": "ko", "ko-KR": "ko", "KO": "ko", "ko-Hang-KR": "ko",
-		"": "en", "en": "en", "en-GB": "en", "de": "en", "kok": "en", "en-KO": "en", "\x00": "en",
+		"en": "en", "en-GB": "en", "EN": "en", "en-KO": "en", "en--": "en", "en-": "en",
+		"ko": "ko", "ko-KR": "ko", "ko-Hang-KR": "ko",
+		"pt-BR": "pt-BR", "pt-br-abl1943": "pt-BR", "zh-Hant-TW": "zh-Hant",
+		// The default.
+		"": "ko", "-": "ko", "de": "ko", "kok": "ko", "pt": "ko", "zh-Hans": "ko", "\x00": "ko",
 	} {
-		if got := email.Language(tag); got != want {
+		if got := templates.Language(tag); got != want {
 			t.Errorf("%q: %s, want %s", tag, got, want)
 		}
 	}
@@ -41,7 +56,7 @@ func files(change func(fstest.MapFS)) fstest.MapFS {
 
 func parse(t *testing.T) *email.Templates {
 	t.Helper()
-	templates, err := email.ParseTemplates(files(nil))
+	templates, err := email.ParseTemplates(files(nil), "en", "hello")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +130,7 @@ func TestTemplates_Message_requires_a_subject_of_one_line(t *testing.T) {
 func FuzzTemplates_Message_subject(f *testing.F) {
 	f.Add("Ada\r\nBcc: eve@example.com")
 	f.Add("유진")
-	templates, err := email.ParseTemplates(files(nil))
+	templates, err := email.ParseTemplates(files(nil), "en", "hello")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -129,6 +144,42 @@ func FuzzTemplates_Message_subject(f *testing.F) {
 	})
 }
 
+// TestTemplates_Message_in_the_default_language covers languages without templates.
+func TestTemplates_Message_in_the_default_language(t *testing.T) {
+	templates, err := email.ParseTemplates(files(nil), "ko", "hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := map[string]string{"Name": "Ada", "Link": "https://example.com"}
+	for tag, want := range map[string]string{
+		"en-GB": "Hello Ada", "de": "Ada 님, 안녕하세요", "": "Ada 님, 안녕하세요",
+	} {
+		message, err := templates.Message(tag, "hello", "ada@example.com", data)
+		if err != nil || message.Subject != want {
+			t.Errorf("%q: %q, %v, want %q", tag, message.Subject, err, want)
+		}
+	}
+}
+
+func TestTemplates_Message_in_another_layout(t *testing.T) {
+	templates, err := email.ParseTemplates(files(func(fs fstest.MapFS) {
+		fs["layout.html"] = &fstest.MapFile{Data: []byte(
+			`<html lang="{{.Language}}"><title>{{.Subject}}</title>` +
+				`<h1>Example</h1>{{template "content" .Data}}</html>`,
+		)}
+	}), "en", "hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := map[string]string{"Name": "<Ada>", "Link": "https://example.com"}
+	message, err := templates.Message("ko-KR", "hello", "ada@example.com", data)
+	want := `<html lang="ko"><title>&lt;Ada&gt; 님, 안녕하세요</title>` +
+		`<h1>Example</h1><p>안녕하세요</p>https://example.com</html>`
+	if err != nil || message.HTML != want {
+		t.Errorf("%s, %v, want %s", message.HTML, err, want)
+	}
+}
+
 func TestTemplates_Message_fails_for_missing_names_and_data(t *testing.T) {
 	templates := parse(t)
 	for name, test := range map[string]struct {
@@ -137,7 +188,6 @@ func TestTemplates_Message_fails_for_missing_names_and_data(t *testing.T) {
 		want           string
 	}{
 		"no such template": {"en", "goodbye", map[string]string{}, "there is no template goodbye"},
-		"no such language": {"de", "hello", map[string]string{}, `in the language "de"`},
 		"no such key":      {"en", "hello", map[string]string{"Name": "Ada"}, "Link"},
 		"no such field":    {"en", "hello", struct{ Name string }{"Ada"}, "Link"},
 		"no data":          {"en", "hello", nil, "Name"},
@@ -158,7 +208,7 @@ func TestTemplates_Message_fails_for_missing_data_of_one_part(t *testing.T) {
 				fs["en/hello"+part].Data = []byte("Hello")
 			}
 			fs["en/hello"+ending].Data = []byte("Hello {{.Name}}")
-		}))
+		}), "en", "hello")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +222,7 @@ func TestTemplates_Message_fails_for_missing_data_of_one_part(t *testing.T) {
 func TestTemplates_Message_fails_for_an_empty_subject(t *testing.T) {
 	templates, err := email.ParseTemplates(files(func(fs fstest.MapFS) {
 		fs["en/hello.subject.txt"].Data = []byte("{{.Name}}")
-	}))
+	}), "en", "hello")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,18 +237,36 @@ func TestParseTemplates_reports_all_problems(t *testing.T) {
 		change func(fstest.MapFS)
 		want   []string
 	}{
-		"a language is missing": {func(fs fstest.MapFS) {
-			delete(fs, "ko/hello.subject.txt")
-			delete(fs, "ko/hello.txt")
-			delete(fs, "ko/hello.html")
-		}, []string{"ko"}},
+		"the default language is missing": {func(fs fstest.MapFS) {
+			delete(fs, "en/hello.subject.txt")
+			delete(fs, "en/hello.txt")
+			delete(fs, "en/hello.html")
+		}, []string{`no folder of the default language "en", only ko`}},
+		"there are no files": {func(fs fstest.MapFS) {
+			clear(fs)
+		}, []string{"there is no folder of a language, such as en"}},
+		"a folder is not a language": {func(fs fstest.MapFS) {
+			fs["images/logo.png"] = &fstest.MapFile{}
+		}, []string{`the folder "images" is not a language; want its tag, such as en`}},
+		"a language has two folders": {func(fs fstest.MapFS) {
+			fs["KO/hello.txt"] = &fstest.MapFile{}
+		}, []string{"two folders of the language ko"}},
+		"the layout is empty": {func(fs fstest.MapFS) {
+			fs["layout.html"] = &fstest.MapFile{}
+		}, []string{"layout.html is empty"}},
+		"the layout cannot be parsed": {func(fs fstest.MapFS) {
+			fs["layout.html"] = &fstest.MapFile{Data: []byte("{{.Subject")}
+		}, []string{"layout.html:1"}},
 		"a part is missing": {func(fs fstest.MapFS) {
 			delete(fs, "ko/hello.html")
 			delete(fs, "en/hello.txt")
 		}, []string{"ko/hello.html", "en/hello.txt"}},
 		"a mail is in one language": {func(fs fstest.MapFS) {
-			fs["en/bye.txt"] = &fstest.MapFile{Data: []byte("Bye")}
-		}, []string{"en/bye.subject.txt", "en/bye.html", "ko/bye.txt"}},
+			for _, part := range []string{".subject.txt", ".txt", ".html"} {
+				delete(fs, "ko/hello"+part)
+			}
+			fs["ko/bye.txt"] = &fstest.MapFile{Data: []byte("Bye")}
+		}, []string{"ko/hello.subject.txt", "ko/hello.html", "ko/hello.txt"}},
 		"a part is empty": {func(fs fstest.MapFS) {
 			fs["en/hello.subject.txt"].Data = []byte(" \n")
 		}, []string{"en/hello.subject.txt is empty"}},
@@ -213,7 +281,7 @@ func TestParseTemplates_reports_all_problems(t *testing.T) {
 			fs["en/hello.html"].Data = []byte("{{upper .Name}}")
 		}, []string{`"upper"`}},
 	} {
-		_, err := email.ParseTemplates(files(test.change))
+		_, err := email.ParseTemplates(files(test.change), "en", "hello")
 		for _, want := range test.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: error %v, want it to name %s", name, err, want)

@@ -46,7 +46,7 @@ type Messages interface {
 // A Sender sends the one mail of each subscription.
 type Sender struct {
 	Subscriptions Subscriptions
-	Messages      Messages // the mails confirm and welcome; their data is a [Subscription]
+	Messages      Messages // of the templates that [ParseTemplates] parses
 	Mailer        email.Mailer
 
 	// LeaseDuration is how long a lease lasts, at least [email.MinLease]. It matters when its
@@ -120,12 +120,12 @@ func (d *delivery) send(ctx context.Context) (id string, err error) {
 	if suppressed {
 		return "", fmt.Errorf("%w: the address has bounced or complained", email.ErrAddressRejected)
 	}
-	name := "confirm"
+	name := confirmMail
 	if d.lease.Kind == Subscribed {
-		name = "welcome"
+		name = welcomeMail
 	}
-	message, err := d.sender.Messages.Message(
-		email.Language(d.lease.Language), name, d.lease.To, d.lease.Subscription)
+	data := TemplateData{To: string(d.lease.To), Link: d.lease.Link}
+	message, err := d.sender.Messages.Message(d.lease.Language, name, d.lease.To, data)
 	if err != nil {
 		return "", err
 	}

@@ -116,9 +116,9 @@ func within(t *testing.T, duration time.Duration) context.Context {
 
 func TestSender_Send_mail_of_each_kind(t *testing.T) {
 	for kind, want := range map[mailinglist.Kind]email.Message{
-		mailinglist.Pending: {Subject: "ko/confirm"}, // no link that mail clients may follow
+		mailinglist.Pending: {Subject: "ko-KR/confirm"}, // no link that mail clients may follow
 		mailinglist.Subscribed: {
-			Subject:     "ko/welcome",
+			Subject:     "ko-KR/welcome",
 			Unsubscribe: "https://example.com/00000000-0000-0000-0000-000000000001",
 		},
 	} {

@@ -385,7 +385,7 @@ func (p *process) Send(ctx context.Context, message email.Message) (string, erro
 	return "id of " + message.Subject, err
 }
 
-// messages creates messages whose subject is the language and the name.
+// messages creates messages whose subject is the language of the subscription and the name.
 type messages struct{}
 
 func (messages) Message(language, name string, to email.Address, _ any) (email.Message, error) {

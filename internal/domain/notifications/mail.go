@@ -22,7 +22,7 @@ func Templates() (*email.Templates, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)
 	}
-	return email.ParseTemplates(files)
+	return email.ParseTemplates(files, "en", "comments")
 }
 
 // Limits of excerpts and titles, in characters (Unicode code points).
@@ -56,7 +56,7 @@ type MailComment struct {
 func (s *Sender) message(
 	ctx context.Context, to email.Address, digest Digest,
 ) (email.Message, error) {
-	language := email.Language(digest.Language)
+	language := s.Messages.Language(digest.Language)
 	unsubscribe, err := s.Links.NotificationSettings(ctx, digest.Recipient, language)
 	if err != nil {
 		return email.Message{}, err

@@ -55,6 +55,7 @@ type Links interface {
 
 // Messages creates messages from templates, as [email.Templates] does.
 type Messages interface {
+	Language(tag string) string
 	Message(language, name string, to email.Address, data any) (email.Message, error)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
@@ -78,6 +79,8 @@ func (r *run) Suppressed(context.Context, string) (bool, error) { return false, 
 func (r *run) NotificationSettings(context.Context, string, string) (string, error) {
 	return "https://api.example.com/unsubscribe", nil
 }
+func (*run) Language(tag string) string { return tag }
+
 func (r *run) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
 }
@@ -123,7 +126,7 @@ func TestSender_with_MySQL(t *testing.T) {
 	server := mysqltest.Start(t)
 	database := server.NewDatabase(t)
 	databases := database.Open(t)
-	if _, err := schema.Up(t.Context(), databases.Writer); err != nil {
+	if _, err := schema.Up(t.Context(), databases.Writer, migrations.Files); err != nil {
 		t.Fatal(err)
 	}
 	profiles, store := mysqlstore.NewProfiles(databases), mysqlstore.NewPosts(databases)

@@ -35,6 +35,8 @@ func (s *silent) Release(ctx context.Context, _ notifications.Lease) error {
 	return ctx.Err()
 }
 
+func (*silent) Language(tag string) string { return tag }
+
 func (s *silent) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
 }

@@ -364,6 +364,8 @@ func (p *process) NotificationSettings(_ context.Context, _, _ string) (string, 
 	return "https://api.example.com/unsubscribe", nil
 }
 
+func (*process) Language(tag string) string { return tag }
+
 func (p *process) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil
 }
@@ -761,6 +763,8 @@ func (s *overdueStore) Lease(
 func (s *overdueStore) Address(_ context.Context, subject string) (email.Address, error) {
 	return email.Address(subject), nil
 }
+
+func (*overdueStore) Language(tag string) string { return tag }
 
 func (s *overdueStore) Message(_, _ string, to email.Address, _ any) (email.Message, error) {
 	return email.Message{To: to}, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
@@ -55,7 +56,7 @@ func newWorld(t testing.TB) *world {
 	server := mysqltest.Start(t)
 	w := &world{server: server, database: server.NewDatabase(t), s3: s3test.Start(t)}
 	databases := w.database.Open(t)
-	_, err := schema.Up(t.Context(), databases.Writer)
+	_, err := schema.Up(t.Context(), databases.Writer, migrations.Files)
 	ok(t, err)
 	w.s3.Bucket(t, originals)
 	for _, subject := range []string{"ada", "eve"} {

@@ -7,11 +7,11 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // writeCSV writes a line of column names and one line per row. Null is an empty field.
-func writeCSV(w io.Writer, columns []columns.Column, rows [][]any) error {
+func writeCSV(w io.Writer, columns []telemetryschema.Column, rows [][]any) error {
 	file := csv.NewWriter(w)
 	line := make([]string, len(columns))
 	for i, column := range columns {

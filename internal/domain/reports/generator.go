@@ -1,3 +1,4 @@
+// Package reports generates the daily reports of the telemetry records.
 package reports
 
 import (
@@ -14,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // ErrConflict means that a file was replaced after its version was read.
@@ -84,13 +85,13 @@ type Files interface {
 
 // A Generator generates reports: docs/adr/0023-reports.md.
 type Generator struct {
-	Reports []Report
+	Reports []telemetryschema.Report
 	Queries Queries
 	Files   Files
 	Timeout time.Duration // a query that takes longer is stopped
 
 	// WriteParquet writes a Parquet file: Write of package parquetfile.
-	WriteParquet func(w io.Writer, columns []columns.Column, rows [][]any) error
+	WriteParquet func(w io.Writer, columns []telemetryschema.Column, rows [][]any) error
 }
 
 // A Request asks for the reports of a day.
@@ -130,7 +131,7 @@ func (g *Generator) Generate(ctx context.Context, request Request) error {
 	return errors.Join(failures...)
 }
 
-func (g *Generator) generateReport(ctx context.Context, report Report, request Request) error {
+func (g *Generator) generateReport(ctx context.Context, report telemetryschema.Report, request Request) error {
 	id, asOf, err := g.runQuery(ctx, report, request)
 	if err != nil {
 		return err
@@ -175,7 +176,7 @@ func Key(format, report, day string) string {
 // runQuery returns the id of a query that has succeeded, and the time up to which its result is
 // complete.
 func (g *Generator) runQuery(
-	ctx context.Context, report Report, request Request,
+	ctx context.Context, report telemetryschema.Report, request Request,
 ) (id string, asOf time.Time, err error) {
 	var failure error
 	// Each try is a query of its own, identified by its token. The tries of earlier attempts have
@@ -202,7 +203,7 @@ func (g *Generator) runQuery(
 
 // start starts a query, and retries temporary failures.
 func (g *Generator) start(
-	ctx context.Context, report Report, request Request, try int,
+	ctx context.Context, report telemetryschema.Report, request Request, try int,
 ) (id string, err error) {
 	err = retry.Do(ctx, func() error {
 		id, err = g.Queries.Start(ctx, token(report, request, try), report.SQL, request.Day)
@@ -213,7 +214,7 @@ func (g *Generator) start(
 
 // token identifies a query by everything that it depends on. A repeated request, intended or not,
 // gets the query that was started first and is already paid for.
-func token(report Report, request Request, try int) string {
+func token(report telemetryschema.Report, request Request, try int) string {
 	hash := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d",
 		report.SQL, request.Day, request.ID, try))
 	return hex.EncodeToString(hash[:])
@@ -259,7 +260,7 @@ func (g *Generator) poll(ctx context.Context, id string) (execution Execution, e
 }
 
 // rows returns a query's result, converted to the types of the report's columns.
-func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any, error) {
+func (g *Generator) rows(ctx context.Context, report telemetryschema.Report, id string) ([][]any, error) {
 	var (
 		names []string
 		texts [][]*string
@@ -271,7 +272,7 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 	if err != nil {
 		return nil, err
 	}
-	named := func(name string, column columns.Column) bool { return name == column.Name }
+	named := func(name string, column telemetryschema.Column) bool { return name == column.Name }
 	if !slices.EqualFunc(names, report.Columns, named) {
 		return nil, fmt.Errorf("the query returned the columns %q, want %v",
 			names, report.Columns)
@@ -296,18 +297,18 @@ func (g *Generator) rows(ctx context.Context, report Report, id string) ([][]any
 const timestamp = "2006-01-02 15:04:05.999999999"
 
 // parse returns a value in the Go type that [Generator.WriteParquet] expects.
-func parse(column columns.Column, text *string) (any, error) {
+func parse(column telemetryschema.Column, text *string) (any, error) {
 	if text == nil {
 		return nil, nil
 	}
 	switch column.Type {
-	case "bigint":
+	case telemetryschema.Bigint:
 		return strconv.ParseInt(*text, 10, 64)
-	case "double":
+	case telemetryschema.Double:
 		return strconv.ParseFloat(*text, 64)
-	case "boolean":
+	case telemetryschema.Boolean:
 		return strconv.ParseBool(*text)
-	case "timestamp":
+	case telemetryschema.Timestamp:
 		return time.Parse(timestamp, *text)
 	}
 	return *text, nil

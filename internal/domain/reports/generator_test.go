@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports"
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 const day = "2026-11-20"
@@ -152,14 +152,14 @@ func (f *fakes) Replace(_ context.Context, replaced reports.Version, file report
 func (f *fakes) generator(names ...string) *reports.Generator {
 	g := &reports.Generator{
 		Queries: f, Files: f, Timeout: time.Minute,
-		WriteParquet: func(w io.Writer, _ []columns.Column, rows [][]any) error {
+		WriteParquet: func(w io.Writer, _ []telemetryschema.Column, rows [][]any) error {
 			_, err := fmt.Fprint(w, rows)
 			return err
 		},
 	}
 	for _, name := range names {
-		g.Reports = append(g.Reports, reports.Report{
-			Name: name, SQL: name, Columns: []columns.Column{{Name: "n", Type: "bigint"}},
+		g.Reports = append(g.Reports, telemetryschema.Report{
+			Name: name, SQL: name, Columns: []telemetryschema.Column{{Name: "n", Type: "bigint"}},
 		})
 	}
 	return g
@@ -181,12 +181,12 @@ func TestGenerator_Generate(t *testing.T) {
 			},
 		}
 		g := f.generator("a")
-		g.Reports[0].Columns = []columns.Column{
+		g.Reports[0].Columns = []telemetryschema.Column{
 			{Name: "s", Type: "string"}, {Name: "n", Type: "bigint"}, {Name: "d", Type: "double"},
 			{Name: "b", Type: "boolean"}, {Name: "at", Type: "timestamp"},
 		}
 		var written [][]any
-		g.WriteParquet = func(w io.Writer, got []columns.Column, rows [][]any) error {
+		g.WriteParquet = func(w io.Writer, got []telemetryschema.Column, rows [][]any) error {
 			if diff := cmp.Diff(g.Reports[0].Columns, got); diff != "" {
 				t.Error(diff)
 			}
@@ -342,7 +342,7 @@ func TestGenerator_Generate_isolates_failures(t *testing.T) {
 		"a panic": func(_ *fakes, g *reports.Generator) {
 			write := g.WriteParquet
 			var n atomic.Int32
-			g.WriteParquet = func(w io.Writer, columns []columns.Column, rows [][]any) error {
+			g.WriteParquet = func(w io.Writer, columns []telemetryschema.Column, rows [][]any) error {
 				if n.Add(1) == 1 {
 					panic("on purpose")
 				}

@@ -5,12 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // Limits of a record. All lengths are in bytes.
@@ -27,6 +27,7 @@ const (
 	maxAhead = 24 * time.Hour
 
 	// In milliseconds since 1970. The table's times have years of four digits.
+	year1     = -62_135_596_800_000
 	year10000 = 253_402_300_800_000
 
 	// MaxRequeues is how often a record may be requeued.
@@ -55,64 +56,25 @@ type Partition struct {
 	Day  string // 2026-11-21: the UTC day of the record's time
 }
 
-// The fields of a payload that have a column. All others go into the column extra.
-const (
-	fieldID = iota
-	fieldType
-	fieldAt
-	fieldClient
-	fieldSession
-	fieldPost
-	fieldFirmware
-	fieldTemperature
-	fieldBattery
-	fields
-)
-
-// fieldNames are the fields' names, in a payload and in the table.
-var fieldNames = [fields]string{
-	"id", "type", "at", "client", "session", "post", "firmware", "temperature", "battery",
-}
-
-// fieldSources are the only sources that may set a field. From the other source the field goes into
-// the column extra, so that a client cannot be counted as a device or a device as a client. Fields
-// without an entry are allowed for both.
-var fieldSources = [fields + 1]Source{
-	fieldClient: Client, fieldSession: Client, fieldPost: Client, fieldFirmware: Device,
-	fieldTemperature: Device, fieldBattery: Device,
-}
-
-// A recordType is a Type with the numbers of its required fields.
-type recordType struct {
-	Type
-	required []int
-}
-
-// recordTypes are the Types by name.
-var recordTypes = func() map[string]recordType {
-	types := map[string]recordType{}
-	for _, declared := range Types {
-		k := recordType{Type: declared}
-		for _, name := range declared.Required {
-			field := slices.Index(fieldNames[:], name)
-			if field < 0 {
-				panic(fmt.Errorf("telemetry: the type %s requires the unknown field %s",
-					declared.Name, name))
-			}
-			k.required = append(k.required, field)
-		}
-		types[declared.Name] = k
-	}
-	return types
-}()
-
 // A Converter converts records to rows. It reuses its buffers from one record to the next and is
 // not safe for concurrent use.
 type Converter struct {
-	data       []byte // the payload
-	values     [fields]jsonscan.Value
+	layout     *Layout
+	data       []byte           // the payload
+	values     []jsonscan.Value // of the layout's fields
+	times      []int64          // of its timestamps, in milliseconds since 1970
+	seen       []bool
 	extra      []member // the payload's fields without a column
 	timestamps timestampWriter
+}
+
+// NewConverter returns a converter to rows of the layout. Converters may share a layout.
+func NewConverter(layout *Layout) *Converter {
+	n := len(layout.fields)
+	return &Converter{
+		layout: layout,
+		values: make([]jsonscan.Value, n), times: make([]int64, n), seen: make([]bool, n),
+	}
 }
 
 // A member is a field without a column.
@@ -122,8 +84,8 @@ type member struct {
 	value  []byte // as written
 }
 
-// Append appends the row of a record of the stream to row: the record's columns, see [Record], as a
-// JSON object that the OpenX JSON SerDe reads. arrived is when the stream received the record.
+// Append appends the row of a record of the stream to row: the record's columns, as a JSON object
+// that the OpenX JSON SerDe reads. arrived is when the stream received the record.
 //
 // The error is [ErrDiscarded] or a [*RejectedError]; then nothing is appended.
 func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Partition, error) {
@@ -131,9 +93,9 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	if err != nil {
 		return row, Partition{}, err
 	}
-	source := Client
+	source := telemetryschema.Client
 	if message.device != nil {
-		source = Device
+		source = telemetryschema.Device
 	}
 	if err := c.payload(source); err != nil {
 		return row, Partition{}, err
@@ -163,17 +125,20 @@ func (c *Converter) Append(row, record []byte, arrived time.Time) ([]byte, Parti
 	row = append(row, `","ingested_at":"`...)
 	row = c.timestamps.append(row, arrived.UnixMilli())
 	row = append(row, '"')
-	if source == Device {
+	if source == telemetryschema.Device {
 		row = append(row, `,"device":"`...)
 		row = append(row, message.device...) // thingName allows no character that JSON escapes
 		row = append(row, '"')
 	}
-	for field := fieldClient; field < fields; field++ {
-		if value := c.values[field]; value.Kind != 0 {
-			row = append(row, `,"`...)
-			row = append(row, fieldNames[field]...)
-			row = append(row, `":`...)
-			row = append(row, value.Raw...)
+	for i := firstColumn; i < len(c.values); i++ {
+		if c.values[i].Kind == 0 {
+			continue
+		}
+		row = append(row, c.layout.fields[i].key...)
+		if c.layout.fields[i].kind == telemetryschema.Timestamp {
+			row = append(c.timestamps.append(append(row, '"'), c.times[i]), '"')
+		} else {
+			row = append(row, c.values[i].Raw...)
 		}
 	}
 	if len(c.extra) > 0 {
@@ -206,7 +171,7 @@ func appendQuoted(row, text []byte) []byte {
 	return append(row, text[from:]...)
 }
 
-// An envelope holds the decoded fields of a Message. The payload is in the Converter.
+// An envelope holds the decoded fields of a [telemetryschema.Message]. The payload is in the Converter.
 type envelope struct {
 	device     []byte // nil for a client
 	receivedAt int64
@@ -268,9 +233,14 @@ func thingName(topic []byte) (name []byte, ok bool) {
 }
 
 // payload reads the payload's fields.
-func (c *Converter) payload(source Source) error {
-	c.values = [fields]jsonscan.Value{}
+func (c *Converter) payload(source telemetryschema.Source) error {
+	clear(c.values)
+	clear(c.seen)
 	c.extra = c.extra[:0]
+	names := &c.layout.client
+	if source == telemetryschema.Device {
+		names = &c.layout.device
+	}
 	s := jsonscan.New(c.data)
 	if s.Kind() != jsonscan.Object {
 		s.Value()
@@ -280,22 +250,21 @@ func (c *Converter) payload(source Source) error {
 		}
 		return &RejectedError{Reason: s.Err().Error()}
 	}
-	var seen [fields]bool
 	size := len(`{}`) - len(`,`) // the first member has no comma
 	for s.Open(jsonscan.Object); s.More(); {
 		quoted := s.Name()
 		value := s.Value()
 		name := quoted.Text()
-		field := fieldOf(name)
-		if field == fields || fieldSources[field] != "" && fieldSources[field] != source {
+		field := names.field(name)
+		if field < 0 {
 			c.extra = append(c.extra, member{name, quoted.Raw, value.Raw})
 			size += len(quoted.Raw) + len(value.Raw) + len(`:,`)
 			continue
 		}
-		if seen[field] {
-			return &RejectedError{fieldNames[field], duplicate}
+		if c.seen[field] {
+			return &RejectedError{c.layout.fields[field].name, duplicate}
 		}
-		seen[field] = true
+		c.seen[field] = true
 		// Null and the empty string count as missing.
 		if value.Kind != jsonscan.Null && string(value.Raw) != `""` {
 			c.values[field] = value
@@ -320,114 +289,132 @@ func (c *Converter) payload(source Source) error {
 // Reasons for any field.
 const (
 	missing    = "missing"
+	unknown    = "unknown"
 	duplicate  = "duplicate"
 	tooLong    = "too long"
 	notAString = "not a string"
 	notATime   = "neither RFC 3339 nor milliseconds since 1970"
 )
 
-// fieldOf returns the field with the name, or fields if there is none.
-func fieldOf(name []byte) int {
-	for field := range fieldNames {
-		if string(name) == fieldNames[field] {
-			return field
-		}
-	}
-	return fields
-}
-
 // recordType returns the declaration of the record's type.
-func (c *Converter) recordType(source Source) (recordType, error) {
+func (c *Converter) recordType(source telemetryschema.Source) (*recordType, error) {
 	value := c.values[fieldType]
 	if value.Kind == 0 {
-		return recordType{}, &RejectedError{fieldNames[fieldType], missing}
+		return nil, &RejectedError{"type", missing}
 	}
-	var found recordType
-	if value.Kind == jsonscan.String {
-		found = recordTypes[string(value.Text())]
+	if value.Kind != jsonscan.String {
+		return nil, &RejectedError{"type", unknown}
 	}
-	if found.Name == "" {
-		return recordType{}, &RejectedError{fieldNames[fieldType], "unknown"}
+	found := c.layout.types[string(value.Text())]
+	if found == nil {
+		return nil, &RejectedError{"type", unknown}
 	}
 	if found.Source != source {
-		return recordType{},
-			&RejectedError{fieldNames[fieldType], "not allowed for a " + string(source)}
+		return nil, &RejectedError{"type", "not allowed for a " + string(source)}
 	}
 	return found, nil
 }
 
 // timestamp returns the record's time in milliseconds since 1970.
-func (c *Converter) timestamp(source Source, receivedAt int64) (int64, error) {
-	var at int64
-	switch value := c.values[fieldAt]; value.Kind {
-	case 0:
-		if source == Device { // a device may have no clock
+func (c *Converter) timestamp(source telemetryschema.Source, receivedAt int64) (int64, error) {
+	value := c.values[fieldAt]
+	if value.Kind == 0 {
+		if source == telemetryschema.Device { // a device may have no clock
 			return receivedAt, nil
 		}
-		return 0, &RejectedError{fieldNames[fieldAt], missing}
-	case jsonscan.String:
-		var parsed time.Time
-		if parsed.UnmarshalText(value.Text()) != nil {
-			return 0, &RejectedError{fieldNames[fieldAt], notATime}
-		}
-		at = parsed.UnixMilli()
-	default:
-		var ok bool
-		if at, ok = value.Int(); !ok {
-			return 0, &RejectedError{fieldNames[fieldAt], notATime}
-		}
+		return 0, &RejectedError{"at", missing}
 	}
+	at, ok := milliseconds(value)
 	switch {
+	case !ok:
+		return 0, &RejectedError{"at", notATime}
 	case at < receivedAt-maxAge.Milliseconds():
-		return 0, &RejectedError{fieldNames[fieldAt], "more than 30 days before it was received"}
+		return 0, &RejectedError{"at", "more than 30 days before it was received"}
 	case at > receivedAt+maxAhead.Milliseconds():
-		return 0, &RejectedError{fieldNames[fieldAt], "more than a day after it was received"}
+		return 0, &RejectedError{"at", "more than a day after it was received"}
 	}
 	return at, nil
+}
+
+// milliseconds returns a time in milliseconds since 1970: of a string in RFC 3339, or a number.
+func milliseconds(value jsonscan.Value) (at int64, ok bool) {
+	if value.Kind != jsonscan.String {
+		return value.Int()
+	}
+	var parsed time.Time
+	if parsed.UnmarshalText(value.Text()) != nil {
+		return 0, false
+	}
+	return parsed.UnixMilli(), true
 }
 
 // validate checks the other fields, and that the required ones are present.
 func (c *Converter) validate(required []int) error {
 	id := c.values[fieldID]
 	if id.Kind == 0 {
-		return &RejectedError{fieldNames[fieldID], missing}
+		return &RejectedError{"id", missing}
 	}
 	if id.Kind != jsonscan.String {
-		return &RejectedError{fieldNames[fieldID], notAString}
+		return &RejectedError{"id", notAString}
 	}
 	text := id.Text()
 	if len(text) > MaxID {
-		return &RejectedError{fieldNames[fieldID], tooLong}
+		return &RejectedError{"id", tooLong}
 	}
 	for _, b := range text {
 		if b <= ' ' || b > '~' {
-			return &RejectedError{fieldNames[fieldID], "not visible ASCII"}
+			return &RejectedError{"id", "not visible ASCII"}
 		}
 	}
-	for field := fieldClient; field <= fieldFirmware; field++ {
-		switch value := c.values[field]; {
-		case value.Kind == 0:
-		case value.Kind != jsonscan.String:
-			return &RejectedError{fieldNames[field], notAString}
-		case len(value.Raw) > MaxText+len(`""`) && len(value.Text()) > MaxText:
-			return &RejectedError{fieldNames[field], tooLong}
+	for i := firstColumn; i < len(c.values); i++ {
+		if c.values[i].Kind == 0 {
+			continue
 		}
-	}
-	for field := fieldTemperature; field <= fieldBattery; field++ {
-		switch value := c.values[field]; {
-		case value.Kind == 0:
-		case value.Kind != jsonscan.Number:
-			return &RejectedError{fieldNames[field], "not a number"}
-		case !finite(value.Raw):
-			return &RejectedError{fieldNames[field], "not finite"}
+		if reason := c.validateColumn(i); reason != "" {
+			return &RejectedError{c.layout.fields[i].name, reason}
 		}
 	}
 	for _, field := range required {
 		if c.values[field].Kind == 0 {
-			return &RejectedError{fieldNames[field], missing}
+			return &RejectedError{c.layout.fields[field].name, missing}
 		}
 	}
 	return nil
+}
+
+// validateColumn returns the reason why the value of a column's field is invalid, or "".
+func (c *Converter) validateColumn(i int) (reason string) {
+	switch value := c.values[i]; c.layout.fields[i].kind {
+	case telemetryschema.String:
+		switch {
+		case value.Kind != jsonscan.String:
+			return notAString
+		case len(value.Raw) > MaxText+len(`""`) && len(value.Text()) > MaxText:
+			return tooLong
+		}
+	case telemetryschema.Double:
+		switch {
+		case value.Kind != jsonscan.Number:
+			return "not a number"
+		case !finite(value.Raw):
+			return "not finite"
+		}
+	case telemetryschema.Bigint:
+		if _, ok := value.Int(); !ok {
+			return "not a whole number of 64 bits"
+		}
+	case telemetryschema.Boolean:
+		if value.Kind != jsonscan.True && value.Kind != jsonscan.False {
+			return "neither true nor false"
+		}
+	case telemetryschema.Timestamp:
+		at, ok := milliseconds(value)
+		if !ok || at < year1 || at >= year10000 {
+			return notATime
+		}
+		c.times[i] = at
+	}
+	return ""
 }
 
 // finite reports whether a number is finite as a float64.
@@ -478,7 +465,7 @@ func appendDigits(row []byte, n, unit int64) []byte {
 // Requeue returns the record to put into the stream again, with its count of requeues incremented.
 // The error is a [*RejectedError] if the record has been requeued MaxRequeues times.
 func Requeue(record []byte) ([]byte, error) {
-	var message Message
+	var message telemetryschema.Message
 	if err := json.Unmarshal(record, &message); err != nil {
 		return nil, errNotAMessage
 	}

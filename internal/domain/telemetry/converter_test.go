@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	declared "github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 var (
@@ -22,11 +24,42 @@ var (
 func record(t *testing.T, topic, payload string) []byte {
 	t.Helper()
 	encoded, err := json.Marshal(
-		telemetry.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload)})
+		telemetryschema.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return encoded
+}
+
+// ours is this platform's schema.
+var ours = declared.Schema()
+
+// theirs is another schema, with the types that ours does not have. Some names of types and columns
+// are the same as in ours.
+var theirs = telemetryschema.Schema{
+	Columns: []telemetryschema.Column{
+		{Name: "battery", Type: telemetryschema.Bigint},
+		{Name: "client", Type: telemetryschema.Timestamp, Source: telemetryschema.Client},
+		{Name: "post", Type: telemetryschema.Boolean, Source: telemetryschema.Device},
+		{Name: "x", Type: telemetryschema.String},
+		{Name: "y", Type: telemetryschema.Timestamp},
+		{Name: "x1", Type: telemetryschema.Double, Source: telemetryschema.Client},
+	},
+	Types: []telemetryschema.Type{
+		{Name: "measurement", Source: telemetryschema.Client, Required: []string{"x"}},
+		{Name: "boot", Source: telemetryschema.Device},
+		{Name: "Boot.v-2", Source: telemetryschema.Device, Required: []string{"battery", "y"}},
+		{Name: "app_open", Source: telemetryschema.Client},
+		{Name: "post_view", Source: telemetryschema.Device, Discard: true},
+	},
+}
+
+func newConverter(schema telemetryschema.Schema) *telemetry.Converter {
+	layout, err := telemetry.NewLayout(schema)
+	if err != nil {
+		panic(err)
+	}
+	return telemetry.NewConverter(layout)
 }
 
 const topic = "ashlar/dev/thing-1/readings"
@@ -80,7 +113,7 @@ func TestConverter_Append(t *testing.T) {
 		},
 	} {
 		record := record(t, want.topic, payload)
-		row, partition, err := new(telemetry.Converter).Append(nil, record, arrived)
+		row, partition, err := newConverter(ours).Append(nil, record, arrived)
 		if err != nil {
 			t.Errorf("%s: %v", payload, err)
 			continue
@@ -191,7 +224,7 @@ func TestConverter_Append_rejects(t *testing.T) {
 		},
 	} {
 		for _, record := range records {
-			row, _, err := new(telemetry.Converter).Append(nil, record, arrived)
+			row, _, err := newConverter(ours).Append(nil, record, arrived)
 			if err == nil || !strings.HasPrefix(err.Error(), reason) || row != nil {
 				t.Errorf("%.200s: row %s, error %v; want %q", record, row, err, reason)
 			}
@@ -214,7 +247,7 @@ func TestConverter_Append_limits(t *testing.T) {
 		strings.Repeat(" ", 1<<20) + `{"id":"a","type":"measurement"}`,
 	} {
 		record := record(t, topic, payload)
-		if _, _, err := new(telemetry.Converter).Append(nil, record, arrived); err != nil {
+		if _, _, err := newConverter(ours).Append(nil, record, arrived); err != nil {
 			t.Errorf("%.100s: %v", payload, err)
 		}
 	}
@@ -225,14 +258,14 @@ func TestConverter_Append_discards(t *testing.T) {
 		`{"id":"a","type":"keep_alive"}`: telemetry.ErrDiscarded,
 		`{"type":"keep_alive"}`:          &telemetry.RejectedError{Field: "id", Reason: "missing"},
 	} {
-		row, _, err := new(telemetry.Converter).Append(nil, record(t, topic, payload), arrived)
+		row, _, err := newConverter(ours).Append(nil, record(t, topic, payload), arrived)
 		if row != nil || err == nil || err.Error() != want.Error() {
 			t.Errorf("%s: row %s, error %v; want %v", payload, row, err, want)
 		}
 	}
 }
 
-// The columns are defined in two places: in the struct Record and in the converter.
+// The columns are named in two places: in the schema and in the converter.
 func TestConverter_Append_columns(t *testing.T) {
 	var got []string
 	for _, record := range [][]byte{
@@ -241,7 +274,7 @@ func TestConverter_Append_columns(t *testing.T) {
 		record(t, "",
 			`{"id":"a","type":"comment","at":1795219200000,"client":"c","session":"s","post":"p"}`),
 	} {
-		row, _, err := new(telemetry.Converter).Append(nil, record, arrived)
+		row, _, err := newConverter(ours).Append(nil, record, arrived)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,8 +293,8 @@ func TestConverter_Append_columns(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, column := range telemetry.Columns() {
-		want = append(want, column.Name+" "+column.Type)
+	for _, column := range ours.TableColumns() {
+		want = append(want, column.Name+" "+string(column.Type))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -271,7 +304,7 @@ func TestConverter_Append_columns(t *testing.T) {
 }
 
 func TestRequeue(t *testing.T) {
-	first := telemetry.Message{
+	first := telemetryschema.Message{
 		Topic: topic, ReceivedAt: 1795283035123, Data: []byte("\xff\x00{}"), Replayed: true,
 	}
 	record, err := json.Marshal(first)
@@ -282,7 +315,7 @@ func TestRequeue(t *testing.T) {
 		if record, err = telemetry.Requeue(record); err != nil {
 			t.Fatalf("%d: %v", times, err)
 		}
-		var got telemetry.Message
+		var got telemetryschema.Message
 		if err := json.Unmarshal(record, &got); err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/jsonscan"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // An outcome is what a converter makes of a record, in a form that can be compared. A rejected
@@ -66,7 +67,9 @@ func decode(t *testing.T, object []byte) (decoded map[string]any) {
 
 // reference converts a record with encoding/json, written for clarity instead of speed. A rejected
 // record has no outcome.
-func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejected bool) {
+func reference(
+	t *testing.T, schema telemetryschema.Schema, record []byte, arrived time.Time,
+) (o outcome, rejected bool) {
 	t.Helper()
 	message := map[string]json.RawMessage{}
 	members, ok := strictObject(record)
@@ -95,9 +98,9 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 	}
 
 	row := map[string]any{}
-	source := telemetry.Client
+	source := telemetryschema.Client
 	if topic != "" {
-		source = telemetry.Device
+		source = telemetryschema.Device
 		segments := strings.Split(topic, "/")
 		thing := regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
 		if len(segments) < 2 || !thing.MatchString(segments[len(segments)-2]) {
@@ -106,9 +109,11 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 		row["device"] = segments[len(segments)-2]
 	}
 
-	columns := []string{"id", "type", "at", "firmware", "temperature", "battery"}
-	if source == telemetry.Client {
-		columns = []string{"id", "type", "at", "client", "session", "post"}
+	columns := map[string]telemetryschema.ColumnType{"id": telemetryschema.String, "type": "", "at": ""}
+	for _, column := range schema.Columns {
+		if column.Source == "" || column.Source == source {
+			columns[column.Name] = column.Type
+		}
 	}
 	members, ok = strictObject(payload)
 	if !ok {
@@ -122,7 +127,7 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 			return o, true
 		}
 		names[m.name] = true
-		if slices.Contains(columns, m.name) {
+		if _, ok := columns[m.name]; ok {
 			values[m.name] = m.value
 		} else {
 			extra = append(extra, m.quoted+":"+string(m.value))
@@ -141,26 +146,12 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 		if name == "type" || name == "at" {
 			continue
 		}
-		if name == "temperature" || name == "battery" {
-			var number json.Number
-			if string(value) == `""` || string(value) == "null" {
-				continue
-			}
-			if value[0] == '"' || json.Unmarshal(value, &number) != nil {
-				return o, true
-			}
-			if float, err := number.Float64(); err != nil || math.IsInf(float, 0) {
-				return o, true
-			}
-			row[name] = number
+		if string(value) == `""` || string(value) == "null" {
 			continue
 		}
-		decoded, present, ok := text(value, true)
-		if !ok || len(decoded) > 256 {
+		var ok bool
+		if row[name], ok = columnValue(columns[name], value); !ok {
 			return o, true
-		}
-		if present {
-			row[name] = decoded
 		}
 	}
 	id, _ := row["id"].(string)
@@ -169,13 +160,13 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 	}
 
 	name, _, _ := text(values["type"], true)
-	i := slices.IndexFunc(telemetry.Types, func(declared telemetry.Type) bool {
+	i := slices.IndexFunc(schema.Types, func(declared telemetryschema.Type) bool {
 		return declared.Name == name
 	})
-	if i < 0 || telemetry.Types[i].Source != source {
+	if i < 0 || schema.Types[i].Source != source {
 		return o, true
 	}
-	for _, required := range telemetry.Types[i].Required {
+	for _, required := range schema.Types[i].Required {
 		if row[required] == nil {
 			return o, true
 		}
@@ -184,7 +175,7 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 	at := received
 	switch value := string(values["at"]); value {
 	case "", "null", `""`:
-		if source == telemetry.Client {
+		if source == telemetryschema.Client {
 			return o, true
 		}
 	default:
@@ -198,7 +189,7 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 			return o, true
 		}
 	}
-	if telemetry.Types[i].Discard {
+	if schema.Types[i].Discard {
 		return outcome{Dropped: true}, false
 	}
 	const layout = "2006-01-02 15:04:05.000"
@@ -207,6 +198,42 @@ func reference(t *testing.T, record []byte, arrived time.Time) (o outcome, rejec
 	row["ingested_at"] = arrived.UTC().Format(layout)
 	o.Row, o.Partition = row, telemetry.Partition{Type: name, Day: at.Format(time.DateOnly)}
 	return o, false
+}
+
+// columnValue returns the value of a column's field in the row.
+func columnValue(kind telemetryschema.ColumnType, value json.RawMessage) (decoded any, ok bool) {
+	switch kind {
+	case telemetryschema.Double, telemetryschema.Bigint:
+		var number json.Number
+		if value[0] == '"' || json.Unmarshal(value, &number) != nil {
+			return nil, false
+		}
+		if kind == telemetryschema.Bigint {
+			_, err := number.Int64()
+			return number, err == nil
+		}
+		float, err := number.Float64()
+		return number, err == nil && !math.IsInf(float, 0)
+	case telemetryschema.Boolean:
+		var boolean bool
+		err := json.Unmarshal(value, &boolean)
+		return boolean, err == nil
+	case telemetryschema.Timestamp:
+		var at time.Time
+		if ms, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+			at = time.UnixMilli(ms).UTC()
+		} else if json.Unmarshal(value, &at) != nil {
+			return nil, false
+		}
+		at = at.UTC()
+		// The first and the last time of a year of four digits, by the calendar.
+		if at.Year() < 1 || at.Year() > 9999 {
+			return nil, false
+		}
+		return at.Format("2006-01-02 15:04:05.000"), true
+	}
+	text, _, ok := text(value, true)
+	return text, ok && len(text) <= 256
 }
 
 // text decodes a string. A string that is null or empty is not present, and neither is one that is
@@ -301,6 +328,16 @@ var seeds = []string{
 	"{\"id\":\"a\",\"type\":\"measurement\",\"x\" : \"\xff\"}",
 	"{ \"id\" :\n\"a\",\t\"type\":\"measurement\",\"x\" : {\n\"y\" : 1 } }",
 	`{"id":"a","type":"measurement","at":-1}`,
+	// of the other schema
+	`{"id":"a","type":"Boot.v-2","battery":-7,"y":"2026-11-21T17:00:00.9+01:00","post":true}`,
+	`{"id":"a","type":"Boot.v-2","battery":1.0,"y":0}`,
+	`{"id":"a","type":"Boot.v-2","battery":9223372036854775808,"y":-62135596800000}`,
+	`{"id":"a","type":"boot","y":-62135596800001}`, `{"id":"a","type":"boot","y":253402300800000}`,
+	`{"id":"a","type":"boot","y":253402300799999}`, `{"id":"a","type":"boot","y":"0000-01-01T00:00:00Z"}`,
+	`{"id":"a","type":"boot","y":"9999-12-31T23:59:59-01:00"}`, `{"id":"a","type":"boot","y":true}`,
+	`{"id":"a","type":"boot","post":false,"x":"é"}`, `{"id":"a","type":"boot","post":"true"}`,
+	`{"id":"a","type":"boot","post":0,"x1":1}`, `{"id":"a","type":"post_view"}`,
+	`{"id":"a","type":"measurement","at":1795283034871,"x":"x","client":"2026-11-21T17:00:00Z","x1":1e9}`,
 	``, `null`, `[]`, `"a"`, `1`, `{`, `{"id":"a","type":"measurement"}{}`,
 	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
 	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`,
@@ -324,7 +361,7 @@ func FuzzConverter_payload(f *testing.F) {
 	f.Add(strings.Repeat("a", 128)+"/", int64(1), []byte(`{"id":"a","type":"boot","firmware":"1"}`))
 	f.Fuzz(func(t *testing.T, topic string, receivedAt int64, payload []byte) {
 		record, err := json.Marshal(
-			telemetry.Message{Topic: topic, ReceivedAt: receivedAt, Data: payload})
+			telemetryschema.Message{Topic: topic, ReceivedAt: receivedAt, Data: payload})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,15 +376,17 @@ func TestConverter_Append_reuse(t *testing.T) {
 		records = append(records, record(t, topic, seed), record(t, "", seed))
 	}
 	records = append(records, nil, []byte(`{"received_at":1,"data":7}`))
-	for _, before := range records {
-		for _, record := range records {
-			var used, fresh telemetry.Converter
-			_, _ = convert(t, &used, before, arrived)
-			got, err := convert(t, &used, record, arrived)
-			want, wantErr := convert(t, &fresh, record, arrived)
-			if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
-				t.Fatalf("%s\nafter %s:\n%+v, %v\nwant %+v, %v", record, before, got, err, want,
-					wantErr)
+	for _, schema := range []telemetryschema.Schema{ours, theirs} {
+		for _, before := range records {
+			for _, record := range records {
+				used, fresh := newConverter(schema), newConverter(schema)
+				_, _ = convert(t, used, before, arrived)
+				got, err := convert(t, used, record, arrived)
+				want, wantErr := convert(t, fresh, record, arrived)
+				if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+					t.Fatalf("%s\nafter %s:\n%+v, %v\nwant %+v, %v", record, before, got, err, want,
+						wantErr)
+				}
 			}
 		}
 	}
@@ -374,21 +413,24 @@ func FuzzConverter_record(f *testing.F) {
 	f.Fuzz(func(t *testing.T, record []byte) { compare(t, record) })
 }
 
+// compare compares the converter with the reference, for both schemas.
 func compare(t *testing.T, record []byte) {
 	t.Helper()
 	arrived := time.Date(2026, 11, 22, 0, 0, 0, 7_000_000, time.UTC)
-	var c telemetry.Converter
-	got, err := convert(t, &c, record, arrived)
-	want, rejected := reference(t, record, arrived)
-	if rejected {
-		want = outcome{}
-	}
-	if rejected != (err != nil && !errors.Is(err, telemetry.ErrDiscarded)) {
-		t.Errorf("%s: error %v, want one: %t", record, err, rejected)
-	} else if !reflect.DeepEqual(got, want) { // cmp is slow for deeply nested values
-		t.Errorf("%s:\nmade %+v, %v\nwant %+v", record, got, err, want)
-	}
-	if again, _ := convert(t, &c, record, arrived); !reflect.DeepEqual(again, got) {
-		t.Errorf("%s: %v the second time, %v the first", record, again, got)
+	for _, schema := range []telemetryschema.Schema{ours, theirs} {
+		c := newConverter(schema)
+		got, err := convert(t, c, record, arrived)
+		want, rejected := reference(t, schema, record, arrived)
+		if rejected {
+			want = outcome{}
+		}
+		if rejected != (err != nil && !errors.Is(err, telemetry.ErrDiscarded)) {
+			t.Errorf("%s: error %v, want one: %t", record, err, rejected)
+		} else if !reflect.DeepEqual(got, want) { // cmp is slow for deeply nested values
+			t.Errorf("%s:\nmade %+v, %v\nwant %+v", record, got, err, want)
+		}
+		if again, _ := convert(t, c, record, arrived); !reflect.DeepEqual(again, got) {
+			t.Errorf("%s: %v the second time, %v the first", record, again, got)
+		}
 	}
 }

@@ -1,13 +1,14 @@
+// Package telemetry converts the records of the stream, which are readings of devices and events of
+// clients, to rows of the table telemetry.
 package telemetry
 
-// Table is the table of the Glue Data Catalog that holds the records.
-const Table = "telemetry"
+import "github.com/ashlar-cdk/ashlar/telemetryschema"
 
 // Prefixes of the ingestion bucket. The table, the delivery stream, the rule and cmd/replay share
 // them.
 const (
-	TablePrefix      = Table + "/"            // the table's objects, below type=…/day=…/
-	RawPrefix        = "raw/"                 // raw copies of the stream's records, below day=…/
-	ErrorsPrefix     = "errors/"              // records that did not get into the table
-	RuleErrorsPrefix = ErrorsPrefix + "rule/" // messages the rule failed to put, below day=…/
+	TablePrefix      = telemetryschema.Table + "/" // the table's objects, below type=…/day=…/
+	RawPrefix        = "raw/"                      // raw copies of the stream's records, below day=…/
+	ErrorsPrefix     = "errors/"                   // records that did not get into the table
+	RuleErrorsPrefix = ErrorsPrefix + "rule/"      // messages the rule failed to put, below day=…/
 )

@@ -68,9 +68,23 @@ type Thumbnails interface {
 	Delete(ctx context.Context, key string) error // no error if the key does not exist
 }
 
+// An Event reports the thumbnails that an original has after a change.
+type Event struct {
+	Key        string // of the original
+	ETag       string // of the original that was read; empty if it is deleted
+	Sequencer  string // of the change
+	Thumbnails []Thumbnail
+}
+
+// A Thumbnail is one of the present thumbnails of an original.
+type Thumbnail struct {
+	Key           string
+	Width, Height int // in pixels
+}
+
 // A Notifier publishes events.
 type Notifier interface {
-	Notify(ctx context.Context, event pictures.ThumbnailEvent) error
+	Notify(ctx context.Context, event Event) error
 }
 
 // A Reconciler updates the thumbnails of changed originals.
@@ -83,6 +97,10 @@ type Reconciler struct {
 	// generated for it.
 	Widths []int
 	Limits imaging.Limits
+
+	// PermanentPrefix is the prefix of originals that are deleted but never overwritten, whose
+	// thumbnails are cached for a day. Thumbnails below PrivatePrefix are cached by browsers only.
+	PermanentPrefix, PrivatePrefix string
 
 	// Generate is [imaging.Thumbnails].
 	Generate func(picture []byte, widths []int, limits imaging.Limits) ([]imaging.Thumbnail, error)
@@ -156,31 +174,26 @@ func (r *Reconciler) generate(key string, original Original) ([]imaging.Thumbnai
 // write replaces the thumbnails with the generated ones, or deletes them if none were generated.
 func (r *Reconciler) write(
 	ctx context.Context, change Change, generated []imaging.Thumbnail,
-) (pictures.ThumbnailEvent, error) {
-	event := pictures.ThumbnailEvent{
-		Key:        change.Key,
-		Removed:    len(generated) == 0,
-		Sequencer:  change.Sequencer,
-		Thumbnails: []pictures.Thumbnail{},
-	}
-	if event.Removed {
+) (Event, error) {
+	event := Event{Key: change.Key, Sequencer: change.Sequencer}
+	if len(generated) == 0 {
 		if r.maxKeyLength(change.Key) > maxKeyBytes { // none exist, and S3 would reject the keys
 			return event, nil
 		}
 		for _, width := range r.Widths {
 			key := pictures.ThumbnailKey(change.Key, width)
 			if err := r.Thumbnails.Delete(ctx, key); err != nil {
-				return pictures.ThumbnailEvent{}, err
+				return Event{}, err
 			}
 		}
 		return event, nil
 	}
 	for _, thumbnail := range generated {
 		key := pictures.ThumbnailKey(change.Key, thumbnail.Width)
-		if err := r.Thumbnails.Put(ctx, key, thumbnail.JPEG, cacheControl(change.Key)); err != nil {
-			return pictures.ThumbnailEvent{}, err
+		if err := r.Thumbnails.Put(ctx, key, thumbnail.JPEG, r.cacheControl(change.Key)); err != nil {
+			return Event{}, err
 		}
-		event.Thumbnails = append(event.Thumbnails, pictures.Thumbnail{
+		event.Thumbnails = append(event.Thumbnails, Thumbnail{
 			Key: key, Width: thumbnail.Size.X, Height: thumbnail.Size.Y,
 		})
 	}
@@ -188,13 +201,12 @@ func (r *Reconciler) write(
 }
 
 // cacheControl returns the Cache-Control header of an original's thumbnails, for browsers and
-// CloudFront. A deleted picture is shown until the cached copies expire. The picture of a post is
-// deleted but never overwritten; the others may be overwritten.
-func cacheControl(key string) string {
+// CloudFront. A deleted picture is shown until the cached copies expire.
+func (r *Reconciler) cacheControl(key string) string {
 	switch {
-	case strings.HasPrefix(key, pictures.PermanentPrefix):
+	case strings.HasPrefix(key, r.PermanentPrefix):
 		return "public, max-age=86400"
-	case strings.HasPrefix(key, pictures.PrivatePrefix):
+	case strings.HasPrefix(key, r.PrivatePrefix):
 		return "private, max-age=300"
 	}
 	return "public, max-age=300"

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/imaging"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/thumbnails"
 )
 
@@ -23,7 +22,7 @@ type store struct {
 	calls    []string
 	written  func() // called after each Put and Delete
 	failing  string // the call that fails
-	events   []pictures.ThumbnailEvent
+	events   []thumbnails.Event
 }
 
 func (s *store) record(call string) error {
@@ -74,7 +73,7 @@ func (s *store) changed() {
 	}
 }
 
-func (s *store) Notify(_ context.Context, event pictures.ThumbnailEvent) error {
+func (s *store) Notify(_ context.Context, event thumbnails.Event) error {
 	s.events = append(s.events, event)
 	return s.record("notify")
 }
@@ -89,6 +88,7 @@ func (s *store) reconciler() *thumbnails.Reconciler {
 	return &thumbnails.Reconciler{
 		Originals: s, Thumbnails: s, Notifier: s,
 		Widths: widths, Limits: limits, Generate: generate,
+		PermanentPrefix: "permanent/", PrivatePrefix: "private/",
 	}
 }
 
@@ -111,9 +111,9 @@ func TestReconciler_Reconcile(t *testing.T) {
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	events := []pictures.ThumbnailEvent{{
+	events := []thumbnails.Event{{
 		Key: "permanent/a b", ETag: "etag-one", Sequencer: "00A1",
-		Thumbnails: []pictures.Thumbnail{
+		Thumbnails: []thumbnails.Thumbnail{
 			{Key: "permanent/a b/320.jpg", Width: 320, Height: 1},
 			{Key: "permanent/a b/640.jpg", Width: 640, Height: 1},
 		},
@@ -164,9 +164,8 @@ func TestReconciler_Reconcile_deletes_thumbnails(t *testing.T) {
 			if diff := cmp.Diff(calls, s.calls); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			events := []pictures.ThumbnailEvent{{
-				Key: key, Removed: true, ETag: test.etag, Sequencer: "00A1",
-				Thumbnails: []pictures.Thumbnail{},
+			events := []thumbnails.Event{{
+				Key: key, ETag: test.etag, Sequencer: "00A1",
 			}}
 			if diff := cmp.Diff(events, s.events); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
@@ -252,8 +251,8 @@ func TestReconciler_Reconcile_rejects_long_keys(t *testing.T) {
 		if want := []string{"get", "etag", "notify"}; !slices.Equal(s.calls, want) {
 			t.Errorf("%d calls, want %q", len(s.calls), want)
 		}
-		if len(s.events) != 1 || !s.events[0].Removed {
-			t.Errorf("events %+v, want one with Removed", s.events)
+		if len(s.events) != 1 || len(s.events[0].Thumbnails) > 0 {
+			t.Errorf("events %+v, want one without thumbnails", s.events)
 		}
 	}
 }
@@ -284,7 +283,7 @@ func TestReconciler_Reconcile_returns_errors(t *testing.T) {
 
 func TestReconciler_Reconcile_accepts_the_maximum_size(t *testing.T) {
 	s := &store{original: "10 bytes.."} // limits.Bytes
-	if err := s.reconcile(t, key); err != nil || len(s.events) != 1 || s.events[0].Removed {
+	if err := s.reconcile(t, key); err != nil || len(s.events) != 1 || len(s.events[0].Thumbnails) == 0 {
 		t.Errorf("error %v, events %+v, want thumbnails", err, s.events)
 	}
 }
@@ -313,7 +312,7 @@ func TestReconciler_Reconcile_publishes_actual_sizes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []pictures.Thumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
+	want := []thumbnails.Thumbnail{{Key: "temp/a/640.jpg", Width: 7, Height: 9}}
 	if diff := cmp.Diff(want, s.events[0].Thumbnails); diff != "" {
 		t.Errorf("thumbnails (-want +got):\n%s", diff)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
 	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
@@ -110,7 +111,7 @@ func NewAccount(t testing.TB, server *mysqltest.Server) *Account {
 		return a
 	}
 	a.Database = server.NewDatabase(t)
-	if _, err := schema.Up(t.Context(), a.Database.Open(t).Writer); err != nil {
+	if _, err := schema.Up(t.Context(), a.Database.Open(t).Writer, migrations.Files); err != nil {
 		t.Fatal(err)
 	}
 	a.databases = a.Database.Settings().SecretARN

@@ -7,23 +7,23 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // A Table is a table of the Glue Data Catalog. As JSON, it is the property TableInput of
 // AWS::Glue::Table. The other fields of TableInput do not matter to Trino.
 type Table struct {
 	Name              string
-	PartitionKeys     []columns.Column
+	PartitionKeys     []telemetryschema.Column
 	StorageDescriptor struct {
-		Columns  []columns.Column
+		Columns  []telemetryschema.Column
 		Location string // s3://bucket/prefix/
 	}
 	Parameters map[string]string // of partition projection
 }
 
 // trinoTypes maps Glue's types to Trino's.
-var trinoTypes = map[string]string{
+var trinoTypes = map[telemetryschema.ColumnType]string{
 	"string": "varchar", "timestamp": "timestamp(3)", "double": "double", "bigint": "bigint",
 	"boolean": "boolean",
 }
@@ -61,7 +61,7 @@ func (s *Server) CreateTable(t testing.TB, table Table) {
 	s.tables = append(s.tables, table)
 }
 
-func trinoType(t testing.TB, column columns.Column) string {
+func trinoType(t testing.TB, column telemetryschema.Column) string {
 	t.Helper()
 	kind, ok := trinoTypes[column.Type]
 	if !ok {

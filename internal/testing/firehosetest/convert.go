@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/parquetfile"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // convert converts the function's output for a record to rows. The output is JSON objects, one
@@ -72,7 +73,7 @@ func (t table) values(fields map[string]any) ([]any, error) {
 // guide.
 var timestamps = []string{"2006-1-2 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z"}
 
-func convert(kind string, value any) (any, error) {
+func convert(kind telemetryschema.ColumnType, value any) (any, error) {
 	if value == nil {
 		return nil, nil //nolint:nilnil // null is null
 	}
@@ -80,19 +81,19 @@ func convert(kind string, value any) (any, error) {
 	text, isText := value.(string)
 	truth, isTruth := value.(bool)
 	switch {
-	case kind == "string" && isText:
+	case kind == telemetryschema.String && isText:
 		return text, nil
-	case kind == "timestamp" && isText:
+	case kind == telemetryschema.Timestamp && isText:
 		for _, format := range timestamps {
 			if at, err := time.Parse(format, text); err == nil {
 				return at, nil
 			}
 		}
-	case kind == "double" && isNumber:
+	case kind == telemetryschema.Double && isNumber:
 		return number.Float64()
-	case kind == "bigint" && isNumber:
+	case kind == telemetryschema.Bigint && isNumber:
 		return number.Int64()
-	case kind == "boolean" && isTruth:
+	case kind == telemetryschema.Boolean && isTruth:
 		return truth, nil
 	}
 	return nil, fmt.Errorf("cannot convert a %T to %s", value, kind)

@@ -23,7 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // Settings configures a delivery.
@@ -460,7 +460,7 @@ type table struct {
 		Parameters                   map[string]string
 		PartitionKeys                []struct{ Name, Type, Comment string }
 		StorageDescriptor            struct {
-			Columns                             []columns.Column
+			Columns                             []telemetryschema.Column
 			Location, InputFormat, OutputFormat string
 			SerdeInfo                           any
 		}

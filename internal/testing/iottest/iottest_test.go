@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/iottest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/s3test"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // arn begins the ARN of an IoT resource, and thing is the policy variable of a thing's name.
@@ -97,14 +97,14 @@ func TestBroker_rule(t *testing.T) {
 	if len(records) != 1 {
 		t.Fatalf("%d records", len(records))
 	}
-	var message telemetry.Message
+	var message telemetryschema.Message
 	if err := json.Unmarshal(records[0].Data, &message); err != nil {
 		t.Fatal(err)
 	}
 	if message.ReceivedAt < before || message.ReceivedAt > time.Now().UnixMilli() {
 		t.Errorf("received at %d", message.ReceivedAt)
 	}
-	want := telemetry.Message{
+	want := telemetryschema.Message{
 		Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: message.ReceivedAt, Data: payload,
 	}
 	if diff := cmp.Diff(want, message); diff != "" {
@@ -173,7 +173,7 @@ func TestDevice_Publish_resends_without_acknowledgement(t *testing.T) {
 	}
 	count := map[string]int{}
 	for _, record := range c.stream.Records() {
-		var message telemetry.Message
+		var message telemetryschema.Message
 		if err := json.Unmarshal(record.Data, &message); err != nil {
 			t.Fatal(err)
 		}

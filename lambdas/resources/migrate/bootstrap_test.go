@@ -2,10 +2,16 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
@@ -73,6 +79,17 @@ func (d *deployment) send(
 	return d.cloudFormation.Response(t)
 }
 
+// withFiles returns a copy of the built function that has files beside it.
+func withFiles(t *testing.T, built string, files fs.FS) (bootstrap string) {
+	t.Helper()
+	bootstrap = filepath.Join(t.TempDir(), "bootstrap")
+	if err := os.Link(built, bootstrap); err != nil {
+		t.Fatal(err)
+	}
+	lambdatest.AddFiles(t, bootstrap, files)
+	return bootstrap
+}
+
 // tables returns the number of the database's tables, without those of goose.
 func tables(t *testing.T, server *mysqltest.Server, database *mysqltest.Database) int {
 	t.Helper()
@@ -89,7 +106,8 @@ func tables(t *testing.T, server *mysqltest.Server, database *mysqltest.Database
 // TestBootstrap sends CloudFormation's events to the built function, with a MySQL server.
 func TestBootstrap(t *testing.T) {
 	server := mysqltest.Start(t)
-	bootstrap := lambdatest.Build(t, contract.Package)
+	built := lambdatest.Build(t, contract.Package)
+	bootstrap := withFiles(t, built, migrations.Files)
 	const timeout = 30 * time.Second
 	upToDate, want := latest(t, server)
 	all := tables(t, server, upToDate)
@@ -184,4 +202,65 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("the schema has %d tables, want all %d", count, all)
 		}
 	})
+
+	// The files of another team, before and after they have added one.
+	one := fstest.MapFS{"1_orders.sql": {Data: []byte("-- +goose Up\n" +
+		"CREATE TABLE orders (id INT PRIMARY KEY);\n")}}
+	two := maps.Clone(one)
+	two["2_items.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" +
+		"CREATE TABLE items (id INT PRIMARY KEY);\n")}
+
+	t.Run("a rollback restores the files and keeps the schema", func(t *testing.T) {
+		previous := newDeployment(t, server, withFiles(t, built, one))
+		next := newFunction(t, server, previous.database, withFiles(t, built, two))
+		for i, run := range []struct {
+			function *deployment
+			event    string
+			version  float64
+		}{
+			{previous, "create.json", 1},
+			{next, "update.json", 2},
+			{previous, "update.json", 2},
+			{next, "update.json", 2},
+		} {
+			got := run.function.send(t, run.event, timeout)
+			if got.Status != "SUCCESS" || got.Data["Version"] != run.version {
+				t.Errorf("run %d: response %+v, want SUCCESS at version %v", i, got, run.version)
+			}
+		}
+		if count := tables(t, server, previous.database); count != 2 {
+			t.Errorf("the schema has %d tables, want both", count)
+		}
+	})
+
+	changed := fstest.MapFS{"1_orders.sql": {Data: []byte("-- +goose Up\n" +
+		"CREATE TABLE orders (id BIGINT PRIMARY KEY);\n")}}
+	broken := maps.Clone(one)
+	broken["2_items.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABEL items;\n")}
+	for name, refused := range map[string]struct {
+		files  fs.FS
+		reason string
+	}{
+		"no files": {fstest.MapFS{}, "schema: there are no migrations"},
+		"invalid SQL": {
+			broken, "schema: migration 2_items.sql: ",
+		},
+		"a file that was changed after it was applied": {
+			changed, "schema: 1_orders.sql was changed after it was applied",
+		},
+	} {
+		t.Run(name+" fails the deployment", func(t *testing.T) {
+			previous := newDeployment(t, server, withFiles(t, built, one))
+			previous.send(t, "create.json", timeout)
+			next := newFunction(t, server, previous.database, withFiles(t, built, refused.files))
+			got := next.send(t, "update.json", timeout)
+			if got.Status != "FAILED" || !strings.HasPrefix(got.Reason, refused.reason) {
+				t.Errorf("response %+v, want FAILED with %s", got, refused.reason)
+			}
+			rollback := previous.send(t, "update.json", timeout)
+			if rollback.Status != "SUCCESS" || rollback.Data["Version"] != 1.0 {
+				t.Errorf("rollback: response %+v, want SUCCESS at version 1", rollback)
+			}
+		})
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
+	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
@@ -48,13 +49,17 @@ func invoke(
 	return cloudFormation.Response(t)
 }
 
+func migrate(ctx context.Context, db *sql.DB) (schema.Result, error) {
+	return schema.Up(ctx, db, migrations.Files)
+}
+
 func newHandler(t *testing.T, database *mysqltest.Database) *handler {
 	t.Helper()
 	appSecret := fmt.Sprintf(`{"username":%q,"password":%q}`, database.AppUser(), appPassword)
 	return &handler{
 		database: database.OpenForMigration(t).Writer,
 		secrets:  secret(appSecret),
-		migrate:  schema.Up,
+		migrate:  migrate,
 	}
 }
 
@@ -62,7 +67,7 @@ func newHandler(t *testing.T, database *mysqltest.Database) *handler {
 func latest(t *testing.T, server *mysqltest.Server) (*mysqltest.Database, schema.Result) {
 	t.Helper()
 	database := server.NewDatabase(t)
-	result, err := schema.Up(t.Context(), database.OpenForMigration(t).Writer)
+	result, err := schema.Up(t.Context(), database.OpenForMigration(t).Writer, migrations.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +221,6 @@ func TestHandler_Handle_does_not_retry_an_invalid_secret(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = databases.Close() })
-	h := &handler{database: databases.Writer, secrets: secret(""), migrate: schema.Up}
+	h := &handler{database: databases.Writer, secrets: secret(""), migrate: migrate}
 	checkSecretError(t, invoke(t, t.Context(), h, cfn.RequestCreate))
 }

@@ -1,10 +1,13 @@
-// Command migrate is a CloudFormation custom resource that applies the schema migrations during a
-// deployment, before the functions that need them are updated. A failed migration fails the
-// deployment.
+// Command migrate is a CloudFormation custom resource that applies schema migrations during a
+// deployment, before the functions that need them are updated: the SQL files that the stack passes
+// beside the executable (lambdaenv.Files). A failed migration fails the deployment, and
+// CloudFormation rolls it back: it restores the function with the previous files and calls it
+// again. The schema is then ahead of the files, which is a success: migrations only move forward.
 package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 
@@ -36,7 +39,9 @@ func main() {
 		database:     databases.Writer,
 		secrets:      secrets,
 		appSecretARN: settings.App.SecretARN,
-		migrate:      schema.Up,
+		migrate: func(ctx context.Context, db *sql.DB) (schema.Result, error) {
+			return schema.Up(ctx, db, lambdaenv.Files())
+		},
 	}
 	lambda.Start(cfn.LambdaWrap(h.Handle))
 }

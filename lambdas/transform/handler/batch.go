@@ -15,7 +15,7 @@ import (
 // A batch is the response to one event while it is being built.
 type batch struct {
 	handler   *Handler
-	converter telemetry.Converter
+	converter *telemetry.Converter
 	record    []byte // the current one, as it was in the stream
 	row       []byte
 
@@ -62,7 +62,10 @@ const (
 )
 
 func newBatch(h *Handler, records []record, size int) *batch {
-	b := &batch{handler: h, response: make([]byte, 0, size), reasons: map[string]int{}}
+	b := &batch{
+		handler: h, converter: telemetry.NewConverter(h.Layout),
+		response: make([]byte, 0, size), reasons: map[string]int{},
+	}
 	b.response = append(b.response, responseStart...)
 	b.room = cmp.Or(h.limit, maxResponse) - emptyResponse
 	for _, r := range records {
@@ -112,7 +115,7 @@ func (b *batch) convert(ctx context.Context, r *record) (partition telemetry.Par
 	if convert == nil {
 		convert = (*telemetry.Converter).Append
 	}
-	b.row, partition, err = convert(&b.converter, b.row[:0], b.record, r.arrived)
+	b.row, partition, err = convert(b.converter, b.row[:0], b.record, r.arrived)
 	return partition, err
 }
 

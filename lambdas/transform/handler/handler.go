@@ -30,6 +30,8 @@ const maxResponse = 6_000_000
 //
 // [lambda.Handler]: https://pkg.go.dev/github.com/aws/aws-lambda-go/lambda#Handler
 type Handler struct {
+	// Layout is the layout of the rows.
+	Layout *telemetry.Layout
 	// Stream is the stream that Firehose reads. Put returns the indexes of the records that are not
 	// in the stream.
 	Stream interface {

@@ -19,6 +19,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
+	declared "github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 var _ lambda.Handler = (*Handler)(nil)
@@ -58,8 +60,19 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{}
-	w.Handler = Handler{Stream: &w.stream, Logger: slog.New(slog.NewJSONHandler(&w.log, nil))}
+	w.Handler = Handler{
+		Layout: newLayout(), Stream: &w.stream,
+		Logger: slog.New(slog.NewJSONHandler(&w.log, nil)),
+	}
 	return w
+}
+
+func newLayout() *telemetry.Layout {
+	layout, err := telemetry.NewLayout(declared.Schema())
+	if err != nil {
+		panic(err)
+	}
+	return layout
 }
 
 type counts struct {
@@ -102,7 +115,7 @@ func payloadOf(id, rest string) string {
 }
 
 func messageOf(payload string, requeued int) []byte {
-	encoded, err := json.Marshal(telemetry.Message{
+	encoded, err := json.Marshal(telemetryschema.Message{
 		Topic: "ashlar/dev/thing-1/readings", ReceivedAt: receivedAt, Data: []byte(payload),
 		Requeued: requeued,
 	})
@@ -178,7 +191,7 @@ func draw(rt *rapid.T) (records []drawn, event []events.KinesisFirehoseEventReco
 			continue
 		}
 		seen[id] = true
-		row, partition, err := new(telemetry.Converter).Append(nil, data, arrived)
+		row, partition, err := telemetry.NewConverter(newLayout()).Append(nil, data, arrived)
 		records = append(records, drawn{id, data, string(row), partition, err})
 	}
 	return records, event, repeated
@@ -326,7 +339,7 @@ func TestHandler_Invoke_requeues_records_unchanged(t *testing.T) {
 	w.limit = 120
 	first := messageOf(payloadOf("a", `,"x":"\u00e9"`), 2)
 	_, counted := w.invoke(t, eventOf(recordOf("r1", first)))
-	var was, is telemetry.Message
+	var was, is telemetryschema.Message
 	err := errors.Join(json.Unmarshal(first, &was), json.Unmarshal(w.stream.taken[0], &is))
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
-package pictures
+package contract
 
 // A ThumbnailEvent is the message, as JSON, that is published to the topic after every change of an
 // original. It lists all present thumbnails, after any kind of change. The message has the
-// attribute prefix ([Prefix]), for filter policies.
+// attribute [PrefixAttribute], for filter policies.
 //
 // A message may be delivered twice, and messages of one key in any order. The message with the
 // highest sequencer is the valid one: it has the thumbnails after the key's last change.
@@ -22,12 +22,7 @@ type ThumbnailEvent struct {
 	// length.
 	Sequencer string `json:"sequencer,omitempty"`
 
-	Thumbnails []Thumbnail `json:"thumbnails"` // none if Removed
-}
-
-// Attributes returns the attributes of the message.
-func (e ThumbnailEvent) Attributes() map[string]string {
-	return map[string]string{"prefix": Prefix(e.Key)}
+	Thumbnails []Thumbnail `json:"thumbnails"` // empty if Removed; never null
 }
 
 // A Thumbnail is one of the present thumbnails of a picture.
@@ -36,3 +31,10 @@ type Thumbnail struct {
 	Width  int    `json:"width"`  // in pixels; less than in the key if the original is narrower
 	Height int    `json:"height"` // in pixels
 }
+
+// PrefixAttribute is the message attribute with the original's prefix, without the slash: temp,
+// for example. Its value is [OtherPrefix] for a key that has none of the prefixes in the settings.
+const PrefixAttribute = "prefix"
+
+// OtherPrefix is the value of [PrefixAttribute] for all other keys.
+const OtherPrefix = "other"

@@ -1,4 +1,4 @@
-package columns_test
+package telemetryschema_test
 
 import (
 	"testing"
@@ -6,35 +6,35 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/columns"
+	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
-func TestOf(t *testing.T) {
+func TestColumns(t *testing.T) {
 	type row struct {
 		Name    string    `column:"name" doc:"Its name"`
 		At      time.Time `column:"at"`
 		Degrees float64   `column:"degrees"`
-		Count   int64     `column:"count"`
+		Count   int64     `column:"count" source:"client"`
 		Open    bool      `column:"open"`
 		Beside  []byte    // has no column
 	}
-	want := []columns.Column{
+	want := []telemetryschema.Column{
 		{Name: "name", Type: "string", Comment: "Its name"}, {Name: "at", Type: "timestamp"},
 		{Name: "degrees", Type: "double"},
-		{Name: "count", Type: "bigint"}, {Name: "open", Type: "boolean"},
+		{Name: "count", Type: "bigint", Source: "client"}, {Name: "open", Type: "boolean"},
 	}
-	if diff := cmp.Diff(want, columns.Of[row]()); diff != "" {
+	if diff := cmp.Diff(want, telemetryschema.Columns[row]()); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestOf_panics_on_other_types(t *testing.T) {
+func TestColumns_panics_on_other_types(t *testing.T) {
 	defer func() {
 		if cause := recover(); cause == nil {
 			t.Error("no panic")
 		}
 	}()
-	columns.Of[struct {
+	telemetryschema.Columns[struct {
 		Raw []byte `column:"raw"`
 	}]()
 }
