@@ -351,9 +351,8 @@ func TestDatabasePropsAreValidated(t *testing.T) {
 	},
 		"mysql: Database: VPC is required; pass network.VPC",
 		"mysql: Database: Version: 5.7, want 8.4 or 8.0",
-		"mysql: Database: InstanceClass: db.t4g.micro, want a class without the prefix db., such "+
-			"as "+
-			"t4g.micro",
+		`mysql: Database: InstanceClass: "db.t4g.micro", want an instance class without the `+
+			"prefix db., such as t4g.micro",
 		"mysql: Database: StorageGiB: 10, want 20 to 65536",
 		"mysql: Database: MaxAllocatedStorageGiB: 10, want at least 10 % above StorageGiB, at "+
 			"most 65536",

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"time"
 
@@ -25,7 +24,7 @@ import (
 
 // maxZones is the number of zones that the addresses are laid out for: a VPC can grow to it without
 // moving a subnet.
-const maxZones = 3
+const maxZones = check.MaxZones
 
 // dummyZone is the first zone that the CDK uses until its CLI has looked up the zones.
 const dummyZone = "dummy1a"
@@ -189,8 +188,6 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-var zone = regexp.MustCompile(`^([a-z]+(?:-[a-z]+)+-[0-9]+)(?:-[a-z]+-[0-9]+)?[a-z]$`)
-
 func (p Props) check(scope constructs.Construct, id string) {
 	zones := len(p.AvailabilityZones)
 	if p.AvailabilityZones == nil {
@@ -200,8 +197,6 @@ func (p Props) check(scope constructs.Construct, id string) {
 	problems := []error{
 		check.That("CIDR", p.CIDR, err == nil && prefix.Bits() == 16 && prefix.Masked() == prefix &&
 			prefix.Addr().IsPrivate(), "a private /16 such as 10.0.0.0/16"),
-		check.That("AvailabilityZones", p.AvailabilityZones, zones >= 2 && zones <= maxZones,
-			fmt.Sprintf("2 to %d", maxZones)),
 		check.That("NATGateways", p.NATGateways, p.NATGateways >= 0 && p.NATGateways <= zones,
 			"0 to one per zone"),
 	}
@@ -212,26 +207,13 @@ func (p Props) check(scope constructs.Construct, id string) {
 }
 
 func (p Props) checkZones(stack awscdk.Stack) (problems []error) {
-	region := *stack.Region()
-	for i, name := range p.AvailabilityZones {
-		match := zone.FindStringSubmatch(name)
-		if match != nil && *awscdk.Token_IsUnresolved(region) {
-			region = match[1] // of all of them
-		}
-		switch {
-		case slices.Contains(p.AvailabilityZones[:i], name):
-			problems = append(problems, fmt.Errorf("AvailabilityZones: %q twice, want it once", name))
-		case match == nil:
-			problems = append(problems, fmt.Errorf(
-				"AvailabilityZones: %q, want the name of a zone such as eu-central-1a", name))
-		case match[1] != region:
-			problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want a zone of the "+
-				"stack's region %s", name, region))
-		}
+	if p.AvailabilityZones == nil {
+		return nil
 	}
+	invalid := check.Zones("AvailabilityZones", p.AvailabilityZones, *stack.Region())
 	key, lookedUp := zonesKey(stack)
-	if len(p.AvailabilityZones) == 0 || len(problems) > 0 || !lookedUp {
-		return problems
+	if invalid != nil || !lookedUp {
+		return []error{invalid}
 	}
 	path := *stack.Node().Path()
 	known, isSet := stack.Node().TryGetContext(jsii.String(key)).([]any)
