@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
@@ -17,20 +18,16 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
 	"github.com/ashlar-cdk/ashlar/environments"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	accountsfn "github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	postsfn "github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	subscriptionsfn "github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
 	uploadsfn "github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // API is the stack of the REST API.
@@ -60,6 +57,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	users, media := props.Users, props.Media
 	api := restapi.New(stack, "API", restapi.Props{
 		UserPool:       users.UserPool,
+		Clients:        []awscognito.IUserPoolClient{users.WebClient, users.MobileClient},
 		AllowedOrigins: props.Website.Origins,
 		AllowedHeaders: []string{rest.IdempotencyKeyHeader},
 	})
@@ -76,15 +74,7 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 		// mails.
 		tokenKey.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	}
-	settings := rest.Settings{
-		AllowedOrigins: props.Website.Origins,
-		ClientIDs: []string{
-			*users.WebClient.UserPoolClientId(), *users.MobileClient.UserPoolClientId(),
-		},
-	}
-	tokens := token.Settings{KeyARN: *tokenKey.SecretArn()}
 	originals := *media.Originals.BucketName()
-	mediaURL := pictures.Delivery(media.URL())
 	newFunction := func(id, description, path string, settings any) *gofunction.Function {
 		fn := gofunction.New(stack, id, gofunction.Props{
 			Package:     path,
@@ -99,51 +89,45 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 
 	accounts := newFunction("Accounts", "Profiles, sync and account deletion", accountsfn.Package,
 		accountsfn.Settings{
-			API:      settings,
-			Tokens:   tokens,
-			Users:    cognito.Settings{UserPoolID: *users.UserPool.UserPoolId()},
-			Pictures: s3store.PictureSettings{Bucket: originals},
-			Media:    mediaURL,
+			TokenKeyARN:     *tokenKey.SecretArn(),
+			UserPoolID:      *users.UserPool.UserPoolId(),
+			OriginalsBucket: originals,
+			MediaURL:        media.URL(),
 		})
 	users.GrantDeleteUsers(accounts)
 	media.GrantDeletePictures(accounts)
-	handle(api, accounts, accountsapi.Routes.Operations())
+	api.AddRoutes(accounts, accountsapi.Routes.Operations())
 
 	posts := newFunction("Posts", "Posts and comments", postsfn.Package, postsfn.Settings{
-		API:      settings,
-		Tokens:   tokens,
-		Pictures: s3store.PictureSettings{Bucket: originals},
-		Media:    mediaURL,
+		TokenKeyARN:     *tokenKey.SecretArn(),
+		OriginalsBucket: originals,
+		MediaURL:        media.URL(),
 	})
 	media.GrantPromoteUploads(posts)
 	commentEvents := topic.New(stack, "CommentEvents", topic.Props{})
 	commentEvents.GrantPublish(posts)
-	handle(api, posts, postsapi.Routes.Operations())
+	api.AddRoutes(posts, postsapi.Routes.Operations())
 
 	// The function has no access to the database or the VPC: anyone can use the forms that it
 	// signs.
 	uploads := gofunction.New(stack, "Uploads", gofunction.Props{
 		Package: uploadsfn.Package,
 		Settings: uploadsfn.Settings{
-			API: settings,
-			Uploads: s3store.UploadSettings{
-				Bucket:     originals,
-				Lifetime:   uploadLifetime,
-				Accelerate: media.TransferAcceleration,
-			},
-			Media: mediaURL,
+			OriginalsBucket:      originals,
+			MediaURL:             media.URL(),
+			UploadLifetime:       uploadLifetime,
+			TransferAcceleration: media.TransferAcceleration,
 		},
 		Description: "Signs upload forms for pictures",
 	})
 	media.GrantUpload(uploads)
-	handle(api, uploads, uploadsapi.Routes.Operations())
+	api.AddRoutes(uploads, uploadsapi.Routes.Operations())
 
 	// The function has no access to the database or the VPC either: its callers are not signed in.
 	subscriptions := gofunction.New(stack, "Subscriptions", gofunction.Props{
 		Package: subscriptionsfn.Package,
 		Settings: subscriptionsfn.Settings{
-			API:         settings,
-			Tokens:      tokens,
+			TokenKeyARN: *tokenKey.SecretArn(),
 			Endpoint:    api.URL(),
 			SingleOptIn: env.SingleOptIn,
 		},
@@ -151,10 +135,10 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 	})
 	subscriptions.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *tokenKey.SecretArn())
 	props.MailingList.GrantSubscribe(subscriptions)
-	handle(api, subscriptions, subscriptionsapi.Routes.Operations())
+	api.AddRoutes(subscriptions, subscriptionsapi.Routes.Operations())
 
 	for _, route := range eventsapi.Routes.Operations() {
-		props.Telemetry.AddEventsMethod(api, method(route))
+		props.Telemetry.AddEventsMethod(api, restapi.NewMethod(route))
 	}
 
 	output(stack, "APIEndpoint", "Base URL of the API, with a slash at the end",
@@ -164,37 +148,3 @@ func NewAPI(stage awscdk.Stage, env environments.Environment, props APIProps) *A
 
 // uploadLifetime is how long a browser has to begin an upload after it has requested the form.
 const uploadLifetime = 5 * time.Minute
-
-// throttles are the limits of routes that accept less than the others, in requests a second and
-// burst. Subscribing sends a mail to an address without sign-in: the limit bounds how many
-// strangers get one, and protects our reputation with SES. Events need no sign-in either, and a
-// request has up to a hundred: 2,000 a second are half of what a new on-demand stream accepts
-// ("Choose the right mode in Kinesis Data Streams" in its developer guide), which leaves capacity
-// for devices.
-var throttles = map[string]struct{ rate, burst int }{
-	"POST /events":        {rate: 20, burst: 40},
-	"POST /subscriptions": {rate: 5, burst: 10},
-}
-
-// handle adds methods for routes, with fn as their integration.
-func handle(api *restapi.API, fn *gofunction.Function, routes []rest.Operation) {
-	for _, route := range routes {
-		m := method(route)
-		m.Function = fn
-		api.Handle(m)
-	}
-}
-
-// method converts a route to the gateway's method, without its integration.
-func method(route rest.Operation) restapi.Method {
-	return restapi.Method{
-		HTTPMethod:      route.Method,
-		Path:            route.Path,
-		Public:          route.Access == rest.Public,
-		QueryParameters: route.Query,
-		Headers:         route.Headers,
-		Body:            route.Body,
-		RateLimit:       throttles[route.Method+" "+route.Path].rate,
-		BurstLimit:      throttles[route.Method+" "+route.Path].burst,
-	}
-}

@@ -13,8 +13,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/identity"
 	"github.com/ashlar-cdk/ashlar/constructs/mailinglist"
 	"github.com/ashlar-cdk/ashlar/constructs/mysql"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	notificationsfn "github.com/ashlar-cdk/ashlar/lambdas/notifications/contract"
 )
@@ -50,8 +48,8 @@ func NewNotifications(stage awscdk.Stage, props NotificationsProps) {
 	fn := gofunction.New(stack, "Notifications", gofunction.Props{
 		Package: notificationsfn.Package,
 		Settings: notificationsfn.Settings{
-			Users:         cognito.Settings{UserPoolID: *props.Users.UserPool.UserPoolId()},
-			Tokens:        token.Settings{KeyARN: *props.API.TokenKey.SecretArn()},
+			UserPoolID:    *props.Users.UserPool.UserPoolId(),
+			TokenKeyARN:   *props.API.TokenKey.SecretArn(),
 			Endpoint:      props.API.RestAPI.URL(),
 			Website:       props.Website.Origin,
 			Window:        notificationWindow,

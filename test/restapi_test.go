@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
@@ -21,9 +23,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/openapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
+	"github.com/ashlar-cdk/ashlar/internal/check"
+	"github.com/ashlar-cdk/ashlar/rest"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -435,10 +438,13 @@ func TestMethodsCanBeThrottled(t *testing.T) {
 			gofunction.Props{Package: "example.com/fn", Settings: struct {
 				Endpoint string `env:"ENDPOINT"`
 			}{api.URL()}})
-		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts", Function: fn})
+		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/posts", Function: fn.Function})
 		api.Handle(
-			restapi.Method{HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn, RateLimit: 7})
-		api.Handle(restapi.Method{HTTPMethod: "GET", Path: "/", Function: fn, BurstLimit: 8})
+			restapi.Method{
+				HTTPMethod: "GET", Path: "/posts/{postId}", Function: fn.Function, RateLimit: 7,
+			})
+		api.Handle(
+			restapi.Method{HTTPMethod: "GET", Path: "/", Function: fn.Function, BurstLimit: 8})
 	})
 	var got []string
 	for _, settings := range oneOrMore(
@@ -460,35 +466,271 @@ func TestMethodsCanBeThrottled(t *testing.T) {
 
 func TestAPIPropsAreValidated(t *testing.T) {
 	wantPanic(t, func(stack awscdk.Stack) {
-		restapi.New(stack, "API", restapi.Props{RateLimit: -1, BurstLimit: -1})
-	},
-		"restapi: API: UserPool is required; pass identity.UserPool",
-		"restapi: API: AllowedOrigins is required; pass the web client's origins",
-		"restapi: API: RateLimit: -1, want at least 1",
-		"restapi: API: BurstLimit: -1, want at least 1",
-	)
-	wantPanic(t, func(awscdk.Stack) {
-		new(restapi.API).Handle(restapi.Method{Path: "posts", RateLimit: -1, BurstLimit: -1})
-	},
-		"restapi: posts: HTTPMethod is required; pass an HTTP method such as GET",
-		"restapi: posts: Path is required; pass a path that begins with /",
-		"restapi: posts: Function is required; pass a Function or a Service",
-		"restapi: posts: RateLimit: -1, want at least 1, or 0 for the API's",
-		"restapi: posts: BurstLimit: -1, want at least 1, or 0 for the API's",
-	)
-	wantPanic(t, func(awscdk.Stack) {
-		new(restapi.API).Handle(restapi.Method{
-			HTTPMethod: "POST", Path: "/events", Service: &restapi.Service{},
-			Function: new(gofunction.Function),
+		restapi.New(stack, "API", restapi.Props{
+			Clients:        []awscognito.IUserPoolClient{nil},
+			AllowedHeaders: []string{"X-Brick", "X'Brick", "X-Brick"}, Version: "v1/x",
+			RateLimit: -1, BurstLimit: -1, LogRetention: time.Hour,
 		})
 	},
-		"restapi: POST /events: Function: set together with Service, want one of them",
-		"restapi: POST /events: Service.Name is required; pass a service such as kinesis",
-		"restapi: POST /events: Service.Action is required; pass an action such as PutRecords",
-		"restapi: POST /events: Service.Role is required; pass a role that API Gateway may assume",
-		"restapi: POST /events: Service.ContentType is required; pass a content type such as "+
-			"application/x-amz-json-1.1",
-		"restapi: POST /events: Service.Request is required; pass a mapping template",
-		"restapi: POST /events: Service.Response is required; pass a mapping template",
+		"restapi: API: UserPool is required; pass the user pool of Clients",
+		"restapi: API: AllowedOrigins is required; pass the web origins that may send "+
+			"AllowedHeaders",
+		`restapi: API: AllowedHeaders[1]: "X'Brick", want letters, digits and . _ $ -`,
+		`restapi: API: AllowedHeaders[2]: "X-Brick", want no duplicates`,
+		`restapi: API: Version: "v1/x", want 1 to 128 letters, digits, hyphens and underscores, `+
+			"such as v1",
+		"restapi: API: RateLimit: -1, want at least 1",
+		"restapi: API: BurstLimit: -1, want at least 1",
+		"restapi: API: "+check.LogRetention("LogRetention", time.Hour).Error(),
+		"restapi: API: Clients[0] is required; pass an app client of the user pool",
 	)
+	// In a mapping template, a quote would end the text of the origin.
+	for _, origin := range []string{
+		"https://app.example.com' || true || '", "https://app.example.com/", "*", "app.example.com",
+		"http://app.example.com", "",
+	} {
+		wantPanic(t, func(stack awscdk.Stack) {
+			restapi.New(stack, "API", restapi.Props{AllowedOrigins: []string{origin}})
+		}, fmt.Sprintf("restapi: API: AllowedOrigins[0]: %q, want an https origin without a path "+
+			"(http for localhost only): https://app.example.com", origin))
+	}
+}
+
+// wantPanicOfAPI fails the test unless declare, for an API with GET /posts/{postId}, panics with an
+// error of exactly these lines, before it declares a construct.
+func wantPanicOfAPI(
+	t *testing.T, props restapi.Props, declare func(api *restapi.API, fn *gofunction.Function),
+	lines ...string,
+) {
+	t.Helper()
+	stack := awscdk.NewStack(newApp(), jsii.String("Stack"), nil)
+	fn := gofunction.New(stack, "Function", gofunction.Props{Package: "example.com/fn"})
+	api := restapi.New(stack, "API", props)
+	api.Handle(restapi.Method{
+		HTTPMethod: "GET", Path: "/posts/{postId}", Public: true, Function: fn.Function,
+	})
+	before := len(*stack.Node().FindAll(""))
+	got := panicMessage(func() { declare(api, fn) })
+	if want := strings.Join(lines, "\n"); got != want {
+		t.Errorf("panics with\n%s\nwant\n%s", got, want)
+	}
+	if after := len(*stack.Node().FindAll("")); after != before {
+		t.Errorf("%d constructs were declared before the panic", after-before)
+	}
+}
+
+func TestMethodsAreValidated(t *testing.T) {
+	browsers := restapi.Props{AllowedOrigins: []string{"https://app.example.com"}}
+	type method = restapi.Method
+	schema := func(properties map[string]any) map[string]any {
+		return map[string]any{"type": "object", "properties": properties}
+	}
+	for _, test := range []struct {
+		method restapi.Method
+		lines  []string
+	}{
+		{method{}, []string{
+			`HTTPMethod: "", want one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, ANY`,
+			`Path: "", want a path such as /posts/{id}: letters, digits, - _ . : $, each variable ` +
+				"once, {name+} last",
+			"Props.UserPool is required; pass the user pool of the callers, or make the method " +
+				"public",
+			"Function is required; pass a Function or a Service",
+		}},
+		{
+			method{HTTPMethod: "get", Path: "/posts", RateLimit: -1, BurstLimit: -1},
+			[]string{
+				`get /posts: HTTPMethod: "get", want GET`,
+				"get /posts: RateLimit: -1, want at least 1, or 0 for the API's",
+				"get /posts: BurstLimit: -1, want at least 1, or 0 for the API's",
+			},
+		},
+		{method{HTTPMethod: "GET", Path: "/posts/{postId}"}, []string{
+			"GET /posts/{postId}: HTTPMethod: GET, want each method of a path once; " +
+				"the API has this one already",
+		}},
+		{method{HTTPMethod: "GET", Path: "/posts/{id}/comments"}, []string{
+			`GET /posts/{id}/comments: Path: "/posts/{id}/comments", want the variable {postId}, ` +
+				`as in "/posts/{postId}"`,
+		}},
+		{method{HTTPMethod: "OPTIONS", Path: "/posts"}, []string{
+			"OPTIONS /posts: HTTPMethod: OPTIONS, want another; " +
+				"the API responds to OPTIONS itself (CORS)",
+		}},
+		{method{HTTPMethod: "ANY", Path: "/posts", RateLimit: 5}, []string{
+			"ANY /posts: HTTPMethod: ANY, want one method, such as GET, with a RateLimit or a " +
+				"BurstLimit",
+		}},
+		{
+			method{
+				HTTPMethod: "GET", Path: "/posts",
+				QueryParameters: []string{"limit", "limit"}, Headers: []string{"X Y"},
+			},
+			[]string{
+				`GET /posts: QueryParameters[1]: "limit", want no duplicates`,
+				`GET /posts: Headers[0]: "X Y", want letters, digits and . _ $ -`,
+			},
+		},
+		{
+			method{
+				HTTPMethod: "PUT", Path: "/posts", Body: schema(map[string]any{
+					"type":  map[string]any{"type": []string{"string", "nil"}},
+					"title": map[string]any{"type": "thing"},
+					"faces": map[string]any{
+						"type": "array", "items": map[string]any{"type": "int"},
+					},
+					"size": map[string]any{"anyOf": []any{map[string]any{"type": 7}, "integer"}},
+					"text": "string",
+				}),
+			},
+			[]string{
+				`PUT /posts: Body.properties.faces.items.type: "int", want ` + schemaTypes,
+				`PUT /posts: Body.properties.size.anyOf[0].type: "7", want ` + schemaTypes,
+				"PUT /posts: Body.properties.size.anyOf[1]: integer, want a schema, which is an " +
+					"object",
+				"PUT /posts: Body.properties.text: string, want a schema, which is an object",
+				`PUT /posts: Body.properties.title.type: "thing", want ` + schemaTypes,
+				`PUT /posts: Body.properties.type.type[1]: "nil", want ` + schemaTypes,
+			},
+		},
+	} {
+		var lines []string
+		for _, line := range test.lines {
+			lines = append(lines, "restapi: Stack/API.Handle: "+line)
+		}
+		wantPanicOfAPI(t, browsers, func(api *restapi.API, fn *gofunction.Function) {
+			if test.method.Path != "" {
+				test.method.Public, test.method.Function = true, fn.Function
+			}
+			api.Handle(test.method)
+		}, lines...)
+	}
+	wantPanicOfAPI(t, restapi.Props{}, func(api *restapi.API, fn *gofunction.Function) {
+		api.Handle(restapi.Method{
+			HTTPMethod: "POST", Path: "/events", Public: true, Service: &restapi.Service{},
+			Function: fn.Function,
+		})
+	},
+		"restapi: Stack/API.Handle: POST /events: Function: set together with Service, want one "+
+			"of "+
+			"them",
+		"restapi: Stack/API.Handle: POST /events: Service.Name is required; pass a service such "+
+			"as "+
+			"kinesis",
+		"restapi: Stack/API.Handle: POST /events: Service.Action is required; pass an action such "+
+			"as PutRecords",
+		"restapi: Stack/API.Handle: POST /events: Service.Role is required; pass a role that API "+
+			"Gateway may assume",
+		"restapi: Stack/API.Handle: POST /events: Service.ContentType is required; pass a content "+
+			"type such as application/x-amz-json-1.1",
+		"restapi: Stack/API.Handle: POST /events: Service.Request is required; pass a mapping "+
+			"template",
+		"restapi: Stack/API.Handle: POST /events: Service.Response is required; pass a mapping "+
+			"template",
+	)
+}
+
+const schemaTypes = "one of array, boolean, integer, null, number, object, string"
+
+func TestRoutesAreValidated(t *testing.T) {
+	wantPanicOfAPI(t, restapi.Props{}, func(api *restapi.API, _ *gofunction.Function) {
+		api.AddRoutes(nil, nil)
+	},
+		"restapi: Stack/API.AddRoutes: function is required; pass the function that handles the "+
+			"routes",
+		"restapi: Stack/API.AddRoutes: routes is required; pass the Operations of a table of "+
+			"routes",
+	)
+	wantPanicOfAPI(t, restapi.Props{}, func(api *restapi.API, fn *gofunction.Function) {
+		api.AddRoutes(fn, []rest.Operation{
+			{Method: "GET", Path: "/stones/{id}", Access: rest.Public},
+			{Method: "GET", Path: "/stones/{name}/faces", Access: rest.Public},
+			{Method: "PUT", Path: "/stones/{id}", Access: rest.Authenticated},
+		})
+	},
+		`restapi: Stack/API.AddRoutes: GET /stones/{name}/faces: Path: "/stones/{name}/faces", want `+
+			`the variable {id}, as in "/stones/{id}"`,
+		"restapi: Stack/API.AddRoutes: PUT /stones/{id}: Props.UserPool is required; pass the "+
+			"user "+
+			"pool of the callers, or make the method public",
+		"restapi: Stack/API.AddRoutes: PUT /stones/{id}: Props.Clients is required; pass the app "+
+			"clients of UserPool, or make the route public",
+	)
+}
+
+// TestAnAPIWithPublicMethodsOnlyNeedsNoUserPool is about an API for machines: it has no web origins
+// either. Its methods call any function, also one that is not built from Go.
+func TestAnAPIWithPublicMethodsOnlyNeedsNoUserPool(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		api := restapi.New(stack, "API", restapi.Props{})
+		imported := awslambda.Function_FromFunctionAttributes(stack, jsii.String("Imported"),
+			&awslambda.FunctionAttributes{
+				FunctionArn: jsii.String(
+					"arn:aws:lambda:eu-central-1:111111111111:function:imported"),
+				SameEnvironment: jsii.Bool(true),
+			})
+		body := map[string]any{"type": "object"}
+		for _, path := range []string{"/a/bC", "/aB/c", "/{a}/bC"} {
+			api.Handle(restapi.Method{
+				HTTPMethod: "POST", Path: path, Public: true, Function: imported, Body: body,
+			})
+		}
+		fn := gofunction.New(stack, "Function", gofunction.Props{
+			Package: "example.com/fn", Settings: rest.Settings{},
+		})
+		api.AddRoutes(fn, []rest.Operation{{
+			Method: "GET", Path: "/", Access: rest.Public, RateLimit: 3, BurstLimit: 4,
+		}})
+	})
+	for _, kind := range []string{"AWS::ApiGateway::Authorizer", "AWS::Cognito::UserPool"} {
+		if found := stack.Template.OfType(kind); len(found) > 0 {
+			t.Errorf("there are %d resources %s, want none", len(found), kind)
+		}
+	}
+	if found := stack.Template.OfType("AWS::ApiGateway::Method"); len(found) != 4 {
+		t.Errorf("there are %d methods, want 4: without origins, there are no preflights",
+			len(found))
+	}
+	if found := stack.Template.OfType("AWS::ApiGateway::Model"); len(found) != 3 {
+		t.Errorf("there are %d models, want one for each body", len(found))
+	}
+	settings := only(t, stack, "AWS::ApiGateway::Stage", "").At("MethodSettings", 1)
+	if assembly.At(settings, "ThrottlingRateLimit") != 3. ||
+		assembly.At(settings, "ThrottlingBurstLimit") != 4. {
+		t.Errorf("settings of the route %s, want its throttle", text(settings))
+	}
+}
+
+func TestRoutesFillTheSettingsOfTheirFunction(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		users := awscognito.NewUserPool(stack, jsii.String("Users"), nil)
+		api := restapi.New(stack, "API", restapi.Props{
+			UserPool: users,
+			Clients: []awscognito.IUserPoolClient{
+				users.AddClient(jsii.String("Web"), nil),
+				awscognito.UserPoolClient_FromUserPoolClientId(stack, jsii.String("App"),
+					jsii.String("imported")),
+			},
+			AllowedOrigins: []string{"https://a.example.com", "https://b.example.com"},
+		})
+		fn := gofunction.New(stack, "Function", gofunction.Props{
+			Package: "example.com/fn", Settings: rest.Settings{},
+		})
+		api.AddRoutes(fn, []rest.Operation{
+			{Method: "GET", Path: "/a", Access: rest.Authenticated},
+		})
+		api.AddRoutes(fn, []rest.Operation{{Method: "GET", Path: "/b", Access: rest.Public}})
+	})
+	variables := only(t, stack, "AWS::Lambda::Function", "").At("Environment", "Variables")
+	origins := assembly.At(variables, "ALLOWED_ORIGINS")
+	if origins != "https://a.example.com,https://b.example.com" {
+		t.Errorf("ALLOWED_ORIGINS is %s", text(origins))
+	}
+	clients := text(assembly.At(variables, "CLIENT_IDS"))
+	if !strings.Contains(clients, "UsersWeb") || !strings.Contains(clients, ",imported") {
+		t.Errorf("CLIENT_IDS is %s, want both clients", clients)
+	}
+	methods := methods(t, stack)
+	want(t, methods["GET /a"], "COGNITO_USER_POOLS", "AuthorizationType")
+	want(t, methods["GET /b"], "NONE", "AuthorizationType")
 }

@@ -39,28 +39,32 @@ func TestClient_calls_the_functions(t *testing.T) {
 	accounts := account.Start(t, lambdatest.Build(t, accountsfn.Package),
 		func(of apitest.Settings) any {
 			return accountsfn.Settings{
-				API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures,
-				Media: of.Media, Database: of.Database,
+				API: of.API, TokenKeyARN: of.TokenKeyARN, UserPoolID: of.UserPoolID,
+				OriginalsBucket: of.OriginalsBucket, MediaURL: of.MediaURL, Database: of.Database,
 			}
 		})
 	gateway.Handle(t, accounts, accountsapi.Routes.Operations())
 	posts := account.Start(t, lambdatest.Build(t, postsfn.Package),
 		func(of apitest.Settings) any {
 			return postsfn.Settings{
-				API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media,
-				TopicARN: of.TopicARN, Database: of.Database,
+				API: of.API, TokenKeyARN: of.TokenKeyARN, OriginalsBucket: of.OriginalsBucket,
+				MediaURL: of.MediaURL, TopicARN: of.TopicARN, Database: of.Database,
 			}
 		})
 	gateway.Handle(t, posts, postsapi.Routes.Operations())
 	uploads := account.Start(t, lambdatest.Build(t, uploadsfn.Package),
 		func(of apitest.Settings) any {
-			return uploadsfn.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
+			return uploadsfn.Settings{
+				API: of.API, OriginalsBucket: of.OriginalsBucket, MediaURL: of.MediaURL,
+				UploadLifetime: of.UploadLifetime,
+			}
 		})
 	gateway.Handle(t, uploads, uploadsapi.Routes.Operations())
 	subscriptions := account.Start(t, lambdatest.Build(t, subscriptionsfn.Package),
 		func(of apitest.Settings) any {
 			return subscriptionsfn.Settings{
-				API: of.API, Tokens: of.Tokens, Table: of.Table, Endpoint: apitest.Endpoint,
+				API: of.API, TokenKeyARN: of.TokenKeyARN, Table: of.Table,
+				Endpoint: apitest.Endpoint,
 			}
 		})
 	gateway.Handle(t, subscriptions, subscriptionsapi.Routes.Operations())

@@ -1,12 +1,9 @@
-// Package restapi provisions a REST API on API Gateway: functions and AWS services behind a Cognito
-// authorizer, with CORS, request validation, throttling, logs and traces.
 package restapi
 
 import (
-	"cmp"
 	"encoding/json"
-	"maps"
-	"strings"
+	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -16,18 +13,25 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
-	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Props describes the API. Zero values take the stated default.
 type Props struct {
-	UserPool       awscognito.IUserPool // its users may call the API; required
-	AllowedOrigins []string             // web origins that may call it from a browser; required
+	// UserPool has the users who may call the methods that are not public. Required by such a
+	// method.
+	UserPool awscognito.IUserPool
+	// Clients are the app clients of UserPool whose tokens the functions accept. Required by
+	// AddRoutes for routes that are not public.
+	Clients []awscognito.IUserPoolClient
 
-	// AllowedHeaders are request headers that a browser may send, besides Authorization and
+	// AllowedOrigins are the web origins whose pages may call the API (CORS):
+	// https://app.example.com. Default: none.
+	AllowedOrigins []string
+	// AllowedHeaders are request headers that these pages may send, besides Authorization and
 	// Content-Type. Default: none.
 	AllowedHeaders []string
 
@@ -42,25 +46,26 @@ type Props struct {
 
 // An API is a REST API with one stage.
 type API struct {
-	RestAPI    awsapigateway.RestApi
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+	RestAPI   awsapigateway.RestApi
+	// Authorizer is nil until the first method that is not public.
 	Authorizer awsapigateway.CognitoUserPoolsAuthorizer
 
-	origins   []string
+	props     Props
 	validator awsapigateway.RequestValidator
-	version   string
-	rate      int
-	burst     int
+	methods   []Method
 	settings  []any // of the stage's methods; the first applies to all
 }
 
-// New declares the API under scope. [API.Handle] adds its methods.
+// New declares the API under scope. [API.AddRoutes] and [API.Handle] add its methods; it needs at
+// least one.
 func New(scope constructs.Construct, id string, props Props) *API {
 	props = props.withDefaults()
 	props.check(id)
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	defaults.Override(construct, props.LogRetention, props.Disposable)
 	accessLogs := loggroup.New(construct, "AccessLogs", "")
-	api := awsapigateway.NewRestApi(construct, jsii.String("RestAPI"), &awsapigateway.RestApiProps{
+	apiProps := &awsapigateway.RestApiProps{
 		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
 		// Logging is enabled for the account and region, not for the API. The role outlives the
 		// stack, because other APIs may log with it.
@@ -72,14 +77,17 @@ func New(scope constructs.Construct, id string, props Props) *API {
 				jsii.String(accessLogFormat())),
 			TracingEnabled: jsii.Bool(true),
 		},
-		DefaultCorsPreflightOptions: &awsapigateway.CorsOptions{
+	}
+	if len(props.AllowedOrigins) > 0 {
+		apiProps.DefaultCorsPreflightOptions = &awsapigateway.CorsOptions{
 			AllowOrigins: jsii.Strings(props.AllowedOrigins...),
 			AllowMethods: awsapigateway.Cors_ALL_METHODS(),
 			AllowHeaders: jsii.Strings(
 				append([]string{"Authorization", "Content-Type"}, props.AllowedHeaders...)...),
 			MaxAge: convert.Duration(time.Hour),
-		},
-	})
+		}
+	}
+	api := awsapigateway.NewRestApi(construct, jsii.String("RestAPI"), apiProps)
 	// Outputs are for the stack to declare.
 	api.Node().TryRemoveChild(jsii.String("Endpoint"))
 	// API Gateway would create this group itself, without expiry. It finds the group by this name.
@@ -124,20 +132,14 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	respond("ServerErrors", awsapigateway.ResponseType_DEFAULT_5XX(), "",
 		"$context.error.responseType", "$context.error.messageString")
 	a := &API{
-		RestAPI: api,
-		Authorizer: awsapigateway.NewCognitoUserPoolsAuthorizer(
-			construct, jsii.String("Authorizer"), &awsapigateway.CognitoUserPoolsAuthorizerProps{
-				CognitoUserPools: &[]awscognito.IUserPool{props.UserPool},
-			}),
+		Construct: construct,
+		RestAPI:   api,
+		props:     props,
 		validator: api.AddRequestValidator(jsii.String("Validator"),
 			&awsapigateway.RequestValidatorOptions{
 				ValidateRequestBody:       jsii.Bool(true),
 				ValidateRequestParameters: jsii.Bool(true),
 			}),
-		origins: props.AllowedOrigins,
-		version: props.Version,
-		rate:    props.RateLimit,
-		burst:   props.BurstLimit,
 	}
 	a.setMethod("*", "/*", props.RateLimit, props.BurstLimit)
 	return a
@@ -148,118 +150,11 @@ func New(scope constructs.Construct, id string, props Props) *API {
 func (a *API) URL() string {
 	stack := awscdk.Stack_Of(a.RestAPI)
 	host := *a.RestAPI.RestApiId() + ".execute-api." + *stack.Region() + "." + *stack.UrlSuffix()
-	return "https://" + host + "/" + a.version + "/"
+	return "https://" + host + "/" + a.props.Version + "/"
 }
 
-// A Method is an HTTP method of a path, integrated with a function or an AWS service.
-type Method struct {
-	HTTPMethod string // GET; required
-	Path       string // /posts/{postId}; required
-	Public     bool   // callable without a token
-
-	// The integration; one of them is required.
-	Function *gofunction.Function
-	Service  *Service
-
-	RateLimit  int // steady-state requests a second; default: the API's
-	BurstLimit int // burst of requests; default: the API's
-
-	// Optional parameters, for the gateway's documentation and cache. The gateway passes all others
-	// on too.
-	QueryParameters, Headers []string
-	// Body is the JSON schema, draft 4, of the request's body. Nil means that the method has no
-	// body.
-	Body map[string]any
-}
-
-// Handle adds a method that a function or a service handles. A request whose body does not match
-// the schema is rejected before it reaches either.
-//
-// The gateway validates only bodies with the content type application/json. It passes other content
-// to a function, which must validate it itself, and rejects it for a service.
-func (a *API) Handle(method Method) {
-	method.check()
-	options := &awsapigateway.MethodOptions{
-		AuthorizationType: awsapigateway.AuthorizationType_COGNITO,
-		Authorizer:        a.Authorizer,
-		RequestValidator:  a.validator,
-		RequestParameters: &map[string]*bool{},
-	}
-	if method.Public {
-		options.AuthorizationType, options.Authorizer = awsapigateway.AuthorizationType_NONE, nil
-	}
-	for _, name := range method.QueryParameters {
-		(*options.RequestParameters)["method.request.querystring."+name] = jsii.Bool(false)
-	}
-	for _, name := range method.Headers {
-		(*options.RequestParameters)["method.request.header."+name] = jsii.Bool(false)
-	}
-	if method.Body != nil {
-		model := a.newModel(modelID(method.HTTPMethod, method.Path), method.Body)
-		options.RequestModels = &map[string]awsapigateway.IModel{"application/json": model}
-	}
-	resource := a.RestAPI.Root().ResourceForPath(jsii.String(method.Path))
-	var integration awsapigateway.Integration
-	if method.Service != nil {
-		integration, options.MethodResponses = a.integrate(*method.Service)
-	} else {
-		integration = awsapigateway.NewLambdaIntegration(method.Function.Function,
-			&awsapigateway.LambdaIntegrationOptions{
-				AllowTestInvoke: jsii.Bool(false),
-			})
-	}
-	resource.AddMethod(jsii.String(method.HTTPMethod), integration, options)
-	if method.RateLimit > 0 || method.BurstLimit > 0 {
-		// Slashes are escaped: MethodSetting of AWS::ApiGateway::Stage in the AWS CloudFormation
-		// documentation.
-		path := "/" + strings.ReplaceAll(strings.TrimSuffix(method.Path, "/"), "/", "~1")
-		a.setMethod(method.HTTPMethod, path, cmp.Or(method.RateLimit, a.rate),
-			cmp.Or(method.BurstLimit, a.burst))
-	}
-}
-
-// setMethod adds the stage's settings for a method. They are complete: a setting that a method's
-// own omit would have the service's default, not the value for all methods.
-func (a *API) setMethod(httpMethod, path string, rate, burst int) {
-	a.settings = append(a.settings, &awsapigateway.CfnStage_MethodSettingProperty{
-		HttpMethod:           jsii.String(httpMethod),
-		ResourcePath:         jsii.String(path),
-		ThrottlingRateLimit:  jsii.Number(rate),
-		ThrottlingBurstLimit: jsii.Number(burst),
-		LoggingLevel:         jsii.String("ERROR"),
-		DataTraceEnabled:     jsii.Bool(false), // would log bodies and tokens
-		MetricsEnabled:       jsii.Bool(true),
-	})
-	a.RestAPI.DeploymentStage().Node().DefaultChild().(awsapigateway.CfnStage).SetMethodSettings(
-		&a.settings)
-}
-
-// newModel declares the model of a schema. The CDK's Model construct wants each keyword as a
-// property.
-func (a *API) newModel(id string, schema map[string]any) awsapigateway.IModel {
-	schema = maps.Clone(schema)
-	schema["$schema"] = "http://json-schema.org/draft-04/schema#"
-	model := awsapigateway.NewCfnModel(a.RestAPI, jsii.String(id), &awsapigateway.CfnModelProps{
-		RestApiId:   a.RestAPI.RestApiId(),
-		ContentType: jsii.String("application/json"),
-		Schema:      schema,
-	})
-	deployment := a.RestAPI.LatestDeployment()
-	deployment.Node().AddDependency(model)
-	deployment.AddToLogicalId(schema) // a new schema needs a new deployment
-	return awsapigateway.Model_FromModelName(model, jsii.String("Model"), model.Ref())
-}
-
-// modelID returns the construct id of a body's model: PutProfileBody for PUT /profile.
-func modelID(method, path string) string {
-	id := strings.ToUpper(method[:1]) + strings.ToLower(method[1:])
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment = strings.Trim(segment, "{}+"); segment != "" {
-			id += strings.ToUpper(segment[:1]) + segment[1:]
-		}
-	}
-	return id + "Body"
-}
+// path returns the construct's path, for messages: Dev/API/API.
+func (a *API) path() string { return *a.Construct.Node().Path() }
 
 // accessLogFormat returns the format of access logs: one JSON object per request, without bodies
 // and tokens.
@@ -300,38 +195,33 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-func (p Props) check(id string) {
-	check.Props("restapi", id,
-		check.Required("UserPool", p.UserPool != nil, "pass identity.UserPool"),
-		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0,
-			"pass the web client's origins"),
-		check.That("RateLimit", p.RateLimit, p.RateLimit >= 1, "at least 1"),
-		check.That("BurstLimit", p.BurstLimit, p.BurstLimit >= 1, "at least 1"),
-	)
+// namePattern matches the name of a header or a parameter. It has no quotes, which would end the
+// text that it is part of.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9._$-]+$`)
+
+func checkName(prop, name string) error {
+	return check.That(prop, fmt.Sprintf("%q", name), namePattern.MatchString(name),
+		"letters, digits and . _ $ -")
 }
 
-func (m Method) check() {
+func (p Props) check(id string) {
+	hasPool := check.NotNil("UserPool", p.UserPool, "") == nil
 	problems := []error{
-		check.Required("HTTPMethod", m.HTTPMethod != "", "pass an HTTP method such as GET"),
-		check.Required("Path", strings.HasPrefix(m.Path, "/"), "pass a path that begins with /"),
-		check.Required("Function", m.Function != nil || m.Service != nil,
-			"pass a Function or a Service"),
-		check.That("RateLimit", m.RateLimit, m.RateLimit >= 0, "at least 1, or 0 for the API's"),
-		check.That("BurstLimit", m.BurstLimit, m.BurstLimit >= 0, "at least 1, or 0 for the API's"),
+		check.Required("UserPool", hasPool || len(p.Clients) == 0, "pass the user pool of Clients"),
+		check.Each("AllowedOrigins", p.AllowedOrigins, check.Origin),
+		check.NoDuplicates("AllowedOrigins", p.AllowedOrigins),
+		check.Required("AllowedOrigins", len(p.AllowedOrigins) > 0 || len(p.AllowedHeaders) == 0,
+			"pass the web origins that may send AllowedHeaders"),
+		check.Each("AllowedHeaders", p.AllowedHeaders, checkName),
+		check.NoDuplicates("AllowedHeaders", p.AllowedHeaders),
+		check.StageName("Version", p.Version),
+		check.That("RateLimit", p.RateLimit, p.RateLimit >= 1, "at least 1"),
+		check.That("BurstLimit", p.BurstLimit, p.BurstLimit >= 1, "at least 1"),
+		check.IfSet("LogRetention", p.LogRetention, check.LogRetention),
 	}
-	if m.Service != nil {
-		problems = append(problems,
-			check.That("Function", "set together with Service", m.Function == nil, "one of them"),
-			check.Required("Service.Name", m.Service.Name != "", "pass a service such as kinesis"),
-			check.Required("Service.Action", m.Service.Action != "",
-				"pass an action such as PutRecords"),
-			check.Required("Service.Role", m.Service.Role != nil,
-				"pass a role that API Gateway may assume"),
-			check.Required("Service.ContentType", m.Service.ContentType != "",
-				"pass a content type such as application/x-amz-json-1.1"),
-			check.Required("Service.Request", m.Service.Request != "", "pass a mapping template"),
-			check.Required("Service.Response", m.Service.Response != "", "pass a mapping template"),
-		)
+	for i, client := range p.Clients {
+		problems = append(problems, check.NotNil(fmt.Sprintf("Clients[%d]", i), client,
+			"pass an app client of the user pool"))
 	}
-	check.Props("restapi", strings.TrimSpace(m.HTTPMethod+" "+m.Path), problems...)
+	check.Props("restapi", id, problems...)
 }

@@ -79,8 +79,11 @@ func (a *API) integrate(service Service) (
 // corsTemplate returns the beginning of a response template. It lets pages of the allowed origins
 // read the response and the header Retry-After, which browsers hide by default.
 func (a *API) corsTemplate() string {
-	comparisons := make([]string, len(a.origins))
-	for i, origin := range a.origins {
+	if len(a.props.AllowedOrigins) == 0 {
+		return ""
+	}
+	comparisons := make([]string, len(a.props.AllowedOrigins))
+	for i, origin := range a.props.AllowedOrigins {
 		comparisons[i] = "$origin == '" + origin + "'"
 	}
 	return `#set($origin = $input.params().header.get('Origin'))

@@ -31,8 +31,8 @@ import (
 
 func settings(of apitest.Settings) any {
 	return contract.Settings{
-		API: of.API, Tokens: of.Tokens, Users: of.Users, Pictures: of.Pictures, Media: of.Media,
-		Database: of.Database,
+		API: of.API, TokenKeyARN: of.TokenKeyARN, UserPoolID: of.UserPoolID,
+		OriginalsBucket: of.OriginalsBucket, MediaURL: of.MediaURL, Database: of.Database,
 	}
 }
 
@@ -453,10 +453,8 @@ func postWithPicture(
 		Sanitizer: richtext.Sanitizer{},
 		Pictures: &pictures.Store{
 			Records: mysqlstore.NewPictures(databases),
-			Bucket: &s3store.Pictures{
-				Settings: s3store.PictureSettings{Bucket: bucket}, API: f.S3.Client,
-			},
-			Logger: slog.Default(),
+			Bucket:  &s3store.Pictures{Bucket: bucket, API: f.S3.Client},
+			Logger:  slog.Default(),
 		},
 	}
 	post, err := service.Create(t.Context(), author, "",
@@ -477,8 +475,7 @@ func TestBootstrap_without_the_secret(t *testing.T) {
 }
 
 func TestBootstrap_without_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
-		"TOKEN_KEY_ARN",
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "TOKEN_KEY_ARN",
 		"USER_POOL_ID", "ORIGINALS_BUCKET", "MEDIA_URL", "DATABASE_SECRET_ARN",
 		"DATABASE_WRITER_HOST", "DATABASE_PORT", "DATABASE_NAME")
 }

@@ -21,13 +21,13 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/accounts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 func main() {
@@ -43,7 +43,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	tokens := token.NewSealer(settings.Tokens, secrets, time.Now)
+	tokens := token.NewSealer(settings.TokenKeyARN, secrets, time.Now)
 	handlers := &accountsapi.Handlers{
 		Accounts: &accounts.Service{
 			Profiles: mysqlstore.NewProfiles(databases),
@@ -52,14 +52,16 @@ func main() {
 			Pictures: &pictures.Store{
 				Records: mysqlstore.NewPictures(databases),
 				Bucket: &s3store.Pictures{
-					Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig),
+					Bucket: settings.OriginalsBucket, API: s3.NewFromConfig(awsConfig),
 				},
 				Logger: logger,
 			},
-			Users: cognito.NewUsers(settings.Users,
-				cognitoidentityprovider.NewFromConfig(awsConfig)),
+			Users: &cognito.Users{
+				PoolID: settings.UserPoolID,
+				API:    cognitoidentityprovider.NewFromConfig(awsConfig),
+			},
 		},
-		Media:   settings.Media,
+		Media:   pictures.Delivery(settings.MediaURL),
 		Cursors: &cursor.Cursors{Tokens: tokens},
 		Links:   &links.Links{Tokens: tokens},
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/mysqlstore"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
@@ -87,8 +86,8 @@ func startPlatform(t *testing.T) *platform {
 	p.posts, p.profiles = mysqlstore.NewPosts(databases), mysqlstore.NewProfiles(databases)
 	settings := contract.Settings{
 		Database:         p.database.Settings(),
-		Users:            cognito.Settings{UserPoolID: pool},
-		Tokens:           token.Settings{KeyARN: tokenKeyARN},
+		UserPoolID:       pool,
+		TokenKeyARN:      tokenKeyARN,
 		Table:            p.dynamodb.NewMailingList(t),
 		From:             "Ashlar <hello@example.com>",
 		ConfigurationSet: "mails",
@@ -319,7 +318,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("headers %v", mail.Header)
 		}
 		sealed, found := strings.CutPrefix(unsubscribe, endpoint+"notification-settings/")
-		sealer := token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, key{}, time.Now)
+		sealer := token.NewSealer(tokenKeyARN, key{}, time.Now)
 		opened, err := (&links.Links{Tokens: sealer}).OpenNotificationSettings(t.Context(), sealed)
 		want := links.NotificationSettings{Subject: ada, Language: "en"}
 		if !found || err != nil || opened != want {
@@ -763,8 +762,8 @@ func TestBootstrap_rejects_invalid_settings(t *testing.T) {
 		Database: mysqlconn.Settings{
 			SecretARN: "arn", WriterHost: "writer", Port: 3306, Name: "app",
 		},
-		Users:            cognito.Settings{UserPoolID: pool},
-		Tokens:           token.Settings{KeyARN: tokenKeyARN},
+		UserPoolID:       pool,
+		TokenKeyARN:      tokenKeyARN,
 		Table:            "table",
 		From:             "hello@example.com",
 		ConfigurationSet: "mails",

@@ -69,11 +69,11 @@ func main() {
 		API:   dynamodb.NewFromConfig(awsConfig),
 	}
 	userPool := cognitoidentityprovider.NewFromConfig(awsConfig)
-	sealer := token.NewSealer(settings.Tokens, secrets, time.Now)
+	sealer := token.NewSealer(settings.TokenKeyARN, secrets, time.Now)
 	h := &handler{
 		sender: &notifications.Sender{
 			Store:         mysqlstore.NewNotifications(databases),
-			Users:         cognito.NewUsers(settings.Users, userPool),
+			Users:         &cognito.Users{PoolID: settings.UserPoolID, API: userPool},
 			Suppressions:  suppressions,
 			Links:         &links.Links{Endpoint: settings.Endpoint, Tokens: sealer},
 			Messages:      messages,

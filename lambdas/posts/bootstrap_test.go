@@ -29,8 +29,8 @@ import (
 
 func settings(of apitest.Settings) any {
 	return contract.Settings{
-		API: of.API, Tokens: of.Tokens, Pictures: of.Pictures, Media: of.Media,
-		TopicARN: of.TopicARN, Database: of.Database,
+		API: of.API, TokenKeyARN: of.TokenKeyARN, OriginalsBucket: of.OriginalsBucket,
+		MediaURL: of.MediaURL, TopicARN: of.TopicARN, Database: of.Database,
 	}
 }
 
@@ -322,7 +322,7 @@ func TestBootstrap_without_the_secret(t *testing.T) {
 
 func TestBootstrap_without_settings(t *testing.T) {
 	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package),
-		"ALLOWED_ORIGINS", "CLIENT_IDS", "TOKEN_KEY_ARN", "ORIGINALS_BUCKET", "MEDIA_URL",
+		"TOKEN_KEY_ARN", "ORIGINALS_BUCKET", "MEDIA_URL",
 		"TOPIC_ARN", "DATABASE_SECRET_ARN", "DATABASE_WRITER_HOST", "DATABASE_PORT",
 		"DATABASE_NAME")
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/adapters/snstopic"
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/notifications"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
@@ -28,6 +27,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/posts/contract"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 func main() {
@@ -47,22 +47,24 @@ func main() {
 		ARN: settings.TopicARN,
 		API: sns.NewFromConfig(awsConfig),
 	}
+	tokens := token.NewSealer(settings.TokenKeyARN, secrets, time.Now)
+	media := pictures.Delivery(settings.MediaURL)
 	handlers := &postsapi.Handlers{
 		Posts: &posts.Service{
 			Store:     mysqlstore.NewPosts(databases),
-			Sanitizer: richtext.Sanitizer{Media: settings.Media},
+			Sanitizer: richtext.Sanitizer{Media: media},
 			Pictures: &pictures.Store{
 				Records: mysqlstore.NewPictures(databases),
 				Bucket: &s3store.Pictures{
-					Settings: settings.Pictures, API: s3.NewFromConfig(awsConfig),
+					Bucket: settings.OriginalsBucket, API: s3.NewFromConfig(awsConfig),
 				},
 				Logger: logger,
 			},
 			Events: commentEvents{topic},
 			Logger: logger,
 		},
-		Media:   settings.Media,
-		Cursors: &cursor.Cursors{Tokens: token.NewSealer(settings.Tokens, secrets, time.Now)},
+		Media:   media,
+		Cursors: &cursor.Cursors{Tokens: tokens},
 	}
 	lambda.Start(rest.NewHandler(postsapi.Routes, handlers, settings.API, logger).Handle)
 }

@@ -25,7 +25,7 @@ import (
 
 func settings(of apitest.Settings) any {
 	return contract.Settings{
-		API: of.API, Tokens: of.Tokens, Table: of.Table, Endpoint: apitest.Endpoint,
+		API: of.API, TokenKeyARN: of.TokenKeyARN, Table: of.Table, Endpoint: apitest.Endpoint,
 	}
 }
 
@@ -474,7 +474,6 @@ func TestBootstrap_key_unavailable(t *testing.T) {
 }
 
 func TestBootstrap_requires_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
-		"TOKEN_KEY_ARN",
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "TOKEN_KEY_ARN",
 		"MAILING_LIST_TABLE", "API_ENDPOINT")
 }

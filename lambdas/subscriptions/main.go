@@ -16,11 +16,11 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/dynamodbstore"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/subscriptions/contract"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 func main() {
@@ -32,7 +32,7 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	sealer := token.NewSealer(
-		settings.Tokens, secretsmanager.NewFromConfig(awsConfig), time.Now)
+		settings.TokenKeyARN, secretsmanager.NewFromConfig(awsConfig), time.Now)
 	handlers := &subscriptionsapi.Handlers{
 		MailingList: &dynamodbstore.MailingList{
 			Table: settings.Table,

@@ -31,7 +31,10 @@ import (
 )
 
 func settings(of apitest.Settings) any {
-	return contract.Settings{API: of.API, Uploads: of.Uploads, Media: of.Media}
+	return contract.Settings{
+		API: of.API, OriginalsBucket: of.OriginalsBucket, MediaURL: of.MediaURL,
+		UploadLifetime: of.UploadLifetime,
+	}
 }
 
 const (
@@ -205,7 +208,7 @@ func TestBootstrap(t *testing.T) {
 
 	t.Run("an expired form is rejected", func(t *testing.T) {
 		brief := account.Start(t, bootstrap, func(of apitest.Settings) any {
-			of.Uploads.Lifetime = 2 * time.Second
+			of.UploadLifetime = 2 * time.Second
 			return settings(of)
 		})
 		upload := newUpload(t, brief, ada)
@@ -410,9 +413,9 @@ func TestBootstrap_transfer_acceleration(t *testing.T) {
 		settings.API.AllowedOrigins, settings.API.ClientIDs = []string{
 			resttest.Origin,
 		}, []string{resttest.ClientID}
-		settings.Uploads.Bucket, settings.Uploads.Lifetime = "originals", time.Minute
-		settings.Uploads.Accelerate = accelerate
-		settings.Media = apitest.Media
+		settings.OriginalsBucket, settings.UploadLifetime = "originals", time.Minute
+		settings.TransferAcceleration = accelerate
+		settings.MediaURL = string(apitest.Media)
 		environment, err := lambdaenv.Encode(settings)
 		if err != nil {
 			t.Fatal(err)
@@ -440,6 +443,6 @@ func TestBootstrap_transfer_acceleration(t *testing.T) {
 }
 
 func TestBootstrap_without_settings(t *testing.T) {
-	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package), "ALLOWED_ORIGINS", "CLIENT_IDS",
+	apitest.CheckSettings(t, lambdatest.Build(t, contract.Package),
 		"ORIGINALS_BUCKET", "UPLOAD_LIFETIME", "MEDIA_URL")
 }

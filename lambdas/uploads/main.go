@@ -14,10 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
+	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdas/uploads/contract"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 func main() {
@@ -29,8 +30,12 @@ func main() {
 		panic(fmt.Errorf("load the AWS configuration: %w", err))
 	}
 	handlers := &uploadsapi.Handlers{
-		Uploads: s3store.NewUploads(settings.Uploads, s3.NewFromConfig(awsConfig)),
-		Media:   settings.Media,
+		Uploads: s3store.NewUploads(s3store.UploadSettings{
+			Bucket:     settings.OriginalsBucket,
+			Lifetime:   settings.UploadLifetime,
+			Accelerate: settings.TransferAcceleration,
+		}, s3.NewFromConfig(awsConfig)),
+		Media: pictures.Delivery(settings.MediaURL),
 	}
 	lambda.Start(rest.NewHandler(uploadsapi.Routes, handlers, settings.API, logger).Handle)
 }

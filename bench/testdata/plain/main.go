@@ -23,10 +23,10 @@ import (
 )
 
 type settings struct {
-	Tokens   token.Settings
-	Pictures s3store.PictureSettings
-	Media    pictures.Delivery `env:"MEDIA_URL"`
-	Database mysqlconn.Settings
+	TokenKeyARN     string `env:"TOKEN_KEY_ARN"`
+	OriginalsBucket string `env:"ORIGINALS_BUCKET"`
+	MediaURL        string `env:"MEDIA_URL"`
+	Database        mysqlconn.Settings
 }
 
 func main() {
@@ -42,17 +42,17 @@ func main() {
 	}
 	service := &posts.Service{
 		Store:     mysqlstore.NewPosts(databases),
-		Sanitizer: richtext.Sanitizer{Media: settings.Media},
+		Sanitizer: richtext.Sanitizer{Media: pictures.Delivery(settings.MediaURL)},
 		Pictures: &pictures.Store{
 			Records: mysqlstore.NewPictures(databases),
 			Bucket: &s3store.Pictures{
-				Settings: settings.Pictures,
-				API:      s3.NewFromConfig(awsConfig),
+				Bucket: settings.OriginalsBucket,
+				API:    s3.NewFromConfig(awsConfig),
 			},
 			Logger: slog.Default(),
 		},
 	}
-	cursors := token.NewSealer(settings.Tokens, secrets, time.Now)
+	cursors := token.NewSealer(settings.TokenKeyARN, secrets, time.Now)
 	create := func(
 		ctx context.Context, request events.APIGatewayProxyRequest,
 	) (events.APIGatewayProxyResponse, error) {

@@ -14,11 +14,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 )
 
-// Settings configures a function that looks up or deletes users.
-type Settings struct {
-	UserPoolID string `env:"USER_POOL_ID"`
-}
-
 // API is the part of Cognito's API that this package calls. [cognitoidentityprovider.Client]
 // implements it.
 type API interface {
@@ -31,20 +26,15 @@ type API interface {
 
 // Users are the users of one user pool.
 type Users struct {
-	settings Settings
-	api      API
-}
-
-// NewUsers returns the users of the settings' pool.
-func NewUsers(settings Settings, api API) *Users {
-	return &Users{settings: settings, api: api}
+	PoolID string
+	API    API
 }
 
 // Delete deletes the user with this name permanently. It is no error when there is none. It fails
 // with [retry.ErrUnavailable] when Cognito is unavailable or throttles the call.
 func (u *Users) Delete(ctx context.Context, username string) error {
-	_, err := u.api.AdminDeleteUser(ctx, &cognitoidentityprovider.AdminDeleteUserInput{
-		UserPoolId: &u.settings.UserPoolID,
+	_, err := u.API.AdminDeleteUser(ctx, &cognitoidentityprovider.AdminDeleteUserInput{
+		UserPoolId: &u.PoolID,
 		Username:   &username,
 	})
 	if _, gone := errors.AsType[*types.UserNotFoundException](err); gone || err == nil {
@@ -61,9 +51,9 @@ func (u *Users) Address(ctx context.Context, subject string) (email.Address, err
 	// the subject too: "Managing and searching for user accounts" in the Amazon Cognito Developer
 	// Guide, which also documents how to escape.
 	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(subject)
-	pages := cognitoidentityprovider.NewListUsersPaginator(u.api,
+	pages := cognitoidentityprovider.NewListUsersPaginator(u.API,
 		&cognitoidentityprovider.ListUsersInput{
-			UserPoolId: &u.settings.UserPoolID,
+			UserPoolId: &u.PoolID,
 			Filter:     aws.String(`sub = "` + escaped + `"`),
 		})
 	for pages.HasMorePages() { // a page may be empty although another follows

@@ -35,11 +35,10 @@ func (d deleteUser) ListUsers(
 
 func TestUsers_Delete_deletes_from_the_settings_pool(t *testing.T) {
 	var deleted string
-	users := NewUsers(Settings{UserPoolID: "pool"},
-		deleteUser(func(input *cognitoidentityprovider.AdminDeleteUserInput) error {
-			deleted = *input.UserPoolId + " " + *input.Username
-			return nil
-		}))
+	users := &Users{PoolID: "pool", API: deleteUser(func(input *cognitoidentityprovider.AdminDeleteUserInput) error {
+		deleted = *input.UserPoolId + " " + *input.Username
+		return nil
+	})}
 	if err := users.Delete(t.Context(), "google_1"); err != nil || deleted != "pool google_1" {
 		t.Errorf("deleted %q, %v", deleted, err)
 	}
@@ -60,10 +59,9 @@ func TestUsers_temporary_failures(t *testing.T) {
 		"access denied":    {&smithy.GenericAPIError{Code: "AccessDeniedException"}, false, true},
 		"wrong parameters": {&types.InvalidParameterException{}, false, true},
 	} {
-		users := NewUsers(Settings{UserPoolID: "pool"},
-			deleteUser(func(*cognitoidentityprovider.AdminDeleteUserInput) error {
-				return test.err
-			}))
+		users := &Users{PoolID: "pool", API: deleteUser(func(*cognitoidentityprovider.AdminDeleteUserInput) error {
+			return test.err
+		})}
 		err := users.Delete(t.Context(), "ada")
 		temporary := errors.Is(err, retry.ErrUnavailable)
 		final := err != nil && !temporary
@@ -85,11 +83,10 @@ func TestUsers_temporary_failures(t *testing.T) {
 func TestUsers_Address_finds_a_verified_address_by_subject(t *testing.T) {
 	const pool = "eu-central-1_EXAMPLE"
 	server := awstest.StartCognito(t, pool)
-	users := NewUsers(Settings{UserPoolID: pool},
-		cognitoidentityprovider.New(cognitoidentityprovider.Options{
-			Region: "eu-central-1", BaseEndpoint: &server.URL,
-			Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "example", ""),
-		}))
+	users := &Users{PoolID: pool, API: cognitoidentityprovider.New(cognitoidentityprovider.Options{
+		Region: "eu-central-1", BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "example", ""),
+	})}
 	user := func(name, subject, address, verified string) awstest.CognitoUser {
 		attributes := map[string]string{
 			"sub": subject, "email": address, "email_verified": verified,

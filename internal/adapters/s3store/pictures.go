@@ -18,15 +18,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// PictureSettings configures a function that promotes or deletes pictures.
-type PictureSettings struct {
-	Bucket string `env:"ORIGINALS_BUCKET"` // of originals
-}
-
 // Pictures is the part of the bucket of originals that has the pictures of posts.
 type Pictures struct {
-	Settings PictureSettings
-	API      interface {
+	Bucket string // of originals
+	API    interface {
 		CopyObject(
 			context.Context, *s3.CopyObjectInput, ...func(*s3.Options),
 		) (*s3.CopyObjectOutput, error)
@@ -52,10 +47,10 @@ func (p *Pictures) Copy(
 	for i, picture := range copies {
 		group.Go(func() error {
 			_, err := p.API.CopyObject(ctx, &s3.CopyObjectInput{
-				Bucket: &p.Settings.Bucket,
+				Bucket: &p.Bucket,
 				Key:    aws.String(pictures.PermanentKey(picture.ID)),
 				// Keys of uploads need no escaping.
-				CopySource: aws.String(p.Settings.Bucket + "/" + picture.CopyFrom),
+				CopySource: aws.String(p.Bucket + "/" + picture.CopyFrom),
 			})
 			// CopyObject has no type of its own for this error.
 			if awsclient.Is(err, (&types.NoSuchKey{}).ErrorCode()) {
@@ -81,7 +76,7 @@ func (p *Pictures) Delete(ctx context.Context, ids []uuid.UUID) error {
 		objects[i].Key = aws.String(pictures.PermanentKey(id))
 	}
 	output, err := p.API.DeleteObjects(ctx, &s3.DeleteObjectsInput{
-		Bucket: &p.Settings.Bucket,
+		Bucket: &p.Bucket,
 		// With Quiet, the response lists only failures.
 		Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)},
 	})

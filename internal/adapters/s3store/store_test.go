@@ -39,7 +39,7 @@ func start(t *testing.T) (*s3test.Server, *s3.Client, *s3store.Pictures) {
 		RetryMaxAttempts: 1,
 	})
 	return server, client,
-		&s3store.Pictures{Settings: s3store.PictureSettings{Bucket: originals}, API: client}
+		&s3store.Pictures{Bucket: originals, API: client}
 }
 
 // uploads stores n pictures in temp/, and returns their promotions.

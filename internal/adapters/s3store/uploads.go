@@ -11,13 +11,11 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/awsclient"
 )
 
-// UploadSettings configures a function that presigns uploads of browsers.
+// UploadSettings configures [Uploads].
 type UploadSettings struct {
-	Bucket string `env:"ORIGINALS_BUCKET"`
-	// How long after it was presigned an upload may begin.
-	Lifetime time.Duration `env:"UPLOAD_LIFETIME"`
-	// Use the accelerated endpoint, which must be enabled for the bucket.
-	Accelerate bool `env:"TRANSFER_ACCELERATION"`
+	Bucket     string        // of originals
+	Lifetime   time.Duration // how long after it was presigned an upload may begin
+	Accelerate bool          // use the accelerated endpoint, which must be enabled for the bucket
 }
 
 // Uploads is the part of the bucket of originals that browsers upload to.

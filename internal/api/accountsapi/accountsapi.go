@@ -6,9 +6,10 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of the profile, of sync, of the account's deletion, and of the links in
@@ -22,10 +23,10 @@ var Routes = rest.Table[*Handlers]{
 		"List changes to your profile, posts and comments since the last sync", (*Handlers).sync),
 	rest.Handle("DELETE", "/user", rest.Authenticated,
 		"Delete your account, posts and comments permanently", (*Handlers).deleteUser),
-	rest.HandlePage("GET", "/notification-settings/{token}",
+	pages.Handle("GET", "/notification-settings/{token}",
 		"Show a page that asks whether to turn off comment notifications",
 		(*Handlers).askToDisableCommentNotifications),
-	rest.HandlePage("POST", "/notification-settings/{token}",
+	pages.Handle("POST", "/notification-settings/{token}",
 		"Turn off comment notifications, from the page or by one-click unsubscribe (RFC 8058)",
 		(*Handlers).disableCommentNotifications),
 }

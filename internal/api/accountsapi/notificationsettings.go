@@ -3,7 +3,7 @@ package accountsapi
 import (
 	"context"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
 )
 
 // A NotificationSettingsPath holds the path parameter of the link in a comment notification.
@@ -13,23 +13,23 @@ type NotificationSettingsPath struct {
 
 func (h *Handlers) askToDisableCommentNotifications(
 	ctx context.Context, in *NotificationSettingsPath,
-) (rest.Page, error) {
+) (pages.Page, error) {
 	opened, err := h.Links.OpenNotificationSettings(ctx, in.Token)
 	return disablePage.In(opened.Language), err
 }
 
 func (h *Handlers) disableCommentNotifications(
 	ctx context.Context, in *NotificationSettingsPath,
-) (rest.Page, error) {
+) (pages.Page, error) {
 	opened, err := h.Links.OpenNotificationSettings(ctx, in.Token)
 	if err != nil {
-		return rest.Page{}, err
+		return pages.Page{}, err
 	}
 	return disabledPage.In(opened.Language),
 		h.Accounts.DisableCommentNotifications(ctx, opened.Subject)
 }
 
-var disablePage = rest.Translation{
+var disablePage = pages.Translation{
 	"en": {
 		Title:  "Turn off comment notifications?",
 		Text:   "You will no longer get an e-mail when someone comments on your posts.",
@@ -42,7 +42,7 @@ var disablePage = rest.Translation{
 	},
 }
 
-var disabledPage = rest.Translation{
+var disabledPage = pages.Translation{
 	"en": {
 		Title: "Comment notifications are off",
 		Text: "You will no longer get an e-mail when someone comments on your posts. " +

@@ -6,8 +6,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 type (
@@ -37,19 +38,19 @@ const describeNotifications = "Whether to send you an e-mail about new comments 
 
 // TransformSchema sets the domain's limits.
 func (ProfileDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.LimitLength(schema, "displayName", accounts.MaxDisplayName)
-	rest.LimitLength(schema, "bio", accounts.MaxBio)
-	rest.LimitLength(schema, "language", accounts.MaxLanguage)
-	rest.Describe(schema, "displayName", "One line, shown with your posts and comments")
-	rest.Describe(schema, "language", "BCP 47 tag such as de or pt-BR")
-	rest.Describe(schema, "commentNotifications", describeNotifications+
+	property.LimitLength(schema, "displayName", accounts.MaxDisplayName)
+	property.LimitLength(schema, "bio", accounts.MaxBio)
+	property.LimitLength(schema, "language", accounts.MaxLanguage)
+	property.Describe(schema, "displayName", "One line, shown with your posts and comments")
+	property.Describe(schema, "language", "BCP 47 tag such as de or pt-BR")
+	property.Describe(schema, "commentNotifications", describeNotifications+
 		". Omit it to keep the present value; in a new profile the default is true.")
 	return schema
 }
 
 // TransformSchema describes the setting of notifications.
 func (Profile) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.Describe(schema, "commentNotifications", describeNotifications)
+	property.Describe(schema, "commentNotifications", describeNotifications)
 	return schema
 }
 

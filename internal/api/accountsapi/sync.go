@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/accounts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // tokenLifetime is how long a client may stay offline and still get only the changes. After that it
@@ -65,7 +66,7 @@ type (
 
 // TransformSchema describes the ID.
 func (Change) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.Describe(schema, "id", "ID of the post or the comment; all zeros for the profile")
+	property.Describe(schema, "id", "ID of the post or the comment; all zeros for the profile")
 	return schema
 }
 

@@ -10,8 +10,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 var (

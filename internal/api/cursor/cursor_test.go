@@ -27,7 +27,7 @@ func (s secret) GetSecretValue(
 
 func newCursors(secret secret, age time.Duration) *cursor.Cursors {
 	past := func() time.Time { return time.Now().Add(-age) }
-	return &cursor.Cursors{Tokens: token.NewSealer(token.Settings{}, secret, past)}
+	return &cursor.Cursors{Tokens: token.NewSealer("", secret, past)}
 }
 
 func TestCursors_Open(t *testing.T) {

@@ -7,16 +7,21 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
+	"github.com/ashlar-cdk/ashlar/rest"
 	"github.com/ashlar-cdk/ashlar/telemetryschema"
 )
 
 // Routes are the routes of the service.
+//
+// Events need no sign-in, and a request has up to a hundred: the throttle's 2,000 a second are half
+// of what a new on-demand stream accepts ("Choose the right mode in Kinesis Data Streams" in its
+// developer guide), which leaves capacity for devices.
 var Routes = rest.Table[any]{
 	rest.ServiceIntegration[request, response]("POST", "/events", "Send events",
-		http.StatusAccepted),
+		http.StatusAccepted).WithThrottle(20, 40),
 }
 
 type request struct {
@@ -77,9 +82,9 @@ func (Event) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema 
 		"session": telemetry.MaxText,
 		"post":    telemetry.MaxText,
 	} {
-		property := schema.Properties[name]
-		property.Pattern, property.PatternDescription = "^[!-~]+$", "visible ASCII"
-		rest.LimitLength(schema, name, longest)
+		text := schema.Properties[name]
+		text.Pattern, text.PatternDescription = "^[!-~]+$", "visible ASCII"
+		property.LimitLength(schema, name, longest)
 	}
 	return schema
 }

@@ -13,9 +13,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // The purposes that links are sealed for. A new, incompatible format of the content needs a new
@@ -32,16 +33,21 @@ const lifetime = 10 * 365 * 24 * time.Hour
 
 var (
 	// ErrInvalid reports a link that was not sealed by us, or is incomplete.
-	ErrInvalid = rest.NewError(http.StatusBadRequest, "invalid_link",
-		"The token is incomplete or is not from a link in our e-mails. Copy the complete link.",
-	).WithPage(invalidPage)
+	ErrInvalid = &pages.Error{
+		Response: rest.NewError(http.StatusBadRequest, "invalid_link", "The token is incomplete or "+
+			"is not from a link in our e-mails. Copy the complete link."),
+		Page: invalidPage,
+	}
 
 	// ErrExpired reports an expired link.
-	ErrExpired = rest.NewError(http.StatusGone, "expired_link",
-		"The link has expired. Use the link in a newer e-mail.").WithPage(expiredPage)
+	ErrExpired = &pages.Error{
+		Response: rest.NewError(http.StatusGone, "expired_link",
+			"The link has expired. Use the link in a newer e-mail."),
+		Page: expiredPage,
+	}
 )
 
-var invalidPage = rest.Translation{
+var invalidPage = pages.Translation{
 	"en": {
 		Title: "This link does not work",
 		Text: "This link is incomplete or was not sent by us. " +
@@ -54,7 +60,7 @@ var invalidPage = rest.Translation{
 	},
 }
 
-var expiredPage = rest.Translation{
+var expiredPage = pages.Translation{
 	"en": {
 		Title: "This link has expired",
 		Text: "The link was valid for a limited time. " +

@@ -32,7 +32,7 @@ func (s secret) GetSecretValue(
 func newLinks(age time.Duration) *links.Links {
 	past := func() time.Time { return time.Now().Add(-age) }
 	return &links.Links{
-		Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, secret{}, past),
+		Endpoint: endpoint, Tokens: token.NewSealer("", secret{}, past),
 	}
 }
 
@@ -182,7 +182,7 @@ func TestLinks_reject_a_language_with_a_space(t *testing.T) {
 func TestLinks_without_the_key_are_unavailable(t *testing.T) {
 	l := &links.Links{
 		Endpoint: endpoint,
-		Tokens:   token.NewSealer(token.Settings{}, secret{errors.New("throttled")}, time.Now),
+		Tokens:   token.NewSealer("", secret{errors.New("throttled")}, time.Now),
 	}
 	for name, kind := range kinds(t.Context()) {
 		if _, err := kind.make(l, "ada@example.com", "ko"); !errors.Is(err, retry.ErrUnavailable) {

@@ -5,9 +5,9 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/api/accountsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/eventsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/postsapi"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/uploadsapi"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Document returns the OpenAPI document of all tables of routes.

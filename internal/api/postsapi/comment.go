@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 type (
@@ -43,8 +44,8 @@ type (
 
 // TransformSchema sets the domain's limit.
 func (CommentDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.LimitLength(schema, "body", posts.MaxComment)
-	rest.Describe(schema, "body", "HTML; elements and attributes that are not allowed are removed")
+	property.LimitLength(schema, "body", posts.MaxComment)
+	property.Describe(schema, "body", "HTML; elements and attributes that are not allowed are removed")
 	return schema
 }
 

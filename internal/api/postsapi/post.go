@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // listOfPosts is the list of all posts.
@@ -52,9 +53,9 @@ type (
 
 // TransformSchema sets the domain's limits.
 func (PostDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.LimitLength(schema, "title", posts.MaxTitle)
-	rest.LimitLength(schema, "body", posts.MaxSubmittedBody)
-	rest.Describe(schema, "body",
+	property.LimitLength(schema, "title", posts.MaxTitle)
+	property.LimitLength(schema, "body", posts.MaxSubmittedBody)
+	property.Describe(schema, "body",
 		"HTML; elements and attributes that are not allowed are removed. "+
 			"At most 20,000 characters, in which a picture's URL counts as 74, and 50 pictures. "+
 			"The src of a picture is the key or a URL in the response of POST /uploads, "+
@@ -64,7 +65,7 @@ func (PostDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Sch
 
 // TransformSchema describes the body.
 func (Post) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.Describe(schema, "body", "Sanitized HTML, safe to render. "+
+	property.Describe(schema, "body", "Sanitized HTML, safe to render. "+
 		"A picture that this request added is available a second or two later.")
 	return schema
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/cursor"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/domain/posts"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of posts and comments. The responses of public routes are the same for
@@ -57,7 +58,7 @@ type Page struct {
 
 // describeNextCursor describes the property nextCursor of a page.
 func describeNextCursor(schema *huma.Schema) {
-	rest.Describe(schema, "nextCursor",
+	property.Describe(schema, "nextCursor",
 		"Pass it as cursor to get the next page; valid for 24 hours. "+
 			"Missing on the last page.")
 }

@@ -3,11 +3,11 @@ package subscriptionsapi
 import (
 	"net/http"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
 )
 
 // unsubscribePage asks for confirmation and changes nothing.
-var unsubscribePage = rest.Translation{
+var unsubscribePage = pages.Translation{
 	"en": {
 		Title:  "Unsubscribe?",
 		Text:   "You will no longer receive e-mails from this mailing list.",
@@ -21,7 +21,7 @@ var unsubscribePage = rest.Translation{
 }
 
 // unsubscribedPage does not reveal whether the address was subscribed.
-var unsubscribedPage = rest.Translation{
+var unsubscribedPage = pages.Translation{
 	"en": {
 		Title: "You have been unsubscribed",
 		Text: "You will no longer receive e-mails from this mailing list. " +
@@ -35,7 +35,7 @@ var unsubscribedPage = rest.Translation{
 }
 
 // confirmPage asks for confirmation and changes nothing.
-var confirmPage = rest.Translation{
+var confirmPage = pages.Translation{
 	"en": {
 		Title:  "Confirm your subscription",
 		Text:   "If you did not ask to subscribe, close this page; we will not send you e-mails.",
@@ -48,7 +48,7 @@ var confirmPage = rest.Translation{
 	},
 }
 
-var confirmedPage = rest.Translation{
+var confirmedPage = pages.Translation{
 	"en": {
 		Title: "Your subscription is confirmed",
 		Text:  "We will send you a welcome e-mail. All our e-mails contain a link to unsubscribe.",
@@ -60,7 +60,7 @@ var confirmedPage = rest.Translation{
 }
 
 // nothingToConfirmPage is shown when the pending subscription was removed, replaced or has expired.
-var nothingToConfirmPage = rest.Translation{
+var nothingToConfirmPage = pages.Translation{
 	"en": {
 		Status: http.StatusNotFound,
 		Title:  "There is no subscription to confirm",

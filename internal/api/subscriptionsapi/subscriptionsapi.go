@@ -12,27 +12,32 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of subscriptions. Links in mails point to their paths: package links
 // creates them.
+//
+// Subscribing sends a mail to an address without sign-in: its throttle bounds how many strangers
+// get one, and protects our reputation with SES.
 var Routes = rest.Table[*Handlers]{
 	rest.Handle("POST", "/subscriptions", rest.Public,
-		"Subscribe an address to the mailing list", (*Handlers).subscribe),
-	rest.HandlePage("GET", "/subscriptions/{token}",
+		"Subscribe an address to the mailing list", (*Handlers).subscribe).WithThrottle(5, 10),
+	pages.Handle("GET", "/subscriptions/{token}",
 		"Show a page with a button to unsubscribe", (*Handlers).showUnsubscribePage),
-	rest.HandlePage("POST", "/subscriptions/{token}",
+	pages.Handle("POST", "/subscriptions/{token}",
 		"Unsubscribe, by the page's button or by one click in a mail client (RFC 8058)",
 		(*Handlers).unsubscribeByPage),
 	rest.Handle("DELETE", "/subscriptions/{token}", rest.Public,
 		"Unsubscribe, by the token of a link in an e-mail", (*Handlers).unsubscribe),
-	rest.HandlePage("GET", "/confirmations/{token}",
+	pages.Handle("GET", "/confirmations/{token}",
 		"Show a page with a button to confirm the subscription", (*Handlers).showConfirmPage),
-	rest.HandlePage("POST", "/confirmations/{token}",
+	pages.Handle("POST", "/confirmations/{token}",
 		"Confirm the subscription, by the page's button", (*Handlers).confirm),
 }
 
@@ -77,8 +82,8 @@ type (
 
 // TransformSchema sets the domain's limits and a description that is too long for a tag.
 func (SubscriptionDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.LimitLength(schema, "address", email.MaxAddress)
-	rest.LimitLength(schema, "language", validate.MaxLanguageTag)
+	property.LimitLength(schema, "address", email.MaxAddress)
+	property.LimitLength(schema, "language", validate.MaxLanguageTag)
 	schema.Properties["language"].Description =
 		"Language of the e-mails: a BCP 47 tag such as ko or en-GB"
 	return schema
@@ -128,15 +133,15 @@ func (h *Handlers) subscribe(
 	return &struct{ Body SubscriptionReceipt }{receipt}, nil
 }
 
-func (h *Handlers) showUnsubscribePage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (h *Handlers) showUnsubscribePage(ctx context.Context, in *LinkPath) (pages.Page, error) {
 	opened, err := h.Links.OpenUnsubscribe(ctx, in.Token)
 	return unsubscribePage.In(opened.Language), err
 }
 
-func (h *Handlers) unsubscribeByPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (h *Handlers) unsubscribeByPage(ctx context.Context, in *LinkPath) (pages.Page, error) {
 	opened, err := h.Links.OpenUnsubscribe(ctx, in.Token)
 	if err != nil {
-		return rest.Page{}, err
+		return pages.Page{}, err
 	}
 	return unsubscribedPage.In(opened.Language), h.MailingList.Unsubscribe(ctx, opened.Address)
 }
@@ -146,19 +151,19 @@ func (h *Handlers) unsubscribe(ctx context.Context, in *LinkPath) (*struct{}, er
 	return nil, err
 }
 
-func (h *Handlers) showConfirmPage(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (h *Handlers) showConfirmPage(ctx context.Context, in *LinkPath) (pages.Page, error) {
 	opened, err := h.Links.OpenConfirm(ctx, in.Token)
 	return confirmPage.In(opened.Language), err
 }
 
-func (h *Handlers) confirm(ctx context.Context, in *LinkPath) (rest.Page, error) {
+func (h *Handlers) confirm(ctx context.Context, in *LinkPath) (pages.Page, error) {
 	opened, err := h.Links.OpenConfirm(ctx, in.Token)
 	if err != nil {
-		return rest.Page{}, err
+		return pages.Page{}, err
 	}
 	link, err := h.Links.Unsubscribe(ctx, opened.Address, opened.Language)
 	if err != nil {
-		return rest.Page{}, err
+		return pages.Page{}, err
 	}
 	err = h.MailingList.Confirm(ctx, mailinglist.Subscription{
 		Key: mailinglist.Key{

@@ -18,13 +18,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/subscriptionsapi"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/domain/mailinglist"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 const endpoint = "https://api.example.com/v1/"
@@ -73,7 +73,7 @@ func (l *list) checkNotCalled(t testing.TB) {
 
 func newLinks(age time.Duration) *links.Links {
 	past := func() time.Time { return time.Now().Add(-age) }
-	return &links.Links{Endpoint: endpoint, Tokens: token.NewSealer(token.Settings{}, key{}, past)}
+	return &links.Links{Endpoint: endpoint, Tokens: token.NewSealer("", key{}, past)}
 }
 
 func handle(

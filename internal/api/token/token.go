@@ -20,13 +20,6 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 )
 
-// Settings configures a function that seals or opens tokens; its stack fills it.
-type Settings struct {
-	// KeyARN is the ARN of the secret that tokens are sealed with: text of at least 32 random
-	// characters.
-	KeyARN string `env:"TOKEN_KEY_ARN"`
-}
-
 var (
 	// ErrInvalid reports that the token was not sealed for this purpose with the present key.
 	ErrInvalid = errors.New("token is invalid")
@@ -50,17 +43,18 @@ type Secrets interface {
 // nonces for a key. The purpose is additional authenticated data, so the cursor of one list is
 // invalid in another list, and as a link.
 type Sealer struct {
-	settings Settings
-	secrets  Secrets
-	now      func() time.Time
+	keyARN  string
+	secrets Secrets
+	now     func() time.Time
 
 	mu   sync.Mutex
 	aead cipher.AEAD // guarded by mu; nil until the key is fetched
 }
 
-// NewSealer returns a Sealer. now is time.Now, except in tests.
-func NewSealer(settings Settings, secrets Secrets, now func() time.Time) *Sealer {
-	return &Sealer{settings: settings, secrets: secrets, now: now}
+// NewSealer returns a Sealer whose key is the secret with this ARN: text of at least 32 random
+// characters. now is time.Now, except in tests.
+func NewSealer(keyARN string, secrets Secrets, now func() time.Time) *Sealer {
+	return &Sealer{keyARN: keyARN, secrets: secrets, now: now}
 }
 
 // Seal returns a token of content for the purpose. It consists of ASCII letters, digits, - and _,
@@ -109,14 +103,14 @@ func (s *Sealer) key(ctx context.Context) (cipher.AEAD, error) {
 		return s.aead, nil
 	}
 	output, err := s.secrets.GetSecretValue(ctx,
-		&secretsmanager.GetSecretValueInput{SecretId: &s.settings.KeyARN})
+		&secretsmanager.GetSecretValueInput{SecretId: &s.keyARN})
 	if err != nil {
 		return nil, fmt.Errorf("%w: fetch the key of tokens: %w", retry.ErrUnavailable, err)
 	}
 	const shortest = 32
 	if output.SecretString == nil || len(*output.SecretString) < shortest {
 		return nil, fmt.Errorf("token: secret %s must be text of at least %d characters",
-			s.settings.KeyARN, shortest)
+			s.keyARN, shortest)
 	}
 	key, err := hkdf.Key(sha256.New, []byte(*output.SecretString), nil, "ashlar token", 32)
 	if err != nil {

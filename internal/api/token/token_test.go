@@ -35,7 +35,7 @@ func (s *secret) GetSecretValue(
 func text(s string) *string { return &s }
 
 func newSealer(key string) *Sealer {
-	return NewSealer(Settings{KeyARN: "key"}, &secret{text: text(strings.Repeat(key, 32))},
+	return NewSealer("key", &secret{text: text(strings.Repeat(key, 32))},
 		time.Now)
 }
 
@@ -120,7 +120,7 @@ func TestSealer_Open_rejects_expired_tokens(t *testing.T) {
 
 func TestSealer_fetches_the_key_once(t *testing.T) {
 	secrets := &secret{err: errors.New("throttled")}
-	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
+	s := NewSealer("key", secrets, time.Now)
 	if _, err := s.Seal(t.Context(), "posts", nil); !errors.Is(err, retry.ErrUnavailable) {
 		t.Errorf("error %v, want ErrUnavailable", err)
 	}
@@ -137,7 +137,7 @@ func TestSealer_fetches_the_key_once(t *testing.T) {
 // TestSealer_concurrent_use relies on the race detector, in .ci/run.
 func TestSealer_concurrent_use(t *testing.T) {
 	secrets := &secret{text: text(strings.Repeat("k", 32))}
-	s := NewSealer(Settings{KeyARN: "key"}, secrets, time.Now)
+	s := NewSealer("key", secrets, time.Now)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
@@ -158,7 +158,7 @@ func TestSealer_concurrent_use(t *testing.T) {
 
 func TestSealer_rejects_a_short_key(t *testing.T) {
 	for _, key := range []*string{nil, text(""), text(strings.Repeat("k", 31))} {
-		s := NewSealer(Settings{KeyARN: "key"}, &secret{text: key}, time.Now)
+		s := NewSealer("key", &secret{text: key}, time.Now)
 		if _, err := s.Seal(t.Context(), "posts", nil); err == nil ||
 			errors.Is(err, retry.ErrUnavailable) {
 			t.Errorf("error %v, want one that is not retried", err)

@@ -9,8 +9,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/property"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Routes are the routes of uploads. A post that shows an upload promotes it; see postsapi.
@@ -60,24 +61,24 @@ type (
 
 // TransformSchema describes the properties.
 func (Upload) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.Describe(schema, "key",
+	property.Describe(schema, "key",
 		"Use it as the picture's src in a post; saving the post keeps the picture. "+
 			"An upload that no post shows is deleted after a day.")
-	rest.Describe(schema, "expiresAt", "Start the upload before this time. "+
+	property.Describe(schema, "expiresAt", "Start the upload before this time. "+
 		"If the storage rejects it nevertheless, create another form.")
-	rest.Describe(schema, "url", "URL of the picture in the default width, "+
+	property.Describe(schema, "url", "URL of the picture in the default width, "+
 		"available a second or two after the upload. You can also use it as the picture's src in "+
 		"a post.")
-	rest.Describe(schema, "urls", "URLs of the picture by width in pixels, and default; "+
+	property.Describe(schema, "urls", "URLs of the picture by width in pixels, and default; "+
 		"the format of a CKEditor upload adapter")
 	return schema
 }
 
 // TransformSchema describes the properties.
 func (Form) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
-	rest.Describe(schema, "url", "POST the form to this URL as multipart/form-data. "+
+	property.Describe(schema, "url", "POST the form to this URL as multipart/form-data. "+
 		"The storage responds with 204.")
-	rest.Describe(schema, "fields", "All fields of the form; send no others. "+
+	property.Describe(schema, "fields", "All fields of the form; send no others. "+
 		"Append the picture, 1 byte to 20 MiB, as the last field, named file.")
 	return schema
 }

@@ -76,7 +76,7 @@ func (w *world) newAuthor(t testing.TB) *author {
 	a.pictures = &pictures.Store{
 		Records: mysqlstore.NewPictures(databases),
 		Bucket: &s3store.Pictures{
-			Settings: s3store.PictureSettings{Bucket: originals},
+			Bucket: originals,
 			API: s3.New(s3.Options{
 				BaseEndpoint: &w.s3.URL,
 				Region:       lambdatest.Region,

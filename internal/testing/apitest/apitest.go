@@ -14,12 +14,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema"
 	"github.com/ashlar-cdk/ashlar/internal/adapters/schema/migrations"
 	"github.com/ashlar-cdk/ashlar/internal/api/links"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
@@ -30,6 +27,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 const (
@@ -58,15 +56,15 @@ const (
 
 // Settings are all settings that a stack can pass to a function of the API.
 type Settings struct {
-	API      rest.Settings
-	Tokens   token.Settings
-	Users    cognito.Settings
-	Pictures s3store.PictureSettings
-	Uploads  s3store.UploadSettings
-	Media    pictures.Delivery
-	TopicARN string
-	Table    string // the mailing list's
-	Database mysqlconn.Settings
+	API             rest.Settings
+	TokenKeyARN     string
+	UserPoolID      string
+	OriginalsBucket string
+	UploadLifetime  time.Duration
+	MediaURL        string
+	TopicARN        string
+	Table           string // the mailing list's
+	Database        mysqlconn.Settings
 }
 
 // An Account provides the resources that the functions of one environment share.
@@ -134,13 +132,13 @@ func (a *Account) Start(t testing.TB, bootstrap string, settings func(Settings) 
 		API: rest.Settings{
 			AllowedOrigins: []string{resttest.Origin}, ClientIDs: []string{resttest.ClientID},
 		},
-		Tokens:   token.Settings{KeyARN: tokenKeyARN},
-		Users:    cognito.Settings{UserPoolID: userPoolID},
-		Pictures: s3store.PictureSettings{Bucket: Originals},
-		Uploads:  s3store.UploadSettings{Bucket: Originals, Lifetime: 5 * time.Minute},
-		Media:    Media,
-		TopicARN: topicARN,
-		Table:    a.Table,
+		TokenKeyARN:     tokenKeyARN,
+		UserPoolID:      userPoolID,
+		OriginalsBucket: Originals,
+		UploadLifetime:  5 * time.Minute,
+		MediaURL:        string(Media),
+		TopicARN:        topicARN,
+		Table:           a.Table,
 	}
 	if a.Database != nil {
 		all.Database = a.Database.Settings()
@@ -213,7 +211,7 @@ func FollowLink(t testing.TB, method, link string) resttest.Request {
 
 func (a *Account) sealer(age time.Duration) *token.Sealer {
 	past := func() time.Time { return time.Now().Add(-age) }
-	return token.NewSealer(token.Settings{KeyARN: tokenKeyARN}, fakeSecrets(a.tokenKey), past)
+	return token.NewSealer(tokenKeyARN, fakeSecrets(a.tokenKey), past)
 }
 
 // Do sends a request through the Lambda service and returns the response. It fails the test if the

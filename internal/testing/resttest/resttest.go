@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
 )
 
 // The data of every request of a signed-in user.
@@ -133,7 +133,7 @@ func Page(t testing.TB, response events.APIGatewayProxyResponse, status int, tit
 		!strings.Contains(response.Body, "<h1>"+html.EscapeString(title)+"</h1>") {
 		t.Errorf("status %d, want %d %s: %s", response.StatusCode, status, title, response.Body)
 	}
-	want := rest.PageHeaders()
+	want := pages.Headers()
 	want["Cache-Control"] = "no-store"
 	for name, value := range want {
 		if got := response.Headers[name]; got != value {

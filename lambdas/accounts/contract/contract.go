@@ -3,12 +3,8 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Package is the function's import path, for gofunction.Props.
@@ -16,10 +12,10 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/accounts"
 
 // Settings configures the accounts function; its stack fills it.
 type Settings struct {
-	API      rest.Settings
-	Tokens   token.Settings
-	Users    cognito.Settings
-	Pictures s3store.PictureSettings
-	Media    pictures.Delivery `env:"MEDIA_URL"` // the CDN of pictures
-	Database mysqlconn.Settings
+	API             rest.Settings
+	TokenKeyARN     string `env:"TOKEN_KEY_ARN"`    // the secret that seals cursors and links
+	UserPoolID      string `env:"USER_POOL_ID"`     // of the users whose accounts are deleted
+	OriginalsBucket string `env:"ORIGINALS_BUCKET"` // of uploads and promoted pictures
+	MediaURL        string `env:"MEDIA_URL"`        // of the CDN of pictures
+	Database        mysqlconn.Settings
 }

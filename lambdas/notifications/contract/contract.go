@@ -5,8 +5,6 @@ package contract
 import (
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/adapters/cognito"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -15,9 +13,9 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/notifications"
 
 // Settings configures the notifications function.
 type Settings struct {
-	Database mysqlconn.Settings
-	Users    cognito.Settings
-	Tokens   token.Settings
+	Database    mysqlconn.Settings
+	UserPoolID  string `env:"USER_POOL_ID"`  // of the recipients
+	TokenKeyARN string `env:"TOKEN_KEY_ARN"` // the secret that seals links
 
 	// Table is the mailing list's table. Its suppressions apply.
 	Table string `env:"MAILING_LIST_TABLE"`

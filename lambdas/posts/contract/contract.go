@@ -3,11 +3,8 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/api/token"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Package is the function's import path, for gofunction.Props.
@@ -15,10 +12,10 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/posts"
 
 // Settings configures the posts function; its stack fills it.
 type Settings struct {
-	API      rest.Settings
-	Tokens   token.Settings
-	Pictures s3store.PictureSettings
-	Media    pictures.Delivery `env:"MEDIA_URL"` // the CDN of pictures
-	TopicARN string            `env:"TOPIC_ARN"` // gets a notifications.Message for new comments
-	Database mysqlconn.Settings
+	API             rest.Settings
+	TokenKeyARN     string `env:"TOKEN_KEY_ARN"`    // the secret that seals cursors
+	OriginalsBucket string `env:"ORIGINALS_BUCKET"` // of uploads and promoted pictures
+	MediaURL        string `env:"MEDIA_URL"`        // of the CDN of pictures
+	TopicARN        string `env:"TOPIC_ARN"`        // gets a notifications.Message for new comments
+	Database        mysqlconn.Settings
 }

@@ -3,9 +3,9 @@
 package contract
 
 import (
-	"github.com/ashlar-cdk/ashlar/internal/adapters/s3store"
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
-	"github.com/ashlar-cdk/ashlar/internal/domain/pictures"
+	"time"
+
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // Package is the function's import path, for gofunction.Props.
@@ -13,7 +13,14 @@ const Package = "github.com/ashlar-cdk/ashlar/lambdas/uploads"
 
 // Settings configures the uploads function; its stack fills it.
 type Settings struct {
-	API     rest.Settings
-	Uploads s3store.UploadSettings
-	Media   pictures.Delivery `env:"MEDIA_URL"` // the CDN of pictures
+	API             rest.Settings
+	OriginalsBucket string `env:"ORIGINALS_BUCKET"`
+	MediaURL        string `env:"MEDIA_URL"` // of the CDN of pictures
+
+	// UploadLifetime is how long after it was presigned an upload may begin.
+	UploadLifetime time.Duration `env:"UPLOAD_LIFETIME"`
+
+	// TransferAcceleration uploads to the accelerated endpoint, which must be enabled for the
+	// bucket.
+	TransferAcceleration bool `env:"TRANSFER_ACCELERATION"`
 }

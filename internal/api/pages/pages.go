@@ -1,4 +1,5 @@
-package rest
+// Package pages provides the pages that links in e-mails open in a browser, and their routes.
+package pages
 
 import (
 	"crypto/sha256"
@@ -6,32 +7,36 @@ import (
 	"html"
 	"strings"
 
-	"github.com/ashlar-cdk/ashlar/internal/domain/email"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // A Page is what a link in an e-mail opens in a browser: a title, a text, and perhaps one button.
 type Page struct {
 	Status   int    // of the response; default: 200
-	Language string // one of [email.Languages]
+	Language string // a BCP 47 tag
 	Title    string
 	Text     string
 	Button   string // sends a POST to the URL of the page; default: no button
 }
 
-// A Translation is a page in each of [email.Languages].
+// A Translation is a page in several languages, by primary subtag (BCP 47). English is one of them.
 type Translation map[string]Page
 
-// In returns the page in the supported language that is nearest to tag, a BCP 47 tag.
+// In returns the page in the language of tag, a BCP 47 tag: in English if there is no such page.
 func (t Translation) In(tag string) Page {
-	language := email.Language(tag)
-	page := t[language]
+	language, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	page, ok := t[language]
+	if !ok {
+		language = "en"
+		page = t[language]
+	}
 	page.Language = language
 	return page
 }
 
-// PreferredLanguage returns the first tag of the header Accept-Language, which is the user's
+// preferredLanguage returns the first tag of the header Accept-Language, which is the user's
 // preferred language.
-func PreferredLanguage(acceptLanguage string) string {
+func preferredLanguage(acceptLanguage string) string {
 	first, _, _ := strings.Cut(acceptLanguage, ",")
 	tag, _, _ := strings.Cut(first, ";")
 	return strings.TrimSpace(tag)
@@ -50,9 +55,9 @@ button:focus-visible { outline: .1875rem solid Highlight; outline-offset: .1875r
 :lang(ko) { word-break: keep-all; overflow-wrap: anywhere; }
 `
 
-// PageHeaders returns the headers of every page. The page loads and runs nothing. No other site can
+// Headers returns the headers of every page. The page loads and runs nothing. No other site can
 // frame it (clickjacking). The browser sends its URL, which contains the token, to no other site.
-func PageHeaders() map[string]string {
+func Headers() map[string]string {
 	hash := sha256.Sum256([]byte(style))
 	return map[string]string{
 		"Content-Type": "text/html; charset=utf-8",
@@ -63,6 +68,10 @@ func PageHeaders() map[string]string {
 		"X-Content-Type-Options": "nosniff",
 		"X-Frame-Options":        "DENY",
 	}
+}
+
+func (p Page) html() rest.HTML {
+	return rest.HTML{Status: p.Status, Headers: Headers(), Body: p.HTML()}
 }
 
 // HTML returns the page as HTML. It does not use html/template, which would make every function of
@@ -89,29 +98,4 @@ func (p Page) HTML() string {
 	}
 	b.WriteString("</main>\n</html>\n")
 	return b.String()
-}
-
-// somethingWentWrong is the page of an error that has no page of its own.
-var somethingWentWrong = Translation{
-	"en": {
-		Title: "Something went wrong",
-		Text:  "We could not process your request. Try again later.",
-	},
-	"ko": {
-		Title: "문제가 발생했습니다",
-		Text:  "요청을 처리하지 못했습니다. 나중에 다시 시도해 주세요.",
-	},
-}
-
-// tryAgain is the page of a temporary failure.
-var tryAgain = Translation{
-	"en": {
-		Title: "Try again in a moment",
-		Text: "We cannot process your request right now. Go back, wait a few seconds and try " +
-			"again.",
-	},
-	"ko": {
-		Title: "잠시 후 다시 시도해 주세요",
-		Text:  "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요.",
-	},
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
 	"github.com/ashlar-cdk/ashlar/internal/domain"
 	"github.com/ashlar-cdk/ashlar/internal/domain/validate"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 const maxBody = 256 << 10 // the documented limit, in bytes
@@ -79,7 +79,7 @@ func (q quarry) Remove(ctx context.Context, in *removeStone) (*struct{}, error) 
 }
 
 var routes = rest.Table[quarry]{
-	rest.Handle("GET", "/stones", rest.Public, "List stones", quarry.List),
+	rest.Handle("GET", "/stones", rest.Public, "List stones", quarry.List).WithThrottle(7, 9),
 	rest.Handle("POST", "/stones", rest.Authenticated, "Cut a stone", quarry.Cut),
 	rest.Handle("DELETE", "/stones/{stoneId}", rest.Authenticated, "Remove a stone", quarry.Remove),
 }
@@ -570,6 +570,13 @@ func TestHandler_Handle_maps_errors(t *testing.T) {
 			400, "invalid_request", "name is taken. weight is odd.",
 			map[string]any{"level": "INFO", "status": 400.0, "code": "invalid_request"},
 		},
+		"temporary failure of another module": {
+			failing(fmt.Errorf("cut: %w: %s", rest.ErrUnavailable, inner)), 503, "unavailable",
+			"Try again in 5 seconds",
+			map[string]any{
+				"level": "ERROR", "status": 503.0, "code": "unavailable", "error": inner,
+			},
+		},
 		"the handler's own": {
 			failing(rest.Invalid(rest.Field{Name: "name", Problem: "is taken"})), 400,
 			"invalid_request", "name is taken.",
@@ -668,9 +675,23 @@ func TestHandler_Handle_allows_only_configured_origins(t *testing.T) {
 	}
 }
 
+func TestNewHandler_panics_without_clients(t *testing.T) {
+	defer func() {
+		const want = "rest: POST /stones needs a token, but Settings.ClientIDs is empty; " +
+			"set CLIENT_IDS, or declare the route Public"
+		if reason := fmt.Sprint(recover()); reason != want {
+			t.Errorf("panic %s, want %s", reason, want)
+		}
+	}()
+	rest.NewHandler(routes, quarry{}, rest.Settings{}, slog.Default())
+}
+
 func TestTable_Operations(t *testing.T) {
 	want := []rest.Operation{
-		{Method: "GET", Path: "/stones", Access: rest.Public, Query: []string{"cursor", "limit"}},
+		{
+			Method: "GET", Path: "/stones", Access: rest.Public, Query: []string{"cursor", "limit"},
+			RateLimit: 7, BurstLimit: 9,
+		},
 		{
 			Method: "POST", Path: "/stones", Access: rest.Authenticated,
 			Headers: []string{"Idempotency-Key"},
@@ -729,11 +750,31 @@ func TestTable_Operations_panics_on_unsupported_routes(t *testing.T) {
 		"schema of a request is not supported": func() {
 			operations(rest.Handle("PUT", "/a", rest.Public, "", take[named]))
 		},
+		"the path has no parameter {stoneId}; add it": func() {
+			operations(rest.Handle("GET", "/a/{id}", rest.Public, "", take[removeStone]))
+		},
 		"name is required": func() {
 			operations(rest.Handle("GET", "/a", rest.Public, "", take[required]))
 		},
 		`access is "everybody"`: func() {
 			rest.Handle("GET", "/a", "everybody", "", take[struct{}])
+		},
+		`get /a: the method is "get"; pass one of DELETE, GET, HEAD, PATCH, POST, PUT`: func() {
+			rest.Handle("get", "/a", rest.Public, "", take[struct{}])
+		},
+		`the path is "a"; pass one that begins with /`: func() {
+			rest.Handle("GET", "a", rest.Public, "", take[struct{}])
+		},
+		"GET /a: errorPage is required": func() {
+			rest.HandleHTML("GET", "/a", "", func(
+				quarry, context.Context, *struct{},
+			) (rest.HTML, error) {
+				return rest.HTML{}, nil
+			}, nil)
+		},
+		"GET /a is in the table twice; remove one": func() {
+			route := rest.Handle("GET", "/a", rest.Public, "", take[struct{}])
+			rest.Table[quarry]{route, route}.Operations()
 		},
 	} {
 		func() {

@@ -19,10 +19,10 @@ type Error struct {
 	Message   string  `json:"message" doc:"The problem and its remedy, for developers"`
 	RequestID string  `json:"requestId" doc:"ID of the request in our logs"`
 	Fields    []Field `json:"fields,omitempty" nullable:"false" doc:"The problems by field"`
+	Status    int     `json:"-"` // HTTP status of the response
 
-	status int
 	header map[string]string
-	page   Translation // replaces the JSON in a route of HandlePage; default: somethingWentWrong
+	cause  error
 }
 
 // A Field is the problem of one field or parameter of a request. It never repeats the field's
@@ -34,27 +34,23 @@ type Field struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
+// Unwrap returns the error of the route's handler where a failed request has one: in the error page
+// of [HandleHTML]. It may contain internal details.
+func (e *Error) Unwrap() error { return e.cause }
+
 // NewError returns an error whose response has this status.
 func NewError(status int, code, message string) *Error {
-	return &Error{Code: code, Message: message, status: status}
+	return &Error{Code: code, Message: message, Status: status}
 }
 
-// WithPage sets the page that a route of [HandlePage] responds with, and returns e.
-func (e *Error) WithPage(page Translation) *Error {
-	e.page = page
-	return e
-}
+// ErrUnavailable marks a temporary failure, such as that of a database. A handler wraps it:
+//
+//	fmt.Errorf("%w: read the stones: %w", rest.ErrUnavailable, err)
+//
+// The client gets 503 and is told to retry.
+var ErrUnavailable = retry.ErrUnavailable
 
-// Page returns the page that a route of [HandlePage] responds with.
-func (e *Error) Page() Translation {
-	if e.page == nil {
-		return somethingWentWrong
-	}
-	return e.page
-}
-
-// mapError maps an error of a handler to the error that the client gets. The domain's errors are
-// [domain.Error] and [validate.Error]; errors of the API itself are [Error].
+// mapError maps an error of a handler to the error that the client gets.
 func mapError(err error) *Error {
 	if mapped, ok := errors.AsType[*Error](err); ok {
 		return mapped
@@ -69,7 +65,7 @@ func mapError(err error) *Error {
 		}
 		return Invalid(fields...)
 	}
-	if errors.Is(err, retry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		return unavailable()
 	}
 	return NewError(http.StatusInternalServerError, "internal",
@@ -109,34 +105,34 @@ func unavailable() *Error {
 	unavailable := NewError(http.StatusServiceUnavailable, "unavailable",
 		"The service is temporarily unavailable. Try again in "+retryAfter+" seconds.")
 	unavailable.header = map[string]string{"Retry-After": retryAfter}
-	return unavailable.WithPage(tryAgain)
+	return unavailable
 }
 
-// An ErrorBody is the body of an error response, of the gateway's own too. It also carries errors
+// An errorBody is the body of an error response, of the gateway's own too. It also carries errors
 // through huma, since huma takes the schema of errors in the OpenAPI document from it.
-type ErrorBody struct {
+type errorBody struct {
 	Content Error `json:"error"`
 
 	status int
 	err    error
 }
 
-func (b *ErrorBody) Error() string { return b.err.Error() }
+func (b *errorBody) Error() string { return b.err.Error() }
 
-// GetStatus makes an ErrorBody a huma.StatusError.
-func (b *ErrorBody) GetStatus() int { return b.status }
+// GetStatus makes an errorBody a huma.StatusError.
+func (b *errorBody) GetStatus() int { return b.status }
 
 // huma is configured by global variables. The errors that it creates by them are passed to the
 // handler, which writes the response.
 func init() {
 	huma.ValidateStrictCasing = true // the names of fields are case-sensitive
 	huma.NewError = func(status int, message string, problems ...error) huma.StatusError {
-		return &ErrorBody{status: status, err: convertError(status, message, problems)}
+		return &errorBody{status: status, err: convertError(status, message, problems)}
 	}
 	huma.NewErrorWithContext = func(
 		ctx huma.Context, status int, message string, problems ...error,
 	) huma.StatusError {
-		body := &ErrorBody{status: status, err: convertError(status, message, problems)}
+		body := &errorBody{status: status, err: convertError(status, message, problems)}
 		ctx.(*exchange).err = body.err
 		return body
 	}

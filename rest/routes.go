@@ -1,10 +1,3 @@
-// Package rest provides a handler of API Gateway's requests from a table of routes. A route is
-// declared once, with its method, its path, its access, and its handler, whose parameter and result
-// are the request and the response. The table defines the function's routing and validation, the
-// schemas by which the gateway rejects invalid requests, and the OpenAPI document. A service
-// integration, a route without a function, is declared in the same way, by its types.
-//
-// Routes respond in JSON. A route that a link in an e-mail leads to responds with HTML pages.
 package rest
 
 import (
@@ -12,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -49,10 +45,19 @@ func (idempotencyKey) TransformSchema(_ huma.Registry, schema *huma.Schema) *hum
 
 // A Route is one line of the table. Its handler is a method of S.
 type Route[S any] struct {
-	operation huma.Operation
-	access    Access
-	page      bool // responds with pages
-	register  func(api huma.API, operation huma.Operation, service S)
+	operation   huma.Operation
+	access      Access
+	errorPage   func(err *Error, acceptLanguage string) HTML // nil if the route responds in JSON
+	rate, burst int
+	register    func(api huma.API, operation huma.Operation, service S)
+}
+
+// WithThrottle returns the route with its own throttle at the gateway: requests a second in steady
+// state, and in a burst. It is for routes that accept less than the others. The default is the
+// API's.
+func (r Route[S]) WithThrottle(rate, burst int) Route[S] {
+	r.rate, r.burst = rate, burst
+	return r
 }
 
 // Handle declares a route. The path is in API Gateway's syntax: /posts/{postId}.
@@ -91,38 +96,57 @@ func Handle[S, In, Out any](
 	}
 }
 
-// HandlePage declares a public route that a link in an e-mail leads to. Its GET only shows a page,
-// since malware scanners open links too; its POST acts. The input of handle is a struct as for
-// [Handle], but without a Body: any body is ignored. So a POST may come from the page's button, or
-// from a mail program, which sends List-Unsubscribe=One-Click and neither cookies nor its origin
-// (RFC 8058).
+// HTML is the response of a route of [HandleHTML].
+type HTML struct {
+	Status  int               // default: 200; an error's page has the error's status
+	Headers map[string]string // besides Content-Type; default: none
+	Body    string
+}
+
+func (h HTML) headers() map[string]string {
+	headers := map[string]string{"Content-Type": "text/html; charset=utf-8"}
+	maps.Copy(headers, h.Headers)
+	return headers
+}
+
+// HandleHTML declares a public route that responds with HTML. It is for links in e-mails: a GET
+// only shows a page, since malware scanners open links too; a POST, which the page's button sends,
+// acts. The input of handle is a struct as for [Handle], but without a Body: any body is ignored. So
+// a POST may also come from a mail program, which sends List-Unsubscribe=One-Click and neither
+// cookies nor its origin (RFC 8058).
 //
-// An error's response is a page, too.
-func HandlePage[S, In any](
-	method, path, summary string, handle func(S, context.Context, *In) (Page, error),
+// errorPage renders the response to a failed request in the language that the client accepts, the
+// value of its header Accept-Language.
+func HandleHTML[S, In any](
+	method, path, summary string, handle func(S, context.Context, *In) (HTML, error),
+	errorPage func(err *Error, acceptLanguage string) HTML,
 ) Route[S] {
-	var none *Page
+	if errorPage == nil {
+		panic(fmt.Errorf("rest: %s %s: errorPage is required; pass a function that renders errors",
+			method, path))
+	}
+	var none *HTML
 	return Route[S]{
 		operation: newOperation(method, path, summary, none),
 		access:    Public,
-		page:      true,
+		errorPage: errorPage,
 		register: func(api huma.API, operation huma.Operation, service S) {
-			html := map[string]*huma.MediaType{
+			content := map[string]*huma.MediaType{
 				"text/html": {Schema: &huma.Schema{Type: huma.TypeString}},
 			}
 			operation.Responses = map[string]*huma.Response{
-				"200":     {Description: "HTML page", Content: html},
-				"default": {Description: "HTML page that describes the error", Content: html},
+				"200":     {Description: "HTML page", Content: content},
+				"default": {Description: "HTML page that describes the error", Content: content},
 			}
 			huma.Register(api, operation,
 				func(ctx context.Context, in *In) (*huma.StreamResponse, error) {
 					shown, err := handle(service, ctx, in)
 					return &huma.StreamResponse{Body: func(answer huma.Context) {
 						answer.SetStatus(cmp.Or(shown.Status, http.StatusOK))
-						for name, value := range PageHeaders() {
+						for name, value := range shown.headers() {
 							answer.SetHeader(name, value)
 						}
-						_, _ = io.WriteString(answer.BodyWriter(), shown.HTML()) // to a buffer
+						_, _ = io.WriteString(answer.BodyWriter(), shown.Body) // to a buffer
 					}}, err
 				})
 		},
@@ -150,7 +174,21 @@ func ServiceIntegration[In, Out any](method, path, summary string, status int) R
 	}
 }
 
+// methods are the HTTP methods of routes.
+var methods = []string{
+	http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost,
+	http.MethodPut,
+}
+
 func newOperation(method, path, summary string, response any) huma.Operation {
+	if !slices.Contains(methods, method) {
+		panic(fmt.Errorf("rest: %s %s: the method is %q; pass one of %s", method, path, method,
+			strings.Join(methods, ", ")))
+	}
+	if !strings.HasPrefix(path, "/") {
+		panic(fmt.Errorf("rest: %s %s: the path is %q; pass one that begins with /", method, path,
+			path))
+	}
 	return huma.Operation{
 		OperationID:  huma.GenerateOperationID(method, path, response),
 		Method:       method,
@@ -169,6 +207,9 @@ type Operation struct {
 	Access         Access
 	Query, Headers []string       // names of the parameters; none may be required
 	Body           map[string]any // JSON schema, draft 4; nil if the route takes no body
+
+	// The route's throttle: requests a second, in steady state and in a burst. 0: the API's.
+	RateLimit, BurstLimit int
 }
 
 // Operations returns the routes for the gateway.
@@ -181,10 +222,15 @@ func (t Table[S]) Operations() []Operation {
 	for i, operation := range registered.operations {
 		operations[i] = Operation{
 			Method: operation.Method, Path: operation.Path, Access: t[i].access,
+			RateLimit: t[i].rate, BurstLimit: t[i].burst,
 		}
 		for _, parameter := range operation.Parameters {
 			switch {
 			case parameter.In == "path":
+				if !strings.Contains(operation.Path, "{"+parameter.Name+"}") {
+					panic(fmt.Errorf("rest: %s %s: the path has no parameter {%s}; add it, or remove "+
+						"the field", operation.Method, operation.Path, parameter.Name))
+				}
 			case parameter.Required:
 				panic(fmt.Errorf("rest: %s %s: parameter %s is required; make it optional",
 					operation.Method, operation.Path, parameter.Name))
@@ -203,7 +249,13 @@ func (t Table[S]) Operations() []Operation {
 }
 
 func (t Table[S]) register(api huma.API, service S) {
+	routes := map[string]bool{}
 	for _, route := range t {
+		name := route.operation.Method + " " + route.operation.Path
+		if routes[name] {
+			panic(fmt.Errorf("rest: %s is in the table twice; remove one", name))
+		}
+		routes[name] = true
 		route.register(api, route.operation, service)
 	}
 }

@@ -1,4 +1,4 @@
-package rest_test
+package pages_test
 
 import (
 	"bytes"
@@ -15,29 +15,31 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/internal/api/rest"
+	"github.com/ashlar-cdk/ashlar/internal/api/pages"
+	"github.com/ashlar-cdk/ashlar/internal/domain"
 	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 // A gate is a service with page routes and a JSON route.
 type gate struct {
-	answer func(ctx context.Context, way string) (rest.Page, error)
+	answer func(ctx context.Context, way string) (pages.Page, error)
 }
 
 type way struct {
 	Way string `path:"way"`
 }
 
-func (g gate) Show(ctx context.Context, in *way) (rest.Page, error) { return g.answer(ctx, in.Way) }
+func (g gate) Show(ctx context.Context, in *way) (pages.Page, error) { return g.answer(ctx, in.Way) }
 func (g gate) Close(ctx context.Context, in *way) (*struct{}, error) {
 	_, err := g.answer(ctx, in.Way)
 	return nil, err
 }
 
 var gates = rest.Table[gate]{
-	rest.HandlePage("GET", "/gates/{way}", "Show a gate", gate.Show),
-	rest.HandlePage("POST", "/gates/{way}", "Open a gate", gate.Show),
+	pages.Handle("GET", "/gates/{way}", "Show a gate", gate.Show),
+	pages.Handle("POST", "/gates/{way}", "Open a gate", gate.Show),
 	rest.Handle("DELETE", "/gates/{way}", rest.Public, "Close a gate", gate.Close),
 }
 
@@ -59,13 +61,13 @@ func atGate(method string) resttest.Request {
 	}
 }
 
-func TestHandlePage(t *testing.T) {
-	shown := rest.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
-	headers := rest.PageHeaders()
+func TestHandle(t *testing.T) {
+	shown := pages.Page{Language: "ko", Title: "남문", Text: "열까요?", Button: "열기"}
+	headers := pages.Headers()
 	maps.Copy(headers, map[string]string{"Cache-Control": "no-store", "Vary": "Origin"})
 	for _, method := range []string{"GET", "POST"} {
 		for status, want := range map[int]int{0: 200, 404: 404} {
-			g := gate{answer: func(_ context.Context, way string) (rest.Page, error) {
+			g := gate{answer: func(_ context.Context, way string) (pages.Page, error) {
 				if way != "south" {
 					t.Errorf("the handler got %q", way)
 				}
@@ -86,13 +88,24 @@ func TestHandlePage(t *testing.T) {
 	}
 }
 
-func TestHandlePage_maps_errors_to_pages(t *testing.T) {
+func TestHandle_maps_errors_to_pages(t *testing.T) {
 	const inner = "SELECT hunter2 FROM db.internal"
-	errClosed := rest.NewError(410, "closed", "The gate is closed.").WithPage(rest.Translation{
-		"en": {Title: "Closed", Text: "Use another gate."},
-		"ko": {Title: "닫힘", Text: "다른 문을 이용해 주세요."},
-	})
-	pages := map[string]rest.Translation{"closed": errClosed.Page(), "unavailable": {
+	errClosed := &pages.Error{
+		Response: rest.NewError(410, "closed", "The gate is closed."),
+		Page: pages.Translation{
+			"en": {Title: "Closed", Text: "Use another gate."},
+			"ko": {Title: "닫힘", Text: "다른 문을 이용해 주세요."},
+		},
+	}
+	errGone := domain.NewError(domain.NotFound, "not_found", "There is no such gate.")
+	general := pages.Translation{
+		"en": {
+			Title: "Something went wrong",
+			Text:  "We could not process your request. Try again later.",
+		},
+		"ko": {Title: "문제가 발생했습니다", Text: "요청을 처리하지 못했습니다. 나중에 다시 시도해 주세요."},
+	}
+	want := map[string]pages.Translation{"closed": errClosed.Page, "unavailable": {
 		"en": {
 			Title: "Try again in a moment",
 			Text: "We cannot process your request right now. Go back, wait a few seconds and try " +
@@ -101,8 +114,8 @@ func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 		"ko": {Title: "잠시 후 다시 시도해 주세요", Text: "지금은 처리할 수 없습니다. 이전 화면으로 돌아가 몇 초 뒤에 다시 시도해 주세요."},
 	}}
 	failing := func(err error) gate {
-		return gate{answer: func(context.Context, string) (rest.Page, error) {
-			return rest.Page{Title: "half done"}, err
+		return gate{answer: func(context.Context, string) (pages.Page, error) {
+			return pages.Page{Title: "half done"}, err
 		}}
 	}
 	for name, test := range map[string]struct {
@@ -110,7 +123,8 @@ func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 		status int
 		code   string
 	}{
-		"its own page": {failing(errClosed), 410, "closed"},
+		"its own page":          {failing(errClosed), 410, "closed"},
+		"its own page, wrapped": {failing(fmt.Errorf("%w: %s", errClosed, inner)), 410, "closed"},
 		"unavailable": {
 			failing(fmt.Errorf("%w: %s", retry.ErrUnavailable, inner)), 503, "unavailable",
 		},
@@ -119,7 +133,7 @@ func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 		},
 		"unexpected": {failing(errors.New(inner)), 500, "internal"},
 		"panic": {
-			gate{answer: func(context.Context, string) (rest.Page, error) { panic(inner) }}, 500,
+			gate{answer: func(context.Context, string) (pages.Page, error) { panic(inner) }}, 500,
 			"internal",
 		},
 		"the domain": {failing(errGone), 404, "not_found"},
@@ -133,9 +147,9 @@ func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 					request.Headers = map[string]string{"Accept-Language": acceptLanguage}
 					var log bytes.Buffer
 					response := showLogged(t, test.gate, request.Event(t), &log)
-					page, ok := pages[test.code]
+					page, ok := want[test.code]
 					if !ok {
-						page = rest.NewError(test.status, test.code, "").Page()
+						page = general
 					}
 					want := strings.TrimSpace(page.In(language).HTML())
 					if response.StatusCode != test.status ||
@@ -143,7 +157,7 @@ func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 						t.Errorf("%s: status %d, want %d: %s\nwant %s", method, response.StatusCode,
 							test.status, response.Body, want)
 					}
-					for header, want := range rest.PageHeaders() {
+					for header, want := range pages.Headers() {
 						if got := response.Headers[header]; got != want {
 							t.Errorf("%s is %q, want %q", header, got, want)
 						}
@@ -167,7 +181,7 @@ func TestHandlePage_maps_errors_to_pages(t *testing.T) {
 	}
 }
 
-func TestHandlePage_ignores_the_body(t *testing.T) {
+func TestHandle_ignores_the_body(t *testing.T) {
 	const form, multipart = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 	for name, send := range map[string]func(*events.APIGatewayProxyRequest){
 		"one click, as a form": func(r *events.APIGatewayProxyRequest) {
@@ -196,14 +210,14 @@ func TestHandlePage_ignores_the_body(t *testing.T) {
 			r.Headers["Content-Type"], r.Body = ";;/", "\xff"
 		},
 		"too large": func(r *events.APIGatewayProxyRequest) {
-			r.Body = strings.Repeat("x", maxBody+1)
+			r.Body = strings.Repeat("x", 256<<10+1) // the limit of JSON
 		},
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			asked := 0
-			g := gate{answer: func(context.Context, string) (rest.Page, error) {
+			g := gate{answer: func(context.Context, string) (pages.Page, error) {
 				asked++
-				return rest.Page{}, nil
+				return pages.Page{}, nil
 			}}
 			request := atGate(method).Event(t)
 			// mail services send none
@@ -224,7 +238,7 @@ func TestHandlePage_ignores_the_body(t *testing.T) {
 	}
 }
 
-func TestHandlePage_in_operations_and_document(t *testing.T) {
+func TestHandle_in_operations_and_document(t *testing.T) {
 	want := []rest.Operation{
 		{Method: "GET", Path: "/gates/{way}", Access: rest.Public},
 		{Method: "POST", Path: "/gates/{way}", Access: rest.Public},

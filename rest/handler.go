@@ -18,17 +18,19 @@ import (
 	"github.com/ashlar-cdk/ashlar/internal/runtime/deadline"
 )
 
-// maxBody is in bytes. It is enough for the longest post in any encoding: 20,000 characters of 12
-// bytes, the length of a character's escape in JSON. A picture counts as its key, and its URL has
-// fewer bytes than 12 for each character of the key.
+// maxBody is in bytes. It is enough for 20,000 characters in any encoding: JSON's escape of a
+// character has at most 12 bytes.
 const maxBody = 256 << 10
 
-// Settings configures a function of the API; its stack fills it.
+// Settings configures a function of the API. It is part of the function's settings (package
+// lambdaenv). AddRoutes of the construct restapi fills it.
 type Settings struct {
 	// AllowedOrigins are the web origins that may read a response (CORS): https://app.example.com.
-	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
-	// ClientIDs are the user pool's app clients whose tokens are accepted.
-	ClientIDs []string `env:"CLIENT_IDS"`
+	// Default: none.
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS,optional"`
+	// ClientIDs are the user pool's app clients whose tokens are accepted. Required by routes that
+	// are [Authenticated].
+	ClientIDs []string `env:"CLIENT_IDS,optional"`
 }
 
 // A Handler handles API Gateway's requests by a table of routes.
@@ -39,26 +41,31 @@ type Handler struct {
 }
 
 type endpoint struct {
-	access Access
-	page   bool // responds with pages
-	body   bool // takes a body
-	handle func(huma.Context)
+	access    Access
+	errorPage func(err *Error, acceptLanguage string) HTML // nil in a route that responds in JSON
+	body      bool                                         // takes a body
+	handle    func(huma.Context)
 }
 
-// NewHandler returns the handler of a function whose routes are methods of service.
+// NewHandler returns the handler of a function whose routes are methods of service. It logs failed
+// requests. It panics when a route is [Authenticated] and settings have no clients.
 func NewHandler[S any](table Table[S], service S, settings Settings, logger *slog.Logger) *Handler {
 	registered := &router{}
 	table.register(newAPI(registered), service)
 	h := &Handler{settings: settings, logger: logger, methods: map[string]map[string]endpoint{}}
 	for i, operation := range registered.operations {
+		if table[i].access == Authenticated && len(settings.ClientIDs) == 0 {
+			panic(fmt.Errorf("rest: %s %s needs a token, but Settings.ClientIDs is empty; "+
+				"set CLIENT_IDS, or declare the route Public", operation.Method, operation.Path))
+		}
 		if h.methods[operation.Path] == nil {
 			h.methods[operation.Path] = map[string]endpoint{}
 		}
 		h.methods[operation.Path][operation.Method] = endpoint{
-			access: table[i].access,
-			page:   table[i].page,
-			body:   operation.RequestBody != nil,
-			handle: registered.handlers[i],
+			access:    table[i].access,
+			errorPage: table[i].errorPage,
+			body:      operation.RequestBody != nil,
+			handle:    registered.handlers[i],
 		}
 	}
 	return h
@@ -80,19 +87,19 @@ func (h *Handler) Handle(
 	}
 	answer, err := h.serve(ctx, request)
 	if err != nil {
-		mapped := *mapError(err) // a copy, since it gets the ID of this request
-		mapped.RequestID = request.RequestContext.RequestID
+		mapped := *mapError(err) // a copy, since it gets the data of this request
+		mapped.RequestID, mapped.cause = request.RequestContext.RequestID, err
 		h.log(ctx, request, &mapped, err)
 		maps.Copy(response.Headers, mapped.header)
-		response.StatusCode = mapped.status
-		if h.methods[request.Resource][request.HTTPMethod].page {
-			maps.Copy(response.Headers, PageHeaders())
-			language := PreferredLanguage(header(request, "Accept-Language"))
-			response.Body = mapped.Page().In(language).HTML()
+		response.StatusCode = mapped.Status
+		if page := h.methods[request.Resource][request.HTTPMethod].errorPage; page != nil {
+			html := page(&mapped, header(request, "Accept-Language"))
+			maps.Copy(response.Headers, html.headers())
+			response.Body = html.Body
 			return response, nil
 		}
 		response.Headers["Content-Type"] = contentType
-		response.Body = encode(ErrorBody{Content: mapped})
+		response.Body = encode(errorBody{Content: mapped})
 		return response, nil
 	}
 	maps.Copy(response.Headers, answer.responseHeader)
@@ -162,11 +169,11 @@ func (h *Handler) log(
 	attributes := []slog.Attr{
 		slog.String("apiRequestId", mapped.RequestID),
 		slog.String("route", request.HTTPMethod+" "+request.Resource),
-		slog.Int("status", mapped.status),
+		slog.Int("status", mapped.Status),
 		slog.String("code", mapped.Code),
 	}
 	level := slog.LevelInfo
-	if mapped.status >= http.StatusInternalServerError {
+	if mapped.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 		attributes = append(attributes, slog.String("error", err.Error()))
 	}
@@ -207,7 +214,7 @@ func header(request events.APIGatewayProxyRequest, name string) string {
 	return ""
 }
 
-func encode(body ErrorBody) string {
+func encode(body errorBody) string {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // cannot happen: strings are always encoded
