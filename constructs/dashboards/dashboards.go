@@ -2,7 +2,6 @@ package dashboards
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -176,14 +175,12 @@ var columnTypes = map[telemetryschema.ColumnType]string{
 	telemetryschema.Double: "DECIMAL", telemetryschema.Bigint: "INTEGER",
 }
 
-var ownerPattern = regexp.MustCompile(
-	`^arn:[^:]+:quicksight:[^:]+:[^:]+:(user|group)/[^/*]+/[^*]+$`)
-
 func (p Props) check(id string) {
 	problems := []error{
 		check.Required("Owner", p.Owner != "", "pass the ARN of a QuickSight user or group"),
-		check.That("Owner", p.Owner, p.Owner == "" || *awscdk.Token_IsUnresolved(p.Owner) ||
-			ownerPattern.MatchString(p.Owner), "the ARN of a QuickSight user or group"),
+		check.IfSet("Owner", p.Owner, func(prop, owner string) error {
+			return check.QuickSightPrincipal(prop, owner, "")
+		}),
 		check.Required("Name", p.Name != "", "pass the display name"),
 		check.Required("WorkGroup", p.WorkGroup != "", "pass the name of the Athena workgroup"),
 		check.Required("Database", p.Database != "", "pass the name of the reports' database"),

@@ -3,7 +3,6 @@ package warehouse
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 
@@ -131,17 +130,12 @@ func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
 // Connections makes the warehouse an [awsec2.IConnectable].
 func (w *Warehouse) Connections() awsec2.Connections { return w.connections }
 
-// schemaPattern matches identifiers that need no quotes: "Names and identifiers" in the Amazon
-// Redshift Database Developer Guide.
-var schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,126}$`)
-
 // AddExternalSchema creates a schema in the warehouse with the tables of a database of the Glue
 // Data Catalog, after all permissions have been granted to Role. Users see it after GRANT USAGE ON
 // SCHEMA. The schema stays when the resource is deleted.
 func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResource {
 	check.Props("warehouse", *w.Construct.Node().Path()+": AddExternalSchema",
-		check.That("schema", fmt.Sprintf("%q", schema), schemaPattern.MatchString(schema),
-			"a lower-case letter, then up to 126 lower-case letters, digits and underscores"),
+		check.Identifier("schema", schema, 127), // needs no quotes
 		check.Required("catalog", catalog != "",
 			"pass the name of a database of the Glue Data Catalog"),
 		check.That("schema", fmt.Sprintf("%q", schema),
