@@ -1,0 +1,248 @@
+// Package othermodule_test uses the library as another team does: from another module, out of the
+// module cache, with the cdk.json that cdk init writes. The module cache gets the work tree, with
+// its uncommitted changes, from a module proxy on disk.
+package othermodule_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/ashlar-cdk/ashlar/test/assembly"
+)
+
+const root = "../.."
+
+var update = flag.Bool("update", false, "rewrite the files of logical ids")
+
+// maxLines limits the lines of an example between the stack and the synth: a construct is ready to
+// deploy after at most that many.
+func maxLines(construct string) int {
+	if construct == "mysql" {
+		return 12 // with migrations
+	}
+	return 10
+}
+
+// TestExamples synthesizes the constructs' examples, with AWS's validation, and builds their
+// functions. It compares their logical ids, and tests a function.
+func TestExamples(t *testing.T) {
+	examples := readExamples(t, filepath.Join(root, "constructs"))
+	m := newModule(t)
+	var calls strings.Builder
+	imports := "\t\"github.com/aws/aws-cdk-go/awscdk/v2\"\n\t\"github.com/aws/jsii-runtime-go\"\n\n"
+	for _, e := range examples {
+		for name, content := range e.files {
+			m.write(t, filepath.Join(e.construct, name), string(content))
+		}
+		imports += fmt.Sprintf("\t%s \"example.com/other/%[1]s\"\n", e.construct)
+		fmt.Fprintf(&calls, "\t%s.Example(awscdk.NewStage(app, jsii.String(%[1]q), nil))\n",
+			e.construct)
+	}
+	m.write(t, "main.go", "package main\n\nimport (\n"+imports+")\n\nfunc main() {\n"+
+		"\tdefer jsii.Close()\n\tapp := awscdk.NewApp(nil)\n"+calls.String()+
+		"\tapp.Synth(nil)\n}\n")
+	functions, err := os.ReadFile("testdata/functions_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, "functions/functions_test.go", string(functions))
+	m.tidy(t)
+	m.run(t, "go", "vet", "./...")
+	stacks := m.synth(t)
+
+	table := new(strings.Builder)
+	columns := tabwriter.NewWriter(table, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(columns, "construct\tlines\tat most\tresources\t")
+	for _, e := range examples {
+		ids := map[string]string{}
+		for _, stack := range stacks {
+			if stack.Environment == e.construct {
+				maps.Copy(ids, logicalIDs(stack))
+			}
+		}
+		fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t\n", e.construct, e.lines, maxLines(e.construct),
+			len(ids))
+		if e.lines > maxLines(e.construct) {
+			t.Errorf("constructs/%s: the example has %d lines between the stack and the synth, "+
+				"want at most %d", e.construct, e.lines, maxLines(e.construct))
+		}
+		t.Run(e.construct, func(t *testing.T) { compareLogicalIDs(t, e.construct, ids) })
+	}
+	if err := columns.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("functions", func(t *testing.T) { m.run(t, "go", "test", "./functions") })
+	t.Logf("lines of Go to a construct that is ready to deploy:\n%s", table)
+}
+
+// otherModule is a module outside the repository.
+type otherModule struct {
+	dir         string
+	version     string // of the library
+	cache       string // the module cache, which other modules use too: it contains the CDK
+	environment []string
+}
+
+// newModule makes an empty module, with the cdk.json of cdk init.
+func newModule(t *testing.T) *otherModule {
+	t.Helper()
+	m := &otherModule{dir: t.TempDir()}
+	proxy := t.TempDir()
+	var url string
+	m.version, url = publish(t, root, proxy)
+	goproxy := strings.TrimSpace(run(t, root, nil, "go", "env", "GOPROXY"))
+	m.cache = strings.TrimSpace(run(t, root, nil, "go", "env", "GOMODCACHE"))
+	m.environment = []string{
+		"GOPROXY=" + url + "," + goproxy, "GONOSUMDB=" + modulePath, "GOWORK=off", "GOFLAGS=",
+		"CGO_ENABLED=0", // as functions are built, to share the build cache
+		"CDK_DISABLE_CLI_TELEMETRY=true",
+	}
+	t.Cleanup(func() { m.cleanModuleCache(t) })
+	return m
+}
+
+// cleanModuleCache removes the published version from the module cache.
+func (m *otherModule) cleanModuleCache(t *testing.T) {
+	downloads, err := filepath.Glob(
+		filepath.Join(m.cache, "cache", "download", modulePath, "@v", m.version+".*"))
+	if err != nil {
+		t.Error(err)
+	}
+	source := filepath.Join(m.cache, modulePath+"@"+m.version)
+	// The go command makes folders of the module cache read-only.
+	err = filepath.WalkDir(source, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(name, 0o755)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	for _, name := range append(downloads, source) {
+		if err := os.RemoveAll(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (m *otherModule) write(t *testing.T, name, content string) {
+	t.Helper()
+	file := filepath.Join(m.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *otherModule) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	return run(t, m.dir, m.environment, name, args...)
+}
+
+// tidy makes the go.mod as a team does that starts to use the library.
+func (m *otherModule) tidy(t *testing.T) {
+	t.Helper()
+	m.run(t, "go", "mod", "init", "example.com/other")
+	m.run(t, "go", "get", modulePath+"@"+m.version)
+	m.run(t, "go", "mod", "tidy")
+}
+
+// synth synthesizes the module's app with the context of cdk init, and fails for warnings of the
+// CDK and findings of AWS's validation.
+func (m *otherModule) synth(t *testing.T) []assembly.Stack {
+	t.Helper()
+	initialised := t.TempDir()
+	run(t, initialised, m.environment, "cdk", "init", "app", "--language", "go", "--generate-only",
+		"--no-notices")
+	data, err := os.ReadFile(filepath.Join(initialised, "cdk.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, "cdk.json", string(data))
+	m.run(t, "cdk", "synth", "--quiet", "--strict", "--no-notices", "--app", "go run .",
+		"--context", "@aws-cdk/core:validateAgainstDefaultRules=true")
+	out := filepath.Join(m.dir, "cdk.out")
+	findings, err := assembly.Findings(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range findings {
+		t.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule, finding.Description,
+			strings.Join(finding.Constructs, "\n\t"))
+	}
+	stacks, err := assembly.Read(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stacks
+}
+
+// logicalIDs returns the types of a stack's resources by their logical ids.
+func logicalIDs(stack assembly.Stack) map[string]string {
+	ids := map[string]string{}
+	for id, resource := range stack.Template.Resources {
+		switch resource.Type {
+		case "AWS::CDK::Metadata": // of the CDK, not of the construct
+		case "AWS::ApiGateway::Deployment", "AWS::Lambda::Version":
+			// The id contains a hash: each change is a new one, and the old one is kept or unused.
+		default:
+			ids[id] = resource.Type
+		}
+	}
+	return ids
+}
+
+// compareLogicalIDs compares the logical ids of a construct's example with the file that pins
+// them, which -update rewrites.
+func compareLogicalIDs(t *testing.T, construct string, ids map[string]string) {
+	t.Helper()
+	name := filepath.Join(root, "test", "logicalids", construct+".txt")
+	if *update {
+		var content strings.Builder
+		for _, id := range slices.Sorted(maps.Keys(ids)) {
+			fmt.Fprintf(&content, "%s %s\n", id, ids[id])
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
+			os.WriteFile(name, []byte(content.String()), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v; make golden writes it", err)
+	}
+	pinned := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		id, resourceType, _ := strings.Cut(strings.TrimSpace(line), " ")
+		pinned[id] = resourceType
+		switch ids[id] {
+		case resourceType:
+		case "":
+			t.Errorf("%s: %s (%s) has gone. In deployed stacks, CloudFormation deletes the "+
+				"resource, and its data; if the construct declares it by another id, it creates a "+
+				"new, empty one. Keep the id, or see docs/compatibility.md", name, id, resourceType)
+		default:
+			t.Errorf("%s: %s was a %s and is a %s. CloudFormation cannot update stacks that have "+
+				"it. Keep the id for the type, or see docs/compatibility.md",
+				name, id, resourceType, ids[id])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if pinned[id] == "" {
+			t.Errorf("%s: %s (%s) is new; make golden adds it", name, id, ids[id])
+		}
+	}
+}
