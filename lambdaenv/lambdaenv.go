@@ -98,6 +98,13 @@ func Check(settings any, variables map[string]string) error {
 	return errors.Join(problems...)
 }
 
+// Reads reports whether a settings struct has a field for the variable. Only the type of settings
+// matters.
+func Reads(settings any, variable string) bool {
+	fields, _ := fieldsOf(reflect.TypeOf(settings)) // Check reports the error
+	return slices.ContainsFunc(fields, func(f field) bool { return f.variable == variable })
+}
+
 // Load reads the settings of type T from the process's environment. The error joins a [*FieldError]
 // for every setting that is missing or malformed.
 func Load[T any]() (T, error) {

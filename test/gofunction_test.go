@@ -1,12 +1,16 @@
 package test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
@@ -179,8 +183,111 @@ func TestAGrantCannotOverwriteASetting(t *testing.T) {
 		fn.AddSettings(partSettings{Table: "t"})
 		fn.AddSettings(partSettings{Table: "u"})
 	})
-	want := `gofunction: Stack/Mail: TABLE is already "t" and cannot become "u"`
+	want := `gofunction: Stack/Mail: AddSettings: TABLE is already "t" and cannot become "u"; ` +
+		"use WithPrefix for a second one"
 	if message != want {
 		t.Errorf("failed with %q, want %q", message, want)
+	}
+}
+
+func TestAFunctionIsGrantableAndConnectable(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := awsec2.NewVpc(stack, jsii.String("VPC"), nil)
+		fn := gofunction.New(stack, "Mail",
+			gofunction.Props{Package: "example.com/mail", VPC: vpc})
+		awss3.NewBucket(stack, jsii.String("Bucket"), nil).GrantRead(fn, nil)
+		group := awsec2.NewSecurityGroup(stack, jsii.String("Group"),
+			&awsec2.SecurityGroupProps{Vpc: vpc})
+		group.Connections().AllowFrom(fn, awsec2.Port_Tcp(jsii.Number(9)), nil)
+		group.Connections().AllowFrom(fn.WithPrefix("A_"), awsec2.Port_Tcp(jsii.Number(9)), nil)
+	})
+	if policy := only(t, stack, "AWS::IAM::Policy", "MailRole"); !strings.Contains(
+		text(policy.Properties), "s3:GetObject*") {
+		t.Errorf("the role's policy is %s", text(policy.Properties))
+	}
+	rule := only(t, stack, "AWS::EC2::SecurityGroupIngress", "")
+	source := only(t, stack, "AWS::EC2::SecurityGroup", "MailSecurityGroup").ID
+	if got := assembly.Refers(rule.At("SourceSecurityGroupId")); got != source {
+		t.Errorf("the group admits %s, want %s", got, source)
+	}
+}
+
+func TestAddEnvironmentDoesNotBypassTheSettings(t *testing.T) {
+	declare := func(name, value string) func(awscdk.Stack) {
+		return func(stack awscdk.Stack) {
+			fn := gofunction.New(stack, "Mail", gofunction.Props{
+				Package:  "example.com/mail",
+				Settings: functionSettings{Sender: *stack.Region(), Own: partSettings{"t"}},
+			})
+			fn.Function.AddEnvironment(jsii.String(name), jsii.String(value), nil)
+		}
+	}
+	want := "[Stack/Mail] TABLE: AddEnvironment replaces the setting's value; pass it in " +
+		"Props.Settings or with AddSettings"
+	if message := failure(t, false, declare("TABLE", "u")); !strings.Contains(message, want) {
+		t.Errorf("failed with %q, want it to say %q", message, want)
+	}
+	if message := failure(t, false, declare("OTEL_SERVICE_NAME", "mail")); message != "" {
+		t.Errorf("failed with %q, want no failure for a variable that is no setting", message)
+	}
+	message := failure(t, false, func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Mail",
+			gofunction.Props{Package: "example.com/mail", Settings: functionSettings{Sender: "a"}})
+		fn.Function.AddEnvironment(jsii.String("TABLE"), stack.Region(), nil)
+	})
+	if message != "" {
+		t.Errorf("failed with %q, want no failure for a setting that AddEnvironment fills", message)
+	}
+}
+
+func TestASecondGrantCanHaveAPrefix(t *testing.T) {
+	type settings struct {
+		Main    partSettings
+		Archive partSettings `envPrefix:"ARCHIVE_"`
+	}
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Mail",
+			gofunction.Props{Package: "example.com/mail", Settings: settings{}})
+		fn.AddSettings(partSettings{Table: "t"})
+		fn.WithPrefix("ARCHIVE_").AddSettings(partSettings{Table: "u"})
+	})
+	want(t, only(t, stack, "AWS::Lambda::Function", ""),
+		map[string]string{"TABLE": "t", "ARCHIVE_TABLE": "u"}, "Environment", "Variables")
+}
+
+func TestVariablesAboveTheLimitOfLambdaFailTheSynth(t *testing.T) {
+	message := failure(t, false, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{
+			Package: "example.com/mail",
+			Settings: functionSettings{
+				Sender: strings.Repeat("a", 4096), Own: partSettings{Table: "t"},
+			},
+		})
+	})
+	want := "[Stack/Mail] Settings: the variables have 4108 bytes; Lambda allows 4096: " +
+		"pass long values as Props.Files"
+	if !strings.Contains(message, want) {
+		t.Errorf("failed with %q, want it to say %q", message, want)
+	}
+}
+
+func TestFilesAreBesideTheExecutable(t *testing.T) {
+	files := fstest.MapFS{"texts/en.txt": {Data: []byte("hello")}}
+	outdir := t.TempDir()
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(outdir)})
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	const path = "github.com/ashlar-cdk/ashlar/lambdatest/testdata/function"
+	for _, id := range []string{"One", "Two"} {
+		gofunction.New(stack, id, gofunction.Props{Package: path, Files: files})
+	}
+	gofunction.New(stack, "Other", gofunction.Props{Package: path})
+	app.Synth(nil)
+	assets, err := filepath.Glob(filepath.Join(outdir, "asset.*", "bootstrap"))
+	if err != nil || len(assets) != 2 {
+		t.Fatalf("assets %v, %v, want one with the files and one without", assets, err)
+	}
+	found, err := filepath.Glob(filepath.Join(outdir, "asset.*", "files", "texts", "en.txt"))
+	if err != nil || len(found) != 1 {
+		t.Errorf("the text is %v, %v, want it in one asset", found, err)
 	}
 }

@@ -64,7 +64,7 @@ func TestAGrantOfTheWarehouseOpensItsPortOnly(t *testing.T) {
 		props := warehouseProps(stack)
 		w := warehouse.New(stack, "Warehouse", props)
 		w.GrantConnect(gofunction.New(stack, "Reader",
-			gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}).SecurityGroup)
+			gofunction.Props{Package: uploadsfn.Package, VPC: props.VPC}))
 	})
 	group := only(t, stack, "AWS::EC2::SecurityGroup", "WarehouseSecurityGroup")
 	reader := only(t, stack, "AWS::EC2::SecurityGroup", "Reader")

@@ -3,11 +3,15 @@
 package gofunction
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -21,10 +25,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
 
@@ -42,25 +47,41 @@ type Props struct {
 	// zero fails the synth. Default: the function has no settings.
 	Settings any
 
-	Description         string                 // default: none
-	Architecture        awslambda.Architecture // default: arm64
-	MemoryMiB           int                    // the CPU share is proportional; default: 512
-	Timeout             time.Duration          // at most 15 min; default: 10 s
-	VPC                 awsec2.IVpc            // private subnets; default: none
-	ReservedConcurrency int                    // default: none reserved, none denied
-	DeadLetterQueue     awssqs.IQueue          // of asynchronous invocations; default: none
-	LogRetention        time.Duration          // default: the scope's (package defaults)
-	DisableTracing      bool                   // no X-Ray segments
-	Disposable          bool                   // delete the logs with the stack
+	// Files are delivered beside the executable; the function reads them with lambdaenv.Files. They
+	// are for content that the app passes to the function: texts, queries, migrations. Default:
+	// none.
+	Files fs.FS
+
+	Description  string                 // default: none
+	Architecture awslambda.Architecture // default: arm64
+	MemoryMiB    int                    // the CPU share is proportional; default: 512
+	Timeout      time.Duration          // at most 15 min; default: 10 s
+
+	// VPC is the network of the function. It needs NAT or VPC endpoints for the AWS services that
+	// the function calls. Default: none, the function reaches the internet.
+	VPC            awsec2.IVpc
+	VPCSubnets     *awsec2.SubnetSelection // default: the VPC's private subnets with egress
+	SecurityGroups []awsec2.ISecurityGroup // default: one of its own that allows TLS only
+
+	ReservedConcurrency int           // default: none reserved, none denied
+	DeadLetterQueue     awssqs.IQueue // of asynchronous invocations; default: none
+	LogRetention        time.Duration // default: the scope's (package defaults)
+	DisableTracing      bool          // no X-Ray segments
+	Disposable          bool          // delete the logs with the stack
 }
 
 // A Function is a Lambda function with its log group and, in a VPC, its security group.
+//
+// It is an [awsiam.IGrantable] and an [awsec2.IConnectable]: bucket.GrantRead(fn, nil) and
+// cluster.Connections().AllowFrom(fn, port, nil) work with every construct of the CDK. Constructs
+// that take an awslambda.IFunction get the field Function.
 type Function struct {
-	Function      awslambda.Function
-	Role          awsiam.Role
-	LogGroup      awslogs.LogGroup
-	SecurityGroup awsec2.SecurityGroup // nil outside a VPC
+	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
+	Function  awslambda.Function
+	Role      awsiam.Role
+	LogGroup  awslogs.LogGroup
 
+	vpc       awsec2.IVpc
 	settings  any
 	variables map[string]string
 	buildErr  error
@@ -79,9 +100,14 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		panic(fmt.Errorf("gofunction: %s: %w", id, err))
 	}
 
-	construct := constructs.NewConstruct(scope, jsii.String(id))
+	construct := node.New(scope, id)
 	defaults.Override(construct, props.LogRetention, props.Disposable)
-	f := &Function{settings: props.Settings, variables: variables}
+	f := &Function{
+		Construct: construct,
+		vpc:       props.VPC,
+		settings:  props.Settings,
+		variables: variables,
+	}
 	f.LogGroup = loggroup.New(construct, "Logs", "")
 	f.Role = newRole(construct, f.LogGroup, props.VPC != nil)
 
@@ -109,12 +135,12 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		functionProps.ReservedConcurrentExecutions = jsii.Number(props.ReservedConcurrency)
 	}
 	if props.VPC != nil {
-		f.SecurityGroup = newSecurityGroup(construct, props.VPC)
-		functionProps.Vpc = props.VPC
-		functionProps.VpcSubnets = &awsec2.SubnetSelection{
-			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+		if props.SecurityGroups == nil {
+			props.SecurityGroups = []awsec2.ISecurityGroup{newSecurityGroup(construct, props.VPC)}
 		}
-		functionProps.SecurityGroups = &[]awsec2.ISecurityGroup{f.SecurityGroup}
+		functionProps.Vpc = props.VPC
+		functionProps.VpcSubnets = props.VPCSubnets
+		functionProps.SecurityGroups = &props.SecurityGroups
 	}
 	f.Function = awslambda.NewFunction(construct, jsii.String("Function"), functionProps)
 	f.Function.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String(PackageMetadata),
@@ -125,25 +151,77 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 }
 
 // Path returns the function's path in the construct tree, for messages: Dev/API/Profile.
-func (f *Function) Path() string { return *f.Function.Node().Scope().Node().Path() }
+func (f *Function) Path() string { return *f.Construct.Node().Path() }
+
+// VPC returns Props.VPC.
+func (f *Function) VPC() awsec2.IVpc { return f.vpc }
+
+// GrantPrincipal makes the function an [awsiam.IGrantable].
+func (f *Function) GrantPrincipal() awsiam.IPrincipal { return f.Function.GrantPrincipal() }
+
+// Connections makes the function an [awsec2.IConnectable]. It panics outside a VPC.
+func (f *Function) Connections() awsec2.Connections {
+	if f.vpc == nil {
+		panic(fmt.Errorf("gofunction: %s: Connections: the function is not in a VPC; "+
+			"pass Props.VPC", f.Path()))
+	}
+	return f.Function.Connections()
+}
 
 // AddSettings fills fields of the function's settings that are zero, such as the database's.
 // Settings that the function does not have fail the synth. It panics when a field already has
 // another value: a function has one database, for example.
-func (f *Function) AddSettings(settings any) {
-	variables, err := lambdaenv.Encode(settings)
+func (f *Function) AddSettings(settings any) { f.addSettings("", settings) }
+
+func (f *Function) addSettings(prefix string, settings any) {
+	unprefixed, err := lambdaenv.Encode(settings)
 	if err != nil {
-		panic(fmt.Errorf("gofunction: %s: %w", f.Path(), err))
+		panic(fmt.Errorf("gofunction: %s: AddSettings: %w", f.Path(), err))
+	}
+	variables := map[string]string{}
+	for name, value := range unprefixed {
+		variables[prefix+name] = value
 	}
 	for name, value := range variables {
 		if set, ok := f.variables[name]; ok && set != value {
-			panic(fmt.Errorf("gofunction: %s: %s is already %q and cannot become %q",
-				f.Path(), name, set, value))
+			panic(fmt.Errorf("gofunction: %s: AddSettings: %s is already %q and cannot become %q; "+
+				"use WithPrefix for a second one", f.Path(), name, set, value))
 		}
 		f.variables[name] = value
 	}
 	f.setVariables(variables)
 }
+
+// WithPrefix returns the function as a grantee whose settings have variables with a prefix: for a
+// function with two databases, topics or queues. Its settings have the struct with the same prefix:
+//
+//	Archive mysqlconn.Settings `envPrefix:"ARCHIVE_"`
+//
+//	archive.GrantConnect(fn.WithPrefix("ARCHIVE_"))
+func (f *Function) WithPrefix(prefix string) *Prefixed {
+	return &Prefixed{function: f, prefix: prefix}
+}
+
+// A Prefixed is a function whose settings are filled with a prefix.
+type Prefixed struct {
+	function *Function // not embedded: jsii rejects an object within another
+	prefix   string
+}
+
+// AddSettings is [Function.AddSettings] with the prefix.
+func (p *Prefixed) AddSettings(settings any) { p.function.addSettings(p.prefix, settings) }
+
+// Path is [Function.Path].
+func (p *Prefixed) Path() string { return p.function.Path() }
+
+// VPC is [Function.VPC].
+func (p *Prefixed) VPC() awsec2.IVpc { return p.function.VPC() }
+
+// GrantPrincipal is [Function.GrantPrincipal].
+func (p *Prefixed) GrantPrincipal() awsiam.IPrincipal { return p.function.GrantPrincipal() }
+
+// Connections is [Function.Connections].
+func (p *Prefixed) Connections() awsec2.Connections { return p.function.Connections() }
 
 // AddToRolePolicy lets the function call actions on resources, which are ARNs.
 func (f *Function) AddToRolePolicy(actions []string, resources ...string) {
@@ -160,14 +238,17 @@ func (f *Function) setVariables(variables map[string]string) {
 	}
 }
 
-// code returns the built package, or a placeholder where the CDK requires no bundling or the build
-// failed.
+// code returns the built package with its files, or a placeholder where the CDK requires no bundling
+// or the build failed.
 func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code {
 	root := filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), ".gofunction")
 	if *awscdk.Stack_Of(scope).BundlingRequired() {
 		var dir string
-		if dir, f.buildErr = gobuild.Build(root, props.Package,
-			goArch(props.Architecture)); f.buildErr == nil {
+		dir, f.buildErr = gobuild.Build(root, props.Package, goArch(props.Architecture))
+		if f.buildErr == nil && props.Files != nil {
+			dir, f.buildErr = addFiles(root, dir, props.Files)
+		}
+		if f.buildErr == nil {
 			return awslambda.Code_FromAsset(jsii.String(dir), nil)
 		}
 	}
@@ -181,6 +262,43 @@ func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code 
 	return awslambda.Code_FromAsset(jsii.String(dir), nil)
 }
 
+// addFiles returns a folder below root with the executable of dir and the files. Functions with the
+// same package and the same files share it.
+func addFiles(root, dir string, files fs.FS) (string, error) {
+	hash := sha256.New()
+	fmt.Fprintln(hash, filepath.Base(dir))
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, path)
+		fmt.Fprintf(hash, "%q %q\n", path, content)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("gofunction: Files: %w", err)
+	}
+	with := filepath.Join(root, hex.EncodeToString(hash.Sum(nil)[:8]))
+	if _, err := os.Stat(with); err == nil {
+		return with, nil
+	}
+	// Complete or absent: another run of the app may have been interrupted.
+	temporary := with + ".new"
+	err = errors.Join(
+		os.RemoveAll(temporary),
+		os.CopyFS(temporary, os.DirFS(dir)),
+		os.CopyFS(filepath.Join(temporary, lambdaenv.FilesFolder), files),
+	)
+	if err != nil {
+		return "", fmt.Errorf("gofunction: Files: %w", err)
+	}
+	return with, os.Rename(temporary, with)
+}
+
+// maxVariables is the size of all variables in bytes: "Lambda quotas" in the AWS Lambda Developer
+// Guide.
+const maxVariables = 4096
+
 // settingsCheck is a validation that the CDK runs at the end of the synth, when all grants have
 // been made.
 type settingsCheck struct{ function *Function }
@@ -191,10 +309,49 @@ func (c *settingsCheck) Validate() *[]*string {
 	if err := c.function.buildErr; err != nil {
 		problems = append(problems, jsii.String(err.Error()))
 	}
-	if err := lambdaenv.Check(c.function.settings, c.function.variables); err != nil {
+	variables, err := c.function.environment()
+	err = errors.Join(err, lambdaenv.Check(c.function.settings, variables))
+	if err != nil {
 		problems = append(problems, jsii.String(err.Error()))
 	}
 	return &problems
+}
+
+// environment returns the function's settings as its template has them. AddEnvironment of the L2
+// construct may have filled one; the error says that it has replaced one. Other variables that it
+// has added are not settings: those of an extension or a tracing library, for example.
+func (f *Function) environment() (map[string]string, error) {
+	stack := awscdk.Stack_Of(f.Construct)
+	resource := f.Function.Node().DefaultChild().(awslambda.CfnFunction)
+	resolved, _ := stack.Resolve(resource.Environment()).(map[string]any)
+	added, _ := resolved["variables"].(map[string]any)
+	variables := maps.Clone(f.variables)
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(added)) {
+		value, isSetting := f.variables[name]
+		switch {
+		case isSetting && !reflect.DeepEqual(added[name], stack.Resolve(value)):
+			problems = append(problems, fmt.Errorf("%s: AddEnvironment replaces the setting's value; "+
+				"pass it in Props.Settings or with AddSettings", name))
+		case !isSetting && lambdaenv.Reads(f.settings, name):
+			text, isText := added[name].(string)
+			if !isText {
+				text = "${Token[" + name + "]}" // a value that is not known at synthesis
+			}
+			variables[name] = text
+		}
+	}
+	size := 0
+	for name, value := range f.variables {
+		if !*awscdk.Token_IsUnresolved(value) {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxVariables {
+		problems = append(problems, fmt.Errorf("Settings: the variables have %d bytes; Lambda "+
+			"allows %d: pass long values as Props.Files", size, maxVariables))
+	}
+	return variables, errors.Join(problems...)
 }
 
 func newRole(scope constructs.Construct, logs awslogs.LogGroup, inVPC bool) awsiam.Role {
@@ -264,6 +421,11 @@ func (p Props) withDefaults() Props {
 	}
 	if p.Timeout == 0 {
 		p.Timeout = 10 * time.Second
+	}
+	if p.VPC != nil && p.VPCSubnets == nil {
+		p.VPCSubnets = &awsec2.SubnetSelection{
+			SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+		}
 	}
 	return p
 }

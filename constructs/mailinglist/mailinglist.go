@@ -19,8 +19,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/consumer"
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 	feedbackfn "github.com/ashlar-cdk/ashlar/lambdas/feedback/contract"
 	welcomefn "github.com/ashlar-cdk/ashlar/lambdas/welcome/contract"
 )

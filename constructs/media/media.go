@@ -22,10 +22,10 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/queue"
 	"github.com/ashlar-cdk/ashlar/constructs/topic"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 	thumbnailsfn "github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 )
 

@@ -18,9 +18,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -215,11 +215,11 @@ func (d *Database) GrantConnect(fn *gofunction.Function) {
 	// Declared on the function's side, the rules are in its stack, which depends on the database's.
 	if d.Proxy != nil {
 		settings.WriterHost = *d.Proxy.Endpoint()
-		fn.SecurityGroup.Connections().AllowTo(d.Proxy, port(),
+		fn.Connections().AllowTo(d.Proxy, port(),
 			jsii.String("MySQL through the proxy"))
 	}
 	if d.Proxy == nil || len(d.Replicas) > 0 {
-		fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
+		fn.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
 	}
 	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AppSecret.SecretArn())
 	fn.AddSettings(settings)
@@ -249,7 +249,7 @@ func (d *Database) AddMigration(
 	scope constructs.Construct, fn *gofunction.Function, version string,
 ) awscdk.CustomResource {
 	checkVPC(fn)
-	fn.SecurityGroup.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
+	fn.Connections().AllowTo(d.SecurityGroup, port(), jsii.String("MySQL"))
 	fn.AddToRolePolicy([]string{"secretsmanager:GetSecretValue"}, *d.AdminSecret.SecretArn(),
 		*d.AppSecret.SecretArn())
 	fn.AddSettings(d.settings(d.AdminSecret))
@@ -266,7 +266,7 @@ func (d *Database) AddMigration(
 				jsii.Number(*fn.Function.Timeout().ToSeconds(nil) + 60)),
 		})
 	// The permission and the network path are separate resources, which must exist first.
-	migration.Node().AddDependency(fn.Role, fn.SecurityGroup)
+	migration.Node().AddDependency(fn.Construct)
 
 	// Secrets Manager rotates the secret immediately after the rotation is declared, and the user
 	// does not exist before the migration. Therefore the rotation is declared here, on a reference
@@ -280,7 +280,7 @@ func (d *Database) AddMigration(
 }
 
 func checkVPC(fn *gofunction.Function) {
-	if fn.SecurityGroup == nil {
+	if fn.VPC() == nil {
 		panic(fmt.Errorf(
 			"mysql: %s is not in a VPC and cannot reach the database; pass gofunction.Props.VPC",
 			fn.Path()))

@@ -17,9 +17,9 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Props describes the API. Zero values take the stated default.

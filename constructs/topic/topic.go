@@ -16,7 +16,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 )
 
 // Props describes a topic. Zero values take the stated default.

@@ -18,8 +18,8 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/check"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/internal/check"
 	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
 )
 
