@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,7 +31,7 @@ import (
 type example struct {
 	construct string            // the name of its folder in constructs/
 	lines     int               // between the stack and the synth, without comments and blank lines
-	files     map[string][]byte // of the package, with the files that it embeds, by their paths
+	files     map[string][]byte // of the module, by their paths
 }
 
 // readExamples returns the examples of all constructs, in their order by name.
@@ -64,9 +65,6 @@ func readExample(dir string) (example, error) {
 	if err != nil {
 		return found, fmt.Errorf("each construct has an example that go test runs: %w", err)
 	}
-	if err := found.embed(dir, file); err != nil {
-		return found, err
-	}
 	var function *ast.FuncDecl
 	file.Decls = slices.DeleteFunc(file.Decls, func(declaration ast.Decl) bool {
 		declared, ok := declaration.(*ast.FuncDecl)
@@ -87,12 +85,13 @@ func readExample(dir string) (example, error) {
 		return !strings.HasPrefix(group.List[len(group.List)-1].Text, "//go:embed ")
 	})
 	dropUnusedImports(file)
+	found.addFunctions(file)
 	var source bytes.Buffer
 	if err := format.Node(&source, files, file); err != nil {
 		return found, err
 	}
-	found.files["example.go"] = source.Bytes()
-	return found, nil
+	found.files[path.Join(found.construct, "example.go")] = source.Bytes()
+	return found, found.addData(dir)
 }
 
 // convert makes the example a function of an app, which declares a stack and does not synthesize
@@ -170,41 +169,45 @@ func called(statement ast.Stmt) string {
 	return ""
 }
 
-// embed adds the files that the example embeds.
-func (e *example) embed(dir string, file *ast.File) error {
-	for _, group := range file.Comments {
-		for _, comment := range group.List {
-			patterns, ok := strings.CutPrefix(comment.Text, "//go:embed ")
-			if !ok {
-				continue
-			}
-			for _, pattern := range strings.Fields(patterns) {
-				matches, err := filepath.Glob(filepath.Join(dir, strings.TrimPrefix(pattern, "all:")))
-				if err != nil {
-					return err
-				}
-				for _, match := range matches {
-					if err := e.add(dir, match); err != nil {
-						return err
-					}
-				}
-			}
+// addFunctions adds the functions that the example names, which are in the team's own modules:
+// example.com/uploads.
+func (e *example) addFunctions(file *ast.File) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		pair, ok := node.(*ast.KeyValueExpr)
+		if !ok {
+			return true
 		}
-	}
-	return nil
+		key, isName := pair.Key.(*ast.Ident)
+		value, isLiteral := pair.Value.(*ast.BasicLit)
+		if !isName || key.Name != "Package" || !isLiteral {
+			return true
+		}
+		importPath, _ := strconv.Unquote(value.Value)
+		if name, ok := strings.CutPrefix(importPath, "example.com/"); ok {
+			folder := path.Join("functions", name)
+			value.Value = strconv.Quote("example.com/app/" + folder)
+			e.files[path.Join(folder, "main.go")] = []byte("package main\n\n" +
+				"import \"github.com/aws/aws-lambda-go/lambda\"\n\n" +
+				"func main() { lambda.Start(func() {}) }\n")
+		}
+		return true
+	})
 }
 
-// add adds the file or the folder named path, which is below dir.
-func (e *example) add(dir, path string) error {
-	return filepath.WalkDir(path, func(name string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+// addData adds the files that are not Go: beside the example, which may embed them, and at the root
+// of the module, where the app runs and may read them.
+func (e *example) addData(dir string) error {
+	return filepath.WalkDir(dir, func(name string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(name, ".go") {
 			return err
 		}
 		below, err := filepath.Rel(dir, name)
 		if err != nil {
 			return err
 		}
-		e.files[below], err = os.ReadFile(name)
+		content, err := os.ReadFile(name)
+		e.files[path.Join(e.construct, filepath.ToSlash(below))] = content
+		e.files[filepath.ToSlash(below)] = content
 		return err
 	})
 }
@@ -233,11 +236,11 @@ func dropUnusedImports(file *ast.File) {
 			if imported.Name != nil {
 				return imported.Name.Name != "_" && !used[imported.Name.Name]
 			}
-			path, _ := strconv.Unquote(imported.Path.Value)
+			importPath, _ := strconv.Unquote(imported.Path.Value)
 			// The last element is the package's name, except in jsii-runtime-go, which is always
 			// used.
-			return !used[filepath.Base(path)] && !versioned.MatchString(path) &&
-				!strings.HasSuffix(path, "-go")
+			return !used[path.Base(importPath)] && !versioned.MatchString(importPath) &&
+				!strings.HasSuffix(importPath, "-go")
 		})
 	}
 }

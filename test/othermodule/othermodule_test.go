@@ -21,7 +21,7 @@ import (
 
 const root = "../.."
 
-var update = flag.Bool("update", false, "rewrite the files of logical ids")
+var update = flag.Bool("update", false, "add new logical ids to test/logicalids")
 
 // maxLines limits the lines of an example between the stack and the synth: a construct is ready to
 // deploy after at most that many.
@@ -41,9 +41,9 @@ func TestExamples(t *testing.T) {
 	imports := "\t\"github.com/aws/aws-cdk-go/awscdk/v2\"\n\t\"github.com/aws/jsii-runtime-go\"\n\n"
 	for _, e := range examples {
 		for name, content := range e.files {
-			m.write(t, filepath.Join(e.construct, name), string(content))
+			m.write(t, name, string(content))
 		}
-		imports += fmt.Sprintf("\t%s \"example.com/other/%[1]s\"\n", e.construct)
+		imports += fmt.Sprintf("\t%s \"example.com/app/%[1]s\"\n", e.construct)
 		fmt.Fprintf(&calls, "\t%s.Example(awscdk.NewStage(app, jsii.String(%[1]q), nil))\n",
 			e.construct)
 	}
@@ -154,7 +154,7 @@ func (m *otherModule) run(t *testing.T, name string, args ...string) string {
 // tidy makes the go.mod as a team does that starts to use the library.
 func (m *otherModule) tidy(t *testing.T) {
 	t.Helper()
-	m.run(t, "go", "mod", "init", "example.com/other")
+	m.run(t, "go", "mod", "init", "example.com/app")
 	m.run(t, "go", "get", modulePath+"@"+m.version)
 	m.run(t, "go", "mod", "tidy")
 }
@@ -205,24 +205,17 @@ func logicalIDs(stack assembly.Stack) map[string]string {
 }
 
 // compareLogicalIDs compares the logical ids of a construct's example with the file that pins
-// them, which -update rewrites.
+// them, to which -update adds new ones.
 func compareLogicalIDs(t *testing.T, construct string, ids map[string]string) {
 	t.Helper()
 	name := filepath.Join(root, "test", "logicalids", construct+".txt")
-	if *update {
-		var content strings.Builder
-		for _, id := range slices.Sorted(maps.Keys(ids)) {
-			fmt.Fprintf(&content, "%s %s\n", id, ids[id])
-		}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
-			os.WriteFile(name, []byte(content.String()), 0o644)); err != nil {
-			t.Fatal(err)
-		}
+	content, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && *update {
+		writeLogicalIDs(t, name, ids)
 		return
 	}
-	content, err := os.ReadFile(name)
 	if err != nil {
-		t.Fatalf("%v; make golden writes it", err)
+		t.Fatalf("%v; run make golden", err)
 	}
 	pinned := map[string]string{}
 	for line := range strings.Lines(string(content)) {
@@ -232,17 +225,32 @@ func compareLogicalIDs(t *testing.T, construct string, ids map[string]string) {
 		case resourceType:
 		case "":
 			t.Errorf("%s: %s (%s) has gone. In deployed stacks, CloudFormation deletes the "+
-				"resource, and its data; if the construct declares it by another id, it creates a "+
-				"new, empty one. Keep the id, or see docs/compatibility.md", name, id, resourceType)
+				"resource, with its data, and creates a new, empty one if the construct declares it "+
+				"by another id. Keep the id. If that is impossible, see docs/compatibility.md",
+				name, id, resourceType)
 		default:
-			t.Errorf("%s: %s was a %s and is a %s. CloudFormation cannot update stacks that have "+
-				"it. Keep the id for the type, or see docs/compatibility.md",
+			t.Errorf("%s: %s was %s and is %s. CloudFormation cannot update a stack that has it. "+
+				"Keep the id for the type. If that is impossible, see docs/compatibility.md",
 				name, id, resourceType, ids[id])
 		}
 	}
+	switch {
+	case t.Failed() || maps.Equal(pinned, ids):
+	case *update:
+		writeLogicalIDs(t, name, ids)
+	default:
+		t.Errorf("%s lacks new resources; run make golden", name)
+	}
+}
+
+func writeLogicalIDs(t *testing.T, name string, ids map[string]string) {
+	t.Helper()
+	var content strings.Builder
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		if pinned[id] == "" {
-			t.Errorf("%s: %s (%s) is new; make golden adds it", name, id, ids[id])
-		}
+		fmt.Fprintf(&content, "%s %s\n", id, ids[id])
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
+		os.WriteFile(name, []byte(content.String()), 0o644)); err != nil {
+		t.Fatal(err)
 	}
 }
