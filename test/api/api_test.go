@@ -12,7 +12,9 @@ import (
 	"go/types"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,30 +32,51 @@ const (
 
 var update = flag.Bool("update", false, "write compatible changes to docs/api")
 
-// public returns the folders of the public packages, below root.
+// private are the folders whose packages other modules must not import, though Go lets them.
+var private = regexp.MustCompile(`^(bench|cmd|docs|environments|examples|stacks|test|web)(/|$)|` +
+	`^lambdas/\w+/handler$|(^|/)internal(/|$)`)
+
+// public returns the folders of the public packages, below root: those that docs/compatibility.md
+// lists. Each importable package is public or private.
 func public(t *testing.T) []string {
 	t.Helper()
-	folders := []string{"lambdaenv", "lambdatest", "mysqlconn"}
-	for _, optional := range []string{"rest", "telemetryschema"} {
-		if _, err := os.Stat(filepath.Join(root, optional)); err == nil {
-			folders = append(folders, optional)
+	page, err := os.ReadFile(filepath.Join(root, "docs", "compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|").FindAllStringSubmatch(
+		string(page), -1) {
+		for _, pattern := range strings.Split(row[1], ", ") {
+			patterns = append(patterns, strings.Trim(pattern, "`"))
 		}
 	}
-	for _, pattern := range []string{
-		"constructs/*", "lambdas/*/contract", "lambdas/resources/*/contract",
-	} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: %d folders, %v", pattern, len(found), err)
+	listed, err := packages.Load(&packages.Config{Mode: packages.NeedName, Dir: root}, "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folders []string
+	used := map[string]bool{}
+	for _, pkg := range listed {
+		folder := strings.TrimPrefix(pkg.PkgPath, modulePath+"/")
+		if pkg.Name == "main" || pkg.Name == "" || private.MatchString(folder) {
+			continue
 		}
-		for _, folder := range found {
-			below, err := filepath.Rel(root, folder)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if filepath.Base(below) != "internal" {
-				folders = append(folders, filepath.ToSlash(below))
-			}
+		i := slices.IndexFunc(patterns, func(pattern string) bool {
+			matches, err := path.Match(pattern, folder)
+			return err == nil && matches
+		})
+		if i < 0 {
+			t.Errorf("docs/compatibility.md does not list %s; list it, or move it below internal",
+				folder)
+			continue
+		}
+		used[patterns[i]] = true
+		folders = append(folders, folder)
+	}
+	for _, pattern := range patterns {
+		if !used[pattern] {
+			t.Errorf("docs/compatibility.md lists %s, which has no package", pattern)
 		}
 	}
 	slices.Sort(folders)
@@ -100,25 +123,27 @@ func snapshotFile(folder string) string {
 func (s *snapshot) imports() []string {
 	var paths []string
 	for _, spec := range s.syntax.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		paths = append(paths, path)
+		importPath, _ := strconv.Unquote(spec.Path.Value)
+		paths = append(paths, importPath)
 	}
 	return paths
 }
 
-// check type-checks the snapshot as the package at path, which imports packages from loaded.
-func (s *snapshot) check(path string, loaded map[string]*types.Package) (*types.Package, error) {
+// check type-checks the snapshot as the package at importPath, which imports packages from loaded.
+func (s *snapshot) check(
+	importPath string, loaded map[string]*types.Package,
+) (*types.Package, error) {
 	config := types.Config{Importer: importer(loaded), IgnoreFuncBodies: true}
-	return config.Check(path, s.files, []*ast.File{s.syntax}, nil)
+	return config.Check(importPath, s.files, []*ast.File{s.syntax}, nil)
 }
 
 type importer map[string]*types.Package
 
-func (i importer) Import(path string) (*types.Package, error) {
-	if pkg := i[path]; pkg != nil {
+func (i importer) Import(importPath string) (*types.Package, error) {
+	if pkg := i[importPath]; pkg != nil {
 		return pkg, nil
 	}
-	return nil, fmt.Errorf("there is no package %s", path)
+	return nil, fmt.Errorf("there is no package %s", importPath)
 }
 
 // load returns the packages, and all that they import, by their paths.
@@ -257,8 +282,11 @@ type Settings struct {
 func New(s Settings) int
 `
 	for name, test := range map[string]struct{ old, new, compatible, incompatible string }{
-		"none":        {"", "", "", ""},
-		"a new field": {"type Settings struct {", "type Settings struct {\nReply string", "Settings.Reply: added", ""},
+		"none": {"", "", "", ""},
+		"a new field": {
+			"type Settings struct {", "type Settings struct {\nReply string",
+			"Settings.Reply: added", "",
+		},
 		"a field has gone": {
 			"Sender string", "_ string", "", "Settings.Sender: removed",
 		},
@@ -298,7 +326,8 @@ func checkInternalTypes(t *testing.T, pkg *types.Package) {
 	t.Helper()
 	report := func(object types.Object, from types.Type) {
 		for _, name := range typeNames(from) {
-			if name.Pkg() != nil && slices.Contains(strings.Split(name.Pkg().Path(), "/"), "internal") {
+			if name.Pkg() != nil &&
+				slices.Contains(strings.Split(name.Pkg().Path(), "/"), "internal") {
 				t.Errorf("%s refers to %s.%s, which other modules cannot import; declare it here "+
 					"or in a public package", object.Name(), name.Pkg().Path(), name.Name())
 			}

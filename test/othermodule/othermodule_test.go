@@ -55,9 +55,15 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.write(t, "functions/functions_test.go", string(functions))
+	m.run(t, "go", "mod", "init", "example.com/app")
 	m.tidy(t)
 	m.run(t, "go", "vet", "./...")
-	stacks := m.synth(t)
+	m.copyContext(t)
+	out := m.synth(t, "--app", "go run .")
+	stacks, err := assembly.Read(out)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	table := new(strings.Builder)
 	columns := tabwriter.NewWriter(table, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -82,6 +88,38 @@ func TestExamples(t *testing.T) {
 	}
 	t.Run("functions", func(t *testing.T) { m.run(t, "go", "test", "./functions") })
 	t.Logf("lines of Go to a construct that is ready to deploy:\n%s", table)
+}
+
+// TestApps synthesizes the apps in examples/ and runs their tests, after the commands that their
+// READMEs say.
+func TestApps(t *testing.T) {
+	maxLines := map[string]int{"restapi": 60, "thumbnails": 60} // of main.go
+	apps, err := os.ReadDir(filepath.Join(root, "examples"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, app := range apps {
+		t.Run(app.Name(), func(t *testing.T) {
+			m := newModule(t)
+			source := filepath.Join(root, "examples", app.Name())
+			if err := os.CopyFS(m.dir, os.DirFS(source)); err != nil {
+				t.Fatal(err)
+			}
+			m.tidy(t)
+			m.run(t, "go", "vet", "./...")
+			m.synth(t)
+			m.run(t, "go", "test", "./...")
+			main, err := os.ReadFile(filepath.Join(source, "main.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Count(string(main), "\n")
+			t.Logf("%d lines of Go to deploy the app", lines)
+			if lines > maxLines[app.Name()] {
+				t.Errorf("main.go has %d lines, want at most %d", lines, maxLines[app.Name()])
+			}
+		})
+	}
 }
 
 // otherModule is a module outside the repository.
@@ -151,17 +189,15 @@ func (m *otherModule) run(t *testing.T, name string, args ...string) string {
 	return run(t, m.dir, m.environment, name, args...)
 }
 
-// tidy makes the go.mod as a team does that starts to use the library.
+// tidy adds the library to the go.mod, as a team does that starts to use it.
 func (m *otherModule) tidy(t *testing.T) {
 	t.Helper()
-	m.run(t, "go", "mod", "init", "example.com/app")
 	m.run(t, "go", "get", modulePath+"@"+m.version)
 	m.run(t, "go", "mod", "tidy")
 }
 
-// synth synthesizes the module's app with the context of cdk init, and fails for warnings of the
-// CDK and findings of AWS's validation.
-func (m *otherModule) synth(t *testing.T) []assembly.Stack {
+// copyContext makes the cdk.json of cdk init.
+func (m *otherModule) copyContext(t *testing.T) {
 	t.Helper()
 	initialised := t.TempDir()
 	run(t, initialised, m.environment, "cdk", "init", "app", "--language", "go", "--generate-only",
@@ -171,8 +207,14 @@ func (m *otherModule) synth(t *testing.T) []assembly.Stack {
 		t.Fatal(err)
 	}
 	m.write(t, "cdk.json", string(data))
-	m.run(t, "cdk", "synth", "--quiet", "--strict", "--no-notices", "--app", "go run .",
-		"--context", "@aws-cdk/core:validateAgainstDefaultRules=true")
+}
+
+// synth synthesizes the module's app and returns the folder of the assembly. Warnings of the CDK
+// and findings of AWS's validation are errors.
+func (m *otherModule) synth(t *testing.T, args ...string) string {
+	t.Helper()
+	m.run(t, "cdk", append([]string{"synth", "--quiet", "--strict", "--no-notices",
+		"--context", "@aws-cdk/core:validateAgainstDefaultRules=true"}, args...)...)
 	out := filepath.Join(m.dir, "cdk.out")
 	findings, err := assembly.Findings(out)
 	if err != nil {
@@ -182,11 +224,7 @@ func (m *otherModule) synth(t *testing.T) []assembly.Stack {
 		t.Errorf("%s %s: %s\n\t%s", finding.Severity, finding.Rule, finding.Description,
 			strings.Join(finding.Constructs, "\n\t"))
 	}
-	stacks, err := assembly.Read(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stacks
+	return out
 }
 
 // logicalIDs returns the types of a stack's resources by their logical ids.
@@ -225,7 +263,8 @@ func compareLogicalIDs(t *testing.T, construct string, ids map[string]string) {
 		case resourceType:
 		case "":
 			t.Errorf("%s: %s (%s) has gone. In deployed stacks, CloudFormation deletes the "+
-				"resource, with its data, and creates a new, empty one if the construct declares it "+
+				"resource, with its data, and creates a new, empty one if the construct declares "+
+				"it "+
 				"by another id. Keep the id. If that is impossible, see docs/compatibility.md",
 				name, id, resourceType)
 		default:

@@ -33,6 +33,10 @@ func TestThumbnails(t *testing.T) {
 		Widths:             []int{32},
 		MaxBytes:           1 << 20,
 		MaxPixels:          1_000_000,
+		TempPrefix:         "temp/",
+		PermanentPrefix:    "permanent/",
+		ProtectedPrefix:    "protected/",
+		PrivatePrefix:      "private/",
 	})
 	if err != nil {
 		t.Fatal(err)
