@@ -393,7 +393,7 @@ func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 		other = network.New(stack, "Other", network.Props{}).VPC
 		database = mysql.New(stack, "Database", mysql.Props{VPC: vpc})
 		for want, client := range map[string]mysql.Client{
-			"mysql: Test/Stack/Database: GrantConnect: grantee is required; pass the function or " +
+			"mysql: Test/Stack/Database.GrantConnect: grantee is required; pass the function or " +
 				"the role that gets the permissions": nil,
 			"mysql: Test/Stack/Database.GrantConnect: client: Test/Stack/Outside is not in a VPC " +
 				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack,
