@@ -8,10 +8,10 @@
 //
 // # Resources
 //
-// A regional API with one stage, a request validator, a JSON model for each body, gateway responses,
-// the preflight of each path (CORS), an authorizer if a method needs one, the log groups of access
-// and execution logs, and the role by which API Gateway writes logs. An account has one such role in
-// a region, for all its APIs.
+// A regional API with one stage, a request validator, a JSON model for each body, gateway
+// responses, the preflight of each path (CORS), an authorizer if a method needs one, the log
+// groups of access and execution logs, and the role by which API Gateway writes logs. An account
+// has one such role in a region, for all its APIs.
 //
 // # Costs
 //
@@ -21,6 +21,6 @@
 //
 // # What cannot be undone
 //
-// The URL has the API's ID and the version. If the API is replaced, or Version changes, clients must
-// get another URL. The role for logs stays when the stack is deleted.
+// The URL has the API's ID and the version. If the API is replaced, or Version changes, clients
+// must get another URL. The role for logs stays when the stack is deleted.
 package restapi

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/ashlar-cdk/ashlar/internal/testing/awstest"
-	"github.com/ashlar-cdk/ashlar/lambdatest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/internal/testing/resttest"
+	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
 
 // CheckFaults injects the faults of a managed database while it sends read and write, whose
