@@ -3,8 +3,8 @@
 //
 // [API.AddRoutes] connects a function whose routes are a table of package rest; [API.Handle] adds
 // any other method. API Gateway rejects a request without a valid token, with a body that does not
-// match the schema, or above the throttle, before a function is called. Its own errors have the form
-// of package rest.
+// match the schema, or above the throttle, before a function is called. Its own errors have the
+// form of package rest.
 //
 // # Resources
 //
