@@ -83,8 +83,10 @@ func startPlatform(t *testing.T) *platform {
 	}
 	var err error
 	p.environment, err = lambdaenv.Encode(contract.Settings{
-		WorkGroup: athenatest.WorkGroup, Database: athenatest.Database, Bucket: "reports",
-		QueryTimeout: time.Minute,
+		QuerySettings: contract.QuerySettings{
+			WorkGroup: athenatest.WorkGroup, Database: athenatest.Database,
+		},
+		Bucket: "reports", QueryTimeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
