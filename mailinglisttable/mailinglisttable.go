@@ -28,8 +28,8 @@ const (
 // to a few days.
 const PendingLifetime = 24 * time.Hour
 
-// TimeLayout is the layout of times, with [time.Time.Format]: RFC 3339 with milliseconds, in UTC, so
-// that texts sort as times do.
+// TimeLayout is the layout of times, with [time.Time.Format]: RFC 3339 with milliseconds, in UTC,
+// so that texts sort as times do.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
 // Unsent is the value of [Item.Unsent]. The index therefore has one partition, which takes a

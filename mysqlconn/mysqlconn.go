@@ -1,7 +1,17 @@
-// Package mysqlconn opens the platform's MySQL database from inside a function: credentials from
+// Package mysqlconn opens a MySQL database on Amazon RDS from inside a function: credentials from
 // Secrets Manager, TLS always, a writer and a reader, and transactions that are retried after
 // failovers, deadlocks and lost connections.
 //
+// A function has [Settings] among its own, and its stack fills them with GrantConnect of the
+// construct mysql. A second database has a prefix, with which its stack passes the function:
+// archive.GrantConnect(fn.WithPrefix("ARCHIVE_")).
+//
+//	type Settings struct {
+//		Database mysqlconn.Settings
+//		Archive  mysqlconn.Settings `envPrefix:"ARCHIVE_"`
+//	}
+//
+//	settings := lambdaenv.MustLoad[Settings]()
 //	databases, err := mysqlconn.Open(settings.Database, secretsmanager.NewFromConfig(config))
 //	...
 //	err = mysqlconn.Transact(ctx, databases.Writer, func(tx *sql.Tx) error {

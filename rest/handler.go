@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -48,11 +49,15 @@ type endpoint struct {
 }
 
 // NewHandler returns the handler of a function whose routes are methods of service. It logs failed
-// requests. It panics when a route is [Authenticated] and settings have no clients.
+// requests; the default logger is [slog.Default]. It panics when a route is [Authenticated] and
+// settings have no clients.
 func NewHandler[S any](table Table[S], service S, settings Settings, logger *slog.Logger) *Handler {
 	registered := &router{}
 	table.register(newAPI(registered), service)
-	h := &Handler{settings: settings, logger: logger, methods: map[string]map[string]endpoint{}}
+	h := &Handler{
+		settings: settings, logger: cmp.Or(logger, slog.Default()),
+		methods: map[string]map[string]endpoint{},
+	}
 	for i, operation := range registered.operations {
 		if table[i].access == Authenticated && len(settings.ClientIDs) == 0 {
 			panic(fmt.Errorf("rest: %s %s needs a token, but Settings.ClientIDs is empty; "+

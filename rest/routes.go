@@ -228,8 +228,9 @@ func (t Table[S]) Operations() []Operation {
 			switch {
 			case parameter.In == "path":
 				if !strings.Contains(operation.Path, "{"+parameter.Name+"}") {
-					panic(fmt.Errorf("rest: %s %s: the path has no parameter {%s}; add it, or remove "+
-						"the field", operation.Method, operation.Path, parameter.Name))
+					panic(fmt.Errorf("rest: %s %s: the path has no parameter {%s}; "+
+						"add it, or remove the field",
+						operation.Method, operation.Path, parameter.Name))
 				}
 			case parameter.Required:
 				panic(fmt.Errorf("rest: %s %s: parameter %s is required; make it optional",

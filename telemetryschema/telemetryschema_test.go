@@ -137,7 +137,8 @@ func TestSchema_Validate_returns_all_problems(t *testing.T) {
 func TestValidateReports(t *testing.T) {
 	second := report()
 	second.Name = "other"
-	if err := telemetryschema.ValidateReports([]telemetryschema.Report{report(), second}); err != nil {
+	if err := telemetryschema.ValidateReports(
+		[]telemetryschema.Report{report(), second}); err != nil {
 		t.Fatal(err)
 	}
 	if err := telemetryschema.ValidateReports(nil); err != nil {

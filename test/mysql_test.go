@@ -345,17 +345,21 @@ func TestDatabasePropsAreValidated(t *testing.T) {
 	wantPanic(t, func(stack awscdk.Stack) {
 		mysql.New(stack, "Database", mysql.Props{
 			Version: "5.7", InstanceClass: "db.t4g.micro", StorageGiB: 10,
-			MaxAllocatedStorageGiB: 10, Replicas: -1, DatabaseInsights: true,
+			MaxAllocatedStorageGiB: 10, DatabaseName: "orders-eu", Replicas: -1,
+			DatabaseInsights: true, SecurityGroups: []awsec2.ISecurityGroup{nil},
 			BackupRetention: time.Hour, RotationInterval: time.Hour,
 		})
 	},
 		"mysql: Database: VPC is required; pass network.VPC",
+		"mysql: Database: SecurityGroups[0] is required; pass a security group of the VPC",
 		"mysql: Database: Version: 5.7, want 8.4 or 8.0",
-		`mysql: Database: InstanceClass: "db.t4g.micro", want an instance class without the `+
-			"prefix db., such as t4g.micro",
+		`mysql: Database: InstanceClass: "db.t4g.micro", want an instance class without the prefix `+
+			"db., such as t4g.micro",
 		"mysql: Database: StorageGiB: 10, want 20 to 65536",
 		"mysql: Database: MaxAllocatedStorageGiB: 10, want at least 10 % above StorageGiB, at "+
 			"most 65536",
+		`mysql: Database: DatabaseName: "orders-eu", want a letter, then up to 63 letters, digits `+
+			"and underscores, but no reserved word of MySQL",
 		"mysql: Database: Replicas: -1, want 0 to 15",
 		"mysql: Database: DatabaseInsights: true, want false with db.t4g.micro, or a class from "+
 			"medium up",
@@ -391,9 +395,10 @@ func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 		for want, client := range map[string]mysql.Client{
 			"mysql: Test/Stack/Database: GrantConnect: grantee is required; pass the function or " +
 				"the role that gets the permissions": nil,
-			"mysql: Test/Stack/Database: GrantConnect: client: Test/Stack/Outside is not in a VPC " +
-				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack, "Outside", nil),
-			"mysql: Test/Stack/Database: GrantConnect: client: Test/Stack/Elsewhere is in the VPC " +
+			"mysql: Test/Stack/Database.GrantConnect: client: Test/Stack/Outside is not in a VPC " +
+				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack,
+				"Outside", nil),
+			"mysql: Test/Stack/Database.GrantConnect: client: Test/Stack/Elsewhere is in the VPC " +
 				"Test/Stack/Other/VPC and cannot reach the database in Test/Stack/Network/VPC; " +
 				"pass the same VPC to both": newClient(stack, "Elsewhere", other),
 		} {
@@ -494,18 +499,21 @@ func TestMigrationsAreValidated(t *testing.T) {
 	synthStack(func(stack awscdk.Stack) {
 		vpc := network.New(stack, "Network", network.Props{}).VPC
 		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc})
-		const prefix = "mysql: Test/Stack/Database: AddMigrations: "
+		const prefix = "mysql: Test/Stack/Database.AddMigrations: "
 		for _, refused := range []struct {
 			files fs.FS
 			want  []string
 		}{
 			{nil, []string{"files is required; pass SQL files, for example an embed.FS"}},
-			{fstest.MapFS{"sql/1_a.sql": {Data: up}}, []string{"files: no *.sql at the root; pass " +
+			{fstest.MapFS{
+				"sql/1_a.sql": {Data: up},
+			}, []string{"files: no *.sql at the root; pass " +
 				`the folder that has them, for example with fs.Sub(files, "sql")`}},
 			{
 				fstest.MapFS{
 					"1_a.sql": {Data: up}, "01_b.sql": {Data: up}, "0_c.sql": {Data: up},
-					"d.sql": {Data: up}, "2-e.sql": {Data: up}, "3_f.sql": {Data: []byte("SELECT 1;")},
+					"d.sql": {Data: up}, "2-e.sql": {Data: up},
+					"3_f.sql": {Data: []byte("SELECT 1;")},
 				},
 				[]string{
 					"files: 0_c.sql, want a name with a number above 0, such as 0001_orders.sql",
@@ -517,7 +525,9 @@ func TestMigrationsAreValidated(t *testing.T) {
 			},
 		} {
 			want := prefix + strings.Join(refused.want, "\n"+prefix)
-			got := panicMessage(func() { database.AddMigrations(stack, "Migrations", refused.files) })
+			got := panicMessage(func() {
+				database.AddMigrations(stack, "Migrations", refused.files)
+			})
 			if got != want {
 				t.Errorf("panics with\n%s\nwant\n%s", got, want)
 			}
@@ -547,18 +557,22 @@ func TestAMigrateFunctionOfOnesOwn(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		vpc := network.New(stack, "Network", network.Props{}).VPC
 		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc})
-		const prefix = "mysql: Test/Stack/Database: AddMigration: "
-		got := panicMessage(func() { database.AddMigration(stack, "Migration", nil, "1") })
-		if !strings.HasPrefix(got, prefix) {
-			t.Errorf("panics with %q, want %s…", got, prefix)
+		const prefix = "mysql: Test/Stack/Database.AddMigration: "
+		const noVersion = prefix +
+			"version is required; pass a text that changes with the schema, " +
+			"such as a checksum of its files"
+		got := panicMessage(func() { database.AddMigration(stack, "Migration", nil, "") })
+		want := prefix +
+			"fn is required; pass the function that migrates, or call AddMigrations\n" +
+			noVersion
+		if got != want {
+			t.Errorf("panics with %q, want %q", got, want)
 		}
 		fn := gofunction.New(stack, "Migrate",
 			gofunction.Props{Package: "example.com/migrate", Settings: settings{}, VPC: vpc})
 		got = panicMessage(func() { database.AddMigration(stack, "Migration", fn, "") })
-		want := prefix + "version is required; pass a text that changes with the schema, such as a " +
-			"checksum of its files"
-		if got != want {
-			t.Errorf("panics with %q, want %q", got, want)
+		if got != noVersion {
+			t.Errorf("panics with %q, want %q", got, noVersion)
 		}
 		database.AddMigration(stack, "Migration", fn, "1")
 	})
@@ -618,7 +632,8 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 		mysql.FromAttributes(stack, "Database", mysql.Attributes{Port: 1 << 16})
 	},
 		"mysql: Database: VPC is required; pass the VPC of the database",
-		"mysql: Database: SecurityGroups is required; pass those of the database, for example with "+
+		"mysql: Database: SecurityGroups is required; pass those of the database, for example "+
+			"with "+
 			"awsec2.SecurityGroup_FromSecurityGroupId",
 		"mysql: Database: WriterHost is required; pass the endpoint of the instance",
 		"mysql: Database: Port: 65536, want 1 to 65535",
@@ -645,7 +660,7 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 		database := mysql.FromAttributes(stack, "Database", attributes)
 		database.GrantConnect(newClient(stack, "Orders", vpc))
 		got := panicMessage(func() { database.AddMigrations(stack, "Migrations", migrationFiles) })
-		if want := "mysql: Test/Stack/Database: AddMigrations: Attributes.AdminSecret is required; " +
+		if want := "mysql: Test/Stack/Database.AddMigrations: Attributes.AdminSecret is required; " +
 			"pass the secret of a user who may change the schema and create users"; got != want {
 			t.Errorf("panics with %q, want %q", got, want)
 		}
@@ -666,7 +681,8 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 	}
 	ingress := stack.Template.OfType("AWS::EC2::SecurityGroupIngress")
 	if len(ingress) != 2 {
-		t.Errorf("%d rules allow access, want those of the function and the migrations", len(ingress))
+		t.Errorf("%d rules allow access, want those of the function and the migrations",
+			len(ingress))
 	}
 	for _, rule := range ingress {
 		want(t, rule, groupID, "GroupId")
@@ -706,7 +722,8 @@ func TestDatabaseIsTheSameUnderAllFeatureFlags(t *testing.T) {
 	if diff := cmp.Diff(with.Template.Resources, without.Template.Resources); diff != "" {
 		t.Errorf("with the flags (-) and without (+):\n%s", diff)
 	}
-	if name, _ := only(t, without, "AWS::RDS::DBProxy", "").At("DBProxyName").(string); name == "Proxy" {
+	if name, _ := only(
+		t, without, "AWS::RDS::DBProxy", "").At("DBProxyName").(string); name == "Proxy" {
 		t.Error("two databases with a proxy would have the same name in an account")
 	}
 }

@@ -198,8 +198,8 @@ func TestNetworkPropsAreValidated(t *testing.T) {
 		})
 	},
 		"network: Network: CIDR: 10.0.0.0/8, want a private /16 such as 10.0.0.0/16",
-		"network: Network: AvailabilityZones: [eu-central-1a], want 2 to 3",
 		"network: Network: NATGateways: 2, want 0 to one per zone",
+		"network: Network: AvailabilityZones: [eu-central-1a], want 2 or 3",
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		network.New(stack, "Network", network.Props{
@@ -212,8 +212,10 @@ func TestNetworkPropsAreValidated(t *testing.T) {
 			},
 		})
 	},
-		`network: Network: AvailabilityZones: "", want the name of a zone such as eu-central-1a`,
-		`network: Network: AvailabilityZones: "eu-central-1a" twice, want it once`,
+		`network: Network: AvailabilityZones[1]: "", want a zone of the region eu-central-1, `+
+			"without duplicates",
+		`network: Network: AvailabilityZones[2]: "eu-central-1a", want a zone of the region `+
+			"eu-central-1, without duplicates",
 		"network: Network: InterfaceEndpoints: an id is empty, want one that names the service, "+
 			"such as SecretsManager",
 		"network: Network: InterfaceEndpoints: SQS is the same service as Queues; remove one",
@@ -225,8 +227,8 @@ func TestNetworkPropsAreValidated(t *testing.T) {
 			AvailabilityZones: []string{"eu-central-1a", "eu-west-1a"},
 		})
 	})
-	want := `network: Network: AvailabilityZones: "eu-west-1a", want a zone of the stack's region ` +
-		"eu-central-1"
+	want := `network: Network: AvailabilityZones[1]: "eu-west-1a", want a zone of the region ` +
+		"eu-central-1, without duplicates"
 	if got != want {
 		t.Errorf("panics with %q, want %q", got, want)
 	}

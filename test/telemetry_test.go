@@ -11,14 +11,26 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/restapi"
 	"github.com/ashlar-cdk/ashlar/constructs/telemetry"
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/domain/reports/queries"
+	domain "github.com/ashlar-cdk/ashlar/internal/domain/telemetry"
 	"github.com/ashlar-cdk/ashlar/internal/domain/telemetry/records"
 	reportfn "github.com/ashlar-cdk/ashlar/lambdas/report/contract"
+	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
 	"github.com/ashlar-cdk/ashlar/lambdas/transform/handler"
 	"github.com/ashlar-cdk/ashlar/telemetryschema"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
@@ -803,7 +815,11 @@ func TestAlarmsWatchExistingResourcesAndSayWhatToCheckFirst(t *testing.T) {
 // transform, in the format of Lambda's logger.
 func TestMetricFiltersMatchTheLogOfTheTransform(t *testing.T) {
 	var log bytes.Buffer
-	handler := &handler.Handler{Logger: slog.New(
+	layout, err := domain.NewLayout(records.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := &handler.Handler{Layout: layout, Logger: slog.New(
 		slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))}
 	// {}: not a message
 	event := `{"records":[` +
@@ -888,10 +904,294 @@ func TestTelemetryNamesDifferBetweenEnvironments(t *testing.T) {
 		})
 }
 
+// acmeTypes are record types of another team.
+var acmeTypes = []telemetryschema.Type{
+	{Name: "flow", Source: telemetryschema.Device, Required: []string{"litres"}},
+	{Name: "ping", Source: telemetryschema.Device, Discard: true},
+	{Name: "view", Source: telemetryschema.Client},
+}
+
+// acme returns the props of another team's telemetry.
+func acme() telemetry.Props {
+	return telemetry.Props{
+		Topic: "acme/test",
+		Columns: []telemetryschema.Column{
+			{Name: "litres", Type: telemetryschema.Double, Source: telemetryschema.Device},
+		},
+		Types: acmeTypes,
+		Reports: []telemetryschema.Report{{
+			Name: "daily_flow",
+			SQL: telemetryschema.WithLatest(
+				"SELECT day, sum(litres) AS litres FROM latest GROUP BY day"),
+			Columns: []telemetryschema.Column{
+				{Name: "day", Type: telemetryschema.String},
+				{Name: "litres", Type: telemetryschema.Double, Comment: "Sum of the day"},
+			},
+		}},
+		FirstDay: "2026-12-01",
+	}
+}
+
+func TestTelemetryHasTheColumnsTypesAndReportsOfItsTeam(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		props := acme()
+		props.Key = awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String(
+			"arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-4000-8000-000000000000"))
+		telemetry.New(stack, "Telemetry", props)
+	})
+	table := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")
+	var names []string
+	for _, column := range oneOrMore(table.At("TableInput", "StorageDescriptor", "Columns")) {
+		names = append(names, fmt.Sprint(assembly.At(column, "Name")))
+	}
+	wanted := []string{"id", "at", "received_at", "ingested_at", "device", "litres", "extra"}
+	if diff := cmp.Diff(wanted, names); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+	want(t, table, "flow,view", "TableInput", "Parameters", "projection.type.values")
+	want(t, table, "2026-12-01,NOW+1DAYS", "TableInput", "Parameters", "projection.day.range")
+	want(t, only(t, stack, "AWS::Athena::NamedQuery", ""), acme().Reports[0].SQL, "QueryString")
+	report := only(t, stack, "AWS::Glue::Table", "TelemetryDailyFlowTable")
+	want(t, report, []any{
+		map[string]any{"Name": "day", "Type": "string"},
+		map[string]any{"Name": "litres", "Type": "double", "Comment": "Sum of the day"},
+	}, "TableInput", "StorageDescriptor", "Columns")
+	if keys := stack.Template.OfType("AWS::KMS::Key"); len(keys) > 0 {
+		t.Errorf("%d keys besides the one in the props", len(keys))
+	}
+	template := text(stack.Template)
+	for _, ours := range []string{
+		"Ashlar", `"ashlar/`, "post_view", `"firmware"`, "daily_actives",
+	} {
+		if strings.Contains(template, ours) {
+			t.Errorf("the template contains %s", ours)
+		}
+	}
+}
+
+func TestTelemetryWithoutReportsHasNoReportFunction(t *testing.T) {
+	var made *telemetry.Telemetry
+	stack := synthStack(func(stack awscdk.Stack) {
+		props := acme()
+		props.Reports = nil
+		made = telemetry.New(stack, "Telemetry", props)
+		// The bucket has no notification of its own.
+		made.Ingestion.AddEventNotification(awss3.EventType_OBJECT_CREATED,
+			awss3notifications.NewSqsDestination(awssqs.NewQueue(stack, jsii.String("Mine"), nil)))
+	})
+	if made.Report != nil || made.ReportRequests != nil {
+		t.Error("there is a report function or its queue")
+	}
+	for _, resourceType := range []string{
+		"AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::Athena::NamedQuery",
+	} {
+		if found := stack.Template.OfType(resourceType); len(found) > 0 {
+			t.Errorf("there are %d resources of the type %s", len(found), resourceType)
+		}
+	}
+	if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 1 {
+		t.Errorf("%d queues, want only the caller's", len(queues))
+	}
+	for method, call := range map[string]func(awsiam.IGrantable) awsiam.Grant{
+		"GrantReadReports": made.GrantReadReports, "GrantQueryReports": made.GrantQueryReports,
+	} {
+		const want = "telemetry: Test/Stack/Telemetry: %s: there are no reports; pass Props.Reports"
+		if got := panicMessage(func() { call(made.Transform) }); got != fmt.Sprintf(want, method) {
+			t.Errorf("%s panics with %q", method, got)
+		}
+		if got := panicMessage(func() { call(nil) }); !strings.Contains(got, method+
+			": grantee is required; pass") {
+			t.Errorf("%s(nil) panics with %q", method, got)
+		}
+	}
+}
+
+// TestTwoTelemetriesFitIntoOneStack: and two methods for events of each into one API.
+func TestTwoTelemetriesFitIntoOneStack(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		api := newEventsAPI(stack)
+		for _, id := range []string{"First", "Second"} {
+			props := acme()
+			props.Topic = "acme/" + strings.ToLower(id)
+			made := telemetry.New(stack, id, props)
+			for _, path := range []string{"/events", "/internal/events"} {
+				made.AddEventsMethod(api, eventsMethod("/"+strings.ToLower(id)+path))
+			}
+		}
+	})
+	if methods := stack.Template.OfType("AWS::ApiGateway::Method"); len(methods) < 4 {
+		t.Errorf("%d methods, want 4", len(methods))
+	}
+}
+
+func newEventsAPI(stack awscdk.Stack) *restapi.API {
+	return restapi.New(stack, "API", restapi.Props{
+		UserPool:       awscognito.NewUserPool(stack, jsii.String("UserPool"), nil),
+		AllowedOrigins: []string{"https://app.example.com"},
+	})
+}
+
+// eventsMethod returns a valid method for events.
+func eventsMethod(path string) restapi.Method {
+	return restapi.Method{
+		HTTPMethod: "POST", Path: path,
+		Body: map[string]any{
+			"type": "object", "required": []string{"events"},
+			"properties": map[string]any{"events": map[string]any{
+				"type": "array", "minItems": 1, "maxItems": 500,
+				"items": map[string]any{"type": "object"},
+			}},
+		},
+	}
+}
+
+func TestEventsMethodsAreValidated(t *testing.T) {
+	app := newApp()
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	made := telemetry.New(stack, "Telemetry", acme())
+	api := newEventsAPI(stack)
+	made.AddEventsMethod(api, eventsMethod("/taken"))
+	events := func(m *restapi.Method) map[string]any {
+		return m.Body["properties"].(map[string]any)["events"].(map[string]any)
+	}
+	const body = "Body: "
+	for want, spoil := range map[string]func(*restapi.Method){
+		"Path is required; pass the path of the method, such as /events": func(m *restapi.Method) {
+			m.Path = ""
+		},
+		"Path: /taken, want a path that has no method for events yet": func(m *restapi.Method) {
+			m.Path = "/taken"
+		},
+		`HTTPMethod: "GET", want POST`:                     func(m *restapi.Method) { m.HTTPMethod = "GET" },
+		`HTTPMethod: "post", want POST`:                    func(m *restapi.Method) { m.HTTPMethod = "post" },
+		"Body is required; pass the JSON schema of bodies": func(m *restapi.Method) { m.Body = nil },
+		`"maxItems":501`:                                   func(m *restapi.Method) { events(m)["maxItems"] = 501 },
+		`"minItems":0`:                                     func(m *restapi.Method) { events(m)["minItems"] = 0 },
+		`"type":"object"}},"required":["events"]`: func(m *restapi.Method) {
+			events(m)["type"] = "object"
+			delete(events(m), "items")
+		},
+		`"required":[]`: func(m *restapi.Method) { m.Body["required"] = []string{} },
+		`{}`:            func(m *restapi.Method) { m.Body = map[string]any{} },
+	} {
+		method := eventsMethod("/events")
+		spoil(&method)
+		got := panicMessage(func() { made.AddEventsMethod(api, method) })
+		if !strings.HasPrefix(got, "telemetry: Stack/Telemetry: AddEventsMethod: ") ||
+			!strings.Contains(got, want) {
+			t.Errorf("panics with %q, want %s", got, want)
+		}
+		if strings.HasPrefix(want, `"`) && !strings.Contains(got, body) {
+			t.Errorf("panics with %q, want it to name Body", got)
+		}
+	}
+	if got := panicMessage(func() {
+		made.AddEventsMethod(nil, eventsMethod("/events"))
+	}); got != "telemetry: Stack/Telemetry: AddEventsMethod: api is required; pass an API of "+
+		"package restapi" {
+		t.Errorf("panics with %q", got)
+	}
+}
+
+// TestACallersNotificationsOfTheIngestionBucketFailTheSynth: they would replace the bucket's own.
+func TestACallersNotificationsOfTheIngestionBucketFailTheSynth(t *testing.T) {
+	message := failure(t, false, func(stack awscdk.Stack) {
+		telemetry.New(stack, "Telemetry", acme()).Ingestion.AddEventNotification(
+			awss3.EventType_OBJECT_CREATED, awss3notifications.NewSqsDestination(
+				awssqs.NewQueue(stack, jsii.String("Mine"), nil)))
+	})
+	const refused = "[Stack/Telemetry/Ingestion] a method of the bucket that adds event " +
+		"notifications"
+	if !strings.Contains(message, refused) ||
+		!strings.Contains(message, "set EventBridge of telemetry.Props") {
+		t.Errorf("failed with %q, want it to say %q", message, refused)
+	}
+	stack := synthStack(func(stack awscdk.Stack) {
+		props := acme()
+		props.EventBridge = true
+		telemetry.New(stack, "Telemetry", props)
+	})
+	enabled := map[string]any{"EventBridgeEnabled": true}
+	want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), enabled,
+		"NotificationConfiguration", "EventBridgeConfiguration")
+}
+
+// TestAProducerMayPutRecordsAndKnowsTheStream: the grant fills the function's setting.
+func TestAProducerMayPutRecordsAndKnowsTheStream(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		made := telemetry.New(stack, "Telemetry", acme())
+		producer := gofunction.New(stack, "Producer", gofunction.Props{
+			Package: "example.com/producer", Settings: transformfn.Settings{},
+		})
+		made.GrantPutRecords(producer).AssertSuccess()
+		role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
+			AssumedBy: awsiam.NewAccountRootPrincipal(),
+		})
+		made.GrantPutRecords(role).AssertSuccess()
+		made.GrantReadReports(role).AssertSuccess()
+		made.GrantQueryReports(role).AssertSuccess()
+	})
+	stream := only(t, stack, "AWS::Kinesis::Stream", "")
+	want(t, only(t, stack, "AWS::Lambda::Function", "Producer"), ref(stream), "Environment",
+		"Variables", "STREAM_NAME")
+	for _, name := range []string{"ProducerRole", "Role"} {
+		policy := text(only(t, stack, "AWS::IAM::Policy", name).Properties)
+		for _, action := range []string{
+			"kinesis:PutRecord", "kinesis:PutRecords", "kms:GenerateDataKey",
+		} {
+			if !strings.Contains(policy, `"`+action+`"`) {
+				t.Errorf("%s may not call %s: %s", name, action, policy)
+			}
+		}
+	}
+}
+
+// TestMetricMethodsTakeTheCallersOptions: those of the L1 resources, as in the CDK.
+func TestMetricMethodsTakeTheCallersOptions(t *testing.T) {
+	app := newApp()
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	made := telemetry.New(stack, "Telemetry", acme())
+	hour := awscdk.Duration_Hours(jsii.Number(1))
+	options := &awscloudwatch.MetricOptions{Period: hour, Statistic: jsii.String("p90")}
+	for name, method := range map[string]func(*awscloudwatch.MetricOptions) awscloudwatch.Metric{
+		"DeliveryToS3.DataFreshness": made.MetricDeliveryDataFreshness,
+		"KinesisMillisBehindLatest":  made.MetricDeliveryMillisBehindLatest,
+		"FailedConversion.Records":   made.MetricDeliveryFormatConversionFailed,
+		"PartitionCountExceeded":     made.MetricDeliveryPartitionCountExceeded,
+		"IncomingBytes": func(o *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+			return made.MetricDelivery("IncomingBytes", o)
+		},
+		"TransformedRecords": made.MetricTransformRecords,
+		"FailedRecords":      made.MetricTransformFailedRecords,
+	} {
+		metric := method(options)
+		if *metric.MetricName() != name || *metric.Statistic() != "p90" ||
+			*metric.Period().ToMinutes(nil) != 60 {
+			t.Errorf("%s: %s, %s", name, *metric.MetricName(), *metric.Statistic())
+		}
+		if defaults := method(nil); *defaults.Period().ToMinutes(nil) != 5 {
+			t.Errorf("%s: the default period is %v", name, *defaults.Period().ToMinutes(nil))
+		}
+	}
+	for name, method := range map[string]func(
+		*awscloudwatch.MetricOptions,
+	) awscloudwatch.MathExpression{
+		"SELECT SUM(Failure)":            made.MetricRuleFailure,
+		"SELECT SUM(ErrorActionFailure)": made.MetricRuleErrorActionFailure,
+		"100 * failed / records":         made.MetricTransformFailedPercentage,
+	} {
+		expression := method(options)
+		if !strings.HasPrefix(*expression.Expression(), name) ||
+			*expression.Period().ToMinutes(nil) != 60 || *method(nil).Period().ToMinutes(nil) != 5 {
+			t.Errorf("%s: %s", name, *expression.Expression())
+		}
+	}
+}
+
 func TestTelemetryProps(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "acme/eu/test", Shards: 2, Retention: 48 * time.Hour, BufferingSizeMiB: 64,
+			Topic: "acme/eu/test", Types: acmeTypes[1:], Shards: 2, Retention: 48 * time.Hour, BufferingSizeMiB: 64,
 			BufferingInterval: time.Minute,
 			RawRetention:      60 * 24 * time.Hour, BytesScannedCutoffPerQuery: 10_000_000,
 		})
@@ -932,7 +1232,7 @@ func TestTelemetryProps(t *testing.T) {
 func TestShortRetentionHasNoStorageTransition(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry",
-			telemetry.Props{Topic: "acme", RawRetention: 59 * 24 * time.Hour})
+			telemetry.Props{Topic: "acme", Types: acmeTypes[2:], RawRetention: 59 * 24 * time.Hour})
 	})
 	for _, rule := range oneOrMore(
 		only(
@@ -948,14 +1248,16 @@ func TestShortRetentionHasNoStorageTransition(t *testing.T) {
 func TestTelemetryPropsAreValidated(t *testing.T) {
 	wantPanic(t, func(stack awscdk.Stack) { telemetry.New(stack, "Telemetry", telemetry.Props{}) },
 		"telemetry: Telemetry: Topic is required; pass the prefix of the devices' topics, such as "+
-			"ashlar/dev",
+			"acme/dev",
+		"telemetry: Telemetry: Types is required; pass the types of records, such as "+
+			`{Name: "reading", Source: telemetryschema.Device}`,
 	)
 	for _, topic := range []string{
 		"/ashlar", "ashlar/", "ashlar//dev", "Ashlar", "ashlar/+", "ash-lar",
 		strings.Repeat("a", 101),
 	} {
 		wantPanic(t, func(stack awscdk.Stack) {
-			telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic})
+			telemetry.New(stack, "Telemetry", telemetry.Props{Topic: topic, Types: acmeTypes[2:]})
 		},
 			"telemetry: Telemetry: Topic: "+topic+
 				", want lower-case letters and digits with slashes between, at most 100 characters",
@@ -963,7 +1265,7 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 	}
 	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "ashlar", Shards: -1, Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63,
+			Topic: "acme", Types: acmeTypes[2:], Shards: -1, Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63,
 			BufferingInterval: 59 * time.Second,
 			RawRetention:      36 * time.Hour, BytesScannedCutoffPerQuery: 9_999_999,
 		})
@@ -977,7 +1279,7 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 	)
 	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "ashlar", Retention: 90 * time.Minute, BufferingSizeMiB: 129,
+			Topic: "acme", Types: acmeTypes[2:], Retention: 90 * time.Minute, BufferingSizeMiB: 129,
 			BufferingInterval: 16 * time.Minute, RawRetention: -24 * time.Hour,
 		})
 	},
@@ -986,4 +1288,31 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 		"telemetry: Telemetry: BufferingInterval: 16m0s, want whole seconds, 1m0s to 15m0s",
 		"telemetry: Telemetry: RawRetention: -24h0m0s, want whole days, at least 24h0m0s",
 	)
+	wantPanic(t, func(stack awscdk.Stack) {
+		props := acme()
+		props.Columns = append(props.Columns, telemetryschema.Column{Name: "at", Type: "date"})
+		props.Types = append(props.Types, telemetryschema.Type{Name: "flow"})
+		props.FirstDay = "2026-02-30"
+		props.Reports[0].Name = "telemetry"
+		props.Reports[0].SQL = "SELECT 1"
+		telemetry.New(stack, "Telemetry", props)
+	},
+		`telemetry: Telemetry: FirstDay: "2026-02-30", want a day such as 2026-01-31`,
+		`telemetry: Telemetry: Columns[1].Type: "date", want string, double, bigint, boolean or `+
+			"timestamp",
+		`telemetry: Telemetry: Columns[1].Name: "at", want another name: every table has this `+
+			"column",
+		`telemetry: Telemetry: Types[3].Source: "", want device or client`,
+		`telemetry: Telemetry: Types[3].Name: "flow", want a name that no other type has`,
+		`telemetry: Telemetry: Reports[0].Name: "telemetry", want a name that neither the table `+
+			"telemetry nor another report has, underscores aside",
+		"telemetry: Telemetry: Reports[0].SQL: 0 parameters, want a query with one parameter, the "+
+			"day, such as WHERE day = ?",
+	)
+	wantPanic(t, func(stack awscdk.Stack) {
+		telemetry.New(stack, "Telemetry", telemetry.Props{
+			Topic: "acme", Types: acmeTypes[2:], EventBridge: true,
+		})
+	}, "telemetry: Telemetry: EventBridge: true, want false without Reports; call "+
+		"Ingestion.EnableEventBridgeNotification")
 }

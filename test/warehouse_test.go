@@ -403,8 +403,7 @@ func vpcAttributes(count int) *awsec2.VpcAttributes {
 
 func TestWarehousePropsAreValidated(t *testing.T) {
 	wantPanic(t, func(stack awscdk.Stack) { warehouse.New(stack, "W", warehouse.Props{}) },
-		"warehouse: W: VPC is required; pass network.VPC",
-		"warehouse: W: Key is required; pass the KMS key that encrypts the data")
+		"warehouse: W: VPC is required; pass network.VPC")
 	app := newApp()
 	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
 	props := warehouseProps(stack)
@@ -419,6 +418,66 @@ func TestWarehousePropsAreValidated(t *testing.T) {
 	if got := panicMessage(func() { warehouse.New(stack, "W", props) }); got != wanted {
 		t.Errorf("panics with\n%s\nwant\n%s", got, wanted)
 	}
+	stack = awscdk.NewStack(app, jsii.String("Other"), nil)
+	props = warehouseProps(stack)
+	props.VPCSubnets = &awsec2.SubnetSelection{
+		Subnets: &[]awsec2.ISubnet{(*props.VPC.PrivateSubnets())[0]},
+	}
+	const two = "warehouse: W: VPC: 1 subnets in VPCSubnets, want 3 or more, in three zones"
+	if got := panicMessage(func() { warehouse.New(stack, "W", props) }); got != two {
+		t.Errorf("panics with\n%s\nwant\n%s", got, two)
+	}
+}
+
+// TestAWarehouseUsesTheNetworkThatATeamHas: its subnets, security groups and endpoint of Glue.
+func TestAWarehouseUsesTheNetworkThatATeamHas(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := existingVPC(stack, "VPC", 3)
+		group := awsec2.NewSecurityGroup(stack, jsii.String("Mine"),
+			&awsec2.SecurityGroupProps{Vpc: vpc})
+		ofEndpoint := awsec2.NewSecurityGroup(stack, jsii.String("OfGlue"),
+			&awsec2.SecurityGroupProps{Vpc: vpc})
+		w := warehouse.New(stack, "Warehouse", warehouse.Props{
+			VPC: vpc,
+			VPCSubnets: &awsec2.SubnetSelection{
+				SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS,
+			},
+			SecurityGroups: []awsec2.ISecurityGroup{group},
+			GlueEndpoint: awsec2.InterfaceVpcEndpoint_FromInterfaceVpcEndpointAttributes(stack,
+				jsii.String("Glue"), &awsec2.InterfaceVpcEndpointAttributes{
+					VpcEndpointId:  jsii.String("vpce-0123456789abcdef0"),
+					Port:           jsii.Number(443),
+					SecurityGroups: &[]awsec2.ISecurityGroup{ofEndpoint},
+				}),
+		})
+		for _, schema := range []string{"workgroup", "sales"} { // a name that a resource has too
+			w.AddExternalSchema(schema, schema)
+		}
+	})
+	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
+	group := only(t, stack, "AWS::EC2::SecurityGroup", "Mine")
+	want(t, workgroup, []any{map[string]any{"Fn::GetAtt": []string{group.ID, "GroupId"}}},
+		"SecurityGroupIds")
+	want(t, workgroup, []any{
+		"subnet-0123456789abcde0a", "subnet-0123456789abcde0b", "subnet-0123456789abcde0c",
+	}, "SubnetIds")
+	key := only(t, stack, "AWS::KMS::Key", "Warehouse")
+	want(t, only(t, stack, "AWS::RedshiftServerless::Namespace", ""), arn(key), "KmsKeyId")
+	if key.DeletionPolicy != "RetainExceptOnCreate" {
+		t.Errorf("the key is deleted with the stack: %s", key.DeletionPolicy)
+	}
+	if endpoints := stack.Template.OfType("AWS::EC2::VPCEndpoint"); len(endpoints) > 0 {
+		t.Errorf("%d endpoints besides the existing one", len(endpoints))
+	}
+	rule := only(t, stack, "AWS::EC2::SecurityGroupIngress", "OfGlue")
+	want(t, rule, group.ID, "SourceSecurityGroupId", "Fn::GetAtt", 0)
+	schemas := stack.Template.OfType("Custom::ExternalSchema")
+	if len(schemas) != 2 {
+		t.Fatalf("%d schemas, want 2", len(schemas))
+	}
+	if !allDependencies(stack, schemas[0])[rule.ID] {
+		t.Error("a schema does not depend on the network path to the catalog")
+	}
 }
 
 func TestExternalSchemaPropsAreValidated(t *testing.T) {
@@ -431,5 +490,19 @@ func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	const second = "catalog is required; pass the name of a database of the Glue Data Catalog"
 	if !strings.Contains(problems, second) {
 		t.Errorf("panics with %q, want both problems", got)
+	}
+	w.AddExternalSchema("reports", "reports")
+	const twice = `warehouse: Stack/W: AddExternalSchema: schema: "reports", want a schema that ` +
+		"has not been added yet"
+	if got := panicMessage(func() { w.AddExternalSchema("reports", "other") }); got != twice {
+		t.Errorf("panics with %q, want %q", got, twice)
+	}
+	const peer = "warehouse: Stack/W: GrantConnect: peer is required; pass the function or the " +
+		"service that connects"
+	if got := panicMessage(func() { w.GrantConnect(nil) }); got != peer {
+		t.Errorf("panics with %q, want %q", got, peer)
+	}
+	if got := panicMessage(func() { w.GrantConnect((*gofunction.Function)(nil)) }); got != peer {
+		t.Errorf("panics with %q, want %q", got, peer)
 	}
 }

@@ -184,9 +184,11 @@ func (p Props) check(id string) {
 		check.Required("Name", p.Name != "", "pass the display name"),
 		check.Required("WorkGroup", p.WorkGroup != "", "pass the name of the Athena workgroup"),
 		check.Required("Database", p.Database != "", "pass the name of the reports' database"),
-		check.Required("Reports", len(p.Reports) > 0, "pass the reports of the telemetry construct"),
+		check.Required("Reports", len(p.Reports) > 0,
+			"pass the reports of the telemetry construct"),
 	}
-	if joined, ok := telemetryschema.ValidateReports(p.Reports).(interface{ Unwrap() []error }); ok {
+	if joined, ok := telemetryschema.ValidateReports(
+		p.Reports).(interface{ Unwrap() []error }); ok {
 		problems = append(problems, joined.Unwrap()...)
 	}
 	for i, report := range p.Reports {
@@ -194,7 +196,8 @@ func (p Props) check(id string) {
 			problems = append(problems, check.That(
 				fmt.Sprintf("Reports[%d].Columns[%d].Type", i, j), column.Type,
 				column.Type != telemetryschema.Boolean,
-				"a type of QuickSight's data sets; cast it in the report's SQL, to bigint for example"))
+				"a type of QuickSight's data sets; cast it in the report's SQL, to bigint for "+
+					"example"))
 		}
 	}
 	check.Props("dashboards", id, append(problems, p.checkDefinition()...)...)

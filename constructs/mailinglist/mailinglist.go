@@ -33,14 +33,14 @@ type Props struct {
 	// records (DKIMRecords), or an e-mail address, which its owner verifies with a link from SES.
 	// Mails are not sent before the verification. Required.
 	Identity string
-	// ExistingIdentity is for an identity that another stack or mailing list has: it exists once per
-	// account and region. The construct does not declare it then.
+	// ExistingIdentity is for an identity that exists, such as another mailing list's: the
+	// construct does not declare it. An identity exists once per account and region.
 	ExistingIdentity bool
 	// From is the sender of mails, an address of Identity: Example <hello@example.com>. Required.
 	From string
 
-	// Templates are the texts of the mails in each language, as
-	// lambdas/welcome/contract.CheckTemplates describes: en/confirm.subject.txt and so on. Required.
+	// Templates are the texts of the mails in each language: en/confirm.subject.txt and so on, as
+	// lambdas/welcome/contract.CheckTemplates describes. Required.
 	Templates fs.FS
 	// DefaultLanguage is the language of mails to subscribers whose language Templates do not have.
 	// Default: en.
@@ -61,9 +61,9 @@ type Props struct {
 type MailingList struct {
 	Construct constructs.Construct // the node in the construct tree: dependencies, tags, aspects
 
-	// Table holds the items of an address (package mailinglisttable), and has a stream. It is encrypted with the AWS managed
-	// key for DynamoDB: unlike an AWS owned key, its use is logged in CloudTrail, and unlike a
-	// customer managed key, it needs no grants to functions.
+	// Table holds the items of addresses (package mailinglisttable), and has a stream. It is
+	// encrypted with the AWS managed key for DynamoDB: unlike an AWS owned key, its use is logged
+	// in CloudTrail, and unlike a customer managed key, it needs no grants to functions.
 	Table awsdynamodb.Table
 
 	Identity awsses.IEmailIdentity

@@ -64,13 +64,15 @@ func (a Attributes) withDefaults() Attributes {
 
 func (a Attributes) check(id string) {
 	check.Props("mysql", id,
-		check.Required("VPC", a.VPC != nil, "pass the VPC of the database"),
+		check.NotNil("VPC", a.VPC, "pass the VPC of the database"),
 		check.Required("SecurityGroups", len(a.SecurityGroups) > 0,
-			"pass those of the database, for example with awsec2.SecurityGroup_FromSecurityGroupId"),
+			"pass those of the database, for example with "+
+				"awsec2.SecurityGroup_FromSecurityGroupId"),
+		noNil("SecurityGroups", a.SecurityGroups),
 		check.Required("WriterHost", a.WriterHost != "", "pass the endpoint of the instance"),
-		check.That("Port", a.Port, a.Port > 0 && a.Port < 1<<16, "1 to 65535"),
+		check.Range("Port", a.Port, 1, 65535),
 		check.Required("DatabaseName", a.DatabaseName != "", "pass the name of the schema"),
-		check.Required("AppSecret", a.AppSecret != nil,
+		check.NotNil("AppSecret", a.AppSecret,
 			"pass the secret of the functions' user, for example with "+
 				"awssecretsmanager.Secret_FromSecretCompleteArn"),
 	)

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	migratefn "github.com/ashlar-cdk/ashlar/lambdas/resources/migrate/contract"
@@ -48,9 +47,8 @@ import (
 func (d *Database) AddMigrations(
 	scope constructs.Construct, id string, files fs.FS,
 ) awscdk.CustomResource {
-	method := d.path("AddMigrations")
 	problems := append(d.checkMigrations(scope, id), checkFiles(files)...)
-	check.Props("mysql", method, problems...)
+	check.Call("mysql", *d.Construct.Node().Path(), "AddMigrations", problems...)
 	construct := node.New(scope, id)
 	fn := gofunction.New(construct, "Function", gofunction.Props{
 		Package:     migratefn.Package,
@@ -76,12 +74,14 @@ func (d *Database) AddMigrations(
 func (d *Database) AddMigration(
 	scope constructs.Construct, id string, fn *gofunction.Function, version string,
 ) awscdk.CustomResource {
-	grant.Require("mysql", d.Construct, "AddMigration", fn)
 	problems := append(d.checkMigrations(scope, id),
-		d.sameVPC("fn", fn),
+		check.NotNil("fn", fn, "pass the function that migrates, or call AddMigrations"),
 		check.Required("version", version != "",
 			"pass a text that changes with the schema, such as a checksum of its files"))
-	check.Props("mysql", d.path("AddMigration"), problems...)
+	if fn != nil {
+		problems = append(problems, d.sameVPC("fn", fn))
+	}
+	check.Call("mysql", *d.Construct.Node().Path(), "AddMigration", problems...)
 	return d.addMigration(node.New(scope, id), fn, version)
 }
 
@@ -128,7 +128,7 @@ func (d *Database) addMigration(
 // checkMigrations returns the problems of the arguments that both kinds of migrations have.
 func (d *Database) checkMigrations(scope constructs.Construct, id string) []error {
 	problems := []error{
-		check.Required("scope", scope != nil, "pass a stack, or a construct in a stack"),
+		check.NotNil("scope", scope, "pass a stack, or a construct in a stack"),
 		check.Required("id", id != "", "pass an id that is unique in its scope"),
 	}
 	if d.migrations != "" {
@@ -136,8 +136,9 @@ func (d *Database) checkMigrations(scope constructs.Construct, id string) []erro
 			"all files into one set", d.migrations))
 	}
 	if d.AdminSecret == nil {
-		problems = append(problems, errors.New("Attributes.AdminSecret is required; pass the secret "+
-			"of a user who may change the schema and create users"))
+		problems = append(problems,
+			errors.New("Attributes.AdminSecret is required; pass the secret "+
+				"of a user who may change the schema and create users"))
 	}
 	return problems
 }
@@ -156,7 +157,8 @@ func checkFiles(files fs.FS) []error {
 		if below, _ := fs.Glob(files, "*/*.sql"); len(below) > 0 {
 			folder = path.Dir(below[0])
 		}
-		return []error{fmt.Errorf("files: no *.sql at the root; pass the folder that has them, for "+
+		return []error{fmt.Errorf("files: no *.sql at the root; pass the folder that has them, "+
+			"for "+
 			"example with fs.Sub(files, %q)", folder)}
 	}
 	var problems []error

@@ -111,12 +111,13 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	props.check(id)
 	construct := node.New(scope, id)
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
-	if props.SecurityGroups == nil {
+	if len(props.SecurityGroups) == 0 {
 		props.SecurityGroups = []awsec2.ISecurityGroup{
 			awsec2.NewSecurityGroup(construct, jsii.String("SecurityGroup"),
 				&awsec2.SecurityGroupProps{
-					Vpc:              props.VPC,
-					Description:      jsii.String("Access to the RDS instance and its read replicas"),
+					Vpc: props.VPC,
+					Description: jsii.String(
+						"Access to the RDS instance and its read replicas"),
 					AllowAllOutbound: jsii.Bool(false),
 				}),
 		}
@@ -250,7 +251,7 @@ type Client interface {
 func (d *Database) GrantConnect(client Client) awsiam.Grant {
 	const method = "GrantConnect"
 	grant.Require("mysql", d.Construct, method, client)
-	check.Props("mysql", d.path(method), d.sameVPC("client", client))
+	check.Call("mysql", *d.Construct.Node().Path(), method, d.sameVPC("client", client))
 	settings := d.connection
 	settings.SecretARN = *d.AppSecret.SecretArn()
 	for _, replica := range d.Replicas {
@@ -306,11 +307,6 @@ func (d *Database) port() awsec2.Port {
 	return awsec2.Port_Tcp(jsii.Number(d.connection.Port))
 }
 
-// path returns the path of the database and a method, for messages.
-func (d *Database) path(method string) string {
-	return *d.Construct.Node().Path() + ": " + method
-}
-
 // sameVPC returns a problem unless client is in the database's VPC.
 func (d *Database) sameVPC(argument string, client Client) error {
 	vpc := client.VPC()
@@ -342,7 +338,8 @@ type appUserCheck struct{ database *Database }
 func (c *appUserCheck) Validate() *[]*string {
 	problems := []*string{}
 	if d := c.database; len(d.connected) > 0 && d.migrations == "" {
-		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would not "+
+		problems = append(problems, jsii.Sprintf("mysql: GrantConnect of %s: the user app would "+
+			"not "+
 			"exist; call AddMigrations with the SQL files of the schema, or AddMigration with a "+
 			"function of your own", strings.Join(d.connected, ", ")))
 	}
@@ -530,7 +527,8 @@ func checkSubnets(
 	found := vpc.SelectSubnets(selection)
 	in := len(slices.Compact(slices.Sorted(values(found.AvailabilityZones))))
 	if in < zones && !*found.IsPendingLookup {
-		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has", prop,
+		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has",
+			prop,
 			in, zones)
 	}
 	return nil
@@ -549,20 +547,28 @@ func values(list *[]*string) iter.Seq[string] {
 
 func (p Props) check(id string) {
 	check.Props("mysql", id,
-		check.Required("VPC", p.VPC != nil, "pass network.VPC"),
-		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS wants two zones
+		check.NotNil("VPC", p.VPC, "pass network.VPC"),
+		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
 		checkSubnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
+		noNil("SecurityGroups", p.SecurityGroups),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
 			"8.4 or 8.0"),
 		check.InstanceClass("InstanceClass", p.InstanceClass),
-		check.DatabaseName("DatabaseName", p.DatabaseName),
 		check.Storage("StorageGiB", p.StorageGiB),
 		check.MaxAllocatedStorage(
 			"MaxAllocatedStorageGiB", p.MaxAllocatedStorageGiB, "StorageGiB", p.StorageGiB),
+		check.DatabaseName("DatabaseName", p.DatabaseName),
 		check.Replicas("Replicas", p.Replicas),
 		check.DatabaseInsights("DatabaseInsights", p.DatabaseInsights, p.InstanceClass),
 		check.BackupRetention("BackupRetention", p.BackupRetention),
-		// Secrets Manager's limit: RotationRulesType in its API Reference.
+		// RotationRules in the AWS Secrets Manager API Reference.
 		check.Duration("RotationInterval", p.RotationInterval, day, 1000*day, day),
 	)
+}
+
+// noNil returns a problem unless groups, if there are any, are set.
+func noNil(prop string, groups []awsec2.ISecurityGroup) error {
+	return check.Each(prop, groups, func(prop string, group awsec2.ISecurityGroup) error {
+		return check.NotNil(prop, group, "pass a security group of the VPC")
+	})
 }

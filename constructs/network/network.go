@@ -22,10 +22,6 @@ import (
 	groupfn "github.com/ashlar-cdk/ashlar/lambdas/resources/restrictdefaultsecuritygroup/contract"
 )
 
-// maxZones is the number of zones that the addresses are laid out for: a VPC can grow to it without
-// moving a subnet.
-const maxZones = check.MaxZones
-
 // dummyZone is the first zone that the CDK uses until its CLI has looked up the zones.
 const dummyZone = "dummy1a"
 
@@ -97,26 +93,30 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		zones = len(props.AvailabilityZones)
 		vpcProps.AvailabilityZones = jsii.Strings(props.AvailabilityZones...)
 	}
-	vpcProps.ReservedAzs = jsii.Number(maxZones - zones)
+	// The addresses are laid out for it: a VPC can grow to it without moving a subnet.
+	vpcProps.ReservedAzs = jsii.Number(check.MaxZones - zones)
 	n := &Network{
 		Construct: construct,
 		VPC:       awsec2.NewVpc(construct, jsii.String("VPC"), vpcProps),
 	}
 
 	if *(*n.VPC.AvailabilityZones())[0] == dummyZone {
-		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String("ashlar:network:zones"), jsii.Sprintf(
-			"network: %s: the zones of %s are not known, and the template has dummies: run the CDK "+
+		awscdk.Annotations_Of(construct).AddWarningV2(jsii.String(
+			"ashlar:network:zones"), jsii.Sprintf(
+			"network: %s: the zones of %s are not known, and the template has dummies: run the "+
+				"CDK "+
 				"CLI with credentials of the account, or pass AvailabilityZones", id,
 			*awscdk.Stack_Of(scope).Region()))
 	}
 
 	endpoints := constructs.NewConstruct(construct, jsii.String("Endpoints"))
 	for _, name := range slices.Sorted(maps.Keys(props.InterfaceEndpoints)) {
-		awsec2.NewInterfaceVpcEndpoint(endpoints, jsii.String(name), &awsec2.InterfaceVpcEndpointProps{
-			Vpc:     n.VPC,
-			Service: props.InterfaceEndpoints[name],
-			Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
-		})
+		awsec2.NewInterfaceVpcEndpoint(endpoints, jsii.String(name),
+			&awsec2.InterfaceVpcEndpointProps{
+				Vpc:     n.VPC,
+				Service: props.InterfaceEndpoints[name],
+				Subnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
+			})
 	}
 	logs := loggroup.New(construct, "FlowLogs", "")
 	n.VPC.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
@@ -206,30 +206,34 @@ func (p Props) check(scope constructs.Construct, id string) {
 	check.Props("network", id, append(problems, p.checkEndpoints()...)...)
 }
 
+// checkZones returns the problems of explicit zones.
 func (p Props) checkZones(stack awscdk.Stack) (problems []error) {
 	if p.AvailabilityZones == nil {
 		return nil
 	}
-	invalid := check.Zones("AvailabilityZones", p.AvailabilityZones, *stack.Region())
+	problem := check.Zones("AvailabilityZones", p.AvailabilityZones, *stack.Region())
 	key, lookedUp := zonesKey(stack)
-	if invalid != nil || !lookedUp {
-		return []error{invalid}
+	if problem != nil || !lookedUp {
+		return []error{problem}
 	}
 	path := *stack.Node().Path()
 	known, isSet := stack.Node().TryGetContext(jsii.String(key)).([]any)
 	if isSet {
 		for _, name := range p.AvailabilityZones {
 			if !slices.Contains(known, any(name)) {
-				problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want one of %v: the "+
-					"context %s of %s has those; correct it, or declare the network in another stack",
+				problems = append(problems, fmt.Errorf("AvailabilityZones: %q, want one of %v: "+
+					"the "+
+					"context %s of %s has those; correct it, or declare the network in another "+
+					"stack",
 					name, known, key, path))
 			}
 		}
 	} else if children := len(*stack.Node().Children()); children > 0 {
-		problems = append(problems, fmt.Errorf("AvailabilityZones: %v: %s has %d constructs already, "+
-			"and the CDK would look the zones up for them; declare the network as the first "+
-			"construct directly in its stack, or set the context %s in cdk.json to the zones",
-			p.AvailabilityZones, path, children, key))
+		problems = append(problems,
+			fmt.Errorf("AvailabilityZones: %v: %s has %d constructs already, "+
+				"and the CDK would look the zones up for them; declare the network as the first "+
+				"construct directly in its stack, or set the context %s in cdk.json to the zones",
+				p.AvailabilityZones, path, children, key))
 	}
 	return problems
 }
@@ -243,12 +247,14 @@ func (p Props) checkEndpoints() (problems []error) {
 			problems = append(problems, errors.New("InterfaceEndpoints: an id is empty, want one "+
 				"that names the service, such as SecretsManager"))
 		case service == nil:
-			problems = append(problems, fmt.Errorf("InterfaceEndpoints: %s is nil; pass a service such "+
-				"as awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()", id))
+			problems = append(problems,
+				fmt.Errorf("InterfaceEndpoints: %s is nil; pass a service such "+
+					"as awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()", id))
 		case ids[*service.ShortName()] != "":
 			// The private DNS name of a service is unique in a VPC.
-			problems = append(problems, fmt.Errorf("InterfaceEndpoints: %s is the same service as %s; "+
-				"remove one", id, ids[*service.ShortName()]))
+			problems = append(problems,
+				fmt.Errorf("InterfaceEndpoints: %s is the same service as %s; "+
+					"remove one", id, ids[*service.ShortName()]))
 		default:
 			ids[*service.ShortName()] = id
 		}

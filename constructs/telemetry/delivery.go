@@ -220,7 +220,8 @@ func (t *Telemetry) newDeliveryRole(
 	grant.To(role, []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"},
 		t.tableARNs(telemetryschema.Table)...)
 
-	grant.To(role, []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+	grant.To(role,
+		[]string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
 		*t.Ingestion.BucketArn())
 	grant.To(role, []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
 		*t.Ingestion.ArnForObjects(jsii.String(transformfn.TablePrefix + "*")),

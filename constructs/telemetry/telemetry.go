@@ -337,7 +337,8 @@ func (p Props) check(id string) {
 		check.That("BytesScannedCutoffPerQuery", p.BytesScannedCutoffPerQuery,
 			p.BytesScannedCutoffPerQuery >= 10_000_000, "at least 10000000"),
 		check.Required("Types", len(p.Types) > 0,
-			"pass the types of records, such as {Name: \"reading\", Source: telemetryschema.Device}"),
+			"pass the types of records, such as {Name: \"reading\", Source: "+
+				"telemetryschema.Device}"),
 		p.checkFirstDay(),
 		check.That("EventBridge", p.EventBridge, !p.EventBridge || len(p.Reports) > 0,
 			"false without Reports; call Ingestion.EnableEventBridgeNotification"),

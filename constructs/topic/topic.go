@@ -71,8 +71,8 @@ func New(scope constructs.Construct, id string, props Props) *Topic {
 }
 
 // GrantPublish lets grantee publish to a topic without Props.Publisher, and fills the setting
-// TOPIC_ARN of a gofunction.Function, which must have it. In a VPC without NAT, a function needs the
-// interface endpoint of sns.
+// TOPIC_ARN of a gofunction.Function, which must have it. In a VPC without NAT, a function needs
+// the interface endpoint of sns.
 func (t *Topic) GrantPublish(grantee awsiam.IGrantable) awsiam.Grant {
 	const method = "GrantPublish"
 	grant.Require("topic", t.Construct, method, grantee)

@@ -124,6 +124,9 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 		w.network = append(w.network, group)
 	}
 	w.network = append(w.network, props.GlueEndpoint)
+	for _, group := range *props.GlueEndpoint.Connections().SecurityGroups() {
+		w.network = append(w.network, group) // and its rules
+	}
 	for _, subnet := range *props.VPC.SelectSubnets(selection).SubnetIds {
 		subnets = append(subnets, subnet)
 	}
@@ -182,7 +185,7 @@ func (w *Warehouse) newGlueEndpoint(
 		group.AddIngressRule(peer, awsec2.Port_Tcp(jsii.Number(443)),
 			jsii.String("Redshift Serverless workgroup"), nil)
 	}
-	endpoint := awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"),
+	return awsec2.NewInterfaceVpcEndpoint(scope, jsii.String("GlueEndpoint"),
 		&awsec2.InterfaceVpcEndpointProps{
 			Vpc:            vpc,
 			Service:        awsec2.InterfaceVpcEndpointAwsService_GLUE(),
@@ -190,8 +193,6 @@ func (w *Warehouse) newGlueEndpoint(
 			SecurityGroups: &[]awsec2.ISecurityGroup{group},
 			Open:           jsii.Bool(false),
 		})
-	endpoint.Node().AddDependency(group) // dependents of the endpoint wait for the rule too
-	return endpoint
 }
 
 // newSchemaFunction declares the function that creates schemas, as the admin user. It is not in the

@@ -143,20 +143,21 @@ func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResou
 			"a schema that has not been added yet"),
 	)
 	timeout := *w.schemaFunction.Function.Timeout().ToSeconds(nil)
-	resource := awscdk.NewCustomResource(w.schemas, jsii.String(schema), &awscdk.CustomResourceProps{
-		ResourceType: jsii.String("Custom::ExternalSchema"),
-		ServiceToken: w.schemaFunction.Function.FunctionArn(),
-		// CloudFormation's default is an hour.
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(timeout + 60)),
-		Properties: convert.Properties(externalschemafn.Properties{
-			WorkgroupName: *w.Workgroup.AttrWorkgroupWorkgroupName(),
-			DatabaseName:  Database,
-			SecretName:    w.secretName(),
-			SchemaName:    schema,
-			Catalog:       catalog,
-			RoleARN:       *w.Role.RoleArn(),
-		}),
-	})
+	resource := awscdk.NewCustomResource(w.schemas, jsii.String(schema),
+		&awscdk.CustomResourceProps{
+			ResourceType: jsii.String("Custom::ExternalSchema"),
+			ServiceToken: w.schemaFunction.Function.FunctionArn(),
+			// CloudFormation's default is an hour.
+			ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(timeout + 60)),
+			Properties: convert.Properties(externalschemafn.Properties{
+				WorkgroupName: *w.Workgroup.AttrWorkgroupWorkgroupName(),
+				DatabaseName:  Database,
+				SecretName:    w.secretName(),
+				SchemaName:    schema,
+				Catalog:       catalog,
+				RoleARN:       *w.Role.RoleArn(),
+			}),
+		})
 	// Redshift checks its access to the role, and needs the network path to the catalog for that.
 	resource.Node().AddDependency(w.schemaFunction.Role, w.Role)
 	resource.Node().AddDependency(w.network...)

@@ -285,7 +285,9 @@ func TestHandler_Handle_converges_to_the_newest_data(t *testing.T) {
 						{Name: "b", SQL: "b", Columns: column},
 					},
 					Queries: p, Files: p, Timeout: 30 * time.Second,
-					WriteParquet: func(w io.Writer, _ []telemetryschema.Column, rows [][]any) error {
+					WriteParquet: func(
+						w io.Writer, _ []telemetryschema.Column, rows [][]any,
+					) error {
 						_, err := fmt.Fprint(w, rows[0]...)
 						return err
 					},

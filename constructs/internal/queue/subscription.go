@@ -17,7 +17,7 @@ func Subscribe(
 		RawMessageDelivery: jsii.Bool(true),
 		DeadLetterQueue:    deadLetterQueue,
 	}
-	if filter != nil {
+	if len(filter) > 0 {
 		policy := map[string]awssns.SubscriptionFilter{}
 		for name, values := range filter {
 			conditions := &awssns.StringConditions{Allowlist: jsii.Strings(values...)}

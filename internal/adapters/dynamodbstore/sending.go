@@ -86,7 +86,8 @@ func (l *MailingList) MarkSent(
 	return l.endLease(ctx, lease,
 		"SET MessageID = :message, SentAt = :now REMOVE Unsent, LeasedUntil",
 		map[string]types.AttributeValue{
-			":message": text(messageID), ":now": text(now.UTC().Format(mailinglisttable.TimeLayout)),
+			":message": text(messageID),
+			":now":     text(now.UTC().Format(mailinglisttable.TimeLayout)),
 		})
 }
 

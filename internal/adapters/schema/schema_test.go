@@ -109,7 +109,9 @@ func TestUp_waits_for_the_lock(t *testing.T) {
 	// The deadline is after the first GET_LOCK.
 	short, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
-	if _, err := Up(short, database.Open(t).Writer, migrations.Files); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Up(
+		short, database.Open(t).Writer, migrations.Files); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("got %v, want Up to wait for the lock until the deadline", err)
 	}
 	unlock()
@@ -187,7 +189,8 @@ func TestUp_refuses_a_file_that_was_changed_after_it_was_applied(t *testing.T) {
 	}
 	// Nothing was applied.
 	restored := mustUp(t, db, files(one, two, three))
-	if diff := cmp.Diff(Result{Version: 3, Applied: []string{"0003_step.sql"}}, restored); diff != "" {
+	if diff := cmp.Diff(Result{Version: 3, Applied: []string{"0003_step.sql"}},
+		restored); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -216,7 +219,9 @@ func TestUp_refuses_unusable_files(t *testing.T) {
 			"0001_a.sql": {Data: []byte("-- +goose Up\n")},
 			"1_b.sql":    {Data: []byte("-- +goose Up\n")},
 		},
-		"failed to parse 0001_a.sql": fstest.MapFS{"0001_a.sql": {Data: []byte("CREATE TABLE a (b INT);\n")}},
+		"failed to parse 0001_a.sql": fstest.MapFS{
+			"0001_a.sql": {Data: []byte("CREATE TABLE a (b INT);\n")},
+		},
 	} {
 		if _, err := Up(t.Context(), db, files); err == nil ||
 			!strings.HasPrefix(err.Error(), "schema: ") || !strings.Contains(err.Error(), want) {

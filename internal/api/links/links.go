@@ -34,8 +34,9 @@ const lifetime = 10 * 365 * 24 * time.Hour
 var (
 	// ErrInvalid reports a link that was not sealed by us, or is incomplete.
 	ErrInvalid = &pages.Error{
-		Response: rest.NewError(http.StatusBadRequest, "invalid_link", "The token is incomplete or "+
-			"is not from a link in our e-mails. Copy the complete link."),
+		Response: rest.NewError(http.StatusBadRequest, "invalid_link",
+			"The token is incomplete or is not from a link in our e-mails. "+
+				"Copy the complete link."),
 		Page: invalidPage,
 	}
 

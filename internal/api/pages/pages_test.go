@@ -82,7 +82,9 @@ func TestPage_HTML_without_a_button(t *testing.T) {
 func TestPage_HTML_escapes_texts(t *testing.T) {
 	const hostile = `</title></style></h1><script>alert(1)</script>"'&amp;`
 	shown := parse(t,
-		pages.Page{Language: `en" onload="alert(1)`, Title: hostile, Text: hostile, Button: hostile})
+		pages.Page{
+			Language: `en" onload="alert(1)`, Title: hostile, Text: hostile, Button: hostile,
+		})
 	for _, name := range []string{"title", "h1", "p", "button"} {
 		if got := shown.texts[name]; got != hostile {
 			t.Errorf("<%s> is %q, want the text as it is", name, got)

@@ -31,7 +31,9 @@ type way struct {
 	Way string `path:"way"`
 }
 
-func (g gate) Show(ctx context.Context, in *way) (pages.Page, error) { return g.answer(ctx, in.Way) }
+func (g gate) Show(ctx context.Context, in *way) (pages.Page, error) {
+	return g.answer(ctx, in.Way)
+}
 func (g gate) Close(ctx context.Context, in *way) (*struct{}, error) {
 	_, err := g.answer(ctx, in.Way)
 	return nil, err

@@ -45,7 +45,8 @@ type (
 // TransformSchema sets the domain's limit.
 func (CommentDraft) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma.Schema {
 	property.LimitLength(schema, "body", posts.MaxComment)
-	property.Describe(schema, "body", "HTML; elements and attributes that are not allowed are removed")
+	property.Describe(schema, "body",
+		"HTML; elements and attributes that are not allowed are removed")
 	return schema
 }
 

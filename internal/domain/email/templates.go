@@ -22,8 +22,8 @@ import (
 //go:embed layout.html
 var defaultLayout string
 
-// layoutFile is the HTML document around the content of every mail. It includes the template content
-// with .Data, and may use .Language and .Subject.
+// layoutFile is the HTML document around the content of every mail. It includes the template
+// content with .Data, and may use .Language and .Subject.
 const layoutFile = "layout.html"
 
 // The template of a mail consists of three files, <language>/<name> with each of these suffixes.
@@ -123,8 +123,8 @@ func languagesOf(files fs.FS) ([]string, error) {
 // Languages returns the languages of the templates.
 func (t *Templates) Languages() []string { return slices.Clone(t.languages) }
 
-// Language returns the language of a mail to a user who prefers the language tag, such as ko-KR: the
-// same, or else the same without its last parts (RFC 4647, 3.4), or else the default language.
+// Language returns the language of a mail to a user who prefers the language tag, such as ko-KR:
+// the same, or else the same without its last parts (RFC 4647, 3.4), or else the default language.
 func (t *Templates) Language(tag string) string {
 	for tag != "" {
 		for _, language := range t.languages {
@@ -179,8 +179,8 @@ func readFile(files fs.FS, name string) (string, error) {
 }
 
 // Message executes the named template with data, in the language that fits the tag language as
-// [Templates.Language] returns it. It fails when data lacks a field that the template uses, and when
-// the subject would not be one line.
+// [Templates.Language] returns it. It fails when data lacks a field that the template uses, and
+// when the subject would not be one line.
 func (t *Templates) Message(language, name string, to Address, data any) (Message, error) {
 	language = t.Language(language)
 	template, found := t.mails[language+"/"+name]

@@ -131,7 +131,9 @@ func (g *Generator) Generate(ctx context.Context, request Request) error {
 	return errors.Join(failures...)
 }
 
-func (g *Generator) generateReport(ctx context.Context, report telemetryschema.Report, request Request) error {
+func (g *Generator) generateReport(
+	ctx context.Context, report telemetryschema.Report, request Request,
+) error {
 	id, asOf, err := g.runQuery(ctx, report, request)
 	if err != nil {
 		return err
@@ -260,7 +262,9 @@ func (g *Generator) poll(ctx context.Context, id string) (execution Execution, e
 }
 
 // rows returns a query's result, converted to the types of the report's columns.
-func (g *Generator) rows(ctx context.Context, report telemetryschema.Report, id string) ([][]any, error) {
+func (g *Generator) rows(
+	ctx context.Context, report telemetryschema.Report, id string,
+) ([][]any, error) {
 	var (
 		names []string
 		texts [][]*string

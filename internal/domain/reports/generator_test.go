@@ -342,7 +342,9 @@ func TestGenerator_Generate_isolates_failures(t *testing.T) {
 		"a panic": func(_ *fakes, g *reports.Generator) {
 			write := g.WriteParquet
 			var n atomic.Int32
-			g.WriteParquet = func(w io.Writer, columns []telemetryschema.Column, rows [][]any) error {
+			g.WriteParquet = func(
+				w io.Writer, columns []telemetryschema.Column, rows [][]any,
+			) error {
 				if n.Add(1) == 1 {
 					panic("on purpose")
 				}

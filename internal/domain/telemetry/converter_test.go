@@ -24,7 +24,9 @@ var (
 func record(t *testing.T, topic, payload string) []byte {
 	t.Helper()
 	encoded, err := json.Marshal(
-		telemetryschema.Message{Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload)})
+		telemetryschema.Message{
+			Topic: topic, ReceivedAt: received.UnixMilli(), Data: []byte(payload),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

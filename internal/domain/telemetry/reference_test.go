@@ -109,7 +109,9 @@ func reference(
 		row["device"] = segments[len(segments)-2]
 	}
 
-	columns := map[string]telemetryschema.ColumnType{"id": telemetryschema.String, "type": "", "at": ""}
+	columns := map[string]telemetryschema.ColumnType{
+		"id": telemetryschema.String, "type": "", "at": "",
+	}
 	for _, column := range schema.Columns {
 		if column.Source == "" || column.Source == source {
 			columns[column.Name] = column.Type
@@ -333,7 +335,8 @@ var seeds = []string{
 	`{"id":"a","type":"Boot.v-2","battery":1.0,"y":0}`,
 	`{"id":"a","type":"Boot.v-2","battery":9223372036854775808,"y":-62135596800000}`,
 	`{"id":"a","type":"boot","y":-62135596800001}`, `{"id":"a","type":"boot","y":253402300800000}`,
-	`{"id":"a","type":"boot","y":253402300799999}`, `{"id":"a","type":"boot","y":"0000-01-01T00:00:00Z"}`,
+	`{"id":"a","type":"boot","y":253402300799999}`,
+	`{"id":"a","type":"boot","y":"0000-01-01T00:00:00Z"}`,
 	`{"id":"a","type":"boot","y":"9999-12-31T23:59:59-01:00"}`, `{"id":"a","type":"boot","y":true}`,
 	`{"id":"a","type":"boot","post":false,"x":"é"}`, `{"id":"a","type":"boot","post":"true"}`,
 	`{"id":"a","type":"boot","post":0,"x1":1}`, `{"id":"a","type":"post_view"}`,

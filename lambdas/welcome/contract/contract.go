@@ -34,9 +34,9 @@ type Settings struct {
 //	confirm.subject.txt  confirm.txt  confirm.html
 //	welcome.subject.txt  welcome.txt  welcome.html
 //
-// The mail confirm has the link that confirms a pending subscription, welcome the link that ends a
-// confirmed one. A subject is one line. The HTML is the content of the body of layout.html, which is
-// beside the folders; without it, a neutral layout is used.
+// The mail confirm has the link that confirms a pending subscription, within 24 hours, welcome the
+// link that ends a confirmed one. A subject is one line. The HTML is the content of the body of
+// layout.html, which is beside the folders; without it, a neutral layout is used.
 //
 // The files are templates of text/template and html/template, with no other functions, and these
 // fields:
@@ -47,8 +47,8 @@ type Settings struct {
 // In layout.html, they are {{.Data.To}} and {{.Data.Link}}. It has also {{.Subject}} and
 // {{.Language}}, and places the content with {{template "content" .Data}}.
 //
-// A subscriber gets the mail in the language of the subscription's item: pt-BR-x in pt-BR, or else in
-// pt, or else in defaultLanguage, which must be one of the folders.
+// A subscriber gets the mail in the language of the subscription's item: for pt-BR in pt-BR, or
+// else in pt, or else in defaultLanguage, which must be one of the folders.
 func CheckTemplates(files fs.FS, defaultLanguage string) error {
 	_, err := mailinglist.ParseTemplates(files, defaultLanguage)
 	return err
