@@ -1077,7 +1077,7 @@ func TestEventsMethodsAreValidated(t *testing.T) {
 		method := eventsMethod("/events")
 		spoil(&method)
 		got := panicMessage(func() { made.AddEventsMethod(api, method) })
-		if !strings.HasPrefix(got, "telemetry: Stack/Telemetry: AddEventsMethod: ") ||
+		if !strings.HasPrefix(got, "telemetry: Stack/Telemetry.AddEventsMethod: ") ||
 			!strings.Contains(got, want) {
 			t.Errorf("panics with %q, want %s", got, want)
 		}
@@ -1087,7 +1087,7 @@ func TestEventsMethodsAreValidated(t *testing.T) {
 	}
 	if got := panicMessage(func() {
 		made.AddEventsMethod(nil, eventsMethod("/events"))
-	}); got != "telemetry: Stack/Telemetry: AddEventsMethod: api is required; pass an API of "+
+	}); got != "telemetry: Stack/Telemetry.AddEventsMethod: api is required; pass an API of "+
 		"package restapi" {
 		t.Errorf("panics with %q", got)
 	}

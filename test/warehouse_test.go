@@ -492,12 +492,12 @@ func TestExternalSchemaPropsAreValidated(t *testing.T) {
 		t.Errorf("panics with %q, want both problems", got)
 	}
 	w.AddExternalSchema("reports", "reports")
-	const twice = `warehouse: Stack/W: AddExternalSchema: schema: "reports", want a schema that ` +
+	const twice = `warehouse: Stack/W.AddExternalSchema: schema: "reports", want a schema that ` +
 		"has not been added yet"
 	if got := panicMessage(func() { w.AddExternalSchema("reports", "other") }); got != twice {
 		t.Errorf("panics with %q, want %q", got, twice)
 	}
-	const peer = "warehouse: Stack/W: GrantConnect: peer is required; pass the function or the " +
+	const peer = "warehouse: Stack/W.GrantConnect: peer is required; pass the function or the " +
 		"service that connects"
 	if got := panicMessage(func() { w.GrantConnect(nil) }); got != peer {
 		t.Errorf("panics with %q, want %q", got, peer)

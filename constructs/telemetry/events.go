@@ -80,13 +80,13 @@ func (t *Telemetry) eventsRoleID(path string) string {
 const maxEvents = 500
 
 func (t *Telemetry) checkEventsMethod(api *restapi.API, method restapi.Method) {
-	id := *t.Construct.Node().Path() + ": AddEventsMethod"
-	if api == nil {
-		check.Props("telemetry", id, check.Required("api", false, "pass an API of package restapi"))
-	}
+	const name = "AddEventsMethod"
+	path := *t.Construct.Node().Path()
+	check.Call("telemetry", path, name,
+		check.Required("api", api != nil, "pass an API of package restapi"))
 	taken := method.Path != "" && api.RestAPI.Node().TryFindChild(
 		jsii.String(t.eventsRoleID(method.Path))) != nil
-	check.Props("telemetry", id,
+	check.Call("telemetry", path, name,
 		check.Required("Path", method.Path != "", "pass the path of the method, such as /events"),
 		check.That("Path", method.Path, !taken, "a path that has no method for events yet"),
 		check.That("HTTPMethod", fmt.Sprintf("%q", method.HTTPMethod), method.HTTPMethod == "POST",

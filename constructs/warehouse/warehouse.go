@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
 
@@ -118,11 +117,8 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 // GrantConnect opens the network path from peer to the warehouse in the VPC. It grants no database
 // credentials.
 func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
-	if value := reflect.ValueOf(peer); !value.IsValid() ||
-		value.Kind() == reflect.Pointer && value.IsNil() {
-		panic(fmt.Errorf("warehouse: %s: GrantConnect: peer is required; pass the function or the "+
-			"service that connects", *w.Construct.Node().Path()))
-	}
+	check.Call("warehouse", *w.Construct.Node().Path(), "GrantConnect",
+		check.NotNil("peer", peer, "pass the function or the service that connects"))
 	// Declared on the peer's side, the rules are in its stack, which depends on the warehouse's.
 	peer.Connections().AllowTo(w, awsec2.Port_Tcp(jsii.Number(Port)), jsii.String("Redshift"))
 }
