@@ -49,7 +49,8 @@ func Build(t testing.TB, importPath string) string {
 // moduleOf returns the folder of the module that provides importPath.
 func moduleOf(t testing.TB, importPath string) string {
 	t.Helper()
-	command := exec.Command("go", "list", "-find", "-f", "{{with .Module}}{{.Dir}}{{end}}", importPath)
+	command := exec.Command("go", "list", "-mod=readonly", "-find", "-f",
+		"{{with .Module}}{{.Dir}}{{end}}", importPath)
 	var stderr strings.Builder
 	command.Stderr = &stderr
 	dir, err := command.Output()
@@ -67,20 +68,23 @@ func moduleOf(t testing.TB, importPath string) string {
 // gofunction.Props.Files has them finds them with lambdaenv.Files.
 func AddFiles(t testing.TB, bootstrap string, files fs.FS) {
 	t.Helper()
-	if err := os.CopyFS(filepath.Join(filepath.Dir(bootstrap), lambdaenv.FilesFolder), files); err != nil {
+	if err := os.CopyFS(filepath.Join(filepath.Dir(bootstrap), lambdaenv.FilesFolder),
+		files); err != nil {
 		t.Fatalf("lambdatest: %v", err)
 	}
 }
 
 // recordSources stats the source files of the package and of its imports in this module. go test
 // caches a result until a file changes that the test itself has opened or stat'ed; it does not see
-// the files that the compiler reads.
+// the files that the compiler reads. The test's go.sum may lack imports of another module's package,
+// hence -e; they have no files in this module.
 func recordSources(t testing.TB, importPath string) {
 	t.Helper()
 	const files = `{{if and .Module .Module.Main}}` +
 		`{{range .GoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}` +
 		`{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}`
-	list, err := exec.Command("go", "list", "-deps", "-f", files, importPath).Output()
+	list, err := exec.Command("go", "list", "-mod=readonly", "-e", "-deps", "-f", files,
+		importPath).Output()
 	if err != nil {
 		t.Fatalf("lambdatest: cannot list the source of %s: %v", importPath, err)
 	}

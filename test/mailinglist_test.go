@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/environments"
 	"github.com/ashlar-cdk/ashlar/internal/domain/email"
 	"github.com/ashlar-cdk/ashlar/internal/testing/dynamodbtest"
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -755,4 +757,21 @@ func TestMailingListGrantsRequireAGrantee(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheTemplatesAreBesideTheWelcomeFunction(t *testing.T) {
+	outdir := t.TempDir()
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(outdir)})
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	files := mails()
+	mailinglist.New(stack, "List", mailinglist.Props{
+		Identity: "example.com", From: "hello@example.com", Templates: files,
+	})
+	app.Synth(nil)
+	for name := range files {
+		found, err := filepath.Glob(filepath.Join(outdir, "asset.*", lambdaenv.FilesFolder, name))
+		if err != nil || len(found) != 1 {
+			t.Errorf("%s is in %v, %v, want it in one asset", name, found, err)
+		}
+	}
 }

@@ -683,7 +683,7 @@ var wrongUses = map[string][]wrongUse{
 			newTelemetry(stack, id).GrantQueryReports(nil)
 		}, "GrantQueryReports: grantee is required; pass "},
 		{"AddEventsMethod of no API", func(stack awscdk.Stack, id string) {
-			newTelemetry(stack, id).AddEventsMethod(nil, eventsMethod(nil))
+			newTelemetry(stack, id).AddEventsMethod(nil, eventsMethod("/events"))
 		}, "AddEventsMethod: api is required; pass "},
 		eventsUse("GET", func(m *restapi.Method) { m.HTTPMethod = "GET" },
 			`HTTPMethod: "GET", want POST`),
@@ -691,11 +691,11 @@ var wrongUses = map[string][]wrongUse{
 		eventsUse("body without events",
 			func(m *restapi.Method) { m.Body = map[string]any{"type": "object"} }, "Body"),
 		eventsUse("5000 events", func(m *restapi.Method) {
-			m.Body = eventsMethod(nil).Body
+			m.Body = eventsMethod("/events").Body
 			m.Body["properties"].(map[string]any)["events"].(map[string]any)["maxItems"] = 5000
 		}, "500"),
 		eventsUse("events without limit", func(m *restapi.Method) {
-			m.Body = eventsMethod(nil).Body
+			m.Body = eventsMethod("/events").Body
 			delete(m.Body["properties"].(map[string]any)["events"].(map[string]any), "maxItems")
 		}, "500"),
 	},
@@ -1104,23 +1104,18 @@ func topicPrefixUse(prefix string) wrongUse {
 		"want lower-case letters and digits with slashes between, at most 100 characters")
 }
 
-// eventsMethod returns a method that accepts a list of events, changed.
-func eventsMethod(change func(*restapi.Method)) restapi.Method {
-	method := restapi.Method{HTTPMethod: "POST", Path: "/events", Body: map[string]any{
-		"type": "object", "required": []string{"events"},
-		"properties": map[string]any{"events": map[string]any{
-			"type": "array", "maxItems": 500, "items": map[string]any{"type": "object"},
-		}},
-	}}
+// wrongEventsMethod returns a method for events, changed.
+func wrongEventsMethod(change func(*restapi.Method)) restapi.Method {
+	m := eventsMethod("/events")
 	if change != nil {
-		change(&method)
+		change(&m)
 	}
-	return method
+	return m
 }
 
 func eventsUse(name string, change func(*restapi.Method), problem string) wrongUse {
 	return wrongUse{"AddEventsMethod " + name, func(stack awscdk.Stack, id string) {
-		newTelemetry(stack, id).AddEventsMethod(newAPI(stack, "API"), eventsMethod(change))
+		newTelemetry(stack, id).AddEventsMethod(newAPI(stack, "API"), wrongEventsMethod(change))
 	}, problem}
 }
 

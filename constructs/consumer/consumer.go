@@ -31,7 +31,8 @@ type Props struct {
 	Queue, DeadLetterQueue awssqs.IQueue
 
 	// Topic publishes to the queue. Filter limits this to messages whose attributes have, for each
-	// name in Filter, one of its values. Default: no topic; and no filter.
+	// name in Filter, one of its values. The owner of an imported queue lets SNS send to it.
+	// Default: no topic; and no filter.
 	Topic  awssns.ITopic
 	Filter map[string][]string
 

@@ -16,7 +16,7 @@ import (
 func Example() {
 	defer jsii.Close()
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
-		"aws:cdk:bundling-stacks": []string{}, // only here: builds no functions
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
 	}})
 	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
 	orders := topic.New(stack, "Orders", topic.Props{})

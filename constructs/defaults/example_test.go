@@ -15,7 +15,7 @@ import (
 func Example() {
 	defer jsii.Close()
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
-		"aws:cdk:bundling-stacks": []string{}, // only here: builds no functions
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
 	}})
 	const week = 7 * 24 * time.Hour
 

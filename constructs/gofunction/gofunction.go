@@ -1,5 +1,3 @@
-// Package gofunction provisions Lambda functions written in Go, with least privilege: it builds
-// them on this machine from an import path, and passes settings from a typed struct.
 package gofunction
 
 import (

@@ -19,7 +19,7 @@ type settings struct {
 func Example() {
 	defer jsii.Close()
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
-		"aws:cdk:bundling-stacks": []string{}, // only here: builds no functions
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
 	}})
 	stack := awscdk.NewStack(app, jsii.String("News"), nil)
 

@@ -18,7 +18,7 @@ import (
 func Example() {
 	defer jsii.Close()
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
-		"aws:cdk:bundling-stacks": []string{}, // build no functions in this example
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
 	}})
 	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
 

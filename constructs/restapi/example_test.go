@@ -31,7 +31,7 @@ func handle(bricks, context.Context, *struct{}) (*struct{}, error) { return nil,
 func Example() {
 	defer jsii.Close()
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
-		"aws:cdk:bundling-stacks": []string{}, // do not build the function in this example
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
 	}})
 	stack := awscdk.NewStack(app, jsii.String("Bricks"), nil)
 

@@ -66,6 +66,9 @@ func New(scope constructs.Construct, id string, props Props) *API {
 	defaults.Override(construct, props.LogRetention, props.Disposable)
 	accessLogs := loggroup.New(construct, "AccessLogs", "")
 	apiProps := &awsapigateway.RestApiProps{
+		// A dimension of the API's metrics, which APIs of the same name would share.
+		RestApiName: awscdk.Names_UniqueResourceName(construct,
+			&awscdk.UniqueResourceNameOptions{Separator: jsii.String("-")}),
 		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
 		// Logging is enabled for the account and region, not for the API. The role outlives the
 		// stack, because other APIs may log with it.

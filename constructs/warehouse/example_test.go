@@ -12,10 +12,9 @@ import (
 
 func Example() {
 	defer jsii.Close()
-	app := awscdk.NewApp(&awscdk.AppProps{
-		// Without this line, the function is built.
-		Context: &map[string]any{"aws:cdk:bundling-stacks": []string{}},
-	})
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
+	}})
 	stack := awscdk.NewStack(app, jsii.String("Warehouse"), nil)
 
 	vpc := awsec2.NewVpc(stack, jsii.String("VPC"), &awsec2.VpcProps{

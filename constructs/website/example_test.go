@@ -13,10 +13,9 @@ import (
 
 func Example() {
 	defer jsii.Close()
-	app := awscdk.NewApp(&awscdk.AppProps{
-		// Without this line, the functions are built.
-		Context: &map[string]any{"aws:cdk:bundling-stacks": []string{}},
-	})
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{
+		"aws:cdk:bundling-stacks": []string{}, // this example builds no functions
+	}})
 	stack := awscdk.NewStack(app, jsii.String("Website"), nil)
 
 	site := website.New(stack, "Website", website.Props{

@@ -231,9 +231,13 @@ func Findings(dir string) ([]Finding, error) {
 
 // acknowledgements returns the paths of the constructs where a rule was acknowledged, by rule.
 func acknowledgements(dir string) (map[string][]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "assembly-*", "*.metadata.json"))
-	if err != nil {
-		return nil, err
+	var files []string
+	for _, pattern := range []string{"*.metadata.json", "assembly-*/*.metadata.json"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
 	}
 	paths := map[string][]string{}
 	for _, file := range files {

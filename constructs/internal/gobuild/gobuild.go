@@ -13,8 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/mod/modfile"
 )
 
 // An Error reports that a function's package could not be found or compiled.
@@ -53,9 +51,9 @@ func Build(root, importPath, arch string) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	toolchain, err := toolchainOf(module)
+	toolchain, err := toolchainOf(module, importPath)
 	if err != nil {
-		return "", &Error{Package: importPath, Output: err.Error()}
+		return "", err
 	}
 	// The settings of a developer's machine that affect a build are overridden: paths,
 	// version-control stamps, build flags. ADR 2 gives the reasons. A variable without effect has
@@ -76,9 +74,16 @@ func Build(root, importPath, arch string) (dir string, err error) {
 }
 
 // moduleOf returns the root directory of the module that provides importPath to the app.
+//
+// The app's vendor folder is ignored: no package imports a function, so go mod vendor copies none.
 func moduleOf(importPath string) (string, error) {
-	output, err := goCommand("", importPath, nil, "list", "-find", "-json=Name,Module", importPath)
+	output, err := goCommand("", importPath, nil,
+		"list", "-mod=readonly", "-find", "-json=Name,Module", importPath)
 	if err != nil {
+		if failure := (*Error)(nil); errors.As(err, &failure) && vendored() {
+			failure.Output = strings.TrimSpace(failure.Output) + "\n" + remedy +
+				"; it is not in the vendor folder, because no package imports it"
+		}
 		return "", err
 	}
 	var listed struct {
@@ -95,31 +100,39 @@ func moduleOf(importPath string) (string, error) {
 		}
 	}
 	if listed.Module == nil || listed.Module.Dir == "" {
-		return "", &Error{
-			Package: importPath,
-			Output: "its module's source is not on this machine; " +
-				"run go mod download, and do not vendor the module",
-		}
+		return "", &Error{Package: importPath, Output: remedy}
 	}
 	return listed.Module.Dir, nil
 }
 
+// vendored reports whether the app's module has a vendor folder.
+func vendored() bool {
+	goMod, err := goCommand("", "", nil, "env", "GOMOD")
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(filepath.Dir(strings.TrimSpace(string(goMod))), "vendor"))
+	return err == nil
+}
+
+const remedy = "its module's source is not on this machine; run go mod download"
+
 // toolchainOf returns the toolchain that the module in dir names: another toolchain would give
 // other bytes.
-func toolchainOf(dir string) (string, error) {
-	name := filepath.Join(dir, "go.mod")
-	data, err := os.ReadFile(name) //nolint:gosec // the path is from the go command
+func toolchainOf(dir, importPath string) (string, error) {
+	output, err := goCommand("", importPath, nil,
+		"mod", "edit", "-json", filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return "", err
 	}
-	file, err := modfile.Parse(name, data, nil)
-	if err != nil {
-		return "", err
+	var module struct{ Toolchain string }
+	if err := json.Unmarshal(output, &module); err != nil {
+		return "", &Error{Package: importPath, Output: err.Error()}
 	}
-	if file.Toolchain == nil {
+	if module.Toolchain == "" {
 		return "auto", nil
 	}
-	return file.Toolchain.Name, nil
+	return module.Toolchain, nil
 }
 
 func goCommand(dir, importPath string, env []string, args ...string) ([]byte, error) {

@@ -131,7 +131,53 @@ func TestBuild_is_reproducible(t *testing.T) {
 }
 
 func TestBuild_function_of_another_module(t *testing.T) {
-	// A module proxy on disk. The library's function prints the version of its dependency.
+	l := publishLibrary(t)
+	// The app requires a newer version of the dependency, with no go.sum entry for the function's
+	// version.
+	app := l.app(t, "require example.com/dependency v1.1.0\n",
+		"import _ \"example.com/dependency\"\n")
+	name, err := build(t, app, l.function, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.checkVersion(t, name)
+}
+
+func TestBuild_vendor_folder(t *testing.T) {
+	l := publishLibrary(t)
+	app := l.app(t, "", "")
+	run(t, app, "go", "mod", "vendor")
+
+	t.Run("is ignored", func(t *testing.T) {
+		t.Setenv("GOFLAGS", "-mod=vendor")
+		name, err := build(t, app, l.function, "amd64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.checkVersion(t, name)
+	})
+
+	t.Run("the error has the remedy if the module is not on this machine", func(t *testing.T) {
+		// As on a machine that got the app with its vendor folder.
+		t.Setenv("GOMODCACHE", t.TempDir())
+		t.Setenv("GOPROXY", "off")
+		_, err := build(t, app, l.function, "arm64")
+		if err == nil || !strings.Contains(err.Error(), "run go mod download") ||
+			!strings.Contains(err.Error(), "vendor folder") {
+			t.Errorf("error %v, want one that says what to do about the vendor folder", err)
+		}
+	})
+}
+
+// A library is a module in a module proxy on disk. Its function prints the version of its
+// dependency, v1.0.0.
+type library struct {
+	work     string
+	function string // its import path
+}
+
+func publishLibrary(t *testing.T) *library {
+	t.Helper()
 	proxy := t.TempDir()
 	publish(t, proxy, "example.com/dependency", "v1.0.0", "go.mod",
 		"module example.com/dependency\n\ngo 1.26.0\n",
@@ -139,7 +185,7 @@ func TestBuild_function_of_another_module(t *testing.T) {
 	publish(t, proxy, "example.com/dependency", "v1.1.0", "go.mod",
 		"module example.com/dependency\n\ngo 1.26.0\n",
 		"dependency.go", "package dependency\n\nconst Version = \"two\"\n")
-	library := "module example.com/library\n\ngo 1.26.0\n\nrequire example.com/dependency v1.0.0\n"
+	goMod := "module example.com/library\n\ngo 1.26.0\n\nrequire example.com/dependency v1.0.0\n"
 	work := t.TempDir()
 	cache := t.TempDir()
 	t.Setenv("GOPROXY", "file://"+proxy)
@@ -150,31 +196,34 @@ func TestBuild_function_of_another_module(t *testing.T) {
 
 	source := "package main\n\nimport \"example.com/dependency\"\n\n" +
 		"func main() { println(\"built with dependency\", dependency.Version) }\n"
-	writeFiles(t, work, "library/go.mod", library, "library/functions/hello/main.go", source)
+	writeFiles(t, work, "library/go.mod", goMod, "library/functions/hello/main.go", source)
 	run(t, filepath.Join(work, "library"), "go", "mod", "tidy")
 	sum, err := os.ReadFile(filepath.Join(work, "library", "go.sum"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, proxy, "example.com/library", "v1.0.0", "go.mod", library, "go.sum", string(sum),
+	publish(t, proxy, "example.com/library", "v1.0.0", "go.mod", goMod, "go.sum", string(sum),
 		"library.go", "package library\n", "functions/hello/main.go", source)
+	return &library{work: work, function: "example.com/library/functions/hello"}
+}
 
-	// The app imports the library's package, as it would a construct, and requires a newer version
-	// of the dependency, with no go.sum entry for the function's version.
-	app := filepath.Join(work, "app")
+// app makes an app that imports the library's package, as it would a construct, and returns its
+// folder.
+func (l *library) app(t *testing.T, requires, imports string) string {
+	t.Helper()
+	app := filepath.Join(l.work, "app")
 	writeFiles(t, app, "go.mod",
-		"module example.com/app\n\ngo 1.26.0\n\nrequire (\n\texample.com/library "+
-			"v1.0.0\n\texample.com/dependency v1.1.0\n)\n",
-		"main.go",
-		"package main\n\nimport (\n\t_ \"example.com/library\"\n\t_ "+
-			"\"example.com/dependency\"\n)\n\nfunc main() {}\n")
+		"module example.com/app\n\ngo 1.26.0\n\nrequire example.com/library v1.0.0\n"+requires,
+		"main.go", "package main\n\nimport _ \"example.com/library\"\n"+imports+
+			"\nfunc main() {}\n")
 	run(t, app, "go", "mod", "tidy")
+	return app
+}
 
-	name, err := build(t, app, "example.com/library/functions/hello", "amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(name)
+// checkVersion checks that the executable has the library's version of its dependency.
+func (l *library) checkVersion(t *testing.T, executable string) {
+	t.Helper()
+	data, err := os.ReadFile(executable)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,7 +190,8 @@ func (r *Reconciler) write(
 	}
 	for _, thumbnail := range generated {
 		key := pictures.ThumbnailKey(change.Key, thumbnail.Width)
-		if err := r.Thumbnails.Put(ctx, key, thumbnail.JPEG, r.cacheControl(change.Key)); err != nil {
+		err := r.Thumbnails.Put(ctx, key, thumbnail.JPEG, r.cacheControl(change.Key))
+		if err != nil {
 			return Event{}, err
 		}
 		event.Thumbnails = append(event.Thumbnails, Thumbnail{

@@ -283,7 +283,8 @@ func TestReconciler_Reconcile_returns_errors(t *testing.T) {
 
 func TestReconciler_Reconcile_accepts_the_maximum_size(t *testing.T) {
 	s := &store{original: "10 bytes.."} // limits.Bytes
-	if err := s.reconcile(t, key); err != nil || len(s.events) != 1 || len(s.events[0].Thumbnails) == 0 {
+	err := s.reconcile(t, key)
+	if err != nil || len(s.events) != 1 || len(s.events[0].Thumbnails) == 0 {
 		t.Errorf("error %v, events %+v, want thumbnails", err, s.events)
 	}
 }

@@ -1,0 +1,3 @@
+module example.com/stones
+
+go 1.26.0

@@ -1,0 +1,6 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS stones (
+	id     BIGINT AUTO_INCREMENT PRIMARY KEY,
+	name   VARCHAR(80) NOT NULL,
+	weight INT NOT NULL COMMENT 'In kilograms'
+);

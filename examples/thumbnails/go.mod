@@ -1,0 +1,3 @@
+module example.com/thumbnails
+
+go 1.26.0
