@@ -31,8 +31,10 @@ test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/no
 	CGO_ENABLED=0 go test ./... # as functions are built, to share the build cache
 
 .PHONY: golden
-golden: node_modules web/node_modules ## Regenerate the golden templates, docs/openapi.json, the web client's types and the README's diagram; review the diff
+golden: node_modules web/node_modules ## Regenerate the golden templates, the snapshots of the public API, docs/openapi.json, the web client's types and the README's diagram; review the diff
 	go test ./test -run 'Golden|Readme' -update
+	go test ./test/api -update
+	go test ./test/othermodule -run Examples -update
 	go test ./internal/api/openapi -update
 	npm --prefix web run generate
 

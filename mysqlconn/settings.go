@@ -1,8 +1,8 @@
 package mysqlconn
 
-// Settings are the connection settings of a function. GrantConnect and AddMigration of the construct
-// mysql fill them; the function's own settings contain them as a field, so that a function without a
-// connected database fails the synth.
+// Settings are the connection settings of a function. GrantConnect and AddMigration of the
+// construct mysql fill them; the function's own settings contain them as a field, so that a
+// function without a connected database fails the synth.
 type Settings struct {
 	// The secret of the user's credentials, as JSON: {"username": …, "password": …}.
 	SecretARN string `env:"DATABASE_SECRET_ARN"`

@@ -35,7 +35,8 @@
 //	func main() {
 //		settings := lambdaenv.MustLoad[Settings]()
 //		handlers := &stones.Handlers{…}
-//		lambda.Start(rest.NewHandler(stones.Routes, handlers, settings.API, slog.Default()).Handle)
+//		handler := rest.NewHandler(stones.Routes, handlers, settings.API, slog.Default())
+//		lambda.Start(handler.Handle)
 //	}
 //
 // and of two lines in its stack, which declare the function and the gateway's methods, and fill
@@ -53,8 +54,8 @@
 //
 // # Responses
 //
-// Responses are JSON, or HTML in routes of [HandleHTML]. They are never cached. Pages of the allowed
-// origins may read them (CORS).
+// Responses are JSON, or HTML in routes of [HandleHTML]. They are never cached. Pages of the
+// allowed origins may read them (CORS).
 //
 // # Errors
 //

@@ -111,8 +111,8 @@ func (h HTML) headers() map[string]string {
 
 // HandleHTML declares a public route that responds with HTML. It is for links in e-mails: a GET
 // only shows a page, since malware scanners open links too; a POST, which the page's button sends,
-// acts. The input of handle is a struct as for [Handle], but without a Body: any body is ignored. So
-// a POST may also come from a mail program, which sends List-Unsubscribe=One-Click and neither
+// acts. The input of handle is a struct as for [Handle], but without a Body: any body is ignored.
+// So a POST may also come from a mail program, which sends List-Unsubscribe=One-Click and neither
 // cookies nor its origin (RFC 8058).
 //
 // errorPage renders the response to a failed request in the language that the client accepts, the

@@ -190,9 +190,9 @@ func TestConsumerPropsAreValidated(t *testing.T) {
 			consumer.Props{Function: imported(stack), VisibilityTimeout: time.Minute})
 		c.AddSchedule("Often", time.Minute, "every minute")
 	})
-	want := "consumer: Stack/Consumer: AddSchedule: Often: every: 1m0s, want whole minutes, at " +
+	want := "consumer: Stack/Consumer.AddSchedule: every: 1m0s, want whole minutes, at " +
 		"least 2m0s\n" +
-		"consumer: Stack/Consumer: AddSchedule: Often: message: \"every minute\", want JSON"
+		"consumer: Stack/Consumer.AddSchedule: message: \"every minute\", want JSON"
 	if message != want {
 		t.Errorf("panics with\n%s\nwant\n%s", message, want)
 	}
@@ -291,7 +291,7 @@ func TestTopicArgumentsAreValidated(t *testing.T) {
 		messages := topic.New(stack, "Topic", topic.Props{})
 		queue := awssqs.NewQueue(stack, jsii.String("Queue"), nil)
 		for want, call := range map[string]func(){
-			"topic: Test/Stack/Topic: GrantPublish: grantee is required; pass the function or " +
+			"topic: Test/Stack/Topic.GrantPublish: grantee is required; pass the function or " +
 				"the role that gets the permissions": func() { messages.GrantPublish(nil) },
 			"topic: Test/Stack/Topic.AddQueueSubscription: queue is required; pass a queue, of " +
 				"this app or imported\n" +

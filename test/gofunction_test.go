@@ -185,7 +185,7 @@ func TestAGrantCannotOverwriteASetting(t *testing.T) {
 		fn.AddSettings(partSettings{Table: "t"})
 		fn.AddSettings(partSettings{Table: "u"})
 	})
-	want := `gofunction: Stack/Mail: AddSettings: TABLE is already "t" and cannot become "u"; ` +
+	want := `gofunction: Stack/Mail.AddSettings: TABLE is already "t" and cannot become "u"; ` +
 		"use WithPrefix for a second one"
 	if message != want {
 		t.Errorf("failed with %q, want %q", message, want)

@@ -393,7 +393,7 @@ func TestOnlyFunctionsInTheVPCCanBeConnected(t *testing.T) {
 		other = network.New(stack, "Other", network.Props{}).VPC
 		database = mysql.New(stack, "Database", mysql.Props{VPC: vpc})
 		for want, client := range map[string]mysql.Client{
-			"mysql: Test/Stack/Database: GrantConnect: grantee is required; pass the function or " +
+			"mysql: Test/Stack/Database.GrantConnect: grantee is required; pass the function or " +
 				"the role that gets the permissions": nil,
 			"mysql: Test/Stack/Database.GrantConnect: client: Test/Stack/Outside is not in a VPC " +
 				"and cannot reach the database; pass gofunction.Props.VPC": newClient(stack,
@@ -579,6 +579,14 @@ func TestAMigrateFunctionOfOnesOwn(t *testing.T) {
 	migration := only(t, stack, "Custom::Migration", "")
 	want(t, migration, "1", "Version")
 	want(t, migration, "70", "ServiceTimeout") // a minute longer than the function's
+	source := only(t, stack, "AWS::EC2::SecurityGroup", "MigrateSecurityGroup").ID
+	for _, rule := range append(stack.Template.OfType("AWS::EC2::SecurityGroupIngress"),
+		stack.Template.OfType("AWS::EC2::SecurityGroupEgress")...) {
+		if strings.Contains(text(rule.Properties), source) &&
+			!slices.Contains(oneOrMore(migration.DependsOn), any(rule.ID)) {
+			t.Errorf("the migration does not depend on %s, its way to the database", rule.ID)
+		}
+	}
 	checkOrder(t, stack)
 }
 

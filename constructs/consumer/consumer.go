@@ -133,10 +133,8 @@ func timeoutOf(function awslambda.IFunction) (timeout time.Duration, known bool)
 // its setting DEAD_LETTER_QUEUE_URL. grantee is usually the function.
 func (c *Consumer) GrantSendToDLQ(grantee awsiam.IGrantable) awsiam.Grant {
 	grant.Require("consumer", c.Construct, "GrantSendToDLQ", grantee)
-	if c.DeadLetterQueue == nil {
-		panic(fmt.Errorf("consumer: %s: GrantSendToDLQ: DeadLetterQueue is required; pass it in "+
-			"Props with Queue", *c.Construct.Node().Path()))
-	}
+	check.Call("consumer", *c.Construct.Node().Path(), "GrantSendToDLQ",
+		check.Required("DeadLetterQueue", c.DeadLetterQueue != nil, "pass it in Props with Queue"))
 	grant.Settings(grantee, struct {
 		URL string `env:"DEAD_LETTER_QUEUE_URL"`
 	}{*c.DeadLetterQueue.QueueUrl()})
@@ -147,7 +145,7 @@ func (c *Consumer) GrantSendToDLQ(grantee awsiam.IGrantable) awsiam.Grant {
 // consumer. The policy of an imported queue cannot be extended: its owner allows
 // events.amazonaws.com to send to it.
 func (c *Consumer) AddSchedule(id string, every time.Duration, message string) awsevents.CfnRule {
-	check.Props("consumer", *c.Construct.Node().Path()+": AddSchedule: "+id,
+	check.Call("consumer", *c.Construct.Node().Path(), "AddSchedule",
 		check.Required("id", id != "", "pass an id that is unique in the consumer"),
 		// EventBridge requires the singular for one minute.
 		check.That("every", every, every >= 2*time.Minute && every%time.Minute == 0,

@@ -160,10 +160,8 @@ func (f *Function) GrantPrincipal() awsiam.IPrincipal { return f.Function.GrantP
 
 // Connections makes the function an [awsec2.IConnectable]. It panics outside a VPC.
 func (f *Function) Connections() awsec2.Connections {
-	if f.vpc == nil {
-		panic(fmt.Errorf("gofunction: %s: Connections: the function is not in a VPC; "+
-			"pass Props.VPC", f.Path()))
-	}
+	check.Call("gofunction", f.Path(), "Connections",
+		check.Required("VPC", f.vpc != nil, "pass it in Props: only then are there connections"))
 	return f.Function.Connections()
 }
 
@@ -174,20 +172,19 @@ func (f *Function) AddSettings(settings any) { f.addSettings("", settings) }
 
 func (f *Function) addSettings(prefix string, settings any) {
 	unprefixed, err := lambdaenv.Encode(settings)
-	if err != nil {
-		panic(fmt.Errorf("gofunction: %s: AddSettings: %w", f.Path(), err))
-	}
+	problems := []error{err}
 	variables := map[string]string{}
-	for name, value := range unprefixed {
-		variables[prefix+name] = value
-	}
-	for name, value := range variables {
+	for _, name := range slices.Sorted(maps.Keys(unprefixed)) {
+		value := unprefixed[name]
+		name = prefix + name
 		if set, ok := f.variables[name]; ok && set != value {
-			panic(fmt.Errorf("gofunction: %s: AddSettings: %s is already %q and cannot become %q; "+
-				"use WithPrefix for a second one", f.Path(), name, set, value))
+			problems = append(problems, fmt.Errorf("%s is already %q and cannot become %q; use "+
+				"WithPrefix for a second one", name, set, value))
 		}
-		f.variables[name] = value
+		variables[name] = value
 	}
+	check.Call("gofunction", f.Path(), "AddSettings", problems...)
+	maps.Copy(f.variables, variables)
 	f.setVariables(variables)
 }
 

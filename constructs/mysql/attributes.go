@@ -14,7 +14,7 @@ import (
 // TLS with a certificate of Amazon RDS, or of an authority that the operating system trusts.
 type Attributes struct {
 	VPC             awsec2.IVpc             // required
-	FunctionSubnets *awsec2.SubnetSelection // of AddMigrations; default: private subnets with egress
+	FunctionSubnets *awsec2.SubnetSelection // of AddMigrations; default: private with egress
 	SecurityGroups  []awsec2.ISecurityGroup // of all hosts; required
 
 	WriterHost   string   // the instance or its RDS Proxy; required

@@ -347,8 +347,8 @@ func (c *appUserCheck) Validate() *[]*string {
 }
 
 // newRotation returns the settings of both rotations: AWS's rotation function, from the Serverless
-// Application Repository, in the functions' subnets, because it calls Secrets Manager as well as the
-// database.
+// Application Repository, in the functions' subnets, because it calls Secrets Manager as well as
+// the database.
 func newRotation(
 	scope constructs.Construct, instance awsrds.DatabaseInstance, props Props,
 ) *awssecretsmanager.SecretRotationProps {

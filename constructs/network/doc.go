@@ -8,8 +8,9 @@
 // # Costs
 //
 // AWS bills each NAT gateway and each interface endpoint by the hour, an endpoint once for each
-// zone, and both by the GiB. Flow logs are billed by the GiB. The default, without NAT and interface
-// endpoints, costs the flow logs only, and its private subnets reach S3 and DynamoDB only.
+// zone, and both by the GiB. Flow logs are billed by the GiB. The default, without NAT and
+// interface endpoints, costs the flow logs only, and its private subnets reach S3 and DynamoDB
+// only.
 //
 // # What cannot be undone
 //

@@ -134,7 +134,7 @@ func (w *Warehouse) Connections() awsec2.Connections { return w.connections }
 // Data Catalog, after all permissions have been granted to Role. Users see it after GRANT USAGE ON
 // SCHEMA. The schema stays when the resource is deleted.
 func (w *Warehouse) AddExternalSchema(schema, catalog string) awscdk.CustomResource {
-	check.Props("warehouse", *w.Construct.Node().Path()+": AddExternalSchema",
+	check.Call("warehouse", *w.Construct.Node().Path(), "AddExternalSchema",
 		check.Identifier("schema", schema, 127), // needs no quotes
 		check.Required("catalog", catalog != "",
 			"pass the name of a database of the Glue Data Catalog"),

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -232,8 +233,8 @@ func compare(
 	}
 }
 
-// changes returns the changes between two versions of a package. Besides those of apidiff, a struct
-// tag is part of the API: it is the name of a function's environment variable, or of a JSON field.
+// changes returns the changes between two versions of a package. Besides those of apidiff, names in
+// struct tags are part of the API: of a function's environment variables, and of JSON fields.
 func changes(before, after *types.Package) (compatible, incompatible []string) {
 	for _, change := range apidiff.Changes(before, after).Changes {
 		if change.Compatible {
@@ -252,14 +253,28 @@ func changes(before, after *types.Package) (compatible, incompatible []string) {
 			tags[now.Field(i).Name()] = now.Tag(i)
 		}
 		for i := range was.NumFields() {
-			field, tag := was.Field(i).Name(), was.Tag(i)
-			if found, ok := tags[field]; ok && found != tag && was.Field(i).Exported() {
-				incompatible = append(incompatible,
-					fmt.Sprintf("%s.%s: tag changed from `%s` to `%s`", name, field, tag, found))
+			field := was.Field(i)
+			tag, ok := tags[field.Name()]
+			if !ok || !field.Exported() {
+				continue // apidiff reports it
+			}
+			for _, key := range []string{"env", "envPrefix", "json", "path", "query", "header"} {
+				before := wireName(was.Tag(i), key)
+				if after := wireName(tag, key); before != after {
+					incompatible = append(incompatible,
+						fmt.Sprintf("%s.%s: tag changed from %s:%q to %q",
+							name, field.Name(), key, before, after))
+				}
 			}
 		}
 	}
 	return compatible, incompatible
+}
+
+// wireName returns the name that a struct tag has for key, without options such as omitempty.
+func wireName(tag, key string) string {
+	name, _, _ := strings.Cut(reflect.StructTag(tag).Get(key), ",")
+	return name
 }
 
 // structOf returns the struct that object declares; nil if it declares none.
@@ -296,7 +311,7 @@ func New(s Settings) int
 		},
 		"a variable's name": {
 			`"SENDER"`, `"FROM"`, "",
-			"Settings.Sender: tag changed from `env:\"SENDER\"` to `env:\"FROM\"`",
+			`Settings.Sender: tag changed from env:"SENDER" to "FROM"`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

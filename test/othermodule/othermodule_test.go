@@ -81,7 +81,9 @@ func TestExamples(t *testing.T) {
 			t.Errorf("constructs/%s: the example has %d lines between the stack and the synth, "+
 				"want at most %d", e.construct, e.lines, maxLines(e.construct))
 		}
-		t.Run(e.construct, func(t *testing.T) { compareLogicalIDs(t, e.construct, ids) })
+		if e.construct != "defaults" { // which declares no resources
+			t.Run(e.construct, func(t *testing.T) { compareLogicalIDs(t, e.construct, ids) })
+		}
 	}
 	if err := columns.Flush(); err != nil {
 		t.Fatal(err)
@@ -134,6 +136,11 @@ type otherModule struct {
 func newModule(t *testing.T) *otherModule {
 	t.Helper()
 	m := &otherModule{dir: t.TempDir()}
+	bin, err := filepath.Abs(filepath.Join(root, "node_modules", ".bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH")) // for the CDK CLI
 	proxy := t.TempDir()
 	var url string
 	m.version, url = publish(t, root, proxy)

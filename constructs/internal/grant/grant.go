@@ -12,7 +12,7 @@ import (
 
 // Require panics if grantee, the argument of method, is nil. kind is the construct's package.
 func Require(kind string, construct constructs.Construct, method string, grantee awsiam.IGrantable) {
-	check.Props(kind, *construct.Node().Path()+": "+method, check.NotNil("grantee", grantee,
+	check.Call(kind, *construct.Node().Path(), method, check.NotNil("grantee", grantee,
 		"pass the function or the role that gets the permissions"))
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/ashlar-cdk/ashlar/rest"
 )
 
-// Handle declares a public route that a link in an e-mail leads to: a route of [rest.HandleHTML]. An
-// error's response is a page, too: that of [Error], or a general one.
+// Handle declares a public route that a link in an e-mail leads to: a route of [rest.HandleHTML].
+// An error's response is a page, too: that of [Error], or a general one.
 func Handle[S, In any](
 	method, path, summary string, handle func(S, context.Context, *In) (Page, error),
 ) rest.Route[S] {
