@@ -276,7 +276,7 @@ func TestDashboardPropsAreValidated(t *testing.T) {
 	}
 	const noDefinition = "the value of Definition in the output of describe-dashboard-definition"
 	for problem, spoil := range map[string]func(*dashboards.Props){
-		"Owner: analysts, want the ARN of a QuickSight user or group": func(p *dashboards.Props) {
+		`Owner: "analysts", want the ARN of a QuickSight user or group`: func(p *dashboards.Props) {
 			p.Owner = "analysts"
 		},
 		"Reports[0].Columns[2].Type: boolean, want a type of QuickSight's data sets; cast it in " +

@@ -145,7 +145,8 @@ func TestAMissingSettingFailsTheSynth(t *testing.T) {
 			Package: "example.com/mail", Settings: functionSettings{Sender: "a@example.com"},
 		})
 	})
-	want := "[Stack/Mail] gofunction: TABLE (functionSettings.Own.Table): is missing; set it, or call the " +
+	want := "[Stack/Mail] gofunction: TABLE (functionSettings.Own.Table): is missing; set it, or " +
+		"call the " +
 		"grant that fills it"
 	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
@@ -157,7 +158,8 @@ func TestAnUnreadSettingFailsTheSynth(t *testing.T) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(
 			partSettings{Table: "t"})
 	})
-	want := "[Stack/Mail] gofunction: TABLE (struct {}): no field reads it; add the struct that has it to " +
+	want := "[Stack/Mail] gofunction: TABLE (struct {}): no field reads it; add the struct that " +
+		"has it to " +
 		"the function's settings"
 	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
@@ -222,7 +224,8 @@ func TestAddEnvironmentDoesNotBypassTheSettings(t *testing.T) {
 			fn.Function.AddEnvironment(jsii.String(name), jsii.String(value), nil)
 		}
 	}
-	want := "[Stack/Mail] gofunction: TABLE: AddEnvironment replaces the setting's value; pass it in " +
+	want := "[Stack/Mail] gofunction: TABLE: AddEnvironment replaces the setting's value; pass it " +
+		"in " +
 		"Props.Settings or with AddSettings"
 	if message := failure(t, false, declare("TABLE", "u")); !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)

@@ -129,7 +129,7 @@ func Each[T any](prop string, items []T, rule func(prop string, value T) error) 
 }
 
 // maxGot is the length of a value in a message, in bytes.
-const maxGot = 100
+const maxGot = 200
 
 func quote(value string) string {
 	if len(value) <= maxGot {
