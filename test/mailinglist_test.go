@@ -748,7 +748,7 @@ func TestMailingListGrantsRequireAGrantee(t *testing.T) {
 			"GrantReadSuppressions": list.GrantReadSuppressions,
 			"GrantSendEmail":        list.GrantSendEmail,
 		} {
-			want := "mailinglist: Test/Stack/List: " + method + ": grantee is required; " +
+			want := "mailinglist: Test/Stack/List." + method + ": grantee is required; " +
 				"pass the function or the role that gets the permissions"
 			for _, nothing := range []awsiam.IGrantable{nil, (*gofunction.Function)(nil)} {
 				if got := panicMessage(func() { call(nothing) }); got != want {

@@ -837,7 +837,7 @@ func TestMediaArgumentsAreValidated(t *testing.T) {
 		"GrantDeletePictures": m.GrantDeletePictures,
 	} {
 		for _, grantee := range []awsiam.IGrantable{nil, function} {
-			wanted := "media: Stack/Media: " + method +
+			wanted := "media: Stack/Media." + method +
 				": grantee is required; pass the function " +
 				"or the role that gets the permissions"
 			if got := panicMessage(func() { grantUse(grantee) }); got != wanted {

@@ -211,7 +211,7 @@ var wrongUses = map[string][]wrongUse{
 		}, "AddSettings"},
 		{"Connections outside a VPC", func(stack awscdk.Stack, id string) {
 			newFunction(stack, id).Connections()
-		}, "Connections: the function is not in a VPC; pass Props.VPC"},
+		}, "Connections: VPC is required; pass it in Props"},
 		{"AddToRolePolicy without actions", func(stack awscdk.Stack, id string) {
 			newFunction(stack, id).AddToRolePolicy(nil, "*")
 		}, "AddToRolePolicy: actions is required; pass actions such as s3:GetObject"},
