@@ -847,38 +847,38 @@ func TestWrongScopesAndIDsAreRefused(t *testing.T) {
 		"consumer": func(scope, stack awscdk.Stack, id string) {
 			consumer.New(scope, id, consumerProps(stack))
 		},
-		"dashboards": func(scope, stack awscdk.Stack, id string) {
+		"dashboards": func(scope, _ awscdk.Stack, id string) {
 			dashboards.New(scope, id, dashboardsProps)
 		},
-		"gofunction": func(scope, stack awscdk.Stack, id string) {
+		"gofunction": func(scope, _ awscdk.Stack, id string) {
 			gofunction.New(scope, id, gofunction.Props{Package: functionPackage})
 		},
-		"identity": func(scope, stack awscdk.Stack, id string) {
+		"identity": func(scope, _ awscdk.Stack, id string) {
 			identity.New(scope, id, identityProps)
 		},
-		"mailinglist": func(scope, stack awscdk.Stack, id string) {
+		"mailinglist": func(scope, _ awscdk.Stack, id string) {
 			mailinglist.New(scope, id, listProps)
 		},
-		"media": func(scope, stack awscdk.Stack, id string) { media.New(scope, id, pictureProps) },
+		"media": func(scope, _ awscdk.Stack, id string) { media.New(scope, id, pictureProps) },
 		"mysql": func(scope, stack awscdk.Stack, id string) {
 			mysql.New(scope, id, mysql.Props{VPC: existingVPC(stack, "VPC", 2)})
 		},
-		"network": func(scope, stack awscdk.Stack, id string) {
+		"network": func(scope, _ awscdk.Stack, id string) {
 			network.New(scope, id, network.Props{})
 		},
 		"restapi": func(scope, stack awscdk.Stack, id string) {
 			restapi.New(scope, id, apiProps(stack))
 		},
-		"telemetry": func(scope, stack awscdk.Stack, id string) {
+		"telemetry": func(scope, _ awscdk.Stack, id string) {
 			telemetry.New(scope, id, telemetryProps)
 		},
-		"topic": func(scope, stack awscdk.Stack, id string) {
+		"topic": func(scope, _ awscdk.Stack, id string) {
 			topic.New(scope, id, topic.Props{})
 		},
 		"warehouse": func(scope, stack awscdk.Stack, id string) {
 			warehouse.New(scope, id, warehouseProps(stack))
 		},
-		"website": func(scope, stack awscdk.Stack, id string) {
+		"website": func(scope, _ awscdk.Stack, id string) {
 			website.New(scope, id, website.Props{Content: content})
 		},
 	} {
