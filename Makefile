@@ -27,14 +27,18 @@ synth: node_modules ## Synthesize every environment to cdk.out and validate the 
 	go run ./test/assembly/check cdk.out/complete
 
 .PHONY: test
-test: node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/testing/athenatest/lib internal/testing/dynamodbtest/lib internal/testing/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA select another MySQL server, TEST_DYNAMODB_ENDPOINT another DynamoDB Local
-	CGO_ENABLED=0 go test ./... # as functions are built, to share the build cache
+test: othermodule node_modules web/node_modules bench/sharp/node_modules bench/powertools/node_modules internal/testing/athenatest/lib internal/testing/dynamodbtest/lib internal/testing/gatewaytest/lib ## Run all tests; TEST_MYSQL_DSN and TEST_MYSQL_CA select another MySQL server, TEST_DYNAMODB_ENDPOINT another DynamoDB Local
+	CGO_ENABLED=0 go test $$(go list ./... | grep -v /test/othermodule) # as functions are built, to share the build cache
+
+.PHONY: othermodule
+othermodule: node_modules ## Synthesize the constructs' examples, and examples/, as other modules out of the module cache
+	CGO_ENABLED=0 go test -v ./test/othermodule
 
 .PHONY: golden
 golden: node_modules web/node_modules ## Regenerate the golden templates, the snapshots of the public API, docs/openapi.json, the web client's types and the README's diagram; review the diff
 	go test ./test -run 'Golden|Readme' -update
-	go test ./test/api -update
-	go test ./test/othermodule -run Examples -update
+	CGO_ENABLED=0 go test ./test/api -update
+	CGO_ENABLED=0 go test ./test/othermodule -run Examples -update
 	go test ./internal/api/openapi -update
 	npm --prefix web run generate
 

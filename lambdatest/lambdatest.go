@@ -31,8 +31,8 @@ const initTimeout = 10 * time.Second
 // function, and returns the executable, in a folder of its own. It is deleted when the test ends. A
 // test that starts several functions builds once.
 //
-// The package is in the test's module, or in a module that its go.mod requires. It is built with the
-// go.mod of its own module, like the deployed function.
+// The package is in the test's module, or in a module that its go.mod requires. It is built with
+// the go.mod of its own module, like the deployed function.
 func Build(t testing.TB, importPath string) string {
 	t.Helper()
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
@@ -76,8 +76,8 @@ func AddFiles(t testing.TB, bootstrap string, files fs.FS) {
 
 // recordSources stats the source files of the package and of its imports in this module. go test
 // caches a result until a file changes that the test itself has opened or stat'ed; it does not see
-// the files that the compiler reads. The test's go.sum may lack imports of another module's package,
-// hence -e; they have no files in this module.
+// the files that the compiler reads. The test's go.sum may lack the imports of another module's
+// package, hence -e; they have no files in this module.
 func recordSources(t testing.TB, importPath string) {
 	t.Helper()
 	const files = `{{if and .Module .Module.Main}}` +

@@ -195,7 +195,8 @@ func TestPublicAPI(t *testing.T) {
 
 // compare compares a package with its snapshot.
 func compare(
-	t *testing.T, folder string, old *snapshot, pkg *types.Package, loaded map[string]*types.Package,
+	t *testing.T, folder string, old *snapshot, pkg *types.Package,
+	loaded map[string]*types.Package,
 ) {
 	t.Helper()
 	text, err := render(pkg)

@@ -108,7 +108,6 @@ func TestApps(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.tidy(t)
-			m.run(t, "go", "vet", "./...")
 			m.synth(t)
 			m.run(t, "go", "test", "./...")
 			main, err := os.ReadFile(filepath.Join(source, "main.go"))

@@ -24,7 +24,8 @@ const modulePath = "github.com/ashlar-cdk/ashlar"
 // proxy's URL.
 func publish(t testing.TB, root, dir string) (version, proxy string) {
 	t.Helper()
-	list := run(t, root, nil, "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+	list := run(t, root, nil, "git", "ls-files", "--deduplicate", "--cached", "--others",
+		"--exclude-standard", "-z")
 	var files []zip.File
 	hash := sha256.New()
 	for name := range strings.SplitSeq(strings.TrimSuffix(list, "\x00"), "\x00") {
