@@ -36,7 +36,7 @@ type ColumnType string
 const (
 	String    ColumnType = "string"    // a string of at most 256 bytes
 	Double    ColumnType = "double"    // a number that a float64 can hold
-	Bigint    ColumnType = "bigint"    // a number without fraction and exponent that an int64 can hold
+	Bigint    ColumnType = "bigint"    // an int64, written without fraction and exponent
 	Boolean   ColumnType = "boolean"   // true or false
 	Timestamp ColumnType = "timestamp" // a string in RFC 3339, or milliseconds since 1970
 )

@@ -32,7 +32,8 @@ func report() telemetryschema.Report {
 	return telemetryschema.Report{
 		Name: "daily_counts", Comment: "Number of records",
 		SQL: telemetryschema.WithLatest("-- What?\n" +
-			`SELECT day, count(*) AS n FROM latest WHERE type <> 'it''s?' /* ? */ AND "a?" IS NULL`),
+			`SELECT day, count(*) AS n FROM latest ` +
+			`WHERE type <> 'it''s?' /* ? */ AND "a?" IS NULL`),
 		Columns: []telemetryschema.Column{
 			{Name: "day", Type: "string"}, {Name: "n", Type: "bigint"},
 		},

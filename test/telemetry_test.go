@@ -460,7 +460,8 @@ func TestTheTableHasTheColumnsOfRecords(t *testing.T) {
 		ingestion := ref(only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"))
 		want(t, table, "telemetry", "TableInput", "Name")
 		want(t, table, "EXTERNAL_TABLE", "TableInput", "TableType")
-		want(t, table, glueColumns(records.Schema().TableColumns()), "TableInput", "StorageDescriptor", "Columns")
+		want(t, table, glueColumns(records.Schema().TableColumns()), "TableInput",
+			"StorageDescriptor", "Columns")
 		want(t, table, fnJoin("s3://", ingestion, "/telemetry/"), "TableInput", "StorageDescriptor",
 			"Location")
 		var names []string
@@ -1062,11 +1063,21 @@ func TestEventsMethodsAreValidated(t *testing.T) {
 		"Path: /taken, want a path that has no method for events yet": func(m *restapi.Method) {
 			m.Path = "/taken"
 		},
-		`HTTPMethod: "GET", want POST`:                     func(m *restapi.Method) { m.HTTPMethod = "GET" },
-		`HTTPMethod: "post", want POST`:                    func(m *restapi.Method) { m.HTTPMethod = "post" },
-		"Body is required; pass the JSON schema of bodies": func(m *restapi.Method) { m.Body = nil },
-		`"maxItems":501`:                                   func(m *restapi.Method) { events(m)["maxItems"] = 501 },
-		`"minItems":0`:                                     func(m *restapi.Method) { events(m)["minItems"] = 0 },
+		`HTTPMethod: "GET", want POST`: func(m *restapi.Method) {
+			m.HTTPMethod = "GET"
+		},
+		`HTTPMethod: "post", want POST`: func(m *restapi.Method) {
+			m.HTTPMethod = "post"
+		},
+		"Body is required; pass the JSON schema of bodies": func(m *restapi.Method) {
+			m.Body = nil
+		},
+		`"maxItems":501`: func(m *restapi.Method) {
+			events(m)["maxItems"] = 501
+		},
+		`"minItems":0`: func(m *restapi.Method) {
+			events(m)["minItems"] = 0
+		},
 		`"type":"object"}},"required":["events"]`: func(m *restapi.Method) {
 			events(m)["type"] = "object"
 			delete(events(m), "items")
@@ -1191,7 +1202,8 @@ func TestMetricMethodsTakeTheCallersOptions(t *testing.T) {
 func TestTelemetryProps(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "acme/eu/test", Types: acmeTypes[1:], Shards: 2, Retention: 48 * time.Hour, BufferingSizeMiB: 64,
+			Topic: "acme/eu/test", Types: acmeTypes[1:], Shards: 2,
+			Retention: 48 * time.Hour, BufferingSizeMiB: 64,
 			BufferingInterval: time.Minute,
 			RawRetention:      60 * 24 * time.Hour, BytesScannedCutoffPerQuery: 10_000_000,
 		})
@@ -1265,7 +1277,8 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 	}
 	wantPanic(t, func(stack awscdk.Stack) {
 		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "acme", Types: acmeTypes[2:], Shards: -1, Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63,
+			Topic: "acme", Types: acmeTypes[2:], Shards: -1,
+			Retention: 366 * 24 * time.Hour, BufferingSizeMiB: 63,
 			BufferingInterval: 59 * time.Second,
 			RawRetention:      36 * time.Hour, BytesScannedCutoffPerQuery: 9_999_999,
 		})

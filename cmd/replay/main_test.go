@@ -119,7 +119,9 @@ func replayed(ctx context.Context, arguments ...string) (stdout, stderr string, 
 // seed stores the messages of a day in every form, and messages that must not be replayed.
 func seed(t *testing.T, d *deployed) {
 	d.putRaw(t, "raw/day="+day+"/delivery-1-a.gz",
-		telemetryschema.Message{Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a")},
+		telemetryschema.Message{
+			Topic: "ashlar/dev/kettle-1/readings", ReceivedAt: 1, Data: []byte("a"),
+		},
 		[]byte("no message"),
 		telemetryschema.Message{ReceivedAt: 2, Data: []byte("b")},
 		telemetryschema.Message{ReceivedAt: 2, Data: []byte("b again"), Requeued: 1},

@@ -119,7 +119,9 @@ func (r *replay) list(ctx context.Context) ([]*object, error) {
 }
 
 // read calls take with each message of an object.
-func (r *replay) read(ctx context.Context, o *object, take func(telemetryschema.Message) error) error {
+func (r *replay) read(
+	ctx context.Context, o *object, take func(telemetryschema.Message) error,
+) error {
 	output, err := r.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: &o.key})
 	if archived, ok := errors.AsType[*types.InvalidObjectState](err); ok {
 		return fmt.Errorf("the object is archived (%s): restore it first with "+
@@ -152,7 +154,8 @@ func ruleErrorMessage(document io.Reader, written time.Time) (telemetryschema.Me
 		Base64OriginalPayload []byte
 	}
 	if err := json.NewDecoder(document).Decode(&failure); err != nil {
-		return telemetryschema.Message{}, fmt.Errorf("not a document of the rule's error action: %w", err)
+		return telemetryschema.Message{},
+			fmt.Errorf("not a document of the rule's error action: %w", err)
 	}
 	if failure.Topic == "" { // a client's event has no topic; it does not pass the rule
 		err := errors.New("not a document of the rule's error action: no topic")

@@ -3,23 +3,23 @@
 // table, and the queries of the reports.
 //
 // A team declares its columns, types of records and reports with package telemetryschema; the
-// construct has none of its own. It makes a Kinesis stream, an IoT rule with the type and the policy
-// of devices, a Firehose delivery stream with the function that transforms records into rows, a Glue
-// database with the table telemetry and one table per report, an Athena workgroup with a named query
-// per report, the function that makes the reports with its queue, two buckets and their access logs,
-// a KMS key, and alarms without actions. Without reports, it makes no function, queue, schedule and
-// alarm for them.
+// construct has none of its own. It makes a Kinesis stream, an IoT rule with the type and the
+// policy of devices, a Firehose delivery stream with the function that transforms records into
+// rows, a Glue database with the table telemetry and one table per report, an Athena workgroup with
+// a named query per report, the function that makes the reports with its queue, two buckets and
+// their access logs, a KMS key, and alarms without actions. Without reports, it makes no function,
+// queue, schedule and alarm for them.
 //
 // Devices publish to IoT Core. Clients send events with [Telemetry.AddEventsMethod] of an API, and
 // AWS producers with [Telemetry.GrantPutRecords].
 //
 // # Costs
 //
-// Without traffic, AWS bills the stream by the hour (per shard, or more on demand), the KMS key, and
-// the alarms. By use: the stream's throughput; Firehose's ingestion, format conversion and dynamic
-// partitioning, where a record counts as at least 5 KB; IoT Core's messages and rule actions; the
-// functions; S3 storage and requests; KMS calls; and what Athena scans, at least 10 MB per query.
-// Every delivery of new records makes the reports of their days again.
+// Without traffic, AWS bills the stream by the hour (per shard, or more on demand), the KMS key,
+// and the alarms. By use: the stream's throughput; Firehose's ingestion, format conversion and
+// dynamic partitioning, where a record counts as at least 5 KB; IoT Core's messages and rule
+// actions; the functions; S3 storage and requests; KMS calls; and what Athena scans, at least 10 MB
+// per query. Every delivery of new records makes the reports of their days again.
 //
 // # What cannot be undone
 //

@@ -119,8 +119,8 @@ func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 }
 
 // grantTelemetryQueries lets grantee query the telemetry table in the workgroup, and nothing else:
-// grantee may access S3 and Glue only through Athena ("Use CalledVia context keys for Athena" in the
-// Amazon Athena User Guide).
+// grantee may access S3 and Glue only through Athena ("Use CalledVia context keys for Athena" in
+// the Amazon Athena User Guide).
 func (t *Telemetry) grantTelemetryQueries(grantee awsiam.IGrantable) {
 	grant.To(grantee, []string{
 		"athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",

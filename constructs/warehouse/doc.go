@@ -1,11 +1,11 @@
 // Package warehouse provisions a data warehouse: Amazon Redshift Serverless, reachable only within
 // the VPC, over the tables of a Glue Data Catalog.
 //
-// It makes a namespace and a workgroup in the VPC's isolated subnets, a security group, an interface
-// endpoint of Glue, the role with which the warehouse reads catalogs and buckets, log groups, a KMS
-// key, and a function that creates external schemas. Redshift generates and rotates the password of
-// the admin user. No client reaches the warehouse before [Warehouse.GrantConnect]; the query editor
-// and the Data API need no network path.
+// It makes a namespace and a workgroup in the VPC's isolated subnets, a security group, an
+// interface endpoint of Glue, the role with which the warehouse reads catalogs and buckets, log
+// groups, a KMS key, and a function that creates external schemas. Redshift generates and rotates
+// the password of the admin user. No client reaches the warehouse before [Warehouse.GrantConnect];
+// the query editor and the Data API need no network path.
 //
 // # Costs
 //

@@ -97,8 +97,8 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 }
 
 // newWorkgroup declares the workgroup and its network paths from its subnets, which carry all its
-// traffic: an interface endpoint for the catalog, the VPC's gateway endpoint for buckets. Queries of
-// a catalog's tables need both: "Amazon Redshift Spectrum limitations" in the Amazon Redshift
+// traffic: an interface endpoint for the catalog, the VPC's gateway endpoint for buckets. Queries
+// of a catalog's tables need both: "Amazon Redshift Spectrum limitations" in the Amazon Redshift
 // Database Developer Guide.
 func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	selection := props.VPCSubnets

@@ -110,7 +110,8 @@ func TestWrite(t *testing.T) {
 func TestWrite_NaN(t *testing.T) {
 	var file bytes.Buffer
 	row := []any{"", time.Unix(0, 0), math.NaN(), false, int64(0)}
-	if err := parquetfile.Write(&file, telemetryschema.Columns[sample](), [][]any{row}); err != nil {
+	err := parquetfile.Write(&file, telemetryschema.Columns[sample](), [][]any{row})
+	if err != nil {
 		t.Fatal(err)
 	}
 	_, got := read(t, file.Bytes())
@@ -169,7 +170,8 @@ func TestWrite_rejects_rows_of_other_types(t *testing.T) {
 		"an int":    {"a", time.Unix(1, 0), 1.5, true, 7},
 		"swapped":   {"a", "2026-11-21", 1.5, true, int64(7)},
 	} {
-		err := parquetfile.Write(new(bytes.Buffer), telemetryschema.Columns[sample](), [][]any{valid, row})
+		err := parquetfile.Write(new(bytes.Buffer), telemetryschema.Columns[sample](),
+			[][]any{valid, row})
 		if err == nil {
 			t.Errorf("%s: written", name)
 		}

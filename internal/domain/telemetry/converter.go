@@ -171,7 +171,8 @@ func appendQuoted(row, text []byte) []byte {
 	return append(row, text[from:]...)
 }
 
-// An envelope holds the decoded fields of a [telemetryschema.Message]. The payload is in the Converter.
+// An envelope holds the decoded fields of a [telemetryschema.Message]. The payload is in the
+// Converter.
 type envelope struct {
 	device     []byte // nil for a client
 	receivedAt int64

@@ -340,7 +340,8 @@ var seeds = []string{
 	`{"id":"a","type":"boot","y":"9999-12-31T23:59:59-01:00"}`, `{"id":"a","type":"boot","y":true}`,
 	`{"id":"a","type":"boot","post":false,"x":"é"}`, `{"id":"a","type":"boot","post":"true"}`,
 	`{"id":"a","type":"boot","post":0,"x1":1}`, `{"id":"a","type":"post_view"}`,
-	`{"id":"a","type":"measurement","at":1795283034871,"x":"x","client":"2026-11-21T17:00:00Z","x1":1e9}`,
+	`{"id":"a","type":"measurement","at":1795283034871,"x":"x","client":"2026-11-21T17:00:00Z",` +
+		`"x1":1e9}`,
 	``, `null`, `[]`, `"a"`, `1`, `{`, `{"id":"a","type":"measurement"}{}`,
 	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
 	`{"id":"a","type":"measurement","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`,

@@ -8,7 +8,7 @@ import "github.com/ashlar-cdk/ashlar/telemetryschema"
 // them.
 const (
 	TablePrefix      = telemetryschema.Table + "/" // the table's objects, below type=…/day=…/
-	RawPrefix        = "raw/"                      // raw copies of the stream's records, below day=…/
+	RawPrefix        = "raw/"                      // raw copies of the records, below day=…/
 	ErrorsPrefix     = "errors/"                   // records that did not get into the table
 	RuleErrorsPrefix = ErrorsPrefix + "rule/"      // messages the rule failed to put, below day=…/
 )

@@ -16,7 +16,7 @@ type Record struct {
 	ReceivedAt  time.Time `column:"received_at"`
 	IngestedAt  time.Time `column:"ingested_at"`
 	Device      string    `column:"device"`
-	Client      string    `column:"client" source:"client" doc:"App installation; null for readings"`
+	Client      string    `column:"client" source:"client" doc:"Installation; null for readings"`
 	Session     string    `column:"session" source:"client" doc:"Client's session"`
 	Post        string    `column:"post" source:"client" doc:"Post that the event is about"`
 	Firmware    string    `column:"firmware" source:"device" doc:"Device's firmware version"`
