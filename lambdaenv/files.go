@@ -10,9 +10,9 @@ import (
 // passes.
 const FilesFolder = "files"
 
-// Files returns the files that the stack passes to the function, with gofunction.Props.Files: texts,
-// queries and whatever else is too long for a variable. Without any, the first read fails with
-// [fs.ErrNotExist].
+// Files returns the files that the stack passes to the function, with gofunction.Props.Files:
+// texts, queries and whatever else is too long for a variable. Without any, the first read fails
+// with [fs.ErrNotExist].
 func Files() fs.FS {
 	// The folder of the function's code: "Working with environment variables" in the AWS Lambda
 	// Developer Guide.

@@ -189,7 +189,8 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 				problems = append(problems, f.error("has no env tag"))
 			case !variablePattern.MatchString(name) || slices.Contains(reservedVariables, name):
 				problems = append(problems, f.error(
-					"is a variable that Lambda rejects; use letters, digits and _, no name of its own"))
+					"is a variable that Lambda rejects; use letters, digits and _, and no name "+
+						"that Lambda sets itself"))
 			case !structField.IsExported():
 				problems = append(problems, f.error("is not exported"))
 			case option != "" && option != "optional":

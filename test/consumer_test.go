@@ -147,7 +147,9 @@ func TestConsumerAcceptsLargeBatchesWithABatchingWindow(t *testing.T) {
 		fn := gofunction.New(stack, "Function",
 			gofunction.Props{Package: "example.com/fn", Timeout: time.Minute})
 		consumer.New(stack, "Consumer",
-			consumer.Props{Function: fn.Function, BatchSize: 10000, BatchingWindow: 5 * time.Minute})
+			consumer.Props{
+				Function: fn.Function, BatchSize: 10000, BatchingWindow: 5 * time.Minute,
+			})
 	})
 	want(t, only(t, stack, "AWS::SQS::Queue", "ConsumerQueue"), 6*60+300, "VisibilityTimeout")
 	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")

@@ -224,8 +224,8 @@ func TestAddEnvironmentDoesNotBypassTheSettings(t *testing.T) {
 			fn.Function.AddEnvironment(jsii.String(name), jsii.String(value), nil)
 		}
 	}
-	want := "[Stack/Mail] gofunction: TABLE: AddEnvironment replaces the setting's value; pass it " +
-		"in " +
+	want := "[Stack/Mail] gofunction: TABLE: AddEnvironment replaces the setting's value; pass " +
+		"it in " +
 		"Props.Settings or with AddSettings"
 	if message := failure(t, false, declare("TABLE", "u")); !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
@@ -267,9 +267,8 @@ func TestVariablesAboveTheLimitOfLambdaFailTheSynth(t *testing.T) {
 			},
 		})
 	})
-	want := "[Stack/Mail] gofunction: Settings: the variables have 4108 bytes; Lambda allows " +
-		"4096: " +
-		"pass long values as Props.Files"
+	want := "[Stack/Mail] gofunction: Settings: 4108 bytes of variables, want at most 4096; pass " +
+		"long values as Props.Files"
 	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}

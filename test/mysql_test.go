@@ -353,8 +353,8 @@ func TestDatabasePropsAreValidated(t *testing.T) {
 		"mysql: Database: VPC is required; pass network.VPC",
 		"mysql: Database: SecurityGroups[0] is required; pass a security group of the VPC",
 		"mysql: Database: Version: 5.7, want 8.4 or 8.0",
-		`mysql: Database: InstanceClass: "db.t4g.micro", want an instance class without the prefix `+
-			"db., such as t4g.micro",
+		`mysql: Database: InstanceClass: "db.t4g.micro", want an instance class without the `+
+			"prefix db., such as t4g.micro",
 		"mysql: Database: StorageGiB: 10, want 20 to 65536",
 		"mysql: Database: MaxAllocatedStorageGiB: 10, want at least 10 % above StorageGiB, at "+
 			"most 65536",
@@ -668,8 +668,8 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 		database := mysql.FromAttributes(stack, "Database", attributes)
 		database.GrantConnect(newClient(stack, "Orders", vpc))
 		got := panicMessage(func() { database.AddMigrations(stack, "Migrations", migrationFiles) })
-		if want := "mysql: Test/Stack/Database.AddMigrations: Attributes.AdminSecret is required; " +
-			"pass the secret of a user who may change the schema and create users"; got != want {
+		if want := "mysql: Test/Stack/Database.AddMigrations: Attributes.AdminSecret is " +
+			"required; pass the secret of a user who may change the schema and create users"; got != want {
 			t.Errorf("panics with %q, want %q", got, want)
 		}
 		attributes.AdminSecret = awssecretsmanager.Secret_FromSecretNameV2(
@@ -718,8 +718,8 @@ func TestDatabaseIsTheSameUnderAllFeatureFlags(t *testing.T) {
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Context: &map[string]any{
 			"aws:cdk:bundling-stacks": []string{},
-			// It merges and sorts statements without changing what they allow. The CDK reads it from
-			// the stack, so a construct cannot set it.
+			// It merges and sorts statements without changing what they allow. The CDK reads it
+			// from the stack, so a construct cannot set it.
 			"@aws-cdk/aws-iam:minimizePolicies": true,
 		},
 		Outdir: jsii.String(t.TempDir()),

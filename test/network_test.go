@@ -282,8 +282,8 @@ func TestZonesThatWouldBeLookedUpAreRefused(t *testing.T) {
 	awscdk.NewCfnOutput(late, jsii.String("Output"),
 		&awscdk.CfnOutputProps{Value: jsii.String("1")})
 	want := "network: Network: AvailabilityZones: [eu-central-1b eu-central-1c]: Late has 1 " +
-		"constructs already, and the CDK would look the zones up for them; declare the network as " +
-		"the first construct directly in its stack, or set the context " + key +
+		"constructs already, and the CDK would look the zones up for them; declare the network " +
+		"as the first construct directly in its stack, or set the context " + key +
 		" in cdk.json to the zones"
 	if got := declare(late, "Network", zones); got != want {
 		t.Errorf("panics with %q, want %q", got, want)

@@ -531,8 +531,8 @@ func TestMethodsAreValidated(t *testing.T) {
 	}{
 		{method{}, []string{
 			`HTTPMethod: "", want one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, ANY`,
-			`Path: "", want a path such as /posts/{id}: letters, digits, - _ . : $, each variable ` +
-				"once, {name+} last",
+			`Path: "", want a path such as /posts/{id}: letters, digits, - _ . : $, each ` +
+				"variable once, {name+} last",
 			"Props.UserPool is required; pass the user pool of the callers, or make the method " +
 				"public",
 			"Function is required; pass a Function or a Service",
@@ -648,8 +648,8 @@ func TestRoutesAreValidated(t *testing.T) {
 			{Method: "PUT", Path: "/stones/{id}", Access: rest.Authenticated},
 		})
 	},
-		`restapi: Stack/API.AddRoutes: GET /stones/{name}/faces: Path: "/stones/{name}/faces", want `+
-			`the variable {id}, as in "/stones/{id}"`,
+		`restapi: Stack/API.AddRoutes: GET /stones/{name}/faces: Path: "/stones/{name}/faces", `+
+			`want the variable {id}, as in "/stones/{id}"`,
 		"restapi: Stack/API.AddRoutes: PUT /stones/{id}: Props.UserPool is required; pass the "+
 			"user "+
 			"pool of the callers, or make the method public",

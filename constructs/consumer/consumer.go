@@ -37,8 +37,8 @@ type Props struct {
 	Filter map[string][]string
 
 	// VisibilityTimeout of the new queue; whole seconds, at most 12 h. Default: six times the
-	// Function's timeout, plus BatchingWindow. Required for a Function that is imported, because its
-	// timeout is not known.
+	// Function's timeout, plus BatchingWindow. Required for a Function that is imported, because
+	// its timeout is not known.
 	VisibilityTimeout time.Duration
 	// Delay is the delivery delay of each message in the new queue; whole seconds. Default: 0; at
 	// most 15 min.

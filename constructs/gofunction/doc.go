@@ -24,6 +24,6 @@
 //
 // # What cannot be undone
 //
-// Nothing in a function is stateful. Without Disposable, its log group is retained when the stack is
-// deleted.
+// Nothing in a function is stateful. Without Disposable, its log group is retained when the stack
+// is deleted.
 package gofunction

@@ -237,8 +237,8 @@ func (f *Function) setVariables(variables map[string]string) {
 	}
 }
 
-// code returns the built package with its files, or a placeholder where the CDK requires no bundling
-// or the build failed.
+// code returns the built package with its files, or a placeholder where the CDK requires no
+// bundling or the build failed.
 func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code {
 	root := filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), ".gofunction")
 	if *awscdk.Stack_Of(scope).BundlingRequired() {
@@ -332,8 +332,9 @@ func (f *Function) environment() (map[string]string, error) {
 		value, isSetting := f.variables[name]
 		switch {
 		case isSetting && !reflect.DeepEqual(added[name], stack.Resolve(value)):
-			problems = append(problems, fmt.Errorf("%s: AddEnvironment replaces the setting's value; "+
-				"pass it in Props.Settings or with AddSettings", name))
+			problems = append(problems,
+				fmt.Errorf("%s: AddEnvironment replaces the setting's value; "+
+					"pass it in Props.Settings or with AddSettings", name))
 		case !isSetting && lambdaenv.Reads(f.settings, name):
 			text, isText := added[name].(string)
 			if !isText {
@@ -349,8 +350,10 @@ func (f *Function) environment() (map[string]string, error) {
 		}
 	}
 	if size > maxVariables {
-		problems = append(problems, fmt.Errorf("Settings: the variables have %d bytes; Lambda "+
-			"allows %d: pass long values as Props.Files", size, maxVariables))
+		problems = append(problems, &check.Problem{
+			Prop: "Settings", Got: fmt.Sprintf("%d bytes of variables", size),
+			Want: fmt.Sprintf("at most %d; pass long values as Props.Files", maxVariables),
+		})
 	}
 	return variables, errors.Join(problems...)
 }

@@ -17,6 +17,6 @@
 //
 // What cannot be undone: a change of the table's keys replaces it. With the stack, the table is
 // retained, with deletion protection, and also the key of the feedback topic, unless
-// Props.Disposable; the identity is deleted, and a new one has to be verified again. A mail that was
-// sent cannot be recalled, and SES pauses an account at a bounce rate of 10 %.
+// Props.Disposable; the identity is deleted, and a new one has to be verified again. A mail that
+// was sent cannot be recalled, and SES pauses an account at a bounce rate of 10 %.
 package mailinglist

@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ashlar-cdk/ashlar/constructs/network"
 	"github.com/ashlar-cdk/ashlar/constructs/warehouse"
 )
 
@@ -17,17 +17,10 @@ func Example() {
 	}})
 	stack := awscdk.NewStack(app, jsii.String("Warehouse"), nil)
 
-	vpc := awsec2.NewVpc(stack, jsii.String("VPC"), &awsec2.VpcProps{
-		AvailabilityZones: jsii.Strings("eu-central-1a", "eu-central-1b", "eu-central-1c"),
-		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
-			{Name: jsii.String("Data"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
-		},
+	shared := network.New(stack, "Network", network.Props{
+		AvailabilityZones: []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"},
 	})
-	vpc.AddGatewayEndpoint(jsii.String("S3"), &awsec2.GatewayVpcEndpointOptions{
-		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
-	})
-
-	w := warehouse.New(stack, "Warehouse", warehouse.Props{VPC: vpc})
+	w := warehouse.New(stack, "Warehouse", warehouse.Props{VPC: shared.VPC})
 	w.AddExternalSchema("sales", "sales_catalog") // grant w.Role access to its tables and buckets
 
 	app.Synth(nil)

@@ -1,5 +1,5 @@
-// Package grant provides the grants of the constructs of this library: permissions together with the
-// settings that they are used with.
+// Package grant provides the grants of the constructs of this library: permissions together with
+// the settings that they are used with.
 package grant
 
 import (
@@ -11,7 +11,9 @@ import (
 )
 
 // Require panics if grantee, the argument of method, is nil. kind is the construct's package.
-func Require(kind string, construct constructs.Construct, method string, grantee awsiam.IGrantable) {
+func Require(
+	kind string, construct constructs.Construct, method string, grantee awsiam.IGrantable,
+) {
 	check.Call(kind, *construct.Node().Path(), method, check.NotNil("grantee", grantee,
 		"pass the function or the role that gets the permissions"))
 }

@@ -35,10 +35,11 @@ func (d deleteUser) ListUsers(
 
 func TestUsers_Delete_deletes_from_the_settings_pool(t *testing.T) {
 	var deleted string
-	users := &Users{PoolID: "pool", API: deleteUser(func(input *cognitoidentityprovider.AdminDeleteUserInput) error {
-		deleted = *input.UserPoolId + " " + *input.Username
-		return nil
-	})}
+	users := &Users{PoolID: "pool", API: deleteUser(
+		func(input *cognitoidentityprovider.AdminDeleteUserInput) error {
+			deleted = *input.UserPoolId + " " + *input.Username
+			return nil
+		})}
 	if err := users.Delete(t.Context(), "google_1"); err != nil || deleted != "pool google_1" {
 		t.Errorf("deleted %q, %v", deleted, err)
 	}
@@ -59,9 +60,10 @@ func TestUsers_temporary_failures(t *testing.T) {
 		"access denied":    {&smithy.GenericAPIError{Code: "AccessDeniedException"}, false, true},
 		"wrong parameters": {&types.InvalidParameterException{}, false, true},
 	} {
-		users := &Users{PoolID: "pool", API: deleteUser(func(*cognitoidentityprovider.AdminDeleteUserInput) error {
-			return test.err
-		})}
+		users := &Users{PoolID: "pool", API: deleteUser(
+			func(*cognitoidentityprovider.AdminDeleteUserInput) error {
+				return test.err
+			})}
 		err := users.Delete(t.Context(), "ada")
 		temporary := errors.Is(err, retry.ErrUnavailable)
 		final := err != nil && !temporary

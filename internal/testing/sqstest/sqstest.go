@@ -35,8 +35,8 @@ func Messages(bodies ...string) []events.SQSMessage {
 	return messages
 }
 
-// Invoke invokes fn with a batch of a queue's messages, and returns the indexes of the messages that
-// fn reports as failed. In all else it is like [lambdatest.Function.Invoke].
+// Invoke invokes fn with a batch of a queue's messages, and returns the indexes of the messages
+// that fn reports as failed. In all else it is like [lambdatest.Function.Invoke].
 func Invoke(
 	ctx context.Context, fn *lambdatest.Function, messages []events.SQSMessage,
 	timeout time.Duration,
