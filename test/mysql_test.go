@@ -669,7 +669,8 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 		database.GrantConnect(newClient(stack, "Orders", vpc))
 		got := panicMessage(func() { database.AddMigrations(stack, "Migrations", migrationFiles) })
 		if want := "mysql: Test/Stack/Database.AddMigrations: Attributes.AdminSecret is " +
-			"required; pass the secret of a user who may change the schema and create users"; got != want {
+			"required; pass the secret of a user who may change the schema and create "+
+			"users"; got != want {
 			t.Errorf("panics with %q, want %q", got, want)
 		}
 		attributes.AdminSecret = awssecretsmanager.Secret_FromSecretNameV2(
