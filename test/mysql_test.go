@@ -669,7 +669,7 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 		database.GrantConnect(newClient(stack, "Orders", vpc))
 		got := panicMessage(func() { database.AddMigrations(stack, "Migrations", migrationFiles) })
 		if want := "mysql: Test/Stack/Database.AddMigrations: Attributes.AdminSecret is " +
-			"required; pass the secret of a user who may change the schema and create "+
+			"required; pass the secret of a user who may change the schema and create " +
 			"users"; got != want {
 			t.Errorf("panics with %q, want %q", got, want)
 		}
