@@ -706,37 +706,6 @@ func TestADatabaseThatExistsAlready(t *testing.T) {
 	checkOrder(t, stack)
 }
 
-// TestDatabaseIsTheSameUnderAllFeatureFlags compares the template in an app without any flag with
-// that in an app with the flags of cdk.json.
-func TestDatabaseIsTheSameUnderAllFeatureFlags(t *testing.T) {
-	declare := func(stack awscdk.Stack) {
-		vpc := network.New(stack, "Network", network.Props{NATGateways: 1}).VPC
-		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc, Replicas: 1, Proxy: true})
-		database.AddMigrations(stack, "Migrations", migrationFiles)
-		database.GrantConnect(newClient(stack, "Orders", vpc))
-	}
-	with := synthStack(declare)
-	app := awscdk.NewApp(&awscdk.AppProps{
-		Context: &map[string]any{
-			"aws:cdk:bundling-stacks": []string{},
-			// It merges and sorts statements without changing what they allow. The CDK reads it
-			// from the stack, so a construct cannot set it.
-			"@aws-cdk/aws-iam:minimizePolicies": true,
-		},
-		Outdir: jsii.String(t.TempDir()),
-	})
-	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
-	declare(awscdk.NewStack(stage, jsii.String("Stack"), nil))
-	without := synth(app)[0]
-	if diff := cmp.Diff(with.Template.Resources, without.Template.Resources); diff != "" {
-		t.Errorf("with the flags (-) and without (+):\n%s", diff)
-	}
-	if name, _ := only(
-		t, without, "AWS::RDS::DBProxy", "").At("DBProxyName").(string); name == "Proxy" {
-		t.Error("two databases with a proxy would have the same name in an account")
-	}
-}
-
 // TestAFirstProxyCanBeDeployed: CloudFormation refuses to delete an export that another stack
 // imports.
 func TestAFirstProxyCanBeDeployed(t *testing.T) {
