@@ -830,6 +830,15 @@ func TestMediaArgumentsAreValidated(t *testing.T) {
 	if got != wanted {
 		t.Errorf("panics with %q, want %q", got, wanted)
 	}
+	got = panicMessage(func() {
+		other := awscdk.NewStack(app, jsii.String("Other"), nil)
+		media.New(other, "Media", media.Props{Originals: existing})
+	})
+	wanted = "media: Media: Originals: Stack/Existing, want a bucket of the same stack; import it " +
+		"there with awss3.Bucket_FromBucketName"
+	if got != wanted {
+		t.Errorf("panics with %q, want %q", got, wanted)
+	}
 	m := media.New(stack, "Media", media.Props{})
 	var function *gofunction.Function // a nil pointer in an interface
 	for method, grantUse := range map[string]func(awsiam.IGrantable) awsiam.Grant{

@@ -225,6 +225,9 @@ var wrongUses = map[string][]wrongUse{
 		identityUse("DomainPrefix reserved",
 			func(p *identity.Props) { p.DomainPrefix = "my-cognito" },
 			"DomainPrefix: "),
+		identityUse("prefix twice", func(p *identity.Props) {
+			p.ProtectedPrefix, p.PrivatePrefix = "own/", "own/"
+		}, "PrivatePrefix: own/, want a prefix different from ProtectedPrefix"),
 		identityUse("without Google's client id",
 			func(p *identity.Props) { p.GoogleSecretName = "google" },
 			"GoogleClientID"),
