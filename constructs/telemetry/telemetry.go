@@ -352,12 +352,12 @@ func (p Props) check(id string) {
 			"pass the types of records, such as {Name: \"reading\", Source: "+
 				"telemetryschema.Device}"),
 		p.checkFirstDay(),
-		telemetryschema.ValidateReports(p.Reports),
 	}
 	if len(p.Types) > 0 {
 		problems = append(problems, p.schema().Validate())
 	}
-	check.Props("telemetry", id, problems...)
+	check.Props("telemetry", id,
+		append(problems, telemetryschema.ValidateReports(p.Reports))...)
 }
 
 func (p Props) checkFirstDay() error {
