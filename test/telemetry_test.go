@@ -970,6 +970,17 @@ func TestTelemetryHasTheColumnsTypesAndReportsOfItsTeam(t *testing.T) {
 	}
 }
 
+// TestTheTableHasANewColumnBeforeTheTransform: Firehose drops the values of columns that the table
+// lacks.
+func TestTheTableHasANewColumnBeforeTheTransform(t *testing.T) {
+	stack := platforms["Prod"]["Telemetry"]
+	table := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")
+	transform := only(t, stack, "AWS::Lambda::Function", "TelemetryTransform")
+	if !slices.Contains(oneOrMore(transform.DependsOn), any(table.ID)) {
+		t.Errorf("the function depends on %v, want %s", transform.DependsOn, table.ID)
+	}
+}
+
 func TestTelemetryWithoutReportsHasNoReportFunction(t *testing.T) {
 	var made *telemetry.Telemetry
 	stack := synthStack(func(stack awscdk.Stack) {
