@@ -27,7 +27,7 @@ const contextKey = "ashlar:defaults"
 // panics when scope has children, because they would have other defaults.
 func Set(scope constructs.Construct, values Values) {
 	if n := len(*scope.Node().Children()); n > 0 {
-		path := *scope.Node().Path()
+		path := cmp.Or(*scope.Node().Path(), "the app") // whose path is empty
 		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", path, n))
 	}
 	values.LogRetention = cmp.Or(values.LogRetention, Of(scope).LogRetention)

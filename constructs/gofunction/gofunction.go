@@ -28,6 +28,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/subnets"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
@@ -444,6 +445,7 @@ func (p Props) check(id string) {
 		check.Duration("Timeout", p.Timeout, time.Second, 15*time.Minute, time.Second),
 		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0,
 			"0 for no reservation, or more"),
+		subnets.Check("VPCSubnets", p.VPC, p.VPCSubnets, 1),
 		check.That("VPCSubnets", "set", p.VPC != nil || p.VPCSubnets == nil, "none without a VPC"),
 		check.That("SecurityGroups", "set", p.VPC != nil || p.SecurityGroups == nil,
 			"none without a VPC"),

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/subnets"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -231,12 +231,12 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	return d
 }
 
-// A Client connects to a database: a [gofunction.Function], or another team's construct, such as a
-// service on Fargate.
+// A Client connects to a database: a [gofunction.Function], or another team's type that has a
+// construct of the CDK as a field, such as a service on Fargate or a function in another language.
 type Client interface {
 	awsiam.IGrantable
 	awsec2.IConnectable
-	AddSettings(settings any) // gets mysqlconn.Settings
+	AddSettings(settings any) // gets mysqlconn.Settings; lambdaenv.Encode makes variables of them
 	VPC() awsec2.IVpc         // nil outside a VPC
 }
 
@@ -294,7 +294,7 @@ func (d *Database) allow(client awsec2.IConnectable) []constructs.IDependable {
 // theirs, or known by its name only.
 func grantRead(grantee awsiam.IGrantable, secret awssecretsmanager.ISecret) awsiam.Grant {
 	if key := secret.EncryptionKey(); key != nil {
-		key.GrantDecrypt(grantee)
+		key.GrantDecrypt(grantee.GrantPrincipal())
 	}
 	arn := *secret.SecretArn()
 	if secret.SecretFullArn() == nil {
@@ -511,45 +511,11 @@ func functionSubnets() *awsec2.SubnetSelection {
 	return &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
 }
 
-// checkSubnets returns a problem unless vpc has the subnets of a selection, in some zones.
-func checkSubnets(
-	prop string, vpc awsec2.IVpc, selection *awsec2.SubnetSelection, zones int,
-) (problem error) {
-	if vpc == nil {
-		return nil // reported as such
-	}
-	// The CDK panics if the VPC has none.
-	defer func() {
-		if message := recover(); message != nil {
-			problem = fmt.Errorf("%s: %v; pass subnets that the VPC has", prop, message)
-		}
-	}()
-	found := vpc.SelectSubnets(selection)
-	in := len(slices.Compact(slices.Sorted(values(found.AvailabilityZones))))
-	if in < zones && !*found.IsPendingLookup {
-		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has",
-			prop,
-			in, zones)
-	}
-	return nil
-}
-
-// values returns an iterator over the strings that jsii returned.
-func values(list *[]*string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, value := range *list {
-			if !yield(*value) {
-				return
-			}
-		}
-	}
-}
-
 func (p Props) check(id string) {
 	check.Props("mysql", id,
 		check.NotNil("VPC", p.VPC, "pass network.VPC"),
-		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
-		checkSubnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
+		subnets.Check("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
+		subnets.Check("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
 		noNil("SecurityGroups", p.SecurityGroups),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
 			"8.4 or 8.0"),
