@@ -639,7 +639,7 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	forEachEnvironment(t, "Media",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-			want(t, only(t, stack, "AWS::IAM::Policy", "IdentitySignedInReadMediaThumbnails"),
+			want(t, only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadMediaThumbnails"),
 				[]any{map[string]any{
 					"Effect": "Allow", "Action": "s3:GetObject",
 					"Resource": []any{
@@ -647,7 +647,7 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 						objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
 					},
 				}}, "PolicyDocument", "Statement")
-			uploads := only(t, stack, "AWS::IAM::Policy", "IdentitySignedInReadWriteMediaOriginals")
+			uploads := only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadWriteMediaOriginals")
 			statements := text(uploads.At("PolicyDocument"))
 			if strings.Contains(statements, thumbnails.ID) ||
 				!strings.Contains(statements,

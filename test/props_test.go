@@ -188,7 +188,7 @@ var wrongUses = map[string][]wrongUse{
 			p.Settings = struct {
 				Name string `env:"NAME"`
 			}{strings.Repeat("a", 4097)}
-		}, "Lambda allows 4096: pass long values as Props.Files"),
+		}, "want at most 4096; pass long values as Props.Files"),
 		{"AddEnvironment replaces a setting", func(stack awscdk.Stack, id string) {
 			fn := gofunction.New(stack, id, gofunction.Props{
 				Package: functionPackage, Settings: struct {
@@ -300,6 +300,10 @@ var wrongUses = map[string][]wrongUse{
 		}, "GrantSignedInRead: bucket is required; pass "},
 	},
 	"mailinglist": {
+		{"Identity of another list", func(stack awscdk.Stack, id string) {
+			mailinglist.New(stack, "First", listProps)
+			mailinglist.New(stack, id, listProps)
+		}, "is another construct's; set ExistingIdentity for all lists but one"},
 		listUse("without Identity", func(p *mailinglist.Props) { p.Identity = "" },
 			"Identity is required; pass the sender's domain or e-mail address"),
 		listUse("Identity is neither", func(p *mailinglist.Props) { p.Identity = "example" },
@@ -615,6 +619,10 @@ var wrongUses = map[string][]wrongUse{
 		}, "UserPool"},
 	},
 	"telemetry": {
+		{"Topic of another Telemetry", func(stack awscdk.Stack, id string) {
+			newTelemetry(stack, "First")
+			newTelemetry(stack, id)
+		}, "is another construct's; pass a topic that no other Telemetry has"},
 		telemetryUse("without Topic", func(p *telemetry.Props) { p.Topic = "" },
 			"Topic is required; pass the prefix of the devices' topics, such as"),
 		topicPrefixUse("/ashlar"), topicPrefixUse("ashlar/"), topicPrefixUse("ashlar//dev"),

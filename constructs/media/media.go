@@ -43,7 +43,7 @@ type Props struct {
 	// and, for AllowedOrigins, its CORS rules are its owner's; only those of the thumbnails follow
 	// the other props. The CDK's AddEventNotification adds the event notifications, with a function
 	// of its own, and the owner may add others. The bucket must be one of the construct's stack, or
-	// imported into it. Default: a new bucket.
+	// imported into it, and belong to one Media. Default: a new bucket.
 	Originals awss3.IBucket
 
 	// Key prefixes, the same in both buckets: one folder each, with a slash at the end. After a

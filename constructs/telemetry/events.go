@@ -65,11 +65,12 @@ func (t *Telemetry) AddEventsMethod(api *restapi.API, method restapi.Method) {
 	api.Handle(method)
 }
 
-// eventsRoleID returns the id of the role of a method: PutEventsRole for /events.
+// eventsRoleID returns the id of the role of a method: PutEventsRole for /events. Braces are kept,
+// so that /a/b and /a/{b} have different ones.
 func (t *Telemetry) eventsRoleID(path string) string {
 	id := "Put"
 	for segment := range strings.SplitSeq(path, "/") {
-		if segment = strings.Trim(segment, "{}+"); segment != "" {
+		if segment != "" {
 			id += strings.ToUpper(segment[:1]) + segment[1:]
 		}
 	}

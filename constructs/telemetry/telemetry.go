@@ -150,6 +150,8 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
 	construct := node.New(scope, id)
+	check.Props("telemetry", id,
+		node.Claim(construct, "Topic", props.Topic, "pass a topic that no other Telemetry has"))
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	t := &Telemetry{
 		Construct: construct,
