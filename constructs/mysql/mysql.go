@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/vpc"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -511,46 +511,12 @@ func functionSubnets() *awsec2.SubnetSelection {
 	return &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
 }
 
-// checkSubnets returns a problem unless vpc has the subnets of a selection, in some zones.
-func checkSubnets(
-	prop string, vpc awsec2.IVpc, selection *awsec2.SubnetSelection, zones int,
-) (problem error) {
-	if vpc == nil {
-		return nil // reported as such
-	}
-	// The CDK panics if the VPC has none.
-	defer func() {
-		if message := recover(); message != nil {
-			problem = fmt.Errorf("%s: %v; pass subnets that the VPC has", prop, message)
-		}
-	}()
-	found := vpc.SelectSubnets(selection)
-	in := len(slices.Compact(slices.Sorted(values(found.AvailabilityZones))))
-	if in < zones && !*found.IsPendingLookup {
-		return fmt.Errorf("%s: subnets in %d zones, want %d or more; pass subnets that the VPC has",
-			prop,
-			in, zones)
-	}
-	return nil
-}
-
-// values returns an iterator over the strings that jsii returned.
-func values(list *[]*string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, value := range *list {
-			if !yield(*value) {
-				return
-			}
-		}
-	}
-}
-
 func (p Props) check(id string) {
 	check.Props("mysql", id,
 		check.NotNil("VPC", p.VPC, "pass network.VPC"),
-		checkSubnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
-		checkSubnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
-		noNil("SecurityGroups", p.SecurityGroups),
+		vpc.Subnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
+		vpc.Subnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
+		vpc.SecurityGroups("SecurityGroups", p.SecurityGroups),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
 			"8.4 or 8.0"),
 		check.InstanceClass("InstanceClass", p.InstanceClass),
@@ -564,11 +530,4 @@ func (p Props) check(id string) {
 		// RotationRules in the AWS Secrets Manager API Reference.
 		check.Duration("RotationInterval", p.RotationInterval, day, 1000*day, day),
 	)
-}
-
-// noNil returns a problem unless groups, if there are any, are set.
-func noNil(prop string, groups []awsec2.ISecurityGroup) error {
-	return check.Each(prop, groups, func(prop string, group awsec2.ISecurityGroup) error {
-		return check.NotNil(prop, group, "pass a security group of the VPC")
-	})
 }

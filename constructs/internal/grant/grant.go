@@ -3,6 +3,10 @@
 package grant
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -18,7 +22,8 @@ func Require(
 		"pass the function or the role that gets the permissions"))
 }
 
-// To allows grantee to call actions on resources, which are ARNs.
+// To allows grantee to call actions on resources, which are ARNs. It panics for a grantee that cannot
+// have a policy, such as the principal of a service: the CDK would ignore the grant.
 func To(grantee awsiam.IGrantable, actions []string, resources ...string) awsiam.Grant {
 	return Where(grantee, nil, actions, resources...)
 }
@@ -42,7 +47,13 @@ func Where(
 		}
 		options.Conditions = &converted
 	}
-	return awsiam.Grant_AddToPrincipal(options)
+	added := awsiam.Grant_AddToPrincipal(options)
+	if !*added.Success() {
+		principal, _ := json.Marshal(grantee.GrantPrincipal().PolicyFragment().PrincipalJson())
+		panic(fmt.Errorf("grant of %s: the grantee %s has no policy of its own; pass a function, a "+
+			"role, a user or a group", strings.Join(actions, ", "), principal))
+	}
+	return added
 }
 
 // Settings fills settings of grantee, a struct as for lambdaenv, if it has a method AddSettings, as
