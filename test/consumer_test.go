@@ -374,8 +374,8 @@ func TestTopicArgumentsAreValidated(t *testing.T) {
 		for want, call := range map[string]func(){
 			"topic: Test/Stack/Topic.GrantPublish: grantee is required; pass the function or " +
 				"the role that gets the permissions": func() { messages.GrantPublish(nil) },
-			`grant of sns:Publish: the grantee {"Service":["ecs.amazonaws.com"]} has no policy of ` +
-				"its own; pass a function, a role, a user or a group": func() {
+			"grant of sns:Publish: the grantee is a service, an account or an ARN, which has no " +
+				"policy; pass a function, a role, a user or a group": func() {
 				messages.GrantPublish(awsiam.NewServicePrincipal(
 					jsii.String("ecs.amazonaws.com"), nil))
 			},

@@ -3,7 +3,6 @@
 package grant
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -49,9 +48,8 @@ func Where(
 	}
 	added := awsiam.Grant_AddToPrincipal(options)
 	if !*added.Success() {
-		principal, _ := json.Marshal(grantee.GrantPrincipal().PolicyFragment().PrincipalJson())
-		panic(fmt.Errorf("grant of %s: the grantee %s has no policy of its own; pass a function, a "+
-			"role, a user or a group", strings.Join(actions, ", "), principal))
+		panic(fmt.Errorf("grant of %s: the grantee is a service, an account or an ARN, which has no "+
+			"policy; pass a function, a role, a user or a group", strings.Join(actions, ", ")))
 	}
 	return added
 }
