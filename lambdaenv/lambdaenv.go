@@ -175,6 +175,10 @@ func fieldsOf(settingsType reflect.Type) ([]field, error) {
 			f := field{path: path + "." + structField.Name, index: append(slices.Clone(index), i)}
 			tag, tagged := structField.Tag.Lookup("env")
 			if !tagged && structField.Type.Kind() == reflect.Struct {
+				if !structField.IsExported() && !structField.Anonymous {
+					problems = append(problems, f.error("is not exported"))
+					continue
+				}
 				walk(structField.Type, f.path, prefix+structField.Tag.Get("envPrefix"), f.index)
 				continue
 			}

@@ -225,6 +225,11 @@ func TestEncode_invalid_types(t *testing.T) {
 		"AA (.a): is not exported": struct {
 			a string `env:"AA"`
 		}{},
+		" (.a): is not exported": struct {
+			a struct {
+				A string `env:"AA"`
+			}
+		}{},
 		`AA (.A): has the unknown option "required"`: struct {
 			A string `env:"AA,required"`
 		}{},

@@ -2,6 +2,7 @@ package test
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +258,84 @@ func TestAConsumersFunctionMayBeInAnotherStack(t *testing.T) {
 	}
 }
 
+// TestAConsumersQueueMayBeInAnotherStack: its policy refers to the rule that sends to it.
+func TestAConsumersQueueMayBeInAnotherStack(t *testing.T) {
+	app := newApp()
+	stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+	data := awscdk.NewStack(stage, jsii.String("Data"), nil)
+	queue := awssqs.NewQueue(data, jsii.String("Queue"), nil)
+	code := awscdk.NewStack(stage, jsii.String("Code"), nil)
+	fn := gofunction.New(code, "Function", gofunction.Props{Package: "example.com/fn"})
+	for _, id := range []string{"One", "Two"} {
+		c := consumer.New(code, id, consumer.Props{Function: fn.Function, Queue: queue})
+		c.AddSchedule("Hourly", time.Hour, "{}")
+		c.AddSchedule("Daily", 24*time.Hour, "{}")
+	}
+	for _, stack := range synth(app) {
+		rules, want := len(stack.Template.OfType("AWS::Events::Rule")), 0
+		if stack.Name == "Data" {
+			want = 4
+		}
+		if rules != want {
+			t.Errorf("%s has %d rules, want %d", stack.Name, rules, want)
+		}
+	}
+}
+
+// TestAConsumerOfAnImportedFunction: Lambda rejects a mapping before the role may receive.
+func TestAConsumerOfAnImportedFunction(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := awslambda.Function_FromFunctionAttributes(stack, jsii.String("Theirs"),
+			&awslambda.FunctionAttributes{
+				FunctionArn: jsii.String(
+					"arn:aws:lambda:eu-central-1:111111111111:function:theirs"),
+				Role: awsiam.Role_FromRoleArn(stack, jsii.String("Role"),
+					jsii.String("arn:aws:iam::111111111111:role/theirs"), nil),
+			})
+		consumer.New(stack, "Consumer",
+			consumer.Props{Function: fn, VisibilityTimeout: time.Minute})
+	})
+	policy := only(t, stack, "AWS::IAM::Policy", "")
+	want(t, policy, "theirs", "Roles", 0)
+	mapping := only(t, stack, "AWS::Lambda::EventSourceMapping", "")
+	if !slices.Contains(oneOrMore(mapping.DependsOn), any(policy.ID)) {
+		t.Errorf("the mapping depends on %s, want %s", text(mapping.DependsOn), policy.ID)
+	}
+}
+
+// TestAConsumerOfAnEncryptedQueue: those who send need the key too.
+func TestAConsumerOfAnEncryptedQueue(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		fn := gofunction.New(stack, "Function",
+			gofunction.Props{Package: "example.com/fn", Settings: deadLetterSettings{}})
+		newQueue := func(id string) awssqs.Queue {
+			return awssqs.NewQueue(stack, jsii.String(id), &awssqs.QueueProps{
+				EncryptionMasterKey: awskms.NewKey(stack, jsii.String(id+"Key"), nil),
+			})
+		}
+		c := consumer.New(stack, "Consumer", consumer.Props{
+			Function: fn.Function, Queue: newQueue("Theirs"), DeadLetterQueue: newQueue("DLQ"),
+		})
+		c.GrantSendToDLQ(fn)
+		c.AddSchedule("Hourly", time.Hour, "{}")
+	})
+	if key := only(t, stack, "AWS::KMS::Key", "TheirsKey"); !strings.Contains(
+		text(key.At("KeyPolicy")), "events.amazonaws.com") {
+		t.Errorf("EventBridge may not use the queue's key: %s", text(key.At("KeyPolicy")))
+	}
+	key := only(t, stack, "AWS::KMS::Key", "DLQKey")
+	sends := false
+	for _, s := range statements(t, stack) {
+		for _, on := range s.resources {
+			sends = sends || assembly.Refers(on) == key.ID &&
+				strings.Contains(text(s.actions), "kms:GenerateDataKey")
+		}
+	}
+	if !sends {
+		t.Error("the function may not use the dead-letter queue's key")
+	}
+}
+
 func TestTopicPropsAreValidated(t *testing.T) {
 	wantPanic(t, func(stack awscdk.Stack) {
 		topic.New(stack, "Topic", topic.Props{Publisher: "ses"})
@@ -295,6 +374,11 @@ func TestTopicArgumentsAreValidated(t *testing.T) {
 		for want, call := range map[string]func(){
 			"topic: Test/Stack/Topic.GrantPublish: grantee is required; pass the function or " +
 				"the role that gets the permissions": func() { messages.GrantPublish(nil) },
+			"grant of sns:Publish: the grantee is a service, an account or an ARN, which has no " +
+				"policy; pass a function, a role, a user or a group": func() {
+				messages.GrantPublish(awsiam.NewServicePrincipal(
+					jsii.String("ecs.amazonaws.com"), nil))
+			},
 			"topic: Test/Stack/Topic.AddQueueSubscription: queue is required; pass a queue, of " +
 				"this app or imported\n" +
 				"topic: Test/Stack/Topic.AddQueueSubscription: deadLetterQueue is required; pass " +

@@ -80,6 +80,18 @@ func TestFunctionDefaults(t *testing.T) {
 	want(t, only(t, stack, "AWS::Logs::LogGroup", ""), 30, "RetentionInDays")
 }
 
+// TestAFunctionWithoutGroupsHasItsOwn: the CDK's default group would allow all traffic.
+func TestAFunctionWithoutGroupsHasItsOwn(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		gofunction.New(stack, "Function", gofunction.Props{
+			Package: "example.com/fn", VPC: awsec2.NewVpc(stack, jsii.String("VPC"), nil),
+			SecurityGroups: []awsec2.ISecurityGroup{},
+		})
+	})
+	group := only(t, stack, "AWS::EC2::SecurityGroup", "")
+	want(t, group, 443, "SecurityGroupEgress", 0, "ToPort")
+}
+
 func TestFunctionProps(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		fn := gofunction.New(stack, "Mail", gofunction.Props{

@@ -634,6 +634,22 @@ func TestAMigrateFunctionOfOnesOwn(t *testing.T) {
 	checkOrder(t, stack)
 }
 
+// TestMigrationsOutlastTheEndpoints: the migrate function responds to CloudFormation through S3, also
+// when the stack is deleted.
+func TestMigrationsOutlastTheEndpoints(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		mysql.New(stack, "Database", mysql.Props{VPC: vpc}).
+			AddMigrations(stack, "Migrations", migrationFiles)
+	})
+	migration := only(t, stack, "Custom::Migration", "")
+	endpoint := only(t, stack, "AWS::EC2::VPCEndpoint", "NetworkVPCS3")
+	if !slices.Contains(oneOrMore(migration.DependsOn), any(endpoint.ID)) {
+		t.Errorf("the migration depends on %s, want %s", text(migration.DependsOn), endpoint.ID)
+	}
+	checkOrder(t, stack)
+}
+
 // TestDatabaseInAForeignVPC has a VPC whose subnets have other names and kinds than network's.
 func TestDatabaseInAForeignVPC(t *testing.T) {
 	newVPC := func(stack awscdk.Stack) awsec2.Vpc {

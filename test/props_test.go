@@ -167,6 +167,19 @@ var wrongUses = map[string][]wrongUse{
 		functionUse("SecurityGroups without VPC", func(p *gofunction.Props) {
 			p.SecurityGroups = []awsec2.ISecurityGroup{}
 		}, "SecurityGroups: set, want none without a VPC"),
+		{"SecurityGroups with nil", func(stack awscdk.Stack, id string) {
+			gofunction.New(stack, id, gofunction.Props{
+				Package: functionPackage, VPC: existingVPC(stack, "VPC", 2),
+				SecurityGroups: []awsec2.ISecurityGroup{nil},
+			})
+		}, "SecurityGroups[0] is required; pass a security group of the VPC"},
+		{"VPC without private subnets", func(stack awscdk.Stack, id string) {
+			gofunction.New(stack, id, gofunction.Props{
+				Package: functionPackage,
+				VPC: awsec2.NewVpc(stack, jsii.String("VPC"),
+					&awsec2.VpcProps{NatGateways: jsii.Number(0)}),
+			})
+		}, "; pass subnets that the VPC has"},
 		functionUse("settings that Lambda rejects", func(p *gofunction.Props) {
 			p.Settings = struct {
 				Name string `env:"AWS_REGION"`
@@ -905,6 +918,11 @@ func TestWrongScopesAndIDsAreRefused(t *testing.T) {
 		if !strings.Contains(got, noID) {
 			t.Errorf("%s without id panics with %q, want %q", construct, got, noID)
 		}
+	}
+	got := panicMessage(func() { defaults.Set(nil, defaults.Values{}) })
+	const noScope = "defaults: Set: scope is required; pass an app, a stage, a stack or a construct"
+	if got != noScope {
+		t.Errorf("defaults without scope panics with %q, want %q", got, noScope)
 	}
 }
 

@@ -23,7 +23,8 @@ import (
 // Props describes a consumer. Zero values take the stated default.
 type Props struct {
 	// Function consumes the messages and returns those that failed (partial batch responses). It
-	// may be in another stack, which then depends on the consumer's. Required.
+	// may be in another stack, which then depends on the consumer's. An imported one must have its
+	// role (Function_FromFunctionAttributes), which gets the permissions. Required.
 	Function awslambda.IFunction
 
 	// Queue is an existing queue to consume, whose visibility timeout is at least the Function's
@@ -91,7 +92,7 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	// Lambda receives the messages with the function's role. The CDK's event source would grant
 	// more than it needs: "Lambda execution role permissions" for Amazon SQS in the AWS Lambda
 	// Developer Guide.
-	grant.To(props.Function,
+	receive := grant.To(props.Function,
 		[]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 		*c.Queue.QueueArn())
 	if key := c.Queue.EncryptionMasterKey(); key != nil {
@@ -109,13 +110,26 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	}
 	// The function's role refers to the queue. The mapping refers to both, so it must be in the
 	// function's stack: in the queue's, the stacks would depend on each other.
-	mappingScope := construct
-	stack := awscdk.Stack_Of(props.Function)
-	if *stack.Node().Path() != *awscdk.Stack_Of(construct).Node().Path() {
-		mappingScope = node.New(stack, id+*construct.Node().Addr())
+	c.Mapping = awslambda.NewEventSourceMapping(c.scopeIn(awscdk.Stack_Of(props.Function)),
+		jsii.String("Mapping"), mapping)
+	if !known {
+		// Lambda rejects the mapping of a function that may not receive. A function of the app
+		// depends on its role's policy itself.
+		receive.ApplyBefore(c.Mapping)
 	}
-	c.Mapping = awslambda.NewEventSourceMapping(mappingScope, jsii.String("Mapping"), mapping)
 	return c
+}
+
+// scopeIn returns the construct, or in another stack than its own a scope of that stack.
+func (c *Consumer) scopeIn(stack awscdk.Stack) constructs.Construct {
+	if *stack.Node().Path() == *awscdk.Stack_Of(c.Construct).Node().Path() {
+		return c.Construct
+	}
+	id := *c.Construct.Node().Id() + *c.Construct.Node().Addr()
+	if found := stack.Node().TryFindChild(jsii.String(id)); found != nil {
+		return found.(constructs.Construct)
+	}
+	return node.New(stack, id)
 }
 
 // timeoutOf returns the timeout of a function that the app declares.
@@ -139,6 +153,9 @@ func (c *Consumer) GrantSendToDLQ(grantee awsiam.IGrantable) awsiam.Grant {
 	grant.Settings(grantee, struct {
 		URL string `env:"DEAD_LETTER_QUEUE_URL"`
 	}{*c.DeadLetterQueue.QueueUrl()})
+	if key := c.DeadLetterQueue.EncryptionMasterKey(); key != nil {
+		key.GrantEncryptDecrypt(grantee)
+	}
 	return grant.To(grantee, []string{"sqs:SendMessage"}, *c.DeadLetterQueue.QueueArn())
 }
 
@@ -153,17 +170,32 @@ func (c *Consumer) AddSchedule(id string, every time.Duration, message string) a
 			"whole minutes, at least 2m0s"),
 		check.JSON("message", message),
 	)
-	rule := awsevents.NewCfnRule(c.Construct, jsii.String(id), &awsevents.CfnRuleProps{
+	// The queue's policy refers to the rule, so it must be in the queue's stack.
+	scope := c.scopeIn(awscdk.Stack_Of(c.Queue))
+	rule := awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
 		ScheduleExpression: jsii.String(fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))),
 		Targets: &[]any{&awsevents.CfnRule_TargetProperty{
 			Id: jsii.String("Queue"), Arn: c.Queue.QueueArn(), Input: jsii.String(message),
 		}},
 	})
+	events := &[]awsiam.IPrincipal{
+		awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
+	}
+	if key := c.Queue.EncryptionMasterKey(); key != nil {
+		// "Amazon SQS queues as targets" in the Amazon EventBridge User Guide. The key may be in
+		// another stack, which cannot refer to the rule.
+		key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: events,
+			Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+			Resources:  jsii.Strings("*"), // the key itself, in its policy
+			Conditions: &map[string]any{"StringEquals": map[string]any{
+				"aws:SourceAccount": awscdk.Stack_Of(c.Queue).Account(),
+			}},
+		}), nil)
+	}
 	// The CDK's target would let EventBridge read the queue's attributes as well.
 	c.Queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{
-			awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
-		},
+		Principals: events,
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{c.Queue.QueueArn()},
 		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},

@@ -26,6 +26,8 @@ const contextKey = "ashlar:defaults"
 // Set sets the defaults of the constructs below scope: an app, a stage, a stack or a construct. It
 // panics when scope has children, because they would have other defaults.
 func Set(scope constructs.Construct, values Values) {
+	check.Props("defaults", "Set",
+		check.NotNil("scope", scope, "pass an app, a stage, a stack or a construct"))
 	if n := len(*scope.Node().Children()); n > 0 {
 		path := cmp.Or(*scope.Node().Path(), "the app") // whose path is empty
 		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", path, n))

@@ -28,7 +28,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/gobuild"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/subnets"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/vpc"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/lambdaenv"
 )
@@ -135,7 +135,7 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		functionProps.ReservedConcurrentExecutions = jsii.Number(props.ReservedConcurrency)
 	}
 	if props.VPC != nil {
-		if props.SecurityGroups == nil {
+		if len(props.SecurityGroups) == 0 {
 			props.SecurityGroups = []awsec2.ISecurityGroup{newSecurityGroup(construct, props.VPC)}
 		}
 		functionProps.Vpc = props.VPC
@@ -263,11 +263,16 @@ func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code 
 }
 
 // addFiles returns a folder below root with the executable of dir and the files. Functions with the
-// same package and the same files share it.
+// same executable and the same files share it. Its name depends on the content of both: an earlier
+// synth into the same folder may have left one with the executable of that time.
 func addFiles(root, dir string, files fs.FS) (string, error) {
 	hash := sha256.New()
-	fmt.Fprintln(hash, filepath.Base(dir))
-	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+	executable, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
+	if err != nil {
+		return "", fmt.Errorf("gofunction: %w", err)
+	}
+	hash.Write(executable)
+	err = fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -445,9 +450,10 @@ func (p Props) check(id string) {
 		check.Duration("Timeout", p.Timeout, time.Second, 15*time.Minute, time.Second),
 		check.That("ReservedConcurrency", p.ReservedConcurrency, p.ReservedConcurrency >= 0,
 			"0 for no reservation, or more"),
-		subnets.Check("VPCSubnets", p.VPC, p.VPCSubnets, 1),
 		check.That("VPCSubnets", "set", p.VPC != nil || p.VPCSubnets == nil, "none without a VPC"),
+		vpc.Subnets("VPCSubnets", p.VPC, p.VPCSubnets, 1),
 		check.That("SecurityGroups", "set", p.VPC != nil || p.SecurityGroups == nil,
 			"none without a VPC"),
+		vpc.SecurityGroups("SecurityGroups", p.SecurityGroups),
 	)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/vpc"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -68,7 +69,7 @@ func (a Attributes) check(id string) {
 		check.Required("SecurityGroups", len(a.SecurityGroups) > 0,
 			"pass those of the database, for example with "+
 				"awsec2.SecurityGroup_FromSecurityGroupId"),
-		noNil("SecurityGroups", a.SecurityGroups),
+		vpc.SecurityGroups("SecurityGroups", a.SecurityGroups),
 		check.Required("WriterHost", a.WriterHost != "", "pass the endpoint of the instance"),
 		check.Range("Port", a.Port, 1, 65535),
 		check.Required("DatabaseName", a.DatabaseName != "", "pass the name of the schema"),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -111,6 +112,13 @@ func (d *Database) addMigration(
 	// The permission and the network path are separate resources, which must exist first.
 	migration.Node().AddDependency(fn.Construct)
 	migration.Node().AddDependency(rules...)
+	// The function responds to CloudFormation through S3, also when the stack is deleted: the VPC's
+	// endpoints must still exist then.
+	for _, child := range *d.vpc.Node().Children() {
+		if endpoint, ok := child.(awsec2.GatewayVpcEndpoint); ok {
+			migration.Node().AddDependency(endpoint)
+		}
+	}
 	if d.rotation == nil {
 		return migration
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/loggroup"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
-	"github.com/ashlar-cdk/ashlar/constructs/internal/subnets"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/vpc"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
@@ -514,9 +514,9 @@ func functionSubnets() *awsec2.SubnetSelection {
 func (p Props) check(id string) {
 	check.Props("mysql", id,
 		check.NotNil("VPC", p.VPC, "pass network.VPC"),
-		subnets.Check("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
-		subnets.Check("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
-		noNil("SecurityGroups", p.SecurityGroups),
+		vpc.Subnets("VPCSubnets", p.VPC, p.VPCSubnets, 2), // RDS requires two zones
+		vpc.Subnets("FunctionSubnets", p.VPC, p.FunctionSubnets, 1),
+		vpc.SecurityGroups("SecurityGroups", p.SecurityGroups),
 		check.That("Version", p.Version, p.Version == Version84 || p.Version == Version80,
 			"8.4 or 8.0"),
 		check.InstanceClass("InstanceClass", p.InstanceClass),
@@ -530,11 +530,4 @@ func (p Props) check(id string) {
 		// RotationRules in the AWS Secrets Manager API Reference.
 		check.Duration("RotationInterval", p.RotationInterval, day, 1000*day, day),
 	)
-}
-
-// noNil returns a problem unless groups, if there are any, are set.
-func noNil(prop string, groups []awsec2.ISecurityGroup) error {
-	return check.Each(prop, groups, func(prop string, group awsec2.ISecurityGroup) error {
-		return check.NotNil(prop, group, "pass a security group of the VPC")
-	})
 }

@@ -3,6 +3,9 @@
 package grant
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -18,7 +21,8 @@ func Require(
 		"pass the function or the role that gets the permissions"))
 }
 
-// To allows grantee to call actions on resources, which are ARNs.
+// To allows grantee to call actions on resources, which are ARNs. It panics for a grantee that cannot
+// have a policy, such as the principal of a service: the CDK would ignore the grant.
 func To(grantee awsiam.IGrantable, actions []string, resources ...string) awsiam.Grant {
 	return Where(grantee, nil, actions, resources...)
 }
@@ -43,7 +47,12 @@ func Where(
 		}
 		options.Conditions = &converted
 	}
-	return awsiam.Grant_AddToPrincipal(options)
+	added := awsiam.Grant_AddToPrincipal(options)
+	if !*added.Success() {
+		panic(fmt.Errorf("grant of %s: the grantee is a service, an account or an ARN, which has no "+
+			"policy; pass a function, a role, a user or a group", strings.Join(actions, ", ")))
+	}
+	return added
 }
 
 // Settings fills settings of grantee, a struct as for lambdaenv, if it has a method AddSettings, as
