@@ -90,8 +90,8 @@ func Check(settings any, variables map[string]string) error {
 			problems = append(problems, &FieldError{
 				Variable: name,
 				Field:    settingsType.String(),
-				Problem: "no field reads it; add the struct that has it to the function's " +
-					"settings",
+				Problem: fmt.Sprintf("no field reads it; add the struct that has it, or a "+
+					"field with the tag env:%q, to the function's settings", name),
 			})
 		}
 	}

@@ -193,8 +193,8 @@ func TestCheck_unknown_variable(t *testing.T) {
 	variables := maps.Clone(complete)
 	variables["SENDR"] = "a@example.com"
 	want := []string{
-		"SENDR (lambdaenv_test.settings): no field reads it; add the struct that has it to the " +
-			"function's settings",
+		"SENDR (lambdaenv_test.settings): no field reads it; add the struct that has it, or a " +
+			`field with the tag env:"SENDR", to the function's settings`,
 	}
 	if got := lines(lambdaenv.Check(settings{}, variables)); !cmp.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

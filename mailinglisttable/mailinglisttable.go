@@ -10,6 +10,7 @@
 package mailinglisttable
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -67,9 +68,13 @@ type Item struct {
 }
 
 // NewItem returns the item of a new subscription of the address to, which is [Pending] or
-// [Subscribed]. id is a new UUID. The caller adds Language and Link, and writes the item on the
+// [Subscribed]; it panics for another kind. id is a new UUID. The caller adds Language and Link, and writes the item on the
 // condition that there is none: attribute_not_exists(Address).
 func NewItem(kind Kind, id, to string, now time.Time) Item {
+	if kind != Pending && kind != Subscribed {
+		panic(fmt.Errorf("mailinglisttable: kind %q is no subscription; pass Pending or Subscribed",
+			kind))
+	}
 	item := Item{
 		Address: strings.ToLower(to), Kind: kind, CreatedAt: now.UTC().Format(TimeLayout),
 		ID: id, To: to, Unsent: Unsent,

@@ -359,3 +359,22 @@ func TestTheDefaultDashboardShowsATableOfEachReport(t *testing.T) {
 		t.Error("the template names this platform")
 	}
 }
+
+// TestReportsMayHaveTheNamesOfOtherResources: their data sets have ids of their own.
+func TestReportsMayHaveTheNamesOfOtherResources(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		props := dashboards.Props{
+			Owner: environments.Complete().DashboardsOwner, Name: "Acme", WorkGroup: "acme-dev",
+			Database: "acme_dev",
+		}
+		report := queries.Reports()[0]
+		for _, name := range []string{"role", "data_source", "dashboard"} {
+			report.Name = name
+			props.Reports = append(props.Reports, report)
+		}
+		dashboards.New(stack, "Dashboards", props)
+	})
+	if sets := stack.Template.OfType("AWS::QuickSight::DataSet"); len(sets) != 3 {
+		t.Errorf("%d data sets, want 3", len(sets))
+	}
+}

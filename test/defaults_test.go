@@ -112,6 +112,10 @@ func TestDefaults_set_too_late(t *testing.T) {
 	if want := "defaults: Test has 1 children; call defaults.Set first"; message != want {
 		t.Errorf("panics with %q, want %q", message, want)
 	}
+	message = panicMessage(func() { defaults.Set(app, defaults.Values{}) })
+	if want := "defaults: the app has 1 children; call defaults.Set first"; message != want {
+		t.Errorf("panics with %q, want %q", message, want)
+	}
 }
 
 func TestDefaults_of_an_app(t *testing.T) {

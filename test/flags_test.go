@@ -4,79 +4,81 @@ import (
 	"maps"
 	"slices"
 	"testing"
-	"testing/fstest"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
-	"github.com/ashlar-cdk/ashlar/constructs/identity"
 	"github.com/ashlar-cdk/ashlar/constructs/media"
-	"github.com/ashlar-cdk/ashlar/constructs/website"
+	"github.com/ashlar-cdk/ashlar/stacks"
+	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
-// TestConstructsHaveTheSameTemplateWithoutFeatureFlags: other apps have the flags of the CDK's
-// version with which they were made, or none.
-func TestConstructsHaveTheSameTemplateWithoutFeatureFlags(t *testing.T) {
-	declare := map[string]func(stack awscdk.Stack){
-		"Media": func(stack awscdk.Stack) {
-			defaults.Set(stack, defaults.Values{Disposable: true})
-			users := newIdentity(stack)
-			m := media.New(stack, "Media", pictureProps)
-			users.GrantSignedInReadWrite(m.Originals)
-			users.GrantSignedInRead(m.Thumbnails)
+// newAppWithoutFlags returns an app without the feature flags of cdk.json, except those that the
+// CDK reads from the stack or the app, so that a construct cannot pin them. Both change how a
+// template is written, but not what it means.
+func newAppWithoutFlags(t *testing.T) awscdk.App {
+	t.Helper()
+	return awscdk.NewApp(&awscdk.AppProps{
+		Context: &map[string]any{
+			"aws:cdk:bundling-stacks": []string{},
+			// Sorts and merges the statements of policies.
+			"@aws-cdk/aws-iam:minimizePolicies": true,
+			// Writes the partition of a region that is known as it is, instead of a reference.
+			"@aws-cdk/core:enablePartitionLiterals": true,
 		},
-		"MediaOfExistingOriginals": func(stack awscdk.Stack) {
-			m := media.New(stack, "Media", media.Props{
-				OriginAccessControl: true,
-				Originals: awss3.Bucket_FromBucketName(stack, jsii.String("Existing"),
-					jsii.String("existing")),
-			})
-			m.GrantPromoteUploads(gofunction.New(stack, "Posts",
-				gofunction.Props{Package: "example.com/posts"}))
-		},
-		"Website": func(stack awscdk.Stack) {
-			website.New(stack, "Website", website.Props{
-				Content:     fstest.MapFS{"index.html": {}},
-				DomainNames: []string{"app.example.com"},
-				CertificateARN: "arn:aws:acm:us-east-1:111111111111:certificate/" +
-					"00000000-0000-4000-8000-000000000001",
-			})
-		},
-		"Identity": func(stack awscdk.Stack) {
-			identity.New(stack, "Identity", identity.Props{
-				DomainPrefix:     "example",
-				WebCallbackURLs:  []string{"https://example.com/in"},
-				WebLogoutURLs:    []string{"https://example.com/out"},
-				GoogleClientID:   "1-a.apps.googleusercontent.com",
-				GoogleSecretName: "google",
-			})
-		},
+		Outdir:             jsii.String(t.TempDir()),
+		AnalyticsReporting: jsii.Bool(false),
+	})
+}
+
+// TestStacksHaveTheSameTemplatesWithoutFeatureFlags: other apps have the flags of the CDK's version
+// with which they were made, or none. The environments declare every construct.
+func TestStacksHaveTheSameTemplatesWithoutFeatureFlags(t *testing.T) {
+	app := newAppWithoutFlags(t)
+	names := []string{"Complete", "Dev"} // Dev's stateful resources are disposable
+	for _, environment := range allEnvironments() {
+		if slices.Contains(names, environment.Name) {
+			stacks.NewPlatform(app, environment)
+		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(declare)) {
-		t.Run(name, func(t *testing.T) {
-			template := func(app awscdk.App) any {
-				stage := awscdk.NewStage(app, jsii.String("Test"), nil)
-				declare[name](awscdk.NewStack(stage, jsii.String("Stack"), nil))
-				return synth(app)[0].Template
-			}
-			flags := template(newApp())
-			without := template(awscdk.NewApp(&awscdk.AppProps{
-				Context: &map[string]any{
-					"aws:cdk:bundling-stacks": []string{},
-					// The CDK reads it from the stack. It sorts and merges statements of policies,
-					// which mean the same without.
-					"@aws-cdk/aws-iam:minimizePolicies": true,
-				},
-				Outdir:             jsii.String(t.TempDir()),
-				AnalyticsReporting: jsii.Bool(false),
-			}))
-			if diff := cmp.Diff(flags, without); diff != "" {
-				t.Errorf("template (-with flags +without):\n%s", diff)
-			}
+	without := map[string]assembly.Stack{}
+	for _, stack := range synth(app) {
+		without[stack.Environment+"/"+stack.Name] = stack
+	}
+	for _, name := range names {
+		if len(platforms[name]) == 0 {
+			t.Fatalf("there is no environment %s", name)
+		}
+		for _, stack := range slices.Sorted(maps.Keys(platforms[name])) {
+			t.Run(name+"/"+stack, func(t *testing.T) {
+				diff := cmp.Diff(platforms[name][stack].Template, without[name+"/"+stack].Template)
+				if diff != "" {
+					t.Errorf("template (-with flags +without):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestExistingOriginalsHaveTheSameTemplateWithoutFeatureFlags covers what no environment has:
+// notifications that the CDK declares, and an origin access control.
+func TestExistingOriginalsHaveTheSameTemplateWithoutFeatureFlags(t *testing.T) {
+	template := func(app awscdk.App) assembly.Template {
+		stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+		stack := awscdk.NewStack(stage, jsii.String("Stack"), nil)
+		m := media.New(stack, "Media", media.Props{
+			OriginAccessControl: true,
+			Originals: awss3.Bucket_FromBucketName(stack, jsii.String("Existing"),
+				jsii.String("existing")),
 		})
+		m.GrantPromoteUploads(gofunction.New(stack, "Orders",
+			gofunction.Props{Package: "example.com/orders"}))
+		return synth(app)[0].Template
+	}
+	if diff := cmp.Diff(template(newApp()), template(newAppWithoutFlags(t))); diff != "" {
+		t.Errorf("template (-with flags +without):\n%s", diff)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
+	"github.com/ashlar-cdk/ashlar/constructs/network"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -165,14 +166,27 @@ func TestAMissingSettingFailsTheSynth(t *testing.T) {
 	}
 }
 
+func TestSubnetsThatTheVPCLacksFailTheSynth(t *testing.T) {
+	message := failure(t, false, func(stack awscdk.Stack) {
+		gofunction.New(stack, "Mail", gofunction.Props{
+			Package: "example.com/mail", VPC: network.New(stack, "Network", network.Props{}).VPC,
+			VPCSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String("Apps")},
+		})
+	})
+	const want = "gofunction: Mail: VPCSubnets: There are no subnet groups with name 'Apps' in " +
+		"this VPC. Available names: "
+	if !strings.HasPrefix(message, want) {
+		t.Errorf("failed with %q, want it to begin with %q", message, want)
+	}
+}
+
 func TestAnUnreadSettingFailsTheSynth(t *testing.T) {
 	message := failure(t, false, func(stack awscdk.Stack) {
 		gofunction.New(stack, "Mail", gofunction.Props{Package: "example.com/mail"}).AddSettings(
 			partSettings{Table: "t"})
 	})
 	want := "[Stack/Mail] gofunction: TABLE (struct {}): no field reads it; add the struct that " +
-		"has it to " +
-		"the function's settings"
+		`has it, or a field with the tag env:"TABLE", to the function's settings`
 	if !strings.Contains(message, want) {
 		t.Errorf("failed with %q, want it to say %q", message, want)
 	}

@@ -639,7 +639,7 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	forEachEnvironment(t, "Media",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-			want(t, only(t, stack, "AWS::IAM::Policy", "IdentitySignedInReadMediaThumbnails"),
+			want(t, only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadMediaThumbnails"),
 				[]any{map[string]any{
 					"Effect": "Allow", "Action": "s3:GetObject",
 					"Resource": []any{
@@ -647,7 +647,7 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 						objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
 					},
 				}}, "PolicyDocument", "Statement")
-			uploads := only(t, stack, "AWS::IAM::Policy", "IdentitySignedInReadWriteMediaOriginals")
+			uploads := only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadWriteMediaOriginals")
 			statements := text(uploads.At("PolicyDocument"))
 			if strings.Contains(statements, thumbnails.ID) ||
 				!strings.Contains(statements,
@@ -827,6 +827,15 @@ func TestMediaArgumentsAreValidated(t *testing.T) {
 	})
 	wanted := "media: Media: EventBridge: true, want false with Originals; call " +
 		"EnableEventBridgeNotification of the bucket"
+	if got != wanted {
+		t.Errorf("panics with %q, want %q", got, wanted)
+	}
+	got = panicMessage(func() {
+		other := awscdk.NewStack(app, jsii.String("Other"), nil)
+		media.New(other, "Media", media.Props{Originals: existing})
+	})
+	wanted = "media: Media: Originals: Stack/Existing, want a bucket of the same stack; import it " +
+		"there with awss3.Bucket_FromBucketName"
 	if got != wanted {
 		t.Errorf("panics with %q, want %q", got, wanted)
 	}

@@ -238,6 +238,9 @@ var wrongUses = map[string][]wrongUse{
 		identityUse("DomainPrefix reserved",
 			func(p *identity.Props) { p.DomainPrefix = "my-cognito" },
 			"DomainPrefix: "),
+		identityUse("prefix twice", func(p *identity.Props) {
+			p.ProtectedPrefix, p.PrivatePrefix = "own/", "own/"
+		}, "PrivatePrefix: own/, want a prefix different from ProtectedPrefix"),
 		identityUse("without Google's client id",
 			func(p *identity.Props) { p.GoogleSecretName = "google" },
 			"GoogleClientID"),
@@ -310,6 +313,10 @@ var wrongUses = map[string][]wrongUse{
 		}, "GrantSignedInRead: bucket is required; pass "},
 	},
 	"mailinglist": {
+		{"Identity of another list", func(stack awscdk.Stack, id string) {
+			mailinglist.New(stack, "First", listProps)
+			mailinglist.New(stack, id, listProps)
+		}, "is another construct's; set ExistingIdentity for all lists but one"},
 		listUse("without Identity", func(p *mailinglist.Props) { p.Identity = "" },
 			"Identity is required; pass the sender's domain or e-mail address"),
 		listUse("Identity is neither", func(p *mailinglist.Props) { p.Identity = "example" },
@@ -625,6 +632,10 @@ var wrongUses = map[string][]wrongUse{
 		}, "UserPool"},
 	},
 	"telemetry": {
+		{"Topic of another Telemetry", func(stack awscdk.Stack, id string) {
+			newTelemetry(stack, "First")
+			newTelemetry(stack, id)
+		}, "is another construct's; pass a topic that no other Telemetry has"},
 		telemetryUse("without Topic", func(p *telemetry.Props) { p.Topic = "" },
 			"Topic is required; pass the prefix of the devices' topics, such as"),
 		topicPrefixUse("/ashlar"), topicPrefixUse("ashlar/"), topicPrefixUse("ashlar//dev"),

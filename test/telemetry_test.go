@@ -970,28 +970,34 @@ func TestTelemetryHasTheColumnsTypesAndReportsOfItsTeam(t *testing.T) {
 	}
 }
 
+// TestTheTableHasANewColumnBeforeTheTransform: Firehose drops the values of columns that the table
+// lacks.
+func TestTheTableHasANewColumnBeforeTheTransform(t *testing.T) {
+	stack := platforms["Prod"]["Telemetry"]
+	table := only(t, stack, "AWS::Glue::Table", "TelemetryTelemetryTable")
+	transform := only(t, stack, "AWS::Lambda::Function", "TelemetryTransform")
+	if !slices.Contains(oneOrMore(transform.DependsOn), any(table.ID)) {
+		t.Errorf("the function depends on %v, want %s", transform.DependsOn, table.ID)
+	}
+}
+
 func TestTelemetryWithoutReportsHasNoReportFunction(t *testing.T) {
 	var made *telemetry.Telemetry
 	stack := synthStack(func(stack awscdk.Stack) {
 		props := acme()
 		props.Reports = nil
 		made = telemetry.New(stack, "Telemetry", props)
-		// The bucket has no notification of its own.
-		made.Ingestion.AddEventNotification(awss3.EventType_OBJECT_CREATED,
-			awss3notifications.NewSqsDestination(awssqs.NewQueue(stack, jsii.String("Mine"), nil)))
 	})
 	if made.Report != nil || made.ReportRequests != nil {
 		t.Error("there is a report function or its queue")
 	}
 	for _, resourceType := range []string{
 		"AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::Athena::NamedQuery",
+		"AWS::SQS::Queue",
 	} {
 		if found := stack.Template.OfType(resourceType); len(found) > 0 {
 			t.Errorf("there are %d resources of the type %s", len(found), resourceType)
 		}
-	}
-	if queues := stack.Template.OfType("AWS::SQS::Queue"); len(queues) != 1 {
-		t.Errorf("%d queues, want only the caller's", len(queues))
 	}
 	for method, call := range map[string]func(awsiam.IGrantable) awsiam.Grant{
 		"GrantReadReports": made.GrantReadReports, "GrantQueryReports": made.GrantQueryReports,
@@ -1106,16 +1112,20 @@ func TestEventsMethodsAreValidated(t *testing.T) {
 
 // TestACallersNotificationsOfTheIngestionBucketFailTheSynth: they would replace the bucket's own.
 func TestACallersNotificationsOfTheIngestionBucketFailTheSynth(t *testing.T) {
-	message := failure(t, false, func(stack awscdk.Stack) {
-		telemetry.New(stack, "Telemetry", acme()).Ingestion.AddEventNotification(
-			awss3.EventType_OBJECT_CREATED, awss3notifications.NewSqsDestination(
-				awssqs.NewQueue(stack, jsii.String("Mine"), nil)))
-	})
-	const refused = "[Stack/Telemetry/Ingestion] a method of the bucket that adds event " +
-		"notifications"
-	if !strings.Contains(message, refused) ||
-		!strings.Contains(message, "set EventBridge of telemetry.Props") {
-		t.Errorf("failed with %q, want it to say %q", message, refused)
+	withoutReports := acme()
+	withoutReports.Reports = nil
+	for _, props := range []telemetry.Props{acme(), withoutReports} {
+		message := failure(t, false, func(stack awscdk.Stack) {
+			telemetry.New(stack, "Telemetry", props).Ingestion.AddEventNotification(
+				awss3.EventType_OBJECT_CREATED, awss3notifications.NewSqsDestination(
+					awssqs.NewQueue(stack, jsii.String("Mine"), nil)))
+		})
+		const refused = "[Stack/Telemetry/Ingestion] a method of the bucket that adds event " +
+			"notifications"
+		if !strings.Contains(message, refused) ||
+			!strings.Contains(message, "set EventBridge of telemetry.Props") {
+			t.Errorf("failed with %q, want it to say %q", message, refused)
+		}
 	}
 	stack := synthStack(func(stack awscdk.Stack) {
 		props := acme()
@@ -1125,6 +1135,19 @@ func TestACallersNotificationsOfTheIngestionBucketFailTheSynth(t *testing.T) {
 	enabled := map[string]any{"EventBridgeEnabled": true}
 	want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), enabled,
 		"NotificationConfiguration", "EventBridgeConfiguration")
+	for _, on := range []bool{false, true} { // without reports
+		stack := synthStack(func(stack awscdk.Stack) {
+			telemetry.New(stack, "Telemetry", telemetry.Props{
+				Topic: "acme", Types: acmeTypes[2:], EventBridge: on,
+			})
+		})
+		var wanted any
+		if on {
+			wanted = map[string]any{"EventBridgeConfiguration": enabled}
+		}
+		want(t, only(t, stack, "AWS::S3::Bucket", "TelemetryIngestion"), wanted,
+			"NotificationConfiguration")
+	}
 }
 
 // TestAProducerMayPutRecordsAndKnowsTheStream: the grant fills the function's setting.
@@ -1322,10 +1345,4 @@ func TestTelemetryPropsAreValidated(t *testing.T) {
 		"telemetry: Telemetry: Reports[0].SQL: 0 parameters, want a query with one parameter, the "+
 			"day, such as WHERE day = ?",
 	)
-	wantPanic(t, func(stack awscdk.Stack) {
-		telemetry.New(stack, "Telemetry", telemetry.Props{
-			Topic: "acme", Types: acmeTypes[2:], EventBridge: true,
-		})
-	}, "telemetry: Telemetry: EventBridge: true, want false without Reports; call "+
-		"Ingestion.EnableEventBridgeNotification")
 }

@@ -185,6 +185,23 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRun_names replays the telemetry of another team, which has no environments and parameters.
+func TestRun_names(t *testing.T) {
+	d := deploy(t)
+	seed(t, d)
+	stdout, stderr, code := replayed(t.Context(), "-day", day, "-bucket", bucket,
+		"-stream", "readings")
+	if !strings.HasPrefix(stdout, "3 of 3 objects read, 4 messages replayed\n") || code != 0 {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	if got := d.inStream(t); len(got) != 4 {
+		t.Errorf("in the stream: %+v", got)
+	}
+	if calls := d.parameters.Calls(); len(calls) > 0 {
+		t.Errorf("the command called %v", calls)
+	}
+}
+
 func TestRun_dry_run(t *testing.T) {
 	d := deploy(t)
 	seed(t, d)
@@ -243,6 +260,19 @@ func TestRun_errors(t *testing.T) {
 		"unknown environment": {
 			arguments: []string{"-day", day, "Test"}, code: 2,
 			stderr: `environment "Test", want one of Dev, Staging, Prod`,
+		},
+		"bucket without stream": {
+			arguments: []string{"-day", day, "-bucket", bucket}, code: 2,
+			stderr: "pass both -bucket and -stream, or an environment alone",
+		},
+		"stream without bucket": {
+			arguments: []string{"-day", day, "-stream", "readings"}, code: 2,
+			stderr: "pass both -bucket and -stream, or an environment alone",
+		},
+		"names beside an environment": {
+			arguments: []string{"-day", day, "-bucket", bucket, "-stream", "readings", "Dev"},
+			code:      2,
+			stderr:    "pass both -bucket and -stream, or an environment alone",
 		},
 		"no day": {
 			arguments: []string{"Dev"}, code: 2,

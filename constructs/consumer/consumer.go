@@ -27,8 +27,9 @@ type Props struct {
 	// role (Function_FromFunctionAttributes), which gets the permissions. Required.
 	Function awslambda.IFunction
 
-	// Queue is an existing queue to consume, and DeadLetterQueue its dead-letter queue. Default: a
-	// new queue with a dead-letter queue.
+	// Queue is an existing queue to consume, whose visibility timeout is at least the Function's
+	// timeout, and DeadLetterQueue its dead-letter queue, if it has one, for GrantSendToDLQ and for
+	// messages that Topic cannot deliver. Default: a new queue with a dead-letter queue.
 	Queue, DeadLetterQueue awssqs.IQueue
 
 	// Topic publishes to the queue. Filter limits this to messages whose attributes have, for each

@@ -147,7 +147,8 @@ func (d *Dashboards) newDataSet(
 	scope constructs.Construct, props Props, report string, columns []any,
 ) awsquicksight.CfnDataSet {
 	id := strings.ReplaceAll(report, "_", "-") // a table's id has letters, digits and hyphens
-	return awsquicksight.NewCfnDataSet(scope, jsii.String(convert.ConstructID(report)),
+	// The suffix keeps the ids of reports apart from Role, DataSource and Dashboard.
+	return awsquicksight.NewCfnDataSet(scope, jsii.String(convert.ConstructID(report)+"DataSet"),
 		&awsquicksight.CfnDataSetProps{
 			AwsAccountId: d.DataSource.AwsAccountId(),
 			DataSetId:    jsii.String(*d.DataSource.DataSourceId() + "-" + id),
@@ -186,10 +187,7 @@ func (p Props) check(id string) {
 		check.Required("Database", p.Database != "", "pass the name of the reports' database"),
 		check.Required("Reports", len(p.Reports) > 0,
 			"pass the reports of the telemetry construct"),
-	}
-	if joined, ok := telemetryschema.ValidateReports(
-		p.Reports).(interface{ Unwrap() []error }); ok {
-		problems = append(problems, joined.Unwrap()...)
+		telemetryschema.ValidateReports(p.Reports),
 	}
 	for i, report := range p.Reports {
 		for j, column := range report.Columns {

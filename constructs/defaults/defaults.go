@@ -29,7 +29,7 @@ func Set(scope constructs.Construct, values Values) {
 	check.Props("defaults", "Set",
 		check.NotNil("scope", scope, "pass an app, a stage, a stack or a construct"))
 	if n := len(*scope.Node().Children()); n > 0 {
-		path := *scope.Node().Path()
+		path := cmp.Or(*scope.Node().Path(), "the app") // whose path is empty
 		panic(fmt.Errorf("defaults: %s has %d children; call defaults.Set first", path, n))
 	}
 	values.LogRetention = cmp.Or(values.LogRetention, Of(scope).LogRetention)

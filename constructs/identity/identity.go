@@ -449,6 +449,8 @@ func (p Props) check(id string) {
 		checkClient("Mobile", p.MobileCallbackURLs, p.MobileLogoutURLs, check.AppCallbackURL),
 		check.KeyPrefix("ProtectedPrefix", p.ProtectedPrefix),
 		check.KeyPrefix("PrivatePrefix", p.PrivatePrefix),
+		check.That("PrivatePrefix", p.PrivatePrefix, p.PrivatePrefix != p.ProtectedPrefix,
+			"a prefix different from ProtectedPrefix"),
 	)
 }
 

@@ -47,15 +47,17 @@ func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) awsiam.Grant {
 		i.ownObjects(bucket)...)
 }
 
-// newSignedInPolicy declares a policy of SignedInRole in the bucket's stack. Its id has the path of
-// the bucket, and its name the stack's: a role has one policy of a name, in any number of stacks.
+// newSignedInPolicy declares a policy of SignedInRole in the bucket's stack. Its id has the paths of
+// the identity and the bucket, and its name the stack's: a role has one policy of a name, in any
+// number of stacks.
 func (i *Identity) newSignedInPolicy(access string, bucket awss3.IBucket) awsiam.Policy {
 	method := "GrantSignedIn" + access
 	path := *i.Construct.Node().Path()
 	check.Call("identity", path, method, check.NotNil("bucket", bucket, "pass an S3 bucket"))
 	stack := awscdk.Stack_Of(bucket)
 	inStack := strings.TrimPrefix(*bucket.Node().Path(), *stack.Node().Path())
-	id := *i.Construct.Node().Id() + "SignedIn" + access + strings.ReplaceAll(inStack, "/", "")
+	stage := *awscdk.Stage_Of(i.Construct).Node().Path()
+	id := strings.ReplaceAll(strings.TrimPrefix(path, stage)+"SignedIn"+access+inStack, "/", "")
 	check.Call("identity", path, method,
 		check.That("bucket", *bucket.Node().Path(), bucket.EncryptionKey() == nil,
 			"a bucket without a KMS key, which signed-in clients could not use; encrypt it with "+

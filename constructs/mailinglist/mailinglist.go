@@ -93,6 +93,10 @@ func New(scope constructs.Construct, id string, props Props) *MailingList {
 	props = props.withDefaults()
 	from := props.check(id)
 	construct := node.New(scope, id)
+	if !props.ExistingIdentity {
+		check.Props("mailinglist", id, node.Claim(construct, "Identity", props.Identity,
+			"set ExistingIdentity for all lists but one"))
+	}
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	l := &MailingList{
 		Construct: construct,

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -41,11 +42,13 @@ type Props struct {
 	// Originals is an existing bucket for the originals. Its lifecycle, access logs, acceleration
 	// and, for AllowedOrigins, its CORS rules are its owner's; only those of the thumbnails follow
 	// the other props. The CDK's AddEventNotification adds the event notifications, with a function
-	// of its own, and the owner may add others. Default: a new bucket.
+	// of its own, and the owner may add others. The bucket must be one of the construct's stack, or
+	// imported into it, and belong to one Media. Default: a new bucket.
 	Originals awss3.IBucket
 
-	// Key prefixes, the same in both buckets: one folder each, with a slash at the end.
-	TempPrefix      string // uploads that no post shows; they expire; default: temp/
+	// Key prefixes, the same in both buckets: one folder each, with a slash at the end. After a
+	// change, objects below the earlier prefix neither expire nor are they delivered.
+	TempPrefix      string // uploads that are not promoted; they expire; default: temp/
 	PermanentPrefix string // promoted uploads; default: permanent/
 	ProtectedPrefix string // uploads of signed-in clients, delivered; default: protected/
 	PrivatePrefix   string // uploads of signed-in clients, not delivered; default: private/
@@ -120,7 +123,7 @@ type Media struct {
 // New declares the buckets, the function and the distribution under scope.
 func New(scope constructs.Construct, id string, props Props) *Media {
 	props = props.withDefaults()
-	props.check(id)
+	props.check(scope, id)
 	construct := node.New(scope, id)
 	defaults.Override(construct, props.LogRetention, props.Disposable)
 	m := &Media{
@@ -321,8 +324,9 @@ const (
 	maxBytes  = 100 << 20 // besides the pixels
 )
 
-func (p Props) check(id string) {
+func (p Props) check(scope constructs.Construct, id string) {
 	problems := []error{
+		p.checkOriginals(scope),
 		check.Each("AllowedOrigins", p.AllowedOrigins, check.Origin),
 		check.NoDuplicates("AllowedOrigins", p.AllowedOrigins),
 		check.Required("Widths", len(p.Widths) > 0, "pass nil for the default"),
@@ -351,4 +355,16 @@ func (p Props) check(id string) {
 		}
 	}
 	check.Props("media", id, problems...)
+}
+
+// checkOriginals accepts a bucket of the scope's stack. The CDK declares the notifications in the
+// bucket's stack: with two stacks, each would depend on the other.
+func (p Props) checkOriginals(scope constructs.Construct) error {
+	if p.Originals == nil || scope == nil { // New refuses the scope
+		return nil
+	}
+	stack := *awscdk.Stack_Of(scope).Node().Addr()
+	return check.That("Originals", *p.Originals.Node().Path(),
+		*awscdk.Stack_Of(p.Originals).Node().Addr() == stack,
+		"a bucket of the same stack; import it there with awss3.Bucket_FromBucketName")
 }

@@ -231,12 +231,12 @@ func New(scope constructs.Construct, id string, props Props) *Database {
 	return d
 }
 
-// A Client connects to a database: a [gofunction.Function], or another team's construct, such as a
-// service on Fargate.
+// A Client connects to a database: a [gofunction.Function], or another team's type that has a
+// construct of the CDK as a field, such as a service on Fargate or a function in another language.
 type Client interface {
 	awsiam.IGrantable
 	awsec2.IConnectable
-	AddSettings(settings any) // gets mysqlconn.Settings
+	AddSettings(settings any) // gets mysqlconn.Settings; lambdaenv.Encode makes variables of them
 	VPC() awsec2.IVpc         // nil outside a VPC
 }
 
@@ -294,7 +294,7 @@ func (d *Database) allow(client awsec2.IConnectable) []constructs.IDependable {
 // theirs, or known by its name only.
 func grantRead(grantee awsiam.IGrantable, secret awssecretsmanager.ISecret) awsiam.Grant {
 	if key := secret.EncryptionKey(); key != nil {
-		key.GrantDecrypt(grantee)
+		key.GrantDecrypt(grantee.GrantPrincipal())
 	}
 	arn := *secret.SecretArn()
 	if secret.SecretFullArn() == nil {

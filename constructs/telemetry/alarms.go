@@ -80,8 +80,8 @@ func (t *Telemetry) declareAlarms(scope constructs.Construct, props Props) {
 	alarm("TransformFailedRecords", t.MetricTransformFailedPercentage(nil), 5, 3,
 		"More than 5 % of the records fail validation in the transform. They are below "+
 			"errors/processing-failed/ in the ingestion bucket. "+
-			"Check first the reasons in the transform's log: new firmware or a new client may "+
-			"send a type that is not declared yet. Declare it, then replay the day.")
+			"Check first the reasons in the transform's log: a new version of a device or a "+
+			"client may send a type that is not declared yet. Declare it, then replay the day.")
 	if t.ReportRequests == nil {
 		return
 	}

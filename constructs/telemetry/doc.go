@@ -13,6 +13,15 @@
 // Devices publish to IoT Core. Clients send events with [Telemetry.AddEventsMethod] of an API, and
 // AWS producers with [Telemetry.GrantPutRecords].
 //
+// # Replays
+//
+// When records have failed, or a new column or type is declared, the raw copies of a day of arrival
+// can be put into the stream again; queries count each record once:
+//
+//	go run github.com/ashlar-cdk/ashlar/cmd/replay -day 2026-11-20 -bucket NAME -stream NAME
+//
+// The names are those of Ingestion and Stream. The descriptions of the alarms say when it helps.
+//
 // # Costs
 //
 // Without traffic, AWS bills the stream by the hour (per shard, or more on demand), the KMS key,

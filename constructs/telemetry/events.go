@@ -23,8 +23,9 @@ var (
 )
 
 // AddEventsMethod adds a method to the API that puts clients' events into the stream, without a
-// function. method is a POST of a path, with the schema of bodies: a list named events, whose
-// length must not exceed the stream's limit for a call (500) or the template's for a loop (1000).
+// function. method is a POST of a path, with the schema of bodies: it
+// requires an array named events, with minItems of at least 1 and maxItems of at most 500, the
+// stream's limit for a call.
 //
 // An event becomes a record unchanged, as JSON, except that names may be reordered, numbers may be
 // formatted differently, and invalid characters (half a surrogate pair) become question marks. The
@@ -64,11 +65,12 @@ func (t *Telemetry) AddEventsMethod(api *restapi.API, method restapi.Method) {
 	api.Handle(method)
 }
 
-// eventsRoleID returns the id of the role of a method: PutEventsRole for /events.
+// eventsRoleID returns the id of the role of a method: PutEventsRole for /events. Braces are kept,
+// so that /a/b and /a/{b} have different ones.
 func (t *Telemetry) eventsRoleID(path string) string {
 	id := "Put"
 	for segment := range strings.SplitSeq(path, "/") {
-		if segment = strings.Trim(segment, "{}+"); segment != "" {
+		if segment != "" {
 			id += strings.ToUpper(segment[:1]) + segment[1:]
 		}
 	}

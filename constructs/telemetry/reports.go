@@ -77,7 +77,7 @@ func (t *Telemetry) declareQueries(scope constructs.Construct, props Props) {
 }
 
 // declareReports declares the function that makes the reports, and its triggers.
-func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
+func (t *Telemetry) declareReports(scope constructs.Construct) {
 	t.Report = gofunction.New(scope, "Report", gofunction.Props{
 		Package: reportfn.Package,
 		Settings: reportfn.Settings{
@@ -108,13 +108,6 @@ func (t *Telemetry) declareReports(scope constructs.Construct, props Props) {
 		MaxConcurrency: 2, // the minimum: reports are not urgent, and queries cost money
 	})
 	t.ReportRequests.AddSchedule("Schedule", reportInterval, reportfn.Scheduled)
-	// A delivery may be in another day's folder than today's, so S3 says which days have changed.
-	bucket.Notify(t.Ingestion, bucket.Notifications{
-		Queue: t.ReportRequests.Queue, Events: []string{"s3:ObjectCreated:*"},
-		Prefix: transformfn.TablePrefix, EventBridge: props.EventBridge,
-		Remedy: "set EventBridge of telemetry.Props, and consume the events with a rule of " +
-			"EventBridge",
-	})
 	bucket.EmptyAfter(t.Reports, t.ReportRequests.Mapping)
 }
 

@@ -76,8 +76,9 @@ type Props struct {
 	BytesScannedCutoffPerQuery int64
 
 	// EventBridge sends S3's events of the bucket Ingestion to the account's default event bus, for
-	// rules that consume them. EventBridge bills them as custom events. It needs Reports; without,
-	// call EnableEventBridgeNotification of the bucket.
+	// rules that match the bucket's name. Methods of Ingestion that add notifications fail the
+	// synthesis, because CloudFormation would replace those that the reports need, also when
+	// Reports are added later. Default: no events there.
 	EventBridge bool
 
 	// Key encrypts the records, in the stream and in the bucket, and the reports. Its policy must
@@ -149,6 +150,8 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	props = props.withDefaults()
 	props.check(id)
 	construct := node.New(scope, id)
+	check.Props("telemetry", id,
+		node.Claim(construct, "Topic", props.Topic, "pass a topic that no other Telemetry has"))
 	props.Disposable = defaults.Override(construct, props.LogRetention, props.Disposable)
 	t := &Telemetry{
 		Construct: construct,
@@ -166,9 +169,20 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 	t.declareDelivery(construct, props)
 	t.declareDevices(construct)
 	t.declareQueries(construct, props)
-	if len(t.reports) > 0 {
-		t.declareReports(construct, props)
+	notifications := bucket.Notifications{
+		EventBridge: props.EventBridge,
+		Remedy: "set EventBridge of telemetry.Props, and consume the events with a rule of " +
+			"EventBridge",
 	}
+	if len(t.reports) > 0 {
+		t.declareReports(construct)
+		// A delivery may be in another day's folder than today's, so S3 says which days have
+		// changed.
+		notifications.Queue = t.ReportRequests.Queue
+		notifications.Events = []string{"s3:ObjectCreated:*"}
+		notifications.Prefix = transformfn.TablePrefix
+	}
+	bucket.Notify(t.Ingestion, notifications)
 	t.declareTransformMetrics()
 	t.declareAlarms(construct, props)
 	return t
@@ -340,26 +354,16 @@ func (p Props) check(id string) {
 			"pass the types of records, such as {Name: \"reading\", Source: "+
 				"telemetryschema.Device}"),
 		p.checkFirstDay(),
-		check.That("EventBridge", p.EventBridge, !p.EventBridge || len(p.Reports) > 0,
-			"false without Reports; call Ingestion.EnableEventBridgeNotification"),
 	}
 	if len(p.Types) > 0 {
-		problems = append(problems, each(p.schema().Validate())...)
+		problems = append(problems, p.schema().Validate())
 	}
-	problems = append(problems, each(telemetryschema.ValidateReports(p.Reports))...)
-	check.Props("telemetry", id, problems...)
+	check.Props("telemetry", id,
+		append(problems, telemetryschema.ValidateReports(p.Reports))...)
 }
 
 func (p Props) checkFirstDay() error {
 	_, err := time.Parse(time.DateOnly, p.FirstDay)
 	return check.That("FirstDay", fmt.Sprintf("%q", p.FirstDay), err == nil,
 		"a day such as 2026-01-31")
-}
-
-// each returns the errors that err joins.
-func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return nil
 }

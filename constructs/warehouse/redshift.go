@@ -105,7 +105,7 @@ func (w *Warehouse) newWorkgroup(scope constructs.Construct, props Props) {
 	if selection == nil {
 		selection = &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED}
 	}
-	if props.SecurityGroups == nil {
+	if len(props.SecurityGroups) == 0 { // otherwise AWS would take the VPC's default group
 		props.SecurityGroups = []awsec2.ISecurityGroup{newSecurityGroup(scope, props.VPC)}
 	}
 	w.connections = awsec2.NewConnections(&awsec2.ConnectionsProps{

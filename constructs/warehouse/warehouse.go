@@ -43,7 +43,7 @@ type Props struct {
 	// endpoints of S3 and Glue. Default: one of its own, which allows only that.
 	SecurityGroups []awsec2.ISecurityGroup
 	// GlueEndpoint is the VPC's interface endpoint of Glue; a VPC has at most one with private DNS.
-	// Default: one of its own.
+	// An imported one needs its security groups, which get a rule. Default: one of its own.
 	GlueEndpoint awsec2.IInterfaceVpcEndpoint
 
 	// Key encrypts the data. Its policy must let IAM policies of the account grant its use.

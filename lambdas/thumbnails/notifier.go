@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/ashlar-cdk/ashlar/internal/adapters/snstopic"
@@ -31,9 +30,10 @@ func (n *notifier) Notify(ctx context.Context, event thumbnails.Event) error {
 	for _, thumbnail := range event.Thumbnails {
 		published.Thumbnails = append(published.Thumbnails, contract.Thumbnail(thumbnail))
 	}
-	folder, _, _ := strings.Cut(event.Key, "/")
-	if slices.Contains(n.prefixes, folder+"/") {
-		published.prefix = folder
+	for _, prefix := range n.prefixes {
+		if strings.HasPrefix(event.Key, prefix) {
+			published.prefix = strings.TrimSuffix(prefix, "/")
+		}
 	}
 	return n.topic.Notify(ctx, published)
 }

@@ -4,6 +4,7 @@
 package othermodule_test
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,6 +48,13 @@ func TestExamples(t *testing.T) {
 		fmt.Fprintf(&calls, "\t%s.Example(awscdk.NewStage(app, jsii.String(%[1]q), nil))\n",
 			e.construct)
 	}
+	more, err := os.ReadFile("testdata/more.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, "more/more.go", string(more))
+	imports += "\t\"example.com/app/more\"\n"
+	calls.WriteString("\tmore.Declare(awscdk.NewStage(app, jsii.String(\"more\"), nil))\n")
 	m.write(t, "main.go", "package main\n\nimport (\n"+imports+")\n\nfunc main() {\n"+
 		"\tdefer jsii.Close()\n\tapp := awscdk.NewApp(nil)\n"+calls.String()+
 		"\tapp.Synth(nil)\n}\n")
@@ -88,8 +96,51 @@ func TestExamples(t *testing.T) {
 	if err := columns.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("functions", func(t *testing.T) { m.run(t, "go", "test", "./functions") })
+	encoded, err := json.Marshal(libraryFunctions(out, stacks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, "functions/functions.json", string(encoded))
+	t.Run("functions", func(t *testing.T) { t.Log(m.run(t, "go", "test", "-v", "./functions")) })
 	t.Logf("lines of Go to a construct that is ready to deploy:\n%s", table)
+}
+
+// A libraryFunction is a function of the library, as the templates deploy it.
+type libraryFunction struct {
+	Package   string
+	Variables map[string]string
+	Code      string // folder of the asset
+}
+
+// libraryFunctions returns each function of the library in the stacks, by its package once.
+func libraryFunctions(out string, stacks []assembly.Stack) []libraryFunction {
+	found := map[string]libraryFunction{}
+	for _, stack := range stacks {
+		for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
+			path, _ := function.Metadata["ashlar:package"].(string)
+			asset, _ := function.Metadata["aws:asset:path"].(string)
+			if !strings.HasPrefix(path, modulePath+"/") {
+				continue
+			}
+			variables := map[string]string{}
+			declared, _ := function.At("Environment", "Variables").(map[string]any)
+			for name, value := range declared {
+				var known bool
+				if variables[name], known = value.(string); !known {
+					variables[name] = "known-after-deployment"
+				}
+			}
+			found[path] = libraryFunction{
+				Package: path, Variables: variables,
+				Code: filepath.Join(out, "assembly-"+stack.Environment, asset),
+			}
+		}
+	}
+	functions := slices.Collect(maps.Values(found))
+	slices.SortFunc(functions, func(a, b libraryFunction) int {
+		return strings.Compare(a.Package, b.Package)
+	})
+	return functions
 }
 
 // TestApps synthesizes the apps in examples/ and runs their tests, after the commands that their

@@ -5,13 +5,14 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
 // Notifications describes the event notifications of a bucket. Zero values take the stated default.
 type Notifications struct {
-	Queue  awssqs.IQueue // receives them; required
-	Events []string      // such as s3:ObjectCreated:*; required
+	Queue  awssqs.IQueue // receives Events; default: none
+	Events []string      // such as s3:ObjectCreated:*; required with Queue
 	Prefix string        // of the objects' keys; default: all objects
 
 	// EventBridge sends all events of the bucket to the account's default event bus as well.
@@ -28,8 +29,27 @@ type Notifications struct {
 // synthesis. S3 checks the queue when the notifications are set, so the queue's policy must exist
 // first; it admits S3 for any bucket of the account.
 func Notify(bucket awss3.Bucket, notifications Notifications) {
-	queue := notifications.Queue
-	allowed := queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	bucket.Node().AddValidation(&onlyNotifications{bucket: bucket, remedy: notifications.Remedy})
+	if notifications.Queue == nil && !notifications.EventBridge {
+		return
+	}
+	configuration := &awss3.CfnBucket_NotificationConfigurationProperty{}
+	if notifications.EventBridge {
+		configuration.EventBridgeConfiguration =
+			&awss3.CfnBucket_EventBridgeConfigurationProperty{EventBridgeEnabled: jsii.Bool(true)}
+	}
+	cfnBucket := resource(bucket)
+	if notifications.Queue != nil {
+		configuration.QueueConfigurations = notifications.queueConfigurations()
+		cfnBucket.Node().AddDependency(allowS3(notifications.Queue))
+	}
+	cfnBucket.SetNotificationConfiguration(configuration)
+}
+
+// allowS3 lets S3 send messages to the queue for any bucket of the account, and returns the queue's
+// policy.
+func allowS3(queue awssqs.IQueue) constructs.IDependable {
+	return queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{
 			awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
 		},
@@ -38,18 +58,7 @@ func Notify(bucket awss3.Bucket, notifications Notifications) {
 		Conditions: &map[string]any{
 			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()},
 		},
-	}))
-	configuration := &awss3.CfnBucket_NotificationConfigurationProperty{
-		QueueConfigurations: notifications.queueConfigurations(),
-	}
-	if notifications.EventBridge {
-		configuration.EventBridgeConfiguration =
-			&awss3.CfnBucket_EventBridgeConfigurationProperty{EventBridgeEnabled: jsii.Bool(true)}
-	}
-	cfnBucket := resource(bucket)
-	cfnBucket.SetNotificationConfiguration(configuration)
-	cfnBucket.Node().AddDependency(allowed.PolicyDependable)
-	bucket.Node().AddValidation(&onlyNotifications{bucket: bucket, remedy: notifications.Remedy})
+	})).PolicyDependable
 }
 
 func (n Notifications) queueConfigurations() []any {

@@ -35,7 +35,8 @@ func Where(
 	grantee awsiam.IGrantable, conditions Conditions, actions []string, resources ...string,
 ) awsiam.Grant {
 	options := &awsiam.GrantOnPrincipalOptions{
-		Grantee:      grantee,
+		// The principal: jsii takes no grantee that is a struct instead of a pointer to one.
+		Grantee:      grantee.GrantPrincipal(),
 		Actions:      jsii.Strings(actions...),
 		ResourceArns: jsii.Strings(resources...),
 	}

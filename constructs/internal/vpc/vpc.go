@@ -3,11 +3,15 @@ package vpc
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 
 	"github.com/ashlar-cdk/ashlar/internal/check"
 )
+
+// errorName is the name of an error of the CDK, which its message begins with.
+var errorName = regexp.MustCompile(`^\w+: `)
 
 // Subnets returns a problem unless vpc has the subnets of a selection, in at least this number of
 // zones.
@@ -20,7 +24,8 @@ func Subnets(
 	// The CDK panics if the VPC has none.
 	defer func() {
 		if message := recover(); message != nil {
-			problem = fmt.Errorf("%s: %v; pass subnets that the VPC has", prop, message)
+			problem = fmt.Errorf("%s: %s; pass subnets that the VPC has", prop,
+				errorName.ReplaceAllString(fmt.Sprint(message), ""))
 		}
 	}()
 	found := vpc.SelectSubnets(selection)

@@ -1,16 +1,20 @@
-// Package other tests a function of the library from another module, with the library's public
+// Package other tests the functions of the library from another module, with the library's public
 // packages and the standard library.
 package other
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/jpeg"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +25,43 @@ import (
 	"github.com/ashlar-cdk/ashlar/lambdas/thumbnails/contract"
 	"github.com/ashlar-cdk/ashlar/lambdatest"
 )
+
+// TestFunctions starts each function of the library with the variables and the files of its
+// template, and invokes it once. The event has nothing to do, so an error as the response is fine:
+// the function has started, with complete settings.
+func TestFunctions(t *testing.T) {
+	content, err := os.ReadFile("functions.json") // of the synth
+	if err != nil {
+		t.Fatal(err)
+	}
+	var functions []struct {
+		Package   string
+		Variables map[string]string
+		Code      string
+	}
+	if err := json.Unmarshal(content, &functions); err != nil {
+		t.Fatal(err)
+	}
+	if len(functions) != 11 { // the library has eleven
+		t.Errorf("%d functions, want those of all constructs", len(functions))
+	}
+	for _, function := range functions {
+		t.Run(path.Base(function.Package), func(t *testing.T) {
+			bootstrap := lambdatest.Build(t, function.Package)
+			files := filepath.Join(function.Code, lambdaenv.FilesFolder)
+			if _, err := os.Stat(files); err == nil {
+				lambdatest.AddFiles(t, bootstrap, os.DirFS(files))
+			}
+			function.Variables["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1" // nothing reaches AWS
+			fn := lambdatest.New(t, bootstrap, function.Variables)
+			_, err := fn.Invoke(t.Context(), []byte(`{"RequestType":"Delete"}`), time.Minute)
+			var failure *lambdatest.FunctionError
+			if err != nil && !errors.As(err, &failure) {
+				t.Errorf("%v\n%s", err, fn.Logs())
+			}
+		})
+	}
+}
 
 func TestThumbnails(t *testing.T) {
 	fake := &fakeAWS{stored: map[string][]byte{}}
