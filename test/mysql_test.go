@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
@@ -632,6 +633,47 @@ func TestAMigrateFunctionOfOnesOwn(t *testing.T) {
 		}
 	}
 	checkOrder(t, stack)
+}
+
+// TestAProxyIsTheOnlyWayToTheWriter: without replicas, clients need no other.
+func TestAProxyIsTheOnlyWayToTheWriter(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		database := mysql.New(stack, "Database", mysql.Props{VPC: vpc, Proxy: true})
+		database.AddMigrations(stack, "Migrations", migrationFiles)
+		database.GrantConnect(newClient(stack, "Orders", vpc))
+	})
+	proxy := only(t, stack, "AWS::EC2::SecurityGroup", "DatabaseProxySecurityGroup").ID
+	client := only(t, stack, "AWS::EC2::SecurityGroup", "OrdersSecurityGroup").ID
+	var reached []string
+	for _, rule := range stack.Template.OfType("AWS::EC2::SecurityGroupIngress") {
+		if assembly.Refers(rule.At("SourceSecurityGroupId")) == client {
+			reached = append(reached, assembly.Refers(rule.At("GroupId")))
+		}
+	}
+	if !slices.Equal(reached, []string{proxy}) {
+		t.Errorf("the client reaches %q, want only %s", reached, proxy)
+	}
+}
+
+// TestAClientMayDecryptTheSecret that another team encrypts with its key.
+func TestAClientMayDecryptTheSecret(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		vpc := network.New(stack, "Network", network.Props{}).VPC
+		secret := awssecretsmanager.NewSecret(stack, jsii.String("Secret"),
+			&awssecretsmanager.SecretProps{
+				EncryptionKey: awskms.NewKey(stack, jsii.String("Key"), nil),
+			})
+		mysql.FromAttributes(stack, "Database", mysql.Attributes{
+			VPC: vpc, WriterHost: "db.example.com", DatabaseName: "orders", AppSecret: secret,
+			SecurityGroups: []awsec2.ISecurityGroup{awsec2.NewSecurityGroup(stack,
+				jsii.String("Group"), &awsec2.SecurityGroupProps{Vpc: vpc})},
+		}).GrantConnect(newClient(stack, "Orders", vpc))
+	})
+	policy := only(t, stack, "AWS::IAM::Policy", "OrdersRole")
+	if !strings.Contains(text(policy.Properties), "kms:Decrypt") {
+		t.Errorf("the client's policy is %s, want kms:Decrypt", text(policy.Properties))
+	}
 }
 
 // TestMigrationsOutlastTheEndpoints: the migrate function responds to CloudFormation through S3, also
