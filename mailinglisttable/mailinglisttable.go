@@ -68,8 +68,8 @@ type Item struct {
 }
 
 // NewItem returns the item of a new subscription of the address to, which is [Pending] or
-// [Subscribed]; it panics for another kind. id is a new UUID. The caller adds Language and Link, and writes the item on the
-// condition that there is none: attribute_not_exists(Address).
+// [Subscribed]; it panics for another kind. id is a new UUID. The caller adds Language and Link,
+// and writes the item on the condition that there is none: attribute_not_exists(Address).
 func NewItem(kind Kind, id, to string, now time.Time) Item {
 	if kind != Pending && kind != Subscribed {
 		panic(fmt.Errorf("mailinglisttable: kind %q is no subscription; pass Pending or Subscribed",

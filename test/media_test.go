@@ -639,7 +639,8 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 	forEachEnvironment(t, "Media",
 		func(t *testing.T, _ environments.Environment, stack assembly.Stack) {
 			thumbnails := only(t, stack, "AWS::S3::Bucket", "MediaThumbnails")
-			want(t, only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadMediaThumbnails"),
+			want(t,
+				only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadMediaThumbnails"),
 				[]any{map[string]any{
 					"Effect": "Allow", "Action": "s3:GetObject",
 					"Resource": []any{
@@ -647,7 +648,8 @@ func TestSignedInClientsUploadToTheOriginalsAndReadTheirOwnThumbnails(t *testing
 						objects(thumbnails, "protected/${cognito-identity.amazonaws.com:sub}/*"),
 					},
 				}}, "PolicyDocument", "Statement")
-			uploads := only(t, stack, "AWS::IAM::Policy", "IdentityIdentitySignedInReadWriteMediaOriginals")
+			uploads := only(t, stack, "AWS::IAM::Policy",
+				"IdentityIdentitySignedInReadWriteMediaOriginals")
 			statements := text(uploads.At("PolicyDocument"))
 			if strings.Contains(statements, thumbnails.ID) ||
 				!strings.Contains(statements,
@@ -834,8 +836,8 @@ func TestMediaArgumentsAreValidated(t *testing.T) {
 		other := awscdk.NewStack(app, jsii.String("Other"), nil)
 		media.New(other, "Media", media.Props{Originals: existing})
 	})
-	wanted = "media: Media: Originals: Stack/Existing, want a bucket of the same stack; import it " +
-		"there with awss3.Bucket_FromBucketName"
+	wanted = "media: Media: Originals: Stack/Existing, want a bucket of the same stack; import " +
+		"it there with awss3.Bucket_FromBucketName"
 	if got != wanted {
 		t.Errorf("panics with %q, want %q", got, wanted)
 	}

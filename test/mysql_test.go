@@ -676,8 +676,8 @@ func TestAClientMayDecryptTheSecret(t *testing.T) {
 	}
 }
 
-// TestMigrationsOutlastTheEndpoints: the migrate function responds to CloudFormation through S3, also
-// when the stack is deleted.
+// TestMigrationsOutlastTheEndpoints: the migrate function responds to CloudFormation through S3,
+// also when the stack is deleted.
 func TestMigrationsOutlastTheEndpoints(t *testing.T) {
 	stack := synthStack(func(stack awscdk.Stack) {
 		vpc := network.New(stack, "Network", network.Props{}).VPC

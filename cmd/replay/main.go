@@ -125,8 +125,9 @@ func namesOf(
 		"IngestionBucket": &names.bucket, "TelemetryStream": &names.stream,
 	} {
 		if *into = parameters[name]; *into == "" {
-			return names, fmt.Errorf("parameter %s/%s not found: %s has no telemetry; make deploy ENV=%s",
-				path, name, environment.Name, environment.Name)
+			return names,
+				fmt.Errorf("parameter %s/%s not found: %s has no telemetry; make deploy ENV=%s",
+					path, name, environment.Name, environment.Name)
 		}
 	}
 	return names, nil

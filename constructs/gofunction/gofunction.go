@@ -267,6 +267,7 @@ func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code 
 // synth into the same folder may have left one with the executable of that time.
 func addFiles(root, dir string, files fs.FS) (string, error) {
 	hash := sha256.New()
+	//nolint:gosec // G304: the path is of the build
 	executable, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
 	if err != nil {
 		return "", fmt.Errorf("gofunction: %w", err)

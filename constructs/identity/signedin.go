@@ -47,8 +47,8 @@ func (i *Identity) GrantSignedInRead(bucket awss3.IBucket) awsiam.Grant {
 		i.ownObjects(bucket)...)
 }
 
-// newSignedInPolicy declares a policy of SignedInRole in the bucket's stack. Its id has the paths of
-// the identity and the bucket, and its name the stack's: a role has one policy of a name, in any
+// newSignedInPolicy declares a policy of SignedInRole in the bucket's stack. Its id has the paths
+// of the identity and the bucket, and its name the stack's: a role has one policy of a name, in any
 // number of stacks.
 func (i *Identity) newSignedInPolicy(access string, bucket awss3.IBucket) awsiam.Policy {
 	method := "GrantSignedIn" + access

@@ -40,7 +40,8 @@ func (t *Telemetry) declareDelivery(scope constructs.Construct, props Props) {
 		Timeout:     transformTimeout,
 	})
 	t.grantPut(t.Transform, "kinesis:PutRecords")
-	// A new column is in the table first: Firehose drops the values of columns that the table lacks.
+	// A new column is in the table first: Firehose drops the values of columns that the table
+	// lacks.
 	t.Transform.Function.Node().AddDependency(t.Tables[telemetryschema.Table])
 
 	t.DeliveryErrors = loggroup.New(scope, "DeliveryErrors", "")

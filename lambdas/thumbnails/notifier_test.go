@@ -34,7 +34,9 @@ func TestNotifier(t *testing.T) {
 		"thumbnails": {
 			event: thumbnails.Event{
 				Key: "mine/a", ETag: "e", Sequencer: "1",
-				Thumbnails: []thumbnails.Thumbnail{{Key: "mine/a/320.jpg", Width: 320, Height: 200}},
+				Thumbnails: []thumbnails.Thumbnail{
+					{Key: "mine/a/320.jpg", Width: 320, Height: 200},
+				},
 			},
 			json: `{"key":"mine/a","removed":false,"eTag":"e","sequencer":"1",` +
 				`"thumbnails":[{"key":"mine/a/320.jpg","width":320,"height":200}]}`,
