@@ -267,7 +267,7 @@ func (f *Function) code(scope constructs.Construct, props Props) awslambda.Code 
 // synth into the same folder may have left one with the executable of that time.
 func addFiles(root, dir string, files fs.FS) (string, error) {
 	hash := sha256.New()
-	executable, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
+	executable, err := os.ReadFile(filepath.Join(dir, "bootstrap")) //nolint:gosec // just built
 	if err != nil {
 		return "", fmt.Errorf("gofunction: %w", err)
 	}

@@ -21,8 +21,8 @@ func Require(
 		"pass the function or the role that gets the permissions"))
 }
 
-// To allows grantee to call actions on resources, which are ARNs. It panics for a grantee that cannot
-// have a policy, such as the principal of a service: the CDK would ignore the grant.
+// To allows grantee to call actions on resources, which are ARNs. It panics for a grantee that
+// cannot have a policy, such as the principal of a service: the CDK would ignore the grant.
 func To(grantee awsiam.IGrantable, actions []string, resources ...string) awsiam.Grant {
 	return Where(grantee, nil, actions, resources...)
 }
@@ -49,8 +49,8 @@ func Where(
 	}
 	added := awsiam.Grant_AddToPrincipal(options)
 	if !*added.Success() {
-		panic(fmt.Errorf("grant of %s: the grantee is a service, an account or an ARN, which has no "+
-			"policy; pass a function, a role, a user or a group", strings.Join(actions, ", ")))
+		panic(fmt.Errorf("grant of %s: the grantee is a service, an account or an ARN, which has "+
+			"no policy; pass a function, a role, a user or a group", strings.Join(actions, ", ")))
 	}
 	return added
 }
