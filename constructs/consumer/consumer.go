@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -120,12 +121,16 @@ func New(scope constructs.Construct, id string, props Props) *Consumer {
 	return c
 }
 
-// scopeIn returns the construct, or in another stack than its own a scope of that stack.
+// scopeIn returns the construct, or in another stack than its own a scope of that stack. The id of
+// that scope has the construct's path in the stage, without the stage: ids are the same in every
+// environment.
 func (c *Consumer) scopeIn(stack awscdk.Stack) constructs.Construct {
 	if *stack.Node().Path() == *awscdk.Stack_Of(c.Construct).Node().Path() {
 		return c.Construct
 	}
-	id := *c.Construct.Node().Id() + *c.Construct.Node().Addr()
+	stage := *awscdk.Stage_Of(c.Construct).Node().Path()
+	path := strings.TrimPrefix(*c.Construct.Node().Path(), stage)
+	id := strings.ReplaceAll(path, "/", "")
 	if found := stack.Node().TryFindChild(jsii.String(id)); found != nil {
 		return found.(constructs.Construct)
 	}

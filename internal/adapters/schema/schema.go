@@ -8,6 +8,7 @@
 package schema
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -96,7 +97,8 @@ func recordChecksums(
 		if err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
-		sum := sha256.Sum256(content)
+		// A checkout on Windows may have other line ends.
+		sum := sha256.Sum256(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
 		checksum, recorded := hex.EncodeToString(sum[:]), ""
 		err = db.QueryRowContext(ctx,
 			"SELECT sha256 FROM goose_db_checksum WHERE version_id = ?", version).Scan(&recorded)
