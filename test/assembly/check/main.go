@@ -14,6 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ashlar-cdk/ashlar/lambdaenv"
 	"github.com/ashlar-cdk/ashlar/test/assembly"
 )
 
@@ -75,11 +76,15 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	if err != nil {
 		return "", 0, err
 	}
-	if len(entries) != 1 || entries[0].Name() != "bootstrap" ||
-		function.At("Handler") != "bootstrap" {
-		return "", 0, fmt.Errorf(
-			"its asset is %v and its handler %v, want one file named bootstrap, and that name",
-			entries, function.At("Handler"))
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	if joined := strings.Join(names, " "); joined != "bootstrap" &&
+		joined != "bootstrap "+lambdaenv.FilesFolder || function.At("Handler") != "bootstrap" {
+		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want a file named bootstrap, "+
+			"perhaps a folder named %s, and that handler", names, function.At("Handler"),
+			lambdaenv.FilesFolder)
 	}
 	bootstrap = filepath.Join(asset, "bootstrap")
 	executable, err := elf.Open(bootstrap)

@@ -40,7 +40,7 @@ func TestCheck(t *testing.T) {
 			clean, "bootstrap", "#!/bin/sh\nexec /usr/bin/env node index.js\n",
 			"Dev/A/F: bootstrap: bad magic number",
 		},
-		"wrong file name": {clean, "index.js", "", "Dev/A/F: its asset is [- index.js]"},
+		"wrong file name": {clean, "index.js", "", "Dev/A/F: its asset is [index.js]"},
 		"validation error": {
 			`{"pluginReports": [{"violations": [
 				{"severity": "error", "ruleName": "E1", "description": "wrong"}]}]}`,
