@@ -82,9 +82,10 @@ func checkCode(dir string, function assembly.Resource) (bootstrap string, size i
 	}
 	if joined := strings.Join(names, " "); joined != "bootstrap" &&
 		joined != "bootstrap "+lambdaenv.FilesFolder || function.At("Handler") != "bootstrap" {
-		return "", 0, fmt.Errorf("its asset is %v and its handler %v, want a file named bootstrap, "+
-			"perhaps a folder named %s, and that handler", names, function.At("Handler"),
-			lambdaenv.FilesFolder)
+		return "", 0, fmt.Errorf(
+			"its asset is %v and its handler %v, want a file named bootstrap, "+
+				"perhaps a folder named %s, and that handler",
+			names, function.At("Handler"), lambdaenv.FilesFolder)
 	}
 	bootstrap = filepath.Join(asset, "bootstrap")
 	executable, err := elf.Open(bootstrap)
