@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/jsii-runtime-go"
@@ -505,4 +506,24 @@ func TestExternalSchemaPropsAreValidated(t *testing.T) {
 	if got := panicMessage(func() { w.GrantConnect((*gofunction.Function)(nil)) }); got != peer {
 		t.Errorf("panics with %q, want %q", got, peer)
 	}
+}
+
+func TestMetricsOfTheWarehouseAreOfItsWorkgroup(t *testing.T) {
+	stack := synthStack(func(stack awscdk.Stack) {
+		w := warehouse.New(stack, "Warehouse", warehouseProps(stack))
+		metric := w.Metric("ComputeSeconds", &awscloudwatch.MetricOptions{
+			Statistic: jsii.String("Maximum"),
+		})
+		metric.CreateAlarm(stack, jsii.String("Alarm"), &awscloudwatch.CreateAlarmOptions{
+			Threshold: jsii.Number(1), EvaluationPeriods: jsii.Number(1),
+		})
+	})
+	alarm := only(t, stack, "AWS::CloudWatch::Alarm", "Alarm")
+	workgroup := only(t, stack, "AWS::RedshiftServerless::Workgroup", "")
+	want(t, alarm, "AWS/Redshift-Serverless", "Namespace")
+	want(t, alarm, "ComputeSeconds", "MetricName")
+	want(t, alarm, "Maximum", "Statistic")
+	want(t, alarm, 300, "Period")
+	want(t, alarm, "Workgroup", "Dimensions", 0, "Name")
+	want(t, alarm, workgroup.ID, "Dimensions", 0, "Value", "Fn::GetAtt", 0)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -125,6 +126,24 @@ func (w *Warehouse) GrantConnect(peer awsec2.IConnectable) {
 
 // Connections makes the warehouse an [awsec2.IConnectable].
 func (w *Warehouse) Connections() awsec2.Connections { return w.connections }
+
+// Metric returns the metric of the workgroup with a name of the namespace AWS/Redshift-Serverless,
+// such as ComputeSeconds: "Monitoring Amazon Redshift Serverless using CloudWatch" in the Amazon
+// Redshift Management Guide. Default: the sum over five minutes.
+func (w *Warehouse) Metric(
+	name string, options *awscloudwatch.MetricOptions,
+) awscloudwatch.Metric {
+	metric := awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace:     jsii.String("AWS/Redshift-Serverless"),
+		MetricName:    jsii.String(name),
+		DimensionsMap: &map[string]*string{"Workgroup": w.Workgroup.AttrWorkgroupWorkgroupName()},
+		Statistic:     jsii.String("Sum"),
+	})
+	if options == nil {
+		return metric
+	}
+	return metric.With(options)
+}
 
 // AddExternalSchema creates a schema in the warehouse with the tables of a database of the Glue
 // Data Catalog, after all permissions have been granted to Role. Users see it after GRANT USAGE ON
