@@ -23,6 +23,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/internal/testing/mysqltest"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
+	"github.com/ashlar-cdk/ashlar/rest"
 )
 
 func exec(t *testing.T, db *sql.DB, statement string) {
@@ -418,4 +419,11 @@ func startImpostor(t *testing.T, offersTLS bool) (port int, received <-chan stri
 		channel <- string(text)
 	}()
 	return listener.Addr().(*net.TCPAddr).Port, channel
+}
+
+// TestErrUnavailable_is_a_temporary_failure_of_an_API: package rest responds with 503.
+func TestErrUnavailable_is_a_temporary_failure_of_an_API(t *testing.T) {
+	if !errors.Is(mysqlconn.ErrUnavailable, rest.ErrUnavailable) {
+		t.Error("ErrUnavailable does not wrap rest.ErrUnavailable")
+	}
 }

@@ -18,8 +18,15 @@ import (
 )
 
 // ErrUnavailable is a temporary failure: the database could not be reached, retries were used up,
-// or it did not respond before the context's deadline. The same work may succeed later.
-var ErrUnavailable = errors.New("database unavailable")
+// or it did not respond before the context's deadline. The same work may succeed later. A handler of
+// package rest that returns it responds with 503.
+var ErrUnavailable error = unavailableError{}
+
+// unavailableError is the database's temporary failure among all others.
+type unavailableError struct{}
+
+func (unavailableError) Error() string { return "database unavailable" }
+func (unavailableError) Unwrap() error { return retry.ErrUnavailable }
 
 const (
 	// maxTries is enough for a deadlock or a lost connection. A failover takes longer than a

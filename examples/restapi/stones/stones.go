@@ -50,9 +50,6 @@ func (h *Handlers) get(ctx context.Context, in *struct {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, rest.NewError(http.StatusNotFound, "not_found", "There is no such stone.")
 	}
-	if errors.Is(err, mysqlconn.ErrUnavailable) {
-		return nil, errors.Join(rest.ErrUnavailable, err)
-	}
 	return &stoneResponse{stone}, err
 }
 
@@ -73,8 +70,5 @@ func (h *Handlers) add(ctx context.Context, in *struct{ Body Stone }) (*addRespo
 		response.Body.ID, err = result.LastInsertId()
 		return err
 	})
-	if errors.Is(err, mysqlconn.ErrUnavailable) {
-		return nil, errors.Join(rest.ErrUnavailable, err)
-	}
 	return &response, err
 }

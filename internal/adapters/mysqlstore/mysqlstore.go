@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ashlar-cdk/ashlar/internal/runtime/retry"
 	"github.com/ashlar-cdk/ashlar/mysqlconn"
 )
 
@@ -91,15 +90,10 @@ func orNotFound(err, notFound error) error {
 	return err
 }
 
-// failed wraps an error with the action that failed. [mysqlconn.ErrUnavailable] also becomes the
-// domain's [retry.ErrUnavailable].
+// failed wraps an error with the action that failed.
 func failed(action string, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, mysqlconn.ErrUnavailable):
-		return fmt.Errorf("%s: %w: %w", action, retry.ErrUnavailable, err)
-	default:
-		return fmt.Errorf("%s: %w", action, err)
 	}
+	return fmt.Errorf("%s: %w", action, err)
 }
