@@ -18,8 +18,8 @@ import (
 )
 
 // ErrUnavailable is a temporary failure: the database could not be reached, retries were used up,
-// or it did not respond before the context's deadline. The same work may succeed later. A handler of
-// package rest that returns it responds with 503.
+// or it did not respond before the context's deadline. The same work may succeed later. A handler
+// of package rest that returns it responds with 503.
 var ErrUnavailable error = unavailableError{}
 
 // unavailableError is the database's temporary failure among all others.
