@@ -270,6 +270,9 @@ func decodeInto(settings reflect.Value, fields []field, lookup func(string) (str
 			continue
 		}
 		value := settings.FieldByIndex(f.index)
+		if strings.HasPrefix(text, "${Token[") && value.Kind() != reflect.String {
+			continue // a CDK token: CloudFormation replaces it with a value that is not known yet
+		}
 		if err := decode(value, text); err != nil {
 			problems = append(problems, f.error(err.Error()))
 		} else if value.IsZero() && !f.optional {

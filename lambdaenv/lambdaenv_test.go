@@ -189,6 +189,14 @@ func lines(err error) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
+func TestCheck_accepts_tokens_of_any_type(t *testing.T) {
+	variables := maps.Clone(complete)
+	variables["LIMIT"], variables["TIMEOUT"] = "${Token[TOKEN.1]}", "${Token[TOKEN.2]}"
+	if err := lambdaenv.Check(settings{}, variables); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheck_unknown_variable(t *testing.T) {
 	variables := maps.Clone(complete)
 	variables["SENDR"] = "a@example.com"
