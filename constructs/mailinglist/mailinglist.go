@@ -2,7 +2,6 @@ package mailinglist
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/mail"
 	"strings"
@@ -371,21 +370,6 @@ func (p Props) checkTemplates() error {
 	if err != nil {
 		return err
 	}
-	return named("Templates", welcomefn.CheckTemplates(p.Templates, p.DefaultLanguage))
-}
-
-// named adds the name of the prop to an error, and to each of joined errors.
-func named(prop string, err error) error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // wrapped ones stay so
-	if !ok {
-		return fmt.Errorf("%s: %w", prop, err)
-	}
-	var problems []error
-	for _, problem := range joined.Unwrap() {
-		problems = append(problems, named(prop, problem))
-	}
-	return errors.Join(problems...)
+	err = welcomefn.CheckTemplates(p.Templates, p.DefaultLanguage)
+	return errors.Join(check.Named("Templates", err)...)
 }

@@ -306,13 +306,5 @@ func named(m Method, problems []error) []error {
 	if name == "" {
 		return problems
 	}
-	var all []error
-	for _, problem := range problems {
-		if joined, ok := problem.(interface{ Unwrap() []error }); ok {
-			all = append(all, named(m, joined.Unwrap())...)
-		} else if problem != nil {
-			all = append(all, fmt.Errorf("%s: %w", name, problem))
-		}
-	}
-	return all
+	return check.Named(name, problems...)
 }

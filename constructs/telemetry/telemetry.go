@@ -25,6 +25,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/bucket"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/key"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	transformfn "github.com/ashlar-cdk/ashlar/lambdas/transform/contract"
@@ -161,7 +162,8 @@ func New(scope constructs.Construct, id string, props Props) *Telemetry {
 		reports:   props.Reports,
 	}
 	if t.Key == nil {
-		t.Key = newKey(construct, props)
+		t.Key = key.New(construct, "Encrypts telemetry records and reports",
+			props.Disposable)
 	}
 	t.declareBuckets(construct, props)
 	t.Stream = newStream(construct, t.Key, props)
@@ -198,20 +200,6 @@ func (t *Telemetry) arn(service, resource, name string) string {
 	return *awscdk.Stack_Of(t.Construct).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String(service), Resource: jsii.String(resource),
 		ResourceName: jsii.String(name),
-	})
-}
-
-func newKey(scope constructs.Construct, props Props) awskms.Key {
-	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if props.Disposable {
-		removal = awscdk.RemovalPolicy_DESTROY
-	}
-	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Encrypts telemetry records and reports"),
-		EnableKeyRotation: jsii.Bool(true),
-		RemovalPolicy:     removal,
-		// The minimum; the default is 30 days.
-		PendingWindow: awscdk.Duration_Days(jsii.Number(7)),
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/grant"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/key"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	queues "github.com/ashlar-cdk/ashlar/constructs/internal/queue"
 	"github.com/ashlar-cdk/ashlar/internal/check"
@@ -110,18 +111,8 @@ func (t *Topic) AddQueueSubscription(
 // account and source ARN, which the topic's policy requires, are not passed to KMS by all services:
 // "Enable compatibility between event sources from AWS services and encrypted topics", there.
 func newKey(scope constructs.Construct, props Props) awskms.Key {
-	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if props.Disposable {
-		removal = awscdk.RemovalPolicy_DESTROY
-	}
-	key := awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Encrypts messages from " + props.Publisher),
-		EnableKeyRotation: jsii.Bool(true),
-		RemovalPolicy:     removal,
-		// The minimum; the default is 30 days.
-		PendingWindow: awscdk.Duration_Days(jsii.Number(7)),
-	})
-	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	k := key.New(scope, "Encrypts messages from "+props.Publisher, props.Disposable)
+	k.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: servicePrincipal(props.Publisher),
 		Actions:    jsii.Strings("kms:GenerateDataKey", "kms:Decrypt"),
 		Resources:  jsii.Strings("*"), // the key itself, in its policy
@@ -133,7 +124,7 @@ func newKey(scope constructs.Construct, props Props) awskms.Key {
 				}),
 		}},
 	}), nil)
-	return key
+	return k
 }
 
 func servicePrincipal(service string) *[]awsiam.IPrincipal {

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsredshiftserverless"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -80,20 +79,6 @@ func (w *Warehouse) newNamespace(scope constructs.Construct, props Props) {
 		group := loggroup.New(logs, log.id, "/aws/redshift/"+w.name+"/"+log.name)
 		w.Namespace.AddResourceDependency(group.Node().DefaultChild().(awscdk.CfnResource), nil)
 	}
-}
-
-// newKey declares the key that encrypts the data.
-func newKey(scope constructs.Construct, props Props) awskms.Key {
-	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE // with the namespace
-	if props.Disposable {
-		removal = awscdk.RemovalPolicy_DESTROY
-	}
-	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Encrypts the data warehouse"),
-		EnableKeyRotation: jsii.Bool(true),
-		RemovalPolicy:     removal,
-		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)), // the minimum; the default is 30
-	})
 }
 
 // newWorkgroup declares the workgroup and its network paths from its subnets, which carry all its

@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-cdk/ashlar/constructs/defaults"
 	"github.com/ashlar-cdk/ashlar/constructs/gofunction"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/convert"
+	"github.com/ashlar-cdk/ashlar/constructs/internal/key"
 	"github.com/ashlar-cdk/ashlar/constructs/internal/node"
 	"github.com/ashlar-cdk/ashlar/internal/check"
 	externalschemafn "github.com/ashlar-cdk/ashlar/lambdas/resources/externalschema/contract"
@@ -105,7 +106,7 @@ func New(scope constructs.Construct, id string, props Props) *Warehouse {
 	})
 	w := &Warehouse{Construct: construct, Key: props.Key, name: strings.ToLower(name)}
 	if w.Key == nil {
-		w.Key = newKey(construct, props)
+		w.Key = key.New(construct, "Encrypts the data warehouse", props.Disposable)
 	}
 	w.Role = w.newRole(construct)
 	w.newNamespace(construct, props)

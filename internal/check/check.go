@@ -30,11 +30,7 @@ func (p *Problem) Error() string {
 // Props panics with all problems of a construct's props that are not nil. It does not return an
 // error, because invalid props are a bug in the app.
 func Props(construct, id string, problems ...error) {
-	var all []error
-	for _, problem := range flatten(problems) {
-		all = append(all, fmt.Errorf("%s: %s: %w", construct, id, problem))
-	}
-	if len(all) > 0 {
+	if all := Named(construct+": "+id, problems...); len(all) > 0 {
 		panic(errors.Join(all...))
 	}
 }
@@ -52,6 +48,16 @@ func Problems(rules ...error) []*Problem {
 		if problem := (*Problem)(nil); errors.As(err, &problem) {
 			all = append(all, problem)
 		}
+	}
+	return all
+}
+
+// Named returns the problems that are not nil, those of joined errors one by one, each after the
+// name of what has it: Templates: en.txt is missing.
+func Named(name string, problems ...error) []error {
+	var all []error
+	for _, problem := range flatten(problems) {
+		all = append(all, fmt.Errorf("%s: %w", name, problem))
 	}
 	return all
 }
